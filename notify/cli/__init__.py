@@ -1,0 +1,62 @@
+"""The `notify` command: one file a group of commands, imported only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from notify import __version__
+from notify.errors import NotifyError
+
+# Command → module; the function in the module has the command's name.
+COMMANDS = {
+    "config": "config",
+    "demo": "demo",
+    "lint": "contract",
+    "ls": "record",
+    "sandbox": "sandbox",
+    "schema": "contract",
+    "send": "send",
+    "show": "record",
+    "template": "template",
+    "topology": "topology",
+    "up": "up",
+    "worker": "worker",
+    "migrate": "record",
+}
+
+
+class _Commands(click.Group):
+    """Finds a command's module when it is named, so that `notify --help` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        if name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"notify.cli.{COMMANDS[name]}"), name)
+        assert isinstance(command, click.Command)  # noqa: S101 - a slip in the table above
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="notify")
+def notify() -> None:
+    """Deliver email, SMS and push requests published over AMQP.
+
+    The configuration is read from $NOTIFY_CONFIG, or /etc/notify/notify.toml if it exists.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line; a known error is one clear line on stderr and exit code 1."""
+    try:
+        notify()
+    except NotifyError as error:
+        click.echo(f"notify: {error}", err=True)
+        sys.exit(1)
+    sys.exit(0)

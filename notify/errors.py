@@ -1,0 +1,139 @@
+"""Every error of the service. The tree is the policy: its branches are what a caller may do next.
+
+    NotifyError
+    ├── ConfigError             the service cannot start as configured
+    ├── MessageError            the message can never be delivered as written    → dead letters
+    │   ├── DecodeError             it does not keep the contract
+    │   ├── Conflict                its idempotency key stands for another body
+    │   └── TemplateError           its template is missing, broken or lacks data
+    ├── PublishError            the broker did not take responsibility           → publish again
+    │   ├── Unroutable              returned: no queue is bound for its key
+    │   └── Unconfirmed             refused, or no confirm in time: it may have arrived
+    ├── StoreError              the record could not be read or written          → wait, try again
+    ├── ProviderError           the provider did not take the message
+    │   ├── TransientError          not sent, for certain; may work later        → attempt + 1
+    │   │   ├── Throttled               the vendor asks for patience             → slow down
+    │   │   └── Unauthorized            our key or account, not the message      → open the circuit
+    │   ├── PermanentError          can never work                               → rejected
+    │   │   └── InvalidRecipient        the address is wrong or opted out
+    │   └── OutcomeUnknown          the request left, the answer was lost        → the lane's policy
+    └── Deferred                not now; no attempt was made                     → later
+
+No error text carries a recipient, a body, a key or a vendor's free text, since those may hold
+personal data: a vendor's refusal is named by its status and code.
+"""
+
+from __future__ import annotations
+
+
+class NotifyError(Exception):
+    """The root of every error this service raises on purpose."""
+
+
+class ConfigError(NotifyError):
+    """The service cannot start as configured; the text lists each mistake by its key."""
+
+
+class MessageError(NotifyError):
+    """The message can never be delivered as written."""
+
+
+class DecodeError(MessageError):
+    """The message does not keep the contract; the text names where and why, never the value."""
+
+
+class Conflict(MessageError):
+    """The idempotency key was used before for another body."""
+
+
+class TemplateError(MessageError):
+    """The template is missing or broken, or the notification lacks data that it needs."""
+
+
+class PublishError(NotifyError):
+    """
+    The broker did not take responsibility for a message.
+
+    Attributes:
+        message_id: Which message it was.
+    """
+
+    def __init__(self, text: str, *, message_id: str) -> None:
+        super().__init__(text)
+        self.message_id = message_id
+
+
+class Unroutable(PublishError):
+    """The broker returned the message: no queue is bound for its routing key."""
+
+
+class Unconfirmed(PublishError):
+    """Refused, or not confirmed in time. It may have arrived: publish again with the same id."""
+
+
+class StoreError(NotifyError):
+    """The record could not be read or written; nothing was sent."""
+
+
+class ProviderError(NotifyError):
+    """
+    The provider did not take the message.
+
+    Attributes:
+        provider: The provider's name in the configuration's words, such as `sendgrid`.
+        status: The HTTP status, or None where no answer came.
+        code: The vendor's own error code, or None.
+        retry_after: Seconds the vendor asks to wait, or None.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        provider: str,
+        status: int | None = None,
+        code: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.provider = provider
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after
+
+
+class TransientError(ProviderError):
+    """Certainly not sent; the same message may work later or elsewhere."""
+
+
+class Throttled(TransientError):
+    """The vendor's rate limit: certainly not sent, and no fault of the message."""
+
+
+class Unauthorized(TransientError):
+    """Our key, account or sender was refused: no message will pass until someone mends it."""
+
+
+class PermanentError(ProviderError):
+    """The provider will never take this message."""
+
+
+class InvalidRecipient(PermanentError):
+    """The recipient does not exist, cannot be reached, or has opted out."""
+
+
+class OutcomeUnknown(ProviderError):
+    """The request left and no trustworthy answer came back: it may have been sent."""
+
+
+class Deferred(NotifyError):
+    """
+    Not now: a limit or an open circuit. No attempt was made.
+
+    Attributes:
+        retry_after: Seconds until it is worth asking again.
+    """
+
+    def __init__(self, text: str, *, retry_after: float) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after

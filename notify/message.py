@@ -1,0 +1,119 @@
+"""The words of the service: channels, statuses, and the values that travel through a delivery."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+
+class Channel(enum.StrEnum):
+    """How a notification reaches a person."""
+
+    EMAIL = "email"
+    SMS = "sms"
+    PUSH = "push"
+
+
+class Status(enum.StrEnum):
+    """Where a notification stands. All but the first three are ends."""
+
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+    @property
+    def final(self) -> bool:
+        """Whether no worker will touch the notification again."""
+        return self not in (Status.SCHEDULED, Status.QUEUED, Status.SENDING)
+
+
+class Outcome(enum.StrEnum):
+    """How one attempt ended."""
+
+    ACCEPTED = "accepted"
+    """The provider took the message."""
+    NOT_SENT = "not_sent"
+    """Certainly not sent: it could not connect, or the provider said no."""
+    UNKNOWN = "unknown"
+    """The request left and the answer was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """Content written by the producer instead of a template, already in its final words."""
+
+    subject: str = ""
+    """The email's subject; the push message's title."""
+    text: str = ""
+    """The email's plain text; the SMS; the push message's body."""
+    html: str = ""
+    """The email's HTML, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What a producer asks for, for one recipient. A batch becomes one of these per recipient."""
+
+    id: UUID
+    source: str
+    channel: Channel
+    lane: str
+    to: str
+    """An email address, an E.164 phone number, or a device token."""
+    idempotency_key: str
+    digest: bytes
+    """SHA-256 of the request's meaning: the same key with another digest is a conflict."""
+    body: bytes
+    """The request for this recipient alone, as JSON that keeps the contract."""
+    position: int = 0
+    """Which recipient of the request this is."""
+    batch_id: UUID | None = None
+    """The request's id where it had several recipients."""
+    template: str | None = None
+    inline: Inline | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    locale: str | None = None
+    expires_at: datetime | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One message in its final words, ready for a provider of its channel."""
+
+    notification_id: UUID
+    attempt_id: UUID
+    to: str
+    subject: str = ""
+    """The email's subject; the push message's title."""
+    text: str = ""
+    """The email's plain text; the SMS; the push message's body."""
+    html: str = ""
+    """The email's HTML, or empty."""
+    data: Mapping[str, str] = field(default_factory=dict)
+    """Key-value pairs handed to the receiving app (push only)."""
+    expires_at: datetime | None = None
+    """When it is no longer worth delivering; in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The provider's word that it took a message."""
+
+    provider_id: str
+    """The provider's own id of the message; empty where it gives none."""

@@ -1,0 +1,54 @@
+# Every verb does its own set-up: `make run` or `make test` is all a fresh clone needs.
+
+PYTHON ?= python3
+BIN    := .venv/bin
+STAMP  := .venv/.installed
+DEBIAN := scripts/require-debian.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help install run up test check format bench lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Make .venv with the locked dependencies and notify itself
+
+# Done again only when the lock or the project's description changed.
+$(STAMP): requirements.lock pyproject.toml
+	PYTHON="$(PYTHON)" scripts/make-venv.sh
+	@touch $@
+
+run: install ## Start everything, send the sample notifications, show what became of each
+	@$(DEBIAN) rabbitmq-server
+	@$(BIN)/notify demo
+
+up: install ## The same stack, staying up until Ctrl-C, to try things against
+	@$(DEBIAN) rabbitmq-server
+	@$(BIN)/notify up
+
+test: install ## All tests, on a real RabbitMQ and real databases
+	@$(DEBIAN) rabbitmq-server postgresql amqp-tools
+	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+check: install ## Style, types, layers and docstrings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/interrogate notify providers
+
+format: install ## Put the code in its form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: install ## Measure against plain Celery and the bare broker (benchmarks/README.md)
+	@$(DEBIAN) rabbitmq-server postgresql nginx-light
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock: install ## Resolve the dependencies anew and write requirements.lock
+	@$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --python-version 3.11 \
+		--universal --no-header --quiet --upgrade -o requirements.lock
+
+clean: ## Remove what the other verbs made, the environment included
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Make .venv with the locked dependencies and the project itself, editable.
+set -eu
+
+python=${PYTHON:-python3}
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    echo "notify needs Python 3.11 or later; $python is $("$python" --version 2>&1)." >&2
+    echo "Name another one:  make install PYTHON=/path/to/python3.11" >&2
+    exit 1
+fi
+scripts/require-debian.sh python3-venv
+
+# A half-made environment, or one whose Python is gone, is made anew.
+.venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+.venv/bin/python -m pip install --quiet --require-hashes -r requirements.lock
+.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .

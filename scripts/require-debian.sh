@@ -1,0 +1,59 @@
+#!/bin/sh
+# Install the named Debian packages where they are missing. Quick when nothing is missing.
+#
+#   scripts/require-debian.sh rabbitmq-server postgresql
+#
+# As root it installs them; no service is started on the way. Otherwise it says what to install.
+set -eu
+
+# What a package is wanted for, by the program it brings: one installed in another way counts too.
+present() {
+    case $1 in
+        rabbitmq-server) found /usr/lib/rabbitmq/bin/rabbitmq-server || command -v rabbitmq-server ;;
+        postgresql)      found /usr/lib/postgresql/*/bin/initdb ;;
+        amqp-tools)      command -v amqp-publish ;;
+        nginx-light)     found /usr/sbin/nginx || command -v nginx ;;
+        python3-venv)    "${PYTHON:-python3}" -c 'import ensurepip' ;;
+        *)               dpkg-query -W -f='${db:Status-Status}' "$1" | grep -qx installed ;;
+    esac >/dev/null 2>&1
+}
+
+found() { [ -x "$1" ]; }
+
+missing=
+for package in "$@"; do
+    present "$package" || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+install="apt-get update && apt-get install --yes --no-install-recommends$missing"
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "Missing on this machine:$missing" >&2
+    echo "On Debian, as root:  $install" >&2
+    echo "Then run the same make command again." >&2
+    exit 1
+fi
+
+echo "Installing Debian packages:$missing" >&2
+exec 9>/run/lock/notify-require-debian
+flock 9
+
+# A package's service would otherwise start at once. invoke-rc.d asks this file; ours is marked,
+# so that one left behind by a killed run is known again, and a file of the owner is left alone.
+policy=/usr/sbin/policy-rc.d
+mark='# Written by scripts/require-debian.sh; may be deleted.'
+if [ ! -e "$policy" ] || grep -qxF "$mark" "$policy"; then
+    trap 'rm -f "$policy"' EXIT
+    trap 'exit 1' HUP INT TERM
+    printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >"$policy"
+    chmod 755 "$policy"
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086 # one word a package
+apt-get install --yes -qq --no-install-recommends -o DPkg::Lock::Timeout=300 $missing >&2
+
+for package in $missing; do
+    present "$package" || { echo "$package was installed, yet is not usable here." >&2; exit 1; }
+done

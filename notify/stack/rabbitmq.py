@@ -1,0 +1,223 @@
+"""A private RabbitMQ node for demonstrations, tests and benchmarks; never for production."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import amqp
+
+from notify.errors import ConfigError
+
+INSTALL = "apt-get install --no-install-recommends rabbitmq-server"
+
+# Two schedulers that sleep when idle: the workers beside the node need the cores.
+_ERLANG = (
+    "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
+)
+_POLL = 0.1
+
+
+class RabbitMQNode:
+    """
+    A RabbitMQ node of its own: own ports on 127.0.0.1, own folder, own name, own `epmd`.
+
+    Several nodes run side by side, as root or as any user, and none touches the machine's own
+    RabbitMQ. The kernel ends the node with the thread that started it, so start it in the main
+    thread; what it stored stays in its folder.
+
+    Attributes:
+        port: The AMQP port.
+        url: The address of the default virtual host, as user guest.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Prepare a node in `folder` without starting it; `start` does both."""
+        self.folder = folder.resolve()
+        self.port, self._dist_port, self._epmd_port = _free_ports(3)
+        self._name = f"notify-{secrets.token_hex(4)}@localhost"
+        self._sbin = _installed()
+        self._epmd: subprocess.Popen[bytes] | None = None
+        self._server: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def start(cls, folder: Path, *, timeout: float = 60.0) -> RabbitMQNode:
+        """
+        Start a node that keeps its data in `folder` and wait until it accepts AMQP connections.
+
+        Raises:
+            ConfigError: RabbitMQ is not installed, or did not come up within `timeout` seconds.
+        """
+        node = cls(folder)
+        node.folder.mkdir(parents=True, exist_ok=True)
+        (node.folder / "rabbitmq.conf").write_text("log.console = false\n")
+        (node.folder / "enabled_plugins").write_text("[].\n")
+        node._launch(timeout)
+        return node
+
+    @property
+    def url(self) -> str:
+        """The address of the default virtual host, as user guest."""
+        return f"pyamqp://guest:guest@127.0.0.1:{self.port}//"
+
+    def vhost_url(self, vhost: str) -> str:
+        """Return the address of another virtual host, as user guest."""
+        return f"pyamqp://guest:guest@127.0.0.1:{self.port}/{vhost}"
+
+    def ctl(self, *arguments: str, timeout: float = 60.0) -> str:
+        """
+        Run `rabbitmqctl` against this node and return what it printed. It takes about a second.
+
+        Raises:
+            ConfigError: The command failed; the text holds its complaint.
+        """
+        done = subprocess.run(  # noqa: S603 - Debian's own program, found by its path
+            [self._sbin / "rabbitmqctl", "--quiet", *arguments],
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if done.returncode:
+            raise ConfigError(f"rabbitmqctl {arguments[0]} failed: {done.stderr.strip()}")
+        return done.stdout
+
+    def kill(self) -> None:
+        """End the node as a power cut would (kill -9); `restart` brings it back."""
+        _end(self._server, signal.SIGKILL, timeout=10.0)
+        self._server = None
+
+    def restart(self, *, timeout: float = 60.0) -> None:
+        """
+        Stop the node if it runs, and start it again with the same address and data.
+
+        Raises:
+            ConfigError: It did not come up within `timeout` seconds.
+        """
+        self._stop_server(timeout=20.0)
+        self._launch(timeout)
+
+    def stop(self, *, timeout: float = 20.0) -> None:
+        """Shut the node and its `epmd` down, by force after `timeout` seconds."""
+        self._stop_server(timeout=timeout)
+        _end(self._epmd, signal.SIGKILL, timeout=10.0)
+        self._epmd = None
+
+    def _stop_server(self, *, timeout: float) -> None:
+        _end(self._server, signal.SIGTERM, timeout=timeout)
+        self._server = None
+
+    def _launch(self, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        try:
+            if self._epmd is None:
+                self._epmd = self._spawn(_epmd())
+            self._server = self._spawn(str(self._sbin / "rabbitmq-server"), "-noinput")
+            self._wait(self._server, deadline)
+        except BaseException:
+            self.stop(timeout=0.0)
+            raise
+
+    def _spawn(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self.folder / "output.log").open("ab") as output:
+            return subprocess.Popen(  # noqa: S603 - Debian's own programs, found by their paths
+                [*_die_with_parent(), program, *arguments],
+                env=self._environment(),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def _wait(self, server: subprocess.Popen[bytes], deadline: float) -> None:
+        while not self._accepts():
+            if server.poll() is not None:
+                raise ConfigError(f"RabbitMQ ended while starting; see the logs in {self.folder}")
+            if time.monotonic() > deadline:
+                raise ConfigError(f"RabbitMQ did not start in time; see the logs in {self.folder}")
+            time.sleep(_POLL)
+
+    def _accepts(self) -> bool:
+        connection = amqp.Connection(host=f"127.0.0.1:{self.port}", connect_timeout=2.0)
+        try:
+            connection.connect()
+        except (OSError, amqp.AMQPError):
+            return False
+        connection.close()
+        return True
+
+    def _environment(self) -> dict[str, str]:
+        """Return the environment of the node and its tools, with nothing of the machine's own."""
+        folder = str(self.folder)
+        kept = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
+        return kept | {
+            "HOME": folder,
+            "LC_ALL": "C.UTF-8",
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            # With input allowed the start script becomes the node itself, so its pid is ours.
+            "RABBITMQ_ALLOW_INPUT": "true",
+            "RABBITMQ_CONFIG_FILE": f"{folder}/rabbitmq.conf",
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_CTL_DIST_PORT_MAX": "36671",
+            "RABBITMQ_DIST_PORT": str(self._dist_port),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/enabled_plugins",
+            "RABBITMQ_LOG_BASE": f"{folder}/log",
+            "RABBITMQ_MNESIA_BASE": f"{folder}/data",
+            "RABBITMQ_NODENAME": self._name,
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_PID_FILE": f"{folder}/pid",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERLANG,
+        }
+
+
+def _installed() -> Path:
+    """Find Debian's programs by their folder: those on the PATH insist on the user rabbitmq."""
+    found = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin"))
+    if not found:
+        raise ConfigError(f"RabbitMQ is not installed; install it with: {INSTALL}")
+    return found[-1]
+
+
+def _epmd() -> str:
+    program = shutil.which("epmd")
+    if program is None:
+        raise ConfigError(f"Erlang's epmd is not installed; install it with: {INSTALL}")
+    return program
+
+
+def _die_with_parent() -> list[str]:
+    """Return the command that lets the kernel kill a child when its parent is gone."""
+    return ["setpriv", "--pdeathsig", "KILL", "--"]
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return ports of 127.0.0.1 that are free now, all different."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def _end(process: subprocess.Popen[bytes] | None, sign: signal.Signals, *, timeout: float) -> None:
+    """Signal the process and wait; what is left of its process group after that is killed."""
+    if process is None:
+        return
+    process.send_signal(sign)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,57 @@
+"""
+The configuration: typed, checked at once, and silent about secrets.
+
+From the strongest to the weakest: environment variables (`NOTIFY_AMQP__URL`), credentials
+(files of those names in $CREDENTIALS_DIRECTORY), the TOML file, defaults.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from notify.settings.mistakes import error_of, judge
+from notify.settings.model import (
+    AmqpSettings,
+    ChannelSettings,
+    ContractSettings,
+    LaneSettings,
+    LogSettings,
+    PoolSettings,
+    ProviderSettings,
+    Settings,
+    StoreSettings,
+    TemplateSettings,
+)
+from notify.settings.secrets import secrets_of
+from notify.settings.sources import read
+
+__all__ = [
+    "AmqpSettings",
+    "ChannelSettings",
+    "ContractSettings",
+    "LaneSettings",
+    "LogSettings",
+    "PoolSettings",
+    "ProviderSettings",
+    "Settings",
+    "StoreSettings",
+    "TemplateSettings",
+    "load",
+    "secrets_of",
+]
+
+
+def load(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) -> Settings:
+    """
+    Read and check the configuration: `path`, else $NOTIFY_CONFIG, else /etc/notify/notify.toml.
+
+    Raises:
+        ConfigError: Lists every mistake by its key, with its fix.
+    """
+    tree = read(path, environ=environ)
+    settings, mistakes = judge(tree)
+    if settings is None:
+        raise error_of(mistakes, file=tree.file)
+    return settings

@@ -1,0 +1,204 @@
+"""Every option of the service with its default. config/notify.toml tells what each is for."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
+
+from notify.errors import ConfigError
+from notify.message import Channel
+from notify.settings.urls import broker_url, store_url
+
+
+def _lane_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
+        raise ValueError("a lane's name is a-z, 0-9 and -, begins with a letter, at most 31 long")
+    return name
+
+
+def _name(name: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,30}", name):
+        raise ValueError("a name is a-z, 0-9, - and _, begins with a letter, at most 31 long")
+    return name
+
+
+def _secret_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+        raise ValueError(
+            "write the secret's name (capital letters, digits and _), never the secret itself"
+        )
+    if name.startswith("NOTIFY_"):
+        raise ValueError("names that begin with NOTIFY_ are the service's options: choose another")
+    return name
+
+
+def _place(use: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", use):
+        raise ValueError("write module:Class, such as providers.sendgrid:SendGrid")
+    return use
+
+
+def _not_secret(options: dict[str, Any]) -> dict[str, Any]:
+    told = ", ".join(sorted(SECRET_OPTIONS & options.keys()))
+    if told:
+        raise ValueError(f"{told}: never in the file; name it under `secrets` instead")
+    return options
+
+
+def _listed(value: Any) -> Any:
+    """Let an environment variable hold a list, separated by commas."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+SECRET_OPTIONS = frozenset(
+    {"api_key", "auth_token", "password", "private_key", "secret", "service_account", "token"}
+)
+"""Names of provider options that hold secrets and are therefore refused under `options`."""
+
+LaneName = Annotated[str, AfterValidator(_lane_name)]
+Name = Annotated[str, AfterValidator(_name)]
+Names = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class AmqpSettings(_Section):
+    """How to reach RabbitMQ."""
+
+    url: Annotated[SecretStr, AfterValidator(broker_url)] = SecretStr(
+        "pyamqp://guest:guest@127.0.0.1:5672//"
+    )
+    confirm_timeout: float = Field(5.0, gt=0, le=300, allow_inf_nan=False)
+    heartbeat: int = Field(30, ge=1, le=600)
+    tls: bool = False
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+class StoreSettings(_Section):
+    """Where notifications are recorded."""
+
+    url: Annotated[SecretStr, AfterValidator(store_url)] = SecretStr(
+        "sqlite:////var/lib/notify/notify.db"
+    )
+
+
+class TemplateSettings(_Section):
+    """Where templates are found, and the language of last resort."""
+
+    folder: Path | None = None
+    default_locale: str = Field("en", pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")
+
+
+class ContractSettings(_Section):
+    """What a producer may send."""
+
+    max_body_bytes: int = Field(1_048_576, ge=1, le=134_217_728)
+    max_recipients: int = Field(1000, ge=1, le=100_000)
+    require_user_id: bool = False
+
+
+class LaneSettings(_Section):
+    """One lane: a queue of each channel."""
+
+    max_length: int = Field(1_000_000, ge=1)
+    delivery_limit: int = Field(20, ge=1)
+
+
+class PoolSettings(_Section):
+    """One kind of worker: which channel and lanes it consumes, and how much at a time."""
+
+    channel: Channel
+    lanes: Names = Field(default_factory=list)
+    concurrency: int = Field(32, ge=1, le=1000)
+    prefetch: int | None = Field(None, ge=1, le=65_535)
+
+    @property
+    def prefetch_count(self) -> int:
+        """How many messages a process takes in hand: `prefetch`, or twice the concurrency."""
+        return self.prefetch or 2 * self.concurrency
+
+
+class ChannelSettings(_Section):
+    """The providers of one channel, in the order in which they are tried."""
+
+    providers: Names
+
+
+class ProviderSettings(_Section):
+    """One provider: its class, its options, and the names of its secrets."""
+
+    use: Annotated[str, AfterValidator(_place)]
+    options: Annotated[dict[str, Any], AfterValidator(_not_secret)] = Field(default_factory=dict)
+    secrets: dict[str, Annotated[str, AfterValidator(_secret_name)]] = Field(default_factory=dict)
+
+
+class LogSettings(_Section):
+    """How much is logged, and in which form."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+def _default_lanes() -> dict[str, LaneSettings]:
+    return {name: LaneSettings() for name in ("critical", "normal", "bulk")}
+
+
+def _default_pools() -> dict[str, PoolSettings]:
+    return {str(channel): PoolSettings(channel=channel) for channel in Channel}
+
+
+class Settings(_Section):
+    """The whole configuration, valid in itself. Read it with `load`."""
+
+    amqp: AmqpSettings = Field(default_factory=AmqpSettings)
+    store: StoreSettings = Field(default_factory=StoreSettings)
+    templates: TemplateSettings = Field(default_factory=TemplateSettings)
+    contract: ContractSettings = Field(default_factory=ContractSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+    lanes: dict[LaneName, LaneSettings] = Field(default_factory=_default_lanes, min_length=1)
+    pools: dict[Name, PoolSettings] = Field(default_factory=_default_pools)
+    channels: dict[Channel, ChannelSettings] = Field(default_factory=dict)
+    providers: dict[Name, ProviderSettings] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _pools_take_all_lanes(self) -> Settings:
+        for name, pool in self.pools.items():
+            if not pool.lanes:
+                self.pools[name] = pool.model_copy(update={"lanes": list(self.lanes)})
+        return self
+
+    def pool(self, name: str) -> PoolSettings:
+        """
+        Return the pool of this name, ready to be served.
+
+        Raises:
+            ConfigError: There is no such pool, or its channel has no provider.
+        """
+        pool = self.pools.get(name)
+        if pool is None:
+            near = difflib.get_close_matches(name, self.pools, n=1)
+            known = ", ".join(self.pools) or "none"
+            hint = f"did you mean {near[0]}?" if near else f"configured: {known}"
+            raise ConfigError(f"no pool is named {name!r}; {hint}")
+        if pool.channel not in self.channels:
+            raise ConfigError(
+                f"pool {name} has nobody to send through: "
+                f"set channels.{pool.channel}.providers in the configuration"
+            )
+        return pool

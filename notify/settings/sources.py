@@ -1,0 +1,174 @@
+"""Where options come from: environment, credentials, TOML file, defaults, the strongest first."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from notify.errors import ConfigError
+
+Key = tuple[str, ...]
+
+PREFIX = "NOTIFY_"
+DEFAULT_PATH = Path("/etc/notify/notify.toml")
+
+# Not options: where the file is, and what systemd tells a service of Type=notify.
+_NOT_OPTIONS = frozenset({"NOTIFY_CONFIG", "NOTIFY_SOCKET"})
+
+# What stands in the tables of named things before anything is said.
+_DEFAULTS: dict[str, Any] = {
+    "lanes": {"critical": {}, "normal": {}, "bulk": {}},
+    "pools": {name: {"channel": name} for name in ("email", "sms", "push")},
+}
+_NAMED = ("lanes", "pools", "channels", "providers")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who said a value."""
+
+    kind: str
+    """`environment`, `credential`, `file` or `default`."""
+    name: str = ""
+    """The variable's, the credential's or the file's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """All that was said, merged and not yet judged."""
+
+    file: Path | None
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[Key, Origin] = field(default_factory=dict)
+
+    def put(self, key: Key, value: Any, origin: Origin) -> None:
+        """Set one value, over whatever was said before."""
+        table = self.values
+        for part in key[:-1]:
+            inner = table.get(part)
+            if not isinstance(inner, dict):
+                inner = table[part] = {}
+            table = inner
+        if value != {} or not isinstance(table.get(key[-1]), dict):
+            table[key[-1]] = value
+        self.origins[key] = origin
+
+    def origin(self, key: Key) -> Origin:
+        """Return who said this value, or something in it."""
+        for length in range(len(key), 0, -1):
+            if key[:length] in self.origins:
+                return self.origins[key[:length]]
+        inner = [origin for known, origin in self.origins.items() if known[: len(key)] == key]
+        return inner[-1] if inner else Origin("default")
+
+
+def read(path: Path | None, *, environ: Mapping[str, str]) -> Tree:
+    """
+    Merge all sources.
+
+    Raises:
+        ConfigError: The file or a credential cannot be read; the file is no TOML (with the line).
+    """
+    file = _file(path, environ)
+    tree = Tree(file)
+    for key, value in _leaves(_DEFAULTS):
+        tree.put(key, value, Origin("default"))
+    if file is not None:
+        for key, value in _leaves(_toml(file)):
+            tree.put(key, value, Origin("file", str(file)))
+    for kind, source in (("credential", credentials(environ)), ("environment", environ)):
+        for name in sorted(source.keys() - _NOT_OPTIONS):
+            if name.startswith(PREFIX):
+                key = tuple(name.removeprefix(PREFIX).lower().split("__"))
+                tree.put(key, source[name], Origin(kind, name))
+    _remove_the_unwanted(tree.values)
+    return tree
+
+
+def _remove_the_unwanted(values: dict[str, Any]) -> None:
+    """Drop what is set to false: the way to be rid of a default lane or pool."""
+    for section in _NAMED:
+        table = values.get(section)
+        if isinstance(table, dict):
+            values[section] = {k: v for k, v in table.items() if v not in (False, "false")}
+
+
+def credentials(environ: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return what $CREDENTIALS_DIRECTORY holds: one value a file, or NAME=value lines in `*.env`.
+
+    Raises:
+        ConfigError: The folder or a file in it cannot be read.
+    """
+    found: dict[str, str] = {}
+    for file in credential_files(environ):
+        try:
+            text = file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"credential {file.name}: {_reason(error)}") from None
+        found |= _lines(text) if file.suffix == ".env" else {file.name: text}
+    return found
+
+
+def credential_files(environ: Mapping[str, str]) -> list[Path]:
+    """Return the files of $CREDENTIALS_DIRECTORY that this service reads, sorted by name."""
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        return []
+    try:
+        files = sorted(Path(folder).iterdir())
+    except OSError as error:
+        raise ConfigError(f"$CREDENTIALS_DIRECTORY ({folder}): {_reason(error)}") from None
+    named = re.compile(r"[A-Z][A-Z0-9_]*|[\w-]+\.env")
+    return [file for file in files if named.fullmatch(file.name) and file.is_file()]
+
+
+def _lines(text: str) -> dict[str, str]:
+    found = {}
+    for line in text.splitlines():
+        name, equals, value = line.partition("=")
+        name, value = name.strip(), value.strip()
+        if equals and not name.startswith("#"):
+            quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+            found[name] = value[1:-1] if quoted else value
+    return found
+
+
+def _file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    if path is not None:
+        return path
+    if environ.get("NOTIFY_CONFIG"):
+        return Path(environ["NOTIFY_CONFIG"])
+    return DEFAULT_PATH if DEFAULT_PATH.exists() else None
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: {_reason(error)}") from None
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"is not UTF-8 text (byte {error.start}); save it as UTF-8"
+    if isinstance(error, FileNotFoundError):
+        return "does not exist; create it, or name another"
+    if isinstance(error, PermissionError):
+        return "may not be read by this user; change its owner or mode"
+    return f"cannot be read ({os.strerror(error.errno or 0)})"
+
+
+def _leaves(table: Mapping[str, Any], above: Key = ()) -> Iterator[tuple[Key, Any]]:
+    for name, value in table.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, (*above, name))
+        else:
+            yield (*above, name), value

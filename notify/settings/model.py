@@ -82,8 +82,8 @@ class AmqpSettings(_Section):
     url: Annotated[SecretStr, AfterValidator(broker_url)] = SecretStr(
         "pyamqp://guest:guest@127.0.0.1:5672//"
     )
-    confirm_timeout: float = Field(5.0, gt=0, le=300, allow_inf_nan=False)
-    heartbeat: int = Field(30, ge=1, le=600)
+    confirm_timeout: float = Field(default=5.0, gt=0, le=300, allow_inf_nan=False)
+    heartbeat: int = Field(default=30, ge=1, le=600)
     tls: bool = False
     ca_file: Path | None = None
     cert_file: Path | None = None
@@ -102,22 +102,22 @@ class TemplateSettings(_Section):
     """Where templates are found, and the language of last resort."""
 
     folder: Path | None = None
-    default_locale: str = Field("en", pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")
+    default_locale: str = Field(default="en", pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")
 
 
 class ContractSettings(_Section):
     """What a producer may send."""
 
-    max_body_bytes: int = Field(1_048_576, ge=1, le=134_217_728)
-    max_recipients: int = Field(1000, ge=1, le=100_000)
+    max_body_bytes: int = Field(default=1_048_576, ge=1, le=134_217_728)
+    max_recipients: int = Field(default=1000, ge=1, le=100_000)
     require_user_id: bool = False
 
 
 class LaneSettings(_Section):
     """One lane: a queue of each channel."""
 
-    max_length: int = Field(1_000_000, ge=1)
-    delivery_limit: int = Field(20, ge=1)
+    max_length: int = Field(default=1_000_000, ge=1)
+    delivery_limit: int = Field(default=20, ge=1)
 
 
 class PoolSettings(_Section):
@@ -125,8 +125,8 @@ class PoolSettings(_Section):
 
     channel: Channel
     lanes: Names = Field(default_factory=list)
-    concurrency: int = Field(32, ge=1, le=1000)
-    prefetch: int | None = Field(None, ge=1, le=65_535)
+    concurrency: int = Field(default=32, ge=1, le=1000)
+    prefetch: int | None = Field(default=None, ge=1, le=65_535)
 
     @property
     def prefetch_count(self) -> int:

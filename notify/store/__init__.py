@@ -1,0 +1,135 @@
+"""The record: what was asked, which calls were made, how each ended."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime, timedelta
+from typing import Any, Self
+from uuid import UUID
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from notify.errors import StoreError
+from notify.message import Status
+from notify.store import claims, queries, records
+from notify.store.claims import Claim, Entry
+from notify.store.engine import READS_ONLY, connect
+from notify.store.queries import Attempt, Event, Filter, Story, Summary
+from notify.store.records import Record
+
+__all__ = [
+    "Attempt",
+    "Claim",
+    "Entry",
+    "Event",
+    "Filter",
+    "Record",
+    "Store",
+    "Story",
+    "Summary",
+]
+
+
+class Store:
+    """
+    The record's database. Safe to share among threads.
+
+    Every method raises `StoreError` where the database cannot be reached or refuses.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reader = engine.execution_options(**{READS_ONLY: True})
+        # SQLite lets one transaction write at a time and has the others poll for their turn:
+        # within a process, waiting in line is quicker.
+        self._turn: AbstractContextManager[Any] = (
+            threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        )
+
+    @classmethod
+    def open(cls, url: str, *, pool_size: int = 8) -> Self:
+        """Make a store from a database URL; nothing is opened before the first use."""
+        return cls(connect(url, pool_size=pool_size))
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self._engine.dispose()
+
+    def migrate(self) -> None:
+        """Bring the tables to this version's shape; harmless if they have it."""
+        with self._transaction() as connection:
+            config = _migrations()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def revision(self) -> tuple[str | None, str | None]:
+        """Tell the revision that the tables have, and the one that this version needs."""
+        with self._reading() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+        return current, ScriptDirectory.from_config(_migrations()).get_current_head()
+
+    def claim(self, entries: Sequence[Entry], *, now: datetime, lease: timedelta) -> list[Claim]:
+        """
+        Become the owner of notifications, and open their attempts, in one transaction.
+
+        Args:
+            entries: What to record, at most one a notification.
+            now: The time of the claim.
+            lease: How long the claim holds; a call that is not recorded by then is unknown.
+        """
+        with self._transaction() as connection:
+            return claims.claim(connection, entries, now=now, lease=lease)
+
+    def record(self, results: Sequence[Record]) -> set[UUID]:
+        """
+        Write how claimed calls ended, in one transaction.
+
+        Returns:
+            The notifications that were taken over meanwhile: nothing was written for these.
+        """
+        with self._transaction() as connection:
+            return records.record(connection, results)
+
+    def get(self, notification_id: UUID) -> Story | None:
+        """Read one notification with all that happened to it."""
+        with self._reading() as connection:
+            return queries.get(connection, notification_id)
+
+    def find(self, wanted: Filter, *, limit: int = 50) -> list[Summary]:
+        """List the newest notifications that match."""
+        with self._reading() as connection:
+            return list(queries.find(connection, wanted, limit=limit))
+
+    def count(self, wanted: Filter) -> dict[Status, int]:
+        """Count the notifications that match, by status."""
+        with self._reading() as connection:
+            return queries.count(connection, wanted)
+
+    def _transaction(self) -> AbstractContextManager[Connection]:
+        return self._run(self._engine, self._turn)
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        return self._run(self._reader, nullcontext())
+
+    @contextmanager
+    def _run(self, engine: Engine, turn: AbstractContextManager[Any]) -> Iterator[Connection]:
+        try:
+            with turn, engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            # The library's text holds the parameters, so personal data: name the kind only.
+            cause = type(getattr(error, "orig", None) or error).__name__
+            raise StoreError(f"the record cannot be reached or refused: {cause}") from None
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "notify.store:migrations")
+    return config

@@ -1,0 +1,221 @@
+"""Claiming: the one conditional write that makes a worker the owner of a notification."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, insert, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from notify.message import Notification, Outcome, Status
+from notify.store.tables import attempts, events, notifications
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    What a worker wants recorded before it acts: a call to make, or an end without a call.
+
+    Attributes:
+        status: `Status.SENDING` to claim the notification for a call, else its final status.
+        attempt_id: The call's id; None where none is to be made.
+        provider: Whom the call would reach; None where none is to be made.
+        reason: Why it ended without a call.
+    """
+
+    notification: Notification
+    status: Status
+    attempt_id: UUID | None = None
+    provider: str | None = None
+    reason: str | None = None
+
+
+class Claim(enum.Enum):
+    """What the record answered."""
+
+    OWNED = "owned"
+    """Written: the caller goes on."""
+    DUPLICATE = "duplicate"
+    """It has already ended; nothing is to be done."""
+    BUSY = "busy"
+    """Another worker is on it and its lease has not passed."""
+    CONFLICT = "conflict"
+    """The same key or id stands for another request."""
+    UNKNOWN = "unknown"
+    """Another worker began a call, its lease passed, and nobody knows how the call ended."""
+
+
+def claim(
+    connection: Connection, entries: Sequence[Entry], *, now: datetime, lease: timedelta
+) -> list[Claim]:
+    """
+    Claim each entry in the caller's transaction; answers are in the order of *entries*.
+
+    No two entries may be for the same notification.
+    """
+    fresh = _insert(connection, entries, now=now, lease=lease)
+    owned = [entry for entry in entries if entry.notification.id in fresh]
+    _open(connection, owned, now=now)
+    _note_ends(connection, owned, now=now)
+    if len(owned) == len(entries):
+        return [Claim.OWNED] * len(entries)
+
+    known = [entry.notification for entry in entries if entry.notification.id not in fresh]
+    rows = _find(connection, known)
+    lapsed = [
+        row.id
+        for row in rows.values()
+        if row.status == Status.SENDING and row.lease_until is not None and row.lease_until <= now
+    ]
+    _give_up(connection, lapsed, now=now)
+    return [
+        Claim.OWNED
+        if entry.notification.id in fresh
+        else _answer(entry.notification, rows, lapsed)
+        for entry in entries
+    ]
+
+
+def _insert(
+    connection: Connection, entries: Sequence[Entry], *, now: datetime, lease: timedelta
+) -> set[UUID]:
+    """Insert what is new; give the ids that were."""
+    until = now + lease
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = (
+        dialect.insert(notifications).on_conflict_do_nothing().returning(notifications.c.id)
+    )
+    rows = [_row(entry, now=now, until=until) for entry in entries]
+    return set(connection.execute(statement, rows).scalars())
+
+
+def _row(entry: Entry, *, now: datetime, until: datetime) -> dict[str, Any]:
+    notification = entry.notification
+    sending = entry.status is Status.SENDING
+    return {
+        "id": notification.id,
+        "batch_id": notification.batch_id,
+        "position": notification.position,
+        "source": notification.source,
+        "channel": notification.channel,
+        "lane": notification.lane,
+        "idempotency_key": notification.idempotency_key,
+        "digest": notification.digest,
+        "recipient": notification.to,
+        "template": notification.template,
+        "body": notification.body,
+        "status": entry.status,
+        "reason": entry.reason,
+        "attempts": 1 if sending else 0,
+        "fence": 1,
+        "lease_until": until if sending else None,
+        "expires_at": notification.expires_at,
+        "traceparent": notification.traceparent,
+        "received_at": now,
+        "updated_at": now,
+    }
+
+
+def _open(connection: Connection, owned: Iterable[Entry], *, now: datetime) -> None:
+    rows = [
+        {
+            "id": entry.attempt_id,
+            "notification_id": entry.notification.id,
+            "number": 1,
+            "provider": entry.provider,
+            "started_at": now,
+        }
+        for entry in owned
+        if entry.status is Status.SENDING
+    ]
+    if rows:
+        connection.execute(insert(attempts), rows)
+
+
+def _note_ends(connection: Connection, owned: Iterable[Entry], *, now: datetime) -> None:
+    rows = [
+        {
+            "notification_id": entry.notification.id,
+            "at": now,
+            "status": entry.status,
+            "reason": entry.reason,
+        }
+        for entry in owned
+        if entry.status is not Status.SENDING
+    ]
+    if rows:
+        connection.execute(insert(events), rows)
+
+
+type_key = tuple[str, str, int]
+
+
+def _key(notification: Notification) -> type_key:
+    return notification.source, notification.idempotency_key, notification.position
+
+
+def _find(
+    connection: Connection, wanted: Sequence[Notification]
+) -> dict[type_key, Row[Any]]:
+    """Read the rows that stood in the way, locked until the transaction ends."""
+    columns = notifications.c
+    key = (columns.source, columns.idempotency_key, columns.position)
+    query = (
+        select(columns.id, *key, columns.digest, columns.status, columns.lease_until)
+        .where(tuple_(*key).in_([_key(notification) for notification in wanted]))
+        .order_by(columns.id)
+        .with_for_update()
+    )
+    return {
+        (row.source, row.idempotency_key, row.position): row for row in connection.execute(query)
+    }
+
+
+def _answer(
+    notification: Notification, rows: Mapping[type_key, Row[Any]], lapsed: Sequence[UUID]
+) -> Claim:
+    row = rows.get(_key(notification))
+    # No row under its key: it is its id that is taken, by some other request.
+    if row is None or row.digest != notification.digest:
+        return Claim.CONFLICT
+    if row.id in lapsed:
+        return Claim.UNKNOWN
+    if row.status == Status.SENDING:
+        return Claim.BUSY
+    return Claim.DUPLICATE
+
+
+def _give_up(connection: Connection, lapsed: Sequence[UUID], *, now: datetime) -> None:
+    """Close attempts whose worker never came back: the call may have been made."""
+    if not lapsed:
+        return
+    reason = "the worker that made the call never recorded its outcome"
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.notification_id.in_(lapsed), attempts.c.outcome.is_(None))
+        .values(outcome=Outcome.UNKNOWN, ended_at=now, reason=reason)
+    )
+    connection.execute(
+        update(notifications)
+        .where(notifications.c.id.in_(lapsed))
+        .values(
+            status=Status.UNKNOWN,
+            reason=reason,
+            # A worker that wakes up later holds the old fence and cannot record any more.
+            fence=notifications.c.fence + 1,
+            lease_until=None,
+            updated_at=now,
+        )
+    )
+    connection.execute(
+        insert(events),
+        [
+            {"notification_id": id_, "at": now, "status": Status.UNKNOWN, "reason": reason}
+            for id_ in lapsed
+        ],
+    )

@@ -1,0 +1,52 @@
+"""How the record's database is reached: PostgreSQL by psycopg, SQLite in WAL mode."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from notify.errors import ConfigError
+
+READS_ONLY = "notify_reads_only"
+"""An execution option: the transaction writes nothing, so it need not wait for writers."""
+
+
+def connect(url: str, *, pool_size: int = 8) -> Engine:
+    """
+    Make the engine for a database URL; no connection is opened yet.
+
+    Raises:
+        ConfigError: The URL names no database that the record can live in.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigError(
+            "store.url is no database URL; write sqlite:////path/notify.db"
+            " or postgresql+psycopg://user@host/database"
+        ) from None
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed, pool_size=pool_size, connect_args={"timeout": 30})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin)
+        return engine
+    return create_engine(parsed, pool_size=pool_size, pool_pre_ping=False)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
+    # The driver would begin transactions by itself, and late; _begin does it.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    # FULL: a commit that we acknowledged to the broker must survive a power loss.
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin(connection: Connection) -> None:
+    # Writers take the write lock at once: two transactions that both read and then want to
+    # write would otherwise refuse each other.
+    reads_only = connection.get_execution_options().get(READS_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")

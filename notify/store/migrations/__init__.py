@@ -1,0 +1,1 @@
+"""The steps that build and change the record's tables, run by Alembic."""

@@ -1,0 +1,163 @@
+"""Reading the record: one notification's whole story, or many in short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, func, select
+
+from notify.message import Channel, Outcome, Status
+from notify.store.tables import attempts, events, notifications
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call that was made, or begun, for a notification."""
+
+    id: UUID
+    number: int
+    provider: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: Outcome | None
+    """None while the answer is not recorded."""
+    provider_id: str | None
+    http_status: int | None
+    code: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change of a notification's status."""
+
+    at: datetime
+    status: Status
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One notification in a line."""
+
+    id: UUID
+    batch_id: UUID | None
+    position: int
+    source: str
+    channel: Channel
+    lane: str
+    template: str | None
+    recipient: str
+    status: Status
+    reason: str | None
+    attempts: int
+    received_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One notification with all that happened to it, in the order it happened."""
+
+    summary: Summary
+    attempts: Sequence[Attempt]
+    events: Sequence[Event]
+
+    @property
+    def status(self) -> Status:
+        """Where the notification stands."""
+        return self.summary.status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which notifications to list; None asks for all."""
+
+    channel: Channel | None = None
+    lane: str | None = None
+    source: str | None = None
+    status: Status | None = None
+    template: str | None = None
+    recipient: str | None = None
+    batch_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+_SUMMARY = [notifications.c[name] for name in Summary.__dataclass_fields__]
+_ATTEMPT = [attempts.c[name] for name in Attempt.__dataclass_fields__]
+
+
+def get(connection: Connection, notification_id: UUID) -> Story | None:
+    """Read one notification's story; None if the record does not know it."""
+    row = connection.execute(
+        select(*_SUMMARY).where(notifications.c.id == notification_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    calls = connection.execute(
+        select(*_ATTEMPT)
+        .where(attempts.c.notification_id == notification_id)
+        .order_by(attempts.c.number)
+    )
+    changes = connection.execute(
+        select(events.c.at, events.c.status, events.c.reason)
+        .where(events.c.notification_id == notification_id)
+        .order_by(events.c.id)
+    )
+    return Story(
+        summary=_summary(row),
+        attempts=[_attempt(call) for call in calls],
+        events=[Event(change.at, Status(change.status), change.reason) for change in changes],
+    )
+
+
+def find(connection: Connection, wanted: Filter, *, limit: int) -> Iterator[Summary]:
+    """Read the newest notifications that match, newest first."""
+    query = (
+        select(*_SUMMARY)
+        .where(*_conditions(wanted))
+        .order_by(notifications.c.received_at.desc(), notifications.c.position)
+        .limit(limit)
+    )
+    return map(_summary, connection.execute(query))
+
+
+def count(connection: Connection, wanted: Filter) -> dict[Status, int]:
+    """Count the notifications that match, by status."""
+    query = (
+        select(notifications.c.status, func.count())
+        .where(*_conditions(wanted))
+        .group_by(notifications.c.status)
+    )
+    return {Status(status): number for status, number in connection.execute(query)}
+
+
+def _conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    for name in ("channel", "lane", "source", "status", "template", "recipient", "batch_id"):
+        value = getattr(wanted, name)
+        if value is not None:
+            yield notifications.c[name] == value
+    if wanted.since is not None:
+        yield notifications.c.received_at >= wanted.since
+    if wanted.until is not None:
+        yield notifications.c.received_at < wanted.until
+
+
+def _summary(row: Row[Any]) -> Summary:
+    values = row._asdict()
+    values["channel"] = Channel(values["channel"])
+    values["status"] = Status(values["status"])
+    return Summary(**values)
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    values = row._asdict()
+    values["outcome"] = values["outcome"] and Outcome(values["outcome"])
+    return Attempt(**values)

@@ -1,0 +1,202 @@
+"""
+Logs: one JSON object a line (or a readable line on a terminal), never a secret or a person's data.
+
+Modules log by `structlog.get_logger()` with a dotted event name and fields. Three guards stand at
+the end, for the day somebody forgets: fields with forbidden names are hidden, objects are named
+but not shown, and exceptions that are not ours are told without their text. What libraries log
+goes the same way, from warnings up.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Mapping
+from datetime import date, timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, TextIO
+from uuid import UUID
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from notify.errors import NotifyError
+
+FORBIDDEN = frozenset(
+    (
+        "address api_key args auth_token authorization body content credentials data device_token "
+        "email headers html idempotency_key kwargs metadata options params password payload phone "
+        "private_key recipient recipients request response secret secrets service_account subject "
+        "text title to token url"
+    ).split()  # noqa: SIM905 - forty lines otherwise
+)
+"""Names of fields whose values are never logged."""
+
+HIDDEN = "[hidden]"
+"""What stands in place of a value that may not be logged."""
+
+# These log keys, addresses and whole bodies below warnings.
+_TALKATIVE = ("amqp", "google.auth", "python_http_client", "requests", "sqlalchemy", "twilio")
+_TALKATIVE_HTTP = ("http.client", "urllib3")
+
+# A word that is no sentence, address, phone number or JSON: a queue, a class, a task's id.
+_PLAIN_WORD = re.compile(r"[A-Za-z0-9_.:/*\[\]-]{1,80}")
+_PERSONAL = re.compile(r"[@{}]|\+\d")
+# A line begins with these; the other fields keep the order of the call.
+_ORDER = {"timestamp": 0, "level": 1, "event": 2}
+_DEEPEST_CAUSE = 5
+_MOST_FRAMES = 20
+
+
+def configure(
+    *,
+    level: Literal["debug", "info", "warning", "error"] = "info",
+    format: Literal["json", "console"] = "json",  # noqa: A002 - the word of the configuration
+    stream: TextIO | None = None,
+) -> None:
+    """Set up logging for this process; called once, by its entry point. `stream`: stderr."""
+    out = stream or sys.stderr
+    render: list[Processor] = [structlog.processors.JSONRenderer(ensure_ascii=False)]
+    if format == "console":
+        render = [_as_text, structlog.dev.ConsoleRenderer(colors=out.isatty())]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _tell_exceptions,
+            guard,
+            *render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=True,
+    )
+    _take_over_libraries()
+
+
+def guard(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Hide every field with a forbidden name, and name every object instead of showing it."""
+    order = sorted(event, key=lambda name: _ORDER.get(name, len(_ORDER)))
+    return {name: _safe(name, event[name]) for name in order}
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """Tell an exception's type, place and causes; its text only if it is one of ours."""
+    return _describe(error, depth=1)
+
+
+def _describe(error: BaseException, *, depth: int) -> dict[str, Any]:
+    told: dict[str, Any] = {"type": _type(error)}
+    if isinstance(error, NotifyError):
+        told["message"] = str(error)
+    frames = [
+        f"{frame.f_globals.get('__name__', '?')}:{line} {frame.f_code.co_name}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    told["frames"] = frames[-_MOST_FRAMES:]
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None and depth < _DEEPEST_CAUSE:
+        told["cause"] = _describe(cause, depth=depth + 1)
+    return told
+
+
+def _type(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+
+
+def _tell_exceptions(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    info = event.pop("exc_info", None)
+    if isinstance(info, tuple):
+        info = info[1]
+    elif info and not isinstance(info, BaseException):
+        info = sys.exc_info()[1]
+    if info:
+        event["exception"] = describe(info)
+    return event
+
+
+def _as_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Write an exception over several lines, for the eye."""
+    lines = []
+    told = event.get("exception")
+    while isinstance(told, dict):
+        lines.append(": ".join(filter(None, (told["type"], told.get("message")))))
+        lines += [f"  {frame}" for frame in told["frames"]]
+        told = told.get("cause")
+    if lines:
+        event["exception"] = "\n".join(lines)
+    return event
+
+
+def _safe(name: object, value: Any) -> Any:
+    if isinstance(name, str) and name.lower() in FORBIDDEN:
+        return HIDDEN
+    return _shown(value)
+
+
+def _shown(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Enum | UUID | date | timedelta | Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(name): _safe(name, each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_shown(each) for each in value]
+    if isinstance(value, NotifyError):
+        return f"{_type(value)}: {value}"
+    if isinstance(value, BaseException):
+        return _type(value)
+    return f"<{type(value).__name__}>"
+
+
+def _take_over_libraries() -> None:
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler, _Bridge):
+            root.removeHandler(handler)
+    root.addHandler(_Bridge(logging.WARNING))
+    root.setLevel(logging.WARNING)
+    for name in (*_TALKATIVE, *_TALKATIVE_HTTP):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _Bridge(logging.Handler):
+    """Hands what libraries log to structlog, without what might be personal in it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().log(
+            record.levelno,
+            "library.message",
+            library=record.name,
+            said=_said(record),
+            exc_info=record.exc_info,
+        )
+
+
+def _said(record: logging.LogRecord) -> str:
+    """Fill a library's sentence with plain words and numbers only."""
+    template = str(record.msg)
+    if not record.args:
+        return HIDDEN if _PERSONAL.search(template) else template
+    try:
+        if isinstance(record.args, Mapping):
+            return template % {name: _word(each) for name, each in record.args.items()}
+        return template % tuple(_word(each) for each in record.args)
+    except (TypeError, ValueError, KeyError):
+        return template
+
+
+def _word(value: object) -> object:
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, BaseException):
+        return _type(value)
+    if isinstance(value, str) and _PLAIN_WORD.fullmatch(value):
+        return value
+    return HIDDEN

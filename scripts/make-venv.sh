@@ -12,6 +12,7 @@ scripts/require-debian.sh python3-venv
 
 # A half-made environment, or one whose Python is gone, is made anew.
 .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
+echo "Installing the locked dependencies into .venv (about a minute)" >&2
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-.venv/bin/python -m pip install --quiet --require-hashes -r requirements.lock
-.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+.venv/bin/python -m pip install -qq --require-hashes -r requirements.lock
+.venv/bin/python -m pip install -qq --no-deps --no-build-isolation -e .

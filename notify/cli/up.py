@@ -1,0 +1,131 @@
+"""`notify up`: everything notify needs, started on this machine until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from notify.stack.launch import POOLS, Stack, parse_pools
+from notify.stack.state import folder_or_temporary
+
+_CHECK = 0.5
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  notify up
+  notify up --state-dir /tmp/n --pools email
+  notify up --database postgresql+psycopg://notify@127.0.0.1/notify
+"""
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep configuration, record and logs in this folder. Default: a temporary one, "
+    "removed at the end.",
+)
+@click.option(
+    "--amqp",
+    metavar="URL",
+    help="Use the broker at this address, pyamqp://user:password@host/vhost. "
+    "Default: start a private one.",
+)
+@click.option(
+    "--database",
+    metavar="URL",
+    help="Record in this database, such as postgresql+psycopg://user@host/name. "
+    "Default: a SQLite file in the state folder.",
+)
+@click.option(
+    "--pools",
+    default=",".join(POOLS),
+    show_default=True,
+    metavar="NAMES",
+    help="The worker pools to start, separated by commas.",
+)
+@click.option(
+    "--sandbox-port",
+    type=click.IntRange(1, 65535),
+    help="The port of the provider sandbox. Default: a free one.",
+)
+def up(
+    state_dir: Path | None,
+    amqp: str | None,
+    database: str | None,
+    pools: str,
+    sandbox_port: int | None,
+) -> None:
+    """Start a broker, a record, the provider sandbox and the workers, until Ctrl-C.
+
+    Nothing leaves this machine: the sandbox plays SendGrid, Twilio and FCM. The state folder
+    receives notify.toml, for any other notify command through NOTIFY_CONFIG, and endpoints.json
+    (amqp, database, sandbox), for programs.
+    """
+    wanted = parse_pools(pools)
+    with (
+        stopping_on_signals(),
+        folder_or_temporary(state_dir) as folder,
+        Stack(
+            folder,
+            amqp=amqp,
+            database=database,
+            pools=wanted,
+            sandbox_port=sandbox_port,
+            tell=timed_lines(),
+        ) as stack,
+    ):
+        click.echo(_what_next(stack))
+        try:
+            while True:
+                time.sleep(_CHECK)
+                stack.check()
+        except KeyboardInterrupt:
+            click.echo("\nStopping.")
+
+
+def timed_lines() -> Callable[[str], None]:
+    """Return a teller that prints each sentence with the seconds since now."""
+    begin = time.monotonic()
+
+    def tell(sentence: str) -> None:
+        click.echo(f"  {time.monotonic() - begin:5.1f} s  {sentence}")
+
+    return tell
+
+
+@contextmanager
+def stopping_on_signals() -> Iterator[None]:
+    """Treat SIGTERM and a closed terminal like Ctrl-C; one before all is up exits quietly."""
+    before = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("\nStopped.", err=True)
+        sys.exit(1)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _what_next(stack: Stack) -> str:
+    return f"""
+Everything is up; Ctrl-C stops it. In another terminal:
+
+  export NOTIFY_CONFIG={stack.state.config}
+  notify send --help
+  notify ls
+  notify show ID
+
+What was sent is shown at {stack.endpoints.sandbox}/
+Logs are in {stack.state.folder / "logs"}
+"""

@@ -1,0 +1,190 @@
+"""A whole notify on this machine: broker, store, provider sandbox and worker pools."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from notify.errors import ConfigError
+from notify.stack.process import Process, ProcessEnded, stop_all
+from notify.stack.rabbitmq import RabbitMQNode
+from notify.stack.state import Endpoints, State
+
+POOLS = ("email", "sms", "push")
+
+_START = 60.0
+"""Seconds that one part may take to start; a loaded machine included."""
+_STOP = 15.0
+"""Seconds that the workers get to finish what they hold."""
+_BROKER_CHECK = 2.0
+
+
+def _silent(_: str) -> None:
+    return
+
+
+class Stack:
+    """
+    The stack as a context: started on entry, stopped on exit. Enter it in the main thread.
+
+    Nothing outlives us: the kernel kills the children when the thread that started them is gone.
+
+    Attributes:
+        state: The stack's folder.
+        endpoints: Where its parts are reached; set once it runs.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        amqp: str | None = None,
+        database: str | None = None,
+        pools: Sequence[str] = POOLS,
+        sandbox_port: int | None = None,
+        tell: Callable[[str], None] = _silent,
+    ) -> None:
+        """
+        Describe a stack without starting it.
+
+        Args:
+            folder: Where it keeps everything; made where it is missing.
+            amqp: A broker that runs already; None starts a private one.
+            database: A database to use; None keeps a SQLite file in the folder.
+            pools: The worker pools to start, one process each.
+            sandbox_port: The provider sandbox's port; None takes a free one.
+            tell: Takes a sentence about each part that has started.
+        """
+        self.state = State(folder)
+        self._amqp = amqp
+        self._database = database or self.state.database
+        self._pools = pools
+        self._sandbox_port = sandbox_port or _free_port()
+        self._tell = tell
+        self._node: RabbitMQNode | None = None
+        self._lasting: list[Process] = []
+        self._cleanup = ExitStack()
+        self._cleanup.callback(self.state.release)
+        self._broker_checked = 0.0
+        self.endpoints: Endpoints
+
+    def __enter__(self) -> Stack:
+        try:
+            self._start()
+        except BaseException:
+            self._cleanup.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._cleanup.close()
+
+    def check(self) -> None:
+        """
+        Do nothing while every part runs.
+
+        Raises:
+            ProcessEnded: A part ended by itself; the text says which, with the tail of its log.
+        """
+        for process in self._lasting:
+            process.check()
+        now = time.monotonic()
+        if self._node is not None and now - self._broker_checked > _BROKER_CHECK:
+            self._broker_checked = now
+            _check_broker(self._node)
+
+    def _start(self) -> None:
+        """Start the slow parts side by side, then what needs them."""
+        sandbox = self._start_sandbox()
+        amqp = self._amqp or self._start_broker()
+        self.endpoints = Endpoints(amqp, self._database, f"http://127.0.0.1:{self._sandbox_port}")
+        self.state.write(self.endpoints)
+        self._prepare()
+        sandbox.wait_ready(timeout=_START)
+        self._tell(f"provider sandbox, {self.endpoints.sandbox}")
+        self._start_workers()
+
+    def _start_sandbox(self) -> Process:
+        port = str(self._sandbox_port)
+        sandbox = self._run(
+            "sandbox", "--port", port, "--ledger", str(self.state.ledger), ready_file=True
+        )
+        self._lasting.append(sandbox)
+        self._cleanup.callback(stop_all, [sandbox], timeout=3.0)
+        return sandbox
+
+    def _start_broker(self) -> str:
+        self._node = RabbitMQNode.start(self.state.broker, timeout=_START)
+        self._cleanup.callback(self._node.stop, timeout=_STOP)
+        self._tell(f"private RabbitMQ, port {self._node.port}")
+        return self._node.url
+
+    def _prepare(self) -> None:
+        """Bring the store's tables and the broker's queues to what this version wants."""
+        tasks = [self._run("migrate"), self._run("topology", "apply")]
+        try:
+            for task in tasks:
+                task.wait_done(timeout=_START)
+        finally:
+            stop_all(tasks, timeout=1.0)
+        self._tell("store's tables and broker's queues")
+
+    def _start_workers(self) -> None:
+        workers: list[Process] = []
+        # Registered last, stopped first: workers need the others to finish what they hold.
+        self._cleanup.callback(stop_all, workers, timeout=_STOP)
+        for pool in self._pools:
+            workers.append(self._run("worker", pool, ready_file=True))
+        for worker in workers:
+            worker.wait_ready(timeout=_START)
+        self._lasting += workers
+        self._tell(f"workers, one process a pool: {', '.join(self._pools)}")
+
+    def _run(self, *arguments: str, ready_file: bool = False) -> Process:
+        name = "-".join(arguments[:2]) if arguments[0] in ("worker", "topology") else arguments[0]
+        return Process(
+            name.replace("-", " "),
+            arguments,
+            log=self.state.log(name),
+            environ=self.state.environ(os.environ),
+            ready_file=self.state.ready_file(name) if ready_file else None,
+        )
+
+
+def _check_broker(node: RabbitMQNode) -> None:
+    try:
+        # RabbitMQ takes a connection that says nothing for a health check and does not log it.
+        socket.create_connection(("127.0.0.1", node.port), timeout=5.0).close()
+    except OSError:
+        raise ProcessEnded(f"the private RabbitMQ ended; its logs are in {node.folder}") from None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def parse_pools(text: str) -> tuple[str, ...]:
+    """
+    Read a comma-separated list of pools, such as `email,sms`.
+
+    Raises:
+        ConfigError: One of them is not a pool of the stack.
+    """
+    pools = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    unknown = [pool for pool in pools if pool not in POOLS]
+    if unknown or not pools:
+        raise ConfigError(f"pools must be some of {', '.join(POOLS)}, not {text!r}")
+    return pools

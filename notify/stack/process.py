@@ -1,0 +1,151 @@
+"""Child processes that log to a file, say when they are ready, and die with their parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from notify.errors import NotifyError
+
+_POLL = 0.05
+_TAIL = 15
+
+
+class ProcessEnded(NotifyError):
+    """A process of the stack ended, or did not get ready in time; the text holds its last words."""
+
+
+class Process:
+    """
+    One `notify` command, run beside us.
+
+    Attributes:
+        name: What people call it, such as `worker email`.
+        log: The file that takes what it prints.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        arguments: Iterable[str],
+        *,
+        log: Path,
+        environ: Mapping[str, str],
+        ready_file: Path | None = None,
+    ) -> None:
+        """
+        Start `notify ARGUMENTS...`.
+
+        With a ready file, the process is told to write it once it can work.
+        The kernel kills the process when the thread that started it is gone, even by kill -9, so
+        that nothing is left behind: start it in the main thread.
+        """
+        self.name = name
+        self.log = log
+        self._ready_file = ready_file
+        command = [sys.executable, "-m", "notify", *arguments]
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)
+            command += ["--ready-file", str(ready_file)]
+        with log.open("wb") as output:
+            self._child = subprocess.Popen(  # noqa: S603 - our own command
+                ["setpriv", "--pdeathsig", "KILL", "--", *command],  # noqa: S607 - util-linux
+                env=dict(environ),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C in the terminal is ours to hear; we stop the children in their order.
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._child.pid
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has written its ready file."""
+        return self._ready_file is not None and self._ready_file.exists()
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._child.poll() is None
+
+    def check(self) -> None:
+        """
+        Do nothing while the process runs.
+
+        Raises:
+            ProcessEnded: It ended; the text holds the tail of its log.
+        """
+        code = self._child.poll()
+        if code is not None:
+            raise ProcessEnded(f"{self.name} ended with {_meaning(code)}.{self._last_words()}")
+
+    def wait_ready(self, *, timeout: float) -> None:
+        """
+        Wait until the process says that it is ready, for `timeout` seconds at most.
+
+        Raises:
+            ProcessEnded: It ended first, or was not ready in time.
+        """
+        deadline = time.monotonic() + timeout
+        while not self.ready:
+            self.check()
+            if time.monotonic() > deadline:
+                raise ProcessEnded(
+                    f"{self.name} was not ready within {timeout:g} s.{self._last_words()}"
+                )
+            time.sleep(_POLL)
+
+    def wait_done(self, *, timeout: float) -> None:
+        """
+        Wait until the process has ended well, for `timeout` seconds at most.
+
+        Raises:
+            ProcessEnded: It ended with a failure, or not in time.
+        """
+        try:
+            code = self._child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise ProcessEnded(
+                f"{self.name} was not done within {timeout:g} s.{self._last_words()}"
+            ) from None
+        if code:
+            self.check()
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-_TAIL:]
+        return "".join(f"\n  {line}" for line in [f"The end of {self.log}:", *lines])
+
+    def _ask_to_stop(self) -> None:
+        if self.running:
+            self._child.terminate()
+
+    def _end(self, timeout: float) -> None:
+        try:
+            self._child.wait(max(timeout, 0.0))
+        except subprocess.TimeoutExpired:
+            os.killpg(self._child.pid, signal.SIGKILL)
+            self._child.wait()
+
+
+def stop_all(processes: Iterable[Process], *, timeout: float) -> None:
+    """Ask the processes to stop, and kill those that still run after `timeout` seconds."""
+    stopping = list(processes)
+    deadline = time.monotonic() + timeout
+    for process in stopping:
+        process._ask_to_stop()
+    for process in stopping:
+        process._end(deadline - time.monotonic())
+
+
+def _meaning(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

@@ -1,0 +1,85 @@
+"""The sample notifications of `notify demo`: what to publish, and how each must end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from notify.errors import ConfigError
+from notify.message import Status
+
+
+class Ending(BaseModel):
+    """How a sample ends: the status of each recipient, and whether it is a dead letter."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    status: Status | None = None
+    """The one recipient's status; none for what never becomes a notification."""
+    statuses: dict[Status, int] = Field(default_factory=dict)
+    """The number of recipients by status, for a batch."""
+    dead: bool = False
+    """Whether the message lies in the dead letters."""
+
+    @property
+    def counts(self) -> dict[Status, int]:
+        """The number of recipients by status."""
+        return {self.status: 1} if self.status else self.statuses
+
+
+class Sample(BaseModel):
+    """One file of `examples/samples`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    """The file's name without `.json`."""
+    about: str
+    routing_key: str
+    publish: dict[str, Any] | None = None
+    """The body, but for the id that each run makes anew."""
+    raw: str | None = None
+    """The body as it is, for what is not JSON."""
+    expect: Ending
+
+    @model_validator(mode="after")
+    def _one_body(self) -> Self:
+        if (self.publish is None) == (self.raw is None):
+            raise ValueError("a sample has either `publish` or `raw`")
+        return self
+
+    @property
+    def batch(self) -> bool:
+        """Whether it goes to several recipients."""
+        return self.publish is not None and isinstance(self.publish.get("to"), list)
+
+    def body(self, message_id: UUID) -> bytes:
+        """Return what to publish, under an id of this run."""
+        if self.publish is None:
+            return (self.raw or "").encode()
+        return json.dumps({**self.publish, "id": str(message_id)}, ensure_ascii=False).encode()
+
+
+def load(folder: Path) -> list[Sample]:
+    """
+    Read every sample of a folder, in the order of their file names.
+
+    Raises:
+        ConfigError: There is none, or a file is not a sample; the text names the file.
+    """
+    samples = [_read(path) for path in sorted(folder.glob("*.json"))]
+    if not samples:
+        raise ConfigError(f"no sample (*.json) in {folder}; name another folder with --examples")
+    return samples
+
+
+def _read(path: Path) -> Sample:
+    try:
+        content = json.loads(path.read_text())
+        return Sample.model_validate({**content, "name": path.stem})
+    except (ValidationError, ValueError, TypeError, OSError) as error:
+        raise ConfigError(f"{path} is not a sample: {error}") from error

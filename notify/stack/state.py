@@ -1,0 +1,212 @@
+"""The folder of a stack: its configuration, dummy credentials, record, logs and ledger."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from notify.errors import ConfigError, NotifyError
+
+_CONFIG = """\
+# Written by `notify up` each time it starts; to try other settings, copy it first.
+
+[amqp]
+url = {amqp}
+
+[store]
+url = {database}
+
+[channels.email]
+providers = ["sendgrid"]
+
+[channels.sms]
+providers = ["twilio"]
+
+[channels.push]
+providers = ["fcm"]
+
+# The vendors are played by the sandbox; the keys are dummies, in the folder "credentials".
+[providers.sendgrid]
+use = "providers.sendgrid:SendGrid"
+options = {{ base_url = {sandbox}, sender = "notify@sandbox.test" }}
+secrets = {{ api_key = "SENDGRID_API_KEY" }}
+
+[providers.twilio]
+use = "providers.twilio:Twilio"
+options = {{ base_url = {sandbox}, sender = "+15005550006" }}
+secrets = {{ account_sid = "TWILIO_ACCOUNT_SID", auth_token = "TWILIO_AUTH_TOKEN" }}
+
+[providers.fcm]
+use = "providers.fcm:Fcm"
+options = {{ base_url = {sandbox} }}
+secrets = {{ service_account = "FCM_SERVICE_ACCOUNT" }}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where the parts of a running stack are reached."""
+
+    amqp: str
+    """The broker's address, with its password."""
+    database: str
+    """The store's SQLAlchemy address."""
+    sandbox: str
+    """The provider sandbox's root, `http://127.0.0.1:PORT`."""
+
+
+class State:
+    """
+    A stack's folder, held by one stack at a time.
+
+    Attributes:
+        folder: The folder itself.
+        config: The ready notify.toml.
+        credentials: One file a secret; readable by the owner only.
+        ledger: What the sandbox did and answered, one JSON line a request.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """
+        Make the folder where it is missing, and hold it until `release`.
+
+        Raises:
+            ConfigError: Another stack runs in it, or it cannot be written.
+        """
+        self.folder = folder.resolve()
+        self.config = self.folder / "notify.toml"
+        self.credentials = self.folder / "credentials"
+        self.ledger = self.folder / "ledger.jsonl"
+        self._lock = self._hold()
+
+    @property
+    def database(self) -> str:
+        """The address of the folder's own SQLite store."""
+        return f"sqlite:///{self.folder / 'notify.db'}"
+
+    @property
+    def broker(self) -> Path:
+        """The folder of the private broker."""
+        return self.folder / "rabbitmq"
+
+    def log(self, name: str) -> Path:
+        """Return the log file of the process `name`."""
+        return self.folder / "logs" / f"{name}.log"
+
+    def ready_file(self, name: str) -> Path:
+        """Return the file that the process `name` writes once it can work."""
+        return self.folder / "ready" / name
+
+    def write(self, endpoints: Endpoints) -> None:
+        """Write what the processes and other commands read: configuration, secrets, endpoints."""
+        values = {
+            "amqp": endpoints.amqp,
+            "database": endpoints.database,
+            "sandbox": endpoints.sandbox,
+        }
+        quoted = {name: json.dumps(value) for name, value in values.items()}
+        _write_private(self.config, _CONFIG.format(**quoted))
+        _write_private(self.folder / "endpoints.json", json.dumps(values, indent=2) + "\n")
+        for name, secret in _secrets(endpoints.sandbox).items():
+            _write_private(self.credentials / name, secret)
+
+    def environ(self, outer: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of the processes: the outer one, its NOTIFY_* replaced by ours."""
+        kept = {name: value for name, value in outer.items() if not name.startswith("NOTIFY_")}
+        return kept | {
+            "NOTIFY_CONFIG": str(self.config),
+            "CREDENTIALS_DIRECTORY": str(self.credentials),
+        }
+
+    def release(self) -> None:
+        """Let another stack use the folder."""
+        self._lock.close()
+
+    def _hold(self) -> IO[str]:
+        try:
+            for folder in (self.folder, self.folder / "logs", self.folder / "ready"):
+                folder.mkdir(parents=True, exist_ok=True)
+            self.credentials.mkdir(mode=0o700, exist_ok=True)
+            lock = (self.folder / "lock").open("w")
+        except OSError as error:
+            raise ConfigError(f"cannot write to {self.folder}: {error.strerror}") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            raise ConfigError(
+                f"another stack is running in {self.folder}; stop it or name another folder"
+            ) from None
+        return lock
+
+
+@contextmanager
+def folder_or_temporary(folder: Path | None) -> Iterator[Path]:
+    """
+    Lend the named folder, or a temporary one that is removed afterwards.
+
+    A temporary one stays where a part of the stack failed, for its logs to be read.
+    """
+    if folder is not None:
+        yield folder
+        return
+    temporary = Path(tempfile.mkdtemp(prefix="notify-"))
+    keep = False
+    try:
+        yield temporary
+    except NotifyError:
+        keep = True
+        raise
+    finally:
+        if not keep:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _secrets(sandbox: str) -> dict[str, str]:
+    return {
+        "SENDGRID_API_KEY": "SG.sandbox",
+        "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+        "TWILIO_AUTH_TOKEN": "sandbox",
+        "FCM_SERVICE_ACCOUNT": _service_account(sandbox),
+    }
+
+
+def _service_account(sandbox: str) -> str:
+    """Return a service account file as Google writes it, with a key made now for nothing else."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return json.dumps(
+        {
+            "type": "service_account",
+            "project_id": "sandbox",
+            "private_key_id": "sandbox",
+            "private_key": pem.decode(),
+            "client_email": "notify@sandbox.test",
+            "client_id": "0",
+            "token_uri": f"{sandbox}/token",
+        }
+    )
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a whole file at once, for the owner's eyes."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    fresh.replace(path)

@@ -1,0 +1,106 @@
+"""Publishing the samples to a running stack, and watching how each ends."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID, uuid4
+
+from kombu import Connection
+
+from notify.message import Status
+from notify.publisher import Outgoing, Publisher
+from notify.stack.samples import Sample
+from notify.stack.state import Endpoints
+from notify.store import Filter, Store
+from notify.topology import DEAD
+
+
+@dataclass(slots=True)
+class Run:
+    """One sample in this run, and what has become of it so far."""
+
+    sample: Sample
+    message_id: UUID = field(default_factory=uuid4)
+    counts: dict[Status, int] = field(default_factory=dict)
+    dead: bool = False
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether it has ended as its file says it must."""
+        return self.counts == self.sample.expect.counts and self.dead == self.sample.expect.dead
+
+
+class Trial:
+    """
+    The samples on their way through a running stack, as a context.
+
+    Attributes:
+        runs: Each sample and what has become of it, in the order of publishing.
+        store: The stack's record.
+    """
+
+    def __init__(self, samples: Iterable[Sample], *, endpoints: Endpoints) -> None:
+        """Prepare to publish `samples` to the stack at `endpoints`."""
+        self.runs = [Run(sample) for sample in samples]
+        self.store = Store.open(endpoints.database)
+        self._amqp = endpoints.amqp
+        self._dead: set[str] = set()
+        self._connection = Connection(self._amqp, heartbeat=0)
+
+    def __enter__(self) -> Self:
+        # The dead letters are read and never acknowledged: they return when the connection ends.
+        self._connection.default_channel.basic_consume(DEAD, callback=self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+        self.store.close()
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether every sample has ended as its file says it must."""
+        return all(run.as_expected for run in self.runs)
+
+    def publish(self) -> None:
+        """
+        Publish every sample and wait for the broker's confirms.
+
+        Raises:
+            PublishError: The broker did not take one of them.
+        """
+        with Publisher(self._amqp) as publisher:
+            for run in self.runs:
+                publisher.publish(
+                    Outgoing(
+                        body=run.sample.body(run.message_id),
+                        routing_key=run.sample.routing_key,
+                        message_id=str(run.message_id),
+                    )
+                )
+
+    def observe(self, *, seconds: float) -> None:
+        """Wait for news for so many seconds, and bring every run up to date."""
+        with contextlib.suppress(TimeoutError):
+            self._connection.drain_events(timeout=seconds)
+        for run in self.runs:
+            run.dead = str(run.message_id) in self._dead
+            if not run.as_expected:
+                run.counts = self._counts(run)
+
+    def _counts(self, run: Run) -> dict[Status, int]:
+        if run.sample.batch:
+            return self.store.count(Filter(batch_id=run.message_id))
+        story = self.store.get(run.message_id)
+        return {story.status: 1} if story else {}
+
+    def _note(self, message: Any) -> None:
+        self._dead.add(str(message.properties.get("message_id")))

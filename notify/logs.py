@@ -25,14 +25,12 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from notify.errors import NotifyError
 
-FORBIDDEN = frozenset(
-    (
-        "address api_key args auth_token authorization body content credentials data device_token "
-        "email headers html idempotency_key kwargs metadata options params password payload phone "
-        "private_key recipient recipients request response secret secrets service_account subject "
-        "text title to token url"
-    ).split()  # noqa: SIM905 - forty lines otherwise
-)
+_PEOPLE = {"address", "device_token", "email", "metadata", "phone", "recipient", "recipients", "to"}
+_CONTENT = {"body", "content", "data", "html", "payload", "subject", "text", "title"}
+_CALLS = {"args", "headers", "kwargs", "options", "params", "request", "response", "url"}
+_KEYS = {"api_key", "auth_token", "authorization", "credentials", "idempotency_key", "password"}
+_MORE_KEYS = {"private_key", "secret", "secrets", "service_account", "token"}
+FORBIDDEN = frozenset(_PEOPLE | _CONTENT | _CALLS | _KEYS | _MORE_KEYS)
 """Names of fields whose values are never logged."""
 
 HIDDEN = "[hidden]"

@@ -48,7 +48,8 @@ class Process:
         self.name = name
         self.log = log
         self._ready_file = ready_file
-        command = [sys.executable, "-m", "notify", *arguments]
+        # -P: a folder that is called notify in the caller's place must not be run instead.
+        command = [sys.executable, "-P", "-m", "notify", *arguments]
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)
             command += ["--ready-file", str(ready_file)]

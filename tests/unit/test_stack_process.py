@@ -1,0 +1,139 @@
+"""The stack's child processes: ready files, last words, bounded stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from notify.stack.process import Process, ProcessEnded, stop_all
+
+# Stands in for the package `notify`, so that `python -m notify WORD` does what WORD says.
+FAKE = """
+import pathlib, signal, sys, time
+word = sys.argv[1]
+if word == "fail":
+    print("line of the log")
+    sys.exit("the reason")
+if word == "stubborn":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if "--ready-file" in sys.argv:
+    pathlib.Path(sys.argv[sys.argv.index("--ready-file") + 1]).touch()
+if word != "done":
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """An environment in which `python -m notify` is the stand-in."""
+    package = tmp_path / "fake" / "notify"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(FAKE)
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(package.parent)}
+
+
+def start(word: str, folder: Path, environ: dict[str, str], *, ready: bool = False) -> Process:
+    """Start the stand-in."""
+    return Process(
+        word,
+        [word],
+        log=folder / f"{word}.log",
+        environ=environ,
+        ready_file=folder / f"{word}.ready" if ready else None,
+    )
+
+
+def test_a_process_that_ended_shows_its_name_its_code_and_its_last_words(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """The operator sees the reason without looking for a log file."""
+    process = start("fail", tmp_path, environ)
+    with pytest.raises(ProcessEnded, match=r"(?s)fail ended with exit code 1.*the reason"):
+        process.wait_done(timeout=20)
+
+
+def test_a_process_that_fails_before_it_is_ready_is_reported_at_once(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """Nobody waits out the time limit for a dead process."""
+    process = start("fail", tmp_path, environ, ready=True)
+    with pytest.raises(ProcessEnded, match="ended with exit code 1"):
+        process.wait_ready(timeout=20)
+
+
+def test_a_ready_file_of_an_earlier_run_does_not_count(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """A state folder may be used again."""
+    (tmp_path / "fail.ready").touch()
+    process = start("fail", tmp_path, environ, ready=True)
+    assert not process.ready
+    with pytest.raises(ProcessEnded):
+        process.wait_ready(timeout=20)
+
+
+def test_a_process_that_is_ready_runs_until_it_is_stopped(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """The plain life of a worker."""
+    process = start("serve", tmp_path, environ, ready=True)
+    process.wait_ready(timeout=20)
+    process.check()
+    stop_all([process], timeout=20)
+    assert not process.running
+    with pytest.raises(ProcessEnded, match="SIGTERM"):
+        process.check()
+
+
+def test_a_process_that_ignores_the_request_to_stop_is_killed_in_time(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """Stopping a stack is bounded."""
+    process = start("stubborn", tmp_path, environ, ready=True)
+    process.wait_ready(timeout=20)
+    begin = time.monotonic()
+    stop_all([process], timeout=0.2)
+    assert time.monotonic() - begin < 5
+    with pytest.raises(ProcessEnded, match="SIGKILL"):
+        process.check()
+
+
+def test_a_process_that_is_not_done_in_time_is_reported(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """A migration that hangs does not hang the start."""
+    process = start("serve", tmp_path, environ)
+    with pytest.raises(ProcessEnded, match=r"not done within 0\.1 s"):
+        process.wait_done(timeout=0.1)
+    stop_all([process], timeout=20)
+
+
+def test_a_process_dies_with_its_parent_even_by_kill_9(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """A stack that is killed leaves nothing behind."""
+    program = f"""
+import pathlib, time
+from notify.stack.process import Process
+folder = pathlib.Path({str(tmp_path)!r})
+child = Process("serve", ["serve"], log=folder / "log", environ={environ!r},
+                ready_file=folder / "ready")
+child.wait_ready(timeout=20)
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    with parent.stdout:
+        child = psutil.Process(int(parent.stdout.readline()))
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    assert psutil.wait_procs([child], timeout=10)[0] == [child]

@@ -1,0 +1,109 @@
+"""The stack's folder: what it writes, who may read it, who holds it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from google.oauth2 import service_account
+
+from notify.errors import ConfigError
+from notify.stack.state import Endpoints, State, folder_or_temporary
+
+ENDPOINTS = Endpoints(
+    amqp='pyamqp://guest:pa"ss@127.0.0.1:5672//',
+    database="sqlite:////tmp/ä/notify.db",
+    sandbox="http://127.0.0.1:8080",
+)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    """A state folder with everything written."""
+    state = State(tmp_path / "state")
+    state.write(ENDPOINTS)
+    yield state
+    state.release()
+
+
+def test_the_configuration_holds_the_endpoints_whatever_their_letters(state: State) -> None:
+    """Quotes in a password and umlauts in a path survive."""
+    config = tomllib.loads(state.config.read_text())
+    assert config["amqp"]["url"] == ENDPOINTS.amqp
+    assert config["store"]["url"] == ENDPOINTS.database
+    assert config["providers"]["sendgrid"]["options"]["base_url"] == ENDPOINTS.sandbox
+
+
+def test_programs_find_the_endpoints_in_a_json_file(state: State) -> None:
+    """endpoints.json is part of the command's contract."""
+    endpoints = json.loads((state.folder / "endpoints.json").read_text())
+    assert endpoints == {
+        "amqp": ENDPOINTS.amqp,
+        "database": ENDPOINTS.database,
+        "sandbox": ENDPOINTS.sandbox,
+    }
+
+
+def test_every_secret_that_the_configuration_names_is_a_private_file(state: State) -> None:
+    """The workers find their keys, and nobody else does."""
+    config = tomllib.loads(state.config.read_text())
+    named = {name for one in config["providers"].values() for name in one["secrets"].values()}
+    assert {path.name for path in state.credentials.iterdir()} == named
+    assert state.credentials.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in state.credentials.iterdir()} == {0o600}
+    assert state.config.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_service_account_is_one_that_googles_library_accepts(state: State) -> None:
+    """A real key, made for this run, and a token address in the sandbox."""
+    info = json.loads((state.credentials / "FCM_SERVICE_ACCOUNT").read_text())
+    account = service_account.Credentials.from_service_account_info(info)  # type: ignore[no-untyped-call]
+    assert account.project_id == "sandbox"
+    assert info["token_uri"].startswith(ENDPOINTS.sandbox)
+
+
+def test_the_processes_see_only_the_stacks_own_settings(state: State) -> None:
+    """A NOTIFY_ variable of the caller's shell must not reach into the stack."""
+    environ = state.environ({"PATH": "/bin", "NOTIFY_AMQP__URL": "pyamqp://elsewhere//"})
+    assert environ == {
+        "PATH": "/bin",
+        "NOTIFY_CONFIG": str(state.config),
+        "CREDENTIALS_DIRECTORY": str(state.credentials),
+    }
+
+
+def test_a_folder_belongs_to_one_stack_at_a_time(state: State) -> None:
+    """Two stacks in one folder would overwrite each other's configuration."""
+    with pytest.raises(ConfigError, match="another stack is running"):
+        State(state.folder)
+    state.release()
+    State(state.folder).release()
+
+
+def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
+    """One line, not a traceback."""
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="cannot write to"):
+        State(tmp_path / "file" / "state")
+
+
+def test_a_temporary_folder_is_removed_unless_the_stack_failed() -> None:
+    """The logs of a failure stay, to be read."""
+    with folder_or_temporary(None) as gone:
+        assert gone.is_dir()
+    assert not gone.exists()
+
+    with pytest.raises(ConfigError), folder_or_temporary(None) as kept:
+        raise ConfigError("the broker did not start")
+    assert kept.is_dir()
+    kept.rmdir()
+
+
+def test_a_named_folder_stays(tmp_path: Path) -> None:
+    """What the caller named is the caller's."""
+    with folder_or_temporary(tmp_path) as folder:
+        assert folder == tmp_path
+    assert tmp_path.is_dir()

@@ -1,0 +1,131 @@
+"""A parsed document against the contract of its channel; all that is wrong at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from notify.contract.problem import Problem, Refused, is_name, path
+from notify.contract.request import INLINE, MODELS, SHAPES, AnyRequest
+from notify.message import Channel
+
+# Enough to mend a request by; a hostile body must not make us word a hundred thousand.
+_WORDED = 100
+
+# pydantic's error types in our words: why, hint. The braces are filled from the error's context.
+_WORDS = {
+    "missing": ("required", "add it"),
+    "string_type": ("must be a string", "write it in double quotes"),
+    "string_too_short": ("must not be empty", "fill it in or leave it out"),
+    "string_too_long": ("longer than {max_length} characters", "shorten it"),
+    "int_type": ("must be an integer", "write it without quotes"),
+    "dict_type": ("must be an object", "write it in { }"),
+    "model_type": ("must be a string or an object", 'write "address" or {{"to": "address"}}'),
+    "too_long": ("more than {max_length} entries", "leave some out"),
+    "too_short": ("names no recipient", "name at least one"),
+    "greater_than_equal": ("must be {ge} or more", "correct it"),
+    "less_than": ("must be less than {lt}", "correct it"),
+    "refused": ("{why}", "{hint}"),
+}
+
+
+def check(document: Mapping[str, Any], *, channel: Channel, max_recipients: int) -> AnyRequest:
+    """
+    Read a document as a request for `channel`.
+
+    Raises:
+        Refused: With every problem found.
+    """
+    fields = {name: value for name, value in document.items() if value is not None}
+    problems = list(_content(fields, channel))
+    recipients = fields.get("to")
+    if isinstance(recipients, list) and len(recipients) > max_recipients:
+        why = f"more than {max_recipients} recipients"
+        problems.append(Problem("to", why, "send the rest as a second request"))
+        fields["to"] = recipients[:max_recipients]
+    try:
+        request = MODELS[channel].model_validate(fields)
+    except ValidationError as error:
+        problems += _worded(error, channel)
+        raise Refused(
+            problems, count=len(problems) + max(0, error.error_count() - _WORDED)
+        ) from None
+    problems += _recipients(request)
+    if problems:
+        raise Refused(problems)
+    return request
+
+
+def _content(fields: Mapping[str, Any], channel: Channel) -> Iterator[Problem]:
+    """Either a template or the channel's own content: not both, not neither, and whole."""
+    inline = [name for name in INLINE[channel] if name in fields]
+    if "template" in fields:
+        if inline:
+            hint = "send either the template's name or the content"
+            yield Problem("template", f"stands beside {', '.join(inline)}", hint)
+        return
+    for name in _needed(channel, inline):
+        hint = f"a message without template needs {_WHOLE[channel]}"
+        yield Problem(name, "required where no template is named", hint)
+
+
+_WHOLE = {
+    Channel.EMAIL: "`subject`, and `text` or `html`",
+    Channel.SMS: "`text`",
+    Channel.PUSH: "`title` and `body`",
+}
+
+
+def _needed(channel: Channel, inline: list[str]) -> list[str]:
+    if channel is not Channel.EMAIL:
+        return [name for name in INLINE[channel] if name not in inline]
+    needed = [] if "subject" in inline else ["subject"]
+    return needed if {"text", "html"} & set(inline) else [*needed, "text"]
+
+
+def _recipients(request: AnyRequest) -> Iterator[Problem]:
+    if not isinstance(request.to, list):
+        return
+    if request.batch is not None:
+        yield Problem("batch", "stands beside a list of recipients", "leave `batch` out")
+    first: dict[str, int] = {}
+    for position, item in enumerate(request.to):
+        address = item if isinstance(item, str) else item.to
+        if (earlier := first.setdefault(address, position)) != position:
+            why = f"the same recipient as to[{earlier}]"
+            yield Problem(f"to[{position}]", why, "name each recipient once")
+
+
+def _worded(error: ValidationError, channel: Channel) -> Iterator[Problem]:
+    details = error.errors(include_url=False, include_input=False)
+    for detail in details[:_WORDED]:
+        where = [part for part in detail["loc"] if part not in SHAPES and part != "[key]"]
+        yield _problem(detail, where, channel)
+
+
+def _problem(detail: ErrorDetails, where: list[str | int], channel: Channel) -> Problem:
+    if detail["type"] == "extra_forbidden":
+        return Problem(path(where), "unknown field", _instead(where, channel))
+    why, hint = _WORDS.get(detail["type"], ("not allowed here", "see `notify schema`"))
+    context = detail.get("ctx", {})
+    return Problem(path(where), why.format_map(context), hint.format_map(context))
+
+
+def _instead(where: list[str | int], channel: Channel) -> str:
+    """Guess what an unknown field was meant to be."""
+    name = str(where[-1])
+    if len(where) > 1:
+        return (
+            "a recipient has `to` and `data`, nothing else" if where[0] == "to" else "leave it out"
+        )
+    if is_name(name):
+        if close := difflib.get_close_matches(name, MODELS[channel].model_fields, n=1):
+            return f"did you mean `{close[0]}`?"
+        for other, names in INLINE.items():
+            if name in names:
+                return f"it belongs to {other}; {channel} has {_WHOLE[channel]}"
+    return "leave it out; your own labels go into `metadata`, template values into `data`"

@@ -1,0 +1,130 @@
+"""
+Bytes to a JSON object, strictly: whatever two JSON libraries could read differently is refused.
+
+That is duplicate keys, NaN and Infinity, numbers that do not fit 64 bits, NUL and lone surrogates,
+a byte order mark, and nesting deeper than 32.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from notify.contract.problem import Problem, Refused, path
+
+MAX_DEPTH = 32
+
+# The escapes that can stand for NUL or for half a character.
+_SUSPECT_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+_UNSAFE = re.compile("[\x00\ud800-\udfff]")
+_BOM = b"\xef\xbb\xbf"
+
+
+class _Unreadable(ValueError):
+    """JSON by its grammar, but not to be trusted to mean one thing."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise _Unreadable(f"{path([twice])}: stands twice in one object")
+    return fields
+
+
+def _no_constant(_text: str) -> Any:
+    raise _Unreadable("NaN and Infinity are not JSON")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise _Unreadable("a number is too large for a 64-bit float")
+    return number
+
+
+def _integer(text: str) -> int:
+    # 20 characters hold every 64-bit integer; a longer text is not worth converting.
+    if len(text) > 20 or not -(2**63) <= (number := int(text)) < 2**64:
+        raise _Unreadable("an integer does not fit 64 bits: write it as a string")
+    return number
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_constant=_no_constant,
+    parse_float=_float,
+    parse_int=_integer,
+)
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """
+    Read `body` as one JSON object.
+
+    Raises:
+        Refused: With the one problem that stopped the reading.
+    """
+    text = _text(body)
+    try:
+        document = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise Refused([_broken(error)]) from None
+    except _Unreadable as error:
+        raise Refused([Problem("", str(error))]) from None
+    except RecursionError:
+        raise Refused([_too_deep("")]) from None
+    if not isinstance(document, dict):
+        raise Refused([Problem("", "the body must be a JSON object", "wrap it in { }")])
+    if text.count("{") + text.count("[") > MAX_DEPTH or _SUSPECT_ESCAPE.search(text):
+        _inspect(document)
+    return document
+
+
+def _text(body: bytes) -> str:
+    if body.startswith(_BOM):
+        raise Refused([Problem("", "the body begins with a byte order mark", "save without BOM")])
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        why = f"the body is not UTF-8 at byte {error.start}"
+        raise Refused([Problem("", why, "encode the JSON as UTF-8")]) from None
+
+
+def _broken(error: json.JSONDecodeError) -> Problem:
+    # The parser's words name what it expected, and no value.
+    what = error.msg[:1].lower() + error.msg[1:].removesuffix(": ")
+    if not error.doc.strip():
+        return Problem("", "the body is empty", "send a JSON object", 1, 1)
+    why = f"not JSON: {what} at line {error.lineno}, column {error.colno}"
+    return Problem("", why, "mend the syntax there", error.lineno, error.colno)
+
+
+def _too_deep(where: str) -> Problem:
+    return Problem(where, f"nested deeper than {MAX_DEPTH}", "flatten the data")
+
+
+def _inspect(document: dict[str, Any]) -> None:
+    """Refuse depth, NUL and lone surrogates; called only where the text gives reason to look."""
+    for parts, value in _walk(document, []):
+        if len(parts) >= MAX_DEPTH and isinstance(value, dict | list):
+            raise Refused([_too_deep(path(parts[:3]))])
+        texts = value if isinstance(value, dict) else (value,)
+        if any(isinstance(text, str) and _UNSAFE.search(text) for text in texts):
+            why = "contains NUL or half of a surrogate pair"
+            raise Refused([Problem(path(parts), why, "remove it")])
+
+
+def _walk(value: Any, parts: list[str | int]) -> Iterator[tuple[list[str | int], Any]]:
+    """Yield every value with its path, outer ones first."""
+    yield parts, value
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _walk(inner, [*parts, key])
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _walk(inner, [*parts, index])

@@ -1,0 +1,102 @@
+"""What travels around the body: routing key, content type, sender, trace."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from notify.contract.problem import Problem, Refused
+from notify.message import Channel
+
+_LANE = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_JSON = re.compile(r'application/json(?:\s*;\s*charset="?utf-?8"?)?\s*', re.IGNORECASE)
+# https://www.w3.org/TR/trace-context/#traceparent-header: version ff and zero ids are invalid.
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One message as the broker hands it over: the body, untouched, and what the contract reads."""
+
+    body: bytes
+    routing_key: str
+    content_type: str | None = None
+    content_encoding: str | None = None
+    message_id: str | None = None
+    user_id: str | None = None
+    """The AMQP user, which the broker has checked where it is set."""
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a routing key `<channel>.<lane>.<source>` says."""
+
+    channel: Channel
+    lane: str
+    source: str
+
+
+def route(routing_key: str) -> Route:
+    """
+    Read a routing key.
+
+    Raises:
+        Refused: Naming the part that is wrong.
+    """
+    parts = routing_key.split(".")
+    if len(parts) != 3:
+        raise _refused("is not <channel>.<lane>.<source>", "such as email.normal.shop")
+    name, lane, source = parts
+    try:
+        channel = Channel(name)
+    except ValueError:
+        raise _refused("names no channel", f"begin it with {', '.join(Channel)}") from None
+    if not _LANE.fullmatch(lane):
+        raise _refused("names no lane", "small letters, digits and -, at most 31")
+    if not _SOURCE.fullmatch(source):
+        raise _refused("names no source", "small letters, digits, - and _, at most 63")
+    return Route(channel, lane, source)
+
+
+def check_envelope(
+    incoming: Incoming, *, source: str, max_body_bytes: int, require_user_id: bool
+) -> None:
+    """
+    Check all that can be checked without reading the body.
+
+    Raises:
+        Refused: With every problem found.
+    """
+    problems = []
+    if require_user_id and incoming.user_id != source:
+        why = "the routing key's source is not the AMQP user_id"
+        problems.append(Problem("", why, "publish as the user that the source is named after"))
+    if not incoming.content_type:
+        problems.append(Problem("", "no content type", "set it to application/json"))
+    elif not _JSON.fullmatch(incoming.content_type):
+        why = "the content type is not application/json"
+        problems.append(Problem("", why, "send JSON and say so"))
+    if (incoming.content_encoding or "utf-8").lower() not in ("utf-8", "utf8"):
+        why = "the content encoding is not utf-8"
+        problems.append(Problem("", why, "send plain UTF-8, not compressed"))
+    if len(incoming.body) > max_body_bytes:
+        why = f"the body is larger than {max_body_bytes} bytes"
+        problems.append(Problem("", why, "send less, or several requests"))
+    if problems:
+        raise Refused(problems)
+
+
+def trace(traceparent: str | None) -> str | None:
+    """Return a W3C traceparent, or None where it is missing or not in that form."""
+    # A foreign client may put any AMQP type into a header.
+    if isinstance(traceparent, str) and _TRACEPARENT.fullmatch(traceparent):
+        return traceparent
+    return None
+
+
+def _refused(why: str, hint: str) -> Refused:
+    return Refused([Problem("", f"the routing key {why}", hint)])

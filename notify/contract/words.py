@@ -1,0 +1,110 @@
+"""The kinds of text a request is made of; each is refused with a reason, a hint, and no value."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from notify.contract.problem import refuse
+
+# C0 and C1 controls and the Unicode line ends: what could start a new header at some provider.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})?"
+)
+_LOCALE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}")
+_TEMPLATE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_NIL = UUID(int=0)
+
+
+def _one_line(text: str) -> str:
+    if _CONTROL.search(text):
+        raise refuse("contains a line break or control character", "keep it to one plain line")
+    return text
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise refuse("contains characters that do not print", "use letters, digits and signs")
+    return text
+
+
+def _version(number: int) -> int:
+    if number != 1:
+        raise refuse("no such version of the contract", "write 1 or leave it out")
+    return number
+
+
+def is_uuid(text: str) -> bool:
+    """Tell whether a text is a UUID in its usual form, the nil UUID excepted."""
+    return _UUID.fullmatch(text) is not None and UUID(text) != _NIL
+
+
+def _uuid(value: Any) -> UUID:
+    if not isinstance(value, str) or not _UUID.fullmatch(value):
+        raise refuse("not a UUID", "write it as 8-4-4-4-12 hexadecimal digits in a string")
+    identity = UUID(value)
+    if identity == _NIL:
+        raise refuse("the nil UUID stands for no id", "make a new UUID for each request")
+    return identity
+
+
+def _instant(value: Any) -> datetime:
+    hint = "write it as 2026-11-25T10:00:00Z or with an offset such as +01:00"
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise refuse("not a time in RFC 3339 form", hint)
+    if match[1] is None:
+        raise refuse("a time without a zone", hint)
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise refuse("no such time in the calendar", hint) from None
+
+
+def _locale(text: str) -> str:
+    if not _LOCALE.fullmatch(text):
+        raise refuse("not a language tag", "write it as de or pt-BR, with a hyphen")
+    return text
+
+
+def _template(text: str) -> str:
+    if not _TEMPLATE.fullmatch(text):
+        hint = "letters, digits, - and _, at most 64; `notify template ls` lists them"
+        raise refuse("not a template's name", hint)
+    return text
+
+
+def _digest(text: str) -> str:
+    if not _DIGEST.fullmatch(text):
+        raise refuse("not a SHA-256 in hexadecimal", "leave `batch` to the service")
+    return text
+
+
+def _matching(pattern: re.Pattern[str]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern.pattern}$"})
+
+
+Version = Annotated[int, AfterValidator(_version), WithJsonSchema({"const": 1})]
+Identity = Annotated[
+    UUID, BeforeValidator(_uuid), WithJsonSchema({"type": "string", "format": "uuid"})
+]
+Instant = Annotated[
+    datetime, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+Locale = Annotated[str, AfterValidator(_locale), _matching(_LOCALE)]
+TemplateName = Annotated[str, AfterValidator(_template), _matching(_TEMPLATE)]
+Digest = Annotated[str, AfterValidator(_digest), _matching(_DIGEST)]
+Text = Annotated[str, Field(min_length=1)]
+# What ends up in a header or beside one. 998: the longest line RFC 5322 (2.1.1) allows.
+Line = Annotated[str, Field(min_length=1, max_length=998), AfterValidator(_one_line)]
+Key = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+MetadataName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_one_line)]
+MetadataValue = Annotated[str, Field(max_length=256), AfterValidator(_one_line)]

@@ -1,0 +1,154 @@
+"""RabbitMQ definitions: the topology and the least rights as a file, and the comparison back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from notify.message import Channel
+from notify.topology.broker import Difference
+from notify.topology.plan import DEAD, EVENTS, EXCHANGE, WORK, WORKER_USER, Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Producer:
+    """A service that may publish for itself, on some channels; its broker user has its name."""
+
+    source: str
+    channels: tuple[Channel, ...]
+
+
+def export(
+    topology: Topology, *, vhost: str = "/", producers: Iterable[Producer] = ()
+) -> dict[str, Any]:
+    """
+    Return the definitions that `rabbitmqctl import_definitions` takes.
+
+    Users come without a password, so that none can log in before an operator sets one
+    (`rabbitmqctl change_password`). Importing never removes anything.
+    """
+    producers = tuple(producers)
+    users = [WORKER_USER, *(producer.source for producer in producers)]
+    return {
+        "vhosts": [{"name": vhost}],
+        "users": [_user(name) for name in users],
+        "permissions": [
+            {"vhost": vhost, **permission}
+            for permission in (_worker_rights(), *map(_producer_rights, producers))
+        ],
+        "topic_permissions": [{"vhost": vhost, **_topics(producer)} for producer in producers],
+        "exchanges": [{"vhost": vhost, **one} for one in _exchanges(topology)],
+        "queues": [{"vhost": vhost, **one} for one in _queues(topology)],
+        "bindings": [{"vhost": vhost, **one} for one in _bindings(topology)],
+    }
+
+
+def differences(
+    topology: Topology, definitions: Mapping[str, Any], *, vhost: str = "/"
+) -> list[Difference]:
+    """
+    Compare with what `rabbitmqctl export_definitions` wrote: exchanges, queues and bindings.
+
+    What the broker has beyond the topology, such as a tap that operators bound, is no difference.
+    """
+    wanted = export(topology, vhost=vhost)
+    found: list[Difference] = []
+    for kind in ("exchanges", "queues"):
+        there = {one["name"]: one for one in definitions.get(kind, ()) if one["vhost"] == vhost}
+        for one in wanted[kind]:
+            found.extend(_compare(f"{kind[:-1]} {one['name']}", one, there.get(one["name"])))
+    bound = {_route(one) for one in definitions.get("bindings", ()) if one["vhost"] == vhost}
+    for binding, one in zip(topology.bindings, wanted["bindings"], strict=True):
+        if _route(one) not in bound:
+            found.append(Difference(f"binding {binding}", "missing"))
+    return found
+
+
+def _compare(
+    what: str, wanted: Mapping[str, Any], found: Mapping[str, Any] | None
+) -> Iterator[Difference]:
+    if found is None:
+        yield Difference(what, "missing")
+        return
+    arguments = {**wanted["arguments"], "type": wanted["type"], "durable": True}
+    present = {**found["arguments"], "type": found["type"], "durable": found["durable"]}
+    for name in sorted(arguments.keys() | present.keys()):
+        if arguments.get(name) != present.get(name):
+            how = f"{name} should be {arguments.get(name)!r}, is {present.get(name)!r}"
+            yield Difference(what, how)
+
+
+def _route(binding: Mapping[str, Any]) -> tuple[str, ...]:
+    keys = ("source", "destination_type", "destination", "routing_key")
+    return tuple(binding[key] for key in keys)
+
+
+def _user(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "password_hash": "",
+        "hashing_algorithm": "rabbit_password_hashing_sha256",
+        "tags": [],
+    }
+
+
+def _worker_rights() -> dict[str, str]:
+    """Return the rights of a worker: take from every queue, publish again, declare nothing."""
+    writes = "|".join(re.escape(name) for name in (WORK, DEAD, EVENTS))
+    return {
+        "user": WORKER_USER,
+        "configure": "^$",
+        "write": f"^({writes})$",
+        "read": r"^notify\.",
+    }
+
+
+def _producer_rights(producer: Producer) -> dict[str, str]:
+    return {"user": producer.source, "configure": "^$", "write": f"^{EXCHANGE}$", "read": "^$"}
+
+
+def _topics(producer: Producer) -> dict[str, str]:
+    """Return which keys a producer may publish; a CC header gets past this rule on the broker."""
+    channels = "|".join(producer.channels)
+    return {
+        "user": producer.source,
+        "exchange": EXCHANGE,
+        "write": rf"^({channels})\.[a-z0-9-]+\.{re.escape(producer.source)}$",
+        "read": "^$",
+    }
+
+
+def _exchanges(topology: Topology) -> Iterator[dict[str, Any]]:
+    for one in topology.exchanges:
+        yield {
+            "name": one.name,
+            "type": one.type,
+            "durable": True,
+            "auto_delete": False,
+            "internal": False,
+            "arguments": dict(one.arguments),
+        }
+
+
+def _queues(topology: Topology) -> Iterator[dict[str, Any]]:
+    for one in topology.queues:
+        yield {
+            "name": one.name,
+            "type": one.arguments["x-queue-type"],
+            "durable": True,
+            "auto_delete": False,
+            "arguments": dict(one.arguments),
+        }
+
+
+def _bindings(topology: Topology) -> Iterator[dict[str, Any]]:
+    for one in topology.bindings:
+        yield {
+            "source": one.source,
+            "destination": one.destination,
+            "destination_type": "exchange" if one.to_exchange else "queue",
+            "routing_key": one.routing_key,
+            "arguments": {},
+        }

@@ -1,0 +1,135 @@
+"""Every exchange, queue, binding and routing key of the service; their names are made only here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from notify.message import Channel
+
+EXCHANGE = "notify"
+"""The one exchange producers write to."""
+WORK = "notify.work"
+"""Where the worker queues are bound; retries and replays enter here."""
+DEAD = "notify.dead"
+"""The dead-letter exchange, and the queue behind it."""
+UNROUTED = "notify.unrouted"
+"""Takes what matches no worker queue, for the dead queue."""
+EVENTS = "notify.events"
+"""Outcomes, for whoever subscribes; the key is `<channel>.<status>.<source>`."""
+WORKER_USER = "notify-worker"
+"""The broker's user for worker processes in the exported definitions."""
+
+# The dead queue has nowhere to pass a message on to, so a delivery limit would drop it. RabbitMQ
+# before 4 has no word for "no limit" and RabbitMQ 4 limits to 20 unless told.
+_NO_LIMIT = 2**31 - 1
+
+
+def queue_name(channel: Channel, lane: str) -> str:
+    """Return the name of the worker queue of a channel and lane, such as `notify.sms.bulk`."""
+    return f"notify.{channel}.{lane}"
+
+
+def routing_key(channel: Channel, lane: str, source: str) -> str:
+    """Return the key a producer publishes with, such as `email.critical.shop`."""
+    return f"{channel}.{lane}.{source}"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A durable exchange."""
+
+    name: str
+    type: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A durable quorum queue."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A route from an exchange to a queue, or to another exchange."""
+
+    source: str
+    destination: str
+    routing_key: str = "#"
+    to_exchange: bool = False
+
+    def __str__(self) -> str:
+        """Return the words an operator reads."""
+        kind = "exchange" if self.to_exchange else "queue"
+        return f"{self.source} → {kind} {self.destination} by {self.routing_key!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """All that must exist on the broker, in an order in which it can be declared."""
+
+    exchanges: tuple[Exchange, ...]
+    queues: tuple[Queue, ...]
+    bindings: tuple[Binding, ...]
+
+    @classmethod
+    def of(cls, channels: Iterable[Channel], lanes: Mapping[str, Any]) -> Topology:
+        """Describe a queue for each channel and lane; a lane has `max_length`, `delivery_limit`."""
+        work = [(channel, lane) for channel in channels for lane in lanes]
+        return cls(
+            exchanges=(
+                Exchange(EXCHANGE, "topic"),
+                Exchange(UNROUTED, "fanout"),
+                Exchange(WORK, "topic", {"alternate-exchange": UNROUTED}),
+                Exchange(DEAD, "topic"),
+                Exchange(EVENTS, "topic"),
+            ),
+            queues=(
+                _dead_queue(),
+                *(_work_queue(queue_name(channel, lane), lanes[lane]) for channel, lane in work),
+            ),
+            bindings=(
+                Binding(DEAD, DEAD),
+                Binding(UNROUTED, DEAD, routing_key=""),
+                *(
+                    Binding(WORK, queue_name(channel, lane), f"{channel}.{lane}.#")
+                    for channel, lane in work
+                ),
+                # Last, so that a first `apply` lets nothing in before everything is in place.
+                Binding(EXCHANGE, WORK, to_exchange=True),
+            ),
+        )
+
+    @property
+    def declared(self) -> tuple[Exchange | Queue, ...]:
+        """Exchanges and queues together, in the order in which they are declared."""
+        return (*self.exchanges, *self.queues)
+
+
+def _dead_queue() -> Queue:
+    """
+    Describe the queue nothing leaves but by hand.
+
+    It has no length limit: one that refuses would hold up the dead-lettering of every queue
+    before it, and one that drops would lose. The broker's disk alarm is its bound.
+    """
+    return Queue(DEAD, {"x-queue-type": "quorum", "x-delivery-limit": _NO_LIMIT})
+
+
+def _work_queue(name: str, lane: Any) -> Queue:
+    """Describe a worker queue: full, it refuses; what it gives up is confirmed by the dead one."""
+    return Queue(
+        name,
+        {
+            "x-queue-type": "quorum",
+            "x-dead-letter-exchange": DEAD,
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+            "x-max-length": lane.max_length,
+            "x-delivery-limit": lane.delivery_limit,
+        },
+    )

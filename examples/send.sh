@@ -1,0 +1,19 @@
+#!/bin/sh
+# Publish one notification with Debian's amqp-publish (package amqp-tools).
+#
+#   AMQP_URL=amqp://guest:guest@127.0.0.1:5672// examples/send.sh anna@example.org
+#
+# This client does not wait for the broker's confirm. It is good for a try; a service uses a client
+# that does (see send.py).
+set -eu
+
+to=${1:?usage: examples/send.sh EMAIL_ADDRESS}
+url=${AMQP_URL:-amqp://guest:guest@127.0.0.1:5672//}
+# notify writes pyamqp:// for its own library; everybody else says amqp://.
+url=amqp://${url#*://}
+id=$(cat /proc/sys/kernel/random/uuid)
+
+amqp-publish --url="$url" --exchange=notify --routing-key=email.normal.shop \
+    --content-type=application/json --persistent \
+    --body="{\"id\": \"$id\", \"to\": \"$to\", \"subject\": \"Your parcel\", \"text\": \"It is on its way.\"}"
+echo "$id"

@@ -26,6 +26,7 @@ from notify.settings.model import (
 )
 from notify.settings.secrets import secrets_of
 from notify.settings.sources import read
+from notify.settings.tls import ssl_options
 
 __all__ = [
     "AmqpSettings",
@@ -40,6 +41,7 @@ __all__ = [
     "TemplateSettings",
     "load",
     "secrets_of",
+    "ssl_options",
 ]
 
 

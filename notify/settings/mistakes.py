@@ -136,22 +136,22 @@ def _fields(key: Key) -> list[str]:
 
 def _crossings(tree: Tree) -> Iterator[Finding]:
     """Yield what no option shows alone, on the raw values, so that one run tells all."""
-    for table, option, meant in (
+    for section, option, meant in (
         ("pools", "lanes", "lanes"),
         ("channels", "providers", "providers"),
     ):
-        known = list(_table(tree.values, meant))
-        for name, options in _table(tree.values, table).items():
-            for position, word in enumerate(_listed(options, option)):
+        known = list(table(tree.values, meant))
+        for name, options in table(tree.values, section).items():
+            for position, word in enumerate(listed(options, option)):
                 if word not in known:
-                    key = named((table, name, option), tree)
+                    key = named((section, name, option), tree)
                     text = f"number {position + 1} is not in [{meant}]; {suggestion(word, known)}"
                     yield Finding(key, text)
     yield from _tls(tree)
 
 
 def _tls(tree: Tree) -> Iterator[Finding]:
-    amqp = _table(tree.values, "amqp")
+    amqp = table(tree.values, "amqp")
     on = str(amqp.get("tls", False)).lower() in ("true", "1", "yes", "on")
     for option in ("ca_file", "cert_file", "key_file"):
         if option in amqp and not on:
@@ -159,14 +159,20 @@ def _tls(tree: Tree) -> Iterator[Finding]:
             yield Finding(key, "has no effect without TLS; set amqp.tls = true, or remove it")
     if "key_file" in amqp and "cert_file" not in amqp:
         yield Finding(named(("amqp", "key_file"), tree), "needs amqp.cert_file beside it")
+    url = amqp.get("url", "")
+    if on and isinstance(url, str) and not re.search(r":\d+(/|$)", url):
+        key = named(("amqp", "url"), tree)
+        yield Finding(key, "with TLS the port must be written; it is usually 5671")
 
 
-def _table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    table = values.get(name)
-    return table if isinstance(table, dict) else {}
+def table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a table of the raw values, empty where something else was written."""
+    found = values.get(name)
+    return found if isinstance(found, dict) else {}
 
 
-def _listed(options: Any, name: str) -> list[str]:
+def listed(options: Any, name: str) -> list[str]:
+    """Return a list of names from raw options, empty where something else was written."""
     value = options.get(name) if isinstance(options, dict) else None
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]

@@ -21,19 +21,23 @@ def secrets_of(
     Raises:
         ConfigError: Some are not found or empty; the text names all of them.
     """
-    held = credentials(environ)
-    found = {
-        option: held.get(name) or environ.get(name) for option, name in secrets_named(provider)
-    }
-    missing = [name for option, name in secrets_named(provider) if not found[option]]
+    missing = [name for _, name in missing_secrets(provider, environ=environ)]
     if missing:
         raise ConfigError(
             f"{provider.use}: no value for {', '.join(missing)}; give each as a file of that name "
             "in $CREDENTIALS_DIRECTORY, or as an environment variable"
         )
-    return {option: SecretStr(value) for option, value in found.items() if value}
+    held = {**environ, **_not_empty(credentials(environ))}
+    return {option: SecretStr(held[name]) for option, name in provider.secrets.items()}
 
 
-def secrets_named(provider: ProviderSettings) -> list[tuple[str, str]]:
-    """Return the provider's options that are secrets, with the name of each secret."""
-    return sorted(provider.secrets.items())
+def missing_secrets(
+    provider: ProviderSettings, *, environ: Mapping[str, str] = os.environ
+) -> list[tuple[str, str]]:
+    """Return the options whose secret is nowhere or empty, with the secret's name."""
+    held = {**environ, **_not_empty(credentials(environ))}
+    return [(option, name) for option, name in provider.secrets.items() if not held.get(name)]
+
+
+def _not_empty(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value}

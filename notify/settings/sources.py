@@ -76,10 +76,10 @@ def read(path: Path | None, *, environ: Mapping[str, str]) -> Tree:
     """
     file = _file(path, environ)
     tree = Tree(file)
-    for key, value in _leaves(_DEFAULTS):
+    for key, value in leaves(_DEFAULTS):
         tree.put(key, value, Origin("default"))
     if file is not None:
-        for key, value in _leaves(_toml(file)):
+        for key, value in leaves(_toml(file)):
             tree.put(key, value, Origin("file", str(file)))
     for kind, source in (("credential", credentials(environ)), ("environment", environ)):
         for name in sorted(source.keys() - _NOT_OPTIONS):
@@ -96,6 +96,15 @@ def _remove_the_unwanted(values: dict[str, Any]) -> None:
         table = values.get(section)
         if isinstance(table, dict):
             values[section] = {k: v for k, v in table.items() if v not in (False, "false")}
+
+
+def leaves(table: Mapping[str, Any], above: Key = ()) -> Iterator[tuple[Key, Any]]:
+    """Yield every value of nested tables with its key; an empty table is a value."""
+    for name, value in table.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, (*above, str(name)))
+        else:
+            yield (*above, str(name)), value
 
 
 def credentials(environ: Mapping[str, str]) -> dict[str, str]:
@@ -164,11 +173,3 @@ def _reason(error: OSError | UnicodeDecodeError) -> str:
     if isinstance(error, PermissionError):
         return "may not be read by this user; change its owner or mode"
     return f"cannot be read ({os.strerror(error.errno or 0)})"
-
-
-def _leaves(table: Mapping[str, Any], above: Key = ()) -> Iterator[tuple[Key, Any]]:
-    for name, value in table.items():
-        if isinstance(value, dict) and value:
-            yield from _leaves(value, (*above, name))
-        else:
-            yield (*above, name), value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
@@ -41,7 +42,11 @@ def broker_url(url: SecretStr) -> SecretStr:
         raise ValueError(known or "write pyamqp://user:password@host:5672/vhost")
     if ";" in text:
         raise ValueError("one address only; put a DNS name or a balancer before a cluster")
-    _split(text)
+    parts = _parts(text)
+    if not parts.hostname:
+        raise ValueError("the host is missing; write pyamqp://user:password@host:5672/vhost")
+    if parts.query or parts.fragment:
+        raise ValueError(f"nothing may follow the virtual host; {_ENCODE}, ? is %3F, # is %23")
     return url
 
 
@@ -49,22 +54,30 @@ def store_url(url: SecretStr) -> SecretStr:
     """Return the URL if the store can use it; raises ValueError with the fix."""
     text = url.get_secret_value()
     scheme = text.partition("://")[0]
-    if scheme == "sqlite":
-        return url
-    if scheme != "postgresql+psycopg":
+    if scheme not in ("sqlite", "postgresql+psycopg"):
         known = _STORE_REASONS.get(scheme.partition("+")[0])
         raise ValueError(known or "write sqlite:////path/to/file or postgresql+psycopg://…")
+    if scheme == "postgresql+psycopg":
+        _parts(text)
     return url
 
 
-def _split(text: str) -> SplitResult:
+def shown(url: str) -> str:
+    """Return the URL without its user, password and query; nothing of it if in doubt."""
+    found = re.fullmatch(r"([\w+]+://)([^/@?#]*@)?([\w.:\[\]-]*)(/[\w./-]*)?(\?[^@]*)?", url)
+    if found is None:
+        return "[hidden]"
+    scheme, user, host, path, query = (part or "" for part in found.groups())
+    return f"{scheme}{'…@' if user else ''}{host}{path}{'?…' if query else ''}"
+
+
+def _parts(text: str) -> SplitResult:
     try:
         parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
+        # Reading them is what checks them.
+        _ = parts.hostname, parts.port
     except ValueError:
         raise ValueError(f"the host or the port cannot be read; {_ENCODE}") from None
-    if not host:
-        raise ValueError("the host is missing; write pyamqp://user:password@host:5672/vhost")
-    if parts.query or parts.fragment:
-        raise ValueError(f"nothing may follow the virtual host; {_ENCODE}, ? is %3F, # is %23")
+    if "@" in parts.path + parts.query + parts.fragment:
+        raise ValueError(f"an @ stands behind the host; {_ENCODE}")
     return parts

@@ -1,0 +1,78 @@
+"""`notify config`: check the configuration, or show what is in effect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from notify.settings.check import Report, check
+from notify.settings.mistakes import error_of
+from notify.settings.show import Effective, effective
+
+_FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
+
+
+@click.group()
+def config() -> None:
+    """Check the configuration, or show what is in effect.
+
+    \b
+    Example:
+      notify config check /etc/notify/notify.toml
+    """
+
+
+@config.command("check")
+@_FILE
+def check_command(file: Path | None) -> None:
+    """Tell every mistake at once, by its key, with its fix; exit 1 if there is one.
+
+    Looks at FILE, or else at $NOTIFY_CONFIG, or else at /etc/notify/notify.toml, together with
+    the environment and $CREDENTIALS_DIRECTORY, as a worker would. Providers are imported and
+    their secrets looked for, but nothing is connected to and nothing is sent. No value is ever
+    printed.
+
+    \b
+    Example:
+      notify config check config/notify.toml
+    """
+    report = check(file)
+    for warning in report.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    if report.mistakes:
+        raise error_of(report.mistakes, file=report.file)
+    click.echo(_summary(report))
+
+
+@config.command("show")
+@_FILE
+def show_command(file: Path | None) -> None:
+    """Print every option in effect and where its value comes from; secrets stay hidden.
+
+    \b
+    Example:
+      notify config show | grep pools.email
+    """
+    options = list(effective(file))
+    widths = [max(len(each.key) for each in options), max(len(each.value) for each in options)]
+    for each in options:
+        line = f"{each.key:<{widths[0]}}  {each.value:<{widths[1]}}  {_origin(each)}"
+        click.echo(line.rstrip())
+
+
+def _origin(option: Effective) -> str:
+    return f"{option.origin.kind} {option.origin.name}".rstrip()
+
+
+def _summary(report: Report) -> str:
+    settings = report.settings
+    assert settings is not None  # noqa: S101 - no mistakes: it could be loaded
+    counts = {
+        "channel": len(settings.channels),
+        "lane": len(settings.lanes),
+        "pool": len(settings.pools),
+        "provider": len(settings.providers),
+    }
+    told = ", ".join(f"{count} {word}{'s' * (count != 1)}" for word, count in counts.items())
+    return f"the configuration is good: {told} ({report.file or 'no file'})"

@@ -1,0 +1,61 @@
+"""The configuration in effect, option by option, with where each value comes from."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from notify.settings.mistakes import error_of, judge
+from notify.settings.sources import Origin, leaves, read
+from notify.settings.urls import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """One option in effect; its value is written for a reader, passwords left out."""
+
+    key: str
+    value: str
+    origin: Origin
+
+
+def effective(
+    path: Path | None = None, *, environ: Mapping[str, str] = os.environ
+) -> Iterator[Effective]:
+    """
+    Yield every option in effect, in the order of the model.
+
+    Raises:
+        ConfigError: The configuration has mistakes; lists them.
+    """
+    tree = read(path, environ=environ)
+    settings, mistakes = judge(tree)
+    if settings is None:
+        raise error_of(mistakes, file=tree.file)
+    for key, value in leaves(settings.model_dump()):
+        origin = tree.origins.get(key, Origin("default"))
+        written = "[hidden]" if _doubtful(key) else _written(value)
+        yield Effective(".".join(key), written, origin)
+
+
+def _doubtful(key: tuple[str, ...]) -> bool:
+    """Whether a provider's option sounds like a secret that was not declared as one."""
+    return "options" in key and re.search(r"(key|secret|token|pass\w*)$", key[-1]) is not None
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return shown(value.get_secret_value())
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if value is None or value == {}:
+        return "-"
+    return str(value)

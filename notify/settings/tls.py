@@ -1,0 +1,36 @@
+"""TLS to RabbitMQ, as py-amqp wants to be told it."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from notify.errors import ConfigError
+from notify.settings.model import AmqpSettings
+
+
+def ssl_options(amqp: AmqpSettings) -> dict[str, Any] | Literal[False]:
+    """
+    Return what py-amqp's and kombu's `ssl=`, and Celery's `broker_use_ssl`, take.
+
+    The broker's certificate and host name are always checked. py-amqp checks the name only if
+    `server_hostname` is given, and sends it as SNI; a bare `ssl=True` checks the chain alone.
+
+    Raises:
+        ConfigError: A certificate or key file is not there.
+    """
+    if not amqp.tls:
+        return False
+    files = {"ca_certs": "ca_file", "certfile": "cert_file", "keyfile": "key_file"}
+    options: dict[str, Any] = {
+        "cert_reqs": ssl.CERT_REQUIRED,
+        "server_hostname": urlsplit(amqp.url.get_secret_value()).hostname,
+    }
+    for name, setting in files.items():
+        file = getattr(amqp, setting)
+        if file is not None and not file.is_file():
+            raise ConfigError(f"amqp.{setting}: no such file; correct the path")
+        if file is not None:
+            options[name] = str(file)
+    return options

@@ -1,0 +1,114 @@
+"""The filters that we add to Jinja's: money, dates, links. Their errors never repeat a value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+
+_SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$"}
+# ISO 4217: the currencies in use whose minor unit is not a hundredth.
+_WITHOUT_MINOR = frozenset(
+    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW")
+    + ("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
+)
+_THOUSANDTHS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
+_MONTHS = {
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "en": "January February March April May June July August September October November December",
+}
+_LINK = re.compile(r"https://[^\s/?#@\\<>\"'\x00-\x1f]+([/?#][^\s\\<>\"'\x00-\x1f]*)?")
+
+
+class Refused(ValueError):
+    """A value that a template cannot use; the text tells which kind is needed, not the value."""
+
+
+@pass_context
+def money(context: Context, amount: Any, currency: Any) -> str:
+    """Write an amount given in minor units: 123450 and "EUR" are €1,234.50 or 1.234,50 €.
+
+    A language other than English and German gets 1234.50 EUR, which reads the same everywhere.
+    """
+    if type(amount) is not int:
+        raise Refused("money needs a whole number of minor units, such as cents")
+    if not isinstance(currency, str) or not re.fullmatch("[A-Z]{3}", currency):
+        raise Refused("money needs a currency of three capital letters, such as EUR")
+    digits = 0 if currency in _WITHOUT_MINOR else 3 if currency in _THOUSANDTHS else 2
+    whole, rest = divmod(abs(amount), 10**digits)
+    sign = "-" if amount < 0 else ""
+    cents = f".{rest:0{digits}}" if digits else ""
+    symbol = _SYMBOLS.get(currency, currency)
+    match _language(context):
+        case "en":
+            gap = " " if symbol == currency else ""
+            return f"{sign}{symbol}{gap}{whole:,}{cents}"
+        case "de":
+            grouped = f"{whole:,}".replace(",", ".")
+            return f"{sign}{grouped}{cents.replace('.', ',')} {symbol}"
+        case _:
+            return f"{sign}{whole}{cents} {currency}"
+
+
+@pass_context
+def day(context: Context, value: Any) -> str:
+    """Write an ISO 8601 date: 1 March 2026, 1. März 2026, or as it is in other languages."""
+    try:
+        return _written(date.fromisoformat(value), _language(context))
+    except (TypeError, ValueError):
+        raise Refused("date needs an ISO 8601 date, such as 2026-03-01") from None
+
+
+@pass_context
+def moment(context: Context, value: Any) -> str:
+    """Write an ISO 8601 time with its offset: 1 March 2026, 14:05 UTC. It is not converted."""
+    try:
+        time = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        time = None
+    offset = time.utcoffset() if time else None
+    if time is None or offset is None:
+        raise Refused("datetime needs an ISO 8601 time with a zone, such as 2026-03-01T14:05:00Z")
+    zone = f"UTC{time:%z}" if offset else "UTC"
+    language = _language(context)
+    clock = f"{time:%H:%M} Uhr ({zone})" if language == "de" else f"{time:%H:%M} {zone}"
+    return f"{_written(time.date(), language)}, {clock}"
+
+
+def link(value: Any) -> str:
+    """Let an https address through, and nothing that merely looks like one."""
+    if not isinstance(value, str) or not _LINK.fullmatch(value):
+        raise Refused("link needs an https:// address without spaces, quotes or a user name")
+    return value
+
+
+def unlinked(value: Any) -> str:
+    """Break whatever a mail client would turn into a link: for names that strangers chose."""
+    if not isinstance(value, str):
+        raise Refused("unlinked needs text")
+    return re.sub(r"(?<=\w)([.@])(?=\w)", r"\1 ", value.replace("://", ": "))
+
+
+FORMATS: dict[str, Callable[..., str]] = {
+    "date": day,
+    "datetime": moment,
+    "link": link,
+    "money": money,
+    "unlinked": unlinked,
+}
+"""The filters by the names that templates use."""
+
+
+def _language(context: Context) -> str:
+    return str(context["locale"]).split("-", 1)[0]
+
+
+def _written(value: date, language: str) -> str:
+    if language not in _MONTHS:
+        return value.isoformat()
+    month = _MONTHS[language].split()[value.month - 1]
+    return f"{value.day}{'.' if language == 'de' else ''} {month} {value.year}"

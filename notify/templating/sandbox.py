@@ -1,0 +1,207 @@
+"""The Jinja dialect of our templates: plain data in, text out, nothing to call.
+
+Rules that the text of a template can break are checked when it is compiled, with its line; rules
+that depend on the data hold while it renders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import jinja2
+from jinja2 import filters, meta, nodes, pass_context
+from jinja2 import tests as predicates
+from jinja2.runtime import BlockReference, Context, LoopContext, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from .formats import FORMATS, Refused
+
+MAX_RANGE = 1_000
+"""How many numbers one `range` may give."""
+MAX_STEPS = 100_000
+"""How many turns all the loops of one message may take together."""
+BUDGET = "loop budget"
+"""Where a render's `Budget` lies among its values: a name that no template can write."""
+
+_STATEMENTS = (
+    nodes.Assign,
+    nodes.Block,
+    nodes.Extends,
+    nodes.For,
+    nodes.If,
+    nodes.Include,
+    nodes.Output,
+    nodes.With,
+)
+_FILTERS = (
+    "capitalize", "default", "e", "escape", "first", "items", "join", "last", "length",
+    "lower", "round", "title", "trim", "truncate", "upper", "urlencode",
+)  # fmt: skip
+_TESTS = ("boolean", "defined", "even", "none", "number", "odd", "string", "undefined")
+_LOOP = frozenset(
+    {"first", "index", "index0", "last", "length", "nextitem", "previtem", "revindex", "revindex0"}
+)
+_COUNTED = "counted"
+
+
+class Budget:
+    """The turns that the loops of one message have left."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, steps: int = MAX_STEPS) -> None:
+        self._left = steps
+
+    def spend(self) -> None:
+        """Take one turn; refused when none is left."""
+        self._left -= 1
+        if self._left < 0:
+            raise Refused(f"the loops take more than {MAX_STEPS:,} turns")
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Compiles templates that can read JSON data and write text, and do nothing else."""
+
+    intercepted_binops = frozenset({"*", "%"})
+
+    def __init__(self, loader: jinja2.BaseLoader) -> None:
+        super().__init__(
+            loader=loader,
+            undefined=jinja2.StrictUndefined,
+            autoescape=_is_html,
+            finalize=_printable,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+            cache_size=-1,  # as many as there are files
+        )
+        offered = {name: filters.FILTERS[name] for name in _FILTERS}
+        self.filters = {**offered, **FORMATS, _COUNTED: _counted}
+        self.tests = {name: predicates.TESTS[name] for name in _TESTS}
+        self.globals = {"range": _short_range}
+
+    def source(self, path: str) -> str:
+        """The text of a file; `jinja2.TemplateNotFound` where there is none."""
+        assert self.loader is not None  # noqa: S101 - given above
+        return self.loader.get_source(self, path)[0]
+
+    def tree(self, path: str) -> nodes.Template:
+        """A file's syntax tree."""
+        return self.parse(self.source(path), path)
+
+    def variables(self, path: str) -> set[str]:
+        """What a file, and all that it extends or includes, reads from the data."""
+        tree = self.tree(path)
+        given = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
+        needed = meta.find_undeclared_variables(tree)
+        for other in meta.find_referenced_templates(tree):
+            if other is not None:
+                needed |= self.variables(other) - given
+        return needed - {"locale"}
+
+    def compile(
+        self,
+        source: str | nodes.Template,
+        name: str | None = None,
+        filename: str | None = None,
+        raw: bool = False,
+        defer_init: bool = False,
+    ) -> Any:
+        """Refuse what a template may not do, and count the turns of its loops."""
+        tree = source if isinstance(source, nodes.Template) else self.parse(source, name, filename)
+        for node in tree.find_all(nodes.Node):
+            fault = _fault(node, html=_is_html(name))
+            if fault:
+                raise jinja2.TemplateSyntaxError(fault, node.lineno, name, filename)
+        for loop in list(tree.find_all(nodes.For)):
+            loop.iter = nodes.Filter(
+                loop.iter, _COUNTED, [], [], None, None, lineno=loop.lineno, environment=self
+            )
+        return super().compile(tree, name, filename, raw, defer_init)  # type: ignore[call-overload]
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """An item of the data, or a word of `loop`; never an attribute of a Python object."""
+        if isinstance(obj, dict) and attribute in obj:
+            return obj[attribute]
+        if isinstance(obj, LoopContext) and attribute in _LOOP:
+            return getattr(obj, attribute)
+        if isinstance(obj, Undefined):
+            return obj  # stays the first name that was missing
+        return self.undefined(name=attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """An item of the data by key or position; never an attribute of a Python object."""
+        if isinstance(obj, Undefined):
+            return obj
+        if isinstance(obj, dict | list | str):
+            try:
+                return obj[argument]
+            except (LookupError, TypeError):
+                pass
+        # The key may be a value of the data: it is not named.
+        return self.undefined("an item that is looked up with [ ] is undefined")
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        """Only `super()` and `range()`; compilation has refused all others before."""
+        return obj is _short_range or isinstance(obj, BlockReference)
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Numbers only: text is neither repeated with `*` nor formatted with `%`."""
+        if not isinstance(left, int | float | Undefined):
+            raise Refused(f"{operator} works with numbers only")
+        if not isinstance(right, int | float | Undefined):
+            raise Refused(f"{operator} works with numbers only")
+        return super().call_binop(context, operator, left, right)
+
+
+def _is_html(name: str | None) -> bool:
+    return name is not None and name.endswith(".html.j2")
+
+
+def _fault(node: nodes.Node, *, html: bool) -> str | None:
+    if isinstance(node, nodes.Extends | nodes.Include):
+        return _reference_fault(node, html=html)
+    if isinstance(node, nodes.Stmt) and not isinstance(node, _STATEMENTS):
+        return f"the statement {type(node).__name__} is not offered"
+    if isinstance(node, nodes.Call):
+        callee = node.node.name if isinstance(node.node, nodes.Name) else None
+        return None if callee in {"range", "super"} else "only range() and super() may be called"
+    if isinstance(node, nodes.Pow):
+        return "** is not offered"
+    return None
+
+
+def _reference_fault(node: nodes.Extends | nodes.Include, *, html: bool) -> str | None:
+    path = node.template.value if isinstance(node.template, nodes.Const) else None
+    if not isinstance(path, str) or not path.endswith(".j2"):
+        return "extends and include name one .j2 file, in quotes"
+    if _is_html(path) is not html:
+        # An included file is escaped by its own name, not by that of the file around it.
+        return "HTML refers to .html.j2 files only, and plain text to none of them"
+    if isinstance(node, nodes.Include) and not node.with_context:
+        return "include without context is not offered"
+    return None
+
+
+def _printable(value: Any) -> Any:
+    """Let text and numbers through: a null, a list or a mapping in a message is a mistake."""
+    if isinstance(value, str | Undefined) or type(value) in (int, float):
+        return value
+    kinds = {type(None): "null", bool: "true or false", list: "a list", dict: "a mapping"}
+    raise Refused(f"the value to print is {kinds.get(type(value), 'neither text nor a number')}")
+
+
+def _short_range(*bounds: int) -> range:
+    numbers = range(*bounds)
+    if len(numbers) > MAX_RANGE:
+        raise Refused(f"range gives more than {MAX_RANGE:,} numbers")
+    return numbers
+
+
+@pass_context
+def _counted(context: Context, values: Iterable[Any]) -> Iterator[Any]:
+    budget = context[BUDGET]
+    for value in values:
+        budget.spend()
+        yield value

@@ -1,0 +1,94 @@
+"""Run one compiled template within its limits, and say what went wrong without the data."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import jinja2
+
+from notify.errors import TemplateError
+
+from .formats import Refused
+
+MAX_PART = 512 * 1024
+"""How many characters one part of a message may have."""
+
+# What ends a header line, or could be taken for it: C0, DEL, C1, and Unicode's own separators.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_HEADERS = frozenset({"subject", "title"})
+
+
+def write(template: jinja2.Template, values: dict[str, Any]) -> str:
+    """Fill a template; stops as soon as the output grows too large.
+
+    Raises:
+        TemplateError: It cannot be rendered with these values; names the file and the line.
+    """
+    chunks, size = [], 0
+    try:
+        for chunk in template.root_render_func(template.new_context(values)):
+            size += len(chunk)
+            if size > MAX_PART:
+                raise Refused(f"the output has more than {MAX_PART:,} characters")
+            chunks.append(chunk)
+    except (
+        # All that an expression over JSON values can raise; their texts may hold such values.
+        jinja2.TemplateError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise TemplateError(explain(error, str(template.name))) from None
+    return "".join(chunks)
+
+
+def checked(words: str, *, part: str, where: str) -> str:
+    """The words of a part as they may be sent; `where` names the template in errors.
+
+    Raises:
+        TemplateError: They are empty, cannot be encoded, or could break out of a header.
+    """
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        raise TemplateError(f"{where}: the data holds half a character (a surrogate)") from None
+    if part not in _HEADERS:
+        words = words.strip()
+    elif _CONTROL.search(words):
+        raise TemplateError(f"{where}: the {part} holds a line break or a control character")
+    if not words or words.isspace():
+        raise TemplateError(f"{where}: the {part} is empty")
+    return words
+
+
+def explain(error: Exception, path: str) -> str:
+    """One line that names the file, its line and the reason, and no value of the data."""
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return f"{error.name or path}, line {error.lineno}: {error.message}"
+    where = _line(error) or path
+    match error:
+        case jinja2.UndefinedError():
+            return f"{where}: missing data: {error.message}"
+        case jinja2.TemplateNotFound():
+            return f"{where}: there is no file {error.name}"
+        case Refused():
+            return f"{where}: {error}"
+        case _:
+            return f"{where}: does not work with this data ({type(error).__name__})"
+
+
+def _line(error: Exception) -> str | None:
+    """Where in the templates it happened: the innermost that Jinja had compiled."""
+    where = None
+    trace = error.__traceback__
+    while trace is not None:
+        template = trace.tb_frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            line = template.get_corresponding_lineno(trace.tb_lineno)
+            where = f"{template.name}, line {line}"
+        trace = trace.tb_next
+    return where

@@ -1,0 +1,1 @@
+"""The packaged templates of notify: data, found through this package and never imported."""

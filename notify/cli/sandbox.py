@@ -1,0 +1,98 @@
+"""`notify sandbox`: the vendors' stand-ins as a server."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from notify.errors import ConfigError
+from notify.sandbox import Sandbox
+from notify.sandbox.switch import seconds
+
+
+class _Duration(click.ParamType[float]):
+    name = "duration"
+
+    def convert(
+        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            return seconds(str(value))
+        except ValueError as error:
+            self.fail(f"{value!r} is {error}", param, ctx)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8025,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--latency",
+    type=_Duration(),
+    default="0ms",
+    show_default=True,
+    help="Wait before each answer, such as 50ms or 1.5s.",
+)
+@click.option(
+    "--ledger",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Append to this JSON Lines file what each request did and was answered.",
+)
+@click.option(
+    "--ready-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the address to this file once it answers.",
+)
+def sandbox(
+    *, host: str, port: int, latency: float, ledger: Path | None, ready_file: Path | None
+) -> None:
+    """Answer as SendGrid, Twilio and FCM do, without sending anything.
+
+    Reserved recipients show every way a vendor can fail: bounce@sandbox.test bounces,
+    throttled@sandbox.test gets 429, lost@sandbox.test is accepted and the answer lost.
+    A web page shows what was sent. docs/sandbox.md lists all.
+
+    \b
+    Example:
+      notify sandbox --latency 50ms --ledger sandbox.jsonl
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with Sandbox.start(host=host, port=port, latency=latency, ledger=ledger) as running:
+        click.echo(_greeting(running.url, ledger))
+        if ready_file:
+            _write(ready_file, running.url)
+        stop.wait()
+
+
+def _greeting(url: str, ledger: Path | None) -> str:
+    rows = [
+        ("inbox", f"{url}/"),
+        ("SendGrid", f"base_url  {url}"),
+        ("Twilio", f"base_url  {url}"),
+        ("FCM", f"base_url  {url}   token endpoint  {url}/token"),
+        *([("ledger", str(ledger))] if ledger else []),
+    ]
+    lines = [f"  {name:<10}{value}" for name, value in rows]
+    return "\n".join(["The sandbox is listening; Ctrl-C stops it.", "", *lines])
+
+
+def _write(ready_file: Path, url: str) -> None:
+    # Renamed into place, so that whoever waits for the file never reads half of it.
+    partial = ready_file.with_name(f"{ready_file.name}.part")
+    try:
+        partial.write_text(f"{url}\n", encoding="utf-8")
+        partial.replace(ready_file)
+    except OSError as error:
+        raise ConfigError(f"cannot write {ready_file}: {error.strerror}") from None

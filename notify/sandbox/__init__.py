@@ -1,0 +1,122 @@
+"""The provider sandbox: a real HTTP server that answers as SendGrid, Twilio and FCM do."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from notify.errors import ConfigError
+from notify.sandbox.api import Api
+from notify.sandbox.behaviour import Behaviour, Did, Event, Vendor
+from notify.sandbox.desk import Desk
+from notify.sandbox.fcm import Fcm
+from notify.sandbox.inbox import Inbox, Message
+from notify.sandbox.ledger import Entry, Ledger
+from notify.sandbox.page import Page, environment
+from notify.sandbox.sendgrid import SendGrid
+from notify.sandbox.server import Server
+from notify.sandbox.site import Site, own_routes, vendor_routes
+from notify.sandbox.switch import Switch
+from notify.sandbox.twilio import Twilio
+
+__all__ = ["Behaviour", "Did", "Entry", "Event", "Message", "Sandbox", "Switch", "Vendor"]
+
+
+class Sandbox:
+    """
+    A running sandbox; made by `Sandbox.start`, and a context manager that stops it.
+
+    Attributes:
+        inbox: What was accepted.
+        ledger: What each request did and was answered.
+        switch: Sets outages and latencies while it runs.
+    """
+
+    def __init__(self, server: Server, *, inbox: Inbox, ledger: Ledger, switch: Switch) -> None:
+        self.inbox = inbox
+        self.ledger = ledger
+        self.switch = switch
+        self._server = server
+        self._thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        latency: float = 0.0,
+        slow: float = 3.0,
+        retry_after: int = 2,
+        ledger: Path | None = None,
+        keep: int = 10_000,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        new_id: Callable[[], str] = lambda: secrets.token_hex(16),
+    ) -> Self:
+        """
+        Listen, and serve from a thread.
+
+        Args:
+            host: The address to listen on.
+            port: 0 takes a free one; see `url`.
+            latency: Seconds before each answer.
+            slow: Seconds before the answer to a SLOW recipient.
+            retry_after: Seconds that a 429 asks to wait.
+            ledger: A JSON Lines file to append to; None keeps the ledger in memory only.
+            keep: How many messages and entries to remember; counts and file know all.
+            clock: Tells the time, in UTC.
+            new_id: Makes a fresh id of 32 hexadecimal digits.
+
+        Raises:
+            ConfigError: The address is taken, or the ledger cannot be written.
+        """
+        inbox, book, switch = Inbox(keep=keep), Ledger(ledger, keep=keep), Switch(latency=latency)
+        desk = Desk(inbox, book, switch, clock, slow)
+        vendors = vendor_routes(
+            desk,
+            SendGrid(clock, new_id, retry_after),
+            Twilio(clock, new_id, retry_after),
+            Fcm(clock, new_id, retry_after),
+        )
+        own = own_routes(Api(inbox, book, switch), Page(inbox, book, environment()))
+        try:
+            server = Server((host, port), Site([*vendors, *own]))
+        except OSError as error:
+            book.close()
+            raise ConfigError(
+                f"cannot listen on {host}:{port}: {error.strerror}; choose another address"
+            ) from None
+        return cls(server, inbox=inbox, ledger=book, switch=switch)
+
+    @property
+    def url(self) -> str:
+        """Where it listens, as `http://host:port`."""
+        host, port = self._server.server_name, self._server.server_port
+        return f"http://{host}:{port}"
+
+    def messages(self, *, channel: str = "", to: str = "", notify_id: str = "") -> list[Message]:
+        """List what was accepted, newest first; an empty argument matches all."""
+        return self.inbox.find(channel=channel, to=to, notify_id=notify_id)
+
+    def stop(self) -> None:
+        """End every connection, hanging ones too, and give back the port."""
+        self._server.stop()
+        self._thread.join(timeout=5)
+        self.ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()

@@ -1,0 +1,138 @@
+"""What a reserved recipient does: the words, and how an address, number or token says them."""
+
+from __future__ import annotations
+
+import enum
+
+from notify.message import Channel
+
+
+class Vendor(enum.StrEnum):
+    """Whom the sandbox stands in for."""
+
+    SENDGRID = "sendgrid"
+    TWILIO = "twilio"
+    FCM = "fcm"
+
+
+class Behaviour(enum.StrEnum):
+    """What becomes of a request to send. The words are the reserved local parts and prefixes."""
+
+    DELIVER = "deliver"
+    """Accepted, and delivered later."""
+    BOUNCE = "bounce"
+    """Accepted, and bounced later."""
+    INVALID = "invalid"
+    """Refused: there is no such recipient."""
+    BLOCKED = "blocked"
+    """Opted out or uninstalled: refused, or accepted and dropped where the vendor does so."""
+    DENIED = "denied"
+    """Refused: the key is not good."""
+    THROTTLED = "throttled"
+    """Refused: too many requests; `Retry-After` says when."""
+    DOWN = "down"
+    """503 in the vendor's own words; nothing was done."""
+    FLAKY = "flaky"
+    """503 for the first two requests of a notification, then as DELIVER."""
+    ERROR = "error"
+    """500 in the vendor's own words; nothing was done."""
+    BROKEN = "broken"
+    """502 as HTML, from a proxy in front of the vendor; nothing was done."""
+    GARBLED = "garbled"
+    """The status of success over a page that is not the vendor's; nothing was done."""
+    SLOW = "slow"
+    """Accepted at once, answered seconds later."""
+    HANG = "hang"
+    """Never answered; nothing was done."""
+    MUTE = "mute"
+    """Accepted, never answered."""
+    RESET = "reset"
+    """The connection is reset; nothing was done."""
+    LOST = "lost"
+    """Accepted; the connection is reset in place of the answer."""
+
+
+class Did(enum.StrEnum):
+    """What a request really caused, whatever was answered."""
+
+    ACCEPTED = "accepted"
+    """The message is in the inbox: a real vendor would send it."""
+    REFUSED = "refused"
+    """The vendor read it and said no."""
+    NOTHING = "nothing"
+    """It was never looked at."""
+
+
+class Event(enum.StrEnum):
+    """What happened to an accepted message later."""
+
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    DROPPED = "dropped"
+
+
+EVENTS = {Behaviour.BOUNCE: Event.BOUNCED, Behaviour.BLOCKED: Event.DROPPED}
+"""The later event of an accepted message, where it is not DELIVERED."""
+
+# +1500555CCNN: CC the behaviour, NN any two digits. +1500 is a range of personal numbers that
+# phonenumbers holds for valid and nobody is reached by; +15005550NNN are Twilio's own test numbers.
+_NUMBERS = {
+    "10": Behaviour.BOUNCE,
+    "11": Behaviour.INVALID,
+    "12": Behaviour.BLOCKED,
+    "13": Behaviour.DENIED,
+    "20": Behaviour.THROTTLED,
+    "21": Behaviour.DOWN,
+    "22": Behaviour.FLAKY,
+    "23": Behaviour.ERROR,
+    "24": Behaviour.BROKEN,
+    "25": Behaviour.GARBLED,
+    "30": Behaviour.SLOW,
+    "31": Behaviour.HANG,
+    "32": Behaviour.MUTE,
+    "33": Behaviour.RESET,
+    "34": Behaviour.LOST,
+}
+# https://www.twilio.com/docs/iam/test-credentials; twilio.py tells their codes apart.
+_TWILIO_NUMBERS = {
+    "0001": Behaviour.INVALID,
+    "0002": Behaviour.INVALID,
+    "0003": Behaviour.INVALID,
+    "0004": Behaviour.BLOCKED,
+    "0009": Behaviour.INVALID,
+}
+
+
+def behaviour_of(channel: Channel, to: str) -> Behaviour:
+    """Tell what a recipient is reserved for; DELIVER if it is not reserved."""
+    if channel is Channel.EMAIL:
+        return _of_address(to)
+    if channel is Channel.SMS:
+        return _of_number(to)
+    return _of_token(to)
+
+
+def _of_address(to: str) -> Behaviour:
+    local, _, domain = to.lower().rpartition("@")
+    if not domain.startswith("sandbox."):
+        return Behaviour.DELIVER
+    return _word(local.partition("+")[0])
+
+
+def _of_number(to: str) -> Behaviour:
+    if len(to) != len("+1500555CCNN") or not to.startswith("+1500555"):
+        return Behaviour.DELIVER
+    last = to.removeprefix("+1500555")
+    return _TWILIO_NUMBERS.get(last) or _NUMBERS.get(last[:2], Behaviour.DELIVER)
+
+
+def _of_token(to: str) -> Behaviour:
+    prefix, _, rest = to.partition("-")
+    return _word(rest.partition("-")[0]) if prefix == "token" else Behaviour.DELIVER
+
+
+def _word(text: str) -> Behaviour:
+    try:
+        return Behaviour(text)
+    except ValueError:
+        return Behaviour.DELIVER

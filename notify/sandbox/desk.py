@@ -1,0 +1,158 @@
+"""What becomes of a request to send: read it, decide, do it, note it, answer."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from notify.sandbox.behaviour import EVENTS, Behaviour, Did, Event, behaviour_of
+from notify.sandbox.exchange import Answer, Ending, Refused, Reply, Request
+from notify.sandbox.fcm import Fcm
+from notify.sandbox.inbox import Inbox, Message
+from notify.sandbox.ledger import Entry, Ledger
+from notify.sandbox.sendgrid import SendGrid
+from notify.sandbox.switch import Switch
+from notify.sandbox.twilio import Twilio
+
+StandIn = SendGrid | Twilio | Fcm
+"""Who reads requests and words answers for a vendor."""
+
+_ENDINGS = {
+    Behaviour.RESET: Ending.RESET,
+    Behaviour.LOST: Ending.RESET,
+    Behaviour.HANG: Ending.HANG,
+    Behaviour.MUTE: Ending.HANG,
+}
+_NOT_PROCESSED = {Behaviour.RESET, Behaviour.HANG, Behaviour.GARBLED}
+# These say nothing of the request as a whole; the other recipients are served as ever.
+_PERSONAL = {Behaviour.DELIVER, Behaviour.BOUNCE, Behaviour.BLOCKED}
+# What a look-up, which has no recipient, meets too when it is switched on for a vendor.
+_OUTAGES = {
+    Behaviour.DENIED,
+    Behaviour.THROTTLED,
+    Behaviour.DOWN,
+    Behaviour.ERROR,
+    Behaviour.BROKEN,
+    Behaviour.GARBLED,
+}
+_FLAKY_FAILURES = 2
+_FLAKY_MEMORY = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """
+    Takes requests to send. Safe to use from several threads.
+
+    Args:
+        inbox: Takes what is accepted.
+        ledger: Notes what is done and answered.
+        switch: Tells outages and latencies.
+        clock: Tells the time, in UTC.
+        slow: Seconds that a SLOW answer takes.
+    """
+
+    inbox: Inbox
+    ledger: Ledger
+    switch: Switch
+    clock: Callable[[], datetime]
+    slow: float
+    _failures: OrderedDict[tuple[str, str], int] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def send(self, stand_in: StandIn, request: Request) -> Reply:
+        """Deal with one request; it is done and noted before the reply is given back."""
+        setting = self.switch.of(stand_in.vendor)
+        try:
+            messages = stand_in.read(request)
+        except Refused as refused:
+            return self._turn_down(stand_in, refused.answer, setting.latency)
+        messages = [
+            replace(
+                message, behaviour=setting.behaviour or behaviour_of(message.channel, message.to)
+            )
+            for message in messages
+        ]
+        behaviour = self._acted(_of_request(messages), messages)
+        answer = stand_in.answer(behaviour, messages)
+        reply = Reply(
+            answer,
+            ending=_ENDINGS.get(behaviour, Ending.ANSWER),
+            delay=setting.latency + (self.slow if behaviour is Behaviour.SLOW else 0.0),
+        )
+        self._do(messages, reply, _did(behaviour, answer))
+        return reply
+
+    def look_up(self, stand_in: Twilio, request: Request) -> Reply:
+        """Answer a question about what was sent, unless the vendor has an outage."""
+        setting = self.switch.of(stand_in.vendor)
+        try:
+            answer = stand_in.look_up(request, self.inbox)
+        except Refused as refused:
+            answer = refused.answer
+        behaviour = setting.behaviour
+        if behaviour in _OUTAGES:
+            answer = stand_in.answer(behaviour, [])
+        ending = _ENDINGS.get(behaviour, Ending.ANSWER) if behaviour else Ending.ANSWER
+        return Reply(answer, ending=ending, delay=setting.latency)
+
+    def _acted(self, behaviour: Behaviour, messages: Sequence[Message]) -> Behaviour:
+        if behaviour is not Behaviour.FLAKY:
+            return behaviour
+        first = messages[0]
+        key = (first.vendor, first.notify_id or first.to)
+        with self._lock:
+            count = self._failures[key] = self._failures.pop(key, 0) + 1
+            if len(self._failures) > _FLAKY_MEMORY:
+                self._failures.popitem(last=False)
+        return Behaviour.DOWN if count <= _FLAKY_FAILURES else Behaviour.DELIVER
+
+    def _do(self, messages: Sequence[Message], reply: Reply, did: Did) -> None:
+        accepted = did is Did.ACCEPTED
+        entries = []
+        for message in messages:
+            event = EVENTS.get(message.behaviour, Event.DELIVERED)
+            if accepted:
+                self.inbox.add(replace(message, event=event))
+            entries.append(
+                Entry(
+                    at=message.at,
+                    vendor=message.vendor,
+                    did=did,
+                    answered=_answered(reply),
+                    recipient=message.to,
+                    notify_id=message.notify_id,
+                    attempt_id=message.attempt_id,
+                    provider_id=message.provider_id if accepted else "",
+                    behaviour=message.behaviour,
+                    event=event if accepted else None,
+                )
+            )
+        self.ledger.add(entries)
+
+    def _turn_down(self, stand_in: StandIn, answer: Answer, latency: float) -> Reply:
+        entry = Entry(
+            at=self.clock(), vendor=stand_in.vendor, did=Did.REFUSED, answered=answer.status
+        )
+        self.ledger.add([entry])
+        return Reply(answer, delay=latency)
+
+
+def _of_request(messages: Sequence[Message]) -> Behaviour:
+    if len(messages) == 1:
+        return messages[0].behaviour
+    strict = (m.behaviour for m in messages if m.behaviour not in _PERSONAL)
+    return next(strict, Behaviour.DELIVER)
+
+
+def _did(behaviour: Behaviour, answer: Answer) -> Did:
+    if behaviour in _NOT_PROCESSED or answer.status >= 500:
+        return Did.NOTHING
+    return Did.REFUSED if answer.status >= 400 else Did.ACCEPTED
+
+
+def _answered(reply: Reply) -> int | str:
+    return reply.answer.status if reply.ending is Ending.ANSWER else reply.ending.value

@@ -1,0 +1,99 @@
+"""One HTTP exchange as values: a request, its answer, and how the answer reaches the client."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client asked."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By lower-case name."""
+    body: bytes = b""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """The named parts of the path, such as the account."""
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """The query, decoded; the last of several values counts."""
+        return dict(parse_qsl(self.query, keep_blank_values=True))
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The body as an HTML form; the last of several values counts."""
+        text = self.body.decode("utf-8", "replace")
+        return dict(parse_qsl(text, keep_blank_values=True))
+
+    @property
+    def bearer(self) -> str:
+        """The bearer token, or an empty string."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server says."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Ending(enum.StrEnum):
+    """How an exchange ends."""
+
+    ANSWER = "answer"
+    RESET = "reset"
+    HANG = "hang"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer and how it reaches the client."""
+
+    answer: Answer
+    ending: Ending = Ending.ANSWER
+    delay: float = 0.0
+    """Seconds to wait first."""
+
+
+class Refused(Exception):
+    """A request that a vendor turns down before it looks at the recipient."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"HTTP {answer.status}")
+        self.answer = answer
+
+
+def as_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Answer:
+    """Answer with a JSON document."""
+    body = json.dumps(value, ensure_ascii=False).encode()
+    return Answer(status, body, {"Content-Type": "application/json", **(headers or {})})
+
+
+def as_html(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """Answer with an HTML page."""
+    return Answer(
+        status, text.encode(), {"Content-Type": "text/html; charset=utf-8", **(headers or {})}
+    )
+
+
+def bad_gateway() -> Answer:
+    """What a proxy says when the vendor behind it is gone."""
+    return as_html(502, "<html><head><title>502</title></head><body>Bad Gateway</body></html>\n")
+
+
+def not_the_vendor(status: int) -> Answer:
+    """A stranger's page under the status of success, as captive portals serve it."""
+    return as_html(status, "<html><body>Welcome! Please sign in to the network.</body></html>\n")

@@ -1,0 +1,122 @@
+"""The newest messages that the stand-ins accepted, in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+from notify.message import Channel
+from notify.sandbox.behaviour import Behaviour, Event, Vendor
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to one recipient, as a stand-in read it."""
+
+    id: str
+    """Unique in the inbox."""
+    provider_id: str
+    """The id that the vendor gives its client; recipients of one request may share it."""
+    vendor: Vendor
+    channel: Channel
+    at: datetime
+    """When it arrived; in UTC."""
+    to: str
+    sender: str = ""
+    subject: str = ""
+    text: str = ""
+    html: str = ""
+    notify_id: str = ""
+    attempt_id: str = ""
+    behaviour: Behaviour = Behaviour.DELIVER
+    event: Event = Event.DELIVERED
+    """What happened to it later."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What else the request said, in the vendor's own words."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The message as JSON holds it."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**values, "at": self.at.isoformat(timespec="milliseconds")}
+
+
+class Inbox:
+    """
+    What was sent, newest first. Safe to use from several threads.
+
+    Args:
+        keep: How many messages to remember; the oldest are forgotten first.
+    """
+
+    def __init__(self, *, keep: int) -> None:
+        self._keep = keep
+        self._messages: dict[str, Message] = {}
+        self._lock = threading.Lock()
+
+    def add(self, message: Message) -> None:
+        """Put a message on top."""
+        with self._lock:
+            self._messages[message.id] = message
+            if len(self._messages) > self._keep:
+                del self._messages[next(iter(self._messages))]
+
+    def get(self, message_id: str) -> Message | None:
+        """Find a message by its id in the inbox."""
+        with self._lock:
+            return self._messages.get(message_id)
+
+    def clear(self) -> int:
+        """Forget every message; returns how many there were."""
+        with self._lock:
+            count = len(self._messages)
+            self._messages.clear()
+        return count
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def __iter__(self) -> Iterator[Message]:
+        with self._lock:
+            newest_first = list(reversed(self._messages.values()))
+        return iter(newest_first)
+
+    def find(
+        self,
+        *,
+        channel: str = "",
+        to: str = "",
+        notify_id: str = "",
+        text: str = "",
+        limit: int | None = None,
+    ) -> list[Message]:
+        """
+        Search, newest first; an empty argument matches all.
+
+        Args:
+            channel: The channel's word.
+            to: The exact recipient.
+            notify_id: The exact notification id.
+            text: Words anywhere in recipient, subject, text or notification id, in any case.
+            limit: At most so many.
+        """
+        wanted = text.casefold()
+        found = (
+            message
+            for message in self
+            if (not channel or message.channel == channel)
+            and (not to or message.to == to)
+            and (not notify_id or message.notify_id == notify_id)
+            and wanted in _searchable(message, wanted)
+        )
+        return [message for message, _ in zip(found, range(limit or self._keep), strict=False)]
+
+
+def _searchable(message: Message, wanted: str) -> str:
+    if not wanted:
+        return ""
+    return "\n".join(
+        (message.to, message.subject, message.text, message.notify_id, message.provider_id)
+    ).casefold()

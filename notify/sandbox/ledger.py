@@ -1,0 +1,99 @@
+"""What each request did and what it was answered: append-only, the truth that tests check."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from notify.errors import ConfigError
+from notify.sandbox.behaviour import Behaviour, Did, Event, Vendor
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One request to send, to one of its recipients."""
+
+    at: datetime
+    """In UTC."""
+    vendor: Vendor
+    did: Did
+    answered: int | str
+    """The HTTP status, or `reset`, or `hang`."""
+    recipient: str = ""
+    """Empty, as the ids are, where the request was refused unread."""
+    notify_id: str = ""
+    attempt_id: str = ""
+    provider_id: str = ""
+    """The vendor's id of the message; empty unless it was accepted."""
+    behaviour: Behaviour | None = None
+    event: Event | None = None
+    """What happened later; None unless it was accepted."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry as JSON holds it."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**values, "at": self.at.isoformat(timespec="milliseconds")}
+
+
+class Ledger:
+    """
+    An append-only record, in memory and in a file. Safe to use from several threads.
+
+    Args:
+        path: A JSON Lines file to append to, each line flushed at once; None for memory only.
+        keep: How many entries to remember; the file and the counts know all.
+
+    Raises:
+        ConfigError: The file cannot be opened.
+    """
+
+    def __init__(self, path: Path | None = None, *, keep: int = 10_000) -> None:
+        try:
+            # Line-buffered: what was answered can be read in the file, even after a kill.
+            self._file = path.open("a", buffering=1, encoding="utf-8") if path else None
+        except OSError as error:
+            raise ConfigError(f"cannot write the ledger {path}: {error.strerror}") from None
+        self._entries: deque[Entry] = deque(maxlen=keep)
+        self._counts: Counter[tuple[Vendor, Did, str]] = Counter()
+        self._lock = threading.Lock()
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Record the entries of one request."""
+        lines = "".join(json.dumps(e.as_dict(), ensure_ascii=False) + "\n" for e in entries)
+        with self._lock:
+            if self._file:
+                self._file.write(lines)
+            self._entries.extend(entries)
+            self._counts.update((e.vendor, e.did, str(e.answered)) for e in entries)
+
+    def entries(self, *, notify_id: str = "", limit: int | None = None) -> list[Entry]:
+        """List what is remembered, newest first; of one notification, if its id is given."""
+        with self._lock:
+            newest_first = list(reversed(self._entries))
+        found = [e for e in newest_first if not notify_id or e.notify_id == notify_id]
+        return found[:limit]
+
+    def counts(self) -> dict[str, Any]:
+        """Count all there ever were, by vendor: what they did, and what they were answered."""
+        with self._lock:
+            counts = dict(self._counts)
+        result: dict[str, Any] = {"total": sum(counts.values())}
+        for vendor in Vendor:
+            did, answered = Counter({word.value: 0 for word in Did}), Counter[str]()
+            for (of, what, status), count in counts.items():
+                if of is vendor:
+                    did[what.value] += count
+                    answered[status] += count
+            result[vendor.value] = {**did, "answered": dict(answered)}
+        return result
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file:
+            self._file.close()

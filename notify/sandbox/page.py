@@ -1,0 +1,101 @@
+"""The web page: the inbox, one message, the ledger. Nothing on it comes from elsewhere."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+
+from notify.message import Channel
+from notify.sandbox.exchange import Answer, Request, as_html
+from notify.sandbox.inbox import Inbox
+from notify.sandbox.ledger import Ledger
+
+SHOWN = 200
+"""How many messages or entries a page shows."""
+
+# The frame with a message's HTML inherits this: no scripts, and no images that tell of a reader.
+# Inline styles are what HTML mail is made of.
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+        "img-src data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_ASSETS = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
+
+
+def environment() -> jinja2.Environment:
+    """Make the environment that finds the pages' templates."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("notify.sandbox", "pages"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """
+    Draws the pages.
+
+    Args:
+        inbox: What was accepted.
+        ledger: What was done and answered.
+        templates: From `environment()`.
+    """
+
+    inbox: Inbox
+    ledger: Ledger
+    templates: jinja2.Environment
+
+    def list(self, request: Request) -> Answer:
+        """Show the newest messages; by channel, or by words."""
+        channel, words = request.arguments.get("channel", ""), request.arguments.get("q", "")
+        messages = self.inbox.find(channel=channel, text=words.strip(), limit=SHOWN)
+        return self._draw(
+            "inbox.html.j2",
+            messages=messages,
+            total=len(self.inbox),
+            channel=channel,
+            channels=list(Channel),
+            words=words,
+            counts=self.ledger.counts(),
+        )
+
+    def message(self, request: Request) -> Answer:
+        """Show one message."""
+        message = self.inbox.get(request.groups["message"])
+        if message is None:
+            return self._draw("gone.html.j2", status=404)
+        entries = [
+            entry
+            for entry in self.ledger.entries(notify_id=message.notify_id, limit=SHOWN)
+            if message.notify_id or entry.provider_id == message.provider_id
+        ]
+        details = json.dumps(message.details, indent=2, ensure_ascii=False)
+        return self._draw("message.html.j2", message=message, details=details, entries=entries)
+
+    def entries(self, request: Request) -> Answer:  # noqa: ARG002 - a route's signature
+        """Show the newest entries of the ledger."""
+        entries = self.ledger.entries(limit=SHOWN)
+        return self._draw("ledger.html.j2", entries=entries, counts=self.ledger.counts())
+
+    def asset(self, request: Request) -> Answer:
+        """Serve the style or the script."""
+        name = request.groups["asset"]
+        body = (files("notify.sandbox") / "pages" / name).read_bytes()
+        return Answer(200, body, {**_HEADERS, "Content-Type": _ASSETS[name]})
+
+    def _draw(self, template: str, *, status: int = 200, **values: Any) -> Answer:
+        text = self.templates.get_template(template).render(values)
+        return as_html(status, text, _HEADERS)

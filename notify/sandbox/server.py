@@ -1,0 +1,158 @@
+"""HTTP/1.1 over sockets: keep-alive, one packet an answer, and the faults no framework can make."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+from notify.sandbox.exchange import Answer, Ending, Reply, Request, as_json
+from notify.sandbox.site import Site
+
+MAX_BODY = 30 * 1024 * 1024
+"""Bytes; SendGrid's own limit, the largest of the vendors'."""
+
+HANG_SECONDS = 120.0
+"""How long an unanswered connection stays open."""
+
+
+class Server(ThreadingHTTPServer):
+    """
+    Serves a site, one thread a connection.
+
+    Args:
+        address: Host and port; port 0 takes a free one.
+        site: Answers the requests.
+
+    Raises:
+        OSError: The address cannot be listened on.
+    """
+
+    request_queue_size = 1024
+
+    def __init__(self, address: tuple[str, int], site: Site) -> None:
+        self.site = site
+        self.stopping = threading.Event()
+        self._connections: dict[threading.Thread, socket.socket] = {}
+        super().__init__(address, Handler)
+
+    def server_bind(self) -> None:
+        """Bind without asking the DNS for our own name."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Give the connection a thread, and remember both until it ends."""
+        thread = threading.Thread(
+            target=self.process_request_thread, args=(request, client_address), daemon=True
+        )
+        self._connections[thread] = request
+        thread.start()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve the connection to its end."""
+        super().process_request_thread(request, client_address)
+        self._connections.pop(threading.current_thread(), None)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Pass over clients that left; anything else is our own mistake, and shown."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+    def stop(self) -> None:
+        """Stop listening, end every connection, and wait for their threads."""
+        self.shutdown()
+        self.stopping.set()
+        for thread, connection in list(self._connections.items()):
+            _hang_up(connection)
+            thread.join(timeout=5)
+        self.server_close()
+
+
+def _hang_up(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # it ended by itself
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Reads the requests of one connection and writes the answers."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "notify-sandbox"
+    sys_version = ""
+    wbufsize = 1 << 16
+    disable_nagle_algorithm = True
+    server: Server
+
+    def __getattr__(self, name: str) -> Any:
+        # The standard library looks for do_GET, do_POST and so on; the site knows the methods.
+        if name.startswith("do_"):
+            return self._serve
+        raise AttributeError(name)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+        """Write nothing: the ledger is the record, and paths may hold personal data."""
+
+    def _serve(self) -> None:
+        size = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not (size.isascii() and size.isdigit()):
+            self._refuse(411, "send a Content-Length")
+        elif int(size) > MAX_BODY:
+            self._refuse(413, f"a body may have {MAX_BODY} bytes")
+        else:
+            body = self.rfile.read(int(size)) if int(size) else b""
+            if len(body) < int(size):
+                self.close_connection = True  # the client left before it had said all
+            else:
+                self._give(self.server.site.answer(self._request(body)))
+
+    def _request(self, body: bytes) -> Request:
+        url = urlsplit(self.path)
+        return Request(
+            method="GET" if self.command == "HEAD" else self.command,
+            path=url.path,
+            query=url.query,
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=body,
+        )
+
+    def _refuse(self, status: int, text: str) -> None:
+        self.close_connection = True
+        self._write(as_json(status, {"error": text}))
+
+    def _give(self, reply: Reply) -> None:
+        if reply.delay:
+            self.server.stopping.wait(reply.delay)
+        if reply.ending is Ending.RESET:
+            self._reset()
+        elif reply.ending is Ending.HANG:
+            self.server.stopping.wait(HANG_SECONDS)
+            self.close_connection = True
+        else:
+            self._write(reply.answer)
+
+    def _write(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+
+    def _reset(self) -> None:
+        # Lingering for no time makes the kernel send RST instead of FIN. Detached, so that
+        # nobody shuts the socket down politely first.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        os.close(self.connection.detach())

@@ -1,0 +1,91 @@
+"""Which request goes where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from notify.sandbox.api import Api
+from notify.sandbox.desk import Desk
+from notify.sandbox.exchange import Answer, Reply, Request, as_json
+from notify.sandbox.fcm import Fcm
+from notify.sandbox.page import Page
+from notify.sandbox.sendgrid import SendGrid
+from notify.sandbox.twilio import Twilio
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Requests of one method to one shape of path, and who answers them."""
+
+    method: str
+    path: re.Pattern[str]
+    answer: Callable[[Request], Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """
+    Every address of the sandbox.
+
+    Args:
+        routes: The addresses; the first that fits answers.
+    """
+
+    routes: Sequence[Route]
+
+    def answer(self, request: Request) -> Reply:
+        """Answer a request: 404 where nobody lives, 405 where another method is expected."""
+        allowed = []
+        for route in self.routes:
+            match = route.path.fullmatch(request.path)
+            if match and route.method == request.method:
+                return route.answer(replace(request, groups=match.groupdict()))
+            if match:
+                allowed.append(route.method)
+        if allowed:
+            methods = ", ".join(allowed)
+            return Reply(as_json(405, {"error": f"use {methods}"}, {"Allow": methods}))
+        return Reply(as_json(404, {"error": "there is nothing at this path"}))
+
+
+def vendor_routes(desk: Desk, sendgrid: SendGrid, twilio: Twilio, fcm: Fcm) -> list[Route]:
+    """List the vendors' addresses."""
+    messages = r"/2010-04-01/Accounts/(?P<account>[^/]+)/Messages\.json"
+    return [
+        _route("POST", r"/v3/mail/send", lambda request: desk.send(sendgrid, request)),
+        _route("POST", messages, lambda request: desk.send(twilio, request)),
+        _route("GET", messages, lambda request: desk.look_up(twilio, request)),
+        _route(
+            "POST",
+            r"/v1/projects/(?P<project>[^/]+)/messages:send",
+            lambda request: desk.send(fcm, request),
+        ),
+        _plain("POST", r"/token", fcm.grant),
+    ]
+
+
+def own_routes(api: Api, page: Page) -> list[Route]:
+    """List the sandbox's own addresses."""
+    return [
+        _plain("GET", r"/healthz", api.health),
+        _plain("GET", r"/api/messages", api.messages),
+        _plain("DELETE", r"/api/messages", api.clear),
+        _plain("GET", r"/api/ledger", api.entries),
+        _plain("GET", r"/api/counts", api.counts),
+        _plain("GET", r"/api/behaviour", api.behaviour),
+        _plain("PUT", r"/api/behaviour", api.set_behaviour),
+        _plain("GET", r"/", page.list),
+        _plain("GET", r"/messages/(?P<message>[\w.-]+)", page.message),
+        _plain("GET", r"/ledger", page.entries),
+        _plain("GET", r"/(?P<asset>page\.css|page\.js)", page.asset),
+    ]
+
+
+def _route(method: str, path: str, answer: Callable[[Request], Reply]) -> Route:
+    return Route(method, re.compile(path), answer)
+
+
+def _plain(method: str, path: str, answer: Callable[[Request], Answer]) -> Route:
+    return _route(method, path, lambda request: Reply(answer(request)))

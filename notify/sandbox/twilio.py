@@ -1,0 +1,170 @@
+"""
+Twilio's side of Messages.json: sending, looking up, and how it says no.
+
+Shapes: https://www.twilio.com/docs/messaging/api/message-resource and /docs/api/errors.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+from notify.message import Channel
+from notify.sandbox.behaviour import Behaviour, Vendor
+from notify.sandbox.exchange import (
+    Answer,
+    Refused,
+    Request,
+    as_json,
+    bad_gateway,
+    not_the_vendor,
+)
+from notify.sandbox.inbox import Inbox, Message
+from notify.sandbox.twilio_list import page_of, resource
+
+_REFUSALS = {
+    Behaviour.DENIED: (401, 20003, "Authenticate"),
+    Behaviour.BLOCKED: (400, 21610, "Attempt to send to unsubscribed recipient"),
+    Behaviour.THROTTLED: (429, 20429, "Too Many Requests"),
+    Behaviour.DOWN: (503, 20503, "Service is unavailable. Please try again."),
+    Behaviour.ERROR: (500, 20500, "Internal Server Error"),
+}
+# Twilio's test numbers each stand for one reason why a recipient is not good.
+_INVALID = (21211, "The 'To' number is not a valid phone number.")
+_TEST_NUMBERS = {
+    "+15005550002": (21612, "The 'To' number is not reachable from this 'From' number."),
+    "+15005550003": (21408, "Permission to send to this region is not enabled."),
+    "+15005550009": (21614, "The 'To' number is not a mobile number."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Twilio:
+    """
+    Answer as Twilio does.
+
+    Args:
+        clock: Tells the time, in UTC.
+        new_id: Makes a fresh id of 32 hexadecimal digits.
+        retry_after: Seconds that a 429 asks to wait.
+    """
+
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    retry_after: int
+
+    vendor: ClassVar[Vendor] = Vendor.TWILIO
+
+    def read(self, request: Request) -> list[Message]:
+        """
+        Read a request to send.
+
+        Raises:
+            Refused: The credentials or the request are not good.
+        """
+        self.check_key(request)
+        form = request.form
+        _check(form)
+        ids = parse_qs(urlsplit(form.get("StatusCallback", "")).query)
+        sid = f"SM{self.new_id()}"
+        message = Message(
+            id=sid,
+            provider_id=sid,
+            vendor=Vendor.TWILIO,
+            channel=Channel.SMS,
+            at=self.clock(),
+            to=form["To"],
+            sender=form.get("From", ""),
+            text=form["Body"],
+            notify_id=ids.get("notify_id", [""])[0],
+            attempt_id=ids.get("attempt_id", [""])[0],
+            details={
+                "account": request.groups["account"],
+                **{key: value for key, value in form.items() if key not in ("To", "From", "Body")},
+            },
+        )
+        return [message]
+
+    def answer(self, behaviour: Behaviour, messages: Sequence[Message]) -> Answer:
+        """Say what the behaviour makes Twilio say."""
+        if behaviour is Behaviour.BROKEN:
+            return bad_gateway()
+        if behaviour is Behaviour.GARBLED:
+            return not_the_vendor(201)
+        if behaviour is Behaviour.INVALID:
+            return _error(400, *_TEST_NUMBERS.get(messages[0].to if messages else "", _INVALID))
+        if behaviour in _REFUSALS:
+            status, code, text = _REFUSALS[behaviour]
+            patience = {"Retry-After": str(self.retry_after)} if status == 429 else {}
+            return _error(status, code, text, patience)
+        return as_json(201, resource(messages[0], later=False))
+
+    def look_up(self, request: Request, inbox: Inbox) -> Answer:
+        """
+        List the account's messages, filtered by To, From and DateSent.
+
+        Raises:
+            Refused: The credentials are not good.
+        """
+        self.check_key(request)
+        account = request.groups["account"]
+        messages = [
+            message
+            for message in inbox.find(channel=Channel.SMS, to=request.arguments.get("To", ""))
+            if message.details.get("account") == account
+        ]
+        try:
+            return as_json(200, page_of(messages, request))
+        except ValueError:
+            return _error(400, 20001, "A date or page parameter is not valid.")
+
+    def check_key(self, request: Request) -> None:
+        """
+        Check the Basic credentials: any but none and `bad-key` will do.
+
+        Raises:
+            Refused: They are not good.
+        """
+        user, password = _credentials(request)
+        if not user or password in ("", "bad-key"):
+            raise Refused(self.answer(Behaviour.DENIED, []))
+
+
+def _credentials(request: Request) -> tuple[str, str]:
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        user, _, password = base64.b64decode(encoded).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return user, password
+
+
+def _error(status: int, code: int, text: str, headers: dict[str, str] | None = None) -> Answer:
+    body = {
+        "code": code,
+        "message": text,
+        "more_info": f"https://www.twilio.com/docs/errors/{code}",
+        "status": status,
+    }
+    return as_json(status, body, headers)
+
+
+def _check(form: dict[str, str]) -> None:
+    if not form.get("To"):
+        raise Refused(_error(400, 21604, "A 'To' phone number is required."))
+    if not (form.get("From") or form.get("MessagingServiceSid")):
+        raise Refused(_error(400, 21603, "A 'From' phone number is required."))
+    if not form.get("Body"):
+        raise Refused(_error(400, 21602, "Message body is required."))
+    if len(form["Body"]) > 1600:
+        raise Refused(_error(400, 21617, "The message body exceeds the 1600 character limit."))
+    digits = form["To"].removeprefix("+")
+    if digits == form["To"] or not (digits.isascii() and digits.isdigit() and 7 < len(digits) < 16):
+        raise Refused(_error(400, *_INVALID))

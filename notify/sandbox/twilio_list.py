@@ -1,0 +1,113 @@
+"""Twilio's message resource as JSON, and its list by pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from notify.sandbox.behaviour import Event
+from notify.sandbox.exchange import Request
+from notify.sandbox.inbox import Message
+
+# GSM 03.38: what fits a text of 7-bit characters; the second row takes two places each.
+_GSM = set(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_GSM_TWO = set("^{}\\[~]|€\f")
+
+
+def segments(text: str) -> int:
+    """Count the SMS that a text needs: 160 GSM characters or 70 others, 153 and 67 if split."""
+    if set(text) <= _GSM | _GSM_TWO:
+        size, one, many = len(text) + sum(c in _GSM_TWO for c in text), 160, 153
+    else:
+        size, one, many = len(text.encode("utf-16-le")) // 2, 70, 67
+    return 1 if size <= one else -(-size // many)
+
+
+def resource(message: Message, *, later: bool) -> dict[str, Any]:
+    """
+    Write a message as Twilio's API shows it.
+
+    Args:
+        message: The message.
+        later: As a look-up shows it once it was sent; else as the answer to sending does.
+    """
+    account = message.details.get("account", "")
+    uri = f"/2010-04-01/Accounts/{account}/Messages/{message.provider_id}"
+    service = message.details.get("MessagingServiceSid")
+    bounced = later and message.event is Event.BOUNCED
+    at_first = "accepted" if service else "queued"
+    return {
+        "account_sid": account,
+        "api_version": "2010-04-01",
+        "body": message.text,
+        "date_created": format_datetime(message.at),
+        "date_sent": format_datetime(message.at) if later else None,
+        "date_updated": format_datetime(message.at),
+        "direction": "outbound-api",
+        "error_code": 30005 if bounced else None,
+        "error_message": "Unknown destination handset" if bounced else None,
+        "from": message.sender or None,
+        "messaging_service_sid": service,
+        "num_media": "0",
+        "num_segments": str(segments(message.text)),
+        "price": None,
+        "price_unit": "USD",
+        "sid": message.provider_id,
+        "status": ("undelivered" if bounced else "delivered") if later else at_first,
+        "subresource_uris": {"media": f"{uri}/Media.json"},
+        "to": message.to,
+        "uri": f"{uri}.json",
+    }
+
+
+def page_of(messages: Sequence[Message], request: Request) -> dict[str, Any]:
+    """
+    Cut one page, newest first, of the messages that the query asks for.
+
+    Raises:
+        ValueError: A date or a page number cannot be read.
+    """
+    query = request.arguments
+    size = min(max(int(query.get("PageSize", "50")), 1), 1000)
+    number = max(int(query.get("Page", "0")), 0)
+    sender = query.get("From")
+    found = [m for m in messages if _in_range(m, query) and sender in (None, m.sender)]
+    start = number * size
+    shown = found[start : start + size]
+
+    def uri_of(page: int) -> str:
+        return f"{request.path}?{urlencode({**query, 'PageSize': size, 'Page': page})}"
+
+    return {
+        "end": start + max(len(shown) - 1, 0),
+        "first_page_uri": uri_of(0),
+        "messages": [resource(message, later=True) for message in shown],
+        "next_page_uri": uri_of(number + 1) if start + size < len(found) else None,
+        "page": number,
+        "page_size": size,
+        "previous_page_uri": uri_of(number - 1) if number else None,
+        "start": start,
+        "uri": uri_of(number),
+    }
+
+
+def _in_range(message: Message, query: dict[str, str]) -> bool:
+    on, before, after = (query.get(f"DateSent{sign}") for sign in ("", "<", ">"))
+    if on and message.at.date() != _moment(on).date():
+        return False
+    if before and message.at > _moment(before, time.max):
+        return False
+    return not (after and message.at < _moment(after))
+
+
+def _moment(text: str, at: time = time.min) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if len(text) == len("2026-01-31"):
+        moment = datetime.combine(moment.date(), at)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -10,6 +10,7 @@
     │   ├── Unroutable              returned: no queue is bound for its key
     │   └── Unconfirmed             refused, or no confirm in time: it may have arrived
     ├── StoreError              the record could not be read or written          → wait, try again
+    │   └── StoreRefused            it refuses these values, whenever                → try them singly
     ├── ProviderError           the provider did not take the message
     │   ├── TransientError          not sent, for certain; may work later        → attempt + 1
     │   │   ├── Throttled               the vendor asks for patience             → slow down
@@ -72,7 +73,11 @@ class Unconfirmed(PublishError):
 
 
 class StoreError(NotifyError):
-    """The record could not be read or written; nothing was sent."""
+    """The record could not be read or written; nothing was changed."""
+
+
+class StoreRefused(StoreError):
+    """The record is there and refuses these very values; trying them again is in vain."""
 
 
 class ProviderError(NotifyError):

@@ -14,9 +14,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from notify.errors import StoreError
+from notify.errors import StoreError, StoreRefused
 from notify.message import Status
 from notify.store import claims, queries, records
 from notify.store.claims import Claim, Entry
@@ -41,7 +41,8 @@ class Store:
     """
     The record's database. Safe to share among threads.
 
-    Every method raises `StoreError` where the database cannot be reached or refuses.
+    Every method raises `StoreError` where the database cannot be used, and `StoreRefused` where
+    it refuses a value.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -123,10 +124,15 @@ class Store:
         try:
             with turn, engine.begin() as connection:
                 yield connection
+        # The library's texts hold the parameters, so personal data: only the kind is named.
+        except (DataError, IntegrityError) as error:
+            raise StoreRefused(f"the record refuses a value: {_kind(error)}") from None
         except SQLAlchemyError as error:
-            # The library's text holds the parameters, so personal data: name the kind only.
-            cause = type(getattr(error, "orig", None) or error).__name__
-            raise StoreError(f"the record cannot be reached or refused: {cause}") from None
+            raise StoreError(f"the record cannot be used: {_kind(error)}") from None
+
+
+def _kind(error: SQLAlchemyError) -> str:
+    return type(getattr(error, "orig", None) or error).__name__
 
 
 def _migrations() -> Config:

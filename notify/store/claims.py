@@ -74,9 +74,7 @@ def claim(
     ]
     _give_up(connection, lapsed, now=now)
     return [
-        Claim.OWNED
-        if entry.notification.id in fresh
-        else _answer(entry.notification, rows, lapsed)
+        Claim.OWNED if entry.notification.id in fresh else _answer(entry.notification, rows, lapsed)
         for entry in entries
     ]
 
@@ -87,9 +85,7 @@ def _insert(
     """Insert what is new; give the ids that were."""
     until = now + lease
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = (
-        dialect.insert(notifications).on_conflict_do_nothing().returning(notifications.c.id)
-    )
+    statement = dialect.insert(notifications).on_conflict_do_nothing().returning(notifications.c.id)
     rows = [_row(entry, now=now, until=until) for entry in entries]
     return set(connection.execute(statement, rows).scalars())
 
@@ -159,9 +155,7 @@ def _key(notification: Notification) -> type_key:
     return notification.source, notification.idempotency_key, notification.position
 
 
-def _find(
-    connection: Connection, wanted: Sequence[Notification]
-) -> dict[type_key, Row[Any]]:
+def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[type_key, Row[Any]]:
     """Read the rows that stood in the way, locked until the transaction ends."""
     columns = notifications.c
     key = (columns.source, columns.idempotency_key, columns.position)

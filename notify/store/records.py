@@ -115,9 +115,7 @@ def _late(connection: Connection, records: Sequence[Record]) -> set[UUID]:
         .order_by(columns.id)
         .with_for_update()
     )
-    held = {
-        row.id: row.fence for row in connection.execute(query) if row.status == Status.SENDING
-    }
+    held = {row.id: row.fence for row in connection.execute(query) if row.status == Status.SENDING}
     return {
         record.notification_id
         for record in records

@@ -60,9 +60,7 @@ def upgrade() -> None:
     op.create_index("ix_attempts_notification_id", "attempts", ["notification_id"])
     op.create_table(
         "events",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
         sa.Column("notification_id", sa.Uuid, nullable=False),
         sa.Column("at", UtcDateTime, nullable=False),
         sa.Column("status", sa.String(16), nullable=False),

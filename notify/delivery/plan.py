@@ -1,0 +1,88 @@
+"""What is to be done for one notification: a call to make, or an end without a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from notify.delivery.decision import Tally
+from notify.errors import TemplateError
+from notify.gateway import Gateway, Line
+from notify.message import Channel, Inline, Notification, Rendered, Status
+from notify.store import Entry
+from notify.templating import Content, Templates
+
+LONGEST_REASON = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One notification, what to write before acting, and the call if one is to be made."""
+
+    notification: Notification
+    tally: Tally
+    entry: Entry
+    line: Line | None = None
+    message: Rendered | None = None
+
+
+class Planner:
+    """Decides, without touching the record, what each notification needs."""
+
+    def __init__(self, *, gateways: Mapping[Channel, Gateway], templates: Templates) -> None:
+        self._gateways = gateways
+        self._templates = templates
+
+    def plan(self, notification: Notification, tally: Tally, *, now: datetime) -> Plan:
+        """Check, render and choose a provider for one notification."""
+        if notification.expires_at is not None and notification.expires_at <= now:
+            return _end(notification, tally, Status.EXPIRED, "it expired before it could be sent")
+        gateway = self._gateways.get(notification.channel)
+        if gateway is None:
+            reason = f"this worker has no provider for {notification.channel}"
+            return _end(notification, tally, Status.FAILED, reason)
+        try:
+            content = self._content(notification)
+        except TemplateError as error:
+            return _end(notification, tally, Status.REJECTED, str(error))
+        line = gateway.admit()
+        attempt_id = uuid4()
+        return Plan(
+            notification,
+            tally,
+            Entry(notification, Status.SENDING, attempt_id, line.name),
+            line,
+            _message(notification, attempt_id, content),
+        )
+
+    def _content(self, notification: Notification) -> Content | Inline:
+        if notification.inline is not None:
+            return notification.inline
+        if notification.template is None:
+            raise TemplateError("the notification names no template and brings no content")
+        return self._templates.render(
+            notification.template,
+            channel=notification.channel,
+            locale=notification.locale,
+            data=notification.data,
+        )
+
+
+def _message(notification: Notification, attempt_id: UUID, content: Content | Inline) -> Rendered:
+    return Rendered(
+        notification_id=notification.id,
+        attempt_id=attempt_id,
+        to=notification.to,
+        subject=content.subject,
+        text=content.text,
+        html=content.html,
+        data=notification.metadata,
+        expires_at=notification.expires_at,
+    )
+
+
+def _end(notification: Notification, tally: Tally, status: Status, reason: str) -> Plan:
+    entry = Entry(notification, status, reason=reason[:LONGEST_REASON])
+    return Plan(notification, tally, entry)

@@ -1,0 +1,98 @@
+"""Recording in groups: all calls that ended while the last commit went on share the next one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+import structlog
+
+from notify.errors import StoreError
+from notify.store import Record, Store
+
+LARGEST_GROUP = 256
+LONGEST_PAUSE = 5.0
+"""Seconds between two tries while the store is away."""
+
+log = structlog.get_logger("notify.recorder")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A call's end, and whom to tell once it is on record."""
+
+    record: Record
+    recorded: Callable[[bool], None]
+    """Called with False where another worker had taken the notification over."""
+
+
+class Recorder:
+    """
+    Writes endings from many threads, one transaction at a time.
+
+    While the store is away it keeps trying: the calls were made, and only the record of their
+    outcome keeps them from being made again. Their messages stay unacknowledged meanwhile.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._endings: SimpleQueue[Ending | None] = SimpleQueue()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def put(self, ending: Ending) -> None:
+        """Hand over an ending; returns at once."""
+        self._endings.put(ending)
+
+    def stop(self, *, timeout: float) -> None:
+        """Write what was handed over, for *timeout* seconds at most."""
+        self._stopping.set()
+        self._endings.put(None)
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while (first := self._endings.get()) is not None:
+            group = [first]
+            last = self._gather(group)
+            self._write(group)
+            if last:
+                return
+
+    def _gather(self, group: list[Ending]) -> bool:
+        """Add what else is there; tell whether the end of all was met."""
+        while len(group) < LARGEST_GROUP:
+            try:
+                ending = self._endings.get_nowait()
+            except Empty:
+                return False
+            if ending is None:
+                return True
+            group.append(ending)
+        return False
+
+    def _write(self, group: list[Ending]) -> None:
+        late = self._persist([ending.record for ending in group])
+        if late is None:
+            return
+        for ending in group:
+            ending.recorded(ending.record.notification_id not in late)
+
+    def _persist(self, records: list[Record]) -> set[object] | None:
+        """Write, however long it takes; None if the worker is told to stop first."""
+        pause = 0.05
+        while True:
+            try:
+                return set(self._store.record(records))
+            except StoreError as error:
+                log.error("notify.store_away", waiting=len(records), error=str(error))
+                if self._stopping.wait(pause):
+                    # One more try was made above after the call to stop; the messages were
+                    # never acknowledged, so another worker will find the open attempts.
+                    return None
+                pause = min(pause * 2, LONGEST_PAUSE)

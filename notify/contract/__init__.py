@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from notify.contract.decode import decode
 from notify.contract.envelope import Incoming
+from notify.contract.lint import likely_channel, problems
 from notify.contract.problem import Problem
 from notify.contract.request import Request
+from notify.contract.schema import schema
 
-__all__ = ["Incoming", "Problem", "Request", "decode"]
+__all__ = ["Incoming", "Problem", "Request", "decode", "likely_channel", "problems", "schema"]

@@ -68,9 +68,13 @@ def _content(fields: Mapping[str, Any], channel: Channel) -> Iterator[Problem]:
             hint = "send either the template's name or the content"
             yield Problem("template", f"stands beside {', '.join(inline)}", hint)
         return
+    if not inline:
+        hint = f"name a template, or write {_WHOLE[channel]}"
+        yield Problem("template", "neither a template nor content", hint)
+        return
     for name in _needed(channel, inline):
-        hint = f"a message without template needs {_WHOLE[channel]}"
-        yield Problem(name, "required where no template is named", hint)
+        hint = f"content without a template needs {_WHOLE[channel]}"
+        yield Problem(name, "required beside the other content", hint)
 
 
 _WHOLE = {

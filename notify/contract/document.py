@@ -11,7 +11,6 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 from notify.contract.problem import Problem, Refused, path
@@ -99,32 +98,25 @@ def _broken(error: json.JSONDecodeError) -> Problem:
     # The parser's words name what it expected, and no value.
     what = error.msg[:1].lower() + error.msg[1:].removesuffix(": ")
     if not error.doc.strip():
-        return Problem("", "the body is empty", "send a JSON object", 1, 1)
-    why = f"not JSON: {what} at line {error.lineno}, column {error.colno}"
-    return Problem("", why, "mend the syntax there", error.lineno, error.colno)
+        return Problem("", "the body is empty", "send a JSON object")
+    return Problem("", f"not JSON: {what}", "mend the syntax there", error.lineno, error.colno)
 
 
 def _too_deep(where: str) -> Problem:
     return Problem(where, f"nested deeper than {MAX_DEPTH}", "flatten the data")
 
 
-def _inspect(document: dict[str, Any]) -> None:
+def _inspect(value: dict[str, Any] | list[Any], parts: tuple[str | int, ...] = ()) -> None:
     """Refuse depth, NUL and lone surrogates; called only where the text gives reason to look."""
-    for parts, value in _walk(document, []):
-        if len(parts) >= MAX_DEPTH and isinstance(value, dict | list):
-            raise Refused([_too_deep(path(parts[:3]))])
-        texts = value if isinstance(value, dict) else (value,)
-        if any(isinstance(text, str) and _UNSAFE.search(text) for text in texts):
+    if len(parts) >= MAX_DEPTH:
+        raise Refused([_too_deep(path(parts[:3]))])
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        if _unsafe(key) or _unsafe(inner):
             why = "contains NUL or half of a surrogate pair"
-            raise Refused([Problem(path(parts), why, "remove it")])
+            raise Refused([Problem(path([*parts, key]), why, "remove it")])
+        if isinstance(inner, (dict, list)):
+            _inspect(inner, (*parts, key))
 
 
-def _walk(value: Any, parts: list[str | int]) -> Iterator[tuple[list[str | int], Any]]:
-    """Yield every value with its path, outer ones first."""
-    yield parts, value
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _walk(inner, [*parts, key])
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _walk(inner, [*parts, index])
+def _unsafe(value: Any) -> bool:
+    return isinstance(value, str) and _UNSAFE.search(value) is not None

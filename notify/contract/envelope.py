@@ -83,11 +83,17 @@ def check_envelope(
     if (incoming.content_encoding or "utf-8").lower() not in ("utf-8", "utf8"):
         why = "the content encoding is not utf-8"
         problems.append(Problem("", why, "send plain UTF-8, not compressed"))
-    if len(incoming.body) > max_body_bytes:
-        why = f"the body is larger than {max_body_bytes} bytes"
-        problems.append(Problem("", why, "send less, or several requests"))
+    if large := too_large(incoming.body, max_body_bytes):
+        problems.append(large)
     if problems:
         raise Refused(problems)
+
+
+def too_large(body: bytes, limit: int) -> Problem | None:
+    """Tell whether a body is larger than `limit` bytes, before anything reads it."""
+    if len(body) <= limit:
+        return None
+    return Problem("", f"the body is larger than {limit} bytes", "send less, or several requests")
 
 
 def trace(traceparent: str | None) -> str | None:

@@ -31,7 +31,9 @@ class Problem:
     """Counted from 1, in characters; known for broken JSON only."""
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.why}" if self.where else self.why
+        place = f"{self.where}: " if self.where else ""
+        position = f" at line {self.line}, column {self.column}" if self.line else ""
+        return f"{place}{self.why}{position}"
 
 
 class Refused(DecodeError):

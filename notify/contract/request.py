@@ -44,8 +44,8 @@ To = Annotated[
     Annotated[A, Tag("<address>")]
     | Annotated[list[_Item[A, R]], Field(min_length=1), Tag("<list>")],
     Discriminator(_shape),
-    Field(description="One recipient, or a list of them, each with its own `data` if need be."),
 ]
+_TO = "One recipient, or a list of them, each with its own `data` if need be."
 
 EmailAddress = Annotated[
     str,
@@ -96,6 +96,7 @@ class Request(_Strict):
         description="The request's identity; absent, the AMQP message_id stands for it.",
         examples=["0d9c2f0e-6f3b-4c59-9a55-0f4b7f2f6f10"],
     )
+    to: Any = Field(description=_TO)
     idempotency_key: Key | None = Field(
         default=None,
         description="Same key and same request: sent once. Default: the id.",
@@ -138,7 +139,7 @@ class EmailRecipient(_Strict):
 class EmailRequest(Request):
     """An email: `template`, or `subject` with `text`, `html` or both."""
 
-    to: To[EmailAddress, EmailRecipient]
+    to: To[EmailAddress, EmailRecipient] = Field(description=_TO)
     subject: Line | None = Field(default=None, description="The subject, on one line.")
     text: Text | None = Field(default=None, description="The plain text.")
     html: Text | None = Field(default=None, description="The HTML.")
@@ -154,7 +155,7 @@ class SmsRecipient(_Strict):
 class SmsRequest(Request):
     """An SMS: `template` or `text`."""
 
-    to: To[PhoneNumber, SmsRecipient]
+    to: To[PhoneNumber, SmsRecipient] = Field(description=_TO)
     # 1,600 is the most Twilio takes (its error 21617), and no gateway we know takes more.
     text: Annotated[str, Field(min_length=1, max_length=1600)] | None = Field(
         default=None, description="The text."
@@ -171,7 +172,7 @@ class PushRecipient(_Strict):
 class PushRequest(Request):
     """A push message: `template`, or `title` and `body`."""
 
-    to: To[DeviceToken, PushRecipient]
+    to: To[DeviceToken, PushRecipient] = Field(description=_TO)
     title: Line | None = Field(default=None, description="The title, on one line.")
     # FCM's whole payload is 4,096 bytes.
     body: Annotated[str, Field(min_length=1, max_length=4096)] | None = Field(

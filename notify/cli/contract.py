@@ -1,0 +1,174 @@
+"""`notify schema` and `notify lint`: the contract for people who write producers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import click
+
+from notify.contract import Problem, likely_channel, problems
+from notify.contract import schema as contract_schema
+from notify.message import Channel
+
+_channel = click.option(
+    "--channel",
+    type=click.Choice([channel.value for channel in Channel]),
+    callback=lambda _context, _option, value: Channel(value) if value else None,
+    help="The channel meant; it stands in the routing key, not in the body.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One request of a file, and the line on which it begins."""
+
+    text: bytes
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What is wrong with one request."""
+
+    line: int
+    channel: Channel | None
+    problems: list[Problem]
+
+
+@click.command()
+@_channel
+def schema(channel: Channel | None) -> None:
+    """Print the contract for producers as JSON Schema (draft 2020-12).
+
+    Without --channel it describes the requests of any channel.
+
+    \b
+    Example:
+      notify schema --channel email > email.schema.json
+    """
+    click.echo(json.dumps(contract_schema(channel), indent=2, ensure_ascii=False))
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"))
+@_channel
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
+def lint(file: BinaryIO, channel: Channel | None, as_json: bool) -> None:
+    """Check requests before they are published: all that is wrong, where, and what to do.
+
+    FILE holds one request, a JSON array of requests, or JSON Lines; - reads standard input.
+    Without --channel each request is checked for the channel it looks like. Exits 1 if any is
+    wrong.
+
+    \b
+    Examples:
+      notify lint order.json --channel email
+      generate-requests | notify lint -
+    """
+    entries = _entries(file.read())
+    found = [_finding(entry, channel) for entry in entries]
+    wrong = [finding for finding in found if finding.problems]
+    if as_json:
+        click.echo(json.dumps(_as_json(found), indent=2))
+    else:
+        _print(file.name, wrong, total=len(entries))
+    sys.exit(1 if wrong else 0)
+
+
+def _finding(entry: _Entry, channel: Channel | None) -> _Finding:
+    return _Finding(
+        entry.line,
+        channel or likely_channel(entry.text),
+        problems(entry.text, channel=channel),
+    )
+
+
+def _entries(content: bytes) -> list[_Entry]:
+    """Cut a file into its requests; what cannot be cut is one request, to be found wrong."""
+    whole = [_Entry(content, 1)]
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return whole
+    if text.lstrip().startswith("["):
+        return _elements(text) or whole
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if len(lines) > 1 and (_is_json(lines[0][1]) or all(line[:1] == "{" for _, line in lines)):
+        return [_Entry(line.encode(), number) for number, line in lines]
+    return whole
+
+
+def _elements(text: str) -> list[_Entry]:
+    """Cut an array; an empty list where it is none."""
+    try:
+        count = len(json.loads(text))
+    except (ValueError, RecursionError):
+        return []
+    entries = []
+    end = text.index("[") + 1
+    for _ in range(count):
+        start = end
+        while text[start] in " \t\r\n,":
+            start += 1
+        _, end = json.JSONDecoder().raw_decode(text, start)
+        entries.append(_Entry(text[start:end].encode(), text.count("\n", 0, start) + 1))
+    return entries
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _print(name: str, wrong: list[_Finding], *, total: int) -> None:
+    for finding in wrong:
+        checked = f", read as {finding.channel}" if finding.channel else ""
+        click.echo(f"{name}, line {finding.line}{checked}")
+        places = [_place(finding, problem) for problem in finding.problems]
+        width = max(map(len, places))
+        for place, problem in zip(places, finding.problems, strict=True):
+            click.echo(f"  {place:<{width}}  {problem.why}")
+            if problem.hint:
+                click.echo(f"  {'':<{width}}  → {problem.hint}")
+        click.echo()
+    noun = "request" if total == 1 else "requests"
+    if wrong:
+        click.echo(f"{len(wrong)} of {total} {noun} wrong")
+    else:
+        click.echo(f"{total} {noun}, nothing wrong")
+
+
+def _place(finding: _Finding, problem: Problem) -> str:
+    if problem.line:
+        return f"{_file_line(finding, problem)}:{problem.column}"
+    return problem.where or "(all)"
+
+
+def _file_line(finding: _Finding, problem: Problem) -> int:
+    return finding.line + (problem.line or 1) - 1
+
+
+def _as_json(found: list[_Finding]) -> dict[str, Any]:
+    return {
+        "requests": len(found),
+        "wrong": sum(bool(finding.problems) for finding in found),
+        "problems": [
+            {
+                "request": number,
+                "line": _file_line(finding, problem),
+                "column": problem.column,
+                "channel": finding.channel,
+                "where": problem.where,
+                "why": problem.why,
+                "hint": problem.hint,
+            }
+            for number, finding in enumerate(found)
+            for problem in finding.problems
+        ],
+    }

@@ -1,0 +1,61 @@
+"""The check before publishing: everything that is wrong with one body, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from notify.contract.check import check
+from notify.contract.document import parse
+from notify.contract.envelope import too_large
+from notify.contract.problem import Problem, Refused
+from notify.message import Channel
+
+
+def problems(
+    text: bytes,
+    *,
+    channel: Channel | None,
+    max_body_bytes: int = 1_048_576,
+    max_recipients: int = 1000,
+) -> list[Problem]:
+    """
+    Tell all that is wrong with one body; an empty list means it keeps the contract.
+
+    Args:
+        channel: The channel it is meant for; None takes the one that `likely_channel` names.
+    """
+    if large := too_large(text, max_body_bytes):
+        return [large]
+    try:
+        document = parse(text)
+        check(document, channel=channel or _look(document), max_recipients=max_recipients)
+    except Refused as error:
+        return error.problems
+    return []
+
+
+def likely_channel(text: bytes) -> Channel | None:
+    """Guess which channel a body is written for; None where it is no JSON object."""
+    try:
+        return _look(parse(text))
+    except Refused:
+        return None
+
+
+def _look(document: Mapping[str, Any]) -> Channel:
+    if {"subject", "html"} & document.keys():
+        return Channel.EMAIL
+    if {"title", "body"} & document.keys():
+        return Channel.PUSH
+    address = _first_address(document.get("to"))
+    if "@" in address or not address:
+        return Channel.EMAIL
+    return Channel.SMS if address.lstrip("+(").replace(" ", "")[:3].isdigit() else Channel.PUSH
+
+
+def _first_address(to: Any) -> str:
+    first = to[0] if isinstance(to, list) and to else to
+    if isinstance(first, dict):
+        first = first.get("to")
+    return first if isinstance(first, str) else ""

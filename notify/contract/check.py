@@ -23,7 +23,7 @@ _WORDS = {
     "string_too_short": ("must not be empty", "fill it in or leave it out"),
     "string_too_long": ("longer than {max_length} characters", "shorten it"),
     "int_type": ("must be an integer", "write it without quotes"),
-    "dict_type": ("must be an object", "write it in { }"),
+    "dict_type": ("must be an object", "write it in {{ }}"),
     "model_type": ("must be a string or an object", 'write "address" or {{"to": "address"}}'),
     "too_long": ("more than {max_length} entries", "leave some out"),
     "too_short": ("names no recipient", "name at least one"),

@@ -64,7 +64,7 @@ class Stack:
         self._amqp = amqp
         self._database = database or self.state.database
         self._pools = pools
-        self._sandbox_port = sandbox_port or _free_port()
+        self._sandbox_port = sandbox_port or 0
         self._tell = tell
         self._node: RabbitMQNode | None = None
         self._lasting: list[Process] = []
@@ -107,11 +107,11 @@ class Stack:
         """Start the slow parts side by side, then what needs them."""
         sandbox = self._start_sandbox()
         amqp = self._amqp or self._start_broker()
-        self.endpoints = Endpoints(amqp, self._database, f"http://127.0.0.1:{self._sandbox_port}")
-        self.state.write(self.endpoints)
-        self._prepare()
         sandbox.wait_ready(timeout=_START)
+        self.endpoints = Endpoints(amqp, self._database, sandbox.ready_text)
+        self.state.write(self.endpoints)
         self._tell(f"provider sandbox, {self.endpoints.sandbox}")
+        self._prepare()
         self._start_workers()
 
     def _start_sandbox(self) -> Process:
@@ -167,13 +167,6 @@ def _check_broker(node: RabbitMQNode) -> None:
         socket.create_connection(("127.0.0.1", node.port), timeout=5.0).close()
     except OSError:
         raise ProcessEnded(f"the private RabbitMQ ended; its logs are in {node.folder}") from None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def parse_pools(text: str) -> tuple[str, ...]:

@@ -75,6 +75,12 @@ class Process:
         return self._ready_file is not None and self._ready_file.exists()
 
     @property
+    def ready_text(self) -> str:
+        """What it wrote into its ready file."""
+        assert self._ready_file is not None  # noqa: S101 - asked only of those that have one
+        return self._ready_file.read_text().strip()
+
+    @property
     def running(self) -> bool:
         """Whether it has not ended."""
         return self._child.poll() is None

@@ -7,13 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid4
 
-import amqp
-
 from notify.message import Status
-from notify.publisher import Outgoing, Publisher
+from notify.publisher import Outgoing, Publisher, connect
 from notify.stack.samples import Sample
 from notify.stack.state import Endpoints
 from notify.store import Filter, Store
@@ -50,10 +47,9 @@ class Trial:
         self.store = Store.open(endpoints.database)
         self._amqp = endpoints.amqp
         self._dead: set[str] = set()
-        self._connection = _connection(self._amqp)
+        self._connection = connect(self._amqp)
 
     def __enter__(self) -> Self:
-        self._connection.connect()
         # The dead letters are read and never acknowledged: they return when the connection ends.
         self._connection.channel().basic_consume(DEAD, callback=self._note)
         return self
@@ -106,13 +102,3 @@ class Trial:
 
     def _note(self, message: Any) -> None:
         self._dead.add(str(message.properties.get("message_id")))
-
-
-def _connection(url: str) -> amqp.Connection:
-    parts = urlsplit(url)
-    return amqp.Connection(
-        host=f"{parts.hostname}:{parts.port or 5672}",
-        userid=unquote(parts.username or "guest"),
-        password=unquote(parts.password or "guest"),
-        virtual_host=unquote(parts.path[1:]) or "/",
-    )

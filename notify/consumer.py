@@ -256,7 +256,7 @@ class _TaskMessage:
 
     def __init__(self, batch: Batch) -> None:
         self.headers = {"id": str(uuid4()), "task": TASK}
-        self.body = ((batch,), {}, None)
+        self.body: tuple[Any, ...] = ((batch,), {}, None)
         self.payload = self.body
         self.properties: dict[str, Any] = {}
         self.delivery_info: dict[str, Any] = {}

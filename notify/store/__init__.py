@@ -18,7 +18,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from notify.errors import StoreError, StoreRefused
 from notify.message import Status
-from notify.store import claims, queries, records
+from notify.store import claims, postgresql, queries, sqlite
 from notify.store.claims import Claim, Entry
 from notify.store.engine import READS_ONLY, connect
 from notify.store.queries import Attempt, Event, Filter, Story, Summary
@@ -50,9 +50,9 @@ class Store:
         self._reader = engine.execution_options(**{READS_ONLY: True})
         # SQLite lets one transaction write at a time and has the others poll for their turn:
         # within a process, waiting in line is quicker.
-        self._turn: AbstractContextManager[Any] = (
-            threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
-        )
+        on_sqlite = engine.dialect.name == "sqlite"
+        self._dialect = sqlite if on_sqlite else postgresql
+        self._turn: AbstractContextManager[Any] = threading.Lock() if on_sqlite else nullcontext()
 
     @classmethod
     def open(cls, url: str, *, pool_size: int = 8) -> Self:
@@ -85,8 +85,14 @@ class Store:
             now: The time of the claim.
             lease: How long the claim holds; a call that is not recorded by then is unknown.
         """
+        with self._guard():
+            fresh = self._dialect.claim(self._engine, entries, now=now, until=now + lease)
+        known = [entry.notification for entry in entries if entry.notification.id not in fresh]
+        if not known:
+            return [Claim.OWNED] * len(entries)
         with self._transaction() as connection:
-            return claims.claim(connection, entries, now=now, lease=lease)
+            answers = claims.examine(connection, known, now=now)
+        return [answers.get(entry.notification.id, Claim.OWNED) for entry in entries]
 
     def record(self, results: Sequence[Record]) -> set[UUID]:
         """
@@ -95,8 +101,9 @@ class Store:
         Returns:
             The notifications that were taken over meanwhile: nothing was written for these.
         """
-        with self._transaction() as connection:
-            return records.record(connection, results)
+        with self._guard():
+            written: set[UUID] = self._dialect.record(self._engine, results)
+        return {result.notification_id for result in results} - written
 
     def get(self, notification_id: UUID) -> Story | None:
         """Read one notification with all that happened to it."""
@@ -113,22 +120,31 @@ class Store:
         with self._reading() as connection:
             return queries.count(connection, wanted)
 
-    def _transaction(self) -> AbstractContextManager[Connection]:
-        return self._run(self._engine, self._turn)
-
-    def _reading(self) -> AbstractContextManager[Connection]:
-        return self._run(self._reader, nullcontext())
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._guard(), self._engine.begin() as connection:
+            yield connection
 
     @contextmanager
-    def _run(self, engine: Engine, turn: AbstractContextManager[Any]) -> Iterator[Connection]:
-        try:
-            with turn, engine.begin() as connection:
-                yield connection
-        # The library's texts hold the parameters, so personal data: only the kind is named.
-        except (DataError, IntegrityError) as error:
-            raise StoreRefused(f"the record refuses a value: {_kind(error)}") from None
-        except SQLAlchemyError as error:
-            raise StoreError(f"the record cannot be used: {_kind(error)}") from None
+    def _reading(self) -> Iterator[Connection]:
+        with _plain_errors(), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        with _plain_errors(), self._turn:
+            yield
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Say what failed, never with which values: a library's text holds them."""
+    try:
+        yield
+    except (DataError, IntegrityError) as error:
+        raise StoreRefused(f"the record refuses a value: {_kind(error)}") from None
+    except SQLAlchemyError as error:
+        raise StoreError(f"the record cannot be used: {_kind(error)}") from None
 
 
 def _kind(error: SQLAlchemyError) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, insert, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Notification, Outcome, Status
 from notify.store.tables import attempts, events, notifications
@@ -50,22 +49,10 @@ class Claim(enum.Enum):
     """Another worker began a call, its lease passed, and nobody knows how the call ended."""
 
 
-def claim(
-    connection: Connection, entries: Sequence[Entry], *, now: datetime, lease: timedelta
-) -> list[Claim]:
-    """
-    Claim each entry in the caller's transaction; answers are in the order of *entries*.
-
-    No two entries may be for the same notification.
-    """
-    fresh = _insert(connection, entries, now=now, lease=lease)
-    owned = [entry for entry in entries if entry.notification.id in fresh]
-    _open(connection, owned, now=now)
-    _note_ends(connection, owned, now=now)
-    if len(owned) == len(entries):
-        return [Claim.OWNED] * len(entries)
-
-    known = [entry.notification for entry in entries if entry.notification.id not in fresh]
+def examine(
+    connection: Connection, known: Sequence[Notification], *, now: datetime
+) -> dict[UUID, Claim]:
+    """Tell, in the caller's transaction, what stands in the way of each known notification."""
     rows = _find(connection, known)
     lapsed = [
         row.id
@@ -73,89 +60,17 @@ def claim(
         if row.status == Status.SENDING and row.lease_until is not None and row.lease_until <= now
     ]
     _give_up(connection, lapsed, now=now)
-    return [
-        Claim.OWNED if entry.notification.id in fresh else _answer(entry.notification, rows, lapsed)
-        for entry in entries
-    ]
+    return {notification.id: _answer(notification, rows, lapsed) for notification in known}
 
 
-def _insert(
-    connection: Connection, entries: Sequence[Entry], *, now: datetime, lease: timedelta
-) -> set[UUID]:
-    """Insert what is new; give the ids that were."""
-    until = now + lease
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(notifications).on_conflict_do_nothing().returning(notifications.c.id)
-    rows = [_row(entry, now=now, until=until) for entry in entries]
-    return set(connection.execute(statement, rows).scalars())
+_Key = tuple[str, str, int]
 
 
-def _row(entry: Entry, *, now: datetime, until: datetime) -> dict[str, Any]:
-    notification = entry.notification
-    sending = entry.status is Status.SENDING
-    return {
-        "id": notification.id,
-        "batch_id": notification.batch_id,
-        "position": notification.position,
-        "source": notification.source,
-        "channel": notification.channel,
-        "lane": notification.lane,
-        "idempotency_key": notification.idempotency_key,
-        "digest": notification.digest,
-        "recipient": notification.to,
-        "template": notification.template,
-        "body": notification.body,
-        "status": entry.status,
-        "reason": entry.reason,
-        "attempts": 1 if sending else 0,
-        "fence": 1,
-        "lease_until": until if sending else None,
-        "expires_at": notification.expires_at,
-        "traceparent": notification.traceparent,
-        "received_at": now,
-        "updated_at": now,
-    }
-
-
-def _open(connection: Connection, owned: Iterable[Entry], *, now: datetime) -> None:
-    rows = [
-        {
-            "id": entry.attempt_id,
-            "notification_id": entry.notification.id,
-            "number": 1,
-            "provider": entry.provider,
-            "started_at": now,
-        }
-        for entry in owned
-        if entry.status is Status.SENDING
-    ]
-    if rows:
-        connection.execute(insert(attempts), rows)
-
-
-def _note_ends(connection: Connection, owned: Iterable[Entry], *, now: datetime) -> None:
-    rows = [
-        {
-            "notification_id": entry.notification.id,
-            "at": now,
-            "status": entry.status,
-            "reason": entry.reason,
-        }
-        for entry in owned
-        if entry.status is not Status.SENDING
-    ]
-    if rows:
-        connection.execute(insert(events), rows)
-
-
-type_key = tuple[str, str, int]
-
-
-def _key(notification: Notification) -> type_key:
+def _key(notification: Notification) -> _Key:
     return notification.source, notification.idempotency_key, notification.position
 
 
-def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[type_key, Row[Any]]:
+def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, Row[Any]]:
     """Read the rows that stood in the way, locked until the transaction ends."""
     columns = notifications.c
     key = (columns.source, columns.idempotency_key, columns.position)
@@ -171,7 +86,7 @@ def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[type_k
 
 
 def _answer(
-    notification: Notification, rows: Mapping[type_key, Row[Any]], lapsed: Sequence[UUID]
+    notification: Notification, rows: Mapping[_Key, Row[Any]], lapsed: Sequence[UUID]
 ) -> Claim:
     row = rows.get(_key(notification))
     # No row under its key: it is its id that is taken, by some other request.

@@ -136,7 +136,7 @@ def count(connection: Connection, wanted: Filter) -> dict[Status, int]:
         .where(*_conditions(wanted))
         .group_by(notifications.c.status)
     )
-    return {Status(status): number for status, number in connection.execute(query)}
+    return {Status(row[0]): int(row[1]) for row in connection.execute(query)}
 
 
 def _conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:

@@ -1,0 +1,113 @@
+"""The two hot writes on SQLite: prepared statements, a row at a time, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from notify.message import Status
+from notify.store.claims import Entry
+from notify.store.records import Record
+
+_INSERT = """
+INSERT INTO notifications (
+    id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
+    template, body, status, reason, expires_at, traceparent,
+    attempts, fence, lease_until, received_at, updated_at
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)
+ON CONFLICT DO NOTHING
+"""
+_OPEN = """
+INSERT INTO attempts (id, notification_id, number, provider, started_at) VALUES (?, ?, 1, ?, ?)
+"""
+_SETTLE = """
+UPDATE notifications SET status = ?, reason = ?, lease_until = NULL, updated_at = ?
+WHERE id = ? AND fence = ? AND status = 'sending'
+"""
+_CLOSE = """
+UPDATE attempts
+SET ended_at = ?, outcome = ?, provider_id = ?, http_status = ?, code = ?, reason = ?
+WHERE id = ?
+"""
+_NOTE = "INSERT INTO events (notification_id, at, status, reason) VALUES (?, ?, ?, ?)"
+
+
+def claim(engine: Engine, entries: Sequence[Entry], *, now: datetime, until: datetime) -> set[UUID]:
+    """Insert what is new, with its attempt or its end; give the ids that were."""
+    fresh = set()
+    at, end = _instant(now), _instant(until)
+    with _cursor(engine) as cursor:
+        for entry in entries:
+            if not cursor.execute(_INSERT, _row(entry, at=at, until=end)).rowcount:
+                continue
+            fresh.add(entry.notification.id)
+            key = entry.notification.id.hex
+            if entry.status is Status.SENDING:
+                cursor.execute(_OPEN, (_hex(entry.attempt_id), key, entry.provider, at))
+            else:
+                cursor.execute(_NOTE, (key, at, entry.status.value, entry.reason))
+    return fresh
+
+
+def record(engine: Engine, records: Sequence[Record]) -> set[UUID]:
+    """Write how calls ended; give the ids that were still this worker's, so were written."""
+    written = set()
+    with _cursor(engine) as cursor:
+        for each in records:
+            at, key, status = _instant(each.ended_at), each.notification_id.hex, each.status.value
+            change = (status, each.reason, at, key, each.fence)
+            if not cursor.execute(_SETTLE, change).rowcount:
+                continue
+            written.add(each.notification_id)
+            answer = (each.provider_id, each.http_status, each.code, each.reason)
+            cursor.execute(_CLOSE, (at, each.outcome.value, *answer, each.attempt_id.hex))
+            cursor.execute(_NOTE, (key, at, status, each.reason))
+    return written
+
+
+@contextmanager
+def _cursor(engine: Engine) -> Iterator[Any]:
+    with engine.begin() as connection:
+        yield connection.connection.cursor()
+
+
+def _row(entry: Entry, *, at: str | None, until: str | None) -> tuple[object, ...]:
+    asked = entry.notification
+    sending = entry.status is Status.SENDING
+    return (
+        asked.id.hex,
+        _hex(asked.batch_id),
+        asked.position,
+        asked.source,
+        asked.channel.value,
+        asked.lane,
+        asked.idempotency_key,
+        asked.digest,
+        asked.to,
+        asked.template,
+        asked.body,
+        entry.status.value,
+        entry.reason,
+        _instant(asked.expires_at),
+        asked.traceparent,
+        1 if sending else 0,
+        until if sending else None,
+        at,
+        at,
+    )
+
+
+def _hex(id_: UUID | None) -> str | None:
+    return id_.hex if id_ is not None else None
+
+
+def _instant(value: datetime | None) -> str | None:
+    """Write an instant as the tables' type does: UTC without a zone, always of one length."""
+    if value is None:
+        return None
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")

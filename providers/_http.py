@@ -1,0 +1,215 @@
+"""The transport the providers share: one call over a kept connection, bounded in every way."""
+
+from __future__ import annotations
+
+import io
+import json
+import ssl
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPMessage, HTTPResponse, IncompleteRead
+from typing import Any
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
+
+from notify.errors import ConfigError, OutcomeUnknown, TransientError
+
+MAX_ANSWER = 65_536
+"""Bytes of an answer that are read, its headers included; vendors send a few hundred."""
+
+MAX_IDLE = 20.0
+"""Seconds a connection may lie idle and be used again. Vendors close theirs after a minute or
+more: a request that meets a closing connection has an unknown outcome, so we close first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whole. A header's name is found in any case."""
+
+    status: int
+    headers: HTTPMessage
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        """The body's JSON object; empty where it holds something else."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+
+class Transport:
+    """
+    One vendor's host: connections that are kept, and calls that end.
+
+    A call ends within `timeout`, however slowly the vendor answers. Only name resolution, and
+    `connect_timeout` for each address of a host that does not respond, can add to it.
+
+    Args:
+        provider: The provider's name, for errors.
+        base_url: Scheme, host, and whatever stands before the API's own paths.
+        timeout: Seconds for a call.
+        connect_timeout: Seconds for a connection, its TLS included.
+        pool: How many idle connections are kept: as many as threads that call at once.
+
+    Raises:
+        ConfigError: The address is none.
+    """
+
+    def __init__(
+        self, provider: str, base_url: str, *, timeout: float, connect_timeout: float, pool: int
+    ) -> None:
+        self.provider = provider
+        self._url = parse_url(base_url)
+        if self._url.scheme not in ("http", "https") or not self._url.host or self._url.query:
+            raise ConfigError(f"{provider}: base_url must read like https://host[:port][/path]")
+        self._timeout = timeout
+        self._connect_timeout = min(connect_timeout, timeout)
+        # One context for all connections: reading the certificate store takes longer than a call.
+        self._tls = ssl.create_default_context() if self._url.scheme == "https" else None
+        self._idle: deque[tuple[float, HTTPConnection]] = deque()
+        self._pool = pool
+
+    def head(self, path: str, headers: Mapping[str, str]) -> bytes:
+        """
+        Everything before a request's body but its length, for `post`: build it once.
+
+        Raises:
+            ConfigError: A header cannot be sent; the text names it, never its value.
+        """
+        lines = [f"POST {(self._url.path or '').rstrip('/')}{path} HTTP/1.1"]
+        host = {"Host": self._url.netloc or "", "Accept-Encoding": "identity"}
+        for name, value in {**host, **headers}.items():
+            if not value.isascii() or not value.isprintable():
+                raise ConfigError(f"{self.provider}: {name} holds a character no header carries")
+            lines.append(f"{name}: {value}")
+        return "\r\n".join([*lines, "Content-Length: "]).encode("ascii")
+
+    def post(self, head: bytes, body: bytes) -> Answer:
+        """
+        Send one request and read its answer, whatever its status.
+
+        Raises:
+            TransientError: Not connected, or the request could not be written to its end.
+            OutcomeUnknown: The whole request left; no answer, or no bounded one, came in time.
+        """
+        deadline = time.monotonic() + self._timeout
+        connection = self._take()
+        try:
+            # One write, headers and body: one system call, one packet.
+            _send(connection, b"%b%d\r\n\r\n%b" % (head, len(body), body), deadline)
+        except OSError as error:
+            # The vendor holds no whole request, so it cannot have acted on it.
+            connection.close()
+            raise self._unsent(error) from None
+        try:
+            answer, keep = _receive(connection, deadline)
+        except (OSError, HTTPException) as error:
+            # Only the error's type is told: its text may quote what the vendor wrote.
+            connection.close()
+            text = f"the request left, no usable answer came ({type(error).__name__})"
+            raise OutcomeUnknown(f"{self.provider}: {text}", provider=self.provider) from None
+        if keep:
+            self._idle.append((time.monotonic(), connection))
+            self._trim()
+        else:
+            connection.close()
+        return answer
+
+    def close(self) -> None:
+        """Close the idle connections; those in use close after their call."""
+        self._pool = 0
+        self._trim()
+
+    def _take(self) -> HTTPConnection:
+        while self._idle:
+            try:
+                since, connection = self._idle.pop()
+            except IndexError:
+                break  # another thread was faster
+            if time.monotonic() - since < MAX_IDLE and connection.is_connected:
+                return connection
+            connection.close()
+        connection = self._new()
+        try:
+            connection.connect()
+        except (OSError, HTTPError) as error:
+            connection.close()
+            raise self._unsent(error) from None
+        return connection
+
+    def _new(self) -> HTTPConnection:
+        host, port = self._url.host or "", self._url.port
+        if self._tls is None:
+            return HTTPConnection(host, port, timeout=self._connect_timeout)
+        return HTTPSConnection(host, port, timeout=self._connect_timeout, ssl_context=self._tls)
+
+    def _trim(self) -> None:
+        while len(self._idle) > self._pool:
+            try:
+                self._idle.popleft()[1].close()
+            except IndexError:
+                return  # another thread was faster
+
+    def _unsent(self, error: Exception) -> TransientError:
+        text = f"{self.provider}: not reached, nothing was sent ({type(error).__name__})"
+        return TransientError(text, provider=self.provider)
+
+
+def _send(connection: HTTPConnection, request: bytes, deadline: float) -> None:
+    remaining = deadline - time.monotonic()
+    if connection.sock is None or remaining <= 0:
+        raise TimeoutError
+    connection.sock.settimeout(remaining)
+    connection.sock.sendall(request)
+
+
+def _receive(connection: HTTPConnection, deadline: float) -> tuple[Answer, bool]:
+    source = _Source(connection.sock, deadline)
+    response = HTTPResponse(source, method="POST")  # type: ignore[arg-type]
+    response.begin()
+    body = response.read(MAX_ANSWER)
+    if response.length or (response.chunked and not response.isclosed()):
+        raise IncompleteRead(b"")
+    return Answer(response.status, response.headers, body), not response.will_close
+
+
+class _Source(io.RawIOBase):
+    """
+    Gives one answer's bytes, no more than `MAX_ANSWER` and none after the deadline.
+
+    A socket's timeout alone begins anew with every byte: a vendor that sends one a second would
+    hold a thread for as long as it likes.
+    """
+
+    def __init__(self, sock: Any, deadline: float) -> None:
+        self._sock = sock
+        self._deadline = deadline
+        self._room = MAX_ANSWER
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        # All that an HTTPResponse asks of a socket.
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError
+        if self._room <= 0:
+            raise _TooLarge
+        self._sock.settimeout(remaining)
+        count: int = self._sock.recv_into(buffer)
+        self._room -= count
+        return count
+
+
+class _TooLarge(OSError):
+    """The answer does not end within `MAX_ANSWER`."""

@@ -1,0 +1,104 @@
+"""What a vendor's answer means where it does not accept the message: an error of our tree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from notify.errors import (
+    InvalidRecipient,
+    OutcomeUnknown,
+    PermanentError,
+    ProviderError,
+    Throttled,
+    TransientError,
+    Unauthorized,
+)
+
+from ._http import Answer
+
+LONGEST_WAIT = 86_400.0
+"""Seconds of `Retry-After` that are believed."""
+
+_CERTAIN: Mapping[int, type[ProviderError]] = {
+    # "Ask again elsewhere": not acted on. The base_url is wrong, the message is not. After 302
+    # and 303 the request may have been acted on.
+    301: TransientError,
+    307: TransientError,
+    308: TransientError,
+    401: Unauthorized,
+    # RFC 9110 section 15.5.9: the server did not receive a complete request.
+    408: TransientError,
+    413: PermanentError,
+    421: TransientError,
+    425: TransientError,
+    429: Throttled,
+}
+
+_SAYS: Mapping[type[ProviderError], str] = {
+    TransientError: "did not take the message now",
+    Throttled: "asks to slow down",
+    Unauthorized: "refused our key, account or sender; check them",
+    PermanentError: "will never take this message",
+    InvalidRecipient: "refused the recipient for good",
+    OutcomeUnknown: "gave no answer to trust; the message may have been sent",
+}
+
+
+def failure(
+    provider: str,
+    answer: Answer,
+    *,
+    genuine: bool,
+    now: float,
+    kind: type[ProviderError] | None = None,
+    code: str | None = None,
+) -> ProviderError:
+    """
+    The error that an answer stands for.
+
+    Args:
+        provider: The provider's name.
+        answer: Any answer that does not accept the message.
+        genuine: Whether its body has the vendor's own error form. What a proxy, a load balancer
+            or a wrong address says about a message is not the vendor's word on it.
+        now: Seconds since 1970, for a `Retry-After` that is a date.
+        kind: The error, where the vendor's code tells it better than the status.
+        code: The vendor's code.
+    """
+    kind = kind or _kind(answer.status, genuine=genuine)
+    named = f"HTTP {answer.status}" + (f", {code}" if code else "")
+    return kind(
+        f"{provider} {_SAYS[kind]} ({named})",
+        provider=provider,
+        status=answer.status,
+        code=code,
+        retry_after=retry_after(answer.headers.get("Retry-After"), now=now),
+    )
+
+
+def _kind(status: int, *, genuine: bool) -> type[ProviderError]:
+    if status in _CERTAIN:
+        return _CERTAIN[status]
+    if 400 <= status < 500:
+        return PermanentError if genuine else TransientError
+    if status == 503 and genuine:
+        return TransientError
+    return OutcomeUnknown
+
+
+def retry_after(value: str | None, *, now: float) -> float | None:
+    """The seconds that a `Retry-After` header asks for: a number or a date; None if neither."""
+    if not value:
+        return None
+    try:
+        seconds = float(int(value)) if value.isdecimal() else _date(value) - now
+    except (ValueError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), LONGEST_WAIT)
+
+
+def _date(value: str) -> float:
+    date = parsedate_to_datetime(value)
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,138 @@
+"""SendGrid: email through the v3 Mail Send API."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from sendgrid.helpers.mail import (
+    ApiKeyIncludedException,
+    Content,
+    CustomArg,
+    From,
+    Mail,
+    MimeType,
+    Personalization,
+    To,
+)
+
+from notify.errors import (
+    InvalidRecipient,
+    PermanentError,
+    ProviderError,
+    Throttled,
+    Unauthorized,
+)
+from notify.message import Channel, Receipt, Rendered
+
+from . import _verdict
+from ._http import Answer, Transport
+
+# SendGrid gives no codes: `field` says where the trouble is, if it is a path into the request.
+_FIELD = re.compile(r"[a-z_]+(\.[a-z0-9_]+){0,7}")
+_RECIPIENT = re.compile(r"personalizations\.(\d+\.)?to\.(\d+\.)?email")
+
+
+class SendGrid:
+    """
+    Sends email through SendGrid.
+
+    Args:
+        api_key: A key with the *Mail Send* permission.
+        sender: The From address: a verified sender identity.
+        sender_name: The name shown beside it.
+        base_url: Where the API lives; `https://api.eu.sendgrid.com` keeps data in the EU.
+        timeout: Seconds for a call.
+        connect_timeout: Seconds for a connection.
+        pool: How many idle connections are kept.
+        clock: Seconds since 1970.
+
+    Raises:
+        ConfigError: The key or the address cannot be used.
+    """
+
+    channel: ClassVar[Channel] = Channel.EMAIL
+
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        sender: str,
+        sender_name: str | None = None,
+        base_url: str = "https://api.sendgrid.com",
+        timeout: float = 10.0,
+        connect_timeout: float = 3.0,
+        pool: int = 64,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        # Set, not passed: the constructors of From and To would parse "Name <address>".
+        self._from = From()
+        self._from.email, self._from.name = sender, sender_name
+        self._clock = clock
+        self._transport = Transport(
+            "sendgrid", base_url, timeout=timeout, connect_timeout=connect_timeout, pool=pool
+        )
+        self._head = self._transport.head(
+            "/v3/mail/send",
+            {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"},
+        )
+
+    def send(self, message: Rendered, /) -> Receipt:
+        """Hand one email to SendGrid; the receipt's id begins its webhook's `sg_message_id`."""
+        answer = self._transport.post(self._head, self._body(message))
+        # https://www.twilio.com/docs/sendgrid/api-reference/mail-send: 202 with an empty body.
+        if answer.status == 202 and not answer.body:
+            return Receipt(answer.headers.get("X-Message-Id") or "")
+        raise self._failure(answer)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._transport.close()
+
+    def _body(self, message: Rendered) -> bytes:
+        to = To()
+        to.email = message.to
+        recipient = Personalization()
+        recipient.add_to(to)
+        # They come back in every event of the webhook.
+        recipient.add_custom_arg(CustomArg("notify_id", str(message.notification_id)))
+        recipient.add_custom_arg(CustomArg("attempt_id", str(message.attempt_id)))
+        mail = Mail()
+        mail.from_email = self._from
+        mail.subject = message.subject
+        mail.add_personalization(recipient)
+        try:
+            for kind, text in ((MimeType.text, message.text), (MimeType.html, message.html)):
+                if text:
+                    mail.add_content(Content(kind, text))
+        except ApiKeyIncludedException:
+            text = "sendgrid: the content begins with a SendGrid API key; nothing was sent"
+            raise PermanentError(text, provider="sendgrid", code="api_key_in_content") from None
+        return json.dumps(mail.get(), separators=(",", ":")).encode()
+
+    def _failure(self, answer: Answer) -> ProviderError:
+        errors = answer.json().get("errors")
+        first = errors[0] if isinstance(errors, list) and errors else None
+        error: dict[str, Any] = first if isinstance(first, dict) else {}
+        field = str(error.get("field"))
+        return _verdict.failure(
+            "sendgrid",
+            answer,
+            genuine="message" in error,
+            now=self._clock(),
+            kind=_kind(answer.status, error, field),
+            code=field if error.get("field") and _FIELD.fullmatch(field) else None,
+        )
+
+
+def _kind(status: int, error: dict[str, Any], field: str) -> type[ProviderError] | None:
+    if status == 400 and _RECIPIENT.fullmatch(field):
+        return InvalidRecipient
+    if status == 403 and "message" in error:
+        # Two meanings and no code: a pause after many bad requests, or a sender identity or a
+        # permission that is missing. Only the text tells them apart.
+        return Throttled if "temporarily" in str(error["message"]).lower() else Unauthorized
+    return None

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from notify.message import Channel
@@ -100,7 +101,7 @@ class Inbox:
             to: The exact recipient.
             notify_id: The exact notification id.
             text: Words anywhere in recipient, subject, text or notification id, in any case.
-            limit: At most so many.
+            limit: At most so many; None for all.
         """
         wanted = text.casefold()
         found = (
@@ -111,7 +112,7 @@ class Inbox:
             and (not notify_id or message.notify_id == notify_id)
             and wanted in _searchable(message, wanted)
         )
-        return [message for message, _ in zip(found, range(limit or self._keep), strict=False)]
+        return list(islice(found, limit))
 
 
 def _searchable(message: Message, wanted: str) -> str:

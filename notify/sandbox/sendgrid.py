@@ -31,7 +31,10 @@ Fault = tuple[str, str | None]
 """What is wrong, and in which field."""
 
 _REFUSALS: dict[Behaviour, tuple[int, Fault]] = {
-    Behaviour.INVALID: (400, ("Does not contain a valid address.", "personalizations.0.to")),
+    Behaviour.INVALID: (
+        400,
+        ("Does not contain a valid address.", "personalizations.0.to.0.email"),
+    ),
     Behaviour.DENIED: (
         401,
         ("The provided authorization grant is invalid, expired, or revoked", None),

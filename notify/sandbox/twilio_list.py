@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time
 from email.utils import format_datetime
 from typing import Any
@@ -76,8 +76,8 @@ def page_of(messages: Sequence[Message], request: Request) -> dict[str, Any]:
     query = request.arguments
     size = min(max(int(query.get("PageSize", "50")), 1), 1000)
     number = max(int(query.get("Page", "0")), 0)
-    sender = query.get("From")
-    found = [m for m in messages if _in_range(m, query) and sender in (None, m.sender)]
+    fits, sender = _dates(query), query.get("From")
+    found = [m for m in messages if fits(m) and sender in (None, m.sender)]
     start = number * size
     shown = found[start : start + size]
 
@@ -97,13 +97,12 @@ def page_of(messages: Sequence[Message], request: Request) -> dict[str, Any]:
     }
 
 
-def _in_range(message: Message, query: dict[str, str]) -> bool:
+def _dates(query: dict[str, str]) -> Callable[[Message], bool]:
     on, before, after = (query.get(f"DateSent{sign}") for sign in ("", "<", ">"))
-    if on and message.at.date() != _moment(on).date():
-        return False
-    if before and message.at > _moment(before, time.max):
-        return False
-    return not (after and message.at < _moment(after))
+    day = _moment(on).date() if on else None
+    latest = _moment(before, time.max) if before else datetime.max.replace(tzinfo=UTC)
+    earliest = _moment(after) if after else datetime.min.replace(tzinfo=UTC)
+    return lambda m: day in (None, m.at.date()) and earliest <= m.at <= latest
 
 
 def _moment(text: str, at: time = time.min) -> datetime:

@@ -1,0 +1,131 @@
+"""What the sandbox remembers: the inbox, the ledger, the switch."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from notify.errors import ConfigError
+from notify.message import Channel
+from notify.sandbox.behaviour import Behaviour, Did, Vendor
+from notify.sandbox.inbox import Inbox, Message
+from notify.sandbox.ledger import Entry, Ledger
+from notify.sandbox.switch import Switch, seconds
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def _message(number: int, *, to: str = "ada@example.com", subject: str = "Hello") -> Message:
+    return Message(
+        id=f"m{number}",
+        provider_id=f"m{number}",
+        vendor=Vendor.SENDGRID,
+        channel=Channel.EMAIL,
+        at=NOON,
+        to=to,
+        subject=subject,
+        notify_id=f"n{number}",
+    )
+
+
+def _entry(did: Did = Did.ACCEPTED, answered: int | str = 202, notify_id: str = "n1") -> Entry:
+    return Entry(at=NOON, vendor=Vendor.SENDGRID, did=did, answered=answered, notify_id=notify_id)
+
+
+def test_the_inbox_forgets_the_oldest() -> None:
+    """It holds as many as it was told, newest first."""
+    inbox = Inbox(keep=2)
+    for number in (1, 2, 3):
+        inbox.add(_message(number))
+    assert [message.id for message in inbox] == ["m3", "m2"]
+    assert inbox.get("m1") is None
+
+
+def test_the_inbox_is_searched_by_each_filter() -> None:
+    """Recipient and id match exactly, words anywhere and in any case."""
+    inbox = Inbox(keep=10)
+    inbox.add(_message(1, to="ada@example.com", subject="Invoice"))
+    inbox.add(_message(2, to="bob@example.com"))
+    assert [m.id for m in inbox.find(to="ada@example.com")] == ["m1"]
+    assert [m.id for m in inbox.find(notify_id="n2")] == ["m2"]
+    assert [m.id for m in inbox.find(text="iNVOice")] == ["m1"]
+    assert [m.id for m in inbox.find(limit=1)] == ["m2"]
+    assert inbox.find(channel="sms") == []
+    assert inbox.find(limit=0) == []
+
+
+def test_the_ledger_counts_what_it_no_longer_remembers(tmp_path: Path) -> None:
+    """Memory is bounded; counts and file are exact."""
+    path = tmp_path / "ledger.jsonl"
+    ledger = Ledger(path, keep=2)
+    for answer in (202, 202, "reset"):
+        ledger.add([_entry(answered=answer)])
+    ledger.add([_entry(did=Did.REFUSED, answered=429, notify_id="n2")])
+    counts = ledger.counts()
+    assert len(ledger.entries()) == 2
+    assert counts["total"] == 4
+    assert counts["sendgrid"] == {
+        "accepted": 3,
+        "refused": 1,
+        "nothing": 0,
+        "answered": {"202": 2, "reset": 1, "429": 1},
+    }
+    # Read before it is closed: each line was flushed at once.
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [(line["did"], line["answered"]) for line in lines] == [
+        ("accepted", 202),
+        ("accepted", 202),
+        ("accepted", "reset"),
+        ("refused", 429),
+    ]
+    ledger.close()
+
+
+def test_the_ledger_appends_to_what_is_there(tmp_path: Path) -> None:
+    """A restart loses nothing."""
+    path = tmp_path / "ledger.jsonl"
+    for _ in range(2):
+        ledger = Ledger(path)
+        ledger.add([_entry()])
+        ledger.close()
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_the_ledger_lists_one_notification() -> None:
+    """The newest first, of the asked one only."""
+    ledger = Ledger()
+    ledger.add([_entry(notify_id="n1"), _entry(notify_id="n2"), _entry(Did.NOTHING, 503, "n1")])
+    assert [entry.answered for entry in ledger.entries(notify_id="n1")] == [503, 202]
+
+
+def test_a_ledger_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """The error says which file, and why."""
+    with pytest.raises(ConfigError, match=r"nowhere/ledger\.jsonl: No such file"):
+        Ledger(tmp_path / "nowhere" / "ledger.jsonl")
+
+
+def test_a_switch_changes_what_it_is_told_and_no_more() -> None:
+    """Other vendors, and the other field, stay."""
+    switch = Switch(latency=0.05)
+    switch.set([Vendor.TWILIO], behaviour=Behaviour.DOWN)
+    assert switch.of(Vendor.TWILIO).behaviour is Behaviour.DOWN
+    assert switch.of(Vendor.TWILIO).latency == 0.05
+    assert switch.of(Vendor.SENDGRID).behaviour is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("50ms", 0.05), ("1.5s", 1.5), ("2", 2.0), (" 0 ", 0.0)]
+)
+def test_durations_are_read(text: str, expected: float) -> None:
+    """A number with or without a unit; seconds if none."""
+    assert seconds(text) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("text", ["", "fast", "-1s", "5m", "1e9", "601s", "inf", "nan"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    """Nothing is guessed."""
+    with pytest.raises(ValueError, match="not a duration"):
+        seconds(text)

@@ -49,7 +49,7 @@ secrets = {{ account_sid = "TWILIO_ACCOUNT_SID", auth_token = "TWILIO_AUTH_TOKEN
 
 [providers.fcm]
 use = "providers.fcm:Fcm"
-options = {{ base_url = {sandbox} }}
+options = {{ base_url = {sandbox}, project = "sandbox" }}
 secrets = {{ service_account = "FCM_SERVICE_ACCOUNT" }}
 """
 

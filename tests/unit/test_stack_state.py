@@ -11,6 +11,9 @@ import pytest
 from google.oauth2 import service_account
 
 from notify.errors import ConfigError
+from notify.message import Channel
+from notify.service import open_gateway
+from notify.settings import load
 from notify.stack.state import Endpoints, State, folder_or_temporary
 
 ENDPOINTS = Endpoints(
@@ -35,6 +38,14 @@ def test_the_configuration_holds_the_endpoints_whatever_their_letters(state: Sta
     assert config["amqp"]["url"] == ENDPOINTS.amqp
     assert config["store"]["url"] == ENDPOINTS.database
     assert config["providers"]["sendgrid"]["options"]["base_url"] == ENDPOINTS.sandbox
+
+
+@pytest.mark.parametrize("channel", Channel)
+def test_the_configuration_builds_each_channels_provider(state: State, channel: Channel) -> None:
+    """The sandbox's addresses and the dummy keys are such as the real providers take."""
+    environ = state.environ({})
+    settings = load(environ=environ)
+    open_gateway(settings, channel, environ=environ).close()
 
 
 def test_programs_find_the_endpoints_in_a_json_file(state: State) -> None:

@@ -1,0 +1,196 @@
+"""`notify up` and `notify demo` as a newcomer runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from uuid import UUID
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "examples" / "samples"
+NOTIFY = [sys.executable, "-m", "notify"]
+
+
+def run(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with what it printed."""
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**_clean_environ(), **environ},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+
+def _clean_environ() -> Mapping[str, str]:
+    """Return our environment without what would configure notify."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("NOTIFY_")}
+
+
+class Up:
+    """`notify up` in a folder of its own."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.output = folder / "output"
+        folder.mkdir()
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*NOTIFY, "up", "--state-dir", str(folder), *options],
+                cwd=ROOT,
+                env=_clean_environ(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait_ready(self) -> None:
+        """Wait until it has said what to try next."""
+        deadline = time.monotonic() + 60
+        while "Everything is up" not in self.text:
+            assert self.process.poll() is None, self.text
+            assert time.monotonic() < deadline, self.text
+            time.sleep(0.1)
+
+    @property
+    def text(self) -> str:
+        """What it printed so far."""
+        return self.output.read_text()
+
+    def children(self) -> list[psutil.Process]:
+        """Return every process that it started, theirs included."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Signal it, and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def notify(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another notify command against it, with nothing but NOTIFY_CONFIG."""
+        return run(*NOTIFY, *arguments, NOTIFY_CONFIG=str(self.folder / "notify.toml"))
+
+    def status(self, notification_id: str, *, wanted: str) -> str:
+        """Return the notification's status, once it is `wanted` or 20 seconds have passed."""
+        deadline = time.monotonic() + 20
+        while True:
+            shown = self.notify("show", notification_id, "--json")
+            status = str(json.loads(shown.stdout)["status"]) if shown.returncode == 0 else ""
+            if status == wanted or time.monotonic() > deadline:
+                return status
+            time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """A stack that the tests of this file share, email only."""
+    up = Up(tmp_path_factory.mktemp("up") / "state", "--pools", "email")
+    try:
+        up.wait_ready()
+        yield up
+    finally:
+        up.stop()
+
+
+def test_a_stack_tells_where_its_parts_are(up: Up) -> None:
+    """Programs read endpoints.json, people the lines on the screen."""
+    endpoints = json.loads((up.folder / "endpoints.json").read_text())
+    assert set(endpoints) == {"amqp", "database", "sandbox"}
+    with urllib.request.urlopen(endpoints["sandbox"]) as inbox:  # noqa: S310 - our own server
+        assert inbox.status == 200
+    assert f"NOTIFY_CONFIG={up.folder / 'notify.toml'}" in up.text
+
+
+def test_other_commands_work_against_a_stack_by_its_configuration_alone(up: Up) -> None:
+    """What `notify up` prints can be pasted as it is."""
+    assert up.notify("topology", "diff").returncode == 0
+    listed = up.notify("ls")
+    assert listed.returncode == 0, listed.stderr
+
+
+def test_the_python_example_delivers(up: Up) -> None:
+    """A producer written in Python with our publisher."""
+    amqp = json.loads((up.folder / "endpoints.json").read_text())["amqp"]
+    sent = run(sys.executable, "examples/send.py", "anna@sandbox.test", AMQP_URL=amqp)
+    assert sent.returncode == 0, sent.stderr
+    assert up.status(str(UUID(sent.stdout.strip())), wanted="sent") == "sent"
+
+
+def test_the_shell_example_delivers(up: Up) -> None:
+    """A producer that shares no line of code with us: rabbitmq-c's own amqp-publish."""
+    amqp = json.loads((up.folder / "endpoints.json").read_text())["amqp"]
+    sent = run("examples/send.sh", "anna@sandbox.test", AMQP_URL=amqp)
+    if sent.returncode == 127 and "CI" not in os.environ:
+        pytest.skip("amqp-publish is not installed: apt-get install amqp-tools")
+    assert sent.returncode == 0, sent.stderr
+    assert up.status(str(UUID(sent.stdout.strip())), wanted="sent") == "sent"
+
+
+def test_two_stacks_do_not_share_a_folder(up: Up) -> None:
+    """The second says so in one line."""
+    second = run(*NOTIFY, "up", "--state-dir", str(up.folder))
+    assert second.returncode == 1
+    assert second.stderr.startswith("notify: another stack is running")
+
+
+def test_a_stack_stops_all_it_started_when_asked(tmp_path: Path) -> None:
+    """SIGTERM is a good end."""
+    up = Up(tmp_path / "state", "--pools", "sms")
+    up.wait_ready()
+    children = up.children()
+    assert len(children) >= 3
+    assert up.stop(signal.SIGTERM) == 0, up.text
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+
+
+def test_a_part_that_dies_ends_the_stack_with_its_last_words(tmp_path: Path) -> None:
+    """Nobody wonders why nothing is delivered."""
+    up = Up(tmp_path / "state", "--pools", "email")
+    up.wait_ready()
+    children = up.children()
+    worker = next(child for child in children if child.cmdline()[-4:-2] == ["worker", "email"])
+    worker.kill()
+    assert up.process.wait(60) == 1
+    assert "worker email ended with SIGKILL" in up.text
+    assert str(up.folder / "logs" / "worker-email.log") in up.text
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+
+
+def test_a_killed_stack_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Even kill -9 of the stack ends broker, sandbox and workers."""
+    up = Up(tmp_path / "state", "--pools", "push")
+    up.wait_ready()
+    children = up.children()
+    up.stop(signal.SIGKILL)
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+
+
+def test_every_sample_ends_as_its_file_says() -> None:
+    """The newcomer's first command, `make run`, in less than two minutes."""
+    shown = run(*NOTIFY, "demo")
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    count = len(list(SAMPLES.glob("*.json")))
+    assert f"All {count} samples ended as they must" in shown.stdout
+    assert "100 sent" in shown.stdout
+
+
+def test_a_sample_that_ends_otherwise_fails_the_demonstration(tmp_path: Path) -> None:
+    """The exit code can be trusted."""
+    sample = json.loads((SAMPLES / "email-own-words.json").read_text())
+    sample["expect"] = {"status": "failed", "dead": True}
+    (tmp_path / "hopeless.json").write_text(json.dumps(sample))
+    shown = run(*NOTIFY, "demo", "--examples", str(tmp_path), "--timeout", "4")
+    assert shown.returncode == 1, shown.stdout + shown.stderr
+    assert "hopeless" in shown.stdout

@@ -37,7 +37,11 @@ def email_address(text: str) -> str:
             return f"{local}@{domain}"
     try:
         checked = email_validator.validate_email(
-            text, allow_smtputf8=False, check_deliverability=False, test_environment=True
+            text,
+            strict=True,
+            allow_smtputf8=False,
+            check_deliverability=False,
+            test_environment=True,
         )
     except email_validator.EmailNotValidError:
         hint = "write the bare address, such as ann@example.com"

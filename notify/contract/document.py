@@ -26,30 +26,34 @@ _BOM = b"\xef\xbb\xbf"
 class _Unreadable(ValueError):
     """JSON by its grammar, but not to be trusted to mean one thing."""
 
+    def __init__(self, why: str, hint: str, *, where: str = "") -> None:
+        super().__init__(why)
+        self.problem = Problem(where, why, hint)
+
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise _Unreadable(f"{path([twice])}: stands twice in one object")
+        raise _Unreadable("stands twice in one object", "keep one", where=path([twice]))
     return fields
 
 
 def _no_constant(_text: str) -> Any:
-    raise _Unreadable("NaN and Infinity are not JSON")
+    raise _Unreadable("NaN and Infinity are not JSON", "write null or a string")
 
 
 def _float(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise _Unreadable("a number is too large for a 64-bit float")
+        raise _Unreadable("a number is too large for a 64-bit float", "write it as a string")
     return number
 
 
 def _integer(text: str) -> int:
     # 20 characters hold every 64-bit integer; a longer text is not worth converting.
     if len(text) > 20 or not -(2**63) <= (number := int(text)) < 2**64:
-        raise _Unreadable("an integer does not fit 64 bits: write it as a string")
+        raise _Unreadable("an integer does not fit 64 bits", "write it as a string")
     return number
 
 
@@ -74,7 +78,7 @@ def parse(body: bytes) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise Refused([_broken(error)]) from None
     except _Unreadable as error:
-        raise Refused([Problem("", str(error))]) from None
+        raise Refused([error.problem]) from None
     except RecursionError:
         raise Refused([_too_deep("")]) from None
     if not isinstance(document, dict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 
@@ -53,10 +53,10 @@ def schema(channel: Channel | None) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @_channel
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
-def lint(file: BinaryIO, channel: Channel | None, as_json: bool) -> None:
+def lint(file: str, channel: Channel | None, as_json: bool) -> None:
     """Check requests before they are published: all that is wrong, where, and what to do.
 
     FILE holds one request, a JSON array of requests, or JSON Lines; - reads standard input.
@@ -68,13 +68,14 @@ def lint(file: BinaryIO, channel: Channel | None, as_json: bool) -> None:
       notify lint order.json --channel email
       generate-requests | notify lint -
     """
-    entries = _entries(file.read())
+    with click.open_file(file, "rb") as stream:
+        entries = _entries(stream.read())
     found = [_finding(entry, channel) for entry in entries]
     wrong = [finding for finding in found if finding.problems]
     if as_json:
         click.echo(json.dumps(_as_json(found), indent=2))
     else:
-        _print(file.name, wrong, total=len(entries))
+        _print("standard input" if file == "-" else file, wrong, total=len(entries))
     sys.exit(1 if wrong else 0)
 
 

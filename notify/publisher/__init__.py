@@ -1,0 +1,9 @@
+"""Publishing: persistent, confirmed, pipelined and bounded in time; or a `PublishError`."""
+
+from __future__ import annotations
+
+from notify.publisher.connection import connect
+from notify.publisher.outgoing import Outgoing
+from notify.publisher.publisher import Publisher
+
+__all__ = ["Outgoing", "Publisher", "connect"]

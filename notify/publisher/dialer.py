@@ -1,0 +1,53 @@
+"""Connecting again and again, ever more slowly, until a deadline."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Sequence
+
+from notify.publisher.connection import FAILURES
+from notify.publisher.link import Link
+
+_FIRST = 0.1
+_MOST = 2.0
+_LEAST_PATIENCE = 0.1
+
+
+class Dialer:
+    """Opens links to the nodes of a cluster in turn, with exponential back-off and full jitter."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        link: Callable[..., Link],
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        rng: random.Random,
+    ) -> None:
+        self._urls = itertools.cycle(urls)
+        self._link = link
+        self._clock = clock
+        self._sleep = sleep
+        self._rng = rng
+
+    def connect(self, deadline: float) -> Link:
+        """
+        Return a new link, or raise why the last try failed once the deadline has passed.
+
+        Raises:
+            ConfigError: The broker refuses the login; trying again would not help.
+            OSError, amqp.AMQPError: No node can be reached.
+        """
+        ceiling = _FIRST
+        while True:
+            patience = max(deadline - self._clock(), _LEAST_PATIENCE)
+            try:
+                return self._link(next(self._urls), connect_timeout=patience)
+            except FAILURES:
+                remaining = deadline - self._clock()
+                if remaining <= 0:
+                    raise
+            self._sleep(min(remaining, self._rng.uniform(0, ceiling)))
+            ceiling = min(_MOST, 2 * ceiling)

@@ -1,0 +1,222 @@
+"""One connection in confirm mode, and the messages on it whose fate is not known yet."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import struct
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import amqp
+from amqp import spec
+from amqp.method_framing import frame_writer as write_frames
+
+from notify.errors import PublishError, Unconfirmed, Unroutable
+from notify.publisher.connection import FAILURES, connect
+from notify.publisher.outgoing import Entry, Outgoing
+
+# RabbitMQ keeps its own account of a message in these headers, and before version 4 believes what
+# a publisher claims in them: https://www.rabbitmq.com/docs/dlx#effects
+_BROKERS_OWN = (
+    "x-death",
+    "x-first-death-",
+    "x-last-death-",
+    "x-delivery-count",
+    "x-acquired-count",
+)
+_UNFIT = (amqp.FrameSyntaxError, struct.error, TypeError, ValueError)
+_FLUSH_AT = 65_536
+_FAREWELL = 1.0
+
+
+class Link:
+    """
+    A connection to the broker with one channel in confirm mode; for one thread at a time.
+
+    When a method raises one of `FAILURES`, the link is of no more use: `sever` it. Its channel
+    must not be used on after a timeout, since its delivery tags would count wrong.
+
+    Attributes:
+        in_flight: What was written and is not settled, by delivery tag.
+        alarm: Whether the broker said that it takes no messages now.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float,
+        connect_timeout: float,
+        heartbeat: int,
+        ssl: Mapping[str, Any] | None,
+        user_id: str | None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Connect; raises what `connect` raises. `now` stamps the messages, in Unix time."""
+        self.in_flight: dict[int, Entry] = {}
+        self.alarm = False
+        self._tag = 0
+        self._user_id = user_id
+        self._now = now
+        self._cork = _Cork()
+        self._connection = connect(
+            url,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            heartbeat=heartbeat,
+            ssl=ssl,
+            on_alarm=self._on_alarm,
+            frame_writer=self._cork.frame_writer,
+        )
+        self._channel = self._connection.channel()
+        self._channel.confirm_select()
+        self._channel.events["basic_ack"].add(self._on_ack)
+        self._channel.events["basic_nack"].add(self._on_nack)
+        self._channel.events["basic_return"].add(self._on_return)
+
+    def post(self, entry: Entry) -> None:
+        """Write a message, or settle it at once where it cannot be written; `flush` follows."""
+        message = entry.message
+        self._cork.gathering = True
+        self._tag += 1
+        self.in_flight[self._tag] = entry
+        try:
+            self._channel.send_method(
+                spec.Basic.Publish,
+                "Bssbb",
+                (0, message.exchange, message.routing_key, True, False),
+                self._encode(message),
+            )
+        except _UNFIT:
+            # Raised before anything was written, so the tag is still free.
+            del self.in_flight[self._tag]
+            self._tag -= 1
+            text = f"message {message.message_id}: its key, id or headers do not fit AMQP"
+            entry.settle(PublishError(text, message_id=message.message_id))
+
+    def flush(self) -> None:
+        """Hand what was posted to the network."""
+        self._cork.flush()
+
+    def receive(self, timeout: float) -> None:
+        """Wait for the broker's next word and settle what it speaks of."""
+        self._connection.drain_events(timeout=timeout)
+
+    def probe(self) -> None:
+        """Read what came while nobody looked; raises one of `FAILURES` if the broker is gone."""
+        with contextlib.suppress(TimeoutError):
+            while True:
+                self._connection.drain_events(timeout=0)
+
+    def sever(self) -> list[Entry]:
+        """Drop the connection without a farewell and return what was in flight."""
+        lost = list(self.in_flight.values())
+        self.in_flight.clear()
+        if self._connection.connected:
+            # TLS would otherwise wait for the peer's part of the farewell.
+            self._connection.transport.sock.settimeout(0)
+        self._connection.collect()
+        return lost
+
+    def close(self) -> list[Entry]:
+        """Take leave of the broker, within a second, and return what was in flight."""
+        with contextlib.suppress(*FAILURES):
+            if not self._connection.connected:
+                return self.sever()
+            self._connection.transport.sock.settimeout(_FAREWELL)
+            self._connection.close()
+        return self.sever()
+
+    def forget(self) -> None:
+        """Let go of a connection that belongs to the parent process, without touching it."""
+        transport = self._connection.transport
+        transport.sock.close()
+        transport.sock = None
+
+    def _encode(self, message: Outgoing) -> amqp.Message:
+        properties: dict[str, Any] = {
+            "content_type": message.content_type,
+            "delivery_mode": 2,
+            "message_id": message.message_id,
+            "timestamp": int(self._now()),
+        }
+        if self._user_id is not None:
+            properties["user_id"] = self._user_id
+        if message.headers:
+            properties["application_headers"] = {
+                name: value
+                for name, value in message.headers.items()
+                if not name.startswith(_BROKERS_OWN)
+            }
+        return amqp.Message(message.body, **properties)
+
+    def _on_alarm(self, alarm: bool) -> None:
+        self.alarm = alarm
+
+    def _on_ack(self, tag: int, multiple: bool) -> None:
+        for entry in self._settled(tag, multiple):
+            entry.settle()
+
+    def _on_nack(self, tag: int, multiple: bool) -> None:
+        for entry in self._settled(tag, multiple):
+            message_id = entry.message.message_id
+            text = f"message {message_id} refused: the queue is full or lost its leader"
+            entry.settle(Unconfirmed(text, message_id=message_id))
+
+    def _on_return(self, _: Exception, exchange: str, key: str, returned: amqp.Message) -> None:
+        """
+        Note a returned message; its confirm follows and settles it.
+
+        Returns come in the order of publishing, and messages alike in id, exchange and key are
+        routed alike, so the oldest of them that was not yet returned is the one.
+        """
+        wanted = (returned.properties.get("message_id"), exchange, key)
+        for entry in self.in_flight.values():
+            message = entry.message
+            if entry.error is None and wanted == (
+                message.message_id,
+                message.exchange,
+                message.routing_key,
+            ):
+                text = f"message {message.message_id}: no queue is bound for {key!r} on {exchange}"
+                entry.error = Unroutable(text, message_id=message.message_id)
+                return
+
+    def _settled(self, tag: int, multiple: bool) -> list[Entry]:
+        if not multiple:
+            return [self.in_flight.pop(tag)] if tag in self.in_flight else []
+        tags = list(itertools.takewhile(lambda one: one <= tag, self.in_flight))
+        return [self.in_flight.pop(one) for one in tags]
+
+
+class _Cork:
+    """Gathers the frames of a batch, so that it costs one system call and not one a message."""
+
+    def __init__(self) -> None:
+        self.gathering = False
+        self._buffer = bytearray()
+        self._send: Callable[[bytes], None] = self._buffer.extend
+
+    def frame_writer(self, connection: amqp.Connection, transport: Any) -> Any:
+        """Stand between py-amqp's frame writer and the socket."""
+        self._send = transport.write
+        return write_frames(connection, self)
+
+    def write(self, data: memoryview | bytes) -> None:
+        """Take what py-amqp writes; it reuses its buffer, so the bytes are copied."""
+        self._buffer += data
+        if not self.gathering or len(self._buffer) >= _FLUSH_AT:
+            self._empty()
+
+    def flush(self) -> None:
+        """Send what was gathered, and what follows at once: py-amqp may ask and wait by itself."""
+        self.gathering = False
+        if self._buffer:
+            self._empty()
+
+    def _empty(self) -> None:
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        self._send(data)

@@ -1,0 +1,49 @@
+"""A message on its way to the broker, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from notify.errors import PublishError
+from notify.topology import EXCHANGE
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to publish. The same message may be published again with the same id."""
+
+    body: bytes
+    routing_key: str
+    message_id: str
+    exchange: str = EXCHANGE
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    """Application headers; those the broker keeps for itself, such as `x-death`, are left out."""
+    content_type: str = "application/json"
+
+
+class Entry:
+    """
+    A message in the publisher's hands until it is settled.
+
+    Attributes:
+        message: What to publish.
+        deadline: Until when its caller wants to wait, on the publisher's clock.
+        settled: Whether its fate is known.
+        error: Why it was not confirmed; of meaning once it is settled.
+    """
+
+    __slots__ = ("deadline", "error", "message", "settled")
+
+    def __init__(self, message: Outgoing, *, deadline: float) -> None:
+        self.message = message
+        self.deadline = deadline
+        self.settled = False
+        self.error: PublishError | None = None
+
+    def settle(self, error: PublishError | None = None) -> None:
+        """Fix the message's fate, once: what was decided first, such as a return, stays."""
+        if not self.settled:
+            self.error = self.error or error
+            self.settled = True

@@ -1,0 +1,261 @@
+"""The publisher: many threads, one connection, and no wait without an end."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any, Self
+
+from notify.errors import ConfigError, PublishError, Unconfirmed
+from notify.publisher.connection import FAILURES, why
+from notify.publisher.dialer import Dialer
+from notify.publisher.link import Link
+from notify.publisher.outgoing import Entry, Outgoing
+
+_ALARM = "the broker is under a memory or disk alarm and takes no messages"
+_PATIENCE = 0.01
+_FRESH = 0.5
+
+
+class Publisher:
+    """
+    Publishes messages so that a normal return means: the broker has stored it.
+
+    Safe to share between threads: whoever waits does the network's work for all, so that messages
+    of several threads travel and are confirmed together, and no background thread is needed. A
+    process that forks may use it on both sides. It connects when first used and again when needed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 5.0,
+        window: int = 256,
+        heartbeat: int = 60,
+        ssl: Mapping[str, Any] | None = None,
+        user_id: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        rng: random.Random | None = None,
+    ) -> None:
+        """
+        Prepare a publisher; nothing is connected yet.
+
+        Args:
+            url: The broker, `pyamqp://user:password@host:port/vhost`; several, separated by
+                semicolons, are the nodes of one cluster and are tried in turn.
+            timeout: Seconds in which the broker must take a message, connecting included.
+            window: How many messages may be unconfirmed at a time, of all threads together.
+            heartbeat: Seconds after which either side gives up an unused connection; the next
+                message opens another.
+            ssl: TLS options of py-amqp, for `amqps://`.
+            user_id: The login's name, stamped on every message where consumers ask for it; the
+                broker refuses any other.
+            clock: Seconds that never go back.
+            sleep: Waits for seconds between two tries to connect.
+            rng: Spreads those tries, so that a fleet does not return all at once.
+        """
+        self._dialer = Dialer(
+            url.split(";"),
+            partial(Link, timeout=timeout, heartbeat=heartbeat, ssl=ssl, user_id=user_id),
+            clock=clock,
+            sleep=sleep,
+            rng=rng or random.Random(),  # noqa: S311 - spreads load, guards nothing
+        )
+        self._timeout = timeout
+        self._window = window
+        self._idle_limit = heartbeat or float("inf")
+        self._clock = clock
+        self._link: Link | None = None
+        self._used_at = 0.0
+        self._closed = False
+        self._begin()
+
+    def publish(self, message: Outgoing) -> None:
+        """
+        Publish one message and return once the broker has stored it.
+
+        Raises:
+            Unroutable: No queue is bound for its key; it was not stored.
+            Unconfirmed: Refused, or no word in time. It may have arrived: publish it again with
+                the same id.
+            PublishError: It cannot be written as AMQP, or the publisher is closed.
+        """
+        entry = self._take([message])[0]
+        self._await(entry)
+        if entry.error is not None:
+            raise entry.error
+
+    def publish_many(self, messages: Iterable[Outgoing]) -> Iterator[PublishError | None]:
+        """
+        Publish messages as they come, a window at a time, and yield what became of each, in order.
+
+        None means that the broker has stored it. Nothing is raised for a message, so one bad
+        message does not stop the others. Messages are taken from the iterable only as room is
+        made, so it may be endless; who stops early leaves up to a window of unknown fate.
+        """
+        source = iter(messages)
+        mine: deque[Entry] = deque()
+        try:
+            while True:
+                mine.extend(self._take(self._promptly(source, self._window - len(mine))))
+                if not mine:
+                    return
+                self._await(mine[0])
+                while mine and mine[0].settled:
+                    yield mine.popleft().error
+        finally:
+            self._give_up(mine, "its caller stopped")
+
+    def close(self) -> None:
+        """Disconnect. What other threads still wait for ends as unconfirmed; no call follows."""
+        with self._turn:
+            self._closed = True
+            self._turn.wait_for(lambda: not self._led, self._timeout)
+            link, self._link = self._link, None
+            lost = [*(link.close() if link else ()), *self._pending]
+            self._give_up(lost, "the publisher was closed")
+            self._pending.clear()
+            self._turn.notify_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _begin(self) -> None:
+        """Set up what belongs to one process: after a fork the parent's locks may be held."""
+        self._pid = os.getpid()
+        self._turn = threading.Condition()
+        self._led = False
+        self._waiting = 0
+        self._pending: deque[Entry] = deque()
+
+    def _take(self, messages: Iterable[Outgoing]) -> list[Entry]:
+        if self._pid != os.getpid():
+            link, self._link = self._link, None
+            if link is not None:
+                link.forget()
+            self._begin()
+        batch = list(messages)
+        with self._turn:
+            deadline = self._clock() + self._timeout
+            entries = [Entry(message, deadline=deadline) for message in batch]
+            if self._closed:
+                self._give_up(entries, "the publisher is closed")
+            else:
+                self._pending.extend(entries)
+        return entries
+
+    def _promptly(self, source: Iterator[Outgoing], room: int) -> Iterator[Outgoing]:
+        """Yield messages while they come fast: none waits long for the next one."""
+        until = self._clock() + _PATIENCE
+        for message in itertools.islice(source, room):
+            yield message
+            if self._clock() > until:
+                return
+
+    def _await(self, entry: Entry) -> None:
+        """Wait until the entry is settled, or settle it as unconfirmed when its time is over."""
+        deadline = self._clock() + self._timeout
+        if not self._my_turn(entry, deadline):
+            return
+        try:
+            while not entry.settled:
+                self._lead(entry, deadline)
+        finally:
+            with self._turn:
+                self._led = False
+                self._used_at = self._clock()
+                self._turn.notify_all()
+
+    def _my_turn(self, entry: Entry, deadline: float) -> bool:
+        """Follow while another thread leads; True makes this thread the leader."""
+        with self._turn:
+            self._waiting += 1
+            try:
+                while not entry.settled:
+                    if not self._led:
+                        self._led = True
+                        return True
+                    self._turn.wait(deadline - self._clock())
+                    if self._clock() >= deadline:
+                        self._give_up([entry], "no confirm in time")
+                return False
+            finally:
+                self._waiting -= 1
+
+    def _lead(self, entry: Entry, deadline: float) -> None:
+        """Write and read for everybody until the entry is settled or the link fails."""
+        try:
+            link = self._linked(deadline)
+            while not entry.settled:
+                self._exchange(link, entry, deadline)
+        except ConfigError as error:
+            self._fail(str(error), until=float("inf"))
+        except FAILURES as error:
+            self._fail(why(error), until=self._clock())
+        except BaseException:
+            self._fail("the publishing thread was interrupted", until=0.0)
+            raise
+
+    def _exchange(self, link: Link, entry: Entry, deadline: float) -> None:
+        while self._pending and len(link.in_flight) < self._window:
+            one = self._pending.popleft()
+            if not one.settled:
+                link.post(one)
+        link.flush()
+        if entry.settled:
+            return
+        remaining = deadline - self._clock()
+        if remaining <= 0:
+            raise TimeoutError
+        link.receive(remaining)
+        if self._waiting:
+            with self._turn:
+                self._turn.notify_all()
+
+    def _linked(self, deadline: float) -> Link:
+        """Return the link, alive as far as can be told; or connect, again and again until then."""
+        link = self._link
+        if link is None or not (link.in_flight or self._alive(link)):
+            link = self._link = None
+            link = self._link = self._dialer.connect(deadline)
+        return link
+
+    def _alive(self, link: Link) -> bool:
+        """Whether an unused link still stands: without a thread, nobody answered heartbeats."""
+        idle = self._clock() - self._used_at
+        if idle < _FRESH:
+            return True
+        if idle > self._idle_limit:
+            link.close()
+            return False
+        try:
+            link.probe()
+        except FAILURES:
+            link.sever()
+            return False
+        return True
+
+    def _fail(self, reason: str, *, until: float) -> None:
+        """Drop the link; what was on it, and what waited for it for long enough, is unconfirmed."""
+        link, self._link = self._link, None
+        if link is not None:
+            self._give_up(link.sever(), _ALARM if link.alarm else reason)
+        while self._pending and self._pending[0].deadline <= until:
+            self._give_up([self._pending.popleft()], reason)
+
+    def _give_up(self, entries: Iterable[Entry], reason: str) -> None:
+        for entry in entries:
+            message_id = entry.message.message_id
+            text = f"message {message_id} not confirmed: {reason}; publish it again"
+            entry.settle(Unconfirmed(text, message_id=message_id))

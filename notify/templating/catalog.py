@@ -184,4 +184,7 @@ def _require(name: str, locale: str, channel: Channel, parts: Iterable[str]) -> 
     if missing:
         folder = f"{name}/{locale}" if locale else name
         lacks = " and ".join(f"{channel}.{part}.j2" for part in missing)
-        raise TemplateError(f"{folder}: {lacks} is missing; {channel} needs {' and '.join(needed)}")
+        are = "is" if len(missing) == 1 else "are"
+        raise TemplateError(
+            f"{folder}: {lacks} {are} missing; {channel} needs {' and '.join(needed)}"
+        )

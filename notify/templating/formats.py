@@ -12,11 +12,8 @@ from jinja2.runtime import Context
 
 _SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$"}
 # ISO 4217: the currencies in use whose minor unit is not a hundredth.
-_WITHOUT_MINOR = frozenset(
-    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW")
-    + ("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
-)
-_THOUSANDTHS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
+_WITHOUT_MINOR = re.compile("BIF|CLP|DJF|GNF|ISK|JPY|KMF|KRW|PYG|RWF|UGX|VND|VUV|XAF|XOF|XPF")
+_THOUSANDTHS = re.compile("BHD|IQD|JOD|KWD|LYD|OMR|TND")
 _MONTHS = {
     "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
     "en": "January February March April May June July August September October November December",
@@ -38,7 +35,7 @@ def money(context: Context, amount: Any, currency: Any) -> str:
         raise Refused("money needs a whole number of minor units, such as cents")
     if not isinstance(currency, str) or not re.fullmatch("[A-Z]{3}", currency):
         raise Refused("money needs a currency of three capital letters, such as EUR")
-    digits = 0 if currency in _WITHOUT_MINOR else 3 if currency in _THOUSANDTHS else 2
+    digits = 0 if _WITHOUT_MINOR.match(currency) else 3 if _THOUSANDTHS.match(currency) else 2
     whole, rest = divmod(abs(amount), 10**digits)
     sign = "-" if amount < 0 else ""
     cents = f".{rest:0{digits}}" if digits else ""

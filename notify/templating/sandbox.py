@@ -32,6 +32,7 @@ _STATEMENTS = (
     nodes.If,
     nodes.Include,
     nodes.Output,
+    nodes.Scope,  # around autoescape, which is refused itself
     nodes.With,
 )
 _FILTERS = (

@@ -1,0 +1,176 @@
+"""`notify template`: see which templates there are, and what they make of some data."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from notify.errors import TemplateError
+from notify.message import Channel
+from notify.settings import load
+from notify.templating import Content, TemplateInfo, Templates
+
+# Push messages call theirs title and body.
+_FIELDS = {
+    "subject": "subject",
+    "title": "subject",
+    "text": "text",
+    "body": "text",
+    "html": "html",
+}
+
+
+@click.group()
+def template() -> None:
+    """List the message templates, or preview one.
+
+    \b
+    Example:
+      notify template preview invoice --locale de
+    """
+
+
+@template.command("ls")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array instead of a table.")
+def ls_command(as_json: bool) -> None:
+    """List every template with its channels, locales, variables and origin.
+
+    All files are compiled; the command exits 1 and names each that is broken. The origin is
+    "mixed" where files of your folder replace some of the packaged ones.
+
+    \b
+    Example:
+      notify template ls --json
+    """
+    templates = _templates()
+    listed = templates.names()
+    if as_json:
+        click.echo(json.dumps([_as_json(each) for each in listed], indent=2))
+    else:
+        Console().print(_table(listed))
+    problems = templates.problems()
+    if problems:
+        raise TemplateError("\n  ".join(["the templates have mistakes:", *problems]))
+
+
+@template.command("preview")
+@click.argument("name")
+@click.option(
+    "--channel",
+    type=click.Choice([channel.value for channel in Channel]),
+    default=Channel.EMAIL.value,
+    show_default=True,
+    help="Which of its versions.",
+)
+@click.option("--locale", help="The recipient's language, such as de or pt-BR.")
+@click.option(
+    "--data",
+    "given",
+    metavar="JSON|@FILE",
+    help="The data as a JSON object, or @ and a file's name (@- reads standard input). "
+    "Without it, the template's own sample.json.",
+)
+@click.option("--part", type=click.Choice(list(_FIELDS)), help="Print this part alone, as it is.")
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write the HTML part to this file.",
+)
+def preview_command(
+    name: str,
+    channel: str,
+    locale: str | None,
+    given: str | None,
+    part: str | None,
+    page: Path | None,
+) -> None:
+    """Render the template NAME as it would be sent; nothing is sent.
+
+    \b
+    Examples:
+      notify template preview login_code --channel sms --data '{"code": "123456",
+        "product": "Acme", "minutes": 10}'
+      notify template preview invoice --locale de --html invoice.html
+    """
+    templates = _templates()
+    data = templates.sample(name) if given is None else _data(given)
+    content = templates.render(name, channel=Channel(channel), locale=locale, data=data)
+    if page is not None:
+        page.write_text(_part(content, "html"), encoding="utf-8")
+    if part is not None:
+        click.echo(_part(content, part))
+    else:
+        click.echo(_whole(content, Channel(channel), page))
+
+
+def _templates() -> Templates:
+    settings = load().templates
+    return Templates(settings.folder, default_locale=settings.default_locale)
+
+
+def _as_json(info: TemplateInfo) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "channels": list(info.channels),
+        "locales": list(info.locales),
+        "variables": list(info.variables),
+        "origin": info.origin,
+    }
+
+
+def _table(listed: list[TemplateInfo]) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
+    table.add_column("NAME", no_wrap=True)
+    for title in ("CHANNELS", "LOCALES", "VARIABLES", "ORIGIN"):
+        table.add_column(title)
+    for info in listed:
+        table.add_row(
+            info.name,
+            " ".join(info.channels),
+            " ".join(info.locales) or "-",
+            " ".join(info.variables) or "-",
+            info.origin,
+        )
+    return table
+
+
+def _data(given: str) -> dict[str, Any]:
+    text = given
+    if given.startswith("@"):
+        try:
+            text = sys.stdin.read() if given == "@-" else Path(given[1:]).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise click.BadParameter(
+                f"cannot read {given[1:]}: {error}", param_hint="--data"
+            ) from None
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"not JSON: {error}", param_hint="--data") from None
+    if not isinstance(data, dict):
+        raise click.BadParameter("a JSON object is needed, as {...}", param_hint="--data")
+    return data
+
+
+def _part(content: Content, part: str) -> str:
+    words: str = getattr(content, _FIELDS[part])
+    if not words:
+        raise TemplateError(f"this version has no {part}")
+    return words
+
+
+def _whole(content: Content, channel: Channel, page: Path | None) -> str:
+    head = "Title" if channel is Channel.PUSH else "Subject"
+    lines = [f"{head}: {content.subject}", ""] if content.subject else []
+    lines.append(content.text)
+    if content.html:
+        where = f"in {page}" if page else "--part html prints it, --html FILE saves it"
+        lines += ["", f"(HTML: {len(content.html):,} characters; {where})"]
+    return "\n".join(lines)

@@ -1,0 +1,166 @@
+"""The filters for money, dates, links and names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notify.errors import TemplateError
+from notify.message import Channel
+from notify.templating import Templates
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An operator's folder with an empty template for three languages."""
+    for locale in ("en", "de", "fr"):
+        (tmp_path / "t" / locale).mkdir(parents=True)
+    return tmp_path
+
+
+def written(folder: Path, expression: str, value: Any, locale: str = "en") -> str:
+    """What an expression over `x` gives in an SMS of the locale."""
+    (folder / "t" / locale / "sms.text.j2").write_text(f"{{{{ {expression} }}}}")
+    content = Templates(folder).render("t", channel=Channel.SMS, locale=locale, data={"x": value})
+    return content.text
+
+
+@pytest.mark.parametrize(
+    ("locale", "amount", "currency", "wanted"),
+    [
+        ("en", 123456, "EUR", "€1,234.56"),
+        ("en", 123456789, "USD", "$1,234,567.89"),
+        ("en", 5, "GBP", "£0.05"),
+        ("en", -1990, "CHF", "-CHF 19.90"),
+        ("en", 5000, "JPY", "JPY 5,000"),
+        ("en", 1234567, "KWD", "KWD 1,234.567"),
+        ("en", 0, "EUR", "€0.00"),
+        ("de", 123456, "EUR", "1.234,56 €"),
+        ("de", -5, "CHF", "-0,05 CHF"),
+        ("de", 5000, "JPY", "5.000 JPY"),
+        ("fr", 123456, "EUR", "1234.56 EUR"),
+    ],
+)
+def test_money_is_written_as_the_language_writes_it(
+    folder: Path, locale: str, amount: int, currency: str, wanted: str
+) -> None:
+    """From minor units; a language we do not know gets a form that reads the same everywhere."""
+    assert written(folder, f"x|money('{currency}')", amount, locale) == wanted
+
+
+@pytest.mark.parametrize("amount", [1.5, "100", True, None])
+def test_money_takes_whole_minor_units_only(folder: Path, amount: object) -> None:
+    """A float would round, a text would concatenate."""
+    with pytest.raises(TemplateError, match="money needs a whole number of minor units"):
+        written(folder, "x|money('EUR')", amount)
+
+
+@pytest.mark.parametrize("currency", ["", "eur", "EURO", 1, "€"])
+def test_money_takes_an_iso_currency_only(folder: Path, currency: object) -> None:
+    """Three capital letters."""
+    with pytest.raises(TemplateError, match="money needs a currency of three capital letters"):
+        written(folder, "1|money(x)", currency)
+
+
+@pytest.mark.parametrize(
+    ("locale", "wanted"),
+    [("en", "1 March 2026"), ("de", "1. März 2026"), ("fr", "2026-03-01")],
+)
+def test_a_date_is_written_as_the_language_writes_it(
+    folder: Path, locale: str, wanted: str
+) -> None:
+    """A language we do not know gets the ISO form."""
+    assert written(folder, "x|date", "2026-03-01", locale) == wanted
+
+
+@pytest.mark.parametrize(
+    ("locale", "value", "wanted"),
+    [
+        ("en", "2026-12-31T23:59:59Z", "31 December 2026, 23:59 UTC"),
+        ("en", "2026-12-31T23:59:59+05:30", "31 December 2026, 23:59 UTC+0530"),
+        ("de", "2026-12-31T09:05:00+00:00", "31. Dezember 2026, 09:05 Uhr (UTC)"),
+        ("fr", "2026-12-31T09:05:00Z", "2026-12-31, 09:05 UTC"),
+    ],
+)
+def test_a_time_is_written_with_its_zone(
+    folder: Path, locale: str, value: str, wanted: str
+) -> None:
+    """It is not converted: the service does not know where the reader is."""
+    assert written(folder, "x|datetime", value, locale) == wanted
+
+
+@pytest.mark.parametrize("value", ["soon", "2026-02-30", 20260301, None, "2026-03-01T10:00:00Z "])
+def test_a_date_that_is_none_is_refused(folder: Path, value: object) -> None:
+    """The error shows the form that is needed."""
+    with pytest.raises(TemplateError, match="date needs an ISO 8601 date, such as 2026-03-01"):
+        written(folder, "x|date", value)
+
+
+@pytest.mark.parametrize("value", ["soon", "2026-03-01", "2026-03-01T10:00:00", 5, None])
+def test_a_time_without_a_zone_is_refused(folder: Path, value: object) -> None:
+    """Nobody could tell which hour is meant."""
+    with pytest.raises(TemplateError, match="datetime needs an ISO 8601 time with a zone"):
+        written(folder, "x|datetime", value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://acme.example",
+        "https://acme.example:8443/a/b?c=d&e=%20#f",
+        "https://acme.example/@maria",
+        "https://bücher.example/ä",
+    ],
+)
+def test_an_https_address_is_let_through(folder: Path, value: str) -> None:
+    """As it is."""
+    assert written(folder, "x|link", value) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://acme.example",
+        "javascript:alert(1)",
+        "JAVASCRIPT:alert(1)",
+        " https://acme.example",
+        "https://acme.example\n",
+        "https://acme.example/a b",
+        "https://acme.example@evil.example/",
+        "https://acme.example\\@evil.example/",
+        "https:///a",
+        'https://acme.example/"onclick="x',
+        "data:text/html,x",
+        "//acme.example",
+        "",
+        5,
+        None,
+    ],
+)
+def test_what_only_looks_like_a_link_is_refused(folder: Path, value: object) -> None:
+    """Scripts, other schemes, user names that pose as hosts, and breaks."""
+    with pytest.raises(TemplateError, match="link needs an https:// address"):
+        written(folder, "x|link", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("Maria Weber", "Maria Weber"),
+        ("Dr. J. R. Weber", "Dr. J. R. Weber"),
+        ("Win at https://evil.example/x", "Win at https: evil. example/x"),
+        ("www.evil.example", "www. evil. example"),
+        ("mail a@evil.example", "mail a@ evil. example"),
+    ],
+)
+def test_a_name_cannot_carry_a_link(folder: Path, value: str, wanted: str) -> None:
+    """Mail clients make links of bare addresses; a stranger's name is no place for one."""
+    assert written(folder, "x|unlinked", value) == wanted
+
+
+def test_only_text_can_be_unlinked(folder: Path) -> None:
+    """A number or null is a mistake of the producer."""
+    with pytest.raises(TemplateError, match="unlinked needs text"):
+        written(folder, "x|unlinked", None)

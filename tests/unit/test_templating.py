@@ -1,0 +1,600 @@
+"""Templates: which files serve a request, what they may do, and what their errors tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notify.errors import ConfigError, TemplateError
+from notify.message import Channel
+from notify.templating import Content, Origin, Templates
+
+SECRET = "maria.weber@customer.example"
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Callable[..., Templates]:
+    """Write files into an operator's folder, by path, and open it."""
+
+    def write(files: dict[str, str], **options: Any) -> Templates:
+        for path, text in files.items():
+            file = tmp_path / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        return Templates(tmp_path, **options)
+
+    return write
+
+
+def sms(templates: Templates, locale: str | None = None, **data: Any) -> str:
+    """The text that the template `t` gives for an SMS."""
+    return templates.render("t", channel=Channel.SMS, locale=locale, data=data).text
+
+
+def refusal(templates: Templates, **data: Any) -> str:
+    """The error text of the template `t` for an SMS."""
+    with pytest.raises(TemplateError) as caught:
+        sms(templates, **data)
+    return str(caught.value)
+
+
+Put = Callable[..., Templates]
+
+
+def test_an_email_has_a_subject_a_text_and_html(put: Put) -> None:
+    """Each part comes from its own file."""
+    templates = put(
+        {
+            "t/email.subject.j2": "S {{ x }}\n",
+            "t/email.text.j2": "T {{ x }}\n",
+            "t/email.html.j2": "<p>{{ x }}</p>\n",
+        }
+    )
+    content = templates.render("t", channel=Channel.EMAIL, locale=None, data={"x": 1})
+    assert content == Content(subject="S 1", text="T 1", html="<p>1</p>")
+
+
+def test_a_push_message_gives_its_title_as_subject_and_its_body_as_text(put: Put) -> None:
+    """The two words of push map onto the content's fields."""
+    templates = put({"t/push.title.j2": "Title", "t/push.body.j2": "Body"})
+    content = templates.render("t", channel=Channel.PUSH, locale=None, data={})
+    assert content == Content(subject="Title", text="Body")
+
+
+def test_html_is_escaped_and_plain_text_is_not(put: Put) -> None:
+    """Only an .html.j2 file, its layout and its includes escape what data holds."""
+    templates = put(
+        {
+            "_frame.html.j2": "<b>{% block body %}{% endblock %}</b>{% include '_foot.html.j2' %}",
+            "_foot.html.j2": "<i>{{ x }}</i>",
+            "t/email.subject.j2": "{{ x }}",
+            "t/email.text.j2": "{{ x }}",
+            "t/email.html.j2": (
+                "{% extends '_frame.html.j2' %}{% block body %}{{ x }}{% endblock %}"
+            ),
+        }
+    )
+    content = templates.render("t", channel=Channel.EMAIL, locale=None, data={"x": "<a href='&'>"})
+    escaped = "&lt;a href=&#39;&amp;&#39;&gt;"
+    assert content.subject == content.text == "<a href='&'>"
+    assert content.html == f"<b>{escaped}</b><i>{escaped}</i>"
+
+
+@pytest.mark.parametrize(
+    ("locale", "default", "wanted"),
+    [
+        ("pt-BR", "en", "pt_br"),
+        ("PT_br", "en", "pt_br"),
+        ("pt-PT", "en", "pt"),
+        ("pt", "en", "pt"),
+        ("de-AT", "en", "en"),
+        ("fr", "fr-CA", "en"),
+        ("de", "pt-BR", "pt_br"),
+        (None, "en", "en"),
+        (None, "pt-PT", "pt"),
+        (None, "de", "bare"),
+        ("zh-Hant-TW", "de", "bare"),
+    ],
+)
+def test_a_locale_falls_back_step_by_step(
+    put: Put, locale: str | None, default: str, wanted: str
+) -> None:
+    """From region to language, to the default locale, to the files in no locale's folder."""
+    files = {f"t/{name}/sms.text.j2": name for name in ("pt_br", "pt")}
+    if wanted == "en":
+        files["t/en/sms.text.j2"] = "en"
+        default = "en"
+    else:
+        files["t/sms.text.j2"] = "bare"
+    assert sms(put(files, default_locale=default), locale) == wanted
+
+
+def test_each_channel_falls_back_by_itself(put: Put) -> None:
+    """A locale that has an email but no SMS lends its email only."""
+    templates = put(
+        {
+            "t/de/email.subject.j2": "de",
+            "t/de/email.text.j2": "de",
+            "t/en/sms.text.j2": "en",
+        }
+    )
+    assert sms(templates, "de") == "en"
+    assert templates.render("t", channel=Channel.EMAIL, locale="de", data={}).text == "de"
+
+
+def test_a_template_is_told_the_locale_of_its_own_files(put: Put) -> None:
+    """It is the locale found, not the one asked for, and not one from the data."""
+    templates = put({"t/pt_br/sms.text.j2": "{{ locale }}", "t/en/sms.text.j2": "{{ locale }}"})
+    assert sms(templates, "pt-BR") == "pt-br"
+    assert templates.render("t", channel=Channel.SMS, locale="fr", data={"locale": "x"}).text == (
+        "en"
+    )
+
+
+def test_an_operators_file_replaces_the_packaged_file_of_the_same_path(put: Put) -> None:
+    """The other parts and locales stay the packaged ones."""
+    templates = put({"login_code/en/email.subject.j2": "Ours: {{ code }}"})
+    data = {"code": "123456", "minutes": 5, "product": "Acme"}
+    content = templates.render("login_code", channel=Channel.EMAIL, locale="en", data=data)
+    assert content.subject == "Ours: 123456"
+    assert "Your code to sign in to Acme" in content.text
+    german = templates.render("login_code", channel=Channel.EMAIL, locale="de", data=data)
+    assert german.subject == "123456 ist Ihr Code für Acme"
+
+
+def test_an_operators_layout_serves_the_packaged_templates(put: Put) -> None:
+    """One file is enough to change the frame of every mail."""
+    templates = put({"_layout.html.j2": "OURS {% block content %}{% endblock %}"})
+    content = templates.render(
+        "welcome", channel=Channel.EMAIL, locale="en", data=templates.sample("welcome")
+    )
+    assert content.html.startswith("OURS")
+    assert "Maria Weber" in content.html
+
+
+@pytest.mark.parametrize("name", ["", "../t", "/etc/passwd", "T", "t/en", "_layout", "t\n", "é"])
+def test_a_name_that_is_none_is_refused(put: Put, name: str) -> None:
+    """A name never reaches the file system unless it is one."""
+    templates = put({"t/sms.text.j2": "x"})
+    with pytest.raises(TemplateError, match="a template's name holds a to z, 0 to 9 and _ only"):
+        templates.render(name, channel=Channel.SMS, locale=None, data={})
+
+
+@pytest.mark.parametrize("locale", ["", "..", "../en", "en/../..", "de\n", "d e", "en-" * 10, "é"])
+def test_a_locale_that_is_none_is_refused(put: Put, locale: str) -> None:
+    """A locale never reaches the file system unless it is one, and is not repeated."""
+    templates = put({"t/sms.text.j2": "x"})
+    with pytest.raises(TemplateError, match=r"^a locale is a language tag such as de or pt-BR$"):
+        sms(templates, locale)
+
+
+def test_an_unknown_template_is_named(put: Put) -> None:
+    """The error says which, and where to look."""
+    with pytest.raises(TemplateError, match="there is no template 'nope'; `notify template ls`"):
+        put({}).render("nope", channel=Channel.SMS, locale=None, data={})
+
+
+def test_a_channel_that_a_template_lacks_is_named_with_the_locales_tried(put: Put) -> None:
+    """The error tells how far the search went."""
+    templates = put({"t/email.subject.j2": "s", "t/email.text.j2": "t"}, default_locale="en")
+    with pytest.raises(TemplateError, match="'t' has no sms version for any of: pt_br, pt, en"):
+        sms(templates, "pt-BR")
+
+
+@pytest.mark.parametrize(
+    ("present", "channel", "missing"),
+    [
+        (("email.subject", "email.html"), Channel.EMAIL, "email.text.j2 is missing"),
+        (("email.html",), Channel.EMAIL, "email.subject.j2 and email.text.j2 are missing"),
+        (("email.text",), Channel.EMAIL, "email.subject.j2 is missing"),
+        (("push.title",), Channel.PUSH, "push.body.j2 is missing"),
+    ],
+)
+def test_a_version_without_a_needed_part_is_refused(
+    put: Put, present: tuple[str, ...], channel: Channel, missing: str
+) -> None:
+    """An email needs a subject and a text, whether or not it has HTML; push needs both parts."""
+    templates = put({f"t/de/{part}.j2": "x" for part in present})
+    with pytest.raises(TemplateError, match=f"^t/de: {missing}; {channel} needs "):
+        templates.render("t", channel=channel, locale="de", data={})
+
+
+@pytest.mark.parametrize("end", ["\r\nBcc: x@y.example", "\r", "\n", "\x00", "\u2028", "\u2029"])
+@pytest.mark.parametrize("more", ["\x85", "\x1b", "\x7f", ""])
+def test_a_subject_cannot_be_broken_by_data(put: Put, end: str, more: str) -> None:
+    """Line breaks, even at the end, and control characters refuse the message."""
+    templates = put({"t/email.subject.j2": "Hi {{ x }}", "t/email.text.j2": "t"})
+    with pytest.raises(
+        TemplateError, match=r"t/email\.subject\.j2: the subject holds a line break"
+    ):
+        templates.render("t", channel=Channel.EMAIL, locale=None, data={"x": f"A{more}{end}"})
+
+
+@given(text=st.text())
+def test_a_title_is_one_line_or_refused(
+    text: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whatever the data: no rendered title has a second line."""
+    folder = tmp_path_factory.getbasetemp() / "title"
+    (folder / "t").mkdir(parents=True, exist_ok=True)
+    (folder / "t" / "push.title.j2").write_text("{{ x }}")
+    (folder / "t" / "push.body.j2").write_text("b")
+    try:
+        content = Templates(folder).render("t", channel=Channel.PUSH, locale=None, data={"x": text})
+    except TemplateError:
+        return
+    assert content.subject.splitlines() == [content.subject]
+    assert "\x00" not in content.subject
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "{{ x }}"])
+def test_an_empty_part_is_refused(put: Put, text: str) -> None:
+    """Nobody wants an empty message."""
+    assert refusal(put({"t/sms.text.j2": text}), x="") == "t/sms.text.j2: the text is empty"
+
+
+def test_a_lone_surrogate_is_refused(put: Put) -> None:
+    """JSON can carry half a character; no provider can."""
+    error = refusal(put({"t/sms.text.j2": "{{ x }}"}), x="\ud800")
+    assert error == "t/sms.text.j2: the data holds half a character (a surrogate)"
+
+
+def test_missing_data_is_named_with_its_file_and_line(put: Put) -> None:
+    """Also in a file that another one includes."""
+    templates = put(
+        {"t/sms.text.j2": "a\n{% include '_b.text.j2' %}", "_b.text.j2": "\n\n{{ x.y }}"}
+    )
+    assert refusal(templates, x={}) == "_b.text.j2, line 3: missing data: 'y' is undefined"
+    assert refusal(templates) == "_b.text.j2, line 3: missing data: 'x' is undefined"
+
+
+@pytest.mark.parametrize(
+    "expression", ["x", "x.y.z", "x['y']", "x + 1", "x * 2", "x|upper", "x|money('EUR')", "x|link"]
+)
+def test_nothing_hides_missing_data(put: Put, expression: str) -> None:
+    """Every use of an undefined name is an error."""
+    assert "line 1: " in refusal(put({"t/sms.text.j2": f"a {{{{ {expression} }}}}"}))
+
+
+def test_missing_data_in_a_loop_or_a_condition_is_an_error(put: Put) -> None:
+    """A missing list is not an empty one."""
+    assert "'x' is undefined" in refusal(put({"t/sms.text.j2": "{% for y in x %}{% endfor %}"}))
+    assert "'x' is undefined" in refusal(put({"t/sms.text.j2": "{% if x %}{% endif %}"}))
+
+
+def test_data_may_be_optional(put: Put) -> None:
+    """With a default or a test, at any depth."""
+    templates = put({"t/sms.text.j2": "{{ a.b.c|default('-') }}{% if d is defined %}!{% endif %}"})
+    assert sms(templates) == "-"
+    assert sms(templates, a={"b": {"c": 1}}, d=None) == "1!"
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(None, "null"), (True, "true or false"), ([1], "a list"), ({"a": 1}, "a mapping")],
+)
+def test_only_text_and_numbers_are_printed(put: Put, value: object, kind: str) -> None:
+    """Hello None is never what was meant."""
+    error = refusal(put({"t/sms.text.j2": "Hello {{ x }}"}), x=value)
+    assert error == f"t/sms.text.j2, line 1: the value to print is {kind}"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ table[x] }}",
+        "{{ x + 1 }}",
+        "{{ x * 3 }}",
+        "{{ 3 % x }}",
+        "{{ x % 3 }}",
+        "{{ x|money('EUR') }}",
+        "{{ x|date }}",
+        "{{ x|datetime }}",
+        "{{ x|link }}",
+        "{{ 1|money(x) }}",
+        "{{ 1.5|round(1, x) }}",
+        "{{ x|items }}",
+        "{% for a, b in [x] %}{% endfor %}",
+        "{{ 1 / (x|length - x|length) }}",
+    ],
+)
+def test_an_error_never_repeats_a_value_of_the_data(put: Put, template: str) -> None:
+    """Recipients and codes stay out of logs, also out of the chained error."""
+    templates = put({"t/sms.text.j2": template})
+    with pytest.raises(TemplateError) as caught:
+        sms(templates, x=SECRET, table={})
+    error = caught.value
+    assert SECRET not in str(error)
+    assert str(error).startswith("t/sms.text.j2, line 1: ")
+    assert error.__suppress_context__
+    assert error.__cause__ is None
+
+
+def test_a_syntax_error_is_named_with_its_file_and_line(put: Put) -> None:
+    """It does not stop the other templates."""
+    templates = put({"t/sms.text.j2": "ok\n{% if %}", "u/sms.text.j2": "fine"})
+    assert refusal(templates).startswith("t/sms.text.j2, line 2: ")
+    assert templates.render("u", channel=Channel.SMS, locale=None, data={}).text == "fine"
+
+
+def test_dotted_names_read_items_and_never_methods(put: Put) -> None:
+    """`order.items` is the data's, and where the data has none it is missing."""
+    templates = put({"t/sms.text.j2": "{{ order.items }}"})
+    assert sms(templates, order={"items": 3}) == "3"
+    assert "'items' is undefined" in refusal(templates, order={"id": 3})
+    assert "'upper' is undefined" in refusal(put({"t/sms.text.j2": "{{ x.upper }}"}), x="a")
+
+
+def test_loops_know_their_position(put: Put) -> None:
+    """The words of `loop`, pairs of a mapping, positions and slices of a list all work."""
+    templates = put(
+        {
+            "t/sms.text.j2": (
+                "{% for k, v in x|items %}{{ loop.index }}/{{ loop.length }} {{ k }}={{ v }}"
+                "{% if not loop.last %}, {% endif %}{% endfor %};"
+                "{% for y in z[1:] %}{{ y }}{% else %}none{% endfor %}{{ z[0] }}{{ z[-1] }}"
+                "{% for n in range(3) %}{{ n }}{% endfor %}"
+            )
+        }
+    )
+    assert sms(templates, x={"a": 1, "b": 2}, z=[7]) == "1/2 a=1, 2/2 b=2;none77012"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "''.__class__",
+        "''['__class__']",
+        "x.__class__.__mro__",
+        "x|attr('__class__')",
+        "[x]|map(attribute='__class__')|first",
+        "[x]|join(attribute='__class__')",
+        "x|selectattr('__class__')",
+        "'{0.__class__}'.format(x)",
+        "'{0.__class__}'['format'](x)",
+        "'%s' % x",
+        "x|format(1)",
+        "x.items()",
+        "x.pop",
+        "x.keys",
+        "self",
+        "self.__init__",
+        "self._TemplateReference__context",
+        "super",
+        "super()",
+        "range",
+        "range.__globals__",
+        "loop",
+        "cycler('a')",
+        "cycler.__init__.__globals__.os",
+        "joiner.__init__",
+        "namespace(a=1)",
+        "lipsum.__globals__",
+        "dict(a=1)",
+        "get_flashed_messages.__globals__",
+        "caller()",
+        "varargs",
+        "context",
+        "environment",
+        "x|xmlattr",
+        "x|safe",
+        "x|tojson",
+        "x|pprint",
+        "x|string",
+        "x|list",
+        "x|counted",
+        "x|replace('a', 'b')",
+        "x is sameas(x)",
+        "x is filter('attr')",
+        "x is callable",
+        "2 ** 99999999",
+        "'a' * 999999999",
+        "999999999 * 'a'",
+        "[1] * 999999999",
+        "'%999999999d' % 1",
+        "range(1001)|join",
+        "range(0, 99999999999)|first",
+    ],
+)
+def test_an_expression_cannot_leave_the_sandbox(put: Put, expression: str) -> None:
+    """Known escapes, blow-ups and whatever is not on the list of the offered."""
+    templates = put({"t/sms.text.j2": f"a\n{{{{ {expression} }}}}"})
+    assert refusal(templates, x={"a": 1}).startswith("t/sms.text.j2, line 2: ")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "{% include '../secret.j2' %}",
+        "{% include '/etc/passwd' %}",
+        "{% include '/etc/hostname.j2' %}",
+        "{% include '__init__.py' %}",
+        "{% include x %}",
+        "{% include ['a.j2', 'b.j2'] %}",
+        "{% include 't/a.html.j2' %}",
+        "{% include 't/sms.text.j2' without context %}",
+        "{% include 't/sms.text.j2' %}",
+        "{% extends x %}",
+        "{% extends 't/sms.text.j2' %}",
+        "{% import 't/a.text.j2' as a %}",
+        "{% from 't/a.text.j2' import a %}",
+        "{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}",
+        "{% call x() %}{% endcall %}",
+        "{% filter upper %}a{% endfilter %}",
+        "{% autoescape false %}a{% endautoescape %}",
+        "{% set x.a = 1 %}",
+        "{% set a %}b{% endset %}",
+        "{% do x.pop() %}",
+        "{% debug %}",
+        "{% for a in [1] recursive %}{{ loop(a) }}{% endfor %}",
+        "{% for a in [1] %}{{ loop.cycle('a') }}{% endfor %}",
+        "{% for a in [1] %}{{ loop._iterator }}{% endfor %}",
+        "{% for a in [1] %}{{ loop.__init__ }}{% endfor %}",
+        "{% block b %}{{ super() }}{% endblock %}",
+        "{% for a in 5 %}{% endfor %}",
+    ],
+)
+def test_a_statement_cannot_leave_the_sandbox(put: Put, tmp_path: Path, statement: str) -> None:
+    """Files elsewhere, files chosen by data, code, and recursion without an end."""
+    (tmp_path.parent / "secret.j2").write_text("secret")
+    templates = put({"t/sms.text.j2": statement})
+    assert refusal(templates, x={"a": 1}).startswith("t/sms.text.j2, line 1: ")
+
+
+def test_html_cannot_include_a_file_that_is_not_escaped(put: Put) -> None:
+    """An included file is escaped by its own name, so plain text in HTML would be a hole."""
+    templates = put(
+        {
+            "_x.text.j2": "{{ x }}",
+            "t/email.subject.j2": "s",
+            "t/email.text.j2": "t",
+            "t/email.html.j2": "{% include '_x.text.j2' %}",
+        }
+    )
+    with pytest.raises(TemplateError, match=r"line 1: HTML refers to \.html\.j2 files only"):
+        templates.render("t", channel=Channel.EMAIL, locale=None, data={"x": "<script>"})
+
+
+def test_data_is_never_compiled(put: Put) -> None:
+    """Whatever looks like a template in the data stays text."""
+    assert sms(put({"t/sms.text.j2": "{{ x }}"}), x="{{ 7 * 7 }}{% include 'a' %}") == (
+        "{{ 7 * 7 }}{% include 'a' %}"
+    )
+
+
+def test_data_cannot_take_the_place_of_what_templates_call(put: Put) -> None:
+    """Names such as range, super or loop are data like any other."""
+    templates = put({"t/sms.text.j2": "{{ super }} {{ counted }} {{ loop }}"})
+    assert sms(templates, super="a", counted="b", loop="c") == "a b c"
+    error = refusal(put({"t/sms.text.j2": "{{ range(3)|join }}"}), range=SECRET)
+    assert SECRET not in error
+
+
+def test_output_is_cut_off_at_its_limit(put: Put) -> None:
+    """A part grows to 524,288 characters and no further."""
+    templates = put({"t/sms.text.j2": "{% for a in x %}{{ y }}{% endfor %}"})
+    assert len(sms(templates, x=[0] * 512, y="a" * 1024)) == 524_288
+    error = refusal(templates, x=[0] * 513, y="a" * 1024)
+    assert error == "t/sms.text.j2: the output has more than 524,288 characters"
+
+
+def test_loops_that_write_nothing_are_stopped(put: Put) -> None:
+    """All loops of a message share their turns, across parts, includes and super()."""
+    templates = put(
+        {"t/sms.text.j2": "{% for a in x %}{% include '_in.text.j2' %}{% endfor %}a",
+         "_in.text.j2": "{% for b in x %}{% endfor %}"}
+    )  # fmt: skip
+    assert sms(templates, x=[0] * 300) == "a"
+    error = refusal(templates, x=[0] * 320)
+    assert error == "_in.text.j2, line 1: the loops take more than 100,000 turns"
+
+
+def test_reload_takes_up_changed_files(put: Put, tmp_path: Path) -> None:
+    """Until then the compiled templates serve; a folder that is gone changes nothing."""
+    templates = put({"t/sms.text.j2": "old"})
+    assert sms(templates) == "old"
+    (tmp_path / "t" / "sms.text.j2").write_text("new")
+    assert sms(templates) == "old"
+    templates.reload()
+    assert sms(templates) == "new"
+    tmp_path.rename(tmp_path.with_name("elsewhere"))
+    with pytest.raises(ConfigError, match="is not a folder"):
+        templates.reload()
+    assert sms(templates) == "new"
+
+
+def test_the_memory_of_locales_is_bounded(put: Put) -> None:
+    """Producers can write any locale; each still gets its answer."""
+    templates = put({"t/sms.text.j2": "{{ x }}"})
+    for number in range(3000):
+        assert sms(templates, f"xx-{number}", x=number) == str(number)
+    assert len(templates._shelf.messages) <= 1024
+
+
+def test_threads_render_side_by_side(put: Put) -> None:
+    """Each gets the words of its own data."""
+    templates = put({"t/sms.text.j2": "{% for a in x %}{{ a }}{% endfor %}"})
+    with ThreadPoolExecutor(8) as pool:
+        texts = list(pool.map(lambda number: sms(templates, x=[number] * 50), range(400)))
+    assert texts == [str(number) * 50 for number in range(400)]
+
+
+def test_templates_are_listed_with_their_origin_and_variables(put: Put) -> None:
+    """Variables of extended and included files count; what a file sets itself does not."""
+    templates = put(
+        {
+            "welcome/en/sms.text.j2": "Hi {{ nickname }}",
+            "t/pt_br/email.subject.j2": "{{ a.b }}",
+            "t/pt_br/email.text.j2": "{% set c = d %}{% include '_x.text.j2' %}{{ locale }}",
+            "_x.text.j2": "{% for y in e %}{{ y }}{{ c }}{% endfor %}",
+        }
+    )
+    listed = {info.name: info for info in templates.names()}
+    assert listed["t"].variables == ("a", "d", "e")
+    assert listed["t"].channels == (Channel.EMAIL,)
+    assert listed["t"].locales == ("pt_br",)
+    assert listed["t"].origin is Origin.OPERATOR
+    assert listed["welcome"].origin is Origin.MIXED
+    assert "nickname" in listed["welcome"].variables
+    assert listed["invoice"].origin is Origin.PACKAGED
+
+
+def test_problems_name_every_broken_file(put: Put) -> None:
+    """Wrong names, missing parts, syntax, and references to files that do not exist."""
+    templates = put(
+        {
+            "README.md": "not a template",
+            "t/email.body.j2": "x",
+            "t/fax.text.j2": "x",
+            "t/pt-BR/sms.text.j2": "x",
+            "Big/sms.text.j2": "x",
+            "stray.j2": "x",
+            "t/email.html.j2": "x",
+            "u/sms.text.j2": "{{ 'a'|nofilter }}",
+            "v/sms.text.j2": "{% include '_gone.text.j2' %}",
+        }
+    )
+    assert sorted(templates.problems()) == [
+        "Big/sms.text.j2: a template's name holds a to z, 0 to 9 and _ only",
+        "stray.j2: is not <name>/[<locale>/]<channel>.<part>.j2",
+        "t/email.body.j2: a part of email is one of: subject, text, html",
+        "t/fax.text.j2: there is no channel 'fax'",
+        "t/pt-BR/sms.text.j2: a locale's folder is written in lower case, as pt_br",
+        "t: email.subject.j2 and email.text.j2 are missing; email needs subject and text",
+        "u/sms.text.j2, line 1: No filter named 'nofilter'.",
+        "v/sms.text.j2: refers to _gone.text.j2, which does not exist",
+    ]
+    assert {"t", "u", "v"} <= {info.name for info in templates.names()}
+
+
+def test_a_folder_that_does_not_exist_is_a_configuration_error(tmp_path: Path) -> None:
+    """It is told at once, not at the first message."""
+    with pytest.raises(ConfigError, match=r"templates\.folder: .*nowhere is not a folder"):
+        Templates(tmp_path / "nowhere")
+
+
+def test_a_default_locale_that_is_none_is_a_configuration_error() -> None:
+    """The error names the option."""
+    with pytest.raises(ConfigError, match=r"templates\.default_locale: a locale is"):
+        Templates(default_locale="German!")
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", "\x00"])
+def test_a_broken_sample_is_refused(put: Put, text: str) -> None:
+    """The error names the file."""
+    with pytest.raises(TemplateError, match=r"t/sample\.json is not"):
+        put({"t/sms.text.j2": "a", "t/sample.json": text}).sample("t")
+
+
+def test_a_template_without_a_sample_has_an_empty_one(put: Put) -> None:
+    """And one that does not exist has none."""
+    templates = put({"t/sms.text.j2": "a"})
+    assert templates.sample("t") == {}
+    with pytest.raises(TemplateError, match="there is no template"):
+        templates.sample("../t")

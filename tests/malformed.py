@@ -264,6 +264,8 @@ _WRONG_FIELDS = [
         "21 metadata", changed(metadata={f"m{n}": "x" for n in range(21)}), "metadata: more than 20"
     ),
     Malformed("an unknown field", changed(tempalte="welcome"), "tempalte: unknown field"),
+    Malformed("an unknown field that is null", changed()[:-1] + b',"x":null}', "x: unknown field"),
+    Malformed("a recipient that is null", raw("to", b"null"), "to: must be a string"),
     Malformed("a field to come", changed(send_at="2099-01-01T00:00:00Z"), "send_at: unknown field"),
     Malformed(
         "a phone number without plus",
@@ -320,5 +322,7 @@ FOREIGN_BUT_FINE = [
     Foreign("a traceparent of garbage", {**JSON, "headers": {"traceparent": "zzz"}}),
     Foreign("a reply queue", {**JSON, "reply_to": "amq.nowhere", "correlation_id": "zzz"}),
     Foreign("a message id that is no UUID", {**JSON, "message_id": "order-17"}, changed(id=None)),
-    Foreign("nulls", JSON, changed()[:-1] + b',"locale":null,"metadata":null}'),
+    Foreign(
+        "nulls", JSON, changed()[:-1] + b',"v":null,"subject":null,"locale":null,"metadata":null}'
+    ),
 ]

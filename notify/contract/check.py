@@ -40,15 +40,14 @@ def check(document: Mapping[str, Any], *, channel: Channel, max_recipients: int)
     Raises:
         Refused: With every problem found.
     """
-    fields = {name: value for name, value in document.items() if value is not None}
-    problems = list(_content(fields, channel))
-    recipients = fields.get("to")
+    problems = list(_content(document, channel))
+    recipients = document.get("to")
     if isinstance(recipients, list) and len(recipients) > max_recipients:
         why = f"more than {max_recipients} recipients"
         problems.append(Problem("to", why, "send the rest as a second request"))
-        fields["to"] = recipients[:max_recipients]
+        document = {**document, "to": recipients[:max_recipients]}
     try:
-        request = MODELS[channel].model_validate(fields)
+        request = MODELS[channel].model_validate(document)
     except ValidationError as error:
         problems += _worded(error, channel)
         raise Refused(
@@ -60,10 +59,10 @@ def check(document: Mapping[str, Any], *, channel: Channel, max_recipients: int)
     return request
 
 
-def _content(fields: Mapping[str, Any], channel: Channel) -> Iterator[Problem]:
+def _content(document: Mapping[str, Any], channel: Channel) -> Iterator[Problem]:
     """Either a template or the channel's own content: not both, not neither, and whole."""
-    inline = [name for name in INLINE[channel] if name in fields]
-    if "template" in fields:
+    inline = [name for name in INLINE[channel] if document.get(name) is not None]
+    if document.get("template") is not None:
         if inline:
             hint = "send either the template's name or the content"
             yield Problem("template", f"stands beside {', '.join(inline)}", hint)
@@ -113,23 +112,24 @@ def _worded(error: ValidationError, channel: Channel) -> Iterator[Problem]:
 
 def _problem(detail: ErrorDetails, where: list[str | int], channel: Channel) -> Problem:
     if detail["type"] == "extra_forbidden":
-        return Problem(path(where), "unknown field", _instead(where, channel))
+        return _unknown(where, channel)
     why, hint = _WORDS.get(detail["type"], ("not allowed here", "see `notify schema`"))
     context = detail.get("ctx", {})
     return Problem(path(where), why.format_map(context), hint.format_map(context))
 
 
-def _instead(where: list[str | int], channel: Channel) -> str:
+def _unknown(where: list[str | int], channel: Channel) -> Problem:
     """Guess what an unknown field was meant to be."""
-    name = str(where[-1])
+    name, place = str(where[-1]), path(where)
     if len(where) > 1:
-        return (
-            "a recipient has `to` and `data`, nothing else" if where[0] == "to" else "leave it out"
-        )
-    if is_name(name):
-        if close := difflib.get_close_matches(name, MODELS[channel].model_fields, n=1):
-            return f"did you mean `{close[0]}`?"
-        for other, names in INLINE.items():
-            if name in names:
-                return f"it belongs to {other}; {channel} has {_WHOLE[channel]}"
-    return "leave it out; your own labels go into `metadata`, template values into `data`"
+        part = "a recipient has `to` and `data`" if where[0] == "to" else "the service writes it"
+        return Problem(place, "unknown field", f"leave it out; {part}")
+    known = MODELS[channel].model_fields
+    if is_name(name) and (close := difflib.get_close_matches(name, known, n=1)):
+        return Problem(place, f"unknown field, did you mean `{close[0]}`?", "correct its name")
+    for other, names in INLINE.items():
+        if name in names:
+            hint = f"write {_WHOLE[channel]}"
+            return Problem(place, f"unknown field: it belongs to {other}, not {channel}", hint)
+    hint = "leave it out; your own labels go into `metadata`, template values into `data`"
+    return Problem(place, "unknown field", hint)

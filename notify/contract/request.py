@@ -90,7 +90,7 @@ class Request(_Strict):
     channel and reports it beside everything else that is wrong.
     """
 
-    v: Version = Field(default=1, description="Version of this contract.")
+    v: Version | None = Field(default=1, description="Version of this contract.")
     id: Identity | None = Field(
         default=None,
         description="The request's identity; absent, the AMQP message_id stands for it.",

@@ -19,7 +19,7 @@ _TIME = re.compile(
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})?"
 )
 _LOCALE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}")
-_TEMPLATE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_TEMPLATE = re.compile(r"[a-z0-9][a-z0-9_]{0,99}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NIL = UUID(int=0)
 
@@ -77,7 +77,7 @@ def _locale(text: str) -> str:
 
 def _template(text: str) -> str:
     if not _TEMPLATE.fullmatch(text):
-        hint = "letters, digits, - and _, at most 64; `notify template ls` lists them"
+        hint = "small letters, digits and _; `notify template ls` lists them"
         raise refuse("not a template's name", hint)
     return text
 

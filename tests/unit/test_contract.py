@@ -331,9 +331,10 @@ def test_every_wording_can_be_written() -> None:
 def test_lint_tells_the_fix() -> None:
     """Each problem has its place, its reason and what to do."""
     found = {problem.where: problem for problem in problems(changed(tempalte="x"), channel=None)}
-    assert found["tempalte"].hint == "did you mean `template`?"
+    assert found["tempalte"].why == "unknown field, did you mean `template`?"
     found = {p.where: p for p in problems(changed(title="x"), channel=Channel.EMAIL)}
-    assert "belongs to push" in found["title"].hint
+    assert "belongs to push" in found["title"].why
+    assert "`subject`" in found["title"].hint
     (problem,) = problems(b'{\n  "to": }', channel=None)
     assert (problem.line, problem.column) == (2, 9)
     assert problems(changed(), channel=None) == []

@@ -54,8 +54,8 @@ def test_a_wrong_request_exits_1_with_place_reason_and_fix() -> None:
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
         "standard input, line 1, read as email",
-        "  tempalte  unknown field",
-        "            → did you mean `template`?",
+        "  tempalte  unknown field, did you mean `template`?",
+        "            → correct its name",
         "",
         "1 of 1 request wrong",
     ]

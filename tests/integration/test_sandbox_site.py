@@ -1,0 +1,193 @@
+"""The sandbox's own side: its API, its page, its command."""
+
+from __future__ import annotations
+
+import html
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+
+from notify.sandbox import Sandbox
+
+HTML = "<p title=\"x\">Hi</p><script>alert('x')</script>"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox that nobody used."""
+    with Sandbox.start() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def http() -> Iterator[urllib3.PoolManager]:
+    """An HTTP client that never tries twice."""
+    with urllib3.PoolManager(retries=False, timeout=5.0) as pool:
+        yield pool
+
+
+def _mail(url: str, http: urllib3.PoolManager, to: str, notify_id: str) -> int:
+    mail = {
+        "personalizations": [{"to": [{"email": to}], "custom_args": {"notify_id": notify_id}}],
+        "from": {"email": "shop@example.com"},
+        "subject": "Hello <you>",
+        "content": [{"type": "text/plain", "value": "Hi"}, {"type": "text/html", "value": HTML}],
+    }
+    headers = {"Authorization": "Bearer key"}
+    return http.request("POST", f"{url}/v3/mail/send", json=mail, headers=headers).status
+
+
+def _push(url: str, http: urllib3.PoolManager, to: str, notify_id: str) -> int:
+    message = {"token": to, "notification": {"title": "Hi"}, "data": {"notify_id": notify_id}}
+    path, headers = "/v1/projects/shop/messages:send", {"Authorization": "Bearer key"}
+    return http.request("POST", url + path, json={"message": message}, headers=headers).status
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b'{"vendor": "acme"}',
+        b'{"behaviour": "dance"}',
+        b'{"behaviour": []}',
+        b'{"latency": "soon"}',
+        b'{"latency": true}',
+        b'{"latency": -1}',
+        b'{"latency": NaN}',
+        b'{"outage": true}',
+    ],
+)
+def test_a_switch_that_makes_no_sense_is_refused(
+    sandbox: Sandbox, http: urllib3.PoolManager, body: bytes
+) -> None:
+    """400 with a reason; nothing changes."""
+    before = sandbox.switch.as_dict()
+    answer = http.request("PUT", f"{sandbox.url}/api/behaviour", body=body)
+    assert answer.status == 400
+    assert answer.json()["error"]
+    assert sandbox.switch.as_dict() == before
+
+
+def test_the_api_lists_filters_counts_and_empties(
+    sandbox: Sandbox, http: urllib3.PoolManager
+) -> None:
+    """What a test needs to ask; emptying the inbox leaves the ledger."""
+    _mail(sandbox.url, http, "ada@example.com", "n1")
+    _push(sandbox.url, http, "device-1", "n2")
+
+    def get(path: str) -> Any:
+        answer = http.request("GET", sandbox.url + path)
+        assert answer.status == 200
+        return answer.json()
+
+    assert [m["notify_id"] for m in get("/api/messages")] == ["n2", "n1"]
+    assert [m["to"] for m in get("/api/messages?channel=email")] == ["ada@example.com"]
+    assert [m["to"] for m in get("/api/messages?to=device-1")] == ["device-1"]
+    assert [m["vendor"] for m in get("/api/messages?notify_id=n1")] == ["sendgrid"]
+    assert len(get("/api/messages?limit=1")) == 1
+    assert [e["answered"] for e in get("/api/ledger?notify_id=n2")] == [200]
+    assert get("/healthz") == {"status": "ok"}
+    assert http.request("GET", f"{sandbox.url}/api/ledger?limit=x").status == 400
+    deleted = http.request("DELETE", f"{sandbox.url}/api/messages")
+    assert deleted.json() == {"deleted": 2}
+    assert get("/api/messages") == []
+    assert (get("/api/counts")["total"], get("/api/counts")["inbox"]) == (2, 0)
+
+
+def test_the_wrong_method_is_told_the_right_one(
+    sandbox: Sandbox, http: urllib3.PoolManager
+) -> None:
+    """405 with Allow; HEAD stands for GET."""
+    answer = http.request("POST", f"{sandbox.url}/api/messages")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, DELETE")
+    assert http.request("HEAD", f"{sandbox.url}/").status == 200
+
+
+def test_the_page_shows_what_was_sent(sandbox: Sandbox, http: urllib3.PoolManager) -> None:
+    """The inbox lists it, the search finds it, the ledger has it."""
+    assert b"Nothing was sent yet" in http.request("GET", f"{sandbox.url}/").data
+    _mail(sandbox.url, http, "bounce@sandbox.test", "n1")
+    for path in ("/", "/?q=HELLO", "/?channel=email"):
+        page = http.request("GET", sandbox.url + path).data.decode()
+        assert "bounce@sandbox.test" in page
+        assert "Hello &lt;you&gt;" in page
+    assert b"No message fits" in http.request("GET", f"{sandbox.url}/?q=invoice").data
+    assert b"bounce@sandbox.test" in http.request("GET", f"{sandbox.url}/ledger").data
+    assert http.request("GET", f"{sandbox.url}/messages/none").status == 404
+
+
+def test_a_message_cannot_harm_who_reads_it(sandbox: Sandbox, http: urllib3.PoolManager) -> None:
+    """Its HTML is escaped into a sandboxed frame, under a policy without scripts of others."""
+    _mail(sandbox.url, http, "ada@example.com", "n1")
+    [message] = sandbox.messages()
+    answer = http.request("GET", f"{sandbox.url}/messages/{message.id}")
+    page, policy = answer.data.decode(), answer.headers["Content-Security-Policy"]
+    frame = page[page.index("<iframe") : page.index("</iframe>")]
+    assert ' sandbox srcdoc="' in frame
+    assert "<script" not in frame
+    assert HTML in html.unescape(frame)
+    assert "<script>alert" not in page
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+
+
+@pytest.mark.parametrize("path", ["/page.css", "/page.js"])
+def test_the_page_needs_nothing_from_elsewhere(
+    sandbox: Sandbox, http: urllib3.PoolManager, path: str
+) -> None:
+    """Style and script are served from the package, and name no other host."""
+    answer = http.request("GET", sandbox.url + path)
+    assert answer.status == 200
+    assert b"://" not in answer.data
+
+
+def _start(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "notify", "sandbox", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_serves_until_it_is_told_to_stop(
+    tmp_path: Path, http: urllib3.PoolManager, number: signal.Signals
+) -> None:
+    """It says where it is, writes ledger and ready file, and exits 0."""
+    ready, ledger = tmp_path / "ready", tmp_path / "ledger.jsonl"
+    process = _start("--port", "0", "--ledger", str(ledger), "--ready-file", str(ready))
+    while not ready.exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    url = ready.read_text(encoding="utf-8").strip()
+    with pytest.raises(urllib3.exceptions.ProtocolError):
+        _mail(url, http, "lost@sandbox.test", "n1")
+    entry = json.loads(ledger.read_text(encoding="utf-8"))
+    assert (entry["did"], entry["answered"]) == ("accepted", "reset")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (0, "")
+    assert url in out
+    assert str(ledger) in out
+
+
+def test_the_command_says_in_one_line_why_it_cannot_start(sandbox: Sandbox) -> None:
+    """Exit 1 for a taken port or a file that cannot be written, 2 for a latency that is none."""
+    port = sandbox.url.rpartition(":")[2]
+    for arguments, code, words in (
+        (("--port", port), 1, "cannot listen on 127.0.0.1"),
+        (("--port", "0", "--ledger", "/nowhere/x.jsonl"), 1, "cannot write the ledger"),
+        (("--port", "0", "--ready-file", "/nowhere/x"), 1, "cannot write /nowhere/x"),
+        (("--latency", "soon"), 2, "not a duration"),
+    ):
+        process = _start(*arguments)
+        _, err = process.communicate(timeout=20)
+        assert process.returncode == code
+        assert "Traceback" not in err
+        assert words in err.splitlines()[-1]

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 
 from notify.contract.check import check
 from notify.contract.document import parse
-from notify.contract.envelope import Incoming, Route, check_envelope, route, trace
+from notify.contract.envelope import Incoming, Route, check_envelope, route, too_large, trace
 from notify.contract.problem import Problem, Refused
 from notify.contract.request import AnyRequest, EmailRequest, PushRequest
 from notify.contract.words import is_uuid
@@ -66,7 +66,7 @@ def decode(
     request = check(document, channel=at.channel, max_recipients=max_recipients)
     whole = _whole(request, document, incoming=incoming, at=at)
     if isinstance(request.to, list):
-        return list(_members(whole, request.to, document, limit=_UNFOLD * max_body_bytes))
+        return list(_members(whole, request.to, document, max_body_bytes=max_body_bytes))
     return [whole]
 
 
@@ -98,7 +98,11 @@ def _whole(
 
 
 def _members(
-    whole: Notification, recipients: Sequence[Any], document: Mapping[str, Any], *, limit: int
+    whole: Notification,
+    recipients: Sequence[Any],
+    document: Mapping[str, Any],
+    *,
+    max_body_bytes: int,
 ) -> Iterator[Notification]:
     shared = {
         name: value
@@ -114,13 +118,20 @@ def _members(
         batch = {"id": str(whole.id), "position": position, "digest": whole.digest.hex()}
         copy = {**shared, "id": str(identity), "to": to, "data": data, "batch": batch}
         body = _CANONICAL.encode(copy).encode()
-        if (size := size + len(body)) > limit:
-            why = f"the recipients' copies are larger than {limit} bytes together"
-            hint = "send fewer recipients at once, or put what they share into a template"
-            raise Refused([Problem("to", why, hint)])
+        size += len(body)
+        if large := too_large(body, max_body_bytes) or _unfolded(size, _UNFOLD * max_body_bytes):
+            raise Refused([large])
         yield replace(
             whole, id=identity, to=to, body=body, position=position, batch_id=whole.id, data=data
         )
+
+
+def _unfolded(size: int, limit: int) -> Problem | None:
+    if size <= limit:
+        return None
+    why = f"the recipients' copies are larger than {limit} bytes together"
+    hint = "send fewer recipients at once, or put what they share into a template"
+    return Problem("to", why, hint)
 
 
 def _identity(message_id: str | None, *, source: str) -> UUID:

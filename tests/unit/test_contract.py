@@ -153,6 +153,13 @@ def test_a_member_of_a_batch_can_be_published_again() -> None:
         assert read(member.body) == [member]
 
 
+def test_a_copy_too_large_to_be_published_again_is_refused() -> None:
+    """Otherwise a retry would be dead-lettered for what was fine the first time."""
+    batch = changed(to=["ann@example.com"], data={"name": "x" * (LIMITS["max_body_bytes"] - 150)})
+    assert len(batch) <= LIMITS["max_body_bytes"]
+    assert "larger than" in reason(batch)
+
+
 @pytest.mark.parametrize(
     ("change", "same"),
     [

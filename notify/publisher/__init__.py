@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from notify.publisher.connection import connect
+from notify.publisher.connection import connect, why
 from notify.publisher.outgoing import Outgoing
 from notify.publisher.publisher import Publisher
 
-__all__ = ["Outgoing", "Publisher", "connect"]
+__all__ = ["Outgoing", "Publisher", "connect", "why"]

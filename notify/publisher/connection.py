@@ -4,48 +4,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import amqp
 from amqp.method_framing import frame_writer as write_frames
-from kombu.utils.url import parse_url
 
 from notify.errors import ConfigError
 
 FAILURES = (OSError, amqp.AMQPError)
 """All that a connection or channel of py-amqp raises when it is of no more use."""
-
-_SCHEMES = {"pyamqp": False, "amqp": False, "amqps": True}
-
-
-@dataclass(frozen=True, slots=True)
-class _Address:
-    host: str
-    tls: bool
-    login: Mapping[str, Any] = field(repr=False)
-
-    @classmethod
-    def of(cls, url: str) -> _Address:
-        try:
-            parts = parse_url(url)
-            tls = _SCHEMES[parts["transport"]]
-        except (KeyError, ValueError):
-            raise ConfigError(
-                "the broker's address must read pyamqp://user:password@host:port/vhost"
-            ) from None
-        host = parts["hostname"] or "127.0.0.1"
-        named = f"[{host}]" if ":" in host else host
-        return cls(
-            host=host,
-            tls=tls,
-            login={
-                "host": f"{named}:{parts['port'] or (5671 if tls else 5672)}",
-                "userid": parts["userid"] or "guest",
-                "password": parts["password"] or "guest",
-                "virtual_host": parts["virtual_host"] or "/",
-            },
-        )
 
 
 def connect(
@@ -54,7 +22,7 @@ def connect(
     timeout: float = 5.0,
     connect_timeout: float | None = None,
     heartbeat: int = 0,
-    ssl: Mapping[str, Any] | None = None,
+    ssl: Mapping[str, Any] | bool = False,
     on_alarm: Callable[[bool], None] | None = None,
     frame_writer: Callable[..., Any] = write_frames,
 ) -> amqp.Connection:
@@ -62,11 +30,12 @@ def connect(
     Open a connection whose every read and write ends within `timeout` seconds.
 
     Args:
-        url: `pyamqp://user:password@host:port/vhost`, or `amqps://` for TLS.
+        url: `pyamqp://user:password@host:port/vhost`.
         timeout: Seconds for each read and write.
         connect_timeout: Seconds for each step of connecting; by default the same.
         heartbeat: Seconds after which a silent peer counts as gone; 0 asks for none.
-        ssl: py-amqp's TLS options; by default the peer is verified by the system's authorities.
+        ssl: py-amqp's TLS options, or True for TLS that checks the broker's certificate and name
+            by the system's authorities.
         on_alarm: Told True when the broker stops taking messages, False when it takes them again.
         frame_writer: py-amqp's seam to the socket.
 
@@ -74,11 +43,11 @@ def connect(
         ConfigError: The address is wrong, or the broker refuses the user or virtual host.
         OSError, amqp.AMQPError: The broker cannot be reached, or does not answer; `why` says it.
     """
-    address = _Address.of(url)
+    host, login = _parse(url, tls=bool(ssl))
     alarm = on_alarm or (lambda _: None)
     connection = amqp.Connection(
-        **address.login,
-        ssl=address.tls and dict(ssl or {"server_hostname": address.host}),
+        **login,
+        ssl={"server_hostname": host} if ssl is True else ssl,
         connect_timeout=connect_timeout or timeout,
         heartbeat=heartbeat,
         on_blocked=lambda _: alarm(True),
@@ -93,6 +62,23 @@ def connect(
         raise ConfigError(f"the broker refused the connection: {why(error)}") from None
     connection.transport.sock.settimeout(timeout)
     return connection
+
+
+def _parse(url: str, *, tls: bool) -> tuple[str, dict[str, str]]:
+    parts = urlsplit(url)
+    try:
+        port = parts.port or (5671 if tls else 5672)
+    except ValueError:
+        port = 0
+    if parts.scheme != "pyamqp" or not port or not parts.hostname:
+        raise ConfigError("the broker's address must read pyamqp://user:password@host:port/vhost")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return parts.hostname, {
+        "host": f"{host}:{port}",
+        "userid": unquote(parts.username or "guest"),
+        "password": unquote(parts.password or "guest"),
+        "virtual_host": unquote(parts.path[1:]) or "/",
+    }
 
 
 def why(error: BaseException) -> str:

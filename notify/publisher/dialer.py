@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from notify.publisher.connection import FAILURES
 from notify.publisher.link import Link
@@ -15,18 +14,16 @@ _LEAST_PATIENCE = 0.1
 
 
 class Dialer:
-    """Opens links to the nodes of a cluster in turn, with exponential back-off and full jitter."""
+    """Opens a link, with exponential back-off and full jitter between the tries."""
 
     def __init__(
         self,
-        urls: Sequence[str],
         link: Callable[..., Link],
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         rng: random.Random,
     ) -> None:
-        self._urls = itertools.cycle(urls)
         self._link = link
         self._clock = clock
         self._sleep = sleep
@@ -38,13 +35,13 @@ class Dialer:
 
         Raises:
             ConfigError: The broker refuses the login; trying again would not help.
-            OSError, amqp.AMQPError: No node can be reached.
+            OSError, amqp.AMQPError: The broker cannot be reached.
         """
         ceiling = _FIRST
         while True:
             patience = max(deadline - self._clock(), _LEAST_PATIENCE)
             try:
-                return self._link(next(self._urls), connect_timeout=patience)
+                return self._link(connect_timeout=patience)
             except FAILURES:
                 remaining = deadline - self._clock()
                 if remaining <= 0:

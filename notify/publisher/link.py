@@ -50,7 +50,7 @@ class Link:
         timeout: float,
         connect_timeout: float,
         heartbeat: int,
-        ssl: Mapping[str, Any] | None,
+        ssl: Mapping[str, Any] | bool,
         user_id: str | None,
         now: Callable[[], float] = time.time,
     ) -> None:

@@ -39,7 +39,7 @@ class Publisher:
         timeout: float = 5.0,
         window: int = 256,
         heartbeat: int = 60,
-        ssl: Mapping[str, Any] | None = None,
+        ssl: Mapping[str, Any] | bool = False,
         user_id: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -49,13 +49,12 @@ class Publisher:
         Prepare a publisher; nothing is connected yet.
 
         Args:
-            url: The broker, `pyamqp://user:password@host:port/vhost`; several, separated by
-                semicolons, are the nodes of one cluster and are tried in turn.
+            url: The broker, `pyamqp://user:password@host:port/vhost`.
             timeout: Seconds in which the broker must take a message, connecting included.
             window: How many messages may be unconfirmed at a time, of all threads together.
             heartbeat: Seconds after which either side gives up an unused connection; the next
                 message opens another.
-            ssl: TLS options of py-amqp, for `amqps://`.
+            ssl: TLS options of py-amqp, or True for its strict defaults.
             user_id: The login's name, stamped on every message where consumers ask for it; the
                 broker refuses any other.
             clock: Seconds that never go back.
@@ -63,8 +62,7 @@ class Publisher:
             rng: Spreads those tries, so that a fleet does not return all at once.
         """
         self._dialer = Dialer(
-            url.split(";"),
-            partial(Link, timeout=timeout, heartbeat=heartbeat, ssl=ssl, user_id=user_id),
+            partial(Link, url, timeout=timeout, heartbeat=heartbeat, ssl=ssl, user_id=user_id),
             clock=clock,
             sleep=sleep,
             rng=rng or random.Random(),  # noqa: S311 - spreads load, guards nothing
@@ -204,7 +202,7 @@ class Publisher:
         except FAILURES as error:
             self._fail(why(error), until=self._clock())
         except BaseException:
-            self._fail("the publishing thread was interrupted", until=0.0)
+            self._fail("the publishing thread was interrupted", until=self._clock())
             raise
 
     def _exchange(self, link: Link, entry: Entry, deadline: float) -> None:
@@ -234,13 +232,12 @@ class Publisher:
     def _alive(self, link: Link) -> bool:
         """Whether an unused link still stands: without a thread, nobody answered heartbeats."""
         idle = self._clock() - self._used_at
-        if idle < _FRESH:
-            return True
         if idle > self._idle_limit:
             link.close()
             return False
         try:
-            link.probe()
+            if idle > _FRESH:
+                link.probe()
         except FAILURES:
             link.sever()
             return False

@@ -21,19 +21,24 @@ class Producer:
 
 
 def export(
-    topology: Topology, *, vhost: str = "/", producers: Iterable[Producer] = ()
+    topology: Topology,
+    *,
+    vhost: str = "/",
+    producers: Iterable[Producer] = (),
+    users: bool = False,
 ) -> dict[str, Any]:
     """
-    Return the definitions that `rabbitmqctl import_definitions` takes.
+    Return the definitions that `rabbitmqctl import_definitions` takes; it never removes anything.
 
-    Users come without a password, so that none can log in before an operator sets one
-    (`rabbitmqctl change_password`). Importing never removes anything.
+    Rights are for users that exist. With `users` they are created by the import, unable to log in
+    until an operator sets a password; but RabbitMQ resets the password of one that exists, with
+    or without a hash in the file, so that is for a first import only.
     """
     producers = tuple(producers)
-    users = [WORKER_USER, *(producer.source for producer in producers)]
+    names = [WORKER_USER, *(producer.source for producer in producers)]
     return {
         "vhosts": [{"name": vhost}],
-        "users": [_user(name) for name in users],
+        **({"users": [_user(name) for name in names]} if users else {}),
         "permissions": [
             {"vhost": vhost, **permission}
             for permission in (_worker_rights(), *map(_producer_rights, producers))

@@ -1,0 +1,183 @@
+"""`notify topology`: make the broker as the service needs it, compare it, write it to a file."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+from urllib.parse import unquote, urlsplit
+
+import amqp
+import click
+
+from notify.errors import ConfigError
+from notify.message import Channel
+from notify.publisher import connect, why
+from notify.service import topology_of
+from notify.settings import Settings, load, ssl_options
+from notify.topology import Difference, Producer, apply, diff, differences, export
+
+_vhost = click.option(
+    "--vhost",
+    metavar="NAME",
+    help="The virtual host in the definitions. Default: that of amqp.url.",
+)
+
+
+@click.group()
+def topology() -> None:
+    """Exchanges, queues and bindings on RabbitMQ.
+
+    Workers declare nothing: run `notify topology apply` once, and after every change of the lanes,
+    as a user who may configure the virtual host.
+    """
+
+
+@topology.command(name="apply")
+def apply_command() -> None:
+    """Declare what is missing; change nothing that exists.
+
+    It may run again at any time. What exists with other arguments is reported and left alone:
+    RabbitMQ cannot change a queue's arguments, so empty and delete the queue, then apply.
+
+    \b
+    Example:
+      NOTIFY_AMQP__URL=pyamqp://admin:secret@rabbit/prod notify topology apply
+    """
+    settings = load()
+    wanted = topology_of(settings)
+    with _broker(settings) as connection:
+        apply(wanted, connection)
+    click.echo(
+        f"{len(wanted.exchanges)} exchanges, {len(wanted.queues)} queues and"
+        f" {len(wanted.bindings)} bindings are in place"
+    )
+
+
+@topology.command(name="diff")
+@click.option(
+    "--definitions",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="Compare with what `rabbitmqctl export_definitions FILE` wrote, bindings included, "
+    "instead of asking the broker. - reads standard input.",
+)
+@_vhost
+def diff_command(definitions: IO[bytes] | None, vhost: str | None) -> None:
+    """Tell what is missing on the broker or differs there. Exits 1 if anything does.
+
+    Over AMQP exchanges and queues are compared, one differing argument of each at a time, as a
+    user who may configure. AMQP cannot read bindings: --definitions compares those too.
+
+    \b
+    Examples:
+      notify topology diff
+      rabbitmqctl export_definitions - --format json | notify topology diff --definitions -
+    """
+    settings = load()
+    wanted = topology_of(settings)
+    if definitions is None:
+        with _broker(settings) as connection:
+            found = diff(wanted, connection)
+        beside = " (bindings not compared: see --definitions)"
+    else:
+        found = differences(wanted, _parsed(definitions), vhost=vhost or _vhost_of(settings))
+        beside = ""
+    _print(found, beside)
+    sys.exit(1 if found else 0)
+
+
+@topology.command(name="export")
+@click.option(
+    "--producer",
+    "producers",
+    multiple=True,
+    metavar="SOURCE:CHANNELS",
+    callback=lambda _context, _option, values: tuple(_producer(value) for value in values),
+    help="A service that may publish, and on which channels, such as shop:email,sms. "
+    "May be given several times.",
+)
+@click.option(
+    "--users",
+    is_flag=True,
+    help="Include the users themselves, without passwords. For the first import only: RabbitMQ "
+    "resets the password of a user that exists.",
+)
+@_vhost
+def export_command(producers: tuple[Producer, ...], users: bool, vhost: str | None) -> None:
+    """Print RabbitMQ definitions: the topology, and the least rights for those who use it.
+
+    The user notify-worker may take from the queues and publish again, and declare nothing. A
+    producer's user has its source's name and may publish only with its own routing keys. Rights
+    need users that exist: add them first (`rabbitmqctl add_user`), or import once with --users and
+    then set each password (`rabbitmqctl change_password`).
+
+    \b
+    Example:
+      notify topology export --vhost prod --producer shop:email,sms > notify.json
+      rabbitmqctl import_definitions notify.json
+    """
+    settings = load()
+    definitions = export(
+        topology_of(settings),
+        vhost=vhost or _vhost_of(settings),
+        producers=producers,
+        users=users,
+    )
+    click.echo(json.dumps(definitions, indent=2))
+
+
+@contextmanager
+def _broker(settings: Settings) -> Iterator[amqp.Connection]:
+    """Connect as the settings say; what goes wrong becomes one clear line."""
+    try:
+        connection = connect(
+            settings.amqp.url.get_secret_value(),
+            timeout=settings.amqp.confirm_timeout,
+            ssl=ssl_options(settings.amqp),
+        )
+        with connection:
+            yield connection
+    except (OSError, amqp.AMQPError) as error:
+        raise ConfigError(f"amqp.url: cannot talk to the broker: {why(error)}") from None
+
+
+def _vhost_of(settings: Settings) -> str:
+    """Return the virtual host that the configured address names."""
+    return unquote(urlsplit(settings.amqp.url.get_secret_value()).path[1:]) or "/"
+
+
+def _parsed(file: IO[bytes]) -> dict[str, Any]:
+    try:
+        definitions = json.load(file)
+    except ValueError:
+        definitions = None
+    if not isinstance(definitions, dict) or "queues" not in definitions:
+        raise click.BadParameter(
+            "not what `rabbitmqctl export_definitions` writes", param_hint="--definitions"
+        )
+    return definitions
+
+
+def _producer(text: str) -> Producer:
+    source, _, names = text.partition(":")
+    known = [channel.value for channel in Channel]
+    channels = names.split(",") if names else known
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", source) or not set(channels) <= set(known):
+        raise click.BadParameter(
+            f"{text!r}: write SOURCE:CHANNELS, such as shop:email,sms; a source is of a-z, 0-9, -"
+            f" and _, channels are {', '.join(known)}"
+        )
+    return Producer(source, tuple(Channel(name) for name in channels))
+
+
+def _print(found: list[Difference], beside: str) -> None:
+    for difference in found:
+        click.echo(str(difference))
+    if found:
+        click.echo(f"\n{len(found)} differences{beside}; `notify topology apply` adds the missing")
+    else:
+        click.echo(f"the broker is as it should be{beside}")

@@ -18,10 +18,8 @@ from notify.errors import ConfigError
 
 INSTALL = "apt-get install --no-install-recommends rabbitmq-server"
 
-# Two schedulers that sleep when idle: the workers beside the node need the cores.
-_ERLANG = (
-    "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
-)
+# Two schedulers, whatever the machine: the workers beside the node need the cores.
+_ERLANG = "+S 2:2 -kernel inet_dist_use_interface {127,0,0,1}"
 _POLL = 0.1
 
 

@@ -1,0 +1,102 @@
+"""Fixtures for all tests: a private broker and a private database, started when first asked for."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import amqp
+import pytest
+from services import PostgreSQL, Vhosts, missing
+
+from notify.errors import ConfigError
+from notify.message import Channel
+from notify.publisher import connect
+from notify.settings import LaneSettings
+from notify.stack.rabbitmq import RabbitMQNode
+from notify.topology import Topology, apply
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_from_outside() -> None:
+    """Keep the settings of whoever runs the tests away from them."""
+    for name in [name for name in os.environ if name.startswith("NOTIFY_")]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMQNode]:
+    """A RabbitMQ node of this session's own; leave it running and unblocked."""
+    with tempfile.TemporaryDirectory(prefix="notify-rabbitmq-") as folder:
+        try:
+            node = RabbitMQNode.start(Path(folder))
+        except ConfigError as error:
+            missing(str(error))
+        yield node
+        node.stop()
+
+
+@pytest.fixture(scope="session")
+def vhosts(rabbitmq: RabbitMQNode) -> Vhosts:
+    """A supply of unused virtual hosts on the session's node."""
+    return Vhosts(rabbitmq)
+
+
+@pytest.fixture
+def vhost_url(vhosts: Vhosts) -> str:
+    """The address of an empty virtual host for this test alone."""
+    return vhosts.fresh_url()
+
+
+@pytest.fixture(scope="session")
+def topology() -> Topology:
+    """What the default settings want on the broker."""
+    lanes = {name: LaneSettings() for name in ("critical", "normal", "bulk")}
+    return Topology.of(list(Channel), lanes)
+
+
+@pytest.fixture
+def broker_url(vhost_url: str, topology: Topology) -> Iterator[str]:
+    """The address of a virtual host for this test alone, with the default topology."""
+    with connect(vhost_url) as connection:
+        apply(topology, connection)
+    yield vhost_url
+    with connect(vhost_url) as connection, connection.channel() as channel:
+        for queue in topology.queues:
+            channel.queue_delete(queue.name)
+
+
+@pytest.fixture
+def channel(broker_url: str) -> Iterator[amqp.Channel]:
+    """A plain channel to this test's broker, to look at its queues."""
+    with connect(broker_url) as connection, connection.channel() as channel:
+        yield channel
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL cluster of this session's own."""
+    server = PostgreSQL()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgresql: PostgreSQL) -> Iterator[str]:
+    """The address of an empty PostgreSQL database for this test alone."""
+    with postgresql.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/notify.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url

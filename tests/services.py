@@ -1,0 +1,150 @@
+"""The real services that integration tests run against, private to one test session."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import psycopg
+import pytest
+
+from notify.stack.rabbitmq import RabbitMQNode
+
+_POSTGRES_USER = "postgres"
+_VHOSTS_AT_ONCE = 40
+_MAKE_VHOSTS = """
+[begin
+    Name = list_to_binary("test-" ++ integer_to_list(N)),
+    ok = rabbit_vhost:add(Name, <<"test">>),
+    ok = rabbit_auth_backend_internal:set_permissions(
+        <<"guest">>, Name, <<".*">>, <<".*">>, <<".*">>, <<"test">>)
+end || N <- lists:seq({first}, {last})].
+"""
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test for want of a service; where CI is set, fail it."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason} (CI is set, so this is no reason to skip)", pytrace=False)
+    pytest.skip(reason)
+
+
+class Vhosts:
+    """Virtual hosts of a node, made many at a time: one `rabbitmqctl` takes most of a second."""
+
+    def __init__(self, node: RabbitMQNode) -> None:
+        self._node = node
+        self._names = self._made()
+
+    def fresh_url(self) -> str:
+        """Return the address of a virtual host that nobody used before."""
+        return self._node.vhost_url(next(self._names))
+
+    def _made(self) -> Iterator[str]:
+        first = 1
+        while True:
+            last = first + _VHOSTS_AT_ONCE - 1
+            self._node.ctl("eval", _MAKE_VHOSTS.format(first=first, last=last))
+            yield from (f"test-{number}" for number in range(first, last + 1))
+            first = last + 1
+
+
+class PostgreSQL:
+    """A PostgreSQL cluster of its own, with durable writes, on a free port of 127.0.0.1."""
+
+    def __init__(self) -> None:
+        self._programs = _postgresql_programs()
+        self._folder = Path(tempfile.mkdtemp(prefix="notify-postgresql-"))
+        self._port = _free_port()
+        self._databases = 0
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Make the cluster and start it; returns once it answers."""
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam(_POSTGRES_USER)
+            os.chown(self._folder, owner.pw_uid, owner.pw_gid)
+        data = self._folder / "data"
+        initdb = ["-D", str(data), "-U", "notify", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        subprocess.run(
+            [*_as_postgres(), self._programs / "initdb", *initdb],
+            cwd=self._folder,
+            check=True,
+            capture_output=True,
+        )
+        listen = ["-k", str(self._folder), "-h", "127.0.0.1", "-p", str(self._port)]
+        with (self._folder / "server.log").open("wb") as log:
+            self._server = subprocess.Popen(
+                [*_as_postgres(), self._programs / "postgres", "-D", data, *listen],
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._wait(deadline=time.monotonic() + 30)
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[str]:
+        """Make an empty database, yield its address for SQLAlchemy, and drop it."""
+        self._databases += 1
+        name = f"test_{self._databases}"
+        self._execute(f"CREATE DATABASE {name}")
+        yield f"postgresql+psycopg://notify@127.0.0.1:{self._port}/{name}"
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def stop(self) -> None:
+        """Shut down and remove everything."""
+        if self._server is not None:
+            self._server.terminate()
+            try:
+                self._server.wait(20)
+            except subprocess.TimeoutExpired:
+                self._server.kill()
+                self._server.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _wait(self, *, deadline: float) -> None:
+        while True:
+            try:
+                return self._execute("SELECT 1")
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+    def _execute(self, statement: str) -> None:
+        address = f"postgresql://notify@127.0.0.1:{self._port}/postgres"
+        with psycopg.connect(address, autocommit=True, connect_timeout=5) as connection:
+            connection.execute(statement.encode())
+
+
+def _postgresql_programs() -> Path:
+    """Find Debian's programs by their folder; its wrappers manage clusters of the machine."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        missing("PostgreSQL is not installed: apt-get install postgresql")
+    return found[-1].parent
+
+
+def _as_postgres() -> list[str]:
+    """Let the kernel end the server with the tests; root may not run it, so drop to its user."""
+    command = ["setpriv", "--pdeathsig", "INT"]
+    if os.geteuid() == 0:
+        command += ["--reuid", _POSTGRES_USER, "--regid", _POSTGRES_USER, "--clear-groups"]
+    return [*command, "--"]
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port

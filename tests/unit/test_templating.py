@@ -447,6 +447,20 @@ def test_a_statement_cannot_leave_the_sandbox(put: Put, tmp_path: Path, statemen
     assert refusal(templates, x={"a": 1}).startswith("t/sms.text.j2, line 1: ")
 
 
+def test_a_call_is_refused_before_anything_runs(put: Put) -> None:
+    """Also in a branch that this data does not take."""
+    templates = put({"t/sms.text.j2": "a\n{% if false %}{{ x.y() }}{% endif %}"})
+    assert refusal(templates) == "t/sms.text.j2, line 2: only range() and super() may be called"
+
+
+@pytest.mark.parametrize("name", ["cycler", "dict", "joiner", "lipsum", "namespace"])
+def test_jinjas_own_globals_are_not_there(put: Put, name: str) -> None:
+    """They are names of the data like any other."""
+    templates = put({"t/sms.text.j2": f"{{{{ {name}|default('missing') }}}}"})
+    assert sms(templates) == "missing"
+    assert sms(templates, **{name: "data"}) == "data"
+
+
 def test_html_cannot_include_a_file_that_is_not_escaped(put: Put) -> None:
     """An included file is escaped by its own name, so plain text in HTML would be a hole."""
     templates = put(

@@ -14,6 +14,9 @@ from .formats import Refused
 MAX_PART = 512 * 1024
 """How many characters one part of a message may have."""
 
+MAX_LINE = 998
+"""How many a subject or title may have: the longest line of RFC 5322 (2.1.1)."""
+
 # What ends a header line, or could be taken for it: C0, DEL, C1, and Unicode's own separators.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _HEADERS = frozenset({"subject", "title"})
@@ -58,6 +61,8 @@ def checked(words: str, *, part: str, where: str) -> str:
         raise TemplateError(f"{where}: the data holds half a character (a surrogate)") from None
     if part not in _HEADERS:
         words = words.strip()
+    elif len(words) > MAX_LINE:
+        raise TemplateError(f"{where}: the {part} has more than {MAX_LINE} characters")
     elif _CONTROL.search(words):
         raise TemplateError(f"{where}: the {part} holds a line break or a control character")
     if not words or words.isspace():

@@ -233,6 +233,14 @@ def test_a_title_is_one_line_or_refused(
     assert "\x00" not in content.subject
 
 
+def test_a_subject_longer_than_a_header_line_is_refused(put: Put) -> None:
+    """998 characters pass, one more does not."""
+    templates = put({"t/email.subject.j2": "{{ x }}", "t/email.text.j2": "t"})
+    templates.render("t", channel=Channel.EMAIL, locale=None, data={"x": "a" * 998})
+    with pytest.raises(TemplateError, match="the subject has more than 998 characters"):
+        templates.render("t", channel=Channel.EMAIL, locale=None, data={"x": "a" * 999})
+
+
 @pytest.mark.parametrize("text", ["", "  \n", "{{ x }}"])
 def test_an_empty_part_is_refused(put: Put, text: str) -> None:
     """Nobody wants an empty message."""

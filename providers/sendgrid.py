@@ -32,7 +32,8 @@ from . import _verdict
 from ._http import Answer, Transport
 
 # SendGrid gives no codes: `field` says where the trouble is, if it is a path into the request.
-_FIELD = re.compile(r"[a-z_]+(\.[a-z0-9_]+){0,7}")
+_FIELD = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)*")
+_LONGEST_FIELD = 64
 _RECIPIENT = re.compile(r"personalizations\.(\d+\.)?to\.(\d+\.)?email")
 
 
@@ -117,19 +118,24 @@ class SendGrid:
         errors = answer.json().get("errors")
         first = errors[0] if isinstance(errors, list) and errors else None
         error: dict[str, Any] = first if isinstance(first, dict) else {}
-        field = str(error.get("field"))
+        field = error.get("field")
+        code = field if isinstance(field, str) and _is_path(field) else None
         return _verdict.failure(
             "sendgrid",
             answer,
             genuine="message" in error,
             now=self._clock(),
-            kind=_kind(answer.status, error, field),
-            code=field if error.get("field") and _FIELD.fullmatch(field) else None,
+            kind=_kind(answer.status, error, code),
+            code=code,
         )
 
 
-def _kind(status: int, error: dict[str, Any], field: str) -> type[ProviderError] | None:
-    if status == 400 and _RECIPIENT.fullmatch(field):
+def _is_path(field: str) -> bool:
+    return len(field) <= _LONGEST_FIELD and _FIELD.fullmatch(field) is not None
+
+
+def _kind(status: int, error: dict[str, Any], field: str | None) -> type[ProviderError] | None:
+    if status == 400 and field and _RECIPIENT.fullmatch(field):
         return InvalidRecipient
     if status == 403 and "message" in error:
         # Two meanings and no code: a pause after many bad requests, or a sender identity or a

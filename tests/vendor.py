@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import threading
 from collections import deque
@@ -60,6 +61,16 @@ def drip(answer: bytes, *, every: float) -> Reply:
     return reply
 
 
+def then_close(first: Reply) -> Reply:
+    """Answer so, and close the connection without having announced it."""
+
+    def reply(connection: socket.socket, stopped: threading.Event) -> bool:
+        first(connection, stopped)
+        return False
+
+    return reply
+
+
 def hang(_connection: socket.socket, stopped: threading.Event) -> bool:
     """Read the request and say nothing."""
     stopped.wait(PATIENCE)
@@ -83,11 +94,13 @@ class Vendor:
 
     Attributes:
         default: The answer to a request for which nothing else was scripted.
+        tls: The server's certificate, to speak TLS.
         seen: The requests so far, oldest first.
         connections: How many connections were accepted so far.
     """
 
-    def __init__(self, default: Reply | None = None) -> None:
+    def __init__(self, default: Reply | None = None, *, tls: ssl.SSLContext | None = None) -> None:
+        self.tls = tls
         self.default = default or say(500)
         self.seen: list[Seen] = []
         self.connections = 0
@@ -122,7 +135,8 @@ class Vendor:
     @property
     def url(self) -> str:
         """Where it listens, without a trailing slash."""
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def on(self, path: str, reply: Reply) -> None:
         """Answer every request for this path so."""
@@ -150,8 +164,11 @@ class Vendor:
                 self._threads.append(thread)
             thread.start()
 
-    def _serve(self, connection: socket.socket) -> None:
+    def _serve(self, plain: socket.socket) -> None:
+        connection = plain
         try:
+            if self.tls:
+                connection = self.tls.wrap_socket(plain, server_side=True)
             with connection, connection.makefile("rb") as stream:
                 while (request := _read(stream.readline, stream.read)) is not None:
                     if not self._reply_to(request)(connection, self._stopped):
@@ -159,8 +176,9 @@ class Vendor:
         except OSError:
             pass  # the client gave up, as some tests want it to
         finally:
+            plain.close()
             with self._changed:
-                self._live.discard(connection)
+                self._live.discard(plain)
                 self._changed.notify_all()
 
     def _reply_to(self, request: Seen) -> Reply:

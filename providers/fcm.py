@@ -1,0 +1,193 @@
+"""Firebase Cloud Messaging: push through the HTTP v1 API."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from notify.errors import (
+    ConfigError,
+    InvalidRecipient,
+    ProviderError,
+    Throttled,
+    TransientError,
+    Unauthorized,
+)
+from notify.message import Channel, Receipt, Rendered
+
+from . import _verdict
+from ._http import Answer, Transport
+from ._oauth import AccessToken
+
+SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
+LONGEST_LIFE = 2_419_200
+"""Seconds: the four weeks that FCM keeps a message at most."""
+PATIENCE = 60.0
+"""Seconds to wait after a 429 that names none: the quota is filled up every minute."""
+
+_PROJECT = re.compile(r"[a-z0-9.:-]+")
+_CODE = re.compile(r"[A-Z_]{1,40}")
+
+# https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode
+_CODES: dict[str, type[ProviderError]] = {
+    "QUOTA_EXCEEDED": Throttled,
+    "SENDER_ID_MISMATCH": InvalidRecipient,
+    "THIRD_PARTY_AUTH_ERROR": Unauthorized,
+    "UNREGISTERED": InvalidRecipient,
+}
+
+
+class Fcm:
+    """
+    Sends push messages through Firebase Cloud Messaging.
+
+    Args:
+        project: The Firebase project's id.
+        service_account: The key file of an account that may send: the JSON text.
+        base_url: Where the API lives.
+        token_uri: Where access tokens are given out; by default what the key file says.
+        timeout: Seconds for a call. A call that must first fetch a token may take twice as long.
+        connect_timeout: Seconds for a connection.
+        pool: How many idle connections are kept.
+        clock: Seconds since 1970.
+
+    Raises:
+        ConfigError: The project, the key file or an address cannot be used.
+    """
+
+    channel: ClassVar[Channel] = Channel.PUSH
+
+    def __init__(
+        self,
+        *,
+        project: str,
+        service_account: str,
+        base_url: str = "https://fcm.googleapis.com",
+        token_uri: str | None = None,
+        timeout: float = 10.0,
+        connect_timeout: float = 3.0,
+        pool: int = 64,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if not _PROJECT.fullmatch(project):
+            raise ConfigError("fcm: project is no Firebase project id")
+        self._path = f"/v1/projects/{project}/messages:send"
+        self._clock = clock
+        self._transport = Transport(
+            "fcm", base_url, timeout=timeout, connect_timeout=connect_timeout, pool=pool
+        )
+        self._token = AccessToken(
+            "fcm",
+            service_account,
+            scope=SCOPE,
+            token_uri=token_uri,
+            # Waiting for another thread's fetch, then fetching: together one timeout.
+            timeout=timeout / 2,
+            connect_timeout=connect_timeout,
+            clock=clock,
+        )
+        self._head = ("", b"")
+
+    def send(self, message: Rendered, /) -> Receipt:
+        """Hand one push message to FCM; the receipt's id is the message's resource name."""
+        token, head = self._authorized()
+        answer = self._transport.post(head, self._body(message))
+        told = answer.json()
+        if answer.status == 200 and isinstance(told.get("name"), str):
+            return Receipt(told["name"])
+        if answer.status == 401:
+            self._token.forget(token)
+        raise self._failure(answer, told)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._transport.close()
+        self._token.close()
+
+    def _authorized(self) -> tuple[str, bytes]:
+        token = self._token.get()
+        current = self._head
+        if current[0] != token:
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+            current = self._head = (token, self._transport.head(self._path, headers))
+        return current
+
+    def _body(self, message: Rendered) -> bytes:
+        identity = str(message.notification_id)
+        # A second copy of a message replaces the first on the device. On Android that is the
+        # tag: of collapse keys FCM keeps four per device, and drops what the others held.
+        android: dict[str, Any] = {"notification": {"tag": identity}}
+        apns = {"apns-collapse-id": identity}
+        webpush = {"Topic": message.notification_id.hex}
+        if message.expires_at is not None:
+            life = int(message.expires_at.timestamp() - self._clock())
+            life = min(max(life, 0), LONGEST_LIFE)
+            android["ttl"] = f"{life}s"
+            apns["apns-expiration"] = str(int(self._clock()) + life)
+            webpush["TTL"] = str(life)
+        ids = {"notify_id": identity, "attempt_id": str(message.attempt_id)}
+        push = {
+            "token": message.to,
+            "notification": {"title": message.subject, "body": message.text},
+            "data": {**message.data, **ids},
+            "android": android,
+            "apns": {"headers": apns},
+            "webpush": {"headers": webpush, "notification": {"tag": identity}},
+        }
+        return json.dumps({"message": push}, separators=(",", ":")).encode()
+
+    def _failure(self, answer: Answer, told: dict[str, Any]) -> ProviderError:
+        error = told.get("error")
+        error = error if isinstance(error, dict) else {}
+        code = _code(error)
+        failure = _verdict.failure(
+            "fcm",
+            answer,
+            genuine=code is not None,
+            now=self._clock(),
+            kind=_kind(answer.status, code, error) if code else None,
+            code=code,
+        )
+        if isinstance(failure, Throttled) and failure.retry_after is None:
+            failure.retry_after = PATIENCE
+        return failure
+
+
+def _details(error: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    details = error.get("details")
+    if isinstance(details, list):
+        yield from (detail for detail in details if isinstance(detail, dict))
+
+
+def _code(error: dict[str, Any]) -> str | None:
+    """FCM's own code where it is given, else Google's general one."""
+    for code in (*(detail.get("errorCode") for detail in _details(error)), error.get("status")):
+        if isinstance(code, str) and _CODE.fullmatch(code):
+            return code
+    return None
+
+
+def _kind(status: int, code: str, error: dict[str, Any]) -> type[ProviderError] | None:
+    if code in _CODES and status < 500:
+        return _CODES[code]
+    if status == 400 and _blames_the_token(error):
+        return InvalidRecipient
+    if status == 403:
+        return Unauthorized
+    if status == 404:
+        # Without UNREGISTERED it may be the project that was not found: no reason to reject.
+        return TransientError
+    return None
+
+
+def _blames_the_token(error: dict[str, Any]) -> bool:
+    for detail in _details(error):
+        violations = detail.get("fieldViolations")
+        for violation in violations if isinstance(violations, list) else []:
+            if isinstance(violation, dict) and violation.get("field") == "message.token":
+                return True
+    # Often there is no such detail, only the text "The registration token is not a valid ...".
+    return "registration token" in str(error.get("message")).lower()

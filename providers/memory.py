@@ -1,0 +1,127 @@
+"""The provider that remembers instead of sending: for tests, rehearsals and development."""
+
+from __future__ import annotations
+
+import enum
+import threading
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Self
+
+from notify.errors import (
+    InvalidRecipient,
+    OutcomeUnknown,
+    PermanentError,
+    ProviderError,
+    Throttled,
+    TransientError,
+    Unauthorized,
+)
+from notify.message import Channel, Receipt, Rendered
+
+
+class Reply(enum.StrEnum):
+    """What a scripted recipient makes the provider do."""
+
+    ACCEPTED = "accepted"
+    TRANSIENT = "transient"
+    THROTTLED = "throttled"
+    UNAUTHORIZED = "unauthorized"
+    PERMANENT = "permanent"
+    INVALID = "invalid"
+    UNKNOWN = "unknown"
+    """It takes the message, and the answer is lost."""
+
+
+_ERRORS: Mapping[Reply, type[ProviderError]] = {
+    Reply.TRANSIENT: TransientError,
+    Reply.THROTTLED: Throttled,
+    Reply.UNAUTHORIZED: Unauthorized,
+    Reply.PERMANENT: PermanentError,
+    Reply.INVALID: InvalidRecipient,
+    Reply.UNKNOWN: OutcomeUnknown,
+}
+
+
+class Memory:
+    """
+    Remembers what it was asked to send. Accepts all that no script says otherwise.
+
+    Args:
+        channel: The channel it stands for: email, sms or push.
+        script: For a recipient, its replies in order; the last one is repeated.
+        retry_after: Seconds that a throttled reply asks to wait.
+
+    Raises:
+        ValueError: No such channel or reply.
+    """
+
+    channel: ClassVar[Channel]
+
+    def __new__(
+        cls,
+        *,
+        channel: str = Channel.EMAIL,
+        script: Mapping[str, Sequence[str]] | None = None,  # noqa: ARG004 - for __init__
+        retry_after: float = 1.0,  # noqa: ARG004
+    ) -> Self:
+        """Build the kind that speaks for the channel, since a channel belongs to a class."""
+        kinds = {kind.channel: kind for kind in (_Email, _Sms, _Push)}
+        built: Self = object.__new__(kinds[Channel(channel)])  # type: ignore[assignment]
+        return built
+
+    def __init__(
+        self,
+        *,
+        channel: str = Channel.EMAIL,  # noqa: ARG002 - for __new__
+        script: Mapping[str, Sequence[str]] | None = None,
+        retry_after: float = 1.0,
+    ) -> None:
+        self._script = {to: [Reply(word) for word in words] for to, words in (script or {}).items()}
+        self._retry_after = retry_after
+        self._calls: list[Rendered] = []
+        self._taken: list[Rendered] = []
+        self._lock = threading.Lock()
+
+    @property
+    def calls(self) -> tuple[Rendered, ...]:
+        """Every message it was handed, whatever it replied, oldest first."""
+        with self._lock:
+            return tuple(self._calls)
+
+    @property
+    def sent(self) -> tuple[Rendered, ...]:
+        """Every message it took, those whose answer was lost included, oldest first."""
+        with self._lock:
+            return tuple(self._taken)
+
+    def send(self, message: Rendered, /) -> Receipt:
+        """Remember the message and reply as scripted for its recipient."""
+        with self._lock:
+            self._calls.append(message)
+            replies = self._script.get(message.to) or [Reply.ACCEPTED]
+            reply = replies.pop(0) if len(replies) > 1 else replies[0]
+            if reply in (Reply.ACCEPTED, Reply.UNKNOWN):
+                self._taken.append(message)
+        if reply is Reply.ACCEPTED:
+            return Receipt(f"memory-{message.attempt_id}")
+        raise _ERRORS[reply](
+            f"memory: scripted to be {reply}",
+            provider="memory",
+            code=reply,
+            retry_after=self._retry_after if reply is Reply.THROTTLED else None,
+        )
+
+    def close(self) -> None:
+        """Nothing to give back; what was sent can still be read."""
+
+
+class _Email(Memory):
+    channel: ClassVar[Channel] = Channel.EMAIL
+
+
+class _Sms(Memory):
+    channel: ClassVar[Channel] = Channel.SMS
+
+
+class _Push(Memory):
+    channel: ClassVar[Channel] = Channel.PUSH

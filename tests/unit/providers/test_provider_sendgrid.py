@@ -1,0 +1,109 @@
+"""SendGrid's own words: its request, and the refusals that only it has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from notify.errors import InvalidRecipient, PermanentError, ProviderError, Throttled, Unauthorized
+from tests.unit.providers.dialects import MESSAGE, SENDGRID, json_reply
+from tests.vendor import Vendor
+
+
+@pytest.fixture
+def vendor() -> Iterator[Vendor]:
+    """A server that accepts."""
+    with Vendor() as vendor:
+        yield vendor
+
+
+def refused(vendor: Vendor, status: int, text: str, field: str | None) -> ProviderError:
+    """The error of a send that SendGrid refuses so."""
+    provider = SENDGRID.build(vendor, "accepted")
+    answer = {"errors": [{"message": text, "field": field}]}
+    vendor.on(SENDGRID.path, json_reply(status, answer)({}))
+    with pytest.raises(ProviderError) as caught:
+        provider.send(MESSAGE)
+    provider.close()
+    return caught.value
+
+
+def test_a_mail_is_written_as_sendgrid_reads_it(vendor: Vendor) -> None:
+    """Text before HTML, our ids inside the personalization, the key in the header."""
+    provider = SENDGRID.build(vendor, "accepted", sender_name="Jürgen")
+    provider.send(MESSAGE)
+    assert json.loads(vendor.seen[0].body) == {
+        "from": {"email": "sender@example.com", "name": "Jürgen"},
+        "subject": "canary-subject",
+        "personalizations": [
+            {
+                "to": [{"email": MESSAGE.to}],
+                "custom_args": {
+                    "notify_id": str(MESSAGE.notification_id),
+                    "attempt_id": str(MESSAGE.attempt_id),
+                },
+            }
+        ],
+        "content": [
+            {"type": "text/plain", "value": "canary-body"},
+            {"type": "text/html", "value": "<p>canary-body</p>"},
+        ],
+    }
+    assert vendor.seen[0].headers["authorization"] == "Bearer canary-key"
+    assert vendor.seen[0].headers["content-type"] == "application/json"
+    provider.close()
+
+
+@pytest.mark.parametrize(
+    "to", ['"a,b" <x@y>@example.org', "Ann <ann@example.org>", "ü@example.org"]
+)
+def test_a_recipient_is_never_taken_apart(vendor: Vendor, to: str) -> None:
+    """The address goes out as it came in: what it means was decided before."""
+    provider = SENDGRID.build(vendor, "accepted")
+    provider.send(replace(MESSAGE, to=to, html=""))
+    sent = json.loads(vendor.seen[0].body)
+    assert sent["personalizations"][0]["to"] == [{"email": to}]
+    assert [content["type"] for content in sent["content"]] == ["text/plain"]
+    provider.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "field", "kind"),
+    [
+        (400, "No valid address.", "personalizations.0.to.0.email", InvalidRecipient),
+        (400, "Invalid", "personalizations.to.email", InvalidRecipient),
+        (400, "The from email does not contain a valid address.", "from.email", PermanentError),
+        (400, "The subject is required.", "personalizations.0.subject", PermanentError),
+        (401, "Maximum credits exceeded", None, Unauthorized),
+        (403, "The from address does not match a verified Sender Identity.", "from", Unauthorized),
+        (403, "access forbidden", None, Unauthorized),
+        (403, "You are temporarily blocked from using the API.", None, Throttled),
+    ],
+)  # fmt: skip
+def test_the_field_and_the_two_meanings_of_403_are_told_apart(
+    vendor: Vendor, status: int, text: str, field: str | None, kind: type[ProviderError]
+) -> None:
+    """SendGrid has no codes: the field is one where it is there."""
+    error = refused(vendor, status, text, field)
+    assert type(error) is kind
+    assert (error.status, error.code) == (status, field)
+
+
+@pytest.mark.parametrize("field", ["ann@example.org", "+15005550001", "A b", "x" * 65, "a." * 99])
+def test_a_field_that_is_no_path_is_not_repeated(vendor: Vendor, field: str) -> None:
+    """What might be a value, and somebody's, is left out."""
+    error = refused(vendor, 400, "no", field)
+    assert (type(error), error.code) == (PermanentError, None)
+
+
+def test_a_mail_that_begins_with_a_key_is_not_sent(vendor: Vendor) -> None:
+    """The vendor's own builder refuses it, and the key is not told."""
+    provider = SENDGRID.build(vendor, "accepted")
+    with pytest.raises(PermanentError, match="begins with a SendGrid API key") as caught:
+        provider.send(replace(MESSAGE, text="SG.abc123.def456 is my key"))
+    assert "abc123" not in str(caught.value)
+    assert vendor.seen == []
+    provider.close()

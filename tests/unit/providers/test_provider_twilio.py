@@ -1,0 +1,170 @@
+"""Twilio's own words: its request, its codes, and what its client may not do."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from notify.errors import (
+    ConfigError,
+    InvalidRecipient,
+    OutcomeUnknown,
+    PermanentError,
+    ProviderError,
+    Throttled,
+    TransientError,
+    Unauthorized,
+)
+from providers.twilio import Twilio
+from tests.unit.providers.dialects import MESSAGE, TWILIO, json_reply
+from tests.vendor import Vendor
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def vendor() -> Iterator[Vendor]:
+    """A server that does what the test says."""
+    with Vendor() as vendor:
+        yield vendor
+
+
+def form(vendor: Vendor, message: Any = MESSAGE, **options: Any) -> dict[str, str]:
+    """The fields that arrive for a message."""
+    provider = TWILIO.build(vendor, "accepted", **options)
+    provider.send(message)
+    provider.close()
+    return {name: values[0] for name, values in parse_qs(vendor.seen[-1].body.decode()).items()}
+
+
+def refused(vendor: Vendor, status: int, answer: dict[str, Any]) -> ProviderError:
+    """The error of a send that Twilio answers so."""
+    provider = TWILIO.build(vendor, "accepted")
+    vendor.on(TWILIO.path, json_reply(status, answer)({}))
+    with pytest.raises(ProviderError) as caught:
+        provider.send(MESSAGE)
+    provider.close()
+    return caught.value
+
+
+def test_an_sms_is_written_as_twilio_reads_it(vendor: Vendor) -> None:
+    """A form with the sender, and the callback with our ids, tried again after any failure."""
+    ids = f"notify_id={MESSAGE.notification_id}&attempt_id={MESSAGE.attempt_id}"
+    assert form(vendor) == {
+        "To": MESSAGE.to,
+        "From": "+15005550006",
+        "Body": "canary-body",
+        "StatusCallback": f"https://notify.example.com/t?{ids}#rc=3&rp=all",
+    }
+    basic = b64encode(b"AC1:canary-key").decode()
+    assert vendor.seen[0].headers["authorization"] == f"Basic {basic}"
+    assert vendor.seen[0].headers["content-type"] == "application/x-www-form-urlencoded"
+
+
+def test_a_callback_keeps_its_own_query_and_fragment(vendor: Vendor) -> None:
+    """What the operator wrote stays."""
+    address = form(vendor, status_callback="https://n.example.com/t?site=1#rc=5")["StatusCallback"]
+    assert address.startswith("https://n.example.com/t?site=1&notify_id=0000")
+    assert address.endswith("#rc=5")
+
+
+def test_without_a_callback_none_is_named(vendor: Vendor) -> None:
+    """The account's own setting then decides."""
+    assert "StatusCallback" not in form(vendor, status_callback=None)
+
+
+def test_a_messaging_service_and_an_api_key_take_the_places(vendor: Vendor) -> None:
+    """The path still names the account."""
+    fields = form(vendor, sender=None, messaging_service_sid="MG1", api_key_sid="SK1")
+    assert fields["MessagingServiceSid"] == "MG1"
+    assert "From" not in fields
+    basic = b64encode(b"SK1:canary-key").decode()
+    assert vendor.seen[0].headers["authorization"] == f"Basic {basic}"
+
+
+@pytest.mark.parametrize(
+    ("left", "period"),
+    [(timedelta(seconds=90.9), "90"), (timedelta(days=2), "36000"), (timedelta(0), "1")],
+)
+def test_an_expiry_becomes_a_validity_period(vendor: Vendor, left: timedelta, period: str) -> None:
+    """In whole seconds, within what Twilio allows."""
+    message = replace(MESSAGE, expires_at=NOW + left)
+    assert form(vendor, message, clock=NOW.timestamp)["ValidityPeriod"] == period
+
+
+def test_a_text_that_no_encoding_holds_is_still_sent(vendor: Vendor) -> None:
+    """Half of a surrogate pair must not end in an error of another kind."""
+    assert form(vendor, replace(MESSAGE, text="a\ud83d"))["Body"] == "a?"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, 21211, InvalidRecipient),
+        (400, 21214, InvalidRecipient),
+        (400, 21217, InvalidRecipient),
+        (400, 21408, InvalidRecipient),
+        (400, 21610, InvalidRecipient),
+        (403, 21610, InvalidRecipient),
+        (400, 21612, InvalidRecipient),
+        (400, 21614, InvalidRecipient),
+        (400, 21602, PermanentError),
+        (400, 21606, Unauthorized),
+        (400, 21608, Unauthorized),
+        (400, 20005, Unauthorized),
+        (403, 20403, Unauthorized),
+        (404, 20404, Unauthorized),
+        (400, 21611, Throttled),
+        (503, 21730, TransientError),
+        (400, 21730, TransientError),
+        (502, 20429, OutcomeUnknown),
+    ],
+)
+def test_a_code_says_more_than_its_status(
+    vendor: Vendor, status: int, code: int, kind: type[ProviderError]
+) -> None:
+    """Who is at fault stands in Twilio's code."""
+    error = refused(vendor, status, {"code": code, "message": "canary", "status": status})
+    assert type(error) is kind
+    assert (error.provider, error.status, error.code) == ("twilio", status, str(code))
+
+
+def test_the_newer_error_form_is_understood(vendor: Vendor) -> None:
+    """RFC 9457: Twilio's client raises another exception for it; we mean the same."""
+    problem = {"type": "https://t", "title": "canary", "status": 400, "code": 21211, "detail": "x"}
+    assert type(refused(vendor, 400, problem)) is InvalidRecipient
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sender": None},
+        {"messaging_service_sid": "MG1"},
+        {"account_sid": "AC1/../x"},
+        {"account_sid": ""},
+        {"auth_token": ""},
+        {"status_callback": "notify.example.com"},
+        {"base_url": "api.twilio.com"},
+    ],
+)
+def test_a_configuration_that_cannot_work_is_refused(options: dict[str, Any]) -> None:
+    """At once, and without the token in the text."""
+    given = {"account_sid": "AC1", "auth_token": "canary", "sender": "+15005550006"}
+    with pytest.raises(ConfigError, match="twilio") as caught:
+        Twilio(**{**given, **options})
+    assert "canary" not in str(caught.value)
+
+
+def test_the_environment_does_not_redirect_us(
+    vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twilio's client reads an edge and a region from it; our base_url alone decides."""
+    monkeypatch.setenv("TWILIO_EDGE", "sydney")
+    monkeypatch.setenv("TWILIO_REGION", "au1")
+    assert form(vendor)["To"] == MESSAGE.to

@@ -54,20 +54,13 @@ def examine(
 ) -> dict[UUID, Claim]:
     """Tell, in the caller's transaction, what stands in the way of each known notification."""
     rows = _find(connection, known)
-    lapsed = [
-        row.id
-        for row in rows.values()
-        if row.status == Status.SENDING and row.lease_until is not None and row.lease_until <= now
-    ]
+    found = [(rows.get(notification.key), notification.digest) for notification in known]
+    lapsed = [row.id for row, digest in found if row and row.digest == digest and _over(row, now)]
     _give_up(connection, lapsed, now=now)
     return {notification.id: _answer(notification, rows, lapsed) for notification in known}
 
 
 _Key = tuple[str, str, int]
-
-
-def _key(notification: Notification) -> _Key:
-    return notification.source, notification.idempotency_key, notification.position
 
 
 def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, Row[Any]]:
@@ -76,7 +69,7 @@ def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, 
     key = (columns.source, columns.idempotency_key, columns.position)
     query = (
         select(columns.id, *key, columns.digest, columns.status, columns.lease_until)
-        .where(tuple_(*key).in_([_key(notification) for notification in wanted]))
+        .where(tuple_(*key).in_([notification.key for notification in wanted]))
         .order_by(columns.id)
         .with_for_update()
     )
@@ -85,10 +78,15 @@ def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, 
     }
 
 
+def _over(row: Row[Any], now: datetime) -> bool:
+    """Tell whether a call is open whose worker ought to have come back."""
+    return row.status == Status.SENDING and row.lease_until is not None and row.lease_until <= now
+
+
 def _answer(
     notification: Notification, rows: Mapping[_Key, Row[Any]], lapsed: Sequence[UUID]
 ) -> Claim:
-    row = rows.get(_key(notification))
+    row = rows.get(notification.key)
     # No row under its key: it is its id that is taken, by some other request.
     if row is None or row.digest != notification.digest:
         return Claim.CONFLICT

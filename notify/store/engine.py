@@ -24,17 +24,23 @@ def connect(url: str, *, pool_size: int = 8) -> Engine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
-        raise ConfigError(
-            "store.url is no database URL; write sqlite:////path/notify.db"
-            " or postgresql+psycopg://user@host/database"
-        ) from None
-    if parsed.get_backend_name() == "sqlite":
+    except (ArgumentError, ValueError):
+        raise _no_url() from None
+    if parsed.drivername == "sqlite":
         engine = create_engine(parsed, pool_size=pool_size, connect_args={"timeout": 30})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin)
         return engine
+    if parsed.drivername != "postgresql+psycopg":
+        raise _no_url()
     return create_engine(parsed, pool_size=pool_size, pool_pre_ping=False)
+
+
+def _no_url() -> ConfigError:
+    return ConfigError(
+        "store.url names no database for the record; write sqlite:////path/notify.db"
+        " or postgresql+psycopg://user@host/database"
+    )
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:

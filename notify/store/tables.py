@@ -30,6 +30,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Refuse local times: a time without a zone means another instant on every machine."""
+        if value is not None and value.tzinfo is None:
+            raise TypeError("a time needs its zone")
         if value is None or dialect.name != "sqlite":
             return value
         return value.astimezone(UTC).replace(tzinfo=None)

@@ -59,6 +59,8 @@ class Summary:
     updated_at: datetime
     expires_at: datetime | None
     idempotency_key: str
+    lease_until: datetime | None = None
+    """Until when the worker that is on it owns it; None where no call is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def find(connection: Connection, wanted: Filter, *, limit: int) -> Iterator[Summ
     query = (
         select(*_SUMMARY)
         .where(*_conditions(wanted))
-        .order_by(notifications.c.received_at.desc(), notifications.c.position)
+        .order_by(notifications.c.received_at.desc(), notifications.c.position, notifications.c.id)
         .limit(limit)
     )
     return map(_summary, connection.execute(query))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -13,7 +14,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from notify.errors import StoreError, StoreRefused
@@ -63,17 +65,27 @@ class Store:
         """Give back all connections."""
         self._engine.dispose()
 
-    def migrate(self) -> None:
-        """Bring the tables to this version's shape; harmless if they have it."""
+    def migrate(self) -> tuple[str | None, str | None]:
+        """
+        Bring the tables to this version's shape; harmless if they have it.
+
+        Returns:
+            The revision that the tables had, None where there were none, and the one they have.
+        """
         with self._transaction() as connection:
+            if self._dialect is postgresql:
+                # Two machines that deploy at once take turns; on SQLite, writers always do.
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+            before = _revision(connection)
             config = _migrations()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            return before, _revision(connection)
 
     def revision(self) -> tuple[str | None, str | None]:
         """Tell the revision that the tables have, and the one that this version needs."""
         with self._reading() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
+            current = _revision(connection)
         return current, ScriptDirectory.from_config(_migrations()).get_current_head()
 
     def claim(self, entries: Sequence[Entry], *, now: datetime, lease: timedelta) -> list[Claim]:
@@ -90,8 +102,14 @@ class Store:
         known = [entry.notification for entry in entries if entry.notification.id not in fresh]
         if not known:
             return [Claim.OWNED] * len(entries)
-        with self._transaction() as connection:
-            answers = claims.examine(connection, known, now=now)
+        try:
+            with self._transaction() as connection:
+                answers = claims.examine(connection, known, now=now)
+        except StoreError:
+            if not fresh:
+                raise
+            # What is new is written and must be sent; the others can be looked at again.
+            answers = dict.fromkeys((notification.id for notification in known), Claim.BUSY)
         return [answers.get(entry.notification.id, Claim.OWNED) for entry in entries]
 
     def record(self, results: Sequence[Record]) -> set[UUID]:
@@ -141,14 +159,36 @@ def _plain_errors() -> Iterator[None]:
     """Say what failed, never with which values: a library's text holds them."""
     try:
         yield
-    except (DataError, IntegrityError) as error:
+    except _REFUSALS as error:
         raise StoreRefused(f"the record refuses a value: {_kind(error)}") from None
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         raise StoreError(f"the record cannot be used: {_kind(error)}") from None
+    except CommandError:
+        raise StoreError(
+            "the record's tables are newer than this version of notify: install that version"
+        ) from None
 
 
-def _kind(error: SQLAlchemyError) -> str:
+# SQLite's own errors come from the hot writes, which speak to its driver directly; text that is
+# no Unicode is refused by either driver before it reaches the database.
+_REFUSALS = (
+    DataError,
+    IntegrityError,
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    UnicodeEncodeError,
+)
+
+
+def _kind(error: BaseException) -> str:
     return type(getattr(error, "orig", None) or error).__name__
+
+
+_MIGRATION_LOCK = int.from_bytes(b"notify", "big")
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _migrations() -> Config:

@@ -1,0 +1,47 @@
+"""The record on both databases: each test that asks for `store` runs on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from services import PostgreSQL
+from sqlalchemy import create_engine
+
+from notify.store import Store
+from notify.store.tables import metadata
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def migrated_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The address of a record that the tests of one module use in turn."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('record') / 'notify.db'}"
+        _migrate(url)
+        yield url
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    with server.database() as url:
+        _migrate(url)
+        yield url
+
+
+@pytest.fixture
+def store(migrated_url: str) -> Iterator[Store]:
+    """An empty record."""
+    engine = create_engine(migrated_url)
+    with engine.begin() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(table.delete())
+    engine.dispose()
+    store = Store.open(migrated_url)
+    yield store
+    store.close()
+
+
+def _migrate(url: str) -> None:
+    store = Store.open(url)
+    store.migrate()
+    store.close()

@@ -20,11 +20,6 @@ DEFAULT_PATH = Path("/etc/notify/notify.toml")
 # Not options: where the file is, and what systemd tells a service of Type=notify.
 _NOT_OPTIONS = frozenset({"NOTIFY_CONFIG", "NOTIFY_SOCKET"})
 
-# What stands in the tables of named things before anything is said.
-_DEFAULTS: dict[str, Any] = {
-    "lanes": {"critical": {}, "normal": {}, "bulk": {}},
-    "pools": {name: {"channel": name} for name in ("email", "sms", "push")},
-}
 _NAMED = ("lanes", "pools", "channels", "providers")
 
 
@@ -76,7 +71,7 @@ def read(path: Path | None, *, environ: Mapping[str, str]) -> Tree:
     """
     file = _file(path, environ)
     tree = Tree(file)
-    for key, value in leaves(_DEFAULTS):
+    for key, value in leaves(_defaults()):
         tree.put(key, value, Origin("default"))
     if file is not None:
         for key, value in leaves(_toml(file)):
@@ -88,6 +83,14 @@ def read(path: Path | None, *, environ: Mapping[str, str]) -> Tree:
                 tree.put(key, source[name], Origin(kind, name))
     _remove_the_unwanted(tree.values)
     return tree
+
+
+def _defaults() -> dict[str, Any]:
+    """Return what stands in the tables of named things before anything is said."""
+    return {
+        "lanes": {name: {} for name in ("critical", "normal", "bulk")},
+        "pools": {name: {"channel": name} for name in ("email", "sms", "push")},
+    }
 
 
 def _remove_the_unwanted(values: dict[str, Any]) -> None:

@@ -1,0 +1,158 @@
+"""What the long look at a configuration finds beyond what forbids loading it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from notify.message import Channel, Receipt, Rendered
+from notify.settings.check import Report, check
+
+Look = Callable[..., Report]
+
+
+class Acme:
+    """A provider with one needed secret and one option."""
+
+    channel: ClassVar[Channel] = Channel.EMAIL
+
+    def __init__(self, *, api_key: str, sender: str = "") -> None:
+        raise AssertionError(f"a check builds no provider, yet got {api_key}, {sender}")
+
+    def send(self, message: Rendered, /) -> Receipt:
+        """Take nothing."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class Voiceless:
+    """No provider: it says no channel."""
+
+
+GOOD = f"""
+[channels.email]
+providers = ["acme"]
+[providers.acme]
+use = "{__name__}:Acme"
+secrets = {{ api_key = "ACME_KEY" }}
+"""
+
+
+@pytest.fixture
+def look(tmp_path: Path) -> Look:
+    """Check a configuration text with these variables."""
+
+    def _look(text: str, **environ: str) -> Report:
+        file = tmp_path / "notify.toml"
+        file.write_text(text, "utf-8")
+        return check(file, environ={"ACME_KEY": "k", **environ})
+
+    return _look
+
+
+def test_a_good_configuration_has_no_findings(look: Look) -> None:
+    """Neither a mistake nor a warning, and the settings are there."""
+    report = look(GOOD)
+    assert report.settings is not None
+    assert (report.mistakes, report.warnings) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        (":Acme", ":Acne", "use: the module has no such class; correct the name"),
+        (":Acme", ":Voiceless", "use: is no provider: its class says no channel (email, sms"),
+        (f"{__name__}:", "no_such:", "use: cannot be imported: no module no_such; install it, or"),
+        ("{ api", "{ sendr = 'SENDER', api", "secrets.sendr: unknown option; did you mean sender?"),
+        ("secrets = { api_key", "options = { x", "options.api_key: is missing: set it, or name it"),
+        ("ACME_KEY", "OTHER_KEY", "secrets.api_key: no value for OTHER_KEY; give it as a file of"),
+        ("[providers.acme]", "[providers.acme]\noptions = { sendr = 'x' }", "options.sendr: unkn"),
+        (
+            "{ api",
+            "{ sender = 'SENDER', api",
+            "secrets.sender: no value for SENDER; give it as a file of that name",
+        ),
+    ],
+)
+def test_a_provider_that_does_not_fit_is_told(look: Look, old: str, new: str, line: str) -> None:
+    """Its class, its options and its secrets are looked at, and nothing is built."""
+    told = [str(each) for each in look(GOOD.replace(old, new)).mistakes]
+    assert any(each.startswith(f"providers.acme.{line}") for each in told), told
+
+
+def test_a_provider_of_another_channel_is_told(look: Look) -> None:
+    """An email provider cannot serve sms."""
+    told = [str(each) for each in look(GOOD.replace("channels.email", "channels.sms")).mistakes]
+    assert told == ["providers.acme.use: sends email, but channels.sms names it"]
+
+
+def test_an_option_that_is_also_a_secret_is_told(look: Look) -> None:
+    """One of the two would be ignored."""
+    text = GOOD.replace("{ api", "{ sender = 'ACME_KEY', api") + "options = { sender = 'x' }\n"
+    told = [str(each) for each in look(text).mistakes]
+    assert told == ["providers.acme.secrets.sender: is under `options` too; keep one of them"]
+
+
+def test_providers_are_looked_at_although_the_rest_has_mistakes(look: Look) -> None:
+    """One run tells all: a bad heartbeat does not hide a bad class."""
+    report = look(GOOD.replace(":Acme", ":Acne") + "[amqp]\nheartbeat = 0\n")
+    assert report.settings is None
+    assert [each.key for each in report.mistakes] == ["amqp.heartbeat", "providers.acme.use"]
+
+
+def test_folders_and_certificates_that_are_not_there_are_told(look: Look) -> None:
+    """They would stop a worker's start."""
+    report = look(
+        GOOD + "[templates]\nfolder = '/no/such'\n"
+        "[amqp]\nurl = 'pyamqp://h:5671//'\ntls = true\nca_file = '/no/such'\n"
+    )
+    assert [str(each) for each in report.mistakes] == [
+        "amqp.ca_file: no such file; correct the path",
+        "templates.folder: no such folder; create it, or remove the line",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ("[pools.email]\nlanes = ['bulk', 'normal']", "lanes.critical: nobody consumes email.crit"),
+        ("[pools]\nemail = false\n[lanes]\nbulk = false", "lanes.critical: nobody consumes email"),
+        ("[pools.sms]\nchannel = 'sms'", "pools.sms: cannot start: channels.sms names no provid"),
+        ("[providers.b]\nuse = 'x:Y'", "providers.b: no channel names it, so it is never used"),
+        (
+            "[store]\nurl = 'postgresql+psycopg://u:p@h/d'",
+            "store.url: a password in a file that everybody may read; move it to a credential",
+        ),
+    ],
+)
+def test_a_doubtful_point_is_a_warning(look: Look, more: str, line: str) -> None:
+    """It can run so, but somebody should know."""
+    told = [str(each) for each in look(f"{GOOD}\n{more}\n").warnings]
+    assert told
+    assert told[0].startswith(line)
+
+
+def test_without_providers_nothing_can_be_sent() -> None:
+    """The bare defaults are valid and useless, and it is said."""
+    report = check(environ={})
+    assert report.mistakes == []
+    assert [each.key for each in report.warnings] == ["channels"]
+
+
+def test_a_credential_that_others_may_read_is_a_warning(look: Look, tmp_path: Path) -> None:
+    """Only its owner should; files the service does not read do not count."""
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    for name, mode in (("ACME_KEY", 0o400), ("OTHER_KEY", 0o440), ("x.env", 0o404), ("y", 0o444)):
+        (folder / name).write_text("k")
+        (folder / name).chmod(mode)
+    told = [str(each) for each in look(GOOD, CREDENTIALS_DIRECTORY=str(folder)).warnings]
+    assert told == [
+        "credential OTHER_KEY: readable by more than its owner; chmod 0400 it",
+        "credential x.env: readable by more than its owner; chmod 0400 it",
+    ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import wraps
 from typing import Any
 
 from jinja2 import pass_context
-from jinja2.runtime import Context
+from jinja2.runtime import Context, Undefined
 
 _SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$"}
 # ISO 4217: the currencies in use whose minor unit is not a hundredth.
@@ -90,12 +91,25 @@ def unlinked(value: Any) -> str:
     return re.sub(r"(?<=\w)([.@])(?=\w)", r"\1 ", value.replace("://", ": "))
 
 
+def _given(formatted: Callable[..., str]) -> Callable[..., str]:
+    """Let missing data be named as such, before a filter complains of its form."""
+
+    @wraps(formatted)
+    def checked(*values: Any) -> str:
+        for value in values:
+            if isinstance(value, Undefined):
+                str(value)  # StrictUndefined raises here, naming what is missing
+        return formatted(*values)
+
+    return checked
+
+
 FORMATS: dict[str, Callable[..., str]] = {
-    "date": day,
-    "datetime": moment,
-    "link": link,
-    "money": money,
-    "unlinked": unlinked,
+    "date": _given(day),
+    "datetime": _given(moment),
+    "link": _given(link),
+    "money": _given(money),
+    "unlinked": _given(unlinked),
 }
 """The filters by the names that templates use."""
 

@@ -91,6 +91,11 @@ class Notification:
     metadata: Mapping[str, str] = field(default_factory=dict)
     traceparent: str | None = None
 
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What makes it the same notification, however often it is published."""
+        return self.source, self.idempotency_key, self.position
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,11 +14,11 @@ from notify import contract
 from notify.delivery.call import Answer, call
 from notify.delivery.decision import Again, Arrival, Dead, Decision, Done, Tally
 from notify.delivery.permits import Permits
-from notify.delivery.plan import Plan, Planner
+from notify.delivery.plan import Ask, Plan, Planner
 from notify.delivery.recorder import Ending, Recorder
 from notify.errors import DecodeError, StoreError, StoreRefused
 from notify.gateway import Gateway
-from notify.message import Channel, Notification, Outcome, Status
+from notify.message import Channel, Outcome, Status
 from notify.store import Claim, Record, Store
 from notify.templating import Templates
 
@@ -92,18 +92,16 @@ class Delivery:
 
         Each arrival's `settle` is called once, when all that it asks for is on record.
         """
-        waiting: list[tuple[Notification, Tally]] = []
-        for arrival in arrivals:
-            waiting += self._decode(arrival)
+        waiting = [ask for arrival in arrivals for ask in self._decode(arrival)]
         while waiting:
             permits = self._permits.take(len(waiting))
-            self._begin(waiting[:permits])
-            del waiting[:permits]
+            waiting[:permits] = self._begin(waiting[:permits])
 
-    def _decode(self, arrival: Arrival) -> list[tuple[Notification, Tally]]:
+    def _decode(self, arrival: Arrival) -> list[Ask]:
+        """Read one message; what does not keep the contract is settled at once."""
         limits = self._limits
         try:
-            notifications = contract.decode(
+            first, *others = contract.decode(
                 arrival.incoming,
                 max_body_bytes=limits.max_body_bytes,
                 max_recipients=limits.max_recipients,
@@ -119,24 +117,26 @@ class Delivery:
             )
             arrival.settle(Dead())
             return []
-        tally = Tally(arrival.settle, len(notifications))
-        return [(notification, tally) for notification in notifications]
+        return [Ask(first, Tally(arrival.settle, 1 + len(others)), others)]
 
-    def _begin(self, chosen: Sequence[tuple[Notification, Tally]]) -> None:
-        """Claim what is chosen, one permit each, and start the calls that are ours to make."""
+    def _begin(self, asks: Sequence[Ask]) -> list[Ask]:
+        """Claim what is asked, one permit each; start the calls; give what is to be asked next."""
         now = self._clock()
         deadline = self._monotonic() + LEASE.total_seconds()
         calls = 0
+        following: list[Ask] = []
         try:
-            plans = [self._planner.plan(*each, now=now) for each in _distinct(chosen)]
+            plans = [self._planner.plan(ask, now=now) for ask in _distinct(asks)]
             for plan, answer in zip(plans, self._claim(plans, now=now), strict=True):
+                following += _following(plan.ask, answer)
                 if answer is Claim.OWNED and plan.message is not None:
                     self._senders.submit(self._send, plan, deadline)
                     calls += 1
                 else:
-                    plan.tally.add(_without_call(plan, answer))
+                    plan.ask.tally.add(_without_call(plan, answer))
         finally:
-            self._permits.give(len(chosen) - calls)
+            self._permits.give(len(asks) - calls)
+        return following
 
     def _claim(self, plans: Sequence[Plan], *, now: datetime) -> list[Claim | None]:
         """Claim all in one transaction; None stands for what the store would not take now."""
@@ -147,7 +147,7 @@ class Delivery:
             # One bad row fails the whole transaction: find it, and spare its neighbours.
             if len(plans) > 1:
                 return [answer for plan in plans for answer in self._claim([plan], now=now)]
-            log.error("notify.refused", id=str(plans[0].notification.id), error=str(error))
+            log.error("notify.refused", id=str(plans[0].ask.notification.id), error=str(error))
             return [Claim.CONFLICT]
         except StoreError as error:
             log.error("notify.store_away", waiting=len(plans), error=str(error))
@@ -166,25 +166,42 @@ class Delivery:
         self._recorder.put(Ending(record, lambda owned: _recorded(plan, record, owned=owned)))
 
 
-def _distinct(
-    chosen: Iterable[tuple[Notification, Tally]],
-) -> list[tuple[Notification, Tally]]:
+def _distinct(asks: Sequence[Ask]) -> list[Ask]:
     """Let one claim hold a notification once; its double is looked at again afterwards."""
-    seen = set()
+    seen: set[object] = set()
     distinct = []
-    for notification, tally in chosen:
-        key = (notification.source, notification.idempotency_key, notification.position)
-        if notification.id in seen or key in seen:
-            tally.add(Again(LOOK_AGAIN))
+    for ask in asks:
+        keys = {ask.notification.id, ask.notification.key}
+        if seen & keys:
+            ask.decide_all(Again(LOOK_AGAIN))
             continue
-        seen |= {notification.id, key}
-        distinct.append((notification, tally))
+        seen |= keys
+        distinct.append(ask)
     return distinct
+
+
+def _following(ask: Ask, answer: Claim | None) -> list[Ask]:
+    """
+    Ask for a batch's other recipients once its first is known.
+
+    All share one digest, so the first tells whether the whole request is in conflict: then
+    none of it may be sent, not even to recipients that the record has never seen.
+    """
+    match answer:
+        case Claim.CONFLICT:
+            decision: Decision = Dead()
+        case None:
+            decision = Again(LOOK_AGAIN)
+        case _:
+            return [Ask(other, ask.tally) for other in ask.others]
+    for _ in ask.others:
+        ask.tally.add(decision)
+    return []
 
 
 def _without_call(plan: Plan, answer: Claim | None) -> Decision:
     """Decide on a notification for which no call is made."""
-    identity = {"id": str(plan.notification.id), "source": plan.notification.source}
+    identity = {"id": str(plan.ask.notification.id), "source": plan.ask.notification.source}
     match answer:
         case None | Claim.BUSY:
             return Again(LOOK_AGAIN)
@@ -206,7 +223,7 @@ def _without_call(plan: Plan, answer: Claim | None) -> Decision:
 def _record(plan: Plan, answer: Answer, *, at: datetime) -> Record:
     assert plan.entry.attempt_id is not None  # noqa: S101 - only plans with a call come here
     return Record(
-        notification_id=plan.notification.id,
+        notification_id=plan.ask.notification.id,
         attempt_id=plan.entry.attempt_id,
         ended_at=at,
         outcome=answer.outcome,
@@ -222,7 +239,7 @@ def _recorded(plan: Plan, record: Record, *, owned: bool) -> None:
     """Decide on a notification whose call is on record."""
     if not owned:
         log.error("notify.fenced", id=str(record.notification_id), outcome=record.outcome)
-        plan.tally.add(Again(LOOK_AGAIN))
+        plan.ask.tally.add(Again(LOOK_AGAIN))
         return
     tell = log.info if record.status is Status.SENT else log.warning
     event = f"notify.{record.status}"
@@ -230,12 +247,12 @@ def _recorded(plan: Plan, record: Record, *, owned: bool) -> None:
         event,
         id=str(record.notification_id),
         attempt_id=str(record.attempt_id),
-        channel=plan.notification.channel,
-        lane=plan.notification.lane,
-        source=plan.notification.source,
+        channel=plan.ask.notification.channel,
+        lane=plan.ask.notification.lane,
+        source=plan.ask.notification.source,
         provider=plan.entry.provider,
         http_status=record.http_status,
         code=record.code,
         reason=record.reason,
     )
-    plan.tally.add(Dead() if record.status in DEAD_ENDS else Done())
+    plan.ask.tally.add(Dead() if record.status in DEAD_ENDS else Done())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from notify.delivery.decision import Tally
+from notify.delivery.decision import Decision, Tally
 from notify.errors import TemplateError
 from notify.gateway import Gateway, Line
 from notify.message import Channel, Inline, Notification, Rendered, Status
@@ -18,11 +18,25 @@ LONGEST_REASON = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """One notification, what to write before acting, and the call if one is to be made."""
+class Ask:
+    """One notification to deliver, and its message's tally."""
 
     notification: Notification
     tally: Tally
+    others: Sequence[Notification] = ()
+    """The rest of its batch, to be asked for once this one is known."""
+
+    def decide_all(self, decision: Decision) -> None:
+        """Decide on the notification and on the rest of its batch alike."""
+        for _ in range(1 + len(self.others)):
+            self.tally.add(decision)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is asked, what to write before acting, and the call if one is to be made."""
+
+    ask: Ask
     entry: Entry
     line: Line | None = None
     message: Rendered | None = None
@@ -35,27 +49,23 @@ class Planner:
         self._gateways = gateways
         self._templates = templates
 
-    def plan(self, notification: Notification, tally: Tally, *, now: datetime) -> Plan:
+    def plan(self, ask: Ask, *, now: datetime) -> Plan:
         """Check, render and choose a provider for one notification."""
+        notification = ask.notification
         if notification.expires_at is not None and notification.expires_at <= now:
-            return _end(notification, tally, Status.EXPIRED, "it expired before it could be sent")
+            return _end(ask, Status.EXPIRED, "it expired before it could be sent")
         gateway = self._gateways.get(notification.channel)
         if gateway is None:
             reason = f"this worker has no provider for {notification.channel}"
-            return _end(notification, tally, Status.FAILED, reason)
+            return _end(ask, Status.FAILED, reason)
         try:
             content = self._content(notification)
         except TemplateError as error:
-            return _end(notification, tally, Status.REJECTED, str(error))
+            return _end(ask, Status.REJECTED, str(error))
         line = gateway.admit()
         attempt_id = uuid4()
-        return Plan(
-            notification,
-            tally,
-            Entry(notification, Status.SENDING, attempt_id, line.name),
-            line,
-            _message(notification, attempt_id, content),
-        )
+        entry = Entry(notification, Status.SENDING, attempt_id, line.name)
+        return Plan(ask, entry, line, _message(notification, attempt_id, content))
 
     def _content(self, notification: Notification) -> Content | Inline:
         if notification.inline is not None:
@@ -83,6 +93,5 @@ def _message(notification: Notification, attempt_id: UUID, content: Content | In
     )
 
 
-def _end(notification: Notification, tally: Tally, status: Status, reason: str) -> Plan:
-    entry = Entry(notification, status, reason=reason[:LONGEST_REASON])
-    return Plan(notification, tally, entry)
+def _end(ask: Ask, status: Status, reason: str) -> Plan:
+    return Plan(ask, Entry(ask.notification, status, reason=reason[:LONGEST_REASON]))

@@ -1,0 +1,118 @@
+"""Tells a person, or a program, what became of requests while they are published."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import IO, Self
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from notify.cli.results import Result
+
+# A window of messages that the broker did not take, one after the other: it takes none.
+_HOPELESS = 256
+_GOOD = {"confirmed", "valid"}
+_STEP = 100
+
+
+class Report:
+    """
+    Prints failures as they come, and a summary at the end; as JSON, every result and nothing else.
+
+    Attributes:
+        bad: How many requests failed, or were left out because the broker takes nothing.
+    """
+
+    def __init__(self, file: IO[bytes] | None, *, as_json: bool) -> None:
+        self.bad = 0
+        self._file = file
+        self._as_json = as_json
+        self._counts: Counter[str] = Counter()
+        self._begun = time.monotonic()
+        self._context = ExitStack()
+        self._progress: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if self._file is not None and not self._as_json and sys.stderr.isatty():
+            self._progress = self._context.enter_context(
+                Progress(
+                    BarColumn(),
+                    MofNCompleteColumn(),
+                    TextColumn("{task.fields[failures]}"),
+                    TimeRemainingColumn(),
+                    console=Console(stderr=True),
+                    transient=True,
+                )
+            )
+            self._progress.add_task("", total=_lines(self._file), failures="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._context.close()
+
+    def take(self, results: Iterable[Result]) -> None:
+        """Tell each result; gives up once the broker has taken none of a whole window."""
+        in_vain = 0
+        for result in results:
+            self._tell(result)
+            in_vain = in_vain + 1 if result.status == "unconfirmed" else 0
+            if in_vain == _HOPELESS:
+                self._line(
+                    f"stopped: the broker took none of the last {_HOPELESS}; nothing after"
+                    f" line {result.line} was published"
+                )
+                break
+        self._context.close()
+        self._summary()
+
+    def _tell(self, result: Result) -> None:
+        self._counts[result.status] += 1
+        self.bad += result.status not in _GOOD
+        if self._as_json:
+            click.echo(json.dumps(asdict(result)))
+        elif result.error:
+            place = f"line {result.line}: " if result.line else ""
+            name = "" if result.id in result.error else f"{result.id}: "
+            self._line(f"{place}{name}{result.error}")
+        elif self._file is None:
+            click.echo(f"{result.id} {result.status}")
+        if self._progress and not self._counts.total() % _STEP:
+            failures = f"{self.bad} failed" if self.bad else ""
+            task = self._progress.task_ids[0]
+            self._progress.update(task, completed=self._counts.total(), failures=failures)
+
+    def _summary(self) -> None:
+        if self._file is None or self._as_json:
+            return
+        took = time.monotonic() - self._begun
+        counts = ", ".join(f"{count:,} {status}" for status, count in self._counts.items())
+        rate = f", {self._counts.total() / took:,.0f} a second" if took > 1 else ""
+        click.echo(f"{counts or 'no requests'} in {took:.1f} s{rate}")
+
+    def _line(self, text: str) -> None:
+        if self._progress:
+            self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            click.echo(text, err=True)
+
+
+def _lines(file: IO[bytes]) -> int | None:
+    """Count the lines of a regular file; None where reading ahead would take them away."""
+    try:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return None
+    except OSError:
+        return None
+    count = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+    file.seek(0)
+    return count

@@ -1,0 +1,182 @@
+"""`notify send`: publish one notification by flags, or many from a file, and say what became."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import click
+
+from notify.cli.report import Report
+from notify.cli.requests import Entry, identified, read
+from notify.cli.results import Check, checked, published
+from notify.contract import problems
+from notify.contract.envelope import Route, route
+from notify.errors import DecodeError
+from notify.publisher import Publisher
+from notify.settings import Settings, load, ssl_options
+from notify.topology import routing_key
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def _key(_context: click.Context, _option: click.Parameter, value: str) -> Route:
+    try:
+        return route(value)
+    except DecodeError as error:
+        raise click.BadParameter(f"{error}, such as email.critical.shop") from None
+
+
+def _data(_context: click.Context, _option: click.Parameter, value: str | None) -> Any:
+    if value is None:
+        return None
+    try:
+        data = json.loads(value)
+    except ValueError:
+        data = None
+    if not isinstance(data, dict):
+        raise click.BadParameter("""not a JSON object, such as '{"code": "123456"}'""")
+    return data
+
+
+def _duration(_context: click.Context, _option: click.Parameter, value: str | None) -> Any:
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d+)([smhd])", value)
+    if match is None:
+        raise click.BadParameter("write a number and s, m, h or d, such as 10m")
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  notify send email.critical.shop --to ada@example.com --template login_code \\
+      --data '{"code": "123456"}' --expires-in 10m
+  notify send sms.normal.shop --to +4915112345678 --text 'Your parcel is here.'
+  notify send email.bulk.shop --file newsletter.jsonl
+  generate-requests | notify send push.normal.shop --file - --json
+"""
+)
+@click.argument("key", metavar="CHANNEL.LANE.SOURCE", callback=_key)
+@click.option(
+    "--to",
+    multiple=True,
+    help="The recipient: an address, a phone number in E.164, or "
+    "a device token. May be given several times.",
+)
+@click.option("--template", metavar="NAME", help="The template to render.")
+@click.option(
+    "--data", metavar="JSON", callback=_data, help="What the template needs, as a JSON object."
+)
+@click.option("--locale", metavar="TAG", help="The language to write in, such as de or pt-BR.")
+@click.option("--subject", metavar="TEXT", help="The email's subject, instead of a template.")
+@click.option("--text", metavar="TEXT", help="The email's plain text, or the SMS.")
+@click.option("--html", metavar="TEXT", help="The email's HTML.")
+@click.option("--title", metavar="TEXT", help="The push message's title.")
+@click.option("--body", metavar="TEXT", help="The push message's body.")
+@click.option(
+    "--id",
+    metavar="UUID",
+    help="The notification's id; publishing it again sends "
+    "nothing twice. Default: a fresh one, which is printed.",
+)
+@click.option("--idempotency-key", metavar="KEY", help="Sent once for each key. Default: the id.")
+@click.option(
+    "--expires-in",
+    "expires_at",
+    metavar="DURATION",
+    callback=_duration,
+    help="Do not send later than this from now: 30s, 10m, 2h, 1d.",
+)
+@click.option(
+    "--file",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="Publish what a file holds: "
+    "JSON Lines, or one JSON object or array; - reads standard input.",
+)
+@click.option("--dry-run", is_flag=True, help="Only check against the contract; publish nothing.")
+@click.option(
+    "--unchecked",
+    is_flag=True,
+    help="Publish without checking: what breaks the contract goes to the dead letters.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON object for each request: line, id, status, error.",
+)
+def send(
+    key: Route, file: Any, dry_run: bool, unchecked: bool, as_json: bool, **content: Any
+) -> None:
+    """Publish notifications and wait until RabbitMQ has confirmed them.
+
+    CHANNEL.LANE.SOURCE is the routing key: what kind of message (email, sms, push), how urgent
+    (critical, normal, bulk), and who asks. Exits 1 if any request was not confirmed; a request
+    may be published again with the same id at any time.
+    """
+    if file and any(content.values()):
+        raise click.UsageError("--file holds whole requests: leave the flags of a single one out")
+    settings = load()
+    if key.lane not in settings.lanes and not unchecked:
+        lanes = ", ".join(settings.lanes)
+        raise click.UsageError(f"no lane {key.lane!r} is configured; there are {lanes}")
+    entries = read(file) if file else iter([_composed(content)])
+    check = _unchecked if unchecked else _checker(settings, key)
+    with Report(file, as_json=as_json) as report:
+        if dry_run:
+            report.take(checked(entries, check))
+        else:
+            name = routing_key(key.channel, key.lane, key.source)
+            with _publisher(settings) as publisher:
+                report.take(published(entries, check, publisher, routing_key=name))
+    sys.exit(1 if report.bad else 0)
+
+
+def _composed(content: Mapping[str, Any]) -> Entry:
+    """Build the request that the flags describe."""
+    request = {name: value for name, value in content.items() if value}
+    if not request.get("to"):
+        raise click.UsageError("--to or --file is needed")
+    to = request["to"]
+    request["to"] = to[0] if len(to) == 1 else list(to)
+    if "expires_at" in request:
+        request["expires_at"] = (datetime.now(UTC) + request["expires_at"]).isoformat()
+    return identified(json.dumps(request, ensure_ascii=False).encode(), line=0)
+
+
+def _checker(settings: Settings, key: Route) -> Check:
+    def check(entry: Entry) -> str:
+        found = problems(
+            entry.body,
+            channel=key.channel,
+            max_body_bytes=settings.contract.max_body_bytes,
+            max_recipients=settings.contract.max_recipients,
+        )
+        return "; ".join(f"{one} ({one.hint})" if one.hint else str(one) for one in found)
+
+    return check
+
+
+def _unchecked(_: Entry) -> str:
+    return ""
+
+
+def _publisher(settings: Settings) -> Publisher:
+    url = settings.amqp.url.get_secret_value()
+    return Publisher(
+        url,
+        timeout=settings.amqp.confirm_timeout,
+        heartbeat=settings.amqp.heartbeat,
+        ssl=ssl_options(settings.amqp),
+        user_id=unquote(urlsplit(url).username or "guest")
+        if settings.contract.require_user_id
+        else None,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -13,6 +14,9 @@ from notify.errors import ConfigError
 
 READS_ONLY = "notify_reads_only"
 """An execution option: the transaction writes nothing, so it need not wait for writers."""
+
+LONGEST_WAIT = 30.0
+"""Seconds that a transaction waits for others on SQLite."""
 
 
 def connect(url: str, *, pool_size: int = 8) -> Engine:
@@ -27,7 +31,7 @@ def connect(url: str, *, pool_size: int = 8) -> Engine:
     except (ArgumentError, ValueError):
         raise _no_url() from None
     if parsed.drivername == "sqlite":
-        engine = create_engine(parsed, pool_size=pool_size, connect_args={"timeout": 30})
+        engine = create_engine(parsed, pool_size=pool_size, connect_args={"timeout": LONGEST_WAIT})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin)
         return engine
@@ -46,9 +50,25 @@ def _no_url() -> ConfigError:
 def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
     # The driver would begin transactions by itself, and late; _begin does it.
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(connection)
     # FULL: a commit that we acknowledged to the broker must survive a power loss.
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    # For this one lock SQLite does not wait by itself, so processes that open a new file at the
+    # same time would refuse each other.
+    deadline = time.monotonic() + LONGEST_WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:

@@ -1,0 +1,88 @@
+"""Building the record's tables, on both databases."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from recording import begin
+from sqlalchemy import create_engine, inspect, text
+
+from notify.errors import StoreError
+from notify.store import Store
+from notify.store.tables import metadata
+
+HEAD = "0001"
+WAIT = 30
+
+
+def _migrate(url: str, barrier: Barrier | None = None) -> tuple[str | None, str | None]:
+    """Migrate as a machine that deploys would; also run in a process of its own."""
+    store = Store.open(url)
+    if barrier is not None:
+        barrier.wait(WAIT)
+    steps = store.migrate()
+    store.close()
+    return steps
+
+
+def test_migrating_builds_the_tables_and_again_changes_nothing(store_url: str) -> None:
+    """Every deployment may run it."""
+    store = Store.open(store_url)
+    assert store.revision() == (None, HEAD)
+    assert store.migrate() == (None, HEAD)
+    entry = begin(store)
+    assert store.migrate() == (HEAD, HEAD)
+    assert store.revision() == (HEAD, HEAD)
+    assert store.get(entry.notification.id) is not None
+    store.close()
+
+
+def test_the_migrations_build_what_the_code_expects(store_url: str) -> None:
+    """Columns, their nullability and the indexes are those of tables.py."""
+    _migrate(store_url)
+    engine = create_engine(store_url)
+    found = inspect(engine)
+    for table in metadata.sorted_tables:
+        columns = {column["name"]: column["nullable"] for column in found.get_columns(table.name)}
+        assert columns == {column.name: bool(column.nullable) for column in table.columns}
+        indexes = {
+            index["name"]
+            for index in found.get_indexes(table.name)
+            if "duplicates_constraint" not in index
+        }
+        assert indexes == {index.name for index in table.indexes}
+    engine.dispose()
+
+
+def test_threads_that_migrate_at_once_take_turns(store_url: str) -> None:
+    """One builds the tables; the others find them built."""
+    barrier = Barrier(4)
+    with ThreadPoolExecutor(4) as pool:
+        steps = list(pool.map(_migrate, [store_url] * 4, [barrier] * 4))
+    assert sorted(steps, key=str) == [(HEAD, HEAD)] * 3 + [(None, HEAD)]
+
+
+def test_processes_that_migrate_at_once_take_turns(store_url: str) -> None:
+    """Two machines that deploy together do not break each other."""
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Manager() as manager, ProcessPoolExecutor(2, mp_context=spawn) as pool:
+        barrier = manager.Barrier(2)
+        steps = list(pool.map(_migrate, [store_url] * 2, [barrier] * 2, timeout=WAIT))
+    assert sorted(steps, key=str) == [(HEAD, HEAD), (None, HEAD)]
+
+
+def test_tables_of_a_newer_version_are_left_alone(store_url: str) -> None:
+    """An old deployment that comes late says so and changes nothing."""
+    _migrate(store_url)
+    engine = create_engine(store_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    store = Store.open(store_url)
+    with pytest.raises(StoreError, match="newer than this version"):
+        store.migrate()
+    assert store.revision() == ("9999", HEAD)
+    store.close()

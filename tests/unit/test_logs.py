@@ -202,6 +202,17 @@ def test_debug_logs_of_http_libraries_stay_silent(name: str) -> None:
     assert [line["event"] for line in lines(out)] == ["service.ready"]
 
 
+def test_a_library_that_sets_its_own_level_stays_silent_too(stream: io.StringIO) -> None:
+    """Below warnings nothing of a library passes, whatever its logger says."""
+    log = logging.getLogger("twilio.http_client")
+    log.setLevel(logging.DEBUG)
+    try:
+        log.debug("Body: %s", CANARY)
+    finally:
+        log.setLevel(logging.NOTSET)
+    assert stream.getvalue() == ""
+
+
 def test_configuring_again_does_not_double_the_lines() -> None:
     """The bridge from the libraries is put up once."""
     out = io.StringIO()

@@ -17,9 +17,11 @@ from recording import (
     claim_one,
     rejected,
 )
+from sqlalchemy import create_engine, select, update
 
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Entry, Event, Filter, Store, Story
+from notify.store.tables import notifications
 
 
 def _story(store: Store, notification: Notification) -> Story:
@@ -90,6 +92,19 @@ def test_a_worker_that_wakes_up_late_cannot_record(store: Store) -> None:
     before = _story(store, entry.notification)
     assert store.record([accepted(entry, ended_at=LATER)]) == {entry.notification.id}
     assert _story(store, entry.notification) == before
+
+
+def test_the_fence_alone_keeps_a_late_worker_out(store: Store, migrated_url: str) -> None:
+    """Also while the one that took over is still sending."""
+    entry = begin(store)
+    claim_one(store, call_for(entry.notification), now=LATER)
+    engine = create_engine(migrated_url)
+    with engine.begin() as connection:
+        connection.execute(update(notifications).values(status="sending"))
+        assert connection.execute(select(notifications.c.fence)).scalar_one() == 2
+    engine.dispose()
+    assert store.record([accepted(entry)]) == {entry.notification.id}
+    assert store.record([accepted(entry, fence=2)]) == set()
 
 
 def test_a_late_worker_that_nobody_missed_records_as_ever(store: Store) -> None:

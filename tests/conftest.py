@@ -9,7 +9,6 @@ from pathlib import Path
 
 import amqp
 import pytest
-from services import PostgreSQL, Vhosts, missing
 
 from notify.errors import ConfigError
 from notify.message import Channel
@@ -17,6 +16,7 @@ from notify.publisher import connect
 from notify.settings import LaneSettings
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.topology import Topology, apply
+from tests.services import PostgreSQL, Vhosts, missing
 
 
 @pytest.fixture(scope="session", autouse=True)

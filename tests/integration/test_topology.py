@@ -1,0 +1,216 @@
+"""The topology on a real broker: applied, compared, checked, exported and imported."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import amqp
+import pytest
+from click.testing import CliRunner
+
+from notify.cli import notify
+from notify.errors import ConfigError
+from notify.message import Channel
+from notify.publisher import connect
+from notify.stack.rabbitmq import RabbitMQNode
+from notify.topology import (
+    DEAD,
+    EXCHANGE,
+    WORK,
+    Exchange,
+    Producer,
+    Queue,
+    Topology,
+    apply,
+    check,
+    diff,
+    differences,
+    export,
+)
+
+
+def with_argument(topology: Topology, name: str, value: object) -> Topology:
+    """Return the topology with another argument on its last queue."""
+    *others, last = topology.queues
+    return replace(topology, queues=(*others, Queue(last.name, {**last.arguments, name: value})))
+
+
+def test_apply_may_run_again(vhost_url: str, topology: Topology) -> None:
+    """The second time changes nothing, and nothing differs afterwards."""
+    with connect(vhost_url) as connection:
+        apply(topology, connection)
+        apply(topology, connection)
+        assert diff(topology, connection) == []
+        check(topology, connection)
+
+
+def test_an_empty_broker_lacks_everything(vhost_url: str, topology: Topology) -> None:
+    """Each object is named, and the command that makes them."""
+    with connect(vhost_url) as connection:
+        assert {one.how for one in diff(topology, connection)} == {"missing"}
+        with pytest.raises(ConfigError, match=r"queue notify\.sms\.bulk.* notify topology apply"):
+            check(topology, connection)
+
+
+def test_diff_tells_missing_from_different(broker_url: str, topology: Topology) -> None:
+    """A queue that is gone, and one with another limit."""
+    with connect(broker_url) as connection:
+        with connection.channel() as channel:
+            channel.queue_delete("notify.sms.bulk")
+        found = diff(with_argument(topology, "x-delivery-limit", 3), connection)
+    assert [str(one) for one in found] == [
+        "queue notify.sms.bulk: missing",
+        "queue notify.push.bulk: x-delivery-limit should be '3', is '20'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("x-queue-type", "classic"),
+        ("x-dead-letter-exchange", "elsewhere"),
+        ("x-dead-letter-strategy", "at-most-once"),
+        ("x-overflow", "drop-head"),
+        ("x-max-length", 5),
+        ("x-delivery-limit", 3),
+    ],
+)
+def test_diff_sees_every_argument(
+    broker_url: str, topology: Topology, argument: str, value: object
+) -> None:
+    """RabbitMQ compares each of the arguments the promise rests on."""
+    with connect(broker_url) as connection:
+        (found,) = diff(with_argument(topology, argument, value), connection)
+    assert str(found).startswith(f"queue notify.push.bulk: {argument} should be '{value}'")
+
+
+def test_diff_sees_a_lost_alternate_exchange(broker_url: str, topology: Topology) -> None:
+    """Without it, unroutable messages would vanish."""
+    bare = replace(topology, exchanges=(Exchange(WORK, "topic"),))
+    with connect(broker_url) as connection:
+        (found,) = diff(bare, connection)
+    assert "alternate-exchange" in found.how
+
+
+def test_apply_reports_what_it_cannot_change(broker_url: str, topology: Topology) -> None:
+    """The broker's own words name the argument."""
+    with (
+        connect(broker_url) as connection,
+        pytest.raises(ConfigError, match=r"not applied.*x-max-length"),
+    ):
+        apply(with_argument(topology, "x-max-length", 5), connection)
+
+
+def test_a_rejected_message_keeps_its_key_in_the_dead_queue(channel: amqp.Channel) -> None:
+    """A replay must know where it belongs."""
+    channel.basic_publish(amqp.Message(b"{}"), EXCHANGE, "sms.bulk.shop")
+    taken = _get(channel, "notify.sms.bulk")
+    channel.basic_reject(taken.delivery_tag, requeue=False)
+    dead = _get(channel, DEAD)
+    assert dead.delivery_info["routing_key"] == "sms.bulk.shop"
+    assert dead.headers["x-death"][0]["reason"] == "rejected"
+
+
+def test_an_unroutable_message_lies_in_the_dead_queue(channel: amqp.Channel) -> None:
+    """No queue takes this key, and nothing vanishes."""
+    channel.basic_publish(amqp.Message(b"{}"), EXCHANGE, "fax.bulk.shop")
+    assert _get(channel, DEAD).delivery_info["routing_key"] == "fax.bulk.shop"
+
+
+def test_exported_definitions_make_the_same_topology(
+    rabbitmq: RabbitMQNode, topology: Topology, tmp_path: Path
+) -> None:
+    """Import them, and neither way of comparing finds a difference."""
+    exported = export(topology, vhost="imported", producers=[_SHOP], users=True)
+    _import(rabbitmq, exported, tmp_path)
+    rabbitmq.ctl("set_permissions", "-p", "imported", "guest", ".*", ".*", ".*")
+    with connect(rabbitmq.vhost_url("imported")) as connection:
+        assert diff(topology, connection) == []
+    rabbitmq.ctl("export_definitions", str(tmp_path / "found.json"))
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert differences(topology, found, vhost="imported") == []
+
+
+def test_exported_rights_are_enough_and_no_more(
+    rabbitmq: RabbitMQNode, topology: Topology, tmp_path: Path
+) -> None:
+    """A worker may check, take and publish again; a producer may publish for itself."""
+    _import(rabbitmq, export(topology, vhost="rights", producers=[_SHOP], users=True), tmp_path)
+    for user in ("notify-worker", "shop"):
+        rabbitmq.ctl("change_password", user, "password")
+    url = rabbitmq.vhost_url("rights")
+    with connect(url.replace("guest:guest", "notify-worker:password")) as connection:
+        check(topology, connection)
+        with connection.channel() as channel:
+            channel.confirm_select()
+            channel.basic_publish(amqp.Message(b"{}"), WORK, "sms.bulk.shop")
+            _get(channel, "notify.sms.bulk")
+        with connection.channel() as channel, pytest.raises(amqp.AccessRefused):
+            channel.queue_declare("mine")
+    with connect(url.replace("guest:guest", "shop:password")) as connection:
+        for exchange, key in [
+            (EXCHANGE, "push.bulk.shop"),
+            (EXCHANGE, "sms.bulk.bank"),
+            (WORK, "sms.bulk.shop"),
+        ]:
+            with pytest.raises(amqp.AccessRefused):
+                _publish(connection, exchange, key)
+        _publish(connection, EXCHANGE, "sms.bulk.shop")
+
+
+def test_the_command_applies_and_compares(vhost_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First all is missing, then nothing is."""
+    monkeypatch.setenv("NOTIFY_AMQP__URL", vhost_url)
+    runner = CliRunner()
+    before = runner.invoke(notify, ["topology", "diff"])
+    assert before.exit_code == 1
+    assert "queue notify.push.normal: missing" in before.stdout
+    assert runner.invoke(notify, ["topology", "apply"]).exit_code == 0
+    after = runner.invoke(notify, ["topology", "diff"])
+    assert (after.exit_code, "as it should be" in after.stdout) == (0, True)
+
+
+def test_the_command_compares_bindings_too(
+    rabbitmq: RabbitMQNode,
+    broker_url: str,
+    channel: amqp.Channel,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the definitions that operators export on the broker."""
+    monkeypatch.setenv("NOTIFY_AMQP__URL", broker_url)
+    channel.queue_unbind("notify.sms.bulk", WORK, "sms.bulk.#")
+    exported = rabbitmq.ctl("export_definitions", "-", "--format", "json")
+    arguments = ["topology", "diff", "--definitions", "-"]
+    result = CliRunner().invoke(notify, arguments, input=exported)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[0] == (
+        "binding notify.work → queue notify.sms.bulk by 'sms.bulk.#': missing"
+    )
+
+
+_SHOP = Producer("shop", (Channel.EMAIL, Channel.SMS))
+
+
+def _publish(connection: amqp.Connection, exchange: str, key: str) -> None:
+    """Publish, and ask something after it: a refusal comes with the next answer."""
+    with connection.channel() as channel:
+        channel.basic_publish(amqp.Message(b"{}"), exchange, key)
+        channel.queue_declare(DEAD, passive=True)
+
+
+def _import(rabbitmq: RabbitMQNode, definitions: object, folder: Path) -> None:
+    file = folder / "definitions.json"
+    file.write_text(json.dumps(definitions))
+    rabbitmq.ctl("import_definitions", str(file))
+
+
+def _get(channel: amqp.Channel, queue: str) -> amqp.Message:
+    """Take the next message, which may still be on its way."""
+    for _ in range(200):
+        message = channel.basic_get(queue, no_ack=False)
+        if message is not None:
+            return message
+        channel.connection.send_heartbeat()
+    raise AssertionError(f"nothing in {queue}")

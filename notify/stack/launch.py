@@ -6,20 +6,28 @@ import os
 import socket
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
+from amqp import AMQPError
+
 from notify.errors import ConfigError
+from notify.publisher import why
+from notify.service import open_broker, topology_of
+from notify.settings import load
 from notify.stack.process import Process, ProcessEnded, stop_all
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.stack.state import Endpoints, State
+from notify.store import Store
+from notify.topology import apply
 
 POOLS = ("email", "sms", "push")
 
 _START = 60.0
 """Seconds that one part may take to start; a loaded machine included."""
-_STOP = 15.0
+_STOP = 20.0
 """Seconds that the workers get to finish what they hold."""
 _BROKER_CHECK = 2.0
 
@@ -106,19 +114,20 @@ class Stack:
     def _start(self) -> None:
         """Start the slow parts side by side, then what needs them."""
         sandbox = self._start_sandbox()
-        amqp = self._amqp or self._start_broker()
+        with ThreadPoolExecutor(1) as aside:
+            migrated = aside.submit(_migrate, self._database)
+            amqp = self._amqp or self._start_broker()
+            migrated.result()
         sandbox.wait_ready(timeout=_START)
         self.endpoints = Endpoints(amqp, self._database, sandbox.ready_text)
         self.state.write(self.endpoints)
         self._tell(f"provider sandbox, {self.endpoints.sandbox}")
-        self._prepare()
+        self._apply_topology()
         self._start_workers()
 
     def _start_sandbox(self) -> Process:
         port = str(self._sandbox_port)
-        sandbox = self._run(
-            "sandbox", "--port", port, "--ledger", str(self.state.ledger), ready_file=True
-        )
+        sandbox = self._run("sandbox", "--port", port, "--ledger", str(self.state.ledger))
         self._lasting.append(sandbox)
         self._cleanup.callback(stop_all, [sandbox], timeout=3.0)
         return sandbox
@@ -129,14 +138,13 @@ class Stack:
         self._tell(f"private RabbitMQ, port {self._node.port}")
         return self._node.url
 
-    def _prepare(self) -> None:
-        """Bring the store's tables and the broker's queues to what this version wants."""
-        tasks = [self._run("migrate"), self._run("topology", "apply")]
+    def _apply_topology(self) -> None:
+        settings = load(self.state.config, environ=self.state.environ(os.environ))
         try:
-            for task in tasks:
-                task.wait_done(timeout=_START)
-        finally:
-            stop_all(tasks, timeout=1.0)
+            with open_broker(settings) as connection:
+                apply(topology_of(settings), connection)
+        except (OSError, AMQPError) as error:
+            raise ConfigError(f"the broker cannot be used: {why(error)}") from None
         self._tell("store's tables and broker's queues")
 
     def _start_workers(self) -> None:
@@ -144,21 +152,30 @@ class Stack:
         # Registered last, stopped first: workers need the others to finish what they hold.
         self._cleanup.callback(stop_all, workers, timeout=_STOP)
         for pool in self._pools:
-            workers.append(self._run("worker", pool, ready_file=True))
+            workers.append(self._run("worker", pool))
         for worker in workers:
             worker.wait_ready(timeout=_START)
         self._lasting += workers
         self._tell(f"workers, one process a pool: {', '.join(self._pools)}")
 
-    def _run(self, *arguments: str, ready_file: bool = False) -> Process:
-        name = "-".join(arguments[:2]) if arguments[0] in ("worker", "topology") else arguments[0]
+    def _run(self, *arguments: str) -> Process:
+        # "worker email", but "sandbox" alone: what follows there are options.
+        words = [word for word in arguments[:2] if not word.startswith("-")]
         return Process(
-            name.replace("-", " "),
+            " ".join(words),
             arguments,
-            log=self.state.log(name),
+            log=self.state.log("-".join(words)),
+            ready_file=self.state.ready_file("-".join(words)),
             environ=self.state.environ(os.environ),
-            ready_file=self.state.ready_file(name) if ready_file else None,
         )
+
+
+def _migrate(database: str) -> None:
+    store = Store.open(database)
+    try:
+        store.migrate()
+    finally:
+        store.close()
 
 
 def _check_broker(node: RabbitMQNode) -> None:

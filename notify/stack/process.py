@@ -14,6 +14,7 @@ from notify.errors import NotifyError
 
 _POLL = 0.05
 _TAIL = 15
+_DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"]
 
 
 class ProcessEnded(NotifyError):
@@ -35,13 +36,12 @@ class Process:
         arguments: Iterable[str],
         *,
         log: Path,
+        ready_file: Path,
         environ: Mapping[str, str],
-        ready_file: Path | None = None,
     ) -> None:
         """
-        Start `notify ARGUMENTS...`.
+        Start `notify ARGUMENTS... --ready-file FILE`, a command that writes the file once it works.
 
-        With a ready file, the process is told to write it once it can work.
         The kernel kills the process when the thread that started it is gone, even by kill -9, so
         that nothing is left behind: start it in the main thread.
         """
@@ -50,12 +50,10 @@ class Process:
         self._ready_file = ready_file
         # -P: a folder that is called notify in the caller's place must not be run instead.
         command = [sys.executable, "-P", "-m", "notify", *arguments]
-        if ready_file is not None:
-            ready_file.unlink(missing_ok=True)
-            command += ["--ready-file", str(ready_file)]
+        ready_file.unlink(missing_ok=True)
         with log.open("wb") as output:
             self._child = subprocess.Popen(  # noqa: S603 - our own command
-                ["setpriv", "--pdeathsig", "KILL", "--", *command],  # noqa: S607 - util-linux
+                [*_DIE_WITH_PARENT, *command, "--ready-file", str(ready_file)],
                 env=dict(environ),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -72,12 +70,11 @@ class Process:
     @property
     def ready(self) -> bool:
         """Whether it has written its ready file."""
-        return self._ready_file is not None and self._ready_file.exists()
+        return self._ready_file.exists()
 
     @property
     def ready_text(self) -> str:
         """What it wrote into its ready file."""
-        assert self._ready_file is not None  # noqa: S101 - asked only of those that have one
         return self._ready_file.read_text().strip()
 
     @property
@@ -111,22 +108,6 @@ class Process:
                     f"{self.name} was not ready within {timeout:g} s.{self._last_words()}"
                 )
             time.sleep(_POLL)
-
-    def wait_done(self, *, timeout: float) -> None:
-        """
-        Wait until the process has ended well, for `timeout` seconds at most.
-
-        Raises:
-            ProcessEnded: It ended with a failure, or not in time.
-        """
-        try:
-            code = self._child.wait(timeout)
-        except subprocess.TimeoutExpired:
-            raise ProcessEnded(
-                f"{self.name} was not done within {timeout:g} s.{self._last_words()}"
-            ) from None
-        if code:
-            self.check()
 
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-_TAIL:]

@@ -23,10 +23,9 @@ if word == "fail":
     sys.exit("the reason")
 if word == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-if "--ready-file" in sys.argv:
-    pathlib.Path(sys.argv[sys.argv.index("--ready-file") + 1]).touch()
-if word != "done":
-    time.sleep(60)
+if word != "idle":
+    pathlib.Path(sys.argv[sys.argv.index("--ready-file") + 1]).write_text("http://here")
+time.sleep(60)
 """
 
 
@@ -40,32 +39,23 @@ def environ(tmp_path: Path) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(package.parent)}
 
 
-def start(word: str, folder: Path, environ: dict[str, str], *, ready: bool = False) -> Process:
+def start(word: str, folder: Path, environ: dict[str, str]) -> Process:
     """Start the stand-in."""
     return Process(
         word,
         [word],
         log=folder / f"{word}.log",
+        ready_file=folder / f"{word}.ready",
         environ=environ,
-        ready_file=folder / f"{word}.ready" if ready else None,
     )
 
 
-def test_a_process_that_ended_shows_its_name_its_code_and_its_last_words(
+def test_a_process_that_fails_shows_its_name_its_code_and_its_last_words_at_once(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    """The operator sees the reason without looking for a log file."""
+    """Nobody waits out the time limit for a dead process, or looks for a log file."""
     process = start("fail", tmp_path, environ)
     with pytest.raises(ProcessEnded, match=r"(?s)fail ended with exit code 1.*the reason"):
-        process.wait_done(timeout=20)
-
-
-def test_a_process_that_fails_before_it_is_ready_is_reported_at_once(
-    tmp_path: Path, environ: dict[str, str]
-) -> None:
-    """Nobody waits out the time limit for a dead process."""
-    process = start("fail", tmp_path, environ, ready=True)
-    with pytest.raises(ProcessEnded, match="ended with exit code 1"):
         process.wait_ready(timeout=20)
 
 
@@ -74,7 +64,7 @@ def test_a_ready_file_of_an_earlier_run_does_not_count(
 ) -> None:
     """A state folder may be used again."""
     (tmp_path / "fail.ready").touch()
-    process = start("fail", tmp_path, environ, ready=True)
+    process = start("fail", tmp_path, environ)
     assert not process.ready
     with pytest.raises(ProcessEnded):
         process.wait_ready(timeout=20)
@@ -84,8 +74,9 @@ def test_a_process_that_is_ready_runs_until_it_is_stopped(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
     """The plain life of a worker."""
-    process = start("serve", tmp_path, environ, ready=True)
+    process = start("serve", tmp_path, environ)
     process.wait_ready(timeout=20)
+    assert process.ready_text == "http://here"
     process.check()
     stop_all([process], timeout=20)
     assert not process.running
@@ -97,7 +88,7 @@ def test_a_process_that_ignores_the_request_to_stop_is_killed_in_time(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
     """Stopping a stack is bounded."""
-    process = start("stubborn", tmp_path, environ, ready=True)
+    process = start("stubborn", tmp_path, environ)
     process.wait_ready(timeout=20)
     begin = time.monotonic()
     stop_all([process], timeout=0.2)
@@ -106,13 +97,13 @@ def test_a_process_that_ignores_the_request_to_stop_is_killed_in_time(
         process.check()
 
 
-def test_a_process_that_is_not_done_in_time_is_reported(
+def test_a_process_that_is_not_ready_in_time_is_reported(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    """A migration that hangs does not hang the start."""
-    process = start("serve", tmp_path, environ)
-    with pytest.raises(ProcessEnded, match=r"not done within 0\.1 s"):
-        process.wait_done(timeout=0.1)
+    """A worker that hangs does not hang the start."""
+    process = start("idle", tmp_path, environ)
+    with pytest.raises(ProcessEnded, match=r"not ready within 0\.1 s"):
+        process.wait_ready(timeout=0.1)
     stop_all([process], timeout=20)
 
 
@@ -124,8 +115,8 @@ def test_a_process_dies_with_its_parent_even_by_kill_9(
 import pathlib, time
 from notify.stack.process import Process
 folder = pathlib.Path({str(tmp_path)!r})
-child = Process("serve", ["serve"], log=folder / "log", environ={environ!r},
-                ready_file=folder / "ready")
+child = Process("serve", ["serve"], log=folder / "log", ready_file=folder / "ready",
+                environ={environ!r})
 child.wait_ready(timeout=20)
 print(child.pid, flush=True)
 time.sleep(60)

@@ -54,6 +54,7 @@ def failure(
     now: float,
     kind: type[ProviderError] | None = None,
     code: str | None = None,
+    pause: float | None = None,
 ) -> ProviderError:
     """
     The error that an answer stands for.
@@ -66,15 +67,19 @@ def failure(
         now: Seconds since 1970, for a `Retry-After` that is a date.
         kind: The error, where the vendor's code tells it better than the status.
         code: The vendor's code.
+        pause: Seconds to wait where the vendor throttles without a `Retry-After`.
     """
     kind = kind or _kind(answer.status, genuine=genuine)
+    wait = retry_after(answer.headers.get("Retry-After"), now=now)
+    if wait is None and kind is Throttled:
+        wait = pause
     named = f"HTTP {answer.status}" + (f", {code}" if code else "")
     return kind(
         f"{provider} {_SAYS[kind]} ({named})",
         provider=provider,
         status=answer.status,
         code=code,
-        retry_after=retry_after(answer.headers.get("Retry-After"), now=now),
+        retry_after=wait,
     )
 
 

@@ -25,7 +25,7 @@ from ._oauth import AccessToken
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 LONGEST_LIFE = 2_419_200
 """Seconds: the four weeks that FCM keeps a message at most."""
-PATIENCE = 60.0
+PAUSE = 60.0
 """Seconds to wait after a 429 that names none: the quota is filled up every minute."""
 
 _PROJECT = re.compile(r"[a-z0-9.:-]+")
@@ -143,17 +143,15 @@ class Fcm:
         error = told.get("error")
         error = error if isinstance(error, dict) else {}
         code = _code(error)
-        failure = _verdict.failure(
+        return _verdict.failure(
             "fcm",
             answer,
             genuine=code is not None,
             now=self._clock(),
             kind=_kind(answer.status, code, error) if code else None,
             code=code,
+            pause=PAUSE,
         )
-        if isinstance(failure, Throttled) and failure.retry_after is None:
-            failure.retry_after = PATIENCE
-        return failure
 
 
 def _details(error: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -127,7 +127,15 @@ class SendGrid:
             now=self._clock(),
             kind=_kind(answer.status, error, code),
             code=code,
+            pause=self._until_reset(answer),
         )
+
+    def _until_reset(self, answer: Answer) -> float | None:
+        # https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/rate-limits
+        reset = answer.headers.get("X-RateLimit-Reset") or ""
+        if not reset.isdecimal() or len(reset) > len("1800000000"):
+            return None
+        return min(max(int(reset) - self._clock(), 0.0), _verdict.LONGEST_WAIT)
 
 
 def _is_path(field: str) -> bool:

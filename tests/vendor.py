@@ -146,6 +146,11 @@ class Vendor:
         """Answer the coming requests so, one each, before the default."""
         self._next.extend(replies)
 
+    def wait_for_requests(self, count: int) -> bool:
+        """Whether so many requests came, within the patience of a test."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self.seen) >= count, PATIENCE)
+
     def wait_for_no_connection(self) -> bool:
         """Whether every connection was closed, within the patience of a test."""
         with self._changed:
@@ -184,6 +189,7 @@ class Vendor:
     def _reply_to(self, request: Seen) -> Reply:
         with self._changed:
             self.seen.append(request)
+            self._changed.notify_all()
             if request.path in self._paths:
                 return self._paths[request.path]
             return self._next.popleft() if self._next else self.default

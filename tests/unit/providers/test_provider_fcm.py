@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -195,6 +196,23 @@ def test_a_token_that_still_serves_outlives_a_failed_renewal(vendor: Vendor) -> 
     provider.close()
 
 
+def test_nobody_waits_for_a_renewal_while_the_old_token_serves(vendor: Vendor) -> None:
+    """One thread renews it; the others go on sending."""
+    now = [datetime.now(UTC).timestamp()]
+    provider = FCM.build(vendor, "accepted", clock=lambda: now[0], timeout=1.0)
+    provider.send(MESSAGE)
+    vendor.on("/token", hang)
+    now[0] += 3310
+    with ThreadPoolExecutor(1) as thread:
+        renewing = thread.submit(provider.send, MESSAGE)
+        assert vendor.wait_for_requests(3)
+        started = time.monotonic()
+        provider.send(MESSAGE)
+        assert time.monotonic() - started < 0.3
+        renewing.result()
+    provider.close()
+
+
 def test_a_refused_token_is_fetched_anew(vendor: Vendor) -> None:
     """A token that was revoked does not stay until its end."""
     provider = FCM.build(vendor, "unauthorized")
@@ -228,7 +246,9 @@ def test_without_a_token_nothing_was_sent(
     """Whatever became of the token's request, no message left: never an unknown outcome."""
     provider = FCM.build(vendor, "accepted", timeout=0.4 if reply is hang else 10.0)
     vendor.on("/token", reply)
+    started = time.monotonic()
     error = error_of(provider)
+    assert time.monotonic() - started < 2.0
     assert type(error) is kind
     assert "nothing was sent" in str(error)
     assert [seen.path for seen in vendor.seen] == ["/token"]

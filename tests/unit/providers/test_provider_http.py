@@ -142,14 +142,22 @@ def test_a_slow_answer_is_given_up_in_time(vendor: Vendor, reply: Reply, transpo
     assert 0.15 < time.monotonic() - started < 1.0
 
 
-def test_a_short_wait_does_not_shorten_the_next(vendor: Vendor, transport: Open) -> None:
-    """The seconds that one call had left at its end are not the next one's."""
-    body = b"x" * 20
-    slow = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" + body, every=0.001)
-    vendor.then(lambda *given: slow(*given) or True, lambda *given: slow(*given) or True)
-    sender = transport(vendor.url, timeout=2.0)
-    assert call(sender).body == call(sender).body == body
-    assert vendor.connections == 1
+def test_silence_after_a_slow_start_is_given_up_in_time(vendor: Vendor, transport: Open) -> None:
+    """The seconds that the first bytes took are not given again to the rest."""
+    begin = drip(b"HTTP/1.1 200 OK\r\n", every=0.018)
+    vendor.then(lambda *given: begin(*given) or hang(*given))
+    started = time.monotonic()
+    with pytest.raises(OutcomeUnknown):
+        call(transport(vendor.url, timeout=0.4))
+    assert time.monotonic() - started < 0.65
+
+
+def test_a_vendor_that_does_not_read_is_given_up_in_time(transport: Open) -> None:
+    """Writing is bounded as reading is; what could not be written was not sent."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sender = transport(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=0.2)
+        with pytest.raises(TransientError, match="TimeoutError"):
+            call(sender, b"x" * 50_000_000)
 
 
 def test_a_request_that_was_not_written_was_not_sent(transport: Open) -> None:

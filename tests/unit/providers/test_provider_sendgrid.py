@@ -99,6 +99,29 @@ def test_a_field_that_is_no_path_is_not_repeated(vendor: Vendor, field: str) -> 
     assert (type(error), error.code) == (PermanentError, None)
 
 
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"X-RateLimit-Reset": "1800000007"}, 7.0),
+        ({"X-RateLimit-Reset": "1800000007", "Retry-After": "3"}, 3.0),
+        ({"X-RateLimit-Reset": "1700000000"}, 0.0),
+        ({"X-RateLimit-Reset": "9999999999"}, 86_400.0),
+        ({"X-RateLimit-Reset": "9" * 5000}, None),
+        ({"X-RateLimit-Reset": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_a_rate_limit_tells_when_it_resets(
+    vendor: Vendor, headers: dict[str, str], seconds: float | None
+) -> None:
+    """As a time since 1970, in a header of SendGrid's own."""
+    provider = SENDGRID.build(vendor, "throttled", headers, clock=lambda: 1_800_000_000.0)
+    with pytest.raises(Throttled) as caught:
+        provider.send(MESSAGE)
+    assert caught.value.retry_after == seconds
+    provider.close()
+
+
 def test_a_mail_that_begins_with_a_key_is_not_sent(vendor: Vendor) -> None:
     """The vendor's own builder refuses it, and the key is not told."""
     provider = SENDGRID.build(vendor, "accepted")

@@ -122,7 +122,7 @@ def _what_next(stack: Stack) -> str:
 Everything is up; Ctrl-C stops it. In another terminal:
 
   export NOTIFY_CONFIG={stack.state.config}
-  notify send --help
+  notify send email.normal.shop --to ada@sandbox.test --subject Hello --text 'It works.'
   notify ls
   notify show ID
 

@@ -89,10 +89,7 @@ def test_eight_threads_that_find_lapsed_calls_end_each_once(store: Store) -> Non
     """One of them gives each call up; the others find it ended."""
     lapsed = [begin(store).notification for _ in range(40)]
     counts = _together(
-        [
-            lambda seed=seed: _claim_all(store, lapsed, seed=seed, now=LATER)  # type: ignore[misc]
-            for seed in range(8)
-        ]
+        [lambda seed=seed: _claim_all(store, lapsed, seed=seed, now=LATER) for seed in range(8)]
     )
     assert counts == {Claim.UNKNOWN: 40, Claim.DUPLICATE: 280}
     for each in lapsed:
@@ -123,3 +120,19 @@ def test_a_record_and_a_takeover_at_once_leave_one_end(store: Store) -> None:
         assert story is not None
         expected = Status.UNKNOWN if entry.notification.id in late else Status.SENT
         assert [event.status for event in story.events] == [expected] == [story.status]
+
+
+def test_the_same_messages_in_opposite_order_do_not_deadlock(store: Store) -> None:
+    """Two workers that got one backlog from two ends wait for each other in line."""
+    for _ in range(8):
+        wanted = [call_for(asked()) for _ in range(200)]
+        works = [
+            lambda entries=entries: [
+                (entry.notification.id, answer)
+                for entry, answer in zip(
+                    entries, store.claim(entries, now=NOW, lease=LEASE), strict=True
+                )
+            ]
+            for entries in (wanted, wanted[::-1])
+        ]
+        assert _together(works) == {Claim.OWNED: 200, Claim.BUSY: 200}

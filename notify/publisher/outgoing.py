@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from notify.errors import PublishError
 from notify.topology import EXCHANGE
+
+_PATIENCE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +50,14 @@ class Entry:
         if not self.settled:
             self.error = self.error or error
             self.settled = True
+
+
+def promptly(
+    source: Iterator[Outgoing], room: int, *, clock: Callable[[], float]
+) -> Iterator[Outgoing]:
+    """Yield up to `room` messages while they come fast; the first slow one is the last."""
+    until = clock() + _PATIENCE
+    for message in itertools.islice(source, room):
+        yield message
+        if clock() > until:
+            return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
 import threading
@@ -16,10 +15,9 @@ from notify.errors import ConfigError, PublishError, Unconfirmed
 from notify.publisher.connection import FAILURES, why
 from notify.publisher.dialer import Dialer
 from notify.publisher.link import Link
-from notify.publisher.outgoing import Entry, Outgoing
+from notify.publisher.outgoing import Entry, Outgoing, promptly
 
 _ALARM = "the broker is under a memory or disk alarm and takes no messages"
-_PATIENCE = 0.01
 _FRESH = 0.5
 
 
@@ -97,13 +95,15 @@ class Publisher:
 
         None means that the broker has stored it. Nothing is raised for a message, so one bad
         message does not stop the others. Messages are taken from the iterable only as room is
-        made, so it may be endless; who stops early leaves up to a window of unknown fate.
+        made, so it may be endless; from a slow one, a message waits for the next to be made at
+        most. Who stops early leaves up to a window of unknown fate.
         """
         source = iter(messages)
         mine: deque[Entry] = deque()
         try:
             while True:
-                mine.extend(self._take(self._promptly(source, self._window - len(mine))))
+                room = self._window - len(mine)
+                mine.extend(self._take(promptly(source, room, clock=self._clock)))
                 if not mine:
                     return
                 self._await(mine[0])
@@ -152,14 +152,6 @@ class Publisher:
             else:
                 self._pending.extend(entries)
         return entries
-
-    def _promptly(self, source: Iterator[Outgoing], room: int) -> Iterator[Outgoing]:
-        """Yield messages while they come fast: none waits long for the next one."""
-        until = self._clock() + _PATIENCE
-        for message in itertools.islice(source, room):
-            yield message
-            if self._clock() > until:
-                return
 
     def _await(self, entry: Entry) -> None:
         """Wait until the entry is settled, or settle it as unconfirmed when its time is over."""

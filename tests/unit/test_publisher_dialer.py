@@ -1,0 +1,151 @@
+"""Connecting again: how long, how often, and what the caller is told."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from notify.errors import ConfigError, PublishError, Unconfirmed
+from notify.publisher import Outgoing, Publisher, connect
+from notify.publisher.dialer import Dialer
+from notify.publisher.link import Link
+
+MESSAGE = Outgoing(body=b"{}", routing_key="email.normal.shop", message_id="m-1")
+REFUSING = "pyamqp://guest:guest@127.0.0.1:1//"
+
+
+class Clock:
+    """A clock that only moves when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.naps: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Remember the wait and let it pass."""
+        self.naps.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def refuse(**_: object) -> Link:
+    """Stand for a broker that is down."""
+    raise ConnectionRefusedError
+
+
+def test_tries_grow_apart_up_to_a_bound() -> None:
+    """With the jitter at its most: doubled, then two seconds for ever, ending at the deadline."""
+
+    class Most(random.Random):
+        def uniform(self, a: float, b: float) -> float:
+            return max(a, b)
+
+    clock = Clock()
+    dialer = Dialer(refuse, clock=clock, sleep=clock.sleep, rng=Most())
+    with pytest.raises(ConnectionRefusedError):
+        dialer.connect(10.0)
+    assert clock.naps == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0, 0.9])
+
+
+def test_tries_are_spread() -> None:
+    """Full jitter: two publishers of a fleet do not come back together."""
+    one, other = Clock(), Clock()
+    for clock, seed in ((one, 1), (other, 2)):
+        rng = random.Random(seed)  # noqa: S311 - no secret
+        dialer = Dialer(refuse, clock=clock, sleep=clock.sleep, rng=rng)
+        with pytest.raises(ConnectionRefusedError):
+            dialer.connect(5.0)
+    assert one.naps != other.naps
+
+
+def test_a_broker_that_is_down_is_reported_within_the_timeout() -> None:
+    """With the message's id and what to do."""
+    clock = Clock()
+    publisher = Publisher(REFUSING, timeout=5.0, clock=clock, sleep=clock.sleep)
+    with pytest.raises(Unconfirmed, match="message m-1 not confirmed: connection refused"):
+        publisher.publish(MESSAGE)
+    assert clock.now == pytest.approx(5.0)
+
+
+def test_all_messages_of_a_window_fail_together() -> None:
+    """A batch does not pay the timeout for each of its messages."""
+    clock = Clock()
+    publisher = Publisher(REFUSING, timeout=5.0, window=10, clock=clock, sleep=clock.sleep)
+    results = list(publisher.publish_many([MESSAGE] * 20))
+    assert len([one for one in results if isinstance(one, Unconfirmed)]) == 20
+    assert clock.now == pytest.approx(10.0)
+
+
+def test_a_broker_that_does_not_answer_is_given_up(silent_port: int) -> None:
+    """It takes the connection and says nothing."""
+    publisher = Publisher(f"pyamqp://127.0.0.1:{silent_port}//", timeout=0.3)
+    begun = time.monotonic()
+    with pytest.raises(Unconfirmed, match="no answer in time"):
+        publisher.publish(MESSAGE)
+    assert time.monotonic() - begun < 1.0
+
+
+def test_threads_wait_no_longer_than_their_own_time(silent_port: int) -> None:
+    """Whoever leads, nobody hangs behind."""
+    publisher = Publisher(f"pyamqp://127.0.0.1:{silent_port}//", timeout=0.3)
+    failed: list[PublishError] = []
+
+    def publish() -> None:
+        try:
+            publisher.publish(MESSAGE)
+        except PublishError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=publish) for _ in range(4)]
+    begun = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(failed) == 4
+    assert time.monotonic() - begun < 1.5
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "amqp://guest:guest@127.0.0.1//",
+        "librabbitmq://127.0.0.1//",
+        "pyamqp://127.0.0.1:port//",
+        "127.0.0.1",
+        "",
+    ],
+)
+def test_another_kind_of_address_is_refused(url: str) -> None:
+    """Without repeating it: it may hold a password."""
+    with pytest.raises(ConfigError, match="must read pyamqp://user:password@host:port/vhost"):
+        connect(url)
+
+
+def test_a_wrong_address_fails_every_waiting_message() -> None:
+    """Trying again would not help, so nothing waits."""
+    publisher = Publisher("amqp://127.0.0.1//")
+    with pytest.raises(Unconfirmed, match="must read pyamqp://"):
+        publisher.publish(MESSAGE)
+
+
+def test_a_closed_publisher_takes_nothing() -> None:
+    """And says so."""
+    publisher = Publisher(REFUSING)
+    publisher.close()
+    with pytest.raises(Unconfirmed, match="closed"):
+        publisher.publish(MESSAGE)

@@ -18,11 +18,11 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from recording import LATER, LEASE, NOW, accepted, asked, begin, call_for, claim_one, rejected
 
 from notify.errors import ConfigError, StoreError
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Entry, Filter, Record, Store
+from tests.recording import LATER, LEASE, NOW, accepted, asked, begin, call_for, claim_one, rejected
 
 
 @pytest.fixture

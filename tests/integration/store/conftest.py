@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from services import PostgreSQL
 from sqlalchemy import create_engine
 
 from notify.store import Store
 from notify.store.tables import metadata
+from tests.services import PostgreSQL
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

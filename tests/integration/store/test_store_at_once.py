@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from threading import Barrier
 from uuid import UUID
 
-from recording import LATER, LEASE, NOW, accepted, asked, begin, call_for, claim_one
-
 from notify.message import Notification, Status
 from notify.store import Claim, Filter, Store
+from tests.recording import LATER, LEASE, NOW, accepted, asked, begin, call_for, claim_one
 
 CHUNK = 20
 WAIT = 30
@@ -51,16 +51,22 @@ def _claim_from_threads(
     return answers
 
 
-def _together(works: Sequence[Callable[[], list[tuple[UUID, Claim]]]]) -> Counter[Claim]:
+def _answers(
+    store: Store, wanted: Sequence[Notification], *, seed: int, now: datetime
+) -> list[Claim]:
+    return [answer for _, answer in _claim_all(store, wanted, seed=seed, now=now)]
+
+
+def _together(works: Sequence[Callable[[], list[Claim]]]) -> Counter[Claim]:
     """Run all at once; count the answers."""
     barrier = Barrier(len(works))
 
-    def run(work: Callable[[], list[tuple[UUID, Claim]]]) -> list[tuple[UUID, Claim]]:
+    def run(work: Callable[[], list[Claim]]) -> list[Claim]:
         barrier.wait(WAIT)
         return work()
 
     with ThreadPoolExecutor(len(works)) as pool:
-        return Counter(answer for found in pool.map(run, works) for _, answer in found)
+        return Counter(answer for found in pool.map(run, works) for answer in found)
 
 
 def test_processes_and_threads_that_claim_the_same_own_each_once(
@@ -88,9 +94,8 @@ def test_processes_and_threads_that_claim_the_same_own_each_once(
 def test_eight_threads_that_find_lapsed_calls_end_each_once(store: Store) -> None:
     """One of them gives each call up; the others find it ended."""
     lapsed = [begin(store).notification for _ in range(40)]
-    counts = _together(
-        [lambda seed=seed: _claim_all(store, lapsed, seed=seed, now=LATER) for seed in range(8)]
-    )
+    works = [partial(_answers, store, lapsed, seed=seed, now=LATER) for seed in range(8)]
+    counts = _together(works)
     assert counts == {Claim.UNKNOWN: 40, Claim.DUPLICATE: 280}
     for each in lapsed:
         story = store.get(each.id)
@@ -103,14 +108,14 @@ def test_a_record_and_a_takeover_at_once_leave_one_end(store: Store) -> None:
     entries = [begin(store) for _ in range(60)]
     late: set[UUID] = set()
 
-    def record() -> list[tuple[UUID, Claim]]:
+    def record() -> list[Claim]:
         for entry in entries:
             late.update(store.record([accepted(entry)]))
         return []
 
-    def take_over() -> list[tuple[UUID, Claim]]:
+    def take_over() -> list[Claim]:
         wanted = [call_for(entry.notification) for entry in reversed(entries)]
-        return [(each.notification.id, claim_one(store, each, now=LATER)) for each in wanted]
+        return [claim_one(store, each, now=LATER) for each in wanted]
 
     answers = _together([record, take_over])
     assert answers[Claim.UNKNOWN] == len(late)
@@ -127,12 +132,7 @@ def test_the_same_messages_in_opposite_order_do_not_deadlock(store: Store) -> No
     for _ in range(8):
         wanted = [call_for(asked()) for _ in range(200)]
         works = [
-            lambda entries=entries: [
-                (entry.notification.id, answer)
-                for entry, answer in zip(
-                    entries, store.claim(entries, now=NOW, lease=LEASE), strict=True
-                )
-            ]
+            partial(store.claim, entries, now=NOW, lease=LEASE)
             for entries in (wanted, wanted[::-1])
         ]
         assert _together(works) == {Claim.OWNED: 200, Claim.BUSY: 200}

@@ -6,7 +6,12 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from recording import (
+from sqlalchemy import create_engine, select, update
+
+from notify.message import Notification, Outcome, Status
+from notify.store import Claim, Entry, Event, Filter, Store, Story
+from notify.store.tables import notifications
+from tests.recording import (
     LATER,
     LEASE,
     NOW,
@@ -17,11 +22,6 @@ from recording import (
     claim_one,
     rejected,
 )
-from sqlalchemy import create_engine, select, update
-
-from notify.message import Notification, Outcome, Status
-from notify.store import Claim, Entry, Event, Filter, Store, Story
-from notify.store.tables import notifications
 
 
 def _story(store: Store, notification: Notification) -> Story:

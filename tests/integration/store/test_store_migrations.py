@@ -7,12 +7,12 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from recording import begin
 from sqlalchemy import create_engine, inspect, text
 
 from notify.errors import StoreError
 from notify.store import Store
 from notify.store.tables import metadata
+from tests.recording import begin
 
 HEAD = "0001"
 WAIT = 30

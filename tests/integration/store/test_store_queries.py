@@ -9,12 +9,12 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from recording import LEASE, NOW, accepted, asked, begin, call_for, claim_one, rejected
 from sqlalchemy import create_engine, text
 
 from notify.errors import StoreError, StoreRefused
 from notify.message import Channel, Notification, Status
 from notify.store import Entry, Filter, Store
+from tests.recording import LEASE, NOW, accepted, asked, begin, call_for, claim_one, rejected
 
 KATHMANDU = ZoneInfo("Asia/Kathmandu")
 MINUTE = timedelta(minutes=1)

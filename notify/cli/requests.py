@@ -31,16 +31,29 @@ def read(stream: IO[bytes]) -> Iterator[Entry]:
     JSON Lines are read one line at a time, so the stream may be long or slow. What is no JSON is
     yielded too, as one entry, for the contract to say what is wrong.
     """
-    lines = ((number, line) for number, line in enumerate(stream, 1) if line.strip())
-    head = list(itertools.islice(lines, 1))
-    if head and not isinstance(_json(head[0][1]), dict):
-        head += itertools.islice(lines, 1)
-        if not all(line.lstrip().startswith(b"{") for _, line in head) or len(head) == 1:
-            content = b"".join(line for _, line in itertools.chain(head, lines))
-            yield from _whole(content, head[0][0])
-            return
-    for number, line in itertools.chain(head, lines):
-        yield identified(line.strip(), line=number)
+    lines = enumerate(stream, 1)
+    head: list[tuple[int, bytes]] = []
+    by_line = None
+    while by_line is None and (line := next(lines, None)):
+        head.append(line)
+        by_line = _is_by_line([text for _, text in head if text.strip()])
+    if not by_line:
+        yield from _whole(b"".join(text for _, text in itertools.chain(head, lines)))
+        return
+    for number, text in itertools.chain(head, lines):
+        if text.strip():
+            yield identified(text.strip(), line=number)
+
+
+def _is_by_line(lines: list[bytes]) -> bool | None:
+    """Judge by the first lines that are not blank whether each holds a request; None: read on."""
+    if not lines:
+        return None
+    if isinstance(_json(lines[0]), dict):
+        return True
+    if len(lines) == 1:
+        return None if lines[0].lstrip().startswith(b"{") else False
+    return lines[1].lstrip().startswith(b"{")
 
 
 def identified(body: bytes, *, line: int) -> Entry:
@@ -54,10 +67,12 @@ def identified(body: bytes, *, line: int) -> Entry:
     return Entry(json.dumps(request, ensure_ascii=False).encode(), request["id"], line)
 
 
-def _whole(content: bytes, line: int) -> Iterator[Entry]:
+def _whole(content: bytes) -> Iterator[Entry]:
     """Yield an array's elements, each with its line; or all as one request."""
     if not isinstance(_json(content), list):
-        yield identified(content.strip(), line=line)
+        if request := content.lstrip():
+            before = content[: len(content) - len(request)]
+            yield identified(request.rstrip(), line=1 + before.count(b"\n"))
         return
     text = content.decode()
     decoder = json.JSONDecoder()
@@ -67,7 +82,7 @@ def _whole(content: bytes, line: int) -> Iterator[Entry]:
         if text[at] == "]":
             return
         _, end = decoder.raw_decode(text, at)
-        yield identified(text[at:end].encode(), line=line + text.count("\n", 0, at))
+        yield identified(text[at:end].encode(), line=1 + text.count("\n", 0, at))
         at = end
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -30,6 +31,8 @@ TASK = "notify.deliver"
 CLAIMERS = 2
 """Batches at work at once: while one waits for its commit, the other is prepared."""
 LARGEST_BATCH = 64
+GLANCE = 0.25
+"""Seconds until an idle loop notices a signal: Python resumes its poll after one."""
 
 log = structlog.get_logger("notify.consumer")
 
@@ -104,6 +107,11 @@ class Consumer(consumer.Consumer):
         super().on_ready()
         self._when_ready()
 
+    def register_with_event_loop(self, hub: Any) -> None:
+        """Keep the loop turning, so that it soon sees that it is told to stop."""
+        super().register_with_event_loop(hub)
+        hub.call_repeatedly(GLANCE, _nothing)
+
     def create_task_handler(self, **_: Any) -> Callable[[Any], None]:
         """Give what takes each message; called at each connection."""
         self.hub.call_soon(self._work_soon)
@@ -165,15 +173,15 @@ class Consumer(consumer.Consumer):
         if received.settled:
             return
         match decision:
-            case Again(after=after) if received.alive:
+            case Again(after=after):
+                # Not counted as in hand: a stop need not wait for it, the broker has it still.
+                self._in_hand -= 1
                 self.hub.call_later(after, self._look_again, received)
                 return
             case Done():
                 settle = received.acknowledge
             case Dead():
                 settle = received.reject
-            case Again():
-                settle = _nothing
         received.settled = True
         self._in_hand -= 1
         try:
@@ -184,11 +192,10 @@ class Consumer(consumer.Consumer):
             log.info("notify.settled_late", delivery_tag=received.tag)
 
     def _look_again(self, received: _Received) -> None:
-        if not received.alive:
-            self._in_hand -= 1
-            return
-        self._buffer.append(received)
-        self._flush()
+        if received.alive:
+            self._in_hand += 1
+            self._buffer.append(received)
+            self._flush()
 
     def _drain(self, connection: Any, task_consumer: Any) -> None:
         """Take no more, and finish what is in hand."""
@@ -200,10 +207,8 @@ class Consumer(consumer.Consumer):
                 self._flush()
                 self._work()
                 connection.heartbeat_check()
-                try:
+                with suppress(Empty):
                     self._inbox.get(timeout=0.5)()
-                except Empty:
-                    self.hub.fire_timers()
         except errors as error:
             log.warning("notify.stop_without_broker", error_kind=type(error).__name__)
         if self._in_hand:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pkgutil import resolve_name
-from urllib.parse import unquote, urlsplit
 
 import amqp
 
@@ -14,6 +13,7 @@ from notify.errors import ConfigError
 from notify.gateway import Gateway, Line
 from notify.message import Channel
 from notify.provider import Provider
+from notify.publisher import connect
 from notify.settings import PoolSettings, Settings, secrets_of, ssl_options
 from notify.store import Store
 from notify.templating import Templates
@@ -43,19 +43,11 @@ def open_broker(settings: Settings, *, timeout: float = 5.0) -> amqp.Connection:
     Connect to the broker, plainly.
 
     Raises:
-        OSError, amqp.AMQPError: It cannot be reached or refuses.
+        ConfigError: The address is wrong, or the broker refuses the user or virtual host.
+        OSError, amqp.AMQPError: It cannot be reached.
     """
-    url = urlsplit(settings.amqp.url.get_secret_value())
-    connection = amqp.Connection(
-        host=f"{url.hostname or '127.0.0.1'}:{url.port or (5671 if settings.amqp.tls else 5672)}",
-        userid=unquote(url.username or "guest"),
-        password=unquote(url.password or "guest"),
-        virtual_host=unquote(url.path[1:]) or "/",
-        connect_timeout=timeout,
-        ssl=ssl_options(settings.amqp),
-    )
-    connection.connect()
-    return connection
+    url = settings.amqp.url.get_secret_value()
+    return connect(url, timeout=timeout, ssl=ssl_options(settings.amqp))
 
 
 def open_gateway(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import socket
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import amqp
 import structlog
 from celery import Celery, signals
+from celery.exceptions import SecurityWarning
 from kombu import Queue
 
 from notify.consumer import CLAIMERS, TASK, Batch, Consumer, RawAMQP
@@ -100,6 +102,8 @@ def run(settings: Settings, name: str, *, pool: PoolSettings, ready: Callable[[]
     # Connecting a receiver is how Celery is told to leave logging alone.
     signals.setup_logging.connect(_keep_logging, weak=False)
     logging.getLogger("celery").setLevel(logging.WARNING)
+    # It warns of pickled messages from strangers; this worker takes nothing but plain JSON.
+    warnings.simplefilter("ignore", SecurityWarning)
     delivery.start()
     worker = app.Worker(
         hostname=f"{name}@{socket.gethostname()}",

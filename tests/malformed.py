@@ -18,7 +18,8 @@ from notify.contract import Incoming
 
 JSON = {"content_type": "application/json"}
 ID = "0d9c2f0e-6f3b-4c59-9a55-0f4b7f2f6f10"
-REQUEST = {"id": ID, "to": "ann@example.com", "template": "welcome", "data": {"name": "Ann"}}
+DATA = {"name": "Ann", "product": "Acme", "start_url": "https://example.com/start"}
+REQUEST = {"id": ID, "to": "ann@example.com", "template": "welcome", "data": DATA}
 
 
 class Malformed(NamedTuple):

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -81,6 +82,17 @@ class PostgreSQL:
             check=True,
             capture_output=True,
         )
+        self.resume()
+
+    def pause(self) -> None:
+        """Shut the server down; its data stays."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGINT)
+        self._server.wait(20)
+
+    def resume(self) -> None:
+        """Start the server on the data it has; returns once it answers."""
+        data = self._folder / "data"
         listen = ["-k", str(self._folder), "-h", "127.0.0.1", "-p", str(self._port)]
         with (self._folder / "server.log").open("wb") as log:
             self._server = subprocess.Popen(

@@ -12,6 +12,13 @@ from sqlalchemy.exc import ArgumentError
 
 from notify.errors import ConfigError
 
+# Nothing may wait for ever for a database that is gone: libpq's words, in s and ms.
+_PATIENCE = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 15_000,
+    "options": "-c statement_timeout=30000",
+}
+
 READS_ONLY = "notify_reads_only"
 """An execution option: the transaction writes nothing, so it need not wait for writers."""
 
@@ -37,7 +44,7 @@ def connect(url: str, *, pool_size: int = 8) -> Engine:
         return engine
     if parsed.drivername != "postgresql+psycopg":
         raise _no_url()
-    return create_engine(parsed, pool_size=pool_size, pool_pre_ping=False)
+    return create_engine(parsed, pool_size=pool_size, connect_args=_PATIENCE)
 
 
 def _no_url() -> ConfigError:

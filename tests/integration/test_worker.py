@@ -1,0 +1,223 @@
+"""A real worker process between a real broker, a real record and the vendors' stand-in."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from notify.message import Channel, Outcome, Status
+from notify.publisher import connect
+from notify.stack.rabbitmq import RabbitMQNode
+from notify.store import Filter
+from notify.topology import DEAD, Topology, apply, queue_name
+from tests.malformed import FOREIGN_BUT_FINE, ID, MALFORMED
+from tests.rig import Rig, surroundings, until
+from tests.services import PostgreSQL
+
+MALFORMED_EMAILS = [row for row in MALFORMED if row.routing_key.startswith("email.")]
+QUEUES = [queue_name(Channel.EMAIL, lane) for lane in ("critical", "normal", "bulk")]
+
+
+@pytest.fixture
+def rig(tmp_path: Path, broker_url: str, store_url: str) -> Iterator[Rig]:
+    """A worker's surroundings on each kind of database."""
+    with surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig:
+        yield rig
+
+
+@pytest.fixture
+def sqlite_rig(tmp_path: Path, broker_url: str) -> Iterator[Rig]:
+    """A worker's surroundings on SQLite, for what is the same on any database."""
+    url = f"sqlite:///{tmp_path}/notify.db"
+    with surroundings(tmp_path, broker_url=broker_url, store_url=url) as rig:
+        yield rig
+
+
+def test_what_is_published_is_sent_recorded_and_acknowledged(rig: Rig) -> None:
+    """The main job, with single notifications and a batch, and two workers."""
+    with rig.worker("email-1"), rig.worker("email-2"):
+        single = [rig.request() for _ in range(50)]
+        batch = rig.request(to=[f"r{number}@example.com" for number in range(100)])
+        until(lambda: rig.store.count(Filter(status=Status.SENT)) == {Status.SENT: 150})
+    assert {rig.status(id_) for id_ in single} == {Status.SENT}
+    assert rig.store.count(Filter(batch_id=batch)) == {Status.SENT: 100}
+    assert len(rig.sandbox.messages()) == 150
+    assert rig.waiting(*QUEUES, DEAD) == 0
+
+
+def test_a_duplicate_publish_is_sent_once_and_a_conflict_is_dead(rig: Rig) -> None:
+    """Two workers, twenty copies of one request, and one that misuses its key."""
+    body = _body(idempotency_key="order-7", id="6c8f3f0e-5b0a-4a53-9d0a-2f2f7c1c7e11")
+    other = _body(idempotency_key="order-7", text="Another.")
+    with rig.worker("email-1"), rig.worker("email-2"):
+        for _ in range(20):
+            rig.publish(body)
+        until(lambda: rig.status(UUID("6c8f3f0e-5b0a-4a53-9d0a-2f2f7c1c7e11")) is Status.SENT)
+        rig.publish(other)
+        until(lambda: rig.waiting(DEAD) == 1)
+        logs = lambda: rig.log("email-1") + rig.log("email-2")
+        until(lambda: logs().count('"notify.duplicate"') == 19)
+    assert len(rig.sandbox.messages()) == 1
+    assert rig.waiting(*QUEUES) == 0
+    assert rig.dead() == [other]
+
+
+@pytest.mark.parametrize(
+    ("to", "status", "outcome", "dead"),
+    [
+        ("down@sandbox.test", Status.FAILED, Outcome.NOT_SENT, 1),
+        ("throttled@sandbox.test", Status.FAILED, Outcome.NOT_SENT, 1),
+        ("invalid@sandbox.test", Status.REJECTED, Outcome.NOT_SENT, 0),
+        ("lost@sandbox.test", Status.UNKNOWN, Outcome.UNKNOWN, 0),
+        ("hang@sandbox.test", Status.UNKNOWN, Outcome.UNKNOWN, 0),
+        ("reset@sandbox.test", Status.UNKNOWN, Outcome.UNKNOWN, 0),
+        ("broken@sandbox.test", Status.UNKNOWN, Outcome.UNKNOWN, 0),
+    ],
+)
+def test_each_fault_of_the_vendor_has_its_ending(
+    sqlite_rig: Rig, to: str, status: Status, outcome: Outcome, dead: int
+) -> None:
+    """Certainly not sent, refused for good, or honestly unknown."""
+    rig = sqlite_rig
+    with rig.worker():
+        id_ = rig.request(to=to)
+        until(lambda: rig.status(id_) not in (None, Status.SENDING))
+        until(lambda: rig.waiting(DEAD) == dead)
+    story = rig.store.get(id_)
+    assert story is not None
+    assert story.status is status
+    assert [attempt.outcome for attempt in story.attempts] == [outcome]
+    assert rig.waiting(*QUEUES) == 0
+
+
+def test_no_malformed_message_stops_a_worker_or_is_lost(sqlite_rig: Rig) -> None:
+    """Each lies in the dead queue with its reason in the log, and the next one is delivered."""
+    rig = sqlite_rig
+    assert len(MALFORMED_EMAILS) >= 40
+    with rig.worker() as process:
+        for row in MALFORMED_EMAILS:
+            rig.publish(row.body, row.routing_key, row.properties)
+        sent = rig.request()
+        until(lambda: rig.status(sent) is Status.SENT)
+        until(lambda: rig.waiting(DEAD) == len(MALFORMED_EMAILS))
+        assert process.poll() is None
+    dead = Counter(rig.dead())
+    assert [row.name for row in MALFORMED_EMAILS if not dead[row.body]] == []
+    log = rig.log()
+    reasons = [json.loads(line) for line in log.splitlines() if '"notify.dead"' in line]
+    for row in MALFORMED_EMAILS:
+        assert any(row.why in entry["reason"] for entry in reasons), row.name
+    assert len(reasons) == len(MALFORMED_EMAILS)
+    assert "ann@example.com" not in log
+
+
+def test_foreign_properties_do_not_matter(sqlite_rig: Rig) -> None:
+    """What keeps the contract is delivered, whatever task headers its sender has set."""
+    rig = sqlite_rig
+    with rig.worker():
+        for row in FOREIGN_BUT_FINE:
+            body = row.body.replace(ID.encode(), str(uuid4()).encode())
+            rig.publish(body, row.routing_key, row.properties)
+        sent = {Status.SENT: len(FOREIGN_BUT_FINE)}
+        until(lambda: rig.store.count(Filter()) == sent)
+    assert rig.dead() == []
+
+
+def test_a_stop_finishes_what_is_in_hand(rig: Rig) -> None:
+    """SIGTERM in the midst of slow calls: none is lost, none is made twice, exit code 0."""
+    rig.sandbox.switch.set(latency=0.3)
+    for _ in range(60):
+        rig.request()
+    with rig.worker("first"):
+        until(lambda: bool(rig.store.count(Filter(status=Status.SENT))))
+    assert not rig.store.count(Filter(status=Status.SENDING))
+    rig.sandbox.switch.set(latency=0.0)
+    with rig.worker("second"):
+        until(lambda: rig.store.count(Filter()) == {Status.SENT: 60})
+    assert len(rig.sandbox.messages()) == 60
+
+
+def test_a_killed_worker_loses_nothing_and_sends_nothing_twice(rig: Rig) -> None:
+    """kill -9 in the midst of calls: those become unknown, all others are sent once."""
+    rig.sandbox.switch.set(latency=0.3)
+    ids = [rig.request() for _ in range(40)]
+    with rig.worker("first") as process:
+        until(lambda: bool(rig.store.count(Filter(status=Status.SENDING))))
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+    open_calls = rig.store.count(Filter(status=Status.SENDING))[Status.SENDING]
+    rig.sandbox.switch.set(latency=0.0)
+    with rig.worker("second"):
+        until(lambda: rig.waiting(*QUEUES) == 0)
+        until(lambda: sum(rig.store.count(Filter()).values()) == len(ids))
+        sent = len(ids) - open_calls
+        until(lambda: rig.store.count(Filter(status=Status.SENT)) == {Status.SENT: sent})
+    assert rig.store.count(Filter()) == {Status.SENT: sent, Status.SENDING: open_calls}
+    assert max(Counter(message.notify_id for message in rig.sandbox.messages()).values()) == 1
+
+
+def test_a_worker_outlives_a_broker_that_is_killed(tmp_path: Path, topology: Topology) -> None:
+    """It connects again by itself; what was in hand is neither lost nor sent twice."""
+    node = RabbitMQNode.start(tmp_path / "node")
+    try:
+        with connect(node.url) as connection:
+            apply(topology, connection)
+        url = f"sqlite:///{tmp_path}/notify.db"
+        with surroundings(tmp_path, broker_url=node.url, store_url=url) as rig, rig.worker():
+            rig.sandbox.switch.set(latency=0.2)
+            ids = [rig.request() for _ in range(40)]
+            until(lambda: bool(rig.store.count(Filter(status=Status.SENT))))
+            node.kill()
+            node.restart()
+            until(lambda: rig.store.count(Filter()) == {Status.SENT: len(ids)}, timeout=40)
+            until(lambda: rig.waiting(*QUEUES) == 0)
+            later = rig.request()
+            until(lambda: rig.status(later) is Status.SENT, timeout=40)
+        assert len(rig.sandbox.messages()) == len(ids) + 1
+        assert rig.waiting(DEAD) == 0
+    finally:
+        node.stop()
+
+
+def test_a_worker_waits_while_the_record_is_away(
+    tmp_path: Path, broker_url: str, postgresql: PostgreSQL
+) -> None:
+    """No call without a journal row, no hot loop, and it goes on by itself."""
+    with (
+        postgresql.database() as store_url,
+        surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig,
+        rig.worker(),
+    ):
+        postgresql.pause()
+        try:
+            ids = [rig.request() for _ in range(10)]
+            time.sleep(2.5)
+            assert rig.sandbox.messages() == []
+            assert rig.log().count("notify.store_away") < 100
+        finally:
+            postgresql.resume()
+            rig.store.close()
+        until(lambda: rig.store.count(Filter()) == {Status.SENT: len(ids)}, timeout=40)
+
+
+def test_a_worker_says_what_is_missing(sqlite_rig: Rig) -> None:
+    """Without its queues it does not start, and names the command that makes them."""
+    rig = sqlite_rig
+    with connect(rig.broker_url) as connection:
+        connection.channel().queue_delete(QUEUES[0])
+    process = rig.start()
+    assert process.wait(30) == 1
+    assert f"queue {QUEUES[0]}" in rig.log()
+    assert "notify topology apply" in rig.log()
+
+
+def _body(**fields: object) -> bytes:
+    request = {"to": "ada@example.com", "subject": "Hello", "text": "Hi.", "id": str(uuid4())}
+    return json.dumps({**request, **fields}).encode()

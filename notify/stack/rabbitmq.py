@@ -90,7 +90,13 @@ class RabbitMQNode:
         return done.stdout
 
     def kill(self) -> None:
-        """End the node as a power cut would (kill -9); `restart` brings it back."""
+        """
+        End the node as a power cut would (kill -9); `restart` brings it back.
+
+        Queues younger than three minutes are made to last first: RabbitMQ 3.10 writes the name of
+        a new quorum queue to disk only after that time, and without it finds the queue no more.
+        """
+        self.ctl("eval", "[dets:sync(Table) || Table <- dets:all()].")
         _end(self._server, signal.SIGKILL, timeout=10.0)
         self._server = None
 

@@ -1,0 +1,91 @@
+"""The private RabbitMQ node: ready, restartable, and gone without a trace."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import amqp
+import psutil
+import pytest
+
+from notify.errors import ConfigError
+from notify.publisher import connect
+from notify.stack.rabbitmq import RabbitMQNode
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from notify.stack.rabbitmq import RabbitMQNode
+node = RabbitMQNode.start(Path(sys.argv[1]))
+print(node.url, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def node(rabbitmq: RabbitMQNode, tmp_path: Path) -> Iterator[RabbitMQNode]:
+    """A node beside the session's own, which proves that RabbitMQ is installed."""
+    del rabbitmq
+    node = RabbitMQNode.start(tmp_path)
+    yield node
+    node.stop()
+
+
+def alive(folder: Path) -> list[str]:
+    """Name the living processes that were started for a node in this folder."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            here = process.environ().get("HOME") == str(folder.resolve())
+            if here and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.name())
+    return found
+
+
+def test_what_was_confirmed_survives_a_power_cut(node: RabbitMQNode, tmp_path: Path) -> None:
+    """Killed and restarted at the same address, it has the message; stopped, nothing is left."""
+    url = node.url
+    with connect(url) as connection, connection.channel() as channel:
+        arguments = {"x-queue-type": "quorum"}
+        channel.queue_declare("kept", durable=True, auto_delete=False, arguments=arguments)
+        channel.confirm_select()
+        channel.basic_publish_confirm(amqp.Message(b"1", delivery_mode=2), routing_key="kept")
+        node.kill()
+        connection.collect()
+    node.restart()
+    with connect(url) as connection, connection.channel() as channel:
+        assert channel.basic_get("kept", no_ack=True).body == b"1"
+    assert "beam.smp" in alive(tmp_path)
+    node.stop()
+    assert alive(tmp_path) == []
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_outlives_a_parent_that_is_killed(
+    rabbitmq: RabbitMQNode, tmp_path: Path, sign: signal.Signals
+) -> None:
+    """The kernel sees to it: the parent gets no chance to clean up."""
+    del rabbitmq
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline().startswith(b"pyamqp://")
+        assert {"beam.smp", "epmd"} <= set(alive(tmp_path))
+        parent.send_signal(sign)
+    until = time.monotonic() + 5
+    while alive(tmp_path) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert alive(tmp_path) == []
+
+
+def test_a_command_that_fails_tells_why(rabbitmq: RabbitMQNode) -> None:
+    """In rabbitmqctl's own words."""
+    with pytest.raises(ConfigError, match=r"rabbitmqctl delete_vhost failed.*nowhere"):
+        rabbitmq.ctl("delete_vhost", "nowhere")

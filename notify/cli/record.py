@@ -1,0 +1,202 @@
+"""`notify ls`, `notify show` and `notify migrate`: the record for people and programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from uuid import UUID
+
+import click
+from rich.console import Console
+
+from notify.cli import story as view
+from notify.cli.filters import filters
+from notify.cli.story import timeline
+from notify.errors import NotifyError, StoreError
+from notify.message import Status
+from notify.service import open_store
+from notify.settings import load
+from notify.store import Filter, Store, Story, Summary
+
+__all__ = ["ls", "migrate", "show", "timeline"]
+
+_show_recipients = click.option(
+    "--show-recipients", is_flag=True, help="Show recipients whole instead of a•••@example.com."
+)
+
+
+@click.command()
+@click.option(
+    "--check", is_flag=True, help="Change nothing; exit 1 if the tables need a migration."
+)
+def migrate(check: bool) -> None:
+    """Bring the record's tables to the shape that this version needs.
+
+    Run it once per deployment, before the workers start. It is harmless to run again, and from
+    several machines at once. The database is that of store.url in the configuration.
+
+    \b
+    Examples:
+      notify migrate
+      notify migrate --check || echo "migrate first"
+    """
+    with _store() as store:
+        if check:
+            current, needed = store.revision()
+            if current != needed:
+                raise NotifyError(_old(current, needed))
+        else:
+            current, needed = store.migrate()
+    if current == needed:
+        click.echo(f"the record's tables are at revision {needed}: nothing to do")
+    else:
+        before = f"revision {current}" if current else "nothing"
+        click.echo(f"the record's tables were brought from {before} to revision {needed}")
+
+
+@click.command()
+@filters
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="List at most so many, the newest.",
+)
+@click.option("--counts", is_flag=True, help="Count by status instead of listing.")
+@_show_recipients
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+def ls(*, wanted: Filter, limit: int, counts: bool, show_recipients: bool, as_json: bool) -> None:
+    """List recorded notifications, the newest first.
+
+    Options narrow the list and are joined by and. All times are in UTC. Recipients are masked.
+
+    \b
+    Examples:
+      notify ls --status failed --since 2h
+      notify ls --to ann@example.com --show-recipients
+      notify ls --counts --since 1d --lane critical
+      notify ls --json --limit 1000 | jq -r .id
+    """
+    with _store(needs_tables=True) as store:
+        if counts:
+            _print_counts(store.count(wanted), as_json=as_json)
+            return
+        found = store.find(wanted, limit=limit + 1)
+    _print_list(_shown(found[:limit], show_recipients), as_json=as_json)
+    if len(found) > limit:
+        click.echo(f"only the newest {limit} are listed; --limit raises that", err=True)
+
+
+@click.command()
+@click.argument("id_", metavar="ID", type=click.UUID)
+@_show_recipients
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(id_: UUID, show_recipients: bool, as_json: bool) -> None:
+    """Show all that happened to one notification, in the order of time.
+
+    If ID is a batch's, it shows what became of each of its recipients. All times are in UTC. The
+    recipient is masked.
+
+    \b
+    Examples:
+      notify show 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10
+      notify show 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10 --json | jq .attempts
+    """
+    with _store(needs_tables=True) as store:
+        story = store.get(id_)
+        counts = {} if story else store.count(Filter(batch_id=id_))
+        found = store.find(Filter(batch_id=id_), limit=sum(counts.values())) if counts else []
+    if story is not None:
+        _print_story(story, *_shown([story.summary], show_recipients), as_json=as_json)
+    elif found:
+        _print_batch(id_, counts, _shown(found, show_recipients), as_json=as_json)
+    else:
+        raise NotifyError(
+            f"no notification and no batch {id_} is on record: no worker has taken it yet,"
+            " or it lies in the dead letters"
+        )
+
+
+@contextmanager
+def _store(*, needs_tables: bool = False) -> Iterator[Store]:
+    """Open the configured record; tell in one line what to look at if it cannot be used."""
+    store = open_store(load())
+    try:
+        if needs_tables:
+            current, needed = store.revision()
+            if current != needed:
+                raise NotifyError(_old(current, needed))
+        yield store
+    except StoreError as error:
+        raise NotifyError(f"{error}; check that the database of store.url is up") from None
+    finally:
+        store.close()
+
+
+def _old(current: str | None, needed: str | None) -> str:
+    found = f"the record's tables are at revision {current}" if current else "there are no tables"
+    return f"{found}, this version needs revision {needed}: run `notify migrate`"
+
+
+def _shown(summaries: Sequence[Summary], show_recipients: bool) -> list[Summary]:
+    return list(summaries) if show_recipients else [view.masked(each) for each in summaries]
+
+
+def _print_list(summaries: Sequence[Summary], *, as_json: bool) -> None:
+    if not summaries:
+        click.echo("nothing on record matches", err=True)
+    elif as_json:
+        for each in summaries:
+            click.echo(_json(asdict(each)))
+    else:
+        view.print_whole(Console(), view.listing(summaries))
+
+
+def _print_counts(counts: dict[Status, int], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(_json(counts))
+    elif counts:
+        Console().print(view.totals(counts))
+    else:
+        click.echo("nothing on record matches", err=True)
+
+
+def _print_story(story: Story, summary: Summary, *, as_json: bool) -> None:
+    if as_json:
+        attempts = [
+            asdict(attempt) | {"duration_ms": view.milliseconds(attempt)}
+            for attempt in story.attempts
+        ]
+        events = [asdict(event) for event in story.events]
+        click.echo(_json(asdict(summary) | {"attempts": attempts, "events": events}))
+        return
+    console = Console()
+    view.print_whole(console, view.facts(summary))
+    console.print()
+    view.print_whole(console, view.timeline(story))
+
+
+def _print_batch(
+    id_: UUID, counts: dict[Status, int], summaries: Sequence[Summary], *, as_json: bool
+) -> None:
+    if as_json:
+        rows = [asdict(each) for each in sorted(summaries, key=lambda each: each.position)]
+        click.echo(_json({"batch_id": id_, "counts": counts, "members": rows}))
+        return
+    console = Console()
+    console.print(f"batch {id_}\n", highlight=False)
+    console.print(view.totals(counts))
+    console.print()
+    view.print_whole(console, view.members(summaries))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

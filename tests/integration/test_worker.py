@@ -62,8 +62,7 @@ def test_a_duplicate_publish_is_sent_once_and_a_conflict_is_dead(rig: Rig) -> No
         until(lambda: rig.status(UUID("6c8f3f0e-5b0a-4a53-9d0a-2f2f7c1c7e11")) is Status.SENT)
         rig.publish(other)
         until(lambda: rig.waiting(DEAD) == 1)
-        logs = lambda: rig.log("email-1") + rig.log("email-2")
-        until(lambda: logs().count('"notify.duplicate"') == 19)
+        until(lambda: (rig.log("email-1") + rig.log("email-2")).count('"notify.duplicate"') == 19)
     assert len(rig.sandbox.messages()) == 1
     assert rig.waiting(*QUEUES) == 0
     assert rig.dead() == [other]

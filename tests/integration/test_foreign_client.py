@@ -26,10 +26,10 @@ def test_a_plain_json_body_with_a_content_type_is_delivered(
     )
     url = f"sqlite:///{tmp_path}/notify.db"
     with surroundings(tmp_path, broker_url=broker_url, store_url=url) as rig, rig.worker():
+        options = ["-C", "application/json", "-p", "-b", body]
         address = broker_url.replace("pyamqp://", "amqp://")
         subprocess.run(
-            [program, f"--url={address}", "-e", "notify", "-r", "email.normal.shop"]
-            + ["-C", "application/json", "-p", "-b", body],
+            [program, f"--url={address}", "-e", "notify", "-r", "email.normal.shop", *options],
             check=True,
             timeout=30,
         )

@@ -9,8 +9,10 @@ set -eu
 
 to=${1:?usage: examples/send.sh EMAIL_ADDRESS}
 url=${AMQP_URL:-amqp://guest:guest@127.0.0.1:5672//}
-# notify writes pyamqp:// for its own library; everybody else says amqp://.
+# notify writes pyamqp:// for its own library, and the virtual host "/" as //. This client wants
+# amqp:// and %2f.
 url=amqp://${url#*://}
+case $url in *//) url=${url%/}%2f ;; esac
 id=$(cat /proc/sys/kernel/random/uuid)
 
 amqp-publish --url="$url" --exchange=notify --routing-key=email.normal.shop \

@@ -102,11 +102,12 @@ def timed_lines() -> Callable[[str], None]:
 
 @contextmanager
 def stopping_on_signals() -> Iterator[None]:
-    """Treat SIGTERM and a closed terminal like Ctrl-C; one before all is up exits quietly."""
-    before = {
-        number: signal.signal(number, signal.default_int_handler)
-        for number in (signal.SIGTERM, signal.SIGHUP)
-    }
+    """Treat SIGTERM and a closed terminal like Ctrl-C; one before all is up exits with 1."""
+    # SIGINT too: a shell that starts us in the background has it ignored.
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     try:
         yield
     except KeyboardInterrupt:

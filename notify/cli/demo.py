@@ -1,0 +1,128 @@
+"""`notify demo`: the samples through a stack of their own, each checked for its ending."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from notify.cli.story import facts, masked, print_whole, timeline
+from notify.cli.up import stopping_on_signals, timed_lines
+from notify.stack.launch import Stack
+from notify.stack.samples import Ending, load
+from notify.stack.state import folder_or_temporary
+from notify.stack.trial import Trial
+
+_LOOK = 0.2
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  notify demo
+  notify demo --examples my/samples --state-dir /tmp/n
+"""
+)
+@click.option(
+    "--examples",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default="examples/samples",
+    show_default=True,
+    help="The folder of sample files: what to publish, and how it must end.",
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep configuration, record and logs in this folder. Default: a temporary one, "
+    "removed at the end.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the samples may take to end.",
+)
+def demo(examples: Path, state_dir: Path | None, timeout: float) -> None:
+    """Start everything, publish sample notifications and show what became of each.
+
+    It exits with 0 only if every sample ended as its file says it must. Nothing leaves this
+    machine, and nothing it started is left running.
+    """
+    samples = load(examples)
+    console = Console()
+    console.print("Starting a private stack:")
+    with (
+        stopping_on_signals(),
+        folder_or_temporary(state_dir) as folder,
+        Stack(folder, tell=timed_lines()) as stack,
+        Trial(samples, endpoints=stack.endpoints) as trial,
+    ):
+        console.print(f"\nPublishing {len(samples)} samples from {examples}:\n")
+        trial.publish()
+        seconds = _follow(trial, stack, console, timeout)
+        _show_one(trial, console)
+        ended = trial.as_expected
+        console.print(f"\n{_verdict(trial, seconds)}")
+    sys.exit(0 if ended else 1)
+
+
+def _follow(trial: Trial, stack: Stack, console: Console, timeout: float) -> float:
+    """Show the samples until each has ended as it must, or the time is up."""
+    begin = time.monotonic()
+    with Live(_table(trial), console=console, auto_refresh=False) as live:
+        while not trial.as_expected and time.monotonic() - begin < timeout:
+            stack.check()
+            trial.observe(seconds=_LOOK)
+            live.update(_table(trial), refresh=True)
+    console.print()
+    return time.monotonic() - begin
+
+
+def _show_one(trial: Trial, console: Console) -> None:
+    """Show one sample's whole timeline: that of an urgent one, if there is any."""
+    told = [(run, story) for run in trial.runs if (story := trial.store.get(run.message_id))]
+    if not told:
+        return
+    run, story = min(told, key=lambda one: ".critical." not in one[0].sample.routing_key)
+    console.print(f"\n[bold]{run.sample.name}[/] in detail, as `notify show` tells it:\n")
+    print_whole(console, facts(masked(story.summary)))
+    console.print()
+    print_whole(console, timeline(story))
+
+
+def _table(trial: Trial) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("", "sample", "routing key", "expected", "actual"):
+        table.add_column(title, no_wrap=True)
+    for run in trial.runs:
+        table.add_row(
+            Text("✓", "green") if run.as_expected else Text("…", "yellow"),
+            run.sample.name,
+            run.sample.routing_key,
+            _ending(run.sample.expect),
+            _ending(Ending(statuses=run.counts, dead=run.dead)),
+        )
+    return table
+
+
+def _ending(ending: Ending) -> str:
+    parts = [
+        str(status) if number == 1 else f"{number} {status}"
+        for status, number in sorted(ending.counts.items())
+    ]
+    return ", ".join([*parts, *(["dead"] if ending.dead else [])]) or "nothing yet"
+
+
+def _verdict(trial: Trial, seconds: float) -> str:
+    wrong = [run.sample.name for run in trial.runs if not run.as_expected]
+    if wrong:
+        return f"[red]Not as their files say after {seconds:.1f} s:[/] {', '.join(wrong)}"
+    return f"[green]All {len(trial.runs)} samples ended as they must[/] in {seconds:.1f} s."

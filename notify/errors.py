@@ -10,7 +10,7 @@
     │   ├── Unroutable              returned: no queue is bound for its key
     │   └── Unconfirmed             refused, or no confirm in time: it may have arrived
     ├── StoreError              the record could not be read or written          → wait, try again
-    │   └── StoreRefused            it refuses these very values                    → try them singly
+    │   └── StoreRefused            it refuses these very values                    → try them alone
     ├── ProviderError           the provider did not take the message
     │   ├── TransientError          not sent, for certain; may work later        → attempt + 1
     │   │   ├── Throttled               the vendor asks for patience             → slow down

@@ -14,7 +14,16 @@ from notify.contract import Incoming, decode, likely_channel, problems, schema
 from notify.contract.check import _WORDS
 from notify.errors import DecodeError
 from notify.message import Channel, Inline, Notification
-from tests.malformed import FOREIGN_BUT_FINE, ID, MALFORMED, Foreign, Malformed, changed, incoming
+from tests.malformed import (
+    DATA,
+    FOREIGN_BUT_FINE,
+    ID,
+    MALFORMED,
+    Foreign,
+    Malformed,
+    changed,
+    incoming,
+)
 
 LIMITS: dict[str, Any] = {
     "max_body_bytes": 1_048_576,
@@ -77,7 +86,7 @@ def test_a_single_request_becomes_one_notification() -> None:
         digest=notification.digest,
         body=body,
         template="welcome",
-        data={"name": "Ann"},
+        data=DATA,
         locale="pt-BR",
         expires_at=datetime(2099, 1, 1, microsecond=500_000, tzinfo=UTC),
         metadata={"order": "17"},
@@ -135,7 +144,7 @@ def test_a_batch_becomes_a_notification_for_each_recipient() -> None:
     assert [first.position, second.position] == [0, 1]
     assert first.batch_id == second.batch_id == UUID(ID)
     assert [first.to, second.to] == ["ann@example.com", "bo@example.com"]
-    assert [first.data, second.data] == [{"name": "Ann"}, {"name": "Bo"}]
+    assert [first.data, second.data] == [DATA, {**DATA, "name": "Bo"}]
     assert first.digest == second.digest
     assert {first.idempotency_key, second.idempotency_key} == {"news"}
 

@@ -71,7 +71,7 @@ def test_every_secret_that_the_configuration_names_is_a_private_file(state: Stat
 def test_the_service_account_is_one_that_googles_library_accepts(state: State) -> None:
     """A real key, made for this run, and a token address in the sandbox."""
     info = json.loads((state.credentials / "FCM_SERVICE_ACCOUNT").read_text())
-    account = service_account.Credentials.from_service_account_info(info)  # type: ignore[no-untyped-call]
+    account = service_account.Credentials.from_service_account_info(info)
     assert account.project_id == "sandbox"
     assert info["token_uri"].startswith(ENDPOINTS.sandbox)
 

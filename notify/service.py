@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Mapping
+from datetime import timedelta
 from pkgutil import resolve_name
 
 import amqp
@@ -13,7 +15,9 @@ from notify.errors import ConfigError
 from notify.gateway import Gateway, Line
 from notify.message import Channel
 from notify.provider import Provider
-from notify.publisher import connect
+from notify.publisher import Publisher, connect
+from notify.relay import Relay
+from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.settings import PoolSettings, Settings, secrets_of, ssl_options
 from notify.store import Store
 from notify.templating import Templates
@@ -84,6 +88,56 @@ def _provider(settings: Settings, name: str, environ: Mapping[str, str]) -> Prov
     return provider
 
 
+UNKNOWN = {Channel.EMAIL: Unknown.RESEND, Channel.SMS: Unknown.PARK, Channel.PUSH: Unknown.RESEND}
+"""What is done where nobody knows whether a message was sent, if the configuration is silent."""
+
+
+def retry_policy(settings: Settings, lookups: frozenset[Channel]) -> RetryPolicy:
+    """Make the rules of what follows a call; *lookups* are the channels that can be asked."""
+    lanes = settings.lanes
+    return RetryPolicy(
+        lanes={
+            name: Patience(
+                attempts=lane.attempts,
+                deadline=timedelta(seconds=lane.deadline),
+                first=timedelta(seconds=lane.first_wait),
+                most=timedelta(seconds=lane.longest_wait),
+            )
+            for name, lane in lanes.items()
+        },
+        unknown=UnknownRules(
+            channels=UNKNOWN
+            | {
+                channel: one.unknown
+                for channel, one in settings.channels.items()
+                if one.unknown is not None
+            },
+            lanes={
+                (name, channel): rule
+                for name, lane in lanes.items()
+                for channel, rule in lane.unknown.items()
+            },
+            templates=settings.templates.unknown,
+        ),
+        lookups=lookups,
+        rng=random.Random(),  # noqa: S311 - it spreads retries and guards nothing
+    )
+
+
+def open_relay(settings: Settings) -> Relay:
+    """Wire a relay: a store of its own, and a publisher to the worker queues."""
+    return Relay(open_store(settings), open_publisher(settings))
+
+
+def open_publisher(settings: Settings) -> Publisher:
+    """Make a publisher; nothing is connected before the first message."""
+    return Publisher(
+        settings.amqp.url.get_secret_value(),
+        timeout=settings.amqp.confirm_timeout,
+        ssl=ssl_options(settings.amqp),
+    )
+
+
 def open_delivery(settings: Settings, pool: PoolSettings) -> Delivery:
     """Wire one pool's delivery: store, templates and the providers of its channel."""
     return Delivery(
@@ -95,5 +149,6 @@ def open_delivery(settings: Settings, pool: PoolSettings) -> Delivery:
             max_recipients=settings.contract.max_recipients,
             require_user_id=settings.contract.require_user_id,
         ),
+        policy=retry_policy(settings, frozenset()),
         concurrency=pool.concurrency,
     )

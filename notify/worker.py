@@ -18,7 +18,7 @@ from kombu import Queue
 from notify.consumer import CLAIMERS, TASK, Batch, Consumer, RawAMQP
 from notify.delivery import Dead, Delivery
 from notify.errors import ConfigError, StoreError
-from notify.service import open_broker, open_delivery, open_store, topology_of
+from notify.service import open_broker, open_delivery, open_relay, open_store, topology_of
 from notify.settings import PoolSettings, Settings, ssl_options
 from notify.topology import check, queue_name
 
@@ -104,7 +104,9 @@ def run(settings: Settings, name: str, *, pool: PoolSettings, ready: Callable[[]
     logging.getLogger("celery").setLevel(logging.WARNING)
     # It warns of pickled messages from strangers; this worker takes nothing but plain JSON.
     warnings.simplefilter("ignore", SecurityWarning)
+    relay = open_relay(settings)
     delivery.start()
+    relay.start()
     worker = app.Worker(
         hostname=f"{name}@{socket.gethostname()}",
         pool="threads",
@@ -118,6 +120,7 @@ def run(settings: Settings, name: str, *, pool: PoolSettings, ready: Callable[[]
     )
     log.info("notify.worker_starting", worker=name, channel=pool.channel, lanes=pool.lanes)
     worker.start()
+    relay.stop(timeout=STOP_TIMEOUT)
     delivery.stop(timeout=STOP_TIMEOUT)
     log.info("notify.worker_stopped", worker=name)
     return int(worker.exitcode or 0)

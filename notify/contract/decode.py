@@ -91,6 +91,7 @@ def _whole(
         inline=None if request.template else _inline(request),
         data=request.data or {},
         locale=request.locale,
+        send_at=request.send_at,
         expires_at=request.expires_at,
         metadata=request.metadata or {},
         traceparent=trace(incoming.traceparent),

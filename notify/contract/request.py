@@ -113,6 +113,11 @@ class Request(_Strict):
     locale: Locale | None = Field(
         default=None, description="The language to write in (BCP 47).", examples=["de", "pt-BR"]
     )
+    send_at: Instant | None = Field(
+        default=None,
+        description="When to send it, with its zone; at once if missing or past.",
+        examples=["2026-12-24T08:00:00+01:00"],
+    )
     expires_at: Instant | None = Field(
         default=None,
         description="Do not send after this time (RFC 3339, with zone).",

@@ -52,6 +52,9 @@ class Planner:
     def plan(self, ask: Ask, *, now: datetime) -> Plan:
         """Check, render and choose a provider for one notification."""
         notification = ask.notification
+        if notification.send_at is not None and notification.send_at > now:
+            entry = Entry(notification, Status.SCHEDULED, due_at=notification.send_at)
+            return Plan(ask, entry)
         if notification.expires_at is not None and notification.expires_at <= now:
             return _end(ask, Status.EXPIRED, "it expired before it could be sent")
         gateway = self._gateways.get(notification.channel)

@@ -19,6 +19,7 @@ from pydantic import (
 
 from notify.errors import ConfigError
 from notify.message import Channel
+from notify.retry import Unknown
 from notify.settings.urls import broker_url, store_url
 
 
@@ -102,6 +103,7 @@ class TemplateSettings(_Section):
     """Where templates are found, and the language of last resort."""
 
     folder: Path | None = None
+    unknown: dict[str, Unknown] = Field(default_factory=dict)
     default_locale: str = Field(default="en", pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")
 
 
@@ -118,6 +120,11 @@ class LaneSettings(_Section):
 
     max_length: int = Field(default=1_000_000, ge=1)
     delivery_limit: int = Field(default=20, ge=1)
+    attempts: int = Field(default=8, ge=1, le=100)
+    deadline: float = Field(default=21_600, gt=0, le=2_592_000, allow_inf_nan=False)
+    first_wait: float = Field(default=2, gt=0, le=3600, allow_inf_nan=False)
+    longest_wait: float = Field(default=600, gt=0, le=86_400, allow_inf_nan=False)
+    unknown: dict[Channel, Unknown] = Field(default_factory=dict)
 
 
 class PoolSettings(_Section):
@@ -138,6 +145,7 @@ class ChannelSettings(_Section):
     """The providers of one channel, in the order in which they are tried."""
 
     providers: Names
+    unknown: Unknown | None = None
 
 
 class ProviderSettings(_Section):
@@ -156,7 +164,11 @@ class LogSettings(_Section):
 
 
 def _default_lanes() -> dict[str, LaneSettings]:
-    return {name: LaneSettings() for name in ("critical", "normal", "bulk")}
+    return {
+        "critical": LaneSettings(deadline=900, longest_wait=60),
+        "normal": LaneSettings(),
+        "bulk": LaneSettings(deadline=86_400),
+    }
 
 
 def _default_pools() -> dict[str, PoolSettings]:

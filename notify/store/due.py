@@ -1,0 +1,103 @@
+"""What has come due: rows whose time the record keeps, handed to one relay at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, or_, select, update
+
+from notify.message import Channel, Status
+from notify.store.tables import notifications
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One notification whose time has come."""
+
+    id: UUID
+    source: str
+    channel: Channel
+    lane: str
+    body: bytes
+    traceparent: str | None
+    held_until: datetime
+    """Until then no other relay gets it."""
+
+
+def take_due(
+    connection: Connection,
+    statuses: Collection[Status],
+    *,
+    now: datetime,
+    hold: timedelta,
+    limit: int,
+) -> list[Due]:
+    """
+    Take what is due in one of *statuses*, oldest first, and hold it against other relays.
+
+    A relay that dies lets go when *hold* is over.
+    """
+    columns = notifications.c
+    free = or_(columns.relay_until.is_(None), columns.relay_until <= now)
+    chosen = (
+        select(columns.id)
+        .where(columns.due_at <= now, free, columns.status.in_([str(each) for each in statuses]))
+        .order_by(columns.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = (
+        update(notifications)
+        .where(columns.id.in_(chosen.scalar_subquery()))
+        .values(relay_until=now + hold)
+        .returning(
+            columns.id,
+            columns.source,
+            columns.channel,
+            columns.lane,
+            columns.body,
+            columns.traceparent,
+        )
+    )
+    return [
+        Due(
+            row.id,
+            row.source,
+            Channel(row.channel),
+            row.lane,
+            row.body,
+            row.traceparent,
+            now + hold,
+        )
+        for row in connection.execute(taken)
+    ]
+
+
+def published(connection: Connection, rows: Sequence[Due], *, now: datetime) -> None:
+    """Note that the broker has these: their time is no longer ours to keep."""
+    columns = notifications.c
+    connection.execute(
+        update(notifications)
+        .where(
+            columns.id.in_([row.id for row in rows]),
+            # A worker may have taken it up already, and even have put it off again.
+            columns.relay_until == rows[0].held_until,
+            columns.status.in_([str(Status.SCHEDULED), str(Status.QUEUED)]),
+        )
+        .values(status=Status.QUEUED, due_at=None, relay_until=None, updated_at=now)
+    )
+
+
+def cancel(connection: Connection, ids: Collection[UUID], *, now: datetime) -> set[UUID]:
+    """Cancel what no worker has taken up; give what was cancelled. Events are the caller's."""
+    columns = notifications.c
+    statement = (
+        update(notifications)
+        .where(columns.id.in_(ids), columns.status.in_([str(Status.SCHEDULED), str(Status.QUEUED)]))
+        .values(status=Status.CANCELLED, due_at=None, relay_until=None, updated_at=now)
+        .returning(columns.id)
+    )
+    return set(connection.execute(statement).scalars())

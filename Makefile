@@ -34,7 +34,7 @@ check: install ## Style, types, layers and docstrings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/interrogate notify providers
 
 format: install ## Put the code in its form

@@ -11,10 +11,22 @@ from pathlib import Path
 
 import click
 
-from notify.stack.launch import POOLS, Stack, parse_pools
+from notify.stack.launch import POOLS, Stack
 from notify.stack.state import folder_or_temporary
 
 _CHECK = 0.5
+
+
+class _Pools(click.ParamType[tuple[str, ...]]):
+    name = "pools"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        pools = tuple(dict.fromkeys(word.strip() for word in value.split(",")))
+        if not set(pools) <= set(POOLS):
+            self.fail(f"{value!r} is not made of {', '.join(POOLS)}", param, ctx)
+        return pools
 
 
 @click.command(
@@ -45,6 +57,7 @@ Examples:
 )
 @click.option(
     "--pools",
+    type=_Pools(),
     default=",".join(POOLS),
     show_default=True,
     metavar="NAMES",
@@ -59,7 +72,7 @@ def up(
     state_dir: Path | None,
     amqp: str | None,
     database: str | None,
-    pools: str,
+    pools: tuple[str, ...],
     sandbox_port: int | None,
 ) -> None:
     """Start a broker, a record, the provider sandbox and the workers, until Ctrl-C.
@@ -68,7 +81,6 @@ def up(
     receives notify.toml, for any other notify command through NOTIFY_CONFIG, and endpoints.json
     (amqp, database, sandbox), for programs.
     """
-    wanted = parse_pools(pools)
     with (
         stopping_on_signals(),
         folder_or_temporary(state_dir) as folder,
@@ -76,7 +88,7 @@ def up(
             folder,
             amqp=amqp,
             database=database,
-            pools=wanted,
+            pools=pools,
             sandbox_port=sandbox_port,
             tell=timed_lines(),
         ) as stack,

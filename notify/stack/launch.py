@@ -184,17 +184,3 @@ def _check_broker(node: RabbitMQNode) -> None:
         socket.create_connection(("127.0.0.1", node.port), timeout=5.0).close()
     except OSError:
         raise ProcessEnded(f"the private RabbitMQ ended; its logs are in {node.folder}") from None
-
-
-def parse_pools(text: str) -> tuple[str, ...]:
-    """
-    Read a comma-separated list of pools, such as `email,sms`.
-
-    Raises:
-        ConfigError: One of them is not a pool of the stack.
-    """
-    pools = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
-    unknown = [pool for pool in pools if pool not in POOLS]
-    if unknown or not pools:
-        raise ConfigError(f"pools must be some of {', '.join(POOLS)}, not {text!r}")
-    return pools

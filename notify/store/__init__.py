@@ -110,14 +110,26 @@ class Store:
         if not known:
             return [FRESH] * len(entries)
         try:
-            with self.writing() as connection:
-                answers = claims.examine(connection, known, now=now, lease=lease)
+            answers = self._examine(known, now=now, lease=lease)
         except StoreError:
             if not fresh:
                 raise
             # What is new is written and must be sent; the others can be looked at again.
             answers = {entry.notification.id: Claimed(Claim.BUSY) for entry in known}
         return [answers.get(entry.notification.id, FRESH) for entry in entries]
+
+    def _examine(
+        self, known: Sequence[Entry], *, now: datetime, lease: timedelta
+    ) -> dict[UUID, Claimed]:
+        try:
+            with self.writing() as connection:
+                return claims.examine(connection, known, now=now, lease=lease)
+        except StoreRefused:
+            raise
+        except StoreError:
+            # Here too the commit may have been made: what it took up would lapse, never called.
+            with self.writing() as connection:
+                return claims.examine(connection, known, now=now, lease=lease)
 
     def _write_claims(
         self, entries: Sequence[Entry], *, now: datetime, until: datetime

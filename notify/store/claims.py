@@ -45,7 +45,7 @@ class Claim(enum.Enum):
     DUPLICATE = "duplicate"
     """It has ended, or the record keeps its time: nothing is to be done with the message."""
     BUSY = "busy"
-    """Another worker is on it and its lease has not passed."""
+    """Not yet: another worker is on it and its lease has not passed, or our clock is behind."""
     CONFLICT = "conflict"
     """The same key or id stands for another request."""
     LAPSED = "lapsed"
@@ -106,6 +106,7 @@ def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, 
             columns.status,
             columns.lease_until,
             columns.due_at,
+            columns.relay_until,
             columns.attempts,
             columns.spent,
             columns.fence,
@@ -131,12 +132,27 @@ def _open_calls(connection: Connection, rows: Iterable[Row[Any]]) -> dict[UUID, 
     return {row.notification_id: row.id for row in connection.execute(query)}
 
 
+def _waits(row: Row[Any]) -> bool:
+    """Tell whether no worker has it in hand and it has not ended."""
+    return row.status in (Status.SCHEDULED, Status.QUEUED)
+
+
+def _published(row: Row[Any]) -> bool:
+    """
+    Tell whether a waiting row is with the broker, or a relay is about to publish it.
+
+    Its time has come then, by the relay's clock: this machine's may be behind, and to take this
+    message for a double of one to come would lose it.
+    """
+    return row.due_at is None or row.relay_until is not None
+
+
 def _due(row: Row[Any], entry: Entry, *, now: datetime) -> bool:
     """Tell whether the entry may take the row up: it waits for this very message, or its time."""
     return (
         row.digest == entry.notification.digest
-        and row.status in (Status.SCHEDULED, Status.QUEUED)
-        and (row.due_at is None or row.due_at <= now)
+        and _waits(row)
+        and (_published(row) or row.due_at <= now)
         and entry.status is not Status.SCHEDULED
     )
 
@@ -149,10 +165,13 @@ def _answer(
         return Claimed(Claim.CONFLICT)
     if _due(row, entry, now=now):
         return Claimed(Claim.OWNED, row.fence + 1, row.spent, row.received_at)
+    if _waits(row) and _published(row):
+        # A relay with a quicker clock found a scheduled one due: kept until ours agrees.
+        return Claimed(Claim.BUSY)
     if row.status != Status.SENDING:
         return Claimed(Claim.DUPLICATE)
     call = calls.get(row.id)
-    if call == entry.attempt_id:
+    if call is not None and call == entry.attempt_id:
         # Our own claim, whose commit was not confirmed to us.
         return Claimed(Claim.OWNED, row.fence, row.spent, row.received_at)
     if row.lease_until is not None and row.lease_until <= now:

@@ -80,6 +80,8 @@ notifications = Table(
     Column("due_at", UtcDateTime),
     # Which relay has it in hand, so to say: the others leave it alone until then.
     Column("relay_until", UtcDateTime),
+    # When an operator last replayed it: from then on its lane is patient with it anew.
+    Column("replayed_at", UtcDateTime),
     # The claim: who holds it until when; a higher fence has taken it over.
     Column("fence", Integer, nullable=False),
     Column("lease_until", UtcDateTime),
@@ -149,8 +151,8 @@ dead_letters = Table(
     "dead_letters",
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    # SHA-256 over body, key and first death: the same message is archived once, however often
-    # the broker delivers it.
+    # SHA-256 over body, key, properties and death: the same message is archived once, however
+    # often the broker delivers it.
     Column("fingerprint", LargeBinary(32), nullable=False, unique=True),
     Column("archived_at", UtcDateTime, nullable=False),
     Column("died_at", UtcDateTime),
@@ -169,16 +171,26 @@ dead_letters = Table(
     Column("exchange", String(255), nullable=False),
     Column("routing_key", String(255), nullable=False),
     Column("queue", String(255)),
-    Column("delivery_count", Integer, nullable=False),
+    # Null where RabbitMQ does not tell: it counts for each queue, and forgets at a death.
+    Column("delivery_count", Integer),
     Column("properties", JSON, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    # waiting, replaying, replayed or discarded; who replays it holds it until then.
+    # What an operator made of the body and the key; these are replayed in their stead.
+    Column("mended_body", LargeBinary),
+    Column("mended_key", String(255)),
+    # waiting, replayed or discarded; a replay's last message is due at replay_until.
     Column("state", String(16), nullable=False),
     Column("state_at", UtcDateTime, nullable=False),
     Column("replay_id", Uuid),
     Column("replay_until", UtcDateTime),
     Index(None, "notification_id"),
     Index(None, "archived_at"),
+)
+Index(
+    "ix_dead_letters_replay_until",
+    dead_letters.c.replay_until,
+    sqlite_where=dead_letters.c.replay_until.is_not(None),
+    postgresql_where=dead_letters.c.replay_until.is_not(None),
 )
 
 # What operators did: who, when, what, why.

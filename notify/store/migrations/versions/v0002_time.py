@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("possible_duplicate", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("due_at", UtcDateTime),
         sa.Column("relay_until", UtcDateTime),
+        sa.Column("replayed_at", UtcDateTime),
     ):
         op.add_column("notifications", column)
     op.create_index(
@@ -69,9 +70,11 @@ def _create_dead_letters() -> None:
         sa.Column("exchange", sa.String(255), nullable=False),
         sa.Column("routing_key", sa.String(255), nullable=False),
         sa.Column("queue", sa.String(255)),
-        sa.Column("delivery_count", sa.Integer, nullable=False),
+        sa.Column("delivery_count", sa.Integer),
         sa.Column("properties", sa.JSON, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("mended_body", sa.LargeBinary),
+        sa.Column("mended_key", sa.String(255)),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("state_at", UtcDateTime, nullable=False),
         sa.Column("replay_id", sa.Uuid),
@@ -79,3 +82,10 @@ def _create_dead_letters() -> None:
     )
     op.create_index("ix_dead_letters_notification_id", "dead_letters", ["notification_id"])
     op.create_index("ix_dead_letters_archived_at", "dead_letters", ["archived_at"])
+    op.create_index(
+        "ix_dead_letters_replay_until",
+        "dead_letters",
+        ["replay_until"],
+        sqlite_where=sa.text("replay_until IS NOT NULL"),
+        postgresql_where=sa.text("replay_until IS NOT NULL"),
+    )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pkgutil import resolve_name
+from urllib.parse import unquote, urlsplit
 
 import amqp
 
+from notify.announcer import Announcer
 from notify.delivery import Delivery, Limits
 from notify.errors import ConfigError
 from notify.gateway import Gateway, Line
@@ -92,8 +94,8 @@ UNKNOWN = {Channel.EMAIL: Unknown.RESEND, Channel.SMS: Unknown.PARK, Channel.PUS
 """What is done where nobody knows whether a message was sent, if the configuration is silent."""
 
 
-def retry_policy(settings: Settings, lookups: frozenset[Channel]) -> RetryPolicy:
-    """Make the rules of what follows a call; *lookups* are the channels that can be asked."""
+def retry_policy(settings: Settings, gateways: Collection[Gateway]) -> RetryPolicy:
+    """Make the rules of what follows a call through one of *gateways*."""
     lanes = settings.lanes
     return RetryPolicy(
         lanes={
@@ -119,7 +121,11 @@ def retry_policy(settings: Settings, lookups: frozenset[Channel]) -> RetryPolicy
             },
             templates=settings.templates.unknown,
         ),
-        lookups=lookups,
+        lookups={
+            gateway.channel: timedelta(seconds=settings.channels[gateway.channel].lookup_after)
+            for gateway in gateways
+            if gateway.can_find
+        },
         rng=random.Random(),  # noqa: S311 - it spreads retries and guards nothing
     )
 
@@ -127,6 +133,11 @@ def retry_policy(settings: Settings, lookups: frozenset[Channel]) -> RetryPolicy
 def open_relay(settings: Settings) -> Relay:
     """Wire a relay: a store of its own, and a publisher to the worker queues."""
     return Relay(open_store(settings), open_publisher(settings))
+
+
+def open_announcer(settings: Settings) -> Announcer:
+    """Wire an announcer: a store of its own, and a publisher to those who subscribe."""
+    return Announcer(open_store(settings), open_publisher(settings))
 
 
 def open_publisher(settings: Settings) -> Publisher:
@@ -138,17 +149,31 @@ def open_publisher(settings: Settings) -> Publisher:
     )
 
 
+def open_producer(settings: Settings) -> Publisher:
+    """Make a publisher of requests: it stamps the login's name where consumers ask for it."""
+    url = settings.amqp.url.get_secret_value()
+    return Publisher(
+        url,
+        timeout=settings.amqp.confirm_timeout,
+        ssl=ssl_options(settings.amqp),
+        user_id=unquote(urlsplit(url).username or "guest")
+        if settings.contract.require_user_id
+        else None,
+    )
+
+
 def open_delivery(settings: Settings, pool: PoolSettings) -> Delivery:
     """Wire one pool's delivery: store, templates and the providers of its channel."""
+    gateway = open_gateway(settings, pool.channel)
     return Delivery(
         store=open_store(settings),
         templates=open_templates(settings),
-        gateways={pool.channel: open_gateway(settings, pool.channel)},
+        gateways={pool.channel: gateway},
         limits=Limits(
             max_body_bytes=settings.contract.max_body_bytes,
             max_recipients=settings.contract.max_recipients,
             require_user_id=settings.contract.require_user_id,
         ),
-        policy=retry_policy(settings, frozenset()),
+        policy=retry_policy(settings, [gateway]),
         concurrency=pool.concurrency,
     )

@@ -18,7 +18,14 @@ from kombu import Queue
 from notify.consumer import CLAIMERS, TASK, Batch, Consumer, RawAMQP
 from notify.delivery import Dead, Delivery
 from notify.errors import ConfigError, StoreError
-from notify.service import open_broker, open_delivery, open_relay, open_store, topology_of
+from notify.service import (
+    open_announcer,
+    open_broker,
+    open_delivery,
+    open_relay,
+    open_store,
+    topology_of,
+)
 from notify.settings import PoolSettings, Settings, ssl_options
 from notify.topology import check, queue_name
 
@@ -68,15 +75,16 @@ def register(app: Celery, delivery: Delivery) -> None:
 
     @app.task(name=TASK, ignore_result=True)
     def deliver(batch: Batch) -> None:
+        worked = True
         try:
-            delivery.deliver(batch.arrivals)
+            worked = delivery.deliver(batch.arrivals)
         except Exception as error:
             # The last line of defence: whatever went wrong, no message is lost.
             log.error("notify.delivery_fault", messages=len(batch.arrivals), exc_info=error)
             for arrival in batch.arrivals:
                 arrival.settle(Dead())
         finally:
-            batch.begun()
+            batch.begun(worked)
 
 
 def run(settings: Settings, name: str, *, pool: PoolSettings, ready: Callable[[], None]) -> int:
@@ -105,14 +113,18 @@ def run(settings: Settings, name: str, *, pool: PoolSettings, ready: Callable[[]
     # It warns of pickled messages from strangers; this worker takes nothing but plain JSON.
     warnings.simplefilter("ignore", SecurityWarning)
     relay = open_relay(settings)
+    announcer = open_announcer(settings)
     delivery.start()
     relay.start()
+    announcer.start()
     worker = app.Worker(
         hostname=f"{name}@{socket.gethostname()}",
         pool="threads",
         concurrency=CLAIMERS,
         prefetch_multiplier=-(-pool.prefetch_count // CLAIMERS),
-        consumer_cls=partial(Consumer, ready=ready, stop_timeout=STOP_TIMEOUT),
+        consumer_cls=partial(
+            Consumer, ready=ready, probe=delivery.record_answers, stop_timeout=STOP_TIMEOUT
+        ),
         quiet=True,
         without_gossip=True,
         without_mingle=True,
@@ -122,6 +134,7 @@ def run(settings: Settings, name: str, *, pool: PoolSettings, ready: Callable[[]
     worker.start()
     relay.stop(timeout=STOP_TIMEOUT)
     delivery.stop(timeout=STOP_TIMEOUT)
+    announcer.stop(timeout=STOP_TIMEOUT)
     log.info("notify.worker_stopped", worker=name)
     return int(worker.exitcode or 0)
 

@@ -15,8 +15,10 @@ from notify.errors import NotifyError
 COMMANDS = {
     "config": "config",
     "demo": "demo",
+    "events": "events",
     "lint": "contract",
     "ls": "record",
+    "outbox": "outbox",
     "sandbox": "sandbox",
     "schema": "contract",
     "send": "send",

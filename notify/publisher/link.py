@@ -86,7 +86,7 @@ class Link:
             self._channel.send_method(
                 spec.Basic.Publish,
                 "Bssbb",
-                (0, message.exchange, message.routing_key, True, False),
+                (0, message.exchange, message.routing_key, message.mandatory, False),
                 self._encode(message),
             )
         except _UNFIT:

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from notify import backoff
 from notify.message import Channel, Notification, Status
 
-PATIENCE = timedelta(seconds=30)
-"""How long after a lost answer the provider is asked: its own list lags behind."""
+LONGEST_LOOKUP_WAIT = timedelta(minutes=10)
+"""Between two look-ups, where the provider could not be asked."""
 
 
 class Verdict(enum.Enum):
@@ -103,7 +103,7 @@ class RetryPolicy:
         *,
         lanes: Mapping[str, Patience],
         unknown: UnknownRules,
-        lookups: frozenset[Channel],
+        lookups: Mapping[Channel, timedelta],
         rng: random.Random,
     ) -> None:
         """
@@ -112,7 +112,8 @@ class RetryPolicy:
         Args:
             lanes: The patience of each lane.
             unknown: The rules for unknown outcomes.
-            lookups: The channels whose provider can be asked whether it took a message.
+            lookups: The channels whose provider can be asked whether it took a message, and how
+                long after a lost answer it is: its own list lags behind.
             rng: Spreads the retries.
         """
         self._lanes = lanes
@@ -136,7 +137,8 @@ class RetryPolicy:
             case Verdict.REJECTED:
                 return Next(Status.REJECTED, history.spent + 1)
             case Verdict.UNKNOWN if notification.channel in self._lookups:
-                return Next(Status.UNKNOWN, history.spent + 1, due_at=now + PATIENCE)
+                due = now + self._lookups[notification.channel]
+                return Next(Status.UNKNOWN, history.spent + 1, due_at=due)
             case Verdict.UNKNOWN:
                 return self.unresolved(notification, history, now=now)
             case Verdict.THROTTLED:
@@ -146,6 +148,31 @@ class RetryPolicy:
             case Verdict.RETRY:
                 spent = history.spent + 1
                 return self._again(notification, history.received_at, spent, now, retry_after)
+
+    def look_again(
+        self,
+        notification: Notification,
+        history: History,
+        *,
+        lost_at: datetime,
+        now: datetime,
+        retry_after: float | None = None,
+    ) -> datetime | None:
+        """
+        Choose when to ask the provider again that could not be asked now.
+
+        Args:
+            lost_at: When the call ended; the waits double from then on.
+            retry_after: The vendor's wish in seconds.
+
+        Returns:
+            The time, or None where the lane's deadline comes first: `unresolved` decides then.
+        """
+        first = self._lookups.get(notification.channel, timedelta())
+        wait = min(max(now - lost_at, first), LONGEST_LOOKUP_WAIT)
+        due = now + max(wait, timedelta(seconds=retry_after or 0))
+        lane = self._lanes.get(notification.lane, STRANGER)
+        return due if due < history.received_at + lane.deadline else None
 
     def unresolved(self, notification: Notification, history: History, *, now: datetime) -> Next:
         """Decide on a lost answer that nobody can look up, or whose look-up found nothing."""

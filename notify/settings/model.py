@@ -146,6 +146,7 @@ class ChannelSettings(_Section):
 
     providers: Names
     unknown: Unknown | None = None
+    lookup_after: float = Field(default=30, gt=0, le=3600, allow_inf_nan=False)
 
 
 class ProviderSettings(_Section):

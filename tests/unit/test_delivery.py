@@ -100,7 +100,7 @@ def build(tmp_path: Path) -> Iterator[Build]:
             policy=RetryPolicy(
                 lanes={"normal": Patience(2, timedelta(hours=1), SECOND, SECOND)},
                 unknown=UnknownRules({Channel.EMAIL: Unknown.PARK}),
-                lookups=frozenset(),
+                lookups={},
                 rng=random.Random(7),
             ),
             concurrency=concurrency,

@@ -15,9 +15,10 @@ from celery import Celery, signals
 from celery.exceptions import SecurityWarning
 from kombu import Queue
 
-from notify.consumer import CLAIMERS, TASK, Batch, Consumer, RawAMQP
+from notify.consumer import CLAIMERS, TASK, Consumer, RawAMQP
 from notify.delivery import Dead, Delivery
 from notify.errors import ConfigError, StoreError
+from notify.received import Batch
 from notify.service import (
     open_announcer,
     open_broker,

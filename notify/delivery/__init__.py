@@ -22,6 +22,7 @@ from notify.gateway import Gateway
 from notify.message import Channel, Status
 from notify.retry import RetryPolicy, Verdict
 from notify.store import Claim, Claimed, Store
+from notify.store.probe import probe
 from notify.templating import Templates
 
 __all__ = ["Again", "Arrival", "Dead", "Decision", "Delivery", "Done", "Limits"]
@@ -34,11 +35,13 @@ log = structlog.get_logger("notify.delivery")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a message may be at most."""
+    """What a message may be at most, and whom it may come from."""
 
     max_body_bytes: int
     max_recipients: int
     require_user_id: bool
+    trusted_user: str | None = None
+    """The AMQP user whose word is taken for any source: the service's own."""
 
 
 class Delivery:
@@ -84,16 +87,34 @@ class Delivery:
         for gateway in self._gateways.values():
             gateway.close()
 
-    def deliver(self, arrivals: Sequence[Arrival]) -> None:
+    def deliver(self, arrivals: Sequence[Arrival]) -> bool:
         """
-        Begin to deliver; returns when all calls have begun.
+        Begin to deliver; returns when all calls have begun, or the record cannot be used.
 
         Each arrival's `settle` is called once, when all that it asks for is on record.
+
+        Returns:
+            Whether the record took every claim. If not, what was not claimed is `Again`.
         """
         waiting = [ask for arrival in arrivals for ask in self._decode(arrival)]
         while waiting:
             permits = self._permits.take(len(waiting))
-            waiting[:permits] = self._begin(waiting[:permits])
+            following, worked = self._begin(waiting[:permits])
+            waiting[:permits] = following
+            if not worked:
+                for ask in waiting:
+                    ask.decide_all(Again(LOOK_AGAIN))
+                return False
+        return True
+
+    def record_answers(self) -> bool:
+        """Tell whether the record can be written; may take as long as a claim that fails."""
+        try:
+            with self._store.writing() as connection:
+                probe(connection)
+        except StoreError:
+            return False
+        return True
 
     def _decode(self, arrival: Arrival) -> list[Ask]:
         """Read one message; what does not keep the contract is settled at once."""
@@ -104,6 +125,8 @@ class Delivery:
                 max_body_bytes=limits.max_body_bytes,
                 max_recipients=limits.max_recipients,
                 require_user_id=limits.require_user_id,
+                trusted_user=limits.trusted_user,
+                now=self._clock(),
             )
         except DecodeError as error:
             log.warning(
@@ -117,15 +140,21 @@ class Delivery:
             return []
         return [Ask(first, Tally(arrival.settle, 1 + len(others)), others)]
 
-    def _begin(self, asks: Sequence[Ask]) -> list[Ask]:
-        """Claim what is asked, one permit each; start the calls; give what is to be asked next."""
+    def _begin(self, asks: Sequence[Ask]) -> tuple[list[Ask], bool]:
+        """
+        Claim what is asked, one permit each, and start the calls.
+
+        Returns:
+            What is to be asked next, and whether the record could be used.
+        """
         now = self._clock()
         deadline = self._monotonic() + LEASE.total_seconds()
         calls = 0
         following: list[Ask] = []
         try:
             plans = [self._planner.plan(ask, now=now) for ask in _distinct(asks)]
-            for plan, claimed in zip(plans, self._claim(plans, now=now), strict=True):
+            answers = self._claim(plans, now=now)
+            for plan, claimed in zip(plans, answers, strict=True):
                 answer = claimed.claim if claimed else None
                 following += _following(plan.ask, answer)
                 if claimed and answer is Claim.OWNED and plan.message is not None:
@@ -137,7 +166,7 @@ class Delivery:
                     plan.ask.tally.add(_without_call(plan, answer))
         finally:
             self._permits.give(len(asks) - calls)
-        return following
+        return following, None not in answers
 
     def _claim(self, plans: Sequence[Plan], *, now: datetime) -> list[Claimed | None]:
         """Claim all in one transaction; None stands for what the store would not take now."""

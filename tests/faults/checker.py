@@ -77,7 +77,8 @@ def check(
         if row.channel not in PARKING
         for each in joined.seen.get(row.id, ())
     )
-    violations = [*lost, *doubles, *_restless(joined), *_wrong_states(joined), *_journal(joined)]
+    violations = [*lost, *doubles, *_restless(joined), *_wrong_states(joined)]
+    violations += [*_journal(joined), *_outcomes(joined)]
     violations += [f"{id_} was sent {1 + more} times in a park lane" for id_, more in park.items()]
     violations += _resent(joined, resend)
     violations += _unexplained(joined)
@@ -143,7 +144,6 @@ def _wrong_states(joined: Joined) -> Iterator[str]:
 
 def _journal(joined: Joined) -> Iterator[str]:
     """Each request was journalled before it left, and its outcome is what the vendor did."""
-    taken: set[str] = set()
     for id_, requests in joined.seen.items():
         row = joined.rows.get(id_)
         calls = {call.id: call for call in row.calls} if row else {}
@@ -151,14 +151,6 @@ def _journal(joined: Joined) -> Iterator[str]:
             # Without our ids it was refused before the vendor read them.
             if request.accepted or request.attempt_id:
                 yield from _journalled(request, calls.get(request.attempt_id))
-            if request.accepted:
-                taken.add(request.attempt_id)
-    for row in joined.recorded.rows:
-        for call in row.calls:
-            if call.outcome is Outcome.ACCEPTED and call.id not in taken:
-                yield f"{row.id} has an attempt recorded as accepted that no vendor took"
-            if call.outcome is None and row.settled:
-                yield f"{row.id} has ended with an open attempt"
 
 
 def _journalled(request: Seen, call: Call | None) -> Iterator[str]:
@@ -168,6 +160,17 @@ def _journalled(request: Seen, call: Call | None) -> Iterator[str]:
         yield f"{request.id} was sent before its attempt was on record"
     elif request.accepted and call.outcome is Outcome.NOT_SENT:
         yield f"{request.id} has an attempt recorded as not sent that a vendor took"
+
+
+def _outcomes(joined: Joined) -> Iterator[str]:
+    """Each call on record is closed, and none claims an acceptance that never was."""
+    taken = {each.attempt_id for many in joined.seen.values() for each in many if each.accepted}
+    for row in joined.recorded.rows:
+        for call in row.calls:
+            if call.outcome is Outcome.ACCEPTED and call.id not in taken:
+                yield f"{row.id} has an attempt recorded as accepted that no vendor took"
+            if call.outcome is None and row.settled:
+                yield f"{row.id} has ended with an open attempt"
 
 
 def _duplicates(joined: Joined, *, park: bool) -> Counter[str]:

@@ -1,0 +1,46 @@
+"""`make faults`: every drill, one after the other, and the table of what they showed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.faults.drills import DRILLS
+from tests.faults.report import last_line, line, table, write
+from tests.faults.run import Result, run
+from tests.faults.stage import services
+
+GUARANTEES = Path(__file__).parents[2] / "docs" / "guarantees.md"
+
+
+def main() -> int:
+    """Run the drills that are asked for; 1 if any broke a promise."""
+    options = _options()
+    names = [name for name in DRILLS if not options.only or options.only in name]
+    folder = Path(tempfile.mkdtemp(prefix="notify-faults-"))
+    print(f"ledgers and logs: {folder}", flush=True)
+    results: list[Result] = []
+    with services(folder) as shared:
+        for number, name in enumerate(names, 1):
+            result = run(DRILLS[name], shared, folder / f"{number:02}")
+            results.append(result)
+            print(f"{number:2}/{len(names)} {line(result)}", flush=True)
+            for violation in result.violations[:10]:
+                print(f"      ! {violation}", flush=True)
+    print(f"\n{table(results)}\n")
+    if not options.only:
+        write(GUARANTEES, results)
+    print(last_line(results))
+    return int(any(result.violations for result in results))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--only", help="run the drills whose name holds this text; write nothing")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

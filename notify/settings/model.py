@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -14,6 +16,8 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -90,6 +94,11 @@ class AmqpSettings(_Section):
     cert_file: Path | None = None
     key_file: Path | None = None
 
+    @property
+    def user(self) -> str:
+        """The name of the service's own login, as `url` says."""
+        return unquote(urlsplit(self.url.get_secret_value()).username or "guest")
+
 
 class StoreSettings(_Section):
     """Where notifications are recorded."""
@@ -123,8 +132,17 @@ class LaneSettings(_Section):
     attempts: int = Field(default=8, ge=1, le=100)
     deadline: float = Field(default=21_600, gt=0, le=2_592_000, allow_inf_nan=False)
     first_wait: float = Field(default=2, gt=0, le=3600, allow_inf_nan=False)
-    longest_wait: float = Field(default=600, gt=0, le=86_400, allow_inf_nan=False)
+    longest_wait: float = Field(
+        default=600, gt=0, le=86_400, allow_inf_nan=False, validate_default=True
+    )
     unknown: dict[Channel, Unknown] = Field(default_factory=dict)
+
+    @field_validator("longest_wait")
+    @classmethod
+    def _longest(cls, wait: float, info: ValidationInfo) -> float:
+        if wait < info.data.get("first_wait", 0):
+            raise ValueError("is shorter than first_wait; raise it, or lower first_wait")
+        return wait
 
 
 class PoolSettings(_Section):
@@ -164,16 +182,25 @@ class LogSettings(_Section):
     format: Literal["json", "console"] = "json"
 
 
+DEFAULT_LANES: Mapping[str, Mapping[str, Any]] = {
+    "critical": {"deadline": 900, "longest_wait": 60},
+    "normal": {},
+    "bulk": {"deadline": 86_400},
+}
+"""The lanes that exist if nothing is said, and in what they differ from any other lane."""
+
+DEFAULT_POOLS: Mapping[str, Mapping[str, Any]] = {
+    channel.value: {"channel": channel.value} for channel in Channel
+}
+"""The pools that exist if nothing is said."""
+
+
 def _default_lanes() -> dict[str, LaneSettings]:
-    return {
-        "critical": LaneSettings(deadline=900, longest_wait=60),
-        "normal": LaneSettings(),
-        "bulk": LaneSettings(deadline=86_400),
-    }
+    return {name: LaneSettings(**options) for name, options in DEFAULT_LANES.items()}
 
 
 def _default_pools() -> dict[str, PoolSettings]:
-    return {str(channel): PoolSettings(channel=channel) for channel in Channel}
+    return {name: PoolSettings(**options) for name, options in DEFAULT_POOLS.items()}
 
 
 class Settings(_Section):

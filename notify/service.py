@@ -7,7 +7,6 @@ import random
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pkgutil import resolve_name
-from urllib.parse import unquote, urlsplit
 
 import amqp
 
@@ -141,25 +140,23 @@ def open_announcer(settings: Settings) -> Announcer:
 
 
 def open_publisher(settings: Settings) -> Publisher:
-    """Make a publisher; nothing is connected before the first message."""
+    """
+    Make a publisher; nothing is connected before the first message.
+
+    It stamps the login's name where the contract asks for one: consumers take the service's own
+    for any source, and a producer's for its own.
+    """
     return Publisher(
         settings.amqp.url.get_secret_value(),
         timeout=settings.amqp.confirm_timeout,
         ssl=ssl_options(settings.amqp),
+        user_id=settings.amqp.user if settings.contract.require_user_id else None,
     )
 
 
 def open_producer(settings: Settings) -> Publisher:
     """Make a publisher of requests: it stamps the login's name where consumers ask for it."""
-    url = settings.amqp.url.get_secret_value()
-    return Publisher(
-        url,
-        timeout=settings.amqp.confirm_timeout,
-        ssl=ssl_options(settings.amqp),
-        user_id=unquote(urlsplit(url).username or "guest")
-        if settings.contract.require_user_id
-        else None,
-    )
+    return open_publisher(settings)
 
 
 def open_delivery(settings: Settings, pool: PoolSettings) -> Delivery:
@@ -173,6 +170,7 @@ def open_delivery(settings: Settings, pool: PoolSettings) -> Delivery:
             max_body_bytes=settings.contract.max_body_bytes,
             max_recipients=settings.contract.max_recipients,
             require_user_id=settings.contract.require_user_id,
+            trusted_user=settings.amqp.user,
         ),
         policy=retry_policy(settings, [gateway]),
         concurrency=pool.concurrency,

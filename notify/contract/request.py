@@ -115,7 +115,10 @@ class Request(_Strict):
     )
     send_at: Instant | None = Field(
         default=None,
-        description="When to send it, with its zone; at once if missing or past.",
+        description=(
+            "Do not send before this time (RFC 3339, with zone), at most 366 days ahead and"
+            " before expires_at; if absent or past, it is sent at once."
+        ),
         examples=["2026-12-24T08:00:00+01:00"],
     )
     expires_at: Instant | None = Field(

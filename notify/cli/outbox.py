@@ -32,7 +32,7 @@ def outbox() -> None:
     "--database",
     metavar="URL",
     required=True,
-    envvar="NOTIFY_OUTBOX_DATABASE",
+    envvar="OUTBOX_DATABASE_URL",
     show_envvar=True,
     help="The producer's database, as SQLAlchemy writes it.",
 )
@@ -52,7 +52,7 @@ def relay(database: str, table: str, once: bool) -> None:
     \b
     Examples:
       notify outbox relay --database sqlite:////var/lib/shop/shop.db
-      NOTIFY_OUTBOX_DATABASE=postgresql+psycopg://shop@db/shop notify outbox relay --once
+      OUTBOX_DATABASE_URL=postgresql+psycopg://shop@db/shop notify outbox relay --once
     """
     settings = load()
     logs.configure(level=settings.log.level, format=settings.log.format)

@@ -14,6 +14,9 @@ from notify.message import Channel, Notification, Status
 LONGEST_LOOKUP_WAIT = timedelta(minutes=10)
 """Between two look-ups, where the provider could not be asked."""
 
+LONGEST_WISH = 30 * 86_400.0
+"""Seconds of a vendor's wish to wait that are believed; every deadline comes first."""
+
 
 class Verdict(enum.Enum):
     """What a call's end says about the notification."""
@@ -44,7 +47,7 @@ class Patience:
 
     attempts: int
     deadline: timedelta
-    """After it was received; its own expiry may come first."""
+    """After it was received, or after its own `send_at`; its own expiry may come first."""
     first: timedelta
     most: timedelta
 
@@ -170,9 +173,9 @@ class RetryPolicy:
         """
         first = self._lookups.get(notification.channel, timedelta())
         wait = min(max(now - lost_at, first), LONGEST_LOOKUP_WAIT)
-        due = now + max(wait, timedelta(seconds=retry_after or 0))
+        due = now + max(wait, _wished(retry_after))
         lane = self._lanes.get(notification.lane, STRANGER)
-        return due if due < history.received_at + lane.deadline else None
+        return due if due < _begun(notification, history.received_at) + lane.deadline else None
 
     def unresolved(self, notification: Notification, history: History, *, now: datetime) -> Next:
         """Decide on a lost answer that nobody can look up, or whose look-up found nothing."""
@@ -197,11 +200,21 @@ class RetryPolicy:
         if spent >= lane.attempts:
             return Next(Status.FAILED, spent, note=f"given up after {spent} attempts")
         wait = backoff.delay(max(spent, 1), first=lane.first, most=lane.most, rng=self._rng)
-        due = now + max(wait, timedelta(seconds=retry_after or 0))
+        due = now + max(wait, _wished(retry_after))
         if notification.expires_at is not None and due >= notification.expires_at:
             return Next(Status.FAILED, spent, note="it would expire before the next attempt")
-        if due >= received_at + lane.deadline:
+        if due >= _begun(notification, received_at) + lane.deadline:
             return Next(
                 Status.FAILED, spent, note="the lane's deadline comes before the next attempt"
             )
         return Next(Status.QUEUED, spent, due)
+
+
+def _begun(notification: Notification, received_at: datetime) -> datetime:
+    """When the lane's patience begins: what is scheduled has not been tried before its time."""
+    return max(received_at, notification.send_at or received_at)
+
+
+def _wished(retry_after: float | None) -> timedelta:
+    """The vendor's wish; a provider may hand over anything, and no date holds any number."""
+    return timedelta(seconds=min(max(0.0, retry_after or 0.0), LONGEST_WISH))

@@ -165,7 +165,9 @@ class Consumer(consumer.Consumer):
             self._hand_over(batch)
 
     def _hand_over(self, batch: list[Received]) -> None:
-        arrivals = [Arrival(each.incoming(), partial(self._decided, each)) for each in batch]
+        arrivals = [
+            Arrival(each.incoming(), partial(self._decided, each), each.raw) for each in batch
+        ]
         argument = Batch(arrivals, lambda worked: self._post(partial(self._begun, worked)))
         self.strategies[TASK](TaskMessage(TASK, argument), None, _nothing, _nothing, ())
 

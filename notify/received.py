@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from notify.contract import Incoming
 from notify.delivery import Arrival
+from notify.delivery.decision import Raw
 
 
 class Received:
@@ -47,6 +48,10 @@ class Received:
             user_id=properties.get("user_id"),
             traceparent=_text(headers.get("traceparent")),
         )
+
+    def raw(self) -> Raw:
+        """Give what the archive of dead letters keeps beside that."""
+        return Raw(self._message.delivery_info["exchange"], self._message.properties)
 
     def acknowledge(self) -> None:
         """Tell the broker that it is done; raises the connection's errors."""

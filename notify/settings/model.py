@@ -39,6 +39,12 @@ def _name(name: str) -> str:
     return name
 
 
+def _pool_name(name: str) -> str:
+    if name == DEAD_POOL:
+        raise ValueError(f"`notify worker {DEAD_POOL}` archives dead letters: choose another name")
+    return _name(name)
+
+
 def _secret_name(name: str) -> str:
     if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
         raise ValueError(
@@ -72,8 +78,12 @@ SECRET_OPTIONS = frozenset(
 )
 """Names of provider options that hold secrets and are therefore refused under `options`."""
 
+DEAD_POOL = "dead"
+"""The pool that drains the dead queue; it needs no configuration."""
+
 LaneName = Annotated[str, AfterValidator(_lane_name)]
 Name = Annotated[str, AfterValidator(_name)]
+PoolName = Annotated[str, AfterValidator(_pool_name)]
 Names = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
 
 
@@ -212,7 +222,7 @@ class Settings(_Section):
     contract: ContractSettings = Field(default_factory=ContractSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     lanes: dict[LaneName, LaneSettings] = Field(default_factory=_default_lanes, min_length=1)
-    pools: dict[Name, PoolSettings] = Field(default_factory=_default_pools)
+    pools: dict[PoolName, PoolSettings] = Field(default_factory=_default_pools)
     channels: dict[Channel, ChannelSettings] = Field(default_factory=dict)
     providers: dict[Name, ProviderSettings] = Field(default_factory=dict)
 

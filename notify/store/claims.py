@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, tuple_, update
 
 from notify.message import Notification, Status
 from notify.store.tables import attempts, events, notifications
@@ -60,7 +60,7 @@ class Claimed:
     Attributes:
         fence: The number under which it is claimed now, or was for the lapsed call.
         spent: Earlier calls that count against the lane's limit.
-        received_at: When it was first received; None if that was just now.
+        received_at: When it was first received, or last replayed; None if that was just now.
         attempt_id: The lapsed call's id.
     """
 
@@ -110,7 +110,8 @@ def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, 
             columns.attempts,
             columns.spent,
             columns.fence,
-            columns.received_at,
+            # A replay begins the lane's patience anew.
+            func.coalesce(columns.replayed_at, columns.received_at).label("received_at"),
         )
         .where(tuple_(*key).in_([notification.key for notification in wanted]))
         .order_by(columns.id)

@@ -10,13 +10,15 @@ from pkgutil import resolve_name
 
 import amqp
 
-from notify.announcer import Announcer
+from notify.announcer import HANDFUL, Announcer
+from notify.deadletters import Archive, Replayer
 from notify.delivery import Delivery, Limits
 from notify.errors import ConfigError
 from notify.gateway import Gateway, Line
 from notify.message import Channel
 from notify.provider import Provider
 from notify.publisher import Publisher, connect
+from notify.reconcile import Reconciler
 from notify.relay import Relay
 from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.settings import PoolSettings, Settings, secrets_of, ssl_options
@@ -134,12 +136,24 @@ def open_relay(settings: Settings) -> Relay:
     return Relay(open_store(settings), open_publisher(settings))
 
 
+def open_reconciler(settings: Settings, pool: PoolSettings) -> Reconciler:
+    """Wire a pool's reconciler: store, templates and providers of its own."""
+    gateway = open_gateway(settings, pool.channel)
+    return Reconciler(
+        store=open_store(settings),
+        templates=open_templates(settings),
+        gateway=gateway,
+        policy=retry_policy(settings, [gateway]),
+    )
+
+
 def open_announcer(settings: Settings) -> Announcer:
     """Wire an announcer: a store of its own, and a publisher to those who subscribe."""
-    return Announcer(open_store(settings), open_publisher(settings))
+    # A whole handful in flight: with less room, the rest would trickle out one by one.
+    return Announcer(open_store(settings), open_publisher(settings, window=HANDFUL))
 
 
-def open_publisher(settings: Settings) -> Publisher:
+def open_publisher(settings: Settings, *, window: int = 256) -> Publisher:
     """
     Make a publisher; nothing is connected before the first message.
 
@@ -149,6 +163,7 @@ def open_publisher(settings: Settings) -> Publisher:
     return Publisher(
         settings.amqp.url.get_secret_value(),
         timeout=settings.amqp.confirm_timeout,
+        window=window,
         ssl=ssl_options(settings.amqp),
         user_id=settings.amqp.user if settings.contract.require_user_id else None,
     )
@@ -166,12 +181,30 @@ def open_delivery(settings: Settings, pool: PoolSettings) -> Delivery:
         store=open_store(settings),
         templates=open_templates(settings),
         gateways={pool.channel: gateway},
-        limits=Limits(
-            max_body_bytes=settings.contract.max_body_bytes,
-            max_recipients=settings.contract.max_recipients,
-            require_user_id=settings.contract.require_user_id,
-            trusted_user=settings.amqp.user,
-        ),
+        limits=_limits(settings),
         policy=retry_policy(settings, [gateway]),
         concurrency=pool.concurrency,
+    )
+
+
+def open_archive(settings: Settings) -> Archive:
+    """Wire the archive of dead letters."""
+    return Archive(
+        open_store(settings),
+        limits=_limits(settings),
+        delivery_limits={name: lane.delivery_limit for name, lane in settings.lanes.items()},
+    )
+
+
+def open_replayer(settings: Settings, store: Store) -> Replayer:
+    """Make what plans and performs replays in a store."""
+    return Replayer(store, limits=_limits(settings), lanes=settings.lanes)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        max_body_bytes=settings.contract.max_body_bytes,
+        max_recipients=settings.contract.max_recipients,
+        require_user_id=settings.contract.require_user_id,
+        trusted_user=settings.amqp.user,
     )

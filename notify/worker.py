@@ -23,6 +23,7 @@ from notify.service import (
     open_announcer,
     open_broker,
     open_delivery,
+    open_reconciler,
     open_relay,
     open_store,
     topology_of,
@@ -71,8 +72,8 @@ def create_app(settings: Settings, *, queues: Sequence[str]) -> Celery:
     return app
 
 
-def register(app: Celery, delivery: Delivery) -> None:
-    """Register the one task: deliver a batch."""
+def register(app: Celery, work: Delivery | Archive, *, at_fault: Decision) -> None:
+    """Register the one task: deliver a batch, or archive it. A fault decides on all of it."""
 
     @app.task(name=TASK, ignore_result=True)
     def deliver(batch: Batch) -> None:
@@ -115,9 +116,11 @@ def run(settings: Settings, name: str, *, pool: PoolSettings, ready: Callable[[]
     warnings.simplefilter("ignore", SecurityWarning)
     relay = open_relay(settings)
     announcer = open_announcer(settings)
+    reconciler = open_reconciler(settings, pool)
     delivery.start()
     relay.start()
     announcer.start()
+    reconciler.start()
     worker = app.Worker(
         hostname=f"{name}@{socket.gethostname()}",
         pool="threads",
@@ -133,6 +136,7 @@ def run(settings: Settings, name: str, *, pool: PoolSettings, ready: Callable[[]
     )
     log.info("notify.worker_starting", worker=name, channel=pool.channel, lanes=pool.lanes)
     worker.start()
+    reconciler.stop(timeout=STOP_TIMEOUT)
     relay.stop(timeout=STOP_TIMEOUT)
     delivery.stop(timeout=STOP_TIMEOUT)
     announcer.stop(timeout=STOP_TIMEOUT)

@@ -81,6 +81,9 @@ def _decide(plan: Plan, record: Record, *, owned: bool) -> None:
     notification = plan.ask.notification
     tell = log.info if record.status is Status.SENT else log.warning
     event = f"notify.{record.status}"
+    if record.status is Status.UNKNOWN and record.due_at is None:
+        # Nobody takes it up by itself any more: an operator must, and is alerted by this line.
+        tell, event = log.error, "notify.parked"
     known = {
         "provider": plan.entry.provider,
         "http_status": record.http_status,

@@ -31,6 +31,7 @@ def take_due(
     connection: Connection,
     statuses: Collection[Status],
     *,
+    channel: Channel | None = None,
     now: datetime,
     hold: timedelta,
     limit: int,
@@ -38,13 +39,16 @@ def take_due(
     """
     Take what is due in one of *statuses*, oldest first, and hold it against other relays.
 
-    A relay that dies lets go when *hold* is over.
+    A relay that dies lets go when *hold* is over. Without a *channel*, all of them are meant.
     """
     columns = notifications.c
     free = or_(columns.relay_until.is_(None), columns.relay_until <= now)
+    wanted = [columns.due_at <= now, free, columns.status.in_([str(each) for each in statuses])]
+    if channel is not None:
+        wanted.append(columns.channel == channel)
     chosen = (
         select(columns.id)
-        .where(columns.due_at <= now, free, columns.status.in_([str(each) for each in statuses]))
+        .where(*wanted)
         .order_by(columns.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -78,6 +82,8 @@ def take_due(
 
 def published(connection: Connection, rows: Sequence[Due], *, now: datetime) -> None:
     """Note that the broker has these: their time is no longer ours to keep."""
+    if not rows:
+        return
     columns = notifications.c
     connection.execute(
         update(notifications)
@@ -88,6 +94,25 @@ def published(connection: Connection, rows: Sequence[Due], *, now: datetime) -> 
             columns.status.in_([str(Status.SCHEDULED), str(Status.QUEUED)]),
         )
         .values(status=Status.QUEUED, due_at=None, relay_until=None, updated_at=now)
+    )
+
+
+def release(connection: Connection, rows: Sequence[Due], *, until: datetime) -> None:
+    """
+    Hold these only *until* then: the broker did not take them, or did not say so.
+
+    They stay marked as held once: a message may be out, and it is not a double of one to come.
+    """
+    if not rows:
+        return
+    columns = notifications.c
+    connection.execute(
+        update(notifications)
+        .where(
+            columns.id.in_([row.id for row in rows]),
+            columns.relay_until == rows[0].held_until,
+        )
+        .values(relay_until=until)
     )
 
 

@@ -1,83 +1,152 @@
-"""Deciding on unknown outcomes later: by a provider's look-up, a webhook, or a person."""
+"""Settling calls whose answer was lost: by a provider's look-up, a webhook, or a person."""
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, literal, or_, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from notify.message import Outcome, Status
 from notify.store.tables import attempts, events, notifications
 
+WAITING = (Status.UNKNOWN, Status.QUEUED, Status.SCHEDULED)
+"""What the news that a message was sent can still keep from being sent again."""
+
 
 @dataclass(frozen=True, slots=True)
-class Resolution:
-    """What came to be known of one call."""
+class Standing:
+    """Where a notification is to stand, and why."""
 
-    attempt_id: UUID
-    outcome: Outcome
     status: Status
-    """Where that leaves the notification."""
-    reason: str | None = None
-    provider_id: str | None = None
+    reason: str
     due_at: datetime | None = None
-    possible_duplicate: bool = False
+    """When it is taken up again; None where a person decides, or nobody needs to."""
 
 
-def resolve(connection: Connection, resolution: Resolution, *, now: datetime) -> bool:
+class Settled(enum.Enum):
+    """What the news of a call's outcome has changed."""
+
+    MOVED = "moved"
+    """Its notification stands elsewhere now."""
+    CORRECTED = "corrected"
+    """The call's outcome alone: the notification had gone on, or another call is unknown."""
+    TWICE = "twice"
+    """The call's outcome, and now two calls are known to have sent it."""
+    KNOWN = "known"
+    """Nothing: there is no such call, or its outcome was known."""
+
+
+def settle(
+    connection: Connection,
+    attempt_id: UUID,
+    outcome: Outcome,
+    *,
+    reason: str,
+    provider_id: str | None = None,
+    now: datetime,
+) -> Settled:
     """
-    Settle one call whose outcome was unknown; tell whether its notification still waited for it.
+    Write how a call ended whose answer was lost, and what that means for its notification.
 
-    A notification that has been taken up again meanwhile keeps its status: only the call's own
-    outcome is corrected.
+    What was sent is sent, even if it already waits to be sent again. What was not sent is tried
+    again at once, unless another call's answer is missing too. A notification that is being sent
+    again, or has ended, keeps its status.
     """
-    row = connection.execute(
+    owner: UUID | None = connection.execute(
+        select(attempts.c.notification_id).where(attempts.c.id == attempt_id)
+    ).scalar_one_or_none()
+    if owner is None:
+        return Settled.KNOWN
+    status: str = connection.execute(
+        select(notifications.c.status).where(notifications.c.id == owner).with_for_update()
+    ).scalar_one()
+    closed = connection.execute(
         update(attempts)
-        .where(attempts.c.id == resolution.attempt_id, attempts.c.outcome == Outcome.UNKNOWN)
-        .values(outcome=resolution.outcome, provider_id=resolution.provider_id)
-        .returning(attempts.c.notification_id)
-    ).one_or_none()
-    if row is None:
-        return False
-    settled = connection.execute(
+        .where(attempts.c.id == attempt_id, attempts.c.outcome == Outcome.UNKNOWN)
+        .values(outcome=outcome, provider_id=provider_id)
+    )
+    if not closed.rowcount:
+        return Settled.KNOWN
+    if outcome is Outcome.ACCEPTED:
+        moved = move(connection, owner, Standing(Status.SENT, reason), among=WAITING, now=now)
+        if _count(connection, owner, Outcome.ACCEPTED) > 1:
+            told = Standing(Status.SENT if moved else Status(status), "it was sent twice")
+            _note(connection, owner, told, now=now)
+            return Settled.TWICE
+    elif _count(connection, owner, Outcome.UNKNOWN):
+        return Settled.CORRECTED
+    else:
+        again = Standing(Status.QUEUED, reason, due_at=now)
+        moved = move(connection, owner, again, now=now)
+    return Settled.MOVED if moved else Settled.CORRECTED
+
+
+def move(
+    connection: Connection,
+    notification_id: UUID,
+    standing: Standing,
+    *,
+    among: Collection[Status] = (Status.UNKNOWN,),
+    held_until: datetime | None = None,
+    now: datetime,
+) -> bool:
+    """
+    Let a notification stand elsewhere; tell whether it did.
+
+    Args:
+        among: It must stand in one of these.
+        held_until: It must be held until then, by the caller who took it.
+    """
+    columns = notifications.c
+    conditions = [columns.id == notification_id, columns.status.in_([str(each) for each in among])]
+    if held_until is not None:
+        conditions.append(columns.relay_until == held_until)
+    # Each of these calls may have sent it, and so may the next one.
+    doubtful = _calls(notification_id, Outcome.ACCEPTED, Outcome.UNKNOWN).scalar_subquery()
+    one_more = 1 if standing.status is Status.QUEUED else 0
+    moved = connection.execute(
         update(notifications)
-        .where(notifications.c.id == row.notification_id, notifications.c.status == Status.UNKNOWN)
+        .where(*conditions)
         .values(
-            status=resolution.status,
-            reason=resolution.reason,
-            due_at=resolution.due_at,
+            status=standing.status,
+            reason=standing.reason[:255],
+            due_at=standing.due_at,
             relay_until=None,
-            possible_duplicate=or_(
-                notifications.c.possible_duplicate, literal(resolution.possible_duplicate)
-            ),
+            possible_duplicate=doubtful + one_more > 1,
             updated_at=now,
         )
     )
-    if not settled.rowcount:
+    if not moved.rowcount:
         return False
-    final = resolution.status.final and resolution.due_at is None
-    connection.execute(
-        insert(events).values(
-            notification_id=row.notification_id,
-            at=now,
-            status=resolution.status,
-            reason=resolution.reason,
-            to_publish=final,
-        )
-    )
+    _note(connection, notification_id, standing, now=now)
     return True
 
 
-def last_unknown(connection: Connection, notification_id: UUID) -> UUID | None:
-    """Find the newest call of a notification whose outcome is unknown."""
-    return connection.execute(
-        select(attempts.c.id)
-        .where(
-            attempts.c.notification_id == notification_id,
-            attempts.c.outcome == Outcome.UNKNOWN,
+def _note(
+    connection: Connection, notification_id: UUID, standing: Standing, *, now: datetime
+) -> None:
+    connection.execute(
+        insert(events).values(
+            notification_id=notification_id,
+            at=now,
+            status=standing.status,
+            reason=standing.reason[:255],
+            to_publish=standing.status.final and standing.due_at is None,
         )
-        .order_by(attempts.c.number.desc())
-        .limit(1)
-    ).scalar_one_or_none()
+    )
+
+
+def _count(connection: Connection, notification_id: UUID, outcome: Outcome) -> int:
+    return int(connection.execute(_calls(notification_id, outcome)).scalar_one())
+
+
+def _calls(notification_id: UUID, *outcomes: Outcome) -> Any:
+    return select(func.count()).where(
+        attempts.c.notification_id == notification_id,
+        attempts.c.outcome.in_([str(each) for each in outcomes]),
+    )

@@ -104,6 +104,13 @@ Index(
     sqlite_where=notifications.c.due_at.is_not(None),
     postgresql_where=notifications.c.due_at.is_not(None),
 )
+# A look-up asks for all calls to one recipient. Only SMS can be looked up, so that no email pays.
+Index(
+    "ix_notifications_sms_recipient",
+    notifications.c.recipient,
+    sqlite_where=notifications.c.channel == "sms",
+    postgresql_where=notifications.c.channel == "sms",
+)
 
 # No foreign keys: the rows are written in the transaction that writes their notification, and
 # the check would cost as much as the row.

@@ -28,6 +28,13 @@ def upgrade() -> None:
         sqlite_where=sa.text("due_at IS NOT NULL"),
         postgresql_where=sa.text("due_at IS NOT NULL"),
     )
+    op.create_index(
+        "ix_notifications_sms_recipient",
+        "notifications",
+        ["recipient"],
+        sqlite_where=sa.text("channel = 'sms'"),
+        postgresql_where=sa.text("channel = 'sms'"),
+    )
     # What is on record by now is of no news to anybody.
     to_publish = sa.Column("to_publish", sa.Boolean, nullable=False, server_default=sa.false())
     op.add_column("events", to_publish)

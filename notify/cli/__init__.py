@@ -19,6 +19,7 @@ COMMANDS = {
     "lint": "contract",
     "ls": "record",
     "outbox": "outbox",
+    "resolve": "resolve",
     "sandbox": "sandbox",
     "schema": "contract",
     "send": "send",

@@ -41,6 +41,16 @@ class Settled(enum.Enum):
     """Nothing: there is no such call, or its outcome was known."""
 
 
+def status_of(connection: Connection, notification_id: UUID) -> Status | None:
+    """Read where a notification stands, and keep it there until the transaction ends."""
+    status: str | None = connection.execute(
+        select(notifications.c.status)
+        .where(notifications.c.id == notification_id)
+        .with_for_update()
+    ).scalar_one_or_none()
+    return Status(status) if status is not None else None
+
+
 def settle(
     connection: Connection,
     attempt_id: UUID,
@@ -62,9 +72,8 @@ def settle(
     ).scalar_one_or_none()
     if owner is None:
         return Settled.KNOWN
-    status: str = connection.execute(
-        select(notifications.c.status).where(notifications.c.id == owner).with_for_update()
-    ).scalar_one()
+    status = status_of(connection, owner)
+    assert status is not None  # noqa: S101 - a call is written with its notification
     closed = connection.execute(
         update(attempts)
         .where(attempts.c.id == attempt_id, attempts.c.outcome == Outcome.UNKNOWN)
@@ -72,17 +81,17 @@ def settle(
     )
     if not closed.rowcount:
         return Settled.KNOWN
-    if outcome is Outcome.ACCEPTED:
+    accepted = _count(connection, owner, Outcome.ACCEPTED)
+    if accepted:
         moved = move(connection, owner, Standing(Status.SENT, reason), among=WAITING, now=now)
-        if _count(connection, owner, Outcome.ACCEPTED) > 1:
-            told = Standing(Status.SENT if moved else Status(status), "it was sent twice")
+        if outcome is Outcome.ACCEPTED and accepted > 1:
+            told = Standing(Status.SENT if moved else status, "it was sent twice")
             _note(connection, owner, told, now=now)
             return Settled.TWICE
     elif _count(connection, owner, Outcome.UNKNOWN):
         return Settled.CORRECTED
     else:
-        again = Standing(Status.QUEUED, reason, due_at=now)
-        moved = move(connection, owner, again, now=now)
+        moved = move(connection, owner, Standing(Status.QUEUED, reason, due_at=now), now=now)
     return Settled.MOVED if moved else Settled.CORRECTED
 
 

@@ -169,11 +169,6 @@ def open_publisher(settings: Settings, *, window: int = 256) -> Publisher:
     )
 
 
-def open_producer(settings: Settings) -> Publisher:
-    """Make a publisher of requests: it stamps the login's name where consumers ask for it."""
-    return open_publisher(settings)
-
-
 def open_delivery(settings: Settings, pool: PoolSettings) -> Delivery:
     """Wire one pool's delivery: store, templates and the providers of its channel."""
     gateway = open_gateway(settings, pool.channel)

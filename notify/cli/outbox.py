@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from notify import logs
 from notify.errors import ConfigError
 from notify.outbox import OutboxRelay, outbox_table
-from notify.service import open_producer
+from notify.service import open_publisher
 from notify.settings import load
 
 
@@ -58,7 +58,7 @@ def relay(database: str, table: str, once: bool) -> None:
     logs.configure(level=settings.log.level, format=settings.log.format)
     engine = _engine(database)
     schema, _, name = table.rpartition(".")
-    with open_producer(settings) as publisher:
+    with open_publisher(settings) as publisher:
         worker = OutboxRelay(
             engine, outbox_table(MetaData(), name=name, schema=schema or None), publisher
         )

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, literal, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    any_,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from notify.contract.event import Event
 from notify.message import Channel, Status
@@ -50,7 +63,7 @@ def take_news(connection: Connection, *, now: datetime, hold: timedelta, limit: 
         .returning(columns.id)
     )
     ids: list[int] = list(connection.execute(taken).scalars())
-    return _read(connection, columns.id.in_(ids), limit=limit) if ids else []
+    return _read(connection, _among(connection, ids), limit=limit) if ids else []
 
 
 def published(connection: Connection, news: Iterable[News]) -> None:
@@ -90,7 +103,14 @@ def newest(
 def _let_go(connection: Connection, news: Iterable[News], values: Mapping[str, Any]) -> None:
     ids = [each.event.sequence for each in news]
     if ids:
-        connection.execute(update(events).where(events.c.id.in_(ids)).values(values))
+        connection.execute(update(events).where(_among(connection, ids)).values(values))
+
+
+def _among(connection: Connection, ids: Sequence[int]) -> ColumnElement[bool]:
+    """Name events by their ids: on PostgreSQL one array is cheaper than hundreds of values."""
+    if connection.dialect.name == "sqlite":
+        return events.c.id.in_(ids)
+    return events.c.id == any_(literal(ids, ARRAY(BigInteger)))
 
 
 def _read(connection: Connection, *conditions: ColumnElement[bool], limit: int) -> list[News]:

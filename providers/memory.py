@@ -31,6 +31,8 @@ class Reply(enum.StrEnum):
     INVALID = "invalid"
     UNKNOWN = "unknown"
     """It takes the message, and the answer is lost."""
+    RESET = "reset"
+    """It takes nothing, and no answer comes either."""
 
 
 _ERRORS: Mapping[Reply, type[ProviderError]] = {
@@ -40,6 +42,7 @@ _ERRORS: Mapping[Reply, type[ProviderError]] = {
     Reply.PERMANENT: PermanentError,
     Reply.INVALID: InvalidRecipient,
     Reply.UNKNOWN: OutcomeUnknown,
+    Reply.RESET: OutcomeUnknown,
 }
 
 

@@ -14,6 +14,7 @@ from notify.errors import NotifyError
 # Command → module; the function in the module has the command's name.
 COMMANDS = {
     "config": "config",
+    "dead": "dead",
     "demo": "demo",
     "events": "events",
     "lint": "contract",

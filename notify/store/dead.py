@@ -147,6 +147,13 @@ def contents(connection: Connection, ids: Collection[int], *, lock: bool = False
     return [Content(**row._asdict()) for row in connection.execute(query)]
 
 
+def content(connection: Connection, letter_id: int) -> Content | None:
+    """Read what one letter holds, in whatever state; None if there is none with this id."""
+    query = select(*_CONTENT).where(dead_letters.c.id == letter_id)
+    row = connection.execute(query).one_or_none()
+    return Content(**row._asdict()) if row is not None else None
+
+
 def discard(connection: Connection, ids: Collection[int], *, now: datetime) -> list[int]:
     """Mark letters that wait as of no more interest; give which they were. Nothing is deleted."""
     statement = (

@@ -173,9 +173,11 @@ class RetryPolicy:
         """
         first = self._lookups.get(notification.channel, timedelta())
         wait = min(max(now - lost_at, first), LONGEST_LOOKUP_WAIT)
-        due = now + max(wait, _wished(retry_after))
         lane = self._lanes.get(notification.lane, STRANGER)
-        return due if due < _begun(notification, history.received_at) + lane.deadline else None
+        end = _begun(notification, history.received_at) + lane.deadline
+        # Where the wait would pass the deadline, the last look-up is at the deadline.
+        due = max(min(now + wait, end), now + _wished(retry_after))
+        return due if now < due <= end else None
 
     def unresolved(self, notification: Notification, history: History, *, now: datetime) -> Next:
         """Decide on a lost answer that nobody can look up, or whose look-up found nothing."""

@@ -7,7 +7,7 @@ taken under a lock that the others skip, and held for a while in case their rela
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -16,13 +16,17 @@ from notify.errors import PublishError, StoreError
 from notify.message import Status
 from notify.publisher import Outgoing, Publisher
 from notify.store import Store
-from notify.store.due import Due, published, take_due
+from notify.store.due import Due, published, release, take_due
 from notify.topology import WORK, routing_key
 
 PERIOD = 0.5
 """Seconds between two looks at the record while nothing is due."""
+PAUSE = 2.0
+"""Seconds until the next try where the broker or the record is away; a try takes some itself."""
 HOLD = timedelta(seconds=60)
 """How long a relay may take to publish what it took."""
+RETRY = timedelta(seconds=5)
+"""How long what the broker did not take is left alone."""
 HANDFUL = 500
 AWAITED = (Status.SCHEDULED, Status.QUEUED)
 
@@ -55,19 +59,24 @@ class Relay:
         self._thread.join(timeout)
 
     def _run(self) -> None:
-        full = False
-        while full or not self._stopping.wait(PERIOD):
-            try:
-                full = self.relay() == HANDFUL and not self._stopping.is_set()
-            except StoreError as error:
-                log.warning("notify.relay_waits", reason=str(error))
-                full = False
+        pause = PERIOD
+        while not self._stopping.wait(pause):
+            pause = self._look()
+
+    def _look(self) -> float:
+        """Publish a handful; give the seconds until the next is worth a look."""
+        try:
+            return 0.0 if self.relay() == HANDFUL else PERIOD
+        except (StoreError, PublishError) as error:
+            log.warning("notify.relay_waits", reason=str(error))
+            return PAUSE
 
     def relay(self) -> int:
         """
-        Publish one handful of what is due; give how many were taken.
+        Publish one handful of what is due; give how many.
 
         Raises:
+            PublishError: Why the broker did not take one; that and the others like it stay due.
             StoreError: The record cannot be used. What was published is published again later,
                 and recognised by its id.
         """
@@ -75,20 +84,19 @@ class Relay:
             due = take_due(connection, AWAITED, now=self._clock(), hold=HOLD, limit=HANDFUL)
         if not due:
             return 0
-        done = list(self._publish(due))
-        if done:
-            with self._store.writing() as connection:
-                published(connection, done, now=self._clock())
+        errors = list(self._publisher.publish_many(map(outgoing, due)))
+        with self._store.writing() as connection:
+            now = self._clock()
+            published(connection, _where(due, errors, taken=True), now=now)
+            release(connection, _where(due, errors, taken=False), until=now + RETRY)
+        for error in errors:
+            if error is not None:
+                raise error
         return len(due)
 
-    def _publish(self, due: Iterable[Due]) -> Iterator[Due]:
-        """Give those that the broker confirmed; the others are taken again when the hold ends."""
-        rows = list(due)
-        for row, error in zip(rows, self._publisher.publish_many(map(outgoing, rows)), strict=True):
-            if error is None:
-                yield row
-            else:
-                _tell(row, error)
+
+def _where(due: Sequence[Due], errors: Sequence[PublishError | None], *, taken: bool) -> list[Due]:
+    return [row for row, error in zip(due, errors, strict=True) if (error is None) is taken]
 
 
 def outgoing(row: Due) -> Outgoing:
@@ -101,7 +109,3 @@ def outgoing(row: Due) -> Outgoing:
         exchange=WORK,
         headers=headers,
     )
-
-
-def _tell(row: Due, error: PublishError) -> None:
-    log.warning("notify.relay_failed", id=str(row.id), reason=str(error))

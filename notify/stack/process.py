@@ -14,7 +14,8 @@ from notify.errors import NotifyError
 
 _POLL = 0.05
 _TAIL = 15
-_DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"]
+DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
+"""Put before a command, it lets the kernel kill the child when its parent is gone."""
 
 
 class ProcessEnded(NotifyError):
@@ -53,7 +54,7 @@ class Process:
         ready_file.unlink(missing_ok=True)
         with log.open("wb") as output:
             self._child = subprocess.Popen(  # noqa: S603 - our own command
-                [*_DIE_WITH_PARENT, *command, "--ready-file", str(ready_file)],
+                [*DIE_WITH_PARENT, *command, "--ready-file", str(ready_file)],
                 env=dict(environ),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

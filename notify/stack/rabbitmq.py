@@ -15,6 +15,7 @@ from pathlib import Path
 import amqp
 
 from notify.errors import ConfigError
+from notify.stack.process import DIE_WITH_PARENT
 
 INSTALL = "apt-get install --no-install-recommends rabbitmq-server"
 
@@ -134,7 +135,7 @@ class RabbitMQNode:
     def _spawn(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / "output.log").open("ab") as output:
             return subprocess.Popen(  # noqa: S603 - Debian's own programs, found by their paths
-                [*_die_with_parent(), program, *arguments],
+                [*DIE_WITH_PARENT, program, *arguments],
                 env=self._environment(),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -199,11 +200,6 @@ def _epmd() -> str:
     if program is None:
         raise ConfigError(f"Erlang's epmd is not installed; install it with: {INSTALL}")
     return program
-
-
-def _die_with_parent() -> list[str]:
-    """Return the command that lets the kernel kill a child when its parent is gone."""
-    return ["setpriv", "--pdeathsig", "KILL", "--"]
 
 
 def _free_ports(count: int) -> list[int]:

@@ -7,18 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from notify.sandbox import Behaviour
-from tests.faults.fleet import WORKERS
+from tests.faults.fleet import ARCHIVER, WORKERS
+from tests.faults.load import CHANNELS, request
 from tests.faults.stage import CONCURRENCY, Stage
 from tests.faults.worker import Point
+from tests.malformed import MALFORMED
 
 OUTAGE = 5.0
 """Seconds that a vendor is out of order."""
 PASSING = {
     Point.BEFORE_CLAIM: 30,
     Point.AFTER_CLAIM: 30,
-    Point.DURING_CALL: 120,
-    Point.AFTER_ANSWER: 120,
-    Point.BEFORE_ACK: 120,
+    Point.DURING_CALL: 60,
+    Point.AFTER_ANSWER: 60,
+    Point.BEFORE_ACK: 60,
 }
 """Which passing of each point is a worker's last."""
 
@@ -36,7 +38,7 @@ class Drill:
     """Where all four workers kill themselves, once each."""
     on_sqlite: bool = False
     lease: float = 6.0
-    rate: int = 250
+    rate: int = 100
     """Messages a second."""
 
     @property
@@ -126,6 +128,23 @@ def _refuse(stage: Stage) -> None:
     stage.refuse(seconds=OUTAGE)
 
 
+def _flood(stage: Stage) -> None:
+    for number in range(2):
+        stage.load.flood(request(number), copies=1000)
+
+
+def _poison(stage: Stage) -> None:
+    """Among the healthy ones; the archiver is killed while it takes what has died of it."""
+    stage.fleet.start(ARCHIVER)
+    stage.fleet.ready(ARCHIVER)
+    rows = [row for row in MALFORMED if row.routing_key.startswith(tuple(CHANNELS))]
+    stage.load.poison(rows)
+    stage.fleet.kill(ARCHIVER)
+    stage.load.poison(rows)
+    stage.fleet.start(ARCHIVER)
+    stage.fleet.ready(ARCHIVER)
+
+
 _POINTS = {
     Point.BEFORE_CLAIM: "kill -9 before the claim",
     Point.AFTER_CLAIM: "kill -9 after the claim",
@@ -141,14 +160,14 @@ _ALL = (
     ),
     Drill("kill -9 of all workers, real lease", _kill_all, cut_workers=2, lease=60),
     Drill("kill -9 of all workers, SQLite", _kill_all, cut_workers=2, on_sqlite=True),
-    Drill("SIGTERM under load x 20", sigterms(10), rate=120),
-    Drill("rolling restart", _roll, rate=150),
-    Drill("SIGSTOP past the lease", _freeze, cut_workers=1, rate=120),
+    Drill("SIGTERM under load x 20", sigterms(10)),
+    Drill("rolling restart", _roll),
+    Drill("SIGSTOP past the lease", _freeze, cut_workers=1),
     Drill("broker restart", _restart_broker),
     Drill("broker kill -9", _kill_broker),
     Drill("broker memory alarm", _alarm),
-    Drill("PostgreSQL stopped for 60 s", _stop_database, cut_workers=2, rate=60),
-    Drill("PostgreSQL kill -9, away for 60 s", _kill_database, cut_workers=2, rate=60),
+    Drill("PostgreSQL stopped for 60 s", _stop_database, cut_workers=2, rate=50),
+    Drill("PostgreSQL kill -9, away for 60 s", _kill_database, cut_workers=2, rate=50),
     Drill("provider: refused", _refuse, cut_workers=2),
     Drill("provider: 500", vendors(Behaviour.ERROR)),
     Drill("provider: 503", vendors(Behaviour.DOWN)),
@@ -158,5 +177,7 @@ _ALL = (
     Drill("provider: accepted, then reset", vendors(Behaviour.LOST, seconds=0.5)),
     Drill("provider: accepted, then timeout", vendors(Behaviour.MUTE, seconds=1.0)),
     Drill("provider: invalid JSON", vendors(Behaviour.GARBLED)),
+    Drill("1,000 duplicates of one id at once", _flood),
+    Drill("poison among healthy neighbours", _poison),
 )
 DRILLS: Mapping[str, Drill] = {drill.name: drill for drill in _ALL}

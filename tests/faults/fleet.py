@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
+ARCHIVER = "dead-1"
 WORKERS = ("email-1", "sms-1", "email-2", "sms-2")
 READY_WITHIN = 60.0
 STOPPED_WITHIN = 60.0

@@ -6,6 +6,7 @@ import enum
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -109,11 +110,12 @@ class Journal:
 
     path: Path
     _latest: dict[str, Published] = field(default_factory=dict)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, words: Iterable[Published]) -> None:
         """Append, and wait for the disk."""
         noted = list(words)
-        with self.path.open("a") as file:
+        with self._turn, self.path.open("a") as file:
             for word in noted:
                 line = {"key": word.key, "fate": word.fate, "poison": word.poison}
                 file.write(json.dumps(line) + "\n")

@@ -6,13 +6,18 @@ import json
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
+import amqp
+
 from notify.message import Channel
-from notify.publisher import Outgoing, Publisher
-from notify.topology import routing_key
-from tests.faults.ledgers import Fate, Journal, Published
+from notify.publisher import Outgoing, Publisher, connect
+from notify.topology import EXCHANGE, routing_key
+from tests.faults.ledgers import Fate, Journal, Published, digest
+from tests.malformed import Malformed
 
 LANE = "normal"
 SOURCE = "shop"
@@ -42,12 +47,14 @@ class Load:
             minimum: How many to publish at least.
         """
         self.journal = Journal(folder / "publisher.jsonl")
+        self._url = url
         self._publisher = Publisher(url)
         self._handful = max(1, round(rate * TICK))
         self._minimum = minimum
         self._made = 0
         self._again: deque[Outgoing] = deque()
         self._finishing = threading.Event()
+        self._abandoned = threading.Event()
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
 
     def start(self) -> None:
@@ -60,6 +67,41 @@ class Load:
         self._finishing.set()
         self._thread.join(timeout)
         self._publisher.close()
+
+    def abandon(self) -> None:
+        """Publish no more, whatever is unconfirmed."""
+        self._abandoned.set()
+        self._thread.join()
+
+    def flood(self, message: Outgoing, *, copies: int, threads: int = 8) -> None:
+        """Publish copies of one message from many connections at once."""
+        self.journal.note([Published(message.message_id, Fate.TRYING)])
+
+        def pour() -> bool:
+            with Publisher(self._url) as publisher:
+                return not any([*publisher.publish_many([message] * (copies // threads))])
+
+        with ThreadPoolExecutor(threads) as pool:
+            poured = [pool.submit(pour) for _ in range(threads)]
+        confirmed = all(each.result() for each in poured)
+        fate = Fate.CONFIRMED if confirmed else Fate.UNCONFIRMED
+        self.journal.note([Published(message.message_id, fate)])
+
+    def poison(self, rows: Iterable[Malformed]) -> None:
+        """Publish what no worker can deliver, one by one, each confirmed."""
+        with connect(self._url) as connection:
+            channel = connection.channel()
+            channel.confirm_select()
+            for row in rows:
+                others = dict(row.properties)
+                headers = others.pop("headers", {})
+                message = amqp.Message(
+                    row.body, application_headers=headers, delivery_mode=2, **others
+                )
+                key = digest(row.body)
+                self.journal.note([Published(key, Fate.TRYING, poison=True)])
+                channel.basic_publish_confirm(message, EXCHANGE, row.routing_key, timeout=10)
+                self.journal.note([Published(key, Fate.CONFIRMED, poison=True)])
 
     def publish(self, messages: list[Outgoing]) -> list[Outgoing]:
         """Publish a handful of good messages; give those that were not confirmed."""
@@ -76,15 +118,19 @@ class Load:
 
     def _run(self) -> None:
         at = time.monotonic()
-        while self._again or self._made < self._minimum or not self._finishing.is_set():
+        while (self._again or self._more) and not self._abandoned.is_set():
             handful = [*self._again]
             self._again.clear()
-            if self._made < self._minimum or not self._finishing.is_set():
+            if self._more:
                 handful += [request(self._made + n) for n in range(self._handful)]
                 self._made += self._handful
             self._again.extend(self.publish(handful))
             at = max(at + TICK, time.monotonic() - 1)
             time.sleep(max(0.0, at - time.monotonic()))
+
+    @property
+    def _more(self) -> bool:
+        return self._made < self._minimum or not self._finishing.is_set()
 
 
 def request(number: int) -> Outgoing:

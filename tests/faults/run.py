@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -46,7 +47,11 @@ def run(drill: Drill, shared: Services, folder: Path, *, minimum: int = MINIMUM)
         rate=drill.rate,
         minimum=minimum,
     ) as stage:
-        _play(drill, stage)
+        try:
+            _play(drill, stage)
+        except (RuntimeError, TimeoutError, subprocess.TimeoutExpired) as error:
+            stage.load.abandon()
+            stage.fleet.faulty.append(f"the drill broke off: {error}")
         recorded = stage.recorded()
         published = stage.load.journal.latest()
         faulty = stage.fleet.faulty
@@ -65,8 +70,9 @@ def _play(drill: Drill, stage: Stage) -> None:
     stage.fleet.start(*WORKERS, die_at=die_at)
     stage.fleet.ready(*WORKERS)
     stage.load.start()
-    ledger = stage.folder / "sandbox.jsonl"
-    until(lambda: ledger.read_bytes().count(b"\n") >= UNDER_WAY, timeout=60)
+    # Workers that kill themselves choose their time; other faults begin under load.
+    if drill.die_at is None and not until(lambda: _under_way(stage), timeout=60):
+        raise TimeoutError("the workers deliver nothing")
     drill.fault(stage)
     if stage.healed_at is None:
         stage.healed()
@@ -74,6 +80,10 @@ def _play(drill: Drill, stage: Stage) -> None:
     expected = sum(not each.poison for each in stage.load.journal.latest())
     until(lambda: stage.settled(expected=expected), timeout=AT_REST_WITHIN)
     stage.fleet.stop_all()
+
+
+def _under_way(stage: Stage) -> bool:
+    return (stage.folder / "sandbox.jsonl").read_bytes().count(b"\n") >= UNDER_WAY
 
 
 def _resumed(

@@ -49,6 +49,7 @@ concurrency = {concurrency}
 providers = ["sendgrid"]
 [channels.sms]
 providers = ["twilio"]
+lookup_after = 2
 [providers.sendgrid]
 use = "providers.sendgrid:SendGrid"
 options = {{ sender = "a@example.com", base_url = "{sandbox_url}", timeout = 1 }}

@@ -114,15 +114,3 @@ def release(connection: Connection, rows: Sequence[Due], *, until: datetime) -> 
         )
         .values(relay_until=until)
     )
-
-
-def cancel(connection: Connection, ids: Collection[UUID], *, now: datetime) -> set[UUID]:
-    """Cancel what no worker has taken up; give what was cancelled. Events are the caller's."""
-    columns = notifications.c
-    statement = (
-        update(notifications)
-        .where(columns.id.in_(ids), columns.status.in_([str(Status.SCHEDULED), str(Status.QUEUED)]))
-        .values(status=Status.CANCELLED, due_at=None, relay_until=None, updated_at=now)
-        .returning(columns.id)
-    )
-    return set(connection.execute(statement).scalars())

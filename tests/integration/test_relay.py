@@ -21,7 +21,7 @@ from notify.publisher import Outgoing, Publisher
 from notify.relay import HOLD, Relay
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Entry, Filter, Store
-from notify.store.due import cancel
+from notify.store.cancel import cancel
 from notify.topology import DEAD, queue_name
 from tests.recording import LEASE
 from tests.rig import Rig, surroundings, until
@@ -150,7 +150,7 @@ def test_what_was_cancelled_meanwhile_is_acknowledged_unsent(rig: Rig) -> None:
     with Publisher(rig.broker_url) as publisher:
         assert Relay(rig.store, publisher).relay() == 3
     with rig.store.writing() as connection:
-        assert cancel(connection, [made[0].id], now=_now()) == {made[0].id}
+        assert cancel(connection, made[0].id, now=_now()).ids == [made[0].id]
     with rig.worker():
         until(lambda: rig.waiting(QUEUE) == 0)
         until(lambda: rig.status(made[2].id) is Status.SENT)

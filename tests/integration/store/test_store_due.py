@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Row, select
 
 from notify.message import Notification, Outcome, Status
-from notify.store import Claim, Claimed, Entry, Store, Story
-from notify.store.due import Due, cancel, published, take_due
+from notify.store import Claim, Claimed, Entry, Event, Store, Story
+from notify.store.cancel import REASON, Cancelled, cancel
+from notify.store.due import Due, published, take_due
 from notify.store.tables import notifications
 from tests.recording import (
     LATER,
@@ -168,14 +174,84 @@ def test_cancelling_takes_what_waits_and_leaves_the_rest(store: Store) -> None:
     """Scheduled, put off, published: cancelled. In a worker's hands or ended: not."""
     waiting = [_waiting(store), _scheduled(store), _scheduled(store)]
     _note(store, _take(store, limit=1))
-    sending, ended = begin(store), begin(store)
+    ended = begin(store)
     store.record([accepted(ended)])
-    others = [sending.notification, ended.notification]
-    with store.writing() as connection:
-        ids = [each.id for each in (*waiting, *others)]
-        cancelled = cancel(connection, ids, now=LATER)
-    assert cancelled == {each.id for each in waiting}
     for each in waiting:
-        assert _story(store, each).status is Status.CANCELLED
+        with store.writing() as connection:
+            assert cancel(connection, each.id, now=LATER) == Cancelled([each.id], {})
+        story = _story(store, each)
+        assert (story.status, story.summary.reason) == (Status.CANCELLED, REASON)
+        assert story.events[-1] == Event(LATER, Status.CANCELLED, REASON)
         assert claim_one(store, call_for(each), now=LATER) is Claim.DUPLICATE
+    for entry, status in ((begin(store), Status.SENDING), (ended, Status.SENT)):
+        id_ = entry.notification.id
+        with store.writing() as connection:
+            assert cancel(connection, id_, now=LATER) == Cancelled([], {id_: status})
     assert _take(store, now=LATER + 9 * LEASE) == []
+
+
+def test_cancelling_a_batch_cancels_its_members_in_order(store: Store) -> None:
+    """Those that a worker has, or had, are told with their status."""
+    batch, other = uuid4(), _scheduled(store)
+    people = [_scheduled(store, batch_id=batch, position=3 - number) for number in range(4)]
+    taken = call_for(people[1])
+    assert claim_one(store, taken, now=DUE) is Claim.OWNED
+    with store.writing() as connection:
+        done = cancel(connection, batch, now=LATER)
+        assert cancel(connection, uuid4(), now=LATER) == Cancelled([], {})
+    assert done == Cancelled(
+        [people[3].id, people[2].id, people[0].id], {people[1].id: Status.SENDING}
+    )
+    assert _story(store, other).status is Status.SCHEDULED
+
+
+def test_a_worker_and_an_operator_at_once_leave_one_decision(store: Store) -> None:
+    """Either it is cancelled and not called, or called and not cancelled."""
+    waiting = [_scheduled(store) for _ in range(40)]
+    barrier = Barrier(2)
+
+    def take_up() -> set[UUID]:
+        barrier.wait(30)
+        answers = {each.id: claim_one(store, call_for(each), now=LATER) for each in waiting}
+        return {id_ for id_, answer in answers.items() if answer is Claim.OWNED}
+
+    def take_back() -> set[UUID]:
+        barrier.wait(30)
+        done: set[UUID] = set()
+        for each in reversed(waiting):
+            with store.writing() as connection:
+                done.update(cancel(connection, each.id, now=LATER).ids)
+        return done
+
+    with ThreadPoolExecutor(2) as pool:
+        works = [pool.submit(take_up), pool.submit(take_back)]
+        taken, cancelled = (work.result(30) for work in works)
+    assert taken | cancelled == {each.id for each in waiting}
+    assert taken & cancelled == set()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_the_hour_that_occurs_twice_is_two_hours(
+    store_url: str, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    """Neither the machine's zone nor the database session's moves what is due in that night."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    if store_url.startswith("postgresql"):
+        store_url += f"?options=-c%20timezone%3D{zone}"
+    store = Store.open(store_url)
+    store.migrate()
+    # 02:30 in Berlin on the 25th of October 2026: first in summer time, an hour later in winter.
+    first, second = (datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1))
+    for instant in (first, second):
+        due_at = instant.astimezone(ZoneInfo("Europe/Berlin"))
+        entry = Entry(asked(), Status.SCHEDULED, due_at=due_at)
+        assert claim_one(store, entry, now=first - LEASE) is Claim.OWNED
+    assert _take(store, now=first - SECOND) == []
+    assert len(_take(store, now=first)) == 1
+    assert _take(store, now=first + timedelta(seconds=59)) == []
+    _note(store, _take(store, now=second - SECOND))
+    assert len(_take(store, now=second)) == 1
+    store.close()
+    monkeypatch.undo()
+    time.tzset()

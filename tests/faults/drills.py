@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from notify.sandbox import Behaviour
 from tests.faults.fleet import ARCHIVER, WORKERS
 from tests.faults.load import CHANNELS, request
-from tests.faults.stage import CONCURRENCY, Stage
+from tests.faults.stage import CONCURRENCY, Stage, Terms, until
 from tests.faults.worker import Point
 from tests.malformed import MALFORMED
 
+PLAIN = Terms()
 OUTAGE = 5.0
 """Seconds that a vendor is out of order."""
+DEAD_AT_LEAST = 500
+"""Dead letters that are replayed twice at once."""
 PASSING = {
     Point.BEFORE_CLAIM: 30,
     Point.AFTER_CLAIM: 30,
@@ -36,10 +39,7 @@ class Drill:
     """How many workers of each channel lose the calls that they have in flight."""
     die_at: Point | None = None
     """Where all four workers kill themselves, once each."""
-    on_sqlite: bool = False
-    lease: float = 6.0
-    rate: int = 100
-    """Messages a second."""
+    terms: Terms = PLAIN
 
     @property
     def cuts(self) -> int:
@@ -145,6 +145,19 @@ def _poison(stage: Stage) -> None:
     stage.fleet.ready(ARCHIVER)
 
 
+def _replay_twice(stage: Stage) -> None:
+    """Two operators replay what an outage has killed, at the same moment."""
+    stage.fleet.start(ARCHIVER)
+    stage.fleet.ready(ARCHIVER)
+    stage.sandbox.switch.set(behaviour=Behaviour.DOWN)
+    if not until(lambda: stage.archived() >= DEAD_AT_LEAST, timeout=60):
+        raise TimeoutError("nothing is archived")
+    stage.sandbox.switch.set(behaviour=None)
+    stage.healed()
+    replay = ("dead", "replay", "--cause", "failed", "--rate", "200", "--reason", "drill", "--yes")
+    stage.fleet.at_once([replay, replay])
+
+
 _POINTS = {
     Point.BEFORE_CLAIM: "kill -9 before the claim",
     Point.AFTER_CLAIM: "kill -9 after the claim",
@@ -158,16 +171,16 @@ _ALL = (
         Drill(name, _killed_at_a_point, cut_workers=2, die_at=point)
         for point, name in _POINTS.items()
     ),
-    Drill("kill -9 of all workers, real lease", _kill_all, cut_workers=2, lease=60),
-    Drill("kill -9 of all workers, SQLite", _kill_all, cut_workers=2, on_sqlite=True),
+    Drill("kill -9 of all workers, real lease", _kill_all, cut_workers=2, terms=Terms(lease=60)),
+    Drill("kill -9 of all workers, SQLite", _kill_all, cut_workers=2, terms=Terms(on_sqlite=True)),
     Drill("SIGTERM under load x 20", sigterms(10)),
     Drill("rolling restart", _roll),
     Drill("SIGSTOP past the lease", _freeze, cut_workers=1),
     Drill("broker restart", _restart_broker),
     Drill("broker kill -9", _kill_broker),
     Drill("broker memory alarm", _alarm),
-    Drill("PostgreSQL stopped for 60 s", _stop_database, cut_workers=2, rate=50),
-    Drill("PostgreSQL kill -9, away for 60 s", _kill_database, cut_workers=2, rate=50),
+    Drill("PostgreSQL stopped for 60 s", _stop_database, cut_workers=2, terms=Terms(rate=50)),
+    Drill("PostgreSQL kill -9, away for 60 s", _kill_database, cut_workers=2, terms=Terms(rate=50)),
     Drill("provider: refused", _refuse, cut_workers=2),
     Drill("provider: 500", vendors(Behaviour.ERROR)),
     Drill("provider: 503", vendors(Behaviour.DOWN)),
@@ -179,5 +192,20 @@ _ALL = (
     Drill("provider: invalid JSON", vendors(Behaviour.GARBLED)),
     Drill("1,000 duplicates of one id at once", _flood),
     Drill("poison among healthy neighbours", _poison),
+    Drill("the same replay twice at once", _replay_twice, terms=Terms(attempts=2)),
 )
 DRILLS: Mapping[str, Drill] = {drill.name: drill for drill in _ALL}
+
+_FEW = Terms(minimum=600)
+QUICK: Mapping[str, Drill] = {
+    drill.name: drill
+    for drill in (
+        replace(DRILLS[_POINTS[Point.DURING_CALL]], terms=_FEW),
+        replace(DRILLS[_POINTS[Point.BEFORE_ACK]], terms=_FEW),
+        Drill("SIGTERM under load x 6", sigterms(3), terms=_FEW),
+        replace(DRILLS["broker kill -9"], terms=_FEW),
+        replace(DRILLS["provider: accepted, then reset"], terms=_FEW),
+        replace(DRILLS["1,000 duplicates of one id at once"], terms=_FEW),
+    )
+}
+"""The drills for every change, with fewer notifications each."""

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -99,6 +99,25 @@ class Fleet:
         """Let frozen workers go on."""
         for name in names:
             self._processes[name].send_signal(signal.SIGCONT)
+
+    def at_once(self, commands: Iterable[Sequence[str]]) -> None:
+        """Run `notify` commands side by side, as operators would; each must exit with 0."""
+        running = [
+            subprocess.Popen(
+                [*DIE_WITH_PARENT, sys.executable, "-m", "notify", *command],
+                cwd=ROOT,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for command in commands
+        ]
+        for process in running:
+            said, _ = process.communicate(timeout=120)
+            if process.returncode:
+                self.faulty.append(f"a command exited with {process.returncode}: {said[-300:]}")
 
     def stop_all(self) -> None:
         """Stop every worker that there is."""

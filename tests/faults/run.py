@@ -16,8 +16,6 @@ from tests.faults.ledgers import Recorded, Seen, read_sandbox
 from tests.faults.load import CHANNELS
 from tests.faults.stage import Services, Stage, staged, until
 
-MINIMUM = 2000
-"""Notifications in a drill, at least."""
 UNDER_WAY = 200
 """Notifications that the vendors have seen when the fault begins."""
 RESUMED_WITHIN = 15.0
@@ -36,17 +34,10 @@ class Result:
     violations: tuple[str, ...]
 
 
-def run(drill: Drill, shared: Services, folder: Path, *, minimum: int = MINIMUM) -> Result:
+def run(drill: Drill, shared: Services, folder: Path) -> Result:
     """Run one drill on services that are up, and leave them up."""
     began = time.monotonic()
-    with staged(
-        shared,
-        folder,
-        on_sqlite=drill.on_sqlite,
-        lease=drill.lease,
-        rate=drill.rate,
-        minimum=minimum,
-    ) as stage:
+    with staged(shared, folder, drill.terms) as stage:
         try:
             _play(drill, stage)
         except (RuntimeError, TimeoutError, subprocess.TimeoutExpired) as error:

@@ -18,7 +18,7 @@ from notify.sandbox import Behaviour, Sandbox
 from notify.settings import LaneSettings
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Store
-from notify.store.tables import notifications
+from notify.store.tables import dead_letters, notifications
 from notify.topology import DEAD, Topology, apply, queue_name
 from tests.faults.fleet import Fleet
 from tests.faults.ledgers import Recorded, read_record
@@ -36,7 +36,7 @@ heartbeat = 4
 [store]
 url = "{store_url}"
 [lanes.normal]
-attempts = 100
+attempts = {attempts}
 first_wait = 0.2
 longest_wait = 2
 [pools.email]
@@ -85,6 +85,26 @@ def services(folder: Path) -> Iterator[Services]:
         yield Services(broker, postgresql)
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """
+    On what terms a drill runs.
+
+    Attributes:
+        on_sqlite: Whether the record is a SQLite file, not a PostgreSQL database.
+        lease: Seconds until a dead worker's calls are taken for lost.
+        attempts: How often a notification is tried.
+        rate: Messages a second.
+        minimum: Messages at least.
+    """
+
+    on_sqlite: bool = False
+    lease: float = 6.0
+    attempts: int = 100
+    rate: int = 100
+    minimum: int = 2000
+
+
 @dataclass(slots=True)
 class Stage:
     """One drill's surroundings while it runs."""
@@ -126,6 +146,11 @@ class Stage:
             return False
         return (count or 0) >= expected and left == 0 and self.waiting() == 0
 
+    def archived(self) -> int:
+        """Count the dead letters in the archive."""
+        with self.store.reading() as connection:
+            return connection.scalar(select(func.count()).select_from(dead_letters)) or 0
+
     def waiting(self) -> int:
         """Count the messages that are ready in the work queues."""
         with connect(self.services.broker.url) as connection:
@@ -162,14 +187,12 @@ def open_sandbox(folder: Path, *, port: int = 0) -> Sandbox:
 
 
 @contextmanager
-def staged(
-    shared: Services, folder: Path, *, on_sqlite: bool, lease: float, rate: int, minimum: int
-) -> Iterator[Stage]:
+def staged(shared: Services, folder: Path, terms: Terms) -> Iterator[Stage]:
     """Set a stage with no worker on it yet; whatever happens, it is empty afterwards."""
     folder.mkdir(parents=True)
     with ExitStack() as cleanup:
         url = f"sqlite:///{folder}/notify.db"
-        if not on_sqlite:
+        if not terms.on_sqlite:
             url = cleanup.enter_context(shared.postgresql.database())
         store = Store.open(url)
         cleanup.callback(store.close)
@@ -183,10 +206,11 @@ def staged(
                 store_url=url,
                 sandbox_url=sandbox.url,
                 concurrency=CONCURRENCY,
+                attempts=terms.attempts,
             )
         )
-        fleet = Fleet(folder, config, lease=lease)
-        load = Load(shared.broker.url, folder, rate=rate, minimum=minimum)
+        fleet = Fleet(folder, config, lease=terms.lease)
+        load = Load(shared.broker.url, folder, rate=terms.rate, minimum=terms.minimum)
         stage = Stage(shared, folder, store, sandbox, fleet, load)
         cleanup.callback(lambda: stage.sandbox.stop())
         cleanup.callback(fleet.end)

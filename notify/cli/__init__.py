@@ -18,6 +18,7 @@ COMMANDS = {
     "dead": "dead",
     "demo": "demo",
     "events": "events",
+    "ledger": "ledger",
     "lint": "contract",
     "ls": "record",
     "outbox": "outbox",

@@ -17,6 +17,7 @@ from typing import Any
 
 import amqp
 import pytest
+from sqlalchemy import select
 
 from notify.announcer import HOLD, Announcer
 from notify.errors import PublishError
@@ -24,6 +25,7 @@ from notify.message import Status
 from notify.publisher import Publisher
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Store
+from notify.store.tables import events
 from notify.topology import EVENTS
 from tests.recording import NOW, accepted, begin
 from tests.rig import Rig, surroundings, until
@@ -96,14 +98,32 @@ def test_a_worker_tells_subscribers_what_became_of_each(rig: Rig, subscribe: Sub
     assert keys == {"email.sent.shop", "email.rejected.shop"}
 
 
-def test_a_worker_that_stops_tells_what_it_has_just_recorded(
-    rig: Rig, subscribe: Subscription
+def test_what_was_just_recorded_is_told_before_a_stop(
+    store: Store, broker_url: str, subscribe: Subscription
 ) -> None:
-    """Nobody has to wait for the next start."""
-    with rig.worker():
-        id_ = rig.request()
-        until(lambda: rig.status(id_) is Status.SENT)
-    assert [body["id"] for body in subscribe.bodies()] == [str(id_)]
+    """It need not wait for the next start."""
+    _record_sent(store, 1)
+    with Publisher(broker_url) as publisher:
+        announcer = Announcer(store, publisher, clock=lambda: NOW)
+        announcer.start()
+        announcer.stop(timeout=10)
+    assert len(subscribe.messages()) == 1
+
+
+def test_the_look_for_events_to_publish_costs_no_scan_of_all(store: Store) -> None:
+    """It happens twice a second in every worker, and the record holds millions of events."""
+    columns = events.c
+    query = select(columns.id).where(columns.to_publish.is_(True)).order_by(columns.id).limit(9)
+    with store.reading() as connection:
+        if connection.dialect.name == "postgresql":
+            # An empty table is scanned whole otherwise.
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            explain = "EXPLAIN"
+        else:
+            explain = "EXPLAIN QUERY PLAN"
+        statement = query.compile(connection, compile_kwargs={"literal_binds": True})
+        plan = connection.exec_driver_sql(f"{explain} {statement}").all()
+    assert "ix_events_to_publish" in str(plan)
 
 
 def test_events_without_a_subscriber_are_done_with(store: Store, broker_url: str) -> None:
@@ -164,6 +184,7 @@ def test_an_announcer_killed_after_the_confirm_tells_again_under_the_same_id(
         from notify.announcer import Announcer
         from notify.publisher import Publisher
         from notify.store import Store
+from notify.store.tables import events
 
         class Killed(Publisher):
             def publish_many(self, messages):

@@ -44,7 +44,8 @@ def upgrade() -> None:
         "events",
         ["id"],
         sqlite_where=sa.text("to_publish IS 1"),
-        postgresql_where=sa.text("to_publish"),
+        # In the very words of the query: PostgreSQL sees no index in `IS true` for `to_publish`.
+        postgresql_where=sa.text("to_publish IS true"),
     )
     _create_dead_letters()
     op.create_table(

@@ -59,10 +59,13 @@ def counts(connection: Connection) -> Iterator[Count]:
         columns.channel,
         columns.lane,
         columns.status,
-        func.count(),
-        func.min(case((moving, columns.received_at))),
+        func.count().label("count_"),
+        func.min(case((moving, columns.received_at))).label("oldest"),
     ).group_by(columns.channel, columns.lane, columns.status)
-    return (Count(*row._tuple()) for row in connection.execute(query))
+    return (
+        Count(row.channel, row.lane, row.status, row.count_, row.oldest)
+        for row in connection.execute(query)
+    )
 
 
 def dead(connection: Connection) -> Iterator[Dead]:
@@ -82,8 +85,8 @@ def dead(connection: Connection) -> Iterator[Dead]:
     )
     stranger = or_(columns.cause.in_([str(Cause.CONTRACT), str(Cause.CONFLICT)]), ~known)
     query = (
-        select(columns.channel, columns.lane, func.count(request.distinct()))
+        select(columns.channel, columns.lane, func.count(request.distinct()).label("count_"))
         .where(columns.state != State.REPLAYED, stranger)
         .group_by(columns.channel, columns.lane)
     )
-    return (Dead(*row._tuple()) for row in connection.execute(query))
+    return (Dead(row.channel, row.lane, row.count_) for row in connection.execute(query))

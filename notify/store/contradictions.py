@@ -78,8 +78,9 @@ def _within_rows(
         .execution_options(yield_per=1000)
     )
     for row in connection.execute(query):
-        id_, *flags = row._tuple()
-        yield from ((kind, id_) for kind, flag in zip(found, flags, strict=True) if flag)
+        for kind, flag in zip(found, row[1:], strict=True):
+            if flag:
+                yield kind, row[0]
 
 
 def _calls() -> FromClause:
@@ -172,5 +173,5 @@ def _without_row(
         .distinct()
         .execution_options(yield_per=1000)
     )
-    for (id_,) in connection.execute(query).tuples():
-        yield kind, id_
+    for row in connection.execute(query):
+        yield kind, row[0]

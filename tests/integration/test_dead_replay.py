@@ -329,17 +329,3 @@ def test_of_a_batch_only_those_are_replayed_that_failed(sqlite_rig: Rig) -> None
     again = kept(rig)[0]
     assert (again.cause, again.state) == ("failed", "waiting")
     assert planned(rig, "--notification", again.notification_id)["replayed"] == 1
-
-
-def test_a_thousand_dead_letters_are_planned_and_lined_up_in_seconds(rig: Rig) -> None:
-    """Operators wait for neither."""
-    fail(rig, 1000)
-    begin = time.monotonic()
-    assert planned(rig)["notifications"] == {"never_sent": 1000}
-    plan_took = time.monotonic() - begin
-    begin = time.monotonic()
-    run(rig, "dead", "replay", "--rate", 1000, *WHY)
-    replay_took = time.monotonic() - begin
-    print(f"plan {plan_took:.2f} s, replay {replay_took:.2f} s")  # noqa: T201 - shown by -s
-    assert plan_took < 10
-    assert replay_took < 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -342,3 +343,20 @@ def test_discarding_marks_and_deletes_nothing(store: Store) -> None:
     with store.reading() as connection:
         noted: list[Any] = list(connection.execute(select(audit.c.details)).scalars())
     assert noted == [{"letters": ids[:1]}, {"letters": ids[1:]}]
+
+
+def test_a_thousand_dead_letters_cost_little(store: Store) -> None:
+    """Planned and lined up in about a second of the processor, each."""
+    for _ in range(20):
+        bodies = [body_of(uuid4()) for _ in range(50)]
+        entries = [call_for(read(body)[0]) for body in bodies]
+        store.claim(entries, now=NOW, lease=LEASE)
+        failed = {"outcome": Outcome.NOT_SENT, "status": Status.FAILED}
+        store.record([accepted(entry, **failed) for entry in entries])
+        bury(store, *map(arrival, bodies))
+    begin = time.process_time()
+    assert plan(store, now=LATER).prospects == {Prospect.NEVER_SENT: 1000}
+    planned = time.process_time() - begin
+    assert len(replay(store, rate=100.0)) == 1000
+    assert planned < 2
+    assert time.process_time() - begin - planned < 4

@@ -25,10 +25,10 @@ from tests.faults.ledgers import Recorded, read_record
 from tests.faults.load import CHANNELS, LANE, Load
 from tests.services import PostgreSQL
 
-CONCURRENCY = 8
+CONCURRENCY = 16
 """Calls that a worker has in flight at most."""
-LATENCY = 0.05
-"""Seconds that the vendors take to answer, so that there are calls to cut off."""
+LATENCY = 0.2
+"""Seconds that the vendors take to answer: at 100 messages a second, 20 calls are in flight."""
 CONFIG = """
 [amqp]
 url = "{broker_url}"
@@ -52,7 +52,7 @@ providers = ["twilio"]
 lookup_after = 2
 [providers.sendgrid]
 use = "providers.sendgrid:SendGrid"
-options = {{ sender = "a@example.com", base_url = "{sandbox_url}", timeout = 1 }}
+options = {{ sender = "a@example.com", base_url = "{sandbox_url}", timeout = 2 }}
 secrets = {{ api_key = "SENDGRID_KEY" }}
 [providers.twilio]
 use = "providers.twilio:Twilio"
@@ -61,7 +61,7 @@ secrets = {{ account_sid = "TWILIO_SID", auth_token = "TWILIO_TOKEN" }}
 sender = "+15005550006"
 base_url = "{sandbox_url}"
 status_callback = "https://example.com/receipts"
-timeout = 1
+timeout = 2
 """
 
 

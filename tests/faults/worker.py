@@ -36,7 +36,7 @@ class Point(enum.StrEnum):
     BEFORE_ACK = "before_ack"
 
 
-IN_THE_MIDST = 0.02
+IN_THE_MIDST = 0.1
 """Seconds after the request left, while the vendor still takes its time to answer."""
 
 _PLACES: Mapping[Point, tuple[Any, str]] = {

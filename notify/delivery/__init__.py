@@ -236,6 +236,9 @@ def _without_call(plan: Plan, answer: Claim | None) -> Decision:
         case Claim.DUPLICATE:
             log.info("notify.duplicate", **identity)
             return Done()
+        case Claim.DEAD:
+            log.info("notify.dead_again", **identity)
+            return Dead()
         case Claim.CONFLICT:
             log.warning("notify.dead", **identity, cause="conflict")
             return Dead()

@@ -44,6 +44,8 @@ class Claim(enum.Enum):
     """Written: the caller goes on."""
     DUPLICATE = "duplicate"
     """It has ended, or the record keeps its time: nothing is to be done with the message."""
+    DEAD = "dead"
+    """It has ended where an operator may want it: its message belongs to the dead letters."""
     BUSY = "busy"
     """Not yet: another worker is on it and its lease has not passed, or our clock is behind."""
     CONFLICT = "conflict"
@@ -170,7 +172,7 @@ def _answer(
         # A relay with a quicker clock found a scheduled one due: kept until ours agrees.
         return Claimed(Claim.BUSY)
     if row.status != Status.SENDING:
-        return Claimed(Claim.DUPLICATE)
+        return Claimed(Claim.DEAD if _died(row) else Claim.DUPLICATE)
     call = calls.get(row.id)
     if call is not None and call == entry.attempt_id:
         # Our own claim, whose commit was not confirmed to us.
@@ -178,6 +180,18 @@ def _answer(
     if row.lease_until is not None and row.lease_until <= now:
         return Claimed(Claim.LAPSED, row.fence, row.spent, row.received_at, call)
     return Claimed(Claim.BUSY)
+
+
+def _died(row: Row[Any]) -> bool:
+    """
+    Tell whether the row's message was, or ought to have been, rejected into the dead letters.
+
+    A worker may have been killed after it recorded the end and before it rejected the message.
+    What a provider has refused for good is no dead letter; what no provider saw is.
+    """
+    return row.status in (Status.FAILED, Status.EXPIRED) or (
+        row.status == Status.REJECTED and row.attempts == 0
+    )
 
 
 _TAKE = (

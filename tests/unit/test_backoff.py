@@ -36,7 +36,7 @@ def test_a_wait_is_never_negative_and_never_longer_than_the_longest(
     number: int, first: timedelta, most: timedelta, seed: int
 ) -> None:
     """However many tries there were: floats neither overflow nor pass the bound."""
-    wait = delay(number, first=first, most=most, rng=random.Random(seed))  # noqa: S311
+    wait = delay(number, first=first, most=most, rng=random.Random(seed))
     assert timedelta() <= wait <= most
 
 
@@ -64,7 +64,7 @@ def test_the_ceiling_doubles_up_to_the_longest(number: int, seconds: int) -> Non
 @given(st.integers(1, 12), st.integers(0, 2**32))
 def test_the_jitter_is_full(number: int, seed: int) -> None:
     """A fleet that failed together spreads evenly over the whole time from now to the ceiling."""
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     drawn = [delay(number, first=SECOND, most=100 * SECOND, rng=rng) for _ in range(2000)]
     top = ceiling(number, first=SECOND, most=100 * SECOND)
     shares = [wait / top for wait in drawn]
@@ -77,7 +77,7 @@ def test_the_same_randomness_gives_the_same_wait(number: int, first: timedelta, 
     """Nothing but the arguments decides."""
     assume(first < timedelta(days=1))
     one, other = (
-        delay(number, first=first, most=first * 9, rng=random.Random(seed))  # noqa: S311
+        delay(number, first=first, most=first * 9, rng=random.Random(seed))
         for _ in range(2)
     )
     assert one == other

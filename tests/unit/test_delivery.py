@@ -303,6 +303,19 @@ def test_attempts_are_spent_at_last(build: Build) -> None:
     assert "given up after 2 attempts" in (story.summary.reason or "")
 
 
+def test_a_message_that_was_not_rejected_in_time_is_rejected_at_its_return(build: Build) -> None:
+    """Its worker died between the record of its failure and the dead letters."""
+    rig = build(Memory(script={"ada@example.com": ["transient"]}))
+    request = body()
+    assert rig.deliver(request) == [Done()]
+    rig.clock.now += SECOND
+    assert rig.deliver(request) == [Dead()]
+
+    assert build().deliver(request) == [Dead()]
+
+    assert rig.story(id_of(request)).status is Status.FAILED
+
+
 def test_a_throttled_call_does_not_count(build: Build) -> None:
     """However often the vendor asks for patience, the lane's attempts are not spent."""
     rig = build(Memory(script={"ada@example.com": ["throttled"] * 4 + ["accepted"]}))

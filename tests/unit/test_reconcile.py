@@ -77,7 +77,7 @@ class World:
             lanes={"normal": patience, "bulk": patience},
             unknown=UnknownRules({Channel.SMS: self.channel_rule}, **self.rules),
             lookups={Channel.SMS: LOOKUP},
-            rng=random.Random(7),  # noqa: S311 - it spreads retries
+            rng=random.Random(7),
         )
 
     def gateway(self, name: str = "twilio", provider: Provider | None = None) -> Gateway:

@@ -37,7 +37,7 @@ def policy(
         lanes={"critical": patience},
         unknown=UnknownRules(channels, **rules),
         lookups=lookups or {},
-        rng=random.Random(seed),  # noqa: S311
+        rng=random.Random(seed),
     )
 
 

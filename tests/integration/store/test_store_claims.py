@@ -53,8 +53,8 @@ def test_an_end_without_a_call_is_an_event_and_no_attempt(store: Store, status: 
     story = _story(store, entry.notification)
     assert (story.status, story.summary.reason, story.summary.attempts) == (status, "why", 0)
     assert (story.attempts, story.events) == ([], [Event(NOW, status, "why")])
-    assert claim_one(store, call_for(entry.notification)) is Claim.DUPLICATE
     assert claim_one(store, call_for(entry.notification)) is Claim.DEAD
+
 
 def test_a_second_claim_within_the_lease_is_busy_and_changes_nothing(store: Store) -> None:
     """Another worker keeps its hands off while the first is on it."""

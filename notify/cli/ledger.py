@@ -13,9 +13,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from notify.errors import ConfigError, NotifyError, StoreError
+from notify.cli.opened import record
+from notify.errors import ConfigError, NotifyError
 from notify.ledger import TERMS, Found, Ledger, Line, draw_up
-from notify.service import open_broker, open_store, topology_of
+from notify.service import open_broker, topology_of
 from notify.settings import Settings, load
 
 Group = tuple[str, ...]
@@ -68,7 +69,8 @@ def ledger(*, by: Group | None, ids: int, broker: bool, as_json: bool) -> None:
       notify ledger --json --ids 1000 | jq .faults
     """
     settings = load()
-    drawn = _draw_up(settings, ids)
+    with record(settings) as store:
+        drawn = draw_up(store, now=datetime.now(UTC), ids=ids)
     queues = _queues(settings) if broker else None
     if as_json:
         click.echo(json.dumps(as_plain(drawn, queues), ensure_ascii=False))
@@ -76,19 +78,6 @@ def ledger(*, by: Group | None, ids: int, broker: bool, as_json: bool) -> None:
         show(Console(), drawn, by=by, queues=queues)
     if not drawn.balanced:
         raise NotifyError("the ledger does not balance: `notify show ID` tells an id's whole story")
-
-
-def _draw_up(settings: Settings, ids: int) -> Ledger:
-    store = open_store(settings)
-    try:
-        current, needed = store.revision()
-        if current != needed:
-            raise NotifyError("the record's tables are not this version's: run `notify migrate`")
-        return draw_up(store, now=datetime.now(UTC), ids=ids)
-    except StoreError as error:
-        raise NotifyError(f"{error}; check that the database of store.url is up") from None
-    finally:
-        store.close()
 
 
 def _queues(settings: Settings) -> dict[str, tuple[int, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -295,22 +296,25 @@ def test_a_letter_with_unknown_ones_left_goes_on_waiting(store: Store) -> None:
 
 
 def test_many_replays_at_once_take_each_letter_once(store: Store) -> None:
-    """Whoever comes second finds it taken, in the same transaction."""
+    """Whoever comes second finds it taken, and their times stand in one line."""
     for _ in range(120):
         body = body_of(uuid4())
         ended(store, body)
         bury(store, arrival(body))
     wanted = order(store, rate=1000.0)
 
-    def run(_: int) -> list[UUID]:
-        steps = replayer(store, now=LATER).replay(wanted, ANN, replay_id=uuid4())
+    def run(first: int) -> list[UUID]:
+        mine = replace(wanted, ids=[*wanted.ids[first:], *wanted.ids[:first]])
+        steps = replayer(store, now=LATER).replay(mine, ANN, replay_id=uuid4())
         return [id_ for step in steps for id_ in step.replayed]
 
     with ThreadPoolExecutor(4) as threads:
-        taken = [id_ for ids in threads.map(run, range(4)) for id_ in ids]
+        taken = [id_ for ids in threads.map(run, (0, 0, 50, 90)) for id_ in ids]
     assert len(taken) == len(set(taken)) == 120
     with store.reading() as connection:
         noted: list[Any] = list(connection.execute(select(audit.c.details)).scalars())
+        times: set[Any] = set(connection.execute(select(notifications.c.due_at)).scalars())
+    assert times == {LATER + n * SECOND / 1000 for n in range(120)}
     assert sum(details["notifications"] for details in noted) == 120
 
 

@@ -12,23 +12,30 @@ from notify.store import Store
 
 
 @contextmanager
-def record(settings: Settings) -> Iterator[Store]:
+def record(settings: Settings, *, needs_tables: bool = True) -> Iterator[Store]:
     """
-    Open the record, with the tables of this version; give it back at the end.
+    Open the record, and give it back at the end.
+
+    Args:
+        needs_tables: Whether its tables must be those of this version.
 
     Raises:
         NotifyError: It cannot be used, or its tables are of another version; says what to do.
     """
     store = open_store(settings)
     try:
-        current, needed = store.revision()
-        if current != needed:
-            raise NotifyError(
-                f"the record's tables are at revision {current}, this version needs revision"
-                f" {needed}: run `notify migrate`"
-            )
+        if needs_tables:
+            current, needed = store.revision()
+            if current != needed:
+                raise NotifyError(outdated(current, needed))
         yield store
     except StoreError as error:
         raise NotifyError(f"{error}; check that the database of store.url is up") from None
     finally:
         store.close()
+
+
+def outdated(current: str | None, needed: str | None) -> str:
+    """Tell what is wrong with tables of another version, and what to run."""
+    found = f"the record's tables are at revision {current}" if current else "there are no tables"
+    return f"{found}, this version needs revision {needed}: run `notify migrate`"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -12,6 +9,7 @@ from uuid import UUID
 
 import click
 
+from notify.cli.actor import myself
 from notify.errors import NotifyError, StoreError
 from notify.reconcile.verdict import Finding, decide
 from notify.service import open_store
@@ -65,7 +63,7 @@ def resolve(*, ids: Sequence[UUID], finding: Finding | None, reason: str) -> Non
         raise click.UsageError("say what you found out: --sent, --not-sent or --resend")
     if not reason.strip():
         raise click.UsageError("--reason is empty: say how you know")
-    actor = Actor(_myself(), reason)
+    actor = Actor(myself(), reason)
     wrong = 0
     with closing(open_store(load())) as store:
         for id_ in ids:
@@ -83,12 +81,3 @@ def resolve(*, ids: Sequence[UUID], finding: Finding | None, reason: str) -> Non
                 click.echo(f"{id_} {_SAYS[finding]}")
     if wrong:
         raise NotifyError(f"{wrong} of {len(ids)} were left as they are")
-
-
-def _myself() -> str:
-    """Name the person, also behind sudo, and the machine."""
-    try:
-        user = os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"

@@ -184,7 +184,6 @@ def test_an_announcer_killed_after_the_confirm_tells_again_under_the_same_id(
         from notify.announcer import Announcer
         from notify.publisher import Publisher
         from notify.store import Store
-from notify.store.tables import events
 
         class Killed(Publisher):
             def publish_many(self, messages):

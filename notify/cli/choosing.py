@@ -100,6 +100,24 @@ reason_option = click.option(
 )
 
 
+def pace(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a replay's pace."""
+    rate = click.option(
+        "--rate",
+        type=click.FloatRange(min=0.001),
+        default=10.0,
+        metavar="NUMBER",
+        show_default="10",
+        help="Notifications a second, for each channel.",
+    )
+    unknown = click.option(
+        "--include-unknown",
+        is_flag=True,
+        help="Replay those too of which nobody knows if they were sent, as possible duplicates.",
+    )
+    return rate(unknown(command))
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Which dead letters that wait an operator has chosen, and at most how many."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import IO
@@ -22,6 +22,7 @@ from notify.cli.choosing import (
     json_option,
     letters,
     limit_option,
+    pace,
     reason_option,
     yes_option,
 )
@@ -36,24 +37,6 @@ from notify.store import Store
 from notify.store.audit import Actor
 from notify.store.dead import contents
 from notify.store.search import Wanted
-
-
-def pace(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a replay's pace."""
-    rate = click.option(
-        "--rate",
-        type=click.FloatRange(min=0.001),
-        default=10.0,
-        metavar="NUMBER",
-        show_default="10",
-        help="Notifications a second, for each channel.",
-    )
-    unknown = click.option(
-        "--include-unknown",
-        is_flag=True,
-        help="Replay those too of which nobody knows if they were sent, as possible duplicates.",
-    )
-    return rate(unknown(command))
 
 
 @click.command()
@@ -177,12 +160,11 @@ class Replay:
 
     def plan(self, *, told: bool) -> bool:
         """Tell what would be done, if *told*; give whether there is anything to do."""
-        if not self._order.ids:
-            click.echo(self._choice.none(self._store), err=True)
-            return False
         plan = self._replayer.plan(self._order)
-        if told and self._as_json:
-            click.echo(json.dumps(self._dumped(plan)))
+        if self._as_json:
+            self._dump(plan, told=told)
+        elif not self._order.ids:
+            click.echo(self._choice.none(self._store), err=True)
         elif told:
             self._print(plan)
         if self._order.mending and plan.unfit:
@@ -233,6 +215,13 @@ class Replay:
             click.echo(f"\n{needed}")
         else:
             click.echo("\nNothing is to be replayed.")
+
+    def _dump(self, plan: Plan, *, told: bool) -> None:
+        """Print the plan if it is to be told, or that nothing follows; else the replay prints."""
+        if told:
+            click.echo(json.dumps(self._dumped(plan)))
+        elif not plan.replayed:
+            click.echo(json.dumps({"replay_id": None, "notifications": 0}))
 
     def _dumped(self, plan: Plan) -> dict[str, object]:
         return {

@@ -171,6 +171,10 @@ def test_replay_for_programs_prints_one_object(notify: Notify) -> None:
     told = json.loads(notify("replay", *WHY, "--json").out)
     assert told["notifications"] == 1
     assert UUID(told["replay_id"]).version == 4
+    nothing = {"replay_id": None, "notifications": 0}
+    assert json.loads(notify("replay", *WHY, "--json").out) == nothing
+    assert json.loads(notify("replay", 99, *WHY, "--json").out) == nothing
+    assert json.loads(notify("plan", 99, "--json").out)["letters"] == 0
 
 
 @pytest.mark.usefixtures("dead")

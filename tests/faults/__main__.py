@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -21,7 +22,7 @@ def main() -> int:
     drills = QUICK if options.quick else DRILLS
     names = [name for name in drills if options.only in name]
     folder = Path(tempfile.mkdtemp(prefix="notify-faults-"))
-    print(f"ledgers and logs: {folder}", flush=True)
+    print(f"ledgers and logs, kept if a promise is broken: {folder}", flush=True)
     results: list[Result] = []
     with services(folder) as shared:
         for number, name in enumerate(names, 1):
@@ -33,8 +34,11 @@ def main() -> int:
     print(f"\n{table(results)}\n")
     if names == list(DRILLS):
         write(GUARANTEES, results)
+    broken = any(result.violations for result in results)
+    if not broken:
+        shutil.rmtree(folder)
     print(last_line(results))
-    return int(any(result.violations for result in results))
+    return int(broken)
 
 
 def _options() -> argparse.Namespace:

@@ -200,7 +200,7 @@ def reconciler_of(store: Store, provider: Provider, now: datetime) -> Reconciler
         lanes={},
         unknown=UnknownRules({Channel.SMS: Unknown.PARK}),
         lookups={Channel.SMS: LEASE},
-        rng=random.Random(7),  # noqa: S311 - it spreads retries
+        rng=random.Random(7),
     )
     return Reconciler(
         store=store, templates=Templates(), gateway=gateway, policy=rules, clock=lambda: now

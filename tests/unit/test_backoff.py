@@ -77,7 +77,6 @@ def test_the_same_randomness_gives_the_same_wait(number: int, first: timedelta, 
     """Nothing but the arguments decides."""
     assume(first < timedelta(days=1))
     one, other = (
-        delay(number, first=first, most=first * 9, rng=random.Random(seed))
-        for _ in range(2)
+        delay(number, first=first, most=first * 9, rng=random.Random(seed)) for _ in range(2)
     )
     assert one == other

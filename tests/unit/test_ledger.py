@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,13 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     invariant,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
 
 from notify.ledger import Found, Ledger, draw_up
-from notify.message import Outcome, Status
-from notify.store import Claim, Claimed, Entry, Record, Store
+from notify.message import Notification, Outcome, Status
+from notify.store import Claim, Entry, Record, Store
 from notify.store.cancel import cancel
 from notify.store.contradictions import Doubt, Fault
 from notify.store.due import published, take_due
@@ -192,71 +192,72 @@ class _Course(RuleBasedStateMachine):
         _empty(store)
         self.store = store
         self.now = NOW
-        self.people = [asked(send_at=NOW + LEASE), asked(lane="bulk"), asked()]
+        self.known: list[Notification] = []
         self.calls: list[tuple[Entry, int]] = []
         self.lost: list[UUID] = []
-        self.ids: set[UUID] = set()
 
-    @rule(person=st.integers(0, 2))
-    def a_message_is_claimed(self, person: int) -> None:
-        """A worker takes a message up, schedules it, or finds a call that has lapsed."""
-        notification = self.people[person]
-        entry = call_for(notification)
-        if notification.send_at is not None and notification.send_at > self.now:
-            entry = Entry(notification, Status.SCHEDULED, due_at=notification.send_at)
-        (answer,) = self.store.claim([entry], now=self.now, lease=LEASE)
-        self.ids.add(notification.id)
-        if answer.claim is Claim.OWNED and entry.attempt_id is not None:
-            self.calls.append((entry, answer.fence))
-        elif answer.claim is Claim.LAPSED:
-            self._end(entry, answer)
+    @rule(scheduled=st.booleans())
+    def a_message_comes(self, scheduled: bool) -> None:
+        """A worker claims it, or keeps it until its time."""
+        self.known.append(asked(send_at=self.now + LEASE if scheduled else None))
+        self._claim(self.known[-1])
 
-    @rule(person=st.integers(0, 2), status=st.sampled_from([Status.EXPIRED, Status.REJECTED]))
-    def a_message_ends_without_a_call(self, person: int, status: Status) -> None:
+    @precondition(lambda self: self.known)
+    @rule(data=st.data())
+    def a_message_comes_again(self, data: st.DataObject) -> None:
+        """From the relay, or from a broker that had it back."""
+        self._claim(data.draw(st.sampled_from(self.known)))
+
+    @rule(status=st.sampled_from([Status.EXPIRED, Status.REJECTED]))
+    def a_message_ends_without_a_call(self, status: Status) -> None:
         """It came too late, or its template is broken."""
-        entry = Entry(self.people[person], status, reason="no call")
+        self.known.append(asked())
+        entry = Entry(self.known[-1], status, reason="no call")
         self.store.claim([entry], now=self.now, lease=LEASE)
-        self.ids.add(entry.notification.id)
 
+    @precondition(lambda self: self.calls)
     @rule(
         data=st.data(),
         status=st.sampled_from([Status.SENT, Status.FAILED, Status.REJECTED, Status.QUEUED]),
     )
     def a_call_is_recorded(self, data: st.DataObject, status: Status) -> None:
         """Perhaps late, perhaps again."""
-        if self.calls:
-            entry, fence = data.draw(st.sampled_from(self.calls))
-            outcome = Outcome.ACCEPTED if status is Status.SENT else Outcome.NOT_SENT
-            self._record(entry, entry.attempt_id, fence, outcome, status)
+        entry, fence = data.draw(st.sampled_from(self.calls[-2:]))
+        outcome = Outcome.ACCEPTED if status is Status.SENT else Outcome.NOT_SENT
+        self._record(entry, entry.attempt_id, fence, outcome, status)
 
+    @precondition(lambda self: self.calls)
     @rule(data=st.data(), resend=st.booleans())
     def an_answer_is_lost(self, data: st.DataObject, resend: bool) -> None:
         """By the lane's policy it waits, or is sent again."""
-        if self.calls:
-            entry, fence = data.draw(st.sampled_from(self.calls))
-            status = Status.QUEUED if resend else Status.UNKNOWN
-            self._record(entry, entry.attempt_id, fence, Outcome.UNKNOWN, status)
+        entry, fence = data.draw(st.sampled_from(self.calls[-2:]))
+        status = Status.QUEUED if resend else Status.UNKNOWN
+        self._record(entry, entry.attempt_id, fence, Outcome.UNKNOWN, status)
 
+    @precondition(lambda self: self.lost)
     @rule(data=st.data(), outcome=st.sampled_from([Outcome.ACCEPTED, Outcome.NOT_SENT]))
     def a_lost_call_is_resolved(self, data: st.DataObject, outcome: Outcome) -> None:
         """A look-up, a webhook or a person tells how it ended, whatever happened meanwhile."""
-        if self.lost:
-            attempt_id = data.draw(st.sampled_from(self.lost))
-            with self.store.writing() as connection:
-                settle(connection, attempt_id, outcome, reason="it was found", now=self.now)
+        attempt_id = data.draw(st.sampled_from(self.lost))
+        with self.store.writing() as connection:
+            settle(connection, attempt_id, outcome, reason="it was found", now=self.now)
 
-    @rule(person=st.integers(0, 2))
-    def an_unknown_one_is_sent_again(self, person: int) -> None:
+    @precondition(lambda self: self.known)
+    @rule(data=st.data())
+    def an_unknown_one_is_sent_again(self, data: st.DataObject) -> None:
         """Nobody could find out."""
         standing = Standing(Status.QUEUED, "sent again", due_at=self.now)
+        asked_for = data.draw(st.sampled_from(self.known))
         with self.store.writing() as connection:
-            move(connection, self.people[person].id, standing, now=self.now)
+            move(connection, asked_for.id, standing, now=self.now)
 
-    @rule(person=st.integers(0, 2))
-    def an_operator_cancels(self, person: int) -> None:
+    @precondition(lambda self: self.known)
+    @rule(data=st.data())
+    def an_operator_cancels(self, data: st.DataObject) -> None:
         """In time or not."""
+        asked_for = data.draw(st.sampled_from(self.known))
         with self.store.writing() as connection:
-            cancel(connection, self.people[person].id, now=self.now)
+            cancel(connection, asked_for.id, now=self.now)
 
     @rule(dies=st.booleans())
     def a_relay_turns(self, dies: bool) -> None:
@@ -271,17 +272,25 @@ class _Course(RuleBasedStateMachine):
     @rule()
     def time_passes(self) -> None:
         """Leases lapse, and what was put off comes due."""
-        self.now += timedelta(seconds=40)
+        self.now += LEASE
 
     @invariant()
     def the_ledger_balances(self) -> None:
         """Each accepted request is somewhere, once, and nothing contradicts itself."""
         ledger = draw_up(self.store, now=self.now)
         assert ledger.faults == {}
-        assert (ledger.accepted, ledger.difference) == (len(self.ids), 0)
+        assert (ledger.accepted, ledger.difference) == (len(self.known), 0)
 
-    def _end(self, entry: Entry, answer: Claimed) -> None:
-        self._record(entry, answer.attempt_id, answer.fence, Outcome.UNKNOWN, Status.UNKNOWN)
+    def _claim(self, notification: Notification) -> None:
+        entry = call_for(notification)
+        if notification.send_at is not None and notification.send_at > self.now:
+            entry = Entry(notification, Status.SCHEDULED, due_at=notification.send_at)
+        (answer,) = self.store.claim([entry], now=self.now, lease=LEASE)
+        if answer.claim is Claim.OWNED and entry.attempt_id is not None:
+            self.calls.append((entry, answer.fence))
+        elif answer.claim is Claim.LAPSED:
+            lost = Outcome.UNKNOWN, Status.UNKNOWN
+            self._record(entry, answer.attempt_id, answer.fence, *lost)
 
     def _record(
         self,
@@ -300,7 +309,7 @@ class _Course(RuleBasedStateMachine):
             outcome,
             status,
             fence=fence,
-            due_at=self.now + LEASE if again else None,
+            due_at=self.now if again else None,
             possible_duplicate=again and outcome is Outcome.UNKNOWN,
         )
         late = self.store.record([record])
@@ -319,7 +328,7 @@ def test_the_ledger_balances_after_any_course_of_events(store: Store) -> None:
         Course,
         settings=settings(
             max_examples=40,
-            stateful_step_count=20,
+            stateful_step_count=25,
             deadline=None,
             database=None,
             suppress_health_check=[HealthCheck.too_slow],

@@ -31,7 +31,7 @@ class Loop:
             flush=self._flush,
             in_hand=lambda: self.in_hand,
             monotonic=lambda: self.now,
-            rng=random.Random(7),  # noqa: S311 - it spreads probes
+            rng=random.Random(7),
         )
 
     def turn(self) -> None:

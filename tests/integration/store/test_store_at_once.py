@@ -37,7 +37,7 @@ def _claim_all(
 ) -> list[tuple[UUID, Claim]]:
     """Claim all in chunks, in an order of one's own, as one worker would."""
     mixed = list(wanted)
-    random.Random(seed).shuffle(mixed)  # noqa: S311 - no secret
+    random.Random(seed).shuffle(mixed)
     answers = []
     for start in range(0, len(mixed), CHUNK):
         chunk = mixed[start : start + CHUNK]
@@ -111,7 +111,7 @@ def test_processes_and_threads_that_claim_the_same_own_each_once(
 def _give_up(store: Store, wanted: Sequence[Notification], *, seed: int) -> list[Claim]:
     """Look at each, and record those found lapsed, as a worker would; give what came of each."""
     mixed = list(wanted)
-    random.Random(seed).shuffle(mixed)  # noqa: S311 - no secret
+    random.Random(seed).shuffle(mixed)
     answers = []
     for each in mixed:
         entry = call_for(each)

@@ -34,8 +34,16 @@ class Result:
     violations: tuple[str, ...]
 
 
-def run(drill: Drill, shared: Services, folder: Path) -> Result:
-    """Run one drill on services that are up, and leave them up."""
+def run(drill: Drill, shared: Services, folder: Path, *, within: float = RESUMED_WITHIN) -> Result:
+    """
+    Run one drill on services that are up, and leave them up.
+
+    Args:
+        drill: What to break, and how.
+        shared: The services.
+        folder: Where its ledgers and logs go.
+        within: Seconds after the fault's end in which the service must go on.
+    """
     began = time.monotonic()
     with staged(shared, folder, drill.terms) as stage:
         try:
@@ -51,8 +59,8 @@ def run(drill: Drill, shared: Services, folder: Path) -> Result:
     findings = check(published, recorded, seen, cuts=drill.cuts)
     resumed = _resumed(healed_at, seen, recorded)
     violations = (*findings.violations, *faulty)
-    if resumed is None or resumed > RESUMED_WITHIN:
-        violations += (f"the service did not resume within {RESUMED_WITHIN:g} s: {resumed}",)
+    if resumed is None or resumed > within:
+        violations += (f"the service did not resume within {within:g} s: {resumed}",)
     return Result(drill, findings, resumed, time.monotonic() - began, violations)
 
 

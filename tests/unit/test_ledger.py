@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
-    invariant,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -206,7 +205,7 @@ class _Course(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_message_comes_again(self, data: st.DataObject) -> None:
         """From the relay, or from a broker that had it back."""
-        self._claim(data.draw(st.sampled_from(self.known)))
+        self._claim(data.draw(st.sampled_from(self.known[-2:])))
 
     @rule(status=st.sampled_from([Status.EXPIRED, Status.REJECTED]))
     def a_message_ends_without_a_call(self, status: Status) -> None:
@@ -247,7 +246,7 @@ class _Course(RuleBasedStateMachine):
     def an_unknown_one_is_sent_again(self, data: st.DataObject) -> None:
         """Nobody could find out."""
         standing = Standing(Status.QUEUED, "sent again", due_at=self.now)
-        asked_for = data.draw(st.sampled_from(self.known))
+        asked_for = data.draw(st.sampled_from(self.known[-2:]))
         with self.store.writing() as connection:
             move(connection, asked_for.id, standing, now=self.now)
 
@@ -255,7 +254,7 @@ class _Course(RuleBasedStateMachine):
     @rule(data=st.data())
     def an_operator_cancels(self, data: st.DataObject) -> None:
         """In time or not."""
-        asked_for = data.draw(st.sampled_from(self.known))
+        asked_for = data.draw(st.sampled_from(self.known[-2:]))
         with self.store.writing() as connection:
             cancel(connection, asked_for.id, now=self.now)
 
@@ -274,12 +273,16 @@ class _Course(RuleBasedStateMachine):
         """Leases lapse, and what was put off comes due."""
         self.now += LEASE
 
-    @invariant()
-    def the_ledger_balances(self) -> None:
+    @rule()
+    def the_ledger_is_drawn_up(self) -> None:
         """Each accepted request is somewhere, once, and nothing contradicts itself."""
         ledger = draw_up(self.store, now=self.now)
         assert ledger.faults == {}
         assert (ledger.accepted, ledger.difference) == (len(self.known), 0)
+
+    def teardown(self) -> None:
+        """Draw it up at the end of every course."""
+        self.the_ledger_is_drawn_up()
 
     def _claim(self, notification: Notification) -> None:
         entry = call_for(notification)
@@ -327,7 +330,7 @@ def test_the_ledger_balances_after_any_course_of_events(store: Store) -> None:
     run_state_machine_as_test(
         Course,
         settings=settings(
-            max_examples=40,
+            max_examples=100,
             stateful_step_count=25,
             deadline=None,
             database=None,

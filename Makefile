@@ -6,7 +6,7 @@ STAMP  := .venv/.installed
 DEBIAN := scripts/require-debian.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help install run up test check format bench lock clean
+.PHONY: help install run up test faults check format bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ up: install ## The same stack, staying up until Ctrl-C, to try things against
 test: install ## All tests, on a real RabbitMQ and real databases
 	@$(DEBIAN) rabbitmq-server postgresql amqp-tools
 	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+faults: install ## Break the real thing in every way we know, and count (docs/guarantees.md)
+	@$(DEBIAN) rabbitmq-server postgresql
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 check: install ## Style, types, layers and docstrings
 	$(BIN)/ruff check

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
+from random import Random
 from typing import Any
-from uuid import uuid4
 
 import kombu
 import structlog
@@ -24,8 +23,9 @@ from celery.exceptions import WorkerShutdown
 from celery.worker import consumer, loops
 from vine import promise
 
-from notify.contract import Incoming
 from notify.delivery import Again, Arrival, Dead, Decision, Done
+from notify.pause import Pause, Phase
+from notify.received import Batch, Received, TaskMessage
 
 TASK = "notify.deliver"
 CLAIMERS = 2
@@ -55,14 +55,6 @@ class RawAMQP(AMQP):
     Consumer = RawConsumer
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """Messages that are delivered together, and whom to tell when all their calls have begun."""
-
-    arrivals: list[Arrival]
-    begun: Callable[[], None]
-
-
 class Consumer(consumer.Consumer):
     """
     Collects messages while all claimers are busy and hands over at once when one is idle.
@@ -82,25 +74,40 @@ class Consumer(consumer.Consumer):
         )
 
     def __init__(
-        self, *args: Any, ready: Callable[[], None], stop_timeout: float, **kwargs: Any
+        self,
+        *args: Any,
+        ready: Callable[[], None],
+        probe: Callable[[], bool],
+        stop_timeout: float,
+        **kwargs: Any,
     ) -> None:
         """
-        Take Celery's own arguments and two of ours.
+        Take Celery's own arguments and three of ours.
 
         Args:
             ready: Called whenever consumption has begun, after a reconnection too.
+            probe: Tells, from any thread, whether the record can be written.
             stop_timeout: Seconds that a warm shutdown waits for what is in hand.
         """
         super().__init__(*args, **kwargs)
         self._when_ready = ready
         self._stop_timeout = stop_timeout
-        self._buffer: deque[_Received] = deque()
+        self._buffer: deque[Received] = deque()
         self._claimers = 0
         self._in_hand = 0
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         # The hub keeps what is due in a set: one promise each is due at most once at a time.
         self._flush_soon = promise(self._flush)
         self._work_soon = promise(self._work)
+        self._names = list(self.app.amqp.queues.consume_from)
+        self._pause = Pause(
+            probe=probe,
+            post=self._post,
+            consume=self._consume,
+            flush=self._flush,
+            in_hand=lambda: len(self._buffer),
+            rng=Random(),  # noqa: S311 - it spreads the probes and guards nothing
+        )
 
     def on_ready(self) -> None:
         """Tell that consumption has begun."""
@@ -133,28 +140,43 @@ class Consumer(consumer.Consumer):
 
     def _take(self, message: Any) -> None:
         self._in_hand += 1
-        self._buffer.append(_Received(message))
+        self._buffer.append(Received(message))
         self.hub.call_soon(self._flush_soon)
 
+    def _consume(self, on: bool) -> None:
+        """Begin or end to consume; Celery keeps to it over a reconnection."""
+        queues = self.app.amqp.queues
+        for name in self._names if on else ():
+            # All first: if the connection is lost meanwhile, the next one consumes from all.
+            queues.select_add(queues[name])
+        switch = self.add_task_queue if on else self.cancel_task_queue
+        for name in self._names:
+            switch(name)
+
     def _flush(self) -> None:
+        if self._pause.phase is Phase.PAUSED:
+            if self._pause.overdue:
+                self._give_back()
+            return
         while self._buffer and self._claimers < CLAIMERS:
             size = min(len(self._buffer), LARGEST_BATCH)
             batch = [self._buffer.popleft() for _ in range(size)]
             self._claimers += 1
             self._hand_over(batch)
 
-    def _hand_over(self, batch: list[_Received]) -> None:
+    def _hand_over(self, batch: list[Received]) -> None:
         arrivals = [
-            Arrival(received.incoming(), partial(self._decided, received)) for received in batch
+            Arrival(each.incoming(), partial(self._decided, each), each.raw) for each in batch
         ]
-        message = _TaskMessage(Batch(arrivals, partial(self._post, self._begun)))
-        self.strategies[TASK](message, None, _nothing, _nothing, ())
+        argument = Batch(arrivals, lambda worked: self._post(partial(self._begun, worked)))
+        self.strategies[TASK](TaskMessage(TASK, argument), None, _nothing, _nothing, ())
 
-    def _begun(self) -> None:
+    def _begun(self, worked: bool) -> None:
         self._claimers -= 1
+        self._pause.claimed(worked=worked)
         self._flush()
 
-    def _decided(self, received: _Received, decision: Decision) -> None:
+    def _decided(self, received: Received, decision: Decision) -> None:
         self._post(partial(self._settle, received, decision))
 
     def _post(self, step: Callable[[], None]) -> None:
@@ -169,7 +191,7 @@ class Consumer(consumer.Consumer):
                 return
             step()
 
-    def _settle(self, received: _Received, decision: Decision) -> None:
+    def _settle(self, received: Received, decision: Decision) -> None:
         if received.settled:
             return
         match decision:
@@ -177,12 +199,12 @@ class Consumer(consumer.Consumer):
                 # Not counted as in hand: a stop need not wait for it, the broker has it still.
                 self._in_hand -= 1
                 self.hub.call_later(after, self._look_again, received)
-                return
             case Done():
-                settle = received.acknowledge
+                self._answer(received, received.acknowledge)
             case Dead():
-                settle = received.reject
-        received.settled = True
+                self._answer(received, received.reject)
+
+    def _answer(self, received: Received, settle: Callable[[], None]) -> None:
         self._in_hand -= 1
         try:
             settle()
@@ -191,7 +213,12 @@ class Consumer(consumer.Consumer):
             # knows how it ended.
             log.info("notify.settled_late", delivery_tag=received.tag)
 
-    def _look_again(self, received: _Received) -> None:
+    def _give_back(self) -> None:
+        while self._buffer:
+            received = self._buffer.popleft()
+            self._answer(received, received.give_back)
+
+    def _look_again(self, received: Received) -> None:
         if received.alive:
             self._in_hand += 1
             self._buffer.append(received)
@@ -200,6 +227,7 @@ class Consumer(consumer.Consumer):
     def _drain(self, connection: Any, task_consumer: Any) -> None:
         """Take no more, and finish what is in hand."""
         end = time.monotonic() + self._stop_timeout
+        self._pause.stop()
         errors = (*self.connection_errors, *self.channel_errors)
         try:
             task_consumer.cancel()
@@ -213,62 +241,6 @@ class Consumer(consumer.Consumer):
             log.warning("notify.stop_without_broker", error_kind=type(error).__name__)
         if self._in_hand:
             log.warning("notify.stop_unfinished", in_hand=self._in_hand)
-
-
-class _Received:
-    """One message as the broker delivered it."""
-
-    __slots__ = ("_message", "settled", "tag")
-
-    def __init__(self, message: Any) -> None:
-        self._message = message
-        self.tag: int = message.delivery_info["delivery_tag"]
-        self.settled = False
-
-    @property
-    def alive(self) -> bool:
-        """Whether the channel it came by is open: if not, the broker delivers it again."""
-        return bool(self._message.channel.is_open)
-
-    def incoming(self) -> Incoming:
-        """Give what the contract looks at. Headers count only as far as they are text."""
-        message = self._message
-        properties: Mapping[str, Any] = message.properties
-        headers = properties.get("application_headers") or {}
-        body = message.body
-        return Incoming(
-            body=body.encode() if isinstance(body, str) else bytes(body),
-            routing_key=message.delivery_info["routing_key"],
-            content_type=properties.get("content_type"),
-            content_encoding=properties.get("content_encoding"),
-            message_id=properties.get("message_id"),
-            user_id=properties.get("user_id"),
-            traceparent=_text(headers.get("traceparent")),
-        )
-
-    def acknowledge(self) -> None:
-        self._message.channel.basic_ack(self.tag)
-
-    def reject(self) -> None:
-        self._message.channel.basic_reject(self.tag, requeue=False)
-
-
-class _TaskMessage:
-    """What Celery takes for the message of one task; its argument never leaves the process."""
-
-    content_type = None
-    content_encoding = None
-
-    def __init__(self, batch: Batch) -> None:
-        self.headers = {"id": str(uuid4()), "task": TASK}
-        self.body: tuple[Any, ...] = ((batch,), {}, None)
-        self.payload = self.body
-        self.properties: dict[str, Any] = {}
-        self.delivery_info: dict[str, Any] = {}
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _nothing(*_: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from notify.errors import ConfigError
 from notify.message import Channel, Receipt, Rendered
@@ -20,6 +21,15 @@ class Line:
     def send(self, message: Rendered) -> Receipt:
         """Hand one message to the provider; raises what `Provider.send` raises."""
         return self.provider.send(message)
+
+    @property
+    def can_find(self) -> bool:
+        """Whether the provider can be asked what it took."""
+        return self.provider.can_find
+
+    def find(self, message: Rendered, *, since: datetime, until: datetime) -> Sequence[Receipt]:
+        """Ask what the provider took; see `Provider.find`."""
+        return self.provider.find(message, since=since, until=until)
 
 
 class Gateway:
@@ -44,11 +54,21 @@ class Gateway:
                 raise ConfigError(
                     f"channels.{channel}.providers: {line.name} sends {line.provider.channel}"
                 )
+        self.channel = channel
         self._lines = tuple(lines)
+
+    @property
+    def can_find(self) -> bool:
+        """Whether any of the providers can be asked what it took."""
+        return any(line.can_find for line in self._lines)
 
     def admit(self) -> Line:
         """Choose the provider for the next message."""
         return self._lines[0]
+
+    def line(self, name: str) -> Line | None:
+        """Find a provider by its name in the configuration; None if it has none such by now."""
+        return next((line for line in self._lines if line.name == name), None)
 
     def close(self) -> None:
         """Close all providers. No call follows."""

@@ -87,6 +87,8 @@ class Notification:
     inline: Inline | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     locale: str | None = None
+    send_at: datetime | None = None
+    """When to send it; now where None or past."""
     expires_at: datetime | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     traceparent: str | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar, Protocol
 
 from notify.message import Channel, Receipt, Rendered
@@ -16,6 +18,8 @@ class Provider(Protocol):
     """
 
     channel: ClassVar[Channel]
+    can_find: ClassVar[bool]
+    """Whether the vendor can be asked later what it took: then `find` answers."""
 
     def send(self, message: Rendered, /) -> Receipt:
         """
@@ -25,6 +29,20 @@ class Provider(Protocol):
             TransientError: It was certainly not sent; `Throttled` and `Unauthorized` say why.
             PermanentError: The vendor will never take it; `InvalidRecipient` if that is why.
             OutcomeUnknown: The request left and no trustworthy answer came back.
+        """
+        ...
+
+    def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> Sequence[Receipt]:
+        """
+        Ask the vendor which messages like this one it took in a span of time, oldest first.
+
+        Like this one is to the same recipient and of the same words, whoever asked for it: the
+        vendor does not know our ids. None means that the vendor's list was read to its end and
+        holds none. What became of a message after it was taken does not matter here.
+
+        Raises:
+            ProviderError: It could not be asked, or its list is too long to tell.
+            NotImplementedError: `can_find` is false.
         """
         ...
 

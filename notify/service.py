@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import random
+from collections.abc import Collection, Mapping
+from datetime import timedelta
 from pkgutil import resolve_name
 
 import amqp
 
+from notify.announcer import HANDFUL, Announcer
+from notify.deadletters import Archive, Replayer
 from notify.delivery import Delivery, Limits
 from notify.errors import ConfigError
 from notify.gateway import Gateway, Line
 from notify.message import Channel
 from notify.provider import Provider
-from notify.publisher import connect
+from notify.publisher import Publisher, connect
+from notify.reconcile import Reconciler
+from notify.relay import Relay
+from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.settings import PoolSettings, Settings, secrets_of, ssl_options
 from notify.store import Store
 from notify.templating import Templates
@@ -84,16 +91,115 @@ def _provider(settings: Settings, name: str, environ: Mapping[str, str]) -> Prov
     return provider
 
 
+UNKNOWN = {Channel.EMAIL: Unknown.RESEND, Channel.SMS: Unknown.PARK, Channel.PUSH: Unknown.RESEND}
+"""What is done where nobody knows whether a message was sent, if the configuration is silent."""
+
+
+def retry_policy(settings: Settings, gateways: Collection[Gateway]) -> RetryPolicy:
+    """Make the rules of what follows a call through one of *gateways*."""
+    lanes = settings.lanes
+    return RetryPolicy(
+        lanes={
+            name: Patience(
+                attempts=lane.attempts,
+                deadline=timedelta(seconds=lane.deadline),
+                first=timedelta(seconds=lane.first_wait),
+                most=timedelta(seconds=lane.longest_wait),
+            )
+            for name, lane in lanes.items()
+        },
+        unknown=UnknownRules(
+            channels=UNKNOWN
+            | {
+                channel: one.unknown
+                for channel, one in settings.channels.items()
+                if one.unknown is not None
+            },
+            lanes={
+                (name, channel): rule
+                for name, lane in lanes.items()
+                for channel, rule in lane.unknown.items()
+            },
+            templates=settings.templates.unknown,
+        ),
+        lookups={
+            gateway.channel: timedelta(seconds=settings.channels[gateway.channel].lookup_after)
+            for gateway in gateways
+            if gateway.can_find
+        },
+        rng=random.Random(),  # noqa: S311 - it spreads retries and guards nothing
+    )
+
+
+def open_relay(settings: Settings) -> Relay:
+    """Wire a relay: a store of its own, and a publisher to the worker queues."""
+    return Relay(open_store(settings), open_publisher(settings))
+
+
+def open_reconciler(settings: Settings, pool: PoolSettings) -> Reconciler:
+    """Wire a pool's reconciler: store, templates and providers of its own."""
+    gateway = open_gateway(settings, pool.channel)
+    return Reconciler(
+        store=open_store(settings),
+        templates=open_templates(settings),
+        gateway=gateway,
+        policy=retry_policy(settings, [gateway]),
+    )
+
+
+def open_announcer(settings: Settings) -> Announcer:
+    """Wire an announcer: a store of its own, and a publisher to those who subscribe."""
+    # A whole handful in flight: with less room, the rest would trickle out one by one.
+    return Announcer(open_store(settings), open_publisher(settings, window=HANDFUL))
+
+
+def open_publisher(settings: Settings, *, window: int = 256) -> Publisher:
+    """
+    Make a publisher; nothing is connected before the first message.
+
+    It stamps the login's name where the contract asks for one: consumers take the service's own
+    for any source, and a producer's for its own.
+    """
+    return Publisher(
+        settings.amqp.url.get_secret_value(),
+        timeout=settings.amqp.confirm_timeout,
+        window=window,
+        ssl=ssl_options(settings.amqp),
+        user_id=settings.amqp.user if settings.contract.require_user_id else None,
+    )
+
+
 def open_delivery(settings: Settings, pool: PoolSettings) -> Delivery:
     """Wire one pool's delivery: store, templates and the providers of its channel."""
+    gateway = open_gateway(settings, pool.channel)
     return Delivery(
         store=open_store(settings),
         templates=open_templates(settings),
-        gateways={pool.channel: open_gateway(settings, pool.channel)},
-        limits=Limits(
-            max_body_bytes=settings.contract.max_body_bytes,
-            max_recipients=settings.contract.max_recipients,
-            require_user_id=settings.contract.require_user_id,
-        ),
+        gateways={pool.channel: gateway},
+        limits=_limits(settings),
+        policy=retry_policy(settings, [gateway]),
         concurrency=pool.concurrency,
+    )
+
+
+def open_archive(settings: Settings) -> Archive:
+    """Wire the archive of dead letters."""
+    return Archive(
+        open_store(settings),
+        limits=_limits(settings),
+        delivery_limits={name: lane.delivery_limit for name, lane in settings.lanes.items()},
+    )
+
+
+def open_replayer(settings: Settings, store: Store) -> Replayer:
+    """Make what plans and performs replays in a store."""
+    return Replayer(store, limits=_limits(settings), lanes=settings.lanes)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        max_body_bytes=settings.contract.max_body_bytes,
+        max_recipients=settings.contract.max_recipients,
+        require_user_id=settings.contract.require_user_id,
+        trusted_user=settings.amqp.user,
     )

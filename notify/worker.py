@@ -7,6 +7,7 @@ import socket
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import amqp
@@ -15,15 +16,33 @@ from celery import Celery, signals
 from celery.exceptions import SecurityWarning
 from kombu import Queue
 
-from notify.consumer import CLAIMERS, TASK, Batch, Consumer, RawAMQP
-from notify.delivery import Dead, Delivery
+from notify.announcer import Announcer
+from notify.consumer import CLAIMERS, TASK, Consumer, RawAMQP
+from notify.deadletters import Archive
+from notify.delivery import Again, Dead, Decision, Delivery
 from notify.errors import ConfigError, StoreError
-from notify.service import open_broker, open_delivery, open_store, topology_of
+from notify.received import Batch
+from notify.reconcile import Reconciler
+from notify.relay import Relay
+from notify.service import (
+    open_announcer,
+    open_archive,
+    open_broker,
+    open_delivery,
+    open_reconciler,
+    open_relay,
+    open_store,
+    topology_of,
+)
 from notify.settings import PoolSettings, Settings, ssl_options
-from notify.topology import check, queue_name
+from notify.topology import DEAD, check, queue_name
 
 STOP_TIMEOUT = 60.0
 """Seconds that a stop waits for what is in hand; longer than the slowest call."""
+DEAD_PREFETCH = 128
+"""Dead letters in hand: two batches, of whatever size their bodies are."""
+AFTER_FAULT = 5.0
+"""Seconds until dead letters are looked at again that met a fault of ours."""
 BROKER_PAUSE = 2.0
 """Seconds between two tries to reach the broker at the start."""
 
@@ -63,29 +82,81 @@ def create_app(settings: Settings, *, queues: Sequence[str]) -> Celery:
     return app
 
 
-def register(app: Celery, delivery: Delivery) -> None:
-    """Register the one task: deliver a batch."""
+def register(app: Celery, work: Delivery | Archive, *, at_fault: Decision) -> None:
+    """Register the one task: deliver a batch, or archive it. A fault decides on all of it."""
 
     @app.task(name=TASK, ignore_result=True)
     def deliver(batch: Batch) -> None:
+        worked = True
         try:
-            delivery.deliver(batch.arrivals)
+            worked = work.deliver(batch.arrivals)
         except Exception as error:
             # The last line of defence: whatever went wrong, no message is lost.
             log.error("notify.delivery_fault", messages=len(batch.arrivals), exc_info=error)
             for arrival in batch.arrivals:
-                arrival.settle(Dead())
+                arrival.settle(at_fault)
         finally:
-            batch.begun()
+            batch.begun(worked)
 
 
-def run(settings: Settings, name: str, *, pool: PoolSettings, ready: Callable[[], None]) -> int:
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """
+    What one worker process does.
+
+    Attributes:
+        queues: What it consumes.
+        prefetch: How many messages it takes in hand.
+        work: What it does with them.
+        at_fault: What becomes of messages that meet a fault of ours.
+        before: What is started before the work and stopped after it, each in its thread.
+        after: What is started after it, and stopped before.
+    """
+
+    queues: Sequence[str]
+    prefetch: int
+    work: Delivery | Archive
+    at_fault: Decision
+    before: Sequence[Announcer] = ()
+    after: Sequence[Relay | Reconciler] = ()
+
+
+def deliveries(settings: Settings, pool: PoolSettings) -> Duty:
+    """Deliver what waits in one pool's queues, and keep time for the record beside it."""
+    return Duty(
+        queues=[queue_name(pool.channel, lane) for lane in pool.lanes],
+        prefetch=pool.prefetch_count,
+        work=open_delivery(settings, pool),
+        at_fault=Dead(),
+        # Started before and stopped after: the last ends are told too.
+        before=[open_announcer(settings)],
+        after=[open_relay(settings), open_reconciler(settings, pool)],
+    )
+
+
+def dead_letters(settings: Settings) -> Duty:
+    """Archive what comes into the dead queue. Nothing lies behind it: a fault never rejects."""
+    return Duty(
+        queues=[DEAD],
+        prefetch=DEAD_PREFETCH,
+        work=open_archive(settings),
+        at_fault=Again(AFTER_FAULT),
+    )
+
+
+def run(
+    settings: Settings,
+    name: str,
+    *,
+    duty: Callable[[Settings], Duty],
+    ready: Callable[[], None],
+) -> int:
     """
     Work in the foreground until SIGTERM or SIGINT, then finish what is in hand.
 
     Args:
         name: The worker's name, unique on this machine, such as `email-2`.
-        pool: What to consume and how much of it at once.
+        duty: Makes what is to be done, once record and broker are there.
         ready: Called when consumption begins, and again after each reconnection.
 
     Returns:
@@ -96,29 +167,34 @@ def run(settings: Settings, name: str, *, pool: PoolSettings, ready: Callable[[]
     """
     _require_record(settings)
     _require_topology(settings)
-    delivery = open_delivery(settings, pool)
-    app = create_app(settings, queues=[queue_name(pool.channel, lane) for lane in pool.lanes])
-    register(app, delivery)
+    doing = duty(settings)
+    app = create_app(settings, queues=doing.queues)
+    register(app, doing.work, at_fault=doing.at_fault)
     # Connecting a receiver is how Celery is told to leave logging alone.
     signals.setup_logging.connect(_keep_logging, weak=False)
     logging.getLogger("celery").setLevel(logging.WARNING)
     # It warns of pickled messages from strangers; this worker takes nothing but plain JSON.
     warnings.simplefilter("ignore", SecurityWarning)
-    delivery.start()
+    parts = [*doing.before, doing.work, *doing.after]
+    for part in parts:
+        part.start()
     worker = app.Worker(
         hostname=f"{name}@{socket.gethostname()}",
         pool="threads",
         concurrency=CLAIMERS,
-        prefetch_multiplier=-(-pool.prefetch_count // CLAIMERS),
-        consumer_cls=partial(Consumer, ready=ready, stop_timeout=STOP_TIMEOUT),
+        prefetch_multiplier=-(-doing.prefetch // CLAIMERS),
+        consumer_cls=partial(
+            Consumer, ready=ready, probe=doing.work.record_answers, stop_timeout=STOP_TIMEOUT
+        ),
         quiet=True,
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
     )
-    log.info("notify.worker_starting", worker=name, channel=pool.channel, lanes=pool.lanes)
+    log.info("notify.worker_starting", worker=name, queues=doing.queues)
     worker.start()
-    delivery.stop(timeout=STOP_TIMEOUT)
+    for part in reversed(parts):
+        part.stop(timeout=STOP_TIMEOUT)
     log.info("notify.worker_stopped", worker=name)
     return int(worker.exitcode or 0)
 

@@ -25,6 +25,9 @@ MAX_IDLE = 20.0
 """Seconds a connection may lie idle and be used again. Vendors close theirs after a minute or
 more: a request that meets a closing connection has an unknown outcome, so we close first."""
 
+MAX_LIST = 2_097_152
+"""Bytes of an answer that lists what was sent; `Transport.get` reads so many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -75,14 +78,14 @@ class Transport:
         self._idle: deque[tuple[float, HTTPConnection]] = deque()
         self._pool = pool
 
-    def head(self, path: str, headers: Mapping[str, str]) -> bytes:
+    def head(self, path: str, headers: Mapping[str, str], *, method: str = "POST") -> bytes:
         """
-        Everything before a request's body but its length, for `post`: build it once.
+        Everything before a request's body but its length, for `post` or `get`: build it once.
 
         Raises:
             ConfigError: A header cannot be sent; the text names it, never its value.
         """
-        lines = [f"POST {(self._url.path or '').rstrip('/')}{path} HTTP/1.1"]
+        lines = [f"{method} {(self._url.path or '').rstrip('/')}{path} HTTP/1.1"]
         host = {"Host": self._url.netloc or "", "Accept-Encoding": "identity"}
         for name, value in {**host, **headers}.items():
             if not value.isascii() or not value.isprintable():
@@ -98,6 +101,13 @@ class Transport:
             TransientError: Not connected, or the request could not be written to its end.
             OutcomeUnknown: The whole request left; no answer, or no bounded one, came in time.
         """
+        return self._exchange(head, body, room=MAX_ANSWER)
+
+    def get(self, head: bytes) -> Answer:
+        """Ask for a list, and read its answer; raises what `post` raises."""
+        return self._exchange(head, b"", room=MAX_LIST)
+
+    def _exchange(self, head: bytes, body: bytes, *, room: int) -> Answer:
         deadline = time.monotonic() + self._timeout
         connection = self._take()
         try:
@@ -108,7 +118,7 @@ class Transport:
             connection.close()
             raise self._unsent(error) from None
         try:
-            answer, keep = _receive(connection, deadline)
+            answer, keep = _receive(connection, deadline, room)
         except (OSError, HTTPException) as error:
             # Only the error's type is told: its text may quote what the vendor wrote.
             connection.close()
@@ -169,11 +179,11 @@ def _send(connection: HTTPConnection, request: bytes, deadline: float) -> None:
     connection.sock.sendall(request)
 
 
-def _receive(connection: HTTPConnection, deadline: float) -> tuple[Answer, bool]:
-    source = _Source(connection.sock, deadline)
+def _receive(connection: HTTPConnection, deadline: float, room: int) -> tuple[Answer, bool]:
+    source = _Source(connection.sock, deadline, room)
     response = HTTPResponse(source, method="POST")  # type: ignore[arg-type]
     response.begin()
-    body = response.read(MAX_ANSWER)
+    body = response.read(room)
     if response.length or (response.chunked and not response.isclosed()):
         raise IncompleteRead(b"")
     return Answer(response.status, response.headers, body), not response.will_close
@@ -181,16 +191,16 @@ def _receive(connection: HTTPConnection, deadline: float) -> tuple[Answer, bool]
 
 class _Source(io.RawIOBase):
     """
-    Gives one answer's bytes, no more than `MAX_ANSWER` and none after the deadline.
+    Gives one answer's bytes, no more than there is room for and none after the deadline.
 
     A socket's timeout alone begins anew with every byte: a vendor that sends one a second would
     hold a thread for as long as it likes.
     """
 
-    def __init__(self, sock: Any, deadline: float) -> None:
+    def __init__(self, sock: Any, deadline: float, room: int) -> None:
         self._sock = sock
         self._deadline = deadline
-        self._room = MAX_ANSWER
+        self._room = room
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         # All that an HTTPResponse asks of a socket.
@@ -212,4 +222,4 @@ class _Source(io.RawIOBase):
 
 
 class _TooLarge(OSError):
-    """The answer does not end within `MAX_ANSWER`."""
+    """The answer does not end within its room."""

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any, ClassVar
 
 from notify.errors import (
@@ -59,6 +60,7 @@ class Fcm:
     """
 
     channel: ClassVar[Channel] = Channel.PUSH
+    can_find: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -101,6 +103,10 @@ class Fcm:
         if answer.status == 401:
             self._token.forget(token)
         raise self._failure(answer, told)
+
+    def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> list[Receipt]:
+        """Refuse: FCM cannot be asked; it keeps no list of what it took."""
+        raise NotImplementedError("fcm cannot be asked what it took")
 
     def close(self) -> None:
         """Close the idle connections."""

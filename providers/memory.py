@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import ClassVar, Self
 
 from notify.errors import (
@@ -30,6 +31,8 @@ class Reply(enum.StrEnum):
     INVALID = "invalid"
     UNKNOWN = "unknown"
     """It takes the message, and the answer is lost."""
+    RESET = "reset"
+    """It takes nothing, and no answer comes either."""
 
 
 _ERRORS: Mapping[Reply, type[ProviderError]] = {
@@ -39,6 +42,7 @@ _ERRORS: Mapping[Reply, type[ProviderError]] = {
     Reply.PERMANENT: PermanentError,
     Reply.INVALID: InvalidRecipient,
     Reply.UNKNOWN: OutcomeUnknown,
+    Reply.RESET: OutcomeUnknown,
 }
 
 
@@ -50,12 +54,14 @@ class Memory:
         channel: The channel it stands for: email, sms or push.
         script: For a recipient, its replies in order; the last one is repeated.
         retry_after: Seconds that a throttled reply asks to wait.
+        clock: Tells when a message was taken.
 
     Raises:
         ValueError: No such channel or reply.
     """
 
     channel: ClassVar[Channel]
+    can_find: ClassVar[bool] = False
 
     def __new__(
         cls,
@@ -63,6 +69,7 @@ class Memory:
         channel: str = Channel.EMAIL,
         script: Mapping[str, Sequence[str]] | None = None,  # noqa: ARG004 - for __init__
         retry_after: float = 1.0,  # noqa: ARG004
+        clock: Callable[[], datetime] | None = None,  # noqa: ARG004
     ) -> Self:
         """Build the kind that speaks for the channel, since a channel belongs to a class."""
         kinds = {kind.channel: kind for kind in (_Email, _Sms, _Push)}
@@ -75,11 +82,13 @@ class Memory:
         channel: str = Channel.EMAIL,  # noqa: ARG002 - for __new__
         script: Mapping[str, Sequence[str]] | None = None,
         retry_after: float = 1.0,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._script = {to: [Reply(word) for word in words] for to, words in (script or {}).items()}
         self._retry_after = retry_after
         self._calls: list[Rendered] = []
-        self._taken: list[Rendered] = []
+        self._taken: list[tuple[datetime, Rendered]] = []
+        self._clock = clock
         self._lock = threading.Lock()
 
     @property
@@ -92,7 +101,7 @@ class Memory:
     def sent(self) -> tuple[Rendered, ...]:
         """Every message it took, those whose answer was lost included, oldest first."""
         with self._lock:
-            return tuple(self._taken)
+            return tuple(message for _, message in self._taken)
 
     def send(self, message: Rendered, /) -> Receipt:
         """Remember the message and reply as scripted for its recipient."""
@@ -101,9 +110,9 @@ class Memory:
             replies = self._script.get(message.to) or [Reply.ACCEPTED]
             reply = replies.pop(0) if len(replies) > 1 else replies[0]
             if reply in (Reply.ACCEPTED, Reply.UNKNOWN):
-                self._taken.append(message)
+                self._taken.append((self._clock(), message))
         if reply is Reply.ACCEPTED:
-            return Receipt(f"memory-{message.attempt_id}")
+            return _receipt(message)
         raise _ERRORS[reply](
             f"memory: scripted to be {reply}",
             provider="memory",
@@ -111,8 +120,23 @@ class Memory:
             retry_after=self._retry_after if reply is Reply.THROTTLED else None,
         )
 
+    def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> list[Receipt]:
+        """Look through what it took; only the one that stands for SMS can, as with real vendors."""
+        if not self.can_find:
+            raise NotImplementedError(f"nobody can ask what {self.channel} was taken")
+        with self._lock:
+            return [
+                _receipt(taken)
+                for at, taken in self._taken
+                if since <= at <= until and (taken.to, taken.text) == (message.to, message.text)
+            ]
+
     def close(self) -> None:
         """Nothing to give back; what was sent can still be read."""
+
+
+def _receipt(message: Rendered) -> Receipt:
+    return Receipt(f"memory-{message.attempt_id}")
 
 
 class _Email(Memory):
@@ -121,6 +145,7 @@ class _Email(Memory):
 
 class _Sms(Memory):
     channel: ClassVar[Channel] = Channel.SMS
+    can_find: ClassVar[bool] = True
 
 
 class _Push(Memory):

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, ClassVar
 
 from sendgrid.helpers.mail import (
@@ -56,6 +57,7 @@ class SendGrid:
     """
 
     channel: ClassVar[Channel] = Channel.EMAIL
+    can_find: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -88,6 +90,10 @@ class SendGrid:
         if answer.status == 202 and not answer.body:
             return Receipt(answer.headers.get("X-Message-Id") or "")
         raise self._failure(answer)
+
+    def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> list[Receipt]:
+        """Refuse: SendGrid cannot be asked; its webhook tells later what it took."""
+        raise NotImplementedError("sendgrid cannot be asked what it took")
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -17,6 +18,7 @@ from twilio.rest import Client
 from notify.errors import (
     ConfigError,
     InvalidRecipient,
+    OutcomeUnknown,
     ProviderError,
     Throttled,
     TransientError,
@@ -29,6 +31,12 @@ from ._http import Answer, Transport
 
 LONGEST_VALIDITY = 36_000
 """Seconds: the most that Twilio's ValidityPeriod may say."""
+
+PAGE = 100
+"""Messages of a list that are asked for at once."""
+
+LONGEST_LIST = 1_000
+"""Messages to one recipient that a look-up goes through."""
 
 # https://www.twilio.com/docs/api/errors; what is not here is judged by its status.
 _CODES: dict[int, type[ProviderError]] = {
@@ -74,6 +82,7 @@ class Twilio:
     """
 
     channel: ClassVar[Channel] = Channel.SMS
+    can_find: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -126,6 +135,31 @@ class Twilio:
         )
         return Receipt(created.sid)
 
+    def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> list[Receipt]:
+        """
+        Go through Twilio's list of all messages to the recipient.
+
+        It is not narrowed by DateSent: a message that still waits in the sender's queue has none.
+        Whatever the status, Twilio took the message: it may yet fail to deliver it.
+        """
+        wanted = _as_sent(message.text).strip()
+        listed = list(self._messages.stream(to=message.to, limit=LONGEST_LIST, page_size=PAGE))
+        created = [each.date_created for each in listed if each.date_created is not None]
+        if len(listed) == LONGEST_LIST and since <= min(created, default=since):
+            text = "twilio: too many messages to this recipient to tell which is which"
+            raise OutcomeUnknown(text, provider="twilio")
+        # Twilio tells the time in whole seconds.
+        since -= timedelta(seconds=1)
+        found = [
+            (each.date_created, each.sid)
+            for each in listed
+            if each.date_created is not None
+            and since <= each.date_created <= until
+            and str(each.direction).startswith("outbound")
+            and str(each.body).strip() == wanted
+        ]
+        return [Receipt(sid) for _, sid in sorted(found)]
+
     def close(self) -> None:
         """Close the idle connections."""
         self._transport.close()
@@ -135,6 +169,11 @@ class Twilio:
             return values.unset
         seconds = int(message.expires_at.timestamp() - self._clock())
         return min(max(seconds, 1), LONGEST_VALIDITY)
+
+
+def _as_sent(text: str) -> str:
+    """Replace what no encoding holds, such as half of a surrogate pair, as sending does."""
+    return text.encode(errors="replace").decode()
 
 
 class _Callback:
@@ -170,26 +209,31 @@ class _Carrier(HttpClient):  # type: ignore[misc]
 
     def request(
         self,
-        method: str,  # noqa: ARG002 - the client's signature; we only create
+        method: str,
         uri: str,
-        params: dict[str, object] | None = None,  # noqa: ARG002
+        params: dict[str, object] | None = None,
         data: dict[str, object] | None = None,
         headers: dict[str, str] | None = None,
         auth: tuple[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ARG002
+        timeout: float | None = None,  # noqa: ARG002 - the transport's own
         allow_redirects: bool = False,  # noqa: ARG002
     ) -> Response:
-        """POST for the client; only an answer that accepts a message returns."""
+        """Ask for the client; only an answer that accepts a message, or lists some, returns."""
         credentials = b64encode(":".join(auth or ()).encode()).decode()
+        path = f"{uri}?{urlencode(params)}" if params else uri
         head = self._transport.head(
-            uri, {**(headers or {}), "Authorization": f"Basic {credentials}"}
+            path, {**(headers or {}), "Authorization": f"Basic {credentials}"}, method=method
         )
-        body = urlencode(data or {}, doseq=True, errors="replace").encode("ascii")
-        answer = self._transport.post(head, body)
-        told = answer.json()
-        if answer.status == 201 and isinstance(told.get("sid"), str):
+        if method == "GET":
+            answer = self._transport.get(head)
+            good = answer.status == 200 and _is_list(answer.json())
+        else:
+            body = urlencode(data or {}, doseq=True, errors="replace").encode("ascii")
+            answer = self._transport.post(head, body)
+            good = answer.status == 201 and isinstance(answer.json().get("sid"), str)
+        if good:
             return Response(answer.status, answer.body.decode(), answer.headers)
-        raise self._failure(answer, told)
+        raise self._failure(answer, answer.json())
 
     def _failure(self, answer: Answer, told: dict[str, Any]) -> ProviderError:
         # Twilio's older form has `code` and `message`, its newer one (RFC 9457) adds `title`.
@@ -204,6 +248,16 @@ class _Carrier(HttpClient):  # type: ignore[misc]
             kind=_kind(answer.status, code),
             code=str(code),
         )
+
+
+def _is_list(told: Mapping[str, Any]) -> bool:
+    """Tell whether this is a page of messages in Twilio's form, and the next one is its own."""
+    messages, following = told.get("messages"), told.get("next_page_uri")
+    return (
+        isinstance(messages, list)
+        and all(isinstance(each, dict) and isinstance(each.get("sid"), str) for each in messages)
+        and (following is None or (isinstance(following, str) and following.startswith("/")))
+    )
 
 
 def _kind(status: int, code: int) -> type[ProviderError] | None:

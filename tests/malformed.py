@@ -267,7 +267,21 @@ _WRONG_FIELDS = [
     Malformed("an unknown field", changed(tempalte="welcome"), "tempalte: unknown field"),
     Malformed("an unknown field that is null", changed()[:-1] + b',"x":null}', "x: unknown field"),
     Malformed("a recipient that is null", raw("to", b"null"), "to: must be a string"),
-    Malformed("a field to come", changed(send_at="2099-01-01T00:00:00Z"), "send_at: unknown field"),
+    Malformed(
+        "a send time of 2099",
+        changed(send_at="2099-01-01T00:00:00Z"),
+        "send_at: more than 366 days ahead",
+    ),
+    Malformed(
+        "a send time after the expiry",
+        changed(send_at="2026-01-02T00:00:00Z", expires_at="2026-01-01T23:00:00Z"),
+        "send_at: not before expires_at",
+    ),
+    Malformed(
+        "a send time without zone",
+        changed(send_at="2026-01-01T08:00:00"),
+        "send_at: a time without a zone",
+    ),
     Malformed(
         "a phone number without plus",
         changed(to="004915112345678"),

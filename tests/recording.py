@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from notify.message import Channel, Notification, Outcome, Status
-from notify.store import Claim, Entry, Record, Store
+from notify.store import Claim, Claimed, Entry, Record, Store
 
 NOW = datetime(2025, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 LEASE = timedelta(minutes=1)
@@ -35,10 +36,15 @@ def call_for(notification: Notification, *, attempt_id: UUID | None = None) -> E
     return Entry(notification, Status.SENDING, attempt_id or uuid4(), "sendgrid")
 
 
-def claim_one(store: Store, entry: Entry, *, now: datetime = NOW) -> Claim:
-    """The record's answer to a single claim."""
+def answer_to(store: Store, entry: Entry, *, now: datetime = NOW) -> Claimed:
+    """All that the record answers to a single claim."""
     (answer,) = store.claim([entry], now=now, lease=LEASE)
     return answer
+
+
+def claim_one(store: Store, entry: Entry, *, now: datetime = NOW) -> Claim:
+    """Whether the record gives a single notification into the claimer's hands."""
+    return answer_to(store, entry, now=now).claim
 
 
 def begin(store: Store, *, now: datetime = NOW, **changes: Any) -> Entry:
@@ -61,6 +67,35 @@ def accepted(entry: Entry, **changes: Any) -> Record:
     return Record(
         notification_id=entry.notification.id, attempt_id=entry.attempt_id, **(values | changes)
     )
+
+
+def put_off(entry: Entry, **changes: Any) -> Record:
+    """The outcome of a claimed call: not this time, and it is due again after a minute."""
+    values: dict[str, Any] = {
+        "outcome": Outcome.NOT_SENT,
+        "status": Status.QUEUED,
+        "due_at": NOW + LEASE,
+        "provider_id": None,
+        "http_status": 503,
+        "reason": "the vendor is away",
+    }
+    return accepted(entry, **(values | changes))
+
+
+def lost(entry: Entry, answer: Claimed, **changes: Any) -> Record:
+    """The outcome of a call whose worker never came back, as whoever found it lapsed says."""
+    assert answer.claim is Claim.LAPSED
+    values: dict[str, Any] = {
+        "attempt_id": answer.attempt_id,
+        "fence": answer.fence,
+        "ended_at": LATER,
+        "outcome": Outcome.UNKNOWN,
+        "status": Status.UNKNOWN,
+        "provider_id": None,
+        "http_status": None,
+        "reason": "its worker never came back",
+    }
+    return replace(accepted(entry), **(values | changes))
 
 
 def rejected(entry: Entry) -> Record:

@@ -51,11 +51,11 @@ class Rig:
     store: Store
     sandbox: Sandbox
 
-    def start(self, name: str = "email") -> subprocess.Popen[bytes]:
+    def start(self, name: str = "email", *, pool: str = "email") -> subprocess.Popen[bytes]:
         """Start a worker and leave it to its fate."""
         ready = self._ready(name)
         ready.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "notify", "worker", "email", "--name", name]
+        command = [sys.executable, "-m", "notify", "worker", pool, "--name", name]
         with (self.folder / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
                 [*command, "--ready-file", str(ready)],
@@ -65,9 +65,11 @@ class Rig:
             )
 
     @contextmanager
-    def worker(self, name: str = "email") -> Iterator[subprocess.Popen[bytes]]:
+    def worker(
+        self, name: str = "email", *, pool: str = "email"
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """Run a worker; it must exit with 0 when it is told to stop, unless it was killed."""
-        process = self.start(name)
+        process = self.start(name, pool=pool)
         try:
             until(lambda: self._ready(name).exists() or process.poll() is not None)
             assert process.poll() is None, self.log(name)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import psutil
 import psycopg
 import pytest
 
@@ -89,6 +90,17 @@ class PostgreSQL:
         assert self._server is not None
         self._server.send_signal(signal.SIGINT)
         self._server.wait(20)
+
+    def kill(self) -> None:
+        """End the server and its children as a power cut would; its data stays."""
+        assert self._server is not None
+        server = psutil.Process(self._server.pid)
+        processes = [server, *server.children(recursive=True)]
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._server.wait(20)
+        psutil.wait_procs(processes, timeout=20)
 
     def resume(self) -> None:
         """Start the server on the data it has; returns once it answers."""

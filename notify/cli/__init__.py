@@ -13,10 +13,16 @@ from notify.errors import NotifyError
 
 # Command → module; the function in the module has the command's name.
 COMMANDS = {
+    "cancel": "cancel",
     "config": "config",
+    "dead": "dead",
     "demo": "demo",
+    "events": "events",
+    "ledger": "ledger",
     "lint": "contract",
     "ls": "record",
+    "outbox": "outbox",
+    "resolve": "resolve",
     "sandbox": "sandbox",
     "schema": "contract",
     "send": "send",

@@ -87,11 +87,11 @@ def _follow(trial: Trial, stack: Stack, console: Console, timeout: float) -> flo
 
 
 def _show_one(trial: Trial, console: Console) -> None:
-    """Show one sample's whole timeline: that of an urgent one, if there is any."""
+    """Show one sample's whole timeline: the longest, for most can be learnt from it."""
     told = [(run, story) for run in trial.runs if (story := trial.store.get(run.message_id))]
     if not told:
         return
-    run, story = min(told, key=lambda one: ".critical." not in one[0].sample.routing_key)
+    run, story = max(told, key=lambda one: len(one[1].attempts) + len(one[1].events))
     console.print(f"\n[bold]{run.sample.name}[/] in detail, as `notify show` tells it:\n")
     print_whole(console, facts(masked(story.summary)))
     console.print()

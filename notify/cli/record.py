@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
@@ -14,12 +13,12 @@ from rich.console import Console
 
 from notify.cli import story as view
 from notify.cli.filters import filters
+from notify.cli.opened import outdated, record
 from notify.cli.story import timeline
-from notify.errors import NotifyError, StoreError
+from notify.errors import NotifyError
 from notify.message import Status
-from notify.service import open_store
 from notify.settings import load
-from notify.store import Filter, Store, Story, Summary
+from notify.store import Filter, Story, Summary
 
 __all__ = ["ls", "migrate", "show", "timeline"]
 
@@ -43,11 +42,11 @@ def migrate(check: bool) -> None:
       notify migrate
       notify migrate --check || echo "migrate first"
     """
-    with _store() as store:
+    with record(load(), needs_tables=False) as store:
         if check:
             current, needed = store.revision()
             if current != needed:
-                raise NotifyError(_old(current, needed))
+                raise NotifyError(outdated(current, needed))
         else:
             current, needed = store.migrate()
     if current == needed:
@@ -81,7 +80,7 @@ def ls(*, wanted: Filter, limit: int, counts: bool, show_recipients: bool, as_js
       notify ls --counts --since 1d --lane critical
       notify ls --json --limit 1000 | jq -r .id
     """
-    with _store(needs_tables=True) as store:
+    with record(load()) as store:
         if counts:
             _print_counts(store.count(wanted), as_json=as_json)
             return
@@ -106,7 +105,7 @@ def show(id_: UUID, show_recipients: bool, as_json: bool) -> None:
       notify show 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10
       notify show 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10 --json | jq .attempts
     """
-    with _store(needs_tables=True) as store:
+    with record(load()) as store:
         story = store.get(id_)
         counts = {} if story else store.count(Filter(batch_id=id_))
         found = store.find(Filter(batch_id=id_), limit=sum(counts.values())) if counts else []
@@ -119,27 +118,6 @@ def show(id_: UUID, show_recipients: bool, as_json: bool) -> None:
             f"no notification and no batch {id_} is on record: no worker has taken it yet,"
             " or it lies in the dead letters"
         )
-
-
-@contextmanager
-def _store(*, needs_tables: bool = False) -> Iterator[Store]:
-    """Open the configured record; tell in one line what to look at if it cannot be used."""
-    store = open_store(load())
-    try:
-        if needs_tables:
-            current, needed = store.revision()
-            if current != needed:
-                raise NotifyError(_old(current, needed))
-        yield store
-    except StoreError as error:
-        raise NotifyError(f"{error}; check that the database of store.url is up") from None
-    finally:
-        store.close()
-
-
-def _old(current: str | None, needed: str | None) -> str:
-    found = f"the record's tables are at revision {current}" if current else "there are no tables"
-    return f"{found}, this version needs revision {needed}: run `notify migrate`"
 
 
 def _shown(summaries: Sequence[Summary], show_recipients: bool) -> list[Summary]:

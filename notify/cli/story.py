@@ -26,6 +26,12 @@ _COLOURS = {
     Status.SUPPRESSED: "yellow",
     Status.CANCELLED: "yellow",
 }
+_DUE = {
+    Status.SCHEDULED: "it is to be sent then",
+    Status.QUEUED: "the next attempt",
+    Status.UNKNOWN: "the provider is asked whether it was sent",
+}
+_SELDOM = ("attempts", "due (UTC)")
 _WIDEST = 10_000
 _SHORT = 12
 _NARROWEST = 40
@@ -58,7 +64,7 @@ def listing(summaries: Sequence[Summary]) -> Table:
     """Make a line of each notification."""
     titles = "id", "received (UTC)", "channel", "lane", "source", "template", "status", "to"
     return _lines(
-        (*titles, "reason"),
+        (*titles, *_SELDOM, "reason"),
         [
             (
                 str(each.id),
@@ -69,7 +75,8 @@ def listing(summaries: Sequence[Summary]) -> Table:
                 each.template or "",
                 coloured(each.status),
                 each.recipient,
-                each.reason or "",
+                *_seldom(each),
+                _why(each),
             )
             for each in summaries
         ],
@@ -91,10 +98,17 @@ def totals(counts: Mapping[Status, int]) -> Table:
 def members(summaries: Sequence[Summary]) -> Table:
     """Make a line of each recipient of a batch, in the batch's order."""
     rows = [
-        (str(each.position), str(each.id), coloured(each.status), each.recipient, each.reason or "")
+        (
+            str(each.position),
+            str(each.id),
+            coloured(each.status),
+            each.recipient,
+            *_seldom(each),
+            _why(each),
+        )
         for each in sorted(summaries, key=lambda each: each.position)
     ]
-    return _lines(("#", "id", "status", "to", "reason"), rows)
+    return _lines(("#", "id", "status", "to", *_SELDOM, "reason"), rows)
 
 
 def facts(summary: Summary) -> Table:
@@ -114,6 +128,14 @@ def facts(summary: Summary) -> Table:
         table.add_row("key", Text(summary.idempotency_key))
     if summary.expires_at is not None:
         table.add_row("expires", f"{_time(summary.expires_at)} UTC")
+    if summary.due_at is not None:
+        what = _DUE.get(summary.status, "it is taken up again")
+        table.add_row("due", f"{_time(summary.due_at)} UTC: {what}")
+    if summary.attempts > 1 or summary.due_at is not None:
+        counted = f"{summary.spent} of them against the lane's limit"
+        table.add_row("attempts", f"{summary.attempts}, {counted}")
+    if summary.possible_duplicate:
+        table.add_row("note", "possible duplicate: sent again after an answer was lost")
     return table
 
 
@@ -189,9 +211,25 @@ def _lease(summary: Summary) -> str:
     return f"lease until {_time(until)} UTC" if until is not None else "no lease"
 
 
+def _seldom(summary: Summary) -> tuple[str, str]:
+    """Tell what few notifications have: several attempts, or a time at which they are due."""
+    attempts = str(summary.attempts) if summary.attempts > 1 else ""
+    return attempts, _time(summary.due_at) if summary.due_at is not None else ""
+
+
+def _why(summary: Summary) -> str:
+    note = "possible duplicate" if summary.possible_duplicate else None
+    return "; ".join(part for part in (note, summary.reason) if part)
+
+
 def _lines(titles: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> Table:
     """Make a table without rules, of which only the last column gives way to a narrow terminal."""
     table = Table(box=None, pad_edge=False, header_style="bold")
+    empty = {
+        n for n, title in enumerate(titles) if title in _SELDOM and not any(r[n] for r in rows)
+    }
+    titles = [title for n, title in enumerate(titles) if n not in empty]
+    rows = [[cell for n, cell in enumerate(row) if n not in empty] for row in rows]
     for number, title in enumerate(titles):
         longest = max(cell_len(str(row[number])) for row in (titles, *rows))
         justify: JustifyMethod = "right" if title in ("#", "after") else "left"

@@ -138,6 +138,7 @@ Everything is up; Ctrl-C stops it. In another terminal:
   notify send email.normal.shop --to ada@sandbox.test --subject Hello --text 'It works.'
   notify ls
   notify show ID
+  notify dead ls
 
 What was sent is shown at {stack.endpoints.sandbox}/
 Logs are in {stack.state.folder / "logs"}

@@ -1,14 +1,15 @@
-"""`notify worker`: deliver what waits in one pool's queues."""
+"""`notify worker`: deliver what waits in one pool's queues, or archive dead letters."""
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
 from notify import logs
-from notify.settings import load
+from notify.settings import DEAD_POOL, load
 
 
 @click.command()
@@ -25,18 +26,23 @@ def worker(pool: str, name: str | None, ready_file: Path | None) -> None:
     POOL is a name under [pools] in the configuration, such as email, sms or push. SIGTERM and
     Ctrl-C stop it: it takes no more, finishes what it has in hand, and exits with 0.
 
+    The pool named dead is always there: it archives what lies in the dead queue, for `notify dead`.
+
     \b
-    Example:
+    Examples:
       notify worker email
+      notify worker dead
     """
     settings = load()
     logs.configure(level=settings.log.level, format=settings.log.format)
-    wanted = settings.pool(pool)
+    wanted = None if pool == DEAD_POOL else settings.pool(pool)
     # Celery takes a while to import, and only this command needs it.
-    from notify.worker import run
+    from notify.worker import dead_letters, deliveries, run
+
+    duty = partial(deliveries, pool=wanted) if wanted else dead_letters
 
     def ready() -> None:
         if ready_file is not None:
             ready_file.write_text("ready\n", encoding="utf-8")
 
-    sys.exit(run(settings, name or pool, pool=wanted, ready=ready))
+    sys.exit(run(settings, name or pool, duty=duty, ready=ready))

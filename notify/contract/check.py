@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,6 +16,9 @@ from notify.message import Channel
 
 # Enough to mend a request by; a hostile body must not make us word a hundred thousand.
 _WORDED = 100
+
+# What is scheduled waits in the record; a time further off is rather a slip than a plan.
+_FURTHEST = timedelta(days=366)
 
 # pydantic's error types in our words: why, hint. The braces are filled from the error's context.
 _WORDS = {
@@ -33,9 +37,15 @@ _WORDS = {
 }
 
 
-def check(document: Mapping[str, Any], *, channel: Channel, max_recipients: int) -> AnyRequest:
+def check(
+    document: Mapping[str, Any],
+    *,
+    channel: Channel,
+    max_recipients: int,
+    now: datetime | None = None,
+) -> AnyRequest:
     """
-    Read a document as a request for `channel`.
+    Read a document as a request for `channel`; *now* is the present if None.
 
     Raises:
         Refused: With every problem found.
@@ -53,7 +63,7 @@ def check(document: Mapping[str, Any], *, channel: Channel, max_recipients: int)
         raise Refused(
             problems, count=len(problems) + max(0, error.error_count() - _WORDED)
         ) from None
-    problems += _recipients(request)
+    problems += [*_recipients(request), *_times(request, now or datetime.now(UTC))]
     if problems:
         raise Refused(problems)
     return request
@@ -101,6 +111,16 @@ def _recipients(request: AnyRequest) -> Iterator[Problem]:
         if (earlier := first.setdefault(address, position)) != position:
             why = f"the same recipient as to[{earlier}]"
             yield Problem(f"to[{position}]", why, "name each recipient once")
+
+
+def _times(request: AnyRequest, now: datetime) -> Iterator[Problem]:
+    if request.send_at is None:
+        return
+    if request.expires_at is not None and request.send_at >= request.expires_at:
+        yield Problem("send_at", "not before expires_at", "it would expire unsent: correct one")
+    if request.send_at > now + _FURTHEST:
+        why = f"more than {_FURTHEST.days} days ahead"
+        yield Problem("send_at", why, "correct the year, or send the request later")
 
 
 def _worded(error: ValidationError, channel: Channel) -> Iterator[Problem]:

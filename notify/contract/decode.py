@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -33,7 +34,13 @@ _CANONICAL = json.JSONEncoder(
 
 
 def decode(
-    incoming: Incoming, *, max_body_bytes: int, max_recipients: int, require_user_id: bool
+    incoming: Incoming,
+    *,
+    max_body_bytes: int,
+    max_recipients: int,
+    require_user_id: bool,
+    trusted_user: str | None = None,
+    now: datetime | None = None,
 ) -> list[Notification]:
     """
     Read one message as the notifications it asks for, in the order of its recipients.
@@ -51,6 +58,9 @@ def decode(
         max_body_bytes: The largest body read; all copies of a batch may hold 16 times as much.
         max_recipients: The longest list of recipients taken.
         require_user_id: Whether the source must be the AMQP user.
+        trusted_user: An AMQP user whose word is taken for any source: the service's own, which
+            publishes again what has come due.
+        now: The time by which `send_at` is judged; None is the present.
 
     Raises:
         DecodeError: With where and why, and no value.
@@ -61,9 +71,10 @@ def decode(
         source=at.source,
         max_body_bytes=max_body_bytes,
         require_user_id=require_user_id,
+        trusted_user=trusted_user,
     )
     document = parse(incoming.body)
-    request = check(document, channel=at.channel, max_recipients=max_recipients)
+    request = check(document, channel=at.channel, max_recipients=max_recipients, now=now)
     whole = _whole(request, document, incoming=incoming, at=at)
     if isinstance(request.to, list):
         return list(_members(whole, request.to, document, max_body_bytes=max_body_bytes))
@@ -91,6 +102,7 @@ def _whole(
         inline=None if request.template else _inline(request),
         data=request.data or {},
         locale=request.locale,
+        send_at=request.send_at,
         expires_at=request.expires_at,
         metadata=request.metadata or {},
         traceparent=trace(incoming.traceparent),

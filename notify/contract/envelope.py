@@ -63,16 +63,25 @@ def route(routing_key: str) -> Route:
 
 
 def check_envelope(
-    incoming: Incoming, *, source: str, max_body_bytes: int, require_user_id: bool
+    incoming: Incoming,
+    *,
+    source: str,
+    max_body_bytes: int,
+    require_user_id: bool,
+    trusted_user: str | None,
 ) -> None:
     """
     Check all that can be checked without reading the body.
+
+    The broker vouches for `user_id`, so *trusted_user* stands for the service itself, which
+    publishes for every source.
 
     Raises:
         Refused: With every problem found.
     """
     problems = []
-    if require_user_id and incoming.user_id != source:
+    vouched = incoming.user_id is not None and incoming.user_id in (source, trusted_user)
+    if require_user_id and not vouched:
         why = "the routing key's source is not the AMQP user_id"
         problems.append(Problem("", why, "publish as the user that the source is named after"))
     if not incoming.content_type:

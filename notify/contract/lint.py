@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from notify.contract.check import check
@@ -18,18 +19,21 @@ def problems(
     channel: Channel | None,
     max_body_bytes: int = 1_048_576,
     max_recipients: int = 1000,
+    now: datetime | None = None,
 ) -> list[Problem]:
     """
     Tell all that is wrong with one body; an empty list means it keeps the contract.
 
     Args:
         channel: The channel it is meant for; None takes the one that `likely_channel` names.
+        now: The time by which `send_at` is judged; None is the present.
     """
     if large := too_large(text, max_body_bytes):
         return [large]
     try:
         document = parse(text)
-        check(document, channel=channel or _look(document), max_recipients=max_recipients)
+        meant = channel or _look(document)
+        check(document, channel=meant, max_recipients=max_recipients, now=now)
     except Refused as error:
         return error.problems
     return []

@@ -113,6 +113,14 @@ class Request(_Strict):
     locale: Locale | None = Field(
         default=None, description="The language to write in (BCP 47).", examples=["de", "pt-BR"]
     )
+    send_at: Instant | None = Field(
+        default=None,
+        description=(
+            "Do not send before this time (RFC 3339, with zone), at most 366 days ahead and"
+            " before expires_at; if absent or past, it is sent at once."
+        ),
+        examples=["2026-12-24T08:00:00+01:00"],
+    )
     expires_at: Instant | None = Field(
         default=None,
         description="Do not send after this time (RFC 3339, with zone).",

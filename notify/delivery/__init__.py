@@ -13,13 +13,16 @@ import structlog
 from notify import contract
 from notify.delivery.call import Answer, call
 from notify.delivery.decision import Again, Arrival, Dead, Decision, Done, Tally
+from notify.delivery.ending import LOOK_AGAIN, Endings
 from notify.delivery.permits import Permits
 from notify.delivery.plan import Ask, Plan, Planner
-from notify.delivery.recorder import Ending, Recorder
+from notify.delivery.recorder import Recorder
 from notify.errors import DecodeError, StoreError, StoreRefused
 from notify.gateway import Gateway
-from notify.message import Channel, Outcome, Status
-from notify.store import Claim, Record, Store
+from notify.message import Channel, Status
+from notify.retry import RetryPolicy, Verdict
+from notify.store import Claim, Claimed, Store
+from notify.store.probe import probe
 from notify.templating import Templates
 
 __all__ = ["Again", "Arrival", "Dead", "Decision", "Delivery", "Done", "Limits"]
@@ -27,22 +30,18 @@ __all__ = ["Again", "Arrival", "Dead", "Decision", "Delivery", "Done", "Limits"]
 LEASE = timedelta(seconds=60)
 """How long a claim holds; longer than the slowest call may take."""
 
-LOOK_AGAIN = 1.0
-"""Seconds until a message is looked at again that another worker holds, or the store refused."""
-
-DEAD_ENDS = frozenset({Status.EXPIRED, Status.FAILED})
-"""An operator may want to mend these and replay them."""
-
 log = structlog.get_logger("notify.delivery")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a message may be at most."""
+    """What a message may be at most, and whom it may come from."""
 
     max_body_bytes: int
     max_recipients: int
     require_user_id: bool
+    trusted_user: str | None = None
+    """The AMQP user whose word is taken for any source: the service's own."""
 
 
 class Delivery:
@@ -61,6 +60,7 @@ class Delivery:
         templates: Templates,
         gateways: Mapping[Channel, Gateway],
         limits: Limits,
+        policy: RetryPolicy,
         concurrency: int,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
@@ -74,6 +74,7 @@ class Delivery:
         self._permits = Permits(concurrency)
         self._senders = ThreadPoolExecutor(concurrency, thread_name_prefix="sender")
         self._recorder = Recorder(store)
+        self._endings = Endings(policy=policy, recorder=self._recorder, clock=clock)
 
     def start(self) -> None:
         """Begin to record; call once before the first `deliver`."""
@@ -86,16 +87,34 @@ class Delivery:
         for gateway in self._gateways.values():
             gateway.close()
 
-    def deliver(self, arrivals: Sequence[Arrival]) -> None:
+    def deliver(self, arrivals: Sequence[Arrival]) -> bool:
         """
-        Begin to deliver; returns when all calls have begun.
+        Begin to deliver; returns when all calls have begun, or the record cannot be used.
 
         Each arrival's `settle` is called once, when all that it asks for is on record.
+
+        Returns:
+            Whether the record took every claim. If not, what was not claimed is `Again`.
         """
         waiting = [ask for arrival in arrivals for ask in self._decode(arrival)]
         while waiting:
             permits = self._permits.take(len(waiting))
-            waiting[:permits] = self._begin(waiting[:permits])
+            following, worked = self._begin(waiting[:permits])
+            waiting[:permits] = following
+            if not worked:
+                for ask in waiting:
+                    ask.decide_all(Again(LOOK_AGAIN))
+                return False
+        return True
+
+    def record_answers(self) -> bool:
+        """Tell whether the record can be written; may take as long as a claim that fails."""
+        try:
+            with self._store.writing() as connection:
+                probe(connection)
+        except StoreError:
+            return False
+        return True
 
     def _decode(self, arrival: Arrival) -> list[Ask]:
         """Read one message; what does not keep the contract is settled at once."""
@@ -106,6 +125,8 @@ class Delivery:
                 max_body_bytes=limits.max_body_bytes,
                 max_recipients=limits.max_recipients,
                 require_user_id=limits.require_user_id,
+                trusted_user=limits.trusted_user,
+                now=self._clock(),
             )
         except DecodeError as error:
             log.warning(
@@ -119,51 +140,58 @@ class Delivery:
             return []
         return [Ask(first, Tally(arrival.settle, 1 + len(others)), others)]
 
-    def _begin(self, asks: Sequence[Ask]) -> list[Ask]:
-        """Claim what is asked, one permit each; start the calls; give what is to be asked next."""
+    def _begin(self, asks: Sequence[Ask]) -> tuple[list[Ask], bool]:
+        """
+        Claim what is asked, one permit each, and start the calls.
+
+        Returns:
+            What is to be asked next, and whether the record could be used.
+        """
         now = self._clock()
         deadline = self._monotonic() + LEASE.total_seconds()
         calls = 0
         following: list[Ask] = []
         try:
             plans = [self._planner.plan(ask, now=now) for ask in _distinct(asks)]
-            for plan, answer in zip(plans, self._claim(plans, now=now), strict=True):
+            answers = self._claim(plans, now=now)
+            for plan, claimed in zip(plans, answers, strict=True):
+                answer = claimed.claim if claimed else None
                 following += _following(plan.ask, answer)
-                if answer is Claim.OWNED and plan.message is not None:
-                    self._senders.submit(self._send, plan, deadline)
+                if claimed and answer is Claim.OWNED and plan.message is not None:
+                    self._senders.submit(self._send, plan, claimed, deadline)
                     calls += 1
+                elif claimed and answer is Claim.LAPSED:
+                    self._endings.call_lapsed(plan, claimed)
                 else:
                     plan.ask.tally.add(_without_call(plan, answer))
         finally:
             self._permits.give(len(asks) - calls)
-        return following
+        return following, None not in answers
 
-    def _claim(self, plans: Sequence[Plan], *, now: datetime) -> list[Claim | None]:
+    def _claim(self, plans: Sequence[Plan], *, now: datetime) -> list[Claimed | None]:
         """Claim all in one transaction; None stands for what the store would not take now."""
         try:
-            answers = self._store.claim([plan.entry for plan in plans], now=now, lease=LEASE)
-            return list(answers)
+            return [*self._store.claim([plan.entry for plan in plans], now=now, lease=LEASE)]
         except StoreRefused as error:
             # One bad row fails the whole transaction: find it, and spare its neighbours.
             if len(plans) > 1:
                 return [answer for plan in plans for answer in self._claim([plan], now=now)]
             log.error("notify.refused", id=str(plans[0].ask.notification.id), error=str(error))
-            return [Claim.CONFLICT]
+            return [Claimed(Claim.CONFLICT)]
         except StoreError as error:
             log.error("notify.store_away", waiting=len(plans), error=str(error))
             return [None] * len(plans)
 
-    def _send(self, plan: Plan, deadline: float) -> None:
+    def _send(self, plan: Plan, claimed: Claimed, deadline: float) -> None:
         assert plan.line is not None  # noqa: S101 - only plans with a call come here
         assert plan.message is not None  # noqa: S101
         if self._monotonic() < deadline:
             answer = call(plan.line, plan.message)
         else:
             reason = "the worker was held up past its lease, so the call was not made"
-            answer = Answer(Outcome.NOT_SENT, Status.FAILED, reason=reason)
+            answer = Answer(Verdict.RETRY, reason=reason)
         self._permits.give()
-        record = _record(plan, answer, at=self._clock())
-        self._recorder.put(Ending(record, lambda owned: _recorded(plan, record, owned=owned)))
+        self._endings.call_ended(plan, claimed, answer)
 
 
 def _distinct(asks: Sequence[Ask]) -> list[Ask]:
@@ -208,51 +236,16 @@ def _without_call(plan: Plan, answer: Claim | None) -> Decision:
         case Claim.DUPLICATE:
             log.info("notify.duplicate", **identity)
             return Done()
-        case Claim.UNKNOWN:
-            log.warning("notify.unknown", **identity, reason="the call's worker never came back")
-            return Done()
+        case Claim.DEAD:
+            log.info("notify.dead_again", **identity)
+            return Dead()
         case Claim.CONFLICT:
             log.warning("notify.dead", **identity, cause="conflict")
             return Dead()
-        case Claim.OWNED:
+        case Claim.OWNED if plan.entry.status is Status.SCHEDULED:
+            log.info("notify.scheduled", **identity)
+            return Done()
+        case Claim.OWNED | Claim.LAPSED:
             entry = plan.entry
             log.warning("notify.dead", **identity, cause=str(entry.status), reason=entry.reason)
             return Dead()
-
-
-def _record(plan: Plan, answer: Answer, *, at: datetime) -> Record:
-    assert plan.entry.attempt_id is not None  # noqa: S101 - only plans with a call come here
-    return Record(
-        notification_id=plan.ask.notification.id,
-        attempt_id=plan.entry.attempt_id,
-        ended_at=at,
-        outcome=answer.outcome,
-        status=answer.status,
-        provider_id=answer.provider_id,
-        http_status=answer.http_status,
-        code=answer.code,
-        reason=answer.reason,
-    )
-
-
-def _recorded(plan: Plan, record: Record, *, owned: bool) -> None:
-    """Decide on a notification whose call is on record."""
-    if not owned:
-        log.error("notify.fenced", id=str(record.notification_id), outcome=record.outcome)
-        plan.ask.tally.add(Again(LOOK_AGAIN))
-        return
-    tell = log.info if record.status is Status.SENT else log.warning
-    event = f"notify.{record.status}"
-    tell(
-        event,
-        id=str(record.notification_id),
-        attempt_id=str(record.attempt_id),
-        channel=plan.ask.notification.channel,
-        lane=plan.ask.notification.lane,
-        source=plan.ask.notification.source,
-        provider=plan.entry.provider,
-        http_status=record.http_status,
-        code=record.code,
-        reason=record.reason,
-    )
-    plan.ask.tally.add(Dead() if record.status in DEAD_ENDS else Done())

@@ -1,4 +1,4 @@
-"""One call to a provider, and what its end means for the notification."""
+"""One call to a provider, and what its end says."""
 
 from __future__ import annotations
 
@@ -6,23 +6,39 @@ from dataclasses import dataclass
 
 import structlog
 
-from notify.errors import OutcomeUnknown, PermanentError, ProviderError, TransientError
+from notify.errors import (
+    OutcomeUnknown,
+    PermanentError,
+    ProviderError,
+    Throttled,
+    TransientError,
+)
 from notify.gateway import Line
-from notify.message import Outcome, Rendered, Status
+from notify.message import Outcome, Rendered
+from notify.retry import Verdict
 
 log = structlog.get_logger("notify.call")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a call ended, and where that leaves the notification."""
+    """How a call ended."""
 
-    outcome: Outcome
-    status: Status
+    verdict: Verdict
     provider_id: str | None = None
     http_status: int | None = None
     code: str | None = None
     reason: str | None = None
+    retry_after: float | None = None
+    """Seconds the vendor asks to wait."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the attempt is closed with."""
+        return _OUTCOMES.get(self.verdict, Outcome.NOT_SENT)
+
+
+_OUTCOMES = {Verdict.SENT: Outcome.ACCEPTED, Verdict.UNKNOWN: Outcome.UNKNOWN}
 
 
 def call(line: Line, message: Rendered) -> Answer:
@@ -30,27 +46,29 @@ def call(line: Line, message: Rendered) -> Answer:
     try:
         receipt = line.send(message)
     except PermanentError as error:
-        return _refused(error, Outcome.NOT_SENT, Status.REJECTED)
+        return _refused(error, Verdict.REJECTED)
+    except Throttled as error:
+        return _refused(error, Verdict.THROTTLED)
     except TransientError as error:
-        return _refused(error, Outcome.NOT_SENT, Status.FAILED)
+        return _refused(error, Verdict.RETRY)
     except (OutcomeUnknown, ProviderError) as error:
-        return _refused(error, Outcome.UNKNOWN, Status.UNKNOWN)
+        return _refused(error, Verdict.UNKNOWN)
     except Exception as error:  # noqa: BLE001 - a fault in a provider must not stop its neighbours
         # Its text could hold anything, so only its kind is told.
         kind = type(error).__name__
         log.error("notify.provider_fault", provider=line.name, error_kind=kind)
         reason = f"a fault in the provider {line.name}: {kind}"
-        return Answer(Outcome.UNKNOWN, Status.UNKNOWN, reason=reason)
-    return Answer(Outcome.ACCEPTED, Status.SENT, provider_id=_fit(receipt.provider_id, 255))
+        return Answer(Verdict.UNKNOWN, reason=reason)
+    return Answer(Verdict.SENT, provider_id=_fit(receipt.provider_id, 255))
 
 
-def _refused(error: ProviderError, outcome: Outcome, status: Status) -> Answer:
+def _refused(error: ProviderError, verdict: Verdict) -> Answer:
     return Answer(
-        outcome,
-        status,
+        verdict,
         http_status=error.status,
         code=_fit(error.code, 64),
         reason=_fit(str(error), 255),
+        retry_after=error.retry_after,
     )
 
 

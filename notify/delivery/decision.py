@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from notify.contract import Incoming
 
@@ -31,12 +32,23 @@ Decision = Done | Dead | Again
 
 
 @dataclass(frozen=True, slots=True)
+class Raw:
+    """What stands around a message's body, as the broker delivered it."""
+
+    exchange: str = ""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    """By their names in AMQP, `application_headers` among them; values of any AMQP type."""
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """One message from the broker, and whom to tell what becomes of it."""
 
     incoming: Incoming
     settle: Callable[[Decision], None]
     """Called exactly once, from any thread."""
+    raw: Callable[[], Raw] = Raw
+    """Gives what only the archive of dead letters wants to know."""
 
 
 class Tally:

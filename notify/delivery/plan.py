@@ -52,35 +52,33 @@ class Planner:
     def plan(self, ask: Ask, *, now: datetime) -> Plan:
         """Check, render and choose a provider for one notification."""
         notification = ask.notification
+        if notification.send_at is not None and notification.send_at > now:
+            entry = Entry(notification, Status.SCHEDULED, due_at=notification.send_at)
+            return Plan(ask, entry)
         if notification.expires_at is not None and notification.expires_at <= now:
             return _end(ask, Status.EXPIRED, "it expired before it could be sent")
         gateway = self._gateways.get(notification.channel)
         if gateway is None:
             reason = f"this worker has no provider for {notification.channel}"
             return _end(ask, Status.FAILED, reason)
+        attempt_id = uuid4()
         try:
-            content = self._content(notification)
+            message = rendered(notification, attempt_id, templates=self._templates)
         except TemplateError as error:
             return _end(ask, Status.REJECTED, str(error))
         line = gateway.admit()
-        attempt_id = uuid4()
         entry = Entry(notification, Status.SENDING, attempt_id, line.name)
-        return Plan(ask, entry, line, _message(notification, attempt_id, content))
-
-    def _content(self, notification: Notification) -> Content | Inline:
-        if notification.inline is not None:
-            return notification.inline
-        if notification.template is None:
-            raise TemplateError("the notification names no template and brings no content")
-        return self._templates.render(
-            notification.template,
-            channel=notification.channel,
-            locale=notification.locale,
-            data=notification.data,
-        )
+        return Plan(ask, entry, line, message)
 
 
-def _message(notification: Notification, attempt_id: UUID, content: Content | Inline) -> Rendered:
+def rendered(notification: Notification, attempt_id: UUID, *, templates: Templates) -> Rendered:
+    """
+    Write the message of one attempt in its final words.
+
+    Raises:
+        TemplateError: The template is missing or broken, or lacks data.
+    """
+    content = _content(notification, templates)
     return Rendered(
         notification_id=notification.id,
         attempt_id=attempt_id,
@@ -90,6 +88,19 @@ def _message(notification: Notification, attempt_id: UUID, content: Content | In
         html=content.html,
         data=notification.metadata,
         expires_at=notification.expires_at,
+    )
+
+
+def _content(notification: Notification, templates: Templates) -> Content | Inline:
+    if notification.inline is not None:
+        return notification.inline
+    if notification.template is None:
+        raise TemplateError("the notification names no template and brings no content")
+    return templates.render(
+        notification.template,
+        channel=notification.channel,
+        locale=notification.locale,
+        data=notification.data,
     )
 
 

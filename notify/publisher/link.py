@@ -28,6 +28,7 @@ _BROKERS_OWN = (
 )
 _UNFIT = (amqp.FrameSyntaxError, struct.error, TypeError, ValueError)
 _FLUSH_AT = 65_536
+_READ_AHEAD = 8_192
 _FAREWELL = 1.0
 
 
@@ -70,6 +71,7 @@ class Link:
             on_alarm=self._on_alarm,
             frame_writer=self._cork.frame_writer,
         )
+        _read_ahead(self._connection.transport)
         self._channel = self._connection.channel()
         self._channel.confirm_select()
         self._channel.events["basic_ack"].add(self._on_ack)
@@ -86,7 +88,7 @@ class Link:
             self._channel.send_method(
                 spec.Basic.Publish,
                 "Bssbb",
-                (0, message.exchange, message.routing_key, True, False),
+                (0, message.exchange, message.routing_key, message.mandatory, False),
                 self._encode(message),
             )
         except _UNFIT:
@@ -189,6 +191,17 @@ class Link:
             return [self.in_flight.pop(tag)] if tag in self.in_flight else []
         tags = list(itertools.takewhile(lambda one: one <= tag, self.in_flight))
         return [self.in_flight.pop(one) for one in tags]
+
+
+def _read_ahead(transport: Any) -> None:
+    """
+    Have py-amqp fill its read buffer with what is there, and not with the next few bytes.
+
+    It asks the kernel three times for each frame, so for each confirm, and a busy process waits
+    for its interpreter lock after each.
+    """
+    receive = transport._quick_recv
+    transport._quick_recv = lambda size: receive(max(size, _READ_AHEAD))
 
 
 class _Cork:

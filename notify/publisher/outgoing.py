@@ -24,6 +24,8 @@ class Outgoing:
     headers: Mapping[str, Any] = field(default_factory=dict)
     """Application headers; those the broker keeps for itself, such as `x-death`, are left out."""
     content_type: str = "application/json"
+    mandatory: bool = True
+    """Whether it is an error that no queue is bound for its key."""
 
 
 class Entry:

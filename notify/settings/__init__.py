@@ -13,6 +13,7 @@ from pathlib import Path
 
 from notify.settings.mistakes import error_of, judge
 from notify.settings.model import (
+    DEAD_POOL,
     AmqpSettings,
     ChannelSettings,
     ContractSettings,
@@ -29,6 +30,7 @@ from notify.settings.sources import read
 from notify.settings.tls import ssl_options
 
 __all__ = [
+    "DEAD_POOL",
     "AmqpSettings",
     "ChannelSettings",
     "ContractSettings",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -14,11 +16,14 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
 from notify.errors import ConfigError
 from notify.message import Channel
+from notify.retry import Unknown
 from notify.settings.urls import broker_url, store_url
 
 
@@ -32,6 +37,12 @@ def _name(name: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_-]{0,30}", name):
         raise ValueError("a name is a-z, 0-9, - and _, begins with a letter, at most 31 long")
     return name
+
+
+def _pool_name(name: str) -> str:
+    if name == DEAD_POOL:
+        raise ValueError(f"`notify worker {DEAD_POOL}` archives dead letters: choose another name")
+    return _name(name)
 
 
 def _secret_name(name: str) -> str:
@@ -67,8 +78,12 @@ SECRET_OPTIONS = frozenset(
 )
 """Names of provider options that hold secrets and are therefore refused under `options`."""
 
+DEAD_POOL = "dead"
+"""The pool that drains the dead queue; it needs no configuration."""
+
 LaneName = Annotated[str, AfterValidator(_lane_name)]
 Name = Annotated[str, AfterValidator(_name)]
+PoolName = Annotated[str, AfterValidator(_pool_name)]
 Names = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
 
 
@@ -89,6 +104,11 @@ class AmqpSettings(_Section):
     cert_file: Path | None = None
     key_file: Path | None = None
 
+    @property
+    def user(self) -> str:
+        """The name of the service's own login, as `url` says."""
+        return unquote(urlsplit(self.url.get_secret_value()).username or "guest")
+
 
 class StoreSettings(_Section):
     """Where notifications are recorded."""
@@ -102,6 +122,7 @@ class TemplateSettings(_Section):
     """Where templates are found, and the language of last resort."""
 
     folder: Path | None = None
+    unknown: dict[str, Unknown] = Field(default_factory=dict)
     default_locale: str = Field(default="en", pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")
 
 
@@ -118,6 +139,20 @@ class LaneSettings(_Section):
 
     max_length: int = Field(default=1_000_000, ge=1)
     delivery_limit: int = Field(default=20, ge=1)
+    attempts: int = Field(default=8, ge=1, le=100)
+    deadline: float = Field(default=21_600, gt=0, le=2_592_000, allow_inf_nan=False)
+    first_wait: float = Field(default=2, gt=0, le=3600, allow_inf_nan=False)
+    longest_wait: float = Field(
+        default=600, gt=0, le=86_400, allow_inf_nan=False, validate_default=True
+    )
+    unknown: dict[Channel, Unknown] = Field(default_factory=dict)
+
+    @field_validator("longest_wait")
+    @classmethod
+    def _longest(cls, wait: float, info: ValidationInfo) -> float:
+        if wait < info.data.get("first_wait", 0):
+            raise ValueError("is shorter than first_wait; raise it, or lower first_wait")
+        return wait
 
 
 class PoolSettings(_Section):
@@ -138,6 +173,8 @@ class ChannelSettings(_Section):
     """The providers of one channel, in the order in which they are tried."""
 
     providers: Names
+    unknown: Unknown | None = None
+    lookup_after: float = Field(default=30, gt=0, le=3600, allow_inf_nan=False)
 
 
 class ProviderSettings(_Section):
@@ -155,12 +192,25 @@ class LogSettings(_Section):
     format: Literal["json", "console"] = "json"
 
 
+DEFAULT_LANES: Mapping[str, Mapping[str, Any]] = {
+    "critical": {"deadline": 900, "longest_wait": 60},
+    "normal": {},
+    "bulk": {"deadline": 86_400},
+}
+"""The lanes that exist if nothing is said, and in what they differ from any other lane."""
+
+DEFAULT_POOLS: Mapping[str, Mapping[str, Any]] = {
+    channel.value: {"channel": channel.value} for channel in Channel
+}
+"""The pools that exist if nothing is said."""
+
+
 def _default_lanes() -> dict[str, LaneSettings]:
-    return {name: LaneSettings() for name in ("critical", "normal", "bulk")}
+    return {name: LaneSettings(**options) for name, options in DEFAULT_LANES.items()}
 
 
 def _default_pools() -> dict[str, PoolSettings]:
-    return {str(channel): PoolSettings(channel=channel) for channel in Channel}
+    return {name: PoolSettings(**options) for name, options in DEFAULT_POOLS.items()}
 
 
 class Settings(_Section):
@@ -172,7 +222,7 @@ class Settings(_Section):
     contract: ContractSettings = Field(default_factory=ContractSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     lanes: dict[LaneName, LaneSettings] = Field(default_factory=_default_lanes, min_length=1)
-    pools: dict[Name, PoolSettings] = Field(default_factory=_default_pools)
+    pools: dict[PoolName, PoolSettings] = Field(default_factory=_default_pools)
     channels: dict[Channel, ChannelSettings] = Field(default_factory=dict)
     providers: dict[Name, ProviderSettings] = Field(default_factory=dict)
 

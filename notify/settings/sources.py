@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from notify.errors import ConfigError
+from notify.settings.model import DEFAULT_LANES, DEFAULT_POOLS
 
 Key = tuple[str, ...]
 
@@ -50,7 +51,7 @@ class Tree:
                 inner = table[part] = {}
             table = inner
         if value != {} or not isinstance(table.get(key[-1]), dict):
-            table[key[-1]] = value
+            table[key[-1]] = dict(value) if isinstance(value, Mapping) else value
         self.origins[key] = origin
 
     def origin(self, key: Key) -> Origin:
@@ -71,7 +72,7 @@ def read(path: Path | None, *, environ: Mapping[str, str]) -> Tree:
     """
     file = _file(path, environ)
     tree = Tree(file)
-    for key, value in leaves(_defaults()):
+    for key, value in leaves({"lanes": DEFAULT_LANES, "pools": DEFAULT_POOLS}):
         tree.put(key, value, Origin("default"))
     if file is not None:
         for key, value in leaves(_toml(file)):
@@ -85,14 +86,6 @@ def read(path: Path | None, *, environ: Mapping[str, str]) -> Tree:
     return tree
 
 
-def _defaults() -> dict[str, Any]:
-    """Return what stands in the tables of named things before anything is said."""
-    return {
-        "lanes": {name: {} for name in ("critical", "normal", "bulk")},
-        "pools": {name: {"channel": name} for name in ("email", "sms", "push")},
-    }
-
-
 def _remove_the_unwanted(values: dict[str, Any]) -> None:
     """Drop what is set to false: the way to be rid of a default lane or pool."""
     for section in _NAMED:
@@ -104,7 +97,7 @@ def _remove_the_unwanted(values: dict[str, Any]) -> None:
 def leaves(table: Mapping[str, Any], above: Key = ()) -> Iterator[tuple[Key, Any]]:
     """Yield every value of nested tables with its key; an empty table is a value."""
     for name, value in table.items():
-        if isinstance(value, dict) and value:
+        if isinstance(value, Mapping) and value:
             yield from leaves(value, (*above, str(name)))
         else:
             yield (*above, str(name)), value

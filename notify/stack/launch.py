@@ -16,14 +16,14 @@ from amqp import AMQPError
 from notify.errors import ConfigError
 from notify.publisher import why
 from notify.service import open_broker, topology_of
-from notify.settings import load
+from notify.settings import DEAD_POOL, load
 from notify.stack.process import Process, ProcessEnded, stop_all
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.stack.state import Endpoints, State
 from notify.store import Store
 from notify.topology import apply
 
-POOLS = ("email", "sms", "push")
+POOLS = ("email", "sms", "push", DEAD_POOL)
 
 _START = 60.0
 """Seconds that one part may take to start; a loaded machine included."""

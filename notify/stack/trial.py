@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from uuid import UUID, uuid4
 
 from notify.message import Status
-from notify.publisher import Outgoing, Publisher, connect
+from notify.publisher import Outgoing, Publisher
 from notify.stack.samples import Sample
 from notify.stack.state import Endpoints
 from notify.store import Filter, Store
-from notify.topology import DEAD
+from notify.store.search import Wanted, find
+
+_LETTERS = 1000
+"""The newest dead letters, among which those of a run are."""
 
 
 @dataclass(slots=True)
@@ -46,12 +49,8 @@ class Trial:
         self.runs = [Run(sample) for sample in samples]
         self.store = Store.open(endpoints.database)
         self._amqp = endpoints.amqp
-        self._dead: set[str] = set()
-        self._connection = connect(self._amqp)
 
     def __enter__(self) -> Self:
-        # The dead letters are read and never acknowledged: they return when the connection ends.
-        self._connection.channel().basic_consume(DEAD, callback=self._note)
         return self
 
     def __exit__(
@@ -60,7 +59,6 @@ class Trial:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._connection.close()
         self.store.close()
 
     @property
@@ -87,10 +85,12 @@ class Trial:
 
     def observe(self, *, seconds: float) -> None:
         """Wait for news for so many seconds, and bring every run up to date."""
-        with contextlib.suppress(TimeoutError):
-            self._connection.drain_events(timeout=seconds)
+        time.sleep(seconds)
+        with self.store.reading() as connection:
+            letters = find(connection, Wanted(), limit=_LETTERS)
+        dead = {letter.message_id for letter in letters}
         for run in self.runs:
-            run.dead = str(run.message_id) in self._dead
+            run.dead = str(run.message_id) in dead
             if not run.as_expected:
                 run.counts = self._counts(run)
 
@@ -99,6 +99,3 @@ class Trial:
             return self.store.count(Filter(batch_id=run.message_id))
         story = self.store.get(run.message_id)
         return {story.status: 1} if story else {}
-
-    def _note(self, message: Any) -> None:
-        self._dead.add(str(message.properties.get("message_id")))

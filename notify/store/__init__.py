@@ -21,7 +21,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from notify.errors import StoreError, StoreRefused
 from notify.message import Status
 from notify.store import claims, postgresql, queries, sqlite
-from notify.store.claims import Claim, Entry
+from notify.store.claims import FRESH, Claim, Claimed, Entry
 from notify.store.engine import READS_ONLY, connect
 from notify.store.queries import Attempt, Event, Filter, Story, Summary
 from notify.store.records import Record
@@ -29,6 +29,7 @@ from notify.store.records import Record
 __all__ = [
     "Attempt",
     "Claim",
+    "Claimed",
     "Entry",
     "Event",
     "Filter",
@@ -72,7 +73,7 @@ class Store:
         Returns:
             The revision that the tables had, None where there were none, and the one they have.
         """
-        with self._transaction() as connection:
+        with self.writing() as connection:
             if self._dialect is postgresql:
                 # Two machines that deploy at once take turns; on SQLite, writers always do.
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
@@ -84,11 +85,11 @@ class Store:
 
     def revision(self) -> tuple[str | None, str | None]:
         """Tell the revision that the tables have, and the one that this version needs."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             current = _revision(connection)
         return current, ScriptDirectory.from_config(_migrations()).get_current_head()
 
-    def claim(self, entries: Sequence[Entry], *, now: datetime, lease: timedelta) -> list[Claim]:
+    def claim(self, entries: Sequence[Entry], *, now: datetime, lease: timedelta) -> list[Claimed]:
         """
         Become the owner of notifications, and open their attempts, in one transaction.
 
@@ -97,20 +98,45 @@ class Store:
             now: The time of the claim.
             lease: How long the claim holds; a call that is not recorded by then is unknown.
         """
-        with self._guard():
-            fresh = self._dialect.claim(self._engine, entries, now=now, until=now + lease)
-        known = [entry.notification for entry in entries if entry.notification.id not in fresh]
-        if not known:
-            return [Claim.OWNED] * len(entries)
         try:
-            with self._transaction() as connection:
-                answers = claims.examine(connection, known, now=now)
+            fresh = self._write_claims(entries, now=now, until=now + lease)
+        except StoreRefused:
+            raise
+        except StoreError:
+            # The connection may have broken after the commit. Written again, the entries meet
+            # their own open calls, and are recognised by them.
+            fresh = self._write_claims(entries, now=now, until=now + lease)
+        known = [entry for entry in entries if entry.notification.id not in fresh]
+        if not known:
+            return [FRESH] * len(entries)
+        try:
+            answers = self._examine(known, now=now, lease=lease)
         except StoreError:
             if not fresh:
                 raise
             # What is new is written and must be sent; the others can be looked at again.
-            answers = dict.fromkeys((notification.id for notification in known), Claim.BUSY)
-        return [answers.get(entry.notification.id, Claim.OWNED) for entry in entries]
+            answers = {entry.notification.id: Claimed(Claim.BUSY) for entry in known}
+        return [answers.get(entry.notification.id, FRESH) for entry in entries]
+
+    def _examine(
+        self, known: Sequence[Entry], *, now: datetime, lease: timedelta
+    ) -> dict[UUID, Claimed]:
+        try:
+            with self.writing() as connection:
+                return claims.examine(connection, known, now=now, lease=lease)
+        except StoreRefused:
+            raise
+        except StoreError:
+            # Here too the commit may have been made: what it took up would lapse, never called.
+            with self.writing() as connection:
+                return claims.examine(connection, known, now=now, lease=lease)
+
+    def _write_claims(
+        self, entries: Sequence[Entry], *, now: datetime, until: datetime
+    ) -> set[UUID]:
+        with self._guard():
+            fresh: set[UUID] = self._dialect.claim(self._engine, entries, now=now, until=until)
+        return fresh
 
     def record(self, results: Sequence[Record]) -> set[UUID]:
         """
@@ -125,26 +151,28 @@ class Store:
 
     def get(self, notification_id: UUID) -> Story | None:
         """Read one notification with all that happened to it."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return queries.get(connection, notification_id)
 
     def find(self, wanted: Filter, *, limit: int = 50) -> list[Summary]:
         """List the newest notifications that match."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return list(queries.find(connection, wanted, limit=limit))
 
     def count(self, wanted: Filter) -> dict[Status, int]:
         """Count the notifications that match, by status."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return queries.count(connection, wanted)
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[Connection]:
+        """Run one transaction that may write; it is committed at the end of the block."""
         with self._guard(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Connection]:
+        """Run one transaction that only reads."""
         with _plain_errors(), self._reader.begin() as connection:
             yield connection
 

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, tuple_, update
 
-from notify.message import Notification, Outcome, Status
+from notify.message import Notification, Status
 from notify.store.tables import attempts, events, notifications
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """
-    What a worker wants recorded before it acts: a call to make, or an end without a call.
+    What a worker wants recorded before it acts: a call to make, a wait, or an end without a call.
 
     Attributes:
-        status: `Status.SENDING` to claim the notification for a call, else its final status.
+        status: `Status.SENDING` to claim the notification for a call, `Status.SCHEDULED` to keep
+            it until *due_at*, else its final status.
         attempt_id: The call's id; None where none is to be made.
         provider: Whom the call would reach; None where none is to be made.
         reason: Why it ended without a call.
+        due_at: When a scheduled one is taken up.
     """
 
     notification: Notification
@@ -32,6 +34,7 @@ class Entry:
     attempt_id: UUID | None = None
     provider: str | None = None
     reason: str | None = None
+    due_at: datetime | None = None
 
 
 class Claim(enum.Enum):
@@ -40,24 +43,54 @@ class Claim(enum.Enum):
     OWNED = "owned"
     """Written: the caller goes on."""
     DUPLICATE = "duplicate"
-    """It has already ended; nothing is to be done."""
+    """It has ended, or the record keeps its time: nothing is to be done with the message."""
+    DEAD = "dead"
+    """It has ended where an operator may want it: its message belongs to the dead letters."""
     BUSY = "busy"
-    """Another worker is on it and its lease has not passed."""
+    """Not yet: another worker is on it and its lease has not passed, or our clock is behind."""
     CONFLICT = "conflict"
     """The same key or id stands for another request."""
-    UNKNOWN = "unknown"
+    LAPSED = "lapsed"
     """Another worker began a call, its lease passed, and nobody knows how the call ended."""
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """
+    The answer for one notification, and what the record knows of it.
+
+    Attributes:
+        fence: The number under which it is claimed now, or was for the lapsed call.
+        spent: Earlier calls that count against the lane's limit.
+        received_at: When it was first received, or last replayed; None if that was just now.
+        attempt_id: The lapsed call's id.
+    """
+
+    claim: Claim
+    fence: int = 1
+    spent: int = 0
+    received_at: datetime | None = None
+    attempt_id: UUID | None = None
+
+
+FRESH = Claimed(Claim.OWNED)
+"""The answer for what the record has never seen."""
+
+
 def examine(
-    connection: Connection, known: Sequence[Notification], *, now: datetime
-) -> dict[UUID, Claim]:
-    """Tell, in the caller's transaction, what stands in the way of each known notification."""
-    rows = _find(connection, known)
-    found = [(rows.get(notification.key), notification.digest) for notification in known]
-    lapsed = [row.id for row, digest in found if row and row.digest == digest and _over(row, now)]
-    _give_up(connection, lapsed, now=now)
-    return {notification.id: _answer(notification, rows, lapsed) for notification in known}
+    connection: Connection, known: Sequence[Entry], *, now: datetime, lease: timedelta
+) -> dict[UUID, Claimed]:
+    """Take up, in the caller's transaction, what is due of the known; tell about all of them."""
+    rows = _find(connection, [entry.notification for entry in known])
+    calls = _open_calls(connection, rows.values())
+    answers, taken = {}, []
+    for entry in known:
+        row = rows.get(entry.notification.key)
+        if row is not None and _due(row, entry, now=now):
+            taken.append((entry, row))
+        answers[entry.notification.id] = _answer(entry, row, calls, now=now)
+    _take(connection, taken, now=now, until=now + lease)
+    return answers
 
 
 _Key = tuple[str, str, int]
@@ -68,7 +101,20 @@ def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, 
     columns = notifications.c
     key = (columns.source, columns.idempotency_key, columns.position)
     query = (
-        select(columns.id, *key, columns.digest, columns.status, columns.lease_until)
+        select(
+            columns.id,
+            *key,
+            columns.digest,
+            columns.status,
+            columns.lease_until,
+            columns.due_at,
+            columns.relay_until,
+            columns.attempts,
+            columns.spent,
+            columns.fence,
+            # A replay begins the lane's patience anew.
+            func.coalesce(columns.replayed_at, columns.received_at).label("received_at"),
+        )
         .where(tuple_(*key).in_([notification.key for notification in wanted]))
         .order_by(columns.id)
         .with_for_update()
@@ -78,51 +124,122 @@ def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, 
     }
 
 
-def _over(row: Row[Any], now: datetime) -> bool:
-    """Tell whether a call is open whose worker ought to have come back."""
-    return row.status == Status.SENDING and row.lease_until is not None and row.lease_until <= now
+def _open_calls(connection: Connection, rows: Iterable[Row[Any]]) -> dict[UUID, UUID]:
+    """Find the calls under way, by notification."""
+    sending = [row.id for row in rows if row.status == Status.SENDING]
+    if not sending:
+        return {}
+    query = select(attempts.c.notification_id, attempts.c.id).where(
+        attempts.c.notification_id.in_(sending), attempts.c.outcome.is_(None)
+    )
+    return {row.notification_id: row.id for row in connection.execute(query)}
+
+
+def _waits(row: Row[Any]) -> bool:
+    """Tell whether no worker has it in hand and it has not ended."""
+    return row.status in (Status.SCHEDULED, Status.QUEUED)
+
+
+def _published(row: Row[Any]) -> bool:
+    """
+    Tell whether a waiting row is with the broker, or a relay is about to publish it.
+
+    Its time has come then, by the relay's clock: this machine's may be behind, and to take this
+    message for a double of one to come would lose it.
+    """
+    return row.due_at is None or row.relay_until is not None
+
+
+def _due(row: Row[Any], entry: Entry, *, now: datetime) -> bool:
+    """Tell whether the entry may take the row up: it waits for this very message, or its time."""
+    return (
+        row.digest == entry.notification.digest
+        and _waits(row)
+        and (_published(row) or row.due_at <= now)
+        and entry.status is not Status.SCHEDULED
+    )
 
 
 def _answer(
-    notification: Notification, rows: Mapping[_Key, Row[Any]], lapsed: Sequence[UUID]
-) -> Claim:
-    row = rows.get(notification.key)
+    entry: Entry, row: Row[Any] | None, calls: Mapping[UUID, UUID], *, now: datetime
+) -> Claimed:
     # No row under its key: it is its id that is taken, by some other request.
-    if row is None or row.digest != notification.digest:
-        return Claim.CONFLICT
-    if row.id in lapsed:
-        return Claim.UNKNOWN
-    if row.status == Status.SENDING:
-        return Claim.BUSY
-    return Claim.DUPLICATE
+    if row is None or row.digest != entry.notification.digest:
+        return Claimed(Claim.CONFLICT)
+    if _due(row, entry, now=now):
+        return Claimed(Claim.OWNED, row.fence + 1, row.spent, row.received_at)
+    if _waits(row) and _published(row):
+        # A relay with a quicker clock found a scheduled one due: kept until ours agrees.
+        return Claimed(Claim.BUSY)
+    if row.status != Status.SENDING:
+        return Claimed(Claim.DEAD if _died(row) else Claim.DUPLICATE)
+    call = calls.get(row.id)
+    if call is not None and call == entry.attempt_id:
+        # Our own claim, whose commit was not confirmed to us.
+        return Claimed(Claim.OWNED, row.fence, row.spent, row.received_at)
+    if row.lease_until is not None and row.lease_until <= now:
+        return Claimed(Claim.LAPSED, row.fence, row.spent, row.received_at, call)
+    return Claimed(Claim.BUSY)
 
 
-def _give_up(connection: Connection, lapsed: Sequence[UUID], *, now: datetime) -> None:
-    """Close attempts whose worker never came back: the call may have been made."""
-    if not lapsed:
+def _died(row: Row[Any]) -> bool:
+    """
+    Tell whether the row's message was, or ought to have been, rejected into the dead letters.
+
+    A worker may have been killed after it recorded the end and before it rejected the message.
+    What a provider has refused for good is no dead letter; what no provider saw is.
+    """
+    return row.status in (Status.FAILED, Status.EXPIRED) or (
+        row.status == Status.REJECTED and row.attempts == 0
+    )
+
+
+_TAKE = (
+    update(notifications)
+    .where(notifications.c.id == bindparam("of_notification"))
+    .values(
+        status=bindparam("new_status"),
+        reason=bindparam("new_reason"),
+        attempts=bindparam("new_attempts"),
+        fence=notifications.c.fence + 1,
+        lease_until=bindparam("new_lease"),
+        due_at=None,
+        relay_until=None,
+        updated_at=bindparam("new_time"),
+    )
+)
+
+
+def _take(
+    connection: Connection,
+    taken: Sequence[tuple[Entry, Row[Any]]],
+    *,
+    now: datetime,
+    until: datetime,
+) -> None:
+    """Take up rows for a call, or end them without one."""
+    if not taken:
         return
-    reason = "the worker that made the call never recorded its outcome"
-    connection.execute(
-        update(attempts)
-        .where(attempts.c.notification_id.in_(lapsed), attempts.c.outcome.is_(None))
-        .values(outcome=Outcome.UNKNOWN, ended_at=now, reason=reason)
-    )
-    connection.execute(
-        update(notifications)
-        .where(notifications.c.id.in_(lapsed))
-        .values(
-            status=Status.UNKNOWN,
-            reason=reason,
-            # A worker that wakes up later holds the old fence and cannot record any more.
-            fence=notifications.c.fence + 1,
-            lease_until=None,
-            updated_at=now,
-        )
-    )
-    connection.execute(
-        insert(events),
-        [
-            {"notification_id": id_, "at": now, "status": Status.UNKNOWN, "reason": reason}
-            for id_ in lapsed
-        ],
-    )
+    changes, calls, ends = [], [], []
+    for entry, row in taken:
+        sending = entry.status is Status.SENDING
+        change = {
+            "of_notification": row.id,
+            "new_status": entry.status,
+            "new_reason": entry.reason,
+            "new_attempts": row.attempts + sending,
+            "new_lease": until if sending else None,
+            "new_time": now,
+        }
+        changes.append(change)
+        if sending:
+            call = {"id": entry.attempt_id, "notification_id": row.id, "provider": entry.provider}
+            calls.append({**call, "number": row.attempts + 1, "started_at": now})
+        else:
+            end = {"notification_id": row.id, "at": now, "status": entry.status}
+            ends.append({**end, "reason": entry.reason, "to_publish": True})
+    connection.execute(_TAKE, changes)
+    if calls:
+        connection.execute(insert(attempts), calls)
+    if ends:
+        connection.execute(insert(events), ends)

@@ -25,21 +25,22 @@ WITH asked AS (
         %(channel)s::text[], %(lane)s::text[], %(idempotency_key)s::text[], %(digest)s::bytea[],
         %(recipient)s::text[], %(template)s::text[], %(body)s::bytea[], %(status)s::text[],
         %(reason)s::text[], %(expires_at)s::timestamptz[], %(traceparent)s::text[],
-        %(attempt_id)s::uuid[], %(provider)s::text[]
+        %(attempt_id)s::uuid[], %(provider)s::text[], %(due_at)s::timestamptz[]
     ) AS asked (
         id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
-        template, body, status, reason, expires_at, traceparent, attempt_id, provider
+        template, body, status, reason, expires_at, traceparent, attempt_id, provider,
+        due_at
     )
 ), written AS (
     INSERT INTO notifications (
         id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
-        template, body, status, reason, expires_at, traceparent,
-        attempts, fence, lease_until, received_at, updated_at
+        template, body, status, reason, expires_at, traceparent, due_at,
+        attempts, spent, possible_duplicate, fence, lease_until, received_at, updated_at
     )
     SELECT
         id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
-        template, body, status, reason, expires_at, traceparent,
-        CASE WHEN attempt_id IS NULL THEN 0 ELSE 1 END, 1,
+        template, body, status, reason, expires_at, traceparent, due_at,
+        CASE WHEN attempt_id IS NULL THEN 0 ELSE 1 END, 0, false, 1,
         CASE WHEN attempt_id IS NULL THEN NULL ELSE %(until)s::timestamptz END,
         %(now)s::timestamptz, %(now)s::timestamptz
     FROM asked ORDER BY id
@@ -50,8 +51,8 @@ WITH asked AS (
     SELECT attempt_id, id, 1, provider, %(now)s::timestamptz
     FROM asked JOIN written USING (id) WHERE attempt_id IS NOT NULL
 ), ended AS (
-    INSERT INTO events (notification_id, at, status, reason)
-    SELECT id, %(now)s::timestamptz, status, reason
+    INSERT INTO events (notification_id, at, status, reason, to_publish)
+    SELECT id, %(now)s::timestamptz, status, reason, due_at IS NULL
     FROM asked JOIN written USING (id) WHERE attempt_id IS NULL
 )
 SELECT id FROM written
@@ -62,13 +63,17 @@ WITH ended AS (
     SELECT * FROM unnest(
         %(id)s::uuid[], %(attempt_id)s::uuid[], %(fence)s::int[], %(at)s::timestamptz[],
         %(outcome)s::text[], %(status)s::text[], %(provider_id)s::text[],
-        %(http_status)s::int[], %(code)s::text[], %(reason)s::text[]
+        %(http_status)s::int[], %(code)s::text[], %(reason)s::text[], %(spent)s::int[],
+        %(due_at)s::timestamptz[], %(possible_duplicate)s::bool[], %(news)s::bool[]
     ) AS ended (
-        id, attempt_id, fence, at, outcome, status, provider_id, http_status, code, reason
+        id, attempt_id, fence, at, outcome, status, provider_id, http_status, code, reason,
+        spent, due_at, possible_duplicate, news
     )
 ), written AS (
     UPDATE notifications
-    SET status = ended.status, reason = ended.reason, lease_until = NULL, updated_at = ended.at
+    SET status = ended.status, reason = ended.reason, lease_until = NULL, updated_at = ended.at,
+        spent = ended.spent, due_at = ended.due_at,
+        possible_duplicate = notifications.possible_duplicate OR ended.possible_duplicate
     FROM ended
     WHERE notifications.id = ended.id
         AND notifications.fence = ended.fence AND notifications.status = 'sending'
@@ -80,8 +85,8 @@ WITH ended AS (
     FROM ended JOIN written USING (id)
     WHERE attempts.id = ended.attempt_id
 ), noted AS (
-    INSERT INTO events (notification_id, at, status, reason)
-    SELECT id, at, status, reason FROM ended JOIN written USING (id)
+    INSERT INTO events (notification_id, at, status, reason, to_publish)
+    SELECT id, at, status, reason, news FROM ended JOIN written USING (id)
 )
 SELECT id FROM written
 """
@@ -113,6 +118,7 @@ def claim(engine: Engine, entries: Sequence[Entry], *, now: datetime, until: dat
                 entry.attempt_id if entry.status is Status.SENDING else None for entry in entries
             ],
             "provider": [entry.provider for entry in entries],
+            "due_at": [entry.due_at for entry in entries],
             "now": now,
             "until": until,
         },
@@ -135,6 +141,10 @@ def record(engine: Engine, records: Sequence[Record]) -> set[UUID]:
             "http_status": [each.http_status for each in records],
             "code": [each.code for each in records],
             "reason": [each.reason for each in records],
+            "spent": [each.spent for each in records],
+            "due_at": [each.due_at for each in records],
+            "possible_duplicate": [each.possible_duplicate for each in records],
+            "news": [each.news for each in records],
         },
     )
 

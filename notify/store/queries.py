@@ -55,6 +55,13 @@ class Summary:
     status: Status
     reason: str | None
     attempts: int
+    """Calls that were made, or begun."""
+    spent: int
+    """Those among them that count against the lane's limit: being throttled does not."""
+    possible_duplicate: bool
+    """Whether it was sent again though an earlier call may have sent it."""
+    due_at: datetime | None
+    """When the record takes it up again; None while the broker or a worker has it."""
     received_at: datetime
     updated_at: datetime
     expires_at: datetime | None

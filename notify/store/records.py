@@ -33,3 +33,14 @@ class Record:
     http_status: int | None = None
     code: str | None = None
     reason: str | None = None
+    spent: int = 1
+    """Calls so far that count against the lane's limit."""
+    due_at: datetime | None = None
+    """When it is taken up again; None where it is not."""
+    possible_duplicate: bool = False
+    """Whether it will be sent although this call may have sent it."""
+
+    @property
+    def news(self) -> bool:
+        """Whether a producer would want to hear of it: it has ended, for all that we know."""
+        return self.status.final and self.due_at is None

@@ -17,16 +17,18 @@ from notify.store.records import Record
 _INSERT = """
 INSERT INTO notifications (
     id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
-    template, body, status, reason, expires_at, traceparent,
-    attempts, fence, lease_until, received_at, updated_at
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)
+    template, body, status, reason, expires_at, traceparent, due_at,
+    attempts, spent, possible_duplicate, fence, lease_until, received_at, updated_at
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 1, ?, ?, ?)
 ON CONFLICT DO NOTHING
 """
 _OPEN = """
 INSERT INTO attempts (id, notification_id, number, provider, started_at) VALUES (?, ?, 1, ?, ?)
 """
 _SETTLE = """
-UPDATE notifications SET status = ?, reason = ?, lease_until = NULL, updated_at = ?
+UPDATE notifications
+SET status = ?, reason = ?, lease_until = NULL, updated_at = ?, spent = ?, due_at = ?,
+    possible_duplicate = possible_duplicate OR ?
 WHERE id = ? AND fence = ? AND status = 'sending'
 """
 _CLOSE = """
@@ -34,7 +36,9 @@ UPDATE attempts
 SET ended_at = ?, outcome = ?, provider_id = ?, http_status = ?, code = ?, reason = ?
 WHERE id = ?
 """
-_NOTE = "INSERT INTO events (notification_id, at, status, reason) VALUES (?, ?, ?, ?)"
+_NOTE = """
+INSERT INTO events (notification_id, at, status, reason, to_publish) VALUES (?, ?, ?, ?, ?)
+"""
 
 
 def claim(engine: Engine, entries: Sequence[Entry], *, now: datetime, until: datetime) -> set[UUID]:
@@ -50,7 +54,9 @@ def claim(engine: Engine, entries: Sequence[Entry], *, now: datetime, until: dat
             if entry.status is Status.SENDING:
                 cursor.execute(_OPEN, (_hex(entry.attempt_id), key, entry.provider, at))
             else:
-                cursor.execute(_NOTE, (key, at, entry.status.value, entry.reason))
+                cursor.execute(
+                    _NOTE, (key, at, entry.status.value, entry.reason, entry.due_at is None)
+                )
     return fresh
 
 
@@ -60,13 +66,14 @@ def record(engine: Engine, records: Sequence[Record]) -> set[UUID]:
     with _cursor(engine) as cursor:
         for each in records:
             at, key, status = _instant(each.ended_at), each.notification_id.hex, each.status.value
-            change = (status, each.reason, at, key, each.fence)
+            following = (each.spent, _instant(each.due_at), each.possible_duplicate)
+            change = (status, each.reason, at, *following, key, each.fence)
             if not cursor.execute(_SETTLE, change).rowcount:
                 continue
             written.add(each.notification_id)
             answer = (each.provider_id, each.http_status, each.code, each.reason)
             cursor.execute(_CLOSE, (at, each.outcome.value, *answer, each.attempt_id.hex))
-            cursor.execute(_NOTE, (key, at, status, each.reason))
+            cursor.execute(_NOTE, (key, at, status, each.reason, each.news))
     return written
 
 
@@ -95,6 +102,7 @@ def _row(entry: Entry, *, at: str | None, until: str | None) -> tuple[object, ..
         entry.reason,
         _instant(asked.expires_at),
         asked.traceparent,
+        _instant(entry.due_at),
         1 if sending else 0,
         until if sending else None,
         at,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -68,7 +70,18 @@ notifications = Table(
     Column("body", LargeBinary, nullable=False),
     Column("status", String(16), nullable=False),
     Column("reason", String(255)),
+    # Calls made, and those among them that count against the lane's limit.
     Column("attempts", Integer, nullable=False),
+    Column("spent", Integer, nullable=False),
+    # An earlier call's answer was lost, and it was sent again by the lane's policy.
+    Column("possible_duplicate", Boolean, nullable=False),
+    # When the relay publishes it (scheduled, queued) or looks its outcome up (unknown); null
+    # while it is with the broker or a worker, and at its end.
+    Column("due_at", UtcDateTime),
+    # Which relay has it in hand, so to say: the others leave it alone until then.
+    Column("relay_until", UtcDateTime),
+    # When an operator last replayed it: from then on its lane is patient with it anew.
+    Column("replayed_at", UtcDateTime),
     # The claim: who holds it until when; a higher fence has taken it over.
     Column("fence", Integer, nullable=False),
     Column("lease_until", UtcDateTime),
@@ -84,6 +97,19 @@ Index(
     notifications.c.batch_id,
     sqlite_where=notifications.c.batch_id.is_not(None),
     postgresql_where=notifications.c.batch_id.is_not(None),
+)
+Index(
+    "ix_notifications_due_at",
+    notifications.c.due_at,
+    sqlite_where=notifications.c.due_at.is_not(None),
+    postgresql_where=notifications.c.due_at.is_not(None),
+)
+# A look-up asks for all calls to one recipient. Only SMS can be looked up, so that no email pays.
+Index(
+    "ix_notifications_sms_recipient",
+    notifications.c.recipient,
+    sqlite_where=notifications.c.channel == "sms",
+    postgresql_where=notifications.c.channel == "sms",
 )
 
 # No foreign keys: the rows are written in the transaction that writes their notification, and
@@ -106,7 +132,8 @@ attempts = Table(
     Index(None, "notification_id"),
 )
 
-# What happened to a notification besides its attempts: each change of its status.
+# What happened to a notification besides its attempts: each change of its status. Those that a
+# producer cares for wait here until the relay has published them.
 events = Table(
     "events",
     metadata,
@@ -115,5 +142,72 @@ events = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("status", String(16), nullable=False),
     Column("reason", String(255)),
+    Column("to_publish", Boolean, nullable=False),
+    Column("relay_until", UtcDateTime),
     Index(None, "notification_id"),
+)
+Index(
+    "ix_events_to_publish",
+    events.c.id,
+    sqlite_where=events.c.to_publish.is_(True),
+    postgresql_where=events.c.to_publish.is_(True),
+)
+
+# What came out of the dead queue, as it was, for search and replay.
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    # SHA-256 over body, key, properties and death: the same message is archived once, however
+    # often the broker delivers it.
+    Column("fingerprint", LargeBinary(32), nullable=False, unique=True),
+    Column("archived_at", UtcDateTime, nullable=False),
+    Column("died_at", UtcDateTime),
+    Column("message_id", String(255)),
+    # The notification, or the batch, that it asks for; null where it cannot be read.
+    Column("notification_id", Uuid),
+    Column("channel", String(16)),
+    Column("lane", String(31)),
+    Column("source", String(63)),
+    Column("template", String(100)),
+    # Why, in one word (contract, conflict, expired, failed, rejected, unroutable, ...), in
+    # words, and in the provider's own code.
+    Column("cause", String(32), nullable=False),
+    Column("reason", String(255)),
+    Column("code", String(64)),
+    Column("exchange", String(255), nullable=False),
+    Column("routing_key", String(255), nullable=False),
+    Column("queue", String(255)),
+    # Null where RabbitMQ does not tell: it counts for each queue, and forgets at a death.
+    Column("delivery_count", Integer),
+    Column("properties", JSON, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    # What an operator made of the body and the key; these are replayed in their stead.
+    Column("mended_body", LargeBinary),
+    Column("mended_key", String(255)),
+    # waiting, replayed or discarded; a replay's last message is due at replay_until.
+    Column("state", String(16), nullable=False),
+    Column("state_at", UtcDateTime, nullable=False),
+    Column("replay_id", Uuid),
+    Column("replay_until", UtcDateTime),
+    Index(None, "notification_id"),
+    Index(None, "archived_at"),
+)
+Index(
+    "ix_dead_letters_replay_until",
+    dead_letters.c.replay_until,
+    sqlite_where=dead_letters.c.replay_until.is_not(None),
+    postgresql_where=dead_letters.c.replay_until.is_not(None),
+)
+
+# What operators did: who, when, what, why.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(255), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("reason", String(1000), nullable=False),
+    Column("details", JSON, nullable=False),
 )

@@ -179,6 +179,7 @@ def test_a_copy_too_large_to_be_published_again_is_refused() -> None:
         ({"to": ["ann@example.com"]}, False),
         ({"locale": "de"}, False),
         ({"expires_at": "2099-01-01T00:00:00Z"}, False),
+        ({"send_at": "2026-01-01T00:00:00Z"}, False),
     ],
 )
 def test_the_digest_is_that_of_the_meaning(change: dict[str, Any], same: bool) -> None:
@@ -297,6 +298,25 @@ def test_the_source_must_be_the_broker_user_where_that_is_demanded() -> None:
     for user in ("crm", None):
         with pytest.raises(DecodeError, match="user_id"):
             decode(dataclasses.replace(message, user_id=user), **limits)
+
+
+def test_the_services_own_user_may_publish_for_any_source() -> None:
+    """Relays publish again what producers asked for, with the worker's own login."""
+    limits = {**LIMITS, "require_user_id": True, "trusted_user": "notify"}
+    message = Incoming(changed(), "email.normal.shop", "application/json", user_id="notify")
+    assert decode(message, **limits)
+    assert decode(dataclasses.replace(message, user_id="shop"), **limits)
+    for user in ("crm", "", None):
+        with pytest.raises(DecodeError, match="user_id"):
+            decode(dataclasses.replace(message, user_id=user), **limits)
+
+
+def test_no_user_is_trusted_where_none_is_named() -> None:
+    """A message without user_id is not taken for the service's own."""
+    limits = {**LIMITS, "require_user_id": True, "trusted_user": None}
+    message = Incoming(changed(), "email.normal.shop", "application/json")
+    with pytest.raises(DecodeError, match="user_id"):
+        decode(message, **limits)
 
 
 @pytest.mark.parametrize(

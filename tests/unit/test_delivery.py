@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,10 +21,12 @@ from notify.delivery.permits import Permits
 from notify.gateway import Gateway, Line
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
 from notify.provider import Provider
+from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.store import Filter, Store, Story
 from notify.templating import Templates
 from providers.memory import Memory
 
+SECOND = timedelta(seconds=1)
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
@@ -94,6 +97,12 @@ def build(tmp_path: Path) -> Iterator[Build]:
                 Channel.EMAIL: Gateway(Channel.EMAIL, [Line("memory", provider or Memory())])
             },
             limits=Limits(max_body_bytes=100_000, max_recipients=100, require_user_id=False),
+            policy=RetryPolicy(
+                lanes={"normal": Patience(2, timedelta(hours=1), SECOND, SECOND)},
+                unknown=UnknownRules({Channel.EMAIL: Unknown.PARK}),
+                lookups={},
+                rng=random.Random(7),
+            ),
             concurrency=concurrency,
             clock=clock.wall,
             monotonic=monotonic,
@@ -239,9 +248,9 @@ def test_missing_data_rejects_the_notification_before_any_call(build: Build) -> 
 @pytest.mark.parametrize(
     ("reply", "status", "outcome", "decision"),
     [
-        ("transient", Status.FAILED, Outcome.NOT_SENT, Dead()),
-        ("throttled", Status.FAILED, Outcome.NOT_SENT, Dead()),
-        ("unauthorized", Status.FAILED, Outcome.NOT_SENT, Dead()),
+        ("transient", Status.QUEUED, Outcome.NOT_SENT, Done()),
+        ("throttled", Status.QUEUED, Outcome.NOT_SENT, Done()),
+        ("unauthorized", Status.QUEUED, Outcome.NOT_SENT, Done()),
         ("permanent", Status.REJECTED, Outcome.NOT_SENT, Done()),
         ("invalid", Status.REJECTED, Outcome.NOT_SENT, Done()),
         ("unknown", Status.UNKNOWN, Outcome.UNKNOWN, Done()),
@@ -260,6 +269,79 @@ def test_the_error_decides_the_ending(
     assert story.status is status
     assert story.attempts[0].outcome is outcome
     assert story.attempts[0].code == reply
+
+
+def test_a_failed_call_is_made_again_when_it_is_due(build: Build) -> None:
+    """Early copies of the message change nothing; the due one is the second attempt."""
+    provider = Memory(script={"ada@example.com": ["transient", "accepted"]})
+    rig = build(provider)
+    request = body()
+    assert rig.deliver(request) == [Done()]
+    assert rig.deliver(request) == [Done()]
+    assert len(provider.calls) == 1
+
+    rig.clock.now += SECOND
+    assert rig.deliver(request) == [Done()]
+
+    story = rig.story(id_of(request))
+    assert story.status is Status.SENT
+    assert [attempt.number for attempt in story.attempts] == [1, 2]
+    assert [event.status for event in story.events] == [Status.QUEUED, Status.SENT]
+
+
+def test_attempts_are_spent_at_last(build: Build) -> None:
+    """The lane allows two: then the notification has failed, and its message is dead."""
+    rig = build(Memory(script={"ada@example.com": ["transient"]}))
+    request = body()
+    assert rig.deliver(request) == [Done()]
+    rig.clock.now += SECOND
+
+    assert rig.deliver(request) == [Dead()]
+
+    story = rig.story(id_of(request))
+    assert story.status is Status.FAILED
+    assert "given up after 2 attempts" in (story.summary.reason or "")
+
+
+def test_a_message_that_was_not_rejected_in_time_is_rejected_at_its_return(build: Build) -> None:
+    """Its worker died between the record of its failure and the dead letters."""
+    rig = build(Memory(script={"ada@example.com": ["transient"]}))
+    request = body()
+    assert rig.deliver(request) == [Done()]
+    rig.clock.now += SECOND
+    assert rig.deliver(request) == [Dead()]
+
+    assert build().deliver(request) == [Dead()]
+
+    assert rig.story(id_of(request)).status is Status.FAILED
+
+
+def test_a_throttled_call_does_not_count(build: Build) -> None:
+    """However often the vendor asks for patience, the lane's attempts are not spent."""
+    rig = build(Memory(script={"ada@example.com": ["throttled"] * 4 + ["accepted"]}))
+    request = body()
+    for _ in range(4):
+        assert rig.deliver(request) == [Done()]
+        rig.clock.now += SECOND
+    assert rig.deliver(request) == [Done()]
+    assert rig.story(id_of(request)).status is Status.SENT
+
+
+def test_a_scheduled_notification_waits_for_its_time(build: Build) -> None:
+    """The record keeps it; what arrives at its time is sent."""
+    provider = Memory()
+    rig = build(provider)
+    request = body(send_at=(NOW + timedelta(hours=1)).isoformat())
+    assert rig.deliver(request) == [Done()]
+    assert rig.story(id_of(request)).status is Status.SCHEDULED
+    rig.clock.now += timedelta(minutes=59)
+    assert rig.deliver(request) == [Done()]
+    assert provider.calls == ()
+
+    rig.clock.now += timedelta(minutes=1)
+    assert rig.deliver(request) == [Done()]
+
+    assert rig.story(id_of(request)).status is Status.SENT
 
 
 def test_one_bad_message_harms_no_neighbour(build: Build) -> None:
@@ -333,10 +415,10 @@ def test_a_worker_stopped_between_claim_and_call_does_not_call(build: Build) -> 
     rig = build(provider, monotonic=lambda: next(times))
     request = body()
 
-    assert rig.deliver(request) == [Dead()]
+    assert rig.deliver(request) == [Done()]
 
     story = rig.story(id_of(request))
-    assert story.status is Status.FAILED
+    assert story.status is Status.QUEUED
     assert story.attempts[0].outcome is Outcome.NOT_SENT
     assert provider.calls == ()
 

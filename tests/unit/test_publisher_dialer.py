@@ -65,7 +65,7 @@ def test_tries_are_spread() -> None:
     """Full jitter: two publishers of a fleet do not come back together."""
     one, other = Clock(), Clock()
     for clock, seed in ((one, 1), (other, 2)):
-        rng = random.Random(seed)  # noqa: S311 - no secret
+        rng = random.Random(seed)
         dialer = Dialer(refuse, clock=clock, sleep=clock.sleep, rng=rng)
         with pytest.raises(ConnectionRefusedError):
             dialer.connect(5.0)

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from notify.errors import ConfigError
 from notify.message import Channel
+from notify.retry import Unknown
 from notify.settings import Settings, load, secrets_of
 from notify.settings.show import effective
 from notify.settings.urls import shown
@@ -53,6 +54,44 @@ def test_nothing_said_gives_the_defaults() -> None:
     assert all(pool.lanes == list(settings.lanes) for pool in settings.pools.values())
     assert settings.channels == {}
     assert settings.pools["email"].prefetch_count == 64
+    assert {name: lane.deadline for name, lane in settings.lanes.items()} == {
+        "critical": 900,
+        "normal": 21_600,
+        "bulk": 86_400,
+    }
+
+
+def test_one_option_of_a_default_lane_leaves_its_others_as_they_were(write: Write) -> None:
+    """Also those in which it differs from a lane of one's own."""
+    critical = load(write("[lanes.critical]\nattempts = 3\n"), environ={}).lanes["critical"]
+    assert (critical.attempts, critical.deadline, critical.longest_wait) == (3, 900, 60)
+
+
+def test_rules_for_lost_answers_are_read_from_all_three_places(write: Write) -> None:
+    """By channel, by lane and channel, by template; a variable reaches them too."""
+    file = write(
+        "[channels.sms]\nproviders = ['x']\nunknown = 'resend'\n[providers.x]\nuse = 'a:B'\n"
+        "[templates.unknown]\ninvoice = 'park'\n[lanes.bulk.unknown]\nemail = 'park'\n"
+    )
+    settings = load(file, environ={"NOTIFY_LANES__BULK__UNKNOWN__PUSH": "park"})
+    assert settings.channels[Channel.SMS].unknown is Unknown.RESEND
+    assert settings.templates.unknown == {"invoice": Unknown.PARK}
+    assert settings.lanes["bulk"].unknown == dict.fromkeys(
+        (Channel.EMAIL, Channel.PUSH), Unknown.PARK
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "user"),
+    [
+        ("pyamqp://notify:x@h/v", "notify"),
+        ("pyamqp://a%40b:x@h/v", "a@b"),
+        ("pyamqp://h:5672//", "guest"),
+    ],
+)
+def test_the_logins_name_is_read_from_the_address(url: str, user: str) -> None:
+    """It is the user whom the contract takes for any source."""
+    assert load(environ={"NOTIFY_AMQP__URL": url}).amqp.user == user
 
 
 def test_the_environment_beats_credentials_beat_the_file_beat_the_default(
@@ -152,6 +191,20 @@ MISTAKES: list[tuple[str, str]] = [
     ("[log]\nlevel = 'loud'", "log.level: must be 'debug', 'info', 'warning' or 'error'"),
     ("[lanes.Bulk]", "lanes.Bulk: a lane's name is a-z, 0-9 and -, begins with a letter"),
     ("[lanes]\ncritical=false\nnormal=false\nbulk=false", "lanes: must name at least one"),
+    (
+        "[lanes.bulk]\nlongest_wait = 1",
+        "lanes.bulk.longest_wait: is shorter than first_wait; raise",
+    ),
+    (
+        "[lanes.bulk]\nfirst_wait = 601",
+        "lanes.bulk.longest_wait: is shorter than first_wait; raise",
+    ),
+    ("[lanes.bulk]\nattempts = 0", "lanes.bulk.attempts: must be greater than or equal to 1"),
+    ("[lanes.bulk]\ndeadline = inf", "lanes.bulk.deadline: must be a finite number: nothing may"),
+    ("[lanes.bulk]\nunknown = 'park'", "lanes.bulk.unknown: must be a table of options"),
+    ("[lanes.bulk.unknown]\nfax = 'park'", "lanes.bulk.unknown.fax: must be 'email', 'sms' or"),
+    ("[lanes.bulk.unknown]\nsms = 'drop'", "lanes.bulk.unknown.sms: must be 'park' or 'resend'"),
+    ("[templates.unknown]\nx = 'drop'", "templates.unknown.x: must be 'park' or 'resend'"),
     ("[pools.fast]\nlanes = ['bulk']", "pools.fast.channel: is missing; set it"),
     ("[pools.sms]\nchannel = 'fax'", "pools.sms.channel: must be 'email', 'sms' or 'push'"),
     ("[pools.sms]\nconcurrency = 0", "pools.sms.concurrency: must be greater than or equal to 1"),
@@ -235,13 +288,14 @@ def test_an_unreadable_file_is_one_clear_line(tmp_path: Path) -> None:
 def test_no_value_is_ever_repeated(write: Write) -> None:
     """Whatever option holds a secret by mistake, the error does not show it."""
     wrong = f"'{CANARY}@/?#:{CANARY}'"
+    rules = f"{{ {wrong} = {wrong} }}"
     text = f"""
         amqp = {{ url = {wrong}, heartbeat = {wrong}, tls = {wrong}, ca_file = [{wrong}] }}
         store = {{ url = {wrong} }}
-        templates = {{ default_locale = {wrong}, folder = [{wrong}] }}
+        templates = {{ default_locale = {wrong}, folder = [{wrong}], unknown = {rules} }}
         contract = {wrong}
         log = {{ level = {wrong}, format = {wrong} }}
-        lanes = {{ bulk = {wrong}, normal = {{ max_length = {wrong} }} }}
+        lanes = {{ bulk = {wrong}, normal = {{ max_length = {wrong}, unknown = {rules} }} }}
         pools = {{ sms = {{ channel = {wrong}, lanes = [{wrong}], prefetch = {wrong} }} }}
         channels = {{ email = {{ providers = [{wrong}] }}, sms = {wrong} }}
         [providers]
@@ -249,7 +303,7 @@ def test_no_value_is_ever_repeated(write: Write) -> None:
         y = {{ use = 'a:B', options = {{ api_key = {wrong} }}, secrets = {{ {wrong} = 'key' }} }}
     """
     told = refusal(write(text), NOTIFY_AMQP__CONFIRM_TIMEOUT=CANARY)
-    assert "has 24 mistakes" in told
+    assert "has 27 mistakes" in told
     assert CANARY not in told
 
 

@@ -12,9 +12,21 @@ from functools import partial
 from threading import Barrier
 from uuid import UUID
 
-from notify.message import Notification, Status
+from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Filter, Store
-from tests.recording import LATER, LEASE, NOW, accepted, asked, begin, call_for, claim_one
+from notify.store.due import take_due
+from tests.recording import (
+    LATER,
+    LEASE,
+    NOW,
+    accepted,
+    answer_to,
+    asked,
+    begin,
+    call_for,
+    lost,
+    put_off,
+)
 
 CHUNK = 20
 WAIT = 30
@@ -25,12 +37,12 @@ def _claim_all(
 ) -> list[tuple[UUID, Claim]]:
     """Claim all in chunks, in an order of one's own, as one worker would."""
     mixed = list(wanted)
-    random.Random(seed).shuffle(mixed)  # noqa: S311 - no secret
+    random.Random(seed).shuffle(mixed)
     answers = []
     for start in range(0, len(mixed), CHUNK):
         chunk = mixed[start : start + CHUNK]
         found = store.claim([call_for(each) for each in chunk], now=now, lease=LEASE)
-        answers += [(each.id, answer) for each, answer in zip(chunk, found, strict=True)]
+        answers += [(each.id, answer.claim) for each, answer in zip(chunk, found, strict=True)]
     return answers
 
 
@@ -55,6 +67,11 @@ def _answers(
     store: Store, wanted: Sequence[Notification], *, seed: int, now: datetime
 ) -> list[Claim]:
     return [answer for _, answer in _claim_all(store, wanted, seed=seed, now=now)]
+
+
+def _claims(store: Store, wanted: Sequence[Notification]) -> list[Claim]:
+    entries = [call_for(each) for each in wanted]
+    return [answer.claim for answer in store.claim(entries, now=NOW, lease=LEASE)]
 
 
 def _together(works: Sequence[Callable[[], list[Claim]]]) -> Counter[Claim]:
@@ -91,21 +108,70 @@ def test_processes_and_threads_that_claim_the_same_own_each_once(
         assert len(story.attempts) == 1
 
 
+def _give_up(store: Store, wanted: Sequence[Notification], *, seed: int) -> list[Claim]:
+    """Look at each, and record those found lapsed, as a worker would; give what came of each."""
+    mixed = list(wanted)
+    random.Random(seed).shuffle(mixed)
+    answers = []
+    for each in mixed:
+        entry = call_for(each)
+        answer = answer_to(store, entry, now=LATER)
+        if answer.claim is Claim.LAPSED and store.record([lost(entry, answer)]):
+            answer = answer_to(store, entry, now=LATER)
+        answers.append(answer.claim)
+    return answers
+
+
 def test_eight_threads_that_find_lapsed_calls_end_each_once(store: Store) -> None:
-    """One of them gives each call up; the others find it ended."""
+    """Several may find a call lapsed; one of them ends it, the others find it ended."""
     lapsed = [begin(store).notification for _ in range(40)]
-    works = [partial(_answers, store, lapsed, seed=seed, now=LATER) for seed in range(8)]
-    counts = _together(works)
-    assert counts == {Claim.UNKNOWN: 40, Claim.DUPLICATE: 280}
+    counts = _together([partial(_give_up, store, lapsed, seed=seed) for seed in range(8)])
+    assert counts == {Claim.LAPSED: 40, Claim.DUPLICATE: 280}
     for each in lapsed:
         story = store.get(each.id)
         assert story is not None
         assert [event.status for event in story.events] == [Status.UNKNOWN]
+        assert [attempt.outcome for attempt in story.attempts] == [Outcome.UNKNOWN]
+
+
+def test_eight_threads_that_take_up_what_is_due_own_each_once(store: Store) -> None:
+    """A retry that several workers are handed is called by one of them."""
+    entries = [begin(store) for _ in range(40)]
+    store.record([put_off(entry) for entry in entries])
+    wanted = [entry.notification for entry in entries]
+    works = [partial(_answers, store, wanted, seed=seed, now=LATER) for seed in range(8)]
+    assert _together(works) == {Claim.OWNED: 40, Claim.BUSY: 280}
+    for each in wanted:
+        story = store.get(each.id)
+        assert story is not None
+        assert [attempt.number for attempt in story.attempts] == [1, 2]
+
+
+def test_eight_relays_take_each_due_row_once(store: Store) -> None:
+    """Rows that one relay has in hand are skipped by the others, not waited for."""
+    entries = [begin(store) for _ in range(200)]
+    store.record([put_off(entry) for entry in entries])
+    barrier = Barrier(8)
+
+    def relay(_: int) -> list[UUID]:
+        barrier.wait(WAIT)
+        taken: list[UUID] = []
+        while True:
+            with store.writing() as connection:
+                due = take_due(connection, [Status.QUEUED], now=LATER, hold=LEASE, limit=CHUNK)
+            if not due:
+                return taken
+            taken += [row.id for row in due]
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = [id_ for found in pool.map(relay, range(8)) for id_ in found]
+    assert sorted(taken) == sorted(entry.notification.id for entry in entries)
 
 
 def test_a_record_and_a_takeover_at_once_leave_one_end(store: Store) -> None:
     """Whoever comes first decides; the other changes nothing."""
     entries = [begin(store) for _ in range(60)]
+    wanted = [entry.notification for entry in entries]
     late: set[UUID] = set()
 
     def record() -> list[Claim]:
@@ -113,13 +179,9 @@ def test_a_record_and_a_takeover_at_once_leave_one_end(store: Store) -> None:
             late.update(store.record([accepted(entry)]))
         return []
 
-    def take_over() -> list[Claim]:
-        wanted = [call_for(entry.notification) for entry in reversed(entries)]
-        return [claim_one(store, each, now=LATER) for each in wanted]
-
-    answers = _together([record, take_over])
-    assert answers[Claim.UNKNOWN] == len(late)
-    assert answers[Claim.UNKNOWN] + answers[Claim.DUPLICATE] == 60
+    answers = _together([record, partial(_give_up, store, wanted, seed=1)])
+    assert answers[Claim.LAPSED] == len(late)
+    assert answers[Claim.LAPSED] + answers[Claim.DUPLICATE] == 60
     for entry in entries:
         story = store.get(entry.notification.id)
         assert story is not None
@@ -130,9 +192,6 @@ def test_a_record_and_a_takeover_at_once_leave_one_end(store: Store) -> None:
 def test_the_same_messages_in_opposite_order_do_not_deadlock(store: Store) -> None:
     """Two workers that got one backlog from two ends wait for each other in line."""
     for _ in range(8):
-        wanted = [call_for(asked()) for _ in range(200)]
-        works = [
-            partial(store.claim, entries, now=NOW, lease=LEASE)
-            for entries in (wanted, wanted[::-1])
-        ]
+        wanted = [asked() for _ in range(200)]
+        works = [partial(_claims, store, people) for people in (wanted, wanted[::-1])]
         assert _together(works) == {Claim.OWNED: 200, Claim.BUSY: 200}

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import create_engine, select, update
 
 from notify.message import Notification, Outcome, Status
-from notify.store import Claim, Entry, Event, Filter, Store, Story
-from notify.store.tables import notifications
+from notify.store import Claim, Claimed, Entry, Event, Filter, Store, Story
+from notify.store.claims import FRESH
 from tests.recording import (
     LATER,
     LEASE,
     NOW,
     accepted,
+    answer_to,
     asked,
     begin,
     call_for,
     claim_one,
+    lost,
     rejected,
 )
 
@@ -51,7 +53,7 @@ def test_an_end_without_a_call_is_an_event_and_no_attempt(store: Store, status: 
     story = _story(store, entry.notification)
     assert (story.status, story.summary.reason, story.summary.attempts) == (status, "why", 0)
     assert (story.attempts, story.events) == ([], [Event(NOW, status, "why")])
-    assert claim_one(store, call_for(entry.notification)) is Claim.DUPLICATE
+    assert claim_one(store, call_for(entry.notification)) is Claim.DEAD
 
 
 def test_a_second_claim_within_the_lease_is_busy_and_changes_nothing(store: Store) -> None:
@@ -72,39 +74,55 @@ def test_a_claim_of_what_has_ended_is_a_duplicate_and_changes_nothing(store: Sto
     assert _story(store, entry.notification) == before
 
 
-def test_a_claim_past_the_lease_ends_it_as_unknown(store: Store) -> None:
-    """Nobody knows how the lost worker's call ended, so it is not made again."""
+def test_a_claim_past_the_lease_tells_which_call_lapsed_and_changes_nothing(store: Store) -> None:
+    """Nobody knows how the lost worker's call ended; who finds it decides and records."""
     entry = begin(store)
-    assert claim_one(store, call_for(entry.notification), now=NOW + LEASE) is Claim.UNKNOWN
+    before = _story(store, entry.notification)
+    answer = answer_to(store, call_for(entry.notification), now=NOW + LEASE)
+    assert answer == Claimed(Claim.LAPSED, 1, 0, NOW, entry.attempt_id)
+    assert _story(store, entry.notification) == before
+
+
+def test_a_lapsed_call_is_ended_by_whoever_found_it(store: Store) -> None:
+    """The lost worker's own attempt is closed, under the fence that it had."""
+    entry = begin(store)
+    again = call_for(entry.notification)
+    answer = answer_to(store, again, now=LATER)
+    assert store.record([lost(again, answer)]) == set()
     story = _story(store, entry.notification)
     (attempt,) = story.attempts
-    assert (attempt.outcome, attempt.ended_at) == (Outcome.UNKNOWN, NOW + LEASE)
-    assert attempt.reason
-    assert story.events == [Event(NOW + LEASE, Status.UNKNOWN, attempt.reason)]
+    assert (attempt.id, attempt.outcome) == (entry.attempt_id, Outcome.UNKNOWN)
+    assert story.events == [Event(LATER, Status.UNKNOWN, attempt.reason)]
     assert (story.status, story.summary.lease_until) == (Status.UNKNOWN, None)
-    assert claim_one(store, call_for(entry.notification), now=LATER) is Claim.DUPLICATE
+    assert claim_one(store, again, now=LATER) is Claim.DUPLICATE
 
 
 def test_a_worker_that_wakes_up_late_cannot_record(store: Store) -> None:
-    """The raised fence keeps the outcome of a lost call from rewriting the end."""
+    """What became of its call has been decided without it."""
     entry = begin(store)
-    claim_one(store, call_for(entry.notification), now=LATER)
+    _lose(store, entry)
     before = _story(store, entry.notification)
     assert store.record([accepted(entry, ended_at=LATER)]) == {entry.notification.id}
     assert _story(store, entry.notification) == before
 
 
-def test_the_fence_alone_keeps_a_late_worker_out(store: Store, migrated_url: str) -> None:
+def test_the_fence_alone_keeps_a_late_worker_out(store: Store) -> None:
     """Also while the one that took over is still sending."""
     entry = begin(store)
-    claim_one(store, call_for(entry.notification), now=LATER)
-    engine = create_engine(migrated_url)
-    with engine.begin() as connection:
-        connection.execute(update(notifications).values(status="sending"))
-        assert connection.execute(select(notifications.c.fence)).scalar_one() == 2
-    engine.dispose()
+    _lose(store, entry, status=Status.QUEUED, due_at=LATER, possible_duplicate=True)
+    again = call_for(entry.notification)
+    assert answer_to(store, again, now=LATER).fence == 2
     assert store.record([accepted(entry)]) == {entry.notification.id}
-    assert store.record([accepted(entry, fence=2)]) == set()
+    assert store.record([accepted(again, fence=2)]) == set()
+    story = _story(store, entry.notification)
+    assert [attempt.outcome for attempt in story.attempts] == [Outcome.UNKNOWN, Outcome.ACCEPTED]
+    assert story.summary.possible_duplicate
+
+
+def _lose(store: Store, entry: Entry, **changes: Any) -> None:
+    """Let another worker find the call lapsed and record what it makes of that."""
+    again = call_for(entry.notification)
+    assert store.record([lost(again, answer_to(store, again, now=LATER), **changes)]) == set()
 
 
 def test_a_late_worker_that_nobody_missed_records_as_ever(store: Store) -> None:
@@ -150,14 +168,14 @@ def test_a_claim_of_many_answers_in_order(store: Store) -> None:
         (asked(), Claim.OWNED),
         (busy.notification, Claim.BUSY),
         (asked(), Claim.OWNED),
-        (lapsed.notification, Claim.UNKNOWN),
+        (lapsed.notification, Claim.LAPSED),
         (asked(idempotency_key=key, digest=b"x" * 32), Claim.CONFLICT),
         (ended.notification, Claim.DUPLICATE),
         (asked(), Claim.OWNED),
     ]
     entries = [call_for(notification) for notification, _ in wanted]
     answers = store.claim(entries, now=LATER, lease=LEASE)
-    assert answers == [answer for _, answer in wanted]
+    assert [answer.claim for answer in answers] == [claim for _, claim in wanted]
 
 
 def test_the_recipients_of_a_batch_are_claimed_one_by_one(store: Store) -> None:
@@ -168,9 +186,9 @@ def test_the_recipients_of_a_batch_are_claimed_one_by_one(store: Store) -> None:
         for position in range(100)
     ]
     first = [call_for(person) for person in people[:60]]
-    assert store.claim(first, now=NOW, lease=LEASE) == [Claim.OWNED] * 60
+    assert store.claim(first, now=NOW, lease=LEASE) == [FRESH] * 60
     again = store.claim([call_for(person) for person in people], now=NOW, lease=LEASE)
-    assert again == [Claim.BUSY] * 60 + [Claim.OWNED] * 40
+    assert [answer.claim for answer in again] == [Claim.BUSY] * 60 + [Claim.OWNED] * 40
     members = store.find(Filter(batch_id=batch), limit=200)
     assert [each.position for each in members] == list(range(100))
 
@@ -220,7 +238,7 @@ def test_recording_twice_writes_once(store: Store) -> None:
 def test_one_late_record_does_not_keep_back_the_others(store: Store) -> None:
     """Of a group, only the ones that were taken over are left out, and named."""
     entries = [begin(store) for _ in range(3)]
-    claim_one(store, call_for(entries[1].notification), now=LATER)
+    _lose(store, entries[1])
     late = store.record([accepted(entry) for entry in entries])
     assert late == {entries[1].notification.id}
     statuses = [_story(store, entry.notification).status for entry in entries]

@@ -14,7 +14,7 @@ from notify.store import Store
 from notify.store.tables import metadata
 from tests.recording import begin
 
-HEAD = "0001"
+HEAD = "0002"
 WAIT = 30
 
 

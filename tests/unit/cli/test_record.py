@@ -18,7 +18,17 @@ from notify.cli.record import timeline
 from notify.cli.story import listing, mask, masked, print_whole
 from notify.message import Channel, Status
 from notify.store import Entry, Filter, Store
-from tests.recording import LEASE, NOW, accepted, asked, begin, call_for, claim_one, rejected
+from tests.recording import (
+    LEASE,
+    NOW,
+    accepted,
+    asked,
+    begin,
+    call_for,
+    claim_one,
+    put_off,
+    rejected,
+)
 
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 
@@ -77,11 +87,11 @@ def test_migrate_tells_what_it_did_and_again_does_nothing(notify: Notify) -> Non
     first, again = notify("migrate"), notify("migrate")
     assert (first.code, first.out) == (
         0,
-        "the record's tables were brought from nothing to revision 0001\n",
+        "the record's tables were brought from nothing to revision 0002\n",
     )
     assert (again.code, again.out) == (
         0,
-        "the record's tables are at revision 0001: nothing to do\n",
+        "the record's tables are at revision 0002: nothing to do\n",
     )
 
 
@@ -91,7 +101,7 @@ def test_migrate_check_exits_1_while_a_migration_is_pending(notify: Notify) -> N
     for _ in range(2):
         pending = notify("migrate", "--check")
         assert pending.code == 1
-        assert "needs revision 0001: run `notify migrate`" in pending.err
+        assert "needs revision 0002: run `notify migrate`" in pending.err
     notify("migrate")
     assert notify("migrate", "--check").code == 0
 
@@ -103,7 +113,7 @@ def test_without_tables_reading_says_what_to_run(notify: Notify, arguments: Sequ
     done = notify(*arguments)
     assert done.code == 1
     assert done.err.splitlines() == [
-        "notify: there are no tables, this version needs revision 0001: run `notify migrate`"
+        "notify: there are no tables, this version needs revision 0002: run `notify migrate`"
     ]
 
 
@@ -343,3 +353,46 @@ def test_masked_changes_the_recipient_only(store: Store) -> None:
     begin(store)
     (summary,) = store.find(Filter())
     assert replace(masked(summary), recipient=summary.recipient) == summary
+
+
+def test_show_tells_when_a_retry_is_due_and_what_was_spent(store: Store, notify: Notify) -> None:
+    """Throttled calls are made but not counted; a resend is marked."""
+    entry = begin(store)
+    store.record([put_off(entry, spent=0, possible_duplicate=True)])
+    lines = notify("show", entry.notification.id).out.splitlines()
+    told = {line.split()[0]: " ".join(line.split()[1:]) for line in lines[:8]}
+    assert told["status"] == "queued"
+    assert told["due"] == "2025-01-02 03:05:05.678 UTC: the next attempt"
+    assert told["attempts"] == "1, 0 of them against the lane's limit"
+    assert told["note"] == "possible duplicate: sent again after an answer was lost"
+    printed = json.loads(notify("show", entry.notification.id, "--json").out)
+    assert (printed["spent"], printed["possible_duplicate"]) == (0, True)
+    assert printed["due_at"] == "2025-01-02T03:05:05.678901+00:00"
+
+
+def test_ls_shows_times_and_attempts_where_there_are_any(store: Store, notify: Notify) -> None:
+    """Few notifications have them, so the columns stand only where they are of use."""
+    entry = begin(store)
+    assert "due (UTC)" not in notify("ls").out
+    store.record([put_off(entry, possible_duplicate=True)])
+    titles, line = notify("ls").out.splitlines()
+    assert "due (UTC)" in titles
+    assert "attempts" not in titles
+    assert "2025-01-02 03:05:05.678" in line
+    assert line.rstrip().endswith("possible duplicate; the vendor is away")
+    claim_one(store, call_for(entry.notification), now=NOW + LEASE)
+    titles, line = notify("ls").out.splitlines()
+    assert "attempts" in titles
+    assert "due (UTC)" not in titles
+    assert " 2 " in line
+
+
+def test_a_batch_shows_which_of_its_recipients_wait(store: Store, notify: Notify) -> None:
+    """Each with the time that the record keeps for it."""
+    batch = uuid4()
+    entry = Entry(asked(batch_id=batch), Status.SCHEDULED, due_at=NOW + LEASE)
+    claim_one(store, entry)
+    begin(store, batch_id=batch, position=1)
+    first, second = notify("show", batch).out.splitlines()[-2:]
+    assert "2025-01-02 03:05:05.678" in first
+    assert "2025-01-02" not in second

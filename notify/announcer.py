@@ -1,0 +1,113 @@
+"""The announcer: changes of status, published as events for whoever subscribes.
+
+One runs in every worker process. The rows it publishes were written in the transaction that
+changed the status, so that no change goes untold; a row is told again after a crash, under the
+same id.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from notify.errors import PublishError, StoreError
+from notify.publisher import Outgoing, Publisher
+from notify.store import Store
+from notify.store.news import News, published, release, take_news
+from notify.topology import EVENTS
+
+PERIOD = 0.5
+"""Seconds between two looks at the record while nothing happens."""
+PAUSE = 2.0
+"""Seconds until the next try where the broker or the record is away; a try takes some itself."""
+HOLD = timedelta(seconds=60)
+"""How long an announcer may take to publish what it took."""
+HANDFUL = 500
+
+log = structlog.get_logger("notify.announcer")
+
+
+class Announcer:
+    """Publishes what happened to notifications, confirmed, from a thread of its own."""
+
+    def __init__(
+        self,
+        store: Store,
+        publisher: Publisher,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self, *, timeout: float) -> None:
+        """Finish what is in hand, for *timeout* seconds at most; the rest waits on record."""
+        self._stopping.set()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        pause = PERIOD
+        while not self._stopping.wait(pause):
+            pause = self._look()
+        if pause != PAUSE:
+            # What the last deliveries have recorded need not wait for the next start.
+            self._look()
+
+    def _look(self) -> float:
+        """Publish a handful; give the seconds until the next is worth a look."""
+        try:
+            return 0.0 if self.announce() == HANDFUL else PERIOD
+        except (StoreError, PublishError) as error:
+            log.warning("notify.events_wait", reason=str(error))
+            return PAUSE
+
+    def announce(self) -> int:
+        """
+        Publish one handful of events, in the order in which they were recorded; give how many.
+
+        Raises:
+            PublishError: Why the broker did not take one; that and the others like it wait.
+            StoreError: The record cannot be used. What was published is published again later,
+                under the same ids.
+        """
+        with self._store.writing() as connection:
+            news = take_news(connection, now=self._clock(), hold=HOLD, limit=HANDFUL)
+        if not news:
+            return 0
+        errors = list(self._publisher.publish_many(map(outgoing, news)))
+        with self._store.writing() as connection:
+            published(connection, _where(news, errors, taken=True))
+            release(connection, _where(news, errors, taken=False))
+        for error in errors:
+            if error is not None:
+                raise error
+        return len(news)
+
+
+def _where(
+    news: Sequence[News], errors: Sequence[PublishError | None], *, taken: bool
+) -> list[News]:
+    return [each for each, error in zip(news, errors, strict=True) if (error is None) is taken]
+
+
+def outgoing(news: News) -> Outgoing:
+    """Make a message of an event; that nobody has subscribed to it is no error."""
+    event = news.event
+    return Outgoing(
+        body=event.model_dump_json().encode(),
+        routing_key=event.routing_key,
+        message_id=str(event.event_id),
+        exchange=EVENTS,
+        headers={"traceparent": news.traceparent} if news.traceparent else {},
+        mandatory=False,
+    )

@@ -1,0 +1,16 @@
+"""Who runs a command, for the audit."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+
+
+def myself() -> str:
+    """Name the person, also behind sudo, and the machine: `ann@ops-1`."""
+    try:
+        user = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

@@ -1,0 +1,192 @@
+"""`notify events`: what happened to notifications, as it happens or from the record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import amqp
+import click
+from rich.console import Console
+from rich.text import Text
+
+from notify.cli.filters import When
+from notify.cli.story import coloured
+from notify.contract.event import Event, event_schema
+from notify.errors import NotifyError, StoreError
+from notify.message import Channel, Status
+from notify.publisher import why
+from notify.service import open_broker, open_store
+from notify.settings import Settings, load
+from notify.store.news import newest
+from notify.topology import EVENTS
+
+_RIGHTS = (
+    r"to follow, the broker's user needs the rights to configure, write and read ^amq\.gen-"
+    f" and to read {EVENTS}"
+)
+_LOOK_UP = 1.0
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  notify events --follow
+  notify events --follow --channel sms --status failed --json
+  notify events --since 1h --source shop
+  notify events --schema > event.schema.json
+"""
+)
+@click.option("--follow", is_flag=True, help="Print events as they are published, until Ctrl-C.")
+@click.option(
+    "--channel", type=click.Choice([each.value for each in Channel]), help="Only this channel."
+)
+@click.option(
+    "--status", type=click.Choice([each.value for each in Status]), help="Only this new status."
+)
+@click.option("--source", metavar="NAME", help="Only what this producing service asked for.")
+@click.option(
+    "--since",
+    type=When(),
+    metavar="WHEN",
+    help="From the record, only from then on: 15m, 2h or 3d ago, or 2025-01-31T09:00Z.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="From the record, at most so many, the newest.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option("--schema", is_flag=True, help="Print the events' JSON Schema and do nothing else.")
+def events(
+    *,
+    follow: bool,
+    since: datetime | timedelta | None,
+    limit: int,
+    as_json: bool,
+    schema: bool,
+    **wanted: str | None,
+) -> None:
+    r"""Show changes of status: the newest on record, or with --follow all as they are published.
+
+    The record has every change, also those that are no news to a producer, such as a retry; only
+    ends are published. Options narrow the list and are joined by and. All times are in UTC. An
+    event holds no recipient and no content.
+
+    To follow, the broker's user needs the rights to configure, write and read ^amq\.gen- (a queue
+    of this command's own) and to read notify.events.
+    """
+    if schema:
+        click.echo(json.dumps(event_schema(), indent=2))
+        return
+    if follow and since is not None:
+        raise click.UsageError("--since reads the record: leave it out or --follow")
+    found = _published(load(), **wanted) if follow else _recorded(load(), since, limit, **wanted)
+    nothing = True
+    for event in found:
+        nothing = False
+        _print(event, as_json=as_json)
+    if nothing and not follow:
+        click.echo("nothing on record matches", err=True)
+
+
+def _recorded(
+    settings: Settings,
+    since: datetime | timedelta | None,
+    limit: int,
+    *,
+    channel: str | None,
+    status: str | None,
+    source: str | None,
+) -> Iterable[Event]:
+    store = open_store(settings)
+    try:
+        with store.reading() as connection:
+            found = newest(
+                connection,
+                channel=Channel(channel) if channel else None,
+                status=Status(status) if status else None,
+                source=source,
+                since=datetime.now(UTC) - since if isinstance(since, timedelta) else since,
+                limit=limit,
+            )
+    except StoreError as error:
+        raise NotifyError(
+            f"{error}; check that the database of store.url is up and `notify migrate` was run"
+        ) from None
+    finally:
+        store.close()
+    return [news.event for news in found]
+
+
+def _published(settings: Settings, **wanted: str | None) -> Iterator[Event]:
+    """Yield events as they come, until Ctrl-C."""
+    key = ".".join(wanted[part] or "*" for part in ("channel", "status", "source"))
+    try:
+        with open_broker(settings) as connection, connection.channel() as channel:
+            came: list[Event] = []
+            _subscribe(channel, key, came)
+            click.echo(f"following {EVENTS} by {key}; Ctrl-C stops", err=True)
+            while True:
+                _receive(connection)
+                yield from came
+                came.clear()
+    except KeyboardInterrupt:
+        return
+    except amqp.AccessRefused:
+        raise NotifyError(f"the broker refused: {_RIGHTS}") from None
+    except amqp.NotFound:
+        raise NotifyError(f"the broker has no {EVENTS}: run `notify topology apply`") from None
+    except (OSError, amqp.AMQPError) as error:
+        raise NotifyError(
+            f"the broker is away: {why(error)}; what is published meanwhile is on record:"
+            " notify events --since"
+        ) from None
+
+
+def _subscribe(channel: amqp.Channel, key: str, came: list[Event]) -> None:
+    queue = channel.queue_declare("", exclusive=True, auto_delete=True).queue
+    channel.queue_bind(queue, EVENTS, key)
+    channel.basic_consume(
+        queue,
+        no_ack=True,
+        callback=lambda message: came.append(Event.model_validate_json(message.body)),
+    )
+
+
+def _receive(connection: amqp.Connection) -> None:
+    """Wait a moment for the next event."""
+    try:
+        connection.drain_events(timeout=_LOOK_UP)
+    except TimeoutError:
+        return
+
+
+def _print(event: Event, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(event.model_dump_json())
+    else:
+        Console(highlight=False).print(_line(event), soft_wrap=True)
+
+
+def _line(event: Event) -> Text:
+    when = event.at.astimezone(UTC).isoformat(sep=" ", timespec="milliseconds")[:-6]
+    status = coloured(event.status)
+    status.pad_right(max(0, max(map(len, Status)) - len(status)))
+    about: list[Any] = [
+        event.template,
+        event.provider and f"through {event.provider}",
+        event.code and f"code {event.code}",
+        "possible duplicate" if event.possible_duplicate else None,
+        event.reason,
+    ]
+    return Text.assemble(
+        f"{when}  ",
+        status,
+        f"  {event.id}  {event.channel}.{event.lane}.{event.source}  ",
+        ", ".join(filter(None, about)),
+    )

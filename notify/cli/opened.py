@@ -1,0 +1,41 @@
+"""The configured record, opened for one command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from notify.errors import NotifyError, StoreError
+from notify.service import open_store
+from notify.settings import Settings
+from notify.store import Store
+
+
+@contextmanager
+def record(settings: Settings, *, needs_tables: bool = True) -> Iterator[Store]:
+    """
+    Open the record, and give it back at the end.
+
+    Args:
+        needs_tables: Whether its tables must be those of this version.
+
+    Raises:
+        NotifyError: It cannot be used, or its tables are of another version; says what to do.
+    """
+    store = open_store(settings)
+    try:
+        if needs_tables:
+            current, needed = store.revision()
+            if current != needed:
+                raise NotifyError(outdated(current, needed))
+        yield store
+    except StoreError as error:
+        raise NotifyError(f"{error}; check that the database of store.url is up") from None
+    finally:
+        store.close()
+
+
+def outdated(current: str | None, needed: str | None) -> str:
+    """Tell what is wrong with tables of another version, and what to run."""
+    found = f"the record's tables are at revision {current}" if current else "there are no tables"
+    return f"{found}, this version needs revision {needed}: run `notify migrate`"

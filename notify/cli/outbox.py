@@ -1,0 +1,105 @@
+"""`notify outbox`: publish what producers have written into the outbox of their own database."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+
+import click
+from sqlalchemy import Engine, MetaData, create_engine
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from notify import logs
+from notify.errors import ConfigError
+from notify.outbox import OutboxRelay, outbox_table
+from notify.service import open_publisher
+from notify.settings import load
+
+
+@click.group()
+def outbox() -> None:
+    """Publish requests that producers wrote in their own database's transactions.
+
+    \b
+    Example:
+      notify outbox relay --database postgresql+psycopg://shop@127.0.0.1/shop
+    """
+
+
+@outbox.command()
+@click.option(
+    "--database",
+    metavar="URL",
+    required=True,
+    envvar="OUTBOX_DATABASE_URL",
+    show_envvar=True,
+    help="The producer's database, as SQLAlchemy writes it.",
+)
+@click.option(
+    "--table", default="notify_outbox", show_default=True, metavar="NAME", help="The outbox."
+)
+@click.option(
+    "--once", is_flag=True, help="Publish what is there, and exit; for a timer, or to look."
+)
+def relay(database: str, table: str, once: bool) -> None:
+    """Publish what producers commit to their outbox, confirmed, until SIGTERM or Ctrl-C.
+
+    The broker is amqp.url of the configuration. Run it where producers do not run an OutboxRelay
+    themselves; several may run at once. While the broker or the database is away it waits. With
+    --once it exits with 1 if the broker or the database cannot be used.
+
+    \b
+    Examples:
+      notify outbox relay --database sqlite:////var/lib/shop/shop.db
+      OUTBOX_DATABASE_URL=postgresql+psycopg://shop@db/shop notify outbox relay --once
+    """
+    settings = load()
+    logs.configure(level=settings.log.level, format=settings.log.format)
+    engine = _engine(database)
+    schema, _, name = table.rpartition(".")
+    with open_publisher(settings) as publisher:
+        worker = OutboxRelay(
+            engine, outbox_table(MetaData(), name=name, schema=schema or None), publisher
+        )
+        if once:
+            _empty(worker)
+        else:
+            worker.run(_until_told())
+    engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    try:
+        return create_engine(url)
+    except (ArgumentError, ImportError, ValueError):
+        raise ConfigError(
+            "--database names no database; write sqlite:////path/shop.db"
+            " or postgresql+psycopg://user@host/database"
+        ) from None
+
+
+def _empty(worker: OutboxRelay) -> None:
+    count = 0
+    try:
+        while taken := worker.relay():
+            count += taken
+    except SQLAlchemyError as error:
+        # Its text could show a request.
+        kind = type(getattr(error, "orig", None) or error).__name__
+        raise ConfigError(
+            f"the outbox cannot be used: {kind}; check --database and --table"
+        ) from None
+    click.echo(f"{count} published")
+
+
+def _until_told() -> threading.Event:
+    """Make an event that SIGTERM and SIGINT set."""
+    stop = threading.Event()
+
+    def told(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, told)
+    return stop

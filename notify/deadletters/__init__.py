@@ -1,0 +1,22 @@
+"""Dead letters: archived as they came, judged by the record, replayed or discarded by operators."""
+
+from __future__ import annotations
+
+from notify.deadletters.archive import Archive
+from notify.deadletters.discard import discard
+from notify.deadletters.judgement import Prospect
+from notify.deadletters.order import Order
+from notify.deadletters.plan import Plan
+from notify.deadletters.replay import Replayer, Step
+from notify.store.dead import Mending
+
+__all__ = [
+    "Archive",
+    "Mending",
+    "Order",
+    "Plan",
+    "Prospect",
+    "Replayer",
+    "Step",
+    "discard",
+]

@@ -1,0 +1,128 @@
+"""Draining the dead queue: what is in it is written down first, and then acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+import structlog
+
+from notify.deadletters.book import Book
+from notify.deadletters.reading import Reading, read
+from notify.delivery import Again, Arrival, Done, Limits
+from notify.errors import StoreError, StoreRefused
+from notify.store import Store
+from notify.store.dead import Letter, keep
+from notify.store.known import look_up
+from notify.store.probe import probe
+
+LOOK_AGAIN = 2.0
+"""Seconds until a message is looked at again that the record did not take."""
+
+log = structlog.get_logger("notify.archive")
+
+
+class Archive:
+    """
+    Takes dead letters in batches, for the task that delivers elsewhere.
+
+    Nothing lies behind the dead queue, so a message is acknowledged when it is in the archive,
+    and for no other reason.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        limits: Limits,
+        delivery_limits: Mapping[str, int],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """
+        Take what to read messages by.
+
+        Args:
+            limits: Those of delivery, so that the same reasons are found.
+            delivery_limits: How often the broker gives out a message of each lane.
+        """
+        self._store = store
+        self._limits = limits
+        self._delivery_limits = delivery_limits
+        self._clock = clock
+
+    def start(self) -> None:
+        """Do nothing: it has no threads of its own."""
+
+    def stop(self, *, timeout: float) -> None:  # noqa: ARG002 - as delivery is stopped
+        """Give back the record's connections."""
+        self._store.close()
+
+    def record_answers(self) -> bool:
+        """Tell whether the record can be written."""
+        try:
+            with self._store.writing() as connection:
+                probe(connection)
+        except StoreError:
+            return False
+        return True
+
+    def deliver(self, arrivals: Sequence[Arrival]) -> bool:
+        """Archive a batch in one transaction, and settle each; tell if the record was there."""
+        now = self._clock()
+        readings = [
+            read(each.incoming, each.raw(), limits=self._limits, now=now) for each in arrivals
+        ]
+        worked = True
+        for arrival, kept in zip(arrivals, self._keep(readings, now=now), strict=True):
+            arrival.settle(Done() if kept else Again(LOOK_AGAIN))
+            worked = worked and kept is not None
+        return worked
+
+    def _keep(self, readings: Sequence[Reading], *, now: datetime) -> list[bool | None]:
+        """Write all; tell of each if it is kept, or None where the record is away."""
+        try:
+            self._write(readings, now=now)
+        except StoreRefused:
+            # One bad row fails the whole transaction: find it, and spare its neighbours.
+            if len(readings) > 1:
+                return [kept for each in readings for kept in self._keep([each], now=now)]
+            return [self._keep_bare(readings[0], now=now)]
+        except StoreError as error:
+            log.error("notify.store_away", waiting=len(readings), error=str(error))
+            return [None] * len(readings)
+        return [True] * len(readings)
+
+    def _write(self, readings: Sequence[Reading], *, now: datetime) -> None:
+        firsts = [each.notifications[0] for each in readings if each.notifications]
+        with self._store.writing() as connection:
+            book = Book(look_up(connection, firsts))
+            limits = self._delivery_limits
+            letters = [each.letter(book, delivery_limits=limits) for each in readings]
+            keep(connection, letters, now=now)
+        for letter in letters:
+            _tell(letter)
+
+    def _keep_bare(self, reading: Reading, *, now: datetime) -> bool | None:
+        try:
+            with self._store.writing() as connection:
+                keep(connection, [reading.bare()], now=now)
+        except StoreRefused as error:
+            log.error("notify.archive_refused", error=str(error))
+            return False
+        except StoreError as error:
+            log.error("notify.store_away", waiting=1, error=str(error))
+            return None
+        return True
+
+
+def _tell(letter: Letter) -> None:
+    known = {
+        "cause": letter.cause,
+        "reason": letter.reason,
+        "id": letter.notification_id and str(letter.notification_id),
+        "channel": letter.channel,
+        "lane": letter.lane,
+        "source": letter.source,
+    }
+    told = {name: value for name, value in known.items() if value is not None}
+    log.info("notify.archived", **told)

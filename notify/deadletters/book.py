@@ -1,0 +1,32 @@
+"""The rows of the record that have to do with some requests, to be asked about each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from notify.message import Notification
+from notify.store.known import Known
+
+
+class Book:
+    """What `look_up` has found, by key and by id."""
+
+    def __init__(self, rows: Iterable[Known]) -> None:
+        self._by_key: dict[tuple[str, str, int], Known] = {}
+        self._ids: set[UUID] = set()
+        self._digests: dict[tuple[str, str], set[bytes]] = {}
+        for row in rows:
+            self._by_key[row.key] = row
+            self._ids.add(row.id)
+            self._digests.setdefault(row.key[:2], set()).add(row.digest)
+
+    def row(self, asked: Notification) -> Known | None:
+        """Find the row of a notification, under whatever id it was first published."""
+        return self._by_key.get(asked.key)
+
+    def conflicts(self, asked: Notification) -> bool:
+        """Tell whether its key, or its id, stands for another request."""
+        if self._digests.get(asked.key[:2], {asked.digest}) != {asked.digest}:
+            return True
+        return asked.key not in self._by_key and asked.id in self._ids

@@ -1,0 +1,145 @@
+"""One dead letter, judged: what it asks for, and how each of that stands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from notify import contract
+from notify.contract import Incoming
+from notify.deadletters.book import Book
+from notify.deadletters.judgement import Prospect, judge
+from notify.deadletters.order import Order
+from notify.delivery import Limits
+from notify.errors import DecodeError
+from notify.message import Notification
+from notify.store.dead import Content, Mending
+from notify.store.known import Known, look_up
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One notification that a letter asks for."""
+
+    notification: Notification
+    known: Known | None
+    prospect: Prospect
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One letter, judged."""
+
+    content: Content
+    parts: Sequence[Part] = ()
+    unfit: str = ""
+    """Why it cannot be sent as it is written; empty if it can."""
+
+    @property
+    def prospects(self) -> Iterator[Prospect]:
+        """How its notifications stand; of a letter that cannot be read, it counts as one."""
+        return (part.prospect for part in self.parts) if not self.unfit else iter([Prospect.UNFIT])
+
+    def wanted(self, order: Order) -> Iterator[Part]:
+        """Give the notifications that the order sends."""
+        for part in self.parts:
+            unknown = part.prospect is Prospect.UNKNOWN and order.include_unknown
+            if unknown or part.prospect is Prospect.NEVER_SENT:
+                yield part
+
+    def left(self, order: Order) -> bool:
+        """Tell whether something is left that a later replay may send."""
+        unknown = any(part.prospect is Prospect.UNKNOWN for part in self.parts)
+        return bool(self.unfit) or (unknown and not order.include_unknown)
+
+
+class Examiner:
+    """Judges letters by the record as it is at the moment."""
+
+    def __init__(self, *, limits: Limits, lanes: Collection[str]) -> None:
+        """
+        Take what to judge letters by.
+
+        Args:
+            limits: Those of delivery.
+            lanes: The lanes that have queues.
+        """
+        self._limits = limits
+        self._lanes = frozenset(lanes)
+
+    def judge(
+        self,
+        connection: Connection,
+        letters: Sequence[Content],
+        mending: Mending | None,
+        *,
+        now: datetime,
+        lock: bool = False,
+    ) -> list[Case]:
+        """Judge letters; *lock* keeps the rows that they ask for as they are."""
+        read = [(letter, *self._decode(letter, mending, now=now)) for letter in letters]
+        firsts = [asked[0] for _, asked, unfit in read if not unfit]
+        book = Book(look_up(connection, firsts, lock=lock))
+        return [
+            Case(letter, unfit=unfit) if unfit else _case(letter, asked, book, now=now)
+            for letter, asked, unfit in read
+        ]
+
+    def _decode(
+        self, letter: Content, mending: Mending | None, *, now: datetime
+    ) -> tuple[Sequence[Notification], str]:
+        """Read a letter as a worker would read its replay, or tell why it could not."""
+        if mending is None or mending.letter_id != letter.id:
+            mending = letter.mending
+        limits = asdict(self._limits)
+        if mending is not None:
+            # The operator who mended it vouches for it.
+            limits["require_user_id"] = False
+        try:
+            asked = contract.decode(_incoming(letter, mending), **limits, now=now)
+        except DecodeError as error:
+            return (), str(error)
+        lane = asked[0].lane
+        if lane not in self._lanes:
+            return (), f"no queue takes the lane {lane}: configure it, or mend the key"
+        return asked, ""
+
+
+def _case(letter: Content, asked: Sequence[Notification], book: Book, *, now: datetime) -> Case:
+    if any(book.conflicts(each) for each in asked):
+        why = "its key or id stands for another request: mend it with an id and key of its own"
+        return Case(letter, unfit=why)
+    parts = []
+    for each in asked:
+        known = book.row(each)
+        prospect = judge(each, known, archived_at=letter.state_at, now=now)
+        parts.append(Part(each, known, prospect))
+    return Case(letter, parts)
+
+
+def _incoming(letter: Content, mending: Mending | None) -> Incoming:
+    """Make the message anew that was archived, or what was made of it: that is JSON."""
+    properties = letter.properties
+    headers = properties.get("application_headers")
+    around = {
+        "message_id": _text(properties.get("message_id")),
+        "user_id": _text(properties.get("user_id")),
+        "traceparent": _text(headers.get("traceparent")) if isinstance(headers, dict) else None,
+    }
+    if mending is not None:
+        return Incoming(mending.body, mending.key, content_type="application/json", **around)
+    return Incoming(
+        letter.body,
+        letter.routing_key,
+        content_type=_text(properties.get("content_type")),
+        content_encoding=_text(properties.get("content_encoding")),
+        **around,
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,77 @@
+"""What a replay would do to one notification, by what the record knows of it at this moment."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+from notify.message import Notification, Outcome, Status
+from notify.store.known import Known
+
+
+class Prospect(enum.StrEnum):
+    """How a notification stands that a dead letter asks for."""
+
+    NEVER_SENT = "never sent"
+    """No call was made, or none that can have sent it."""
+    UNKNOWN = "unknown"
+    """A call's outcome is unknown: it may have been sent."""
+    ACCEPTED = "accepted"
+    """The provider took it."""
+    EXPIRED = "expired"
+    """Its time is over."""
+    IN_FLIGHT = "in flight"
+    """It is being sent, or will be by itself."""
+    REFUSED = "refused"
+    """The provider will never take it."""
+    WITHDRAWN = "withdrawn"
+    """It was cancelled or suppressed."""
+    UNFIT = "unfit"
+    """It cannot be sent as it is written."""
+
+
+_TAKEN = frozenset({Status.SENT, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED})
+_WITHDRAWN = frozenset({Status.CANCELLED, Status.SUPPRESSED})
+
+
+def judge(
+    asked: Notification, known: Known | None, *, archived_at: datetime, now: datetime
+) -> Prospect:
+    """
+    Judge one notification; *archived_at* tells since when its message is surely dead.
+
+    The gravest fact decides: what was accepted is so whatever came later.
+    """
+    outcomes = {call.outcome for call in known.calls} if known else set()
+    expired = asked.expires_at is not None and asked.expires_at <= now
+    if known is not None:
+        if known.status in _TAKEN or Outcome.ACCEPTED in outcomes:
+            return Prospect.ACCEPTED
+        if known.status in _WITHDRAWN:
+            return Prospect.WITHDRAWN
+        if _moves(known, archived_at=archived_at, now=now):
+            return Prospect.IN_FLIGHT
+    if expired:
+        return Prospect.EXPIRED
+    if outcomes & {Outcome.UNKNOWN, None}:
+        return Prospect.UNKNOWN
+    if known is not None and _refused(known):
+        return Prospect.REFUSED
+    return Prospect.NEVER_SENT
+
+
+def _moves(known: Known, *, archived_at: datetime, now: datetime) -> bool:
+    """Tell whether something other than the dead message will take it up, or has it in hand."""
+    if known.status is Status.SENDING:
+        return known.lease_until is not None and known.lease_until > now
+    if known.due_at is not None:
+        return True
+    # It waits for a message from the broker. If it has not changed since this one died, this is
+    # the one that it waits for. Should there be another, the claim lets one of them through.
+    return not known.status.final and known.updated_at > archived_at
+
+
+def _refused(known: Known) -> bool:
+    """Tell whether it was the provider that rejected it: a template can be mended."""
+    last = known.calls[-1] if known.calls else None
+    return known.status is Status.REJECTED and last is not None and last.reason == known.reason

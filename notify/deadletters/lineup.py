@@ -1,0 +1,115 @@
+"""Giving the notifications of judged letters their times, in the caller's transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from notify.deadletters.case import Case, Part
+from notify.deadletters.judgement import Prospect
+from notify.deadletters.order import Order
+from notify.message import Channel
+from notify.store import replays
+from notify.store.audit import Actor, note
+from notify.store.replays import Slot
+
+
+@dataclass(slots=True)
+class LineUp:
+    """
+    The times that one group of letters gets.
+
+    Attributes:
+        again: For rows that are on record.
+        new: For what no worker has seen yet.
+        until: The last time of each letter, by its id.
+        done: The letters of which nothing is left to decide.
+    """
+
+    again: list[Slot] = field(default_factory=list)
+    new: list[Slot] = field(default_factory=list)
+    until: dict[int, datetime] = field(default_factory=dict)
+    done: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, cases: Sequence[Case], order: Order, times: Times) -> LineUp:
+        """Give a time to each notification that the order sends."""
+        line = cls()
+        for case in cases:
+            for part in case.wanted(order):
+                slot = _slot(part, times)
+                (line.again if part.known else line.new).append(slot)
+                line.until[case.content.id] = times.last[part.notification.channel]
+            if not case.left(order):
+                line.done.add(case.content.id)
+        return line
+
+    def write(
+        self, connection: Connection, order: Order, actor: Actor, *, replay_id: UUID, now: datetime
+    ) -> list[UUID]:
+        """Write the times and who gave them; give the notifications that have one now."""
+        why = f"replayed by {actor.name}: {actor.reason}"
+        replays.send_again(connection, self.again, why=why, now=now)
+        written = replays.send_new(connection, self.new, why=why, now=now)
+        replays.mark(connection, self.until, replay_id=replay_id, done=self.done, now=now)
+        lined_up = [*(slot.id for slot in self.again), *written]
+        details = {
+            "replay_id": str(replay_id),
+            "rate": order.rate,
+            "include_unknown": order.include_unknown,
+            "letters": sorted(self.until),
+            "notifications": len(lined_up),
+            "possible_duplicates": sum(slot.possible_duplicate for slot in self.again),
+        }
+        note(connection, actor, "dead.replay", details=details, at=now)
+        return lined_up
+
+
+class Times:
+    """Hands out times, evenly for each channel, from where earlier replays end."""
+
+    def __init__(self, begins: Mapping[Channel, datetime], *, rate: float, now: datetime) -> None:
+        """Begin now, or where earlier replays of a channel end; *rate* is a second's number."""
+        self.last = dict(begins)
+        self._step = timedelta(seconds=1 / rate)
+        self._now = now
+
+    def next(self, channel: Channel) -> datetime:
+        """Give a channel's next free time."""
+        before = self.last.get(channel)
+        self.last[channel] = self._now if before is None else before + self._step
+        return self.last[channel]
+
+
+def keep_mending(
+    connection: Connection, case: Case, order: Order, actor: Actor, *, now: datetime
+) -> None:
+    """Keep what was mended beside what it was; the audit tells both by their digests."""
+    mending = order.mending
+    if mending is None or mending.letter_id != case.content.id or not case.parts:
+        return
+    first = case.parts[0].notification
+    replays.mend(connection, mending.letter_id, first, body=mending.body, key=mending.key)
+    before = case.content.mended_body or case.content.body
+    details: dict[str, Any] = {
+        "letter": mending.letter_id,
+        "before": hashlib.sha256(before).hexdigest(),
+        "after": hashlib.sha256(mending.body).hexdigest(),
+        "key": mending.key,
+    }
+    note(connection, actor, "dead.mend", details=details, at=now)
+
+
+def _slot(part: Part, times: Times) -> Slot:
+    asked, known = part.notification, part.known
+    due_at = times.next(asked.channel)
+    if known is not None:
+        return Slot(known.id, asked, due_at, part.prospect is Prospect.UNKNOWN)
+    # A worker would put off what comes before its time, and the record would not take it again.
+    return Slot(asked.id, asked, max(due_at, asked.send_at or due_at))

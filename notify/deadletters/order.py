@@ -1,0 +1,20 @@
+"""What an operator wants replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from notify.store.dead import Mending
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What an operator wants replayed, and how."""
+
+    ids: Sequence[int]
+    rate: float
+    """Notifications a second, for each channel."""
+    include_unknown: bool = False
+    """Whether those are sent that may have been sent already."""
+    mending: Mending | None = None

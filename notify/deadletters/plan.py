@@ -1,0 +1,43 @@
+"""The dry run: what a replay would do, and how long it takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from notify.deadletters.case import Case
+from notify.deadletters.judgement import Prospect
+from notify.deadletters.order import Order
+from notify.message import Channel
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a replay would do."""
+
+    letters: int = 0
+    settled: int = 0
+    """Letters that were chosen and do not wait."""
+    prospects: Counter[Prospect] = field(default_factory=Counter)
+    replayed: Counter[Channel] = field(default_factory=Counter)
+    unfit: dict[int, str] = field(default_factory=dict)
+    """Why letters cannot be sent as they are written, by their ids."""
+    begins: dict[Channel, datetime] = field(default_factory=dict)
+    """When earlier replays of a channel, still under way, leave it free."""
+
+    def seconds(self, rate: float, *, now: datetime) -> float:
+        """Tell how long it takes until the last notification is sent at *rate* a second."""
+        times = [
+            max(0.0, (self.begins.get(channel, now) - now).total_seconds()) + number / rate
+            for channel, number in self.replayed.items()
+        ]
+        return max(times, default=0.0)
+
+    def add(self, case: Case, order: Order) -> None:
+        """Count one letter."""
+        self.letters += 1
+        self.prospects.update(case.prospects)
+        self.replayed.update(part.notification.channel for part in case.wanted(order))
+        if case.unfit:
+            self.unfit[case.content.id] = case.unfit

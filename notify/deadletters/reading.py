@@ -1,0 +1,173 @@
+"""One message out of the dead queue, read as far as it can be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from notify import contract
+from notify.contract.envelope import Route, route
+from notify.contract.words import is_uuid
+from notify.deadletters.book import Book
+from notify.deadletters.death import Death, death
+from notify.deadletters.plain import bounded, clean
+from notify.delivery import Limits
+from notify.delivery.decision import Raw
+from notify.errors import DecodeError
+from notify.message import Notification, Status
+from notify.store.dead import Cause, Letter
+
+_BROKERS = {
+    "delivery_limit": (Cause.DELIVERY_LIMIT, "given out too often without being settled"),
+    "maxlen": (Cause.MAXLEN, "its queue was full"),
+    "expired": (Cause.BROKER_EXPIRED, "it lay in its queue for longer than the broker allows"),
+}
+_ENDS = {
+    Status.FAILED: Cause.FAILED,
+    Status.EXPIRED: Cause.EXPIRED,
+    Status.REJECTED: Cause.REJECTED,
+}
+_TEMPLATE = re.compile(r"[A-Za-z0-9._/-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a message says, and what is wrong with it."""
+
+    incoming: contract.Incoming
+    exchange: str
+    properties: Mapping[str, Any]
+    death: Death | None
+    notifications: Sequence[Notification] = field(default_factory=list)
+    problem: str = ""
+    """Why it does not keep the contract; empty if it does."""
+
+    def letter(self, book: Book, *, delivery_limits: Mapping[str, int]) -> Letter:
+        """Make what is archived, with the cause as the record knows it."""
+        cause, reason, code = self._why(book)
+        incoming, died = self.incoming, self.death
+        at = self._route()
+        lane = at.lane if at else None
+        limit = delivery_limits.get(lane or "")
+        first = self.notifications[0] if self.notifications else None
+        return Letter(
+            fingerprint=self._fingerprint(),
+            died_at=died.at if died else None,
+            message_id=_fit(incoming.message_id),
+            notification_id=(first.batch_id or first.id) if first else self._likely_id(),
+            channel=at.channel if at else None,
+            lane=lane,
+            source=at.source if at else None,
+            template=first.template if first else self._likely_template(),
+            cause=cause,
+            reason=clean(reason, longest=255) or None,
+            code=code,
+            exchange=clean(died.exchange if died else self.exchange, longest=255),
+            routing_key=clean(incoming.routing_key, longest=255),
+            queue=died.queue if died else None,
+            # The broker gives a message out once more than the limit says, then lets it die.
+            delivery_count=limit + 1 if limit and cause is Cause.DELIVERY_LIMIT else None,
+            properties=self.properties,
+            body=incoming.body,
+        )
+
+    def bare(self) -> Letter:
+        """Make a letter of the body and nothing else, for a record that refuses the rest."""
+        reason = "the record refused what stood around the body"
+        return Letter(
+            fingerprint=self._fingerprint(),
+            cause=Cause.OTHER,
+            reason=reason,
+            exchange="",
+            routing_key="",
+            properties={},
+            body=self.incoming.body,
+            **dict.fromkeys(_UNREAD),
+        )
+
+    def _why(self, book: Book) -> tuple[Cause, str, str | None]:
+        if self.death is None:
+            return Cause.UNROUTABLE, "no queue was bound for its key", None
+        if self.death.reason in _BROKERS:
+            return *_BROKERS[self.death.reason], None
+        if self.problem:
+            return Cause.CONTRACT, self.problem, None
+        if any(book.conflicts(each) for each in self.notifications):
+            return Cause.CONFLICT, "its key or id stands for another request", None
+        return self._ended(book)
+
+    def _ended(self, book: Book) -> tuple[Cause, str, str | None]:
+        """Tell how the notifications ended that the message died of: of a batch, the most so."""
+        rows = [row for each in self.notifications if (row := book.row(each))]
+        dead = [row for row in rows if row.status in _ENDS]
+        if not dead:
+            return Cause.OTHER, "rejected by a worker; its log tells more", None
+        status = Counter(row.status for row in dead).most_common(1)[0][0]
+        row = next(row for row in dead if row.status is status)
+        several = f"{len(dead)} of {len(self.notifications)}: " if self.notifications[1:] else ""
+        code = row.calls[-1].code if row.calls else None
+        return _ENDS[status], several + (row.reason or ""), code
+
+    def _fingerprint(self) -> bytes:
+        """Tell this message from any other; the broker's count of deliveries is not of it."""
+        properties = dict(self.properties)
+        headers = properties.get("application_headers")
+        if isinstance(headers, dict):
+            own = {name: value for name, value in headers.items() if name != "x-delivery-count"}
+            properties["application_headers"] = own
+        around = [self.exchange, clean(self.incoming.routing_key), properties]
+        told = hashlib.sha256(json.dumps(around, sort_keys=True).encode())
+        told.update(self.incoming.body)
+        return told.digest()
+
+    def _route(self) -> Route | None:
+        try:
+            return route(self.incoming.routing_key)
+        except DecodeError:
+            return None
+
+    def _document(self) -> dict[str, Any]:
+        try:
+            document = json.loads(self.incoming.body)
+        except (ValueError, RecursionError):
+            return {}
+        return document if isinstance(document, dict) else {}
+
+    def _likely_id(self) -> UUID | None:
+        """Find the id that a broken request was to have."""
+        for text in (self._document().get("id"), self.incoming.message_id):
+            if isinstance(text, str) and is_uuid(text):
+                return UUID(text)
+        return None
+
+    def _likely_template(self) -> str | None:
+        name = self._document().get("template")
+        return name if isinstance(name, str) and _TEMPLATE.fullmatch(name) else None
+
+
+_UNREAD = (
+    *("died_at", "message_id", "notification_id", "channel", "lane", "source"),
+    *("template", "code", "queue", "delivery_count"),
+)
+
+
+def read(incoming: contract.Incoming, raw: Raw, *, limits: Limits, now: datetime) -> Reading:
+    """Read one message; whatever it holds, there is something to archive."""
+    died = death(raw.exchange, raw.properties)
+    properties = bounded(raw.properties)
+    try:
+        asked = contract.decode(incoming, **asdict(limits), now=now)
+    except DecodeError as error:
+        return Reading(incoming, raw.exchange, properties, died, problem=str(error))
+    return Reading(incoming, raw.exchange, properties, died, asked)
+
+
+def _fit(text: str | None) -> str | None:
+    return clean(text, longest=255) if isinstance(text, str) else None

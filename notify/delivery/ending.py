@@ -1,0 +1,103 @@
+"""How calls end on record: what follows by the rules, written, then the message decided on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from notify.delivery.call import Answer
+from notify.delivery.decision import Again, Dead, Done
+from notify.delivery.plan import Plan
+from notify.delivery.recorder import Ending, Recorder
+from notify.message import Status
+from notify.retry import History, RetryPolicy, Verdict
+from notify.store import Claimed, Record
+
+LOOK_AGAIN = 1.0
+"""Seconds until a message is looked at again that another worker holds, or the store refused."""
+
+DEAD_ENDS = frozenset({Status.EXPIRED, Status.FAILED})
+"""An operator may want to mend these and replay them."""
+
+log = structlog.get_logger("notify.delivery")
+
+
+class Endings:
+    """Takes the ends of calls, from any thread."""
+
+    def __init__(
+        self, *, policy: RetryPolicy, recorder: Recorder, clock: Callable[[], datetime]
+    ) -> None:
+        self._policy = policy
+        self._recorder = recorder
+        self._clock = clock
+
+    def call_ended(self, plan: Plan, claimed: Claimed, answer: Answer) -> None:
+        """Record the end of a call that this worker has made."""
+        assert plan.entry.attempt_id is not None  # noqa: S101 - only plans with a call come here
+        self._record(plan, claimed, plan.entry.attempt_id, answer)
+
+    def call_lapsed(self, plan: Plan, claimed: Claimed) -> None:
+        """Record the end of a call whose worker never came back."""
+        assert claimed.attempt_id is not None  # noqa: S101 - a lapsed claim has its call
+        reason = "the worker that made the call never recorded its outcome"
+        self._record(plan, claimed, claimed.attempt_id, Answer(Verdict.UNKNOWN, reason=reason))
+
+    def _record(self, plan: Plan, claimed: Claimed, attempt_id: UUID, answer: Answer) -> None:
+        now = self._clock()
+        notification = plan.ask.notification
+        history = History(claimed.received_at or now, claimed.spent)
+        following = self._policy.after(
+            answer.verdict, notification, history, now=now, retry_after=answer.retry_after
+        )
+        reason = "; ".join(filter(None, (answer.reason, following.note)))
+        record = Record(
+            notification_id=notification.id,
+            attempt_id=attempt_id,
+            ended_at=now,
+            outcome=answer.outcome,
+            status=following.status,
+            fence=claimed.fence,
+            provider_id=answer.provider_id,
+            http_status=answer.http_status,
+            code=answer.code,
+            reason=reason[:255] or None,
+            spent=following.spent,
+            due_at=following.due_at,
+            possible_duplicate=following.possible_duplicate,
+        )
+        self._recorder.put(Ending(record, lambda owned: _decide(plan, record, owned=owned)))
+
+
+def _decide(plan: Plan, record: Record, *, owned: bool) -> None:
+    """Decide on a notification whose call is on record, or was taken over by another worker."""
+    if not owned:
+        log.error("notify.fenced", id=str(record.notification_id), outcome=record.outcome)
+        plan.ask.tally.add(Again(LOOK_AGAIN))
+        return
+    notification = plan.ask.notification
+    tell = log.info if record.status is Status.SENT else log.warning
+    event = f"notify.{record.status}"
+    if record.status is Status.UNKNOWN and record.due_at is None:
+        # Nobody takes it up by itself any more: an operator must, and is alerted by this line.
+        tell, event = log.error, "notify.parked"
+    known = {
+        "provider": plan.entry.provider,
+        "http_status": record.http_status,
+        "code": record.code,
+        "reason": record.reason,
+        "due_at": record.due_at and record.due_at.isoformat(),
+    }
+    tell(
+        event,
+        id=str(record.notification_id),
+        attempt_id=str(record.attempt_id),
+        channel=notification.channel,
+        lane=notification.lane,
+        source=notification.source,
+        **{name: value for name, value in known.items() if value is not None},
+    )
+    plan.ask.tally.add(Dead() if record.status in DEAD_ENDS else Done())

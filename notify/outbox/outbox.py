@@ -1,0 +1,88 @@
+"""Writing requests into the producer's own transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, Table, insert
+from sqlalchemy.orm import Session, scoped_session
+
+from notify.contract import Incoming, decode
+
+
+class Outbox:
+    """Writes requests into a table made by `outbox_table`. Safe to share among threads."""
+
+    def __init__(
+        self, table: Table, *, max_body_bytes: int = 1_048_576, max_recipients: int = 1000
+    ) -> None:
+        """
+        Prepare to write.
+
+        Args:
+            table: Where requests wait for a relay.
+            max_body_bytes: The largest request, as the service is configured.
+            max_recipients: The longest list of recipients, as the service is configured.
+        """
+        self._table = table
+        self._max_body_bytes = max_body_bytes
+        self._max_recipients = max_recipients
+
+    def put(
+        self,
+        transaction: Connection | Session | scoped_session[Session],
+        routing_key: str,
+        request: Mapping[str, Any],
+        *,
+        traceparent: str | None = None,
+    ) -> UUID:
+        """
+        Write a request in the caller's transaction: it is published if and when that commits.
+
+        Args:
+            transaction: A connection or session with what else belongs to the transaction.
+            routing_key: `<channel>.<lane>.<source>`, such as `email.normal.shop`.
+            request: What `notify schema` describes. UUIDs and times may stand as Python's own.
+            traceparent: The W3C trace context that the delivery shall belong to.
+
+        Returns:
+            The request's id; a fresh one where it has none.
+
+        Raises:
+            DecodeError: The request does not keep the contract; says where and why. Nothing was
+                written, and the caller's transaction is as it was.
+            TypeError: It holds a value that JSON has no form for.
+        """
+        id_ = uuid4() if request.get("id") is None else request["id"]
+        body = json.dumps({**request, "id": id_}, ensure_ascii=False, default=_as_text)
+        decode(
+            Incoming(
+                # Half a character, which no database takes either, is refused with its place.
+                body=body.encode(errors="surrogatepass"),
+                routing_key=routing_key,
+                content_type="application/json",
+            ),
+            max_body_bytes=self._max_body_bytes,
+            max_recipients=self._max_recipients,
+            require_user_id=False,
+        )
+        row = {
+            "routing_key": routing_key,
+            "message_id": str(id_),
+            "body": body,
+            "traceparent": traceparent,
+        }
+        transaction.execute(insert(self._table).values(row))
+        return UUID(str(id_))
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"a request cannot hold a {type(value).__name__}")

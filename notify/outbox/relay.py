@@ -1,0 +1,131 @@
+"""From the producer's table to RabbitMQ: in order, confirmed, and deleted only then."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine, Row, Table, delete, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from notify.errors import PublishError
+from notify.publisher import Outgoing, Publisher
+
+PERIOD = 0.5
+"""Seconds between two looks at the table while it is empty."""
+PAUSE = 1.0
+"""Seconds until the next try where the broker or the database is away; a try takes some itself."""
+HOLD = timedelta(seconds=30)
+"""How long a relay may take to publish what it took; those of a dead one wait as long."""
+HANDFUL = 256
+
+# The producer's own logging, whatever it is.
+log = logging.getLogger("notify.outbox")
+
+
+class OutboxRelay:
+    """
+    Publishes what producers have committed. Run as many as you like: they share the work.
+
+    The engine must be the producer's database, PostgreSQL or SQLite.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        table: Table,
+        publisher: Publisher,
+        *,
+        hold: timedelta = HOLD,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._engine = engine
+        self._table = table
+        self._publisher = publisher
+        self._hold = hold
+        self._clock = clock
+        self._limit = HANDFUL
+
+    def run(self, stop: threading.Event) -> None:
+        """Publish until *stop* is set; broker or database may be away for any time meanwhile."""
+        pause = 0.0
+        while not stop.wait(pause):
+            try:
+                pause = 0.0 if self.relay() else PERIOD
+            except PublishError as error:
+                log.warning("outbox waits for the broker: %s", error)
+                pause = PAUSE
+            except SQLAlchemyError as error:
+                # Its text could show a request.
+                log.warning("outbox waits for the database: %s", type(error).__name__)
+                pause = PAUSE
+
+    def relay(self) -> int:
+        """
+        Publish one handful in the order of writing; tell how many were confirmed and deleted.
+
+        Raises:
+            PublishError: The broker took none of it; says why. It will be tried again.
+            SQLAlchemyError: The database cannot be used. What was published already is published
+                again later, under the same ids.
+        """
+        rows = self._take()
+        if not rows:
+            return 0
+        errors = list(self._publisher.publish_many(map(_outgoing, rows)))
+        done = [row.id for row, error in zip(rows, errors, strict=True) if error is None]
+        failed = [row.id for row, error in zip(rows, errors, strict=True) if error is not None]
+        self._settle(done, failed)
+        if not done:
+            raise next(error for error in errors if error is not None)
+        return len(done)
+
+    def _take(self) -> Sequence[Row[Any]]:
+        columns, now = self._table.c, self._clock()
+        chosen = (
+            select(columns.id)
+            .where(or_(columns.held_until.is_(None), columns.held_until <= now))
+            .order_by(columns.id)
+            .limit(self._limit)
+            .with_for_update(skip_locked=True)
+            .cte("chosen")
+        )
+        taken = (
+            update(self._table)
+            .where(columns.id.in_(select(chosen.c.id)))
+            .values(held_until=now + self._hold)
+            .returning(self._table)
+        )
+        with self._engine.begin() as connection:
+            return sorted(connection.execute(taken).all(), key=lambda row: int(row.id))
+
+    def _settle(self, done: Sequence[int], failed: Sequence[int]) -> None:
+        """
+        Delete what was confirmed, and give back the rest.
+
+        The broker closes the channel on a message whose key this user may not write, and its
+        neighbours fail with it. So after a handful in vain the next ones are single, and one that
+        fails alone stays back for the time of its hold and lets the others pass.
+        """
+        columns = self._table.c
+        alone = self._limit == 1
+        self._limit = HANDFUL if done else 1
+        with self._engine.begin() as connection:
+            if done:
+                connection.execute(delete(self._table).where(columns.id.in_(done)))
+            if failed and not alone:
+                connection.execute(
+                    update(self._table).where(columns.id.in_(failed)).values(held_until=None)
+                )
+
+
+def _outgoing(row: Row[Any]) -> Outgoing:
+    return Outgoing(
+        body=row.body.encode(),
+        routing_key=row.routing_key,
+        message_id=row.message_id,
+        headers={"traceparent": row.traceparent} if row.traceparent else {},
+    )

@@ -1,0 +1,106 @@
+"""Asking a provider what it took: once more the message of a lost call, and when it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from notify import contract
+from notify.contract import Incoming
+from notify.delivery import LEASE
+from notify.delivery.plan import rendered
+from notify.errors import ProviderError, TemplateError
+from notify.gateway import Gateway
+from notify.message import Notification, Receipt
+from notify.store.due import Due
+from notify.store.lost import Lost
+from notify.templating import Templates
+from notify.topology import routing_key
+
+MARGIN = timedelta(seconds=15)
+"""How far the vendor's clock may be from ours, and how late it may take up a request."""
+LONGEST_CALL = 2 * LEASE
+"""How long after its claim a call has ended at the latest, whoever notices that, and when."""
+
+log = structlog.get_logger("notify.reconcile")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of asking a provider."""
+
+    why: str
+    """Why the rule decides, if it must."""
+    found: Sequence[Receipt] = ()
+    later: bool = False
+    """Whether it could not be asked now and may be later."""
+    retry_after: float | None = None
+
+
+def ask(
+    notification: Notification, lost: Lost, *, gateway: Gateway, templates: Templates
+) -> Answer:
+    """
+    Ask the provider which messages it took that may be this one; never raises.
+
+    The words are those that the templates make now: a template that was changed in between hides
+    the message.
+    """
+    line = gateway.line(lost.provider)
+    if line is None or not line.can_find:
+        return Answer("the answer was lost; this provider cannot be asked")
+    since, until = span(lost)
+    try:
+        message = rendered(notification, lost.attempt_id, templates=templates)
+        found = line.find(message, since=since, until=until)
+    except TemplateError:
+        return Answer("the answer was lost, and so is the template that it was made of")
+    except ProviderError as error:
+        return _cannot_ask(notification, lost, str(error), error.retry_after)
+    except Exception as error:  # noqa: BLE001 - a fault in a provider must not end the thread
+        # Its text could hold anything, so only its kind is told.
+        why = f"a fault in the provider {lost.provider}: {type(error).__name__}"
+        return _cannot_ask(notification, lost, why, None)
+    return Answer("the answer was lost; the provider's list has no such message", found)
+
+
+def read_again(row: Due) -> Notification:
+    """
+    Read a request again; it was within all limits when it was taken.
+
+    Raises:
+        DecodeError: It was written for another version.
+    """
+    incoming = Incoming(
+        row.body,
+        routing_key(row.channel, row.lane, row.source),
+        content_type="application/json",
+        message_id=str(row.id),
+    )
+    (notification,) = contract.decode(
+        incoming, max_body_bytes=len(row.body), max_recipients=1, require_user_id=False
+    )
+    return notification
+
+
+def span(lost: Lost) -> tuple[datetime, datetime]:
+    """Tell when the vendor took the call's message, if it did."""
+    until = min(lost.ended_at, lost.started_at + LONGEST_CALL)
+    return lost.started_at - MARGIN, until + MARGIN
+
+
+def _cannot_ask(
+    notification: Notification, lost: Lost, why: str, retry_after: float | None
+) -> Answer:
+    log.warning(
+        "notify.lookup_failed",
+        id=str(notification.id),
+        attempt_id=str(lost.attempt_id),
+        provider=lost.provider,
+        reason=why,
+    )
+    text = "the answer was lost, and the provider could not be asked in time"
+    return Answer(text, later=True, retry_after=retry_after)

@@ -1,0 +1,54 @@
+"""The news of how a lost call ended, from whoever has it: a look-up, a webhook, a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+
+from notify.message import Outcome
+from notify.store import Store
+from notify.store.outcomes import Settled, settle
+
+log = structlog.get_logger("notify.reconcile")
+
+
+def resolve(
+    store: Store,
+    attempt_id: UUID,
+    outcome: Outcome,
+    *,
+    reason: str,
+    provider_id: str | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Settled:
+    """
+    Take the news of how a call ended whose answer was lost, from whoever has it; see `settle`.
+
+    It may come at any time, and more than once: what is known already is not changed again.
+
+    Raises:
+        StoreError: The record cannot be used; nothing was changed.
+    """
+    with store.writing() as connection:
+        settled = settle(
+            connection,
+            attempt_id,
+            outcome,
+            reason=reason,
+            provider_id=provider_id,
+            now=clock(),
+        )
+    tell(attempt_id, outcome, settled)
+    return settled
+
+
+def tell(attempt_id: UUID, outcome: Outcome, settled: Settled) -> None:
+    """Log what the news has changed."""
+    if settled is Settled.TWICE:
+        log.error("notify.duplicate_sent", attempt_id=str(attempt_id))
+    elif settled is not Settled.KNOWN:
+        change = settled.value
+        log.info("notify.resolved", attempt_id=str(attempt_id), outcome=outcome, change=change)

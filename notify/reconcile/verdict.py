@@ -1,0 +1,61 @@
+"""A person's decision on a notification of which nobody knows whether it was sent."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from notify.errors import NotifyError
+from notify.message import Outcome, Status
+from notify.store import Store
+from notify.store.audit import Actor, note
+from notify.store.lost import unknown_calls
+from notify.store.outcomes import Standing, move, settle, status_of
+
+log = structlog.get_logger("notify.reconcile")
+
+
+class Finding(enum.StrEnum):
+    """What a person has found out, or decided."""
+
+    SENT = "sent"
+    """It was sent: nothing more is to be done."""
+    NOT_SENT = "not-sent"
+    """It was certainly not sent: it is tried again."""
+    RESEND = "resend"
+    """Nobody knows: it is sent again, marked as a possible duplicate."""
+
+
+def decide(
+    store: Store, notification_id: UUID, finding: Finding, actor: Actor, *, now: datetime
+) -> None:
+    """
+    Take a person's decision, and write who decided and why to the audit, in one transaction.
+
+    Raises:
+        NotifyError: The notification is not on record, or its outcome is not unknown (any more).
+        StoreError: The record cannot be used; nothing was changed.
+    """
+    reason = f"an operator decided: {finding.value}"
+    with store.writing() as connection:
+        status = status_of(connection, notification_id)
+        if status is None:
+            raise NotifyError(f"no notification {notification_id} is on record")
+        if status is not Status.UNKNOWN:
+            raise NotifyError(f"{notification_id} is {status}: there is nothing to decide")
+        calls = unknown_calls(connection, notification_id)
+        match finding:
+            case Finding.SENT:
+                settle(connection, calls[-1], Outcome.ACCEPTED, reason=reason, now=now)
+            case Finding.NOT_SENT:
+                for call in calls:
+                    settle(connection, call, Outcome.NOT_SENT, reason=reason, now=now)
+            case Finding.RESEND:
+                again = Standing(Status.QUEUED, reason, due_at=now)
+                move(connection, notification_id, again, now=now)
+        details = {"id": str(notification_id), "finding": finding.value}
+        note(connection, actor, "resolve", details=details, at=now)
+    log.warning("notify.decided", id=str(notification_id), finding=finding.value, actor=actor.name)

@@ -1,0 +1,111 @@
+"""The relay: the record is the only clock, and what has come due goes back to RabbitMQ.
+
+One runs in every worker process. Together they publish each due notification once: rows are
+taken under a lock that the others skip, and held for a while in case their relay dies.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from notify.errors import PublishError, StoreError
+from notify.message import Status
+from notify.publisher import Outgoing, Publisher
+from notify.store import Store
+from notify.store.due import Due, published, release, take_due
+from notify.topology import WORK, routing_key
+
+PERIOD = 0.5
+"""Seconds between two looks at the record while nothing is due."""
+PAUSE = 2.0
+"""Seconds until the next try where the broker or the record is away; a try takes some itself."""
+HOLD = timedelta(seconds=60)
+"""How long a relay may take to publish what it took."""
+RETRY = timedelta(seconds=5)
+"""How long what the broker did not take is left alone."""
+HANDFUL = 500
+AWAITED = (Status.SCHEDULED, Status.QUEUED)
+
+log = structlog.get_logger("notify.relay")
+
+
+class Relay:
+    """Publishes due notifications, confirmed, from a thread of its own."""
+
+    def __init__(
+        self,
+        store: Store,
+        publisher: Publisher,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self, *, timeout: float) -> None:
+        """Finish what is in hand, for *timeout* seconds at most."""
+        self._stopping.set()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        pause = PERIOD
+        while not self._stopping.wait(pause):
+            pause = self._look()
+
+    def _look(self) -> float:
+        """Publish a handful; give the seconds until the next is worth a look."""
+        try:
+            return 0.0 if self.relay() == HANDFUL else PERIOD
+        except (StoreError, PublishError) as error:
+            log.warning("notify.relay_waits", reason=str(error))
+            return PAUSE
+
+    def relay(self) -> int:
+        """
+        Publish one handful of what is due; give how many.
+
+        Raises:
+            PublishError: Why the broker did not take one; that and the others like it stay due.
+            StoreError: The record cannot be used. What was published is published again later,
+                and recognised by its id.
+        """
+        with self._store.writing() as connection:
+            due = take_due(connection, AWAITED, now=self._clock(), hold=HOLD, limit=HANDFUL)
+        if not due:
+            return 0
+        errors = list(self._publisher.publish_many(map(outgoing, due)))
+        with self._store.writing() as connection:
+            now = self._clock()
+            published(connection, _where(due, errors, taken=True), now=now)
+            release(connection, _where(due, errors, taken=False), until=now + RETRY)
+        for error in errors:
+            if error is not None:
+                raise error
+        return len(due)
+
+
+def _where(due: Sequence[Due], errors: Sequence[PublishError | None], *, taken: bool) -> list[Due]:
+    return [row for row, error in zip(due, errors, strict=True) if (error is None) is taken]
+
+
+def outgoing(row: Due) -> Outgoing:
+    """Make a message of a row: the request for one recipient, under its own id and key."""
+    headers = {"traceparent": row.traceparent} if row.traceparent else {}
+    return Outgoing(
+        body=row.body,
+        routing_key=routing_key(row.channel, row.lane, row.source),
+        message_id=str(row.id),
+        exchange=WORK,
+        headers=headers,
+    )

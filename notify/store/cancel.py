@@ -1,0 +1,55 @@
+"""Cancelling: what no worker has taken up yet will never be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, or_, select, update
+
+from notify.message import Status
+from notify.store.tables import events, notifications
+
+REASON = "an operator cancelled it"
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What became of a wish to cancel; nothing in it means that the record knows no such id."""
+
+    ids: Sequence[UUID]
+    """Those that will not be sent now, in their batch's order."""
+    others: dict[UUID, Status]
+    """Those for which it was too late, and where they stand."""
+
+
+def cancel(connection: Connection, id_: UUID, *, now: datetime) -> Cancelled:
+    """
+    Cancel a notification, or all of a batch, as far as no worker has taken them up.
+
+    A message of theirs that is with the broker is acknowledged unsent by the worker that gets it.
+    Producers hear of each; who cancelled and why is the caller's to audit.
+    """
+    columns = notifications.c
+    meant = or_(columns.id == id_, columns.batch_id == id_)
+    waiting = columns.status.in_([str(Status.SCHEDULED), str(Status.QUEUED)])
+    values = {"status": Status.CANCELLED, "reason": REASON, "due_at": None, "relay_until": None}
+    statement = (
+        update(notifications)
+        .where(meant, waiting)
+        .values(**values, updated_at=now)
+        .returning(columns.id)
+    )
+    done: set[UUID] = set(connection.execute(statement).scalars())
+    if done:
+        change = {"at": now, "status": Status.CANCELLED, "reason": REASON, "to_publish": True}
+        rows = [{"notification_id": each, **change} for each in done]
+        connection.execute(insert(events), rows)
+    query = select(columns.id, columns.status).where(meant).order_by(columns.position)
+    standing = {row.id: Status(row.status) for row in connection.execute(query)}
+    return Cancelled(
+        ids=[each for each in standing if each in done],
+        others={each: status for each, status in standing.items() if each not in done},
+    )

@@ -1,0 +1,116 @@
+"""What has come due: rows whose time the record keeps, handed to one relay at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, or_, select, update
+
+from notify.message import Channel, Status
+from notify.store.tables import notifications
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One notification whose time has come."""
+
+    id: UUID
+    source: str
+    channel: Channel
+    lane: str
+    body: bytes
+    traceparent: str | None
+    held_until: datetime
+    """Until then no other relay gets it."""
+
+
+def take_due(
+    connection: Connection,
+    statuses: Collection[Status],
+    *,
+    channel: Channel | None = None,
+    now: datetime,
+    hold: timedelta,
+    limit: int,
+) -> list[Due]:
+    """
+    Take what is due in one of *statuses*, oldest first, and hold it against other relays.
+
+    A relay that dies lets go when *hold* is over. Without a *channel*, all of them are meant.
+    """
+    columns = notifications.c
+    free = or_(columns.relay_until.is_(None), columns.relay_until <= now)
+    wanted = [columns.due_at <= now, free, columns.status.in_([str(each) for each in statuses])]
+    if channel is not None:
+        wanted.append(columns.channel == channel)
+    chosen = (
+        select(columns.id)
+        .where(*wanted)
+        .order_by(columns.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = (
+        update(notifications)
+        .where(columns.id.in_(chosen.scalar_subquery()))
+        .values(relay_until=now + hold)
+        .returning(
+            columns.id,
+            columns.source,
+            columns.channel,
+            columns.lane,
+            columns.body,
+            columns.traceparent,
+        )
+    )
+    return [
+        Due(
+            row.id,
+            row.source,
+            Channel(row.channel),
+            row.lane,
+            row.body,
+            row.traceparent,
+            now + hold,
+        )
+        for row in connection.execute(taken)
+    ]
+
+
+def published(connection: Connection, rows: Sequence[Due], *, now: datetime) -> None:
+    """Note that the broker has these: their time is no longer ours to keep."""
+    if not rows:
+        return
+    columns = notifications.c
+    connection.execute(
+        update(notifications)
+        .where(
+            columns.id.in_([row.id for row in rows]),
+            # A worker may have taken it up already, and even have put it off again.
+            columns.relay_until == rows[0].held_until,
+            columns.status.in_([str(Status.SCHEDULED), str(Status.QUEUED)]),
+        )
+        .values(status=Status.QUEUED, due_at=None, relay_until=None, updated_at=now)
+    )
+
+
+def release(connection: Connection, rows: Sequence[Due], *, until: datetime) -> None:
+    """
+    Hold these only *until* then: the broker did not take them, or did not say so.
+
+    They stay marked as held once: a message may be out, and it is not a double of one to come.
+    """
+    if not rows:
+        return
+    columns = notifications.c
+    connection.execute(
+        update(notifications)
+        .where(
+            columns.id.in_([row.id for row in rows]),
+            columns.relay_until == rows[0].held_until,
+        )
+        .values(relay_until=until)
+    )

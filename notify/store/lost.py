@@ -1,0 +1,116 @@
+"""What a look-up of a lost call has to know: the call, and its rivals for what is found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, exists, func, literal, select, update
+
+from notify.message import Channel, Outcome, Status
+from notify.store.due import Due
+from notify.store.tables import attempts, notifications
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The newest call of a notification whose answer was lost."""
+
+    attempt_id: UUID
+    provider: str
+    started_at: datetime
+    ended_at: datetime
+    """When it was given up, by its own worker or by the one that found it."""
+    patient_from: datetime
+    """From when the lane's patience counts: the receipt, or the last replay."""
+    spent: int
+    """Calls that count against the lane's limit, this one included."""
+    sent: bool
+    """Whether another call of the same notification is known by now to have sent it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """The other calls for one recipient, which may have caused what a look-up finds."""
+
+    taken: frozenset[str]
+    """The provider's ids that stand for one of them."""
+    open: bool
+    """Whether one of them is under way, so that its id is not on record yet."""
+
+
+def last_unknown(connection: Connection, notification_id: UUID) -> Lost | None:
+    """Find the newest call of a notification whose answer was lost."""
+    ended_at = func.coalesce(attempts.c.ended_at, attempts.c.started_at).label("ended_at")
+    since = func.coalesce(notifications.c.replayed_at, notifications.c.received_at).label("since")
+    others = attempts.alias()
+    sent = exists().where(
+        others.c.notification_id == notification_id, others.c.outcome == Outcome.ACCEPTED
+    )
+    row = connection.execute(
+        select(attempts.c.id, attempts.c.provider, attempts.c.started_at, ended_at)
+        .add_columns(since, notifications.c.spent, sent.label("sent"))
+        .join(notifications, notifications.c.id == attempts.c.notification_id)
+        .where(attempts.c.notification_id == notification_id, _ended(Outcome.UNKNOWN))
+        .order_by(attempts.c.number.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    return Lost(row.id, row.provider, row.started_at, row.ended_at, row.since, row.spent, row.sent)
+
+
+def unknown_calls(connection: Connection, notification_id: UUID) -> list[UUID]:
+    """List all calls of a notification whose answer was lost, oldest first."""
+    query = (
+        select(attempts.c.id)
+        .where(attempts.c.notification_id == notification_id, _ended(Outcome.UNKNOWN))
+        .order_by(attempts.c.number)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def rivals(
+    connection: Connection, channel: Channel, recipient: str, *, since: datetime, until: datetime
+) -> Rivals:
+    """
+    Read which other calls were made for a recipient in a span of time.
+
+    Those who look up others of its lost calls at the same time wait until the transaction ends,
+    so that one message is never taken for two.
+    """
+    # Written out, since the index covers the channels alone that can be looked up.
+    of_channel = notifications.c.channel == literal(channel.value, literal_execute=True)
+    theirs = (of_channel, notifications.c.recipient == recipient)
+    unknown = notifications.c.status == Status.UNKNOWN
+    locking = select(notifications.c.id).where(*theirs, unknown).order_by(notifications.c.id)
+    connection.execute(locking.with_for_update()).all()
+    query = (
+        select(attempts.c.provider_id, attempts.c.outcome)
+        .join(notifications, notifications.c.id == attempts.c.notification_id)
+        .where(*theirs, attempts.c.started_at.between(since, until))
+    )
+    calls = connection.execute(query).all()
+    return Rivals(
+        taken=frozenset(call.provider_id for call in calls if call.provider_id),
+        open=any(call.outcome is None for call in calls),
+    )
+
+
+def postpone(connection: Connection, row: Due, *, until: datetime) -> None:
+    """Look an outcome up later, if the caller still holds the notification."""
+    columns = notifications.c
+    connection.execute(
+        update(notifications)
+        .where(
+            columns.id == row.id,
+            columns.status == Status.UNKNOWN,
+            columns.relay_until == row.held_until,
+        )
+        .values(due_at=until, relay_until=None)
+    )
+
+
+def _ended(outcome: Outcome) -> ColumnElement[bool]:
+    return attempts.c.outcome == outcome

@@ -1,0 +1,191 @@
+"""What producers want to hear of: changes of status that wait to be published as events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    any_,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from notify.contract.event import Event
+from notify.message import Channel, Status
+from notify.store.tables import attempts, events, notifications
+
+_METADATA = b'"metadata"'
+_BODIES_AT_ONCE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One event on record, as it is published."""
+
+    event: Event
+    traceparent: str | None
+
+
+def take_news(connection: Connection, *, now: datetime, hold: timedelta, limit: int) -> list[News]:
+    """
+    Take the oldest events that wait to be published, in order, and hold them against others.
+
+    Whoever dies with them in hand lets go when *hold* is over.
+    """
+    columns = events.c
+    chosen = (
+        select(columns.id)
+        .where(columns.to_publish.is_(True))
+        .where(or_(columns.relay_until.is_(None), columns.relay_until <= now))
+        .order_by(columns.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("chosen")
+    )
+    taken = (
+        update(events)
+        .where(columns.id.in_(select(chosen.c.id)))
+        .values(relay_until=now + hold)
+        .returning(columns.id)
+    )
+    ids: list[int] = list(connection.execute(taken).scalars())
+    return _read(connection, _among(connection, ids), limit=limit) if ids else []
+
+
+def published(connection: Connection, news: Iterable[News]) -> None:
+    """Note that the broker has these."""
+    _let_go(connection, news, {"to_publish": False, "relay_until": None})
+
+
+def release(connection: Connection, news: Iterable[News]) -> None:
+    """Give back what the broker did not take, so that it can be taken again at once."""
+    _let_go(connection, news, {"relay_until": None})
+
+
+def newest(
+    connection: Connection,
+    *,
+    channel: Channel | None = None,
+    status: Status | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+    limit: int,
+) -> list[News]:
+    """Read the newest changes of status that match, published or not, the oldest of them first."""
+    conditions = [
+        column == value
+        for column, value in (
+            (notifications.c.channel, channel),
+            (events.c.status, status),
+            (notifications.c.source, source),
+        )
+        if value is not None
+    ]
+    if since is not None:
+        conditions.append(events.c.at >= since)
+    return _read(connection, *conditions, limit=limit)
+
+
+def _let_go(connection: Connection, news: Iterable[News], values: Mapping[str, Any]) -> None:
+    ids = [each.event.sequence for each in news]
+    if ids:
+        connection.execute(update(events).where(_among(connection, ids)).values(values))
+
+
+def _among(connection: Connection, ids: Sequence[int]) -> ColumnElement[bool]:
+    """Name events by their ids: on PostgreSQL one array is cheaper than hundreds of values."""
+    if connection.dialect.name == "sqlite":
+        return events.c.id.in_(ids)
+    return events.c.id == any_(literal(ids, ARRAY(BigInteger)))
+
+
+def _read(connection: Connection, *conditions: ColumnElement[bool], limit: int) -> list[News]:
+    """Read the last events that match, in order, with all that is told of them."""
+    asked = notifications.c
+    query = (
+        select(
+            events.c.id.label("sequence"),
+            events.c.at,
+            events.c.status,
+            events.c.reason,
+            asked.id,
+            asked.batch_id,
+            asked.position,
+            asked.source,
+            asked.channel,
+            asked.lane,
+            asked.idempotency_key,
+            asked.template,
+            asked.attempts,
+            asked.possible_duplicate,
+            asked.traceparent,
+            attempts.c.provider,
+            attempts.c.provider_id,
+            attempts.c.code,
+            _has_metadata(connection).label("has_metadata"),
+        )
+        .join(notifications, asked.id == events.c.notification_id)
+        .outerjoin(
+            attempts,
+            and_(
+                attempts.c.notification_id == asked.id,
+                attempts.c.number == asked.attempts,
+                # Another call may have begun since; the event does not speak of that one.
+                attempts.c.started_at <= events.c.at,
+            ),
+        )
+        .where(*conditions)
+        .order_by(events.c.id.desc())
+        .limit(limit)
+    )
+    rows = connection.execute(query).all()[::-1]
+    metadata = _metadata(connection, {row.id for row in rows if row.has_metadata})
+    return [_news(row, metadata.get(row.id, {})) for row in rows]
+
+
+def _news(row: Row[Any], metadata: dict[str, str]) -> News:
+    values = dict(row._mapping)
+    del values["has_metadata"]
+    traceparent = values.pop("traceparent")
+    event_id = uuid5(row.id, str(row.sequence))
+    return News(Event(event_id=event_id, metadata=metadata, **values), traceparent)
+
+
+def _has_metadata(connection: Connection) -> ColumnElement[bool]:
+    """Spare the bodies of those, most of them, that cannot have any."""
+    body = notifications.c.body
+    if connection.dialect.name == "sqlite":
+        return func.instr(body, literal(_METADATA)) > 0
+    return func.position(literal(_METADATA).op("IN")(body)) > 0
+
+
+def _metadata(connection: Connection, ids: Collection[UUID]) -> dict[UUID, dict[str, str]]:
+    """Read metadata out of the requests, a few at a time, since a body may be large."""
+    if not ids:
+        return {}
+    query = (
+        select(notifications.c.id, notifications.c.body)
+        .where(notifications.c.id.in_(ids))
+        .execution_options(yield_per=_BODIES_AT_ONCE)
+    )
+    return {row.id: _metadata_of(row.body) for row in connection.execute(query)}
+
+
+def _metadata_of(body: bytes) -> dict[str, str]:
+    request = json.loads(body)
+    metadata = request.get("metadata") or {}
+    return metadata if isinstance(metadata, dict) else {}

@@ -1,0 +1,59 @@
+"""`make faults`: every drill, one after the other, and the table of what they showed."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.faults.drills import DRILLS, QUICK
+from tests.faults.report import last_line, line, table, write
+from tests.faults.run import RESUMED_WITHIN, Result, run
+from tests.faults.stage import services
+
+GUARANTEES = Path(__file__).parents[2] / "docs" / "guarantees.md"
+
+
+def main() -> int:
+    """Run the drills that are asked for; 1 if any broke a promise."""
+    options = _options()
+    drills = QUICK if options.quick else DRILLS
+    names = [name for name in drills if options.only in name]
+    folder = Path(tempfile.mkdtemp(prefix="notify-faults-"))
+    print(f"ledgers and logs, kept if a promise is broken: {folder}", flush=True)
+    # The short set guards each change on any machine, however busy: it judges no seconds.
+    within = math.inf if options.quick else RESUMED_WITHIN
+    results: list[Result] = []
+    with services(folder) as shared:
+        for number, name in enumerate(names, 1):
+            result = run(drills[name], shared, folder / f"{number:02}", within=within)
+            results.append(result)
+            print(f"{number:2}/{len(names)} {line(result)}", flush=True)
+            for violation in result.violations[:10]:
+                print(f"      ! {violation}", flush=True)
+    print(f"\n{table(results)}\n")
+    if names == list(DRILLS):
+        write(GUARANTEES, results)
+    broken = any(result.violations for result in results)
+    if not broken:
+        shutil.rmtree(folder)
+    print(last_line(results))
+    return int(broken)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument(
+        "--only", default="", help="run the drills whose name holds this text; write no page"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="run a short set, in under 4 minutes; write no page"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""Three accounts of one drill: what was published, what is on record, what the vendors saw."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from notify.message import Channel, Outcome, Status
+from notify.sandbox import Behaviour, Did
+from notify.store import Store
+from notify.store.tables import attempts, dead_letters, events, notifications
+
+LOST_ANSWERS = frozenset(
+    {
+        Behaviour.ERROR,
+        Behaviour.BROKEN,
+        Behaviour.GARBLED,
+        Behaviour.HANG,
+        Behaviour.MUTE,
+        Behaviour.RESET,
+        Behaviour.LOST,
+    }
+)
+"""After these, nobody at our end can know whether the vendor took the message."""
+
+
+class Fate(enum.StrEnum):
+    """What the publisher knows of a message."""
+
+    TRYING = "trying"
+    CONFIRMED = "confirmed"
+    UNCONFIRMED = "unconfirmed"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One message as its producer knows it; the latest word on it counts."""
+
+    key: str
+    """The notification's id; of a poisonous message, the digest of its body."""
+    fate: Fate
+    poison: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One row of the attempt journal."""
+
+    id: str
+    started_at: datetime
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One notification on record."""
+
+    id: str
+    channel: Channel
+    status: Status
+    due_at: datetime | None
+    possible_duplicate: bool
+    calls: tuple[Call, ...] = ()
+    history: tuple[Status, ...] = ()
+    """Each change of its status, in order."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more happens to it by itself."""
+        return self.status.final and self.due_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The record and the dead letters at the end of a drill."""
+
+    rows: tuple[Row, ...]
+    dead: tuple[bytes, ...] = ()
+    """The body of each dead letter that is neither replayed nor discarded."""
+    waiting: int = 0
+    """Messages that are left in the work queues."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One request that reached a vendor."""
+
+    id: str
+    attempt_id: str
+    at: datetime
+    accepted: bool
+    """Whether the vendor sends the message, whatever it answered."""
+    lost: bool
+    """Whether its answer was lost on purpose."""
+
+
+@dataclass(slots=True)
+class Journal:
+    """The publisher's ledger: a line before each try and a line after it, on disk at once."""
+
+    path: Path
+    _latest: dict[str, Published] = field(default_factory=dict)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, words: Iterable[Published]) -> None:
+        """Append, and wait for the disk."""
+        noted = list(words)
+        with self._turn, self.path.open("a") as file:
+            for word in noted:
+                line = {"key": word.key, "fate": word.fate, "poison": word.poison}
+                file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._latest.update((word.key, word) for word in noted)
+
+    def latest(self) -> list[Published]:
+        """Give the last word on each message."""
+        return list(self._latest.values())
+
+
+def digest(body: bytes) -> str:
+    """Name a body that has no id."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def id_in(body: bytes) -> str | None:
+    """Find the id that a message asks for, if it can be told."""
+    try:
+        id_ = json.loads(body)["id"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return id_ if isinstance(id_, str) else None
+
+
+def read_record(store: Store, *, dead: Iterable[bytes], waiting: int) -> Recorded:
+    """Read the record and the archive; *dead* are the bodies that are still in the dead queue."""
+    with store.reading() as connection:
+        calls: dict[str, list[Call]] = {}
+        for call in connection.execute(select(attempts).order_by(attempts.c.number)):
+            outcome = Outcome(call.outcome) if call.outcome else None
+            journalled = Call(str(call.id), call.started_at, outcome)
+            calls.setdefault(str(call.notification_id), []).append(journalled)
+        history: dict[str, list[Status]] = {}
+        for event in connection.execute(select(events).order_by(events.c.id)):
+            history.setdefault(str(event.notification_id), []).append(Status(event.status))
+        left = dead_letters.c.state.not_in(["replayed", "discarded"])
+        archived: list[bytes] = list(
+            connection.execute(select(dead_letters.c.body).where(left)).scalars()
+        )
+        rows = [_row(row, calls, history) for row in connection.execute(select(notifications))]
+    return Recorded(tuple(rows), (*dead, *archived), waiting)
+
+
+def _row(row: Any, calls: dict[str, list[Call]], history: dict[str, list[Status]]) -> Row:
+    id_ = str(row.id)
+    return Row(
+        id=id_,
+        channel=Channel(row.channel),
+        status=Status(row.status),
+        due_at=row.due_at,
+        possible_duplicate=row.possible_duplicate,
+        calls=tuple(calls.get(id_, ())),
+        history=tuple(history.get(id_, ())),
+    )
+
+
+def read_sandbox(path: Path) -> list[Seen]:
+    """Read the sandbox's ledger from its file, which knows all."""
+    lines = (json.loads(line) for line in path.read_text().splitlines())
+    return [
+        Seen(
+            id=line["notify_id"],
+            attempt_id=line["attempt_id"],
+            at=datetime.fromisoformat(line["at"]),
+            accepted=line["did"] == Did.ACCEPTED,
+            lost=line["behaviour"] in LOST_ANSWERS,
+        )
+        for line in lines
+    ]

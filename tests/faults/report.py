@@ -1,0 +1,64 @@
+"""What the drills showed, as lines and as the table in docs/guarantees.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.faults.run import Result
+
+BEGIN = "<!-- drills: written by make faults -->"
+END = "<!-- end of drills -->"
+_HEAD = (
+    "| fault | published | lost | ended twice | sent twice, park | sent twice, resend (allowed)"
+    " | unknown, parked | resumed after |\n|---|---:|---:|---:|---:|---:|---:|---:|"
+)
+
+
+def line(result: Result) -> str:
+    """Tell one drill in a line."""
+    found = result.findings
+    return (
+        f"{'ok  ' if not result.violations else 'FAIL'} {result.drill.name:42}"
+        f" published={found.published} lost={found.lost} double_terminal={found.double_terminal}"
+        f" duplicates_park={found.duplicates_park}"
+        f" duplicates_resend={found.duplicates_resend}/{found.allowed} unknown={found.unknown}"
+        f" resumed={_seconds(result.resumed)} took={result.took:.0f}s"
+    )
+
+
+def table(results: Sequence[Result]) -> str:
+    """Tell all in a Markdown table."""
+    rows = [
+        f"| {result.drill.name} | {found.published:,} | {found.lost} | {found.double_terminal}"
+        f" | {found.duplicates_park} | {found.duplicates_resend} ({found.allowed})"
+        f" | {found.unknown} | {_seconds(result.resumed)} |"
+        for result in results
+        for found in [result.findings]
+    ]
+    return "\n".join([_HEAD, *rows])
+
+
+def last_line(results: Sequence[Result]) -> str:
+    """Sum all up in one line."""
+    found = [result.findings for result in results]
+    return (
+        f"faults={len(results)} lost={sum(each.lost for each in found)}"
+        f" double_terminal={sum(each.double_terminal for each in found)}"
+        f" duplicates_park={sum(each.duplicates_park for each in found)}"
+        f" duplicates_resend={sum(each.duplicates_resend for each in found)}"
+        f" allowed={sum(each.allowed for each in found)}"
+    )
+
+
+def write(path: Path, results: Sequence[Result]) -> None:
+    """Replace the table between the two marks of a page."""
+    page = path.read_text()
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    text = f"{BEGIN}\n{table(results)}\n\n`{last_line(results)}`\n{END}"
+    path.write_text(f"{before}{text}{after}")
+
+
+def _seconds(value: float | None) -> str:
+    return "never" if value is None else f"{value:.1f} s"

@@ -1,0 +1,229 @@
+"""What a drill plays on: a real broker, a real database, the vendors' stand-in, four workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from notify.errors import StoreError
+from notify.message import Channel
+from notify.publisher import connect
+from notify.sandbox import Behaviour, Sandbox
+from notify.settings import LaneSettings
+from notify.stack.rabbitmq import RabbitMQNode
+from notify.store import Store
+from notify.store.tables import dead_letters, notifications
+from notify.topology import DEAD, Topology, apply, queue_name
+from tests.faults.fleet import Fleet
+from tests.faults.ledgers import Recorded, read_record
+from tests.faults.load import CHANNELS, LANE, Load
+from tests.services import PostgreSQL
+
+CONCURRENCY = 16
+"""Calls that a worker has in flight at most."""
+LATENCY = 0.2
+"""Seconds that the vendors take to answer: at 100 messages a second, 20 calls are in flight."""
+CONFIG = """
+[amqp]
+url = "{broker_url}"
+heartbeat = 4
+[store]
+url = "{store_url}"
+[lanes.normal]
+attempts = {attempts}
+first_wait = 0.2
+longest_wait = 2
+[pools.email]
+channel = "email"
+concurrency = {concurrency}
+[pools.sms]
+channel = "sms"
+concurrency = {concurrency}
+[channels.email]
+providers = ["sendgrid"]
+[channels.sms]
+providers = ["twilio"]
+lookup_after = 2
+[providers.sendgrid]
+use = "providers.sendgrid:SendGrid"
+options = {{ sender = "a@example.com", base_url = "{sandbox_url}", timeout = 2 }}
+secrets = {{ api_key = "SENDGRID_KEY" }}
+[providers.twilio]
+use = "providers.twilio:Twilio"
+secrets = {{ account_sid = "TWILIO_SID", auth_token = "TWILIO_TOKEN" }}
+[providers.twilio.options]
+sender = "+15005550006"
+base_url = "{sandbox_url}"
+status_callback = "https://example.com/receipts"
+timeout = 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all drills share, one after the other."""
+
+    broker: RabbitMQNode
+    postgresql: PostgreSQL
+
+
+@contextmanager
+def services(folder: Path) -> Iterator[Services]:
+    """Start a broker and a PostgreSQL cluster of our own."""
+    with ExitStack() as cleanup:
+        broker = RabbitMQNode.start(folder / "rabbitmq")
+        cleanup.callback(broker.stop)
+        postgresql = PostgreSQL()
+        cleanup.callback(postgresql.stop)
+        postgresql.start()
+        yield Services(broker, postgresql)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """
+    On what terms a drill runs.
+
+    Attributes:
+        on_sqlite: Whether the record is a SQLite file, not a PostgreSQL database.
+        lease: Seconds until a dead worker's calls are taken for lost.
+        attempts: How often a notification is tried.
+        rate: Messages a second.
+        minimum: Messages at least.
+    """
+
+    on_sqlite: bool = False
+    lease: float = 6.0
+    attempts: int = 100
+    rate: int = 100
+    minimum: int = 2000
+
+
+@dataclass(slots=True)
+class Stage:
+    """One drill's surroundings while it runs."""
+
+    services: Services
+    folder: Path
+    store: Store
+    sandbox: Sandbox
+    fleet: Fleet
+    load: Load
+    healed_at: datetime | None = None
+
+    def healed(self) -> None:
+        """Note that the fault is over: from now on the service has to work again."""
+        self.healed_at = datetime.now(UTC)
+
+    def vendors(self, behaviour: Behaviour | None, *, seconds: float) -> None:
+        """Have every vendor behave in one way for a while."""
+        self.sandbox.switch.set(behaviour=behaviour)
+        time.sleep(seconds)
+        self.sandbox.switch.set(behaviour=None)
+
+    def refuse(self, *, seconds: float) -> None:
+        """Have nobody listen at the vendors' address for a while."""
+        port = int(self.sandbox.url.rpartition(":")[2])
+        self.sandbox.stop()
+        time.sleep(seconds)
+        self.sandbox = open_sandbox(self.folder, port=port)
+
+    def settled(self, *, expected: int) -> bool:
+        """Tell whether all that was published has ended and nothing waits."""
+        columns = notifications.c
+        open_ = columns.status.in_(["scheduled", "queued", "sending"]) | columns.due_at.is_not(None)
+        try:
+            with self.store.reading() as connection:
+                count = connection.scalar(select(func.count()).select_from(notifications))
+                left = connection.scalar(select(func.count()).where(open_))
+        except StoreError:
+            return False
+        return (count or 0) >= expected and left == 0 and self.waiting() == 0
+
+    def archived(self) -> int:
+        """Count the dead letters in the archive."""
+        with self.store.reading() as connection:
+            return connection.scalar(select(func.count()).select_from(dead_letters)) or 0
+
+    def waiting(self) -> int:
+        """Count the messages that are ready in the work queues."""
+        with connect(self.services.broker.url) as connection:
+            channel = connection.channel()
+            names = [queue_name(each, LANE) for each in CHANNELS]
+            return sum(channel.queue_declare(name, passive=True).message_count for name in names)
+
+    def recorded(self) -> Recorded:
+        """Read the record, the archive and what is left on the broker."""
+        return read_record(self.store, dead=self.dead(), waiting=self.waiting())
+
+    def dead(self) -> list[bytes]:
+        """Take everything out of the dead queue."""
+        bodies = []
+        with connect(self.services.broker.url) as connection:
+            channel = connection.channel()
+            while (message := channel.basic_get(DEAD, no_ack=True)) is not None:
+                body = message.body or b""
+                bodies.append(body.encode() if isinstance(body, str) else bytes(body))
+        return bodies
+
+
+def until(true: Callable[[], bool], *, timeout: float, pause: float = 0.25) -> bool:
+    """Wait for a condition; tell whether it came true in time."""
+    end = time.monotonic() + timeout
+    while not (met := true()) and time.monotonic() < end:
+        time.sleep(pause)
+    return met
+
+
+def open_sandbox(folder: Path, *, port: int = 0) -> Sandbox:
+    """Start the vendors' stand-in, with a ledger that outlives it."""
+    return Sandbox.start(port=port, latency=LATENCY, ledger=folder / "sandbox.jsonl")
+
+
+@contextmanager
+def staged(shared: Services, folder: Path, terms: Terms) -> Iterator[Stage]:
+    """Set a stage with no worker on it yet; whatever happens, it is empty afterwards."""
+    folder.mkdir(parents=True)
+    with ExitStack() as cleanup:
+        url = f"sqlite:///{folder}/notify.db"
+        if not terms.on_sqlite:
+            url = cleanup.enter_context(shared.postgresql.database())
+        store = Store.open(url)
+        cleanup.callback(store.close)
+        store.migrate()
+        cleanup.enter_context(_queues(shared.broker.url))
+        sandbox = open_sandbox(folder)
+        config = folder / "notify.toml"
+        config.write_text(
+            CONFIG.format(
+                broker_url=shared.broker.url,
+                store_url=url,
+                sandbox_url=sandbox.url,
+                concurrency=CONCURRENCY,
+                attempts=terms.attempts,
+            )
+        )
+        fleet = Fleet(folder, config, lease=terms.lease)
+        load = Load(shared.broker.url, folder, rate=terms.rate, minimum=terms.minimum)
+        stage = Stage(shared, folder, store, sandbox, fleet, load)
+        cleanup.callback(lambda: stage.sandbox.stop())
+        cleanup.callback(fleet.end)
+        yield stage
+
+
+@contextmanager
+def _queues(url: str, channels: Sequence[Channel] = tuple(Channel)) -> Iterator[None]:
+    lanes = {lane: LaneSettings() for lane in ("critical", LANE, "bulk")}
+    topology = Topology.of(channels, lanes)
+    with connect(url) as connection:
+        apply(topology, connection)
+    yield
+    with connect(url) as connection, connection.channel() as channel:
+        for queue in topology.queues:
+            channel.queue_delete(queue.name)

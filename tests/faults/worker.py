@@ -1,0 +1,93 @@
+"""
+A worker that kills itself at a chosen point: `python -m tests.faults.worker POOL [OPTIONS]`.
+
+It is the product's own worker, with wrappers around the product's own functions. DIE_AT names
+the point and which passing of it is the last, such as `after_claim:20`; LEASE sets the seconds
+that others wait for a dead worker.
+"""
+
+from __future__ import annotations
+
+import enum
+import itertools
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import wraps
+from typing import Any
+
+import amqp
+
+from notify import delivery, relay
+from notify.cli import main
+from notify.gateway import Line
+from notify.store import Store
+
+
+class Point(enum.StrEnum):
+    """Where a worker dies."""
+
+    BEFORE_CLAIM = "before_claim"
+    AFTER_CLAIM = "after_claim"
+    DURING_CALL = "during_call"
+    AFTER_ANSWER = "after_answer"
+    BEFORE_ACK = "before_ack"
+
+
+IN_THE_MIDST = 0.1
+"""Seconds after the request left, while the vendor still takes its time to answer."""
+
+_PLACES: Mapping[Point, tuple[Any, str]] = {
+    Point.BEFORE_CLAIM: (Store, "claim"),
+    Point.AFTER_CLAIM: (Store, "claim"),
+    Point.DURING_CALL: (Line, "send"),
+    Point.AFTER_ANSWER: (Line, "send"),
+    Point.BEFORE_ACK: (amqp.Channel, "basic_ack"),
+}
+
+
+def arm(point: Point, passing: int) -> None:
+    """Wrap the function at the point, so that one passing of it ends the process."""
+    owner, name = _PLACES[point]
+    passings = itertools.count(1)
+    plain = getattr(owner, name)
+
+    @wraps(plain)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if next(passings) != passing:
+            return plain(*args, **kwargs)
+        if point is Point.DURING_CALL:
+            threading.Timer(IN_THE_MIDST, die).start()
+        elif point in (Point.BEFORE_CLAIM, Point.BEFORE_ACK):
+            die()
+        result = plain(*args, **kwargs)
+        die()
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def die() -> None:
+    """End this process as a power cut would."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def shorten(seconds: float) -> None:
+    """Shorten what a drill would spend most of its time on: waiting for who never comes back."""
+    delivery.LEASE = timedelta(seconds=seconds)
+    relay.HOLD = timedelta(seconds=seconds)
+
+
+def run(start: Callable[[], object], environ: Mapping[str, str] = os.environ) -> None:
+    """Set the worker up as the environment says, and start it."""
+    shorten(float(environ.get("LEASE", "60")))
+    if where := environ.get("DIE_AT"):
+        point, _, passing = where.partition(":")
+        arm(Point(point), int(passing))
+    start()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,366 @@
+"""The archive and replays on both databases, without a broker."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import select, update
+
+from notify.deadletters import Mending, Prospect, discard
+from notify.delivery import Done
+from notify.message import Notification, Outcome, Status
+from notify.store import Claim, Entry, Store
+from notify.store.audit import Actor
+from notify.store.dead import State
+from notify.store.tables import attempts, audit, dead_letters, events, notifications
+from tests.burying import (
+    arrival,
+    body_of,
+    buried,
+    bury,
+    decisions,
+    died,
+    order,
+    plan,
+    read,
+    replayer,
+)
+from tests.recording import LATER, LEASE, NOW, accepted, call_for
+
+SECOND = timedelta(seconds=1)
+ANN = Actor("ann@ops-1", "INC-7")
+
+
+def ended(store: Store, body: bytes, **record: Any) -> list[Notification]:
+    """Have a request end as a worker would write it."""
+    asked = read(body)
+    entries = [call_for(each) for each in asked]
+    assert {each.claim for each in store.claim(entries, now=NOW, lease=LEASE)} == {Claim.OWNED}
+    values: dict[str, Any] = {"outcome": Outcome.NOT_SENT, "status": Status.FAILED}
+    values |= {"provider_id": None, "http_status": 503, "reason": "the vendor is away"}
+    store.record([accepted(entry, **(values | record)) for entry in entries])
+    return asked
+
+
+def without_call(store: Store, body: bytes, status: Status, **entry: Any) -> None:
+    """Have a request end, or be put off, without a call."""
+    (asked,) = read(body)
+    store.claim([Entry(asked, status, **entry)], now=NOW, lease=LEASE)
+
+
+def replay(store: Store, **changes: Any) -> list[UUID]:
+    """Replay all letters that wait; give the notifications that got a new time."""
+    now = changes.pop("now", LATER)
+    steps = replayer(store, now=now).replay(order(store, **changes), ANN, replay_id=uuid4())
+    return [id_ for step in steps for id_ in step.replayed]
+
+
+def status(store: Store, id_: UUID) -> Status | None:
+    """Read where a notification stands."""
+    story = store.get(id_)
+    return story.status if story else None
+
+
+def test_a_message_is_archived_once_however_often_it_is_delivered(store: Store) -> None:
+    """The broker's own count of deliveries does not make it another one."""
+    body = body_of(uuid4())
+    again = died() | {"x-delivery-count": 3}
+    assert len(bury(store, arrival(body), arrival(body), arrival(body, headers=again))) == 1
+    assert len(bury(store, arrival(body))) == 1
+
+
+def test_a_message_that_dies_again_is_another_dead_letter(store: Store) -> None:
+    """Its second death has its own time."""
+    body = body_of(uuid4())
+    bury(store, arrival(body))
+    assert len(bury(store, arrival(body, headers=died(at=NOW + SECOND)))) == 2
+
+
+def test_what_was_settled_waits_again_if_the_same_message_comes_again(store: Store) -> None:
+    """Nothing is swallowed because somebody once discarded its like."""
+    (letter,) = bury(store, arrival(b"x"))
+    discard(store, [letter.id], ANN, now=NOW)
+    assert buried(store)[0].state is State.DISCARDED
+    (letter,) = bury(store, arrival(b"x"), now=LATER)
+    assert (letter.state, letter.state_at) == (State.WAITING, LATER)
+
+
+def test_all_of_a_batch_are_settled_when_they_are_written(store: Store) -> None:
+    """Poison, and what no database takes as text, among neighbours."""
+    strange = arrival(b"\x00", message_id="\x00\ud800", headers={"\x00": "\ud800"})
+    assert decisions(store, b"\xff", body_of(uuid4())) == [Done(), Done()]
+    assert len(bury(store, strange)) == 3
+
+
+@pytest.mark.parametrize(
+    ("record", "cause", "code"),
+    [
+        ({}, "failed", "503"),
+        ({"status": Status.REJECTED, "code": "21211"}, "rejected", "21211"),
+        ({"status": Status.EXPIRED}, "expired", "503"),
+        ({"status": Status.SENT, "outcome": Outcome.ACCEPTED}, "other", None),
+    ],
+)
+def test_the_cause_is_what_the_record_says(
+    store: Store, record: dict[str, Any], cause: str, code: str | None
+) -> None:
+    """With the provider's code, or its HTTP status."""
+    body = body_of(uuid4())
+    ended(store, body, **record)
+    (letter,) = bury(store, arrival(body))
+    assert (letter.cause, letter.code) == (cause, code)
+
+
+def test_a_key_used_for_another_request_is_a_conflict(store: Store) -> None:
+    """Or an id; and of a batch, any of its recipients' keys."""
+    id_ = uuid4()
+    ended(store, body_of(id_, idempotency_key="k"))
+    others = [
+        body_of(uuid4(), idempotency_key="k", text="Another."),
+        body_of(id_, idempotency_key="k2"),
+        body_of(uuid4(), idempotency_key="k", to=["a@example.com", "b@example.com"]),
+    ]
+    letters = bury(store, *map(arrival, others))
+    assert [letter.cause for letter in letters] == ["conflict"] * 3
+    assert plan(store).prospects == {Prospect.UNFIT: 3}
+    assert replay(store) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"channel": "email"}, 2),
+        ({"lane": "bulk"}, 1),
+        ({"source": "shop"}, 2),
+        ({"template": "welcome"}, 1),
+        ({"cause": "contract"}, 1),
+        ({"code": "503"}, 1),
+        ({"text": "AWAY"}, 1),
+        ({"text": "zoë@example.com"}, 1),
+        ({"text": "sms.bulk"}, 1),
+        ({"text": "100%"}, 0),
+        ({"text": "not json"}, 1),
+        ({"state": "waiting"}, 3),
+        ({"state": "discarded"}, 0),
+        ({"since": NOW + SECOND}, 0),
+        ({"until": NOW + SECOND}, 3),
+        ({"ids": [-1]}, 0),
+    ],
+)
+def test_dead_letters_are_found(store: Store, wanted: dict[str, Any], found: int) -> None:
+    """By each filter; text in the body too, escaped as JSON escapes it or not."""
+    body = body_of(uuid4(), to="zoe@example.com", metadata={"who": "zoë@example.com"})
+    welcome = body_of(uuid4(), template="welcome", subject=None, text=None)
+    ended(store, body)
+    bury(store, arrival(body), arrival(welcome, exchange="notify", headers={}))
+    bury(store, arrival(b"this is not JSON", key="sms.bulk.shop2"))
+    assert len(buried(store, **wanted)) == found
+
+
+def test_each_notification_is_judged_by_the_record(store: Store) -> None:
+    """One of each kind, and what a replay does to them."""
+    bodies = {prospect: body_of(uuid4()) for prospect in Prospect}
+    bodies[Prospect.EXPIRED] = body_of(uuid4(), expires_at="2025-01-02T04:00:00Z")
+    bodies[Prospect.UNFIT] = b"{}"
+    ended(store, bodies[Prospect.NEVER_SENT])
+    ended(store, bodies[Prospect.EXPIRED])
+    ended(store, bodies[Prospect.UNKNOWN], status=Status.UNKNOWN, outcome=Outcome.UNKNOWN)
+    ended(store, bodies[Prospect.ACCEPTED], status=Status.SENT, outcome=Outcome.ACCEPTED)
+    ended(store, bodies[Prospect.IN_FLIGHT], status=Status.QUEUED, due_at=LATER)
+    ended(store, bodies[Prospect.REFUSED], status=Status.REJECTED)
+    without_call(store, bodies[Prospect.WITHDRAWN], Status.CANCELLED)
+    bury(store, *map(arrival, bodies.values()))
+    late = NOW + timedelta(days=1)
+    assert plan(store, now=late).prospects == dict.fromkeys(Prospect, 1)
+    assert plan(store, now=late).replayed.total() == 1
+    ids = {prospect: read(body)[0].id for prospect, body in bodies.items() if body[2:]}
+    assert replay(store, now=late) == [ids[Prospect.NEVER_SENT]]
+    assert replay(store, now=late, include_unknown=True) == [ids[Prospect.UNKNOWN]]
+    assert replay(store, now=late, include_unknown=True) == []
+    assert status(store, ids[Prospect.ACCEPTED]) is Status.SENT
+    with store.reading() as connection:
+        marked = select(notifications.c.id).where(notifications.c.possible_duplicate)
+        assert connection.execute(marked).scalars().all() == [ids[Prospect.UNKNOWN]]
+
+
+def test_a_template_that_was_mended_may_be_tried_again(store: Store) -> None:
+    """Unlike what the provider itself has rejected."""
+    body = body_of(uuid4())
+    without_call(store, body, Status.REJECTED, reason="no such template")
+    bury(store, arrival(body))
+    assert plan(store).prospects == {Prospect.NEVER_SENT: 1}
+
+
+def test_a_call_whose_worker_died_with_its_message_is_unknown(store: Store) -> None:
+    """The broker gave the message up meanwhile: nobody else would close the call."""
+    body = body_of(uuid4())
+    (asked,) = read(body)
+    store.claim([call_for(asked)], now=NOW, lease=LEASE)
+    bury(store, arrival(body, headers=died("delivery_limit")))
+    assert buried(store)[0].delivery_count == 21
+    assert plan(store, now=NOW).prospects == {Prospect.IN_FLIGHT: 1}
+    assert plan(store, now=LATER).prospects == {Prospect.UNKNOWN: 1}
+    assert replay(store, include_unknown=True) == [asked.id]
+    with store.reading() as connection:
+        outcomes: list[str] = list(connection.execute(select(attempts.c.outcome)).scalars())
+    assert outcomes == [Outcome.UNKNOWN]
+
+
+def test_what_waits_for_the_very_message_that_died_is_replayed(store: Store) -> None:
+    """A retry that met no queue, or too many deliveries: nothing else will take it up."""
+    body = body_of(uuid4())
+    (asked,) = ended(store, body, status=Status.QUEUED, due_at=NOW + SECOND)
+    with store.writing() as connection:
+        connection.execute(update(notifications).values(due_at=None, updated_at=NOW + SECOND))
+    bury(store, arrival(body), now=NOW)
+    assert plan(store).prospects == {Prospect.IN_FLIGHT: 1}
+    bury(store, arrival(body, headers=died("delivery_limit")), now=NOW + 2 * SECOND)
+    assert plan(store).prospects == {Prospect.IN_FLIGHT: 1, Prospect.NEVER_SENT: 1}
+    assert replay(store) == [asked.id]
+
+
+def test_a_replay_gives_times_at_the_rate_after_those_given_before(store: Store) -> None:
+    """Two replays at once do not add up, and the plan tells when they end."""
+    for number in range(6):
+        body = body_of(uuid4())
+        ended(store, body)
+        bury(store, arrival(body), now=NOW + number * SECOND)
+    first = replay(store, rate=2.0, ids=order(store).ids[:3])
+    assert plan(store, now=LATER).settled == 3
+    assert plan(store, now=LATER).seconds(2.0, now=LATER) == 1.0 + 3 / 2
+    second = replay(store, rate=2.0)
+    with store.reading() as connection:
+        rows = connection.execute(select(notifications.c.id, notifications.c.due_at)).all()
+    due = {row.id: row.due_at for row in rows}
+    assert [due[id_] for id_ in [*first, *second]] == [LATER + n * SECOND / 2 for n in range(6)]
+
+
+def test_a_replayed_notification_is_claimed_with_fresh_patience(store: Store) -> None:
+    """Its deadline counts from the replay, and so do its attempts; its event tells who did it."""
+    body = body_of(uuid4())
+    (asked,) = ended(store, body, spent=8)
+    bury(store, arrival(body))
+    replay(store)
+    (claimed,) = store.claim([call_for(asked)], now=LATER, lease=LEASE)
+    assert (claimed.claim, claimed.spent, claimed.received_at) == (Claim.OWNED, 0, LATER)
+    with store.reading() as connection:
+        told = connection.execute(select(events).order_by(events.c.id.desc())).first()
+    assert told is not None
+    assert (told.status, told.to_publish) == (Status.QUEUED, False)
+    assert told.reason == "replayed by ann@ops-1: INC-7"
+
+
+def test_what_no_worker_has_seen_is_recorded_and_then_claimed(store: Store) -> None:
+    """A batch that matched no queue: each recipient gets a row, a time and a first call."""
+    body = body_of(uuid4(), to=["a@example.com", "b@example.com"])
+    bury(store, arrival(body, exchange="notify", headers={}))
+    assert plan(store).prospects == {Prospect.NEVER_SENT: 2}
+    asked = read(body)
+    assert set(replay(store)) == {each.id for each in asked}
+    late = LATER + SECOND
+    answers = store.claim([call_for(each) for each in asked], now=late, lease=LEASE)
+    assert [answer.claim for answer in answers] == [Claim.OWNED] * 2
+    assert [answer.fence for answer in answers] == [1, 1]
+
+
+def test_what_is_to_be_sent_later_keeps_its_time(store: Store) -> None:
+    """A worker would put it off, and the record would not take it up again."""
+    body = body_of(uuid4(), send_at="2025-06-01T00:00:00Z")
+    bury(store, arrival(body, exchange="notify", headers={}))
+    (id_,) = replay(store)
+    story = store.get(id_)
+    assert story is not None
+    assert story.status is Status.SCHEDULED
+    assert story.summary.due_at is not None
+    assert story.summary.due_at.isoformat() == "2025-06-01T00:00:00+00:00"
+
+
+def test_a_letter_with_unknown_ones_left_goes_on_waiting(store: Store) -> None:
+    """Its others are sent; a later replay may take the unknown one."""
+    body = body_of(uuid4(), to=["a@example.com", "b@example.com"])
+    asked = ended(store, body)
+    with store.writing() as connection:
+        unknown = attempts.c.notification_id == asked[1].id
+        connection.execute(update(attempts).where(unknown).values(outcome=Outcome.UNKNOWN))
+    bury(store, arrival(body))
+    assert replay(store) == [asked[0].id]
+    assert buried(store)[0].state is State.WAITING
+    assert replay(store, include_unknown=True) == [asked[1].id]
+    assert buried(store)[0].state is State.REPLAYED
+
+
+def test_many_replays_at_once_take_each_letter_once(store: Store) -> None:
+    """Whoever comes second finds it taken, and their times stand in one line."""
+    for _ in range(120):
+        body = body_of(uuid4())
+        ended(store, body)
+        bury(store, arrival(body))
+    wanted = order(store, rate=1000.0)
+
+    def run(first: int) -> list[UUID]:
+        mine = replace(wanted, ids=[*wanted.ids[first:], *wanted.ids[:first]])
+        steps = replayer(store, now=LATER).replay(mine, ANN, replay_id=uuid4())
+        return [id_ for step in steps for id_ in step.replayed]
+
+    with ThreadPoolExecutor(4) as threads:
+        taken = [id_ for ids in threads.map(run, (0, 0, 50, 90)) for id_ in ids]
+    assert len(taken) == len(set(taken)) == 120
+    with store.reading() as connection:
+        noted: list[Any] = list(connection.execute(select(audit.c.details)).scalars())
+        times: set[Any] = set(connection.execute(select(notifications.c.due_at)).scalars())
+    assert times == {LATER + n * SECOND / 1000 for n in range(120)}
+    assert sum(details["notifications"] for details in noted) == 120
+
+
+def test_a_mended_letter_keeps_what_it_was(store: Store) -> None:
+    """The audit knows both by their digests; a second replay reads what was made of it."""
+    id_ = uuid4()
+    (letter,) = bury(store, arrival(b"poison", key="fax.normal.shop"))
+    mending = Mending(letter.id, body_of(id_), "email.normal.shop")
+    assert replay(store, mending=mending) == [id_]
+    with store.reading() as connection:
+        row = connection.execute(select(dead_letters)).one()
+        noted = connection.execute(select(audit).order_by(audit.c.id)).all()
+    assert (row.body, row.routing_key) == (b"poison", "fax.normal.shop")
+    assert (row.mended_body, row.mended_key) == (mending.body, mending.key)
+    assert (row.channel, row.lane, row.notification_id) == ("email", "normal", id_)
+    assert [each.action for each in noted] == ["dead.mend", "dead.replay"]
+    assert "example.com" not in str(noted)
+    bury(store, arrival(b"poison", key="fax.normal.shop"), now=LATER)
+    assert plan(store, now=LATER).prospects == {Prospect.IN_FLIGHT: 1}
+
+
+def test_discarding_marks_and_deletes_nothing(store: Store) -> None:
+    """With an audit row; what was settled already is left alone."""
+    letters = bury(store, arrival(b"a"), arrival(b"b"))
+    ids = [letter.id for letter in letters]
+    assert discard(store, ids[:1], ANN, now=LATER) == 1
+    assert discard(store, ids, ANN, now=LATER) == 1
+    assert [letter.state for letter in buried(store)] == [State.DISCARDED] * 2
+    assert replay(store) == []
+    with store.reading() as connection:
+        noted: list[Any] = list(connection.execute(select(audit.c.details)).scalars())
+    assert noted == [{"letters": ids[:1]}, {"letters": ids[1:]}]
+
+
+def test_a_thousand_dead_letters_cost_little(store: Store) -> None:
+    """Planned and lined up in about a second of the processor, each."""
+    for _ in range(20):
+        bodies = [body_of(uuid4()) for _ in range(50)]
+        entries = [call_for(read(body)[0]) for body in bodies]
+        store.claim(entries, now=NOW, lease=LEASE)
+        failed = {"outcome": Outcome.NOT_SENT, "status": Status.FAILED}
+        store.record([accepted(entry, **failed) for entry in entries])
+        bury(store, *map(arrival, bodies))
+    begin = time.process_time()
+    assert plan(store, now=LATER).prospects == {Prospect.NEVER_SENT: 1000}
+    planned = time.process_time() - begin
+    assert len(replay(store, rate=100.0)) == 1000
+    assert planned < 2
+    assert time.process_time() - begin - planned < 4

@@ -1,0 +1,285 @@
+"""Events between a real record, a real broker and whoever subscribes, or nobody."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import amqp
+import pytest
+from sqlalchemy import select
+
+from notify.announcer import HOLD, Announcer
+from notify.errors import PublishError
+from notify.message import Status
+from notify.publisher import Publisher
+from notify.stack.rabbitmq import RabbitMQNode
+from notify.store import Store
+from notify.store.tables import events
+from notify.topology import EVENTS
+from tests.recording import NOW, accepted, begin
+from tests.rig import Rig, surroundings, until
+
+NOBODY_LISTENS = "pyamqp://guest:guest@127.0.0.1:1//"
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """An empty record on each kind of database."""
+    store = Store.open(store_url)
+    store.migrate()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def rig(tmp_path: Path, broker_url: str, store_url: str) -> Iterator[Rig]:
+    """A worker's surroundings on each kind of database."""
+    with surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig:
+        yield rig
+
+
+@pytest.fixture
+def subscribe(channel: amqp.Channel) -> Subscription:
+    """A subscriber to all events of this test."""
+    return Subscription(channel)
+
+
+class Subscription:
+    """An exclusive queue with all events."""
+
+    def __init__(self, channel: amqp.Channel, key: str = "#") -> None:
+        self._channel = channel
+        self._queue = channel.queue_declare("", exclusive=True).queue
+        channel.queue_bind(self._queue, EVENTS, key)
+        self.got: list[amqp.Message] = []
+
+    def messages(self) -> list[amqp.Message]:
+        """Everything that has come so far."""
+        while (message := self._channel.basic_get(self._queue, no_ack=True)) is not None:
+            self.got.append(message)
+        return self.got
+
+    def bodies(self) -> list[dict[str, Any]]:
+        """The same, decoded."""
+        return [json.loads(message.body) for message in self.messages()]
+
+
+def _record_sent(store: Store, count: int) -> None:
+    entries = [begin(store) for _ in range(count)]
+    store.record([accepted(entry) for entry in entries])
+
+
+def test_a_worker_tells_subscribers_what_became_of_each(rig: Rig, subscribe: Subscription) -> None:
+    """Sent and refused, with the producer's metadata, persistent, under the event's id."""
+    with rig.worker():
+        sent = rig.request(metadata={"order": "17"})
+        refused = rig.request(to="invalid@sandbox.test")
+        until(lambda: len(subscribe.messages()) == 2)
+    told = {body["id"]: body for body in subscribe.bodies()}
+    assert told[str(sent)]["status"] == "sent"
+    assert told[str(sent)]["metadata"] == {"order": "17"}
+    assert told[str(refused)]["status"] == "rejected"
+    assert told[str(refused)]["code"]
+    for message in subscribe.got:
+        assert message.properties["delivery_mode"] == 2
+        assert message.properties["message_id"] == json.loads(message.body)["event_id"]
+    keys = {message.delivery_info["routing_key"] for message in subscribe.got}
+    assert keys == {"email.sent.shop", "email.rejected.shop"}
+
+
+def test_what_was_just_recorded_is_told_before_a_stop(
+    store: Store, broker_url: str, subscribe: Subscription
+) -> None:
+    """It need not wait for the next start."""
+    _record_sent(store, 1)
+    with Publisher(broker_url) as publisher:
+        announcer = Announcer(store, publisher, clock=lambda: NOW)
+        announcer.start()
+        announcer.stop(timeout=10)
+    assert len(subscribe.messages()) == 1
+
+
+def test_the_look_for_events_to_publish_costs_no_scan_of_all(store: Store) -> None:
+    """It happens twice a second in every worker, and the record holds millions of events."""
+    columns = events.c
+    query = select(columns.id).where(columns.to_publish.is_(True)).order_by(columns.id).limit(9)
+    with store.reading() as connection:
+        if connection.dialect.name == "postgresql":
+            # An empty table is scanned whole otherwise.
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            explain = "EXPLAIN"
+        else:
+            explain = "EXPLAIN QUERY PLAN"
+        statement = query.compile(connection, compile_kwargs={"literal_binds": True})
+        plan = connection.exec_driver_sql(f"{explain} {statement}").all()
+    assert "ix_events_to_publish" in str(plan)
+
+
+def test_events_without_a_subscriber_are_done_with(store: Store, broker_url: str) -> None:
+    """Nobody wants them; they must not wait for ever."""
+    _record_sent(store, 3)
+    with Publisher(broker_url) as publisher:
+        announcer = Announcer(store, publisher, clock=lambda: NOW)
+        assert announcer.announce() == 3
+        assert announcer.announce() == 0
+
+
+def test_events_wait_while_the_broker_is_away(
+    store: Store, broker_url: str, subscribe: Subscription
+) -> None:
+    """They are free again at once, and told in their order when it is back."""
+    _record_sent(store, 5)
+    with Publisher(NOBODY_LISTENS, timeout=0.2) as away:
+        announcer = Announcer(store, away, clock=lambda: NOW)
+        with pytest.raises(PublishError):
+            announcer.announce()
+    with Publisher(broker_url) as publisher:
+        assert Announcer(store, publisher, clock=lambda: NOW).announce() == 5
+    sequences = [body["sequence"] for body in subscribe.bodies()]
+    assert len(sequences) == 5
+    assert sequences == sorted(sequences)
+
+
+def test_two_announcers_share_the_work(
+    store: Store, broker_url: str, subscribe: Subscription
+) -> None:
+    """Each event is told once while nobody dies, however many workers run."""
+    _record_sent(store, 1200)
+
+    def announce() -> None:
+        with Publisher(broker_url) as publisher:
+            announcer = Announcer(store, publisher, clock=lambda: NOW)
+            while announcer.announce():
+                pass
+
+    threads = [threading.Thread(target=announce) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    counts = Counter(body["event_id"] for body in subscribe.bodies())
+    assert len(counts) == 1200
+    assert set(counts.values()) == {1}
+
+
+def test_an_announcer_killed_after_the_confirm_tells_again_under_the_same_id(
+    store: Store, store_url: str, broker_url: str, subscribe: Subscription
+) -> None:
+    """At least once: the broker had them, the record did not know it yet."""
+    _record_sent(store, 3)
+    script = """
+        import os, signal, sys
+        from datetime import datetime
+        from notify.announcer import Announcer
+        from notify.publisher import Publisher
+        from notify.store import Store
+
+        class Killed(Publisher):
+            def publish_many(self, messages):
+                confirmed = list(super().publish_many(messages))
+                os.kill(os.getpid(), signal.SIGKILL)
+                return iter(confirmed)
+
+        now = datetime.fromisoformat(sys.argv[3])
+        Announcer(Store.open(sys.argv[1]), Killed(sys.argv[2]), clock=lambda: now).announce()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), store_url, broker_url]
+    killed = subprocess.run([*command, NOW.isoformat()], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(subscribe.messages()) == 3
+    with Publisher(broker_url) as publisher:
+        assert Announcer(store, publisher, clock=lambda: NOW).announce() == 0
+        assert Announcer(store, publisher, clock=lambda: NOW + HOLD).announce() == 3
+    counts = Counter(body["event_id"] for body in subscribe.bodies())
+    assert sorted(counts.values()) == [2, 2, 2]
+
+
+def test_the_thread_outlives_a_broker_that_is_away(store: Store) -> None:
+    """It waits, does not run hot, and stops when it is told to."""
+    _record_sent(store, 1)
+    looks: list[datetime] = []
+
+    def clock() -> datetime:
+        looks.append(datetime.now(UTC))
+        return NOW
+
+    with Publisher(NOBODY_LISTENS, timeout=0.1) as away:
+        announcer = Announcer(store, away, clock=clock)
+        announcer.start()
+        until(lambda: len(looks) == 2)
+        announcer.stop(timeout=10)
+    assert looks[1] - looks[0] > timedelta(seconds=1)
+
+
+def test_the_command_line_follows_events_until_ctrl_c(rig: Rig) -> None:
+    """One line an event, of the wanted kind only, and exit code 0."""
+    command = [sys.executable, "-m", "notify", "events", "--follow", "--status", "sent", "--json"]
+    environ = {**os.environ, "NOTIFY_CONFIG": str(rig.config), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            _follow(rig, process)
+        finally:
+            process.kill()
+
+
+def _follow(rig: Rig, process: subprocess.Popen[str]) -> None:
+    assert process.stderr is not None
+    assert process.stdout is not None
+    assert process.stderr.readline() == "following notify.events by *.sent.*; Ctrl-C stops\n"
+    with rig.worker():
+        rig.request(to="invalid@sandbox.test")
+        id_ = rig.request()
+        assert json.loads(process.stdout.readline())["id"] == str(id_)
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.read() == ""
+    assert process.wait(10) == 0
+
+
+def test_the_command_line_shows_the_newest_on_record(rig: Rig) -> None:
+    """Readable, newest last, without recipients; and what to do where nothing matches."""
+    with rig.worker():
+        sent, refused = rig.request(), rig.request(to="invalid@sandbox.test")
+        until(lambda: {rig.status(sent), rig.status(refused)} == {Status.SENT, Status.REJECTED})
+    done = _notify(rig, "events", "--since", "1h")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 2
+    assert f"sent        {sent}  email.normal.shop  through sendgrid" in done.stdout
+    assert "sandbox.test" not in done.stdout
+    nothing = _notify(rig, "events", "--channel", "push")
+    assert (nothing.returncode, nothing.stderr) == (0, "nothing on record matches\n")
+
+
+def test_who_may_not_follow_is_told_which_rights_that_takes(
+    rig: Rig, rabbitmq: RabbitMQNode, broker_url: str
+) -> None:
+    """A worker's user, say, that may declare nothing."""
+    vhost = broker_url.rpartition("/")[2]
+    rabbitmq.ctl("add_user", f"{vhost}-follower", "secret")
+    rabbitmq.ctl("set_permissions", "-p", vhost, f"{vhost}-follower", "^$", "^$", "^notify")
+    url = f"pyamqp://{vhost}-follower:secret@127.0.0.1:{rabbitmq.port}/{vhost}"
+    done = _notify(rig, "events", "--follow", NOTIFY_AMQP__URL=url)
+    assert done.returncode == 1
+    assert "needs the rights to configure, write and read ^amq\\.gen-" in done.stderr
+
+
+def _notify(rig: Rig, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "notify", *arguments],
+        env={**os.environ, "NOTIFY_CONFIG": str(rig.config), **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

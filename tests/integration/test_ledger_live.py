@@ -1,0 +1,88 @@
+"""The ledger on both databases, and beside workers that are at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from notify.cli.ledger import ledger
+from notify.ledger import draw_up
+from notify.message import Status
+from notify.store import Filter, Store
+from tests.planting import AFTERWARDS, DOUBTS, FAULTS, bury, sent
+from tests.rig import Rig, surroundings, until
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """An empty record, on each kind of database in turn."""
+    store = Store.open(store_url)
+    store.migrate()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def rig(tmp_path: Path, broker_url: str, store_url: str) -> Iterator[Rig]:
+    """A worker's surroundings on each kind of database."""
+    with surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig:
+        yield rig
+
+
+def test_every_contradiction_is_named_on_either_database(store: Store) -> None:
+    """All are planted at once, and each kind names exactly its own."""
+    planted = {name: plant(store) for name, (_, plant) in (FAULTS | DOUBTS).items()}
+    drawn = draw_up(store, now=AFTERWARDS, ids=100)
+    for kinds, found in ((FAULTS, drawn.faults), (DOUBTS, drawn.doubts)):
+        wanted: dict[object, set[object]] = {}
+        for name, (kind, _) in kinds.items():
+            wanted.setdefault(kind, set()).add(planted[name])
+        assert {kind: set(each.ids) for kind, each in found.items()} == wanted
+
+
+def test_dead_letters_count_once_on_either_database(store: Store) -> None:
+    """Those with a notification by it, the same request by one letter of it."""
+    id_ = bury(store)
+    bury(store, notification_id=id_)
+    bury(store, notification_id=None, channel=None, lane=None, cause="contract")
+    bury(store, notification_id=sent(store), cause="failed")
+    drawn = draw_up(store, now=AFTERWARDS)
+    assert (drawn.accepted, drawn.terms, drawn.balanced) == (3, {"sent": 1, "dead": 2}, True)
+
+
+def test_it_balances_at_any_moment_beside_workers(rig: Rig) -> None:
+    """One moment of the record is read, while claims and records go on."""
+    rig.sandbox.switch.set(latency=0.05)
+    seen = set()
+    with rig.worker("email-1"), rig.worker("email-2"):
+        ids = [rig.request() for _ in range(10)]
+        ids.append(rig.request(to=[f"r{number}@example.com" for number in range(300)]))
+        total = len(ids) - 1 + 300
+
+        def done() -> bool:
+            drawn = draw_up(rig.store, now=datetime.now(UTC))
+            assert drawn.faults == {}
+            assert drawn.difference == 0
+            seen.add(drawn.accepted)
+            return drawn.terms == {"sent": total}
+
+        until(done, timeout=60)
+    assert len(seen) > 1, "it was read only when all was over"
+    assert rig.store.count(Filter()) == {Status.SENT: total}
+
+
+def test_the_brokers_queues_are_told_on_demand(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies there is not on record yet."""
+    monkeypatch.setenv("NOTIFY_CONFIG", str(rig.config))
+    monkeypatch.setenv("KEY", "SG.test")
+    for _ in range(3):
+        rig.request()
+    done = CliRunner().invoke(ledger, ["--broker"], catch_exceptions=False)
+    assert done.exit_code == 0
+    rows = [line.split() for line in done.output.splitlines()]
+    assert ["notify.email.normal", "3", "0"] in rows
+    assert ["notify.dead", "0", "0"] in rows

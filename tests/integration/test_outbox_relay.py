@@ -1,0 +1,270 @@
+"""From a producer's database to one sent message, with crashes at the worst moments."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import amqp
+import pytest
+from sqlalchemy import Engine, MetaData, create_engine, func, insert, select
+
+from notify.errors import PublishError
+from notify.message import Channel, Status
+from notify.outbox import Outbox, OutboxRelay, outbox_table
+from notify.outbox.relay import HOLD
+from notify.publisher import Publisher
+from notify.stack.rabbitmq import RabbitMQNode
+from notify.topology import DEAD, queue_name
+from tests.rig import Rig, surroundings, until
+
+KEY = "email.normal.shop"
+QUEUE = queue_name(Channel.EMAIL, "normal")
+REQUEST = {"to": "ann@example.com", "subject": "Your order", "text": "Thank you."}
+TABLE = outbox_table(MetaData())
+NOBODY_LISTENS = "pyamqp://guest:guest@127.0.0.1:1//"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, store_url: str) -> Iterator[Engine]:
+    """A producer's database, of each kind, with an outbox."""
+    on_sqlite = store_url.startswith("sqlite")
+    engine = create_engine(f"sqlite:///{tmp_path}/shop.db" if on_sqlite else store_url)
+    TABLE.metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def rig(tmp_path: Path, broker_url: str, store_url: str) -> Iterator[Rig]:
+    """A worker's surroundings on each kind of database."""
+    with surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig:
+        yield rig
+
+
+def _put(shop: Engine, count: int = 1, *, key: str = KEY) -> list[str]:
+    with shop.begin() as connection:
+        return [str(Outbox(TABLE).put(connection, key, REQUEST)) for _ in range(count)]
+
+
+def _left(shop: Engine) -> int:
+    with shop.begin() as connection:
+        return connection.execute(select(func.count()).select_from(TABLE)).scalar_one()
+
+
+def _ids(channel: amqp.Channel) -> list[str]:
+    ids = []
+    while (message := channel.basic_get(QUEUE, no_ack=True)) is not None:
+        ids.append(message.properties["message_id"])
+    return ids
+
+
+def _relay(shop: Engine, url: str, *, after: timedelta = timedelta(0)) -> int:
+    """Publish all that there is, as a relay does whose clock stands so much later."""
+    count = 0
+    with Publisher(url) as publisher:
+        relay = OutboxRelay(shop, TABLE, publisher, clock=lambda: datetime.now(UTC) + after)
+        while taken := relay.relay():
+            count += taken
+    return count
+
+
+COMMIT_AND_CRASH = """
+    import os, sys
+    from sqlalchemy import MetaData, create_engine
+    from notify.outbox import Outbox, outbox_table
+
+    request = {"to": "ann@example.com", "subject": "Your order", "text": "Thank you."}
+    with create_engine(sys.argv[1]).begin() as connection:
+        id_ = Outbox(outbox_table(MetaData())).put(connection, "email.normal.shop", request)
+    os.write(1, str(id_).encode())
+    os._exit(3)
+"""
+PUBLISH_AND_DIE = """
+    import os, signal, sys
+    from sqlalchemy import MetaData, create_engine
+    from notify.outbox import OutboxRelay, outbox_table
+    from notify.publisher import Publisher
+
+    class Killed(Publisher):
+        def publish_many(self, messages):
+            confirmed = list(super().publish_many(messages))
+            os.kill(os.getpid(), signal.SIGKILL)
+            return iter(confirmed)
+
+    OutboxRelay(create_engine(sys.argv[1]), outbox_table(MetaData()), Killed(sys.argv[2])).relay()
+"""
+
+
+def _crash(script: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-c", textwrap.dedent(script), *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, check=False)
+
+
+def test_a_producer_that_crashes_after_its_commit_has_asked_all_the_same(
+    rig: Rig, shop: Engine
+) -> None:
+    """Between commit and publish nobody has told the broker; the row has."""
+    crashed = _crash(COMMIT_AND_CRASH, shop.url.render_as_string(hide_password=False))
+    assert crashed.returncode == 3
+    assert _left(shop) == 1
+    assert _relay(shop, rig.broker_url) == 1
+    with rig.worker():
+        until(lambda: len(rig.sandbox.messages()) == 1)
+    assert _left(shop) == 0
+
+
+def test_a_relay_killed_after_the_confirm_has_asked_twice_and_it_is_sent_once(
+    rig: Rig, shop: Engine
+) -> None:
+    """Between publish and delete: the same id again, which the claim recognises."""
+    ids = _put(shop, 3)
+    killed = _crash(PUBLISH_AND_DIE, shop.url.render_as_string(hide_password=False), rig.broker_url)
+    assert killed.returncode == -signal.SIGKILL
+    assert _left(shop) == 3
+    assert _relay(shop, rig.broker_url) == 0
+    assert _relay(shop, rig.broker_url, after=HOLD) == 3
+    assert _left(shop) == 0
+    assert rig.waiting(QUEUE) == 6
+    with rig.worker():
+        until(lambda: rig.waiting(QUEUE) == 0)
+        until(lambda: rig.log().count('"notify.duplicate"') == 3)
+    assert len(rig.sandbox.messages()) == 3
+    stories = [rig.store.get(id_) for id_ in map(UUID, ids)]
+    assert {story.status for story in stories if story} == {Status.SENT}
+
+
+def test_requests_leave_in_the_order_of_writing(
+    shop: Engine, broker_url: str, channel: amqp.Channel
+) -> None:
+    """A queue keeps it, so a producer may count on it as long as one relay runs."""
+    ids = _put(shop, 600)
+    assert _relay(shop, broker_url) == 600
+    assert _ids(channel) == ids
+
+
+def test_several_relays_share_the_work(
+    shop: Engine, broker_url: str, channel: amqp.Channel
+) -> None:
+    """Each request leaves once while nobody dies."""
+    ids = _put(shop, 1000)
+    threads = [threading.Thread(target=_relay, args=(shop, broker_url)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Counter(_ids(channel)) == Counter(ids)
+    assert _left(shop) == 0
+
+
+def test_requests_wait_while_the_broker_is_away(
+    shop: Engine, broker_url: str, channel: amqp.Channel
+) -> None:
+    """Nothing is lost, and nothing has to wait once it is back."""
+    ids = _put(shop, 5)
+    with Publisher(NOBODY_LISTENS, timeout=0.2) as away, pytest.raises(PublishError):
+        OutboxRelay(shop, TABLE, away).relay()
+    assert _left(shop) == 5
+    assert _relay(shop, broker_url) == 5
+    assert _ids(channel) == ids
+
+
+def test_a_request_that_the_broker_refuses_holds_up_no_other(
+    shop: Engine, broker_url: str, rabbitmq: RabbitMQNode, channel: amqp.Channel
+) -> None:
+    """Written under another service's name, it closes the channel for its neighbours too."""
+    vhost = broker_url.rpartition("/")[2]
+    user = f"{vhost}-shop"
+    rabbitmq.ctl("add_user", user, "secret")
+    rabbitmq.ctl("set_permissions", "-p", vhost, user, "^$", "^notify$", "^$")
+    rabbitmq.ctl("set_topic_permissions", "-p", vhost, user, "notify", r"\.shop$", "^$")
+    _put(shop, key="email.normal.bank")
+    ids = _put(shop, 20)
+    with Publisher(f"pyamqp://{user}:secret@127.0.0.1:{rabbitmq.port}/{vhost}") as publisher:
+        relay = OutboxRelay(shop, TABLE, publisher)
+        for _ in range(2):
+            with pytest.raises(PublishError, match="refused"):
+                relay.relay()
+        assert relay.relay() == 1
+        assert relay.relay() == 19
+        assert relay.relay() == 0
+    assert _left(shop) == 1
+    assert Counter(_ids(channel)) >= Counter(ids)
+
+
+def test_a_relay_outlives_a_database_that_is_away(
+    shop: Engine, broker_url: str, channel: amqp.Channel
+) -> None:
+    """It waits, and takes up its work when the table is there."""
+    TABLE.drop(shop)
+    stop = threading.Event()
+    with Publisher(broker_url) as publisher:
+        thread = threading.Thread(target=OutboxRelay(shop, TABLE, publisher).run, args=(stop,))
+        thread.start()
+        time.sleep(0.2)
+        TABLE.create(shop)
+        ids = _put(shop)
+        until(lambda: _left(shop) == 0)
+        stop.set()
+        thread.join(10)
+    assert not thread.is_alive()
+    assert _ids(channel) == ids
+
+
+def test_the_command_line_relays_until_it_is_told_to_stop(rig: Rig, shop: Engine) -> None:
+    """For producers in any language: whoever writes rows of this shape is relayed."""
+    id_ = "6c8f3f0e-5b0a-4a53-9d0a-2f2f7c1c7e11"
+    body = '{"to": "ann@example.com", "subject": "Hello", "text": "Hi."}'
+    with _notify(rig, shop) as process:
+        with shop.begin() as connection:
+            row = {"routing_key": KEY, "message_id": id_, "body": body}
+            connection.execute(insert(TABLE).values(row))
+        until(lambda: _left(shop) == 0)
+        process.terminate()
+        assert process.wait(10) == 0
+    with rig.worker():
+        until(lambda: rig.status(UUID(id_)) is Status.SENT)
+
+
+def test_the_command_line_relays_what_is_there_and_tells_how_many(rig: Rig, shop: Engine) -> None:
+    """For a timer, or to look; a table that is not there is told in one line."""
+    _put(shop, 3)
+    with _notify(rig, shop, "--once") as process:
+        assert process.communicate() == ("3 published\n", "")
+        assert process.returncode == 0
+    with _notify(rig, shop, "--once", "--table", "no_such") as process:
+        _, error = process.communicate()
+        assert process.returncode == 1
+        assert "check --database and --table" in error
+    assert rig.waiting(QUEUE, DEAD) == 3
+
+
+@contextmanager
+def _notify(rig: Rig, shop: Engine, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "notify", "outbox", "relay", *arguments],
+        env={
+            **os.environ,
+            "NOTIFY_CONFIG": str(rig.config),
+            "OUTBOX_DATABASE_URL": shop.url.render_as_string(hide_password=False),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()

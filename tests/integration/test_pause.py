@@ -1,0 +1,188 @@
+"""The record away, with a real worker: it takes nothing in hand, and goes on by itself."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from notify.message import Channel, Status
+from notify.publisher import connect
+from notify.stack.rabbitmq import RabbitMQNode
+from notify.store import Filter
+from notify.topology import DEAD, Topology, apply, queue_name
+from tests.rig import Rig, surroundings, until
+from tests.services import PostgreSQL
+
+NORMAL = queue_name(Channel.EMAIL, "normal")
+IDLE = [queue_name(Channel.EMAIL, lane) for lane in ("critical", "bulk")]
+SLOW = 60.0
+
+
+@pytest.fixture
+def rig(tmp_path: Path, broker_url: str, postgresql: PostgreSQL) -> Iterator[Rig]:
+    """A worker's surroundings on PostgreSQL."""
+    with (
+        postgresql.database() as store_url,
+        surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig,
+    ):
+        yield rig
+
+
+@contextmanager
+def away(postgresql: PostgreSQL, rig: Rig) -> Iterator[None]:
+    """Shut the record's server down for a while."""
+    postgresql.pause()
+    try:
+        yield
+    finally:
+        postgresql.resume()
+        rig.store.close()
+
+
+def told(rig: Rig, event: str, *, name: str = "email") -> int:
+    """Count how often the worker has logged something."""
+    return rig.log(name).count(f'"{event}"')
+
+
+def consumers(rig: Rig, *queues: str) -> int:
+    """Count who consumes from queues; one that was cancelled counts while it holds messages."""
+    with connect(rig.broker_url) as connection:
+        channel = connection.channel()
+        return sum(channel.queue_declare(name, passive=True).consumer_count for name in queues)
+
+
+def delivery_counts(rig: Rig) -> list[int]:
+    """Tell how often the broker has had each waiting message back, and leave them there."""
+    counts = []
+    with connect(rig.broker_url) as connection:
+        channel = connection.channel()
+        while (message := channel.basic_get(NORMAL)) is not None:
+            headers = message.properties.get("application_headers") or {}
+            counts.append(int(headers.get("x-delivery-count", 0)))
+    return counts
+
+
+def sent_once(rig: Rig) -> bool:
+    """Tell whether the vendors' stand-in saw nothing twice."""
+    calls = Counter(message.notify_id for message in rig.sandbox.messages())
+    return set(calls.values()) == {1}
+
+
+def test_an_outage_under_load_stops_consumption_and_nothing_is_lost_or_sent_twice(
+    rig: Rig, postgresql: PostgreSQL
+) -> None:
+    """No call meanwhile, few words in the log, and it resumes by itself."""
+    with rig.worker():
+        first = [rig.request() for _ in range(20)]
+        until(lambda: rig.store.count(Filter()) == {Status.SENT: len(first)})
+        with away(postgresql, rig):
+            held = [rig.request() for _ in range(10)]
+            until(lambda: told(rig, "notify.paused") == 1)
+            until(lambda: consumers(rig, *IDLE) == 0)
+            failures = told(rig, "notify.store_away")
+            waiting = [rig.request() for _ in range(30)]
+            time.sleep(5)
+            assert rig.waiting(NORMAL) == len(waiting)
+            assert len(rig.sandbox.messages()) == len(first)
+            assert told(rig, "notify.store_away") == failures < 100
+        total = len(first) + len(held) + len(waiting)
+        until(lambda: rig.store.count(Filter()) == {Status.SENT: total}, timeout=SLOW)
+        until(lambda: consumers(rig, *IDLE, NORMAL) == 3)
+        assert told(rig, "notify.paused") == told(rig, "notify.resumed") == 1
+    assert sent_once(rig)
+    assert rig.waiting(NORMAL, DEAD) == 0
+
+
+def test_a_stop_during_an_outage_gives_back_what_is_in_hand_and_loses_nothing(
+    rig: Rig, postgresql: PostgreSQL
+) -> None:
+    """It exits with 0 within seconds; the outage itself has charged no message, the stop one."""
+    with rig.worker("first") as process, away(postgresql, rig):
+        for _ in range(10):
+            rig.request()
+        until(lambda: told(rig, "notify.paused", name="first") == 1)
+        time.sleep(3)
+        assert rig.waiting(NORMAL) == 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(8) == 0
+        until(lambda: rig.waiting(NORMAL) == 10)
+        assert delivery_counts(rig) == [1] * 10
+    with rig.worker("second"):
+        until(lambda: rig.store.count(Filter()) == {Status.SENT: 10})
+    assert sent_once(rig)
+    assert rig.waiting(NORMAL, DEAD) == 0
+
+
+def test_a_stop_waits_for_the_record_of_calls_that_were_made(
+    rig: Rig, postgresql: PostgreSQL
+) -> None:
+    """Without it they would be unknown; they are written once the record is back."""
+    rig.sandbox.switch.set(latency=1.5)
+    with rig.worker() as process:
+        ids = [rig.request() for _ in range(5)]
+        until(lambda: rig.store.count(Filter()) == {Status.SENDING: len(ids)})
+        with away(postgresql, rig):
+            until(lambda: len(rig.sandbox.messages()) == len(ids))
+            process.send_signal(signal.SIGTERM)
+            time.sleep(2)
+            assert process.poll() is None
+        assert process.wait(20) == 0
+    assert rig.store.count(Filter()) == {Status.SENT: len(ids)}
+    assert rig.waiting(NORMAL, DEAD) == 0
+
+
+def test_a_worker_outlives_the_loss_of_both(
+    tmp_path: Path, topology: Topology, postgresql: PostgreSQL
+) -> None:
+    """The broker is killed while the record is away: paused before, paused after, then all sent."""
+    node = RabbitMQNode.start(tmp_path / "node")
+    try:
+        with connect(node.url) as connection:
+            apply(topology, connection)
+        with (
+            postgresql.database() as store_url,
+            surroundings(tmp_path, broker_url=node.url, store_url=store_url) as rig,
+            rig.worker(),
+        ):
+            with away(postgresql, rig):
+                ids = [rig.request() for _ in range(20)]
+                until(lambda: told(rig, "notify.paused") == 1)
+                node.kill()
+                node.restart()
+                until(lambda: rig.waiting(NORMAL) == len(ids), timeout=SLOW)
+                ids += [rig.request() for _ in range(5)]
+                time.sleep(3)
+                assert consumers(rig, *IDLE, NORMAL) == 0
+            sent = {Status.SENT: len(ids)}
+            until(lambda: rig.store.count(Filter()) == sent, timeout=SLOW)
+            until(lambda: consumers(rig, *IDLE, NORMAL) == 3)
+            assert sent_once(rig)
+            assert rig.waiting(NORMAL, DEAD) == 0
+    finally:
+        node.stop()
+
+
+def test_a_locked_sqlite_file_makes_the_worker_wait(tmp_path: Path, broker_url: str) -> None:
+    """Somebody copies the file under a lock: no call is made without its journal row."""
+    path = tmp_path / "notify.db"
+    with (
+        surroundings(tmp_path, broker_url=broker_url, store_url=f"sqlite:///{path}") as rig,
+        rig.worker(),
+    ):
+        until(lambda: consumers(rig, NORMAL) == 1)
+        lock = sqlite3.connect(path, isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")
+        ids = [rig.request() for _ in range(100)]
+        time.sleep(3)
+        assert rig.sandbox.messages() == []
+        lock.rollback()
+        lock.close()
+        until(lambda: rig.store.count(Filter()) == {Status.SENT: len(ids)}, timeout=SLOW)
+        assert sent_once(rig)

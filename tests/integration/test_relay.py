@@ -1,0 +1,159 @@
+"""Relays between a real record and a real broker: each due row published, none lost."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import amqp
+import pytest
+from structlog.testing import capture_logs
+
+from notify.contract import Incoming, decode
+from notify.errors import PublishError
+from notify.message import Channel, Notification, Status
+from notify.publisher import Outgoing, Publisher
+from notify.relay import HOLD, Relay
+from notify.stack.rabbitmq import RabbitMQNode
+from notify.store import Entry, Filter, Store
+from notify.store.cancel import cancel
+from notify.topology import DEAD, queue_name
+from tests.recording import LEASE
+from tests.rig import Rig, surroundings, until
+
+QUEUE = queue_name(Channel.EMAIL, "normal")
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def rig(tmp_path: Path, broker_url: str, store_url: str) -> Iterator[Rig]:
+    """A worker's surroundings on each kind of database."""
+    with surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig:
+        yield rig
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _scheduled(store: Store, count: int, *, due_at: datetime) -> list[Notification]:
+    """Record requests as a worker does that got them before their time."""
+    made = []
+    for number in range(count):
+        request = {"id": str(uuid4()), "to": f"r{number}@example.com", "subject": "Hi", "text": "x"}
+        incoming = Incoming(json.dumps(request).encode(), "email.normal.shop", "application/json")
+        made += decode(incoming, max_body_bytes=9999, max_recipients=1, require_user_id=False)
+    entries = [Entry(each, Status.SCHEDULED, due_at=due_at) for each in made]
+    store.claim(entries, now=due_at - SECOND, lease=LEASE)
+    return made
+
+
+def _ids(channel: amqp.Channel) -> Counter[str]:
+    """Take what lies in the queue, and count it by its id."""
+    ids: Counter[str] = Counter()
+    while (message := channel.basic_get(QUEUE, no_ack=True)) is not None:
+        ids[message.properties["message_id"]] += 1
+    return ids
+
+
+class _Crash(Exception):
+    """The process ends here."""
+
+
+class _DiesAfterwards(Publisher):
+    """A publisher in a process that dies once the broker has all."""
+
+    def publish_many(self, messages: Iterable[Outgoing]) -> Iterator[PublishError | None]:
+        """Publish, and end."""
+        for _ in super().publish_many(messages):
+            pass
+        raise _Crash
+
+
+def test_three_relays_publish_two_thousand_due_rows_once_each(
+    rig: Rig, channel: amqp.Channel
+) -> None:
+    """However many workers run; the record leaves them to the broker then."""
+    made = _scheduled(rig.store, 2000, due_at=_now() - SECOND)
+    stores = [Store.open(str(rig.store._engine.url)) for _ in range(3)]
+    publishers = [Publisher(rig.broker_url) for _ in range(3)]
+    relays = [Relay(*pair) for pair in zip(stores, publishers, strict=True)]
+    for relay in relays:
+        relay.start()
+    until(lambda: rig.store.count(Filter()) == {Status.QUEUED: 2000})
+    time.sleep(1)
+    for relay, store, publisher in zip(relays, stores, publishers, strict=True):
+        relay.stop(timeout=5)
+        publisher.close()
+        store.close()
+    assert _ids(channel) == Counter(str(each.id) for each in made)
+
+
+def test_what_a_dead_relay_published_is_published_again_and_sent_once(rig: Rig) -> None:
+    """It died before it could note it; after the hold another one takes over."""
+    made = _scheduled(rig.store, 20, due_at=_now() - SECOND)
+    with _DiesAfterwards(rig.broker_url) as publisher, pytest.raises(_Crash):
+        Relay(rig.store, publisher).relay()
+    with Publisher(rig.broker_url) as publisher:
+        assert Relay(rig.store, publisher, clock=_now).relay() == 0
+        assert Relay(rig.store, publisher, clock=lambda: _now() + HOLD).relay() == 20
+    assert rig.waiting(QUEUE) == 40
+    with rig.worker():
+        until(lambda: rig.store.count(Filter()) == {Status.SENT: 20})
+        until(lambda: rig.waiting(QUEUE) == 0)
+    assert len(rig.sandbox.messages()) == len(made)
+    assert rig.waiting(QUEUE, DEAD) == 0
+
+
+def test_while_the_broker_is_away_what_is_due_waits(
+    rig: Rig, rabbitmq: RabbitMQNode, channel: amqp.Channel
+) -> None:
+    """No hot loop meanwhile, and soon after its return all is published."""
+    made = _scheduled(rig.store, 50, due_at=_now() - SECOND)
+    channel.connection.close()
+    publisher = Publisher(rig.broker_url, timeout=1)
+    relay = Relay(rig.store, publisher)
+    rabbitmq.ctl("stop_app")
+    try:
+        before = time.process_time()
+        with capture_logs() as logs:
+            relay.start()
+            time.sleep(6)
+        used = time.process_time() - before
+    finally:
+        rabbitmq.ctl("start_app")
+    assert rig.store.count(Filter()) == {Status.SCHEDULED: 50}
+    assert 1 <= len(logs) <= 4
+    assert used < 1
+    until(lambda: rig.store.count(Filter()) == {Status.QUEUED: 50}, timeout=15)
+    relay.stop(timeout=5)
+    publisher.close()
+    with amqp.Connection(**_login(rig.broker_url)) as connection:
+        ids = _ids(connection.channel())
+    # An unconfirmed one may have arrived and been published again.
+    assert ids.keys() == {str(each.id) for each in made}
+
+
+def _login(url: str) -> dict[str, str]:
+    host, _, vhost = url.removeprefix("pyamqp://guest:guest@").partition("/")
+    return {"host": host, "virtual_host": vhost}
+
+
+def test_what_was_cancelled_meanwhile_is_acknowledged_unsent(rig: Rig) -> None:
+    """Its message was out already; the worker that gets it finds it cancelled."""
+    made = _scheduled(rig.store, 3, due_at=_now() - SECOND)
+    with Publisher(rig.broker_url) as publisher:
+        assert Relay(rig.store, publisher).relay() == 3
+    with rig.store.writing() as connection:
+        assert cancel(connection, made[0].id, now=_now()).ids == [made[0].id]
+    with rig.worker():
+        until(lambda: rig.waiting(QUEUE) == 0)
+        until(lambda: rig.status(made[2].id) is Status.SENT)
+    assert rig.store.count(Filter()) == {Status.CANCELLED: 1, Status.SENT: 2}
+    assert len(rig.sandbox.messages()) == 2
+    assert rig.waiting(QUEUE, DEAD) == 0

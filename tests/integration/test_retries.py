@@ -1,0 +1,149 @@
+"""Retries and times, end to end: producer, broker, worker, vendor's stand-in, and its clock."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import amqp
+import pytest
+
+from notify.message import Channel, Outcome, Status
+from notify.publisher import connect
+from notify.stack.rabbitmq import RabbitMQNode
+from notify.store import Story
+from notify.topology import DEAD, EXCHANGE, queue_name
+from tests.malformed import JSON
+from tests.rig import Rig, surroundings, until
+
+QUEUE = queue_name(Channel.EMAIL, "normal")
+SECOND = timedelta(seconds=1)
+KATHMANDU = ZoneInfo("Asia/Kathmandu")
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the lane wait for moments only."""
+    monkeypatch.setenv("NOTIFY_LANES__NORMAL__FIRST_WAIT", "0.2")
+    monkeypatch.setenv("NOTIFY_LANES__NORMAL__LONGEST_WAIT", "1")
+
+
+@pytest.fixture
+def sqlite_rig(tmp_path: Path, broker_url: str, _impatient: None) -> Iterator[Rig]:
+    """A worker's surroundings on SQLite, for what is the same on any database."""
+    url = f"sqlite:///{tmp_path}/notify.db"
+    with surroundings(tmp_path, broker_url=broker_url, store_url=url) as rig:
+        yield rig
+
+
+@pytest.fixture
+def rig(tmp_path: Path, broker_url: str, store_url: str, _impatient: None) -> Iterator[Rig]:
+    """A worker's surroundings on each kind of database."""
+    with surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig:
+        yield rig
+
+
+def _story(rig: Rig, id_: UUID) -> Story:
+    story = rig.store.get(id_)
+    assert story is not None
+    return story
+
+
+def test_a_vendor_that_is_down_twice_gets_it_at_the_third_try(rig: Rig) -> None:
+    """The message is acknowledged at once each time: the record keeps the waits."""
+    with rig.worker("email-1"), rig.worker("email-2"):
+        id_ = rig.request(to="flaky@sandbox.test")
+        until(lambda: rig.status(id_) is Status.SENT)
+        until(lambda: rig.waiting(QUEUE) == 0)
+    story = _story(rig, id_)
+    outcomes = [attempt.outcome for attempt in story.attempts]
+    assert outcomes == [Outcome.NOT_SENT, Outcome.NOT_SENT, Outcome.ACCEPTED]
+    assert [event.status for event in story.events] == [Status.QUEUED, Status.QUEUED, Status.SENT]
+    assert (story.summary.spent, story.summary.possible_duplicate) == (3, False)
+    assert len(rig.sandbox.messages()) == 1
+    assert rig.waiting(DEAD) == 0
+
+
+def test_a_throttled_message_waits_as_long_as_it_is_told_and_keeps_its_attempts(
+    sqlite_rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`Retry-After: 2` is obeyed to the second, and time alone ends it."""
+    rig = sqlite_rig
+    monkeypatch.setenv("NOTIFY_LANES__NORMAL__DEADLINE", "7")
+    monkeypatch.setenv("NOTIFY_LANES__NORMAL__ATTEMPTS", "2")
+    with rig.worker():
+        id_ = rig.request(to="throttled@sandbox.test")
+        until(lambda: rig.status(id_) is Status.FAILED)
+        until(lambda: rig.waiting(DEAD) == 1)
+    story = _story(rig, id_)
+    assert story.summary.spent == 0
+    assert len(story.attempts) >= 3
+    for one, following in itertools.pairwise(story.attempts):
+        assert one.ended_at is not None
+        assert 2 * SECOND <= following.started_at - one.ended_at <= 4 * SECOND
+    assert "deadline" in (story.summary.reason or "")
+
+
+def test_what_is_scheduled_is_sent_at_its_time_and_not_before(rig: Rig) -> None:
+    """It waits in the record; the queue is empty meanwhile."""
+    with rig.worker("email-1"), rig.worker("email-2"):
+        send_at = datetime.now(UTC) + 2 * SECOND
+        local = send_at.astimezone(KATHMANDU).isoformat()
+        batch = rig.request(to=["ann@example.com", "bo@example.com"], send_at=local)
+        single = rig.request(send_at=local)
+        until(lambda: rig.status(single) is Status.SCHEDULED)
+        until(lambda: rig.waiting(QUEUE) == 0)
+        assert rig.sandbox.messages() == []
+        until(lambda: len(rig.sandbox.messages()) == 3)
+        until(lambda: rig.status(single) is Status.SENT)
+    story = _story(rig, single)
+    assert send_at <= story.attempts[0].started_at <= send_at + 3 * SECOND
+    assert [event.status for event in story.events] == [Status.SCHEDULED, Status.SENT]
+    assert rig.store.get(batch) is None
+    assert rig.waiting(QUEUE, DEAD) == 0
+
+
+def test_a_producer_must_be_who_it_says_and_its_retries_still_pass(
+    sqlite_rig: Rig, rabbitmq: RabbitMQNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker vouches for producers; what the service publishes again it vouches for itself."""
+    rig = sqlite_rig
+    monkeypatch.setenv("NOTIFY_CONTRACT__REQUIRE_USER_ID", "true")
+    shop = _user(rabbitmq, rig.broker_url, "shop")
+    try:
+        with rig.worker():
+            mine = _publish(shop, user_id="shop", to="flaky@sandbox.test")
+            nameless = _publish(shop, user_id=None)
+            with pytest.raises(amqp.PreconditionFailed, match="user_id"):
+                _publish(shop, user_id="crm")
+            until(lambda: rig.status(mine) is Status.SENT)
+            until(lambda: rig.waiting(DEAD) == 1)
+    finally:
+        rabbitmq.ctl("delete_user", "shop")
+    assert len(_story(rig, mine).attempts) == 3
+    assert rig.store.get(nameless) is None
+
+
+def _user(rabbitmq: RabbitMQNode, url: str, name: str) -> str:
+    """Make a login that may write to the service's exchange alone; give its address."""
+    vhost = url.rpartition("/")[2]
+    rabbitmq.ctl("add_user", name, "word")
+    rabbitmq.ctl("set_permissions", "-p", vhost, name, "^$", f"^{EXCHANGE}$", "^$")
+    return url.replace("guest:guest", f"{name}:word")
+
+
+def _publish(url: str, *, user_id: str | None, to: str = "ann@example.com") -> UUID:
+    id_ = uuid4()
+    body = json.dumps({"id": str(id_), "to": to, "subject": "Hello", "text": "Hi."})
+    who = {"user_id": user_id} if user_id else {}
+    message = amqp.Message(body.encode(), delivery_mode=2, **JSON, **who)
+    with connect(url) as connection:
+        channel = connection.channel()
+        channel.confirm_select()
+        channel.basic_publish_confirm(message, EXCHANGE, "email.normal.shop", timeout=10)
+    return id_

@@ -1,0 +1,144 @@
+"""When consumption pauses and resumes: the decisions alone, with a clock that tests turn."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+
+import pytest
+
+from notify import pause
+from notify.pause import FEW, HOLD, PATIENCE, Pause, Phase
+
+
+class Loop:
+    """The event loop around a pause, and what the pause has told it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.in_hand = 0
+        self.consumes: list[bool] = []
+        self.flushed = 0
+        self.probes = 0
+        self.answers = False
+        self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self.pause = Pause(
+            probe=self._probe,
+            post=self._inbox.put,
+            consume=self.consumes.append,
+            flush=self._flush,
+            in_hand=lambda: self.in_hand,
+            monotonic=lambda: self.now,
+            rng=random.Random(7),
+        )
+
+    def turn(self) -> None:
+        """Wait for the next thing that a probe has posted, and run it."""
+        self._inbox.get(timeout=5)()
+
+    def away(self, seconds: float) -> None:
+        """Let time pass, then let the claims of a batch fail."""
+        self.now += seconds
+        self.pause.claimed(worked=False)
+
+    def back(self) -> None:
+        """Let the next probe be answered, and hear of it."""
+        self.answers = True
+        while self.pause.phase is Phase.PAUSED:
+            self.turn()
+
+    def _probe(self) -> bool:
+        self.probes += 1
+        return self.answers
+
+    def _flush(self) -> None:
+        self.flushed += 1
+
+
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
+    """A loop whose probes follow each other at once."""
+    monkeypatch.setattr(pause, "PROBE", (0.0, 0.001))
+    loop = Loop()
+    yield loop
+    loop.pause.stop()
+
+
+def test_a_failed_claim_among_others_that_work_pauses_nothing(loop: Loop) -> None:
+    """A deadlock or a failover of a second is no outage."""
+    for _ in range(10):
+        loop.pause.claimed(worked=True)
+        loop.away(PATIENCE / 2)
+    assert (loop.pause.phase, loop.consumes, loop.probes) == (Phase.OPEN, [], 0)
+
+
+def test_consumption_pauses_once_no_claim_has_worked_for_a_while(loop: Loop) -> None:
+    """It is told to stop once, however many claims fail."""
+    loop.away(PATIENCE)
+    loop.away(1)
+    loop.away(1)
+    assert (loop.pause.phase, loop.consumes) == (Phase.PAUSED, [False])
+
+
+def test_consumption_resumes_when_the_record_answers(loop: Loop) -> None:
+    """By itself, and what is in hand is delivered first."""
+    loop.away(PATIENCE)
+    loop.turn()
+    assert loop.pause.phase is Phase.PAUSED
+    flushed = loop.flushed
+    loop.back()
+    assert (loop.pause.phase, loop.consumes) == (Phase.OPEN, [False, True])
+    assert loop.flushed > flushed
+
+
+def test_with_much_in_hand_it_consumes_only_after_a_claim_has_worked(loop: Loop) -> None:
+    """A record that answers and takes no writes must not fill the worker's memory."""
+    loop.in_hand = FEW
+    loop.away(PATIENCE)
+    for _ in range(3):
+        loop.back()
+        assert (loop.pause.phase, loop.consumes) == (Phase.TRYING, [False])
+        loop.answers = False
+        loop.away(1)
+        assert loop.pause.phase is Phase.PAUSED
+    loop.back()
+    loop.pause.claimed(worked=True)
+    assert (loop.pause.phase, loop.consumes) == (Phase.OPEN, [False, True])
+
+
+def test_what_is_in_hand_is_held_until_the_broker_would_take_it_back(loop: Loop) -> None:
+    """Holding costs nothing, giving back counts as a delivery: once an outage at most."""
+    loop.away(PATIENCE)
+    overdue = [loop.pause.overdue]
+    for seconds in (HOLD - 1, 1):
+        loop.now += seconds
+        overdue.append(loop.pause.overdue)
+    assert overdue == [False, False, True]
+    loop.back()
+    assert not loop.pause.overdue
+
+
+def test_a_record_that_refuses_writes_does_not_prolong_the_hold(loop: Loop) -> None:
+    """The messages are in hand since the first pause, whatever the probes have said since."""
+    loop.in_hand = FEW
+    loop.away(PATIENCE)
+    loop.now += HOLD / 2
+    loop.back()
+    loop.answers = False
+    loop.away(HOLD / 2)
+    assert loop.pause.overdue
+
+
+def test_a_worker_that_stops_gives_back_and_asks_no_more(loop: Loop) -> None:
+    """It does not wait for a record that may stay away for hours."""
+    loop.away(PATIENCE)
+    loop.pause.stop()
+    assert loop.pause.overdue
+    for thread in list(threading.enumerate()):
+        if thread.name == "probe":
+            thread.join(5)
+    probes = loop.probes
+    assert not [thread for thread in threading.enumerate() if thread.name == "probe"]
+    assert loop.probes == probes

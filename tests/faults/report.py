@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,7 +58,9 @@ def write(path: Path, results: Sequence[Result]) -> None:
     page = path.read_text()
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    text = f"{BEGIN}\n{table(results)}\n\n`{last_line(results)}`\n{END}"
+    minutes = sum(result.took for result in results) / 60
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {minutes:.0f} minutes"
+    text = f"{BEGIN}\n{table(results)}\n\n`{last_line(results)}`\n\n{machine}.\n{END}"
     path.write_text(f"{before}{text}{after}")
 
 

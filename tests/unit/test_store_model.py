@@ -229,6 +229,8 @@ def _expected(known: _Known | None, entry: Entry, now: datetime) -> Claim:
             return Claim.BUSY if published_ else Claim.DUPLICATE
         due = known.due_at is None or known.due_at <= now
         return Claim.OWNED if published_ or due else Claim.DUPLICATE
+    if known.status is Status.FAILED:
+        return Claim.DEAD
     if known.status is not Status.SENDING or known.lease_until is None:
         return Claim.DUPLICATE
     return Claim.BUSY if now < known.lease_until else Claim.LAPSED

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Double,
     Index,
     Integer,
     LargeBinary,
@@ -53,6 +54,8 @@ metadata = MetaData(
     }
 )
 
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
 # One row a recipient: a batch of 100 is 100 rows with one batch_id.
 notifications = Table(
     "notifications",
@@ -82,6 +85,8 @@ notifications = Table(
     Column("relay_until", UtcDateTime),
     # When an operator last replayed it: from then on its lane is patient with it anew.
     Column("replayed_at", UtcDateTime),
+    # Which operator's hold keeps it waiting; null where none does.
+    Column("hold_id", _NUMBER),
     # The claim: who holds it until when; a higher fence has taken it over.
     Column("fence", Integer, nullable=False),
     Column("lease_until", UtcDateTime),
@@ -97,6 +102,12 @@ Index(
     notifications.c.batch_id,
     sqlite_where=notifications.c.batch_id.is_not(None),
     postgresql_where=notifications.c.batch_id.is_not(None),
+)
+Index(
+    "ix_notifications_hold_id",
+    notifications.c.hold_id,
+    sqlite_where=notifications.c.hold_id.is_not(None),
+    postgresql_where=notifications.c.hold_id.is_not(None),
 )
 Index(
     "ix_notifications_due_at",
@@ -137,7 +148,7 @@ attempts = Table(
 events = Table(
     "events",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", _NUMBER, primary_key=True),
     Column("notification_id", Uuid, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("status", String(16), nullable=False),
@@ -157,7 +168,7 @@ Index(
 dead_letters = Table(
     "dead_letters",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", _NUMBER, primary_key=True),
     # SHA-256 over body, key, properties and death: the same message is archived once, however
     # often the broker delivers it.
     Column("fingerprint", LargeBinary(32), nullable=False, unique=True),
@@ -204,10 +215,102 @@ Index(
 audit = Table(
     "audit",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", _NUMBER, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
     Column("actor", String(255), nullable=False),
     Column("action", String(64), nullable=False),
     Column("reason", String(1000), nullable=False),
     Column("details", JSON, nullable=False),
+)
+
+# What all workers share to keep providers whole. Its times are seconds since 1970 by the
+# database's own clock, since no two machines agree on theirs.
+
+# One row for each limit: where its schedule stands, and what lowered or paused it.
+limits = Table(
+    "limits",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    # GCRA's theoretical arrival time: when all that was granted would be through.
+    Column("tat", Double, nullable=False),
+    # The rate after the provider's last complaint, the rate it was lowered from, and when.
+    Column("lowered", Double),
+    Column("lowered_from", Double),
+    Column("lowered_at", Double),
+    Column("paused_until", Double),
+    # An operator's rate instead of the configured one.
+    Column("set_rate", Double),
+    Column("set_until", Double),
+    Column("actor", String(255)),
+    Column("reason", String(1000)),
+)
+
+# One row for each provider: its circuit, and what an operator said about it.
+circuits = Table(
+    "circuits",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),
+    # Raised at each change of state: what a call of an earlier one says counts no more.
+    Column("generation", Integer, nullable=False),
+    # How often it opened since it was last closed.
+    Column("trips", Integer, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("open_until", Double),
+    # A worker has leave to try one call until then.
+    Column("probe_until", Double),
+    Column("passed", Integer, nullable=False),
+    Column("cause", String(255)),
+    Column("mode", String(16), nullable=False),
+    Column("mode_until", Double),
+    Column("actor", String(255)),
+    Column("reason", String(1000)),
+)
+
+# How the calls of all workers ended, by slices of time.
+circuit_calls = Table(
+    "circuit_calls",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("bucket", BigInteger, primary_key=True),
+    Column("calls", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("slow", Integer, nullable=False),
+    Column("unreachable", Integer, nullable=False),
+)
+
+# What operators hold back. A null matches anything.
+holds = Table(
+    "holds",
+    metadata,
+    Column("id", _NUMBER, primary_key=True),
+    Column("since", Double, nullable=False),
+    Column("until", Double),
+    Column("channel", String(16)),
+    Column("lane", String(31)),
+    Column("source", String(63)),
+    Column("template", String(64)),
+    Column("provider", String(64)),
+    Column("actor", String(255), nullable=False),
+    Column("reason", String(1000), nullable=False),
+)
+
+# How much of each cap is used in its current span of time.
+cap_counts = Table(
+    "cap_counts",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("starts", BigInteger, primary_key=True),
+    Column("ends", BigInteger, nullable=False, index=True),
+    Column("used", Double, nullable=False),
+)
+
+# Which notifications a cap has counted: none is counted twice, however often it comes.
+cap_uses = Table(
+    "cap_uses",
+    metadata,
+    Column("notification_id", Uuid, primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("ends", BigInteger, nullable=False, index=True),
 )

@@ -14,7 +14,7 @@ from notify.store import Store
 from notify.store.tables import metadata
 from tests.recording import begin
 
-HEAD = "0002"
+HEAD = "0003"
 WAIT = 30
 
 

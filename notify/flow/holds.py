@@ -1,0 +1,98 @@
+"""What operators hold back, as one worker process knows it: read twice a second."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from notify.hold import Hold
+from notify.message import Channel, Notification
+from notify.store import Store
+from notify.store import holds as record
+
+HANDFUL = 1000
+"""How many of those that a hold kept come due at one look; the next look is for the next."""
+
+log = structlog.get_logger("notify.holds")
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    hold: Hold
+    ends: float
+    """By this process's monotonic clock."""
+
+
+class Holds:
+    """
+    Tells what has to wait. Any thread may ask, as long as one refreshes.
+
+    While the record is away, what was known last stays in force; a hold that ends by itself ends
+    in time all the same. Nothing is known before the first `refresh`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._monotonic = monotonic
+        # Replaced as a whole, so that no reader needs a lock.
+        self._known: tuple[_Standing, ...] = ()
+
+    def refresh(self) -> None:
+        """
+        Read the holds that stand, and make due what waits for one that has ended.
+
+        Raises:
+            StoreError: The record cannot be used; what was known stays in force.
+        """
+        before = self._monotonic()
+        with self._store.reading() as connection:
+            found, now = record.current(connection)
+            ids = [hold.id for hold in found]
+            left = record.any_kept(connection, ids)
+        # Counted from before the reading: rather some milliseconds early than late.
+        self._known = tuple(_Standing(hold, _ends(hold, now, before)) for hold in found)
+        if left:
+            self._wake()
+
+    def match(self, notification: Notification) -> Hold | None:
+        """Find what keeps a notification back; None if it may be sent."""
+        return self._first(lambda hold: hold.matches(notification)) if self._known else None
+
+    def stops_queue(self, channel: Channel, lane: str) -> Hold | None:
+        """Find what keeps all messages of a queue back; None if it is to be consumed."""
+        return self._first(lambda hold: hold.stops_queue(channel, lane))
+
+    def stops_provider(self, name: str) -> Hold | None:
+        """Find what keeps everything from a provider; None if it may be asked."""
+        return self._first(lambda hold: hold.stops_provider(name)) if self._known else None
+
+    def _first(self, stops: Callable[[Hold], bool]) -> Hold | None:
+        now = self._monotonic()
+        return next(
+            (each.hold for each in self._known if now < each.ends and stops(each.hold)), None
+        )
+
+    def _wake(self) -> None:
+        with self._store.writing() as connection:
+            # Read anew: a hold placed since keeps what it has set aside.
+            ids = [hold.id for hold in record.current(connection)[0]]
+            count = record.wake(connection, ids, now=self._clock(), limit=HANDFUL)
+        if count:
+            log.info("notify.released", count=count)
+
+
+def _ends(hold: Hold, now: float, at: float) -> float:
+    """Translate from the database's clock to ours."""
+    return math.inf if hold.until is None else at + (hold.until - now)

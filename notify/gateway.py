@@ -1,22 +1,36 @@
-"""One channel's way out: its providers, in the order they are asked."""
+"""One channel's ways out: its providers, in the order they are asked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from notify.errors import ConfigError
 from notify.message import Channel, Receipt, Rendered
 from notify.provider import Provider
+from notify.segments import segments
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One provider under its name in the configuration."""
+    """
+    One provider under its name in the configuration.
+
+    Attributes:
+        limits: The rate limits that each call passes.
+        moved: Those that a message passes besides which comes from another provider's line.
+    """
 
     name: str
     provider: Provider
+    limits: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
+
+    def cost(self, message: Rendered) -> float:
+        """Tell what a call uses of the limits, in the provider's unit: segments of an SMS."""
+        return segments(message.text) if self.provider.channel is Channel.SMS else 1
 
     def send(self, message: Rendered) -> Receipt:
         """Hand one message to the provider; raises what `Provider.send` raises."""
@@ -36,13 +50,24 @@ class Gateway:
     """
     The providers of one channel.
 
-    A caller first asks for a line, so that the attempt can be journalled under the provider's
+    A caller first chooses a line, so that the attempt can be journalled under the provider's
     name, and sends through it afterwards.
     """
 
-    def __init__(self, channel: Channel, lines: Sequence[Line]) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        lines: Sequence[Line],
+        *,
+        weights: Mapping[str, float] | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
         """
         Take the lines in the order of preference.
+
+        Args:
+            weights: By line, its part of the messages; without, the first takes all it can.
+            rng: Draws by weight.
 
         Raises:
             ConfigError: There is none, or one speaks another channel.
@@ -55,22 +80,27 @@ class Gateway:
                     f"channels.{channel}.providers: {line.name} sends {line.provider.channel}"
                 )
         self.channel = channel
-        self._lines = tuple(lines)
+        self.lines = tuple(lines)
+        self._weights = [weights.get(line.name, 0.0) for line in lines] if weights else None
+        self._rng = rng or random.Random()  # noqa: S311 - it spreads load and guards nothing
+
+    def order(self) -> tuple[Line, ...]:
+        """Give the lines in the order to try for the next message."""
+        if self._weights is None:
+            return self.lines
+        (first,) = self._rng.choices(self.lines, self._weights)
+        return (first, *(line for line in self.lines if line is not first))
 
     @property
     def can_find(self) -> bool:
         """Whether any of the providers can be asked what it took."""
-        return any(line.can_find for line in self._lines)
-
-    def admit(self) -> Line:
-        """Choose the provider for the next message."""
-        return self._lines[0]
+        return any(line.can_find for line in self.lines)
 
     def line(self, name: str) -> Line | None:
         """Find a provider by its name in the configuration; None if it has none such by now."""
-        return next((line for line in self._lines if line.name == name), None)
+        return next((line for line in self.lines if line.name == name), None)
 
     def close(self) -> None:
         """Close all providers. No call follows."""
-        for line in self._lines:
+        for line in self.lines:
             line.provider.close()

@@ -1,4 +1,4 @@
-"""Delivering: check, claim, call, record; then one decision a message."""
+"""Delivering: check, admit, claim, call, record; then one decision a message."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import structlog
 
 from notify import contract
-from notify.delivery.call import Answer, call
+from notify.delivery.calls import LEASE, Calls
+from notify.delivery.claiming import Claimer, distinct, following, without_call
 from notify.delivery.decision import Again, Arrival, Dead, Decision, Done, Tally
 from notify.delivery.ending import LOOK_AGAIN, Endings
 from notify.delivery.permits import Permits
 from notify.delivery.plan import Ask, Plan, Planner
 from notify.delivery.recorder import Recorder
-from notify.errors import DecodeError, StoreError, StoreRefused
+from notify.delivery.turnstile import Turnstile
+from notify.errors import DecodeError, StoreError
+from notify.flow import Flow
+from notify.flow.admission import Admission
 from notify.gateway import Gateway
-from notify.message import Channel, Status
-from notify.retry import RetryPolicy, Verdict
-from notify.store import Claim, Claimed, Store
+from notify.retry import RetryPolicy
+from notify.store import Claim, Store
 from notify.store.probe import probe
 from notify.templating import Templates
 
-__all__ = ["Again", "Arrival", "Dead", "Decision", "Delivery", "Done", "Limits"]
-
-LEASE = timedelta(seconds=60)
-"""How long a claim holds; longer than the slowest call may take."""
+__all__ = ["LEASE", "Again", "Arrival", "Dead", "Decision", "Delivery", "Done", "Limits"]
 
 log = structlog.get_logger("notify.delivery")
 
@@ -44,13 +44,22 @@ class Limits:
     """The AMQP user whose word is taken for any source: the service's own."""
 
 
+class _Lane:
+    """One lane's own senders: a slow or throttled lane takes nothing from the others."""
+
+    def __init__(self, name: str, concurrency: int) -> None:
+        self.permits = Permits(concurrency)
+        # Its threads come to be as they are needed.
+        self.senders = ThreadPoolExecutor(concurrency, thread_name_prefix=f"sender-{name}")
+
+
 class Delivery:
     """
-    Takes messages in batches and settles each on its own.
+    Takes messages of one channel in batches and settles each on its own.
 
-    One transaction claims what a batch asks for, `concurrency` threads make the calls side by
-    side, and one recorder writes what has ended meanwhile: a slow call holds back nobody else's
-    record. A claim is never larger than the number of calls that can start at once.
+    What flow control lets through is claimed in one transaction, each lane's threads make the
+    calls side by side, and one recorder writes what has ended meanwhile: a slow call holds back
+    nobody else's record. A claim is never larger than the number of calls that can start at once.
     """
 
     def __init__(
@@ -58,23 +67,38 @@ class Delivery:
         *,
         store: Store,
         templates: Templates,
-        gateways: Mapping[Channel, Gateway],
+        gateway: Gateway,
+        flow: Flow,
+        shares: Mapping[str, float],
         limits: Limits,
         policy: RetryPolicy,
         concurrency: int,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """
+        Take the parts.
+
+        Args:
+            shares: The lanes to deliver, and which part of each limit's burst each may use.
+            concurrency: Calls in flight, for each lane.
+        """
         self._store = store
-        self._gateways = gateways
+        self._gateway = gateway
         self._limits = limits
         self._clock = clock
         self._monotonic = monotonic
-        self._planner = Planner(gateways=gateways, templates=templates)
-        self._permits = Permits(concurrency)
-        self._senders = ThreadPoolExecutor(concurrency, thread_name_prefix="sender")
+        self._planner = Planner(channels={gateway.channel}, templates=templates)
+        admission = Admission(flow, gateway, shares=shares, monotonic=monotonic)
+        self._turnstile = Turnstile(admission, clock=clock, monotonic=monotonic)
+        self._flow = flow
+        self._lanes = {name: _Lane(name, concurrency) for name in shares}
         self._recorder = Recorder(store)
+        self._claimer = Claimer(store)
         self._endings = Endings(policy=policy, recorder=self._recorder, clock=clock)
+        self._calls = Calls(
+            store=store, flow=flow, admission=admission, endings=self._endings, monotonic=monotonic
+        )
 
     def start(self) -> None:
         """Begin to record; call once before the first `deliver`."""
@@ -82,25 +106,34 @@ class Delivery:
 
     def stop(self, *, timeout: float) -> None:
         """Finish the calls and records in hand; `deliver` must not be called any more."""
-        self._senders.shutdown()
+        for lane in self._lanes.values():
+            lane.senders.shutdown()
         self._recorder.stop(timeout=timeout)
-        for gateway in self._gateways.values():
-            gateway.close()
+        self._gateway.close()
 
     def deliver(self, arrivals: Sequence[Arrival]) -> bool:
         """
         Begin to deliver; returns when all calls have begun, or the record cannot be used.
 
-        Each arrival's `settle` is called once, when all that it asks for is on record.
+        Each arrival's `settle` is called once, when all that it asks for is on record, or is
+        there to wait.
 
         Returns:
             Whether the record took every claim. If not, what was not claimed is `Again`.
         """
-        waiting = [ask for arrival in arrivals for ask in self._decode(arrival)]
+        by_lane: dict[str, list[Ask]] = {}
+        for arrival in arrivals:
+            for ask in self._decode(arrival):
+                by_lane.setdefault(ask.notification.lane, []).append(ask)
+        # A list: every lane must be gone through, whatever the others met.
+        return all([self._deliver(name, waiting) for name, waiting in by_lane.items()])
+
+    def _deliver(self, name: str, waiting: list[Ask]) -> bool:
+        lane = self._lanes.get(name) or next(iter(self._lanes.values()))
         while waiting:
-            permits = self._permits.take(len(waiting))
-            following, worked = self._begin(waiting[:permits])
-            waiting[:permits] = following
+            permits = lane.permits.take(len(waiting))
+            more, worked = self._begin(lane, waiting[:permits])
+            waiting[:permits] = more
             if not worked:
                 for ask in waiting:
                     ask.decide_all(Again(LOOK_AGAIN))
@@ -140,112 +173,58 @@ class Delivery:
             return []
         return [Ask(first, Tally(arrival.settle, 1 + len(others)), others)]
 
-    def _begin(self, asks: Sequence[Ask]) -> tuple[list[Ask], bool]:
+    def _begin(self, lane: _Lane, asks: Sequence[Ask]) -> tuple[list[Ask], bool]:
         """
-        Claim what is asked, one permit each, and start the calls.
+        Let through what is asked, one permit each; claim it, and start the calls.
 
         Returns:
             What is to be asked next, and whether the record could be used.
         """
         now = self._clock()
-        deadline = self._monotonic() + LEASE.total_seconds()
-        calls = 0
-        following: list[Ask] = []
+        more: list[Ask] = []
+        begun = 0
+        left = {id(ask): ask for ask in distinct(asks)}
         try:
-            plans = [self._planner.plan(ask, now=now) for ask in _distinct(asks)]
-            answers = self._claim(plans, now=now)
-            for plan, claimed in zip(plans, answers, strict=True):
-                answer = claimed.claim if claimed else None
-                following += _following(plan.ask, answer)
-                if claimed and answer is Claim.OWNED and plan.message is not None:
-                    self._senders.submit(self._send, plan, claimed, deadline)
-                    calls += 1
-                elif claimed and answer is Claim.LAPSED:
-                    self._endings.call_lapsed(plan, claimed)
-                else:
-                    plan.ask.tally.add(_without_call(plan, answer))
-        finally:
-            self._permits.give(len(asks) - calls)
-        return following, None not in answers
-
-    def _claim(self, plans: Sequence[Plan], *, now: datetime) -> list[Claimed | None]:
-        """Claim all in one transaction; None stands for what the store would not take now."""
-        try:
-            return [*self._store.claim([plan.entry for plan in plans], now=now, lease=LEASE)]
-        except StoreRefused as error:
-            # One bad row fails the whole transaction: find it, and spare its neighbours.
-            if len(plans) > 1:
-                return [answer for plan in plans for answer in self._claim([plan], now=now)]
-            log.error("notify.refused", id=str(plans[0].ask.notification.id), error=str(error))
-            return [Claimed(Claim.CONFLICT)]
+            plans = [self._planner.plan(ask, now=now) for ask in left.values()]
+            for group in self._turnstile.groups(plans):
+                for plan in group:
+                    del left[id(plan.ask)]
+                following, calls, worked = self._claim(lane, group)
+                more += following
+                begun += calls
+                if not worked:
+                    return [*more, *left.values()], False
         except StoreError as error:
-            log.error("notify.store_away", waiting=len(plans), error=str(error))
-            return [None] * len(plans)
+            log.error("notify.store_away", waiting=len(left), error=str(error))
+            return [*more, *left.values()], False
+        finally:
+            lane.permits.give(len(asks) - begun)
+        return more, True
 
-    def _send(self, plan: Plan, claimed: Claimed, deadline: float) -> None:
-        assert plan.line is not None  # noqa: S101 - only plans with a call come here
-        assert plan.message is not None  # noqa: S101
-        if self._monotonic() < deadline:
-            answer = call(plan.line, plan.message)
-        else:
-            reason = "the worker was held up past its lease, so the call was not made"
-            answer = Answer(Verdict.RETRY, reason=reason)
-        self._permits.give()
+    def _claim(self, lane: _Lane, plans: Sequence[Plan]) -> tuple[list[Ask], int, bool]:
+        """Claim a group and start its calls; give what follows, how many calls, whether it worked."""
+        deadline = self._monotonic() + LEASE.total_seconds()
+        answers = self._claimer.claim(plans, now=self._clock(), lease=LEASE)
+        more: list[Ask] = []
+        calls = 0
+        for plan, claimed in zip(plans, answers, strict=True):
+            answer = claimed.claim if claimed else None
+            more += following(plan.ask, answer)
+            if claimed and answer is Claim.OWNED and plan.pass_ is not None:
+                lane.senders.submit(self._call, lane, plan, claimed, deadline)
+                calls += 1
+                continue
+            if plan.pass_ is not None:
+                self._flow.circuits.released(plan.pass_)
+            if claimed and answer is Claim.LAPSED:
+                self._endings.call_lapsed(plan, claimed)
+            else:
+                plan.ask.tally.add(without_call(plan, answer))
+        return more, calls, None not in answers
+
+    def _call(self, lane: _Lane, plan: Plan, claimed: Claimed, deadline: float) -> None:
+        try:
+            plan, claimed, answer = self._calls.make(plan, claimed, deadline=deadline)
+        finally:
+            lane.permits.give()
         self._endings.call_ended(plan, claimed, answer)
-
-
-def _distinct(asks: Sequence[Ask]) -> list[Ask]:
-    """Let one claim hold a notification once; its double is looked at again afterwards."""
-    seen: set[object] = set()
-    distinct = []
-    for ask in asks:
-        keys = {ask.notification.id, ask.notification.key}
-        if seen & keys:
-            ask.decide_all(Again(LOOK_AGAIN))
-            continue
-        seen |= keys
-        distinct.append(ask)
-    return distinct
-
-
-def _following(ask: Ask, answer: Claim | None) -> list[Ask]:
-    """
-    Ask for a batch's other recipients once its first is known.
-
-    All share one digest, so the first tells whether the whole request is in conflict: then
-    none of it may be sent, not even to recipients that the record has never seen.
-    """
-    match answer:
-        case Claim.CONFLICT:
-            decision: Decision = Dead()
-        case None:
-            decision = Again(LOOK_AGAIN)
-        case _:
-            return [Ask(other, ask.tally) for other in ask.others]
-    for _ in ask.others:
-        ask.tally.add(decision)
-    return []
-
-
-def _without_call(plan: Plan, answer: Claim | None) -> Decision:
-    """Decide on a notification for which no call is made."""
-    identity = {"id": str(plan.ask.notification.id), "source": plan.ask.notification.source}
-    match answer:
-        case None | Claim.BUSY:
-            return Again(LOOK_AGAIN)
-        case Claim.DUPLICATE:
-            log.info("notify.duplicate", **identity)
-            return Done()
-        case Claim.DEAD:
-            log.info("notify.dead_again", **identity)
-            return Dead()
-        case Claim.CONFLICT:
-            log.warning("notify.dead", **identity, cause="conflict")
-            return Dead()
-        case Claim.OWNED if plan.entry.status is Status.SCHEDULED:
-            log.info("notify.scheduled", **identity)
-            return Done()
-        case Claim.OWNED | Claim.LAPSED:
-            entry = plan.entry
-            log.warning("notify.dead", **identity, cause=str(entry.status), reason=entry.reason)
-            return Dead()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from notify.breaker import Kind, kind_of
 from notify.errors import (
     OutcomeUnknown,
     PermanentError,
@@ -31,6 +32,10 @@ class Answer:
     reason: str | None = None
     retry_after: float | None = None
     """Seconds the vendor asks to wait."""
+    kind: Kind = Kind.NEUTRAL
+    """What it says about the provider."""
+    exhausted_for: float | None = None
+    """Seconds for which the vendor has no allowance left."""
 
     @property
     def outcome(self) -> Outcome:
@@ -58,8 +63,13 @@ def call(line: Line, message: Rendered) -> Answer:
         kind = type(error).__name__
         log.error("notify.provider_fault", provider=line.name, error_kind=kind)
         reason = f"a fault in the provider {line.name}: {kind}"
-        return Answer(Verdict.UNKNOWN, reason=reason)
-    return Answer(Verdict.SENT, provider_id=_fit(receipt.provider_id, 255))
+        return Answer(Verdict.UNKNOWN, reason=reason, kind=Kind.FAILURE)
+    return Answer(
+        Verdict.SENT,
+        provider_id=_fit(receipt.provider_id, 255),
+        kind=Kind.SUCCESS,
+        exhausted_for=receipt.exhausted_for,
+    )
 
 
 def _refused(error: ProviderError, verdict: Verdict) -> Answer:
@@ -69,6 +79,7 @@ def _refused(error: ProviderError, verdict: Verdict) -> Answer:
         code=_fit(error.code, 64),
         reason=_fit(str(error), 255),
         retry_after=error.retry_after,
+        kind=kind_of(error),
     )
 
 

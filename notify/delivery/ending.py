@@ -37,16 +37,21 @@ class Endings:
 
     def call_ended(self, plan: Plan, claimed: Claimed, answer: Answer) -> None:
         """Record the end of a call that this worker has made."""
-        assert plan.entry.attempt_id is not None  # noqa: S101 - only plans with a call come here
-        self._record(plan, claimed, plan.entry.attempt_id, answer)
+        self._put(plan, self.record_of(plan, claimed, answer))
 
     def call_lapsed(self, plan: Plan, claimed: Claimed) -> None:
         """Record the end of a call whose worker never came back."""
         assert claimed.attempt_id is not None  # noqa: S101 - a lapsed claim has its call
         reason = "the worker that made the call never recorded its outcome"
-        self._record(plan, claimed, claimed.attempt_id, Answer(Verdict.UNKNOWN, reason=reason))
+        answer = Answer(Verdict.UNKNOWN, reason=reason)
+        self._put(plan, self._record(plan, claimed, claimed.attempt_id, answer))
 
-    def _record(self, plan: Plan, claimed: Claimed, attempt_id: UUID, answer: Answer) -> None:
+    def record_of(self, plan: Plan, claimed: Claimed, answer: Answer) -> Record:
+        """Tell what is to be recorded of a call that this worker has made."""
+        assert plan.entry.attempt_id is not None  # noqa: S101 - only plans with a call come here
+        return self._record(plan, claimed, plan.entry.attempt_id, answer)
+
+    def _record(self, plan: Plan, claimed: Claimed, attempt_id: UUID, answer: Answer) -> Record:
         now = self._clock()
         notification = plan.ask.notification
         history = History(claimed.received_at or now, claimed.spent)
@@ -54,7 +59,7 @@ class Endings:
             answer.verdict, notification, history, now=now, retry_after=answer.retry_after
         )
         reason = "; ".join(filter(None, (answer.reason, following.note)))
-        record = Record(
+        return Record(
             notification_id=notification.id,
             attempt_id=attempt_id,
             ended_at=now,
@@ -69,6 +74,8 @@ class Endings:
             due_at=following.due_at,
             possible_duplicate=following.possible_duplicate,
         )
+
+    def _put(self, plan: Plan, record: Record) -> None:
         self._recorder.put(Ending(record, lambda owned: _decide(plan, record, owned=owned)))
 
 

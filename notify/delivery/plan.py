@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from notify.delivery.decision import Decision, Tally
 from notify.errors import TemplateError
-from notify.gateway import Gateway, Line
+from notify.flow.admission import Leave, Refused, Wait
+from notify.flow.circuits import Pass
+from notify.gateway import Line
 from notify.message import Channel, Inline, Notification, Rendered, Status
 from notify.store import Entry
 from notify.templating import Content, Templates
 
 LONGEST_REASON = 255
+LOOK_BACK = timedelta(seconds=60)
+"""How long what must wait is put off at most: an operator may change his mind meanwhile."""
+HELD = timedelta(days=7)
+"""How long what an operator holds is put off; its release makes it due at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +40,64 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is asked, what to write before acting, and the call if one is to be made."""
+    """
+    What is asked, what to write before acting, and the message if a call is to be made.
+
+    Attributes:
+        line: Whom to call, once there is leave to.
+        pass_: The leave of that line's circuit.
+    """
 
     ask: Ask
     entry: Entry
-    line: Line | None = None
     message: Rendered | None = None
+    line: Line | None = None
+    pass_: Pass | None = None
+
+    def through(self, leave: Leave) -> Plan:
+        """Plan the call through the line that there is leave for."""
+        entry = replace(self.entry, provider=leave.line.name)
+        return replace(self, entry=entry, line=leave.line, pass_=leave.pass_)
+
+    def put_off(self, wait: Wait, *, now: datetime) -> Plan:
+        """Have the record keep it: no attempt is made, and none is counted."""
+        notification = self.ask.notification
+        if wait.hold_id is not None:
+            due = now + HELD
+        else:
+            due = now + min(timedelta(seconds=min(wait.seconds, 3600.0)), LOOK_BACK)
+        if notification.expires_at is not None:
+            due = min(due, notification.expires_at)
+        entry = Entry(
+            notification, Status.QUEUED, reason=wait.reason, due_at=due, hold_id=wait.hold_id
+        )
+        return Plan(self.ask, entry)
+
+    def refused(self, refused: Refused) -> Plan:
+        """End it without a call."""
+        return _end(self.ask, Status.SUPPRESSED, refused.reason)
+
+    def expired(self) -> Plan:
+        """End it, since its time is over."""
+        return _end(self.ask, Status.EXPIRED, "it expired before it could be sent")
 
 
 class Planner:
     """Decides, without touching the record, what each notification needs."""
 
-    def __init__(self, *, gateways: Mapping[Channel, Gateway], templates: Templates) -> None:
-        self._gateways = gateways
+    def __init__(self, *, channels: Collection[Channel], templates: Templates) -> None:
+        self._channels = channels
         self._templates = templates
 
     def plan(self, ask: Ask, *, now: datetime) -> Plan:
-        """Check, render and choose a provider for one notification."""
+        """Check and render one notification; whom to call is not yet said."""
         notification = ask.notification
         if notification.send_at is not None and notification.send_at > now:
             entry = Entry(notification, Status.SCHEDULED, due_at=notification.send_at)
             return Plan(ask, entry)
         if notification.expires_at is not None and notification.expires_at <= now:
             return _end(ask, Status.EXPIRED, "it expired before it could be sent")
-        gateway = self._gateways.get(notification.channel)
-        if gateway is None:
+        if notification.channel not in self._channels:
             reason = f"this worker has no provider for {notification.channel}"
             return _end(ask, Status.FAILED, reason)
         attempt_id = uuid4()
@@ -66,9 +105,7 @@ class Planner:
             message = rendered(notification, attempt_id, templates=self._templates)
         except TemplateError as error:
             return _end(ask, Status.REJECTED, str(error))
-        line = gateway.admit()
-        entry = Entry(notification, Status.SENDING, attempt_id, line.name)
-        return Plan(ask, entry, line, message)
+        return Plan(ask, Entry(notification, Status.SENDING, attempt_id), message)
 
 
 def rendered(notification: Notification, attempt_id: UUID, *, templates: Templates) -> Rendered:

@@ -21,12 +21,13 @@ class Entry:
     What a worker wants recorded before it acts: a call to make, a wait, or an end without a call.
 
     Attributes:
-        status: `Status.SENDING` to claim the notification for a call, `Status.SCHEDULED` to keep
-            it until *due_at*, else its final status.
+        status: `Status.SENDING` to claim the notification for a call, `Status.SCHEDULED` or
+            `Status.QUEUED` to keep it until *due_at*, else its final status.
         attempt_id: The call's id; None where none is to be made.
         provider: Whom the call would reach; None where none is to be made.
         reason: Why it ended without a call.
-        due_at: When a scheduled one is taken up.
+        due_at: When one that waits is taken up.
+        hold_id: Which operator's hold makes it wait.
     """
 
     notification: Notification
@@ -35,6 +36,7 @@ class Entry:
     provider: str | None = None
     reason: str | None = None
     due_at: datetime | None = None
+    hold_id: int | None = None
 
 
 class Claim(enum.Enum):
@@ -203,7 +205,8 @@ _TAKE = (
         attempts=bindparam("new_attempts"),
         fence=notifications.c.fence + 1,
         lease_until=bindparam("new_lease"),
-        due_at=None,
+        due_at=bindparam("new_due"),
+        hold_id=bindparam("new_hold"),
         relay_until=None,
         updated_at=bindparam("new_time"),
     )
@@ -217,7 +220,7 @@ def _take(
     now: datetime,
     until: datetime,
 ) -> None:
-    """Take up rows for a call, or end them without one."""
+    """Take up rows for a call, put them off, or end them without a call."""
     if not taken:
         return
     changes, calls, ends = [], [], []
@@ -229,6 +232,8 @@ def _take(
             "new_reason": entry.reason,
             "new_attempts": row.attempts + sending,
             "new_lease": until if sending else None,
+            "new_due": entry.due_at,
+            "new_hold": entry.hold_id,
             "new_time": now,
         }
         changes.append(change)
@@ -237,7 +242,7 @@ def _take(
             calls.append({**call, "number": row.attempts + 1, "started_at": now})
         else:
             end = {"notification_id": row.id, "at": now, "status": entry.status}
-            ends.append({**end, "reason": entry.reason, "to_publish": True})
+            ends.append({**end, "reason": entry.reason, "to_publish": entry.due_at is None})
     connection.execute(_TAKE, changes)
     if calls:
         connection.execute(insert(attempts), calls)

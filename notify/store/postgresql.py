@@ -25,21 +25,22 @@ WITH asked AS (
         %(channel)s::text[], %(lane)s::text[], %(idempotency_key)s::text[], %(digest)s::bytea[],
         %(recipient)s::text[], %(template)s::text[], %(body)s::bytea[], %(status)s::text[],
         %(reason)s::text[], %(expires_at)s::timestamptz[], %(traceparent)s::text[],
-        %(attempt_id)s::uuid[], %(provider)s::text[], %(due_at)s::timestamptz[]
+        %(attempt_id)s::uuid[], %(provider)s::text[], %(due_at)s::timestamptz[],
+        %(hold_id)s::bigint[]
     ) AS asked (
         id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
         template, body, status, reason, expires_at, traceparent, attempt_id, provider,
-        due_at
+        due_at, hold_id
     )
 ), written AS (
     INSERT INTO notifications (
         id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
-        template, body, status, reason, expires_at, traceparent, due_at,
+        template, body, status, reason, expires_at, traceparent, due_at, hold_id,
         attempts, spent, possible_duplicate, fence, lease_until, received_at, updated_at
     )
     SELECT
         id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
-        template, body, status, reason, expires_at, traceparent, due_at,
+        template, body, status, reason, expires_at, traceparent, due_at, hold_id,
         CASE WHEN attempt_id IS NULL THEN 0 ELSE 1 END, 0, false, 1,
         CASE WHEN attempt_id IS NULL THEN NULL ELSE %(until)s::timestamptz END,
         %(now)s::timestamptz, %(now)s::timestamptz
@@ -119,6 +120,7 @@ def claim(engine: Engine, entries: Sequence[Entry], *, now: datetime, until: dat
             ],
             "provider": [entry.provider for entry in entries],
             "due_at": [entry.due_at for entry in entries],
+            "hold_id": [entry.hold_id for entry in entries],
             "now": now,
             "until": until,
         },

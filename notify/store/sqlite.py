@@ -17,9 +17,9 @@ from notify.store.records import Record
 _INSERT = """
 INSERT INTO notifications (
     id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
-    template, body, status, reason, expires_at, traceparent, due_at,
+    template, body, status, reason, expires_at, traceparent, due_at, hold_id,
     attempts, spent, possible_duplicate, fence, lease_until, received_at, updated_at
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 1, ?, ?, ?)
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 1, ?, ?, ?)
 ON CONFLICT DO NOTHING
 """
 _OPEN = """
@@ -103,6 +103,7 @@ def _row(entry: Entry, *, at: str | None, until: str | None) -> tuple[object, ..
         _instant(asked.expires_at),
         asked.traceparent,
         _instant(entry.due_at),
+        entry.hold_id,
         1 if sending else 0,
         until if sending else None,
         at,

@@ -1,0 +1,164 @@
+"""Making a call, and going on to the next provider where one certainly did not send."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import structlog
+
+from notify.delivery.call import Answer, call
+from notify.delivery.ending import Endings
+from notify.delivery.plan import Plan
+from notify.errors import StoreError
+from notify.flow import Flow
+from notify.flow.admission import Admission, Leave
+from notify.gateway import Line
+from notify.message import Status
+from notify.retry import Verdict
+from notify.store import Claimed, Record, Store
+from notify.store.handover import hand_over
+
+LEASE = timedelta(seconds=60)
+"""How long a claim holds; longer than the slowest call may take."""
+
+CERTAIN = frozenset({Verdict.RETRY, Verdict.THROTTLED})
+"""It was certainly not sent, and another provider may take it."""
+
+log = structlog.get_logger("notify.delivery")
+
+
+class Calls:
+    """Makes the calls of claimed plans, in the senders' threads."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        flow: Flow,
+        admission: Admission,
+        endings: Endings,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._store = store
+        self._flow = flow
+        self._admission = admission
+        self._endings = endings
+        self._monotonic = monotonic
+        self._sleep = sleep
+
+    def make(
+        self, plan: Plan, claimed: Claimed, *, deadline: float
+    ) -> tuple[Plan, Claimed, Answer]:
+        """
+        Call, and call the next provider while there is one and nothing was sent.
+
+        Args:
+            deadline: When the claim ends, by the monotonic clock: no call begins after it.
+
+        Returns:
+            The last call's plan and claim, and how it ended.
+        """
+        tried: list[Line] = []
+        while True:
+            answer = self._call(plan, deadline=deadline)
+            tried.append(_line(plan))
+            if answer.verdict not in CERTAIN:
+                return plan, claimed, answer
+            onward = self._onward(plan, claimed, answer, tried=tried)
+            if onward is None:
+                return plan, claimed, answer
+            plan, claimed = onward
+            deadline = self._monotonic() + LEASE.total_seconds()
+
+    def _call(self, plan: Plan, *, deadline: float) -> Answer:
+        assert plan.pass_ is not None  # noqa: S101 - only plans with a call come here
+        assert plan.message is not None  # noqa: S101
+        line = _line(plan)
+        began = self._monotonic()
+        if began >= deadline:
+            self._flow.circuits.released(plan.pass_)
+            reason = "the worker was held up past its lease, so the call was not made"
+            return Answer(Verdict.RETRY, reason=reason)
+        try:
+            answer = call(line, plan.message)
+        except BaseException:
+            # Cut off: it says nothing about the provider.
+            self._flow.circuits.released(plan.pass_)
+            raise
+        self._flow.circuits.ended(plan.pass_, answer.kind, self._monotonic() - began)
+        self._tell_limiter(line, answer)
+        return answer
+
+    def _tell_limiter(self, line: Line, answer: Answer) -> None:
+        flow = self._flow
+        if answer.verdict is Verdict.THROTTLED:
+            flow.limiter.throttled(
+                line.limits,
+                retry_after=answer.retry_after,
+                calls_per_second=flow.circuits.calls_per_second(line.name),
+            )
+        elif answer.exhausted_for is not None:
+            flow.limiter.exhausted(line.limits, answer.exhausted_for)
+
+    def _onward(
+        self, plan: Plan, claimed: Claimed, answer: Answer, *, tried: list[Line]
+    ) -> tuple[Plan, Claimed] | None:
+        """Hand the notification on to another provider, if the rules still allow an attempt."""
+        assert plan.message is not None  # noqa: S101
+        record = self._endings.record_of(plan, claimed, answer)
+        if record.status is not Status.QUEUED:
+            return None
+        leave = self._admission.elsewhere((plan.ask.notification, plan.message), tried=tried)
+        if leave is None:
+            return None
+        onward = self._handed_over(plan, claimed, leave, record)
+        if onward is None:
+            self._flow.circuits.released(leave.pass_)
+            return None
+        rest = leave.at - self._monotonic()
+        if rest > 0:
+            self._sleep(rest)
+        return onward
+
+    def _handed_over(
+        self, plan: Plan, claimed: Claimed, leave: Leave, record: Record
+    ) -> tuple[Plan, Claimed] | None:
+        assert plan.message is not None  # noqa: S101
+        attempt_id = uuid4()
+        try:
+            with self._store.writing() as connection:
+                fence = hand_over(
+                    connection,
+                    record,
+                    attempt_id=attempt_id,
+                    provider=leave.line.name,
+                    until=record.ended_at + LEASE,
+                )
+        except StoreError as error:
+            log.error("notify.store_away", waiting=1, error=str(error))
+            return None
+        if fence is None:
+            return None
+        log.info(
+            "notify.handed_over",
+            id=str(record.notification_id),
+            provider=_line(plan).name,
+            next_provider=leave.line.name,
+            reason=record.reason,
+        )
+        following = replace(
+            plan,
+            entry=replace(plan.entry, attempt_id=attempt_id),
+            message=replace(plan.message, attempt_id=attempt_id),
+        )
+        return following.through(leave), replace(claimed, fence=fence, spent=record.spent)
+
+
+def _line(plan: Plan) -> Line:
+    assert plan.line is not None  # noqa: S101 - only plans with a call come here
+    return plan.line

@@ -1,0 +1,123 @@
+"""Letting messages through in groups, each at its moment, as flow control gives leave."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from notify.delivery.plan import Plan
+from notify.flow.admission import LONG, Admission, Leave, Refused, Wait
+from notify.message import Notification, Rendered
+
+TOGETHER = 0.01
+"""Seconds within which messages go as one group: a write for each would cost more."""
+
+
+class Turnstile:
+    """
+    Turns plans into groups to write and call at once.
+
+    It sleeps between them, so each lane goes through it in threads of its own.
+    """
+
+    def __init__(
+        self,
+        admission: Admission,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._admission = admission
+        self._clock = clock
+        self._monotonic = monotonic
+        self._sleep = sleep
+
+    def groups(self, plans: Sequence[Plan]) -> Iterator[list[Plan]]:
+        """
+        Give all plans, in groups: those for a call with their line, others with their end.
+
+        What would wait in hand for long is put off instead: then the record keeps its time.
+
+        Raises:
+            StoreError: A cap could not be counted.
+        """
+        ready, calls = self._vetted(plans)
+        while calls:
+            waiting: list[Plan] = []
+            wait = 0.0
+            leaves: list[tuple[Leave, Plan]] = []
+            for plan, answer in zip(calls, self._admission.choose(_asked(calls)), strict=True):
+                if isinstance(answer, Leave):
+                    leaves.append((answer, plan))
+                elif answer.seconds > LONG:
+                    ready.append(plan.put_off(answer, now=self._clock()))
+                else:
+                    waiting.append(plan)
+                    wait = max(wait, answer.seconds)
+            for at, group in _by_moment(leaves):
+                if ready and at > self._monotonic():
+                    yield ready
+                    ready = []
+                self._pause(at)
+                let, back = self._let(group)
+                ready += let
+                waiting += back
+            if ready:
+                yield ready
+                ready = []
+            calls = waiting
+            if calls and not leaves:
+                self._sleep(wait)
+        if ready:
+            yield ready
+
+    def _vetted(self, plans: Sequence[Plan]) -> tuple[list[Plan], list[Plan]]:
+        """Part what ends or is put off by itself from what asks for a call."""
+        ready = [plan for plan in plans if plan.message is None]
+        asking = [plan for plan in plans if plan.message is not None]
+        calls = []
+        for plan, answer in zip(asking, self._admission.vet(_asked(asking)), strict=True):
+            match answer:
+                case Wait():
+                    ready.append(plan.put_off(answer, now=self._clock()))
+                case Refused():
+                    ready.append(plan.refused(answer))
+                case None:
+                    calls.append(plan)
+        return ready, calls
+
+    def _let(self, group: Sequence[tuple[Leave, Plan]]) -> tuple[list[Plan], list[Plan]]:
+        """Let through what may go now; the others must ask anew."""
+        let, back = [], []
+        for leave, plan in group:
+            confirmed = self._admission.again(leave)
+            if confirmed is None:
+                back.append(plan)
+            else:
+                let.append(plan.through(confirmed))
+        return let, back
+
+    def _pause(self, until: float) -> None:
+        rest = until - self._monotonic()
+        if rest > 0:
+            self._sleep(rest)
+
+
+def _asked(plans: Sequence[Plan]) -> list[tuple[Notification, Rendered]]:
+    return [(plan.ask.notification, plan.message) for plan in plans if plan.message is not None]
+
+
+def _by_moment(
+    leaves: Sequence[tuple[Leave, Plan]],
+) -> Iterator[tuple[float, list[tuple[Leave, Plan]]]]:
+    """Group by the moment to go; a group goes with its last, so none goes too soon."""
+    group: list[tuple[Leave, Plan]] = []
+    for leave, plan in sorted(leaves, key=lambda pair: pair[0].at):
+        if group and leave.at > group[0][0].at + TOGETHER:
+            yield group[-1][0].at, group
+            group = []
+        group.append((leave, plan))
+    if group:
+        yield group[-1][0].at, group

@@ -1,0 +1,63 @@
+"""How many messages a worker takes in hand of one queue: what flow control lets it send soon."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from notify.flow import Flow
+from notify.flow.admission import LONG
+from notify.gateway import Gateway, Line
+
+IN_HAND = 2.0
+"""Seconds of work to have in hand: the rest of a backlog stays in RabbitMQ."""
+
+
+class Appetite:
+    """Tells for each lane of one channel how many messages to have in hand, 0 for none."""
+
+    def __init__(
+        self,
+        flow: Flow,
+        gateway: Gateway,
+        *,
+        rates: Mapping[str, float],
+        most: int,
+    ) -> None:
+        """
+        Take what it asks.
+
+        Args:
+            rates: The configured limits, in units a second.
+            most: What it has in hand where nothing limits it.
+        """
+        self._flow = flow
+        self._gateway = gateway
+        self._rates = rates
+        self._most = most
+
+    def of(self, lane: str) -> int:
+        """Tell how many messages of a lane to have in hand by now."""
+        if self._flow.holds.stops_queue(self._gateway.channel, lane) is not None:
+            return 0
+        usable = [
+            line
+            for line in self._gateway.lines
+            if self._flow.holds.stops_provider(line.name) is None
+            and self._flow.circuits.wait(line.name) <= LONG
+            and self._flow.limiter.wait(line.limits) <= LONG
+        ]
+        sound = [line for line in usable if self._flow.circuits.closed(line.name)]
+        if not usable:
+            return 0
+        if not sound:
+            # One message to try the provider with.
+            return 1
+        return max(1, min(self._most, math.ceil(max(map(self._soon, sound)))))
+
+    def _soon(self, line: Line) -> float:
+        """Tell how many messages a line takes within the time that a message may be in hand."""
+        lately = self._flow.limiter.rate(line.limits)
+        configured = [self._rates[name] for name in line.limits if name in self._rates]
+        rate = lately if lately is not None else min(configured, default=math.inf)
+        return min(float(self._most), rate * IN_HAND)

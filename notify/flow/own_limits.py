@@ -1,0 +1,68 @@
+"""Limits that hold for each source, recipient or country by itself."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from notify.message import Channel, Notification
+
+
+class Per(enum.StrEnum):
+    """What each value of has a limit to itself."""
+
+    SOURCE = "source"
+    RECIPIENT = "recipient"
+    COUNTRY = "country"
+    """Of a phone number: SMS alone has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLimit:
+    """One configured limit of this kind."""
+
+    name: str
+    per: Per
+    channel: Channel | None = None
+    """Whose messages it is for; None for all."""
+    exempt: frozenset[str] = frozenset()
+    """The lanes it is not for."""
+
+
+class OwnLimits:
+    """Tells which limits a notification has to itself."""
+
+    def __init__(
+        self, limits: Sequence[OwnLimit], *, country: Callable[[str], str | None]
+    ) -> None:
+        """
+        Take the configured limits.
+
+        Args:
+            country: Tells the country of a phone number, in two letters.
+        """
+        self._limits = tuple(limits)
+        self._country = country
+
+    def of(self, notification: Notification) -> list[tuple[str, str]]:
+        """Give the name of each limit that is for it, and of the limit of its own value."""
+        return [
+            (limit.name, f"{limit.name}:{value}")
+            for limit in self._limits
+            if limit.channel in (None, notification.channel)
+            and notification.lane not in limit.exempt
+            and (value := self._value(limit.per, notification)) is not None
+        ]
+
+    def _value(self, per: Per, notification: Notification) -> str | None:
+        match per:
+            case Per.SOURCE:
+                return notification.source
+            case Per.RECIPIENT:
+                # Names of limits are listed and logged; no address is.
+                return sha256(notification.to.encode()).hexdigest()[:32]
+            case Per.COUNTRY:
+                on_phone = notification.channel is Channel.SMS
+                return self._country(notification.to) if on_phone else None

@@ -1,0 +1,153 @@
+"""Caps: how much may be sent in a span of time; and to which countries, at what price."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import phonenumbers
+
+from notify.message import Channel, Notification
+
+EVERYWHERE = "*"
+"""Stands for all countries in a list of those that are allowed, and for all others in prices."""
+
+_HASHED = 32
+
+
+class Per(enum.StrEnum):
+    """Whose notifications a cap counts together."""
+
+    RECIPIENT = "recipient"
+    SOURCE = "source"
+    ALL = "all"
+
+
+class Period(enum.StrEnum):
+    """The spans of time that caps count in; each begins and ends at the same moment everywhere."""
+
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+    """From midnight to midnight, UTC."""
+
+    @property
+    def seconds(self) -> int:
+        """How long it is."""
+        return {Period.MINUTE: 60, Period.HOUR: 3600, Period.DAY: 86_400}[self]
+
+    @property
+    def each(self) -> str:
+        """The words for "in each of these"."""
+        return "an hour" if self is Period.HOUR else f"a {self}"
+
+    def around(self, now: float) -> tuple[int, int]:
+        """Find the span that holds a moment, all in seconds since 1970: begin and end."""
+        starts = int(now // self.seconds) * self.seconds
+        return starts, starts + self.seconds
+
+
+class Unit(enum.StrEnum):
+    """What a cap counts."""
+
+    NOTIFICATIONS = "notifications"
+    SEGMENTS = "segments"
+    SPEND = "spend"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cap:
+    """The most that passes in one span of time."""
+
+    name: str
+    most: float
+    period: Period
+    per: Per = Per.ALL
+    channel: Channel | None = None
+    """Which channel it concerns; None concerns all."""
+    unit: Unit = Unit.NOTIFICATIONS
+    exempt: Collection[str] = ()
+    """Lanes that it neither counts nor refuses."""
+    sources: Mapping[str, float] = field(default_factory=dict)
+    """What single sources may send instead of `most`."""
+    option: str = ""
+    """Where it is configured, for those whom it refuses something; `caps.NAME` where empty."""
+
+    def concerns(self, notification: Notification) -> bool:
+        """Tell whether it counts a notification."""
+        return self.channel in (None, notification.channel) and (
+            notification.lane not in self.exempt
+        )
+
+    def limit(self, notification: Notification) -> float:
+        """Tell how much may pass of those that are counted with a notification."""
+        return self.sources.get(notification.source, self.most)
+
+    def counter(self, notification: Notification) -> str:
+        """Name the count that a notification adds to; of a recipient it tells only a hash."""
+        match self.per:
+            case Per.ALL:
+                return self.name
+            case Per.SOURCE:
+                return f"{self.name}:{notification.source}"
+            case Per.RECIPIENT:
+                return f"{self.name}:{_hashed(self.name, notification)}"
+
+    def refusal(self, notification: Notification) -> str:
+        """Tell why a notification was refused, and what to change if it should not have been."""
+        whose = {
+            Per.ALL: "",
+            Per.SOURCE: f" from {notification.source}",
+            Per.RECIPIENT: " to one recipient",
+        }[self.per]
+        what = f"{self.limit(notification):,g} {self.unit}{whose} {self.period.each}"
+        return f"the cap {self.name} is used up: {what}; see {self.option or f'caps.{self.name}'}"
+
+
+def _hashed(name: str, notification: Notification) -> str:
+    """Stand for a recipient; the cap's name makes it another one for every cap."""
+    to = notification.to
+    if notification.channel is Channel.EMAIL:
+        # Nearly all providers deliver Ann@ and ann@ to the same person.
+        to = to.casefold()
+    return hashlib.sha256(f"{name}\0{notification.channel}\0{to}".encode()).hexdigest()[:_HASHED]
+
+
+@dataclass(frozen=True, slots=True)
+class Countries:
+    """Which countries SMS are sent to, by ISO 3166 codes, and the price of a segment in each."""
+
+    allowed: Collection[str]
+    prices: Mapping[str, float] = field(default_factory=dict)
+
+    def refusal(self, notification: Notification) -> str | None:
+        """Tell why a phone number's country is not sent to; None if it is."""
+        if EVERYWHERE in self.allowed:
+            return None
+        country = country_of(notification.to)
+        if country in self.allowed:
+            return None
+        told = f"SMS to {country} are" if country else "the country of the number is unknown, so"
+        return f"{told} not allowed; see channels.{notification.channel}.countries"
+
+    def price(self, notification: Notification) -> float:
+        """Tell what a segment to a phone number costs; where none is known, the highest of all."""
+        prices = self.prices
+        unknown = prices.get(EVERYWHERE, max(prices.values(), default=0.0))
+        return prices.get(country_of(notification.to) or EVERYWHERE, unknown)
+
+
+def country_of(number: str) -> str | None:
+    """
+    Find the country of an E.164 number, as an ISO 3166 code; None where no plan has such a number.
+
+    Among countries that share a code (+1, +7, +44), the number's own digits decide.
+    """
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return None
+    region: str | None = phonenumbers.region_code_for_number(parsed)
+    return region if region != phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else None

@@ -1,0 +1,132 @@
+"""What a message must not exceed: caps of number and spend, and the countries that are allowed."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from notify.cap import Cap, Countries, Unit
+from notify.message import Channel, Notification, Rendered
+from notify.segments import segments
+from notify.store import Store
+from notify.store.caps import Charge, admit, prune
+from notify.store.clock import read_clock
+
+PRUNING = 60.0
+"""Seconds between two times that old counts are forgotten."""
+HANDFUL = 2000
+"""How many are forgotten at a time; while there are more, each look forgets as many."""
+
+Asked = tuple[Notification, Rendered]
+
+
+class Guard:
+    """
+    Refuses what no provider should be asked for. Safe among threads.
+
+    It reads and writes the record only for what a cap concerns.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        caps: Sequence[Cap] = (),
+        countries: Countries | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """
+        Take the rules.
+
+        Args:
+            caps: What is counted, all of which a notification must fit in.
+            countries: Where SMS may go; without, no SMS passes.
+        """
+        self._store = store
+        self._caps = tuple(caps)
+        self._countries = countries or Countries(())
+        self._monotonic = monotonic
+        self._pruned = -math.inf
+
+    def refusals(self, asked: Sequence[Asked]) -> list[str | None]:
+        """
+        Tell for each message why it must not be sent, and count those that may.
+
+        A notification is counted once, however often it is asked for: a retry passes.
+
+        Returns:
+            The reason in words that name the option to change, never a recipient; None to send.
+
+        Raises:
+            StoreError: The caps cannot be counted; nothing was.
+        """
+        answers = [self._abroad(notification) for notification, _ in asked]
+        concerned = [
+            (one, caps)
+            for one, refused in zip(asked, answers, strict=True)
+            if refused is None and (caps := self._concerning(one[0]))
+        ]
+        if concerned:
+            full = self._count(concerned)
+            answers = [
+                refused or full.get(notification.id)
+                for refused, (notification, _) in zip(answers, asked, strict=True)
+            ]
+        return answers
+
+    def refresh(self) -> None:
+        """
+        Forget old counts, once a minute or while there are many.
+
+        Raises:
+            StoreError: The record cannot be used.
+        """
+        now = self._monotonic()
+        if now < self._pruned + PRUNING:
+            return
+        with self._store.writing() as connection:
+            done = prune(connection, limit=HANDFUL)
+        if done < HANDFUL:
+            self._pruned = now
+
+    def _abroad(self, notification: Notification) -> str | None:
+        if notification.channel is not Channel.SMS:
+            return None
+        return self._countries.refusal(notification)
+
+    def _concerning(self, notification: Notification) -> list[Cap]:
+        return [cap for cap in self._caps if cap.concerns(notification)]
+
+    def _count(self, concerned: Sequence[tuple[Asked, list[Cap]]]) -> dict[UUID, str]:
+        with self._store.writing() as connection:
+            now = read_clock(connection)
+            charges = [
+                (notification.id, [self._charge(cap, notification, message, now) for cap in caps])
+                for (notification, message), caps in concerned
+            ]
+            full = admit(connection, charges)
+        return {
+            notification.id: _refusal(notification, caps, name)
+            for ((notification, _), caps), name in zip(concerned, full, strict=True)
+            if name is not None
+        }
+
+    def _charge(
+        self, cap: Cap, notification: Notification, message: Rendered, now: float
+    ) -> Charge:
+        starts, ends = cap.period.around(now)
+        cost = self._cost(cap, notification, message)
+        return Charge(cap.counter(notification), starts, ends, cost, cap.limit(notification))
+
+    def _cost(self, cap: Cap, notification: Notification, message: Rendered) -> float:
+        if cap.unit is Unit.NOTIFICATIONS or notification.channel is not Channel.SMS:
+            return 1.0
+        count = segments(message.text)
+        return count if cap.unit is Unit.SEGMENTS else count * self._countries.price(notification)
+
+
+def _refusal(notification: Notification, caps: Sequence[Cap], full: str) -> str:
+    cap = next(cap for cap in caps if cap.counter(notification) == full)
+    return cap.refusal(notification)

@@ -11,9 +11,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from notify.settings.flow import EVERYWHERE, BreakerSettings, CapSettings, LimitSettings
 from notify.settings.mistakes import error_of, judge
 from notify.settings.model import (
-    DEAD_POOL,
     AmqpSettings,
     ChannelSettings,
     ContractSettings,
@@ -28,13 +28,19 @@ from notify.settings.model import (
 from notify.settings.secrets import secrets_of
 from notify.settings.sources import read
 from notify.settings.tls import ssl_options
+from notify.settings.words import DEAD_POOL, OWN_LIMITS
 
 __all__ = [
     "DEAD_POOL",
+    "EVERYWHERE",
+    "OWN_LIMITS",
     "AmqpSettings",
+    "BreakerSettings",
+    "CapSettings",
     "ChannelSettings",
     "ContractSettings",
     "LaneSettings",
+    "LimitSettings",
     "LogSettings",
     "PoolSettings",
     "ProviderSettings",

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from notify.errors import ConfigError
-from notify.settings.fit import misfits
-from notify.settings.mistakes import Finding, judge, named
+from notify.settings.finding import Finding, named
+from notify.settings.fit import misfits, timeout_of
+from notify.settings.mistakes import judge
 from notify.settings.model import Settings
 from notify.settings.secrets import missing_secrets
 from notify.settings.sources import Tree, credential_files, read
@@ -41,7 +42,7 @@ def check(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) 
     warnings = list(_readable_by_others(tree, environ))
     if settings is not None:
         mistakes += [*_missing_files(settings, tree), *_missing_secrets(settings, environ)]
-        warnings += [*_unserved(settings, tree), *_unused(settings)]
+        warnings += [*_unserved(settings, tree), *_unused(settings), *_never_slow(settings)]
     return Report(tree.file, settings, mistakes, warnings)
 
 
@@ -90,6 +91,20 @@ def _unused(settings: Settings) -> Iterator[Finding]:
         yield Finding("channels", "none has a provider, so nothing can be sent")
     for name in sorted(settings.providers.keys() - set(_in_use(settings))):
         yield Finding(f"providers.{name}", "no channel names it, so it is never used")
+
+    named = {limit for provider in settings.providers.values() for limit in provider.limits}
+    for name, limit in settings.limits.items():
+        if limit.per is None and name not in named:
+            yield Finding(f"limits.{name}", "no provider names it, so it limits nothing")
+
+
+def _never_slow(settings: Settings) -> Iterator[Finding]:
+    for name in _in_use(settings):
+        provider = settings.providers[name]
+        timeout = timeout_of(provider)
+        if timeout is not None and provider.breaker.slow_call >= timeout:
+            text = "not below the provider's timeout, so no call can be slow; lower it"
+            yield Finding(f"providers.{name}.breaker.slow_call", text)
 
 
 def _readable_by_others(tree: Tree, environ: Mapping[str, str]) -> Iterator[Finding]:

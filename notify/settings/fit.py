@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from notify.message import Channel
-from notify.settings.mistakes import Finding, listed, suggestion, table
+from notify.settings.finding import Finding, listed, suggestion, table
 from notify.settings.model import ProviderSettings
 from notify.settings.sources import Tree
 
@@ -28,6 +28,17 @@ def misfits(tree: Tree) -> list[Finding]:
             Finding(f"providers.{name}.{key}", text) for key, text in _misfits(provider, name, tree)
         ]
     return findings
+
+
+def timeout_of(provider: ProviderSettings) -> float | None:
+    """Return the seconds after which a call is given up, as configured or as the class has it."""
+    try:
+        parameters = inspect.signature(pkgutil.resolve_name(provider.use)).parameters
+    except (ImportError, AttributeError, TypeError, ValueError):
+        return None
+    usual = parameters["timeout"].default if "timeout" in parameters else None
+    seconds = provider.options.get("timeout", usual)
+    return seconds if isinstance(seconds, int | float) else None
 
 
 def _misfits(provider: ProviderSettings, name: str, tree: Tree) -> Iterator[tuple[str, str]]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from notify.errors import ConfigError
+from notify.settings.crossings import crossings
+from notify.settings.finding import Finding, named, suggestion
 from notify.settings.model import Settings
 from notify.settings.sources import PREFIX, Key, Tree
 
@@ -35,25 +35,10 @@ _WORDS = {
     "too_short": "must name at least one",
 }
 
-# Any other part of a key may be a secret that was written on the wrong side of its equals sign.
-_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,31}")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One mistake or warning."""
-
-    key: str
-    text: str
-
-    def __str__(self) -> str:
-        """Return the line shown to the operator."""
-        return f"{self.key}: {self.text}"
-
 
 def judge(tree: Tree) -> tuple[Settings | None, list[Finding]]:
     """Return the settings, or None and every mistake."""
-    findings = list(_crossings(tree))
+    findings = list(crossings(tree))
     try:
         settings = Settings.model_validate(tree.values)
     except ValidationError as error:
@@ -69,23 +54,6 @@ def error_of(findings: Sequence[Finding], *, file: Path | None) -> ConfigError:
     place = f" ({file})" if file else ""
     lines = "".join(f"\n  {finding}" for finding in findings)
     return ConfigError(f"the configuration{place} has {count}:{lines}")
-
-
-def named(key: Key, tree: Tree) -> str:
-    """Return the key for a reader, with its variable or credential if it came from one."""
-    shown = ".".join(part if _PLAIN.fullmatch(part) else "(hidden)" for part in key)
-    origin = tree.origin(key)
-    if origin.kind in ("environment", "credential"):
-        return f"{shown} ({origin.kind} {origin.name})"
-    return shown
-
-
-def suggestion(word: str, known: Sequence[str]) -> str:
-    """Return the hint to the known word that is meant, or to all of them."""
-    near = difflib.get_close_matches(word, known, n=1)
-    if near:
-        return f"did you mean {near[0]}?"
-    return f"known are: {', '.join(known)}" if known else "none is defined"
 
 
 def _finding(error: ErrorDetails, tree: Tree) -> Finding:
@@ -132,48 +100,3 @@ def _fields(key: Key) -> list[str]:
         models = [each for each in inner if isinstance(each, type) and issubclass(each, BaseModel)]
         model = models[0] if models else None
     return list(model.model_fields) if model else []
-
-
-def _crossings(tree: Tree) -> Iterator[Finding]:
-    """Yield what no option shows alone, on the raw values, so that one run tells all."""
-    for section, option, meant in (
-        ("pools", "lanes", "lanes"),
-        ("channels", "providers", "providers"),
-    ):
-        known = list(table(tree.values, meant))
-        for name, options in table(tree.values, section).items():
-            for position, word in enumerate(listed(options, option)):
-                if word not in known:
-                    key = named((section, name, option), tree)
-                    text = f"number {position + 1} is not in [{meant}]; {suggestion(word, known)}"
-                    yield Finding(key, text)
-    yield from _tls(tree)
-
-
-def _tls(tree: Tree) -> Iterator[Finding]:
-    amqp = table(tree.values, "amqp")
-    on = str(amqp.get("tls", False)).lower() in ("true", "1", "yes", "on")
-    for option in ("ca_file", "cert_file", "key_file"):
-        if option in amqp and not on:
-            key = named(("amqp", option), tree)
-            yield Finding(key, "has no effect without TLS; set amqp.tls = true, or remove it")
-    if "key_file" in amqp and "cert_file" not in amqp:
-        yield Finding(named(("amqp", "key_file"), tree), "needs amqp.cert_file beside it")
-    url = amqp.get("url", "")
-    if on and isinstance(url, str) and not re.search(r":\d+(/|$)", url):
-        key = named(("amqp", "url"), tree)
-        yield Finding(key, "with TLS the port must be written; it is usually 5671")
-
-
-def table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return a table of the raw values, empty where something else was written."""
-    found = values.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def listed(options: Any, name: str) -> list[str]:
-    """Return a list of names from raw options, empty where something else was written."""
-    value = options.get(name) if isinstance(options, dict) else None
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",")]
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []

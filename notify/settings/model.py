@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,9 +10,6 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
@@ -24,74 +20,33 @@ from pydantic import (
 from notify.errors import ConfigError
 from notify.message import Channel
 from notify.retry import Unknown
-from notify.settings.urls import broker_url, store_url
-
-
-def _lane_name(name: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
-        raise ValueError("a lane's name is a-z, 0-9 and -, begins with a letter, at most 31 long")
-    return name
-
-
-def _name(name: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,30}", name):
-        raise ValueError("a name is a-z, 0-9, - and _, begins with a letter, at most 31 long")
-    return name
-
-
-def _pool_name(name: str) -> str:
-    if name == DEAD_POOL:
-        raise ValueError(f"`notify worker {DEAD_POOL}` archives dead letters: choose another name")
-    return _name(name)
-
-
-def _secret_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
-        raise ValueError(
-            "write the secret's name (capital letters, digits and _), never the secret itself"
-        )
-    if name.startswith("NOTIFY_"):
-        raise ValueError("names that begin with NOTIFY_ are the service's options: choose another")
-    return name
-
-
-def _place(use: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", use):
-        raise ValueError("write module:Class, such as providers.sendgrid:SendGrid")
-    return use
-
-
-def _not_secret(options: dict[str, Any]) -> dict[str, Any]:
-    told = ", ".join(sorted(SECRET_OPTIONS & options.keys()))
-    if told:
-        raise ValueError(f"{told}: never in the file; name it under `secrets` instead")
-    return options
-
-
-def _listed(value: Any) -> Any:
-    """Let an environment variable hold a list, separated by commas."""
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-
-
-SECRET_OPTIONS = frozenset(
-    {"api_key", "auth_token", "password", "private_key", "secret", "service_account", "token"}
+from notify.settings.flow import (
+    Amount,
+    BreakerSettings,
+    Burst,
+    CapSettings,
+    Countries,
+    LimitSettings,
+    Prices,
+    Rate,
 )
-"""Names of provider options that hold secrets and are therefore refused under `options`."""
+from notify.settings.urls import broker_url, store_url
+from notify.settings.words import (
+    LaneName,
+    LimitName,
+    Name,
+    Names,
+    Place,
+    PlainOptions,
+    PoolName,
+    SecretName,
+    Section,
+    Share,
+    SomeNames,
+)
 
-DEAD_POOL = "dead"
-"""The pool that drains the dead queue; it needs no configuration."""
 
-LaneName = Annotated[str, AfterValidator(_lane_name)]
-Name = Annotated[str, AfterValidator(_name)]
-PoolName = Annotated[str, AfterValidator(_pool_name)]
-Names = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class AmqpSettings(_Section):
+class AmqpSettings(Section):
     """How to reach RabbitMQ."""
 
     url: Annotated[SecretStr, AfterValidator(broker_url)] = SecretStr(
@@ -110,7 +65,7 @@ class AmqpSettings(_Section):
         return unquote(urlsplit(self.url.get_secret_value()).username or "guest")
 
 
-class StoreSettings(_Section):
+class StoreSettings(Section):
     """Where notifications are recorded."""
 
     url: Annotated[SecretStr, AfterValidator(store_url)] = SecretStr(
@@ -118,7 +73,7 @@ class StoreSettings(_Section):
     )
 
 
-class TemplateSettings(_Section):
+class TemplateSettings(Section):
     """Where templates are found, and the language of last resort."""
 
     folder: Path | None = None
@@ -126,7 +81,7 @@ class TemplateSettings(_Section):
     default_locale: str = Field(default="en", pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")
 
 
-class ContractSettings(_Section):
+class ContractSettings(Section):
     """What a producer may send."""
 
     max_body_bytes: int = Field(default=1_048_576, ge=1, le=134_217_728)
@@ -134,11 +89,12 @@ class ContractSettings(_Section):
     require_user_id: bool = False
 
 
-class LaneSettings(_Section):
+class LaneSettings(Section):
     """One lane: a queue of each channel."""
 
     max_length: int = Field(default=1_000_000, ge=1)
     delivery_limit: int = Field(default=20, ge=1)
+    share: Share = 0.8
     attempts: int = Field(default=8, ge=1, le=100)
     deadline: float = Field(default=21_600, gt=0, le=2_592_000, allow_inf_nan=False)
     first_wait: float = Field(default=2, gt=0, le=3600, allow_inf_nan=False)
@@ -155,11 +111,11 @@ class LaneSettings(_Section):
         return wait
 
 
-class PoolSettings(_Section):
+class PoolSettings(Section):
     """One kind of worker: which channel and lanes it consumes, and how much at a time."""
 
     channel: Channel
-    lanes: Names = Field(default_factory=list)
+    lanes: SomeNames = Field(default_factory=list)
     concurrency: int = Field(default=32, ge=1, le=1000)
     prefetch: int | None = Field(default=None, ge=1, le=65_535)
 
@@ -169,23 +125,39 @@ class PoolSettings(_Section):
         return self.prefetch or 2 * self.concurrency
 
 
-class ChannelSettings(_Section):
-    """The providers of one channel, in the order in which they are tried."""
+class ChannelSettings(Section):
+    """The providers of one channel, in the order in which they are tried, and what it may cost."""
 
-    providers: Names
+    providers: SomeNames
+    weights: dict[str, Amount] = Field(default_factory=dict)
+    failover_share: Share = 1.0
+    countries: Countries = Field(default_factory=list)
+    prices: Prices = Field(default_factory=dict)
+    daily_spend: float | None = Field(default=None, gt=0, le=1e12, allow_inf_nan=False)
     unknown: Unknown | None = None
     lookup_after: float = Field(default=30, gt=0, le=3600, allow_inf_nan=False)
 
 
-class ProviderSettings(_Section):
-    """One provider: its class, its options, and the names of its secrets."""
+class ProviderSettings(Section):
+    """One provider: its class, its options, the names of its secrets, and what it can take."""
 
-    use: Annotated[str, AfterValidator(_place)]
-    options: Annotated[dict[str, Any], AfterValidator(_not_secret)] = Field(default_factory=dict)
-    secrets: dict[str, Annotated[str, AfterValidator(_secret_name)]] = Field(default_factory=dict)
+    use: Place
+    options: PlainOptions = Field(default_factory=dict)
+    secrets: dict[str, SecretName] = Field(default_factory=dict)
+    rate: Rate | None = None
+    burst: Burst | None = None
+    limits: Names = Field(default_factory=list)
+    breaker: BreakerSettings = Field(default_factory=BreakerSettings)
+
+    @field_validator("burst")
+    @classmethod
+    def _only_with_rate(cls, burst: float | None, info: ValidationInfo) -> float | None:
+        if burst is not None and info.data.get("rate", 1) is None:
+            raise ValueError("has no effect without `rate`; add it, or remove this")
+        return burst
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """How much is logged, and in which form."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -193,9 +165,9 @@ class LogSettings(_Section):
 
 
 DEFAULT_LANES: Mapping[str, Mapping[str, Any]] = {
-    "critical": {"deadline": 900, "longest_wait": 60},
+    "critical": {"share": 1.0, "deadline": 900, "longest_wait": 60},
     "normal": {},
-    "bulk": {"deadline": 86_400},
+    "bulk": {"share": 0.6, "deadline": 86_400},
 }
 """The lanes that exist if nothing is said, and in what they differ from any other lane."""
 
@@ -213,7 +185,7 @@ def _default_pools() -> dict[str, PoolSettings]:
     return {name: PoolSettings(**options) for name, options in DEFAULT_POOLS.items()}
 
 
-class Settings(_Section):
+class Settings(Section):
     """The whole configuration, valid in itself. Read it with `load`."""
 
     amqp: AmqpSettings = Field(default_factory=AmqpSettings)
@@ -225,6 +197,8 @@ class Settings(_Section):
     pools: dict[PoolName, PoolSettings] = Field(default_factory=_default_pools)
     channels: dict[Channel, ChannelSettings] = Field(default_factory=dict)
     providers: dict[Name, ProviderSettings] = Field(default_factory=dict)
+    limits: dict[LimitName, LimitSettings] = Field(default_factory=dict)
+    caps: dict[Name, CapSettings] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _pools_take_all_lanes(self) -> Settings:

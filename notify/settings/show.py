@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from notify.settings.mistakes import error_of, judge
-from notify.settings.sources import Origin, leaves, read
+from notify.settings.sources import Key, Origin, Tree, leaves, read
 from notify.settings.urls import shown
 
 
@@ -39,12 +39,18 @@ def effective(
     if settings is None:
         raise error_of(mistakes, file=tree.file)
     for key, value in leaves(settings.model_dump()):
-        origin = tree.origins.get(key, Origin("default"))
+        origin = _origin(key, tree)
         written = "[hidden]" if _doubtful(key) else _written(value)
         yield Effective(".".join(key), written, origin)
 
 
-def _doubtful(key: tuple[str, ...]) -> bool:
+def _origin(key: Key, tree: Tree) -> Origin:
+    # A variable's key is in small letters, and beats the file; a country's code is shown in large.
+    small = tuple(part.lower() for part in key)
+    return tree.origins.get(small) or tree.origins.get(key) or Origin("default")
+
+
+def _doubtful(key: Key) -> bool:
     """Whether a provider's option sounds like a secret that was not declared as one."""
     return "options" in key and re.search(r"(key|secret|token|pass\w*)$", key[-1]) is not None
 
@@ -54,8 +60,8 @@ def _written(value: Any) -> str:
         return shown(value.get_secret_value())
     if isinstance(value, bool):
         return str(value).lower()
+    if value is None or value in ({}, []):
+        return "-"
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    if value is None or value == {}:
-        return "-"
     return str(value)

@@ -21,7 +21,7 @@ DEFAULT_PATH = Path("/etc/notify/notify.toml")
 # Not options: where the file is, and what systemd tells a service of Type=notify.
 _NOT_OPTIONS = frozenset({"NOTIFY_CONFIG", "NOTIFY_SOCKET"})
 
-_NAMED = ("lanes", "pools", "channels", "providers")
+_NAMED = ("lanes", "pools", "channels", "providers", "limits", "caps")
 
 
 @dataclass(frozen=True, slots=True)

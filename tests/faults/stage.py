@@ -49,6 +49,7 @@ concurrency = {concurrency}
 providers = ["sendgrid"]
 [channels.sms]
 providers = ["twilio"]
+countries = ["*"]
 lookup_after = 2
 [providers.sendgrid]
 use = "providers.sendgrid:SendGrid"

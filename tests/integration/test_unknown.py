@@ -38,6 +38,7 @@ normal = {{ first_wait = 0.1, longest_wait = 0.2, attempts = 3 }}
 unknown = {{ login_code = "park" }}
 [channels.sms]
 providers = ["twilio"]
+countries = ["US"]
 lookup_after = 0.2
 [providers.twilio]
 use = "providers.twilio:Twilio"

@@ -16,12 +16,14 @@ from pydantic import BaseModel
 from notify.errors import ConfigError
 from notify.message import Channel
 from notify.retry import Unknown
-from notify.settings import Settings, load, secrets_of
+from notify.settings import BreakerSettings, Settings, load, secrets_of
 from notify.settings.show import effective
 from notify.settings.urls import shown
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "notify.toml"
 CANARY = "hunter2canary"
+EXAMPLES = ("channels", "providers", "limits", "caps")
+"""Sections of which the example file shows examples, since they have no defaults."""
 
 Write = Callable[[str], Path]
 
@@ -70,7 +72,8 @@ def test_one_option_of_a_default_lane_leaves_its_others_as_they_were(write: Writ
 def test_rules_for_lost_answers_are_read_from_all_three_places(write: Write) -> None:
     """By channel, by lane and channel, by template; a variable reaches them too."""
     file = write(
-        "[channels.sms]\nproviders = ['x']\nunknown = 'resend'\n[providers.x]\nuse = 'a:B'\n"
+        "[channels.sms]\nproviders = ['x']\ncountries = ['*']\nunknown = 'resend'\n"
+        "[providers.x]\nuse = 'a:B'\n"
         "[templates.unknown]\ninvoice = 'park'\n[lanes.bulk.unknown]\nemail = 'park'\n"
     )
     settings = load(file, environ={"NOTIFY_LANES__BULK__UNKNOWN__PUSH": "park"})
@@ -214,7 +217,10 @@ MISTAKES: list[tuple[str, str]] = [
         "channels.fax: must be 'email', 'sms' or 'push'",
     ),
     ("[channels.sms]\nproviders = []", "channels.sms.providers: must name at least one"),
-    ("[channels.sms]\nproviders = ['x']", "channels.sms.providers: number 1 is not in [providers]"),
+    (
+        "[channels.sms]\ncountries = ['*']\nproviders = ['x']",
+        "channels.sms.providers: number 1 is not in [providers]",
+    ),
     ("[providers.x]\noptions = {a = 1}", "providers.x.use: is missing; set it"),
     ("[providers.x]\nuse = 'x'", "providers.x.use: write module:Class, such as providers.send"),
     (
@@ -378,8 +384,8 @@ def test_settings_do_not_change_and_can_be_handed_to_another_process() -> None:
 def test_the_example_file_holds_exactly_the_defaults() -> None:
     """Loading it gives the defaults and the three example providers."""
     settings = load(EXAMPLE, environ={})
-    without = settings.model_copy(update={"channels": {}, "providers": {}})
-    assert without == Settings()
+    assert settings.model_copy(update={each: {} for each in EXAMPLES}) == Settings()
+    assert all(each.breaker == BreakerSettings() for each in settings.providers.values())
     assert list(settings.channels) == list(Channel)
     assert list(settings.providers) == ["sendgrid", "twilio", "fcm"]
 
@@ -388,15 +394,20 @@ def test_the_example_file_shows_every_option() -> None:
     """Every option of the model is there; one without a default value, as a comment."""
     text = EXAMPLE.read_text("utf-8")
     table = tomllib.loads(text)
+    example = load(EXAMPLE, environ={})
     for section, field in Settings.model_fields.items():
         model = field.annotation
         entries = [table[section]]
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             entries = list(table[section].values())
-            model = type(next(iter(getattr(load(EXAMPLE, environ={}), section).values())))
+            model = type(next(iter(getattr(example, section).values())))
         for option in model.model_fields:
             shown_in_all = all(option in entry for entry in entries)
-            assert shown_in_all or f"\n# {option} = " in text, f"{section}.{option}"
+            shown_once = any(option in entry for entry in entries) and section in EXAMPLES
+            commented = f"\n# {option} = " in text
+            assert shown_in_all or shown_once or commented, f"{section}.{option}"
+    shown_breaker = table["providers"]["sendgrid"]["breaker"]
+    assert set(shown_breaker) == set(BreakerSettings.model_fields)
 
 
 def test_what_is_in_effect_tells_each_values_origin(tmp_path: Path, write: Write) -> None:

@@ -19,8 +19,8 @@ class Acme:
 
     channel: ClassVar[Channel] = Channel.EMAIL
 
-    def __init__(self, *, api_key: str, sender: str = "") -> None:
-        raise AssertionError(f"a check builds no provider, yet got {api_key}, {sender}")
+    def __init__(self, *, api_key: str, sender: str = "", timeout: float = 10.0) -> None:
+        raise AssertionError(f"a check builds no provider, yet got {api_key}, {sender}, {timeout}")
 
     def send(self, message: Rendered, /) -> Receipt:
         """Take nothing."""
@@ -34,6 +34,7 @@ class Voiceless:
     """No provider: it says no channel."""
 
 
+SLOW = "providers.acme.breaker.slow_call"
 GOOD = f"""
 [channels.email]
 providers = ["acme"]
@@ -87,7 +88,8 @@ def test_a_provider_that_does_not_fit_is_told(look: Look, old: str, new: str, li
 
 def test_a_provider_of_another_channel_is_told(look: Look) -> None:
     """An email provider cannot serve sms."""
-    told = [str(each) for each in look(GOOD.replace("channels.email", "channels.sms")).mistakes]
+    text = GOOD.replace("[channels.email]", "[channels.sms]\ncountries = ['*']")
+    told = [str(each) for each in look(text).mistakes]
     assert told == ["providers.acme.use: sends email, but channels.sms names it"]
 
 
@@ -123,6 +125,12 @@ def test_folders_and_certificates_that_are_not_there_are_told(look: Look) -> Non
         ("[pools.email]\nlanes = ['bulk', 'normal']", "lanes.critical: nobody consumes email.crit"),
         ("[pools]\nemail = false\n[lanes]\nbulk = false", "lanes.critical: nobody consumes email"),
         ("[pools.sms]\nchannel = 'sms'", "pools.sms: cannot start: channels.sms names no provid"),
+        (
+            "[limits.account]\nrate = 9",
+            "limits.account: no provider names it, so it limits nothing",
+        ),
+        ("[providers.acme.breaker]\nslow_call = 10", f"{SLOW}: not below the provider's timeout"),
+        ("[providers.acme.options]\ntimeout = 3", f"{SLOW}: not below the provider's timeout"),
         ("[providers.b]\nuse = 'x:Y'", "providers.b: no channel names it, so it is never used"),
         (
             "[store]\nurl = 'postgresql+psycopg://u:p@h/d'",

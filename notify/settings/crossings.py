@@ -1,0 +1,82 @@
+"""What no option shows alone: names that must exist elsewhere, options that need each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from notify.settings.channels import misfits_of
+from notify.settings.finding import Finding, listed, named, suggestion, table
+from notify.settings.model import ChannelSettings, ProviderSettings
+from notify.settings.sources import Tree
+
+_Table = TypeVar("_Table", bound=BaseModel)
+
+# Section, option that holds a list of names, and the section that must hold them.
+_REFERENCES = (
+    ("pools", "lanes", "lanes"),
+    ("channels", "providers", "providers"),
+    ("providers", "limits", "limits"),
+    ("limits", "exempt", "lanes"),
+    ("caps", "exempt", "lanes"),
+)
+
+
+def crossings(tree: Tree) -> Iterator[Finding]:
+    """Yield every mistake between options, on what was said, so that one run tells all."""
+    for section, option, meant in _REFERENCES:
+        known = list(table(tree.values, meant))
+        for name, options in table(tree.values, section).items():
+            for position, word in enumerate(listed(options, option)):
+                if word not in known:
+                    key = named((section, name, option), tree)
+                    text = f"number {position + 1} is not in [{meant}]; {suggestion(word, known)}"
+                    yield Finding(key, text)
+    yield from _limits(tree)
+    providers = _good(ProviderSettings, tree, "providers")
+    for name, channel in _good(ChannelSettings, tree, "channels").items():
+        for below, text in misfits_of(name, channel, providers):
+            yield Finding(named(("channels", name, *below), tree), text)
+    yield from _tls(tree)
+
+
+def _limits(tree: Tree) -> Iterator[Finding]:
+    limits = table(tree.values, "limits")
+    each_has_its_own = {
+        name for name, options in limits.items() if isinstance(options, dict) and "per" in options
+    }
+    for name, options in table(tree.values, "providers").items():
+        for position, word in enumerate(listed(options, "limits")):
+            if word in each_has_its_own:
+                key = named(("providers", name, "limits"), tree)
+                text = f"number {position + 1} has `per` and holds for its channel; remove it here"
+                yield Finding(key, text)
+
+
+def _good(model: type[_Table], tree: Tree, section: str) -> dict[str, _Table]:
+    """Return the tables of a section that are valid alone; of others enough is told already."""
+    found = {}
+    for name, raw in table(tree.values, section).items():
+        try:
+            found[name] = model.model_validate(raw)
+        except ValidationError:
+            continue
+    return found
+
+
+def _tls(tree: Tree) -> Iterator[Finding]:
+    amqp = table(tree.values, "amqp")
+    on = str(amqp.get("tls", False)).lower() in ("true", "1", "yes", "on")
+    for option in ("ca_file", "cert_file", "key_file"):
+        if option in amqp and not on:
+            key = named(("amqp", option), tree)
+            yield Finding(key, "has no effect without TLS; set amqp.tls = true, or remove it")
+    if "key_file" in amqp and "cert_file" not in amqp:
+        yield Finding(named(("amqp", "key_file"), tree), "needs amqp.cert_file beside it")
+    url = amqp.get("url", "")
+    if on and isinstance(url, str) and not re.search(r":\d+(/|$)", url):
+        key = named(("amqp", "url"), tree)
+        yield Finding(key, "with TLS the port must be written; it is usually 5671")

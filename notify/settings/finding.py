@@ -1,0 +1,58 @@
+"""One mistake or warning, told by its key; and how raw, unchecked values are looked at."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from notify.settings.sources import Key, Tree
+
+# Any other part of a key may be a secret that was written on the wrong side of its equals sign.
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,31}|\*")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One mistake or warning."""
+
+    key: str
+    text: str
+
+    def __str__(self) -> str:
+        """Return the line shown to the operator."""
+        return f"{self.key}: {self.text}"
+
+
+def named(key: Key, tree: Tree) -> str:
+    """Return the key for a reader, with its variable or credential if it came from one."""
+    shown = ".".join(part if _PLAIN.fullmatch(part) else "(hidden)" for part in key)
+    origin = tree.origin(key)
+    if origin.kind in ("environment", "credential"):
+        return f"{shown} ({origin.kind} {origin.name})"
+    return shown
+
+
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """Return the hint to the known word that is meant, or to all of them."""
+    known = [each for each in known if _PLAIN.fullmatch(each)]
+    near = difflib.get_close_matches(word, known, n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"known are: {', '.join(known)}" if known else "none is defined"
+
+
+def table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a table of the raw values, empty where something else was written."""
+    found = values.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def listed(options: Any, name: str) -> list[str]:
+    """Return a list of names from raw options, empty where something else was written."""
+    value = options.get(name) if isinstance(options, dict) else None
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")]
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []

@@ -1,0 +1,119 @@
+"""The options that keep a provider whole: limits, breakers, caps, and what an SMS may cost."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from phonenumbers import SUPPORTED_REGIONS
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+
+from notify.message import Channel
+from notify.settings.words import Names, Section, Share, SourceName, listed
+
+EVERYWHERE = "*"
+"""Stands for all countries, or for those that are not named."""
+
+Rate = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+Burst = Annotated[float, Field(ge=1, le=10_000_000, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+
+
+def _capitals(value: Any) -> Any:
+    """Write country codes as ISO 3166 does; a variable's name has them small."""
+    if isinstance(value, dict):
+        return {str(code).upper(): price for code, price in value.items()}
+    codes = listed(value)
+    if isinstance(codes, list):
+        return [code.upper() if isinstance(code, str) else code for code in codes]
+    return value
+
+
+def _countries(codes: list[str]) -> list[str]:
+    if EVERYWHERE in codes and len(codes) > 1:
+        raise ValueError('"*" allows every country; write it alone, or remove it')
+    for position, code in enumerate(codes):
+        if code != EVERYWHERE and code not in SUPPORTED_REGIONS:
+            raise ValueError(f"number {position + 1} is no ISO 3166 code of a country, such as DE")
+    return codes
+
+
+def _country(code: str) -> str:
+    if code != EVERYWHERE and code not in SUPPORTED_REGIONS:
+        raise ValueError('is no ISO 3166 code of a country, such as DE; "*" stands for the others')
+    return code
+
+
+Countries = Annotated[
+    list[str], BeforeValidator(_capitals), Field(min_length=1), AfterValidator(_countries)
+]
+Prices = Annotated[
+    dict[Annotated[str, AfterValidator(_country)], Amount], BeforeValidator(_capitals)
+]
+
+
+class BreakerSettings(Section):
+    """When a provider's circuit opens, and how it is tried again."""
+
+    window: float = Field(default=60.0, ge=1, le=3600, allow_inf_nan=False)
+    minimum_calls: int = Field(default=20, ge=1, le=1_000_000)
+    failure_rate: Share = 0.5
+    slow_call: Seconds = 5.0
+    slow_rate: Share = 0.8
+    unreachable: int = Field(default=5, ge=1, le=1_000_000)
+    first_open: Seconds = 5.0
+    longest_open: float = Field(
+        default=120.0, gt=0, le=86_400, allow_inf_nan=False, validate_default=True
+    )
+    probes: int = Field(default=3, ge=1, le=1000)
+
+    @field_validator("longest_open")
+    @classmethod
+    def _longest(cls, seconds: float, info: ValidationInfo) -> float:
+        if seconds < info.data.get("first_open", 0):
+            raise ValueError("is shorter than first_open; raise it, or lower first_open")
+        return seconds
+
+
+class LimitSettings(Section):
+    """A rate that providers share by naming it, or that each value of something has."""
+
+    rate: Rate
+    burst: Burst | None = None
+    per: Literal["source", "recipient", "country"] | None = None
+    channel: Channel | None = Field(default=None, validate_default=True)
+    exempt: Names = Field(default_factory=list)
+
+    @field_validator("channel", "exempt")
+    @classmethod
+    def _only_with_per(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and info.data.get("per", "unknown") is None:
+            raise ValueError("has no effect without `per`; add it, or remove this")
+        return value
+
+    @field_validator("channel")
+    @classmethod
+    def _countries_are_of_sms(cls, channel: Channel | None, info: ValidationInfo) -> Channel | None:
+        if info.data.get("per") != "country":
+            return channel
+        if channel not in (None, Channel.SMS):
+            raise ValueError('only sms has countries; write "sms", or another `per`')
+        return Channel.SMS
+
+
+class CapSettings(Section):
+    """How many notifications pass in a span of time; what comes on top ends `suppressed`."""
+
+    channel: Channel | None = None
+    per: Literal["source", "recipient", "all"]
+    most: float = Field(gt=0, le=1e12, allow_inf_nan=False)
+    period: Literal["minute", "hour", "day"]
+    exempt: Names = Field(default_factory=lambda: ["critical"])
+    sources: dict[SourceName, Amount] = Field(default_factory=dict)
+
+    @field_validator("sources")
+    @classmethod
+    def _only_per_source(cls, value: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        if value and info.data.get("per", "source") != "source":
+            raise ValueError('has no effect here; write per = "source", or remove it')
+        return value

@@ -1,0 +1,96 @@
+"""The words that options are made of: names, lists of names, and the table they stand in."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _lane_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
+        raise ValueError("a lane's name is a-z, 0-9 and -, begins with a letter, at most 31 long")
+    return name
+
+
+def _name(name: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,30}", name):
+        raise ValueError("a name is a-z, 0-9, - and _, begins with a letter, at most 31 long")
+    return name
+
+
+def _pool_name(name: str) -> str:
+    if name == DEAD_POOL:
+        raise ValueError(f"`notify worker {DEAD_POOL}` archives dead letters: choose another name")
+    return _name(name)
+
+
+def _limit_name(name: str) -> str:
+    if name == OWN_LIMITS:
+        raise ValueError("the providers' own limits are kept under this name: choose another")
+    return _name(name)
+
+
+def _source_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", name):
+        raise ValueError("a source's name is a-z, 0-9, - and _, at most 63 long")
+    return name
+
+
+def _secret_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+        raise ValueError(
+            "write the secret's name (capital letters, digits and _), never the secret itself"
+        )
+    if name.startswith("NOTIFY_"):
+        raise ValueError("names that begin with NOTIFY_ are the service's options: choose another")
+    return name
+
+
+def _place(use: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", use):
+        raise ValueError("write module:Class, such as providers.sendgrid:SendGrid")
+    return use
+
+
+def _not_secret(options: dict[str, Any]) -> dict[str, Any]:
+    told = ", ".join(sorted(SECRET_OPTIONS & options.keys()))
+    if told:
+        raise ValueError(f"{told}: never in the file; name it under `secrets` instead")
+    return options
+
+
+def listed(value: Any) -> Any:
+    """Let an environment variable hold a list, separated by commas."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+SECRET_OPTIONS = frozenset(
+    {"api_key", "auth_token", "password", "private_key", "secret", "service_account", "token"}
+)
+"""Names of provider options that hold secrets and are therefore refused under `options`."""
+
+DEAD_POOL = "dead"
+"""The pool that drains the dead queue; it needs no configuration."""
+
+OWN_LIMITS = "provider"
+"""Begins the name of a provider's own limit, as in `provider:sendgrid`."""
+
+LaneName = Annotated[str, AfterValidator(_lane_name)]
+LimitName = Annotated[str, AfterValidator(_limit_name)]
+Name = Annotated[str, AfterValidator(_name)]
+PoolName = Annotated[str, AfterValidator(_pool_name)]
+Names = Annotated[list[str], BeforeValidator(listed)]
+SomeNames = Annotated[list[str], BeforeValidator(listed), Field(min_length=1)]
+SourceName = Annotated[str, AfterValidator(_source_name)]
+SecretName = Annotated[str, AfterValidator(_secret_name)]
+Place = Annotated[str, AfterValidator(_place)]
+PlainOptions = Annotated[dict[str, Any], AfterValidator(_not_secret)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Section(BaseModel):
+    """A table of the configuration: frozen, closed to unknown options, silent about its values."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -8,8 +8,7 @@ It reaches into Celery 5.7 and kombu 5.7; `tests/integration/test_worker.py` hol
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -24,13 +23,13 @@ from celery.worker import consumer, loops
 from vine import promise
 
 from notify.delivery import Again, Arrival, Dead, Decision, Done
+from notify.intake import Intake
 from notify.pause import Pause, Phase
 from notify.received import Batch, Received, TaskMessage
 
 TASK = "notify.deliver"
-CLAIMERS = 2
-"""Batches at work at once: while one waits for its commit, the other is prepared."""
-LARGEST_BATCH = 64
+STEER = 0.5
+"""Seconds between two looks at how much of each queue to have in hand."""
 GLANCE = 0.25
 """Seconds until an idle loop notices a signal: Python resumes its poll after one."""
 
@@ -48,6 +47,12 @@ class RawConsumer(kombu.Consumer):
     def _receive_callback(self, message: Any) -> None:
         self.on_message(message)
 
+    def _add_tag(self, queue: Any, consumer_tag: str | None = None) -> str:
+        """Name a consumer by its queue, and never twice alike: each has its own prefetch."""
+        tag = consumer_tag or f"{queue.name}/{next(self._tags)}"
+        self._active_tags[queue.name] = tag
+        return tag
+
 
 class RawAMQP(AMQP):
     """Celery's AMQP objects, with the raw consumer."""
@@ -57,7 +62,8 @@ class RawAMQP(AMQP):
 
 class Consumer(consumer.Consumer):
     """
-    Collects messages while all claimers are busy and hands over at once when one is idle.
+    Collects messages while all claimers of their queue are busy and hands over at once when one
+    is idle. Of each queue it has as many in hand as can be sent soon.
 
     Everything here runs in the worker's event loop, but for `_post`, which other threads use
     to have something run there.
@@ -78,46 +84,51 @@ class Consumer(consumer.Consumer):
         *args: Any,
         ready: Callable[[], None],
         probe: Callable[[], bool],
+        appetite: Callable[[str], int],
         stop_timeout: float,
         **kwargs: Any,
     ) -> None:
         """
-        Take Celery's own arguments and three of ours.
+        Take Celery's own arguments and four of ours.
 
         Args:
             ready: Called whenever consumption has begun, after a reconnection too.
             probe: Tells, from any thread, whether the record can be written.
+            appetite: Tells at once how many messages of a queue to have in hand, 0 for none.
             stop_timeout: Seconds that a warm shutdown waits for what is in hand.
         """
         super().__init__(*args, **kwargs)
         self._when_ready = ready
         self._stop_timeout = stop_timeout
-        self._buffer: deque[Received] = deque()
-        self._claimers = 0
+        self._appetite = appetite
         self._in_hand = 0
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         # The hub keeps what is due in a set: one promise each is due at most once at a time.
         self._flush_soon = promise(self._flush)
         self._work_soon = promise(self._work)
-        self._names = list(self.app.amqp.queues.consume_from)
+        self._intakes = {name: Intake(name) for name in self.app.amqp.queues.consume_from}
+        # Celery consumes nothing by itself: each queue is consumed for as many as are wanted.
+        self.app.amqp.queues.deselect(list(self._intakes))
         self._pause = Pause(
             probe=probe,
             post=self._post,
-            consume=self._consume,
+            consume=lambda _: self._steer(),
             flush=self._flush,
-            in_hand=lambda: len(self._buffer),
+            in_hand=lambda: sum(len(each.waiting) for each in self._intakes.values()),
             rng=Random(),  # noqa: S311 - it spreads the probes and guards nothing
         )
 
     def on_ready(self) -> None:
         """Tell that consumption has begun."""
         super().on_ready()
+        self._steer()
         self._when_ready()
 
     def register_with_event_loop(self, hub: Any) -> None:
         """Keep the loop turning, so that it soon sees that it is told to stop."""
         super().register_with_event_loop(hub)
         hub.call_repeatedly(GLANCE, _nothing)
+        hub.call_repeatedly(STEER, self._steer)
 
     def create_task_handler(self, **_: Any) -> Callable[[Any], None]:
         """Give what takes each message; called at each connection."""
@@ -134,50 +145,65 @@ class Consumer(consumer.Consumer):
 
     def on_close(self) -> None:
         """Forget what a lost connection had delivered: the broker delivers it again."""
-        self._in_hand -= len(self._buffer)
-        self._buffer.clear()
+        for intake in self._intakes.values():
+            self._in_hand -= intake.forget()
+            self.app.amqp.queues.deselect(intake.name)
         super().on_close()
 
     def _take(self, message: Any) -> None:
         self._in_hand += 1
-        self._buffer.append(Received(message))
+        name, _, _ = message.delivery_info["consumer_tag"].rpartition("/")
+        self._intakes[name].waiting.append(Received(message))
         self.hub.call_soon(self._flush_soon)
 
-    def _consume(self, on: bool) -> None:
-        """Begin or end to consume; Celery keeps to it over a reconnection."""
-        queues = self.app.amqp.queues
-        for name in self._names if on else ():
-            # All first: if the connection is lost meanwhile, the next one consumes from all.
-            queues.select_add(queues[name])
-        switch = self.add_task_queue if on else self.cancel_task_queue
-        for name in self._names:
-            switch(name)
+    def _steer(self) -> None:
+        """Consume each queue for as many messages as are wanted by now."""
+        if self.task_consumer is None:
+            return
+        consuming = self._pause.phase is Phase.OPEN and not self._pause.stopped
+        for intake in self._intakes.values():
+            wanted = self._appetite(intake.name) if consuming else 0
+            if intake.change(wanted):
+                self._consume(intake, wanted)
+
+    def _consume(self, intake: Intake, wanted: int) -> None:
+        if intake.prefetch:
+            self.cancel_task_queue(intake.name)
+        if wanted:
+            # It holds for the consumers that begin from here on.
+            self.task_consumer.channel.basic_qos(0, wanted, False)
+            self.add_task_queue(intake.name)
+        log.debug("notify.consuming", queue=intake.name, prefetch=wanted, before=intake.prefetch)
+        intake.prefetch = wanted
 
     def _flush(self) -> None:
         if self._pause.phase is Phase.PAUSED:
             if self._pause.overdue:
                 self._give_back()
             return
-        while self._buffer and self._claimers < CLAIMERS:
-            size = min(len(self._buffer), LARGEST_BATCH)
-            batch = [self._buffer.popleft() for _ in range(size)]
-            self._claimers += 1
-            self._hand_over(batch)
+        for intake in self._intakes.values():
+            for batch in intake.batches():
+                self._hand_over(intake, batch)
 
-    def _hand_over(self, batch: list[Received]) -> None:
+    def _hand_over(self, intake: Intake, batch: Sequence[Received]) -> None:
         arrivals = [
-            Arrival(each.incoming(), partial(self._decided, each), each.raw) for each in batch
+            Arrival(
+                each.incoming(),
+                partial(self._decided, intake, each),
+                each.raw,
+            )
+            for each in batch
         ]
-        argument = Batch(arrivals, lambda worked: self._post(partial(self._begun, worked)))
+        argument = Batch(arrivals, lambda worked: self._post(partial(self._begun, intake, worked)))
         self.strategies[TASK](TaskMessage(TASK, argument), None, _nothing, _nothing, ())
 
-    def _begun(self, worked: bool) -> None:
-        self._claimers -= 1
+    def _begun(self, intake: Intake, worked: bool) -> None:
+        intake.begun()
         self._pause.claimed(worked=worked)
         self._flush()
 
-    def _decided(self, received: Received, decision: Decision) -> None:
-        self._post(partial(self._settle, received, decision))
+    def _decided(self, intake: Intake, received: Received, decision: Decision) -> None:
+        self._post(partial(self._settle, intake, received, decision))
 
     def _post(self, step: Callable[[], None]) -> None:
         self._inbox.put(step)
@@ -191,14 +217,14 @@ class Consumer(consumer.Consumer):
                 return
             step()
 
-    def _settle(self, received: Received, decision: Decision) -> None:
+    def _settle(self, intake: Intake, received: Received, decision: Decision) -> None:
         if received.settled:
             return
         match decision:
             case Again(after=after):
                 # Not counted as in hand: a stop need not wait for it, the broker has it still.
                 self._in_hand -= 1
-                self.hub.call_later(after, self._look_again, received)
+                self.hub.call_later(after, self._look_again, intake, received)
             case Done():
                 self._answer(received, received.acknowledge)
             case Dead():
@@ -214,14 +240,15 @@ class Consumer(consumer.Consumer):
             log.info("notify.settled_late", delivery_tag=received.tag)
 
     def _give_back(self) -> None:
-        while self._buffer:
-            received = self._buffer.popleft()
-            self._answer(received, received.give_back)
+        for intake in self._intakes.values():
+            while intake.waiting:
+                received = intake.waiting.popleft()
+                self._answer(received, received.give_back)
 
-    def _look_again(self, received: Received) -> None:
+    def _look_again(self, intake: Intake, received: Received) -> None:
         if received.alive:
             self._in_hand += 1
-            self._buffer.append(received)
+            intake.waiting.append(received)
             self._flush()
 
     def _drain(self, connection: Any, task_consumer: Any) -> None:

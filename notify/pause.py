@@ -87,6 +87,11 @@ class Pause:
         away = self._monotonic() - self._paused_at
         return self.phase is Phase.PAUSED and (self._stopped.is_set() or away >= HOLD)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the worker is about to stop."""
+        return self._stopped.is_set()
+
     def claimed(self, *, worked: bool) -> None:
         """Hear how the claims of one batch went."""
         if worked:

@@ -25,6 +25,7 @@ from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.store import Filter, Store, Story
 from notify.templating import Templates
 from providers.memory import Memory
+from tests.flowing import flow_on
 
 SECOND = timedelta(seconds=1)
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -93,9 +94,9 @@ def build(tmp_path: Path) -> Iterator[Build]:
         delivery = Delivery(
             store=store,
             templates=Templates(),
-            gateways={
-                Channel.EMAIL: Gateway(Channel.EMAIL, [Line("memory", provider or Memory())])
-            },
+            gateway=Gateway(Channel.EMAIL, [Line("memory", provider or Memory())]),
+            flow=flow_on(store),
+            shares={"normal": 1.0},
             limits=Limits(max_body_bytes=100_000, max_recipients=100, require_user_id=False),
             policy=RetryPolicy(
                 lanes={"normal": Patience(2, timedelta(hours=1), SECOND, SECOND)},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pkgutil import resolve_name
 
@@ -14,6 +15,8 @@ from notify.announcer import HANDFUL, Announcer
 from notify.deadletters import Archive, Replayer
 from notify.delivery import Delivery, Limits
 from notify.errors import ConfigError
+from notify.flow import Flow
+from notify.flow.appetite import Appetite
 from notify.gateway import Gateway, Line
 from notify.message import Channel
 from notify.provider import Provider
@@ -21,18 +24,22 @@ from notify.publisher import Publisher, connect
 from notify.reconcile import Reconciler
 from notify.relay import Relay
 from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
+from notify.service.flow import limits, lines_limits, open_flow
 from notify.settings import PoolSettings, Settings, secrets_of, ssl_options
 from notify.store import Store
 from notify.templating import Templates
 from notify.topology import Topology
 
 SPARE_CONNECTIONS = 4
-"""Database connections of a worker: its claimers, its recorder, and one more."""
+"""Database connections of a worker besides its lanes': its recorder, what looks, and spare ones."""
+CONNECTIONS_OF_A_LANE = 2
+"""Database connections of each lane: its claimers."""
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: Settings, *, connections: int = 0) -> Store:
     """Make the record's store; nothing is opened before the first use."""
-    return Store.open(settings.store.url.get_secret_value(), pool_size=SPARE_CONNECTIONS)
+    url = settings.store.url.get_secret_value()
+    return Store.open(url, pool_size=SPARE_CONNECTIONS + connections)
 
 
 def open_templates(settings: Settings) -> Templates:
@@ -67,7 +74,15 @@ def open_gateway(
         ConfigError: One cannot be built; the text names its key.
     """
     names = settings.channels[channel].providers
-    return Gateway(channel, [Line(name, _provider(settings, name, environ)) for name in names])
+    return Gateway(
+        channel,
+        [
+            Line(name, _provider(settings, name, environ), **lines_limits(settings, channel, name))
+            for name in names
+        ],
+        weights=settings.channels[channel].weights,
+        rng=random.Random(),  # noqa: S311 - it spreads load and guards nothing
+    )
 
 
 def _provider(settings: Settings, name: str, environ: Mapping[str, str]) -> Provider:
@@ -169,17 +184,34 @@ def open_publisher(settings: Settings, *, window: int = 256) -> Publisher:
     )
 
 
-def open_delivery(settings: Settings, pool: PoolSettings) -> Delivery:
-    """Wire one pool's delivery: store, templates and the providers of its channel."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What a pool's delivery is made of, and what steers how much of it is in hand."""
+
+    delivery: Delivery
+    flow: Flow
+    appetite: Appetite
+
+
+def open_delivery(settings: Settings, pool: PoolSettings) -> Way:
+    """Wire one pool's delivery: store, templates, the providers of its channel, flow control."""
     gateway = open_gateway(settings, pool.channel)
-    return Delivery(
-        store=open_store(settings),
+    store = open_store(settings, connections=CONNECTIONS_OF_A_LANE * len(pool.lanes))
+    flow = open_flow(settings, store)
+    delivery = Delivery(
+        store=store,
         templates=open_templates(settings),
-        gateways={pool.channel: gateway},
+        gateway=gateway,
+        flow=flow,
+        shares={name: settings.lanes[name].share for name in pool.lanes},
         limits=_limits(settings),
         policy=retry_policy(settings, [gateway]),
         concurrency=pool.concurrency,
     )
+    rates = {
+        name: limit.rate for name, limit in limits(settings).items() if limit.rate is not None
+    }
+    return Way(delivery, flow, Appetite(flow, gateway, rates=rates, most=pool.prefetch_count))
 
 
 def open_archive(settings: Settings) -> Archive:

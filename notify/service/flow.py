@@ -1,0 +1,131 @@
+"""Flow control as the settings say: limits, circuits, holds, caps."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from notify.breaker import Rules
+from notify.cap import Cap, Countries, Period, Unit, country_of
+from notify.cap import Per as CapPer
+from notify.flow import Flow
+from notify.flow.circuits import Circuits
+from notify.flow.guard import Guard
+from notify.flow.holds import Holds
+from notify.flow.limiter import Limiter
+from notify.flow.own_limits import OwnLimit, OwnLimits, Per
+from notify.message import Channel
+from notify.ratelimit import Limit
+from notify.settings import ChannelSettings, Settings
+from notify.store import Store
+
+
+def open_flow(settings: Settings, store: Store) -> Flow:
+    """Wire one process's flow control; nothing is known before its first `refresh`."""
+    return Flow(
+        circuits=Circuits(
+            store,
+            breaker_rules(settings),
+            rng=random.Random(),  # noqa: S311 - it spreads open times and guards nothing
+        ),
+        limiter=Limiter(store, limits(settings)),
+        holds=Holds(store),
+        guard=Guard(store, caps=caps(settings), countries=countries(settings)),
+        own_limits=OwnLimits(own_limits(settings), country=country_of),
+    )
+
+
+def breaker_rules(settings: Settings) -> dict[str, Rules]:
+    """Give the rules of each provider's circuit."""
+    return {
+        name: Rules(**provider.breaker.model_dump()) for name, provider in settings.providers.items()
+    }
+
+
+def limits(settings: Settings) -> dict[str, Limit]:
+    """Give all limits by name: the configured ones, each provider's, and those of failover."""
+    named = {
+        name: Limit(name, limit.rate, limit.burst) for name, limit in settings.limits.items()
+    }
+    for name, provider in settings.providers.items():
+        own = provider_limit(name)
+        named[own] = Limit(own, provider.rate, provider.burst)
+    for channel in settings.channels.values():
+        for name in _moved_to(channel):
+            rate = settings.providers[name].rate
+            if rate is not None:
+                moved = failover_limit(name)
+                named[moved] = Limit(moved, rate * channel.failover_share, None)
+    return named
+
+
+def provider_limit(name: str) -> str:
+    """Name the limit of one provider's own rate."""
+    return f"provider:{name}"
+
+
+def failover_limit(name: str) -> str:
+    """Name the limit of what moves to a provider from others."""
+    return f"failover:{name}"
+
+
+def lines_limits(settings: Settings, channel: Channel, name: str) -> dict[str, tuple[str, ...]]:
+    """Give the names of the limits on a provider's line, as `Line` takes them."""
+    moves = name in _moved_to(settings.channels[channel])
+    return {
+        "limits": (provider_limit(name), *settings.providers[name].limits),
+        "moved": (failover_limit(name),) if moves else (),
+    }
+
+
+def _moved_to(channel: ChannelSettings) -> list[str]:
+    """Tell which providers take a bounded share of what others cannot send."""
+    if channel.failover_share == 1:
+        return []
+    return list(channel.providers) if channel.weights else list(channel.providers[1:])
+
+
+def own_limits(settings: Settings) -> list[OwnLimit]:
+    """Give the limits that each source, recipient or country has to itself."""
+    return [
+        OwnLimit(name, Per(limit.per), limit.channel, frozenset(limit.exempt))
+        for name, limit in settings.limits.items()
+        if limit.per is not None
+    ]
+
+
+def caps(settings: Settings) -> list[Cap]:
+    """Give the caps, the daily spend on SMS among them."""
+    return [*_named_caps(settings), *_spend(settings)]
+
+
+def _named_caps(settings: Settings) -> Iterator[Cap]:
+    for name, cap in settings.caps.items():
+        yield Cap(
+            name=name,
+            most=cap.most,
+            period=Period(cap.period),
+            per=CapPer(cap.per),
+            channel=cap.channel,
+            exempt=frozenset(cap.exempt),
+            sources=cap.sources,
+        )
+
+
+def _spend(settings: Settings) -> Iterator[Cap]:
+    sms = settings.channels.get(Channel.SMS)
+    if sms is not None and sms.daily_spend is not None:
+        yield Cap(
+            name="sms-spend",
+            most=sms.daily_spend,
+            period=Period.DAY,
+            channel=Channel.SMS,
+            unit=Unit.SPEND,
+            option="channels.sms.daily_spend",
+        )
+
+
+def countries(settings: Settings) -> Countries:
+    """Give the countries that may be texted, and what it costs."""
+    sms = settings.channels.get(Channel.SMS)
+    return Countries(sms.countries, sms.prices) if sms is not None else Countries(())

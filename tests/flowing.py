@@ -1,0 +1,38 @@
+"""Flow control for tests: real parts on a real record, with what a test wants limited."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+
+from notify.breaker import Rules
+from notify.cap import Cap, Countries, country_of
+from notify.flow import Flow
+from notify.flow.circuits import Circuits
+from notify.flow.guard import Guard
+from notify.flow.holds import Holds
+from notify.flow.limiter import Limiter
+from notify.flow.own_limits import OwnLimit, OwnLimits
+from notify.ratelimit import Limit
+from notify.store import Store
+
+
+def flow_on(
+    store: Store,
+    *,
+    providers: Sequence[str] = ("memory",),
+    rules: Rules | None = None,
+    limits: Mapping[str, Limit] | None = None,
+    own: Sequence[OwnLimit] = (),
+    caps: Sequence[Cap] = (),
+) -> Flow:
+    """Wire one process's flow control; without further words it lets everything through."""
+    return Flow(
+        circuits=Circuits(
+            store, {name: rules or Rules() for name in providers}, rng=random.Random(7)
+        ),
+        limiter=Limiter(store, limits or {}),
+        holds=Holds(store),
+        guard=Guard(store, caps=caps, countries=Countries(["*"])),
+        own_limits=OwnLimits(own, country=country_of),
+    )

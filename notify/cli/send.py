@@ -8,7 +8,6 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import click
 
@@ -18,8 +17,8 @@ from notify.cli.results import Check, checked, published
 from notify.contract import problems
 from notify.contract.envelope import Route, route
 from notify.errors import DecodeError
-from notify.publisher import Publisher
-from notify.settings import Settings, load, ssl_options
+from notify.service import open_publisher
+from notify.settings import Settings, load
 from notify.topology import routing_key
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -135,7 +134,7 @@ def send(
             report.take(checked(entries, check))
         else:
             name = routing_key(key.channel, key.lane, key.source)
-            with _publisher(settings) as publisher:
+            with open_publisher(settings) as publisher:
                 report.take(published(entries, check, publisher, routing_key=name))
     sys.exit(1 if report.bad else 0)
 
@@ -167,16 +166,3 @@ def _checker(settings: Settings, key: Route) -> Check:
 
 def _unchecked(_: Entry) -> str:
     return ""
-
-
-def _publisher(settings: Settings) -> Publisher:
-    url = settings.amqp.url.get_secret_value()
-    return Publisher(
-        url,
-        timeout=settings.amqp.confirm_timeout,
-        heartbeat=settings.amqp.heartbeat,
-        ssl=ssl_options(settings.amqp),
-        user_id=unquote(urlsplit(url).username or "guest")
-        if settings.contract.require_user_id
-        else None,
-    )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -14,14 +13,13 @@ import click
 from notify.cli.report import Report
 from notify.cli.requests import Entry, identified, read
 from notify.cli.results import Check, checked, published
+from notify.cli.when import span_of
 from notify.contract import problems
 from notify.contract.envelope import Route, route
 from notify.errors import DecodeError
 from notify.service import open_publisher
 from notify.settings import Settings, load
 from notify.topology import routing_key
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def _key(_context: click.Context, _option: click.Parameter, value: str) -> Route:
@@ -46,10 +44,10 @@ def _data(_context: click.Context, _option: click.Parameter, value: str | None) 
 def _duration(_context: click.Context, _option: click.Parameter, value: str | None) -> Any:
     if value is None:
         return None
-    match = re.fullmatch(r"(\d+)([smhd])", value)
-    if match is None:
-        raise click.BadParameter("write a number and s, m, h or d, such as 10m")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    span = span_of(value)
+    if span is None:
+        raise click.BadParameter("write a number and s, m, h, d or w, such as 10m")
+    return span
 
 
 @click.command(

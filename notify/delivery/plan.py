@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 from notify.delivery.decision import Decision, Tally
 from notify.errors import TemplateError
 from notify.gateway import Gateway, Line
-from notify.message import Channel, Inline, Notification, Rendered, Status
+from notify.message import Channel, Content, Notification, Rendered, Status
 from notify.store import Entry
-from notify.templating import Content, Templates
+from notify.templating import Templates
 
 LONGEST_REASON = 255
 
@@ -91,7 +91,7 @@ def rendered(notification: Notification, attempt_id: UUID, *, templates: Templat
     )
 
 
-def _content(notification: Notification, templates: Templates) -> Content | Inline:
+def _content(notification: Notification, templates: Templates) -> Content:
     if notification.inline is not None:
         return notification.inline
     if notification.template is None:

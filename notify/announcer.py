@@ -7,13 +7,11 @@ same id.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-import structlog
-
-from notify.errors import PublishError, StoreError
+from notify.errors import PublishError
+from notify.looking import Looking
 from notify.publisher import Outgoing, Publisher
 from notify.store import Store
 from notify.store.news import News, published, release, take_news
@@ -21,13 +19,9 @@ from notify.topology import EVENTS
 
 PERIOD = 0.5
 """Seconds between two looks at the record while nothing happens."""
-PAUSE = 2.0
-"""Seconds until the next try where the broker or the record is away; a try takes some itself."""
 HOLD = timedelta(seconds=60)
 """How long an announcer may take to publish what it took."""
 HANDFUL = 500
-
-log = structlog.get_logger("notify.announcer")
 
 
 class Announcer:
@@ -43,33 +37,19 @@ class Announcer:
         self._store = store
         self._publisher = publisher
         self._clock = clock
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
+        # What the last deliveries have recorded need not wait for the next start.
+        self._looking = Looking("announcer", self._look, once_more=True)
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        self._looking.start()
 
     def stop(self, *, timeout: float) -> None:
         """Finish what is in hand, for *timeout* seconds at most; the rest waits on record."""
-        self._stopping.set()
-        self._thread.join(timeout)
-
-    def _run(self) -> None:
-        pause = PERIOD
-        while not self._stopping.wait(pause):
-            pause = self._look()
-        if pause != PAUSE:
-            # What the last deliveries have recorded need not wait for the next start.
-            self._look()
+        self._looking.stop(timeout=timeout)
 
     def _look(self) -> float:
-        """Publish a handful; give the seconds until the next is worth a look."""
-        try:
-            return 0.0 if self.announce() == HANDFUL else PERIOD
-        except (StoreError, PublishError) as error:
-            log.warning("notify.events_wait", reason=str(error))
-            return PAUSE
+        return 0.0 if self.announce() == HANDFUL else PERIOD
 
     def announce(self) -> int:
         """

@@ -53,11 +53,11 @@ class Outcome(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Inline:
-    """Content written by the producer instead of a template, already in its final words."""
+class Content:
+    """The final words of one message, written by the producer or rendered from a template."""
 
     subject: str = ""
-    """The email's subject; the push message's title."""
+    """The email's subject; the push message's title. One line, free of control characters."""
     text: str = ""
     """The email's plain text; the SMS; the push message's body."""
     html: str = ""
@@ -84,7 +84,8 @@ class Notification:
     batch_id: UUID | None = None
     """The request's id where it had several recipients."""
     template: str | None = None
-    inline: Inline | None = None
+    inline: Content | None = None
+    """What the producer wrote instead of naming a template."""
     data: Mapping[str, Any] = field(default_factory=dict)
     locale: str | None = None
     send_at: datetime | None = None

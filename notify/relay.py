@@ -6,13 +6,11 @@ taken under a lock that the others skip, and held for a while in case their rela
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-import structlog
-
-from notify.errors import PublishError, StoreError
+from notify.errors import PublishError
+from notify.looking import Looking
 from notify.message import Status
 from notify.publisher import Outgoing, Publisher
 from notify.store import Store
@@ -21,16 +19,12 @@ from notify.topology import WORK, routing_key
 
 PERIOD = 0.5
 """Seconds between two looks at the record while nothing is due."""
-PAUSE = 2.0
-"""Seconds until the next try where the broker or the record is away; a try takes some itself."""
 HOLD = timedelta(seconds=60)
 """How long a relay may take to publish what it took."""
 RETRY = timedelta(seconds=5)
 """How long what the broker did not take is left alone."""
 HANDFUL = 500
 AWAITED = (Status.SCHEDULED, Status.QUEUED)
-
-log = structlog.get_logger("notify.relay")
 
 
 class Relay:
@@ -46,30 +40,18 @@ class Relay:
         self._store = store
         self._publisher = publisher
         self._clock = clock
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+        self._looking = Looking("relay", self._look)
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        self._looking.start()
 
     def stop(self, *, timeout: float) -> None:
         """Finish what is in hand, for *timeout* seconds at most."""
-        self._stopping.set()
-        self._thread.join(timeout)
-
-    def _run(self) -> None:
-        pause = PERIOD
-        while not self._stopping.wait(pause):
-            pause = self._look()
+        self._looking.stop(timeout=timeout)
 
     def _look(self) -> float:
-        """Publish a handful; give the seconds until the next is worth a look."""
-        try:
-            return 0.0 if self.relay() == HANDFUL else PERIOD
-        except (StoreError, PublishError) as error:
-            log.warning("notify.relay_waits", reason=str(error))
-            return PAUSE
+        return 0.0 if self.relay() == HANDFUL else PERIOD
 
     def relay(self) -> int:
         """

@@ -17,7 +17,7 @@ from celery.exceptions import SecurityWarning
 from kombu import Queue
 
 from notify.announcer import Announcer
-from notify.consumer import CLAIMERS, TASK, Consumer, RawAMQP
+from notify.consumer import TASK, Consumer, RawAMQP
 from notify.deadletters import Archive
 from notify.delivery import Again, Dead, Decision, Delivery
 from notify.errors import ConfigError, StoreError

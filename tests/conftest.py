@@ -16,7 +16,7 @@ from notify.publisher import connect
 from notify.settings import LaneSettings
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.topology import Topology, apply
-from tests.services import PostgreSQL, Vhosts, missing
+from tests.services import PostgreSQL, Users, Vhosts, missing
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,13 +35,23 @@ def rabbitmq() -> Iterator[RabbitMQNode]:
         except ConfigError as error:
             missing(str(error))
         yield node
+        left = node.ctl("eval", "length(rabbit_auth_backend_internal:list_users()).")
         node.stop()
+        assert left.strip() == "1", "a test made users of the broker without the fixture `users`"
 
 
 @pytest.fixture(scope="session")
 def vhosts(rabbitmq: RabbitMQNode) -> Vhosts:
     """A supply of unused virtual hosts on the session's node."""
     return Vhosts(rabbitmq)
+
+
+@pytest.fixture
+def users(rabbitmq: RabbitMQNode) -> Iterator[Users]:
+    """The users of the session's node; those that this test makes or imports end with it."""
+    users = Users(rabbitmq)
+    yield users
+    users.remove()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pwd
 import shutil
@@ -32,6 +33,20 @@ _MAKE_VHOSTS = """
 end || N <- lists:seq({first}, {last})].
 """
 
+_ADD_USER = """
+begin
+    ok = rabbit_auth_backend_internal:add_user(<<"{name}">>, <<"word">>, <<"test">>),
+    ok = rabbit_auth_backend_internal:set_permissions(
+        <<"{name}">>, <<"{vhost}">>, <<"{configure}">>, <<"{write}">>, <<"{read}">>, <<"test">>)
+end.
+"""
+_LET_IN = 'ok = rabbit_auth_backend_internal:change_password(<<"{name}">>, <<"word">>, <<"test">>).'
+_REMOVE_USERS = """
+[ok = rabbit_auth_backend_internal:delete_user(Name, <<"test">>)
+    || User <- rabbit_auth_backend_internal:list_users(),
+       Name <- [proplists:get_value(user, User)], Name =/= <<"guest">>].
+"""
+
 
 def missing(reason: str) -> NoReturn:
     """Skip the test for want of a service; where CI is set, fail it."""
@@ -58,6 +73,41 @@ class Vhosts:
             self._node.ctl("eval", _MAKE_VHOSTS.format(first=first, last=last))
             yield from (f"test-{number}" for number in range(first, last + 1))
             first = last + 1
+
+
+class Users:
+    """A node's users for one test, which removes every one but `guest` at its end."""
+
+    def __init__(self, node: RabbitMQNode) -> None:
+        self._node = node
+
+    def add(
+        self, url: str, name: str, *, configure: str = "^$", write: str = "^$", read: str = "^$"
+    ) -> str:
+        """Make a user of the virtual host with these rights; return its address."""
+        rights = {"configure": configure, "write": write, "read": read}
+        escaped = {right: pattern.replace("\\", "\\\\") for right, pattern in rights.items()}
+        vhost = url.rpartition("/")[2]
+        self._node.ctl("eval", _ADD_USER.format(name=name, vhost=vhost, **escaped))
+        return self._address(url, name)
+
+    def bring(self, definitions: object, folder: Path) -> None:
+        """Import definitions, which may hold users; they cannot log in yet."""
+        file = folder / "definitions.json"
+        file.write_text(json.dumps(definitions))
+        self._node.ctl("import_definitions", str(file))
+
+    def let_in(self, url: str, name: str) -> str:
+        """Set the password of a user who came with imported definitions; return its address."""
+        self._node.ctl("eval", _LET_IN.format(name=name))
+        return self._address(url, name)
+
+    def remove(self) -> None:
+        """Leave the node as it was, however the users came."""
+        self._node.ctl("eval", _REMOVE_USERS)
+
+    def _address(self, url: str, name: str) -> str:
+        return url.replace("guest:guest@", f"{name}:word@")
 
 
 class PostgreSQL:

@@ -3,88 +3,54 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from functools import reduce, wraps
-from typing import Any
 
 import click
 
 from notify.cli.actor import myself
-from notify.cli.filters import When
+from notify.cli.filters import WHOSE, Command, chosen, period, template_option
 from notify.errors import NotifyError
-from notify.message import Channel
 from notify.store import Store, search
 from notify.store.audit import Actor
 from notify.store.dead import Cause, State
 from notify.store.search import Wanted
 
-_OPTIONS = [
-    click.option(
-        "--channel",
-        type=click.Choice([channel.value for channel in Channel]),
-        callback=lambda _context, _option, value: Channel(value) if value else None,
-        help="Only this channel.",
-    ),
-    click.option("--lane", metavar="NAME", help="Only this lane, such as critical."),
-    click.option("--source", metavar="NAME", help="Only from this producing service."),
-    click.option("--template", metavar="NAME", help="Only what names this template."),
-    click.option(
-        "--cause",
-        type=click.Choice([cause.value for cause in Cause]),
-        callback=lambda _context, _option, value: Cause(value) if value else None,
-        help="Only what died of this.",
-    ),
-    click.option(
-        "--code", metavar="CODE", help="Only with this provider code, such as 21211 or 503."
-    ),
-    click.option(
-        "--notification",
-        "notification_id",
-        type=click.UUID,
-        metavar="ID",
-        help="Only what asks for this notification or batch.",
-    ),
-    click.option(
-        "--since",
-        type=When(),
-        metavar="WHEN",
-        help="Only what was archived from then on: 15m, 2h or 3d ago, or 2025-01-31T09:00Z.",
-    ),
-    click.option(
-        "--until",
-        type=When(),
-        metavar="WHEN",
-        help="Only what was archived before then; written as for --since.",
-    ),
-    click.option(
-        "--text",
-        metavar="WORDS",
-        help="Only with these words in the reason, the routing key or the message id, or exactly"
-        " so in the body.",
-    ),
-]
-_NAMES = (
-    *("channel", "lane", "source", "template", "cause"),
-    *("code", "notification_id", "since", "until", "text"),
+letters = chosen(
+    [
+        *WHOSE,
+        template_option,
+        click.option(
+            "--cause",
+            type=click.Choice([cause.value for cause in Cause]),
+            callback=lambda _context, _option, value: Cause(value) if value else None,
+            help="Only what died of this.",
+        ),
+        click.option(
+            "--code", metavar="CODE", help="Only with this provider code, such as 21211 or 503."
+        ),
+        click.option(
+            "--notification",
+            "notification_id",
+            type=click.UUID,
+            metavar="ID",
+            help="Only what asks for this notification or batch.",
+        ),
+        *period("archived"),
+        click.option(
+            "--text",
+            metavar="WORDS",
+            help="Only with these words in the reason, the routing key or the message id, or"
+            " exactly so in the body.",
+        ),
+    ],
+    [
+        *("channel", "lane", "source", "template", "cause"),
+        *("code", "notification_id", "since", "until", "text"),
+    ],
+    Wanted,
 )
-
-
-def letters(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that choose dead letters; it gets them as `wanted`."""
-
-    @wraps(command)
-    def run(**values: Any) -> None:
-        chosen = {name: values.pop(name) for name in _NAMES}
-        now = datetime.now(UTC)
-        for name in ("since", "until"):
-            if isinstance(chosen[name], timedelta):
-                chosen[name] = now - chosen[name]
-        command(wanted=Wanted(**chosen), **values)
-
-    return reduce(lambda wrapped, option: option(wrapped), reversed(_OPTIONS), run)
-
+"""Gives a command the options that choose dead letters; it gets them as `wanted`."""
 
 ids_argument = click.argument("ids", metavar="[ID]...", type=click.IntRange(min=1), nargs=-1)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -100,7 +66,7 @@ reason_option = click.option(
 )
 
 
-def pace(command: Callable[..., None]) -> Callable[..., None]:
+def pace(command: Command) -> Command:
     """Give a command the options of a replay's pace."""
     rate = click.option(
         "--rate",

@@ -32,7 +32,7 @@ from notify.deadletters import discard as discard_letters
 from notify.errors import NotifyError
 from notify.settings import load
 from notify.store import Filter, Store, search
-from notify.store.dead import Content, State, content
+from notify.store.dead import Kept, State, kept
 from notify.store.search import DeadLetter, Wanted
 
 
@@ -119,7 +119,7 @@ def show(*, id_: int, raw: bool, show_recipients: bool, as_json: bool) -> None:
         if raw:
             click.echo(held.body, nl=False)
         elif as_json:
-            click.echo(_dumped(asdict(letter) | _content(held, whole=show_recipients)))
+            click.echo(_dumped(asdict(letter) | _as_json(held, whole=show_recipients)))
         else:
             _print_letter(store, letter, held, whole=show_recipients)
 
@@ -159,16 +159,16 @@ dead.add_command(plan)
 dead.add_command(replay)
 
 
-def _one(store: Store, id_: int) -> tuple[DeadLetter, Content]:
+def _one(store: Store, id_: int) -> tuple[DeadLetter, Kept]:
     with store.reading() as connection:
         found = search.find(connection, Wanted(ids=[id_]), limit=1)
-        held = content(connection, id_)
+        held = kept(connection, id_)
     if not found or held is None:
         raise NotifyError(f"there is no dead letter {id_}; `notify dead ls` lists them")
     return found[0], held
 
 
-def _print_letter(store: Store, letter: DeadLetter, held: Content, *, whole: bool) -> None:
+def _print_letter(store: Store, letter: DeadLetter, held: Kept, *, whole: bool) -> None:
     console = Console()
     story.print_whole(console, view.facts(letter))
     if letter.notification_id is not None:
@@ -188,8 +188,8 @@ def _print_letter(store: Store, letter: DeadLetter, held: Content, *, whole: boo
         click.echo(f"\nmended body, {size}\n{shown(held.mended_body, whole=whole)}")
 
 
-def _content(held: Content, *, whole: bool) -> dict[str, Any]:
-    """Make JSON of a letter's content: the very bytes, or what may be shown of them."""
+def _as_json(held: Kept, *, whole: bool) -> dict[str, Any]:
+    """Make JSON of what a letter holds: the very bytes, or what may be shown of them."""
     mended = held.mended_body
     return {
         "properties": held.properties,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import amqp
@@ -12,8 +12,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from notify.cli.filters import When
 from notify.cli.story import coloured
+from notify.cli.when import When
 from notify.contract.event import Event, event_schema
 from notify.errors import NotifyError, StoreError
 from notify.message import Channel, Status
@@ -65,7 +65,7 @@ Examples:
 def events(
     *,
     follow: bool,
-    since: datetime | timedelta | None,
+    since: datetime | None,
     limit: int,
     as_json: bool,
     schema: bool,
@@ -96,7 +96,7 @@ def events(
 
 def _recorded(
     settings: Settings,
-    since: datetime | timedelta | None,
+    since: datetime | None,
     limit: int,
     *,
     channel: str | None,
@@ -111,7 +111,7 @@ def _recorded(
                 channel=Channel(channel) if channel else None,
                 status=Status(status) if status else None,
                 source=source,
-                since=datetime.now(UTC) - since if isinstance(since, timedelta) else since,
+                since=since,
                 limit=limit,
             )
     except StoreError as error:

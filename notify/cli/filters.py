@@ -1,47 +1,21 @@
-"""The options that choose notifications, and the values that people give them."""
+"""The options that choose notifications or dead letters, and the values that people give them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from functools import reduce, wraps
+from collections.abc import Callable, Collection, Sequence
+from functools import wraps
 from typing import Any
 
 import click
 
+from notify.cli.when import When
 from notify.message import Channel, Status
 from notify.store import Filter
 
-_AGO = re.compile(r"(\d{1,5})([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_HINT = "write how long ago, as 90s, 15m, 2h, 3d or 1w, or a time with its zone"
+Command = Callable[..., None]
+"""What a command does, before or after options were added."""
 
-
-class When(click.ParamType[datetime | timedelta]):
-    """Reads `15m` as a span of time before now, and `2025-01-31T09:00+01:00` as that time."""
-
-    name = "when"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime | timedelta:
-        """Give the time, or the span to be subtracted from now."""
-        if isinstance(value, datetime | timedelta):
-            return value
-        text = str(value)
-        if ago := _AGO.fullmatch(text):
-            return timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        try:
-            when = datetime.fromisoformat(text)
-        except ValueError:
-            self.fail(f"{text!r} is no time; {_HINT}, as 2025-01-31T09:00Z", param, ctx)
-        if when.tzinfo is None:
-            self.fail(f"{text!r} lacks its zone; {_HINT}, as 2025-01-31T09:00Z", param, ctx)
-        return when
-
-
-_OPTIONS = [
+WHOSE = [
     click.option(
         "--channel",
         type=click.Choice([channel.value for channel in Channel]),
@@ -50,55 +24,88 @@ _OPTIONS = [
     ),
     click.option("--lane", metavar="NAME", help="Only this lane, such as critical."),
     click.option("--source", metavar="NAME", help="Only from this producing service."),
-    click.option(
-        "--status",
-        type=click.Choice([status.value for status in Status]),
-        callback=lambda _context, _option, value: Status(value) if value else None,
-        help="Only what has this status.",
-    ),
-    click.option("--template", metavar="NAME", help="Only what names this template."),
-    click.option(
-        "--to",
-        "recipient",
-        metavar="RECIPIENT",
-        callback=lambda _context, _option, value: as_kept(value) if value else None,
-        help="Only to this email address, phone number or device token.",
-    ),
-    click.option(
-        "--batch",
-        "batch_id",
-        type=click.UUID,
-        metavar="ID",
-        help="Only the recipients of this batch.",
-    ),
-    click.option(
-        "--since",
-        type=When(),
-        metavar="WHEN",
-        help="Only what was received from then on: 15m, 2h or 3d ago, or 2025-01-31T09:00Z.",
-    ),
-    click.option(
-        "--until",
-        type=When(),
-        metavar="WHEN",
-        help="Only what was received before then; written as for --since.",
-    ),
 ]
+"""The options that the routing key answers."""
+
+template_option = click.option("--template", metavar="NAME", help="Only what names this template.")
 
 
-def filters(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that choose notifications; it gets them as `wanted`."""
+def period(happened: str) -> list[Callable[[Command], Command]]:
+    """Make the options of a period in which something *happened*, such as `received`."""
+    return [
+        click.option(
+            "--since",
+            type=When(),
+            metavar="WHEN",
+            help=f"Only what was {happened} from then on: 15m, 2h or 3d ago, or 2025-01-31T09:00Z.",
+        ),
+        click.option(
+            "--until",
+            type=When(),
+            metavar="WHEN",
+            help=f"Only what was {happened} before then; written as for --since.",
+        ),
+    ]
 
-    @wraps(command)
-    def run(**values: Any) -> None:
-        chosen = {name: values.pop(name) for name in Filter.__dataclass_fields__}
-        now = datetime.now(UTC)
-        for name in ("since", "until"):
-            if isinstance(chosen[name], timedelta):
-                chosen[name] = now - chosen[name]
-        command(wanted=Filter(**chosen), **values)
 
-    return reduce(lambda wrapped, option: option(wrapped), reversed(_OPTIONS), run)
+def chosen(
+    options: Sequence[Callable[[Command], Command]],
+    names: Collection[str],
+    into: Callable[..., Any],
+) -> Callable[[Command], Command]:
+    """
+    Make a decorator that gives a command options; it gets their values as one, `wanted`.
+
+    Args:
+        options: The options, in the order of the help.
+        names: What the options' values are called.
+        into: Makes one of them.
+    """
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def run(**values: Any) -> None:
+            wanted = into(**{name: values.pop(name) for name in names})
+            command(wanted=wanted, **values)
+
+        given: Command = run
+        for option in reversed(options):
+            given = option(given)
+        return given
+
+    return decorate
+
+
+filters = chosen(
+    [
+        *WHOSE,
+        click.option(
+            "--status",
+            type=click.Choice([status.value for status in Status]),
+            callback=lambda _context, _option, value: Status(value) if value else None,
+            help="Only what has this status.",
+        ),
+        template_option,
+        click.option(
+            "--to",
+            "recipient",
+            metavar="RECIPIENT",
+            callback=lambda _context, _option, value: as_kept(value) if value else None,
+            help="Only to this email address, phone number or device token.",
+        ),
+        click.option(
+            "--batch",
+            "batch_id",
+            type=click.UUID,
+            metavar="ID",
+            help="Only the recipients of this batch.",
+        ),
+        *period("received"),
+    ],
+    Filter.__dataclass_fields__,
+    Filter,
+)
+"""Gives a command the options that choose notifications; it gets them as `wanted`."""
 
 
 def as_kept(recipient: str) -> str:

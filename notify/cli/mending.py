@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from notify.errors import NotifyError
-from notify.store.dead import Content, Mending
+from notify.store.dead import Kept, Mending
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Wish:
         if self.edit and self.body is not None:
             raise click.UsageError("--edit and --body exclude each other")
 
-    def of(self, held: Content, *, wrong: Callable[[Mending], str]) -> Mending:
+    def of(self, held: Kept, *, wrong: Callable[[Mending], str]) -> Mending:
         """
         Make the mended letter; let a person edit it until it can be sent, or until they give up.
 

@@ -35,7 +35,7 @@ from notify.service import open_replayer
 from notify.settings import Settings, load
 from notify.store import Store
 from notify.store.audit import Actor
-from notify.store.dead import contents
+from notify.store.dead import waiting
 from notify.store.search import Wanted
 
 
@@ -153,7 +153,7 @@ class Replay:
         self._order = replace(self._order, rate=rate, include_unknown=include_unknown)
         if wish and self._order.ids:
             with self._store.reading() as connection:
-                held = contents(connection, self._order.ids)
+                held = waiting(connection, self._order.ids)
             if held:
                 mending = wish.of(held[0], wrong=self._wrong)
                 self._order = replace(self._order, mending=mending)

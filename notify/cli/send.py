@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import click
 
 from notify.cli.report import Report
 from notify.cli.requests import Entry, identified, read
 from notify.cli.results import Check, checked, published
+from notify.cli.when import span_of
 from notify.contract import problems
 from notify.contract.envelope import Route, route
 from notify.errors import DecodeError
-from notify.publisher import Publisher
-from notify.settings import Settings, load, ssl_options
+from notify.service import open_publisher
+from notify.settings import Settings, load
 from notify.topology import routing_key
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def _key(_context: click.Context, _option: click.Parameter, value: str) -> Route:
@@ -47,10 +44,10 @@ def _data(_context: click.Context, _option: click.Parameter, value: str | None) 
 def _duration(_context: click.Context, _option: click.Parameter, value: str | None) -> Any:
     if value is None:
         return None
-    match = re.fullmatch(r"(\d+)([smhd])", value)
-    if match is None:
-        raise click.BadParameter("write a number and s, m, h or d, such as 10m")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    span = span_of(value)
+    if span is None:
+        raise click.BadParameter("write a number and s, m, h, d or w, such as 10m")
+    return span
 
 
 @click.command(
@@ -135,7 +132,7 @@ def send(
             report.take(checked(entries, check))
         else:
             name = routing_key(key.channel, key.lane, key.source)
-            with _publisher(settings) as publisher:
+            with open_publisher(settings) as publisher:
                 report.take(published(entries, check, publisher, routing_key=name))
     sys.exit(1 if report.bad else 0)
 
@@ -167,16 +164,3 @@ def _checker(settings: Settings, key: Route) -> Check:
 
 def _unchecked(_: Entry) -> str:
     return ""
-
-
-def _publisher(settings: Settings) -> Publisher:
-    url = settings.amqp.url.get_secret_value()
-    return Publisher(
-        url,
-        timeout=settings.amqp.confirm_timeout,
-        heartbeat=settings.amqp.heartbeat,
-        ssl=ssl_options(settings.amqp),
-        user_id=unquote(urlsplit(url).username or "guest")
-        if settings.contract.require_user_id
-        else None,
-    )

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from notify.errors import TemplateError
-from notify.message import Channel
+from notify.message import Channel, Content
 from notify.settings import load
-from notify.templating import Content, TemplateInfo, Templates
+from notify.templating import TemplateInfo, Templates
 
 # Push messages call theirs title and body.
 _FIELDS = {

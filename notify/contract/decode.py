@@ -16,7 +16,7 @@ from notify.contract.envelope import Incoming, Route, check_envelope, route, too
 from notify.contract.problem import Problem, Refused
 from notify.contract.request import AnyRequest, EmailRequest, PushRequest
 from notify.contract.words import is_uuid
-from notify.message import Channel, Inline, Notification
+from notify.message import Channel, Content, Notification
 
 # The namespace of the ids made from a producer's own message ids.
 _MESSAGE_IDS = UUID("2f1c7c8e-9d0b-5b86-8f0e-6d3c1f4a7b21")
@@ -169,9 +169,9 @@ def _digest(document: Mapping[str, Any], channel: Channel) -> bytes:
     return hashlib.sha256(f"{channel} {_CANONICAL.encode(meaning)}".encode()).digest()
 
 
-def _inline(request: AnyRequest) -> Inline:
+def _inline(request: AnyRequest) -> Content:
     if isinstance(request, EmailRequest):
-        return Inline(request.subject or "", request.text or "", request.html or "")
+        return Content(request.subject or "", request.text or "", request.html or "")
     if isinstance(request, PushRequest):
-        return Inline(request.title or "", request.body or "")
-    return Inline(text=request.text or "")
+        return Content(request.title or "", request.body or "")
+    return Content(text=request.text or "")

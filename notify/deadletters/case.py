@@ -17,7 +17,7 @@ from notify.deadletters.order import Order
 from notify.delivery import Limits
 from notify.errors import DecodeError
 from notify.message import Notification
-from notify.store.dead import Content, Mending
+from notify.store.dead import Kept, Mending
 from notify.store.known import Known, look_up
 
 
@@ -34,7 +34,7 @@ class Part:
 class Case:
     """One letter, judged."""
 
-    content: Content
+    kept: Kept
     parts: Sequence[Part] = ()
     unfit: str = ""
     """Why it cannot be sent as it is written; empty if it can."""
@@ -74,7 +74,7 @@ class Examiner:
     def judge(
         self,
         connection: Connection,
-        letters: Sequence[Content],
+        letters: Sequence[Kept],
         mending: Mending | None,
         *,
         now: datetime,
@@ -90,7 +90,7 @@ class Examiner:
         ]
 
     def _decode(
-        self, letter: Content, mending: Mending | None, *, now: datetime
+        self, letter: Kept, mending: Mending | None, *, now: datetime
     ) -> tuple[Sequence[Notification], str]:
         """Read a letter as a worker would read its replay, or tell why it could not."""
         if mending is None or mending.letter_id != letter.id:
@@ -109,7 +109,7 @@ class Examiner:
         return asked, ""
 
 
-def _case(letter: Content, asked: Sequence[Notification], book: Book, *, now: datetime) -> Case:
+def _case(letter: Kept, asked: Sequence[Notification], book: Book, *, now: datetime) -> Case:
     if any(book.conflicts(each) for each in asked):
         why = "its key or id stands for another request: mend it with an id and key of its own"
         return Case(letter, unfit=why)
@@ -121,7 +121,7 @@ def _case(letter: Content, asked: Sequence[Notification], book: Book, *, now: da
     return Case(letter, parts)
 
 
-def _incoming(letter: Content, mending: Mending | None) -> Incoming:
+def _incoming(letter: Kept, mending: Mending | None) -> Incoming:
     """Make the message anew that was archived, or what was made of it: that is JSON."""
     properties = letter.properties
     headers = properties.get("application_headers")

@@ -45,9 +45,9 @@ class LineUp:
             for part in case.wanted(order):
                 slot = _slot(part, times)
                 (line.again if part.known else line.new).append(slot)
-                line.until[case.content.id] = times.last[part.notification.channel]
+                line.until[case.kept.id] = times.last[part.notification.channel]
             if not case.left(order):
-                line.done.add(case.content.id)
+                line.done.add(case.kept.id)
         return line
 
     def write(
@@ -92,11 +92,11 @@ def keep_mending(
 ) -> None:
     """Keep what was mended beside what it was; the audit tells both by their digests."""
     mending = order.mending
-    if mending is None or mending.letter_id != case.content.id or not case.parts:
+    if mending is None or mending.letter_id != case.kept.id or not case.parts:
         return
     first = case.parts[0].notification
     replays.mend(connection, mending.letter_id, first, body=mending.body, key=mending.key)
-    before = case.content.mended_body or case.content.body
+    before = case.kept.mended_body or case.kept.body
     details: dict[str, Any] = {
         "letter": mending.letter_id,
         "before": hashlib.sha256(before).hexdigest(),

@@ -40,4 +40,4 @@ class Plan:
         self.prospects.update(case.prospects)
         self.replayed.update(part.notification.channel for part in case.wanted(order))
         if case.unfit:
-            self.unfit[case.content.id] = case.unfit
+            self.unfit[case.kept.id] = case.unfit

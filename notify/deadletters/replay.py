@@ -69,7 +69,7 @@ class Replayer:
             with self._store.reading() as connection:
                 now = self._clock()
                 plan.begins = replays.lined_up(connection, now=now)
-                letters = dead.contents(connection, ids)
+                letters = dead.waiting(connection, ids)
                 cases = self._examiner.judge(connection, letters, order.mending, now=now)
             plan.settled += len(ids) - len(cases)
             for case in cases:
@@ -92,7 +92,7 @@ class Replayer:
         with self._store.writing() as connection:
             replays.take_turn(connection)
             now = self._clock()
-            letters = dead.contents(connection, ids, lock=True)
+            letters = dead.waiting(connection, ids, lock=True)
             cases = self._examiner.judge(connection, letters, order.mending, now=now, lock=True)
             times = Times(replays.lined_up(connection, now=now), rate=order.rate, now=now)
             line = LineUp.of(cases, order, times)

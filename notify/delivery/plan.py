@@ -12,9 +12,9 @@ from notify.errors import TemplateError
 from notify.flow.admission import Leave, Refused, Wait
 from notify.flow.circuits import Pass
 from notify.gateway import Line
-from notify.message import Channel, Inline, Notification, Rendered, Status
+from notify.message import Channel, Content, Notification, Rendered, Status
 from notify.store import Entry
-from notify.templating import Content, Templates
+from notify.templating import Templates
 
 LONGEST_REASON = 255
 LOOK_BACK = timedelta(seconds=60)
@@ -128,7 +128,7 @@ def rendered(notification: Notification, attempt_id: UUID, *, templates: Templat
     )
 
 
-def _content(notification: Notification, templates: Templates) -> Content | Inline:
+def _content(notification: Notification, templates: Templates) -> Content:
     if notification.inline is not None:
         return notification.inline
     if notification.template is None:

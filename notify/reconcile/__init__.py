@@ -7,15 +7,15 @@ still stand as they were taken.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
 
-from notify.errors import DecodeError, StoreError
+from notify.errors import DecodeError
 from notify.gateway import Gateway
+from notify.looking import Looking
 from notify.message import Notification, Outcome, Status
 from notify.reconcile.lookup import LONGEST_CALL, Answer, ask, read_again, span
 from notify.reconcile.resolution import resolve, tell
@@ -54,27 +54,19 @@ class Reconciler:
         self._gateway = gateway
         self._policy = policy
         self._clock = clock
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+        self._looking = Looking("reconciler", self._look)
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        self._looking.start()
 
     def stop(self, *, timeout: float) -> None:
         """Finish the look-up in hand, for *timeout* seconds at most."""
-        self._stopping.set()
-        self._thread.join(timeout)
+        self._looking.stop(timeout=timeout)
         self._gateway.close()
 
-    def _run(self) -> None:
-        more = False
-        while not self._stopping.wait(0 if more else PERIOD):
-            try:
-                more = self.reconcile()
-            except StoreError as error:
-                log.warning("notify.reconcile_waits", reason=str(error))
-                more = False
+    def _look(self) -> float:
+        return 0.0 if self.reconcile() else PERIOD
 
     def reconcile(self) -> bool:
         """

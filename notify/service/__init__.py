@@ -179,6 +179,7 @@ def open_publisher(settings: Settings, *, window: int = 256) -> Publisher:
         settings.amqp.url.get_secret_value(),
         timeout=settings.amqp.confirm_timeout,
         window=window,
+        heartbeat=settings.amqp.heartbeat,
         ssl=ssl_options(settings.amqp),
         user_id=settings.amqp.user if settings.contract.require_user_id else None,
     )

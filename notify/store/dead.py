@@ -85,7 +85,7 @@ class Mending:
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class Kept:
     """What one kept letter holds."""
 
     id: int
@@ -132,7 +132,7 @@ def keep(connection: Connection, letters: Sequence[Letter], *, now: datetime) ->
     connection.execute(statement, [row | state for row in rows])
 
 
-def contents(connection: Connection, ids: Collection[int], *, lock: bool = False) -> list[Content]:
+def waiting(connection: Connection, ids: Collection[int], *, lock: bool = False) -> list[Kept]:
     """
     Read what those letters hold that wait, oldest first.
 
@@ -140,18 +140,18 @@ def contents(connection: Connection, ids: Collection[int], *, lock: bool = False
         lock: Keep others from changing them until the transaction ends.
     """
     columns = dead_letters.c
-    query = select(*_CONTENT).where(columns.id.in_(ids), columns.state == State.WAITING)
+    query = select(*_KEPT).where(columns.id.in_(ids), columns.state == State.WAITING)
     query = query.order_by(columns.id)
     if lock:
         query = query.with_for_update()
-    return [Content(**row._asdict()) for row in connection.execute(query)]
+    return [Kept(**row._asdict()) for row in connection.execute(query)]
 
 
-def content(connection: Connection, letter_id: int) -> Content | None:
+def kept(connection: Connection, letter_id: int) -> Kept | None:
     """Read what one letter holds, in whatever state; None if there is none with this id."""
-    query = select(*_CONTENT).where(dead_letters.c.id == letter_id)
+    query = select(*_KEPT).where(dead_letters.c.id == letter_id)
     row = connection.execute(query).one_or_none()
-    return Content(**row._asdict()) if row is not None else None
+    return Kept(**row._asdict()) if row is not None else None
 
 
 def discard(connection: Connection, ids: Collection[int], *, now: datetime) -> list[int]:
@@ -165,4 +165,4 @@ def discard(connection: Connection, ids: Collection[int], *, now: datetime) -> l
     return sorted(connection.execute(statement).scalars())
 
 
-_CONTENT = [dead_letters.c[name] for name in Content.__dataclass_fields__]
+_KEPT = [dead_letters.c[name] for name in Kept.__dataclass_fields__]

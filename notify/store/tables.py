@@ -251,7 +251,8 @@ circuits = Table(
     metadata,
     Column("provider", String(64), primary_key=True),
     Column("state", String(16), nullable=False),
-    # Raised at each change of state: what a call of an earlier one says counts no more.
+    # Raised at each change of state and each leave to probe: what a call of an earlier one says
+    # counts no more.
     Column("generation", Integer, nullable=False),
     # How often it opened since it was last closed.
     Column("trips", Integer, nullable=False),
@@ -260,6 +261,7 @@ circuits = Table(
     # A worker has leave to try one call until then.
     Column("probe_until", Double),
     Column("passed", Integer, nullable=False),
+    Column("inconclusive", Integer, nullable=False),
     Column("cause", String(255)),
     Column("mode", String(16), nullable=False),
     Column("mode_until", Double),
@@ -267,17 +269,19 @@ circuits = Table(
     Column("reason", String(1000)),
 )
 
-# How the calls of all workers ended, by slices of time.
+# How the calls of all workers ended, by slices of time; each is named by its first millisecond.
 circuit_calls = Table(
     "circuit_calls",
     metadata,
     Column("provider", String(64), primary_key=True),
     Column("generation", Integer, primary_key=True),
     Column("bucket", BigInteger, primary_key=True),
+    # Neutral ones, which say nothing about the provider, are not among the calls.
     Column("calls", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("slow", Integer, nullable=False),
     Column("unreachable", Integer, nullable=False),
+    Column("neutral", Integer, nullable=False),
 )
 
 # What operators hold back. A null matches anything.

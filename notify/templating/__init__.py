@@ -12,28 +12,16 @@ import jinja2
 from jinja2 import meta
 
 from notify.errors import ConfigError, TemplateError
-from notify.message import Channel
+from notify.message import Channel, Content
 
 from .catalog import PARTS, Catalog, Origin, TemplateInfo, fallbacks
 from .sandbox import BUDGET, Budget, Sandbox
 from .writing import checked, explain, write
 
-__all__ = ["Content", "Origin", "TemplateInfo", "Templates"]
+__all__ = ["Origin", "TemplateInfo", "Templates"]
 
 # A key is a name, a channel and a locale as producers write it; the last can be anything.
 _CACHED_MESSAGES = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The final words of one message."""
-
-    subject: str = ""
-    """The email's subject; the push message's title. One line, free of control characters."""
-    text: str = ""
-    """The email's plain text; the SMS; the push message's body."""
-    html: str = ""
-    """The email's HTML, or empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,16 @@ status_callback = "https://example.com/receipts"
 timeout = 2
 """
 
+# Asks each queue itself: what `list_queues` tells of a quorum queue is seconds old.
+_COUNT = """
+lists:sum([begin
+    {{ok, Queue}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, Name)),
+    {{ok, {{_, Count}}, _}} =
+        ra:leader_query(amqqueue:get_pid(Queue), fun rabbit_fifo:query_messages_total/1),
+    Count
+end || Name <- [{names}]]).
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -136,7 +146,11 @@ class Stage:
         self.sandbox = open_sandbox(self.folder, port=port)
 
     def settled(self, *, expected: int) -> bool:
-        """Tell whether all that was published has ended and nothing waits."""
+        """
+        Tell whether all that was published has ended and no message waits.
+
+        A worker that stops hands the copies back that it has put off, so those count too.
+        """
         columns = notifications.c
         open_ = columns.status.in_(["scheduled", "queued", "sending"]) | columns.due_at.is_not(None)
         try:
@@ -153,11 +167,9 @@ class Stage:
             return connection.scalar(select(func.count()).select_from(dead_letters)) or 0
 
     def waiting(self) -> int:
-        """Count the messages that are ready in the work queues."""
-        with connect(self.services.broker.url) as connection:
-            channel = connection.channel()
-            names = [queue_name(each, LANE) for each in CHANNELS]
-            return sum(channel.queue_declare(name, passive=True).message_count for name in names)
+        """Count the messages in the work queues, those included that workers have in hand."""
+        names = [f'<<"{queue_name(each, LANE)}">>' for each in CHANNELS]
+        return int(self.services.broker.ctl("eval", _COUNT.format(names=", ".join(names))))
 
     def recorded(self) -> Recorded:
         """Read the record, the archive and what is left on the broker."""

@@ -23,12 +23,12 @@ from notify.announcer import HOLD, Announcer
 from notify.errors import PublishError
 from notify.message import Status
 from notify.publisher import Publisher
-from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Store
 from notify.store.tables import events
 from notify.topology import EVENTS
 from tests.recording import NOW, accepted, begin
 from tests.rig import Rig, surroundings, until
+from tests.services import Users
 
 NOBODY_LISTENS = "pyamqp://guest:guest@127.0.0.1:1//"
 
@@ -262,14 +262,9 @@ def test_the_command_line_shows_the_newest_on_record(rig: Rig) -> None:
     assert (nothing.returncode, nothing.stderr) == (0, "nothing on record matches\n")
 
 
-def test_who_may_not_follow_is_told_which_rights_that_takes(
-    rig: Rig, rabbitmq: RabbitMQNode, broker_url: str
-) -> None:
+def test_who_may_not_follow_is_told_which_rights_that_takes(rig: Rig, users: Users) -> None:
     """A worker's user, say, that may declare nothing."""
-    vhost = broker_url.rpartition("/")[2]
-    rabbitmq.ctl("add_user", f"{vhost}-follower", "secret")
-    rabbitmq.ctl("set_permissions", "-p", vhost, f"{vhost}-follower", "^$", "^$", "^notify")
-    url = f"pyamqp://{vhost}-follower:secret@127.0.0.1:{rabbitmq.port}/{vhost}"
+    url = users.add(rig.broker_url, "follower", read="^notify")
     done = _notify(rig, "events", "--follow", NOTIFY_AMQP__URL=url)
     assert done.returncode == 1
     assert "needs the rights to configure, write and read ^amq\\.gen-" in done.stderr

@@ -13,8 +13,8 @@ from uuid import UUID
 import pytest
 
 from notify.message import Status
-from notify.stack.rabbitmq import RabbitMQNode
 from tests.rig import Rig, surroundings, until
+from tests.services import Users
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -28,16 +28,15 @@ def rig(tmp_path: Path, broker_url: str) -> Iterator[Rig]:
 
 
 @pytest.fixture
-def shop_url(rig: Rig, rabbitmq: RabbitMQNode) -> str:
+def shop_url(rig: Rig, users: Users) -> str:
     """The address of a broker's user with just the rights that docs/events.md names."""
-    vhost = rig.broker_url.rpartition("/")[2]
-    user = f"{vhost}-shop"
-    read = r"^(notify\.events|shop\.events)$"
-    rabbitmq.ctl("add_user", user, "secret")
-    rabbitmq.ctl(
-        "set_permissions", "-p", vhost, user, r"^shop\.events$", r"^(notify|shop\.events)$", read
+    return users.add(
+        rig.broker_url,
+        "shop",
+        configure=r"^shop\.events$",
+        write=r"^(notify|shop\.events)$",
+        read=r"^(notify\.events|shop\.events)$",
     )
-    return f"pyamqp://{user}:secret@127.0.0.1:{rabbitmq.port}/{vhost}"
 
 
 def _environ(rig: Rig, **more: str) -> Mapping[str, str]:

@@ -28,6 +28,7 @@ from notify.publisher import Publisher
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.topology import DEAD, queue_name
 from tests.rig import Rig, surroundings, until
+from tests.services import Users
 
 KEY = "email.normal.shop"
 QUEUE = queue_name(Channel.EMAIL, "normal")
@@ -181,17 +182,15 @@ def test_requests_wait_while_the_broker_is_away(
 
 
 def test_a_request_that_the_broker_refuses_holds_up_no_other(
-    shop: Engine, broker_url: str, rabbitmq: RabbitMQNode, channel: amqp.Channel
+    shop: Engine, broker_url: str, rabbitmq: RabbitMQNode, users: Users, channel: amqp.Channel
 ) -> None:
     """Written under another service's name, it closes the channel for its neighbours too."""
     vhost = broker_url.rpartition("/")[2]
-    user = f"{vhost}-shop"
-    rabbitmq.ctl("add_user", user, "secret")
-    rabbitmq.ctl("set_permissions", "-p", vhost, user, "^$", "^notify$", "^$")
-    rabbitmq.ctl("set_topic_permissions", "-p", vhost, user, "notify", r"\.shop$", "^$")
+    login = users.add(broker_url, "shop", write="^notify$")
+    rabbitmq.ctl("set_topic_permissions", "-p", vhost, "shop", "notify", r"\.shop$", "^$")
     _put(shop, key="email.normal.bank")
     ids = _put(shop, 20)
-    with Publisher(f"pyamqp://{user}:secret@127.0.0.1:{rabbitmq.port}/{vhost}") as publisher:
+    with Publisher(login) as publisher:
         relay = OutboxRelay(shop, TABLE, publisher)
         for _ in range(2):
             with pytest.raises(PublishError, match="refused"):

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import amqp
@@ -17,7 +18,8 @@ import pytest
 from notify.errors import PublishError, Unconfirmed, Unroutable
 from notify.message import Channel
 from notify.publisher import Outgoing, Publisher, connect
-from notify.settings import LaneSettings
+from notify.service import open_publisher
+from notify.settings import LaneSettings, load
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.topology import Topology, apply
 
@@ -313,6 +315,18 @@ def test_an_idle_publisher_connects_anew(broker_url: str) -> None:
         shift = now + 31
         publisher.publish(one())
         assert publisher._link is not first
+
+
+def test_the_services_publishers_keep_the_configured_heartbeat(
+    broker_url: str, rabbitmq: RabbitMQNode
+) -> None:
+    """The broker gives up a machine that is gone as soon as the operator wants it to."""
+    settings = load(environ={"NOTIFY_AMQP__URL": broker_url, "NOTIFY_AMQP__HEARTBEAT": "17"})
+    with open_publisher(settings) as publisher:
+        publisher.publish(one())
+        listed = rabbitmq.ctl("list_connections", "vhost", "timeout", "--silent")
+    host = urlsplit(broker_url).path.strip("/")
+    assert [host, "17"] in [line.split() for line in listed.splitlines()]
 
 
 def test_a_forked_child_uses_a_connection_of_its_own(

@@ -15,11 +15,11 @@ import pytest
 
 from notify.message import Channel, Outcome, Status
 from notify.publisher import connect
-from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Story
 from notify.topology import DEAD, EXCHANGE, queue_name
 from tests.malformed import JSON
 from tests.rig import Rig, surroundings, until
+from tests.services import Users
 
 QUEUE = queue_name(Channel.EMAIL, "normal")
 SECOND = timedelta(seconds=1)
@@ -109,32 +109,21 @@ def test_what_is_scheduled_is_sent_at_its_time_and_not_before(rig: Rig) -> None:
 
 
 def test_a_producer_must_be_who_it_says_and_its_retries_still_pass(
-    sqlite_rig: Rig, rabbitmq: RabbitMQNode, monkeypatch: pytest.MonkeyPatch
+    sqlite_rig: Rig, users: Users, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The broker vouches for producers; what the service publishes again it vouches for itself."""
     rig = sqlite_rig
     monkeypatch.setenv("NOTIFY_CONTRACT__REQUIRE_USER_ID", "true")
-    shop = _user(rabbitmq, rig.broker_url, "shop")
-    try:
-        with rig.worker():
-            mine = _publish(shop, user_id="shop", to="flaky@sandbox.test")
-            nameless = _publish(shop, user_id=None)
-            with pytest.raises(amqp.PreconditionFailed, match="user_id"):
-                _publish(shop, user_id="crm")
-            until(lambda: rig.status(mine) is Status.SENT)
-            until(lambda: rig.waiting(DEAD) == 1)
-    finally:
-        rabbitmq.ctl("delete_user", "shop")
+    shop = users.add(rig.broker_url, "shop", write=f"^{EXCHANGE}$")
+    with rig.worker():
+        mine = _publish(shop, user_id="shop", to="flaky@sandbox.test")
+        nameless = _publish(shop, user_id=None)
+        with pytest.raises(amqp.PreconditionFailed, match="user_id"):
+            _publish(shop, user_id="crm")
+        until(lambda: rig.status(mine) is Status.SENT)
+        until(lambda: rig.waiting(DEAD) == 1)
     assert len(_story(rig, mine).attempts) == 3
     assert rig.store.get(nameless) is None
-
-
-def _user(rabbitmq: RabbitMQNode, url: str, name: str) -> str:
-    """Make a login that may write to the service's exchange alone; give its address."""
-    vhost = url.rpartition("/")[2]
-    rabbitmq.ctl("add_user", name, "word")
-    rabbitmq.ctl("set_permissions", "-p", vhost, name, "^$", f"^{EXCHANGE}$", "^$")
-    return url.replace("guest:guest", f"{name}:word")
 
 
 def _publish(url: str, *, user_id: str | None, to: str = "ann@example.com") -> UUID:

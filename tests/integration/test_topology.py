@@ -29,6 +29,7 @@ from notify.topology import (
     differences,
     export,
 )
+from tests.services import Users
 
 
 def with_argument(topology: Topology, name: str, value: object) -> Topology:
@@ -120,11 +121,11 @@ def test_an_unroutable_message_lies_in_the_dead_queue(channel: amqp.Channel) -> 
 
 
 def test_exported_definitions_make_the_same_topology(
-    rabbitmq: RabbitMQNode, topology: Topology, tmp_path: Path
+    rabbitmq: RabbitMQNode, users: Users, topology: Topology, tmp_path: Path
 ) -> None:
     """Import them, and neither way of comparing finds a difference."""
     exported = export(topology, vhost="imported", producers=[_SHOP], users=True)
-    _import(rabbitmq, exported, tmp_path)
+    users.bring(exported, tmp_path)
     rabbitmq.ctl("set_permissions", "-p", "imported", "guest", ".*", ".*", ".*")
     with connect(rabbitmq.vhost_url("imported")) as connection:
         assert diff(topology, connection) == []
@@ -134,14 +135,13 @@ def test_exported_definitions_make_the_same_topology(
 
 
 def test_exported_rights_are_enough_and_no_more(
-    rabbitmq: RabbitMQNode, topology: Topology, tmp_path: Path
+    users: Users, vhost_url: str, topology: Topology, tmp_path: Path
 ) -> None:
     """A worker may check, take and publish again; a producer may publish for itself."""
-    _import(rabbitmq, export(topology, vhost="rights", producers=[_SHOP], users=True), tmp_path)
-    for user in ("notify-worker", "shop"):
-        rabbitmq.ctl("change_password", user, "password")
-    url = rabbitmq.vhost_url("rights")
-    with connect(url.replace("guest:guest", "notify-worker:password")) as connection:
+    vhost = vhost_url.rpartition("/")[2]
+    users.bring(export(topology, vhost=vhost, producers=[_SHOP], users=True), tmp_path)
+    worker, shop = (users.let_in(vhost_url, name) for name in ("notify-worker", "shop"))
+    with connect(worker) as connection:
         check(topology, connection)
         with connection.channel() as channel:
             channel.confirm_select()
@@ -149,7 +149,7 @@ def test_exported_rights_are_enough_and_no_more(
             _get(channel, "notify.sms.bulk")
         with connection.channel() as channel, pytest.raises(amqp.AccessRefused):
             channel.queue_declare("mine")
-    with connect(url.replace("guest:guest", "shop:password")) as connection:
+    with connect(shop) as connection:
         for exchange, key in [
             (EXCHANGE, "push.bulk.shop"),
             (EXCHANGE, "sms.bulk.bank"),
@@ -198,12 +198,6 @@ def _publish(connection: amqp.Connection, exchange: str, key: str) -> None:
     with connection.channel() as channel:
         channel.basic_publish(amqp.Message(b"{}"), exchange, key)
         channel.queue_declare(DEAD, passive=True)
-
-
-def _import(rabbitmq: RabbitMQNode, definitions: object, folder: Path) -> None:
-    file = folder / "definitions.json"
-    file.write_text(json.dumps(definitions))
-    rabbitmq.ctl("import_definitions", str(file))
 
 
 def _get(channel: amqp.Channel, queue: str) -> amqp.Message:

@@ -13,7 +13,7 @@ import pytest
 from notify.contract import Incoming, decode, likely_channel, problems, schema
 from notify.contract.check import _WORDS
 from notify.errors import DecodeError
-from notify.message import Channel, Inline, Notification
+from notify.message import Channel, Content, Notification
 from tests.malformed import (
     DATA,
     FOREIGN_BUT_FINE,
@@ -103,14 +103,14 @@ def test_the_key_defaults_to_the_canonical_id() -> None:
 @pytest.mark.parametrize(
     ("key", "fields", "inline"),
     [
-        ("email", {"subject": "Hi", "html": "<p>x</p>"}, Inline("Hi", "", "<p>x</p>")),
-        ("email", {"subject": "Hi", "text": "a\nb"}, Inline("Hi", "a\nb")),
-        ("sms", {"to": "+4915112345678", "text": "123"}, Inline(text="123")),
-        ("push", {"to": "t0ken", "title": "Hi", "body": "x"}, Inline("Hi", "x")),
+        ("email", {"subject": "Hi", "html": "<p>x</p>"}, Content("Hi", "", "<p>x</p>")),
+        ("email", {"subject": "Hi", "text": "a\nb"}, Content("Hi", "a\nb")),
+        ("sms", {"to": "+4915112345678", "text": "123"}, Content(text="123")),
+        ("push", {"to": "t0ken", "title": "Hi", "body": "x"}, Content("Hi", "x")),
     ],
 )
 def test_inline_content_takes_the_place_of_a_template(
-    key: str, fields: dict[str, str], inline: Inline
+    key: str, fields: dict[str, str], inline: Content
 ) -> None:
     """Each channel has its own words for its content, which the delivery knows as three."""
     (notification,) = read(changed(template=None, **fields), f"{key}.critical.shop")
@@ -277,7 +277,7 @@ def test_metadata_are_lines_too(metadata: dict[str, str]) -> None:
 def test_text_may_have_many_lines() -> None:
     """Only header-bound fields are bound to one line."""
     body = changed(template=None, subject="Hi", text="a\r\nb\u2028c")
-    assert read(body)[0].inline == Inline("Hi", "a\r\nb\u2028c")
+    assert read(body)[0].inline == Content("Hi", "a\r\nb\u2028c")
 
 
 @pytest.mark.parametrize(

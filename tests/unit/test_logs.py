@@ -20,7 +20,7 @@ import structlog
 
 from notify.errors import ProviderError, StoreError
 from notify.logs import FORBIDDEN, HIDDEN, configure
-from notify.message import Channel, Inline
+from notify.message import Channel, Content
 
 CANARY = "jane.canary@example.com"
 
@@ -83,7 +83,7 @@ def test_a_forbidden_field_is_hidden_wherever_it_stands(stream: io.StringIO, nam
 def test_an_object_is_named_and_not_shown(stream: io.StringIO) -> None:
     """A value that holds a recipient does not print it; plain values are written as text."""
     values = {
-        "message": Inline(text=CANARY),
+        "message": Content(text=CANARY),
         "raw": CANARY.encode(),
         "error": ValueError(CANARY),
         "id": UUID(int=1),
@@ -94,7 +94,7 @@ def test_an_object_is_named_and_not_shown(stream: io.StringIO) -> None:
     structlog.get_logger().info("notify.sent", **values)
     (line,) = lines(stream)
     assert CANARY not in stream.getvalue()
-    assert (line["message"], line["raw"], line["error"]) == ("<Inline>", "<bytes>", "ValueError")
+    assert (line["message"], line["raw"], line["error"]) == ("<Content>", "<bytes>", "ValueError")
     assert (line["id"], line["channel"], line["file"]) == (str(UUID(int=1)), "sms", "a/b")
 
 

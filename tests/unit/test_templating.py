@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notify.errors import ConfigError, TemplateError
-from notify.message import Channel
-from notify.templating import Content, Origin, Templates
+from notify.message import Channel, Content
+from notify.templating import Origin, Templates
 
 SECRET = "maria.weber@customer.example"
 

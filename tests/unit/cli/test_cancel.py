@@ -3,59 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
 
-from notify.cli import main
 from notify.message import Status
 from notify.store import Claim, Entry, Store
 from notify.store.tables import audit, events
+from tests.commands import Notify
 from tests.recording import LATER, NOW, accepted, asked, begin, call_for, claim_one, put_off
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-Notify = Callable[..., Done]
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """The record that the command is configured for."""
-    url = f"sqlite:///{tmp_path}/notify.db"
-    monkeypatch.setenv("NOTIFY_STORE__URL", url)
-    monkeypatch.delenv("NOTIFY_CONFIG", raising=False)
-    store = Store.open(url)
-    store.migrate()
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def notify(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Notify:
-    """Call the command line as the console script does."""
-
-    def call(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["notify", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        captured = capsys.readouterr()
-        return Done(int(caught.value.code or 0), captured.out, captured.err)
-
-    return call
 
 
 def _scheduled(store: Store, **changes: Any) -> UUID:

@@ -3,61 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import pytest
 
-from notify.cli import main
 from notify.store import Store
+from tests.commands import Done, Notify
 from tests.planting import DOUBTS, FAULTS, bury, failed, queued, sent
 from tests.recording import asked, call_for, claim_one
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-Notify = Callable[..., Done]
-
-
 @pytest.fixture
-def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The address of a database without tables, which the command is configured for."""
-    url = f"sqlite:///{tmp_path}/notify.db"
-    monkeypatch.setenv("NOTIFY_STORE__URL", url)
-    monkeypatch.delenv("NOTIFY_CONFIG", raising=False)
-    return url
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    """The record that the command reads."""
-    store = Store.open(url)
-    store.migrate()
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def notify(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Notify:
-    """Call the command line as the console script does."""
-
-    def call(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["notify", "ledger", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        captured = capsys.readouterr()
-        return Done(int(caught.value.code or 0), captured.out, captured.err)
-
-    return call
+def notify(notify: Notify) -> Notify:
+    """Call `notify ledger` as the console script does."""
+    return partial(notify, "ledger")
 
 
 def _rows(done: Done) -> list[list[str]]:

@@ -3,62 +3,28 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
 
-from notify.cli import main
 from notify.message import Status
 from notify.store import Store
 from notify.store.tables import audit, dead_letters
 from tests.burying import arrival, body_of, bury
+from tests.commands import Notify
 from tests.recording import accepted, begin
 
 WHY = ("--reason", "INC-7", "--yes")
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-Notify = Callable[..., Done]
-
-
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """The record that the commands work on."""
-    url = f"sqlite:///{tmp_path}/notify.db"
-    monkeypatch.setenv("NOTIFY_STORE__URL", url)
-    store = Store.open(url)
-    store.migrate()
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def notify(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Notify:
-    """Call the command line as the console script does, with the words after `dead`."""
-
-    def call(*arguments: object) -> Done:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["notify", "dead", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        captured = capsys.readouterr()
-        return Done(int(caught.value.code or 0), captured.out, captured.err)
-
-    return call
+def notify(notify: Notify) -> Notify:
+    """Call `notify dead` as the console script does."""
+    return partial(notify, "dead")
 
 
 @pytest.fixture

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from rich.console import Console
 
-from notify.cli import main
 from notify.cli.record import timeline
 from notify.cli.story import listing, mask, masked, print_whole
 from notify.message import Channel, Status
 from notify.store import Entry, Filter, Store
+from tests.commands import Done, Notify
 from tests.recording import (
     LEASE,
     NOW,
@@ -31,50 +29,6 @@ from tests.recording import (
 )
 
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-Notify = Callable[..., Done]
-
-
-@pytest.fixture
-def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The address of a database without tables, which the commands are configured for."""
-    url = f"sqlite:///{tmp_path}/notify.db"
-    monkeypatch.setenv("NOTIFY_STORE__URL", url)
-    monkeypatch.delenv("NOTIFY_CONFIG", raising=False)
-    return url
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    """The record that the commands show."""
-    store = Store.open(url)
-    store.migrate()
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def notify(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Notify:
-    """Call the command line as the console script does."""
-
-    def call(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["notify", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        captured = capsys.readouterr()
-        return Done(int(caught.value.code or 0), captured.out, captured.err)
-
-    return call
 
 
 def _ids(done: Done) -> list[UUID]:

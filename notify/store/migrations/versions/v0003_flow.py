@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("open_until", _SECONDS),
         sa.Column("probe_until", _SECONDS),
         sa.Column("passed", sa.Integer, nullable=False),
+        sa.Column("inconclusive", sa.Integer, nullable=False),
         sa.Column("cause", sa.String(255)),
         sa.Column("mode", sa.String(16), nullable=False),
         sa.Column("mode_until", _SECONDS),
@@ -58,6 +59,7 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer, nullable=False),
         sa.Column("slow", sa.Integer, nullable=False),
         sa.Column("unreachable", sa.Integer, nullable=False),
+        sa.Column("neutral", sa.Integer, nullable=False),
     )
     op.create_table(
         "holds",

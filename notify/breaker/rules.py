@@ -1,0 +1,117 @@
+"""How many bad calls are too many, and how long a circuit then stays open."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+EARLIEST = 0.8
+"""The least part of an open time that is drawn: several circuits must not return together."""
+_DOUBLINGS = 60
+_SLICES = 30
+_SHORTEST, _LONGEST = 1.0, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How calls ended. Neutral ones are not among `calls`."""
+
+    calls: int = 0
+    failures: int = 0
+    slow: int = 0
+    unreachable: int = 0
+    neutral: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        """Put two spans together."""
+        return Counts(
+            self.calls + other.calls,
+            self.failures + other.failures,
+            self.slow + other.slow,
+            self.unreachable + other.unreachable,
+            self.neutral + other.neutral,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """
+    When a circuit opens, and how it is tried again. All times in seconds.
+
+    Attributes:
+        window: How far back calls count.
+        minimum_calls: With fewer, no rate is judged.
+        failure_rate: The part of failed calls that opens it.
+        slow_call: How long a call lasts that is slow.
+        slow_rate: The part of slow calls that opens it.
+        unreachable: Failures to connect that open it without the minimum of calls, where they
+            are the failure rate's part of all.
+        first_open: How long it stays open at first.
+        longest_open: The bound of that, which doubles each time that a probe fails.
+        probes: Good probes in a row that close it.
+        probe_timeout: How long a probe may take until another is let through.
+    """
+
+    window: float = 60.0
+    minimum_calls: int = 20
+    failure_rate: float = 0.5
+    slow_call: float = 5.0
+    slow_rate: float = 0.8
+    unreachable: int = 5
+    first_open: float = 5.0
+    longest_open: float = 120.0
+    probes: int = 3
+    probe_timeout: float = 30.0
+
+    @property
+    def slice_ms(self) -> int:
+        """Milliseconds of one slice, by which calls are counted: about a thirtieth of the window."""
+        return round(min(max(self.window / _SLICES, _SHORTEST), _LONGEST) * 1000)
+
+    def slice_at(self, now: float) -> int:
+        """Tell the slice that *now* is in, by the millisecond at which it begins."""
+        return int(now * 1000) // self.slice_ms * self.slice_ms
+
+    def spans(self, now: float) -> tuple[int, int]:
+        """
+        Tell the first slice of the window, and that of its most recent part.
+
+        That part is the slice before the present one and the present: what a busy provider did a
+        minute ago must not hide for half a minute that it is down.
+        """
+        present = self.slice_at(now)
+        slices = max(round(self.window * 1000) // self.slice_ms, 2)
+        return present - (slices - 1) * self.slice_ms, present - self.slice_ms
+
+    def sums(self, slices: Iterable[tuple[int, Counts]], now: float) -> tuple[Counts, Counts]:
+        """Add up what was counted in the window, and in its most recent part."""
+        first, recent = self.spans(now)
+        whole = latest = Counts()
+        for begin, counts in slices:
+            if begin >= first:
+                whole += counts
+            if begin >= recent:
+                latest += counts
+        return whole, latest
+
+    def verdict(self, *spans: Counts) -> str | None:
+        """Tell why the calls of any of the spans open the circuit; None if they do not."""
+        return next(filter(None, map(self._judge, spans)), None)
+
+    def _judge(self, seen: Counts) -> str | None:
+        failed = seen.failures >= self.failure_rate * seen.calls
+        if failed and seen.unreachable >= self.unreachable:
+            return f"{seen.unreachable} of {seen.calls} calls could not connect"
+        if seen.calls < self.minimum_calls:
+            return None
+        if failed:
+            return f"{seen.failures} of {seen.calls} calls failed"
+        if seen.slow >= self.slow_rate * seen.calls:
+            return f"{seen.slow} of {seen.calls} calls took {self.slow_call:g} s or more"
+        return None
+
+    def open_seconds(self, trips: int, rng: random.Random) -> float:
+        """Draw how long the circuit stays open when it opens for the *trips*-th time."""
+        doubled = self.first_open * 2.0 ** min(max(trips - 1, 0), _DOUBLINGS)
+        return min(doubled, self.longest_open) * rng.uniform(EARLIEST, 1.0)

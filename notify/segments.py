@@ -1,0 +1,40 @@
+"""How many segments an SMS takes on the air, which is what providers count and charge."""
+
+from __future__ import annotations
+
+# GSM 03.38, the default alphabet and its extension table: 3GPP TS 23.038 §6.2.1.
+_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_EXTENDED = frozenset("\f^{}\\[~]|€")
+
+
+def segments(text: str) -> int:
+    """
+    Count the segments of a text: 160 or, joined, 153 characters of GSM-7, else 70 or 67 of UCS-2.
+
+    A character of GSM-7's extension table counts twice, one outside Unicode's first plane counts
+    twice in UCS-2, and neither is split. An empty text takes one.
+    """
+    kinds = set(text)
+    if kinds <= _BASIC:
+        return _plain(len(text), single=160, joined=153)
+    if kinds <= _BASIC | _EXTENDED:
+        return _packed([1 + (each in _EXTENDED) for each in text], single=160, joined=153)
+    return _packed([1 + (ord(each) > 0xFFFF) for each in text], single=70, joined=67)
+
+
+def _plain(length: int, *, single: int, joined: int) -> int:
+    return 1 if length <= single else -(-length // joined)
+
+
+def _packed(widths: list[int], *, single: int, joined: int) -> int:
+    if sum(widths) <= single:
+        return 1
+    count, room = 1, joined
+    for width in widths:
+        if width > room:
+            count, room = count + 1, joined
+        room -= width
+    return count

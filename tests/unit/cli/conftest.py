@@ -1,0 +1,45 @@
+"""Fixtures for the commands that work on a record."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from notify.cli import main
+from notify.store import Store
+from tests.commands import Done, Notify
+
+
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a database without tables, which the commands are configured for."""
+    url = f"sqlite:///{tmp_path}/notify.db"
+    monkeypatch.setenv("NOTIFY_STORE__URL", url)
+    return url
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    """The record that the commands work on."""
+    store = Store.open(url)
+    store.migrate()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def notify(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Notify:
+    """Call the command line as the console script does."""
+
+    def call(*arguments: object) -> Done:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["notify", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        captured = capsys.readouterr()
+        return Done(int(caught.value.code or 0), captured.out, captured.err)
+
+    return call

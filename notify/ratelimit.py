@@ -28,7 +28,8 @@ FAR_AHEAD = 2.0
 """Seconds ahead that the first among the lanes books at most where they are far apart."""
 SLACK = 0.15
 """Seconds that all workers may oversleep before a lane's part of the rate is lost."""
-_RESERVE = 0.75
+RESERVE = 0.75
+"""Which part of the burst that a lane leaves to others its bookings ahead leave too."""
 _EPSILON = 1e-9
 
 
@@ -200,7 +201,7 @@ def horizon(share: float, burst: float, rate: float) -> float:
     span = burst / rate
     if share >= 1:
         return max(AHEAD, min(1 / rate, FAR_AHEAD))
-    return min(AHEAD, max(_RESERVE * (1 - share) * span, SLACK - share * span))
+    return min(AHEAD, max(RESERVE * (1 - share) * span, SLACK - share * span))
 
 
 def book(standing: Standing, limit: Limit, ask: Ask, *, now: float) -> Grant:
@@ -244,7 +245,7 @@ def book(standing: Standing, limit: Limit, ask: Ask, *, now: float) -> Grant:
     )
 
 
-def pause(standing: Standing, limit: Limit, *, seconds: float, now: float) -> Standing:
+def pause(standing: Standing, *, seconds: float, now: float) -> Standing:
     """Grant nothing for some seconds."""
     until = now + min(max(seconds, 0.0), LONGEST_PAUSE)
     if until <= (standing.paused_until or 0.0):
@@ -266,12 +267,13 @@ def cut(
     Where no rate is in force, the rate of the calls is what it complains of. What is left of the
     burst is void, so that it is not asked for many at once after the pause.
     """
-    changed = pause(standing, limit, seconds=retry_after or 0.0, now=now)
+    changed = pause(standing, seconds=retry_after or 0.0, now=now)
     if standing.lowered_at is None or now - standing.lowered_at >= CUT_EVERY:
         rate = standing.rate(limit, now)
         before = rate if rate is not None else max(calls_per_second, 1.0)
         # While it recovers, the goal stays: a storm of complaints must not make it forget it.
-        goal = max(before, standing.lowered_from or 0.0) if _lowered(standing, limit, now) else before
+        recovering = rate is not None and rate == standing.recovered(now)
+        goal = max(before, standing.lowered_from or 0.0) if recovering else before
         lowered = max(CUT * before, RECOVERY * goal)
         changed = replace(changed, lowered=lowered, lowered_from=goal, lowered_at=now)
     rate = changed.rate(limit, now)
@@ -281,7 +283,3 @@ def cut(
     void = resume + min(limit.tolerance(rate) / rate, 1.0)
     return replace(changed, tat=max(standing.tat, void))
 
-
-def _lowered(standing: Standing, limit: Limit, now: float) -> bool:
-    recovered, rate = standing.recovered(now), standing.rate(limit, now)
-    return recovered is not None and rate is not None and recovered <= rate

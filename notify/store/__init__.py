@@ -177,6 +177,16 @@ class Store:
             yield connection
 
     @contextmanager
+    def booking(self) -> Iterator[Connection]:
+        """
+        Run one short write that nobody waits for the disk for: what a crash may take back.
+
+        On SQLite it is a transaction. On PostgreSQL each statement is one by itself.
+        """
+        with self._guard(), self._dialect.booking(self._engine) as connection:
+            yield connection
+
+    @contextmanager
     def _guard(self) -> Iterator[None]:
         with _plain_errors(), self._turn:
             yield

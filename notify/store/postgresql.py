@@ -6,12 +6,13 @@ statement cost more than running it (docs/adr/0006).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from notify.message import Status
 from notify.store.claims import Entry
@@ -149,6 +150,13 @@ def record(engine: Engine, records: Sequence[Record]) -> set[UUID]:
             "news": [each.news for each in records],
         },
     )
+
+
+@contextmanager
+def booking(engine: Engine) -> Iterator[Connection]:
+    """Run statements that are each a transaction; one that need not survive a crash says so."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield connection
 
 
 def _run(engine: Engine, statement: str, values: dict[str, Any]) -> set[UUID]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from notify.message import Status
 from notify.store.claims import Entry
@@ -75,6 +75,18 @@ def record(engine: Engine, records: Sequence[Record]) -> set[UUID]:
             cursor.execute(_CLOSE, (at, each.outcome.value, *answer, each.attempt_id.hex))
             cursor.execute(_NOTE, (key, at, status, each.reason, each.news))
     return written
+
+
+@contextmanager
+def booking(engine: Engine) -> Iterator[Connection]:
+    """Run a transaction that is not waited for on the disk; the next that is takes it along."""
+    with engine.connect() as connection:
+        connection.connection.cursor().execute("PRAGMA synchronous = NORMAL")
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            connection.connection.cursor().execute("PRAGMA synchronous = FULL")
 
 
 @contextmanager

@@ -233,6 +233,9 @@ limits = Table(
     Column("name", String(255), primary_key=True),
     # GCRA's theoretical arrival time: when all that was granted would be through.
     Column("tat", Double, nullable=False),
+    # Units a second that were granted lately, and when that was true: it fades from then on.
+    Column("used", Double, nullable=False),
+    Column("used_at", Double, nullable=False),
     # The rate after the provider's last complaint, the rate it was lowered from, and when.
     Column("lowered", Double),
     Column("lowered_from", Double),

@@ -24,6 +24,8 @@ def upgrade() -> None:
         "limits",
         sa.Column("name", sa.String(255), primary_key=True),
         sa.Column("tat", _SECONDS, nullable=False),
+        sa.Column("used", _SECONDS, nullable=False),
+        sa.Column("used_at", _SECONDS, nullable=False),
         sa.Column("lowered", _SECONDS),
         sa.Column("lowered_from", _SECONDS),
         sa.Column("lowered_at", _SECONDS),

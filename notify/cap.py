@@ -73,7 +73,7 @@ class Cap:
     sources: Mapping[str, float] = field(default_factory=dict)
     """What single sources may send instead of `most`."""
     option: str = ""
-    """Where it is configured, for those whom it refuses something; `caps.NAME` where empty."""
+    """Where it is configured; `caps.` and its name where empty."""
 
     def concerns(self, notification: Notification) -> bool:
         """Tell whether it counts a notification."""
@@ -96,14 +96,32 @@ class Cap:
                 return f"{self.name}:{_hashed(self.name, notification)}"
 
     def refusal(self, notification: Notification) -> str:
-        """Tell why a notification was refused, and what to change if it should not have been."""
+        """Tell why a notification was refused, by the option to change if it should not be."""
+        option = self.option or f"caps.{self.name}"
+        if notification.source in self.sources:
+            option = f"{option}.sources.{notification.source}"
         whose = {
             Per.ALL: "",
             Per.SOURCE: f" from {notification.source}",
             Per.RECIPIENT: " to one recipient",
         }[self.per]
-        what = f"{self.limit(notification):,g} {self.unit}{whose} {self.period.each}"
-        return f"the cap {self.name} is used up: {what}; see {self.option or f'caps.{self.name}'}"
+        what = "" if self.unit is Unit.SPEND else f" {self.unit}"
+        most = f"{self.limit(notification):,.12g}"
+        return f"{option} is used up: {most}{what}{whose} {self.period.each}"
+
+
+def daily_spend(most: float) -> Cap:
+    """Cap what all SMS of a day may cost, in the currency of the prices; no lane is exempt."""
+    # A configured cap's name has no dots, so that none can be counted with this one.
+    name = f"channels.{Channel.SMS}.daily_spend"
+    return Cap(
+        name=name,
+        option=name,
+        most=most,
+        period=Period.DAY,
+        channel=Channel.SMS,
+        unit=Unit.SPEND,
+    )
 
 
 def _hashed(name: str, notification: Notification) -> str:

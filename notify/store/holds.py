@@ -29,7 +29,8 @@ from notify.store.clock import db_now
 from notify.store.tables import holds, notifications
 
 _WAITING = (str(Status.SCHEDULED), str(Status.QUEUED))
-_PARTS = tuple(field.name for field in fields(Scope))
+PARTS = tuple(field.name for field in fields(Scope))
+"""The names of what a scope consists of."""
 
 
 def place(
@@ -41,7 +42,7 @@ def place(
     seconds: float | None = None,
 ) -> Hold:
     """Keep what fits *scope* from being sent, for so many *seconds* or until it is lifted."""
-    parts = {name: getattr(scope, name) for name in _PARTS}
+    parts = {name: getattr(scope, name) for name in PARTS}
     row = connection.execute(
         insert(holds)
         .values(

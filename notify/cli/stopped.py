@@ -1,0 +1,82 @@
+"""What a hold stops: counted in RabbitMQ's queues and in the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import amqp
+
+from notify.errors import ConfigError
+from notify.hold import Scope
+from notify.message import Channel, Status
+from notify.service import open_broker
+from notify.settings import Settings
+from notify.store import Store
+from notify.store import holds as record
+from notify.topology import queue_name
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What waits, or will, because of a hold."""
+
+    queues: Mapping[str, int] | None
+    """Messages that no worker has taken yet, by queue; None where RabbitMQ could not be asked."""
+    whole: bool
+    """Whether all in these queues are stopped; else those among them that the hold fits."""
+    rows: Mapping[Status, int]
+    """Notifications whose time the record keeps."""
+
+
+def others(settings: Settings, provider: str) -> dict[Channel, list[str]]:
+    """Tell for each channel of a provider which other providers it has."""
+    return {
+        channel: [name for name in wanted.providers if name != provider]
+        for channel, wanted in settings.channels.items()
+        if provider in wanted.providers
+    }
+
+
+def count(settings: Settings, store: Store, scope: Scope) -> Stopped:
+    """Count what a hold stops; of a provider that is what no other provider can take."""
+    scopes = [scope]
+    if scope.provider is not None:
+        alone = [
+            channel for channel, names in others(settings, scope.provider).items() if not names
+        ]
+        scopes = [Scope(channel=channel) for channel in alone]
+    names = [name for each in scopes for name in _queues(settings, each)]
+    rows: dict[Status, int] = {}
+    with store.reading() as connection:
+        for each in scopes:
+            for status, number in record.waiting(connection, each).items():
+                rows[status] = rows.get(status, 0) + number
+    whole = scope.source is None and scope.template is None
+    return Stopped(_counted(settings, names), whole, rows)
+
+
+def _queues(settings: Settings, scope: Scope) -> Iterator[str]:
+    for channel in Channel:
+        for lane in settings.lanes:
+            if scope.touches_queue(channel, lane):
+                yield queue_name(channel, lane)
+
+
+def _counted(settings: Settings, names: list[str]) -> dict[str, int] | None:
+    if not names:
+        return {}
+    try:
+        with open_broker(settings) as connection:
+            return {name: _ready(connection, name) for name in names}
+    except (ConfigError, OSError, amqp.AMQPError):
+        return None
+
+
+def _ready(connection: amqp.Connection, name: str) -> int:
+    with connection.channel() as channel:
+        try:
+            answer = channel.queue_declare(name, passive=True)
+        except amqp.NotFound:
+            return 0
+    return int(answer.message_count)

@@ -73,11 +73,9 @@ class Circuit:
     reason: str | None = None
 
     @property
-    def held(self) -> bool:
+    def stuck(self) -> bool:
         """Whether it stays open until an operator's word, however long that takes."""
-        if self.mode is Mode.AUTO:
-            return self.state is State.OPEN and self.open_until is None
-        return self.mode is Mode.OPEN and self.mode_until is None
+        return self.state is State.OPEN and self.open_until is None
 
     @property
     def judges(self) -> bool:
@@ -152,7 +150,7 @@ class Circuit:
             return self
         if kind is Kind.FATAL:
             cause = "the provider refuses our key or account"
-            return self if self._stuck else self._opened(self.trips + 1, cause, None, now)
+            return self if self.stuck else self._opened(self.trips + 1, cause, None, now)
         if self.state is not State.HALF_OPEN:
             return self
         if kind is Kind.NEUTRAL:
@@ -170,9 +168,7 @@ class Circuit:
             return self
         return replace(self, probe_until=None)
 
-    def told(
-        self, mode: Mode, *, now: float, until: float | None, actor: str, reason: str
-    ) -> Self:
+    def told(self, mode: Mode, *, now: float, until: float | None, actor: str, reason: str) -> Self:
         """Obey an operator. After `auto` and `shadow`, an open circuit may be probed at once."""
         after = self
         if mode is Mode.CLOSED and self.state is not State.CLOSED:
@@ -182,10 +178,6 @@ class Circuit:
         elif self.state is State.OPEN:
             after = replace(self, open_until=now)
         return replace(after, mode=mode, mode_until=until, actor=actor, reason=reason)
-
-    @property
-    def _stuck(self) -> bool:
-        return self.state is State.OPEN and self.open_until is None
 
     def _told_nothing(self, now: float, rules: Rules, rng: random.Random) -> Self:
         if self.inconclusive + 1 < INCONCLUSIVE:

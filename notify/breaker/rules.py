@@ -66,7 +66,7 @@ class Rules:
 
     @property
     def slice_ms(self) -> int:
-        """Milliseconds of one slice, by which calls are counted: about a thirtieth of the window."""
+        """Milliseconds of one slice of time, by which calls are counted: 1 to 5 seconds."""
         return round(min(max(self.window / _SLICES, _SHORTEST), _LONGEST) * 1000)
 
     def slice_at(self, now: float) -> int:
@@ -87,11 +87,12 @@ class Rules:
     def sums(self, slices: Iterable[tuple[int, Counts]], now: float) -> tuple[Counts, Counts]:
         """Add up what was counted in the window, and in its most recent part."""
         first, recent = self.spans(now)
+        present = self.slice_at(now)
         whole = latest = Counts()
         for begin, counts in slices:
-            if begin >= first:
+            if first <= begin <= present:
                 whole += counts
-            if begin >= recent:
+            if recent <= begin <= present:
                 latest += counts
         return whole, latest
 

@@ -6,23 +6,22 @@ import math
 import random
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-
-import structlog
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 
 from notify.breaker import Circuit, Counts, Kind, Rules, State
 from notify.errors import StoreError
-from notify.flow.tally import Tally
+from notify.flow.known import Known
 from notify.store import Store
 from notify.store import circuits as shared
+from notify.store.circuits import Slice, Transition
+from notify.store.clock import read_clock
 
 PACE = 0.5
 """Seconds between two looks at the store, and between two tries to get leave to probe."""
 _KEPT = 600.0
 _FORGET_EVERY = 60.0
-
-log = structlog.get_logger("notify.circuits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +32,6 @@ class Pass:
     generation: int
     probe: bool
     """Whether it is the one that the whole fleet has, to find out how the provider does."""
-
-
-class _Known:
-    """What this process knows of one provider."""
-
-    def __init__(self, name: str, rules: Rules) -> None:
-        self.rules = rules
-        self.circuit = Circuit(name)
-        self.tally = Tally(rules)
-        self.next_try = -math.inf
-        self.suspected = False
-        self.calls_per_second = 0.0
 
 
 class Circuits:
@@ -72,7 +59,7 @@ class Circuits:
         self._store = store
         self._rng = rng
         self._monotonic = monotonic
-        self._known = {name: _Known(name, each) for name, each in rules.items()}
+        self._known = {name: Known(name, each) for name, each in rules.items()}
         # One exchange with the store at a time: what was read first must not overwrite the rest.
         self._exchange = threading.Lock()
         self._ahead = 0.0
@@ -91,24 +78,23 @@ class Circuits:
             now = self._now()
             taken = {name: known.tally.take(now) for name, known in self._known.items()}
             try:
+                self._write_overdue()
                 self._trade(taken)
             except StoreError:
                 self._alone = True
                 self._judge_alone()
                 raise
-            self._alone = False
 
     def ask(self, provider: str) -> Pass | None:
         """Ask for leave to call a provider; None: not now, `wait` tells for how long."""
         known = self._known[provider]
-        circuit = known.circuit
-        now = self._now()
+        circuit, now = known.circuit, self._now()
         flows = circuit.flows(now)
-        if not flows or circuit.state is not State.CLOSED:
-            probe = self._lease(known)
-            if probe is not None or not flows:
-                return probe
-        return Pass(provider, circuit.generation, probe=False)
+        if flows and circuit.state is State.CLOSED:
+            return Pass(provider, circuit.generation, probe=False)
+        if circuit.probe_due(now) and (probe := self._lease(known)):
+            return probe
+        return Pass(provider, circuit.generation, probe=False) if flows else None
 
     def passes(self, provider: str) -> bool:
         """Tell whether asking is worth it by now, without taking leave."""
@@ -118,10 +104,10 @@ class Circuits:
         """Tell the seconds until asking is worth it; infinity: not before an operator's word."""
         known = self._known[provider]
         circuit, now = known.circuit, self._now()
+        if circuit.flows(now):
+            return 0.0
         seconds = circuit.wait(now)
-        if circuit.flows(now) or math.isinf(seconds):
-            return seconds
-        if circuit.state is State.HALF_OPEN and circuit.at(now).judges:
+        if circuit.state is State.HALF_OPEN:
             # Who probes will say sooner than its leave ends.
             seconds = min(seconds, PACE)
         return max(seconds, known.next_try - self._monotonic())
@@ -130,8 +116,8 @@ class Circuits:
         """
         Hear how a call ended, and how many seconds it took.
 
-        A probe's end, and a fatal one, are written to the store at once; where the store is away
-        they count for this process alone.
+        A probe's end, and a fatal one, are written to the store at once; where the store is away,
+        by the next `refresh` that reaches it.
         """
         known = self._known[pass_.provider]
         if pass_.generation != known.circuit.generation:
@@ -139,19 +125,20 @@ class Circuits:
         if not pass_.probe and kind is not Kind.FATAL:
             known.tally.add(pass_.generation, kind, seconds)
             return
-        slow = seconds >= known.rules.slow_call
-        self._change(
-            known,
-            lambda circuit, now: circuit.answered(
-                pass_.generation, kind, slow=slow, now=now, rules=known.rules, rng=self._rng
-            ),
-        )
+        rules = known.rules
+        slow = seconds >= rules.slow_call
+
+        def transition(circuit: Circuit, now: float) -> Circuit:
+            answered = partial(circuit.answered, pass_.generation, kind, slow=slow)
+            return answered(now=now, rules=rules, rng=self._rng)
+
+        self._settle(known, pass_, transition)
 
     def released(self, pass_: Pass) -> None:
-        """Give leave back without a word about the provider: no call was made, or it was cut off."""
+        """Give leave back, and say nothing of the provider: no call was made, or it was cut off."""
         known = self._known[pass_.provider]
         if pass_.probe and pass_.generation == known.circuit.generation:
-            self._change(known, lambda circuit, _now: circuit.freed(pass_.generation))
+            self._settle(known, pass_, lambda circuit, _now: circuit.freed(pass_.generation))
 
     def calls_per_second(self, provider: str) -> float:
         """Tell how many calls all workers made through a provider, over the last seconds."""
@@ -161,15 +148,96 @@ class Circuits:
         """Tell the time by the database's clock, as it went on since it was last read."""
         return self._monotonic() + self._ahead
 
-    def _lease(self, known: _Known) -> Pass | None:
-        if not known.circuit.probe_due(self._now()):
-            return None
+    def _lease(self, known: Known) -> Pass | None:
         with self._exchange:
-            if self._monotonic() < known.next_try or not known.circuit.probe_due(self._now()):
+            moment = self._monotonic()
+            if moment < known.next_try or not known.circuit.probe_due(self._now()):
                 return None
-            known.next_try = self._monotonic() + PACE
-            changed = self._attempt(
-                known, lambda circuit, now: circuit.leased(now=now, rules=known.rules)
-            )
-            circuit = known.circuit
-            return Pass(circuit.provider, circuit.generation, probe=True) if changed else None
+            known.next_try = moment + PACE
+
+            def transition(circuit: Circuit, now: float) -> Circuit:
+                return circuit.leased(now=now, rules=known.rules)
+
+            try:
+                won = self._change(known, transition)
+            except StoreError:
+                return None
+            return Pass(known.name, known.circuit.generation, probe=True) if won else None
+
+    def _settle(self, known: Known, pass_: Pass, transition: Transition) -> None:
+        with self._exchange:
+            try:
+                if not self._alone:
+                    self._change(known, transition)
+                    return
+            except StoreError:
+                pass
+            if pass_.generation >= 0:
+                known.unwritten.append(transition)
+            known.follow(transition, self._now())
+
+    def _change(self, known: Known, transition: Transition) -> bool:
+        """Change a circuit for all or, where the store is known to be away, for this process."""
+        if self._alone:
+            return known.follow(transition, self._now())
+        with self._store.writing() as connection:
+            circuit, changed = shared.change(connection, known.name, transition)
+        known.see(circuit)
+        return changed
+
+    def _write_overdue(self) -> None:
+        for known in self._known.values():
+            while known.unwritten:
+                with self._store.writing() as connection:
+                    shared.change(connection, known.name, known.unwritten[0])
+                del known.unwritten[0]
+
+    def _trade(self, taken: Mapping[str, tuple[int, Counts]]) -> None:
+        # What was counted while the store was away is of no generation that the others know.
+        counted = {
+            name: (generation, counts)
+            for name, (generation, counts) in taken.items()
+            if counts != Counts() and generation >= 0
+        }
+        with self._store.writing() if counted else self._store.reading() as connection:
+            now = read_clock(connection)
+            self._ahead = now - self._monotonic()
+            added = [
+                Slice(name, generation, self._known[name].rules.slice_at(now), counts)
+                for name, (generation, counts) in counted.items()
+            ]
+            shared.add(connection, added)
+            circuits = shared.current(connection, self._known)
+            oldest = min((known.rules.spans(now)[0] for known in self._known.values()), default=0)
+            slices = shared.calls(connection, self._known, since=oldest)
+        self._alone = False
+        for name, known in self._known.items():
+            known.see(circuits[name].at(now))
+            cause = known.weigh([each for each in slices if each.provider == name], now)
+            if cause is not None:
+                self._change(known, self._tripping(known, cause))
+        self._forget()
+
+    def _tripping(self, known: Known, cause: str) -> Transition:
+        generation, rules = known.circuit.generation, known.rules
+
+        def transition(circuit: Circuit, now: float) -> Circuit:
+            if circuit.generation != generation:
+                return circuit
+            return circuit.tripped(cause, now=now, rules=rules, rng=self._rng)
+
+        return transition
+
+    def _judge_alone(self) -> None:
+        for known in self._known.values():
+            cause = known.weigh_alone(self._now())
+            if cause is not None:
+                known.follow(self._tripping(known, cause), self._now())
+
+    def _forget(self) -> None:
+        if self._monotonic() - self._forgot_at < _FORGET_EVERY:
+            return
+        self._forgot_at = self._monotonic()
+        longest = max((known.rules.window for known in self._known.values()), default=0.0)
+        with self._store.writing() as connection:
+            shared.forget(connection, older=max(2 * longest, _KEPT))

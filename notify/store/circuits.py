@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, delete, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -37,7 +38,7 @@ class Slice:
 def current(connection: Connection, providers: Collection[str]) -> dict[str, Circuit]:
     """Read the circuits of *providers*; one that never was anything but closed has no row."""
     rows = connection.execute(select(*table.c).where(table.c.provider.in_(providers)))
-    found = [_circuit(dict(row)) for row in rows.mappings()]
+    found = [_circuit(row) for row in rows.mappings()]
     return {name: Circuit(name) for name in providers} | {each.provider: each for each in found}
 
 
@@ -103,9 +104,8 @@ def add(connection: Connection, slices: Iterable[Slice]) -> None:
     if connection.dialect.name == "postgresql":
         # A crash may forget half a second of counts; the workers need not wait for the disk.
         connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
-        statement = postgresql.insert(circuit_calls)
-    else:
-        statement = sqlite.insert(circuit_calls)
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(circuit_calls)
     columns = circuit_calls.c
     added = {
         name: columns[name] + statement.excluded[name]
@@ -136,9 +136,9 @@ def _locked(connection: Connection, provider: str) -> Circuit:
         fresh = asdict(Circuit(provider, since=read_clock(connection)))
         connection.execute(dialect.insert(table).on_conflict_do_nothing(), fresh)
         row = connection.execute(query).mappings().one()
-    return _circuit(dict(row))
+    return _circuit(row)
 
 
-def _circuit(values: dict[str, object]) -> Circuit:
-    words = {"state": State(values["state"]), "mode": Mode(values["mode"])}
-    return Circuit(**(values | words))  # type: ignore[arg-type]
+def _circuit(row: Mapping[Any, Any]) -> Circuit:
+    words = {"state": State(row["state"]), "mode": Mode(row["mode"])}
+    return Circuit(**(dict(row) | words))

@@ -1,0 +1,87 @@
+"""What one process knows of one provider's circuit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+
+from notify.breaker import Circuit, Rules, State
+from notify.flow.tally import Tally
+from notify.store.circuits import Slice, Transition
+
+log = structlog.get_logger("notify.circuits")
+
+
+class Known:
+    """
+    A circuit as it was last seen, the calls since then, and what is still to be written.
+
+    Attributes:
+        next_try: When leave to probe may be asked for again, by the monotonic clock.
+        unwritten: What the store could not be told.
+        calls_per_second: The whole fleet's, lately.
+    """
+
+    def __init__(self, name: str, rules: Rules) -> None:
+        self.name = name
+        self.rules = rules
+        self.circuit = Circuit(name)
+        self.tally = Tally(rules)
+        self.next_try = -math.inf
+        self.unwritten: list[Transition] = []
+        self.calls_per_second = 0.0
+        self._suspected: int | None = None
+
+    def see(self, circuit: Circuit) -> None:
+        """Take the circuit as it is now, and log what an operator should hear of."""
+        before, self.circuit = self.circuit, circuit
+        self.tally.begin(circuit.generation)
+        _tell(before, circuit)
+
+    def follow(self, transition: Transition, now: float) -> bool:
+        """Change the circuit for this process alone; tells whether it did change."""
+        before = self.circuit.at(now)
+        after = transition(before, now)
+        if after is before:
+            return False
+        if after.generation != before.generation:
+            # Never one that the store may come to: what this process saw alone counts for no other.
+            after = replace(after, generation=-abs(before.generation) - 1)
+        self.see(after)
+        return True
+
+    def weigh(self, slices: Sequence[Slice], now: float) -> str | None:
+        """Tell why the calls of all workers open the circuit now; None: they do not."""
+        rules, circuit = self.rules, self.circuit
+        _, latest = rules.sums([(each.bucket, each.counts) for each in slices], now)
+        seconds = now - rules.spans(now)[1] / 1000
+        self.calls_per_second = (latest.calls + latest.neutral) / seconds
+        of_now = [each for each in slices if each.generation == circuit.generation]
+        cause = rules.verdict(*rules.sums([(each.bucket, each.counts) for each in of_now], now))
+        if cause is None or circuit.state is not State.CLOSED or not circuit.judges:
+            self._suspected = None
+            return None
+        if self._suspected != circuit.generation:
+            # Others may not have told yet how well their calls went: by the next look they have.
+            self._suspected = circuit.generation
+            return None
+        return cause
+
+    def weigh_alone(self, now: float) -> str | None:
+        """Tell why this process's own calls open the circuit; None: they do not."""
+        return self.rules.verdict(*self.tally.spans(now))
+
+
+def _tell(before: Circuit, after: Circuit) -> None:
+    if before.mode is not after.mode:
+        log.warning("notify.circuit_told", provider=after.provider, mode=after.mode.value)
+    was_closed, is_closed = (each.state is State.CLOSED for each in (before, after))
+    if after.stuck and after.judges and not before.stuck:
+        log.error("notify.circuit_held", provider=after.provider, cause=after.cause)
+    elif was_closed and not is_closed:
+        log.warning("notify.circuit_opened", provider=after.provider, cause=after.cause)
+    elif is_closed and not was_closed:
+        log.info("notify.circuit_closed", provider=after.provider)

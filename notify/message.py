@@ -125,3 +125,5 @@ class Receipt:
 
     provider_id: str
     """The provider's own id of the message; empty where it gives none."""
+    exhausted_for: float | None = None
+    """Seconds until it takes another, where it says that this one was the last for now."""

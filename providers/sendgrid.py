@@ -88,7 +88,7 @@ class SendGrid:
         answer = self._transport.post(self._head, self._body(message))
         # https://www.twilio.com/docs/sendgrid/api-reference/mail-send: 202 with an empty body.
         if answer.status == 202 and not answer.body:
-            return Receipt(answer.headers.get("X-Message-Id") or "")
+            return Receipt(answer.headers.get("X-Message-Id") or "", self._exhausted_for(answer))
         raise self._failure(answer)
 
     def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> list[Receipt]:
@@ -135,6 +135,10 @@ class SendGrid:
             code=code,
             pause=self._until_reset(answer),
         )
+
+    def _exhausted_for(self, answer: Answer) -> float | None:
+        last = answer.headers.get("X-RateLimit-Remaining") == "0"
+        return self._until_reset(answer) if last else None
 
     def _until_reset(self, answer: Answer) -> float | None:
         # https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/rate-limits

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from notify.sandbox.behaviour import Behaviour, Vendor
 from notify.sandbox.exchange import Answer, Request, as_json
 from notify.sandbox.inbox import Inbox
 from notify.sandbox.ledger import Ledger
-from notify.sandbox.switch import MAX_SECONDS, Switch, seconds
+from notify.sandbox.switch import ACCOUNT, MAX_RATE, MAX_SECONDS, Switch, seconds
 
 DEFAULT_LIMIT = 100
 """How many entries a list shows unless asked."""
@@ -43,26 +44,26 @@ class Api:
         return as_json(200, {"deleted": self.inbox.clear()})
 
     def entries(self, request: Request) -> Answer:
-        """GET: list the ledger, newest first; by notify_id, limit."""
+        """GET: list the ledger, newest first; by notify_id, account, limit."""
         query = request.arguments
-        notify_id = query.get("notify_id", "")
-        return _listed(query, lambda limit: self.ledger.entries(notify_id=notify_id, limit=limit))
+        filters = {key: query.get(key, "") for key in ("notify_id", "account")}
+        return _listed(query, lambda limit: self.ledger.entries(**filters, limit=limit))
 
     def counts(self, request: Request) -> Answer:  # noqa: ARG002 - a route's signature
         """GET: count what all requests did and were answered."""
         return as_json(200, {**self.ledger.counts(), "inbox": len(self.inbox)})
 
     def behaviour(self, request: Request) -> Answer:  # noqa: ARG002 - a route's signature
-        """GET: tell each vendor's outage and latency."""
+        """GET: tell the outage, latency and limit of each vendor and account."""
         return as_json(200, self.switch.as_dict())
 
     def set_behaviour(self, request: Request) -> Answer:
-        """PUT: set or end a vendor's outage, set its latency."""
+        """PUT: set or end an outage, set a latency or a limit, of one vendor or account or all."""
         try:
-            vendors, changes = _change(json.loads(request.body))
+            names, changes = _change(json.loads(request.body))
         except (TypeError, ValueError) as error:
             return as_json(400, {"error": str(error)})
-        self.switch.set(vendors, **changes)
+        self.switch.set(names, **changes)
         return as_json(200, self.switch.as_dict())
 
     def health(self, request: Request) -> Answer:  # noqa: ARG002 - a route's signature
@@ -77,20 +78,39 @@ def _listed(query: dict[str, str], find: Callable[[int], Iterable[Any]]) -> Answ
     return as_json(200, [each.as_dict() for each in find(int(text))])
 
 
-def _change(wanted: Any) -> tuple[list[Vendor], dict[str, Any]]:
+def _change(wanted: Any) -> tuple[list[str] | None, dict[str, Any]]:
     if not isinstance(wanted, dict):
         raise TypeError("the body must be a JSON object")
-    unknown = sorted(set(wanted) - {"vendor", "behaviour", "latency"})
+    unknown = sorted(set(wanted) - {"vendor", "account", *_READERS})
     if unknown:
-        raise ValueError(f"unknown key {unknown[0]}: use vendor, behaviour, latency")
-    vendors = [Vendor(wanted["vendor"])] if "vendor" in wanted else list(Vendor)
-    changes: dict[str, Any] = {}
-    if "behaviour" in wanted:
-        word = wanted["behaviour"]
-        changes["behaviour"] = None if word is None else Behaviour(word)
-    if "latency" in wanted:
-        changes["latency"] = _latency(wanted["latency"])
-    return vendors, changes
+        raise ValueError(f"unknown key {unknown[0]}: use vendor, account, {', '.join(_READERS)}")
+    changes = {key: read(wanted[key]) for key, read in _READERS.items() if key in wanted}
+    return _names(wanted), changes
+
+
+def _names(wanted: dict[str, Any]) -> list[str] | None:
+    if "vendor" in wanted and "account" in wanted:
+        raise ValueError("name a vendor or an account, not both")
+    if "vendor" in wanted:
+        return [Vendor(wanted["vendor"])]
+    if "account" not in wanted:
+        return None
+    account = wanted["account"]
+    if not isinstance(account, str) or not re.fullmatch(ACCOUNT, account):
+        raise ValueError("account must be a name of a-z, 0-9, - and _, at most 31 long")
+    return [account]
+
+
+def _behaviour(value: Any) -> Behaviour | None:
+    return None if value is None else Behaviour(value)
+
+
+def _rate(value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_RATE:
+        return value
+    raise ValueError(f"rate must be a whole number up to {MAX_RATE}, or null")
 
 
 def _latency(value: Any) -> float:
@@ -101,3 +121,11 @@ def _latency(value: Any) -> float:
     if not 0 <= value <= MAX_SECONDS:
         raise ValueError(f"latency must lie between 0 and {MAX_SECONDS:g} seconds")
     return float(value)
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "behaviour": _behaviour,
+    "latency": _latency,
+    "rate": _rate,
+}
+"""How each field of a setting is read from JSON."""

@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from notify.sandbox.allowance import Allowance, Gauge
 from notify.sandbox.behaviour import EVENTS, Behaviour, Did, Event, behaviour_of
 from notify.sandbox.exchange import Answer, Ending, Refused, Reply, Request
 from notify.sandbox.fcm import Fcm
 from notify.sandbox.inbox import Inbox, Message
 from notify.sandbox.ledger import Entry, Ledger
 from notify.sandbox.sendgrid import SendGrid
-from notify.sandbox.switch import Switch
+from notify.sandbox.switch import Setting, Switch
 from notify.sandbox.twilio import Twilio
 
 StandIn = SendGrid | Twilio | Fcm
@@ -43,6 +44,15 @@ _FLAKY_MEMORY = 100_000
 
 
 @dataclass(frozen=True, slots=True)
+class _Call:
+    """When a request came, whose it is, and what it meets."""
+
+    arrived: float
+    account: str
+    setting: Setting
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """
     Takes requests to send. Safe to use from several threads.
@@ -62,33 +72,35 @@ class Desk:
     slow: float
     _failures: OrderedDict[tuple[str, str], int] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _gauge: Gauge = field(default_factory=Gauge)
 
     def send(self, stand_in: StandIn, request: Request) -> Reply:
         """Deal with one request; it is done and noted before the reply is given back."""
-        setting = self.switch.of(stand_in.vendor)
+        call = self._call(stand_in, request)
         try:
             messages = stand_in.read(request)
         except Refused as refused:
-            return self._turn_down(stand_in, refused.answer, setting.latency)
+            return self._turn_down(stand_in, refused.answer, call)
+        allowance = self._allowance(call)
+        refused_all = Behaviour.THROTTLED if allowance and not allowance.granted else None
+        of_all = call.setting.behaviour or refused_all
         messages = [
-            replace(
-                message, behaviour=setting.behaviour or behaviour_of(message.channel, message.to)
-            )
+            replace(message, behaviour=of_all or behaviour_of(message.channel, message.to))
             for message in messages
         ]
         behaviour = self._acted(_of_request(messages), messages)
-        answer = stand_in.answer(behaviour, messages)
+        answer = stand_in.answer(behaviour, messages, allowance)
         reply = Reply(
             answer,
             ending=_ENDINGS.get(behaviour, Ending.ANSWER),
-            delay=setting.latency + (self.slow if behaviour is Behaviour.SLOW else 0.0),
+            delay=call.setting.latency + (self.slow if behaviour is Behaviour.SLOW else 0.0),
         )
-        self._do(messages, reply, _did(behaviour, answer))
+        self._do(messages, reply, _did(behaviour, answer), call)
         return reply
 
     def look_up(self, stand_in: Twilio, request: Request) -> Reply:
         """Answer a question about what was sent, unless the vendor has an outage."""
-        setting = self.switch.of(stand_in.vendor)
+        setting = self._call(stand_in, request).setting
         try:
             answer = stand_in.look_up(request, self.inbox)
         except Refused as refused:
@@ -98,6 +110,18 @@ class Desk:
             answer = stand_in.answer(behaviour, [])
         ending = _ENDINGS.get(behaviour, Ending.ANSWER) if behaviour else Ending.ANSWER
         return Reply(answer, ending=ending, delay=setting.latency)
+
+    def _call(self, stand_in: StandIn, request: Request) -> _Call:
+        account = request.prefix or stand_in.vendor.value
+        setting = self.switch.of(stand_in.vendor, account)
+        return _Call(arrived=self.clock().timestamp(), account=account, setting=setting)
+
+    def _allowance(self, call: _Call) -> Allowance | None:
+        limit = call.setting.rate
+        # An outage comes before the limit: what is not processed is not counted either.
+        if limit is None or call.setting.behaviour is not None:
+            return None
+        return self._gauge.take(call.account, limit=limit, now=call.arrived)
 
     def _acted(self, behaviour: Behaviour, messages: Sequence[Message]) -> Behaviour:
         if behaviour is not Behaviour.FLAKY:
@@ -110,7 +134,7 @@ class Desk:
                 self._failures.popitem(last=False)
         return Behaviour.DOWN if count <= _FLAKY_FAILURES else Behaviour.DELIVER
 
-    def _do(self, messages: Sequence[Message], reply: Reply, did: Did) -> None:
+    def _do(self, messages: Sequence[Message], reply: Reply, did: Did, call: _Call) -> None:
         accepted = did is Did.ACCEPTED
         entries = []
         for message in messages:
@@ -123,6 +147,8 @@ class Desk:
                     vendor=message.vendor,
                     did=did,
                     answered=_answered(reply),
+                    account=call.account,
+                    arrived=call.arrived,
                     recipient=message.to,
                     notify_id=message.notify_id,
                     attempt_id=message.attempt_id,
@@ -133,12 +159,17 @@ class Desk:
             )
         self.ledger.add(entries)
 
-    def _turn_down(self, stand_in: StandIn, answer: Answer, latency: float) -> Reply:
+    def _turn_down(self, stand_in: StandIn, answer: Answer, call: _Call) -> Reply:
         entry = Entry(
-            at=self.clock(), vendor=stand_in.vendor, did=Did.REFUSED, answered=answer.status
+            at=self.clock(),
+            vendor=stand_in.vendor,
+            did=Did.REFUSED,
+            answered=answer.status,
+            account=call.account,
+            arrived=call.arrived,
         )
         self.ledger.add([entry])
-        return Reply(answer, delay=latency)
+        return Reply(answer, delay=call.setting.latency)
 
 
 def _of_request(messages: Sequence[Message]) -> Behaviour:

@@ -21,7 +21,7 @@ class Request:
     """By lower-case name."""
     body: bytes = b""
     groups: Mapping[str, str] = field(default_factory=dict)
-    """The named parts of the path, such as the account."""
+    """The named parts of the path, such as Twilio's account."""
 
     @property
     def arguments(self) -> dict[str, str]:
@@ -33,6 +33,11 @@ class Request:
         """The body as an HTML form; the last of several values counts."""
         text = self.body.decode("utf-8", "replace")
         return dict(parse_qsl(text, keep_blank_values=True))
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the vendor's own path, without slashes; empty if nothing does."""
+        return self.groups.get("prefix") or ""
 
     @property
     def bearer(self) -> str:

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from notify.message import Channel
+from notify.sandbox.allowance import Allowance
 from notify.sandbox.behaviour import Behaviour, Vendor
 from notify.sandbox.exchange import (
     Answer,
@@ -105,15 +106,21 @@ class Fcm:
             )
         ]
 
-    def answer(self, behaviour: Behaviour, messages: Sequence[Message]) -> Answer:
-        """Say what the behaviour makes FCM say."""
+    def answer(
+        self,
+        behaviour: Behaviour,
+        messages: Sequence[Message],
+        allowance: Allowance | None = None,
+    ) -> Answer:
+        """Say what the behaviour makes FCM say; of its allowance it tells when to come back."""
         if behaviour is Behaviour.BROKEN:
             return bad_gateway()
         if behaviour is Behaviour.GARBLED:
             return not_the_vendor(200)
         if behaviour in _REFUSALS:
             status, rpc, code, text = _REFUSALS[behaviour]
-            patience = {"Retry-After": str(self.retry_after)} if status == 429 else {}
+            wait = allowance.wait if allowance else self.retry_after
+            patience = {"Retry-After": str(wait)} if status == 429 else {}
             return _error(status, rpc, code, text, patience)
         return as_json(200, {"name": messages[0].provider_id})
 

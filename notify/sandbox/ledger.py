@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ class Entry:
     did: Did
     answered: int | str
     """The HTTP status, or `reset`, or `hang`."""
+    account: str = ""
+    """What stood before the vendor's path; the vendor's word where nothing did."""
+    arrived: float = 0.0
+    """Seconds since 1970, when the request had been read from its connection."""
     recipient: str = ""
     """Empty, as the ids are, where the request was refused unread."""
     notify_id: str = ""
@@ -39,6 +44,21 @@ class Entry:
         """The entry as JSON holds it."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return {**values, "at": self.at.isoformat(timespec="milliseconds")}
+
+
+class _Tally:
+    """What some entries did and were answered, counted."""
+
+    def __init__(self) -> None:
+        self._did = Counter({word.value: 0 for word in Did})
+        self._answered = Counter[str]()
+
+    def add(self, did: Did, answered: str, count: int) -> None:
+        self._did[did.value] += count
+        self._answered[answered] += count
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**self._did, "answered": dict(self._answered)}
 
 
 class Ledger:
@@ -60,7 +80,7 @@ class Ledger:
         except OSError as error:
             raise ConfigError(f"cannot write the ledger {path}: {error.strerror}") from None
         self._entries: deque[Entry] = deque(maxlen=keep)
-        self._counts: Counter[tuple[Vendor, Did, str]] = Counter()
+        self._counts: Counter[tuple[Vendor, str, Did, str]] = Counter()
         self._lock = threading.Lock()
 
     def add(self, entries: Sequence[Entry]) -> None:
@@ -70,28 +90,35 @@ class Ledger:
             if self._file:
                 self._file.write(lines)
             self._entries.extend(entries)
-            self._counts.update((e.vendor, e.did, str(e.answered)) for e in entries)
+            self._counts.update((e.vendor, e.account, e.did, str(e.answered)) for e in entries)
 
-    def entries(self, *, notify_id: str = "", limit: int | None = None) -> list[Entry]:
-        """List what is remembered, newest first; of one notification, if its id is given."""
+    def entries(
+        self, *, notify_id: str = "", account: str = "", limit: int | None = None
+    ) -> list[Entry]:
+        """List what is remembered, newest first; of one notification or account, if given."""
         with self._lock:
             newest_first = list(reversed(self._entries))
-        found = [e for e in newest_first if not notify_id or e.notify_id == notify_id]
-        return found[:limit]
+        found = (
+            entry
+            for entry in newest_first
+            if notify_id in ("", entry.notify_id) and account in ("", entry.account)
+        )
+        return list(islice(found, limit))
 
     def counts(self) -> dict[str, Any]:
-        """Count all there ever were, by vendor: what they did, and what they were answered."""
+        """Count all there ever were, by vendor and account: what they did, and were answered."""
         with self._lock:
             counts = dict(self._counts)
-        result: dict[str, Any] = {"total": sum(counts.values())}
-        for vendor in Vendor:
-            did, answered = Counter({word.value: 0 for word in Did}), Counter[str]()
-            for (of, what, status), count in counts.items():
-                if of is vendor:
-                    did[what.value] += count
-                    answered[status] += count
-            result[vendor.value] = {**did, "answered": dict(answered)}
-        return result
+        vendors: dict[str, _Tally] = {vendor.value: _Tally() for vendor in Vendor}
+        accounts: dict[str, _Tally] = {}
+        for (vendor, account, did, answered), count in counts.items():
+            vendors[vendor.value].add(did, answered, count)
+            accounts.setdefault(account, _Tally()).add(did, answered, count)
+        return {
+            "total": sum(counts.values()),
+            **{name: tally.as_dict() for name, tally in vendors.items()},
+            "accounts": {name: tally.as_dict() for name, tally in sorted(accounts.items())},
+        }
 
     def close(self) -> None:
         """Close the file."""

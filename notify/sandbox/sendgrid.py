@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from notify.message import Channel
+from notify.sandbox.allowance import Allowance
 from notify.sandbox.behaviour import Behaviour, Vendor
 from notify.sandbox.exchange import (
     Answer,
@@ -77,8 +78,13 @@ class SendGrid:
             raise Refused(_errors(400, *faults))
         return list(self._messages(mail))
 
-    def answer(self, behaviour: Behaviour, messages: Sequence[Message]) -> Answer:
-        """Say what the behaviour makes SendGrid say."""
+    def answer(
+        self,
+        behaviour: Behaviour,
+        messages: Sequence[Message],
+        allowance: Allowance | None = None,
+    ) -> Answer:
+        """Say what the behaviour makes SendGrid say, and what is left of the allowance."""
         if behaviour is Behaviour.BROKEN:
             return bad_gateway()
         if behaviour is Behaviour.GARBLED:
@@ -86,17 +92,20 @@ class SendGrid:
         if behaviour in _REFUSALS:
             status, fault = _REFUSALS[behaviour]
             refusal = _errors(status, fault)
-            return self._with_limits(refusal) if status == 429 else refusal
+            return self._with_limits(refusal, allowance) if status == 429 else refusal
         # An opted-out recipient is accepted like any other; the message is dropped later.
-        return Answer(202, headers={"X-Message-Id": messages[0].provider_id})
+        limits = _limits(allowance) if allowance else {}
+        return Answer(202, headers={"X-Message-Id": messages[0].provider_id, **limits})
 
-    def _with_limits(self, answer: Answer) -> Answer:
-        limits = {
-            "Retry-After": str(self.retry_after),
-            "X-RateLimit-Limit": "600",
-            "X-RateLimit-Remaining": "0",
-            "X-RateLimit-Reset": str(int(self.clock().timestamp()) + self.retry_after),
-        }
+    def _with_limits(self, answer: Answer, allowance: Allowance | None) -> Answer:
+        told = allowance or Allowance(
+            granted=False,
+            limit=600,
+            remaining=0,
+            reset=int(self.clock().timestamp()) + self.retry_after,
+            wait=self.retry_after,
+        )
+        limits = {"Retry-After": str(told.wait), **_limits(told)}
         return Answer(answer.status, answer.body, {**answer.headers, **limits})
 
     def _messages(self, mail: dict[str, Any]) -> Iterator[Message]:
@@ -122,6 +131,14 @@ class SendGrid:
                     details=_details(mail, arguments),
                 )
                 position += 1
+
+
+def _limits(allowance: Allowance) -> dict[str, str]:
+    return {
+        "X-RateLimit-Limit": str(allowance.limit),
+        "X-RateLimit-Remaining": str(allowance.remaining),
+        "X-RateLimit-Reset": str(allowance.reset),
+    }
 
 
 def _parse(body: bytes) -> dict[str, Any]:

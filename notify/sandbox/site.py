@@ -12,6 +12,7 @@ from notify.sandbox.exchange import Answer, Reply, Request, as_json
 from notify.sandbox.fcm import Fcm
 from notify.sandbox.page import Page
 from notify.sandbox.sendgrid import SendGrid
+from notify.sandbox.switch import ACCOUNT
 from notify.sandbox.twilio import Twilio
 
 
@@ -51,18 +52,18 @@ class Site:
 
 
 def vendor_routes(desk: Desk, sendgrid: SendGrid, twilio: Twilio, fcm: Fcm) -> list[Route]:
-    """List the vendors' addresses."""
+    """List the vendors' addresses; a name before them tells accounts apart."""
     messages = r"/2010-04-01/Accounts/(?P<account>[^/]+)/Messages\.json"
     return [
-        _route("POST", r"/v3/mail/send", lambda request: desk.send(sendgrid, request)),
-        _route("POST", messages, lambda request: desk.send(twilio, request)),
-        _route("GET", messages, lambda request: desk.look_up(twilio, request)),
-        _route(
+        _vendor("POST", r"/v3/mail/send", lambda request: desk.send(sendgrid, request)),
+        _vendor("POST", messages, lambda request: desk.send(twilio, request)),
+        _vendor("GET", messages, lambda request: desk.look_up(twilio, request)),
+        _vendor(
             "POST",
             r"/v1/projects/(?P<project>[^/]+)/messages:send",
             lambda request: desk.send(fcm, request),
         ),
-        _plain("POST", r"/token", fcm.grant),
+        _vendor("POST", r"/token", lambda request: Reply(fcm.grant(request))),
     ]
 
 
@@ -85,6 +86,10 @@ def own_routes(api: Api, page: Page) -> list[Route]:
 
 def _route(method: str, path: str, answer: Callable[[Request], Reply]) -> Route:
     return Route(method, re.compile(path), answer)
+
+
+def _vendor(method: str, path: str, answer: Callable[[Request], Reply]) -> Route:
+    return _route(method, rf"(?:/(?P<prefix>{ACCOUNT}))?{path}", answer)
 
 
 def _plain(method: str, path: str, answer: Callable[[Request], Answer]) -> Route:

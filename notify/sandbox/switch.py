@@ -1,11 +1,11 @@
-"""What every request to a vendor meets, until it is switched back: an outage, a latency."""
+"""What every request to an account meets, until it is switched back: outage, latency, limit."""
 
 from __future__ import annotations
 
 import re
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from notify.sandbox.behaviour import Behaviour, Vendor
@@ -13,6 +13,12 @@ from notify.sandbox.behaviour import Behaviour, Vendor
 _UNITS = {"ms": 0.001, "s": 1.0, "": 1.0}
 MAX_SECONDS = 600.0
 """The longest latency there is."""
+
+ACCOUNT = r"[a-z0-9][a-z0-9_-]{0,30}"
+"""The form of an account's name, as it stands in an address before the vendor's own path."""
+
+MAX_RATE = 1_000_000
+"""The highest limit there is, in requests a second."""
 
 
 def seconds(text: str) -> float:
@@ -31,40 +37,46 @@ def seconds(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a vendor's requests meet."""
+    """What an account's requests meet."""
 
     behaviour: Behaviour | None = None
     """Of every request, whoever the recipient is; None if the recipient decides."""
     latency: float = 0.0
     """Seconds before each answer."""
+    rate: int | None = None
+    """Requests taken in each second; the others get 429. None takes all."""
 
 
 class Switch:
-    """Holds each vendor's setting. Safe to use from several threads."""
+    """
+    Holds the setting of each vendor, and of each account that was set for itself.
+
+    Safe to use from several threads.
+    """
 
     def __init__(self, *, latency: float = 0.0) -> None:
-        self._settings = dict.fromkeys(Vendor, Setting(latency=latency))
+        self._first = Setting(latency=latency)
+        self._settings: dict[str, Setting] = dict.fromkeys(map(str, Vendor), self._first)
         self._lock = threading.Lock()
 
-    def of(self, vendor: Vendor) -> Setting:
-        """Tell a vendor's setting."""
-        return self._settings[vendor]
+    def of(self, vendor: Vendor, account: str = "") -> Setting:
+        """Tell an account's own setting, or else its vendor's."""
+        return self._settings.get(account) or self._settings[vendor]
 
-    def set(self, vendors: Iterable[Vendor] = tuple(Vendor), **changes: Any) -> None:
+    def set(self, names: Iterable[str] | None = None, **changes: Any) -> None:
         """
-        Change some vendors' settings, from the next request on.
+        Change some settings, from the next request on.
 
         Args:
-            vendors: Whose; all if not given.
+            names: Whose: vendors or accounts; all that there are if not given. An account that is
+                set for the first time starts as the sandbox did, and no longer follows its vendor.
             changes: The fields of `Setting` to replace.
         """
         with self._lock:
-            for vendor in vendors:
-                self._settings[vendor] = replace(self._settings[vendor], **changes)
+            for name in list(self._settings) if names is None else map(str, names):
+                self._settings[name] = replace(self._settings.get(name, self._first), **changes)
 
     def as_dict(self) -> dict[str, Any]:
-        """Every vendor's setting as JSON holds it; the latency in seconds."""
-        return {
-            vendor.value: {"behaviour": setting.behaviour, "latency": setting.latency}
-            for vendor, setting in self._settings.items()
-        }
+        """Every setting as JSON holds it; the latency in seconds."""
+        with self._lock:
+            return {name: asdict(setting) for name, setting in self._settings.items()}

@@ -15,6 +15,7 @@ from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from notify.message import Channel
+from notify.sandbox.allowance import Allowance
 from notify.sandbox.behaviour import Behaviour, Vendor
 from notify.sandbox.exchange import (
     Answer,
@@ -90,8 +91,13 @@ class Twilio:
         )
         return [message]
 
-    def answer(self, behaviour: Behaviour, messages: Sequence[Message]) -> Answer:
-        """Say what the behaviour makes Twilio say."""
+    def answer(
+        self,
+        behaviour: Behaviour,
+        messages: Sequence[Message],
+        allowance: Allowance | None = None,
+    ) -> Answer:
+        """Say what the behaviour makes Twilio say; of its allowance it tells when to come back."""
         if behaviour is Behaviour.BROKEN:
             return bad_gateway()
         if behaviour is Behaviour.GARBLED:
@@ -100,7 +106,8 @@ class Twilio:
             return _error(400, *_TEST_NUMBERS.get(messages[0].to if messages else "", _INVALID))
         if behaviour in _REFUSALS:
             status, code, text = _REFUSALS[behaviour]
-            patience = {"Retry-After": str(self.retry_after)} if status == 429 else {}
+            wait = allowance.wait if allowance else self.retry_after
+            patience = {"Retry-After": str(wait)} if status == 429 else {}
             return _error(status, code, text, patience)
         return as_json(201, resource(messages[0], later=False))
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -25,7 +27,9 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client as TwilioClient
 
 from notify.errors import ConfigError
-from notify.sandbox import Sandbox, Vendor
+from notify.message import Rendered
+from notify.sandbox import Did, Sandbox, Vendor
+from providers.sendgrid import SendGrid
 
 BASIC = "Basic " + base64.b64encode(b"AC1:secret").decode()
 Answer = urllib3.BaseHTTPResponse
@@ -372,9 +376,97 @@ def test_an_outage_can_be_switched_while_it_runs(
     assert http.request("GET", sandbox.url + path, headers=headers).status == 503
     assert _send(sandbox, http, Vendor.SENDGRID, "ada@example.com", "n2").status == 202
     settings = http.request("PUT", url, json={"behaviour": None}).json()
-    assert settings["twilio"] == {"behaviour": None, "latency": 0.0}
+    assert settings["twilio"] == {"behaviour": None, "latency": 0.0, "rate": None}
     assert _send(sandbox, http, Vendor.TWILIO, "+4915123456789", "n1").status == 201
     assert http.request("GET", sandbox.url + path, headers=headers).status == 200
+
+
+def _to(
+    sandbox: Sandbox, http: urllib3.PoolManager, account: str, vendor: Vendor = Vendor.SENDGRID
+) -> Answer:
+    recipient = {Vendor.SENDGRID: "ada@example.com", Vendor.TWILIO: "+4915123456789"}
+    path, headers, body = REQUESTS[vendor](recipient.get(vendor, "device-1"), str(uuid4()))
+    return http.request("POST", f"{sandbox.url}/{account}{path}", body=body, headers=headers)
+
+
+@pytest.mark.parametrize("vendor", list(Vendor))
+def test_two_accounts_of_a_vendor_fare_each_for_itself(
+    sandbox: Sandbox, http: urllib3.PoolManager, vendor: Vendor
+) -> None:
+    """What stands before the vendor's path is the account; the ledger tells them apart."""
+    url = f"{sandbox.url}/api/behaviour"
+    http.request("PUT", url, json={"account": "second", "behaviour": "denied"})
+    assert _to(sandbox, http, "second", vendor).status == 401
+    assert _to(sandbox, http, "primary", vendor).status < 300
+    http.request("PUT", url, json={"vendor": vendor, "behaviour": "down"})
+    assert _to(sandbox, http, "second", vendor).status == 401
+    assert _to(sandbox, http, "primary", vendor).status == 503
+    http.request("PUT", url, json={"behaviour": None})
+    assert _to(sandbox, http, "second", vendor).status < 300
+    answered = [entry.answered for entry in sandbox.ledger.entries(account="second")]
+    assert answered[1:] == [401, 401]
+    counts = sandbox.ledger.counts()["accounts"]
+    assert {name: count["accepted"] for name, count in counts.items()} == {
+        "primary": 1,
+        "second": 1,
+    }
+    listed = http.request("GET", f"{sandbox.url}/api/ledger?account=primary").json()
+    assert {entry["account"] for entry in listed} == {"primary"}
+
+
+def test_a_limit_is_kept_for_each_account(sandbox: Sandbox, http: urllib3.PoolManager) -> None:
+    """Never more in one second than it was told; the others are told to come back."""
+    url = f"{sandbox.url}/api/behaviour"
+    http.request("PUT", url, json={"account": "second", "rate": 20})
+    began = time.time()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: _to(sandbox, http, "second"), range(120)))
+    assert {answer.status for answer in answers} == {202, 429}
+    accepted = [
+        math.floor(entry.arrived)
+        for entry in sandbox.ledger.entries(account="second")
+        if entry.did is Did.ACCEPTED
+    ]
+    assert max(Counter(accepted).values()) == 20
+    assert all(began <= entry.arrived <= time.time() for entry in sandbox.ledger.entries())
+    assert _to(sandbox, http, "primary").status == 202
+    refused = next(answer for answer in answers if answer.status == 429)
+    assert refused.headers["Retry-After"] == "1"
+    assert (refused.headers["X-RateLimit-Limit"], refused.headers["X-RateLimit-Remaining"]) == (
+        "20",
+        "0",
+    )
+    assert 0 <= int(refused.headers["X-RateLimit-Reset"]) - began < 3
+    # Each account counts down on its own, and tells so before it refuses.
+    left = {
+        int(answer.headers["X-RateLimit-Remaining"]) for answer in answers if answer.status == 202
+    }
+    assert left == set(range(20))
+    http.request("PUT", url, json={"account": "second", "rate": None})
+    assert "X-RateLimit-Remaining" not in _to(sandbox, http, "second").headers
+
+
+@pytest.mark.parametrize("vendor", [Vendor.TWILIO, Vendor.FCM])
+def test_vendors_without_such_headers_tell_only_when_to_come_back(
+    sandbox: Sandbox, http: urllib3.PoolManager, vendor: Vendor
+) -> None:
+    """Twilio and FCM say how long to wait, and nothing of what is left."""
+    sandbox.switch.set([vendor], rate=0)
+    path, headers, body = REQUESTS[vendor]("+4915123456789", "n1")
+    answer = http.request("POST", sandbox.url + path, body=body, headers=headers)
+    assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
+    assert not [name for name in answer.headers if name.lower().startswith("x-ratelimit")]
+
+
+def test_the_provider_learns_that_nothing_is_left(sandbox: Sandbox) -> None:
+    """The last mail of a second says so in its receipt."""
+    sandbox.switch.set(["second"], rate=1)
+    provider = SendGrid(api_key="key", sender="a@example.com", base_url=f"{sandbox.url}/second")
+    message = Rendered(uuid4(), uuid4(), "ada@example.com", subject="Hello", text="Hi")
+    until = provider.send(message).exhausted_for
+    provider.close()
+    assert until is not None
+    assert 0 <= until <= 1
 
 
 def test_latency_delays_the_answer_and_not_the_deed(

@@ -64,6 +64,13 @@ def _push(url: str, http: urllib3.PoolManager, to: str, notify_id: str) -> int:
         b'{"latency": -1}',
         b'{"latency": NaN}',
         b'{"outage": true}',
+        b'{"rate": -1}',
+        b'{"rate": 1.5}',
+        b'{"rate": true}',
+        b'{"rate": "many"}',
+        b'{"account": "a/b"}',
+        b'{"account": 3}',
+        b'{"account": "second", "vendor": "fcm"}',
     ],
 )
 def test_a_switch_that_makes_no_sense_is_refused(

@@ -122,6 +122,26 @@ def test_a_rate_limit_tells_when_it_resets(
     provider.close()
 
 
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1800000007"}, 7.0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1700000000"}, 0.0),
+        ({"X-RateLimit-Remaining": "1", "X-RateLimit-Reset": "1800000007"}, None),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "soon"}, None),
+        ({"X-RateLimit-Remaining": "0"}, None),
+        ({"X-RateLimit-Reset": "1800000007"}, None),
+    ],
+)
+def test_the_last_mail_that_it_takes_for_now_says_until_when(
+    vendor: Vendor, headers: dict[str, str], seconds: float | None
+) -> None:
+    """SendGrid counts down in its answers: nobody needs to run into a refusal."""
+    provider = SENDGRID.build(vendor, "accepted", headers, clock=lambda: 1_800_000_000.0)
+    assert provider.send(MESSAGE).exhausted_for == seconds
+    provider.close()
+
+
 def test_a_mail_that_begins_with_a_key_is_not_sent(vendor: Vendor) -> None:
     """The vendor's own builder refuses it, and the key is not told."""
     provider = SENDGRID.build(vendor, "accepted")

@@ -10,10 +10,11 @@ import pytest
 
 from notify.errors import ConfigError
 from notify.message import Channel
+from notify.sandbox.allowance import Gauge
 from notify.sandbox.behaviour import Behaviour, Did, Vendor
 from notify.sandbox.inbox import Inbox, Message
 from notify.sandbox.ledger import Entry, Ledger
-from notify.sandbox.switch import Switch, seconds
+from notify.sandbox.switch import Setting, Switch, seconds
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -114,6 +115,32 @@ def test_a_switch_changes_what_it_is_told_and_no_more() -> None:
     assert switch.of(Vendor.TWILIO).behaviour is Behaviour.DOWN
     assert switch.of(Vendor.TWILIO).latency == 0.05
     assert switch.of(Vendor.SENDGRID).behaviour is None
+
+
+def test_an_account_follows_its_vendor_until_it_is_set_for_itself() -> None:
+    """Then it keeps what it was told, and nobody else is told so."""
+    switch = Switch(latency=0.05)
+    switch.set([Vendor.SENDGRID], behaviour=Behaviour.DOWN)
+    assert switch.of(Vendor.SENDGRID, "second").behaviour is Behaviour.DOWN
+    switch.set(["second"], rate=5)
+    assert switch.of(Vendor.SENDGRID, "second") == Setting(latency=0.05, rate=5)
+    assert switch.of(Vendor.SENDGRID, "primary").rate is None
+    switch.set(behaviour=None, latency=0.0)
+    assert switch.of(Vendor.SENDGRID, "second") == Setting(rate=5)
+    assert switch.of(Vendor.SENDGRID, "primary") == Setting()
+
+
+def test_a_gauge_counts_each_second_and_account_anew() -> None:
+    """What is left is told with each request, and when the count begins again."""
+    gauge = Gauge()
+    told = [gauge.take("second", limit=2, now=now) for now in (10.0, 10.5, 10.9, 11.0)]
+    assert [each.granted for each in told] == [True, True, False, True]
+    assert [each.remaining for each in told] == [1, 0, 0, 1]
+    assert [each.reset for each in told] == [11, 11, 11, 12]
+    assert [each.wait for each in told] == [1, 1, 1, 1]
+    assert gauge.take("primary", limit=2, now=11.0).remaining == 1
+    # A thread that looked at the clock before the others came later than they did.
+    assert gauge.take("second", limit=2, now=10.99).remaining == 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""A vendor's own rate limit: so many requests in each second, counted for each account."""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a vendor says about its limit in the answer to one request."""
+
+    granted: bool
+    """Whether the request was still within the limit."""
+    limit: int
+    """Requests in each second."""
+    remaining: int
+    """Requests left until `reset`."""
+    reset: int
+    """Seconds since 1970: when the count begins anew."""
+    wait: int
+    """Whole seconds until then, at least one."""
+
+
+class Gauge:
+    """Counts each account's requests by whole seconds. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, tuple[int, int]] = {}
+        self._lock = threading.Lock()
+
+    def take(self, account: str, *, limit: int, now: float) -> Allowance:
+        """
+        Count one request, unless the limit of this second is reached.
+
+        Args:
+            account: Whose request it is.
+            limit: Requests in each second.
+            now: Seconds since 1970.
+        """
+        second = math.floor(now)
+        with self._lock:
+            counted, used = self._counts.get(account, (second, 0))
+            # Two threads may arrive in the other order than they looked at the clock.
+            if counted < second:
+                counted, used = second, 0
+            granted = used < limit
+            used += granted
+            self._counts[account] = counted, used
+        reset = counted + 1
+        wait = max(math.ceil(reset - now), 1)
+        return Allowance(granted, limit, max(limit - used, 0), reset, wait)

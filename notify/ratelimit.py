@@ -7,6 +7,7 @@ time ahead of its slot. docs/limits.md gives the formulas and what follows from 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -95,7 +96,17 @@ class Standing:
 
     def paused(self, now: float) -> float:
         """Tell for how many seconds nothing is granted."""
-        return max(0.0, (self.paused_until or 0.0) - now)
+        return 0.0 if self.paused_until is None else max(0.0, self.paused_until - now)
+
+    def shifted(self, by: float) -> Standing:
+        """Give it in the terms of a clock that is ahead by so many seconds."""
+        return replace(
+            self,
+            tat=self.tat + by,
+            lowered_at=None if self.lowered_at is None else self.lowered_at + by,
+            paused_until=None if self.paused_until is None else self.paused_until + by,
+            set_until=None if self.set_until is None else self.set_until + by,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +121,8 @@ class Ask:
     """How much to lease in all while there is plenty; no more than asked where less."""
     share: float
     """Which part of the tolerance it may use."""
-    ahead: float | None = None
-    """How many seconds ahead of its slot it may book; None for what suits the share."""
+    ahead: float = math.inf
+    """At most how many seconds ahead of its slot it may book."""
 
     @classmethod
     def of(
@@ -120,7 +131,7 @@ class Ask:
         *,
         share: float,
         stock: float = 0.0,
-        ahead: float | None = None,
+        ahead: float = math.inf,
     ) -> Ask:
         """Ask for costs, each greater than 0, in their order."""
         return cls(tuple(accumulate(costs)), max(costs), stock, share, ahead)
@@ -144,7 +155,7 @@ class Grant:
     """Seconds ahead that it might book."""
     units: float
     """How many are booked."""
-    paused_until: float
+    paused_until: float | None
     """Before then nothing is booked."""
 
     @property
@@ -165,6 +176,12 @@ class Grant:
             return self.now
         return max(self.now, self.base + (units - self.tolerance) / self.rate)
 
+    def within(self, at: float) -> float:
+        """Tell how many of its units have their slots before a moment."""
+        if self.rate is None:
+            return self.units
+        return min(self.units, (at - self.base) * self.rate + self.tolerance)
+
     def wait(self, sums: Sequence[float]) -> float:
         """
         Tell in how many seconds the rest is worth asking for; 0.0 if all is booked.
@@ -172,7 +189,7 @@ class Grant:
         Not for each unit alone: what comes together within half the time ahead is asked for
         together.
         """
-        if self.paused_until > self.now:
+        if self.paused_until is not None and self.paused_until > self.now:
             return self.paused_until - self.now
         following = next((each for each in sums if each > self.units + _EPSILON), None)
         if following is None or self.rate is None:
@@ -187,7 +204,7 @@ class Grant:
             self,
             now=self.now + by,
             base=self.base + by,
-            paused_until=self.paused_until + by,
+            paused_until=None if self.paused_until is None else self.paused_until + by,
         )
 
 
@@ -208,10 +225,10 @@ def book(standing: Standing, limit: Limit, ask: Ask, *, now: float) -> Grant:
     """Book the longest run of costs that fits; `Grant.tat` is where the schedule stands then."""
     rate = standing.rate(limit, now)
     base = max(standing.tat, now)
-    paused = standing.paused_until or 0.0
+    paused = standing.paused(now) > 0
     total = ask.sums[-1]
     if rate is None:
-        units = 0.0 if paused > now else total
+        units = 0.0 if paused else total
         return Grant(
             now=now,
             base=base,
@@ -220,14 +237,14 @@ def book(standing: Standing, limit: Limit, ask: Ask, *, now: float) -> Grant:
             tolerance=0.0,
             ahead=0.0,
             units=units,
-            paused_until=paused,
+            paused_until=standing.paused_until,
         )
     burst = limit.tolerance(rate)
     tolerance = max(ask.share * burst, ask.largest)
-    ahead = horizon(ask.share, burst, rate) if ask.ahead is None else ask.ahead
+    ahead = min(ask.ahead, horizon(ask.share, burst, rate))
     at_once = (now - base) * rate + tolerance
     room = at_once + ahead * rate
-    if paused > now:
+    if paused:
         units = 0.0
     elif room >= total:
         units = max(total, min(ask.stock, at_once))
@@ -241,14 +258,14 @@ def book(standing: Standing, limit: Limit, ask: Ask, *, now: float) -> Grant:
         tolerance=tolerance,
         ahead=ahead,
         units=units,
-        paused_until=paused,
+        paused_until=standing.paused_until,
     )
 
 
 def pause(standing: Standing, *, seconds: float, now: float) -> Standing:
     """Grant nothing for some seconds."""
     until = now + min(max(seconds, 0.0), LONGEST_PAUSE)
-    if until <= (standing.paused_until or 0.0):
+    if standing.paused_until is not None and until <= standing.paused_until:
         return standing
     return replace(standing, paused_until=until)
 
@@ -279,7 +296,5 @@ def cut(
     rate = changed.rate(limit, now)
     if rate is None:
         return changed
-    resume = max(now, changed.paused_until or 0.0)
-    void = resume + min(limit.tolerance(rate) / rate, 1.0)
+    void = now + changed.paused(now) + min(limit.tolerance(rate) / rate, 1.0)
     return replace(changed, tat=max(standing.tat, void))
-

@@ -32,7 +32,7 @@ WITH held AS MATERIALIZED (
 ), known AS MATERIALIZED (
     SELECT tat, used, used_at, now,
         GREATEST(tat, now) AS base,
-        COALESCE(paused_until, 0) AS paused_until,
+        paused_until,
         CASE WHEN set_rate IS NOT NULL AND COALESCE(set_until > now, true)
             THEN set_rate ELSE %(rate)s::float8 END AS ceiling,
         lowered + %(recovery)s::float8 * lowered_from * GREATEST(0, now - lowered_at)
@@ -52,7 +52,7 @@ WITH held AS MATERIALIZED (
 ), bounded AS MATERIALIZED (
     SELECT *,
         GREATEST(%(share)s::float8 * burst, %(largest)s::float8) AS tolerance,
-        COALESCE(
+        LEAST(
             %(ahead)s::float8,
             CASE WHEN %(share)s::float8 >= 1
                 THEN GREATEST(%(near)s::float8, LEAST(1 / pace, %(far)s::float8))
@@ -140,7 +140,7 @@ def _book_on_postgresql(connection: Connection, limit: Limit, ask: Ask) -> Grant
     row = connection.exec_driver_sql(_BOOK, _RULES | values).one_or_none()
     if row is None:
         return None
-    now, base, rate, burst, tolerance, ahead, units, paused_until = row
+    now, base, rate, burst, tolerance, ahead, units, paused_until = row.tuple()
     return Grant(
         now=now,
         base=base,
@@ -166,24 +166,24 @@ def _book_on_sqlite(connection: Connection, limit: Limit, ask: Ask) -> Grant | N
     return grant
 
 
-def pause(connection: Connection, name: str, *, seconds: float) -> Standing:
-    """Grant nothing of a limit for some seconds."""
+def pause(connection: Connection, name: str, *, seconds: float) -> tuple[Standing, float]:
+    """Grant nothing of a limit for some seconds; give how it stands then, and the clock."""
     return _change(
         connection, name, lambda standing, now: ratelimit.pause(standing, seconds=seconds, now=now)
-    )[0]
+    )
 
 
 def cut(
     connection: Connection, limit: Limit, *, retry_after: float | None, calls_per_second: float
-) -> Standing:
-    """Lower a limit's rate after a provider's complaint; see `ratelimit.cut`."""
+) -> tuple[Standing, float]:
+    """Lower a rate after a provider's complaint; give how it stands then, and the clock."""
 
     def change(standing: Standing, now: float) -> Standing:
         return ratelimit.cut(
             standing, limit, retry_after=retry_after, calls_per_second=calls_per_second, now=now
         )
 
-    return _change(connection, limit.name, change)[0]
+    return _change(connection, limit.name, change)
 
 
 def read(connection: Connection, names: Collection[str] | None = None) -> tuple[list[Seen], float]:
@@ -250,9 +250,7 @@ def _insert(connection: Connection, name: str) -> None:
     connection.execute(statement.on_conflict_do_nothing())
 
 
-def _row(
-    connection: Connection, name: str, *, lock: bool = False
-) -> tuple[Row[Any], float] | None:
+def _row(connection: Connection, name: str, *, lock: bool = False) -> tuple[Row[Any], float] | None:
     query = select(limits).where(limits.c.name == name)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     return None if row is None else (row, read_clock(connection))

@@ -1,0 +1,173 @@
+"""The limits of the fleet, as one worker process books them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from notify.flow.schedule import Schedule, Taken
+from notify.ratelimit import Limit, Standing
+from notify.store import Store
+from notify.store import limits as record
+
+IDLE = 60.0
+"""Seconds after which the limit of a single value that nobody asked for is forgotten here."""
+CLEAN = 600.0
+"""Seconds between two looks for rows that say nothing any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """When the first of the costs may go, and when the rest is worth asking for."""
+
+    slots: Sequence[float]
+    """Monotonic times, none before the one before it; as many as costs were booked."""
+    wait: float
+    """Seconds until the rest is worth asking for; 0.0 if there is none."""
+
+
+class Limiter:
+    """
+    Books what providers may be asked, for this process among all. Safe among threads.
+
+    The limit of one value, such as a recipient's, is named `NAME:value` after the configured
+    limit NAME. A name that is not configured has no limit until its provider complains, or an
+    operator sets one.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        limits: Mapping[str, Limit],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._monotonic = monotonic
+        self._limits = dict(limits)
+        self._clean_at = monotonic() + CLEAN
+        # Looked up without a lock: two threads that make the same one agree by `setdefault`.
+        self._schedules = {
+            name: Schedule(store, limit, monotonic=monotonic) for name, limit in limits.items()
+        }
+
+    def book(
+        self,
+        names: Sequence[str],
+        costs: Sequence[float],
+        *,
+        share: float,
+        ahead: float = math.inf,
+    ) -> Booking:
+        """
+        Book units of every limit named, for as many of the costs as all of them allow.
+
+        A slot that is not used is lost, not given back.
+
+        Args:
+            names: The limits on the way.
+            costs: Units, each greater than 0, in the order of sending.
+            share: Which part of the bursts the lane may use, of 0 to 1: the rest is for others.
+            ahead: At most how many seconds ahead to book.
+        """
+        now = self._monotonic()
+        schedules = [self._schedule(name) for name in dict.fromkeys(names)]
+        # The scarcest first, so that of the others no more is asked than can be used.
+        schedules.sort(key=lambda each: each.rate(now) or math.inf)
+        count, taken = len(costs), list[tuple[Schedule, Taken]]()
+        for schedule in schedules:
+            if not count:
+                break
+            near = min(ahead, self._near(schedules, schedule, max(costs), now))
+            took = schedule.take(costs[:count], share=share, ahead=near)
+            taken.append((schedule, took))
+            count = len(took.drawn)
+        for schedule, took in taken:
+            schedule.put_back(took.drawn[count:], share=share)
+            schedule.count(sum(costs[:count]))
+        columns = [[drawn.slot for drawn in took.drawn[:count]] for _, took in taken]
+        slots = [max(row) for row in zip(*columns, strict=True)] if columns else [now] * count
+        wait = max((took.wait for _, took in taken), default=0.0)
+        return Booking(list(accumulate(slots, max)), wait if count < len(costs) else 0.0)
+
+    def _near(
+        self, schedules: Sequence[Schedule], schedule: Schedule, largest: float, now: float
+    ) -> float:
+        """Keep a slot of one limit from being so far ahead that another's has lapsed by then."""
+        others = [each for each in schedules if each is not schedule and each.rate(now)]
+        return min((each.lapse(largest, now) for each in others), default=math.inf)
+
+    def throttled(
+        self, names: Iterable[str], *, retry_after: float | None, calls_per_second: float
+    ) -> None:
+        """
+        Heed a provider's complaint that it is asked too much; all workers do.
+
+        Args:
+            names: The limits of the call.
+            retry_after: How many seconds the provider wants to be left alone.
+            calls_per_second: How often the fleet calls it, for where no rate is configured.
+        """
+        for name in names:
+            self._schedule(name).throttled(
+                retry_after=retry_after, calls_per_second=calls_per_second
+            )
+
+    def exhausted(self, names: Iterable[str], seconds: float) -> None:
+        """Heed that nothing is left for so many seconds; all workers do."""
+        for name in names:
+            self._schedule(name).exhausted(seconds)
+
+    def wait(self, names: Iterable[str], *, share: float = 1.0) -> float:
+        """Tell in how many seconds a unit is worth asking for; 0.0 where it may be had now."""
+        now = self._monotonic()
+        return max((self._schedule(name).wait(share, now) for name in names), default=0.0)
+
+    def rate(self, names: Iterable[str]) -> float | None:
+        """Tell the units a second that this process got lately; None if it got all it asked for."""
+        now = self._monotonic()
+        rates = [self._schedule(name).lately(now) for name in names]
+        return min((rate for rate in rates if rate is not None), default=None)
+
+    def refresh(self) -> None:
+        """
+        Read what other workers, and operators, made of the limits.
+
+        Raises:
+            StoreError: The store cannot be used; what was known stays in force.
+        """
+        for schedule in list(self._schedules.values()):
+            schedule.settle()
+        names = [name for name in list(self._schedules) if not self._is_value(name)]
+        with self._store.reading() as connection:
+            seen, now = record.read(connection, names)
+        found = {each.name: each.standing for each in seen}
+        for name in names:
+            self._schedules[name].learn(found.get(name, Standing()), now)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        now = self._monotonic()
+        for name in list(self._schedules):
+            if self._is_value(name) and self._schedules[name].used_at < now - IDLE:
+                del self._schedules[name]
+        if now > self._clean_at:
+            self._clean_at = now + CLEAN
+            with self._store.writing() as connection:
+                record.clean(connection)
+
+    def _is_value(self, name: str) -> bool:
+        return name not in self._limits and name.partition(":")[0] in self._limits
+
+    def _schedule(self, name: str) -> Schedule:
+        found = self._schedules.get(name)
+        if found is not None:
+            return found
+        kind = self._limits.get(name.partition(":")[0], Limit(name))
+        limit = Limit(name, kind.rate, kind.burst)
+        return self._schedules.setdefault(
+            name, Schedule(self._store, limit, monotonic=self._monotonic)
+        )

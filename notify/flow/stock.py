@@ -1,0 +1,87 @@
+"""What one process has booked of one limit and not yet used."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from notify.ratelimit import Grant
+
+_EPSILON = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The units of a grant from one sum to another."""
+
+    grant: Grant
+    start: float
+    end: float
+
+    def at(self, now: float) -> Piece:
+        """Leave out what has lapsed."""
+        late = now - self.grant.lapse
+        if late <= self.grant.now:
+            return self
+        return replace(self, start=max(self.start, min(self.end, self.grant.within(late))))
+
+    @property
+    def units(self) -> float:
+        """How many they are."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One cost's units."""
+
+    slot: float
+    pieces: Sequence[Piece] = ()
+
+
+class Stock:
+    """Units by their slots, the earliest first. It is not safe among threads by itself."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[Piece] = deque()
+
+    def add(self, grant: Grant) -> None:
+        """Put in what was granted."""
+        if grant.units > 0:
+            self._pieces.append(Piece(grant, 0.0, grant.units))
+
+    def draw(self, costs: Iterable[float], *, now: float) -> list[Drawn]:
+        """Take out as many of the costs as there are units for, in their order."""
+        self._pieces = deque(
+            piece for each in self._pieces if (piece := each.at(now)).units > _EPSILON
+        )
+        left = sum(piece.units for piece in self._pieces)
+        drawn = []
+        for cost in costs:
+            if cost > left + _EPSILON:
+                break
+            left -= cost
+            drawn.append(self._take(cost))
+        return drawn
+
+    def _take(self, cost: float) -> Drawn:
+        pieces = []
+        while cost > _EPSILON and self._pieces:
+            piece = self._pieces.popleft()
+            if piece.units > cost + _EPSILON:
+                middle = piece.start + cost
+                self._pieces.appendleft(replace(piece, start=middle))
+                piece = replace(piece, end=middle)
+            cost -= piece.units
+            pieces.append(piece)
+        return Drawn(max(piece.grant.slot(piece.end) for piece in pieces), pieces)
+
+    def put_back(self, drawn: Sequence[Drawn]) -> None:
+        """Take back what is not used after all."""
+        pieces = [piece for each in drawn for piece in each.pieces]
+        self._pieces.extendleft(reversed(pieces))
+
+    def clear(self) -> None:
+        """Forget all of it."""
+        self._pieces.clear()

@@ -8,24 +8,12 @@ from pathlib import Path
 
 import click
 
+from notify.cli.switching import Duration, switch
 from notify.errors import ConfigError
 from notify.sandbox import Sandbox
-from notify.sandbox.switch import seconds
 
 
-class _Duration(click.ParamType[float]):
-    name = "duration"
-
-    def convert(
-        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        try:
-            return seconds(str(value))
-        except ValueError as error:
-            self.fail(f"{value!r} is {error}", param, ctx)
-
-
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -36,7 +24,7 @@ class _Duration(click.ParamType[float]):
 )
 @click.option(
     "--latency",
-    type=_Duration(),
+    type=Duration(),
     default="0ms",
     show_default=True,
     help="Wait before each answer, such as 50ms or 1.5s.",
@@ -53,19 +41,36 @@ class _Duration(click.ParamType[float]):
     metavar="FILE",
     help="Write the address to this file once it answers.",
 )
+@click.pass_context
 def sandbox(
-    *, host: str, port: int, latency: float, ledger: Path | None, ready_file: Path | None
+    ctx: click.Context,
+    /,
+    *,
+    host: str,
+    port: int,
+    latency: float,
+    ledger: Path | None,
+    ready_file: Path | None,
 ) -> None:
     """Answer as SendGrid, Twilio and FCM do, without sending anything.
 
     Reserved recipients show every way a vendor can fail: bounce@sandbox.test bounces,
     throttled@sandbox.test gets 429, lost@sandbox.test is accepted and the answer lost.
-    A web page shows what was sent. docs/sandbox.md lists all.
+    A web page shows what was sent. docs/sandbox.md lists all. `switch` makes one that
+    runs fail, slow down or refuse calls above a rate.
 
     \b
     Example:
       notify sandbox --latency 50ms --ledger sandbox.jsonl
+      notify sandbox switch --vendor sendgrid --behaviour down
     """
+    if ctx.invoked_subcommand is None:
+        _serve(host=host, port=port, latency=latency, ledger=ledger, ready_file=ready_file)
+
+
+def _serve(
+    *, host: str, port: int, latency: float, ledger: Path | None, ready_file: Path | None
+) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -74,6 +79,9 @@ def sandbox(
         if ready_file:
             _write(ready_file, running.url)
         stop.wait()
+
+
+sandbox.add_command(switch)
 
 
 def _greeting(url: str, ledger: Path | None) -> str:

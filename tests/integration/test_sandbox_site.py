@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 import urllib3
+from click.testing import CliRunner, Result
 
+from notify.cli import notify
 from notify.sandbox import Sandbox
 
 HTML = "<p title=\"x\">Hi</p><script>alert('x')</script>"
@@ -182,6 +184,56 @@ def test_the_command_serves_until_it_is_told_to_stop(
     assert (process.returncode, err) == (0, "")
     assert url in out
     assert str(ledger) in out
+
+
+def _switch(*arguments: str) -> Result:
+    return CliRunner().invoke(notify, ["sandbox", "switch", *arguments])
+
+
+def test_a_running_sandbox_is_switched_from_the_command_line(
+    sandbox: Sandbox, http: urllib3.PoolManager
+) -> None:
+    """One account goes down and is limited; what holds is shown, and can be asked for."""
+    changed = _switch(
+        "--url", sandbox.url, "--account", "second", "--behaviour", "down", "--rate", "50"
+    )
+    assert changed.exit_code == 0
+    assert changed.output.splitlines() == [
+        "sendgrid  as the recipient says  0ms  any rate",
+        "twilio    as the recipient says  0ms  any rate",
+        "fcm       as the recipient says  0ms  any rate",
+        "second    down                   0ms  50 calls a second",
+    ]
+    assert _mail(f"{sandbox.url}/second", http, "ada@example.com", "n1") == 503
+    assert _mail(sandbox.url, http, "ada@example.com", "n1") == 202
+    _switch("--url", sandbox.url, "--latency", "20ms", "--behaviour", "none", "--rate", "none")
+    shown = _switch("--url", sandbox.url).output.splitlines()
+    assert shown[-1] == "second    as the recipient says  20ms  any rate"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--vendor", "fcm", "--account", "second", "--rate", "1"), 2, "not both"),
+        (("--account", "second"), 2, "say what to change"),
+        (("--rate", "1.5"), 2, "neither a whole number up to 1000000 nor none"),
+        (("--url", "http://127.0.0.1:1"), 1, "no sandbox answers at http://127.0.0.1:1; start"),
+        (("--url", "nonsense"), 2, "--url begins with http://"),
+    ],
+)
+def test_a_switch_from_the_command_line_says_what_is_wrong(
+    arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    """Exit 2 for what makes no sense, 1 where no sandbox is."""
+    result = _switch(*arguments)
+    told = result.output if code == 2 else str(result.exception)
+    assert (result.exit_code, words in told) == (code, True), told
+
+
+def test_what_the_sandbox_refuses_is_told(sandbox: Sandbox) -> None:
+    """Its own words, since it knows its names."""
+    result = _switch("--url", sandbox.url, "--account", "a b", "--rate", "1")
+    assert "the sandbox refused it: account must be a name" in str(result.exception)
 
 
 def test_the_command_says_in_one_line_why_it_cannot_start(sandbox: Sandbox) -> None:

@@ -147,7 +147,7 @@ class Countries:
         country = country_of(notification.to)
         if country in self.allowed:
             return None
-        told = f"SMS to {country} are" if country else "the country of the number is unknown, so"
+        told = f"SMS to {country} are" if country else "the number's country is unknown, so"
         return f"{told} not allowed; see channels.{notification.channel}.countries"
 
     def price(self, notification: Notification) -> float:

@@ -6,9 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
 from notify.cli.stopped import Stopped
 from notify.hold import Hold
 from notify.message import Channel
@@ -22,8 +19,7 @@ def lines(hold: Hold, stopped: Stopped, others: Mapping[Channel, Sequence[str]])
     Args:
         others: For each channel of a held provider, its other providers.
     """
-    ends = f"until {_time(hold.until)} UTC" if hold.until else "until it is released"
-    yield f"hold {hold.id} stands: {hold}, {ends}"
+    yield f"hold {hold.id} stands: {hold}, {_ends(hold)}"
     yield "in effect on all workers within 2 seconds"
     for channel, names in others.items():
         if names:
@@ -53,26 +49,18 @@ def _in_broker(hold: Hold, stopped: Stopped) -> str:
     return f"up to {told}; which of them are of {which} shows as workers take them up"
 
 
-def table(standing: Sequence[Hold], rows: Mapping[int, int]) -> Table:
+def listing(standing: Sequence[Hold], rows: Mapping[int, int]) -> Iterator[str]:
     """
-    Make a line of each hold.
+    Tell of each hold, in two lines.
 
     Args:
         rows: How many notifications each has set aside in the record.
     """
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("id", no_wrap=True, justify="right")
-    table.add_column("holds")
-    for title in ("since (UTC)", "until (UTC)"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("on record", no_wrap=True, justify="right")
-    table.add_column("by")
-    table.add_column("reason", min_width=20)
+    width = max((len(str(each.id)) for each in standing), default=0)
     for each in standing:
-        until = _time(each.until) if each.until else "released"
-        cells = Text(str(each)), _time(each.since), until, f"{rows.get(each.id, 0):,}"
-        table.add_row(str(each.id), *cells, Text(each.actor), Text(each.reason))
-    return table
+        kept = f"; {rows[each.id]:,} set aside in the record" if each.id in rows else ""
+        yield f"{each.id:{width}}  {each}, {_ends(each)}{kept}"
+        yield f"{'':{width}}  since {_time(each.since)} UTC by {each.actor}: {each.reason}"
 
 
 def dumped(hold: Hold) -> dict[str, Any]:
@@ -94,9 +82,13 @@ def counts(stopped: Stopped) -> dict[str, Any]:
     return {"queues": stopped.queues, "whole_queues": stopped.whole, "record": dict(stopped.rows)}
 
 
+def _ends(hold: Hold) -> str:
+    return f"until {_time(hold.until)} UTC" if hold.until else "until it is released"
+
+
 def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def _time(seconds: float) -> str:
-    return f"{_moment(seconds):%Y-%m-%d %H:%M:%S}"
+    return f"{_moment(seconds):%Y-%m-%d %H:%M}"

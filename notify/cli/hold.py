@@ -9,7 +9,6 @@ from functools import reduce, wraps
 from typing import Any
 
 import click
-from rich.console import Console
 
 from notify.cli import held
 from notify.cli.choosing import actor_of
@@ -169,7 +168,7 @@ def holds(*, as_json: bool) -> None:
         for each in standing:
             click.echo(json.dumps(held.dumped(each) | {"kept": rows.get(each.id, 0)}))
     elif standing:
-        Console().print(held.table(standing, rows))
+        click.echo("\n".join(held.listing(standing, rows)))
     else:
         click.echo("nothing is held")
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from notify.settings.flow import EVERYWHERE, BreakerSettings, CapSettings, LimitSettings
+from notify.settings.flow import BreakerSettings, CapSettings, LimitSettings
 from notify.settings.mistakes import error_of, judge
 from notify.settings.model import (
     AmqpSettings,
@@ -28,12 +28,10 @@ from notify.settings.model import (
 from notify.settings.secrets import secrets_of
 from notify.settings.sources import read
 from notify.settings.tls import ssl_options
-from notify.settings.words import DEAD_POOL, OWN_LIMITS
+from notify.settings.words import DEAD_POOL
 
 __all__ = [
     "DEAD_POOL",
-    "EVERYWHERE",
-    "OWN_LIMITS",
     "AmqpSettings",
     "BreakerSettings",
     "CapSettings",

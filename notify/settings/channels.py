@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from notify.cap import EVERYWHERE
 from notify.message import Channel
 from notify.settings.finding import suggestion
-from notify.settings.flow import EVERYWHERE
 from notify.settings.model import ChannelSettings, ProviderSettings
 
 Misfit = tuple[tuple[str, ...], str]

@@ -30,11 +30,14 @@ def crossings(tree: Tree) -> Iterator[Finding]:
     for section, option, meant in _REFERENCES:
         known = list(table(tree.values, meant))
         for name, options in table(tree.values, section).items():
-            for position, word in enumerate(listed(options, option)):
+            words = listed(options, option)
+            for position, word in enumerate(words):
+                key = named((section, name, option), tree)
                 if word not in known:
-                    key = named((section, name, option), tree)
                     text = f"number {position + 1} is not in [{meant}]; {suggestion(word, known)}"
                     yield Finding(key, text)
+                elif word in words[:position]:
+                    yield Finding(key, f"number {position + 1} is there already; remove it")
     yield from _limits(tree)
     providers = _good(ProviderSettings, tree, "providers")
     for name, channel in _good(ChannelSettings, tree, "channels").items():

@@ -7,11 +7,9 @@ from typing import Annotated, Any, Literal
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
+from notify.cap import EVERYWHERE
 from notify.message import Channel
 from notify.settings.words import Names, Section, Share, SourceName, listed
-
-EVERYWHERE = "*"
-"""Stands for all countries, or for those that are not named."""
 
 Rate = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 Burst = Annotated[float, Field(ge=1, le=10_000_000, allow_inf_nan=False)]

@@ -27,8 +27,8 @@ def _pool_name(name: str) -> str:
 
 
 def _limit_name(name: str) -> str:
-    if name == OWN_LIMITS:
-        raise ValueError("the providers' own limits are kept under this name: choose another")
+    if name in TAKEN_LIMITS:
+        raise ValueError("the service keeps limits of its own under this name: choose another")
     return _name(name)
 
 
@@ -74,8 +74,8 @@ SECRET_OPTIONS = frozenset(
 DEAD_POOL = "dead"
 """The pool that drains the dead queue; it needs no configuration."""
 
-OWN_LIMITS = "provider"
-"""Begins the name of a provider's own limit, as in `provider:sendgrid`."""
+TAKEN_LIMITS = frozenset({"failover", "provider"})
+"""What the names of the service's own limits begin with, as in `provider:sendgrid`."""
 
 LaneName = Annotated[str, AfterValidator(_lane_name)]
 LimitName = Annotated[str, AfterValidator(_limit_name)]

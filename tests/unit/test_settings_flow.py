@@ -162,7 +162,16 @@ MISTAKES: list[tuple[str, str]] = [
     ),
     (
         "[limits.provider]\nrate = 1",
-        "limits.provider: the providers' own limits are kept under this name: choose another",
+        "limits.provider: the service keeps limits of its own under this name: choose another",
+    ),
+    (
+        "[limits.failover]\nrate = 1",
+        "limits.failover: the service keeps limits of its own under th",
+    ),
+    (LIMIT + two(a="limits = ['x', 'x']"), "providers.a.limits: number 2 is there already; remove"),
+    (
+        two().replace('"b"]', '"a"]'),
+        "channels.email.providers: number 2 is there already; remove it",
     ),
     (
         LIMIT.replace("x", "acct") + two(a="limits = ['acc']"),

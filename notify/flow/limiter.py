@@ -73,25 +73,40 @@ class Limiter:
             share: Which part of the bursts the lane may use, of 0 to 1: the rest is for others.
             ahead: At most how many seconds ahead to book.
         """
-        now = self._monotonic()
         schedules = [self._schedule(name) for name in dict.fromkeys(names)]
+        if len(schedules) == 1:
+            taken = schedules[0].take(costs, share=share, ahead=ahead)
+            return Booking(_ascending(taken.slots), taken.wait)
+        # Nothing is booked of one limit that another would let lapse.
+        blocked = max((each.blocked(costs[0], share=share) for each in schedules), default=0.0)
+        if blocked:
+            return Booking([], blocked)
+        return self._book_all(schedules, costs, share=share, ahead=ahead)
+
+    def _book_all(
+        self, schedules: list[Schedule], costs: Sequence[float], *, share: float, ahead: float
+    ) -> Booking:
+        now, largest = self._monotonic(), max(costs)
         # The scarcest first, so that of the others no more is asked than can be used.
         schedules.sort(key=lambda each: each.rate(now) or math.inf)
-        count, taken = len(costs), list[tuple[Schedule, Taken]]()
+        count, wait = len(costs), 0.0
+        given = list[tuple[Schedule, Taken]]()
         for schedule in schedules:
+            near = min(ahead, self._near(schedules, schedule, largest, now))
+            taken = schedule.take(costs[:count], share=share, ahead=near)
+            given.append((schedule, taken))
+            count, wait = len(taken.drawn), max(wait, taken.wait)
             if not count:
                 break
-            near = min(ahead, self._near(schedules, schedule, max(costs), now))
-            took = schedule.take(costs[:count], share=share, ahead=near)
-            taken.append((schedule, took))
-            count = len(took.drawn)
-        for schedule, took in taken:
-            schedule.put_back(took.drawn[count:], share=share)
-            schedule.count(sum(costs[:count]))
-        columns = [[drawn.slot for drawn in took.drawn[:count]] for _, took in taken]
-        slots = [max(row) for row in zip(*columns, strict=True)] if columns else [now] * count
-        wait = max((took.wait for _, took in taken), default=0.0)
-        return Booking(list(accumulate(slots, max)), wait if count < len(costs) else 0.0)
+        for schedule, taken in given:
+            schedule.put_back(
+                taken.drawn[count:], sum(costs[count : len(taken.drawn)]), share=share
+            )
+        # Each of the slots is late enough for one limit, so the latest is for all.
+        slots = [now] * count
+        for _, taken in given:
+            slots = list(map(max, slots, taken.slots))
+        return Booking(_ascending(slots), wait)
 
     def _near(
         self, schedules: Sequence[Schedule], schedule: Schedule, largest: float, now: float
@@ -171,3 +186,7 @@ class Limiter:
         return self._schedules.setdefault(
             name, Schedule(self._store, limit, monotonic=self._monotonic)
         )
+
+
+def _ascending(slots: Sequence[float]) -> list[float]:
+    return list(accumulate(slots, max))

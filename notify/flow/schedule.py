@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from notify import ratelimit
 from notify.errors import StoreError
@@ -32,6 +34,11 @@ class Taken:
     wait: float = 0.0
     """Seconds until the rest is worth asking for."""
 
+    @property
+    def slots(self) -> list[float]:
+        """When each may go."""
+        return [each.slot for each in self.drawn]
+
 
 class Schedule:
     """
@@ -54,7 +61,7 @@ class Schedule:
         self._held_up = -_HELD_UP
         self._away_until = now
         self._alone = now
-        self._owed: Callable[[], tuple[Standing, float]] | None = None
+        self._owed: list[Callable[[], tuple[Standing, float]]] = []
         self.used_at = now
         self.limit = limit
 
@@ -78,41 +85,64 @@ class Schedule:
         with self._lock:
             return self._lately.rate(now) if now < self._held_up + _HELD_UP else None
 
+    def blocked(self, cost: float, *, share: float) -> float:
+        """Tell for how many seconds a unit is certainly not to be had; 0.0 where it may be."""
+        now = self._monotonic()
+        with self._lock:
+            stock = self._stocks.get(share)
+            if stock is not None and stock.holds(cost, now=now):
+                return 0.0
+            return self._refused(share, now)
+
     def take(self, costs: Sequence[float], *, share: float, ahead: float) -> Taken:
         """Take units for as many of the costs as may be booked, in their order."""
         now = self._monotonic()
         with self._lock:
             self.used_at = now
-            wait = self._standing.paused(now)
-            if not wait and self.rate(now) is None:
+            if self._free(now):
                 return Taken([Drawn(now)] * len(costs))
             stock = self._stocks.setdefault(share, Stock())
             drawn = stock.draw(costs, now=now)
             rest = costs[len(drawn) :]
-            wait = wait or max(0.0, self._ask_at.get(share, now) - now)
+            wait = self._refused(share, now) if rest else 0.0
+            if not rest or wait:
+                return self._given(drawn, costs, wait, now)
             lease = min(LEASE, self.lapse(1.0, now) / 2) * self._share.rate(now)
-            ask = Ask.of(rest, share=share, stock=lease, ahead=ahead) if rest else None
-        if ask is None or wait:
-            return self._given(Taken(drawn, wait), now)
-        grant = self._book(ask, now)
+        ask = Ask.of(rest, share=share, stock=lease, ahead=ahead)
+        grant = self._book(ask)
         now = self._monotonic()
         with self._lock:
             if grant.rate is None and grant.units:
-                return Taken([*drawn, *[Drawn(now)] * len(rest)])
-            stock.add(grant)
-            more = stock.draw(rest, now=now)
-            wait = grant.wait(ask.sums) if len(more) < len(rest) else 0.0
-            self._ask_at[share] = now + wait
-        return self._given(Taken([*drawn, *more], wait), now)
-
-    def _given(self, taken: Taken, now: float) -> Taken:
-        if taken.wait:
-            with self._lock:
+                drawn += [Drawn(now)] * len(rest)
+            else:
+                stock.add(grant)
+                drawn += stock.draw(rest, now=now)
+            if len(drawn) < len(costs):
+                # Another thread may have drawn of it: then the grant itself does not say.
+                wait = grant.wait(ask.sums) or 0.001
+                self._ask_at[share] = now + wait
                 self._held_up = now
-        return taken
+            return self._given(drawn, costs, wait, now)
 
-    def _book(self, ask: Ask, now: float) -> Grant:
-        if now >= self._away_until:
+    def _given(self, drawn: list[Drawn], costs: Sequence[float], wait: float, now: float) -> Taken:
+        self._count(sum(costs[: len(drawn)]), now)
+        return Taken(drawn, wait)
+
+    def _count(self, units: float, now: float) -> None:
+        self._lately.add(units, now)
+        self._share.add(units, now)
+
+    def _free(self, now: float) -> bool:
+        return self.rate(now) is None and not self._standing.paused(now)
+
+    def _refused(self, share: float, now: float) -> float:
+        wait = self._standing.paused(now) or max(0.0, self._ask_at.get(share, now) - now)
+        if wait:
+            self._held_up = now
+        return wait
+
+    def _book(self, ask: Ask) -> Grant:
+        if self._monotonic() >= self._away_until:
             try:
                 with self._store.booking() as connection:
                     grant = record.book(connection, self.limit, ask)
@@ -140,17 +170,12 @@ class Schedule:
             self._alone = grant.tat
             return grant
 
-    def put_back(self, drawn: Sequence[Drawn], *, share: float) -> None:
+    def put_back(self, drawn: Sequence[Drawn], units: float, *, share: float) -> None:
         """Take back what another limit did not allow."""
-        with self._lock:
-            self._stocks.setdefault(share, Stock()).put_back(drawn)
-
-    def count(self, units: float) -> None:
-        """Note that so many units are used."""
         now = self._monotonic()
         with self._lock:
-            self._lately.add(units, now)
-            self._share.add(units, now)
+            self._stocks.setdefault(share, Stock()).put_back(drawn)
+            self._count(-units, now)
 
     def learn(self, standing: Standing, now: float) -> None:
         """Take over what the store says, by its clock."""
@@ -162,66 +187,59 @@ class Schedule:
 
     def throttled(self, *, retry_after: float | None, calls_per_second: float) -> None:
         """Heed a complaint: here at once, and for all workers."""
-        now = self._monotonic()
-        self._change(
-            ratelimit.cut(
-                self._standing,
-                self.limit,
-                retry_after=retry_after,
-                calls_per_second=calls_per_second,
-                now=now,
-            ),
-            lambda: self._tell_cut(now, retry_after, calls_per_second),
+        at = self._monotonic()
+
+        def tell() -> tuple[Standing, float]:
+            rest = None if retry_after is None else retry_after - (self._monotonic() - at)
+            with self._store.writing() as connection:
+                return record.cut(
+                    connection, self.limit, retry_after=rest, calls_per_second=calls_per_second
+                )
+
+        cut = partial(
+            ratelimit.cut,
+            limit=self.limit,
+            retry_after=retry_after,
+            calls_per_second=calls_per_second,
+            now=at,
         )
+        self._change(cut, tell)
 
     def exhausted(self, seconds: float) -> None:
         """Book nothing for some seconds: here at once, and for all workers."""
+        at = self._monotonic()
+
+        def tell() -> tuple[Standing, float]:
+            rest = seconds - (self._monotonic() - at)
+            with self._store.writing() as connection:
+                return record.pause(connection, self.limit.name, seconds=rest)
+
+        self._change(partial(ratelimit.pause, seconds=seconds, now=at), tell)
+
+    def _change(
+        self, change: Callable[[Standing], Standing], tell: Callable[[], tuple[Standing, float]]
+    ) -> None:
         now = self._monotonic()
-        self._change(
-            ratelimit.pause(self._standing, seconds=seconds, now=now),
-            lambda: self._tell_pause(now + seconds),
-        )
-
-    def settle(self) -> None:
-        """Tell the store what it could not be told before; raises `StoreError`."""
         with self._lock:
-            owed, self._owed = self._owed, None
-        if owed is None:
-            return
-        try:
-            self.learn(*owed())
-        except StoreError:
-            self._owed = owed
-            raise
-
-    def _change(self, changed: Standing, tell: Callable[[], tuple[Standing, float]]) -> None:
-        with self._lock:
-            before = self._standing
-            longer = (changed.paused_until or 0.0) - (before.paused_until or 0.0)
+            before, changed = self._standing, change(self._standing)
+            longer = changed.paused(now) - before.paused(now)
             # Of a storm of complaints, few say anything new.
-            if changed.lowered_at == before.lowered_at and longer < _SAME:
+            if changed.lowered == before.lowered and longer < _SAME:
                 return
             self._standing = changed
             self._drop()
-            self._owed = tell
-        try:
+            self._owed.append(tell)
+        # Where the store is away, a refresh tells it later; until then only this process heeds it.
+        with contextlib.suppress(StoreError):
             self.settle()
-        except StoreError:
-            # The next refresh tells it; until then this process heeds it alone.
-            return
 
-    def _tell_cut(
-        self, at: float, retry_after: float | None, calls_per_second: float
-    ) -> tuple[Standing, float]:
-        rest = None if retry_after is None else retry_after - (self._monotonic() - at)
-        with self._store.writing() as connection:
-            return record.cut(
-                connection, self.limit, retry_after=rest, calls_per_second=calls_per_second
-            )
-
-    def _tell_pause(self, until: float) -> tuple[Standing, float]:
-        with self._store.writing() as connection:
-            return record.pause(connection, self.limit.name, seconds=until - self._monotonic())
+    def settle(self) -> None:
+        """Tell the store what it has not been told yet; raises `StoreError`."""
+        while self._owed:
+            tell = self._owed[0]
+            self.learn(*tell())
+            with contextlib.suppress(ValueError):
+                self._owed.remove(tell)
 
     def _drop(self) -> None:
         for stock in self._stocks.values():

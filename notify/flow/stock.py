@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from notify.ratelimit import Grant
 
@@ -19,17 +20,18 @@ class Piece:
     start: float
     end: float
 
+    @property
+    def units(self) -> float:
+        """How many they are."""
+        return self.end - self.start
+
     def at(self, now: float) -> Piece:
         """Leave out what has lapsed."""
         late = now - self.grant.lapse
         if late <= self.grant.now:
             return self
-        return replace(self, start=max(self.start, min(self.end, self.grant.within(late))))
-
-    @property
-    def units(self) -> float:
-        """How many they are."""
-        return self.end - self.start
+        lapsed = min(self.end, self.grant.within(late))
+        return self if lapsed <= self.start else Piece(self.grant, lapsed, self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +53,18 @@ class Stock:
         if grant.units > 0:
             self._pieces.append(Piece(grant, 0.0, grant.units))
 
+    def holds(self, cost: float, *, now: float) -> bool:
+        """Tell whether there are units enough for one cost."""
+        return sum(each.at(now).units for each in self._pieces) > cost - _EPSILON
+
     def draw(self, costs: Iterable[float], *, now: float) -> list[Drawn]:
         """Take out as many of the costs as there are units for, in their order."""
-        self._pieces = deque(
-            piece for each in self._pieces if (piece := each.at(now)).units > _EPSILON
-        )
-        left = sum(piece.units for piece in self._pieces)
+        fresh = [each.at(now) for each in self._pieces]
+        self._pieces = deque(each for each in fresh if each.units > _EPSILON)
+        left = sum(each.units for each in self._pieces) + _EPSILON
         drawn = []
         for cost in costs:
-            if cost > left + _EPSILON:
+            if cost > left:
                 break
             left -= cost
             drawn.append(self._take(cost))
@@ -67,15 +72,17 @@ class Stock:
 
     def _take(self, cost: float) -> Drawn:
         pieces = []
+        slot = -math.inf
         while cost > _EPSILON and self._pieces:
             piece = self._pieces.popleft()
             if piece.units > cost + _EPSILON:
                 middle = piece.start + cost
-                self._pieces.appendleft(replace(piece, start=middle))
-                piece = replace(piece, end=middle)
+                self._pieces.appendleft(Piece(piece.grant, middle, piece.end))
+                piece = Piece(piece.grant, piece.start, middle)
             cost -= piece.units
             pieces.append(piece)
-        return Drawn(max(piece.grant.slot(piece.end) for piece in pieces), pieces)
+            slot = max(slot, piece.grant.slot(piece.end))
+        return Drawn(slot, pieces)
 
     def put_back(self, drawn: Sequence[Drawn]) -> None:
         """Take back what is not used after all."""

@@ -86,6 +86,13 @@ WHERE limits.name = %(name)s
 RETURNING now, base, pace, burst, tolerance, booked.ahead, units, booked.paused_until
 """
 
+_STANDING = [field.name for field in fields(Standing)]
+_READ = f"""
+SELECT {", ".join(_STANDING)}, used, used_at, (julianday('now') - 2440587.5) * 86400.0
+FROM limits WHERE name = ?
+"""  # noqa: S608 - the names of columns
+_WRITE = "UPDATE limits SET tat = ?, used = ?, used_at = ? WHERE name = ?"
+
 _RULES = {
     "recovery": ratelimit.RECOVERY,
     "forgotten": ratelimit.FORGOTTEN,
@@ -98,8 +105,6 @@ _RULES = {
 
 KEPT = 3600.0
 """Seconds after which a row that says nothing any more is removed."""
-
-_STANDING = [limits.c[field.name] for field in fields(Standing)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +160,15 @@ def _book_on_postgresql(connection: Connection, limit: Limit, ask: Ask) -> Grant
 
 def _book_on_sqlite(connection: Connection, limit: Limit, ask: Ask) -> Grant | None:
     # There is no need for one statement: the transaction has the database to itself.
-    found = _row(connection, limit.name)
-    if found is None:
+    row = connection.exec_driver_sql(_READ, (limit.name,)).one_or_none()
+    if row is None:
         return None
-    row, now = found
-    grant = ratelimit.book(_standing(row), limit, ask, now=now)
-    used = _faded(row, now) + grant.units / USE
-    values = {"tat": grant.tat, "used": used, "used_at": now}
-    connection.execute(update(limits).where(limits.c.name == limit.name).values(**values))
+    *standing, used, used_at, now = row.tuple()
+    grant = ratelimit.book(
+        Standing(**dict(zip(_STANDING, standing, strict=True))), limit, ask, now=now
+    )
+    used = _faded(used, used_at, now) + grant.units / USE
+    connection.exec_driver_sql(_WRITE, (grant.tat, used, now, limit.name))
     return grant
 
 
@@ -257,13 +263,12 @@ def _row(connection: Connection, name: str, *, lock: bool = False) -> tuple[Row[
 
 
 def _standing(row: Row[Any]) -> Standing:
-    return Standing(**{column.name: row._mapping[column.name] for column in _STANDING})
+    return Standing(**{name: row._mapping[name] for name in _STANDING})
 
 
-def _faded(row: Row[Any], now: float) -> float:
-    used: float = row.used
-    return used * math.exp(min(0.0, row.used_at - now) / USE)
+def _faded(used: float, used_at: float, now: float) -> float:
+    return used * math.exp(min(0.0, used_at - now) / USE)
 
 
 def _seen(row: Row[Any], now: float) -> Seen:
-    return Seen(row.name, _standing(row), _faded(row, now), row.actor, row.reason)
+    return Seen(row.name, _standing(row), _faded(row.used, row.used_at, now), row.actor, row.reason)

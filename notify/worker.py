@@ -21,6 +21,8 @@ from notify.consumer import TASK, Consumer, RawAMQP
 from notify.deadletters import Archive
 from notify.delivery import Again, Dead, Decision, Delivery
 from notify.errors import ConfigError, StoreError
+from notify.flow.refreshing import Refreshing
+from notify.intake import CLAIMERS
 from notify.received import Batch
 from notify.reconcile import Reconciler
 from notify.relay import Relay
@@ -106,7 +108,7 @@ class Duty:
 
     Attributes:
         queues: What it consumes.
-        prefetch: How many messages it takes in hand.
+        appetite: Tells at once how many messages of a queue to have in hand, 0 for none.
         work: What it does with them.
         at_fault: What becomes of messages that meet a fault of ours.
         before: What is started before the work and stopped after it, each in its thread.
@@ -114,22 +116,25 @@ class Duty:
     """
 
     queues: Sequence[str]
-    prefetch: int
+    appetite: Callable[[str], int]
     work: Delivery | Archive
     at_fault: Decision
-    before: Sequence[Announcer] = ()
+    before: Sequence[Announcer | Refreshing] = ()
     after: Sequence[Relay | Reconciler] = ()
 
 
 def deliveries(settings: Settings, pool: PoolSettings) -> Duty:
     """Deliver what waits in one pool's queues, and keep time for the record beside it."""
+    way = open_delivery(settings, pool)
+    lanes = {queue_name(pool.channel, lane): lane for lane in pool.lanes}
     return Duty(
-        queues=[queue_name(pool.channel, lane) for lane in pool.lanes],
-        prefetch=pool.prefetch_count,
-        work=open_delivery(settings, pool),
+        queues=list(lanes),
+        appetite=lambda queue: way.appetite.of(lanes[queue]),
+        work=way.delivery,
         at_fault=Dead(),
-        # Started before and stopped after: the last ends are told too.
-        before=[open_announcer(settings)],
+        # Started before and stopped after: what may be sent is known before anything is consumed,
+        # and the last ends are told too.
+        before=[Refreshing(way.flow), open_announcer(settings)],
         after=[open_relay(settings), open_reconciler(settings, pool)],
     )
 
@@ -138,7 +143,7 @@ def dead_letters(settings: Settings) -> Duty:
     """Archive what comes into the dead queue. Nothing lies behind it: a fault never rejects."""
     return Duty(
         queues=[DEAD],
-        prefetch=DEAD_PREFETCH,
+        appetite=lambda _: DEAD_PREFETCH,
         work=open_archive(settings),
         at_fault=Again(AFTER_FAULT),
     )
@@ -181,10 +186,13 @@ def run(
     worker = app.Worker(
         hostname=f"{name}@{socket.gethostname()}",
         pool="threads",
-        concurrency=CLAIMERS,
-        prefetch_multiplier=-(-doing.prefetch // CLAIMERS),
+        concurrency=CLAIMERS * len(doing.queues),
         consumer_cls=partial(
-            Consumer, ready=ready, probe=doing.work.record_answers, stop_timeout=STOP_TIMEOUT
+            Consumer,
+            ready=ready,
+            probe=doing.work.record_answers,
+            appetite=doing.appetite,
+            stop_timeout=STOP_TIMEOUT,
         ),
         quiet=True,
         without_gossip=True,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 from notify.breaker import Rules
 from notify.cap import Cap, Countries, country_of
@@ -25,14 +26,18 @@ def flow_on(
     limits: Mapping[str, Limit] | None = None,
     own: Sequence[OwnLimit] = (),
     caps: Sequence[Cap] = (),
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> Flow:
     """Wire one process's flow control; without further words it lets everything through."""
     return Flow(
         circuits=Circuits(
-            store, {name: rules or Rules() for name in providers}, rng=random.Random(7)
+            store,
+            {name: rules or Rules() for name in providers},
+            rng=random.Random(7),
+            monotonic=monotonic,
         ),
-        limiter=Limiter(store, limits or {}),
-        holds=Holds(store),
+        limiter=Limiter(store, limits or {}, monotonic=monotonic),
+        holds=Holds(store, monotonic=monotonic),
         guard=Guard(store, caps=caps, countries=Countries(["*"])),
         own_limits=OwnLimits(own, country=country_of),
     )

@@ -24,7 +24,7 @@ from notify.flow import Flow
 from notify.flow.admission import Admission
 from notify.gateway import Gateway
 from notify.retry import RetryPolicy
-from notify.store import Claim, Store
+from notify.store import Claim, Claimed, Store
 from notify.store.probe import probe
 from notify.templating import Templates
 

@@ -79,7 +79,7 @@ def _refused(error: ProviderError, verdict: Verdict) -> Answer:
         code=_fit(error.code, 64),
         reason=_fit(str(error), 255),
         retry_after=error.retry_after,
-        kind=kind_of(error),
+        kind=kind_of(error) or Kind.NEUTRAL,
     )
 
 

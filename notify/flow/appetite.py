@@ -22,6 +22,7 @@ class Appetite:
         gateway: Gateway,
         *,
         rates: Mapping[str, float],
+        shares: Mapping[str, float],
         most: int,
     ) -> None:
         """
@@ -29,11 +30,13 @@ class Appetite:
 
         Args:
             rates: The configured limits, in units a second.
+            shares: By lane, which part of a limit's burst it may use.
             most: What it has in hand where nothing limits it.
         """
         self._flow = flow
         self._gateway = gateway
         self._rates = rates
+        self._shares = shares
         self._most = most
 
     def of(self, lane: str) -> int:
@@ -45,11 +48,11 @@ class Appetite:
             for line in self._gateway.lines
             if self._flow.holds.stops_provider(line.name) is None
             and self._flow.circuits.wait(line.name) <= LONG
-            and self._flow.limiter.wait(line.limits) <= LONG
+            and self._flow.limiter.wait(line.limits, share=self._shares[lane]) <= LONG
         ]
-        sound = [line for line in usable if self._flow.circuits.closed(line.name)]
         if not usable:
             return 0
+        sound = [line for line in usable if self._flow.circuits.flows(line.name)]
         if not sound:
             # One message to try the provider with.
             return 1

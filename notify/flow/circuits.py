@@ -100,6 +100,10 @@ class Circuits:
         """Tell whether asking is worth it by now, without taking leave."""
         return self.wait(provider) <= 0
 
+    def flows(self, provider: str) -> bool:
+        """Tell whether calls to a provider pass freely, not only as probes."""
+        return self._known[provider].circuit.flows(self._now())
+
     def wait(self, provider: str) -> float:
         """Tell the seconds until asking is worth it; infinity: not before an operator's word."""
         known = self._known[provider]

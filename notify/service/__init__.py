@@ -199,12 +199,13 @@ def open_delivery(settings: Settings, pool: PoolSettings) -> Way:
     gateway = open_gateway(settings, pool.channel)
     store = open_store(settings, connections=CONNECTIONS_OF_A_LANE * len(pool.lanes))
     flow = open_flow(settings, store)
+    shares = {name: settings.lanes[name].share for name in pool.lanes}
     delivery = Delivery(
         store=store,
         templates=open_templates(settings),
         gateway=gateway,
         flow=flow,
-        shares={name: settings.lanes[name].share for name in pool.lanes},
+        shares=shares,
         limits=_limits(settings),
         policy=retry_policy(settings, [gateway]),
         concurrency=pool.concurrency,
@@ -212,7 +213,8 @@ def open_delivery(settings: Settings, pool: PoolSettings) -> Way:
     rates = {
         name: limit.rate for name, limit in limits(settings).items() if limit.rate is not None
     }
-    return Way(delivery, flow, Appetite(flow, gateway, rates=rates, most=pool.prefetch_count))
+    appetite = Appetite(flow, gateway, rates=rates, shares=shares, most=pool.prefetch_count)
+    return Way(delivery, flow, appetite)
 
 
 def open_archive(settings: Settings) -> Archive:

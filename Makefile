@@ -6,10 +6,10 @@ STAMP  := .venv/.installed
 DEBIAN := scripts/require-debian.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help install run up test faults check format bench lock clean
+.PHONY: help install run up test faults check format bench bench-flow lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Make .venv with the locked dependencies and notify itself
 
@@ -48,6 +48,10 @@ format: install ## Put the code in its form
 bench: install ## Measure against plain Celery and the bare broker (benchmarks/README.md)
 	@$(DEBIAN) rabbitmq-server postgresql nginx-light
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-flow: install ## Hold flow control by a whole fleet against its targets (benchmarks/README.md)
+	@$(DEBIAN) rabbitmq-server postgresql nginx-light
+	@$(BIN)/python -m benchmarks.flow $(ARGS)
 
 lock: install ## Resolve the dependencies anew and write requirements.lock
 	@$(BIN)/python -m pip install --quiet uv

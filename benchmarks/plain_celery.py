@@ -22,7 +22,7 @@ app.conf.update(
 client = SendGridAPIClient("bench-key", host=os.environ["BENCH_PROVIDER"])
 
 
-@app.task(name="plain.send_email")
+@app.task(name="plain.send_email", rate_limit=os.environ.get("BENCH_RATE_LIMIT"))
 def send_email(to: str, subject: str, text: str) -> None:
     """Send one email."""
     client.send(

@@ -17,3 +17,9 @@ def declare(amqp: str) -> None:
     )
     channel.queue_bind(NAME, NAME, NAME)
     connection.close()
+
+
+def delete(amqp: str) -> None:
+    """Remove the queue, with what is left in it."""
+    with connect(amqp) as connection:
+        connection.channel().queue_delete(NAME)

@@ -132,7 +132,7 @@ class State:
         quoted = {name: json.dumps(value) for name, value in values.items()}
         _write_private(self.config, _CONFIG.format(**quoted))
         _write_private(self.folder / "endpoints.json", json.dumps(values, indent=2) + "\n")
-        for name, secret in _secrets(endpoints.sandbox).items():
+        for name, secret in dummies(endpoints.sandbox).items():
             _write_private(self.credentials / name, secret)
 
     def environ(self, outer: Mapping[str, str]) -> dict[str, str]:
@@ -187,7 +187,8 @@ def folder_or_temporary(folder: Path | None) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _secrets(sandbox: str) -> dict[str, str]:
+def dummies(sandbox: str) -> dict[str, str]:
+    """Make up the secrets that the sandbox, at its address, takes from each vendor's provider."""
     return {
         "SENDGRID_API_KEY": "SG.sandbox",
         "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,

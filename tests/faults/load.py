@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
@@ -30,13 +30,21 @@ TAIL = 300
 
 class Load:
     """
-    Publishes in turn an email and an SMS, from a thread of its own, until it is told to finish.
+    Publishes a steady stream from a thread of its own, until it is told to finish.
 
     Attributes:
         journal: The publisher's ledger.
     """
 
-    def __init__(self, url: str, folder: Path, *, rate: int, minimum: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        *,
+        rate: int,
+        minimum: int,
+        make: Callable[[int], Outgoing] | None = None,
+    ) -> None:
         """
         Prepare.
 
@@ -45,12 +53,14 @@ class Load:
             folder: Where the ledger lies.
             rate: Messages a second.
             minimum: How many to publish at least.
+            make: Makes each message by its number; without, an email and an SMS in turn.
         """
         self.journal = Journal(folder / "publisher.jsonl")
         self._url = url
         self._publisher = Publisher(url)
         self._handful = max(1, round(rate * TICK))
         self._minimum = minimum
+        self._make = make or request
         self._made = 0
         self._again: deque[Outgoing] = deque()
         self._finishing = threading.Event()
@@ -61,9 +71,9 @@ class Load:
         """Begin to publish."""
         self._thread.start()
 
-    def finish(self, *, timeout: float) -> None:
-        """Publish the rest, and what is unconfirmed again until it is confirmed."""
-        self._minimum = max(self._minimum, self._made + TAIL)
+    def finish(self, *, timeout: float, tail: int = TAIL) -> None:
+        """Publish the rest, *tail* more at least, and all again that is not confirmed."""
+        self._minimum = max(self._minimum, self._made + tail)
         self._finishing.set()
         self._thread.join(timeout)
         self._publisher.close()
@@ -122,7 +132,7 @@ class Load:
             handful = [*self._again]
             self._again.clear()
             if self._more:
-                handful += [request(self._made + n) for n in range(self._handful)]
+                handful += [self._make(self._made + n) for n in range(self._handful)]
                 self._made += self._handful
             self._again.extend(self.publish(handful))
             at = max(at + TICK, time.monotonic() - 1)

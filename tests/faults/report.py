@@ -55,13 +55,17 @@ def last_line(results: Sequence[Result]) -> str:
 
 def write(path: Path, results: Sequence[Result]) -> None:
     """Replace the table between the two marks of a page."""
-    page = path.read_text()
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
     minutes = sum(result.took for result in results) / 60
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {minutes:.0f} minutes"
-    text = f"{BEGIN}\n{table(results)}\n\n`{last_line(results)}`\n\n{machine}.\n{END}"
-    path.write_text(f"{before}{text}{after}")
+    put(path, f"{table(results)}\n\n`{last_line(results)}`\n\n{machine}.", between=(BEGIN, END))
+
+
+def put(path: Path, text: str, *, between: tuple[str, str]) -> None:
+    """Replace what stands between two marks of a page."""
+    begin, end = between
+    before, _, rest = path.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    path.write_text(f"{before}{begin}\n{text}\n{end}{after}")
 
 
 def _seconds(value: float | None) -> str:

@@ -151,15 +151,7 @@ class Stage:
 
         A worker that stops hands the copies back that it has put off, so those count too.
         """
-        columns = notifications.c
-        open_ = columns.status.in_(["scheduled", "queued", "sending"]) | columns.due_at.is_not(None)
-        try:
-            with self.store.reading() as connection:
-                count = connection.scalar(select(func.count()).select_from(notifications))
-                left = connection.scalar(select(func.count()).where(open_))
-        except StoreError:
-            return False
-        return (count or 0) >= expected and left == 0 and self.waiting() == 0
+        return ended(self.store, expected=expected) and self.waiting() == 0
 
     def archived(self) -> int:
         """Count the dead letters in the archive."""
@@ -168,8 +160,7 @@ class Stage:
 
     def waiting(self) -> int:
         """Count the messages in the work queues, those included that workers have in hand."""
-        names = [f'<<"{queue_name(each, LANE)}">>' for each in CHANNELS]
-        return int(self.services.broker.ctl("eval", _COUNT.format(names=", ".join(names))))
+        return in_queues(self.services.broker, [queue_name(each, LANE) for each in CHANNELS])
 
     def recorded(self) -> Recorded:
         """Read the record, the archive and what is left on the broker."""
@@ -184,6 +175,25 @@ class Stage:
                 body = message.body or b""
                 bodies.append(body.encode() if isinstance(body, str) else bytes(body))
         return bodies
+
+
+def ended(store: Store, *, expected: int) -> bool:
+    """Tell whether so many notifications are on record and all have ended."""
+    columns = notifications.c
+    open_ = columns.status.in_(["scheduled", "queued", "sending"]) | columns.due_at.is_not(None)
+    try:
+        with store.reading() as connection:
+            count = connection.scalar(select(func.count()).select_from(notifications))
+            left = connection.scalar(select(func.count()).where(open_))
+    except StoreError:
+        return False
+    return (count or 0) >= expected and left == 0
+
+
+def in_queues(broker: RabbitMQNode, names: Sequence[str]) -> int:
+    """Count the messages in queues, those included that workers have in hand."""
+    quoted = ", ".join(f'<<"{name}">>' for name in names)
+    return int(broker.ctl("eval", _COUNT.format(names=quoted)))
 
 
 def until(true: Callable[[], bool], *, timeout: float, pause: float = 0.25) -> bool:
@@ -210,7 +220,7 @@ def staged(shared: Services, folder: Path, terms: Terms) -> Iterator[Stage]:
         store = Store.open(url)
         cleanup.callback(store.close)
         store.migrate()
-        cleanup.enter_context(_queues(shared.broker.url))
+        cleanup.enter_context(queues(shared.broker.url))
         sandbox = open_sandbox(folder)
         config = folder / "notify.toml"
         config.write_text(
@@ -231,7 +241,8 @@ def staged(shared: Services, folder: Path, terms: Terms) -> Iterator[Stage]:
 
 
 @contextmanager
-def _queues(url: str, channels: Sequence[Channel] = tuple(Channel)) -> Iterator[None]:
+def queues(url: str, channels: Sequence[Channel] = tuple(Channel)) -> Iterator[None]:
+    """Give the broker all queues, and take them away afterwards."""
     lanes = {lane: LaneSettings() for lane in ("critical", LANE, "bulk")}
     topology = Topology.of(channels, lanes)
     with connect(url) as connection:

@@ -1,0 +1,118 @@
+"""What the arrivals at a provider say: rates, gaps, moments. Times are seconds since 1970."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import quantiles
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One request as it reached the provider."""
+
+    at: float
+    account: str
+    accepted: bool
+    answered: str
+    id: str
+    """The notification's; empty where the provider did not read it."""
+
+
+def excess(times: Sequence[float], *, rate: float, burst: float, cost: float = 1.0) -> float:
+    """
+    Tell by how many units the fullest window of any length goes beyond rate * T + burst.
+
+    Not more than 0 if the limit was kept.
+
+    Args:
+        times: When the calls arrived.
+        rate: Units a second.
+        burst: Units.
+        cost: Units of each call.
+    """
+    worst = -math.inf
+    before, start = 0.0, -math.inf
+    for at in sorted(times):
+        # The best window that ends here begins where what came before was least for its time.
+        start = max(start, rate * at - before)
+        before += cost
+        worst = max(worst, before - rate * at + start)
+    return worst - burst
+
+
+def used(
+    times: Sequence[float], *, rate: float, begin: float, seconds: float, cost: float = 1.0
+) -> float:
+    """Tell which part of a limit was used in a span of time."""
+    return cost * count(times, begin, begin + seconds) / (rate * seconds)
+
+
+def count(times: Sequence[float], begin: float, end: float) -> int:
+    """Count what arrived in a span of time."""
+    return sum(begin <= at < end for at in times)
+
+
+def quiet_since(times: Sequence[float], *, begin: float, end: float, gap: float) -> float:
+    """
+    Tell when the calls after *begin* stopped: the last one before the first gap.
+
+    Infinity if there is no gap of so many seconds before *end*.
+    """
+    last = begin
+    for at in sorted(times):
+        if not begin <= at < end:
+            continue
+        if at - last >= gap:
+            return last
+        last = at
+    return last if end - last >= gap else math.inf
+
+
+def flows_from(
+    times: Sequence[float], *, begin: float, rate: float, part: float = 0.9, window: float = 2.0
+) -> float:
+    """
+    Tell when the calls after *begin* came to flow again; infinity if they did not.
+
+    That is the first moment from which on a window brings that part of the rate.
+    """
+    ordered = sorted(at for at in times if at >= begin)
+    needed = math.ceil(part * rate * window)
+    for first, last in zip(ordered, ordered[needed - 1 :], strict=False):
+        if last - first <= window:
+            return first
+    return math.inf
+
+
+def most_in_one(times: Sequence[float], *, spans: Sequence[tuple[float, float]]) -> int:
+    """
+    Count the calls that followed each open span of a circuit; give the most of any.
+
+    A call within a span is one too many: it counts as if it were another after it.
+
+    Args:
+        times: When the calls arrived.
+        spans: When the circuit opened, and when it might be probed, in order.
+    """
+    found: Counter[int] = Counter()
+    for at in times:
+        place = sum(begin <= at for begin, _ in spans) - 1
+        found[place] += 1 if place >= 0 and at >= spans[place][1] else 2
+    return max(found.values(), default=0)
+
+
+def p95(values: Sequence[float]) -> float:
+    """Tell what all but a twentieth of the values stay below."""
+    return quantiles(values, n=20)[18]
+
+
+def delays(published: Mapping[str, float], arrivals: Sequence[Arrival]) -> list[float]:
+    """Tell how long each message took from its publication to its first arrival."""
+    firsts: dict[str, float] = {}
+    for arrival in arrivals:
+        if arrival.id in published:
+            firsts[arrival.id] = min(arrival.at, firsts.get(arrival.id, math.inf))
+    return [at - published[id_] for id_, at in firsts.items()]

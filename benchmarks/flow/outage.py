@@ -1,0 +1,163 @@
+"""A provider that answers 503 to everything, with a second one and without, once and again."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.flow.config import FIRST, SECOND
+from benchmarks.flow.figures import Figure
+from benchmarks.flow.measure import count, flows_from, most_in_one, quiet_since
+from benchmarks.flow.messages import maker
+from benchmarks.flow.stage import REST, WORKERS, Stage
+from benchmarks.flow.watch import Watch
+from notify.message import Channel
+from notify.sandbox import Behaviour
+from tests.faults.stage import until
+
+RATE = 200
+"""Messages a second."""
+GAP = 2.0
+"""Seconds without a call that tell that all workers have stopped; a circuit is open for longer."""
+WITHIN = 5.0
+"""Seconds in which all workers must have stopped, and another provider has the traffic."""
+LOOKED_AT = 1.0
+"""Seconds until workers that have stopped consuming have dealt with what they had in hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """When the provider was down."""
+
+    begin: float
+    end: float
+
+
+def under_way(stage: Stage, *, account: str = FIRST) -> None:
+    """Wait until the stream flows, and for a few seconds more."""
+    flowing = until(lambda: len(stage.arrivals(account)) >= RATE, timeout=60)
+    if not flowing:
+        raise TimeoutError("the workers deliver nothing")
+    time.sleep(stage.seconds(6.0, 3.0))
+
+
+def flowing_again(stage: Stage, account: str, *, since: float, timeout: float) -> float:
+    """Wait until an account gets the stream again; give the seconds since a moment."""
+
+    def flows() -> bool:
+        times = stage.times(account)
+        return not math.isinf(flows_from(times, begin=since, rate=RATE))
+
+    until(flows, timeout=timeout, pause=1.0)
+    return flows_from(stage.times(account), begin=since, rate=RATE) - since
+
+
+def dead(stage: Stage) -> Sequence[Figure]:
+    """Let the first provider die under load and come back, while there is a second one."""
+    with Watch(stage.store) as watch:
+        stage.start(*WORKERS)
+        load = stage.load(RATE, maker(Channel.EMAIL))
+        under_way(stage)
+        outage = _down(stage, stage.seconds(30.0, 14.0))
+        recovered = flowing_again(stage, FIRST, since=outage.end, timeout=60)
+        load.finish(timeout=REST, tail=0)
+    published = load.journal.latest()
+    stage.come_to_rest(len(published))
+    moved = flows_from(stage.times(SECOND), begin=outage.begin, rate=RATE) - outage.begin
+    findings = stage.judged(published)
+    return [
+        *open_figures(stage, watch, outage),
+        Figure("on the second after", moved, "s", most=WITHIN),
+        Figure("recovered after", recovered, "s", most=last_open(watch, outage.end) + 5),
+        Figure("lost", findings.lost, most=0),
+        Figure("not sent", not_sent(stage), most=0),
+    ]
+
+
+def alone(stage: Stage) -> Sequence[Figure]:
+    """Let the only provider die under load and come back."""
+    with Watch(stage.store) as watch:
+        stage.start(*WORKERS)
+        load = stage.load(RATE, maker(Channel.EMAIL))
+        under_way(stage)
+        outage = _down(stage, stage.seconds(30.0, 14.0))
+        waiting = stage.depth("normal")
+        recovered = flowing_again(stage, FIRST, since=outage.end, timeout=60)
+        load.finish(timeout=REST, tail=0)
+    published = load.journal.latest()
+    stage.come_to_rest(len(published))
+    drained = max(stage.times(FIRST)) - outage.end
+    findings = stage.judged(published)
+    stopped = quiet_since(stage.times(FIRST), begin=outage.begin, end=outage.end, gap=GAP)
+    came = RATE * (outage.end - stopped)
+    return [
+        *open_figures(stage, watch, outage),
+        Figure("left in RabbitMQ", 100 * waiting / came, "%", least=95.0),
+        Figure("recovered after", recovered, "s", most=last_open(watch, outage.end) + 5),
+        Figure("drained after", drained, "s", most=last_open(watch, outage.end) + 60),
+        Figure("lost", findings.lost, most=0),
+        Figure("not sent", not_sent(stage), most=0),
+    ]
+
+
+def flapping(stage: Stage) -> Sequence[Figure]:
+    """Let the first provider go down again and again, and come up for a few seconds between."""
+    outages = []
+    with Watch(stage.store) as watch:
+        stage.start(*WORKERS)
+        load = stage.load(RATE, maker(Channel.EMAIL))
+        under_way(stage)
+        for _ in range(int(stage.seconds(3, 1))):
+            outages.append(_down(stage, 30.0))
+            time.sleep(5.0)
+        recovered = flowing_again(stage, FIRST, since=outages[-1].end, timeout=150)
+        load.finish(timeout=REST, tail=0)
+    published = load.journal.latest()
+    stage.come_to_rest(len(published))
+    findings = stage.judged(published)
+    times = stage.times(FIRST)
+    stops = [quiet_since(times, begin=each.begin, end=each.end, gap=GAP) for each in outages]
+    slowest = max(stop - each.begin for stop, each in zip(stops, outages, strict=True))
+    refused = sum(not each.accepted for each in stage.arrivals(FIRST))
+    return [
+        Figure("rounds", len(outages)),
+        Figure("stopped after, at worst", slowest, "s", most=WITHIN),
+        Figure("calls refused", 100 * refused / len(published), "%", most=20.0),
+        Figure("recovered after", recovered, "s", most=last_open(watch, outages[-1].end) + WITHIN),
+        Figure("lost", findings.lost, most=0),
+        Figure("not sent", not_sent(stage), most=0),
+    ]
+
+
+def open_figures(stage: Stage, watch: Watch, outage: Outage) -> list[Figure]:
+    """Tell how soon all workers left a dead provider alone, and how well."""
+    times = stage.times(FIRST)
+    stopped = quiet_since(times, begin=outage.begin, end=outage.end, gap=GAP)
+    spans = [each for each in watch.spans(FIRST) if outage.begin <= each[0] < outage.end]
+    probes = [at for at in times if stopped < at < outage.end]
+    attempts = count(stage.attempts(FIRST), stopped + 0.1, outage.end)
+    return [
+        Figure("stopped after", stopped - outage.begin, "s", most=WITHIN),
+        Figure("opened", len(spans)),
+        Figure("probes in an open interval", most_in_one(probes, spans=spans), most=1),
+        Figure("attempts besides probes", attempts - len(probes), most=0),
+    ]
+
+
+def last_open(watch: Watch, end: float) -> float:
+    """Tell how long the circuit was to stay open when the provider came back."""
+    lasted = [until - begin for begin, until in watch.spans(FIRST) if begin < end]
+    return lasted[-1] if lasted else 0.0
+
+
+def not_sent(stage: Stage) -> int:
+    """Count what ended in any other way than sent."""
+    return sum(number for status, number in stage.statuses().items() if status != "sent")
+
+
+def _down(stage: Stage, seconds: float) -> Outage:
+    begin = stage.behave(FIRST, behaviour=Behaviour.DOWN)
+    time.sleep(seconds)
+    return Outage(begin, stage.behave(FIRST, behaviour=None))

@@ -1,0 +1,87 @@
+"""How exactly a limit is kept by four workers, and how much of it they use."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from benchmarks import load as plain_load
+from benchmarks import plain_queue
+from benchmarks.flow.config import FIRST, SMS, Terms
+from benchmarks.flow.figures import Figure
+from benchmarks.flow.measure import excess, used
+from benchmarks.flow.messages import maker
+from benchmarks.flow.stage import WORKERS, Stage
+from benchmarks.stage import processes, wait_until
+from notify.message import Channel
+
+SETTLE = 4.0
+"""Seconds between the workers' start and the measurement: the burst is used up by then."""
+SPARE = 15.0
+"""Seconds for which the backlog lasts beyond those measured."""
+SEGMENTS = 3.0
+BASELINE = 50.0
+
+
+def terms(name: str, rate: float, *, on_sqlite: bool) -> Terms:
+    """Limit one provider; its burst is the default, what one second brings."""
+    return Terms(providers=(name,), rates={name: rate}, on_sqlite=on_sqlite)
+
+
+def email(rate: float) -> Callable[[Stage], Sequence[Figure]]:
+    """Make a scene of emails at a limit."""
+    return lambda stage: _play(stage, Channel.EMAIL, FIRST, rate=rate, cost=1.0)
+
+
+def sms(rate: float) -> Callable[[Stage], Sequence[Figure]]:
+    """Make a scene of SMS at a limit in segments; each message has three."""
+    return lambda stage: _play(stage, Channel.SMS, SMS, rate=rate, cost=SEGMENTS)
+
+
+def _play(
+    stage: Stage, channel: Channel, account: str, *, rate: float, cost: float
+) -> list[Figure]:
+    seconds = stage.seconds(30.0, 10.0)
+    stage.backlog(int(rate / cost * (seconds + SPARE)), maker(channel))
+    stage.start(*(name.replace("email", channel) for name in WORKERS))
+    time.sleep(SETTLE)
+    begin = time.time()
+    time.sleep(seconds)
+    stage.stop()
+    times = stage.times(account)
+    wrong = sum(not each.accepted for each in stage.arrivals(account))
+    if wrong:
+        stage.faults.append(f"{wrong} calls were refused")
+    share = used(times, rate=rate, begin=begin, seconds=seconds, cost=cost)
+    over = excess(times, rate=rate, burst=rate, cost=cost)
+    return [
+        Figure("used", 100 * share, "%", least=97.0),
+        Figure("beyond rate x T + burst", over, most=0.0),
+    ]
+
+
+def celery(stage: Stage) -> list[Figure]:
+    """Let four plain Celery workers keep the same limit by their own `rate_limit`."""
+    seconds = stage.seconds(30.0, 10.0)
+    plain_queue.declare(stage.url)
+    route = (plain_queue.NAME, plain_queue.NAME)
+    number = int(BASELINE * (seconds + SPARE))
+    plain_load.backlog(stage.url, number, build=plain_load.task, route=route)
+    command = [sys.executable, "-m", "celery", "-A", "benchmarks.plain_celery", "worker"]
+    options = ["-l", "warning", "-P", "threads", "-c", "8"]
+    environ = {
+        "BENCH_AMQP": stage.url,
+        "BENCH_PROVIDER": f"{stage.sandbox.ready_text}/{FIRST}",
+        # It counts for each worker, so each gets its part.
+        "BENCH_RATE_LIMIT": f"{BASELINE / len(WORKERS)}/s",
+    }
+    commands = [[*command, *options, "-n", f"{name}@%h"] for name in WORKERS]
+    with processes(commands, environ=environ, log=stage.folder / "celery.log"):
+        wait_until(lambda: bool(stage.times(FIRST)), what="Celery")
+        time.sleep(2 * SETTLE)
+        begin = time.time()
+        time.sleep(seconds)
+    plain_queue.delete(stage.url)
+    share = used(stage.times(FIRST), rate=BASELINE, begin=begin, seconds=seconds)
+    return [Figure("used", 100 * share, "%")]

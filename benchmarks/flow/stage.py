@@ -1,0 +1,233 @@
+"""What a scene plays on: broker, record, sandbox and workers, each a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from sqlalchemy import select
+
+from benchmarks.flow.config import Terms, config
+from benchmarks.flow.measure import Arrival
+from notify.errors import PublishError
+from notify.message import Channel, Status
+from notify.publisher import Outgoing, Publisher
+from notify.stack.process import Process, stop_all
+from notify.stack.state import dummies
+from notify.store import Filter, Store
+from notify.store.tables import attempts
+from notify.topology import queue_name
+from tests.faults.checker import Findings, check
+from tests.faults.ledgers import Published, read_record, read_sandbox
+from tests.faults.load import Load
+from tests.faults.stage import Services, ended, in_queues, queues, until
+
+WORKERS = ("email-1", "email-2", "email-3", "email-4")
+START = 60.0
+"""Seconds that a process may take to start."""
+STOP = 60.0
+REST = 180.0
+"""Seconds in which everything comes to rest."""
+LANES = ("critical", "normal", "bulk")
+
+
+@dataclass(slots=True)
+class Stage:
+    """One scene's surroundings while it runs."""
+
+    services: Services
+    folder: Path
+    store: Store
+    store_url: str
+    quick: bool
+    sandbox: Process
+    environ: Mapping[str, str]
+    workers: list[Process] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    """What went wrong besides the figures, in words."""
+    _loads: list[Load] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """The broker's address."""
+        return self.services.broker.url
+
+    def seconds(self, full: float, quick: float) -> float:
+        """Choose how long something lasts."""
+        return quick if self.quick else full
+
+    def start(self, *names: str) -> None:
+        """Start workers, called by their pool and a number, and wait until they consume."""
+        fresh = [self._worker(name) for name in names]
+        self.workers += fresh
+        for worker in fresh:
+            worker.wait_ready(timeout=START)
+
+    def stop(self) -> None:
+        """Stop all workers; none may have died before."""
+        self.faults += [f"{each.name} died" for each in self.workers if not each.running]
+        stop_all(self.workers, timeout=STOP)
+        self.workers.clear()
+
+    def clear(self) -> None:
+        """Leave nothing running, whatever happened."""
+        for load in self._loads:
+            load.abandon()
+        self.stop()
+
+    def notify(self, *command: str) -> float:
+        """Run a command of the service as an operator would; give the moment it returned."""
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "notify", *command],
+            env=dict(self.environ),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if done.returncode:
+            self.faults.append(f"notify {command[0]} exited with {done.returncode}: {done.stderr}")
+        return time.time()
+
+    def behave(self, account: str, **setting: str | float | None) -> float:
+        """Set how the provider treats one account, from now on; give the moment."""
+        body = json.dumps({"account": account, **setting}).encode()
+        address = f"{self.sandbox.ready_text}/api/behaviour"
+        with urlopen(Request(address, body, method="PUT"), timeout=10):
+            return time.time()
+
+    def arrivals(self, *accounts: str) -> list[Arrival]:
+        """Read the sandbox's ledger: what reached these accounts so far, or any."""
+        lines = self.ledger.read_text().rpartition("\n")[0].splitlines()
+        found = (_arrival(json.loads(line)) for line in lines)
+        return [each for each in found if not accounts or each.account in accounts]
+
+    def times(self, *accounts: str) -> list[float]:
+        """Tell when requests reached these accounts, in order."""
+        return sorted(each.at for each in self.arrivals(*accounts))
+
+    @property
+    def ledger(self) -> Path:
+        """The sandbox's ledger."""
+        return self.folder / "sandbox.jsonl"
+
+    def load(self, rate: int, make: Callable[[int], Outgoing]) -> Load:
+        """Begin to publish a steady stream."""
+        load = Load(self.url, self.folder, rate=rate, minimum=0, make=make)
+        load.start()
+        self._loads.append(load)
+        return load
+
+    def backlog(self, number: int, make: Callable[[int], Outgoing]) -> None:
+        """
+        Publish many at once.
+
+        Raises:
+            PublishError: One was not confirmed.
+        """
+        with Publisher(self.url) as publisher:
+            for error in publisher.publish_many(map(make, range(number))):
+                if isinstance(error, PublishError):
+                    raise error
+
+    def attempts(self, provider: str) -> list[float]:
+        """Tell when each attempt through a provider began, by the record."""
+        wanted = select(attempts.c.started_at).where(attempts.c.provider == provider)
+        with self.store.reading() as connection:
+            return sorted(row.started_at.timestamp() for row in connection.execute(wanted))
+
+    def statuses(self) -> Mapping[Status, int]:
+        """Count the notifications on record by their status."""
+        return self.store.count(Filter())
+
+    def come_to_rest(self, published: int) -> None:
+        """Wait until all that was published has ended, and stop the workers."""
+        if not until(lambda: ended(self.store, expected=published), timeout=REST):
+            self.faults.append("not everything came to rest")
+        self.stop()
+
+    def depth(self, *lanes: str, channel: Channel = Channel.EMAIL) -> int:
+        """Count the messages in lanes' queues, those in hand included."""
+        return in_queues(self.services.broker, [queue_name(channel, lane) for lane in lanes])
+
+    def log_lines(self, event: str) -> list[dict[str, object]]:
+        """Find what the workers logged under a name."""
+        texts = (each.read_text() for each in self.folder.glob("email-*.log"))
+        lines = (line for text in texts for line in text.splitlines() if f'"{event}"' in line)
+        return [json.loads(line) for line in lines]
+
+    def judged(self, published: Sequence[Published], *, cuts: int = 0) -> Findings:
+        """Hold publisher, record and provider against each other; what is wrong is a fault."""
+        waiting = self.depth(*LANES)
+        recorded = read_record(self.store, dead=(), waiting=waiting)
+        findings = check(published, recorded, read_sandbox(self.ledger), cuts=cuts)
+        self.faults += findings.violations[:20]
+        return findings
+
+    def _worker(self, name: str) -> Process:
+        return Process(
+            name,
+            ["worker", name.partition("-")[0], "--name", name],
+            log=self.folder / f"{name}.log",
+            ready_file=self.folder / f"{name}.ready",
+            environ=self.environ,
+        )
+
+
+@contextmanager
+def staged(shared: Services, folder: Path, terms: Terms, *, quick: bool) -> Iterator[Stage]:
+    """Set a stage with no worker on it yet; whatever happens, it is empty afterwards."""
+    folder.mkdir(parents=True)
+    with ExitStack() as cleanup:
+        url = f"sqlite:///{folder}/notify.db"
+        if not terms.on_sqlite:
+            url = cleanup.enter_context(shared.postgresql.database())
+        store = Store.open(url)
+        cleanup.callback(store.close)
+        store.migrate()
+        cleanup.enter_context(queues(shared.broker.url))
+        sandbox = _sandbox(folder, terms)
+        cleanup.callback(stop_all, [sandbox], timeout=5.0)
+        sandbox.wait_ready(timeout=START)
+        path = folder / "notify.toml"
+        path.write_text(
+            config(terms, broker=shared.broker.url, store=url, sandbox=sandbox.ready_text)
+        )
+        secrets = dummies(sandbox.ready_text)
+        environ = {**_plain_environ(), **secrets, "NOTIFY_CONFIG": str(path)}
+        stage = Stage(shared, folder, store, url, quick, sandbox, environ)
+        cleanup.callback(stage.clear)
+        yield stage
+
+
+def _sandbox(folder: Path, terms: Terms) -> Process:
+    options = ["--port", "0", "--latency", f"{terms.latency:g}s"]
+    return Process(
+        "sandbox",
+        ["sandbox", *options, "--ledger", str(folder / "sandbox.jsonl")],
+        log=folder / "sandbox.log",
+        ready_file=folder / "sandbox.ready",
+        environ=_plain_environ(),
+    )
+
+
+def _plain_environ() -> dict[str, str]:
+    return {name: text for name, text in os.environ.items() if not name.startswith("NOTIFY_")}
+
+
+def _arrival(line: dict[str, object]) -> Arrival:
+    return Arrival(
+        at=float(str(line["arrived"])),
+        account=str(line["account"]),
+        accepted=line["did"] == "accepted",
+        answered=str(line["answered"]),
+        id=str(line["notify_id"]),
+    )

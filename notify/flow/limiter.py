@@ -73,12 +73,16 @@ class Limiter:
             share: Which part of the bursts the lane may use, of 0 to 1: the rest is for others.
             ahead: At most how many seconds ahead to book.
         """
-        schedules = [self._schedule(name) for name in dict.fromkeys(names)]
+        now = self._monotonic()
+        found = [self._schedule(name) for name in dict.fromkeys(names)]
+        schedules = [each for each in found if not each.free(now)]
+        if not schedules or not costs:
+            return Booking([now] * len(costs), 0.0)
         if len(schedules) == 1:
             taken = schedules[0].take(costs, share=share, ahead=ahead)
             return Booking(_ascending(taken.slots), taken.wait)
         # Nothing is booked of one limit that another would let lapse.
-        blocked = max((each.blocked(costs[0], share=share) for each in schedules), default=0.0)
+        blocked = max(each.blocked(costs[0], share=share) for each in schedules)
         if blocked:
             return Booking([], blocked)
         return self._book_all(schedules, costs, share=share, ahead=ahead)
@@ -166,8 +170,9 @@ class Limiter:
 
     def _tidy(self) -> None:
         now = self._monotonic()
-        for name in list(self._schedules):
-            if self._is_value(name) and self._schedules[name].used_at < now - IDLE:
+        for name in filter(self._is_value, list(self._schedules)):
+            self._schedules[name].limit = self._limit(name)
+            if self._schedules[name].used_at < now - IDLE:
                 del self._schedules[name]
         if now > self._clean_at:
             self._clean_at = now + CLEAN
@@ -181,11 +186,16 @@ class Limiter:
         found = self._schedules.get(name)
         if found is not None:
             return found
-        kind = self._limits.get(name.partition(":")[0], Limit(name))
-        limit = Limit(name, kind.rate, kind.burst)
-        return self._schedules.setdefault(
-            name, Schedule(self._store, limit, monotonic=self._monotonic)
-        )
+        new = Schedule(self._store, self._limit(name), monotonic=self._monotonic)
+        return self._schedules.setdefault(name, new)
+
+    def _limit(self, name: str) -> Limit:
+        """Give a value's limit, at the rate of its kind: the configured or an operator's."""
+        if not self._is_value(name):
+            return self._limits.get(name, Limit(name))
+        kind = name.partition(":")[0]
+        rate = self._schedules[kind].ceiling(self._monotonic())
+        return Limit(name, rate, self._limits[kind].burst)
 
 
 def _ascending(slots: Sequence[float]) -> list[float]:

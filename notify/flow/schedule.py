@@ -13,7 +13,7 @@ from notify.errors import StoreError
 from notify.flow.meter import Meter
 from notify.flow.stock import Drawn, Stock
 from notify.ratelimit import Ask, Grant, Limit, Standing
-from notify.store import Store
+from notify.store import Store, bookings
 from notify.store import limits as record
 
 LEASE = 0.25
@@ -65,9 +65,17 @@ class Schedule:
         self.used_at = now
         self.limit = limit
 
+    def free(self, now: float) -> bool:
+        """Tell whether nothing limits it, as far as this process knows."""
+        return self.rate(now) is None and not self._standing.paused(now)
+
     def rate(self, now: float) -> float | None:
         """Tell the rate in force, as far as this process knows."""
         return self._standing.rate(self.limit, now)
+
+    def ceiling(self, now: float) -> float | None:
+        """Tell the rate that an operator or the configuration sets."""
+        return self._standing.ceiling(self.limit, now)
 
     def lapse(self, largest: float, now: float) -> float:
         """Tell for how many seconds after its slot a unit may be used."""
@@ -99,8 +107,6 @@ class Schedule:
         now = self._monotonic()
         with self._lock:
             self.used_at = now
-            if self._free(now):
-                return Taken([Drawn(now)] * len(costs))
             stock = self._stocks.setdefault(share, Stock())
             drawn = stock.draw(costs, now=now)
             rest = costs[len(drawn) :]
@@ -132,9 +138,6 @@ class Schedule:
         self._lately.add(units, now)
         self._share.add(units, now)
 
-    def _free(self, now: float) -> bool:
-        return self.rate(now) is None and not self._standing.paused(now)
-
     def _refused(self, share: float, now: float) -> float:
         wait = self._standing.paused(now) or max(0.0, self._ask_at.get(share, now) - now)
         if wait:
@@ -145,7 +148,7 @@ class Schedule:
         if self._monotonic() >= self._away_until:
             try:
                 with self._store.booking() as connection:
-                    grant = record.book(connection, self.limit, ask)
+                    grant = bookings.book(connection, self.limit, ask)
             except StoreError:
                 self._away_until = self._monotonic() + AWAY
             else:

@@ -1,0 +1,85 @@
+"""A limit as it is configured, and as it stands: which rate is in force, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+RECOVERY = 0.02
+"""Which part of the rate before the first cut comes back each second."""
+FORGOTTEN = 2.0
+"""At so many times that rate, a limit that nobody configured is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit as this process's configuration has it."""
+
+    name: str
+    rate: float | None = None
+    """Units a second; None where only the provider's complaints or an operator limit it."""
+    burst: float | None = None
+    """Units that may come on top in any span of time; None for what one second brings."""
+
+    def tolerance(self, rate: float) -> float:
+        """
+        Tell how many units may go at once at a rate: half the burst.
+
+        The other half pays for what happens between a slot and its call. At a lowered rate, the
+        burst is smaller in proportion.
+        """
+        if self.rate is None:
+            return max(rate, 1.0) / 2
+        return self.half * min(1.0, rate / self.rate)
+
+    @property
+    def half(self) -> float:
+        """Half of the configured burst, in units."""
+        return (self.burst or max(self.rate or 1.0, 1.0)) / 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A limit as the whole fleet shares it; times in seconds by the database's clock."""
+
+    tat: float = 0.0
+    lowered: float | None = None
+    lowered_from: float | None = None
+    lowered_at: float | None = None
+    paused_until: float | None = None
+    set_rate: float | None = None
+    set_until: float | None = None
+
+    def ceiling(self, limit: Limit, now: float) -> float | None:
+        """Tell the rate without complaints: an operator's while it stands, or the configured."""
+        if self.set_rate is not None and (self.set_until is None or self.set_until > now):
+            return self.set_rate
+        return limit.rate
+
+    def recovered(self, now: float) -> float | None:
+        """Tell how far the rate has come back since the last complaint; None without any."""
+        if self.lowered is None or self.lowered_from is None or self.lowered_at is None:
+            return None
+        return self.lowered + RECOVERY * self.lowered_from * max(0.0, now - self.lowered_at)
+
+    def rate(self, limit: Limit, now: float) -> float | None:
+        """Tell the rate in force, in units a second; None where nothing limits."""
+        ceiling, recovered = self.ceiling(limit, now), self.recovered(now)
+        if recovered is None:
+            return ceiling
+        if ceiling is not None:
+            return min(ceiling, recovered)
+        return None if recovered > FORGOTTEN * (self.lowered_from or 0.0) else recovered
+
+    def paused(self, now: float) -> float:
+        """Tell for how many seconds nothing is granted."""
+        return 0.0 if self.paused_until is None else max(0.0, self.paused_until - now)
+
+    def shifted(self, by: float) -> Standing:
+        """Give it in the terms of a clock that is ahead by so many seconds."""
+        return replace(
+            self,
+            tat=self.tat + by,
+            lowered_at=None if self.lowered_at is None else self.lowered_at + by,
+            paused_until=None if self.paused_until is None else self.paused_until + by,
+            set_until=None if self.set_until is None else self.set_until + by,
+        )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from notify import ratelimit
-from notify.errors import StoreError
+from notify.errors import StoreError, StoreRefused
+from notify.flow.alone import Alone
 from notify.flow.meter import Meter
 from notify.flow.stock import Drawn, Stock
 from notify.ratelimit import Ask, Grant, Limit, Standing
@@ -20,8 +21,8 @@ LEASE = 0.25
 """Seconds of its own use that a process books ahead at most, while there is plenty."""
 AWAY = 0.5
 """Seconds after which a store that was away is asked again."""
-LEAST = 0.02
-"""Which part of a rate a process may use without the store, had it used none before."""
+WORTH = 4
+"""How many of the costs a lease must hold, for what is left of it is lost."""
 _HELD_UP = 2.0
 _SAME = 0.25
 
@@ -53,14 +54,12 @@ class Schedule:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._stocks: dict[float, Stock] = {}
-        self._ask_at: dict[float, float] = {}
         now = monotonic()
         self._standing = Standing(tat=now)
         self._lately = Meter(_HELD_UP, now=now)
-        self._share = Meter(10.0, now=now)
         self._held_up = -_HELD_UP
         self._away_until = now
-        self._alone = now
+        self._alone = Alone(now=now)
         self._owed: list[Callable[[], tuple[Standing, float]]] = []
         self.used_at = now
         self.limit = limit
@@ -97,23 +96,23 @@ class Schedule:
         """Tell for how many seconds a unit is certainly not to be had; 0.0 where it may be."""
         now = self._monotonic()
         with self._lock:
-            stock = self._stocks.get(share)
-            if stock is not None and stock.holds(cost, now=now):
-                return 0.0
-            return self._refused(share, now)
+            stock = self._stock(share, now)
+            return 0.0 if stock.holds(cost, now=now) else self._refused(stock, now)
 
     def take(self, costs: Sequence[float], *, share: float, ahead: float) -> Taken:
         """Take units for as many of the costs as may be booked, in their order."""
         now = self._monotonic()
         with self._lock:
             self.used_at = now
-            stock = self._stocks.setdefault(share, Stock())
+            stock = self._stock(share, now)
             drawn = stock.draw(costs, now=now)
             rest = costs[len(drawn) :]
-            wait = self._refused(share, now) if rest else 0.0
+            wait = self._refused(stock, now) if rest else 0.0
             if not rest or wait:
-                return self._given(drawn, costs, wait, now)
-            lease = min(LEASE, self.lapse(1.0, now) / 2) * self._share.rate(now)
+                return self._given(stock, drawn, costs, wait, now)
+            lease = min(LEASE, self.lapse(1.0, now) / 2) * stock.use.rate(now)
+        if lease < WORTH * max(rest):
+            lease = 0.0
         ask = Ask.of(rest, share=share, stock=lease, ahead=ahead)
         grant = self._book(ask)
         now = self._monotonic()
@@ -126,20 +125,29 @@ class Schedule:
             if len(drawn) < len(costs):
                 # Another thread may have drawn of it: then the grant itself does not say.
                 wait = grant.wait(ask.sums) or 0.001
-                self._ask_at[share] = now + wait
+                stock.ask_at = now + wait
                 self._held_up = now
-            return self._given(drawn, costs, wait, now)
+            return self._given(stock, drawn, costs, wait, now)
 
-    def _given(self, drawn: list[Drawn], costs: Sequence[float], wait: float, now: float) -> Taken:
-        self._count(sum(costs[: len(drawn)]), now)
+    def _stock(self, share: float, now: float) -> Stock:
+        found = self._stocks.get(share)
+        if found is None:
+            found = self._stocks[share] = Stock(now=now)
+        return found
+
+    def _given(
+        self, stock: Stock, drawn: list[Drawn], costs: Sequence[float], wait: float, now: float
+    ) -> Taken:
+        self._count(stock, sum(costs[: len(drawn)]), now)
         return Taken(drawn, wait)
 
-    def _count(self, units: float, now: float) -> None:
+    def _count(self, stock: Stock, units: float, now: float) -> None:
+        stock.use.add(units, now)
         self._lately.add(units, now)
-        self._share.add(units, now)
+        self._alone.count(units, now)
 
-    def _refused(self, share: float, now: float) -> float:
-        wait = self._standing.paused(now) or max(0.0, self._ask_at.get(share, now) - now)
+    def _refused(self, stock: Stock, now: float) -> float:
+        wait = self._standing.paused(now) or max(0.0, stock.ask_at - now)
         if wait:
             self._held_up = now
         return wait
@@ -154,39 +162,28 @@ class Schedule:
             else:
                 grant = grant.shifted(self._monotonic() - grant.now)
                 with self._lock:
-                    self._standing = replace(
-                        self._standing, tat=grant.tat, paused_until=grant.paused_until
-                    )
+                    self._standing = self._standing.booked(grant.tat, grant.paused_until)
                 return grant
-        return self._book_alone(ask)
-
-    def _book_alone(self, ask: Ask) -> Grant:
-        """Go on without the store, at the part of the rate that this process had lately."""
         with self._lock:
             now = self._monotonic()
-            whole = self.rate(now) or 1.0
-            part = min(whole, max(self._share.rate(now), LEAST * whole))
-            alone = Limit(self.limit.name, part, 1.0)
-            grant = ratelimit.book(
-                Standing(tat=self._alone), alone, replace(ask, stock=0.0), now=now
-            )
-            self._alone = grant.tat
-            return grant
+            return self._alone.book(ask, rate=self.rate(now) or 1.0, now=now)
 
     def put_back(self, drawn: Sequence[Drawn], units: float, *, share: float) -> None:
         """Take back what another limit did not allow."""
         now = self._monotonic()
         with self._lock:
-            self._stocks.setdefault(share, Stock()).put_back(drawn)
-            self._count(-units, now)
+            stock = self._stock(share, now)
+            stock.put_back(drawn)
+            self._count(stock, -units, now)
 
     def learn(self, standing: Standing, now: float) -> None:
         """Take over what the store says, by its clock."""
-        known = standing.shifted(self._monotonic() - now)
+        at = self._monotonic()
+        known = standing.shifted(at - now)
         with self._lock:
             before, self._standing = self._standing, known
-            if known.paused(self._monotonic()) or known.lowered != before.lowered:
-                self._drop()
+            if known.paused(at) or known.lowered != before.lowered:
+                self._drop(at)
 
     def throttled(self, *, retry_after: float | None, calls_per_second: float) -> None:
         """Heed a complaint: here at once, and for all workers."""
@@ -230,7 +227,7 @@ class Schedule:
             if changed.lowered == before.lowered and longer < _SAME:
                 return
             self._standing = changed
-            self._drop()
+            self._drop(now)
             self._owed.append(tell)
         # Where the store is away, a refresh tells it later; until then only this process heeds it.
         with contextlib.suppress(StoreError):
@@ -240,11 +237,12 @@ class Schedule:
         """Tell the store what it has not been told yet; raises `StoreError`."""
         while self._owed:
             tell = self._owed[0]
-            self.learn(*tell())
+            with contextlib.suppress(StoreRefused):
+                self.learn(*tell())
+            # Another thread may have told it at the same time: twice does no harm.
             with contextlib.suppress(ValueError):
                 self._owed.remove(tell)
 
-    def _drop(self) -> None:
+    def _drop(self, now: float) -> None:
         for stock in self._stocks.values():
-            stock.clear()
-        self._ask_at.clear()
+            stock.clear(now=now)

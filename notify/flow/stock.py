@@ -1,4 +1,4 @@
-"""What one process has booked of one limit and not yet used."""
+"""What one process has booked of one limit for lanes of one share, and not yet used."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from notify.flow.meter import Meter
 from notify.ratelimit import Grant
 
+USE = 5.0
+"""Seconds over which a stock's use is measured."""
 _EPSILON = 1e-9
 
 
@@ -43,10 +46,18 @@ class Drawn:
 
 
 class Stock:
-    """Units by their slots, the earliest first. It is not safe among threads by itself."""
+    """
+    Units by their slots, the earliest first. It is not safe among threads by itself.
 
-    def __init__(self) -> None:
+    Attributes:
+        ask_at: Before then the limit has no more.
+        use: How fast they go.
+    """
+
+    def __init__(self, *, now: float) -> None:
         self._pieces: deque[Piece] = deque()
+        self.ask_at = now
+        self.use = Meter(USE, now=now)
 
     def add(self, grant: Grant) -> None:
         """Put in what was granted."""
@@ -89,6 +100,7 @@ class Stock:
         pieces = [piece for each in drawn for piece in each.pieces]
         self._pieces.extendleft(reversed(pieces))
 
-    def clear(self) -> None:
-        """Forget all of it."""
+    def clear(self, *, now: float) -> None:
+        """Forget all of it, and ask anew."""
         self._pieces.clear()
+        self.ask_at = now

@@ -74,6 +74,11 @@ class Standing:
         """Tell for how many seconds nothing is granted."""
         return 0.0 if self.paused_until is None else max(0.0, self.paused_until - now)
 
+    def booked(self, tat: float, paused_until: float | None) -> Standing:
+        """Take over what a booking told; of two pauses the longer."""
+        longer = max((each for each in (self.paused_until, paused_until) if each), default=None)
+        return replace(self, tat=tat, paused_until=longer)
+
     def shifted(self, by: float) -> Standing:
         """Give it in the terms of a clock that is ahead by so many seconds."""
         return replace(

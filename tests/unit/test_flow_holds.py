@@ -160,7 +160,9 @@ def test_many_come_due_over_several_looks(store: Store, holds: Holds) -> None:
     assert len(_due(store)) == HANDFUL + 10
 
 
-def test_a_look_writes_nothing_while_nothing_has_ended(store: Store, holds: Holds) -> None:
+def test_a_look_writes_nothing_while_nothing_has_ended(
+    store: Store, holds: Holds, tmp_path: Path
+) -> None:
     """Twice a second in every process, beside those who have work to write."""
     _keep(store, _place(store, Scope()))
     holds.refresh()

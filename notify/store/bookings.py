@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -119,7 +120,8 @@ def _book_on_postgresql(connection: Connection, limit: Limit, ask: Ask) -> Grant
     row = connection.exec_driver_sql(_BOOK, _RULES | values).one_or_none()
     if row is None:
         return None
-    now, base, rate, burst, tolerance, ahead, units, paused_until = row.tuple()
+    told: list[Any] = list(row)
+    now, base, rate, burst, tolerance, ahead, units, paused_until = told
     return Grant(
         now=now,
         base=base,
@@ -137,7 +139,8 @@ def _book_on_sqlite(connection: Connection, limit: Limit, ask: Ask) -> Grant | N
     row = connection.exec_driver_sql(_READ, (limit.name,)).one_or_none()
     if row is None:
         return None
-    *standing, used, used_at, now = row.tuple()
+    told: list[Any] = list(row)
+    *standing, used, used_at, now = told
     grant = ratelimit.book(
         Standing(**dict(zip(_STANDING, standing, strict=True))), limit, ask, now=now
     )

@@ -199,9 +199,7 @@ batches = st.lists(
 )
 
 
-@settings(
-    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(deadline=None, max_examples=50)
 @given(batches, st.lists(st.integers(0, 1), min_size=8, max_size=8), st.data())
 def test_no_cap_is_exceeded_and_nothing_counted_twice(
     migrated: Store, batches: Any, hours: list[int], data: st.DataObject

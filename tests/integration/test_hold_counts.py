@@ -1,0 +1,93 @@
+"""`notify hold` counts what waits in a real RabbitMQ."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import amqp
+import pytest
+
+from notify.cli.held import lines
+from notify.cli.stopped import count
+from notify.hold import Hold, Scope
+from notify.message import Channel
+from notify.settings import Settings, load
+from notify.store import Store
+from notify.topology import queue_name
+
+
+@pytest.fixture
+def settings(broker_url: str, tmp_path: Path) -> Settings:
+    """Settings for this test's broker and record, with SMS through one provider."""
+    config = tmp_path / "notify.toml"
+    config.write_text(
+        "[channels.sms]\n"
+        'providers = ["only"]\n'
+        'countries = ["DE"]\n'
+        "[providers]\n"
+        'only = { use = "providers.memory:Memory", options = { channel = "sms" } }\n'
+    )
+    environ = {
+        "NOTIFY_AMQP__URL": broker_url,
+        "NOTIFY_STORE__URL": f"sqlite:///{tmp_path}/notify.db",
+    }
+    return load(config, environ=environ)
+
+
+@pytest.fixture
+def store(settings: Settings) -> Store:
+    """An empty record."""
+    store = Store.open(settings.store.url.get_secret_value())
+    store.migrate()
+    return store
+
+
+@pytest.fixture
+def channel(channel: amqp.Channel) -> amqp.Channel:
+    """A broker with messages in three queues."""
+    channel.confirm_select()
+    for lane, number in (("critical", 1), ("normal", 3)):
+        for _ in range(number):
+            name = queue_name(Channel.SMS, lane)
+            channel.basic_publish_confirm(amqp.Message(b"{}"), "", name)
+    channel.basic_publish_confirm(amqp.Message(b"{}"), "", queue_name(Channel.EMAIL, "normal"))
+    return channel
+
+
+@pytest.mark.usefixtures("channel")
+@pytest.mark.parametrize(
+    ("scope", "words"),
+    [
+        (
+            Scope(channel=Channel.SMS),
+            "4 (1 in notify.sms.critical, 3 in notify.sms.normal)",
+        ),
+        (Scope(lane="normal"), "4 (1 in notify.email.normal, 3 in notify.sms.normal)"),
+        (Scope(channel=Channel.PUSH), "0"),
+        (
+            Scope(channel=Channel.SMS, lane="normal", source="crm"),
+            "up to 3 (3 in notify.sms.normal); which of them are of source crm shows as workers"
+            " take them up",
+        ),
+        (Scope(channel=Channel.PUSH, template="code"), "0"),
+        (Scope(provider="only"), "4 (1 in notify.sms.critical, 3 in notify.sms.normal)"),
+    ],
+)
+def test_messages_are_counted_in_the_queues_that_a_hold_concerns(
+    settings: Settings, store: Store, scope: Scope, words: str
+) -> None:
+    """Of a source or template, a queue cannot tell how many: at most all."""
+    stopped = count(settings, store, scope)
+    hold = Hold(**asdict(scope), id=1, actor="ann", reason="why", since=0)
+    assert f"waiting in RabbitMQ: {words}" in list(lines(hold, stopped, {}))
+
+
+def test_a_queue_that_is_not_there_counts_as_empty(
+    settings: Settings, store: Store, channel: amqp.Channel
+) -> None:
+    """A lane that was configured and not applied yet keeps nobody from holding the others."""
+    channel.queue_delete(queue_name(Channel.SMS, "critical"))
+    stopped = count(settings, store, Scope(channel=Channel.SMS))
+    assert stopped.queues is not None
+    assert sorted(stopped.queues.values()) == [0, 0, 3]

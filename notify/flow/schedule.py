@@ -115,7 +115,8 @@ class Schedule:
             lease = 0.0
         ask = Ask.of(rest, share=share, stock=lease, ahead=ahead)
         grant = self._book(ask)
-        now = self._monotonic()
+        # The moment of its arrival: where a burst is small, the next is too late already.
+        now = grant.now
         with self._lock:
             if grant.rate is None and grant.units:
                 drawn += [Drawn(now)] * len(rest)

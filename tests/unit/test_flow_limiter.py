@@ -1,0 +1,332 @@
+"""The limiter of one worker process, on a SQLite record of its own."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from notify.flow.limiter import Booking, Limiter
+from notify.ratelimit import Limit
+from notify.store import Store, limits
+from notify.store.audit import Actor
+
+ACCOUNT = Limit("account", 100.0)
+SENDER = Limit("sender", 10.0)
+ANN = Actor("ann@ops-1", "INC-7")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the record's file lies."""
+    return tmp_path / "notify.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    """An empty record."""
+    store = Store.open(f"sqlite:///{path}")
+    store.migrate()
+    yield store
+    store.close()
+
+
+class Clock:
+    """The monotonic clock, which a test moves on without waiting."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self._ahead
+
+    def pass_(self, seconds: float) -> None:
+        """Let so much time pass, for one process."""
+        self._ahead += seconds
+
+
+def limiter_of(
+    store: Store, *configured: Limit, monotonic: Callable[[], float] = time.monotonic
+) -> Limiter:
+    """Make one process's limiter."""
+    return Limiter(store, {each.name: each for each in configured}, monotonic=monotonic)
+
+
+def test_what_fits_the_burst_may_go_now_and_the_rest_at_its_turn(store: Store) -> None:
+    """Half a second's worth at once, a quarter of a second ahead, and when to ask for more."""
+    before = time.monotonic()
+    booking = limiter_of(store, ACCOUNT).book(["account"], [1.0] * 200, share=1.0)
+    assert len(booking.slots) in (75, 76)
+    assert booking.slots == sorted(booking.slots)
+    assert booking.slots[0] >= before
+    assert booking.slots[49] - booking.slots[0] == pytest.approx(0.0)
+    assert booking.slots[74] - booking.slots[0] == pytest.approx(0.25)
+    assert 0 < booking.wait <= 0.25
+
+
+def test_a_second_process_finds_what_the_first_has_left(store: Store) -> None:
+    """There is one schedule for all."""
+    limiter_of(store, ACCOUNT).book(["account"], [1.0] * 60, share=1.0)
+    slots = limiter_of(store, ACCOUNT).book(["account"], [1.0] * 5, share=1.0).slots
+    assert slots[0] > time.monotonic() + 0.02
+
+
+def test_a_name_without_a_limit_costs_nothing(store: Store) -> None:
+    """Neither a row nor a look at the store: it is not even there."""
+    store.close()
+    limiter = limiter_of(store, Limit("provider:memory"))
+    for names in ([], ["provider:memory"], ["nobody", "provider:memory"]):
+        booking = limiter.book(names, [1.0, 1.0], share=0.6)
+        assert len(booking.slots) == 2
+        assert booking.slots[-1] <= time.monotonic()
+        assert booking.wait == 0.0
+    assert limiter.book(["account"], [], share=1.0) == Booking([], 0.0)
+    assert limiter.rate(["provider:memory"]) is None
+    assert limiter.wait([]) == limiter.wait(["provider:memory"]) == 0.0
+
+
+def test_all_of_several_limits_must_allow(store: Store) -> None:
+    """The scarcest decides how many, and the others keep what they do not use."""
+    limiter = limiter_of(store, ACCOUNT, SENDER)
+    booking = limiter.book(["account", "sender"], [1.0] * 40, share=1.0)
+    assert len(booking.slots) == 7
+    with store.reading() as connection:
+        (account, sender), now = limits.read(connection)
+    assert (account.name, sender.name) == ("account", "sender")
+    assert account.standing.tat == pytest.approx(now + 0.07, abs=0.05)
+    assert sender.standing.tat == pytest.approx(now + 0.7, abs=0.05)
+
+
+def test_a_slot_is_as_late_as_the_latest_of_its_limits(store: Store) -> None:
+    """Whichever was used more by others."""
+    others = limiter_of(store, ACCOUNT, SENDER)
+    others.book(["account"], [1.0] * 60, share=1.0)
+    slots = limiter_of(store, ACCOUNT, SENDER).book(["account", "sender"], [1.0], share=1.0).slots
+    assert slots[0] > time.monotonic() + 0.02
+
+
+def test_nothing_is_taken_of_one_limit_while_another_is_paused(store: Store) -> None:
+    """It would lapse before it could be used."""
+    limiter = limiter_of(store, ACCOUNT, SENDER)
+    limiter.exhausted(["account"], 30.0)
+    assert limiter.book(["account", "sender"], [1.0], share=1.0).slots == []
+    with store.reading() as connection:
+        (found,), _ = limits.read(connection)
+    assert found.name == "account"
+
+
+def test_a_lane_of_a_small_share_leaves_units_for_the_first(store: Store) -> None:
+    """However much it asks for."""
+    limiter = limiter_of(store, ACCOUNT)
+    for _ in range(5):
+        booking = limiter.book(["account"], [1.0] * 200, share=0.6)
+    assert booking.slots == []
+    assert booking.wait > 0
+    first = limiter.book(["account"], [1.0], share=1.0)
+    assert first.slots[0] <= time.monotonic()
+
+
+def test_what_was_leased_is_used_without_the_store(store: Store, path: Path) -> None:
+    """A rate that nobody reaches costs a few statements a second."""
+    limiter = limiter_of(store, Limit("account", 1e6))
+    for _ in range(300):
+        limiter.book(["account"], [1.0] * 16, share=0.6)
+    before = store.booking
+    calls = 0
+
+    def counted() -> object:
+        nonlocal calls
+        calls += 1
+        return before()
+
+    store.booking = counted  # type: ignore[method-assign,assignment]
+    begun = time.monotonic()
+    for _ in range(300):
+        assert len(limiter.book(["account"], [1.0] * 16, share=0.6).slots) == 16
+    assert calls <= 20 * (time.monotonic() - begun) + 3
+
+
+def test_a_refusal_is_remembered_until_asking_is_worth_it(store: Store) -> None:
+    """Asking again at once costs no look at the store."""
+    clock = Clock()
+    limiter = limiter_of(store, Limit("account", 1.0, 1.0), monotonic=clock)
+    assert len(limiter.book(["account"], [1.0] * 9, share=0.6).slots) == 1
+    first = limiter.book(["account"], [1.0], share=0.6)
+    assert (first.slots, first.wait > 0.5) == ([], True)
+    store.close()
+    assert limiter.book(["account"], [1.0], share=0.6).wait <= first.wait
+
+
+def test_a_complaint_stops_all_workers_and_slows_them(store: Store) -> None:
+    """Another process learns it by its next look, and by its next booking anyway."""
+    ours, theirs = limiter_of(store, ACCOUNT), limiter_of(store, ACCOUNT)
+    assert theirs.book(["account"], [1.0], share=1.0).slots
+    ours.throttled(["account"], retry_after=30.0, calls_per_second=90.0)
+    assert ours.wait(["account"]) == pytest.approx(30.0, abs=1.0)
+    assert theirs.wait(["account"]) == 0.0
+    assert theirs.book(["account"], [1.0], share=1.0).wait == pytest.approx(30.0, abs=1.0)
+    assert theirs.wait(["account"]) == pytest.approx(30.0, abs=1.0)
+    third = limiter_of(store, ACCOUNT)
+    third.refresh()
+    assert third.wait(["account"]) == pytest.approx(30.0, abs=1.0)
+    with store.reading() as connection:
+        (found,), now = limits.read(connection)
+    assert found.standing.rate(ACCOUNT, now) == pytest.approx(70.0, abs=1.0)
+
+
+def test_a_complaint_voids_what_was_booked_ahead(store: Store) -> None:
+    """Otherwise a process would go on with its stock."""
+    limiter = limiter_of(store, ACCOUNT, SENDER)
+    limiter.book(["account", "sender"], [1.0] * 40, share=1.0)
+    before = time.monotonic()
+    limiter.throttled(["account"], retry_after=None, calls_per_second=90.0)
+    slots = limiter.book(["account"], [1.0] * 14, share=1.0).slots
+    assert slots[-1] > before + 0.19
+
+
+def test_a_complaint_where_nothing_was_configured_makes_a_limit(store: Store) -> None:
+    """Of what the fleet did when it was complained of."""
+    limiter, other = limiter_of(store, Limit("provider:x")), limiter_of(store, Limit("provider:x"))
+    limiter.throttled(["provider:x"], retry_after=None, calls_per_second=50.0)
+    other.refresh()
+    for each in (limiter, other):
+        booking = each.book(["provider:x"], [1.0] * 100, share=1.0)
+        assert len(booking.slots) < 30
+        assert booking.wait > 0
+
+
+def test_a_storm_of_complaints_is_told_once(store: Store) -> None:
+    """Each would lock the row; the others would learn nothing from it."""
+    limiter = limiter_of(store, ACCOUNT)
+    limiter.throttled(["account"], retry_after=1.0, calls_per_second=90.0)
+    store.close()
+    before = time.monotonic()
+    for _ in range(20):
+        limiter.throttled(["account"], retry_after=1.0, calls_per_second=90.0)
+    with store.reading() as connection:
+        (found,), now = limits.read(connection)
+    assert found.standing.rate(ACCOUNT, now) == pytest.approx(70.0)
+    assert found.standing.paused(now) <= 1.0 + (time.monotonic() - before)
+
+
+def test_a_complaint_that_cannot_be_told_is_told_at_the_next_look(tmp_path: Path) -> None:
+    """Until then, this process heeds it alone; with what is left of the pause."""
+    path = tmp_path / "later.db"
+    store, clock = Store.open(f"sqlite:///{path}"), Clock()
+    limiter = limiter_of(store, ACCOUNT, monotonic=clock)
+    limiter.throttled(["account"], retry_after=30.0, calls_per_second=90.0)
+    limiter.exhausted(["account"], 50.0)
+    assert limiter.book(["account"], [1.0], share=1.0).slots == []
+    store.migrate()
+    clock.pass_(10.0)
+    limiter.refresh()
+    with store.reading() as connection:
+        (found,), now = limits.read(connection)
+    assert found.standing.lowered == pytest.approx(70.0)
+    assert found.standing.paused(now) == pytest.approx(40.0, abs=1.0)
+    store.close()
+
+
+def test_without_the_store_each_process_keeps_to_its_part(tmp_path: Path) -> None:
+    """What it got lately; a little, had it got nothing."""
+    path = tmp_path / "record.db"
+    store, clock = Store.open(f"sqlite:///{path}"), Clock()
+    limiter = limiter_of(store, ACCOUNT, monotonic=clock)
+    first = limiter.book(["account"], [1.0] * 50, share=1.0)
+    assert len(first.slots) == 2
+    assert first.slots[1] - first.slots[0] == pytest.approx(0.5)
+    assert first.wait > 0.1
+    store.migrate()
+    clock.pass_(1.0)
+    for _ in range(20):
+        assert limiter.book(["account"], [2.0], share=1.0).slots
+        clock.pass_(0.1)
+    with store.writing() as connection:
+        connection.exec_driver_sql("DROP TABLE limits")
+    got = 0
+    for _ in range(100):
+        got += 2 * len(limiter.book(["account"], [2.0] * 9, share=1.0).slots)
+        clock.pass_(0.1)
+    assert 100 <= got <= 260
+    store.close()
+
+
+def test_the_store_is_asked_again_when_it_is_back(tmp_path: Path) -> None:
+    """After half a second, not at each message."""
+    store, clock = Store.open(f"sqlite:///{tmp_path}/record.db"), Clock()
+    limiter = limiter_of(store, ACCOUNT, monotonic=clock)
+    assert len(limiter.book(["account"], [1.0] * 50, share=1.0).slots) == 2
+    store.migrate()
+    clock.pass_(2.0)
+    assert len(limiter.book(["account"], [1.0] * 50, share=1.0).slots) == 50
+    store.close()
+
+
+def test_the_rate_is_told_only_while_something_had_to_wait(store: Store) -> None:
+    """It is what this process got, for how much it takes in hand."""
+    clock = Clock()
+    limiter = limiter_of(store, Limit("account", 20.0), monotonic=clock)
+    limiter.book(["account"], [1.0] * 5, share=1.0)
+    assert limiter.rate(["account"]) is None
+    limiter.book(["account"], [1.0] * 50, share=1.0)
+    rate = limiter.rate(["account"])
+    assert rate is not None
+    assert rate > 0
+    clock.pass_(3.0)
+    assert limiter.rate(["account"]) is None
+
+
+def test_each_value_has_a_limit_to_itself(store: Store) -> None:
+    """Named after its kind, with the rate of its kind."""
+    limiter = limiter_of(store, Limit("one-person", 1.0, 1.0))
+    assert limiter.book(["one-person:a"], [1.0], share=1.0, ahead=0.0).slots
+    assert limiter.book(["one-person:b"], [1.0], share=1.0, ahead=0.0).slots
+    again = limiter.book(["one-person:a"], [1.0], share=1.0, ahead=0.0)
+    assert (again.slots, again.wait) == ([], pytest.approx(1.0, abs=0.5))
+
+
+def test_values_that_nobody_asks_for_are_forgotten(store: Store) -> None:
+    """A million recipients do not stay in memory, nor on record."""
+    clock = Clock()
+    limiter = limiter_of(store, ACCOUNT, Limit("one-person", 1.0, 1.0), monotonic=clock)
+    limiter.book(["one-person:a"], [1.0], share=1.0)
+    limiter.book(["account"], [1.0], share=1.0)
+    with store.writing() as connection:
+        connection.exec_driver_sql("UPDATE limits SET tat = tat - 9999, used_at = used_at - 9999")
+        limits.set_rate(connection, "account", 7.0, seconds=None, actor=ANN)
+    assert set(limiter._schedules) == {"account", "one-person", "one-person:a"}
+    clock.pass_(700.0)
+    limiter.refresh()
+    assert set(limiter._schedules) == {"account", "one-person"}
+    with store.reading() as connection:
+        found, _ = limits.read(connection)
+    assert [each.name for each in found] == ["account"]
+
+
+def test_an_operator_s_rate_holds_for_each_value_of_its_kind(store: Store) -> None:
+    """Both those that were seen before and those that come."""
+    limiter = limiter_of(store, Limit("one-source", 1.0, 1.0))
+    limiter.book(["one-source:shop"], [0.1], share=1.0)
+    with store.writing() as connection:
+        limits.set_rate(connection, "one-source", 1000.0, seconds=60.0, actor=ANN)
+    limiter.refresh()
+    for name in ("one-source:shop", "one-source:crm"):
+        assert len(limiter.book([name], [1.0] * 90, share=1.0).slots) == 90
+
+
+def test_an_operator_s_rate_is_in_force_after_the_next_look(store: Store) -> None:
+    """Also where no rate is configured."""
+    limiter = limiter_of(store, Limit("provider:x"))
+    assert math.isclose(limiter.wait(["provider:x"]), 0.0)
+    with store.writing() as connection:
+        limits.set_rate(connection, "provider:x", 10.0, seconds=None, actor=ANN)
+    limiter.refresh()
+    assert len(limiter.book(["provider:x"], [1.0] * 90, share=1.0).slots) == 7
+    with store.writing() as connection:
+        assert limits.reset(connection, "provider:x")
+        assert not limits.reset(connection, "provider:x")
+    limiter.refresh()
+    assert len(limiter.book(["provider:x"], [1.0] * 90, share=1.0).slots) == 90

@@ -205,7 +205,7 @@ class Circuits:
         }
         with self._store.writing() if counted else self._store.reading() as connection:
             now = read_clock(connection)
-            self._ahead = now - self._monotonic()
+            ahead = now - self._monotonic()
             added = [
                 Slice(name, generation, self._known[name].rules.slice_at(now), counts)
                 for name, (generation, counts) in counted.items()
@@ -214,7 +214,7 @@ class Circuits:
             circuits = shared.current(connection, self._known)
             oldest = min((known.rules.spans(now)[0] for known in self._known.values()), default=0)
             slices = shared.calls(connection, self._known, since=oldest)
-        self._alone = False
+        self._ahead, self._alone = ahead, False
         for name, known in self._known.items():
             known.see(circuits[name].at(now))
             cause = known.weigh([each for each in slices if each.provider == name], now)

@@ -14,7 +14,6 @@ from hypothesis.stateful import (
     consumes,
     invariant,
     multiple,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -34,6 +33,7 @@ RULES = Rules(
 )
 START = 1_700_000_000.0
 TINY = 1e-6
+LONG = 60.0
 
 numbers = st.integers(0, 2**32)
 kinds = st.sampled_from(list(Kind))
@@ -153,7 +153,7 @@ class _Machine(RuleBasedStateMachine):
         """One after the other, as soon as the circuit may be tried."""
         for kind in kinds:
             wait = self.circuit.wait(self.now)
-            if wait < 1e6:
+            if wait <= LONG:
                 self.time_passes(wait)
             if isinstance(call := self.a_worker_asks(), _Call):
                 self.a_call_ends(call, kind, seconds, seed)
@@ -173,17 +173,16 @@ class _Machine(RuleBasedStateMachine):
             model.calls = []
         model.prober, model.probed_at = model.era, self.now
 
-    @precondition(lambda self: self.model.judges and self.model.state is not State.CLOSED)
-    @rule()
-    def a_probe_is_due_in_time(self) -> None:
-        """However the open time is drawn, it is over at its bound; a dead prober is replaced."""
-        model = self.model
-        if model.state is State.OPEN:
-            due = model.bound is not None and self.now - model.since >= model.bound
-        else:
-            late = self.now - model.probed_at >= RULES.probe_timeout
-            due = model.prober is None or late
-        assert not due or self.circuit.probe_due(self.now)
+    @rule(target=calls)
+    def a_prober_hangs(self) -> _Call | MultipleResults[_Call]:
+        """Until its leave is over; it may still end later, or never."""
+        wait = self.circuit.wait(self.now)
+        if wait > LONG:
+            return multiple()
+        self.time_passes(wait)
+        call = self.a_worker_asks()
+        self.time_passes(RULES.probe_timeout)
+        return call
 
     @rule(call=consumes(calls), kind=kinds, seconds=durations, seed=numbers)
     def a_call_ends(self, call: _Call, kind: Kind, seconds: float, seed: int) -> None:
@@ -240,13 +239,8 @@ class _Machine(RuleBasedStateMachine):
             self.model.prober = None
         assert current or self.circuit is before
 
-    @rule(call=consumes(calls))
-    def a_worker_dies(self, call: _Call) -> None:
-        """Nobody ever hears of its call."""
-
-    @rule(seed=numbers)
     def the_counts_are_judged(self, seed: int) -> None:
-        """As each process does from time to time."""
+        """Judge, as each process does from time to time."""
         generation, counts = self.tally.take(self.now)
         self.slices.append((generation, RULES.slice_at(self.now), counts))
         own = [(begin, each) for number, begin, each in self.slices if number == generation]
@@ -295,9 +289,19 @@ class _Machine(RuleBasedStateMachine):
         assert (circuit.state, circuit.trips) == (model.state, model.trips)
         assert circuit.mode is model.mode
         assert circuit.stuck is (model.state is State.OPEN and model.bound is None)
-        if circuit.open_until is not None and model.bound:
-            drawn = circuit.open_until - circuit.since
-            assert 0.8 * model.bound - TINY <= drawn <= model.bound + TINY
+
+    @invariant()
+    def it_is_probed_in_time_and_not_before(self) -> None:
+        """However the open time is drawn, it lies between the bound and four fifths of that."""
+        model, circuit = self.model, self.circuit
+        if model.state is State.OPEN and model.bound:
+            least, most = model.since + 0.8 * model.bound, model.since + model.bound
+            assert not circuit.probe_due(least - TINY)
+            assert circuit.probe_due(most + TINY)
+        if model.prober is not None:
+            over = model.probed_at + RULES.probe_timeout
+            assert not circuit.probe_due(over - TINY)
+            assert circuit.probe_due(over)
 
     @invariant()
     def at_most_one_has_leave_to_probe(self) -> None:

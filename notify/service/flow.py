@@ -116,7 +116,8 @@ def _spend(settings: Settings) -> Iterator[Cap]:
     sms = settings.channels.get(Channel.SMS)
     if sms is not None and sms.daily_spend is not None:
         yield Cap(
-            name="sms-spend",
+            # No configured cap can have a name with a dot.
+            name="channels.sms.daily_spend",
             most=sms.daily_spend,
             period=Period.DAY,
             channel=Channel.SMS,

@@ -89,7 +89,7 @@ def test_every_option_of_flow_control_is_read(write: Write) -> None:
         "[limits.each]\nrate = 5\nburst = 9\nper = 'source'\nchannel = 'email'\n"
         "exempt = ['critical']\n"
         "[caps.person]\nper = 'recipient'\nmost = 3\nperiod = 'day'\n"
-        "[caps.quota]\nper = 'source'\nmost = 9\nperiod = 'hour'\nexempt = []\n"
+        "[caps.quota]\nper = 'source'\nmost = 9\nperiod = 'hour'\n"
         "sources = {crm = 0}\n"
     )
     settings = load(file, environ={})

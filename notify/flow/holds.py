@@ -58,13 +58,13 @@ class Holds:
         """
         before = self._monotonic()
         with self._store.reading() as connection:
+            # In this order: what keeps something was placed before, so it is found if it stands.
+            keepers = set(record.keepers(connection))
             found, now = record.current(connection)
-            ids = [hold.id for hold in found]
-            left = record.any_kept(connection, ids)
         # Counted from before the reading: rather some milliseconds early than late.
         self._known = tuple(_Standing(hold, _ends(hold, now, before)) for hold in found)
-        if left:
-            self._wake()
+        if ended := keepers - {hold.id for hold in found}:
+            self._wake(ended)
 
     def match(self, notification: Notification) -> Hold | None:
         """Find what keeps a notification back; None if it may be sent."""
@@ -84,10 +84,14 @@ class Holds:
             (each.hold for each in self._known if now < each.ends and stops(each.hold)), None
         )
 
-    def _wake(self) -> None:
+    def _wake(self, ids: set[int]) -> None:
+        """
+        Make due what waits for holds that have ended.
+
+        The rows told of them, not the holds: a worker that had not heard of a hold's end may
+        have set something aside for it afterwards.
+        """
         with self._store.writing() as connection:
-            # Read anew: a hold placed since keeps what it has set aside.
-            ids = [hold.id for hold in record.current(connection)[0]]
             count = record.wake(connection, ids, now=self._clock(), limit=HANDFUL)
         if count:
             log.info("notify.released", count=count)

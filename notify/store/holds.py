@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import fields
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
     and_,
     case,
-    exists,
     func,
     insert,
     or_,
@@ -82,17 +79,26 @@ def lift(connection: Connection, ids: Collection[int]) -> list[Hold]:
     return sorted(map(_hold, connection.execute(statement)), key=lambda hold: hold.id)
 
 
-def any_kept(connection: Connection, standing: Collection[int]) -> bool:
-    """Tell whether something waits for a hold that is none of the *standing*."""
-    return bool(connection.execute(select(exists().where(_kept_by_none(standing)))).scalar_one())
-
-
-def wake(connection: Connection, standing: Collection[int], *, now: datetime, limit: int) -> int:
+def keepers(connection: Connection) -> Iterator[int]:
     """
-    Make due, oldest hold first, what waits for a hold that is none of the *standing*.
+    Give the ids of the holds, ended ones too, for which something waits in the record.
 
-    A worker that had not heard of a hold's end may have set something aside for it afterwards:
-    so the rows are asked, not the hold that ends.
+    Asked for one after the other, each costs a look into an index, however much it keeps.
+    """
+    of_row = notifications.c.hold_id
+    last = 0
+    while True:
+        following = select(of_row).where(of_row > last).order_by(of_row).limit(1)
+        found = connection.execute(following).scalar()
+        if found is None:
+            return
+        yield found
+        last = found
+
+
+def wake(connection: Connection, ids: Collection[int], *, now: datetime, limit: int) -> int:
+    """
+    Make due, oldest hold first, what holds keep that have ended.
 
     Returns:
         How many rows were seen to, at most *limit*.
@@ -100,7 +106,7 @@ def wake(connection: Connection, standing: Collection[int], *, now: datetime, li
     columns = notifications.c
     chosen = (
         select(columns.id)
-        .where(_kept_by_none(standing))
+        .where(columns.hold_id.in_(ids))
         .order_by(columns.hold_id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -145,23 +151,6 @@ def _stands() -> ColumnElement[bool]:
     # Holds that ended stay: SQLite would give the id of a deleted one to the next, which would
     # then keep what waits for the first.
     return or_(holds.c.until.is_(None), holds.c.until > db_now())
-
-
-def _kept_by_none(standing: Collection[int]) -> ColumnElement[bool]:
-    """Choose by the gaps between the ids, which an index finds without reading the kept ones."""
-    of_row = notifications.c.hold_id
-    return and_(of_row.is_not(None), or_(*_gaps(of_row, sorted(standing))))
-
-
-def _gaps(column: Column[Any], ids: list[int]) -> Iterator[ColumnElement[bool]]:
-    if not ids:
-        yield column.is_not(None)
-        return
-    yield column < ids[0]
-    for low, high in pairwise(ids):
-        if high - low > 1:
-            yield and_(column > low, column < high)
-    yield column > ids[-1]
 
 
 def _hold(row: Row[Any]) -> Hold:

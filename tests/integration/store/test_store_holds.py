@@ -16,7 +16,7 @@ from notify.store import Claim, Entry, Store
 from notify.store.cancel import cancel
 from notify.store.clock import read_clock
 from notify.store.due import published, take_due
-from notify.store.holds import current, kept, lift, place, waiting, wake
+from notify.store.holds import current, keepers, kept, lift, place, waiting, wake
 from tests.recording import LATER, LEASE, NOW, asked, begin, call_for, claim_one, put_off
 
 FAR = LATER + 1000 * LEASE
@@ -44,9 +44,14 @@ def _keep(store: Store, hold: Hold, *, due_at: datetime = FAR, **changes: Any) -
     return entry.notification.id
 
 
-def _wake(store: Store, *standing: int, limit: int = 100) -> int:
+def _keepers(store: Store) -> list[int]:
+    with store.reading() as connection:
+        return list(keepers(connection))
+
+
+def _wake(store: Store, *holds: Hold, limit: int = 100) -> int:
     with store.writing() as connection:
-        return wake(connection, standing, now=NOW, limit=limit)
+        return wake(connection, [hold.id for hold in holds], now=NOW, limit=limit)
 
 
 def _due(store: Store) -> set[UUID]:
@@ -98,26 +103,28 @@ def test_an_ended_holds_id_is_never_given_again(store: Store) -> None:
 
 
 def test_what_an_ended_hold_kept_comes_due(store: Store) -> None:
-    """What others keep waits on, between their ids and beyond."""
+    """What others keep waits on."""
     holds = [_place(store, Scope(source=str(number))) for number in range(5)]
     ids = [_keep(store, hold) for hold in holds]
-    standing = [holds[1].id, holds[3].id]
-    assert _wake(store, *standing) == 3
+    assert _wake(store, holds[0], holds[2], holds[4]) == 3
     assert _due(store) == {ids[0], ids[2], ids[4]}
+    standing = [holds[1].id, holds[3].id]
     with store.reading() as connection:
         assert kept(connection, [hold.id for hold in holds]) == dict.fromkeys(standing, 1)
-    assert _wake(store, *standing) == 0
-    assert _wake(store) == 2
-
-
-def test_what_is_set_aside_after_a_holds_end_comes_due_too(store: Store) -> None:
-    """By a worker that had not heard of the end yet."""
-    hold = _place(store, Scope())
-    _lift(store, hold.id)
+    assert _wake(store, holds[0]) == 0
     assert _wake(store) == 0
-    late = _keep(store, hold)
-    assert _wake(store) == 1
-    assert _due(store) == {late}
+
+
+def test_all_holds_are_found_that_keep_something(store: Store) -> None:
+    """Ended ones too: a worker that had not heard of the end may have set something aside."""
+    holds = [_place(store, Scope()) for _ in range(4)]
+    assert _keepers(store) == []
+    for hold in (holds[0], holds[3], holds[3], holds[1]):
+        _keep(store, hold)
+    _lift(store, holds[1].id)
+    assert _keepers(store) == [holds[0].id, holds[1].id, holds[3].id]
+    _wake(store, holds[1])
+    assert _keepers(store) == [holds[0].id, holds[3].id]
 
 
 def test_they_come_due_a_handful_at_a_time(store: Store) -> None:
@@ -125,9 +132,9 @@ def test_they_come_due_a_handful_at_a_time(store: Store) -> None:
     first, second = (_place(store, Scope()) for _ in range(2))
     later = {_keep(store, second) for _ in range(3)}
     earlier = {_keep(store, first) for _ in range(3)}
-    assert _wake(store, limit=3) == 3
+    assert _wake(store, second, first, limit=3) == 3
     assert _due(store) == earlier
-    assert _wake(store, limit=100) == 3
+    assert _wake(store, second, first, limit=100) == 3
     assert _due(store) == later
 
 
@@ -140,8 +147,8 @@ def test_the_end_of_a_hold_delays_and_revives_nothing(store: Store) -> None:
         cancel(connection, cancelled, now=NOW)
     scheduled = Entry(asked(), Status.SCHEDULED, due_at=FAR, hold_id=hold.id)
     assert claim_one(store, scheduled) is Claim.OWNED
-    assert _wake(store) == 3
-    assert _wake(store) == 0
+    assert _wake(store, hold) == 3
+    assert _keepers(store) == []
     with store.reading() as connection:
         assert kept(connection, [hold.id]) == {}
     stories = [store.get(id_) for id_ in (early, cancelled, scheduled.notification.id)]
@@ -159,7 +166,7 @@ def test_what_the_broker_has_by_now_is_not_published_again(store: Store) -> None
     with store.writing() as connection:
         (row,) = take_due(connection, [Status.QUEUED], now=NOW, hold=LEASE, limit=10)
         published(connection, [row], now=NOW)
-    assert _wake(store) == 1
+    assert _wake(store, hold) == 1
     assert _due(store) == set()
     story = store.get(id_)
     assert story is not None
@@ -171,7 +178,7 @@ def test_every_worker_wakes_and_each_row_wakes_once(store: Store) -> None:
     hold = _place(store, Scope())
     ids = {_keep(store, hold) for _ in range(60)}
     with ThreadPoolExecutor(4) as pool:
-        counts = list(pool.map(lambda _: _wake(store, limit=5), range(40)))
+        counts = list(pool.map(lambda _: _wake(store, hold, limit=5), range(40)))
     assert sum(counts) == 60
     assert _due(store) == ids
 

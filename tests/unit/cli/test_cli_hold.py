@@ -221,7 +221,7 @@ def test_a_release_names_the_same_filters(store: Store, notify: Notify) -> None:
     assert (row.action, row.reason) == ("release", "over")
     assert row.details == {"ids": [wide.id, twice.id], "kept": 2}
     with store.writing() as connection:
-        assert wake(connection, [narrow.id], now=datetime.now(UTC), limit=10) == 2
+        assert wake(connection, row.details["ids"], now=datetime.now(UTC), limit=10) == 2
 
 
 def test_a_release_names_ids_or_all(store: Store, notify: Notify) -> None:

@@ -13,6 +13,7 @@ from notify.errors import NotifyError
 
 # Command → module; the function in the module has the command's name.
 COMMANDS = {
+    "breaker": "breaker",
     "cancel": "cancel",
     "config": "config",
     "dead": "dead",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 from notify.message import Channel, Notification
@@ -71,8 +70,3 @@ class Hold(Scope):
     """Seconds since 1970, by the database's clock."""
     until: float | None = None
     """When it ends by itself, by the same clock; None where somebody has to release it."""
-
-
-def first(holds: Iterable[Hold], notification: Notification) -> Hold | None:
-    """Find the first hold that keeps a notification back."""
-    return next((hold for hold in holds if hold.matches(notification)), None)

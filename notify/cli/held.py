@@ -6,47 +6,48 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from notify.cli.stopped import Stopped
+from notify.cli.stopped import Others, Stopped
 from notify.hold import Hold
-from notify.message import Channel
 from notify.store.holds import PARTS
 
 
-def lines(hold: Hold, stopped: Stopped, others: Mapping[Channel, Sequence[str]]) -> Iterator[str]:
+def lines(hold: Hold, stopped: Stopped, left: Others) -> Iterator[str]:
     """
     Tell what a new hold does.
 
     Args:
-        others: For each channel of a held provider, its other providers.
+        left: Of a provider's hold, through whom its channels go on.
     """
     yield f"hold {hold.id} stands: {hold}, {_ends(hold)}"
     yield "in effect on all workers within 2 seconds"
-    for channel, names in others.items():
+    for channel, names in left.items():
         if names:
             yield f"{channel} goes on through {', '.join(names)}"
         else:
             yield f"{channel} has no other provider: it waits"
-    if others and all(others.values()):
+    if left and all(left.values()):
         return
-    yield f"waiting in RabbitMQ: {_in_broker(hold, stopped)}"
+    yield from _in_broker(hold, stopped)
     total = sum(stopped.rows.values())
     each = ", ".join(f"{number:,} {status}" for status, number in sorted(stopped.rows.items()))
     yield f"waiting on record: {total:,}" + (f" ({each})" if each else "")
 
 
-def _in_broker(hold: Hold, stopped: Stopped) -> str:
+def _in_broker(hold: Hold, stopped: Stopped) -> Iterator[str]:
     if stopped.queues is None:
-        return "not counted, since it cannot be reached"
+        yield "waiting in RabbitMQ: not counted, since it cannot be reached"
+        return
     filled = {name: number for name, number in stopped.queues.items() if number}
     total = sum(filled.values())
     each = ", ".join(f"{number:,} in {name}" for name, number in filled.items())
     told = f"{total:,}" + (f" ({each})" if each else "")
     if stopped.whole or not total:
-        return told
-    which = " and ".join(
-        f"{name} {value}" for name, value in hold.given.items() if name in ("source", "template")
-    )
-    return f"up to {told}; which of them are of {which} shows as workers take them up"
+        yield f"waiting in RabbitMQ: {told}"
+        return
+    parts = ("source", "template")
+    which = ", ".join(f"{name} {value}" for name, value in hold.given.items() if name in parts)
+    yield f"waiting in RabbitMQ: at most {told}"
+    yield f"  a queue does not tell which are of {which}: workers set them aside as they come"
 
 
 def listing(standing: Sequence[Hold], rows: Mapping[int, int]) -> Iterator[str]:

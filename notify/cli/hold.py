@@ -96,11 +96,12 @@ def hold(
             )
             details = {"id": placed.id, "seconds": seconds, **scope.given}
             note(connection, actor, "hold", details=details, at=datetime.now(UTC))
-        stopped = count(settings, store, scope)
+            standing, _ = kept_in.current(connection)
+        left = others(settings, standing, scope.provider) if scope.provider else {}
+        stopped = count(settings, store, scope, left=left)
     if as_json:
         click.echo(json.dumps({"hold": held.dumped(placed), "waiting": held.counts(stopped)}))
     else:
-        left = others(settings, placed.provider) if placed.provider else {}
         click.echo("\n".join(held.lines(placed, stopped, left)))
 
 

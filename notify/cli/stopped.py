@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import amqp
 
 from notify.errors import ConfigError
-from notify.hold import Scope
+from notify.hold import Hold, Scope
 from notify.message import Channel, Status
 from notify.service import open_broker
 from notify.settings import Settings
 from notify.store import Store
 from notify.store import holds as record
 from notify.topology import queue_name
+
+Others = Mapping[Channel, Sequence[str]]
+"""For each channel that loses a provider, those it still has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +33,31 @@ class Stopped:
     """Notifications whose time the record keeps."""
 
 
-def others(settings: Settings, provider: str) -> dict[Channel, list[str]]:
-    """Tell for each channel of a provider which other providers it has."""
+def others(settings: Settings, standing: Sequence[Hold], provider: str) -> Others:
+    """Tell through whom each channel of a provider goes on; whom a hold stops is left out."""
+    stopped = {hold.provider for hold in standing} | {provider}
     return {
-        channel: [name for name in wanted.providers if name != provider]
+        channel: [name for name in wanted.providers if name not in stopped]
         for channel, wanted in settings.channels.items()
         if provider in wanted.providers
     }
 
 
-def count(settings: Settings, store: Store, scope: Scope) -> Stopped:
-    """Count what a hold stops; of a provider that is what no other provider can take."""
+def count(settings: Settings, store: Store, scope: Scope, *, left: Others) -> Stopped:
+    """
+    Count what a hold stops.
+
+    Args:
+        left: Of a provider's hold, through whom its channels go on; the others wait.
+    """
     scopes = [scope]
     if scope.provider is not None:
-        alone = [
-            channel for channel, names in others(settings, scope.provider).items() if not names
-        ]
-        scopes = [Scope(channel=channel) for channel in alone]
+        scopes = [Scope(channel=channel) for channel, names in left.items() if not names]
     names = [name for each in scopes for name in _queues(settings, each)]
-    rows: dict[Status, int] = {}
+    rows: Counter[Status] = Counter()
     with store.reading() as connection:
         for each in scopes:
-            for status, number in record.waiting(connection, each).items():
-                rows[status] = rows.get(status, 0) + number
+            rows.update(record.waiting(connection, each))
     whole = scope.source is None and scope.template is None
     return Stopped(_counted(settings, names), whole, rows)
 

@@ -148,6 +148,14 @@ def test_a_held_providers_channel_goes_on_or_waits(store: Store, notify: Notify)
     ]
 
 
+@pytest.mark.usefixtures("store")
+def test_a_channel_whose_other_provider_is_held_too_waits(notify: Notify) -> None:
+    """Nobody is told that it goes on through one that is stopped."""
+    notify("hold", "--provider", "second", "--reason", "x")
+    told = notify("hold", "--provider", "first", "--reason", "x").out.splitlines()
+    assert told[2] == "email has no other provider: it waits"
+
+
 def test_everything_is_held_by_that_word_alone(store: Store, notify: Notify) -> None:
     """Not by forgetting the filters."""
     assert notify("hold", "--reason", "x").code == 2

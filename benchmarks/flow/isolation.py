@@ -95,7 +95,7 @@ def play(stage: Stage) -> Sequence[Figure]:
 def _span(stage: Stage) -> tuple[float, float]:
     """Let the pulses run for a while; tell from when to when."""
     begin = time.time()
-    time.sleep(stage.seconds(60.0, 15.0))
+    time.sleep(stage.seconds(60.0, 12.0))
     return begin, time.time()
 
 

@@ -52,5 +52,5 @@ def _round(stage: Stage, option: str, value: str) -> list[Figure]:
     return [
         Figure(f"{name}: last call after", max(after, default=held) - held, "s"),
         Figure(f"{name}: calls after 2 s", count(times, held + EFFECTIVE, asked), most=0),
-        Figure(f"{name}: flowing after release", flowing - (released - asked), "s"),
+        Figure(f"{name}: flowing after release", max(flowing - (released - asked), 0), "s"),
     ]

@@ -105,8 +105,8 @@ def most_in_one(times: Sequence[float], *, spans: Sequence[tuple[float, float]])
 
 
 def p95(values: Sequence[float]) -> float:
-    """Tell what all but a twentieth of the values stay below."""
-    return quantiles(values, n=20)[18]
+    """Tell what all but a twentieth of the values stay below; infinity for want of values."""
+    return quantiles(values, n=20)[18] if len(values) > 1 else math.inf
 
 
 def delays(published: Mapping[str, float], arrivals: Sequence[Arrival]) -> list[float]:

@@ -36,5 +36,5 @@ _FIELDS: dict[Channel, Callable[[int], dict[str, str]]] = {
         "text": f"Your code is {number}.",
     },
     Channel.SMS: lambda number: {"to": f"+49151{10_000_000 + number}", "text": _LONG},
-    Channel.PUSH: lambda number: {"to": f"device-{number}", "subject": "Hello", "text": "Hello"},
+    Channel.PUSH: lambda number: {"to": f"device-{number}", "title": "Hello", "body": "Hello"},
 }

@@ -24,7 +24,7 @@ GAP = 2.0
 WITHIN = 5.0
 """Seconds in which all workers must have stopped, and another provider has the traffic."""
 LOOKED_AT = 1.0
-"""Seconds until workers that have stopped consuming have dealt with what they had in hand."""
+"""Seconds in which workers that consume no more deal with what they had in hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,6 @@ def alone(stage: Stage) -> Sequence[Figure]:
         load = stage.load(RATE, maker(Channel.EMAIL))
         under_way(stage)
         outage = _down(stage, stage.seconds(30.0, 14.0))
-        waiting = stage.depth("normal")
         recovered = flowing_again(stage, FIRST, since=outage.end, timeout=60)
         load.finish(timeout=REST, tail=0)
     published = load.journal.latest()
@@ -91,10 +90,11 @@ def alone(stage: Stage) -> Sequence[Figure]:
     drained = max(stage.times(FIRST)) - outage.end
     findings = stage.judged(published)
     stopped = quiet_since(stage.times(FIRST), begin=outage.begin, end=outage.end, gap=GAP)
-    came = RATE * (outage.end - stopped)
+    came = RATE * (outage.end - stopped - LOOKED_AT)
+    taken = count(stage.received(), stopped + LOOKED_AT, outage.end)
     return [
         *open_figures(stage, watch, outage),
-        Figure("left in RabbitMQ", 100 * waiting / came, "%", least=95.0),
+        Figure("left in RabbitMQ", 100 * (1 - taken / came), "%", least=95.0),
         Figure("recovered after", recovered, "s", most=last_open(watch, outage.end) + 5),
         Figure("drained after", drained, "s", most=last_open(watch, outage.end) + 60),
         Figure("lost", findings.lost, most=0),

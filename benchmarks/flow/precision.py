@@ -62,26 +62,31 @@ def _play(
 
 
 def celery(stage: Stage) -> list[Figure]:
-    """Let four plain Celery workers keep the same limit by their own `rate_limit`."""
-    seconds = stage.seconds(30.0, 10.0)
+    """Let plain Celery keep the same limit by its own `rate_limit`: one worker, and four."""
     plain_queue.declare(stage.url)
+    shares = [(number, _celery(stage, number)) for number in (1, len(WORKERS))]
+    plain_queue.delete(stage.url)
+    return [Figure(f"used by {number}", 100 * share, "%") for number, share in shares]
+
+
+def _celery(stage: Stage, number: int) -> float:
+    seconds = stage.seconds(30.0, 10.0)
     route = (plain_queue.NAME, plain_queue.NAME)
-    number = int(BASELINE * (seconds + SPARE))
-    plain_load.backlog(stage.url, number, build=plain_load.task, route=route)
+    messages = int(BASELINE * (seconds + SPARE))
+    plain_load.backlog(stage.url, messages, build=plain_load.task, route=route)
     command = [sys.executable, "-m", "celery", "-A", "benchmarks.plain_celery", "worker"]
     options = ["-l", "warning", "-P", "threads", "-c", "8"]
     environ = {
         "BENCH_AMQP": stage.url,
         "BENCH_PROVIDER": f"{stage.sandbox.ready_text}/{FIRST}",
         # It counts for each worker, so each gets its part.
-        "BENCH_RATE_LIMIT": f"{BASELINE / len(WORKERS)}/s",
+        "BENCH_RATE_LIMIT": f"{BASELINE / number}/s",
     }
-    commands = [[*command, *options, "-n", f"{name}@%h"] for name in WORKERS]
-    with processes(commands, environ=environ, log=stage.folder / "celery.log"):
-        wait_until(lambda: bool(stage.times(FIRST)), what="Celery")
-        time.sleep(2 * SETTLE)
+    commands = [[*command, *options, "-n", f"{name}@%h"] for name in WORKERS[:number]]
+    before = len(stage.times(FIRST))
+    with processes(commands, environ=environ, log=stage.folder / f"celery-{number}.log"):
+        wait_until(lambda: len(stage.times(FIRST)) > before, what="Celery")
+        time.sleep(SETTLE)
         begin = time.time()
         time.sleep(seconds)
-    plain_queue.delete(stage.url)
-    share = used(stage.times(FIRST), rate=BASELINE, begin=begin, seconds=seconds)
-    return [Figure("used", 100 * share, "%")]
+    return used(stage.times(FIRST), rate=BASELINE, begin=begin, seconds=seconds)

@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from benchmarks.flow.config import Terms, config
 from benchmarks.flow.measure import Arrival
@@ -23,7 +24,7 @@ from notify.publisher import Outgoing, Publisher
 from notify.stack.process import Process, stop_all
 from notify.stack.state import dummies
 from notify.store import Filter, Store
-from notify.store.tables import attempts
+from notify.store.tables import attempts, notifications
 from notify.topology import queue_name
 from tests.faults.checker import Findings, check
 from tests.faults.ledgers import Published, read_record, read_sandbox
@@ -140,9 +141,11 @@ class Stage:
 
     def attempts(self, provider: str) -> list[float]:
         """Tell when each attempt through a provider began, by the record."""
-        wanted = select(attempts.c.started_at).where(attempts.c.provider == provider)
-        with self.store.reading() as connection:
-            return sorted(row.started_at.timestamp() for row in connection.execute(wanted))
+        return self._moments(select(attempts.c.started_at).where(attempts.c.provider == provider))
+
+    def received(self) -> list[float]:
+        """Tell when a worker first took each notification in hand, by the record."""
+        return self._moments(select(notifications.c.received_at))
 
     def statuses(self) -> Mapping[Status, int]:
         """Count the notifications on record by their status."""
@@ -171,6 +174,10 @@ class Stage:
         findings = check(published, recorded, read_sandbox(self.ledger), cuts=cuts)
         self.faults += findings.violations[:20]
         return findings
+
+    def _moments(self, wanted: Select[datetime]) -> list[float]:
+        with self.store.reading() as connection:
+            return sorted(at.timestamp() for at in connection.execute(wanted).scalars())
 
     def _worker(self, name: str) -> Process:
         return Process(

@@ -10,7 +10,7 @@ from benchmarks.flow.config import FIRST, SECOND
 from benchmarks.flow.figures import Figure
 from benchmarks.flow.measure import count, flows_from, quiet_since
 from benchmarks.flow.messages import maker
-from benchmarks.flow.outage import GAP, RATE, WITHIN, flowing_again, not_sent, under_way
+from benchmarks.flow.outage import GAP, RATE, WITHIN, flowing_again, last_open, not_sent, under_way
 from benchmarks.flow.stage import REST, WORKERS, Stage
 from benchmarks.flow.watch import Watch
 from notify.breaker import State
@@ -77,7 +77,7 @@ def slow(stage: Stage) -> Sequence[Figure]:
         Figure("opened after", sight.since - begin if sight else math.inf, "s", most=WITHIN),
         Figure("stopped after", stopped - begin, "s", most=WITHIN),
         Figure("on the second after", moved - begin, "s", most=WITHIN),
-        Figure("recovered after", recovered, "s"),
+        Figure("recovered after", recovered, "s", most=last_open(watch, end) + WITHIN),
         Figure("lost", findings.lost, most=0),
         Figure("not sent", not_sent(stage), most=0),
     ]

@@ -173,7 +173,9 @@ class Consumer(consumer.Consumer):
             # It holds for the consumers that begin from here on.
             self.task_consumer.channel.basic_qos(0, wanted, False)
             self.add_task_queue(intake.name)
-        log.debug("notify.consuming", queue=intake.name, prefetch=wanted, before=intake.prefetch)
+        stopped_or_begun = wanted == 0 or intake.prefetch == 0
+        tell = log.info if stopped_or_begun else log.debug
+        tell("notify.consuming", queue=intake.name, prefetch=wanted, before=intake.prefetch)
         intake.prefetch = wanted
 
     def _flush(self) -> None:

@@ -1,0 +1,146 @@
+"""Real workers under flow control: the backlog stays in RabbitMQ, whatever keeps it from going."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from notify.message import Channel, Status
+from notify.sandbox import Behaviour
+from notify.stack.rabbitmq import RabbitMQNode
+from notify.store import Filter
+from notify.topology import DEAD, queue_name
+from tests.rig import Rig, surroundings, until
+
+NORMAL, BULK = (queue_name(Channel.EMAIL, lane) for lane in ("normal", "bulk"))
+TWO_PROVIDERS = """
+[providers.second]
+use = "providers.sendgrid:SendGrid"
+options = {{ sender = "a@example.com", base_url = "{sandbox}/second", timeout = 2 }}
+secrets = {{ api_key = "KEY" }}
+[providers.second.breaker]
+first_open = 1
+"""
+
+
+@pytest.fixture
+def rig(tmp_path: Path, broker_url: str) -> Iterator[Rig]:
+    """A worker's surroundings on SQLite: what is shared is tested on both databases elsewhere."""
+    url = f"sqlite:///{tmp_path}/notify.db"
+    with surroundings(tmp_path, broker_url=broker_url, store_url=url) as rig:
+        yield rig
+
+
+def _configure(rig: Rig, provider: str = "", *, more: str = "") -> None:
+    """Add to the provider's table, which is the last, and further tables."""
+    with rig.config.open("a") as file:
+        file.write(provider + "\n" + more)
+
+
+def _in_hand(rig: Rig, rabbitmq: RabbitMQNode, queue: str) -> int:
+    """Count what workers have of a queue and have not acknowledged."""
+    vhost = rig.broker_url.rpartition("/")[2]
+    table = rabbitmq.ctl("list_queues", "-p", vhost, "name", "messages_unacknowledged")
+    rows = (line.split() for line in table.splitlines())
+    return next(int(row[1]) for row in rows if row[0] == queue)
+
+
+def _paused(rig: Rig, queue: str) -> bool:
+    """Tell whether the worker has said that it consumes nothing of a queue any more."""
+    lines = [json.loads(line) for line in rig.log().splitlines() if "notify.consuming" in line]
+    return any(line["queue"] == queue and line["prefetch"] == 0 for line in lines)
+
+
+def _request() -> bytes:
+    id_ = str(uuid4())
+    return json.dumps({"id": id_, "to": "b@example.com", "subject": "Hi", "text": "Hi."}).encode()
+
+
+def _notify(rig: Rig, *arguments: str) -> str:
+    """Run a command as an operator does."""
+    done = subprocess.run(
+        [sys.executable, "-m", "notify", *arguments],
+        env={"NOTIFY_CONFIG": str(rig.config), "KEY": "SG.test", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_slow_limit_leaves_the_backlog_in_the_queue(rig: Rig, rabbitmq: RabbitMQNode) -> None:
+    """Of a hundred messages at two a second, two workers have a few in hand, and no row waits."""
+    _configure(rig, "rate = 2\nburst = 2")
+    for _ in range(100):
+        rig.request()
+    with rig.worker("email-1"), rig.worker("email-2"):
+        until(lambda: len(rig.sandbox.messages()) >= 5)
+        assert rig.waiting(NORMAL) >= 50
+        assert _in_hand(rig, rabbitmq, NORMAL) <= 10
+        counts = rig.store.count(Filter())
+        assert set(counts) <= {Status.SENT, Status.SENDING}
+    assert rig.waiting(DEAD) == 0
+
+
+def test_an_open_circuit_stops_consumption_and_all_is_sent_when_the_provider_is_back(
+    rig: Rig,
+) -> None:
+    """While it is open the messages wait in RabbitMQ, and no attempt is spent on them."""
+    _configure(rig, more="[providers.sendgrid.breaker]\nminimum_calls = 5\nfirst_open = 2\n")
+    rig.sandbox.switch.set(behaviour=Behaviour.DOWN)
+    for _ in range(10):
+        rig.request()
+    with rig.worker("email-1"), rig.worker("email-2"):
+        until(lambda: "notify.circuit_opened" in rig.log("email-1") + rig.log("email-2"))
+        until(lambda: rig.store.count(Filter(status=Status.QUEUED)) == {Status.QUEUED: 10})
+        while_open = [rig.request() for _ in range(30)]
+        until(lambda: rig.waiting(NORMAL) >= 28)
+        rig.sandbox.switch.set(behaviour=None)
+        until(
+            lambda: rig.store.count(Filter(status=Status.SENT)) == {Status.SENT: 40}, timeout=60.0
+        )
+        stories = [rig.store.get(id_) for id_ in while_open]
+        probes = [story for story in stories if story is not None and len(story.attempts) > 1]
+        assert len(probes) <= 4
+    assert rig.waiting(NORMAL, DEAD) == 0
+
+
+def test_a_dead_provider_moves_all_to_the_second(rig: Rig) -> None:
+    """No message waits for the first one's recovery, and none fails."""
+    text = rig.config.read_text().replace('["sendgrid"]', '["sendgrid", "second"]')
+    rig.config.write_text(text)
+    _configure(rig, more=TWO_PROVIDERS.format(sandbox=rig.sandbox.url))
+    rig.sandbox.switch.set(["second"])
+    rig.sandbox.switch.set(["sendgrid"], behaviour=Behaviour.DOWN)
+    with rig.worker():
+        for _ in range(60):
+            rig.request()
+        until(lambda: rig.store.count(Filter(status=Status.SENT)) == {Status.SENT: 60})
+        until(lambda: "notify.circuit_opened" in rig.log())
+    entries = rig.sandbox.ledger.entries(account="second")
+    assert len(entries) == 60
+
+
+def test_a_hold_stops_a_lane_at_once_and_its_release_lets_it_go(rig: Rig) -> None:
+    """Another lane goes on meanwhile; what is held waits in its queue."""
+    with rig.worker():
+        rig.request()
+        until(lambda: len(rig.sandbox.messages()) == 1)
+        _notify(rig, "hold", "--channel", "email", "--lane", "normal", "--reason", "a test")
+        until(lambda: _paused(rig, NORMAL))
+        for _ in range(20):
+            rig.request()
+        rig.publish(_request(), "email.bulk.shop")
+        until(lambda: len(rig.sandbox.messages()) == 2)
+        assert rig.waiting(NORMAL) >= 15
+        _notify(rig, "release", "--all", "--reason", "the test is over")
+        until(lambda: len(rig.sandbox.messages()) == 22, timeout=30.0)
+    assert rig.waiting(NORMAL, BULK, DEAD) == 0

@@ -126,7 +126,7 @@ def _book_on_postgresql(connection: Connection, limit: Limit, ask: Ask) -> Grant
         now=now,
         base=base,
         rate=rate,
-        burst=burst or 0.0,
+        burst=burst if rate else 0.0,
         tolerance=tolerance if rate else 0.0,
         ahead=ahead if rate else 0.0,
         units=units,

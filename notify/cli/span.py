@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
 import click
 
-_SPAN = re.compile(r"(\d{1,5})([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+from notify.cli.when import span_of
 
 
 class Span(click.ParamType[timedelta]):
@@ -19,12 +17,9 @@ class Span(click.ParamType[timedelta]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> timedelta:
-        """Give the span."""
-        if isinstance(value, timedelta):
-            return value
-        match = _SPAN.fullmatch(str(value))
-        if match is None or not int(match[1]):
-            self.fail(
-                f"{value!r} is no span of time; write it as 90s, 30m, 2h, 3d or 1w", param, ctx
-            )
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+        """Give the span; none is as short as nothing."""
+        span = value if isinstance(value, timedelta) else span_of(str(value))
+        if not span:
+            hint = "write it as 90s, 30m, 2h, 3d or 1w"
+            self.fail(f"{value!r} is no span of time; {hint}", param, ctx)
+        return span

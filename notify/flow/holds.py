@@ -33,7 +33,7 @@ class Holds:
     Tells what has to wait. Any thread may ask, as long as one refreshes.
 
     While the record is away, what was known last stays in force; a hold that ends by itself ends
-    in time all the same. Nothing is known before the first `refresh`.
+    in time all the same. Before the first `refresh`, no queue and no provider is known as held.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Holds:
         self._clock = clock
         self._monotonic = monotonic
         # Replaced as a whole, so that no reader needs a lock.
-        self._known: tuple[_Standing, ...] = ()
+        self._known: tuple[_Standing, ...] | None = None
 
     def refresh(self) -> None:
         """
@@ -67,12 +67,19 @@ class Holds:
             self._wake(ended)
 
     def match(self, notification: Notification) -> Hold | None:
-        """Find what keeps a notification back; None if it may be sent."""
+        """
+        Find what keeps a notification back; None if it may be sent.
+
+        Raises:
+            StoreError: Nothing was ever read, and cannot be now; what is held must not slip out.
+        """
+        if self._known is None:
+            self.refresh()
         return self._first(lambda hold: hold.matches(notification)) if self._known else None
 
     def stops_queue(self, channel: Channel, lane: str) -> Hold | None:
         """Find what keeps all messages of a queue back; None if it is to be consumed."""
-        return self._first(lambda hold: hold.stops_queue(channel, lane))
+        return self._first(lambda hold: hold.stops_queue(channel, lane)) if self._known else None
 
     def stops_provider(self, name: str) -> Hold | None:
         """Find what keeps everything from a provider; None if it may be asked."""
@@ -80,9 +87,8 @@ class Holds:
 
     def _first(self, stops: Callable[[Hold], bool]) -> Hold | None:
         now = self._monotonic()
-        return next(
-            (each.hold for each in self._known if now < each.ends and stops(each.hold)), None
-        )
+        standing = (each.hold for each in self._known or () if now < each.ends)
+        return next((hold for hold in standing if stops(hold)), None)
 
     def _wake(self, ids: set[int]) -> None:
         """

@@ -82,6 +82,7 @@ def _due(store: Store) -> list[UUID]:
 def test_a_hold_is_known_from_the_next_look_on(store: Store, holds: Holds) -> None:
     """And forgotten by the look after its end."""
     wanted = asked(source="crm")
+    assert holds.match(wanted) is None
     placed = _place(store, Scope(source="crm"))
     assert holds.match(wanted) is None
     holds.refresh()
@@ -91,6 +92,20 @@ def test_a_hold_is_known_from_the_next_look_on(store: Store, holds: Holds) -> No
     assert holds.match(wanted) == placed
     holds.refresh()
     assert holds.match(wanted) is None
+
+
+def test_nothing_held_slips_out_of_a_process_that_has_just_started(
+    store: Store, holds: Holds
+) -> None:
+    """It may have met the record away, and have it back before its next look."""
+    with store.writing() as connection:
+        connection.execute(text("ALTER TABLE holds RENAME TO gone"))
+    with pytest.raises(StoreError):
+        holds.match(asked())
+    with store.writing() as connection:
+        connection.execute(text("ALTER TABLE gone RENAME TO holds"))
+    placed = _place(store, Scope())
+    assert holds.match(asked()) == placed
 
 
 def test_queues_and_providers_are_asked_for_by_name(store: Store, holds: Holds) -> None:

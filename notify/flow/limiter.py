@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from notify.flow.offset import Offset
 from notify.flow.schedule import Schedule, Taken
 from notify.ratelimit import Limit, Standing
 from notify.store import Store
@@ -48,11 +49,10 @@ class Limiter:
         self._store = store
         self._monotonic = monotonic
         self._limits = dict(limits)
+        self._offset = Offset()
         self._clean_at = monotonic() + CLEAN
         # Looked up without a lock: two threads that make the same one agree by `setdefault`.
-        self._schedules = {
-            name: Schedule(store, limit, monotonic=monotonic) for name, limit in limits.items()
-        }
+        self._schedules = {name: self._new(limit) for name, limit in limits.items()}
 
     def book(
         self,
@@ -186,8 +186,10 @@ class Limiter:
         found = self._schedules.get(name)
         if found is not None:
             return found
-        new = Schedule(self._store, self._limit(name), monotonic=self._monotonic)
-        return self._schedules.setdefault(name, new)
+        return self._schedules.setdefault(name, self._new(self._limit(name)))
+
+    def _new(self, limit: Limit) -> Schedule:
+        return Schedule(self._store, limit, offset=self._offset, monotonic=self._monotonic)
 
     def _limit(self, name: str) -> Limit:
         """Give a value's limit, at the rate of its kind: the configured or an operator's."""

@@ -12,6 +12,7 @@ from notify import ratelimit
 from notify.errors import StoreError, StoreRefused
 from notify.flow.alone import Alone
 from notify.flow.meter import Meter
+from notify.flow.offset import Offset
 from notify.flow.stock import Drawn, Stock
 from notify.ratelimit import Ask, Grant, Limit, Standing
 from notify.store import Store, bookings
@@ -49,8 +50,11 @@ class Schedule:
     it arrives.
     """
 
-    def __init__(self, store: Store, limit: Limit, *, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, store: Store, limit: Limit, *, offset: Offset, monotonic: Callable[[], float]
+    ) -> None:
         self._store = store
+        self._offset = offset
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._stocks: dict[float, Stock] = {}
@@ -115,7 +119,7 @@ class Schedule:
             lease = 0.0
         ask = Ask.of(rest, share=share, stock=lease, ahead=ahead)
         grant = self._book(ask)
-        # The moment of its arrival: where a burst is small, the next is too late already.
+        # The moment of the booking: where a burst is small, any later one is too late.
         now = grant.now
         with self._lock:
             if grant.rate is None and grant.units:
@@ -161,7 +165,7 @@ class Schedule:
             except StoreError:
                 self._away_until = self._monotonic() + AWAY
             else:
-                grant = grant.shifted(self._monotonic() - grant.now)
+                grant = grant.shifted(self._offset.learn(grant.now, now=self._monotonic()))
                 with self._lock:
                     self._standing = self._standing.booked(grant.tat, grant.paused_until)
                 return grant
@@ -180,7 +184,7 @@ class Schedule:
     def learn(self, standing: Standing, now: float) -> None:
         """Take over what the store says, by its clock."""
         at = self._monotonic()
-        known = standing.shifted(at - now)
+        known = standing.shifted(self._offset.learn(now, now=at))
         with self._lock:
             before, self._standing = self._standing, known
             if known.paused(at) or known.lowered != before.lowered:

@@ -37,6 +37,9 @@ LONG = 60.0
 
 numbers = st.integers(0, 2**32)
 kinds = st.sampled_from(list(Kind))
+probe_ends = st.sampled_from(
+    [Kind.SUCCESS, Kind.NEUTRAL, Kind.NEUTRAL, None, None, Kind.FAILURE, Kind.FATAL]
+)
 durations = st.sampled_from([0.1, 1.0])
 spans = st.sampled_from([0.25, 1.0, 2.0, 5.0, 20.0])
 
@@ -148,14 +151,17 @@ class _Machine(RuleBasedStateMachine):
                 self.a_call_ends(call, kind, seconds, seed)
         self.the_counts_are_judged(seed)
 
-    @rule(kinds=st.lists(kinds, min_size=1, max_size=4), seconds=durations, seed=numbers)
-    def probes_come_in_time(self, kinds: list[Kind], seconds: float, seed: int) -> None:
-        """One after the other, as soon as the circuit may be tried."""
-        for kind in kinds:
+    @rule(ends=st.lists(probe_ends, min_size=1, max_size=5), seconds=durations, seed=numbers)
+    def probes_come_in_time(self, ends: list[Kind | None], seconds: float, seed: int) -> None:
+        """One after the other, as soon as the circuit may be tried; some are cut off."""
+        for kind in ends:
             wait = self.circuit.wait(self.now)
             if wait <= LONG:
                 self.time_passes(wait)
-            if isinstance(call := self.a_worker_asks(), _Call):
+            call = self.a_worker_asks()
+            if isinstance(call, _Call) and kind is None:
+                self.a_call_is_cut_off(call)
+            elif isinstance(call, _Call) and kind is not None:
                 self.a_call_ends(call, kind, seconds, seed)
 
     def may_probe(self) -> None:

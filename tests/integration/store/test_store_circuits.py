@@ -249,13 +249,14 @@ def test_one_bad_host_with_a_tenth_of_the_traffic_opens_nothing(
     """Though it fails in all its calls, and in whichever order the workers tell theirs."""
     fleet = workers(4)
     bad, rng = fleet[0], random.Random(3)
-    for _ in range(12):
-        bad.call(Kind.UNREACHABLE, 3)
-        for good in fleet[1:]:
-            good.call(Kind.SUCCESS, 9)
-        rng.shuffle(fleet)
-        for worker in sorted(fleet, key=lambda each: each is not bad) if _ == 0 else fleet:
+    for _ in range(6):
+        bad.call(Kind.UNREACHABLE, 6)
+        for good in set(fleet) - {bad}:
+            good.call(Kind.SUCCESS, 18)
+        for worker in fleet:
             worker.look()
+        # The bad one was the first to tell of its calls, and need not be the next time.
+        rng.shuffle(fleet)
     assert circuit_in(store).state is State.CLOSED
     assert all(worker.ask() is not None for worker in fleet)
 
@@ -444,6 +445,25 @@ def test_late_calls_of_before_do_not_open_a_circuit_that_was_closed_again(
     assert one.ask() is not None
 
 
+def test_the_calls_that_opened_it_do_not_open_it_again_once_it_closed(
+    workers: Callable[[int], list[Worker]], store: Store
+) -> None:
+    """They are still in the window, and of a generation that is over."""
+    (worker,) = workers(1)
+    worker.call(Kind.FAILURE, 30)
+    worker.look()
+    worker.look()
+    time_goes_by(store, 6)
+    worker.look()
+    for _ in range(RULES.probes):
+        worker.circuits.ended(worker.probe(), Kind.SUCCESS, 0.1)
+    worker.call(Kind.SUCCESS)
+    for _ in range(3):
+        worker.look()
+    assert circuit_in(store).state is State.CLOSED
+    worker.call(Kind.SUCCESS)
+
+
 def test_a_fatal_call_opens_it_at_once_and_for_good(
     workers: Callable[[int], list[Worker]], store: Store
 ) -> None:
@@ -514,19 +534,25 @@ def test_an_operators_word_ends_in_time_without_a_look(
         give_back(store)
 
 
+@pytest.mark.parametrize("by", ["a word", "time"])
 def test_a_forced_closed_circuit_passes_everything(
-    workers: Callable[[int], list[Worker]], store: Store
+    workers: Callable[[int], list[Worker]], store: Store, by: str
 ) -> None:
-    """Whatever the calls say, until `auto`; then they count."""
+    """Whatever the calls say, until `auto` or until its time is over; then they count."""
     (worker,) = workers(1)
-    tell(store, Mode.CLOSED)
+    tell(store, Mode.CLOSED, seconds=60)
     worker.look()
     worker.call(Kind.FAILURE, 30)
     worker.call(Kind.FATAL)
     for _ in range(3):
         worker.look()
     worker.call(Kind.FAILURE)
-    tell(store, Mode.AUTO)
+    if by == "time":
+        time_goes_by(store, 61)
+        worker.look()
+        worker.call(Kind.FAILURE, 20)
+    else:
+        tell(store, Mode.AUTO)
     worker.look()
     worker.look()
     assert worker.ask() is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -56,8 +56,10 @@ class Plan:
 
     def through(self, leave: Leave) -> Plan:
         """Plan the call through the line that there is leave for."""
-        entry = replace(self.entry, provider=leave.line.name)
-        return replace(self, entry=entry, line=leave.line, pass_=leave.pass_)
+        entry = Entry(
+            self.ask.notification, Status.SENDING, self.entry.attempt_id, leave.line.name
+        )
+        return Plan(self.ask, entry, self.message, leave.line, leave.pass_)
 
     def put_off(self, wait: Wait, *, now: datetime) -> Plan:
         """Have the record keep it: no attempt is made, and none is counted."""

@@ -60,10 +60,12 @@ class Turnstile:
                 if ready and at > self._monotonic():
                     yield ready
                     ready = []
-                self._pause(at)
-                let, back = self._let(group)
-                ready += let
-                waiting += back
+                if self._paused(at):
+                    let, back = self._let(group)
+                    ready += let
+                    waiting += back
+                else:
+                    ready += [plan.through(leave) for leave, plan in group]
             if ready:
                 yield ready
                 ready = []
@@ -99,10 +101,12 @@ class Turnstile:
                 let.append(plan.through(confirmed))
         return let, back
 
-    def _pause(self, until: float) -> None:
+    def _paused(self, until: float) -> bool:
+        """Sleep until a moment, and tell whether that took any time."""
         rest = until - self._monotonic()
         if rest > 0:
             self._sleep(rest)
+        return rest > 0
 
 
 def _asked(plans: Sequence[Plan]) -> list[tuple[Notification, Rendered]]:

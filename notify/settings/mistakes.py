@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from notify.errors import ConfigError
-from notify.settings.model import Settings
+from notify.settings.model import LONGEST_TIMEOUT, Settings
 from notify.settings.sources import PREFIX, Key, Tree
 
 _WORDS = {
@@ -147,7 +147,22 @@ def _crossings(tree: Tree) -> Iterator[Finding]:
                     key = named((section, name, option), tree)
                     text = f"number {position + 1} is not in [{meant}]; {suggestion(word, known)}"
                     yield Finding(key, text)
+    yield from _timeouts(tree)
     yield from _tls(tree)
+
+
+def _timeouts(tree: Tree) -> Iterator[Finding]:
+    for name, provider in table(tree.values, "providers").items():
+        options = table(provider, "options") if isinstance(provider, dict) else {}
+        seconds = options.get("timeout", LONGEST_TIMEOUT)
+        number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if not number or not 0 < seconds <= LONGEST_TIMEOUT:
+            key = named(("providers", name, "options", "timeout"), tree)
+            text = (
+                f"must be a number of seconds, written in the file, above 0 and at most"
+                f" {LONGEST_TIMEOUT:g}: a call that lasts as long as its claim could be made twice"
+            )
+            yield Finding(key, text)
 
 
 def _tls(tree: Tree) -> Iterator[Finding]:

@@ -81,6 +81,12 @@ SECRET_OPTIONS = frozenset(
 DEAD_POOL = "dead"
 """The pool that drains the dead queue; it needs no configuration."""
 
+LONGEST_TIMEOUT = 25.0
+"""
+Seconds: the most that a provider's option `timeout` may say. A call may take twice as long, where
+it first fetches a token, and must be over and on record before its claim ends.
+"""
+
 LaneName = Annotated[str, AfterValidator(_lane_name)]
 Name = Annotated[str, AfterValidator(_name)]
 PoolName = Annotated[str, AfterValidator(_pool_name)]

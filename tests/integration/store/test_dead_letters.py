@@ -225,6 +225,17 @@ def test_what_waits_for_the_very_message_that_died_is_replayed(store: Store) -> 
     assert replay(store) == [asked.id]
 
 
+def test_two_letters_of_one_notification_are_one_to_be_sent(store: Store) -> None:
+    """It died of two messages: the plan counts what the replay does, and that is one call."""
+    body = body_of(uuid4())
+    (asked,) = ended(store, body)
+    bury(store, arrival(body), arrival(body, message_id="another"))
+    assert plan(store).prospects == {Prospect.NEVER_SENT: 1, Prospect.IN_FLIGHT: 1}
+    assert plan(store).replayed.total() == 1
+    assert replay(store) == [asked.id]
+    assert [letter.state for letter in buried(store)] == [State.REPLAYED, State.WAITING]
+
+
 def test_a_replay_gives_times_at_the_rate_after_those_given_before(store: Store) -> None:
     """Two replays at once do not add up, and the plan tells when they end."""
     for number in range(6):

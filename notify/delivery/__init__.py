@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -14,6 +13,7 @@ from notify import contract
 from notify.delivery.call import Answer, call
 from notify.delivery.decision import Again, Arrival, Dead, Decision, Done, Tally
 from notify.delivery.ending import LOOK_AGAIN, Endings
+from notify.delivery.limits import Limits
 from notify.delivery.permits import Permits
 from notify.delivery.plan import Ask, Plan, Planner
 from notify.delivery.recorder import Recorder
@@ -33,24 +33,13 @@ LEASE = timedelta(seconds=60)
 log = structlog.get_logger("notify.delivery")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a message may be at most, and whom it may come from."""
-
-    max_body_bytes: int
-    max_recipients: int
-    require_user_id: bool
-    trusted_user: str | None = None
-    """The AMQP user whose word is taken for any source: the service's own."""
-
-
 class Delivery:
     """
     Takes messages in batches and settles each on its own.
 
-    One transaction claims what a batch asks for, `concurrency` threads make the calls side by
-    side, and one recorder writes what has ended meanwhile: a slow call holds back nobody else's
-    record. A claim is never larger than the number of calls that can start at once.
+    One transaction claims what a batch asks for, `senders` (`concurrency` threads, if None) make
+    the calls side by side, and one recorder writes what has ended meanwhile: a slow call holds
+    back nobody else's record. A claim is never larger than the calls that can start at once.
     """
 
     def __init__(
@@ -64,6 +53,8 @@ class Delivery:
         concurrency: int,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
+        senders: Executor | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self._store = store
         self._gateways = gateways
@@ -72,8 +63,8 @@ class Delivery:
         self._monotonic = monotonic
         self._planner = Planner(gateways=gateways, templates=templates)
         self._permits = Permits(concurrency)
-        self._senders = ThreadPoolExecutor(concurrency, thread_name_prefix="sender")
-        self._recorder = Recorder(store)
+        self._senders = senders or ThreadPoolExecutor(concurrency, thread_name_prefix="sender")
+        self._recorder = recorder or Recorder(store)
         self._endings = Endings(policy=policy, recorder=self._recorder, clock=clock)
 
     def start(self) -> None:
@@ -154,7 +145,8 @@ class Delivery:
         try:
             plans = [self._planner.plan(ask, now=now) for ask in _distinct(asks)]
             answers = self._claim(plans, now=now)
-            for plan, claimed in zip(plans, answers, strict=True):
+            for planned, claimed in zip(plans, answers, strict=True):
+                plan = planned.under(claimed.id) if claimed else planned
                 answer = claimed.claim if claimed else None
                 following += _following(plan.ask, answer)
                 if claimed and answer is Claim.OWNED and plan.message is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -40,6 +40,14 @@ class Plan:
     entry: Entry
     line: Line | None = None
     message: Rendered | None = None
+
+    def under(self, id_: UUID | None) -> Plan:
+        """Give the same plan under the id that the record knows the notification by, if another."""
+        if id_ is None:
+            return self
+        notification = replace(self.ask.notification, id=id_)
+        message = self.message and replace(self.message, notification_id=id_)
+        return replace(self, ask=replace(self.ask, notification=notification), message=message)
 
 
 class Planner:

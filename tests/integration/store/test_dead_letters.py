@@ -31,7 +31,7 @@ from tests.burying import (
     read,
     replayer,
 )
-from tests.recording import LATER, LEASE, NOW, accepted, call_for
+from tests.recording import LATER, LEASE, NOW, accepted, call_for, rejected
 
 SECOND = timedelta(seconds=1)
 ANN = Actor("ann@ops-1", "INC-7")
@@ -195,6 +195,19 @@ def test_a_template_that_was_mended_may_be_tried_again(store: Store) -> None:
     without_call(store, body, Status.REJECTED, reason="no such template")
     bury(store, arrival(body))
     assert plan(store).prospects == {Prospect.NEVER_SENT: 1}
+
+
+def test_what_was_refused_after_a_lost_answer_is_not_sent_again(store: Store) -> None:
+    """Whatever became of the first call, the provider would refuse the next one too."""
+    body = body_of(uuid4())
+    lost = {"outcome": Outcome.UNKNOWN, "possible_duplicate": True}
+    (asked,) = ended(store, body, status=Status.QUEUED, due_at=LATER, **lost)
+    refusing = call_for(asked)
+    (claimed,) = store.claim([refusing], now=LATER, lease=LEASE)
+    store.record([replace(rejected(refusing), fence=claimed.fence, possible_duplicate=True)])
+    bury(store, arrival(body, headers=died("delivery_limit")), now=LATER)
+    assert plan(store).prospects == {Prospect.REFUSED: 1}
+    assert replay(store, include_unknown=True) == []
 
 
 def test_a_call_whose_worker_died_with_its_message_is_unknown(store: Store) -> None:

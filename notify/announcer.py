@@ -7,12 +7,11 @@ same id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from notify.errors import PublishError
 from notify.looking import Looking
-from notify.publisher import Outgoing, Publisher
+from notify.publisher import Handful, Outgoing, Publisher
 from notify.store import Store
 from notify.store.news import News, published, release, take_news
 from notify.topology import EVENTS
@@ -64,20 +63,13 @@ class Announcer:
             news = take_news(connection, now=self._clock(), hold=HOLD, limit=HANDFUL)
         if not news:
             return 0
-        errors = list(self._publisher.publish_many(map(outgoing, news)))
+        handful = Handful.publish(news, self._publisher, outgoing=outgoing)
         with self._store.writing() as connection:
-            published(connection, _where(news, errors, taken=True))
-            release(connection, _where(news, errors, taken=False))
-        for error in errors:
-            if error is not None:
-                raise error
+            published(connection, handful.taken)
+            release(connection, handful.left)
+        if handful.error is not None:
+            raise handful.error
         return len(news)
-
-
-def _where(
-    news: Sequence[News], errors: Sequence[PublishError | None], *, taken: bool
-) -> list[News]:
-    return [each for each, error in zip(news, errors, strict=True) if (error is None) is taken]
 
 
 def outgoing(news: News) -> Outgoing:

@@ -6,13 +6,12 @@ taken under a lock that the others skip, and held for a while in case their rela
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from notify.errors import PublishError
 from notify.looking import Looking
 from notify.message import Status
-from notify.publisher import Outgoing, Publisher
+from notify.publisher import Handful, Outgoing, Publisher
 from notify.store import Store
 from notify.store.due import Due, published, release, take_due
 from notify.topology import WORK, routing_key
@@ -66,19 +65,14 @@ class Relay:
             due = take_due(connection, AWAITED, now=self._clock(), hold=HOLD, limit=HANDFUL)
         if not due:
             return 0
-        errors = list(self._publisher.publish_many(map(outgoing, due)))
+        handful = Handful.publish(due, self._publisher, outgoing=outgoing)
         with self._store.writing() as connection:
             now = self._clock()
-            published(connection, _where(due, errors, taken=True), now=now)
-            release(connection, _where(due, errors, taken=False), until=now + RETRY)
-        for error in errors:
-            if error is not None:
-                raise error
+            published(connection, handful.taken, now=now)
+            release(connection, handful.left, until=now + RETRY)
+        if handful.error is not None:
+            raise handful.error
         return len(due)
-
-
-def _where(due: Sequence[Due], errors: Sequence[PublishError | None], *, taken: bool) -> list[Due]:
-    return [row for row, error in zip(due, errors, strict=True) if (error is None) is taken]
 
 
 def outgoing(row: Due) -> Outgoing:

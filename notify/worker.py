@@ -13,6 +13,7 @@ from functools import partial
 import amqp
 import structlog
 from celery import Celery, signals
+from celery.apps.worker import Worker
 from celery.exceptions import SecurityWarning
 from kombu import Queue
 
@@ -175,15 +176,22 @@ def run(
     doing = duty(settings)
     app = create_app(settings, queues=doing.queues)
     register(app, doing.work, at_fault=doing.at_fault)
-    # Connecting a receiver is how Celery is told to leave logging alone.
-    signals.setup_logging.connect(_keep_logging, weak=False)
-    logging.getLogger("celery").setLevel(logging.WARNING)
-    # It warns of pickled messages from strangers; this worker takes nothing but plain JSON.
-    warnings.simplefilter("ignore", SecurityWarning)
+    _quieten_celery()
     parts = [*doing.before, doing.work, *doing.after]
     for part in parts:
         part.start()
-    worker = app.Worker(
+    worker = _celery_worker(app, name, doing, ready=ready)
+    log.info("notify.worker_starting", worker=name, queues=doing.queues)
+    worker.start()
+    for part in reversed(parts):
+        part.stop(timeout=STOP_TIMEOUT)
+    log.info("notify.worker_stopped", worker=name)
+    return int(worker.exitcode or 0)
+
+
+def _celery_worker(app: Celery, name: str, doing: Duty, *, ready: Callable[[], None]) -> Worker:
+    """Make the Celery worker that consumes in this process."""
+    worker: Worker = app.Worker(
         hostname=f"{name}@{socket.gethostname()}",
         pool="threads",
         concurrency=CLAIMERS * len(doing.queues),
@@ -199,12 +207,16 @@ def run(
         without_mingle=True,
         without_heartbeat=True,
     )
-    log.info("notify.worker_starting", worker=name, queues=doing.queues)
-    worker.start()
-    for part in reversed(parts):
-        part.stop(timeout=STOP_TIMEOUT)
-    log.info("notify.worker_stopped", worker=name)
-    return int(worker.exitcode or 0)
+    return worker
+
+
+def _quieten_celery() -> None:
+    """Keep Celery from setting up logging, and from telling what nobody needs."""
+    # Connecting a receiver is how Celery is told to leave logging alone.
+    signals.setup_logging.connect(_keep_logging, weak=False)
+    logging.getLogger("celery").setLevel(logging.WARNING)
+    # It warns of pickled messages from strangers; this worker takes nothing but plain JSON.
+    warnings.simplefilter("ignore", SecurityWarning)
 
 
 def _keep_logging(**_: object) -> None:

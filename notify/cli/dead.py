@@ -26,6 +26,7 @@ from notify.cli.choosing import (
     reason_option,
     yes_option,
 )
+from notify.cli.filters import newest_option
 from notify.cli.opened import record
 from notify.cli.replaying import plan, replay
 from notify.deadletters import discard as discard_letters
@@ -60,13 +61,7 @@ def dead() -> None:
     show_default=True,
     help="Only those that wait, were replayed, or were discarded.",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    default=50,
-    show_default=True,
-    help="List at most so many, the newest.",
-)
+@newest_option
 @click.option("--counts", is_flag=True, help="Count by cause instead of listing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def ls(*, wanted: Wanted, state: str, limit: int, counts: bool, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from notify.cli.story import facts, masked, print_whole, timeline
-from notify.cli.up import stopping_on_signals, timed_lines
+from notify.cli.up import state_dir_option, stopping_on_signals, timed_lines
 from notify.stack.launch import Stack
 from notify.stack.samples import Ending, load
 from notify.stack.state import folder_or_temporary
@@ -36,12 +36,7 @@ Examples:
     show_default=True,
     help="The folder of sample files: what to publish, and how it must end.",
 )
-@click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Keep configuration, record and logs in this folder. Default: a temporary one, "
-    "removed at the end.",
-)
+@state_dir_option
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),

@@ -30,6 +30,15 @@ WHOSE = [
 template_option = click.option("--template", metavar="NAME", help="Only what names this template.")
 
 
+newest_option = click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="List at most so many, the newest.",
+)
+
+
 def period(happened: str) -> list[Callable[[Command], Command]]:
     """Make the options of a period in which something *happened*, such as `received`."""
     return [

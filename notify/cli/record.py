@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from notify.cli import story as view
-from notify.cli.filters import filters
+from notify.cli.filters import filters, newest_option
 from notify.cli.opened import outdated, record
 from notify.cli.story import timeline
 from notify.errors import NotifyError
@@ -58,13 +58,7 @@ def migrate(check: bool) -> None:
 
 @click.command()
 @filters
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    default=50,
-    show_default=True,
-    help="List at most so many, the newest.",
-)
+@newest_option
 @click.option("--counts", is_flag=True, help="Count by status instead of listing.")
 @_show_recipients
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")

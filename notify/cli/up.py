@@ -16,6 +16,13 @@ from notify.stack.state import folder_or_temporary
 
 _CHECK = 0.5
 
+state_dir_option = click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep configuration, record and logs in this folder. Default: a temporary one, "
+    "removed at the end.",
+)
+
 
 class _Pools(click.ParamType[tuple[str, ...]]):
     name = "pools"
@@ -37,12 +44,7 @@ Examples:
   notify up --database postgresql+psycopg://notify@127.0.0.1/notify
 """
 )
-@click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Keep configuration, record and logs in this folder. Default: a temporary one, "
-    "removed at the end.",
-)
+@state_dir_option
 @click.option(
     "--amqp",
     metavar="URL",

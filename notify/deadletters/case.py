@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,9 @@ from notify.errors import DecodeError
 from notify.message import Notification
 from notify.store.dead import Kept, Mending
 from notify.store.known import Known, look_up
+
+Key = tuple[str, str, int]
+"""What makes it the same notification."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,24 @@ class Case:
         """Tell whether something is left that a later replay may send."""
         unknown = any(part.prospect is Prospect.UNKNOWN for part in self.parts)
         return bool(self.unfit) or (unknown and not order.include_unknown)
+
+
+def in_turn(cases: Iterable[Case], order: Order, sent: set[Key]) -> list[Case]:
+    """
+    Judge letters that ask for the same as an earlier one as they will stand after that one.
+
+    Args:
+        sent: What letters before these have the order send; what these add is added.
+    """
+    judged = []
+    for case in cases:
+        parts = [
+            replace(part, prospect=Prospect.IN_FLIGHT) if part.notification.key in sent else part
+            for part in case.parts
+        ]
+        judged.append(replace(case, parts=parts))
+        sent |= {part.notification.key for part in judged[-1].wanted(order)}
+    return judged
 
 
 class Examiner:

@@ -53,10 +53,10 @@ def judge(
             return Prospect.IN_FLIGHT
     if expired:
         return Prospect.EXPIRED
-    if outcomes & {Outcome.UNKNOWN, None}:
-        return Prospect.UNKNOWN
     if known is not None and _refused(known):
         return Prospect.REFUSED
+    if outcomes & {Outcome.UNKNOWN, None}:
+        return Prospect.UNKNOWN
     return Prospect.NEVER_SENT
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from notify.deadletters.case import Examiner
+from notify.deadletters.case import Examiner, Key, in_turn
 from notify.deadletters.lineup import LineUp, Times, keep_mending
 from notify.deadletters.order import Order
 from notify.deadletters.plan import Plan
@@ -65,6 +65,7 @@ class Replayer:
             StoreError: The record cannot be used.
         """
         plan = Plan()
+        sent: set[Key] = set()
         for ids in _groups(order.ids):
             with self._store.reading() as connection:
                 now = self._clock()
@@ -72,7 +73,7 @@ class Replayer:
                 letters = dead.waiting(connection, ids)
                 cases = self._examiner.judge(connection, letters, order.mending, now=now)
             plan.settled += len(ids) - len(cases)
-            for case in cases:
+            for case in in_turn(cases, order, sent):
                 plan.add(case, order)
         return plan
 
@@ -94,6 +95,7 @@ class Replayer:
             now = self._clock()
             letters = dead.waiting(connection, ids, lock=True)
             cases = self._examiner.judge(connection, letters, order.mending, now=now, lock=True)
+            cases = in_turn(cases, order, set())
             times = Times(replays.lined_up(connection, now=now), rate=order.rate, now=now)
             line = LineUp.of(cases, order, times)
             if not line.until:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import structlog
 
 from notify import contract
-from notify.delivery.calls import LEASE, Calls
+from notify.delivery.calls import LATEST, LEASE, Calls
 from notify.delivery.claiming import Claimer, distinct, following, without_call
 from notify.delivery.decision import Again, Arrival, Dead, Decision, Done, Tally
 from notify.delivery.ending import LOOK_AGAIN, Endings
+from notify.delivery.limits import Limits
 from notify.delivery.permits import Permits
 from notify.delivery.plan import Ask, Plan, Planner
 from notify.delivery.recorder import Recorder
@@ -25,7 +25,6 @@ from notify.flow.admission import Admission
 from notify.gateway import Gateway
 from notify.retry import RetryPolicy
 from notify.store import Claim, Claimed, Store
-from notify.store.probe import probe
 from notify.templating import Templates
 
 __all__ = ["LEASE", "Again", "Arrival", "Dead", "Decision", "Delivery", "Done", "Limits"]
@@ -33,24 +32,12 @@ __all__ = ["LEASE", "Again", "Arrival", "Dead", "Decision", "Delivery", "Done", 
 log = structlog.get_logger("notify.delivery")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a message may be at most, and whom it may come from."""
-
-    max_body_bytes: int
-    max_recipients: int
-    require_user_id: bool
-    trusted_user: str | None = None
-    """The AMQP user whose word is taken for any source: the service's own."""
-
-
 class _Lane:
     """One lane's own senders: a slow or throttled lane takes nothing from the others."""
 
-    def __init__(self, name: str, concurrency: int) -> None:
+    def __init__(self, concurrency: int, senders: Executor) -> None:
         self.permits = Permits(concurrency)
-        # Its threads come to be as they are needed.
-        self.senders = ThreadPoolExecutor(concurrency, thread_name_prefix=f"sender-{name}")
+        self.senders = senders
 
 
 class Delivery:
@@ -75,6 +62,8 @@ class Delivery:
         concurrency: int,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
+        senders: Executor | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         """
         Take the parts.
@@ -82,6 +71,8 @@ class Delivery:
         Args:
             shares: The lanes to deliver, and which part of each limit's burst each may use.
             concurrency: Calls in flight, for each lane.
+            senders: What makes the calls of all lanes; threads for each lane, if None.
+            recorder: What writes how they ended; one in a thread of its own, if None.
         """
         self._store = store
         self._gateway = gateway
@@ -92,8 +83,10 @@ class Delivery:
         admission = Admission(flow, gateway, shares=shares, monotonic=monotonic)
         self._turnstile = Turnstile(admission, clock=clock, monotonic=monotonic)
         self._flow = flow
-        self._lanes = {name: _Lane(name, concurrency) for name in shares}
-        self._recorder = Recorder(store)
+        self._lanes = {
+            name: _Lane(concurrency, senders or _threads(name, concurrency)) for name in shares
+        }
+        self._recorder = recorder or Recorder(store)
         self._claimer = Claimer(store)
         self._endings = Endings(policy=policy, recorder=self._recorder, clock=clock)
         self._calls = Calls(
@@ -125,8 +118,10 @@ class Delivery:
         for arrival in arrivals:
             for ask in self._decode(arrival):
                 by_lane.setdefault(ask.notification.lane, []).append(ask)
-        # A list: every lane must be gone through, whatever the others met.
-        return all([self._deliver(name, waiting) for name, waiting in by_lane.items()])
+        worked = True
+        for name, waiting in by_lane.items():
+            worked = self._deliver(name, waiting) and worked
+        return worked
 
     def _deliver(self, name: str, waiting: list[Ask]) -> bool:
         lane = self._lanes.get(name) or next(iter(self._lanes.values()))
@@ -142,12 +137,7 @@ class Delivery:
 
     def record_answers(self) -> bool:
         """Tell whether the record can be written; may take as long as a claim that fails."""
-        try:
-            with self._store.writing() as connection:
-                probe(connection)
-        except StoreError:
-            return False
-        return True
+        return self._store.answers()
 
     def _decode(self, arrival: Arrival) -> list[Ask]:
         """Read one message; what does not keep the contract is settled at once."""
@@ -202,12 +192,13 @@ class Delivery:
         return more, True
 
     def _claim(self, lane: _Lane, plans: Sequence[Plan]) -> tuple[list[Ask], int, bool]:
-        """Claim a group and start its calls; give what follows, how many calls, whether it worked."""
-        deadline = self._monotonic() + LEASE.total_seconds()
+        """Claim a group and start its calls; give what follows, how many calls, and if it worked."""
+        deadline = self._monotonic() + LATEST
         answers = self._claimer.claim(plans, now=self._clock(), lease=LEASE)
         more: list[Ask] = []
         calls = 0
-        for plan, claimed in zip(plans, answers, strict=True):
+        for planned, claimed in zip(plans, answers, strict=True):
+            plan = planned.under(claimed.id) if claimed else planned
             answer = claimed.claim if claimed else None
             more += following(plan.ask, answer)
             if claimed and answer is Claim.OWNED and plan.pass_ is not None:
@@ -228,3 +219,8 @@ class Delivery:
         finally:
             lane.permits.give()
         self._endings.call_ended(plan, claimed, answer)
+
+
+def _threads(lane: str, number: int) -> Executor:
+    """Make a lane's senders; each thread comes to be when it is first needed."""
+    return ThreadPoolExecutor(number, thread_name_prefix=f"sender-{lane}")

@@ -19,11 +19,14 @@ from notify.flow.admission import Admission, Leave
 from notify.gateway import Line
 from notify.message import Status
 from notify.retry import Verdict
+from notify.settings import LONGEST_TIMEOUT
 from notify.store import Claimed, Record, Store
 from notify.store.handover import hand_over
 
 LEASE = timedelta(seconds=60)
-"""How long a claim holds; longer than the slowest call may take."""
+"""How long a claim holds."""
+LATEST = (LEASE - timedelta(seconds=2 * LONGEST_TIMEOUT)).total_seconds()
+"""Seconds after its claim at which a call may begin at the latest, to be over within the lease."""
 
 CERTAIN = frozenset({Verdict.RETRY, Verdict.THROTTLED})
 """It was certainly not sent, and another provider may take it."""
@@ -58,7 +61,7 @@ class Calls:
         Call, and call the next provider while there is one and nothing was sent.
 
         Args:
-            deadline: When the claim ends, by the monotonic clock: no call begins after it.
+            deadline: The last moment to begin, by the monotonic clock.
 
         Returns:
             The last call's plan and claim, and how it ended.
@@ -73,7 +76,7 @@ class Calls:
             if onward is None:
                 return plan, claimed, answer
             plan, claimed = onward
-            deadline = self._monotonic() + LEASE.total_seconds()
+            deadline = self._monotonic() + LATEST
 
     def _call(self, plan: Plan, *, deadline: float) -> Answer:
         assert plan.pass_ is not None  # noqa: S101 - only plans with a call come here
@@ -82,7 +85,7 @@ class Calls:
         began = self._monotonic()
         if began >= deadline:
             self._flow.circuits.released(plan.pass_)
-            reason = "the worker was held up past its lease, so the call was not made"
+            reason = "the worker was held up too long after its claim, so the call was not made"
             return Answer(Verdict.RETRY, reason=reason)
         try:
             answer = call(line, plan.message)

@@ -39,13 +39,14 @@ class Claimer:
         except StoreRefused as error:
             # One bad row fails the whole transaction: find it, and spare its neighbours.
             if len(plans) > 1:
-                return [answer for plan in plans for answer in self.claim([plan], now=now, lease=lease)]
+                return [
+                    answer for plan in plans for answer in self.claim([plan], now=now, lease=lease)
+                ]
             log.error("notify.refused", id=str(plans[0].ask.notification.id), error=str(error))
             return [Claimed(Claim.CONFLICT)]
         except StoreError as error:
             log.error("notify.store_away", waiting=len(plans), error=str(error))
             return [None] * len(plans)
-
 
 
 def distinct(asks: Sequence[Ask]) -> list[Ask]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -56,9 +56,7 @@ class Plan:
 
     def through(self, leave: Leave) -> Plan:
         """Plan the call through the line that there is leave for."""
-        entry = Entry(
-            self.ask.notification, Status.SENDING, self.entry.attempt_id, leave.line.name
-        )
+        entry = Entry(self.ask.notification, Status.SENDING, self.entry.attempt_id, leave.line.name)
         return Plan(self.ask, entry, self.message, leave.line, leave.pass_)
 
     def put_off(self, wait: Wait, *, now: datetime) -> Plan:
@@ -82,6 +80,14 @@ class Plan:
     def expired(self) -> Plan:
         """End it, since its time is over."""
         return _end(self.ask, Status.EXPIRED, "it expired before it could be sent")
+
+    def under(self, id_: UUID | None) -> Plan:
+        """Give the same plan under the id that the record knows the notification by, if another."""
+        if id_ is None:
+            return self
+        notification = replace(self.ask.notification, id=id_)
+        message = self.message and replace(self.message, notification_id=id_)
+        return replace(self, ask=replace(self.ask, notification=notification), message=message)
 
 
 class Planner:

@@ -13,8 +13,9 @@ from notify.errors import StoreError
 from notify.store import Record, Store
 
 LARGEST_GROUP = 256
+SHORTEST_PAUSE = 0.05
 LONGEST_PAUSE = 5.0
-"""Seconds between two tries while the store is away."""
+"""Seconds between two tries while the store is away; the pauses double."""
 
 log = structlog.get_logger("notify.recorder")
 
@@ -85,7 +86,7 @@ class Recorder:
 
     def _persist(self, records: list[Record]) -> set[object] | None:
         """Write, however long it takes; None if the worker is told to stop first."""
-        pause = 0.05
+        pause = SHORTEST_PAUSE
         while True:
             try:
                 return set(self._store.record(records))

@@ -45,35 +45,38 @@ class Turnstile:
         """
         ready, calls = self._vetted(plans)
         while calls:
-            waiting: list[Plan] = []
-            wait = 0.0
-            leaves: list[tuple[Leave, Plan]] = []
-            for plan, answer in zip(calls, self._admission.choose(_asked(calls)), strict=True):
-                if isinstance(answer, Leave):
-                    leaves.append((answer, plan))
-                elif answer.seconds > LONG:
-                    ready.append(plan.put_off(answer, now=self._clock()))
-                else:
-                    waiting.append(plan)
-                    wait = max(wait, answer.seconds)
+            leaves, put_off, calls, wait = self._chosen(calls)
+            ready += put_off
             for at, group in _by_moment(leaves):
                 if ready and at > self._monotonic():
                     yield ready
                     ready = []
-                if self._paused(at):
-                    let, back = self._let(group)
-                    ready += let
-                    waiting += back
-                else:
-                    ready += [plan.through(leave) for leave, plan in group]
+                let, back = self._let(group, again=self._paused(at))
+                ready += let
+                calls += back
             if ready:
                 yield ready
                 ready = []
-            calls = waiting
             if calls and not leaves:
                 self._sleep(wait)
         if ready:
             yield ready
+
+    def _chosen(
+        self, calls: Sequence[Plan]
+    ) -> tuple[list[tuple[Leave, Plan]], list[Plan], list[Plan], float]:
+        """Part what has leave, what is put off, and what waits in hand; tell for how long."""
+        leaves, put_off, waiting = [], [], []
+        wait = 0.0
+        for plan, answer in zip(calls, self._admission.choose(_asked(calls)), strict=True):
+            if isinstance(answer, Leave):
+                leaves.append((answer, plan))
+            elif answer.seconds > LONG:
+                put_off.append(plan.put_off(answer, now=self._clock()))
+            else:
+                waiting.append(plan)
+                wait = max(wait, answer.seconds)
+        return leaves, put_off, waiting, wait
 
     def _vetted(self, plans: Sequence[Plan]) -> tuple[list[Plan], list[Plan]]:
         """Part what ends or is put off by itself from what asks for a call."""
@@ -90,11 +93,13 @@ class Turnstile:
                     calls.append(plan)
         return ready, calls
 
-    def _let(self, group: Sequence[tuple[Leave, Plan]]) -> tuple[list[Plan], list[Plan]]:
-        """Let through what may go now; the others must ask anew."""
+    def _let(
+        self, group: Sequence[tuple[Leave, Plan]], *, again: bool
+    ) -> tuple[list[Plan], list[Plan]]:
+        """Let through what may go now, asking *again* if need be; the others must begin anew."""
         let, back = [], []
         for leave, plan in group:
-            confirmed = self._admission.again(leave)
+            confirmed = self._admission.again(leave) if again else leave
             if confirmed is None:
                 back.append(plan)
             else:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, Row, Table, delete, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from notify.errors import PublishError
-from notify.publisher import Outgoing, Publisher
+from notify.publisher import Handful, Outgoing, Publisher
 
 PERIOD = 0.5
 """Seconds between two looks at the table while it is empty."""
@@ -75,13 +75,11 @@ class OutboxRelay:
         rows = self._take()
         if not rows:
             return 0
-        errors = list(self._publisher.publish_many(map(_outgoing, rows)))
-        done = [row.id for row, error in zip(rows, errors, strict=True) if error is None]
-        failed = [row.id for row, error in zip(rows, errors, strict=True) if error is not None]
-        self._settle(done, failed)
-        if not done:
-            raise next(error for error in errors if error is not None)
-        return len(done)
+        handful = Handful.publish(rows, self._publisher, outgoing=_outgoing)
+        self._settle([row.id for row in handful.taken], [row.id for row in handful.left])
+        if handful.error is not None and not handful.taken:
+            raise handful.error
+        return len(handful.taken)
 
     def _take(self) -> Sequence[Row[Any]]:
         columns, now = self._table.c, self._clock()

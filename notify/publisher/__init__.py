@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from notify.publisher.connection import connect, why
+from notify.publisher.handful import Handful
 from notify.publisher.outgoing import Outgoing
 from notify.publisher.publisher import Publisher
 
-__all__ = ["Outgoing", "Publisher", "connect", "why"]
+__all__ = ["Handful", "Outgoing", "Publisher", "connect", "why"]

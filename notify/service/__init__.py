@@ -210,9 +210,7 @@ def open_delivery(settings: Settings, pool: PoolSettings) -> Way:
         policy=retry_policy(settings, [gateway]),
         concurrency=pool.concurrency,
     )
-    rates = {
-        name: limit.rate for name, limit in limits(settings).items() if limit.rate is not None
-    }
+    rates = {name: limit.rate for name, limit in limits(settings).items() if limit.rate is not None}
     appetite = Appetite(flow, gateway, rates=rates, shares=shares, most=pool.prefetch_count)
     return Way(delivery, flow, appetite)
 

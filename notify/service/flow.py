@@ -38,15 +38,14 @@ def open_flow(settings: Settings, store: Store) -> Flow:
 def breaker_rules(settings: Settings) -> dict[str, Rules]:
     """Give the rules of each provider's circuit."""
     return {
-        name: Rules(**provider.breaker.model_dump()) for name, provider in settings.providers.items()
+        name: Rules(**provider.breaker.model_dump())
+        for name, provider in settings.providers.items()
     }
 
 
 def limits(settings: Settings) -> dict[str, Limit]:
     """Give all limits by name: the configured ones, each provider's, and those of failover."""
-    named = {
-        name: Limit(name, limit.rate, limit.burst) for name, limit in settings.limits.items()
-    }
+    named = {name: Limit(name, limit.rate, limit.burst) for name, limit in settings.limits.items()}
     for name, provider in settings.providers.items():
         own = provider_limit(name)
         named[own] = Limit(own, provider.rate, provider.burst)

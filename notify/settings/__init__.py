@@ -14,6 +14,7 @@ from pathlib import Path
 from notify.settings.flow import BreakerSettings, CapSettings, LimitSettings
 from notify.settings.mistakes import error_of, judge
 from notify.settings.model import (
+    LONGEST_TIMEOUT,
     AmqpSettings,
     ChannelSettings,
     ContractSettings,
@@ -32,6 +33,7 @@ from notify.settings.words import DEAD_POOL
 
 __all__ = [
     "DEAD_POOL",
+    "LONGEST_TIMEOUT",
     "AmqpSettings",
     "BreakerSettings",
     "CapSettings",

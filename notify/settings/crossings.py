@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from notify.settings.channels import misfits_of
 from notify.settings.finding import Finding, listed, named, suggestion, table
-from notify.settings.model import ChannelSettings, ProviderSettings
+from notify.settings.model import LONGEST_TIMEOUT, ChannelSettings, ProviderSettings
 from notify.settings.sources import Tree
 
 _Table = TypeVar("_Table", bound=BaseModel)
@@ -43,7 +43,22 @@ def crossings(tree: Tree) -> Iterator[Finding]:
     for name, channel in _good(ChannelSettings, tree, "channels").items():
         for below, text in misfits_of(name, channel, providers):
             yield Finding(named(("channels", name, *below), tree), text)
+    yield from _timeouts(tree)
     yield from _tls(tree)
+
+
+def _timeouts(tree: Tree) -> Iterator[Finding]:
+    for name, provider in table(tree.values, "providers").items():
+        options = table(provider, "options") if isinstance(provider, dict) else {}
+        seconds = options.get("timeout", LONGEST_TIMEOUT)
+        number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if not number or not 0 < seconds <= LONGEST_TIMEOUT:
+            key = named(("providers", name, "options", "timeout"), tree)
+            text = (
+                f"must be a number of seconds, written in the file, above 0 and at most"
+                f" {LONGEST_TIMEOUT:g}: a call that lasts as long as its claim could be made twice"
+            )
+            yield Finding(key, text)
 
 
 def _limits(tree: Tree) -> Iterator[Finding]:

@@ -45,6 +45,12 @@ from notify.settings.words import (
     SomeNames,
 )
 
+LONGEST_TIMEOUT = 25.0
+"""
+Seconds: the most that a provider's option `timeout` may say. A call may take twice as long, where
+it first fetches a token, and must be over and on record before its claim ends.
+"""
+
 
 class AmqpSettings(Section):
     """How to reach RabbitMQ."""

@@ -23,6 +23,7 @@ from notify.message import Status
 from notify.store import claims, postgresql, queries, sqlite
 from notify.store.claims import FRESH, Claim, Claimed, Entry
 from notify.store.engine import READS_ONLY, connect
+from notify.store.probe import probe
 from notify.store.queries import Attempt, Event, Filter, Story, Summary
 from notify.store.records import Record
 
@@ -88,6 +89,15 @@ class Store:
         with self.reading() as connection:
             current = _revision(connection)
         return current, ScriptDirectory.from_config(_migrations()).get_current_head()
+
+    def answers(self) -> bool:
+        """Tell whether it can be written; may take as long as a write that fails."""
+        try:
+            with self.writing() as connection:
+                probe(connection)
+        except StoreError:
+            return False
+        return True
 
     def claim(self, entries: Sequence[Entry], *, now: datetime, lease: timedelta) -> list[Claimed]:
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -66,6 +66,7 @@ class Claimed:
         spent: Earlier calls that count against the lane's limit.
         received_at: When it was first received, or last replayed; None if that was just now.
         attempt_id: The lapsed call's id.
+        id: The notification's on record, where it first came under another than now.
     """
 
     claim: Claim
@@ -73,6 +74,7 @@ class Claimed:
     spent: int = 0
     received_at: datetime | None = None
     attempt_id: UUID | None = None
+    id: UUID | None = None
 
 
 FRESH = Claimed(Claim.OWNED)
@@ -90,7 +92,10 @@ def examine(
         row = rows.get(entry.notification.key)
         if row is not None and _due(row, entry, now=now):
             taken.append((entry, row))
-        answers[entry.notification.id] = _answer(entry, row, calls, now=now)
+        answer = _answer(entry, row, calls, now=now)
+        if row is not None and row.id != entry.notification.id:
+            answer = replace(answer, id=row.id)
+        answers[entry.notification.id] = answer
     _take(connection, taken, now=now, until=now + lease)
     return answers
 

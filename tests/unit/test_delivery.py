@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from notify import contract
 from notify.contract import Incoming
 from notify.delivery import Again, Arrival, Dead, Decision, Delivery, Done, Limits
 from notify.delivery.permits import Permits
@@ -22,7 +23,7 @@ from notify.gateway import Gateway, Line
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
 from notify.provider import Provider
 from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
-from notify.store import Filter, Store, Story
+from notify.store import Entry, Filter, Store, Story
 from notify.templating import Templates
 from providers.memory import Memory
 from tests.flowing import flow_on
@@ -170,6 +171,40 @@ def test_the_same_request_twice_is_sent_once(build: Build) -> None:
     assert build(provider).deliver(request) == [Done()]
 
     assert len(provider.sent) == 1
+
+
+def test_the_same_request_under_another_id_goes_on_where_the_first_was(build: Build) -> None:
+    """Its key says that it is the same: the call is recorded under the first one's id."""
+    provider = Memory(script={"ada@example.com": ["transient", "accepted"]})
+    rig = build(provider)
+    first = body(idempotency_key="order-7")
+    assert rig.deliver(first) == [Done()]
+    rig.clock.now += SECOND
+
+    assert rig.deliver(body(idempotency_key="order-7")) == [Done()]
+
+    story = rig.story(id_of(first))
+    assert story.status is Status.SENT
+    assert [call.notification_id for call in provider.calls] == [story.summary.id] * 2
+
+
+def test_a_lapsed_call_is_settled_by_the_same_request_under_another_id(build: Build) -> None:
+    """The first message may be gone; nobody but this one can find that its worker died."""
+    rig = build(Memory())
+    first = body(idempotency_key="order-7")
+    (asked,) = contract.decode(
+        Incoming(first, "email.normal.shop", content_type="application/json"),
+        max_body_bytes=100_000,
+        max_recipients=1,
+        require_user_id=False,
+    )
+    begun = Entry(asked, Status.SENDING, uuid4(), "memory")
+    rig.store.claim([begun], now=NOW, lease=SECOND)
+    rig.clock.now += SECOND
+
+    assert rig.deliver(body(idempotency_key="order-7")) == [Done()]
+
+    assert rig.story(id_of(first)).status is Status.UNKNOWN
 
 
 def test_doubles_within_one_batch_are_sent_once(build: Build) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import tomllib
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from notify.delivery import LEASE
 from notify.errors import ConfigError
 from notify.message import Channel
 from notify.retry import Unknown
 from notify.settings import BreakerSettings, Settings, load, secrets_of
+from notify.settings.model import LONGEST_TIMEOUT
 from notify.settings.show import effective
 from notify.settings.urls import shown
 
@@ -223,6 +226,14 @@ MISTAKES: list[tuple[str, str]] = [
     ),
     ("[providers.x]\noptions = {a = 1}", "providers.x.use: is missing; set it"),
     ("[providers.x]\nuse = 'x'", "providers.x.use: write module:Class, such as providers.send"),
+    *(
+        (
+            f"[providers.x]\nuse = 'x:X'\noptions = {{timeout = {seconds}}}",
+            "providers.x.options.timeout: must be a number of seconds, written in the file, above"
+            " 0 and at most 25: a call that lasts",
+        )
+        for seconds in ("25.1", "inf", "nan", "0", "-1", "true", "'10'")
+    ),
     (
         "[providers.x]\nuse = 'x:X'\noptions = {api_key = 'k'}",
         "providers.x.options: api_key: never in the file; name it under `secrets` instead",
@@ -245,6 +256,13 @@ def test_a_mistake_is_one_line_with_its_key_and_its_fix(write: Write, text: str,
     assert len(lines) == 2, lines
     assert lines[0].endswith("notify.toml) has a mistake:")
     assert lines[1].startswith(f"  {line}")
+
+
+def test_the_longest_call_is_over_well_before_its_claim(write: Write) -> None:
+    """Though it first fetches a token; else another worker would take it for lost."""
+    assert timedelta(seconds=2 * LONGEST_TIMEOUT) <= LEASE - timedelta(seconds=10)
+    file = write(f"[providers.x]\nuse = 'x:X'\noptions = {{timeout = {LONGEST_TIMEOUT}}}")
+    assert load(file, environ={}).providers["x"].options == {"timeout": LONGEST_TIMEOUT}
 
 
 def test_every_mistake_is_told_at_once(write: Write) -> None:

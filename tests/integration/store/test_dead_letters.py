@@ -31,7 +31,7 @@ from tests.burying import (
     read,
     replayer,
 )
-from tests.recording import LATER, LEASE, NOW, accepted, call_for
+from tests.recording import LATER, LEASE, NOW, accepted, call_for, rejected
 
 SECOND = timedelta(seconds=1)
 ANN = Actor("ann@ops-1", "INC-7")
@@ -197,6 +197,19 @@ def test_a_template_that_was_mended_may_be_tried_again(store: Store) -> None:
     assert plan(store).prospects == {Prospect.NEVER_SENT: 1}
 
 
+def test_what_was_refused_after_a_lost_answer_is_not_sent_again(store: Store) -> None:
+    """Whatever became of the first call, the provider would refuse the next one too."""
+    body = body_of(uuid4())
+    lost = {"outcome": Outcome.UNKNOWN, "possible_duplicate": True}
+    (asked,) = ended(store, body, status=Status.QUEUED, due_at=LATER, **lost)
+    refusing = call_for(asked)
+    (claimed,) = store.claim([refusing], now=LATER, lease=LEASE)
+    store.record([replace(rejected(refusing), fence=claimed.fence, possible_duplicate=True)])
+    bury(store, arrival(body, headers=died("delivery_limit")), now=LATER)
+    assert plan(store).prospects == {Prospect.REFUSED: 1}
+    assert replay(store, include_unknown=True) == []
+
+
 def test_a_call_whose_worker_died_with_its_message_is_unknown(store: Store) -> None:
     """The broker gave the message up meanwhile: nobody else would close the call."""
     body = body_of(uuid4())
@@ -223,6 +236,17 @@ def test_what_waits_for_the_very_message_that_died_is_replayed(store: Store) -> 
     bury(store, arrival(body, headers=died("delivery_limit")), now=NOW + 2 * SECOND)
     assert plan(store).prospects == {Prospect.IN_FLIGHT: 1, Prospect.NEVER_SENT: 1}
     assert replay(store) == [asked.id]
+
+
+def test_two_letters_of_one_notification_are_one_to_be_sent(store: Store) -> None:
+    """It died of two messages: the plan counts what the replay does, and that is one call."""
+    body = body_of(uuid4())
+    (asked,) = ended(store, body)
+    bury(store, arrival(body), arrival(body, message_id="another"))
+    assert plan(store).prospects == {Prospect.NEVER_SENT: 1, Prospect.IN_FLIGHT: 1}
+    assert plan(store).replayed.total() == 1
+    assert replay(store) == [asked.id]
+    assert [letter.state for letter in buried(store)] == [State.REPLAYED, State.WAITING]
 
 
 def test_a_replay_gives_times_at_the_rate_after_those_given_before(store: Store) -> None:

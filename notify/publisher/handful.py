@@ -1,0 +1,42 @@
+"""Publishing a handful of rows: which of them the broker took, and why it left the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from notify.errors import PublishError
+from notify.publisher.outgoing import Outgoing
+from notify.publisher.publisher import Publisher
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Handful(Generic[Row]):
+    """
+    What became of rows that were published.
+
+    Attributes:
+        taken: Those that the broker has stored.
+        left: The others, which may have arrived all the same.
+        error: Why the first of the others was left; None where all were taken.
+    """
+
+    taken: Sequence[Row]
+    left: Sequence[Row]
+    error: PublishError | None
+
+    @classmethod
+    def publish(
+        cls, rows: Sequence[Row], publisher: Publisher, *, outgoing: Callable[[Row], Outgoing]
+    ) -> Handful[Row]:
+        """Make a message of each row and publish them all, in their order."""
+        errors = list(publisher.publish_many(map(outgoing, rows)))
+        ends = list(zip(rows, errors, strict=True))
+        return cls(
+            taken=[row for row, error in ends if error is None],
+            left=[row for row, error in ends if error is not None],
+            error=next(filter(None, errors), None),
+        )

@@ -28,6 +28,7 @@ from notify.store import Store, Story
 from notify.store.outcomes import Settled
 from notify.templating import Templates
 from providers.memory import Memory
+from tests.flowing import flow_on
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -97,7 +98,9 @@ class World:
         delivery = Delivery(
             store=self.store,
             templates=Templates(),
-            gateways={Channel.SMS: self.gateway()},
+            gateway=(gateway := self.gateway()),
+            flow=flow_on(self.store, providers=[line.name for line in gateway.lines]),
+            shares={lane: 1.0},
             limits=Limits(max_body_bytes=100_000, max_recipients=100, require_user_id=False),
             policy=self.policy(),
             concurrency=1,

@@ -20,6 +20,7 @@ from notify.service.flow import breaker_rules
 from notify.settings import Settings, load
 from notify.store import Store
 from notify.store import circuits as shared
+from notify.store import holds
 from notify.store.clock import read_clock
 
 
@@ -168,10 +169,10 @@ def _tell(
                 look = _look(store, each.provider, rules[each.provider])
                 click.echo(json.dumps(view.dumped(look)))
             return
-    for each in told:
-        click.echo(_said(each))
-        if mode is Mode.OPEN:
-            _tell_of_others(settings, each.provider)
+        for each in told:
+            click.echo(_said(each))
+            if mode is Mode.OPEN:
+                _tell_of_others(settings, store, each.provider)
     click.echo("in effect on all workers within 2 seconds")
 
 
@@ -194,10 +195,14 @@ def _said(circuit: Circuit) -> str:
     return f"{circuit.provider} {does} {view.until(circuit.mode_until)}"
 
 
-def _tell_of_others(settings: Settings, provider: str) -> None:
-    for channel, names in others(settings, provider).items():
-        if names:
-            click.echo(f"{channel} goes on through {', '.join(names)}")
+def _tell_of_others(settings: Settings, store: Store, provider: str) -> None:
+    with store.reading() as connection:
+        standing, now = holds.current(connection)
+        circuits = shared.current(connection, settings.providers)
+    shut = {name for name, each in circuits.items() if each.at(now).mode is Mode.OPEN}
+    for channel, names in others(settings, standing, provider).items():
+        if left := [name for name in names if name not in shut]:
+            click.echo(f"{channel} goes on through {', '.join(left)}")
         else:
             click.echo(f"{channel} has no other provider: it waits")
 

@@ -11,8 +11,10 @@ import pytest
 from sqlalchemy import select
 
 from notify.breaker import Circuit, Counts, Kind, Mode, Rules, State
+from notify.hold import Scope
 from notify.store import Store
 from notify.store import circuits as shared
+from notify.store import holds
 from notify.store.circuits import Slice
 from notify.store.clock import read_clock
 from notify.store.tables import audit
@@ -154,6 +156,19 @@ def test_a_channel_without_another_provider_waits(store: Store, notify: Notify) 
         "only gets no call until further notice",
         "push has no other provider: it waits",
     ]
+
+
+def test_nobody_goes_on_through_a_provider_that_is_shut_as_well(
+    store: Store, notify: Notify
+) -> None:
+    """By the same command, or by a hold."""
+    done = notify("breaker", "open", "first", "second", "--reason", "x")
+    assert done.out.count("email has no other provider: it waits") == 2
+    notify("breaker", "auto", "second", "--reason", "x")
+    with store.writing() as connection:
+        holds.place(connection, Scope(provider="second"), actor="bob", reason="x")
+    done = notify("breaker", "open", "first", "--reason", "x")
+    assert "email has no other provider: it waits" in done.out
 
 
 def test_several_circuits_are_closed_at_once_and_audited_each(store: Store, notify: Notify) -> None:

@@ -22,6 +22,7 @@ COMMANDS = {
     "hold": "hold",
     "holds": "hold",
     "ledger": "ledger",
+    "limit": "limit",
     "lint": "contract",
     "ls": "record",
     "outbox": "outbox",

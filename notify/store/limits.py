@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -22,7 +22,8 @@ USE = 10.0
 KEPT = 3600.0
 """Seconds after which a row that says nothing any more is removed."""
 
-_STANDING = [field.name for field in fields(Standing)]
+_STANDING = [each.name for each in fields(Standing)]
+_SAID = [name for name in _STANDING if name != "tat"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,12 @@ class Seen:
     """One limit's row, as somebody reads it."""
 
     name: str
-    standing: Standing
-    use: float
+    standing: Standing = field(default_factory=Standing)
+    use: float = 0.0
     """Units a second that were granted lately."""
-    actor: str | None
+    actor: str | None = None
     """Who set its rate."""
-    reason: str | None
+    reason: str | None = None
 
 
 def pause(connection: Connection, name: str, *, seconds: float) -> tuple[Standing, float]:
@@ -58,13 +59,20 @@ def cut(
     return _change(connection, limit.name, change)
 
 
-def read(connection: Connection, names: Collection[str] | None = None) -> tuple[list[Seen], float]:
-    """Read the rows of these names, or all, and the clock."""
-    query = select(limits)
-    if names is not None:
-        query = query.where(limits.c.name.in_(names))
+def read(connection: Connection, names: Collection[str]) -> tuple[list[Seen], float]:
+    """Read the rows of these names, as far as there are any, and the clock."""
+    return _read(connection, limits.c.name.in_(names))
+
+
+def read_all(connection: Connection, *, told: bool) -> tuple[list[Seen], float]:
+    """Read all rows, or those of which an operator or a provider said something; and the clock."""
+    said = or_(*(limits.c[each].is_not(None) for each in _SAID))
+    return _read(connection, said if told else true())
+
+
+def _read(connection: Connection, which: ColumnElement[bool]) -> tuple[list[Seen], float]:
     now = read_clock(connection)
-    rows = connection.execute(query.order_by(limits.c.name))
+    rows = connection.execute(select(limits).where(which).order_by(limits.c.name))
     return [_seen(row, now) for row in rows], now
 
 
@@ -80,13 +88,9 @@ def set_rate(
 
 def reset(connection: Connection, name: str) -> bool:
     """Forget what operators and providers said of a limit; tell whether there was anything."""
-    said = ("lowered", "lowered_from", "lowered_at", "paused_until", "set_rate", "set_until")
-    columns = [limits.c[each] for each in said]
-    statement = (
-        update(limits)
-        .where(limits.c.name == name, or_(*(column.is_not(None) for column in columns)))
-        .values(dict.fromkeys([*said, "actor", "reason"]))
-    )
+    said = or_(*(limits.c[each].is_not(None) for each in _SAID))
+    nothing = dict.fromkeys([*_SAID, "actor", "reason"])
+    statement = update(limits).where(limits.c.name == name, said).values(nothing)
     return bool(connection.execute(statement).rowcount)
 
 

@@ -94,7 +94,7 @@ def test_all_of_several_limits_must_allow(store: Store) -> None:
     booking = limiter.book(["account", "sender"], [1.0] * 40, share=1.0)
     assert len(booking.slots) == 7
     with store.reading() as connection:
-        (account, sender), now = limits.read(connection)
+        (account, sender), now = limits.read_all(connection, told=False)
     assert (account.name, sender.name) == ("account", "sender")
     assert account.standing.tat == pytest.approx(now + 0.07, abs=0.05)
     assert sender.standing.tat == pytest.approx(now + 0.7, abs=0.05)
@@ -114,7 +114,7 @@ def test_nothing_is_taken_of_one_limit_while_another_is_paused(store: Store) -> 
     limiter.exhausted(["account"], 30.0)
     assert limiter.book(["account", "sender"], [1.0], share=1.0).slots == []
     with store.reading() as connection:
-        (found,), _ = limits.read(connection)
+        (found,), _ = limits.read_all(connection, told=False)
     assert found.name == "account"
 
 
@@ -173,7 +173,7 @@ def test_a_complaint_stops_all_workers_and_slows_them(store: Store) -> None:
     third.refresh()
     assert third.wait(["account"]) == pytest.approx(30.0, abs=1.0)
     with store.reading() as connection:
-        (found,), now = limits.read(connection)
+        (found,), now = limits.read_all(connection, told=False)
     assert found.standing.rate(ACCOUNT, now) == pytest.approx(70.0, abs=1.0)
 
 
@@ -207,7 +207,7 @@ def test_a_storm_of_complaints_is_told_once(store: Store) -> None:
     for _ in range(20):
         limiter.throttled(["account"], retry_after=1.0, calls_per_second=90.0)
     with store.reading() as connection:
-        (found,), now = limits.read(connection)
+        (found,), now = limits.read_all(connection, told=False)
     assert found.standing.rate(ACCOUNT, now) == pytest.approx(70.0)
     assert found.standing.paused(now) <= 1.0 + (time.monotonic() - before)
 
@@ -224,7 +224,7 @@ def test_a_complaint_that_cannot_be_told_is_told_at_the_next_look(tmp_path: Path
     clock.pass_(10.0)
     limiter.refresh()
     with store.reading() as connection:
-        (found,), now = limits.read(connection)
+        (found,), now = limits.read_all(connection, told=False)
     assert found.standing.lowered == pytest.approx(70.0)
     assert found.standing.paused(now) == pytest.approx(40.0, abs=1.0)
     store.close()
@@ -303,7 +303,7 @@ def test_values_that_nobody_asks_for_are_forgotten(store: Store) -> None:
     limiter.refresh()
     assert set(limiter._schedules) == {"account", "one-person"}
     with store.reading() as connection:
-        found, _ = limits.read(connection)
+        found, _ = limits.read_all(connection, told=False)
     assert [each.name for each in found] == ["account"]
 
 

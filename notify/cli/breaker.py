@@ -18,9 +18,8 @@ from notify.cli.span import Span
 from notify.cli.stopped import others
 from notify.service.flow import breaker_rules
 from notify.settings import Settings, load
-from notify.store import Store
+from notify.store import Store, holds
 from notify.store import circuits as shared
-from notify.store import holds
 from notify.store.clock import read_clock
 
 

@@ -12,9 +12,8 @@ from sqlalchemy import select
 
 from notify.breaker import Circuit, Counts, Kind, Mode, Rules, State
 from notify.hold import Scope
-from notify.store import Store
+from notify.store import Store, holds
 from notify.store import circuits as shared
-from notify.store import holds
 from notify.store.circuits import Slice
 from notify.store.clock import read_clock
 from notify.store.tables import audit

@@ -174,4 +174,3 @@ class Admission:
 
     def _share(self, notification: Notification) -> float:
         return self._shares.get(notification.lane, 1.0)
-

@@ -34,9 +34,7 @@ class OwnLimit:
 class OwnLimits:
     """Tells which limits a notification has to itself."""
 
-    def __init__(
-        self, limits: Sequence[OwnLimit], *, country: Callable[[str], str | None]
-    ) -> None:
+    def __init__(self, limits: Sequence[OwnLimit], *, country: Callable[[str], str | None]) -> None:
         """
         Take the configured limits.
 

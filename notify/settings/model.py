@@ -127,7 +127,7 @@ class PoolSettings(Section):
 
     @property
     def prefetch_count(self) -> int:
-        """How many messages a process takes in hand: `prefetch`, or twice the concurrency."""
+        """How many messages of a queue a process takes in hand at most."""
         return self.prefetch or 2 * self.concurrency
 
 

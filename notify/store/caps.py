@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, select, tuple_
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Status
@@ -35,13 +46,16 @@ class Charge:
     most: float
 
     @property
-    def count(self) -> tuple[str, int]:
+    def count(self) -> Count:
         """Which count it is."""
-        return self.name, self.starts
+        return self.name, self.starts, self.ends
 
 
 Asked = Sequence[tuple[UUID, Sequence[Charge]]]
 """Notifications and what each would be charged, in the order in which they are served."""
+
+Count = tuple[str, int, int]
+"""The name of a count, and its span of time."""
 
 _Use = tuple[UUID, str]
 
@@ -56,7 +70,7 @@ def admit(connection: Connection, asked: Asked) -> list[str | None]:
     Returns:
         For each the name of a count that it does not fit in; None if it is charged, now or before.
     """
-    used = _locked(connection, [charge for _, charges in asked for charge in charges])
+    used = _add(connection, {charge.count: 0.0 for _, charges in asked for charge in charges})
     counted = _counted(connection, [id_ for id_, _ in asked])
     answers = []
     uses: dict[_Use, Charge] = {}
@@ -69,30 +83,37 @@ def admit(connection: Connection, asked: Asked) -> list[str | None]:
                 used[charge.count] += charge.cost
                 counted.add((id_, charge.name))
                 uses[id_, charge.name] = charge
-    _charge(connection, _written(connection, uses))
+    costs: defaultdict[Count, float] = defaultdict(float)
+    for charge in _written(connection, uses):
+        costs[charge.count] += charge.cost
+    _add(connection, costs)
     return answers
 
 
-def _fits(charge: Charge, used: dict[tuple[str, int], float]) -> bool:
+def _fits(charge: Charge, used: Mapping[Count, float]) -> bool:
     return used[charge.count] + charge.cost <= charge.most * (1 + _ROUNDING)
 
 
-def _locked(connection: Connection, charges: Iterable[Charge]) -> dict[tuple[str, int], float]:
-    """Read the counts, made where there are none, and lock them until the transaction ends."""
-    ends = {charge.count: charge.ends for charge in charges}
-    if not ends:
+def _add(connection: Connection, amounts: Mapping[Count, float]) -> dict[Count, float]:
+    """
+    Add to counts, made where there are none, and lock them until the transaction ends.
+
+    Returns:
+        What they come to, with all that others have committed.
+    """
+    if not amounts:
         return {}
     rows = [
-        {"name": name, "starts": starts, "ends": ends[name, starts], "used": 0.0}
-        for name, starts in sorted(ends)
+        {"name": name, "starts": starts, "ends": ends, "used": amount}
+        for (name, starts, ends), amount in sorted(amounts.items())
     ]
-    # A change to what it is locks a row, and gives what others have just committed.
-    locking = _insert(connection, cap_counts).on_conflict_do_update(
-        index_elements=["name", "starts"], set_={"used": cap_counts.c.used}
-    )
+    statement, values = _insert(connection, cap_counts, rows)
     columns = cap_counts.c
-    found = connection.execute(locking.returning(columns.name, columns.starts, columns.used), rows)
-    return {(row.name, row.starts): row.used for row in found}
+    adding = statement.on_conflict_do_update(
+        index_elements=["name", "starts"], set_={"used": columns.used + statement.excluded.used}
+    )
+    found = connection.execute(adding.returning(*columns), values)
+    return {(row.name, row.starts, row.ends): row.used for row in found}
 
 
 def _counted(connection: Connection, ids: Sequence[UUID]) -> set[_Use]:
@@ -109,34 +130,26 @@ def _written(connection: Connection, uses: dict[_Use, Charge]) -> list[Charge]:
         {"notification_id": id_, "name": name, "ends": uses[id_, name].ends}
         for id_, name in sorted(uses)
     ]
-    statement = _insert(connection, cap_uses).on_conflict_do_nothing()
+    statement, values = _insert(connection, cap_uses, rows)
     columns = cap_uses.c
-    done = connection.execute(statement.returning(columns.notification_id, columns.name), rows)
+    writing = statement.on_conflict_do_nothing().returning(columns.notification_id, columns.name)
+    done = connection.execute(writing, values)
     return [uses[row.notification_id, row.name] for row in done]
 
 
-_ADD = (
-    cap_counts.update()
-    .where(cap_counts.c.name == bindparam("of_name"), cap_counts.c.starts == bindparam("of_start"))
-    .values(used=cap_counts.c.used + bindparam("cost"))
-)
+def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> Any:
+    """
+    Begin to insert rows in their order; give the statement, and its values.
 
-
-def _charge(connection: Connection, charges: Iterable[Charge]) -> None:
-    costs: defaultdict[tuple[str, int], float] = defaultdict(float)
-    for charge in charges:
-        costs[charge.count] += charge.cost
-    if costs:
-        rows = [
-            {"of_name": name, "of_start": starts, "cost": cost}
-            for (name, starts), cost in costs.items()
-        ]
-        connection.execute(_ADD, rows)
-
-
-def _insert(connection: Connection, table: Table) -> Any:
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table)
+    On PostgreSQL they travel as one array a column: else parsing would cost more than writing.
+    """
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table), rows
+    names = [column.name for column in table.columns]
+    arrays = [bindparam(f"all_{each.name}", type_=ARRAY(each.type)) for each in table.columns]
+    given = func.unnest(*arrays).table_valued(*names).render_derived()
+    statement = postgresql.insert(table).from_select(names, select(given))
+    return statement, {f"all_{name}": [row[name] for row in rows] for name in names}
 
 
 def prune(connection: Connection, *, limit: int) -> int:

@@ -19,6 +19,7 @@ from notify.topology import DEAD, queue_name
 from tests.rig import Rig, surroundings, until
 
 NORMAL, BULK = (queue_name(Channel.EMAIL, lane) for lane in ("normal", "bulk"))
+POOL = 'lanes = ["critical", "normal", "bulk"]\n'
 TWO_PROVIDERS = """
 [providers.second]
 use = "providers.sendgrid:SendGrid"
@@ -144,3 +145,19 @@ def test_a_hold_stops_a_lane_at_once_and_its_release_lets_it_go(rig: Rig) -> Non
         _notify(rig, "release", "--all", "--reason", "the test is over")
         until(lambda: len(rig.sandbox.messages()) == 22, timeout=30.0)
     assert rig.waiting(NORMAL, BULK, DEAD) == 0
+
+
+def test_a_lane_of_ones_own_takes_configuration_only(rig: Rig) -> None:
+    """A queue and a pool for a heavy source, while the ordinary pool does not touch it."""
+    own = '[lanes.newsletter]\nshare = 0.5\n[pools.newsletter]\nchannel = "email"\n'
+    text = rig.config.read_text().replace("concurrency = 8", f"{POOL}concurrency = 8", 1)
+    rig.config.write_text(own + 'lanes = ["newsletter"]\n' + text)
+    _notify(rig, "topology", "apply")
+    rig.publish(_request(), "email.newsletter.crm")
+    with rig.worker():
+        rig.request()
+        until(lambda: len(rig.sandbox.messages()) == 1)
+    assert rig.waiting(queue_name(Channel.EMAIL, "newsletter")) == 1
+    with rig.worker("newsletter", pool="newsletter"):
+        until(lambda: len(rig.sandbox.messages()) == 2)
+    assert rig.waiting(DEAD) == 0

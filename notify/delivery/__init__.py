@@ -192,7 +192,7 @@ class Delivery:
         return more, True
 
     def _claim(self, lane: _Lane, plans: Sequence[Plan]) -> tuple[list[Ask], int, bool]:
-        """Claim a group and start its calls; give what follows, how many calls, and if it worked."""
+        """Claim a group, start its calls; give what follows, how many calls, and if it worked."""
         deadline = self._monotonic() + LATEST
         answers = self._claimer.claim(plans, now=self._clock(), lease=LEASE)
         more: list[Ask] = []

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from notify.flow.offset import Offset
-from notify.flow.schedule import Schedule, Taken
+from notify.flow.schedule import Schedule
+from notify.flow.stock import Taken
 from notify.ratelimit import Limit, Standing
 from notify.store import Store
 from notify.store import limits as record

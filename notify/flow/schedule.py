@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from notify import ratelimit
@@ -13,7 +12,7 @@ from notify.errors import StoreError, StoreRefused
 from notify.flow.alone import Alone
 from notify.flow.meter import Meter
 from notify.flow.offset import Offset
-from notify.flow.stock import Drawn, Stock
+from notify.flow.stock import Drawn, Stock, Taken
 from notify.ratelimit import Ask, Grant, Limit, Standing
 from notify.store import Store, bookings
 from notify.store import limits as record
@@ -26,20 +25,6 @@ WORTH = 4
 """How many of the costs a lease must hold, for what is left of it is lost."""
 _HELD_UP = 2.0
 _SAME = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What a schedule gave."""
-
-    drawn: Sequence[Drawn]
-    wait: float = 0.0
-    """Seconds until the rest is worth asking for."""
-
-    @property
-    def slots(self) -> list[float]:
-        """When each may go."""
-        return [each.slot for each in self.drawn]
 
 
 class Schedule:
@@ -187,7 +172,7 @@ class Schedule:
         known = standing.shifted(self._offset.learn(now, now=at))
         with self._lock:
             before, self._standing = self._standing, known
-            if known.paused(at) or known.lowered != before.lowered:
+            if known.paused(at) or self._slower(known, before, at):
                 self._drop(at)
 
     def throttled(self, *, retry_after: float | None, calls_per_second: float) -> None:
@@ -229,7 +214,7 @@ class Schedule:
             before, changed = self._standing, change(self._standing)
             longer = changed.paused(now) - before.paused(now)
             # Of a storm of complaints, few say anything new.
-            if changed.lowered == before.lowered and longer < _SAME:
+            if longer < _SAME and not self._slower(changed, before, now):
                 return
             self._standing = changed
             self._drop(now)
@@ -237,6 +222,10 @@ class Schedule:
         # Where the store is away, a refresh tells it later; until then only this process heeds it.
         with contextlib.suppress(StoreError):
             self.settle()
+
+    def _slower(self, standing: Standing, than: Standing, now: float) -> bool:
+        rate, before = standing.rate(self.limit, now), than.rate(self.limit, now)
+        return rate is not None and (before is None or rate < 0.99 * before)
 
     def settle(self) -> None:
         """Tell the store what it has not been told yet; raises `StoreError`."""

@@ -45,6 +45,20 @@ class Drawn:
     pieces: Sequence[Piece] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was taken for a run of costs."""
+
+    drawn: Sequence[Drawn]
+    wait: float = 0.0
+    """Seconds until the rest is worth asking for."""
+
+    @property
+    def slots(self) -> list[float]:
+        """When each may go."""
+        return [each.slot for each in self.drawn]
+
+
 class Stock:
     """
     Units by their slots, the earliest first. It is not safe among threads by itself.

@@ -212,6 +212,22 @@ def test_a_storm_of_complaints_is_told_once(store: Store) -> None:
     assert found.standing.paused(now) <= 1.0 + (time.monotonic() - before)
 
 
+def test_a_complaint_after_a_recovery_cuts_again(store: Store) -> None:
+    """To the same rate as before: that is no reason not to tell it."""
+    limiter = limiter_of(store, ACCOUNT)
+    limiter.throttled(["account"], retry_after=None, calls_per_second=90.0)
+    with store.writing() as connection:
+        connection.exec_driver_sql("UPDATE limits SET lowered_at = lowered_at - 60")
+    limiter.refresh()
+    with store.reading() as connection:
+        (found,), now = limits.read(connection, ["account"])
+    assert found.standing.rate(ACCOUNT, now) == 100.0
+    limiter.throttled(["account"], retry_after=None, calls_per_second=90.0)
+    with store.reading() as connection:
+        (found,), now = limits.read(connection, ["account"])
+    assert found.standing.rate(ACCOUNT, now) == pytest.approx(70.0, abs=5.0)
+
+
 def test_a_complaint_that_cannot_be_told_is_told_at_the_next_look(tmp_path: Path) -> None:
     """Until then, this process heeds it alone; with what is left of the pause."""
     path = tmp_path / "later.db"

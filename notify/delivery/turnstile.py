@@ -99,7 +99,8 @@ class Turnstile:
         """Let through what may go now, asking *again* if need be; the others must begin anew."""
         let, back = [], []
         for leave, plan in group:
-            confirmed = self._admission.again(leave) if again else leave
+            asked = plan.ask.notification
+            confirmed = self._admission.again(leave, asked) if again else leave
             if confirmed is None:
                 back.append(plan)
             else:

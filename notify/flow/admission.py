@@ -147,9 +147,10 @@ class Admission:
         self._flow.circuits.released(pass_)
         return None
 
-    def again(self, leave: Leave) -> Leave | None:
-        """Ask once more, at its moment, whether the provider may be called by now."""
-        if self._flow.holds.stops_provider(leave.line.name) is not None:
+    def again(self, leave: Leave, notification: Notification) -> Leave | None:
+        """Ask once more, at its moment, whether the provider may be called for it by now."""
+        holds = self._flow.holds
+        if holds.stops_provider(leave.line.name) or holds.match(notification):
             self._flow.circuits.released(leave.pass_)
             return None
         if leave.pass_.probe:

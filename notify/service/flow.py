@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 
 from notify.breaker import Rules
-from notify.cap import Cap, Countries, Period, Unit, country_of
+from notify.cap import Cap, Countries, Period, country_of, daily_spend
 from notify.cap import Per as CapPer
 from notify.flow import Flow
 from notify.flow.circuits import Circuits
@@ -114,15 +114,7 @@ def _named_caps(settings: Settings) -> Iterator[Cap]:
 def _spend(settings: Settings) -> Iterator[Cap]:
     sms = settings.channels.get(Channel.SMS)
     if sms is not None and sms.daily_spend is not None:
-        yield Cap(
-            # No configured cap can have a name with a dot.
-            name="channels.sms.daily_spend",
-            most=sms.daily_spend,
-            period=Period.DAY,
-            channel=Channel.SMS,
-            unit=Unit.SPEND,
-            option="channels.sms.daily_spend",
-        )
+        yield daily_spend(sms.daily_spend)
 
 
 def countries(settings: Settings) -> Countries:

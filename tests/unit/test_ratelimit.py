@@ -82,6 +82,15 @@ def test_complaints_during_a_pause_only_make_it_longer() -> None:
     assert longer.rate(LIMIT, 21.0) == pytest.approx(70.0)
 
 
+def test_complaints_do_not_cut_while_nothing_is_left_anyway() -> None:
+    """They are of calls from before the provider told so."""
+    exhausted = pause(Standing(), seconds=60.0, now=10.0)
+    assert complained(exhausted, now=11.0) == exhausted
+    longer = complained(exhausted, now=11.0, retry_after=90.0)
+    assert longer.rate(LIMIT, 101.0) == 100.0
+    assert longer.paused(11.0) == 90.0
+
+
 def test_a_pause_ends_within_an_hour_whatever_the_provider_says() -> None:
     """So that a slip of its clock does not stop us for good."""
     assert pause(Standing(), seconds=1e9, now=10.0).paused_until == 3610.0

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +20,7 @@ from notify.publisher import connect
 from notify.sandbox import Sandbox
 from notify.store import Store
 from notify.topology import DEAD, EXCHANGE
+from tests.forked import Forked
 from tests.malformed import JSON
 
 CONFIG = """
@@ -51,23 +50,18 @@ class Rig:
     store: Store
     sandbox: Sandbox
 
-    def start(self, name: str = "email", *, pool: str = "email") -> subprocess.Popen[bytes]:
+    def start(self, name: str = "email", *, pool: str = "email") -> Forked:
         """Start a worker and leave it to its fate."""
         ready = self._ready(name)
         ready.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "notify", "worker", pool, "--name", name]
-        with (self.folder / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(
-                [*command, "--ready-file", str(ready)],
-                env={**os.environ, "NOTIFY_CONFIG": str(self.config), "KEY": "SG.test"},
-                stdout=log,
-                stderr=log,
-            )
+        return Forked(
+            ["worker", pool, "--name", name, "--ready-file", str(ready)],
+            environ={**os.environ, "NOTIFY_CONFIG": str(self.config), "KEY": "SG.test"},
+            log=self.folder / f"{name}.log",
+        )
 
     @contextmanager
-    def worker(
-        self, name: str = "email", *, pool: str = "email"
-    ) -> Iterator[subprocess.Popen[bytes]]:
+    def worker(self, name: str = "email", *, pool: str = "email") -> Iterator[Forked]:
         """Run a worker; it must exit with 0 when it is told to stop, unless it was killed."""
         process = self.start(name, pool=pool)
         try:

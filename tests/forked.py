@@ -1,0 +1,63 @@
+"""Processes of `notify` that need not import anything: most of what a start costs, and a test."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from notify.cli import main
+
+PRELOADED = ("tests.forked", "notify.cli.worker", "notify.worker", "providers.sendgrid")
+
+
+class Forked:
+    """
+    `notify` as a process of its own, forked from one that has imported it already.
+
+    It is asked and ended like a `subprocess.Popen`; what it prints goes to a file.
+    """
+
+    def __init__(self, arguments: Sequence[str], *, environ: Mapping[str, str], log: Path) -> None:
+        forks = multiprocessing.get_context("forkserver")
+        forks.set_forkserver_preload(list(PRELOADED))
+        self._process = forks.Process(
+            target=_become, args=(tuple(arguments), dict(environ), log), daemon=True
+        )
+        self._process.start()
+
+    def poll(self) -> int | None:
+        """Give the exit code, negative for a signal, or None while it runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float) -> int:
+        """Wait for its end and give the exit code; `TimeoutExpired` if it takes longer."""
+        self._process.join(timeout)
+        code = self._process.exitcode
+        if code is None:
+            raise subprocess.TimeoutExpired("notify", timeout)
+        return code
+
+    def terminate(self) -> None:
+        """Ask it to stop."""
+        self.send_signal(signal.SIGTERM)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            assert self._process.pid is not None
+            os.kill(self._process.pid, number)
+
+
+def _become(arguments: Sequence[str], environ: Mapping[str, str], log: Path) -> None:
+    os.environ.clear()
+    os.environ.update(environ)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.argv = ["notify", *arguments]
+    main()

@@ -92,6 +92,11 @@ class Gateway:
         return (first, *(line for line in self.lines if line is not first))
 
     @property
+    def reserve(self) -> tuple[Line, ...]:
+        """Those lines that take only what comes from another; none, where weights part it."""
+        return self.lines[1:] if self._weights is None else ()
+
+    @property
     def can_find(self) -> bool:
         """Whether any of the providers can be asked what it took."""
         return any(line.can_find for line in self.lines)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from notify.flow import Flow
 from notify.flow.circuits import Pass
@@ -38,6 +38,10 @@ class Wait:
     hold_id: int | None = None
 
 
+NEVER = Wait(float("inf"), "an operator holds every provider of the channel")
+"""The answer where there is nobody to ask."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """Never: a cap or a guard stands against it."""
@@ -46,6 +50,21 @@ class Refused:
 
 
 Asked = tuple[Notification, Rendered]
+
+
+@dataclass(slots=True)
+class _Search:
+    """A message on its way to leave, and the lines that were asked in vain."""
+
+    notification: Notification
+    message: Rendered
+    shut: list[Line] = field(default_factory=list)
+    answer: Leave | Wait = NEVER
+
+    def put_off(self, wait: Wait) -> None:
+        """Take the wait for an answer, unless another line takes it sooner."""
+        if isinstance(self.answer, Wait) and wait.seconds <= self.answer.seconds:
+            self.answer = wait
 
 
 class Admission:
@@ -107,44 +126,63 @@ class Admission:
         return None
 
     def choose(self, asked: Sequence[Asked]) -> list[Leave | Wait]:
-        """Find for each message a provider whose circuit lets it pass, and book its moment."""
-        answers: list[Leave | Wait | None] = [None] * len(asked)
-        ways: dict[tuple[str, ...], list[tuple[int, Line, Pass]]] = {}
-        for place, (notification, _) in enumerate(asked):
+        """
+        Find for each message a provider whose circuit lets it pass, and book its moment.
+
+        Where the limits of one are used up for long, the next one is asked.
+        """
+        searches = [_Search(notification, message) for notification, message in asked]
+        seeking: Sequence[_Search] = searches
+        while seeking:
+            seeking = self._narrowed(seeking)
+        return [search.answer for search in searches]
+
+    def _narrowed(self, searches: Iterable[_Search]) -> list[_Search]:
+        """Ask the next provider for each; give those that must ask yet another."""
+        ways: dict[tuple[str, ...], list[tuple[_Search, Line, Pass]]] = {}
+        for search in searches:
             # A hold may have been placed since it was vetted.
-            found = self._held(notification) or self._line(())
-            if isinstance(found, Wait):
-                answers[place] = found
-                continue
-            line, pass_, names = found
-            ways.setdefault(names, []).append((place, line, pass_))
-        for names, group in ways.items():
-            # All of a channel's lanes have their own threads: one batch is of one lane.
-            share = self._share(asked[group[0][0]][0])
-            costs = [line.cost(asked[place][1]) for place, line, _ in group]
-            booking = self._flow.limiter.book(names, costs, share=share)
-            for (place, line, pass_), at in zip(group, booking.slots, strict=False):
-                answers[place] = Leave(line, pass_, at)
-            for place, line, pass_ in group[len(booking.slots) :]:
-                self._flow.circuits.released(pass_)
-                answers[place] = Wait(booking.wait, f"the limits of {line.name} let it go later")
-        return [answer for answer in answers if answer is not None]
+            held = self._held(search.notification)
+            found = held or self._line(search.shut)
+            if held is not None:
+                search.answer = held
+            elif isinstance(found, Wait):
+                search.put_off(found)
+            else:
+                line, pass_, names = found
+                ways.setdefault(names, []).append((search, line, pass_))
+        return [each for names, group in ways.items() for each in self._booked(names, group)]
+
+    def _booked(
+        self, names: tuple[str, ...], group: Sequence[tuple[_Search, Line, Pass]]
+    ) -> list[_Search]:
+        """Book one moment each; give those for which the limits have none for long."""
+        # All of a channel's lanes have their own threads: one batch is of one lane.
+        share = self._share(group[0][0].notification)
+        costs = [line.cost(search.message) for search, line, _ in group]
+        booking = self._flow.limiter.book(names, costs, share=share)
+        for (search, line, pass_), at in zip(group, booking.slots, strict=False):
+            search.answer = Leave(line, pass_, at)
+        rest = group[len(booking.slots) :]
+        for search, line, pass_ in rest:
+            self._flow.circuits.released(pass_)
+            search.shut.append(line)
+            search.put_off(Wait(booking.wait, f"the limits of {line.name} let it go later"))
+        return [search for search, _, _ in rest] if booking.wait > LONG else []
 
     def elsewhere(self, asked: Asked, *, tried: Collection[Line]) -> Leave | None:
         """Find another provider for a message that those *tried* certainly did not send."""
         notification, message = asked
         if self._flow.holds.match(notification) is not None:
             return None
-        found = self._line(tried)
-        if isinstance(found, Wait):
-            return None
-        line, pass_, names = found
-        booking = self._flow.limiter.book(
-            names, [line.cost(message)], share=self._share(notification)
-        )
-        if booking.slots:
-            return Leave(line, pass_, booking.slots[0])
-        self._flow.circuits.released(pass_)
+        shut, share = list(tried), self._share(notification)
+        while not isinstance(found := self._line(shut), Wait):
+            line, pass_, names = found
+            booking = self._flow.limiter.book(names, [line.cost(message)], share=share)
+            if booking.slots:
+                return Leave(line, pass_, booking.slots[0])
+            self._flow.circuits.released(pass_)
+            shut.append(line)
         return None
 
     def again(self, leave: Leave, notification: Notification) -> Leave | None:
@@ -158,16 +196,17 @@ class Admission:
         pass_ = self._flow.circuits.ask(leave.line.name)
         return None if pass_ is None else Leave(leave.line, pass_, leave.at)
 
-    def _line(self, tried: Collection[Line]) -> tuple[Line, Pass, tuple[str, ...]] | Wait:
-        """Find the first line that may be called, and the limits on its way."""
-        wait, reason = float("inf"), "an operator holds every provider of the channel"
+    def _line(self, shut: Collection[Line]) -> tuple[Line, Pass, tuple[str, ...]] | Wait:
+        """Find the first line, but for those *shut*, that may be called, and its limits."""
+        wait, reason = NEVER.seconds, NEVER.reason
         order = self._gateway.order()
         for line in order:
-            if line in tried or self._flow.holds.stops_provider(line.name) is not None:
+            if line in shut or self._flow.holds.stops_provider(line.name) is not None:
                 continue
             pass_ = self._flow.circuits.ask(line.name)
             if pass_ is not None:
-                return line, pass_, line.limits + (() if line is order[0] else line.moved)
+                moved = bool(shut) or line is not order[0]
+                return line, pass_, line.limits + (line.moved if moved else ())
             until = max(self._flow.circuits.wait(line.name), SOON)
             if until <= wait:
                 wait, reason = until, f"the circuit of {line.name} is open"

@@ -48,7 +48,7 @@ class Appetite:
             for line in self._gateway.lines
             if self._flow.holds.stops_provider(line.name) is None
             and self._flow.circuits.wait(line.name) <= LONG
-            and self._flow.limiter.wait(line.limits, share=self._shares[lane]) <= LONG
+            and self._flow.limiter.wait(self._limits(line), share=self._shares[lane]) <= LONG
         ]
         if not usable:
             return 0
@@ -60,7 +60,12 @@ class Appetite:
 
     def _soon(self, line: Line) -> float:
         """Tell how many messages a line takes within the time that a message may be in hand."""
-        lately = self._flow.limiter.rate(line.limits)
-        configured = [self._rates[name] for name in line.limits if name in self._rates]
+        names = self._limits(line)
+        lately = self._flow.limiter.rate(names)
+        configured = [self._rates[name] for name in names if name in self._rates]
         rate = lately if lately is not None else min(configured, default=math.inf)
         return min(float(self._most), rate * IN_HAND)
+
+    def _limits(self, line: Line) -> tuple[str, ...]:
+        """Give the limits that a message passes if this line is to be its way."""
+        return line.limits + (line.moved if line in self._gateway.reserve else ())

@@ -21,6 +21,7 @@ from notify.contract import Incoming
 from notify.delivery import Arrival, Dead, Decision, Delivery, Done, Limits
 from notify.errors import OutcomeUnknown, Throttled, TransientError, Unauthorized
 from notify.flow import Flow
+from notify.flow.appetite import Appetite
 from notify.flow.own_limits import OwnLimit, Per
 from notify.gateway import Gateway, Line
 from notify.hold import Scope
@@ -74,18 +75,21 @@ class Rig:
         self.store, self.flow = store, flow
         self.first, self.second = providers
         self.decided: SimpleQueue[tuple[int, Decision]] = SimpleQueue()
+        gateway = Gateway(
+            Channel.EMAIL,
+            [
+                Line("first", self.first, ("first",)),
+                Line("second", self.second, ("second",), ("failover:second",)),
+            ],
+        )
+        shares = {"normal": 1.0}
+        self.appetite = Appetite(flow, gateway, rates={}, shares=shares, most=64)
         self.delivery = Delivery(
             store=store,
             templates=Templates(),
-            gateway=Gateway(
-                Channel.EMAIL,
-                [
-                    Line("first", self.first, ("first",)),
-                    Line("second", self.second, ("second",), ("failover:second",)),
-                ],
-            ),
+            gateway=gateway,
             flow=flow,
-            shares={"normal": 1.0},
+            shares=shares,
             limits=Limits(max_body_bytes=100_000, max_recipients=100, require_user_id=False),
             policy=RetryPolicy(
                 lanes={"normal": Patience(3, timedelta(hours=1), SECOND, SECOND)},
@@ -385,6 +389,33 @@ def test_a_vendor_that_complains_pauses_its_own_line(build: Build) -> None:
     story = rig.story(second)
     assert (story.status, story.attempts) == (Status.QUEUED, [])
     assert rig.flow.circuits.flows("first")
+
+
+def test_while_one_provider_is_paused_the_next_one_sends(build: Build) -> None:
+    """A backlog that flows on must not become rows: what is consumed is sent."""
+    slow_down = Throttled("too fast", provider="x", status=429, retry_after=30.0)
+    rig = build(Failing(slow_down))
+    rig.deliver(body())
+
+    assert rig.deliver(*(body() for _ in range(5))) == [Done()] * 5
+
+    assert (len(rig.first.calls), len(rig.second.sent)) == (1, 6)
+
+
+def test_what_moves_from_a_paused_provider_keeps_to_the_share_of_the_next(build: Build) -> None:
+    """What is over waits on record, and names the limit that has it wait."""
+    slow_down = Throttled("too fast", provider="x", status=429, retry_after=30.0)
+    moved = Limit("failover:second", 0.1, 2.0)
+    rig = build(Failing(slow_down), limits={"failover:second": moved})
+    requests = [body() for _ in range(3)]
+
+    for request in requests:
+        rig.deliver(request)
+
+    statuses = [rig.story(request).status for request in requests]
+    assert statuses == [Status.SENT, Status.QUEUED, Status.QUEUED]
+    assert rig.story(requests[2]).attempts == []
+    assert rig.appetite.of("normal") == 0
 
 
 def test_a_refused_key_opens_the_circuit_for_good(build: Build) -> None:

@@ -13,11 +13,13 @@ from notify.store.limits import USE, faded, make
 
 # It says what `ratelimit.book` says. The row is locked before the clock is read, so that no
 # moment is judged by what another booking has changed since. Nobody waits for the disk: a crash
-# takes back what was granted within its last moments, not more.
+# takes back what was granted within its last moments, not more. Nor for long for somebody who
+# keeps the row locked: then each process goes on by itself.
 _BOOK = """
-WITH held AS MATERIALIZED (
-    SELECT *, set_config('synchronous_commit', 'off', true) AS quick
-    FROM limits WHERE name = %(name)s FOR UPDATE
+WITH patience AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', '5s', true)
+), held AS MATERIALIZED (
+    SELECT limits.* FROM patience, limits WHERE limits.name = %(name)s FOR UPDATE OF limits
 ), clock AS MATERIALIZED (
     SELECT *, CAST(extract(epoch FROM clock_timestamp()) AS float8) AS now FROM held
 ), known AS MATERIALIZED (

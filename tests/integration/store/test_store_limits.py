@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from notify import ratelimit
+from notify.errors import StoreError
 from notify.ratelimit import Ask, Grant, Limit, Standing
 from notify.store import Store, limits
 from notify.store.audit import Actor
@@ -122,6 +123,23 @@ def test_the_clock_is_read_after_the_others_are_waited_for(store: Store, migrate
         before = read_clock(connection)
         connection.commit()
         assert waiting.result(30).now >= before - 0.002
+    other.close()
+
+
+def test_nobody_waits_long_for_a_row_that_somebody_keeps_locked(postgres_url: str) -> None:
+    """On PostgreSQL; a worker goes on by itself then, and other statements stay patient."""
+    store, other = Store.open(postgres_url), Store.open(postgres_url)
+    store.migrate()
+    booked(store, Ask.of([1.0], share=1.0))
+    with other.writing() as connection:
+        connection.execute(update(table).values(actor="somebody"))
+        with pytest.raises(StoreError, match="LockNotAvailable"):
+            booked(store, Ask.of([1.0], share=1.0))
+    with store.booking() as connection:
+        assert booked(store, Ask.of([1.0], share=1.0)).units == 1.0
+        for name, value in (("lock_timeout", "0"), ("synchronous_commit", "on")):
+            assert connection.exec_driver_sql(f"SHOW {name}").scalar_one() == value
+    store.close()
     other.close()
 
 

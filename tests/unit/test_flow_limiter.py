@@ -122,6 +122,16 @@ def test_a_slot_is_as_late_as_the_latest_of_its_limits(store: Store) -> None:
     assert slots[0] > last
 
 
+def test_no_slot_is_so_far_ahead_that_another_limit_s_unit_would_be_late(store: Store) -> None:
+    """A sender that may do one at a time is booked when its account has one now."""
+    sender = Limit("sender", 50.0, 1.0)
+    limiter_of(store, ACCOUNT).book(["account"], [1.0] * 60, share=1.0)
+    limiter = limiter_of(store, ACCOUNT, sender)
+    booking = limiter.book(["account", "sender"], [1.0], share=1.0)
+    assert booking.slots == [] or booking.slots[0] <= time.monotonic()
+    assert limiter.book(["account"], [1.0], share=1.0).slots
+
+
 def test_nothing_is_taken_of_one_limit_while_another_is_paused(store: Store) -> None:
     """It would lapse before it could be used."""
     limiter = limiter_of(store, ACCOUNT, SENDER)

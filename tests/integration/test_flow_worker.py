@@ -109,8 +109,10 @@ def test_an_open_circuit_stops_consumption_and_all_is_sent_when_the_provider_is_
             lambda: rig.store.count(Filter(status=Status.SENT)) == {Status.SENT: 40}, timeout=60.0
         )
         stories = [rig.store.get(id_) for id_ in while_open]
-        probes = [story for story in stories if story is not None and len(story.attempts) > 1]
-        assert len(probes) <= 4
+        calls = sum(len(story.attempts) for story in stories if story is not None)
+        # One probe an open interval fails until the provider is back; without a circuit each of
+        # the thirty would fail again and again.
+        assert calls <= 30 + 12
     assert rig.waiting(NORMAL, DEAD) == 0
 
 

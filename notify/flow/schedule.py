@@ -115,7 +115,8 @@ class Schedule:
             if len(drawn) < len(costs):
                 # Another thread may have drawn of it: then the grant itself does not say.
                 wait = grant.wait(ask.sums) or 0.001
-                stock.ask_at = now + wait
+                # Who may book further ahead need not wait as long.
+                stock.ask_at = now + wait - (grant.horizon - grant.ahead)
                 self._held_up = now
             return self._given(stock, drawn, costs, wait, now)
 

@@ -64,6 +64,8 @@ class Grant:
     """Units that might go at once by this booking."""
     ahead: float
     """Seconds ahead that it might book."""
+    horizon: float
+    """Seconds ahead that it might have booked, had it not been told to stay nearer."""
     units: float
     """How many are booked."""
     paused_until: float | None
@@ -147,12 +149,14 @@ def book(standing: Standing, limit: Limit, ask: Ask, *, now: float) -> Grant:
             burst=0.0,
             tolerance=0.0,
             ahead=0.0,
+            horizon=0.0,
             units=units,
             paused_until=standing.paused_until,
         )
     burst = limit.tolerance(rate)
     tolerance = max(ask.share * burst, ask.largest)
-    ahead = min(ask.ahead, horizon(ask.share, burst, rate))
+    furthest = horizon(ask.share, burst, rate)
+    ahead = min(ask.ahead, furthest)
     at_once = (now - base) * rate + tolerance
     room = at_once + ahead * rate
     if paused:
@@ -168,6 +172,7 @@ def book(standing: Standing, limit: Limit, ask: Ask, *, now: float) -> Grant:
         burst=burst,
         tolerance=tolerance,
         ahead=ahead,
+        horizon=furthest,
         units=units,
         paused_until=standing.paused_until,
     )

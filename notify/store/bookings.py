@@ -45,20 +45,19 @@ WITH patience AS MATERIALIZED (
 ), bounded AS MATERIALIZED (
     SELECT *,
         GREATEST(%(share)s::float8 * burst, %(largest)s::float8) AS tolerance,
-        LEAST(
-            %(ahead)s::float8,
-            CASE WHEN %(share)s::float8 >= 1
-                THEN GREATEST(%(near)s::float8, LEAST(1 / pace, %(far)s::float8))
-                ELSE LEAST(%(near)s::float8, GREATEST(
-                    %(reserve)s::float8 * (1 - %(share)s::float8) * burst / pace,
-                    %(slack)s::float8 - %(share)s::float8 * burst / pace
-                )) END
-        ) AS ahead
+        CASE WHEN %(share)s::float8 >= 1
+            THEN GREATEST(%(near)s::float8, LEAST(1 / pace, %(far)s::float8))
+            ELSE LEAST(%(near)s::float8, GREATEST(
+                %(reserve)s::float8 * (1 - %(share)s::float8) * burst / pace,
+                %(slack)s::float8 - %(share)s::float8 * burst / pace
+            )) END AS horizon
     FROM bursting
+), capped AS MATERIALIZED (
+    SELECT *, LEAST(%(ahead)s::float8, horizon) AS ahead FROM bounded
 ), roomy AS MATERIALIZED (
     SELECT *, (now - base) * pace + tolerance AS at_once,
         (now - base) * pace + tolerance + ahead * pace AS room
-    FROM bounded
+    FROM capped
 ), booked AS MATERIALIZED (
     SELECT *,
         CASE WHEN paused_until > now THEN 0
@@ -76,7 +75,7 @@ SET tat = base + COALESCE(units / pace, 0),
     used_at = now
 FROM booked
 WHERE limits.name = %(name)s
-RETURNING now, base, pace, burst, tolerance, booked.ahead, units, booked.paused_until
+RETURNING now, base, pace, burst, tolerance, booked.ahead, horizon, units, booked.paused_until
 """
 
 _STANDING = [field.name for field in fields(Standing)]
@@ -123,7 +122,7 @@ def _book_on_postgresql(connection: Connection, limit: Limit, ask: Ask) -> Grant
     if row is None:
         return None
     told: list[Any] = list(row)
-    now, base, rate, burst, tolerance, ahead, units, paused_until = told
+    now, base, rate, burst, tolerance, ahead, horizon, units, paused_until = told
     return Grant(
         now=now,
         base=base,
@@ -131,6 +130,7 @@ def _book_on_postgresql(connection: Connection, limit: Limit, ask: Ask) -> Grant
         burst=burst if rate else 0.0,
         tolerance=tolerance if rate else 0.0,
         ahead=ahead if rate else 0.0,
+        horizon=horizon if rate else 0.0,
         units=units,
         paused_until=paused_until,
     )

@@ -152,6 +152,16 @@ class RetryPolicy:
                 spent = history.spent + 1
                 return self._again(notification, history.received_at, spent, now, retry_after)
 
+    def allows_another(
+        self, notification: Notification, history: History, *, now: datetime
+    ) -> bool:
+        """Tell whether one more call may be made at once, to another provider."""
+        lane = self._lanes.get(notification.lane, STRANGER)
+        end = _begun(notification, history.received_at) + lane.deadline
+        if notification.expires_at is not None:
+            end = min(end, notification.expires_at)
+        return history.spent < lane.attempts and now < end
+
     def look_again(
         self,
         notification: Notification,

@@ -17,7 +17,6 @@ from notify.errors import StoreError
 from notify.flow import Flow
 from notify.flow.admission import Admission, Leave
 from notify.gateway import Line
-from notify.message import Status
 from notify.retry import Verdict
 from notify.settings import LONGEST_TIMEOUT
 from notify.store import Claimed, Record, Store
@@ -72,11 +71,12 @@ class Calls:
             tried.append(_line(plan))
             if answer.verdict not in CERTAIN:
                 return plan, claimed, answer
+            # Before the new claim is written, as its lease runs from then.
+            deadline = self._monotonic() + LATEST
             onward = self._onward(plan, claimed, answer, tried=tried)
             if onward is None:
                 return plan, claimed, answer
             plan, claimed = onward
-            deadline = self._monotonic() + LATEST
 
     def _call(self, plan: Plan, *, deadline: float) -> Answer:
         assert plan.pass_ is not None  # noqa: S101 - only plans with a call come here
@@ -113,8 +113,8 @@ class Calls:
     ) -> tuple[Plan, Claimed] | None:
         """Hand the notification on to another provider, if the rules still allow an attempt."""
         assert plan.message is not None  # noqa: S101
-        record = self._endings.record_of(plan, claimed, answer)
-        if record.status is not Status.QUEUED:
+        record = self._endings.handed_on(plan, claimed, answer)
+        if record is None:
             return None
         leave = self._admission.elsewhere((plan.ask.notification, plan.message), tried=tried)
         if leave is None:

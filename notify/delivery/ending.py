@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -50,6 +51,21 @@ class Endings:
         """Tell what is to be recorded of a call that this worker has made."""
         assert plan.entry.attempt_id is not None  # noqa: S101 - only plans with a call come here
         return self._record(plan, claimed, plan.entry.attempt_id, answer)
+
+    def handed_on(self, plan: Plan, claimed: Claimed, answer: Answer) -> Record | None:
+        """
+        Tell what is to be recorded of a call where another provider is called at once.
+
+        What this provider wants of the next attempt, such as a long wait, does not matter then.
+
+        Returns:
+            None where the lane allows no further call.
+        """
+        record = self.record_of(plan, claimed, answer)
+        now = record.ended_at
+        history = History(claimed.received_at or now, record.spent)
+        allowed = self._policy.allows_another(plan.ask.notification, history, now=now)
+        return replace(record, reason=answer.reason) if allowed else None
 
     def _record(self, plan: Plan, claimed: Claimed, attempt_id: UUID, answer: Answer) -> Record:
         now = self._clock()

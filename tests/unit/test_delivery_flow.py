@@ -18,7 +18,7 @@ from sqlalchemy import update
 from notify.breaker import Mode, Rules
 from notify.cap import Cap, Period, Unit
 from notify.contract import Incoming
-from notify.delivery import Arrival, Dead, Decision, Delivery, Done, Limits
+from notify.delivery import Arrival, Dead, Decision, Delivery, Done, Limits, calls
 from notify.errors import OutcomeUnknown, Throttled, TransientError, Unauthorized
 from notify.flow import Flow
 from notify.flow.appetite import Appetite
@@ -31,6 +31,7 @@ from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.store import Store, Story
 from notify.store.audit import Actor
 from notify.store.circuits import tell
+from notify.store.handover import hand_over
 from notify.store.holds import place
 from notify.store.tables import notifications
 from notify.templating import Templates
@@ -71,7 +72,14 @@ Vendor = Memory | Failing
 class Rig:
     """One delivery through two providers, `first` and `second`."""
 
-    def __init__(self, store: Store, flow: Flow, providers: Sequence[Vendor]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        flow: Flow,
+        providers: Sequence[Vendor],
+        *,
+        monotonic: Callable[[], float],
+    ) -> None:
         self.store, self.flow = store, flow
         self.first, self.second = providers
         self.decided: SimpleQueue[tuple[int, Decision]] = SimpleQueue()
@@ -98,6 +106,7 @@ class Rig:
                 rng=random.Random(7),
             ),
             concurrency=4,
+            monotonic=monotonic,
         )
         self.delivery.start()
 
@@ -138,7 +147,9 @@ def build(tmp_path: Path) -> Iterator[Build]:
         store.migrate()
         wired = flow_on(store, providers=["first", "second"], **flow)
         wired.refresh()
-        rigs.append(Rig(store, wired, [first or Memory(), second or Memory()]))
+        monotonic = flow.get("monotonic", time.monotonic)
+        providers = [first or Memory(), second or Memory()]
+        rigs.append(Rig(store, wired, providers, monotonic=monotonic))
         return rigs[-1]
 
     yield make
@@ -180,6 +191,44 @@ def test_what_was_certainly_not_sent_goes_on_to_the_next_provider_at_once(
     ]
     assert [one.number for one in story.attempts] == [1, 2]
     assert rig.second.sent[0].attempt_id == story.attempts[1].id
+
+
+def test_a_wish_to_wait_beyond_the_deadline_does_not_keep_the_next_provider_from_it(
+    build: Build,
+) -> None:
+    """Nor does the attempt that went on say that there was no time for another."""
+    rig = build(Failing(Throttled("too fast", provider="first", status=429, retry_after=7200.0)))
+    request = body()
+
+    assert rig.deliver(request) == [Done()]
+
+    story = rig.story(request)
+    assert story.status is Status.SENT
+    assert [one.reason for one in story.attempts] == ["too fast", None]
+
+
+def test_no_call_is_made_that_could_outlast_the_claim_it_was_handed_over_under(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lease runs from before the claim is written, and writing it may take long."""
+    now = 1000.0
+
+    def slowly(*args: Any, **named: Any) -> int | None:
+        nonlocal now
+        now += calls.LATEST
+        return hand_over(*args, **named)
+
+    monkeypatch.setattr(calls, "hand_over", slowly)
+    busy = TransientError("busy", provider="first", status=503)
+    rig = build(Failing(busy), monotonic=lambda: now)
+    request = body()
+
+    assert rig.deliver(request) == [Done()]
+
+    story = rig.story(request)
+    assert len(rig.second.calls) == 0
+    assert (story.status, len(story.attempts)) == (Status.QUEUED, 2)
+    assert "held up" in (story.attempts[1].reason or "")
 
 
 def test_what_may_have_been_sent_never_goes_on_to_another_provider(build: Build) -> None:

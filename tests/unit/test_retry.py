@@ -84,6 +84,27 @@ def test_the_last_attempt_says_why_it_was_the_last() -> None:
     assert late.note == "the lane's deadline comes before the next attempt"
 
 
+@pytest.mark.parametrize(
+    ("spent", "age", "expires_in", "allowed"),
+    [
+        (0, HOUR - SECOND, None, True),
+        (0, HOUR, None, False),
+        (3, SECOND, None, True),
+        (4, SECOND, None, False),
+        (0, SECOND, SECOND, True),
+        (0, SECOND, 0 * SECOND, False),
+    ],
+)
+def test_another_provider_is_called_at_once_while_the_lane_has_patience(
+    spent: int, age: timedelta, expires_in: timedelta | None, allowed: bool
+) -> None:
+    """However long the next wait would be."""
+    expires_at = NOW + expires_in if expires_in is not None else None
+    notification = replace(asked(), expires_at=expires_at)
+
+    assert policy().allows_another(notification, History(NOW - age, spent), now=NOW) is allowed
+
+
 def test_a_lost_answer_that_can_be_looked_up_is_looked_up_first() -> None:
     """Unknown until then, by whatever rule."""
     for channels in (PARKING, RESENDING):

@@ -128,7 +128,9 @@ class Consumer(consumer.Consumer):
         """Keep the loop turning, so that it soon sees that it is told to stop."""
         super().register_with_event_loop(hub)
         hub.call_repeatedly(GLANCE, _nothing)
-        hub.call_repeatedly(STEER, self._steer)
+        # Posted, since a timer keeps to itself that the broker has closed the channel, which
+        # then has no consumers: out of the loop, it makes Celery connect anew.
+        hub.call_repeatedly(STEER, self._post, self._steer)
 
     def create_task_handler(self, **_: Any) -> Callable[[Any], None]:
         """Give what takes each message; called at each connection."""

@@ -1,0 +1,45 @@
+"""Consuming what is wanted of each queue, whatever the broker says to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from notify.hold import Scope
+from notify.message import Channel
+from notify.stack.rabbitmq import RabbitMQNode
+from notify.store.holds import lift, place
+from notify.topology import queue_name
+from tests.rig import Rig, surroundings, until
+
+BULK = queue_name(Channel.EMAIL, "bulk")
+
+
+@pytest.fixture
+def rig(tmp_path: Path, broker_url: str) -> Iterator[Rig]:
+    """A worker's surroundings on SQLite: what is tested is between it and the broker."""
+    url = f"sqlite:///{tmp_path}/notify.db"
+    with surroundings(tmp_path, broker_url=broker_url, store_url=url) as rig:
+        yield rig
+
+
+def test_a_queue_that_is_gone_when_it_is_wanted_again_makes_no_worker_deaf(
+    rig: Rig, rabbitmq: RabbitMQNode
+) -> None:
+    """The broker closes the channel for it, and with it the consumers of all other queues."""
+    vhost = rig.broker_url.rpartition("/")[2]
+    with rig.store.writing() as connection:
+        hold = place(connection, Scope(lane="bulk"), actor="ann", reason="a test")
+    with rig.worker():
+        rig.request()
+        until(lambda: len(rig.sandbox.messages()) == 1)
+        rabbitmq.ctl("delete_queue", "-p", vhost, BULK)
+        with rig.store.writing() as connection:
+            lift(connection, [hold.id])
+        until(lambda: "NotFound" in rig.log())
+        with rig.store.writing() as connection:
+            place(connection, Scope(lane="bulk"), actor="ann", reason="a test")
+        rig.request()
+        until(lambda: len(rig.sandbox.messages()) == 2)

@@ -62,6 +62,7 @@ class Delivery:
         concurrency: int,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
         senders: Executor | None = None,
         recorder: Recorder | None = None,
     ) -> None:
@@ -81,7 +82,7 @@ class Delivery:
         self._monotonic = monotonic
         self._planner = Planner(channels={gateway.channel}, templates=templates)
         admission = Admission(flow, gateway, shares=shares, monotonic=monotonic)
-        self._turnstile = Turnstile(admission, clock=clock, monotonic=monotonic)
+        self._turnstile = Turnstile(admission, clock=clock, monotonic=monotonic, sleep=sleep)
         self._flow = flow
         self._lanes = {
             name: _Lane(concurrency, senders or _threads(name, concurrency)) for name in shares
@@ -90,7 +91,12 @@ class Delivery:
         self._claimer = Claimer(store)
         self._endings = Endings(policy=policy, recorder=self._recorder, clock=clock)
         self._calls = Calls(
-            store=store, flow=flow, admission=admission, endings=self._endings, monotonic=monotonic
+            store=store,
+            flow=flow,
+            admission=admission,
+            endings=self._endings,
+            monotonic=monotonic,
+            sleep=sleep,
         )
 
     def start(self) -> None:

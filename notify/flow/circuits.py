@@ -59,7 +59,8 @@ class Circuits:
         self._store = store
         self._rng = rng
         self._monotonic = monotonic
-        self._known = {name: Known(name, each) for name, each in rules.items()}
+        now = monotonic()
+        self._known = {name: Known(name, each, now=now) for name, each in rules.items()}
         # One exchange with the store at a time: what was read first must not overwrite the rest.
         self._exchange = threading.Lock()
         self._ahead = 0.0
@@ -124,6 +125,7 @@ class Circuits:
         by the next `refresh` that reaches it.
         """
         known = self._known[pass_.provider]
+        known.called(self._monotonic())
         if pass_.generation != known.circuit.generation:
             return
         if not pass_.probe and kind is not Kind.FATAL:
@@ -146,7 +148,7 @@ class Circuits:
 
     def calls_per_second(self, provider: str) -> float:
         """Tell how many calls all workers made through a provider, over the last seconds."""
-        return self._known[provider].calls_per_second
+        return self._known[provider].calls_per_second(self._monotonic())
 
     def _now(self) -> float:
         """Tell the time by the database's clock, as it went on since it was last read."""

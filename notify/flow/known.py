@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
 
 from notify.breaker import Circuit, Rules, State
+from notify.flow.meter import Meter
 from notify.flow.tally import Tally
 from notify.store.circuits import Slice, Transition
 
 log = structlog.get_logger("notify.circuits")
+
+LATELY = 0.5
+"""Seconds over which a process's own calls are told by the second."""
 
 
 class Known:
@@ -22,18 +27,33 @@ class Known:
     Attributes:
         next_try: When leave to probe may be asked for again, by the monotonic clock.
         unwritten: What the store could not be told.
-        calls_per_second: The whole fleet's, lately.
     """
 
-    def __init__(self, name: str, rules: Rules) -> None:
+    def __init__(self, name: str, rules: Rules, *, now: float) -> None:
         self.name = name
         self.rules = rules
         self.circuit = Circuit(name)
         self.tally = Tally(rules)
         self.next_try = -math.inf
         self.unwritten: list[Transition] = []
-        self.calls_per_second = 0.0
+        self._calls_per_second = 0.0
+        self._lock = threading.Lock()
+        self._calls = Meter(LATELY, now=now)
         self._suspected: int | None = None
+
+    def called(self, now: float) -> None:
+        """Note that a call of this process ended, by the monotonic clock."""
+        with self._lock:
+            self._calls.add(1, now)
+
+    def calls_per_second(self, now: float) -> float:
+        """
+        Tell how many calls all workers make, as far as this one knows.
+
+        What they told lags behind where they have just begun: then its own tell more.
+        """
+        with self._lock:
+            return max(self._calls_per_second, self._calls.rate(now))
 
     def see(self, circuit: Circuit) -> None:
         """Take the circuit as it is now, and log what an operator should hear of."""
@@ -58,7 +78,7 @@ class Known:
         rules, circuit = self.rules, self.circuit
         _, latest = rules.sums([(each.bucket, each.counts) for each in slices], now)
         seconds = now - rules.spans(now)[1] / 1000
-        self.calls_per_second = (latest.calls + latest.neutral) / seconds
+        self._calls_per_second = (latest.calls + latest.neutral) / seconds
         of_now = [each for each in slices if each.generation == circuit.generation]
         cause = rules.verdict(*rules.sums([(each.bucket, each.counts) for each in of_now], now))
         if cause is None or circuit.state is not State.CLOSED or not circuit.judges:

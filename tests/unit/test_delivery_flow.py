@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import update
 
-from notify.breaker import Mode, Rules
+from notify.breaker import Kind, Mode, Rules
 from notify.cap import Cap, Period, Unit
 from notify.contract import Incoming
 from notify.delivery import Arrival, Dead, Decision, Delivery, Done, Limits, calls
@@ -28,7 +28,7 @@ from notify.hold import Scope
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
 from notify.ratelimit import Limit
 from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
-from notify.store import Store, Story
+from notify.store import Store, Story, limits
 from notify.store.audit import Actor
 from notify.store.circuits import tell
 from notify.store.handover import hand_over
@@ -438,6 +438,27 @@ def test_a_vendor_that_complains_pauses_its_own_line(build: Build) -> None:
     story = rig.story(second)
     assert (story.status, story.attempts) == (Status.QUEUED, [])
     assert rig.flow.circuits.flows("first")
+
+
+def test_a_complaint_that_comes_at_once_lowers_the_rate_from_what_is_called_by_now(
+    build: Build,
+) -> None:
+    """What other workers were told of is seconds old: by that, nobody had called anyone yet."""
+    slow_down = Throttled("too fast", provider="first", status=429)
+    now = 1000.0
+    rig = build(Failing(slow_down), monotonic=lambda: now)
+    circuits = rig.flow.circuits
+    leave = circuits.ask("first")
+    assert leave is not None
+    for _ in range(100):
+        now += 0.005
+        circuits.ended(leave, Kind.SUCCESS, 0.1)
+
+    rig.deliver(body())
+
+    with rig.store.reading() as connection:
+        (seen,), _ = limits.read(connection, ["first"])
+    assert seen.standing.lowered == pytest.approx(0.7 * 200, rel=0.1)
 
 
 def test_while_one_provider_is_paused_the_next_one_sends(build: Build) -> None:

@@ -10,7 +10,7 @@ from benchmarks.flow.stage import Stage
 from benchmarks.stage import Nginx
 from benchmarks.throughput import Bench, Contender, notify
 
-MESSAGES = 8_000
+MESSAGES = 6_000
 PAIRS = 4
 UNREACHABLE = 1_000_000
 CONFIG = """
@@ -30,7 +30,7 @@ secrets = {{ api_key = "BENCH_KEY" }}
 def play(stage: Stage) -> list[Figure]:
     """Let two workers do the same backlog with and without a limit, in turn."""
     provider = Nginx(stage.folder)
-    messages = int(stage.seconds(MESSAGES, MESSAGES / 2))
+    messages = int(stage.seconds(MESSAGES, MESSAGES * 2 / 3))
     pairs = int(stage.seconds(PAIRS, 2))
     bench = Bench(stage.url, provider, stage.folder)
     plain = _contender(stage, "without a limit", provider.url)

@@ -65,15 +65,17 @@ class Pulse:
 
 
 def play(stage: Stage) -> Sequence[Figure]:
-    """Measure critical email and push on an idle system, then beside bulk at its limit."""
+    """Measure critical email and push beside bulk at its limit, and on an idle system around it."""
     stage.start("email-1", "email-2", "push-1")
     with Pulse(stage.url, Channel.EMAIL) as critical, Pulse(stage.url, Channel.PUSH) as push:
         time.sleep(WARM_UP)
-        idle = _span(stage)
+        idle = [_span(stage, 30.0, 8.0)]
         stage.backlog(int(stage.seconds(BACKLOG, BACKLOG / 20)), maker(Channel.EMAIL, "bulk"))
         time.sleep(WARM_UP)
-        busy = _span(stage)
-        queued = stage.depth("bulk")
+        busy = _span(stage, 60.0, 12.0)
+        queued = stage.purge("bulk")
+        time.sleep(WARM_UP)
+        idle.append(_span(stage, 30.0, 8.0))
     stage.stop()
     flowed = count(stage.times(FIRST), *busy) / (busy[1] - busy[0])
     figures = [
@@ -81,7 +83,7 @@ def play(stage: Stage) -> Sequence[Figure]:
         Figure("emails a second", flowed, least=0.97 * BULK_RATE, most=1.03 * BULK_RATE),
     ]
     for name, pulse, bound in ((FIRST, critical, 2.0), (PUSH, push, 1.2)):
-        before = p95(_delays(stage, pulse, idle, name))
+        before = p95([each for span in idle for each in _delays(stage, pulse, span, name)])
         after = p95(_delays(stage, pulse, busy, name))
         who = "critical email" if name == FIRST else "push"
         figures += [
@@ -92,10 +94,10 @@ def play(stage: Stage) -> Sequence[Figure]:
     return figures
 
 
-def _span(stage: Stage) -> tuple[float, float]:
-    """Let the pulses run for a while; tell from when to when."""
+def _span(stage: Stage, full: float, quick: float) -> tuple[float, float]:
+    """Let the pulses run for so many seconds; tell from when to when."""
     begin = time.time()
-    time.sleep(stage.seconds(60.0, 12.0))
+    time.sleep(stage.seconds(full, quick))
     return begin, time.time()
 
 

@@ -70,7 +70,7 @@ def celery(stage: Stage) -> list[Figure]:
 
 
 def _celery(stage: Stage, number: int) -> float:
-    seconds = stage.seconds(30.0, 10.0)
+    seconds = stage.seconds(15.0, 10.0)
     route = (plain_queue.NAME, plain_queue.NAME)
     messages = int(BASELINE * (seconds + SPARE))
     plain_load.backlog(stage.url, messages, build=plain_load.task, route=route)

@@ -20,7 +20,7 @@ from benchmarks.flow.config import Terms, config
 from benchmarks.flow.measure import Arrival
 from notify.errors import PublishError
 from notify.message import Channel, Status
-from notify.publisher import Outgoing, Publisher
+from notify.publisher import Outgoing, Publisher, connect
 from notify.stack.process import Process, stop_all
 from notify.stack.state import dummies
 from notify.store import Filter, Store
@@ -160,6 +160,12 @@ class Stage:
     def depth(self, *lanes: str, channel: Channel = Channel.EMAIL) -> int:
         """Count the messages in lanes' queues, those in hand included."""
         return in_queues(self.services.broker, [queue_name(channel, lane) for lane in lanes])
+
+    def purge(self, lane: str, channel: Channel = Channel.EMAIL) -> int:
+        """Drop what waits in a queue and is in nobody's hands; give how many that were."""
+        with connect(self.url) as connection:
+            dropped: int = connection.channel().queue_purge(queue_name(channel, lane))
+        return dropped
 
     def log_lines(self, event: str) -> list[dict[str, object]]:
         """Find what the workers logged under a name."""

@@ -99,6 +99,10 @@ class Notification:
         """What makes it the same notification, however often it is published."""
         return self.source, self.idempotency_key, self.position
 
+    def expired(self, now: datetime) -> bool:
+        """Tell whether it is of no use any more."""
+        return self.expires_at is not None and self.expires_at <= now
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:

@@ -21,6 +21,7 @@ LOOK_BACK = timedelta(seconds=60)
 """How long what must wait is put off at most: an operator may change his mind meanwhile."""
 HELD = timedelta(days=7)
 """How long what an operator holds is put off; its release makes it due at once."""
+_TOO_LATE = "it expired before it could be sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Plan:
 
     def expired(self) -> Plan:
         """End it, since its time is over."""
-        return _end(self.ask, Status.EXPIRED, "it expired before it could be sent")
+        return _end(self.ask, Status.EXPIRED, _TOO_LATE)
 
     def under(self, id_: UUID | None) -> Plan:
         """Give the same plan under the id that the record knows the notification by, if another."""
@@ -103,8 +104,8 @@ class Planner:
         if notification.send_at is not None and notification.send_at > now:
             entry = Entry(notification, Status.SCHEDULED, due_at=notification.send_at)
             return Plan(ask, entry)
-        if notification.expires_at is not None and notification.expires_at <= now:
-            return _end(ask, Status.EXPIRED, "it expired before it could be sent")
+        if notification.expired(now):
+            return _end(ask, Status.EXPIRED, _TOO_LATE)
         if notification.channel not in self._channels:
             reason = f"this worker has no provider for {notification.channel}"
             return _end(ask, Status.FAILED, reason)

@@ -12,6 +12,8 @@ from notify.message import Notification, Rendered
 
 TOGETHER = 0.01
 """Seconds within which messages go as one group: a write for each would cost more."""
+PATIENCE = 10.0
+"""Seconds after which what still waits in hand is put off, however short its next wait would be."""
 
 
 class Turnstile:
@@ -44,9 +46,11 @@ class Turnstile:
             StoreError: A cap could not be counted.
         """
         ready, calls = self._vetted(plans)
+        end = self._monotonic() + PATIENCE
         while calls:
-            leaves, put_off, calls, wait = self._chosen(calls)
-            ready += put_off
+            longest = LONG if self._monotonic() < end else 0.0
+            leaves, done, calls, wait = self._chosen(calls, longest=longest)
+            ready += done
             for at, group in _by_moment(leaves):
                 if ready and at > self._monotonic():
                     yield ready
@@ -63,20 +67,23 @@ class Turnstile:
             yield ready
 
     def _chosen(
-        self, calls: Sequence[Plan]
+        self, calls: Sequence[Plan], *, longest: float
     ) -> tuple[list[tuple[Leave, Plan]], list[Plan], list[Plan], float]:
-        """Part what has leave, what is put off, and what waits in hand; tell for how long."""
-        leaves, put_off, waiting = [], [], []
+        """Part what has leave, what ends or is put off, and what waits in hand; tell how long."""
+        now = self._clock()
+        done = [plan.expired() for plan in calls if plan.ask.notification.expired(now)]
+        calls = [plan for plan in calls if not plan.ask.notification.expired(now)]
+        leaves, waiting = [], []
         wait = 0.0
         for plan, answer in zip(calls, self._admission.choose(_asked(calls)), strict=True):
             if isinstance(answer, Leave):
                 leaves.append((answer, plan))
-            elif answer.seconds > LONG:
-                put_off.append(plan.put_off(answer, now=self._clock()))
+            elif answer.seconds > longest:
+                done.append(plan.put_off(answer, now=now))
             else:
                 waiting.append(plan)
                 wait = max(wait, answer.seconds)
-        return leaves, put_off, waiting, wait
+        return leaves, done, waiting, wait
 
     def _vetted(self, plans: Sequence[Plan]) -> tuple[list[Plan], list[Plan]]:
         """Part what ends or is put off by itself from what asks for a call."""

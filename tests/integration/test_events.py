@@ -264,7 +264,7 @@ def test_the_command_line_shows_the_newest_on_record(rig: Rig) -> None:
 
 def test_who_may_not_follow_is_told_which_rights_that_takes(rig: Rig, users: Users) -> None:
     """A worker's user, say, that may declare nothing."""
-    url = users.add(rig.broker_url, "follower", read="^notify")
+    _, url = users.add(rig.broker_url, read="^notify")
     done = rig.notify("events", "--follow", NOTIFY_AMQP__URL=url)
     assert done.code == 1
     assert "needs the rights to configure, write and read ^amq\\.gen-" in done.err

@@ -11,22 +11,34 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from notify.cli import main
+from tests.commands import Done
 
-PRELOADED = ("tests.forked", "notify.cli.worker", "notify.worker", "providers.sendgrid")
+PRELOADED = (
+    "tests.forked",
+    "notify.worker",
+    "notify.cli.dead",
+    "notify.cli.events",
+    "notify.cli.worker",
+    "providers.sendgrid",
+    "providers.twilio",
+)
 
 
 class Forked:
     """
     `notify` as a process of its own, forked from one that has imported it already.
 
-    It is asked and ended like a `subprocess.Popen`; what it prints goes to a file.
+    It is asked and ended like a `subprocess.Popen`; what it prints goes to files.
     """
 
-    def __init__(self, arguments: Sequence[str], *, environ: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, arguments: Sequence[str], *, environ: Mapping[str, str], out: Path, err: Path
+    ) -> None:
+        self._files = (out, err)
         forks = multiprocessing.get_context("forkserver")
         forks.set_forkserver_preload(list(PRELOADED))
         self._process = forks.Process(
-            target=_become, args=(tuple(arguments), dict(environ), log), daemon=True
+            target=_become, args=(tuple(arguments), dict(environ), out, err), daemon=True
         )
         self._process.start()
 
@@ -42,6 +54,10 @@ class Forked:
             raise subprocess.TimeoutExpired("notify", timeout)
         return code
 
+    def done(self, timeout: float = 60) -> Done:
+        """Wait for its end and tell what it left behind."""
+        return Done(self.wait(timeout), *(file.read_text() for file in self._files))
+
     def terminate(self) -> None:
         """Ask it to stop."""
         self.send_signal(signal.SIGTERM)
@@ -53,11 +69,11 @@ class Forked:
             os.kill(self._process.pid, number)
 
 
-def _become(arguments: Sequence[str], environ: Mapping[str, str], log: Path) -> None:
+def _become(arguments: Sequence[str], environ: Mapping[str, str], out: Path, err: Path) -> None:
     os.environ.clear()
     os.environ.update(environ)
-    with log.open("ab") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+    for number, path in ((1, out), (2, err)):
+        with path.open("ab") as file:
+            os.dup2(file.fileno(), number)
     sys.argv = ["notify", *arguments]
     main()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from notify.publisher import connect
 from notify.sandbox import Sandbox
 from notify.store import Store
 from notify.topology import DEAD, EXCHANGE
+from tests.commands import Done
 from tests.forked import Forked
 from tests.malformed import JSON
 
@@ -54,11 +56,26 @@ class Rig:
         """Start a worker and leave it to its fate."""
         ready = self._ready(name)
         ready.unlink(missing_ok=True)
+        log = self.folder / f"{name}.log"
+        arguments = ["worker", pool, "--name", name, "--ready-file", str(ready)]
+        return Forked(arguments, environ=self._environ(), out=log, err=log)
+
+    def command(self, *arguments: object, **environ: str) -> Forked:
+        """Start a command as an operator does, and leave it to its fate."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
         return Forked(
-            ["worker", pool, "--name", name, "--ready-file", str(ready)],
-            environ={**os.environ, "NOTIFY_CONFIG": str(self.config), "KEY": "SG.test"},
-            log=self.folder / f"{name}.log",
+            [str(each) for each in arguments],
+            environ={**self._environ(), **environ},
+            out=folder / "out",
+            err=folder / "err",
         )
+
+    def notify(self, *arguments: object, **environ: str) -> Done:
+        """Run a command to its end."""
+        return self.command(*arguments, **environ).done()
+
+    def _environ(self) -> Mapping[str, str]:
+        return {**os.environ, "NOTIFY_CONFIG": str(self.config), "KEY": "SG.test"}
 
     @contextmanager
     def worker(self, name: str = "email", *, pool: str = "email") -> Iterator[Forked]:

@@ -37,7 +37,9 @@ _ADD_USER = """
 begin
     ok = rabbit_auth_backend_internal:add_user(<<"{name}">>, <<"word">>, <<"test">>),
     ok = rabbit_auth_backend_internal:set_permissions(
-        <<"{name}">>, <<"{vhost}">>, <<"{configure}">>, <<"{write}">>, <<"{read}">>, <<"test">>)
+        <<"{name}">>, <<"{vhost}">>, <<"{configure}">>, <<"{write}">>, <<"{read}">>, <<"test">>),
+    ok = rabbit_auth_backend_internal:set_topic_permissions(
+        <<"{name}">>, <<"{vhost}">>, <<"notify">>, <<"{keys}">>, <<".*">>, <<"test">>)
 end.
 """
 _LET_IN = 'ok = rabbit_auth_backend_internal:change_password(<<"{name}">>, <<"word">>, <<"test">>).'
@@ -76,25 +78,34 @@ class Vhosts:
 
 
 class Users:
-    """A node's users for one test, which removes every one but `guest` at its end."""
+    """A node's users for one test; none outlives it under a name that another may want."""
 
     def __init__(self, node: RabbitMQNode) -> None:
         self._node = node
+        self._brought = False
 
     def add(
-        self, url: str, name: str, *, configure: str = "^$", write: str = "^$", read: str = "^$"
-    ) -> str:
-        """Make a user of the virtual host with these rights; return its address."""
-        rights = {"configure": configure, "write": write, "read": read}
-        escaped = {right: pattern.replace("\\", "\\\\") for right, pattern in rights.items()}
+        self,
+        url: str,
+        *,
+        configure: str = "^$",
+        write: str = "^$",
+        read: str = "^$",
+        keys: str = ".*",
+    ) -> tuple[str, str]:
+        """Make a user with these rights on a virtual host, named after it: its name and address."""
         vhost = url.rpartition("/")[2]
+        name = f"{vhost}-user"
+        rights = {"configure": configure, "write": write, "read": read, "keys": keys}
+        escaped = {right: pattern.replace("\\", "\\\\") for right, pattern in rights.items()}
         self._node.ctl("eval", _ADD_USER.format(name=name, vhost=vhost, **escaped))
-        return self._address(url, name)
+        return name, self._address(url, name)
 
     def bring(self, definitions: object, folder: Path) -> None:
         """Import definitions, which may hold users; they cannot log in yet."""
         file = folder / "definitions.json"
         file.write_text(json.dumps(definitions))
+        self._brought = True
         self._node.ctl("import_definitions", str(file))
 
     def let_in(self, url: str, name: str) -> str:
@@ -103,8 +114,9 @@ class Users:
         return self._address(url, name)
 
     def remove(self) -> None:
-        """Leave the node as it was, however the users came."""
-        self._node.ctl("eval", _REMOVE_USERS)
+        """Remove the users that definitions have brought, whose names are theirs to choose."""
+        if self._brought:
+            self._node.ctl("eval", _REMOVE_USERS)
 
     def _address(self, url: str, name: str) -> str:
         return url.replace("guest:guest@", f"{name}:word@")

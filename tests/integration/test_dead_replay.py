@@ -61,23 +61,11 @@ def workers(rig: Rig) -> Iterator[None]:
         yield
 
 
-def start(rig: Rig, *arguments: object, **environ: str) -> subprocess.Popen[str]:
-    """Start a notify command as an operator does, and leave it to its fate."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "notify", *map(str, arguments)],
-        env={**os.environ, "NOTIFY_CONFIG": str(rig.config), **environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def run(rig: Rig, *arguments: object, code: int = 0, **environ: str) -> str:
     """Run a notify command to its end, and give what it printed."""
-    process = start(rig, *arguments, **environ)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == code, out + err
-    return out + err
+    done = rig.notify(*arguments, **environ)
+    assert done.code == code, done
+    return done.out + done.err
 
 
 def kept(rig: Rig, **wanted: Any) -> list[DeadLetter]:
@@ -93,12 +81,11 @@ def planned(rig: Rig, *arguments: object) -> dict[str, Any]:
 
 
 def fail(rig: Rig, number: int) -> list[UUID]:
-    """Have notifications fail for a vendor that refuses all, and archive their messages."""
+    """Have workers fail to deliver to a vendor that refuses all, and archive their messages."""
     ids = [uuid4() for _ in range(number)]
     rig.sandbox.switch.set(behaviour=Behaviour.DOWN)
     many(rig, [email(id_) for id_ in ids])
-    with workers(rig):
-        until(lambda: len(kept(rig)) == number, timeout=60)
+    until(lambda: len(kept(rig)) == number, timeout=60)
     assert {letter.cause for letter in kept(rig)} == {"failed"}
     rig.sandbox.switch.set(behaviour=None)
     return ids
@@ -199,11 +186,11 @@ def test_whatever_dies_is_archived_with_its_reason_and_its_bytes(rig: Rig) -> No
 
 def test_a_replay_sends_each_once_and_again_sends_none(rig: Rig) -> None:
     """Under the same id, at the rate that was given, with an audit row."""
-    ids = fail(rig, 20)
-    plan = planned(rig, "--rate", 20)
-    assert plan["notifications"] == {"never_sent": 20}
-    assert (plan["replayed"], plan["seconds"]) == (20, 1.0)
     with workers(rig):
+        ids = fail(rig, 20)
+        plan = planned(rig, "--rate", 20)
+        assert plan["notifications"] == {"never_sent": 20}
+        assert (plan["replayed"], plan["seconds"]) == (20, 1.0)
         begin = time.monotonic()
         run(rig, "dead", "replay", "--rate", 20, *WHY, "--wait")
         took = time.monotonic() - begin
@@ -222,10 +209,10 @@ def test_a_replay_sends_each_once_and_again_sends_none(rig: Rig) -> None:
 
 def test_two_operators_who_replay_at_once_send_each_once(rig: Rig) -> None:
     """They share the letters between them."""
-    ids = fail(rig, 200)
     with workers(rig):
-        both = [start(rig, "dead", "replay", "--rate", 500, *WHY, "--json") for _ in range(2)]
-        told = [json.loads(each.communicate(timeout=60)[0].splitlines()[-1]) for each in both]
+        ids = fail(rig, 200)
+        both = [rig.command("dead", "replay", "--rate", 500, *WHY, "--json") for _ in range(2)]
+        told = [json.loads(each.done().out.splitlines()[-1]) for each in both]
         until(lambda: rig.store.count(Filter()) == {Status.SENT: 200}, timeout=40)
     assert sum(each["notifications"] for each in told) == 200
     assert sent(rig) == {str(id_): 1 for id_ in ids}
@@ -253,8 +240,8 @@ main()
 
 def test_a_replay_that_is_killed_and_run_again_sends_each_once(rig: Rig) -> None:
     """What was committed goes on; the rest is taken up by the second run."""
-    ids = fail(rig, 200)
     with workers(rig):
+        ids = fail(rig, 200)
         command = ["dead", "replay", "--rate", "500", *WHY, "--no-wait"]
         killed = subprocess.run(
             [sys.executable, "-c", _KILLED_IN_THE_MIDDLE, *command],

@@ -253,28 +253,18 @@ def test_the_command_line_shows_the_newest_on_record(rig: Rig) -> None:
     with rig.worker():
         sent, refused = rig.request(), rig.request(to="invalid@sandbox.test")
         until(lambda: {rig.status(sent), rig.status(refused)} == {Status.SENT, Status.REJECTED})
-    done = _notify(rig, "events", "--since", "1h")
-    assert done.returncode == 0
-    assert len(done.stdout.splitlines()) == 2
-    assert f"sent        {sent}  email.normal.shop  through sendgrid" in done.stdout
-    assert "sandbox.test" not in done.stdout
-    nothing = _notify(rig, "events", "--channel", "push")
-    assert (nothing.returncode, nothing.stderr) == (0, "nothing on record matches\n")
+    done = rig.notify("events", "--since", "1h")
+    assert done.code == 0
+    assert len(done.out.splitlines()) == 2
+    assert f"sent        {sent}  email.normal.shop  through sendgrid" in done.out
+    assert "sandbox.test" not in done.out
+    nothing = rig.notify("events", "--channel", "push")
+    assert (nothing.code, nothing.err) == (0, "nothing on record matches\n")
 
 
 def test_who_may_not_follow_is_told_which_rights_that_takes(rig: Rig, users: Users) -> None:
     """A worker's user, say, that may declare nothing."""
-    url = users.add(rig.broker_url, "follower", read="^notify")
-    done = _notify(rig, "events", "--follow", NOTIFY_AMQP__URL=url)
-    assert done.returncode == 1
-    assert "needs the rights to configure, write and read ^amq\\.gen-" in done.stderr
-
-
-def _notify(rig: Rig, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "notify", *arguments],
-        env={**os.environ, "NOTIFY_CONFIG": str(rig.config), **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    _, url = users.add(rig.broker_url, read="^notify")
+    done = rig.notify("events", "--follow", NOTIFY_AMQP__URL=url)
+    assert done.code == 1
+    assert "needs the rights to configure, write and read ^amq\\.gen-" in done.err

@@ -30,13 +30,13 @@ def rig(tmp_path: Path, broker_url: str) -> Iterator[Rig]:
 @pytest.fixture
 def shop_url(rig: Rig, users: Users) -> str:
     """The address of a broker's user with just the rights that docs/events.md names."""
-    return users.add(
+    _, url = users.add(
         rig.broker_url,
-        "shop",
         configure=r"^shop\.events$",
         write=r"^(notify|shop\.events)$",
         read=r"^(notify\.events|shop\.events)$",
     )
+    return url
 
 
 def _environ(rig: Rig, **more: str) -> Mapping[str, str]:

@@ -25,7 +25,6 @@ from notify.message import Channel, Status
 from notify.outbox import Outbox, OutboxRelay, outbox_table
 from notify.outbox.relay import HOLD
 from notify.publisher import Publisher
-from notify.stack.rabbitmq import RabbitMQNode
 from notify.topology import DEAD, queue_name
 from tests.rig import Rig, surroundings, until
 from tests.services import Users
@@ -182,15 +181,13 @@ def test_requests_wait_while_the_broker_is_away(
 
 
 def test_a_request_that_the_broker_refuses_holds_up_no_other(
-    shop: Engine, broker_url: str, rabbitmq: RabbitMQNode, users: Users, channel: amqp.Channel
+    shop: Engine, broker_url: str, users: Users, channel: amqp.Channel
 ) -> None:
     """Written under another service's name, it closes the channel for its neighbours too."""
-    vhost = broker_url.rpartition("/")[2]
-    login = users.add(broker_url, "shop", write="^notify$")
-    rabbitmq.ctl("set_topic_permissions", "-p", vhost, "shop", "notify", r"\.shop$", "^$")
+    _, url = users.add(broker_url, write="^notify$", keys=r"\.shop$")
     _put(shop, key="email.normal.bank")
     ids = _put(shop, 20)
-    with Publisher(login) as publisher:
+    with Publisher(url) as publisher:
         relay = OutboxRelay(shop, TABLE, publisher)
         for _ in range(2):
             with pytest.raises(PublishError, match="refused"):

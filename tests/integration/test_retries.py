@@ -114,19 +114,19 @@ def test_a_producer_must_be_who_it_says_and_its_retries_still_pass(
     """The broker vouches for producers; what the service publishes again it vouches for itself."""
     rig = sqlite_rig
     monkeypatch.setenv("NOTIFY_CONTRACT__REQUIRE_USER_ID", "true")
-    shop = users.add(rig.broker_url, "shop", write=f"^{EXCHANGE}$")
+    shop, url = users.add(rig.broker_url, write=f"^{EXCHANGE}$")
     with rig.worker():
-        mine = _publish(shop, user_id="shop", to="flaky@sandbox.test")
-        nameless = _publish(shop, user_id=None)
+        mine = _publish(url, shop, user_id=shop, to="flaky@sandbox.test")
+        nameless = _publish(url, shop, user_id=None)
         with pytest.raises(amqp.PreconditionFailed, match="user_id"):
-            _publish(shop, user_id="crm")
+            _publish(url, shop, user_id="crm")
         until(lambda: rig.status(mine) is Status.SENT)
         until(lambda: rig.waiting(DEAD) == 1)
     assert len(_story(rig, mine).attempts) == 3
     assert rig.store.get(nameless) is None
 
 
-def _publish(url: str, *, user_id: str | None, to: str = "ann@example.com") -> UUID:
+def _publish(url: str, source: str, *, user_id: str | None, to: str = "ann@example.com") -> UUID:
     id_ = uuid4()
     body = json.dumps({"id": str(id_), "to": to, "subject": "Hello", "text": "Hi."})
     who = {"user_id": user_id} if user_id else {}
@@ -134,5 +134,5 @@ def _publish(url: str, *, user_id: str | None, to: str = "ann@example.com") -> U
     with connect(url) as connection:
         channel = connection.channel()
         channel.confirm_select()
-        channel.basic_publish_confirm(message, EXCHANGE, "email.normal.shop", timeout=10)
+        channel.basic_publish_confirm(message, EXCHANGE, f"email.normal.{source}", timeout=10)
     return id_

@@ -137,8 +137,8 @@ def test_a_lost_email_is_sent_again_and_marked(rig: Rig) -> None:
     assert story.summary.possible_duplicate
     assert len(story.attempts) == len(rig.sandbox.messages()) > 1
     assert story.attempts[0].outcome is Outcome.UNKNOWN
-    shown = _notify(rig, "show", str(id_), "--json")
-    assert json.loads(shown)["possible_duplicate"] is True
+    shown = rig.notify("show", str(id_), "--json")
+    assert json.loads(shown.out)["possible_duplicate"] is True
 
 
 def test_a_template_may_forbid_to_send_again(sqlite_rig: Rig) -> None:
@@ -160,8 +160,8 @@ def test_an_operators_decision_sends_what_was_parked(sqlite_rig: Rig) -> None:
         id_ = _send(rig, RESET)
         until(lambda: bool(_alerts(rig, "sms")))
         rig.sandbox.switch.set(behaviour=Behaviour.DELIVER)
-        told = _notify(rig, "resolve", str(id_), "--not-sent", "--reason", "not in the log")
-        assert str(id_) in told
+        told = rig.notify("resolve", str(id_), "--not-sent", "--reason", "not in the log")
+        assert str(id_) in told.out
         until(lambda: rig.status(id_) is Status.SENT)
     story = _story(rig, id_)
     assert [attempt.outcome for attempt in story.attempts] == [Outcome.NOT_SENT, Outcome.ACCEPTED]
@@ -234,9 +234,3 @@ def test_a_kill_between_look_up_and_record_costs_a_minute(store_url: str) -> Non
     assert story is not None
     assert (story.status, story.attempts[0].outcome) == (Status.SENT, Outcome.ACCEPTED)
     store.close()
-
-
-def _notify(rig: Rig, *arguments: str) -> str:
-    environ = {**os.environ, "NOTIFY_CONFIG": str(rig.config), "KEY": "x"}
-    command = [sys.executable, "-m", "notify", *arguments]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout

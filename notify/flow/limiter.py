@@ -147,7 +147,11 @@ class Limiter:
         return max((self._schedule(name).wait(share, now) for name in names), default=0.0)
 
     def rate(self, names: Iterable[str]) -> float | None:
-        """Tell the units a second that this process got lately; None if it got all it asked for."""
+        """
+        Tell how many costs a second this process had met lately; None if all that it asked for.
+
+        That is how many messages it may send, however many units each of them takes.
+        """
         now = self._monotonic()
         rates = [self._schedule(name).lately(now) for name in names]
         return min((rate for rate in rates if rate is not None), default=None)

@@ -77,7 +77,7 @@ class Schedule:
         return ratelimit.book(self._standing, self.limit, Ask.of([cost], share=share), now=now)
 
     def lately(self, now: float) -> float | None:
-        """Tell how many units a second it gave while it could not give all; None if it could."""
+        """Tell how many costs a second it met while it could not meet all; None if it could."""
         with self._lock:
             return self._lately.rate(now) if now < self._held_up + _HELD_UP else None
 
@@ -129,12 +129,12 @@ class Schedule:
     def _given(
         self, stock: Stock, drawn: list[Drawn], costs: Sequence[float], wait: float, now: float
     ) -> Taken:
-        self._count(stock, sum(costs[: len(drawn)]), now)
+        self._count(stock, len(drawn), sum(costs[: len(drawn)]), now)
         return Taken(drawn, wait)
 
-    def _count(self, stock: Stock, units: float, now: float) -> None:
+    def _count(self, stock: Stock, number: int, units: float, now: float) -> None:
         stock.use.add(units, now)
-        self._lately.add(units, now)
+        self._lately.add(number, now)
         self._alone.count(units, now)
 
     def _refused(self, stock: Stock, now: float) -> float:
@@ -165,7 +165,7 @@ class Schedule:
         with self._lock:
             stock = self._stock(share, now)
             stock.put_back(drawn)
-            self._count(stock, -units, now)
+            self._count(stock, -len(drawn), -units, now)
 
     def learn(self, standing: Standing, now: float) -> None:
         """Take over what the store says, by its clock."""

@@ -331,6 +331,21 @@ def test_the_rate_is_told_only_while_something_had_to_wait(store: Store) -> None
     assert limiter.rate(["account"]) is None
 
 
+def test_the_rate_is_told_in_messages_whatever_they_cost(store: Store) -> None:
+    """By units, a worker would have four times too many long SMS in hand."""
+    clock = Clock()
+    limiter = limiter_of(store, Limit("short", 20.0), Limit("long", 20.0), monotonic=clock)
+    clock.pass_(1.0)
+    limiter.book(["short"], [1.0] * 50, share=1.0)
+    limiter.book(["long"], [4.0] * 50, share=1.0)
+
+    short, long = limiter.rate(["short"]), limiter.rate(["long"])
+
+    assert short is not None
+    assert long is not None
+    assert short / 6 < long < short / 3
+
+
 def test_each_value_has_a_limit_to_itself(store: Store) -> None:
     """Named after its kind, with the rate of its kind."""
     limiter = limiter_of(store, Limit("one-person", 0.1, 1.0))

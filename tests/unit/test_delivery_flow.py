@@ -18,7 +18,7 @@ from sqlalchemy import update
 from notify.breaker import Kind, Mode, Rules
 from notify.cap import Cap, Period, Unit
 from notify.contract import Incoming
-from notify.delivery import Arrival, Dead, Decision, Delivery, Done, Limits, calls
+from notify.delivery import Again, Arrival, Dead, Decision, Delivery, Done, Limits, calls
 from notify.errors import OutcomeUnknown, Throttled, TransientError, Unauthorized
 from notify.flow import Flow
 from notify.flow.appetite import Appetite
@@ -229,6 +229,20 @@ def test_no_call_is_made_that_could_outlast_the_claim_it_was_handed_over_under(
     assert len(rig.second.calls) == 0
     assert (story.status, len(story.attempts)) == (Status.QUEUED, 2)
     assert "held up" in (story.attempts[1].reason or "")
+
+
+def test_a_fault_of_ours_after_a_call_does_not_keep_the_message_in_hand_for_ever(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked at again: when its claim has lapsed, the rule for lost answers decides."""
+
+    def broken(*_: Any, **__: Any) -> int | None:
+        raise RuntimeError
+
+    monkeypatch.setattr(calls, "hand_over", broken)
+    rig = build(Failing(TransientError("busy", provider="first", status=503)))
+
+    assert [type(each) for each in rig.deliver(body())] == [Again]
 
 
 def test_what_may_have_been_sent_never_goes_on_to_another_provider(build: Build) -> None:

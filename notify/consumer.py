@@ -85,20 +85,23 @@ class Consumer(consumer.Consumer):
         ready: Callable[[], None],
         probe: Callable[[], bool],
         appetite: Callable[[str], int],
+        hurry: Callable[[], None],
         stop_timeout: float,
         **kwargs: Any,
     ) -> None:
         """
-        Take Celery's own arguments and four of ours.
+        Take Celery's own arguments and five of ours.
 
         Args:
             ready: Called whenever consumption has begun, after a reconnection too.
             probe: Tells, from any thread, whether the record can be written.
             appetite: Tells at once how many messages of a queue to have in hand, 0 for none.
+            hurry: Called when a warm shutdown begins, so that nothing in hand waits for its turn.
             stop_timeout: Seconds that a warm shutdown waits for what is in hand.
         """
         super().__init__(*args, **kwargs)
         self._when_ready = ready
+        self._hurry = hurry
         self._stop_timeout = stop_timeout
         self._appetite = appetite
         self._in_hand = 0
@@ -259,6 +262,7 @@ class Consumer(consumer.Consumer):
         """Take no more, and finish what is in hand."""
         end = time.monotonic() + self._stop_timeout
         self._pause.stop()
+        self._hurry()
         errors = (*self.connection_errors, *self.channel_errors)
         try:
             task_consumer.cancel()

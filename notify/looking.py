@@ -27,7 +27,7 @@ class Looking:
     """
     Looks at something from a thread of its own, as often as each look says.
 
-    A look may fail with any error of ours. It is tried again after a pause, and the log tells
+    A look may fail with any error. It is tried again after a pause, and the log tells
     when that begins, once a minute while it lasts, and when it has been over for some seconds.
     """
 
@@ -80,13 +80,13 @@ class Looking:
     def _try(self) -> float:
         try:
             wait = self._look()
-        except NotifyError as error:
+        except Exception as error:  # noqa: BLE001 - nobody is served by a thread that is gone
             self._failed(error)
             return self._pause
         self._worked()
         return wait
 
-    def _failed(self, error: NotifyError) -> None:
+    def _failed(self, error: Exception) -> None:
         now = self._monotonic()
         self._working_since = None
         if self._failing_since is None:
@@ -94,6 +94,9 @@ class Looking:
         elif now - self._told_at < REMINDER:
             return
         self._told_at = now
+        if not isinstance(error, NotifyError):
+            log.error("notify.looking_fault", thread=self._name, exc_info=error)
+            return
         log.warning(
             "notify.looking_fails",
             thread=self._name,

@@ -200,6 +200,7 @@ def _celery_worker(app: Celery, name: str, doing: Duty, *, ready: Callable[[], N
             ready=ready,
             probe=doing.work.record_answers,
             appetite=doing.appetite,
+            hurry=doing.work.hurry,
             stop_timeout=STOP_TIMEOUT,
         ),
         quiet=True,

@@ -35,6 +35,11 @@ class Turnstile:
         self._clock = clock
         self._monotonic = monotonic
         self._sleep = sleep
+        self._hurried = False
+
+    def hurry(self) -> None:
+        """Put off from now on whatever may not go at once: the worker is about to stop."""
+        self._hurried = True
 
     def groups(self, plans: Sequence[Plan]) -> Iterator[list[Plan]]:
         """
@@ -48,7 +53,7 @@ class Turnstile:
         ready, calls = self._vetted(plans)
         end = self._monotonic() + PATIENCE
         while calls:
-            longest = LONG if self._monotonic() < end else 0.0
+            longest = LONG if self._monotonic() < end and not self._hurried else 0.0
             leaves, done, calls, wait = self._chosen(calls, longest=longest)
             ready += done
             for at, group in _by_moment(leaves):

@@ -119,7 +119,8 @@ def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, 
             columns.attempts,
             columns.spent,
             columns.fence,
-            # A replay begins the lane's patience anew.
+            columns.replayed_at,
+            # From here on its lane is patient with it.
             func.coalesce(columns.replayed_at, columns.received_at).label("received_at"),
         )
         .where(tuple_(*key).in_([notification.key for notification in wanted]))
@@ -167,6 +168,11 @@ def _due(row: Row[Any], entry: Entry, *, now: datetime) -> bool:
     )
 
 
+def _untried(row: Row[Any], entry: Entry) -> bool:
+    """Tell whether the entry makes the row's first call."""
+    return row.attempts == 0 and entry.status is Status.SENDING
+
+
 def _answer(
     entry: Entry, row: Row[Any] | None, calls: Mapping[UUID, UUID], *, now: datetime
 ) -> Claimed:
@@ -174,7 +180,8 @@ def _answer(
     if row is None or row.digest != entry.notification.digest:
         return Claimed(Claim.CONFLICT)
     if _due(row, entry, now=now):
-        return Claimed(Claim.OWNED, row.fence + 1, row.spent, row.received_at)
+        begun = None if _untried(row, entry) else row.received_at
+        return Claimed(Claim.OWNED, row.fence + 1, row.spent, begun)
     if _waits(row) and _published(row):
         # A relay with a quicker clock found a scheduled one due: kept until ours agrees.
         return Claimed(Claim.BUSY)
@@ -212,6 +219,7 @@ _TAKE = (
         lease_until=bindparam("new_lease"),
         due_at=bindparam("new_due"),
         hold_id=bindparam("new_hold"),
+        replayed_at=bindparam("new_begin"),
         relay_until=None,
         updated_at=bindparam("new_time"),
     )
@@ -239,6 +247,8 @@ def _take(
             "new_lease": until if sending else None,
             "new_due": entry.due_at,
             "new_hold": entry.hold_id,
+            # What was put off has not been tried: its lane's patience begins with its first call.
+            "new_begin": now if _untried(row, entry) else row.replayed_at,
             "new_time": now,
         }
         changes.append(change)

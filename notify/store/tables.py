@@ -83,7 +83,8 @@ notifications = Table(
     Column("due_at", UtcDateTime),
     # Which relay has it in hand, so to say: the others leave it alone until then.
     Column("relay_until", UtcDateTime),
-    # When an operator last replayed it: from then on its lane is patient with it anew.
+    # When its lane's patience with it began, if not when it was received: at its first call, if
+    # that was put off, or when an operator replayed it.
     Column("replayed_at", UtcDateTime),
     # Which operator's hold keeps it waiting; null where none does.
     Column("hold_id", _NUMBER),

@@ -284,11 +284,15 @@ def test_the_last_attempt_that_the_lane_allows_does_not_go_on(build: Build) -> N
 
 
 def _make_due(rig: Rig, request: bytes) -> None:
+    _change(rig, request, due_at=datetime.now(UTC) - SECOND)
+
+
+def _change(rig: Rig, request: bytes, **values: datetime) -> None:
     with rig.store.writing() as connection:
         connection.execute(
             update(notifications)
             .where(notifications.c.id == UUID(json.loads(request)["id"]))
-            .values(due_at=datetime.now(UTC) - SECOND)
+            .values(**values)
         )
 
 
@@ -511,3 +515,37 @@ def test_a_refused_key_opens_the_circuit_for_good(build: Build) -> None:
 
     assert len(rig.first.calls) == 1
     assert rig.flow.circuits.wait("first") == float("inf")
+
+
+def test_what_was_put_off_has_all_its_lanes_patience_before_it(build: Build) -> None:
+    """Hours of waiting for an operator are not hours of trying."""
+    down = TransientError("busy", provider="x", status=503)
+    rig = build(Failing(down), Failing(down))
+    rig.open_circuits("first", "second", seconds=5)
+    request = body()
+    rig.deliver(request)
+    long_ago = datetime.now(UTC) - timedelta(hours=3)
+    _change(rig, request, due_at=datetime.now(UTC) - SECOND, received_at=long_ago)
+    with rig.store.writing() as connection:
+        for provider in ("first", "second"):
+            tell(connection, provider, Mode.CLOSED, seconds=None, actor=ANN)
+    rig.flow.refresh()
+
+    assert rig.deliver(request) == [Done()]
+
+    story = rig.story(request)
+    assert (story.status, len(story.attempts)) == (Status.QUEUED, 2)
+
+
+def test_a_worker_that_stops_puts_off_what_would_have_to_wait(build: Build) -> None:
+    """A thousand recipients at a slow limit do not hold up a stop."""
+    rig = build(limits={"first": Limit("first", 1.0, 1.0), "second": Limit("second", 1.0, 1.0)})
+    rig.delivery.hurry()
+    requests = [body() for _ in range(20)]
+    began = time.monotonic()
+
+    assert rig.deliver(*requests) == [Done()] * 20
+
+    assert time.monotonic() - began < 15
+    statuses = {rig.story(request).status for request in requests}
+    assert statuses == {Status.SENT, Status.QUEUED}

@@ -8,7 +8,7 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from notify.errors import NotifyError, StoreError
+from notify.errors import StoreError
 from notify.looking import REMINDER, STEADY, Looking
 
 AWAY = StoreError("the record is away")
@@ -17,7 +17,7 @@ AWAY = StoreError("the record is away")
 class _Script:
     """What each look does: it fails, or gives the seconds until the next."""
 
-    def __init__(self, *steps: float | NotifyError) -> None:
+    def __init__(self, *steps: float | Exception) -> None:
         self._steps = iter(steps)
         self.looks = 0
         self.over = threading.Event()
@@ -29,7 +29,7 @@ class _Script:
         if step is None:
             self.over.set()
             return 3600.0
-        if isinstance(step, NotifyError):
+        if isinstance(step, Exception):
             raise step
         return step
 
@@ -65,6 +65,15 @@ def test_a_failure_is_told_when_it_begins_and_when_it_is_over() -> None:
         {**begun, "reason": "the record is away", "failing_seconds": 0},
         {**over, "failing_seconds": 3.0},
     ]
+
+
+def test_a_fault_of_ours_is_told_with_its_place_and_does_not_end_the_looking() -> None:
+    """What it looks after would be forgotten in silence."""
+    script = _Script(ZeroDivisionError("a fault"))
+    (line,) = _logs(script, _clock(100, 101))
+    assert (line["event"], line["log_level"]) == ("notify.looking_fault", "error")
+    assert isinstance(line["exc_info"], ZeroDivisionError)
+    assert script.looks == 2
 
 
 def test_a_lasting_failure_is_told_once_a_minute() -> None:

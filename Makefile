@@ -28,7 +28,7 @@ up: install ## The same stack, staying up until Ctrl-C, to try things against
 
 test: install ## All tests, on a real RabbitMQ and real databases
 	@$(DEBIAN) rabbitmq-server postgresql amqp-tools
-	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
 
 faults: install ## Break the real thing in every way we know, and count (docs/guarantees.md)
 	@$(DEBIAN) rabbitmq-server postgresql

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from notify.looking import Looking
-from notify.message import Status
+from notify.message import Channel, Status
 from notify.publisher import Handful, Outgoing, Publisher
 from notify.store import Store
 from notify.store.due import Due, published, release, take_due
@@ -39,6 +39,7 @@ class Relay:
         self._store = store
         self._publisher = publisher
         self._clock = clock
+        self._aside: dict[tuple[Channel, str], datetime] = {}
         self._looking = Looking("relay", self._look)
 
     def start(self) -> None:
@@ -56,13 +57,19 @@ class Relay:
         """
         Publish one handful of what is due; give how many.
 
+        A lane whose queue did not take all is left out for a while: it holds up no other.
+
         Raises:
             PublishError: Why the broker did not take one; that and the others like it stay due.
             StoreError: The record cannot be used. What was published is published again later,
                 and recognised by its id.
         """
+        now = self._clock()
+        self._aside = {lane: until for lane, until in self._aside.items() if until > now}
         with self._store.writing() as connection:
-            due = take_due(connection, AWAITED, now=self._clock(), hold=HOLD, limit=HANDFUL)
+            due = take_due(
+                connection, AWAITED, aside=self._aside, now=now, hold=HOLD, limit=HANDFUL
+            )
         if not due:
             return 0
         handful = Handful.publish(due, self._publisher, outgoing=outgoing)
@@ -70,6 +77,7 @@ class Relay:
             now = self._clock()
             published(connection, handful.taken, now=now)
             release(connection, handful.left, until=now + RETRY)
+        self._aside.update({(row.channel, row.lane): now + RETRY for row in handful.left})
         if handful.error is not None:
             raise handful.error
         return len(due)

@@ -13,7 +13,7 @@ from functools import partial
 import amqp
 import structlog
 from celery import Celery, signals
-from celery.apps.worker import Worker
+from celery.apps.worker import Worker, install_worker_term_handler
 from celery.exceptions import SecurityWarning
 from kombu import Queue
 
@@ -50,6 +50,15 @@ BROKER_PAUSE = 2.0
 """Seconds between two tries to reach the broker at the start."""
 
 log = structlog.get_logger("notify.worker")
+
+
+class Quiet(Worker):
+    """Celery's worker, stopped by SIGTERM without a word on stdout past the log."""
+
+    def install_platform_tweaks(self, worker: Worker) -> None:
+        """Handle signals as Celery does."""
+        super().install_platform_tweaks(worker)
+        install_worker_term_handler(worker, verbose=False)
 
 
 def create_app(settings: Settings, *, queues: Sequence[str]) -> Celery:
@@ -191,7 +200,8 @@ def run(
 
 def _celery_worker(app: Celery, name: str, doing: Duty, *, ready: Callable[[], None]) -> Worker:
     """Make the Celery worker that consumes in this process."""
-    worker: Worker = app.Worker(
+    return Quiet(
+        app=app,
         hostname=f"{name}@{socket.gethostname()}",
         pool="threads",
         concurrency=CLAIMERS * len(doing.queues),
@@ -208,20 +218,15 @@ def _celery_worker(app: Celery, name: str, doing: Duty, *, ready: Callable[[], N
         without_mingle=True,
         without_heartbeat=True,
     )
-    return worker
 
 
 def _quieten_celery() -> None:
     """Keep Celery from setting up logging, and from telling what nobody needs."""
-    # Connecting a receiver is how Celery is told to leave logging alone.
-    signals.setup_logging.connect(_keep_logging, weak=False)
+    # Connecting a receiver is how Celery is told to leave logging as `notify.logs` has set it up.
+    signals.setup_logging.connect(lambda **_: None, weak=False)
     logging.getLogger("celery").setLevel(logging.WARNING)
     # It warns of pickled messages from strangers; this worker takes nothing but plain JSON.
     warnings.simplefilter("ignore", SecurityWarning)
-
-
-def _keep_logging(**_: object) -> None:
-    """Leave logging as `notify.logs` has set it up."""
 
 
 def _require_record(settings: Settings) -> None:

@@ -20,9 +20,10 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from notify.errors import StoreError, StoreRefused
 from notify.message import Status
-from notify.store import claims, postgresql, queries, sqlite
+from notify.store import postgresql, queries, sqlite
 from notify.store.claims import FRESH, Claim, Claimed, Entry
 from notify.store.engine import READS_ONLY, connect
+from notify.store.examine import examine
 from notify.store.probe import probe
 from notify.store.queries import Attempt, Event, Filter, Story, Summary
 from notify.store.records import Record
@@ -133,13 +134,13 @@ class Store:
     ) -> dict[UUID, Claimed]:
         try:
             with self.writing() as connection:
-                return claims.examine(connection, known, now=now, lease=lease)
+                return examine(connection, known, now=now, lease=lease)
         except StoreRefused:
             raise
         except StoreError:
             # Here too the commit may have been made: what it took up would lapse, never called.
             with self.writing() as connection:
-                return claims.examine(connection, known, now=now, lease=lease)
+                return examine(connection, known, now=now, lease=lease)
 
     def _write_claims(
         self, entries: Sequence[Entry], *, now: datetime, until: datetime

@@ -32,6 +32,7 @@ def take_due(
     statuses: Collection[Status],
     *,
     channel: Channel | None = None,
+    aside: Collection[tuple[Channel, str]] = (),
     now: datetime,
     hold: timedelta,
     limit: int,
@@ -39,13 +40,15 @@ def take_due(
     """
     Take what is due in one of *statuses*, oldest first, and hold it against other relays.
 
-    A relay that dies lets go when *hold* is over. Without a *channel*, all of them are meant.
+    A relay that dies lets go when *hold* is over. Without a *channel*, all of them are meant;
+    *aside* are the channels' lanes that are not.
     """
     columns = notifications.c
     free = or_(columns.relay_until.is_(None), columns.relay_until <= now)
     wanted = [columns.due_at <= now, free, columns.status.in_([str(each) for each in statuses])]
     if channel is not None:
         wanted.append(columns.channel == channel)
+    wanted += [or_(columns.channel != each, columns.lane != lane) for each, lane in aside]
     chosen = (
         select(columns.id)
         .where(*wanted)

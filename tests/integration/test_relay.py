@@ -18,11 +18,11 @@ from notify.contract import Incoming, decode
 from notify.errors import PublishError
 from notify.message import Channel, Notification, Status
 from notify.publisher import Outgoing, Publisher
-from notify.relay import HOLD, Relay
+from notify.relay import HANDFUL, HOLD, RETRY, Relay
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Entry, Filter, Store
 from notify.store.cancel import cancel
-from notify.topology import DEAD, queue_name
+from notify.topology import DEAD, WORK, queue_name
 from tests.recording import LEASE
 from tests.rig import Rig, surroundings, until
 
@@ -41,12 +41,14 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _scheduled(store: Store, count: int, *, due_at: datetime) -> list[Notification]:
+def _scheduled(
+    store: Store, count: int, *, due_at: datetime, lane: str = "normal"
+) -> list[Notification]:
     """Record requests as a worker does that got them before their time."""
     made = []
     for number in range(count):
         request = {"id": str(uuid4()), "to": f"r{number}@example.com", "subject": "Hi", "text": "x"}
-        incoming = Incoming(json.dumps(request).encode(), "email.normal.shop", "application/json")
+        incoming = Incoming(json.dumps(request).encode(), f"email.{lane}.shop", "application/json")
         made += decode(incoming, max_body_bytes=9999, max_recipients=1, require_user_id=False)
     entries = [Entry(each, Status.SCHEDULED, due_at=due_at) for each in made]
     store.claim(entries, now=due_at - SECOND, lease=LEASE)
@@ -108,6 +110,27 @@ def test_what_a_dead_relay_published_is_published_again_and_sent_once(rig: Rig) 
         until(lambda: rig.waiting(QUEUE) == 0)
     assert len(rig.sandbox.messages()) == len(made)
     assert rig.waiting(QUEUE, DEAD) == 0
+
+
+def test_a_lane_that_is_full_holds_up_no_other(rig: Rig, channel: amqp.Channel) -> None:
+    """However much of it is due, and for longer; it is tried again a little later."""
+    full = queue_name(Channel.EMAIL, "bulk")
+    channel.queue_delete(full)
+    limit = {"x-max-length": 1, "x-overflow": "reject-publish"}
+    channel.queue_declare(full, durable=True, auto_delete=False, arguments=limit)
+    channel.queue_bind(full, WORK, "email.bulk.#")
+    _scheduled(rig.store, 2 * HANDFUL, due_at=_now() - 9 * SECOND, lane="bulk")
+    made = _scheduled(rig.store, 5, due_at=_now() - SECOND)
+    now = _now()
+    clock = iter([now, now, now, now, now + RETRY, now + RETRY])
+    with Publisher(rig.broker_url) as publisher:
+        relay = Relay(rig.store, publisher, clock=lambda: next(clock))
+        with pytest.raises(PublishError, match="refused"):
+            relay.relay()
+        assert relay.relay() == len(made)
+        with pytest.raises(PublishError, match="refused"):
+            relay.relay()
+    assert _ids(channel) == Counter(str(each.id) for each in made)
 
 
 def test_while_the_broker_is_away_what_is_due_waits(

@@ -213,6 +213,16 @@ def test_a_worker_waits_while_the_record_is_away(
         until(lambda: rig.store.count(Filter()) == {Status.SENT: len(ids)}, timeout=40)
 
 
+def test_each_line_that_a_worker_writes_is_one_of_its_logs(sqlite_rig: Rig) -> None:
+    """From its start to its stop: the engine says nothing of its own in between."""
+    rig = sqlite_rig
+    with rig.worker():
+        id_ = rig.request()
+        until(lambda: rig.status(id_) is Status.SENT)
+    events = [json.loads(line)["event"] for line in rig.log().splitlines()]
+    assert (events[0], events[-1]) == ("notify.worker_starting", "notify.worker_stopped")
+
+
 def test_a_worker_says_what_is_missing(sqlite_rig: Rig) -> None:
     """Without its queues it does not start, and names the command that makes them."""
     rig = sqlite_rig

@@ -14,7 +14,7 @@ from notify.store import Claim, Entry, Store, Story
 from notify.store.due import take_due
 from notify.store.lost import Rivals, last_unknown, postpone, rivals, unknown_calls
 from notify.store.outcomes import Settled, Standing, move, settle
-from tests.recording import LATER, LEASE, NOW, accepted, begin, call_for, claim_one
+from tests.recording import LATER, LEASE, NOW, accepted, begin, call_for, claim_one, put_off
 
 MINUTE = timedelta(minutes=1)
 
@@ -128,6 +128,22 @@ def test_late_news_of_what_is_being_sent_again_corrects_the_call_alone(store: St
     assert story(store, entry).status is Status.SENDING
     assert store.record([accepted(again, fence=2)]) == set()
     assert story(store, entry).status is Status.SENT
+
+
+def test_news_that_came_during_a_second_call_prevent_the_third(store: Store) -> None:
+    """The second call was not taken, and by then the first was known to have been."""
+    entry = sms(store)
+    call = lose(store, entry, status=Status.QUEUED, due_at=LATER, possible_duplicate=True)
+    again = take_up_again(store, entry)
+    assert news(store, call, Outcome.ACCEPTED) is Settled.CORRECTED
+    assert store.record([put_off(again, fence=2, due_at=LATER)]) == set()
+
+    assert claim_one(store, call_for(entry.notification), now=LATER) is Claim.DUPLICATE
+
+    told = story(store, entry)
+    assert (told.status, told.summary.possible_duplicate) == (Status.SENT, False)
+    assert [event.status for event in told.events][-2:] == [Status.QUEUED, Status.SENT]
+    assert len(told.attempts) == 2
 
 
 def test_two_accepted_calls_are_told_as_a_duplicate(store: Store) -> None:

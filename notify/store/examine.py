@@ -1,0 +1,222 @@
+"""What a claim finds that is on record already, and what it does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, tuple_, update
+
+from notify.message import Notification, Outcome, Status
+from notify.store.claims import Claim, Claimed, Entry
+from notify.store.outcomes import WAITING, Standing, move
+from notify.store.tables import attempts, events, notifications
+
+SENT_BEFORE = Standing(Status.SENT, "an earlier call had sent it")
+
+
+def examine(
+    connection: Connection, known: Sequence[Entry], *, now: datetime, lease: timedelta
+) -> dict[UUID, Claimed]:
+    """Take up, in the caller's transaction, what is due of the known; tell about all of them."""
+    rows = _find(connection, [entry.notification for entry in known])
+    calls = _open_calls(connection, rows.values())
+    sent = _known_sent(connection, rows.values())
+    answers, taken = {}, []
+    for entry in known:
+        row = rows.get(entry.notification.key)
+        answer = _answer(entry, row, calls, now=now)
+        if row is not None and _due(row, entry, now=now):
+            if row.id in sent:
+                move(connection, row.id, SENT_BEFORE, among=WAITING, now=now)
+                answer = Claimed(Claim.DUPLICATE)
+            else:
+                taken.append((entry, row))
+        if row is not None and row.id != entry.notification.id:
+            answer = replace(answer, id=row.id)
+        answers[entry.notification.id] = answer
+    _take(connection, taken, now=now, until=now + lease)
+    return answers
+
+
+_Key = tuple[str, str, int]
+
+
+def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, Row[Any]]:
+    """Read the rows that stood in the way, locked until the transaction ends."""
+    columns = notifications.c
+    key = (columns.source, columns.idempotency_key, columns.position)
+    query = (
+        select(
+            columns.id,
+            *key,
+            columns.digest,
+            columns.status,
+            columns.lease_until,
+            columns.due_at,
+            columns.relay_until,
+            columns.attempts,
+            columns.spent,
+            columns.fence,
+            columns.replayed_at,
+            # From here on its lane is patient with it.
+            func.coalesce(columns.replayed_at, columns.received_at).label("received_at"),
+        )
+        .where(tuple_(*key).in_([notification.key for notification in wanted]))
+        .order_by(columns.id)
+        .with_for_update()
+    )
+    return {
+        (row.source, row.idempotency_key, row.position): row for row in connection.execute(query)
+    }
+
+
+def _open_calls(connection: Connection, rows: Iterable[Row[Any]]) -> dict[UUID, UUID]:
+    """Find the calls under way, by notification."""
+    sending = [row.id for row in rows if row.status == Status.SENDING]
+    if not sending:
+        return {}
+    query = select(attempts.c.notification_id, attempts.c.id).where(
+        attempts.c.notification_id.in_(sending), attempts.c.outcome.is_(None)
+    )
+    return {row.notification_id: row.id for row in connection.execute(query)}
+
+
+def _known_sent(connection: Connection, rows: Iterable[Row[Any]]) -> set[UUID]:
+    """
+    Find those that wait for another call, though by now an earlier one is known to have sent them.
+
+    The news came while the call between the two was under way, and that one was not taken.
+    """
+    waiting = [row.id for row in rows if _waits(row) and row.attempts]
+    if not waiting:
+        return set()
+    query = select(attempts.c.notification_id).where(
+        attempts.c.notification_id.in_(waiting), attempts.c.outcome == Outcome.ACCEPTED
+    )
+    return set(connection.execute(query).scalars())
+
+
+def _waits(row: Row[Any]) -> bool:
+    """Tell whether no worker has it in hand and it has not ended."""
+    return row.status in (Status.SCHEDULED, Status.QUEUED)
+
+
+def _published(row: Row[Any]) -> bool:
+    """
+    Tell whether a waiting row is with the broker, or a relay is about to publish it.
+
+    Its time has come then, by the relay's clock: this machine's may be behind, and to take this
+    message for a double of one to come would lose it.
+    """
+    return row.due_at is None or row.relay_until is not None
+
+
+def _due(row: Row[Any], entry: Entry, *, now: datetime) -> bool:
+    """Tell whether the entry may take the row up: it waits for this very message, or its time."""
+    return (
+        row.digest == entry.notification.digest
+        and _waits(row)
+        and (_published(row) or row.due_at <= now)
+        and entry.status is not Status.SCHEDULED
+    )
+
+
+def _untried(row: Row[Any], entry: Entry) -> bool:
+    """Tell whether the entry makes the row's first call."""
+    return row.attempts == 0 and entry.status is Status.SENDING
+
+
+def _answer(
+    entry: Entry, row: Row[Any] | None, calls: Mapping[UUID, UUID], *, now: datetime
+) -> Claimed:
+    # No row under its key: it is its id that is taken, by some other request.
+    if row is None or row.digest != entry.notification.digest:
+        return Claimed(Claim.CONFLICT)
+    if _due(row, entry, now=now):
+        begun = None if _untried(row, entry) else row.received_at
+        return Claimed(Claim.OWNED, row.fence + 1, row.spent, begun)
+    if _waits(row) and _published(row):
+        # A relay with a quicker clock found a scheduled one due: kept until ours agrees.
+        return Claimed(Claim.BUSY)
+    if row.status != Status.SENDING:
+        return Claimed(Claim.DEAD if _died(row) else Claim.DUPLICATE)
+    call = calls.get(row.id)
+    if call is not None and call == entry.attempt_id:
+        # Our own claim, whose commit was not confirmed to us.
+        return Claimed(Claim.OWNED, row.fence, row.spent, row.received_at)
+    if row.lease_until is not None and row.lease_until <= now:
+        return Claimed(Claim.LAPSED, row.fence, row.spent, row.received_at, call)
+    return Claimed(Claim.BUSY)
+
+
+def _died(row: Row[Any]) -> bool:
+    """
+    Tell whether the row's message was, or ought to have been, rejected into the dead letters.
+
+    A worker may have been killed after it recorded the end and before it rejected the message.
+    What a provider has refused for good is no dead letter; what no provider saw is.
+    """
+    return row.status in (Status.FAILED, Status.EXPIRED) or (
+        row.status == Status.REJECTED and row.attempts == 0
+    )
+
+
+_TAKE = (
+    update(notifications)
+    .where(notifications.c.id == bindparam("of_notification"))
+    .values(
+        status=bindparam("new_status"),
+        reason=bindparam("new_reason"),
+        attempts=bindparam("new_attempts"),
+        fence=notifications.c.fence + 1,
+        lease_until=bindparam("new_lease"),
+        due_at=bindparam("new_due"),
+        hold_id=bindparam("new_hold"),
+        replayed_at=bindparam("new_begin"),
+        relay_until=None,
+        updated_at=bindparam("new_time"),
+    )
+)
+
+
+def _take(
+    connection: Connection,
+    taken: Sequence[tuple[Entry, Row[Any]]],
+    *,
+    now: datetime,
+    until: datetime,
+) -> None:
+    """Take up rows for a call, put them off, or end them without a call."""
+    if not taken:
+        return
+    changes, calls, ends = [], [], []
+    for entry, row in taken:
+        sending = entry.status is Status.SENDING
+        change = {
+            "of_notification": row.id,
+            "new_status": entry.status,
+            "new_reason": entry.reason,
+            "new_attempts": row.attempts + sending,
+            "new_lease": until if sending else None,
+            "new_due": entry.due_at,
+            "new_hold": entry.hold_id,
+            # What was put off has not been tried: its lane's patience begins with its first call.
+            "new_begin": now if _untried(row, entry) else row.replayed_at,
+            "new_time": now,
+        }
+        changes.append(change)
+        if sending:
+            call = {"id": entry.attempt_id, "notification_id": row.id, "provider": entry.provider}
+            calls.append({**call, "number": row.attempts + 1, "started_at": now})
+        else:
+            end = {"notification_id": row.id, "at": now, "status": entry.status}
+            ends.append({**end, "reason": entry.reason, "to_publish": entry.due_at is None})
+    connection.execute(_TAKE, changes)
+    if calls:
+        connection.execute(insert(attempts), calls)
+    if ends:
+        connection.execute(insert(events), ends)

@@ -15,13 +15,10 @@ LONGEST_PAUSE = 3600.0
 
 
 def pause(standing: Standing, *, seconds: float, now: float) -> Standing:
-    """Grant nothing for some seconds; a rate that recovers does not do so meanwhile."""
-    until = now + min(seconds, LONGEST_PAUSE)
+    """Grant nothing for some seconds."""
     if seconds <= standing.paused(now):
         return standing
-    paused = replace(standing, paused_until=until)
-    recovered = standing.recovered(now)
-    return paused if recovered is None else replace(paused, lowered=recovered, lowered_at=until)
+    return replace(standing, paused_until=now + min(seconds, LONGEST_PAUSE))
 
 
 def cut(
@@ -37,18 +34,31 @@ def cut(
 
     Where no rate is in force, the rate of the calls is what it complains of. What is left of the
     burst is void, so that it is not asked for many at once after the pause. Complaints that
-    arrive during a pause, or within a second of a cut, are about calls from before it.
+    arrive within a second of a cut, or in the pause that began with it, are about calls from
+    before it.
     """
     changed = standing
-    recent = standing.lowered_at is not None and now - standing.lowered_at < CUT_EVERY
-    if not recent and not standing.paused(now):
+    if standing.lowered_at is None or now - standing.lowered_at >= CUT_EVERY:
         changed = _lowered(standing, limit, calls_per_second, now)
-    changed = pause(changed, seconds=retry_after or 0.0, now=now)
+    changed = _resting(pause(changed, seconds=retry_after or 0.0, now=now), changed, now)
     rate = changed.rate(limit, now)
     if changed is standing or rate is None:
         return changed
     void = now + changed.paused(now) + min(limit.tolerance(rate) / rate, 1.0)
     return replace(changed, tat=max(standing.tat, void))
+
+
+def _resting(paused: Standing, before: Standing, now: float) -> Standing:
+    """
+    Keep a lowered rate from recovering in a pause, but for its last second.
+
+    It is dated back from the pause's end by the time in which a cut is not repeated: what is
+    complained of after the pause is new.
+    """
+    rate = before.recovered(now)
+    if paused is before or paused.paused_until is None or rate is None:
+        return paused
+    return replace(paused, lowered=rate, lowered_at=max(now, paused.paused_until - CUT_EVERY))
 
 
 def _lowered(standing: Standing, limit: Limit, calls_per_second: float, now: float) -> Standing:

@@ -65,11 +65,11 @@ def test_a_second_complaint_on_the_way_up_raises_the_goal() -> None:
 
 
 def test_a_rate_does_not_recover_while_it_is_paused() -> None:
-    """After a minute's pause it begins where it was cut to."""
+    """After a minute's pause it begins where it was cut to, but for the pause's last second."""
     standing = complained(Standing(), now=10.0, retry_after=60.0)
     assert standing.paused(11.0) == pytest.approx(59.0)
-    assert standing.rate(LIMIT, 70.0) == pytest.approx(70.0)
-    assert standing.rate(LIMIT, 75.0) == pytest.approx(80.0)
+    assert standing.rate(LIMIT, 69.0) == pytest.approx(70.0)
+    assert standing.rate(LIMIT, 74.0) == pytest.approx(80.0)
 
 
 def test_complaints_during_a_pause_only_make_it_longer() -> None:
@@ -79,16 +79,26 @@ def test_complaints_during_a_pause_only_make_it_longer() -> None:
     assert same == first
     longer = complained(first, now=12.0, retry_after=9.0)
     assert longer.paused_until == pytest.approx(21.0)
-    assert longer.rate(LIMIT, 21.0) == pytest.approx(70.0)
+    assert longer.rate(LIMIT, 20.0) == pytest.approx(70.0)
 
 
-def test_complaints_do_not_cut_while_nothing_is_left_anyway() -> None:
-    """They are of calls from before the provider told so."""
+def test_complaints_cut_once_while_nothing_is_left() -> None:
+    """A provider that tells of its last unit, and refuses what was under way, is asked too fast."""
     exhausted = pause(Standing(), seconds=60.0, now=10.0)
-    assert complained(exhausted, now=11.0) == exhausted
-    longer = complained(exhausted, now=11.0, retry_after=90.0)
-    assert longer.rate(LIMIT, 101.0) == 100.0
-    assert longer.paused(11.0) == 90.0
+    cut_once = complained(exhausted, now=11.0)
+    assert cut_once.paused(11.0) == 59.0
+    assert cut_once.lowered == pytest.approx(70.0)
+    assert complained(cut_once, now=11.5) == cut_once
+
+
+def test_complaints_right_after_a_pause_cut_again() -> None:
+    """They are of calls from after it, however soon they come; so a storm ends by itself."""
+    standing = Standing()
+    for round_ in range(4):
+        at = 10.0 + 1.7 * round_
+        standing = pause(standing, seconds=0.3, now=at - 0.01)
+        standing = complained(standing, now=at, retry_after=1.0)
+    assert standing.rate(LIMIT, at) == pytest.approx(30.0, abs=1.0)
 
 
 def test_a_pause_ends_within_an_hour_whatever_the_provider_says() -> None:
@@ -100,8 +110,8 @@ def test_after_a_pause_nothing_of_the_burst_is_left_to_be_used_at_once() -> None
     """Many at once is what it complained of."""
     standing = complained(Standing(), now=10.0, retry_after=5.0)
     grant = book(standing, LIMIT, Ask.of([1.0] * 50, share=1.0), now=15.0)
-    assert grant.slot(1) == pytest.approx(15.0 + 1 / 70)
-    assert grant.slot(grant.units) == pytest.approx(15.0 + grant.units / 70)
+    assert grant.slot(1) == pytest.approx(15.0 + 1 / 72)
+    assert grant.slot(grant.units) == pytest.approx(15.0 + grant.units / 72)
 
 
 def test_a_lowered_rate_has_a_smaller_burst_in_proportion() -> None:

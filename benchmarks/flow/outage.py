@@ -27,6 +27,10 @@ LOOKED_AT = 1.0
 """Seconds in which workers that consume no more deal with what they had in hand."""
 
 
+LATE = 1.5
+"""Seconds after an outage until the end of the last bad call, which may open a circuit again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outage:
     """When the provider was down."""
@@ -148,7 +152,7 @@ def open_figures(stage: Stage, watch: Watch, outage: Outage) -> list[Figure]:
 
 def last_open(watch: Watch, end: float) -> float:
     """Tell how long the circuit was to stay open when the provider came back."""
-    lasted = [until - begin for begin, until in watch.spans(FIRST) if begin < end]
+    lasted = [until - begin for begin, until in watch.spans(FIRST) if begin < end + LATE]
     return lasted[-1] if lasted else 0.0
 
 

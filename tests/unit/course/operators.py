@@ -1,0 +1,93 @@
+"""What people do in a simulated world, and what its vendors tell later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from notify.deadletters import Order, Replayer
+from notify.message import Outcome
+from notify.reconcile import resolve
+from notify.reconcile.verdict import Finding, decide
+from notify.store.audit import Actor as Person
+from notify.store.cancel import cancel
+from tests.burying import LIMITS
+from tests.unit.course.reference import Actor
+from tests.unit.course.world import World
+
+SOMEBODY = Person("ann@ops", "INC-7")
+HOPELESS = ("contract", "unroutable")
+"""Causes of death of which nothing can be made without mending the letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operators:
+    """They act on the record, and never on the broker."""
+
+    world: World
+
+    def cancel(self, id_: str) -> None:
+        """Cancel a notification, or a batch."""
+        world = self.world
+        with world.act(Actor.CANCELLER), world.base.store.writing() as connection:
+            cancel(connection, UUID(id_), now=world.now())
+
+    def decide(self, id_: str, *, resend: bool) -> None:
+        """Look into the vendor's log, or not, and decide."""
+        finding = Finding.RESEND
+        if not resend:
+            taken = any(call.taken for call in self.world.book.of(id_))
+            finding = Finding.SENT if taken else Finding.NOT_SENT
+        with self.world.act(Actor.JUDGE, licence=resend):
+            decide(self.world.base.store, UUID(id_), finding, SOMEBODY, now=self.world.now())
+
+    def tell_news(self, attempt: str) -> None:
+        """Have the vendor tell what became of a call, as a webhook would."""
+        world = self.world
+        taken = any(call.taken for call in world.book.calls if call.attempt == attempt)
+        outcome = Outcome.ACCEPTED if taken else Outcome.NOT_SENT
+        with world.act(Actor.JUDGE):
+            resolve(world.base.store, UUID(attempt), outcome, reason="news", clock=world.now)
+
+    def waiting(self) -> list[int]:
+        """List the dead letters that wait and may be sent as they are."""
+        letters = self.world.latest.letters
+        waiting = (each for each in letters if each.state == "waiting")
+        return [each.id for each in waiting if each.cause not in HOPELESS]
+
+    def replay(self, *, include_unknown: bool, twice: bool = False, stops: bool = False) -> int:
+        """
+        Replay all that waits; give how many were lined up.
+
+        Args:
+            twice: Two operators do so at once, with the same list.
+            stops: Whoever does so is killed after the first few.
+        """
+        order = Order(self.waiting(), rate=10.0, include_unknown=include_unknown)
+        done: list[UUID] = []
+        with self.world.act(Actor.REPLAYER, licence=include_unknown):
+            planned = self._replayer().plan(order).replayed.total()
+            done += self._perform(order, [1, 2] if twice else [1], stops=stops)
+            assert len(done) == len(set(done)), "a notification was replayed twice at once"
+            assert stops or len(done) == planned, f"{planned} were planned, {len(done)} replayed"
+        return len(done)
+
+    def _perform(self, order: Order, numbers: Iterable[int], *, stops: bool) -> list[UUID]:
+        """Replay in groups, in turns; the numbers are those of the replays."""
+        turns = [
+            self._replayer().replay(order, SOMEBODY, replay_id=UUID(int=number))
+            for number in numbers
+        ]
+        done: list[UUID] = []
+        while turns:
+            turn = turns.pop(0)
+            step = next(turn, None)
+            done += step.replayed if step else []
+            turns += [turn] if step and not stops else []
+        return done
+
+    def _replayer(self) -> Replayer:
+        world = self.world
+        lanes = list(world.terms.lanes)
+        return Replayer(world.base.store, limits=LIMITS, lanes=lanes, clock=world.now)

@@ -1,0 +1,43 @@
+"""Messages, read by the product's own contract, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+from notify import contract
+from notify.errors import DecodeError
+from notify.message import Notification
+from tests.burying import LIMITS
+from tests.unit.course.snapshot import Key
+
+Wants = frozenset[tuple[Key, bytes]]
+"""What messages ask for: the keys, and the digests of the requests."""
+
+
+@dataclass(slots=True)
+class Reader:
+    """Tells what messages ask for."""
+
+    now: Callable[[], datetime]
+    _read: dict[tuple[bytes, str], Sequence[Notification]] = field(default_factory=dict)
+    _wants: dict[tuple[bytes, str], Wants] = field(default_factory=dict)
+
+    def asked(self, body: bytes, key: str) -> Sequence[Notification]:
+        """Read what a message asks for; nothing, if it cannot be read."""
+        if (body, key) not in self._read:
+            incoming = contract.Incoming(body, key, content_type="application/json")
+            asked: Sequence[Notification] = ()
+            try:
+                asked = contract.decode(incoming, **asdict(LIMITS), now=self.now())
+            except DecodeError:
+                pass
+            self._read[body, key] = asked
+            self._wants[body, key] = frozenset((each.key, each.digest) for each in asked)
+        return self._read[body, key]
+
+    def wants(self, body: bytes, key: str) -> Wants:
+        """Tell what a message asks for, in short."""
+        self.asked(body, key)
+        return self._wants[body, key]

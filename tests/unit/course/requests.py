@@ -1,0 +1,126 @@
+"""Requests as producers write them: sound, repeated, contradictory, or broken."""
+
+from __future__ import annotations
+
+import enum
+import json
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from notify.message import Channel
+
+
+class Kind(enum.Enum):
+    """What a producer publishes that it has not published before."""
+
+    PLAIN = "plain"
+    BATCH = "to three recipients"
+    SCHEDULED = "for a later time"
+    EXPIRING = "with little time"
+    EXPIRED = "too late"
+    UNRENDERABLE = "with a template that lacks data"
+    UNROUTABLE = "for a lane that no queue takes"
+    MALFORMED = "nothing that can be read"
+
+
+class Again(enum.Enum):
+    """What a producer publishes once more."""
+
+    SAME = "the same bytes"
+    NEW_ID = "the same request under another id"
+    OTHER_WORDS = "other words under the same id and key"
+    OTHER_KEY = "other words under the same id and another key"
+    MORE = "to one recipient more under the same key"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One message that a producer wrote."""
+
+    key: str
+    fields: dict[str, Any]
+
+    @property
+    def body(self) -> bytes:
+        """The bytes on the wire."""
+        return json.dumps(self.fields).encode()
+
+    @property
+    def text(self) -> str:
+        """The words that it asks to send."""
+        return str(self.fields.get("text", ""))
+
+
+@dataclass(slots=True)
+class Producer:
+    """Writes requests, each with words of its own."""
+
+    channel: Channel
+    written: list[Published] = field(default_factory=list)
+    _number: int = 0
+
+    def new(self, kind: Kind, lane: str, *, now: datetime) -> Published:
+        """Write a request of a kind."""
+        number = self._next()
+        fields: dict[str, Any] = {
+            "id": str(UUID(int=number)),
+            "idempotency_key": f"order-{number}",
+            "to": self._address(number),
+            "text": f"words {number}",
+        }
+        if self.channel is Channel.EMAIL:
+            fields["subject"] = "Hello"
+        match kind:
+            case Kind.BATCH:
+                fields["to"] = [self._address(number + each) for each in range(3)]
+            case Kind.SCHEDULED:
+                fields["send_at"] = (now + timedelta(seconds=100)).isoformat()
+            case Kind.EXPIRING:
+                fields["expires_at"] = (now + timedelta(seconds=30)).isoformat()
+            case Kind.EXPIRED:
+                fields["expires_at"] = (now - timedelta(seconds=1)).isoformat()
+            case Kind.UNRENDERABLE:
+                del fields["text"]
+                fields.pop("subject", None)
+                fields |= {"template": "login_code", "data": {}}
+            case Kind.UNROUTABLE:
+                lane = "strange"
+            case Kind.MALFORMED:
+                fields["to"] = number
+            case Kind.PLAIN:
+                pass
+        return self._written(Published(f"{self.channel}.{lane}.shop", fields))
+
+    def again(self, earlier: Published, how: Again) -> Published:
+        """Write a request that has to do with an earlier one."""
+        number = self._next()
+        fields = dict(earlier.fields)
+        match how:
+            case Again.SAME:
+                pass
+            case Again.NEW_ID:
+                fields["id"] = str(UUID(int=number))
+            case Again.OTHER_WORDS:
+                fields["text"] = f"words {number}"
+            case Again.OTHER_KEY:
+                fields |= {"text": f"words {number}", "idempotency_key": f"order-{number}"}
+            case Again.MORE:
+                before = fields["to"] if isinstance(fields["to"], list) else [fields["to"]]
+                fields |= {"text": f"words {number}", "to": [*before, self._address(number)]}
+        return self._written(replace(earlier, fields=fields))
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _address(self, number: int) -> str:
+        # Few, so that some share theirs: then a look-up has rivals.
+        if self.channel is Channel.SMS:
+            return f"+49151123456{number % 4:02}"
+        return f"ann{number % 4}@example.com"
+
+    def _written(self, published: Published) -> Published:
+        self.written.append(published)
+        return published

@@ -1,0 +1,86 @@
+"""Running the machine over one set of terms, with a count of what it went through."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from notify.deadletters import replay
+from notify.delivery import recorder
+from tests.unit.course.base import Base, Terms
+from tests.unit.course.machine import Course
+
+COURSES = 45
+LENGTH = 100
+ENOUGH = 6_000
+"""Acts of one run at least: three runs make tens of thousands."""
+
+EVERYWHERE = frozenset(
+    {
+        *("end: sent", "end: rejected", "end: expired", "end: cancelled"),
+        *("dead letter: contract", "dead letter: conflict", "dead letter: delivery_limit"),
+        *("dead letter: rejected", "dead letter: unroutable", "dead letter: expired"),
+        *("notify.fenced", "notify.duplicate", "notify.dead_again", "notify.store_away"),
+        *("notify.decided", "notify.resolved", "notify.parked", "notify.provider_fault"),
+    }
+)
+"""What any run must have gone through, to be worth something: ends, and lines of the log."""
+
+
+def run(terms: Terms, *, number: int, also: Collection[str]) -> Counter[str]:
+    """
+    Run many courses, and give how often everything was seen.
+
+    Args:
+        number: Chooses the courses; with COURSE in the environment, they are others.
+        also: What must have been seen besides `EVERYWHERE`, in the courses that are ours.
+    """
+    other = int(os.environ.get("COURSE", "0"))
+    seen: Counter[str] = Counter()
+    base = Base()
+
+    class Here(Course):
+        def __init__(self) -> None:
+            super().__init__(base, terms, seen)
+
+    with pytest.MonkeyPatch.context() as patch, _counted(seen):
+        # Small groups, so that replays take turns; and no rest between two tries to record.
+        patch.setattr(replay, "GROUP", 2)
+        patch.setattr(recorder, "SHORTEST_PAUSE", 0.0)
+        run_state_machine_as_test(
+            seed(1000 * other + number)(Here),
+            settings=settings(
+                max_examples=COURSES,
+                stateful_step_count=LENGTH,
+                deadline=None,
+                database=None,
+                report_multiple_bugs=False,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    assert seen["acts"] >= ENOUGH, f"{seen['acts']} acts in {seen['steps']} steps"
+    missed = (EVERYWHERE | frozenset(also)) - seen.keys()
+    assert other or not missed, f"never seen: {sorted(missed)}"
+    return seen
+
+
+@contextmanager
+def _counted(seen: Counter[str]) -> Iterator[None]:
+    """Count the lines of the log by their events, instead of writing them."""
+
+    def count(_: object, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        seen[str(line["event"])] += 1
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[count])
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()

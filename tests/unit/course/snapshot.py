@@ -1,0 +1,100 @@
+"""The record as it stands at one moment, read past the product's own queries."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from notify.message import Outcome, Status
+
+Key = tuple[str, str, int]
+"""Source, idempotency key and position: what makes it the same notification."""
+
+
+class Row(NamedTuple):
+    """One notification; ids and times as SQLite keeps them."""
+
+    id: str
+    source: str
+    idempotency_key: str
+    position: int
+    digest: bytes
+    lane: str
+    status: str
+    fence: int
+    attempts: int
+    possible_duplicate: int
+    due_at: str | None
+    relay_until: str | None
+    expires_at: str | None
+    batch_id: str | None
+
+    @property
+    def key(self) -> Key:
+        """What makes it the same notification."""
+        return self.source, self.idempotency_key, self.position
+
+    @property
+    def stands(self) -> Status:
+        """Its status, as the word that it is."""
+        return Status(self.status)
+
+
+class Attempt(NamedTuple):
+    """One call on record."""
+
+    id: str
+    notification_id: str
+    number: int
+    started_at: str
+    outcome: str | None
+
+
+class Letter(NamedTuple):
+    """One dead letter."""
+
+    id: int
+    body: bytes
+    routing_key: str
+    cause: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All of it."""
+
+    rows: Mapping[str, Row]
+    attempts: Mapping[str, Attempt]
+    letters: Sequence[Letter]
+
+    @classmethod
+    def of(cls, database: sqlite3.Connection) -> Snapshot:
+        """Read what is committed; no transaction may be open."""
+        rows = [Row(*each) for each in database.execute(_select(Row, "notifications"))]
+        calls = database.execute(f"{_select(Attempt, 'attempts')} ORDER BY number")
+        attempts = [Attempt(*each) for each in calls]
+        letters = [Letter(*each) for each in database.execute(_select(Letter, "dead_letters"))]
+        return cls({row.id: row for row in rows}, {each.id: each for each in attempts}, letters)
+
+    def calls_of(self, id_: str, *outcomes: Outcome | None) -> list[Attempt]:
+        """Give a notification's calls that ended so, in their order."""
+        return [
+            each
+            for each in self.attempts.values()
+            if each.notification_id == id_ and each.outcome in outcomes
+        ]
+
+
+def histories(database: sqlite3.Connection) -> dict[str, list[Status]]:
+    """Read what each notification's events tell, in their order."""
+    told: dict[str, list[Status]] = {}
+    for id_, status in database.execute("SELECT notification_id, status FROM events ORDER BY id"):
+        told.setdefault(id_, []).append(Status(status))
+    return told
+
+
+def _select(of: type[Row | Attempt | Letter], table: str) -> str:
+    return f"SELECT {', '.join(of._fields)} FROM {table}"  # noqa: S608 - names of our own

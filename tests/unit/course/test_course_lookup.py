@@ -1,0 +1,18 @@
+"""Any course of events where the vendor can be asked what it took, in lanes of both kinds."""
+
+from __future__ import annotations
+
+import pytest
+
+from notify.message import Channel
+from notify.retry import Unknown
+from tests.unit.course.base import Terms
+from tests.unit.course.run import run
+
+
+@pytest.mark.timeout(900)
+def test_where_the_vendor_can_be_asked_its_answer_counts() -> None:
+    """Look-ups, late news and people's decisions cross each other, and none makes a double."""
+    terms = Terms(Channel.SMS, {"critical": Unknown.PARK, "bulk": Unknown.RESEND})
+    also = {"notify.unknown", "notify.lookup_failed", "listing: Listing.READ"}
+    run(terms, number=3, also=also | {"sent more than once: resend"})

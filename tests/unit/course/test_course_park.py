@@ -1,0 +1,17 @@
+"""Any course of events where nothing is sent again by itself, and nobody can be asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from notify.message import Channel
+from notify.retry import Unknown
+from tests.unit.course.base import Terms
+from tests.unit.course.run import run
+
+
+@pytest.mark.timeout(900)
+def test_where_lanes_park_only_people_send_again() -> None:
+    """Workers, relays and the broker do what they may: the vendor takes nothing twice."""
+    terms = Terms(Channel.EMAIL, {"critical": Unknown.PARK})
+    run(terms, number=1, also={"end: unknown", "sent more than once: park"})

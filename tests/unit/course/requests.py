@@ -72,26 +72,30 @@ class Producer:
         }
         if self.channel is Channel.EMAIL:
             fields["subject"] = "Hello"
+        lane = "strange" if kind is Kind.UNROUTABLE else lane
+        if kind is Kind.UNRENDERABLE:
+            del fields["text"]
+            fields.pop("subject", None)
+        fields |= self._of_kind(kind, number, now=now)
+        return self._written(Published(f"{self.channel}.{lane}.shop", fields))
+
+    def _of_kind(self, kind: Kind, number: int, *, now: datetime) -> dict[str, Any]:
+        """Give the fields that make a request one of its kind."""
         match kind:
             case Kind.BATCH:
-                fields["to"] = [self._address(number + each) for each in range(3)]
+                return {"to": [self._address(number + each) for each in range(3)]}
             case Kind.SCHEDULED:
-                fields["send_at"] = (now + timedelta(seconds=100)).isoformat()
+                return {"send_at": (now + timedelta(seconds=100)).isoformat()}
             case Kind.EXPIRING:
-                fields["expires_at"] = (now + timedelta(seconds=30)).isoformat()
+                return {"expires_at": (now + timedelta(seconds=30)).isoformat()}
             case Kind.EXPIRED:
-                fields["expires_at"] = (now - timedelta(seconds=1)).isoformat()
+                return {"expires_at": (now - timedelta(seconds=1)).isoformat()}
             case Kind.UNRENDERABLE:
-                del fields["text"]
-                fields.pop("subject", None)
-                fields |= {"template": "login_code", "data": {}}
-            case Kind.UNROUTABLE:
-                lane = "strange"
+                return {"template": "login_code", "data": {}}
             case Kind.MALFORMED:
-                fields["to"] = number
-            case Kind.PLAIN:
-                pass
-        return self._written(Published(f"{self.channel}.{lane}.shop", fields))
+                return {"to": number}
+            case Kind.UNROUTABLE | Kind.PLAIN:
+                return {}
 
     def again(self, earlier: Published, how: Again) -> Published:
         """Write a request that has to do with an earlier one."""

@@ -62,7 +62,7 @@ def _drain(world: World) -> None:
         while world.due(Status.UNKNOWN) and world.reconcile():
             pass
         world.archive(most=100)
-        left = [*world.broker.messages()]
+        left: list[object] = [*world.broker.messages()]
         left += [row for row in world.latest.rows.values() if row.due_at]
         if not left:
             return

@@ -65,9 +65,7 @@ class World:
             Worker("second", self.broker, self.clock, self._delivery, behind=BEHIND),
         ]
         limits = dict.fromkeys(terms.lanes, RETURNS)
-        self._archive = Archive(
-            base.store, limits=LIMITS, delivery_limits=limits, clock=self.now
-        )
+        self._archive = Archive(base.store, limits=LIMITS, delivery_limits=limits, clock=self.now)
 
     def now(self) -> datetime:
         """Tell the time."""
@@ -154,7 +152,7 @@ class World:
 
     @contextmanager
     def act(self, *actors: Actor, licence: bool = False) -> Iterator[None]:
-        """Have somebody act; whatever they leave behind, if they are killed or give up, is judged."""
+        """Have somebody act; whatever they leave behind is judged, also if they are killed."""
         try:
             yield
         except (Killed, StoreError, PublishError):

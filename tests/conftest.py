@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,9 @@ from tests.services import PostgreSQL, Users, Vhosts, missing
 
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_from_outside() -> None:
-    """Keep the settings of whoever runs the tests away from them."""
+    """Keep the settings of whoever runs the tests away from them, and how they are run."""
+    # A shell has what it runs in the background ignore Ctrl-C, and every process from there on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith("NOTIFY_")]:
         del os.environ[name]
 

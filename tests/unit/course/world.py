@@ -56,6 +56,7 @@ class World:
         self.broker = Broker(queues, RETURNS, self.clock)
         self.reference = Reference(terms.lanes, self.book.calls)
         self.acts = 0
+        self._wrong: list[AssertionError] = []
         self.latest = Snapshot({}, {}, [])
         self._changes = base.driver.total_changes
         self._gateway = terms.gateway(self.book)
@@ -143,12 +144,13 @@ class World:
     def judge(self, *actors: Actor, licence: bool = False) -> None:
         """Hold what is against what must be, after an act."""
         self.acts += 1
-        now = self.look()
-        self.reference.observe(now, actors, licence=licence)
-        messages = [(each.body, each.key) for each in self.broker.messages()]
-        messages += [(each.body, each.routing_key) for each in now.letters]
-        held = frozenset(want for message in messages for want in self.reader.wants(*message))
-        self.reference.nothing_is_lost(now, held=held, bodies={body for body, _ in messages})
+        with self._heeded():
+            now = self.look()
+            self.reference.observe(now, actors, licence=licence)
+            messages = [(each.body, each.key) for each in self.broker.messages()]
+            messages += [(each.body, each.routing_key) for each in now.letters]
+            held = frozenset(want for message in messages for want in self.reader.wants(*message))
+            self.reference.nothing_is_lost(now, held=held, bodies={body for body, _ in messages})
 
     @contextmanager
     def act(self, *actors: Actor, licence: bool = False) -> Iterator[None]:
@@ -166,8 +168,19 @@ class World:
             self._changes, self.latest = changes, Snapshot.of(self.base.driver)
         return self.latest
 
+    @contextmanager
+    def _heeded(self) -> Iterator[None]:
+        """Remember a judgement: where the product calls a provider, it swallows every error."""
+        try:
+            yield
+        except AssertionError as error:
+            self._wrong.append(error)
+        if self._wrong:
+            raise self._wrong[0]
+
     def _called(self, message: Rendered) -> None:
-        self.reference.called(message, self.look())
+        with self._heeded():
+            self.reference.called(message, self.look())
 
     def _relayed(self, message: Outgoing, known: bool) -> None:
         id_ = UUID(message.message_id).hex

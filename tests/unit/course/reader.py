@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -29,10 +30,8 @@ class Reader:
         if (body, key) not in self._read:
             incoming = contract.Incoming(body, key, content_type="application/json")
             asked: Sequence[Notification] = ()
-            try:
+            with suppress(DecodeError):
                 asked = contract.decode(incoming, **asdict(LIMITS), now=self.now())
-            except DecodeError:
-                pass
             self._read[body, key] = asked
             self._wants[body, key] = frozenset((each.key, each.digest) for each in asked)
         return self._read[body, key]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
@@ -65,9 +65,7 @@ class World:
             Worker("second", self.broker, self.clock, self._delivery, behind=BEHIND),
         ]
         limits = dict.fromkeys(terms.lanes, RETURNS)
-        self._archive = Archive(
-            base.store, limits=LIMITS, delivery_limits=limits, clock=self.now
-        )
+        self._archive = Archive(base.store, limits=LIMITS, delivery_limits=limits, clock=self.now)
 
     def now(self) -> datetime:
         """Tell the time."""
@@ -155,11 +153,9 @@ class World:
 
     @contextmanager
     def act(self, *actors: Actor, licence: bool = False) -> Iterator[None]:
-        """Have somebody act; whatever they leave behind, if they are killed or give up, is judged."""
-        try:
+        """Have somebody act; what they leave behind, be they killed or give up, is judged."""
+        with suppress(Killed, StoreError, PublishError):
             yield
-        except (Killed, StoreError, PublishError):
-            pass
         self.judge(*actors, licence=licence)
 
     def look(self) -> Snapshot:

@@ -64,7 +64,7 @@ class Broker:
         return handed
 
     def acknowledge(self, tag: int) -> None:
-        """Forget a message; one that has gone back meanwhile is unknown under this tag."""
+        """Forget a message; one that has gone back meanwhile has no such tag any more."""
         self.unacked.pop(tag, None)
 
     def reject(self, tag: int) -> None:

@@ -101,7 +101,8 @@ class Reference:
         assert journalled is not None, f"{id_} is sent, and the call is not on record"
         assert journalled.outcome is None, f"{id_} is sent, and the call is closed already"
         assert row.stands is Status.SENDING, f"{id_} is sent while it is {row.status}"
-        assert self._digests[message.text] == row.digest, f"{id_}: another request's words are sent"
+        digest = self._digests.get(message.text)
+        assert digest == row.digest, f"{id_}: another request's words are sent"
         assert not row.expires_at or journalled.started_at < row.expires_at, f"{id_} had expired"
         send_at = self._send_at.get(row.digest)
         begun = datetime.fromisoformat(f"{journalled.started_at}+00:00")

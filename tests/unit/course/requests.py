@@ -25,7 +25,7 @@ class Kind(enum.Enum):
     MALFORMED = "nothing that can be read"
 
 
-class Again(enum.Enum):
+class Repeat(enum.Enum):
     """What a producer publishes once more."""
 
     SAME = "the same bytes"
@@ -64,53 +64,39 @@ class Producer:
     def new(self, kind: Kind, lane: str, *, now: datetime) -> Published:
         """Write a request of a kind."""
         number = self._next()
+        own: dict[Kind, dict[str, Any]] = {
+            Kind.BATCH: {"to": [self._address(number + each) for each in range(3)]},
+            Kind.SCHEDULED: {"send_at": (now + timedelta(seconds=100)).isoformat()},
+            Kind.EXPIRING: {"expires_at": (now + timedelta(seconds=30)).isoformat()},
+            Kind.EXPIRED: {"expires_at": (now - timedelta(seconds=1)).isoformat()},
+            Kind.UNRENDERABLE: {"text": None, "subject": None, "template": "login_code"},
+            Kind.MALFORMED: {"to": number},
+        }
         fields: dict[str, Any] = {
             "id": str(UUID(int=number)),
             "idempotency_key": f"order-{number}",
             "to": self._address(number),
             "text": f"words {number}",
-        }
-        if self.channel is Channel.EMAIL:
-            fields["subject"] = "Hello"
+            "subject": "Hello" if self.channel is Channel.EMAIL else None,
+        } | own.get(kind, {})
+        fields = {name: value for name, value in fields.items() if value is not None}
         lane = "strange" if kind is Kind.UNROUTABLE else lane
-        if kind is Kind.UNRENDERABLE:
-            del fields["text"]
-            fields.pop("subject", None)
-        fields |= self._of_kind(kind, number, now=now)
         return self._written(Published(f"{self.channel}.{lane}.shop", fields))
 
-    def _of_kind(self, kind: Kind, number: int, *, now: datetime) -> dict[str, Any]:
-        """Give the fields that make a request one of its kind."""
-        match kind:
-            case Kind.BATCH:
-                return {"to": [self._address(number + each) for each in range(3)]}
-            case Kind.SCHEDULED:
-                return {"send_at": (now + timedelta(seconds=100)).isoformat()}
-            case Kind.EXPIRING:
-                return {"expires_at": (now + timedelta(seconds=30)).isoformat()}
-            case Kind.EXPIRED:
-                return {"expires_at": (now - timedelta(seconds=1)).isoformat()}
-            case Kind.UNRENDERABLE:
-                return {"template": "login_code", "data": {}}
-            case Kind.MALFORMED:
-                return {"to": number}
-            case Kind.UNROUTABLE | Kind.PLAIN:
-                return {}
-
-    def again(self, earlier: Published, how: Again) -> Published:
+    def again(self, earlier: Published, how: Repeat) -> Published:
         """Write a request that has to do with an earlier one."""
         number = self._next()
         fields = dict(earlier.fields)
         match how:
-            case Again.SAME:
+            case Repeat.SAME:
                 pass
-            case Again.NEW_ID:
+            case Repeat.NEW_ID:
                 fields["id"] = str(UUID(int=number))
-            case Again.OTHER_WORDS:
+            case Repeat.OTHER_WORDS:
                 fields["text"] = f"words {number}"
-            case Again.OTHER_KEY:
+            case Repeat.OTHER_KEY:
                 fields |= {"text": f"words {number}", "idempotency_key": f"order-{number}"}
-            case Again.MORE:
+            case Repeat.MORE:
                 before = fields["to"] if isinstance(fields["to"], list) else [fields["to"]]
                 fields |= {"text": f"words {number}", "to": [*before, self._address(number)]}
         return self._written(replace(earlier, fields=fields))

@@ -14,7 +14,6 @@ from tests.unit.course.world import World
 
 ROUNDS = 30
 """Minutes after which everything has come to rest at last."""
-SETTLED = "waiting", "replayed"
 
 
 def come_to_rest(world: World) -> None:
@@ -62,8 +61,8 @@ def _drain(world: World) -> None:
         while world.due(Status.UNKNOWN) and world.reconcile():
             pass
         world.archive(most=100)
-        left: list[object] = [*world.broker.messages()]
-        left += [row for row in world.latest.rows.values() if row.due_at]
+        due = [row for row in world.latest.rows.values() if row.due_at]
+        left = [*world.broker.messages(), *due]
         if not left:
             return
         world.clock.passes(61)

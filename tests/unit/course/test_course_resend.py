@@ -14,4 +14,4 @@ from tests.unit.course.run import run
 def test_where_lanes_resend_every_double_is_marked() -> None:
     """Whatever breaks, nothing is lost, and what may have been sent twice says so."""
     terms = Terms(Channel.EMAIL, {"bulk": Unknown.RESEND})
-    run(terms, number=2, also={"end: failed", "sent more than once: resend"})
+    run(terms, number=5, also={"end: failed", "sent more than once: resend"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
@@ -154,11 +154,9 @@ class World:
 
     @contextmanager
     def act(self, *actors: Actor, licence: bool = False) -> Iterator[None]:
-        """Have somebody act; whatever they leave behind is judged, also if they are killed."""
-        try:
+        """Have somebody act; what they leave behind, be they killed or give up, is judged."""
+        with suppress(Killed, StoreError, PublishError):
             yield
-        except (Killed, StoreError, PublishError):
-            pass
         self.judge(*actors, licence=licence)
 
     def look(self) -> Snapshot:

@@ -1,0 +1,142 @@
+"""One life of a simulated world: what a course of events is made of, and what goes on anyway."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from enum import Enum
+from functools import wraps
+from typing import Any, TypeVar
+
+from hypothesis.stateful import RuleBasedStateMachine
+
+from notify.message import Outcome, Status
+from tests.unit.course import rest
+from tests.unit.course.base import Base, Terms
+from tests.unit.course.fleet import Phase
+from tests.unit.course.operators import Operators
+from tests.unit.course.requests import Kind, Producer
+from tests.unit.course.snapshot import Row
+from tests.unit.course.vendor import Answer
+from tests.unit.course.world import World
+
+MOST = 6
+"""Messages and notifications under way at a time: few, so that much happens to each."""
+LEDGER_EVERY = 100
+"""Steps: drawing it up costs as much as ten of them."""
+WAITING = Status.SCHEDULED, Status.QUEUED
+
+T = TypeVar("T")
+
+
+class Life(RuleBasedStateMachine):
+    """
+    A world and those who act in it, without the rules.
+
+    Attributes:
+        seen: How often each kind of step was made.
+        steps: How many there were.
+        sound: Whether all was well so far: else nothing more is to be learned.
+    """
+
+    def __init__(self, base: Base, terms: Terms, seen: Counter[str]) -> None:
+        super().__init__()
+        self.world = World(base, terms)
+        self.operators = Operators(self.world)
+        self.producer = Producer(terms.channel)
+        self.seen = seen
+        self.steps = 0
+        self.sound = True
+
+    def teardown(self) -> None:
+        """Heal everything: all comes to its end, once."""
+        if self.sound:
+            self.seen["acts"] += self.world.acts
+            self.seen["steps"] += self.steps
+            rest.come_to_rest(self.world)
+            rest.judge_ends(self.world)
+            self.seen.update(rest.tell(self.world))
+
+    def goes_on(self) -> None:
+        """Let everybody do what they ordinarily do."""
+        self.world.clock.passes(5)
+        self.world.book.answer = Answer.ACCEPTED
+        if self.world.due(*WAITING):
+            self.world.relay()
+        elif self.world.due(Status.UNKNOWN):
+            self.world.reconcile()
+        elif self.world.busy:
+            self.world.work(self.steps % 2, Phase.SETTLED, most=1)
+        else:
+            self.publish(Kind.PLAIN)
+
+    @property
+    def under_way(self) -> int:
+        """How many messages and notifications have not ended."""
+        messages = sum(len(self.world.broker.queues[name]) for name in self.world.queues)
+        return messages + len(self.rows(*WAITING, Status.SENDING))
+
+    @property
+    def lost(self) -> list[str]:
+        """The calls whose answers were lost."""
+        attempts = self.world.latest.attempts.values()
+        return [each.id for each in attempts if each.outcome == Outcome.UNKNOWN]
+
+    def rows(self, *statuses: Status) -> list[Row]:
+        """Give the notifications that stand so."""
+        return [row for row in self.world.latest.rows.values() if row.stands in statuses]
+
+    def comes(self, kind: Kind, answer: Answer, *, until: Phase = Phase.SETTLED) -> None:
+        """Have a request come and a worker take it."""
+        self.publish(kind)
+        self.world.book.answer = answer
+        self.world.work(self.steps % 2, until, most=1)
+
+    def publish(self, kind: Kind, lane: int = 0) -> None:
+        """Publish something new, if not too much is under way."""
+        if self.under_way >= MOST:
+            return
+        world = self.world
+        new = self.producer.new(kind, one_of(list(world.terms.lanes), lane), now=world.now())
+        world.publish(new.body, new.key, text=new.text)
+
+
+def one_of(many: Sequence[T], which: int) -> T:
+    """Choose."""
+    return many[which % len(many)]
+
+
+def step(
+    *, when: Callable[[Life], object], else_: Callable[[Life], None] | None = None
+) -> Callable[..., Callable[..., None]]:
+    """
+    Make a method one step, and count it.
+
+    A precondition would have Hypothesis throw away whole courses: it leaves out rules at random,
+    and of those that it keeps none may be possible.
+
+    Args:
+        when: Tells whether there is something to do.
+        else_: Brings that about; where it cannot, life just goes on.
+    """
+
+    def decorate(method: Callable[..., None]) -> Callable[..., None]:
+        @wraps(method)
+        def counted(self: Life, **drawn: Any) -> None:
+            self.sound = False
+            if else_ is not None and not when(self):
+                else_(self)
+            if when(self):
+                self.seen[method.__name__] += 1
+                self.seen.update(str(value) for value in drawn.values() if isinstance(value, Enum))
+                method(self, **drawn)
+            else:
+                self.goes_on()
+            self.steps += 1
+            if self.steps % LEDGER_EVERY == 0:
+                rest.judge_books(self.world)
+            self.sound = True
+
+        return counted
+
+    return decorate

@@ -1,0 +1,56 @@
+"""Bringing about what a step needs to find."""
+
+from __future__ import annotations
+
+from notify.message import Status
+from notify.topology import DEAD
+from tests.unit.course.fleet import Phase
+from tests.unit.course.life import WAITING, Life
+from tests.unit.course.requests import Kind
+from tests.unit.course.vendor import Answer
+
+
+def something_comes(life: Life) -> None:
+    """Have a message wait for a worker."""
+    life.publish(Kind.PLAIN)
+
+
+def something_is_in_hand(life: Life) -> None:
+    """Have a worker hold a call that it has not made."""
+    life.comes(Kind.PLAIN, Answer.ACCEPTED, until=Phase.CLAIMED)
+
+
+def a_call_fails(life: Life) -> None:
+    """Have a call fail for now, and its next one come due."""
+    if not life.rows(*WAITING):
+        life.comes(Kind.PLAIN, Answer.AWAY)
+    life.world.clock.passes(10)
+
+
+def an_answer_is_lost(life: Life) -> None:
+    """Have a call's answer lost."""
+    life.comes(Kind.PLAIN, Answer.LOST if life.steps % 2 else Answer.NOTHING)
+
+
+def a_look_up_comes_due(life: Life) -> None:
+    """Have an answer lost, and the time for its look-up come."""
+    if not life.rows(Status.UNKNOWN):
+        an_answer_is_lost(life)
+    life.world.clock.passes(35)
+
+
+def something_waits(life: Life) -> None:
+    """Have something wait for its time."""
+    life.comes(Kind.SCHEDULED, Answer.ACCEPTED)
+
+
+def something_dies(life: Life) -> None:
+    """Have a message die."""
+    life.comes(Kind.UNRENDERABLE, Answer.ACCEPTED)
+
+
+def something_is_archived(life: Life) -> None:
+    """Have a message die, and archive it."""
+    if not life.world.broker.queues[DEAD]:
+        something_dies(life)
+    life.world.archive(most=3)

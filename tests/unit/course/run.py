@@ -16,6 +16,8 @@ from notify.deadletters import replay
 from notify.delivery import recorder
 from tests.unit.course.base import Base, Terms
 from tests.unit.course.machine import Course
+from tests.unit.course.trouble import Trouble
+from tests.unit.course.vendor import Answer
 
 COURSES = 45
 LENGTH = 100
@@ -24,6 +26,7 @@ ENOUGH = 6_000
 
 EVERYWHERE = frozenset(
     {
+        *(str(one) for one in (*Answer, *Trouble)),
         *("end: sent", "end: rejected", "end: expired", "end: cancelled"),
         *("dead letter: contract", "dead letter: conflict", "dead letter: delivery_limit"),
         *("dead letter: rejected", "dead letter: unroutable", "dead letter: expired"),
@@ -31,7 +34,7 @@ EVERYWHERE = frozenset(
         *("notify.decided", "notify.resolved", "notify.parked", "notify.provider_fault"),
     }
 )
-"""What any run must have gone through, to be worth something: ends, and lines of the log."""
+"""What any run must have gone through to be worth something: faults, ends, and what was logged."""
 
 
 def run(terms: Terms, *, number: int, also: Collection[str]) -> Counter[str]:
@@ -39,7 +42,7 @@ def run(terms: Terms, *, number: int, also: Collection[str]) -> Counter[str]:
     Run many courses, and give how often everything was seen.
 
     Args:
-        number: Chooses the courses; with COURSE in the environment, they are others.
+        number: Chooses the courses; with a number as COURSE in the environment, they are others.
         also: What must have been seen besides `EVERYWHERE`, in the courses that are ours.
     """
     other = int(os.environ.get("COURSE", "0"))

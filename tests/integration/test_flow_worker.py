@@ -100,7 +100,7 @@ def test_an_open_circuit_stops_consumption_and_all_is_sent_when_the_provider_is_
     for _ in range(10):
         rig.request()
     with rig.worker("email-1"), rig.worker("email-2"):
-        until(lambda: "notify.circuit_opened" in rig.log("email-1") + rig.log("email-2"))
+        until(lambda: all("circuit_opened" in rig.log(name) for name in ("email-1", "email-2")))
         until(lambda: rig.store.count(Filter(status=Status.QUEUED)) == {Status.QUEUED: 10})
         while_open = [rig.request() for _ in range(30)]
         until(lambda: rig.waiting(NORMAL) >= 28)

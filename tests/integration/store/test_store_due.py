@@ -106,9 +106,9 @@ def test_a_copy_of_what_waits_for_its_time_is_a_duplicate(store: Store) -> None:
 
 
 def test_a_copy_that_comes_when_it_is_due_takes_it_up(store: Store) -> None:
-    """Whoever brings the message, relay or producer: its time has come."""
+    """Whoever brings the message: with its first call its lane's patience begins."""
     notification = _scheduled(store)
-    assert answer_to(store, call_for(notification), now=DUE) == Claimed(Claim.OWNED, 2, 0, NOW)
+    assert answer_to(store, call_for(notification), now=DUE) == Claimed(Claim.OWNED, 2, 0, None)
     assert _take(store) == []
 
 

@@ -55,6 +55,8 @@ lookup_after = 2
 use = "providers.sendgrid:SendGrid"
 options = {{ sender = "a@example.com", base_url = "{sandbox_url}", timeout = 2 }}
 secrets = {{ api_key = "SENDGRID_KEY" }}
+[providers.sendgrid.breaker]
+minimum_calls = {judged_calls}
 [providers.twilio]
 use = "providers.twilio:Twilio"
 secrets = {{ account_sid = "TWILIO_SID", auth_token = "TWILIO_TOKEN" }}
@@ -63,6 +65,8 @@ sender = "+15005550006"
 base_url = "{sandbox_url}"
 status_callback = "https://example.com/receipts"
 timeout = 2
+[providers.twilio.breaker]
+minimum_calls = {judged_calls}
 """
 
 # Asks each queue itself: what `list_queues` tells of a quorum queue is seconds old.
@@ -107,6 +111,7 @@ class Terms:
         attempts: How often a notification is tried.
         rate: Messages a second.
         minimum: Messages at least.
+        judged_calls: How many calls it takes for a circuit to open.
     """
 
     on_sqlite: bool = False
@@ -114,6 +119,7 @@ class Terms:
     attempts: int = 100
     rate: int = 100
     minimum: int = 2000
+    judged_calls: int = 20
 
 
 @dataclass(slots=True)
@@ -230,6 +236,7 @@ def staged(shared: Services, folder: Path, terms: Terms) -> Iterator[Stage]:
                 sandbox_url=sandbox.url,
                 concurrency=CONCURRENCY,
                 attempts=terms.attempts,
+                judged_calls=terms.judged_calls,
             )
         )
         fleet = Fleet(folder, config, lease=terms.lease)

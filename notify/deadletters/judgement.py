@@ -43,7 +43,7 @@ def judge(
     The gravest fact decides: what was accepted is so whatever came later.
     """
     outcomes = {call.outcome for call in known.calls} if known else set()
-    expired = asked.expires_at is not None and asked.expires_at <= now
+    expired = asked.expired(now)
     if known is not None:
         if known.status in _TAKEN or Outcome.ACCEPTED in outcomes:
             return Prospect.ACCEPTED

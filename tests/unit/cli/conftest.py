@@ -12,6 +12,28 @@ from notify.cli import main
 from notify.store import Store
 from tests.commands import Done, Notify
 
+CONFIG = """
+[channels.email]
+providers = ["first", "second"]
+
+[channels.push]
+providers = ["only"]
+
+[providers]
+first = { use = "providers.memory:Memory", options = { channel = "email" } }
+second = { use = "providers.memory:Memory", options = { channel = "email" } }
+only = { use = "providers.memory:Memory", options = { channel = "push" } }
+"""
+
+
+@pytest.fixture
+def three_providers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Configure three providers, two of them for email, and an operator's name."""
+    config = tmp_path / "notify.toml"
+    config.write_text(CONFIG)
+    monkeypatch.setenv("NOTIFY_CONFIG", str(config))
+    monkeypatch.setenv("SUDO_USER", "ann")
+
 
 @pytest.fixture
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:

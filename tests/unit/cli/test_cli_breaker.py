@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,27 +19,8 @@ from notify.store.tables import audit
 from tests.commands import Notify
 
 RULES = Rules()
-CONFIG = """
-[channels.email]
-providers = ["first", "second"]
 
-[channels.push]
-providers = ["only"]
-
-[providers]
-first = { use = "providers.memory:Memory", options = { channel = "email" } }
-second = { use = "providers.memory:Memory", options = { channel = "email" } }
-only = { use = "providers.memory:Memory", options = { channel = "push" } }
-"""
-
-
-@pytest.fixture(autouse=True)
-def _configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Configure three providers, and an operator's name."""
-    config = tmp_path / "notify.toml"
-    config.write_text(CONFIG)
-    monkeypatch.setenv("NOTIFY_CONFIG", str(config))
-    monkeypatch.setenv("SUDO_USER", "ann")
+pytestmark = pytest.mark.usefixtures("three_providers")
 
 
 def _circuit(store: Store, provider: str = "first") -> Circuit:

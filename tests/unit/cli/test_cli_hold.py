@@ -3,80 +3,30 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
-from notify.cli import main
 from notify.hold import Hold, Scope
 from notify.message import Channel, Status
 from notify.store import Claim, Entry, Store
 from notify.store.holds import current, place, wake
 from notify.store.tables import audit
+from tests.commands import Notify
 from tests.recording import asked, claim_one
 
 FAR = datetime.now(UTC) + timedelta(days=30)
-CONFIG = """
-[channels.email]
-providers = ["first", "second"]
 
-[channels.push]
-providers = ["only"]
-
-[providers]
-first = { use = "providers.memory:Memory", options = { channel = "email" } }
-second = { use = "providers.memory:Memory", options = { channel = "email" } }
-only = { use = "providers.memory:Memory", options = { channel = "push" } }
-"""
+pytestmark = pytest.mark.usefixtures("three_providers")
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-Notify = Callable[..., Done]
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """The record that the commands are configured for; no broker is to be reached."""
-    url = f"sqlite:///{tmp_path}/notify.db"
-    config = tmp_path / "notify.toml"
-    config.write_text(CONFIG)
-    monkeypatch.setenv("NOTIFY_CONFIG", str(config))
-    monkeypatch.setenv("NOTIFY_STORE__URL", url)
+@pytest.fixture(autouse=True)
+def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no broker within reach."""
     monkeypatch.setenv("NOTIFY_AMQP__URL", "pyamqp://guest:guest@127.0.0.1:1//")
-    monkeypatch.setenv("SUDO_USER", "ann")
-    store = Store.open(url)
-    store.migrate()
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def notify(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Notify:
-    """Call the command line as the console script does."""
-
-    def call(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["notify", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        captured = capsys.readouterr()
-        return Done(int(caught.value.code or 0), captured.out, captured.err)
-
-    return call
 
 
 def _standing(store: Store) -> list[Hold]:

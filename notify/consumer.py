@@ -104,7 +104,6 @@ class Consumer(consumer.Consumer):
         self._hurry = hurry
         self._stop_timeout = stop_timeout
         self._appetite = appetite
-        self._in_hand = 0
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         # The hub keeps what is due in a set: one promise each is due at most once at a time.
         self._flush_soon = promise(self._flush)
@@ -151,14 +150,13 @@ class Consumer(consumer.Consumer):
     def on_close(self) -> None:
         """Forget what a lost connection had delivered: the broker delivers it again."""
         for intake in self._intakes.values():
-            self._in_hand -= intake.forget()
+            intake.forget()
             self.app.amqp.queues.deselect(intake.name)
         super().on_close()
 
     def _take(self, message: Any) -> None:
-        self._in_hand += 1
         name, _, _ = message.delivery_info["consumer_tag"].rpartition("/")
-        self._intakes[name].waiting.append(Received(message))
+        self._admit(self._intakes[name], Received(message))
         self.hub.call_soon(self._flush_soon)
 
     def _steer(self) -> None:
@@ -167,21 +165,25 @@ class Consumer(consumer.Consumer):
             return
         consuming = self._pause.phase is Phase.OPEN and not self._pause.stopped
         for intake in self._intakes.values():
-            wanted = self._appetite(intake.name) if consuming else 0
-            if intake.change(wanted):
-                self._consume(intake, wanted)
+            prefetch = intake.next_prefetch(self._appetite(intake.name) if consuming else 0)
+            if prefetch != intake.prefetch:
+                self._consume(intake, prefetch)
 
-    def _consume(self, intake: Intake, wanted: int) -> None:
+    def _consume(self, intake: Intake, prefetch: int) -> None:
         if intake.prefetch:
             self.cancel_task_queue(intake.name)
-        if wanted:
+        if prefetch:
             # It holds for the consumers that begin from here on.
-            self.task_consumer.channel.basic_qos(0, wanted, False)
+            self.task_consumer.channel.basic_qos(0, prefetch, False)
             self.add_task_queue(intake.name)
-        stopped_or_begun = wanted == 0 or intake.prefetch == 0
+        stopped_or_begun = prefetch == 0 or intake.prefetch == 0
         tell = log.info if stopped_or_begun else log.debug
-        tell("notify.consuming", queue=intake.name, prefetch=wanted, before=intake.prefetch)
-        intake.prefetch = wanted
+        tell("notify.consuming", queue=intake.name, prefetch=prefetch, before=intake.prefetch)
+        intake.prefetch = prefetch
+
+    def _admit(self, intake: Intake, received: Received) -> None:
+        intake.in_hand += 1
+        intake.waiting.append(received)
 
     def _flush(self) -> None:
         if self._pause.phase is Phase.PAUSED:
@@ -230,32 +232,30 @@ class Consumer(consumer.Consumer):
         match decision:
             case Again(after=after):
                 # Not counted as in hand: a stop need not wait for it, the broker has it still.
-                self._in_hand -= 1
+                intake.in_hand -= 1
                 self.hub.call_later(after, self._look_again, intake, received)
             case Done():
-                self._answer(received, received.acknowledge)
+                self._answer(intake, received.acknowledge)
             case Dead():
-                self._answer(received, received.reject)
+                self._answer(intake, received.reject)
 
-    def _answer(self, received: Received, settle: Callable[[], None]) -> None:
-        self._in_hand -= 1
+    def _answer(self, intake: Intake, settle: Callable[[], None]) -> None:
+        intake.in_hand -= 1
         try:
             settle()
         except (*self.connection_errors, *self.channel_errors):
             # The connection it came by is gone. The broker delivers it again, and the record
             # knows how it ended.
-            log.info("notify.settled_late", delivery_tag=received.tag)
+            log.info("notify.settled_late", queue=intake.name)
 
     def _give_back(self) -> None:
         for intake in self._intakes.values():
             while intake.waiting:
-                received = intake.waiting.popleft()
-                self._answer(received, received.give_back)
+                self._answer(intake, intake.waiting.popleft().give_back)
 
     def _look_again(self, intake: Intake, received: Received) -> None:
         if received.alive:
-            self._in_hand += 1
-            intake.waiting.append(received)
+            self._admit(intake, received)
             self._flush()
 
     def _drain(self, connection: Any, task_consumer: Any) -> None:
@@ -266,7 +266,7 @@ class Consumer(consumer.Consumer):
         errors = (*self.connection_errors, *self.channel_errors)
         try:
             task_consumer.cancel()
-            while self._in_hand and time.monotonic() < end:
+            while self._in_hand() and time.monotonic() < end:
                 self._flush()
                 self._work()
                 connection.heartbeat_check()
@@ -274,8 +274,11 @@ class Consumer(consumer.Consumer):
                     self._inbox.get(timeout=0.5)()
         except errors as error:
             log.warning("notify.stop_without_broker", error_kind=type(error).__name__)
-        if self._in_hand:
-            log.warning("notify.stop_unfinished", in_hand=self._in_hand)
+        if in_hand := self._in_hand():
+            log.warning("notify.stop_unfinished", in_hand=in_hand)
+
+    def _in_hand(self) -> int:
+        return sum(intake.in_hand for intake in self._intakes.values())
 
 
 def _nothing(*_: Any) -> None:

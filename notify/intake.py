@@ -19,12 +19,14 @@ class Intake:
     Attributes:
         name: The queue's.
         prefetch: How many the broker may hand out at once; 0 while nothing is consumed.
+        in_hand: How many are not settled yet, whatever consumer they came by.
         waiting: Those that no batch has taken yet.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.prefetch = 0
+        self.in_hand = 0
         self.waiting: deque[Received] = deque()
         self._claimers = 0
 
@@ -39,19 +41,22 @@ class Intake:
         """Note that a batch's claimer is idle again."""
         self._claimers -= 1
 
-    def forget(self) -> int:
-        """Drop what waits, and tell how many: the connection is lost, so the broker has them."""
-        dropped = len(self.waiting)
+    def forget(self) -> None:
+        """Drop what waits: the connection is lost, so the broker has it."""
+        self.in_hand -= len(self.waiting)
         self.waiting.clear()
         self.prefetch = 0
-        return dropped
 
-    def change(self, wanted: int) -> bool:
+    def next_prefetch(self, wanted: int) -> int:
         """
-        Tell whether to consume anew for this many.
+        Tell for how many to consume where so many are wanted in hand.
 
-        A prefetch holds for as long as its consumer, so small differences are not worth one.
+        A prefetch holds for as long as its consumer, so small differences are not worth a new one.
+        What came by the consumers before it stays in hand: while that is more than enough, a new
+        one gets a single message, or each change of mind would add to it.
         """
-        if wanted == 0 or self.prefetch == 0:
-            return wanted != self.prefetch
-        return wanted >= 2 * self.prefetch or 2 * wanted <= self.prefetch
+        if wanted == 0:
+            return 0
+        if self.prefetch / 2 < wanted < 2 * self.prefetch:
+            return self.prefetch
+        return wanted if self.in_hand <= wanted else 1

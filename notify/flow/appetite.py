@@ -61,9 +61,10 @@ class Appetite:
     def _soon(self, line: Line) -> float:
         """Tell how many messages a line takes within the time that a message may be in hand."""
         names = self._limits(line)
+        rates = [self._rates[name] for name in names if name in self._rates]
+        # This process's part of it; one that has just begun met a burst, so may tell too much.
         lately = self._flow.limiter.rate(names)
-        configured = [self._rates[name] for name in names if name in self._rates]
-        rate = lately if lately is not None else min(configured, default=math.inf)
+        rate = min([*rates, *([] if lately is None else [lately])], default=math.inf)
         return min(float(self._most), rate * IN_HAND)
 
     def _limits(self, line: Line) -> tuple[str, ...]:

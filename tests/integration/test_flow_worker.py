@@ -78,14 +78,17 @@ def _notify(rig: Rig, *arguments: str) -> str:
 
 
 def test_a_slow_limit_leaves_the_backlog_in_the_queue(rig: Rig, rabbitmq: RabbitMQNode) -> None:
-    """Of a hundred messages at two a second, two workers have a few in hand, and no row waits."""
+    """Of a hundred messages at two a second, two workers have a few in hand, and no row waits.
+
+    Each wants four, what two seconds bring, and may have twice that after a change of mind.
+    """
     _configure(rig, "rate = 2\nburst = 2")
     for _ in range(100):
         rig.request()
     with rig.worker("email-1"), rig.worker("email-2"):
         until(lambda: len(rig.sandbox.messages()) >= 5)
         assert rig.waiting(NORMAL) >= 50
-        assert _in_hand(rig, rabbitmq, NORMAL) <= 10
+        assert _in_hand(rig, rabbitmq, NORMAL) <= 16
         counts = rig.store.count(Filter())
         assert set(counts) <= {Status.SENT, Status.SENDING}
     assert rig.waiting(DEAD) == 0

@@ -33,29 +33,52 @@ def test_each_idle_claimer_gets_one_batch(intake: Intake) -> None:
 def test_a_lost_connection_leaves_nothing_in_hand(intake: Intake) -> None:
     """The broker has what was dropped, and nothing is consumed any more."""
     intake.prefetch = 64
-    assert intake.forget() == LARGEST_BATCH * CLAIMERS + 1
+    intake.in_hand = len(intake.waiting) + 3
+    intake.forget()
     assert not intake.waiting
     assert intake.prefetch == 0
+    assert intake.in_hand == 3  # in a batch by then: each is settled in its time
 
 
 @pytest.mark.parametrize(
-    ("prefetch", "wanted", "change"),
+    ("prefetch", "wanted", "next_prefetch"),
     [
-        (0, 0, False),
-        (0, 1, True),
-        (64, 0, True),
-        (64, 64, False),
-        (64, 40, False),
-        (64, 32, True),
-        (10, 19, False),
-        (10, 20, True),
-        (1, 2, True),
+        (0, 0, 0),
+        (0, 1, 1),
+        (64, 0, 0),
+        (64, 64, 64),
+        (64, 40, 64),
+        (64, 32, 32),
+        (10, 19, 10),
+        (10, 20, 20),
+        (1, 2, 2),
     ],
 )
 def test_a_new_consumer_is_worth_it_for_twice_or_half_as_many(
-    prefetch: int, wanted: int, change: bool
+    prefetch: int, wanted: int, next_prefetch: int
 ) -> None:
     """Nothing or something is always worth it."""
     intake = Intake("notify.email.normal")
     intake.prefetch = prefetch
-    assert intake.change(wanted) is change
+    assert intake.next_prefetch(wanted) == next_prefetch
+
+
+@pytest.mark.parametrize(
+    ("prefetch", "in_hand", "wanted", "next_prefetch"),
+    [
+        (0, 5, 4, 1),
+        (0, 4, 4, 4),
+        (64, 64, 32, 1),
+        (64, 32, 32, 32),
+        (1, 40, 32, 1),
+        (32, 32, 64, 64),
+        (0, 20, 1, 1),
+    ],
+)
+def test_what_earlier_consumers_brought_counts(
+    prefetch: int, in_hand: int, wanted: int, next_prefetch: int
+) -> None:
+    """However often the mind is changed, twice of what is wanted is never in hand for long."""
+    intake = Intake("notify.email.normal")
+    intake.prefetch, intake.in_hand = prefetch, in_hand
+    assert intake.next_prefetch(wanted) == next_prefetch

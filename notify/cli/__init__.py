@@ -25,6 +25,7 @@ COMMANDS = {
     "limit": "limit",
     "lint": "contract",
     "ls": "record",
+    "maintenance": "maintenance",
     "outbox": "outbox",
     "release": "hold",
     "resolve": "resolve",

@@ -15,17 +15,17 @@ from queue import Empty, SimpleQueue
 from random import Random
 from typing import Any
 
-import kombu
 import structlog
-from celery.app.amqp import AMQP
 from celery.exceptions import WorkerShutdown
 from celery.worker import consumer, loops
+from celery.worker.state import maybe_shutdown
 from vine import promise
 
 from notify.delivery import Again, Arrival, Dead, Decision, Done
 from notify.intake import Intake
 from notify.pause import Pause, Phase
 from notify.received import Batch, Received, TaskMessage
+from notify.vitals import Vitals
 
 TASK = "notify.deliver"
 STEER = 0.5
@@ -34,30 +34,6 @@ GLANCE = 0.25
 """Seconds until an idle loop notices a signal: Python resumes its poll after one."""
 
 log = structlog.get_logger("notify.consumer")
-
-
-class RawConsumer(kombu.Consumer):
-    """Hands messages over as they came: nothing is decompressed, decoded or raised."""
-
-    def revive(self, channel: Any) -> None:
-        """Take a channel, and keep it from decoding bodies by what their sender claims."""
-        super().revive(channel)
-        self.channel.auto_decode = False
-
-    def _receive_callback(self, message: Any) -> None:
-        self.on_message(message)
-
-    def _add_tag(self, queue: Any, consumer_tag: str | None = None) -> str:
-        """Name a consumer by its queue, and never twice alike: each has its own prefetch."""
-        tag = consumer_tag or f"{queue.name}/{next(self._tags)}"
-        self._active_tags[queue.name] = tag
-        return tag
-
-
-class RawAMQP(AMQP):
-    """Celery's AMQP objects, with the raw consumer."""
-
-    Consumer = RawConsumer
 
 
 class Consumer(consumer.Consumer):
@@ -86,22 +62,25 @@ class Consumer(consumer.Consumer):
         probe: Callable[[], bool],
         appetite: Callable[[str], int],
         hurry: Callable[[], None],
+        vitals: Vitals,
         stop_timeout: float,
         **kwargs: Any,
     ) -> None:
         """
-        Take Celery's own arguments and five of ours.
+        Take Celery's own arguments and six of ours.
 
         Args:
             ready: Called whenever consumption has begun, after a reconnection too.
             probe: Tells, from any thread, whether the record can be written.
             appetite: Tells at once how many messages of a queue to have in hand, 0 for none.
             hurry: Called when a warm shutdown begins, so that nothing in hand waits for its turn.
+            vitals: Where to note that the loop turns, and what it has in hand.
             stop_timeout: Seconds that a warm shutdown waits for what is in hand.
         """
         super().__init__(*args, **kwargs)
         self._when_ready = ready
         self._hurry = hurry
+        self._vitals = vitals
         self._stop_timeout = stop_timeout
         self._appetite = appetite
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -127,12 +106,25 @@ class Consumer(consumer.Consumer):
         self._when_ready()
 
     def register_with_event_loop(self, hub: Any) -> None:
-        """Keep the loop turning, so that it soon sees that it is told to stop."""
+        """Keep the loop turning and noticed, so that it soon sees that it is told to stop."""
         super().register_with_event_loop(hub)
-        hub.call_repeatedly(GLANCE, _nothing)
+        hub.call_repeatedly(GLANCE, self._turn)
         # Posted, since a timer keeps to itself that the broker has closed the channel, which
         # then has no consumers: out of the loop, it makes Celery connect anew.
         hub.call_repeatedly(STEER, self._post, self._steer)
+
+    def ensure_connected(self, connection: Any) -> Any:
+        """Connect, however long the broker is away: no loop turns meanwhile, and none hangs."""
+
+        def away(error: Exception, interval: float) -> None:
+            kind = type(error).__name__
+            log.warning("notify.broker_away", error_kind=kind, next_try_seconds=interval)
+
+        def waiting() -> None:
+            maybe_shutdown()
+            self._turn()
+
+        return connection.ensure_connection(away, None, callback=waiting)
 
     def create_task_handler(self, **_: Any) -> Callable[[Any], None]:
         """Give what takes each message; called at each connection."""
@@ -153,6 +145,12 @@ class Consumer(consumer.Consumer):
             intake.forget()
             self.app.amqp.queues.deselect(intake.name)
         super().on_close()
+
+    def _turn(self) -> None:
+        intakes = self._intakes.values()
+        self._vitals.consuming = [intake.name for intake in intakes if intake.prefetch]
+        self._vitals.in_hand = self._in_hand()
+        self._vitals.turn()
 
     def _take(self, message: Any) -> None:
         name, _, _ = message.delivery_info["consumer_tag"].rpartition("/")
@@ -241,6 +239,7 @@ class Consumer(consumer.Consumer):
 
     def _answer(self, intake: Intake, settle: Callable[[], None]) -> None:
         intake.in_hand -= 1
+        self._vitals.settled += 1
         try:
             settle()
         except (*self.connection_errors, *self.channel_errors):
@@ -267,6 +266,7 @@ class Consumer(consumer.Consumer):
         try:
             task_consumer.cancel()
             while self._in_hand() and time.monotonic() < end:
+                self._turn()
                 self._flush()
                 self._work()
                 connection.heartbeat_check()

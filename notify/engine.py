@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import socket
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
 from celery import Celery, signals
@@ -13,10 +16,10 @@ from celery.apps.worker import Worker, install_worker_term_handler
 from celery.exceptions import SecurityWarning
 from kombu import Queue
 
-from notify.consumer import TASK, RawAMQP
+from notify.consumer import TASK
 from notify.deadletters import Archive
 from notify.delivery import Decision, Delivery
-from notify.received import Batch
+from notify.received import Batch, RawAMQP
 from notify.settings import Settings, ssl_options
 
 log = structlog.get_logger("notify.worker")
@@ -25,10 +28,27 @@ log = structlog.get_logger("notify.worker")
 class Quiet(Worker):
     """Celery's worker, stopped by SIGTERM without a word on stdout past the log."""
 
+    def __init__(
+        self, *, stopping: Callable[[], None], reload: Callable[[], None], **options: Any
+    ) -> None:
+        """
+        Take Celery's own options and two of ours, both called in a signal's handler.
+
+        Args:
+            stopping: Called at SIGTERM.
+            reload: Called at SIGHUP.
+        """
+        self._stopping = stopping
+        self._reload = reload
+        super().__init__(**options)
+
     def install_platform_tweaks(self, worker: Worker) -> None:
-        """Handle signals as Celery does."""
+        """Handle signals as Celery does, but for two."""
         super().install_platform_tweaks(worker)
-        install_worker_term_handler(worker, verbose=False)
+        install_worker_term_handler(worker, verbose=False, callback=lambda _: self._stopping())
+        # Celery would start itself anew. On a terminal it means that the terminal is gone.
+        if not os.isatty(0):
+            signal.signal(signal.SIGHUP, lambda *_: self._reload())
 
 
 def create_app(settings: Settings, *, queues: Sequence[str]) -> Celery:
@@ -82,7 +102,13 @@ def register(app: Celery, work: Delivery | Archive, *, at_fault: Decision) -> No
 
 
 def celery_worker(
-    app: Celery, name: str, *, threads: int, consumer: Callable[..., object]
+    app: Celery,
+    name: str,
+    *,
+    threads: int,
+    consumer: Callable[..., object],
+    stopping: Callable[[], None],
+    reload: Callable[[], None],
 ) -> Worker:
     """
     Make the Celery worker that consumes in this process; `start` works until it is told to stop.
@@ -91,9 +117,13 @@ def celery_worker(
         name: The worker's name, unique on this machine.
         threads: How many tasks it runs side by side.
         consumer: Makes its consumer of Celery's arguments.
+        stopping: Called in the handler of SIGTERM, when it begins to stop.
+        reload: Called in the handler of SIGHUP.
     """
     _quieten_celery()
     return Quiet(
+        stopping=stopping,
+        reload=reload,
         app=app,
         hostname=f"{name}@{socket.gethostname()}",
         pool="threads",

@@ -13,7 +13,7 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from enum import Enum
 from pathlib import Path
@@ -21,7 +21,8 @@ from typing import Any, Literal, TextIO
 from uuid import UUID
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.stdlib import NAME_TO_LEVEL
+from structlog.typing import BindableLogger, EventDict, Processor, WrappedLogger
 
 from notify.errors import NotifyError
 
@@ -49,14 +50,41 @@ _DEEPEST_CAUSE = 5
 _MOST_FRAMES = 20
 
 
+Level = Literal["debug", "info", "warning", "error"]
+
+
+class Threshold:
+    """The level below which nothing is logged; it may change while loggers are in use."""
+
+    def __init__(self, level: Level) -> None:
+        self.set(level)
+
+    def set(self, level: Level) -> None:
+        """Log from this level up, from now on."""
+        self._number = NAME_TO_LEVEL[level]
+
+    def passes(self, number: int) -> bool:
+        """Tell whether a level, as a number, is logged."""
+        return number >= self._number
+
+
 def configure(
     *,
-    level: Literal["debug", "info", "warning", "error"] = "info",
+    level: Level = "info",
     format: Literal["json", "console"] = "json",  # noqa: A002 - the word of the configuration
     stream: TextIO | None = None,
-) -> None:
-    """Set up logging for this process; called once, by its entry point. `stream`: stderr."""
+) -> Threshold:
+    """
+    Set up logging for this process; called once, by its entry point.
+
+    Args:
+        stream: Where lines go; stderr, if None.
+
+    Returns:
+        What changes the level later.
+    """
     out = stream or sys.stderr
+    threshold = Threshold(level)
     render: list[Processor] = [structlog.processors.JSONRenderer(ensure_ascii=False)]
     if format == "console":
         render = [_as_text, structlog.dev.ConsoleRenderer(colors=out.isatty())]
@@ -69,11 +97,31 @@ def configure(
             guard,
             *render,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=_logger_above(threshold),
         logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=True,
     )
     _take_over_libraries()
+    return threshold
+
+
+def _logger_above(threshold: Threshold) -> type[BindableLogger]:
+    """Make structlog's logger ask for the level at each call: loggers are made once, and kept."""
+    everything = structlog.make_filtering_bound_logger("debug")
+
+    def asking(method: Callable[..., Any], number: int) -> Callable[..., Any]:
+        def say(self: object, event: str, *args: Any, **fields: Any) -> Any:
+            return method(self, event, *args, **fields) if threshold.passes(number) else None
+
+        return say
+
+    def log(self: Any, number: int, event: str, *args: Any, **fields: Any) -> Any:
+        passes = threshold.passes(number)
+        return everything.log(self, number, event, *args, **fields) if passes else None
+
+    levels = {name: number for name, number in NAME_TO_LEVEL.items() if name != "notset"}
+    methods = {name: asking(getattr(everything, name), levels[name]) for name in levels}
+    return type("Logger", (everything,), {**methods, "log": log})
 
 
 def guard(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -1,4 +1,4 @@
-"""Messages as the broker delivered them, and what Celery takes for the message of one task."""
+"""Messages as the broker delivered them, who takes them so, and what Celery takes for a task's."""
 
 from __future__ import annotations
 
@@ -7,9 +7,36 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import kombu
+from celery.app.amqp import AMQP
+
 from notify.contract import Incoming
 from notify.delivery import Arrival
 from notify.delivery.decision import Raw
+
+
+class RawConsumer(kombu.Consumer):
+    """Hands messages over as they came: nothing is decompressed, decoded or raised."""
+
+    def revive(self, channel: Any) -> None:
+        """Take a channel, and keep it from decoding bodies by what their sender claims."""
+        super().revive(channel)
+        self.channel.auto_decode = False
+
+    def _receive_callback(self, message: Any) -> None:
+        self.on_message(message)
+
+    def _add_tag(self, queue: Any, consumer_tag: str | None = None) -> str:
+        """Name a consumer by its queue, and never twice alike: each has its own prefetch."""
+        tag = consumer_tag or f"{queue.name}/{next(self._tags)}"
+        self._active_tags[queue.name] = tag
+        return tag
+
+
+class RawAMQP(AMQP):
+    """Celery's AMQP objects, with the raw consumer."""
+
+    Consumer = RawConsumer
 
 
 class Received:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import faulthandler
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import amqp
 import structlog
+from celery.apps.worker import Worker
 
-from notify.announcer import Announcer
 from notify.consumer import Consumer
 from notify.deadletters import Archive
 from notify.delivery import Again, Dead, Decision, Delivery
@@ -18,8 +20,7 @@ from notify.engine import celery_worker, create_app, register
 from notify.errors import ConfigError, StoreError
 from notify.flow.refreshing import Refreshing
 from notify.intake import CLAIMERS
-from notify.reconcile import Reconciler
-from notify.relay import Relay
+from notify.logs import Threshold
 from notify.service import (
     open_announcer,
     open_archive,
@@ -31,10 +32,14 @@ from notify.service import (
     topology_of,
 )
 from notify.settings import PoolSettings, Settings
+from notify.supervision import Supervision
+from notify.systemd import Systemd
 from notify.topology import DEAD, check, queue_name
 
 STOP_TIMEOUT = 60.0
 """Seconds that a stop waits for what is in hand; longer than the slowest call."""
+PARTS_TIMEOUT = 20.0
+"""Seconds that it waits after that for the threads beside, all together."""
 DEAD_PREFETCH = 128
 """Dead letters in hand: two batches, of whatever size their bodies are."""
 AFTER_FAULT = 5.0
@@ -43,6 +48,16 @@ BROKER_PAUSE = 2.0
 """Seconds between two tries to reach the broker at the start."""
 
 log = structlog.get_logger("notify.worker")
+
+
+class Part(Protocol):
+    """What runs in threads of its own while a worker works."""
+
+    def start(self) -> None:
+        """Begin, and return."""
+
+    def stop(self, *, timeout: float) -> None:
+        """End, within *timeout* seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +70,7 @@ class Duty:
         appetite: Tells at once how many messages of a queue to have in hand, 0 for none.
         work: What it does with them.
         at_fault: What becomes of messages that meet a fault of ours.
+        change: Puts a changed configuration into force, or raises `ConfigError`.
         before: What is started before the work and stopped after it, each in its thread.
         after: What is started after it, and stopped before.
     """
@@ -63,8 +79,9 @@ class Duty:
     appetite: Callable[[str], int]
     work: Delivery | Archive
     at_fault: Decision
-    before: Sequence[Announcer | Refreshing] = ()
-    after: Sequence[Relay | Reconciler] = ()
+    change: Callable[[Settings], None]
+    before: Sequence[Part] = ()
+    after: Sequence[Part] = ()
 
 
 def deliveries(settings: Settings, pool: PoolSettings) -> Duty:
@@ -76,10 +93,11 @@ def deliveries(settings: Settings, pool: PoolSettings) -> Duty:
         appetite=lambda queue: way.appetite.of(lanes[queue]),
         work=way.delivery,
         at_fault=Dead(),
+        change=way.change,
         # Started before and stopped after: what may be sent is known before anything is consumed,
         # and the last ends are told too.
         before=[Refreshing(way.flow), open_announcer(settings)],
-        after=[open_relay(settings), open_reconciler(settings, pool)],
+        after=[open_relay(settings), open_reconciler(settings, pool, way.templates)],
     )
 
 
@@ -90,6 +108,7 @@ def dead_letters(settings: Settings) -> Duty:
         appetite=lambda _: DEAD_PREFETCH,
         work=open_archive(settings),
         at_fault=Again(AFTER_FAULT),
+        change=lambda _: None,
     )
 
 
@@ -98,6 +117,7 @@ def run(
     name: str,
     *,
     duty: Callable[[Settings], Duty],
+    logged: Threshold,
     ready: Callable[[], None],
 ) -> int:
     """
@@ -106,6 +126,7 @@ def run(
     Args:
         name: The worker's name, unique on this machine, such as `email-2`.
         duty: Makes what is to be done, once record and broker are there.
+        logged: Where a reload changes the level of the log.
         ready: Called when consumption begins, and again after each reconnection.
 
     Returns:
@@ -114,33 +135,62 @@ def run(
     Raises:
         ConfigError: The broker lacks a queue, or the record a table; says what to run.
     """
+    # A loop that hangs is ended by a signal: then the log holds where each thread was.
+    faulthandler.enable()
+    systemd = Systemd()
+    systemd.status("waiting for the record and the broker")
     _require_record(settings)
     _require_topology(settings)
     doing = duty(settings)
-    app = create_app(settings, queues=doing.queues)
-    register(app, doing.work, at_fault=doing.at_fault)
-    parts = [*doing.before, doing.work, *doing.after]
+    supervision = Supervision(
+        systemd, settings, queues=doing.queues, change=doing.change, logged=logged
+    )
+    worker = _celery_worker(settings, name, doing, supervision=supervision, ready=ready)
+    parts = [*doing.before, doing.work, *doing.after, supervision]
     for part in parts:
         part.start()
-    worker = celery_worker(
+    log.info("notify.worker_starting", worker=name, queues=doing.queues)
+    worker.start()
+    supervision.stopping()
+    end = time.monotonic() + PARTS_TIMEOUT
+    for part in reversed(parts):
+        part.stop(timeout=max(1.0, end - time.monotonic()))
+    log.info("notify.worker_stopped", worker=name)
+    return int(worker.exitcode or 0)
+
+
+def _celery_worker(
+    settings: Settings,
+    name: str,
+    doing: Duty,
+    *,
+    supervision: Supervision,
+    ready: Callable[[], None],
+) -> Worker:
+    app = create_app(settings, queues=doing.queues)
+    register(app, doing.work, at_fault=doing.at_fault)
+
+    def begun() -> None:
+        ready()
+        supervision.ready()
+
+    consumer = partial(
+        Consumer,
+        ready=begun,
+        probe=doing.work.record_answers,
+        appetite=doing.appetite,
+        hurry=doing.work.hurry,
+        vitals=supervision.vitals,
+        stop_timeout=STOP_TIMEOUT,
+    )
+    return celery_worker(
         app,
         name,
         threads=CLAIMERS * len(doing.queues),
-        consumer=partial(
-            Consumer,
-            ready=ready,
-            probe=doing.work.record_answers,
-            appetite=doing.appetite,
-            hurry=doing.work.hurry,
-            stop_timeout=STOP_TIMEOUT,
-        ),
+        consumer=consumer,
+        stopping=supervision.stopping,
+        reload=supervision.reload,
     )
-    log.info("notify.worker_starting", worker=name, queues=doing.queues)
-    worker.start()
-    for part in reversed(parts):
-        part.stop(timeout=STOP_TIMEOUT)
-    log.info("notify.worker_stopped", worker=name)
-    return int(worker.exitcode or 0)
 
 
 def _require_record(settings: Settings) -> None:

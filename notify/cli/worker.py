@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from notify import logs
-from notify.settings import DEAD_POOL, load
+from notify.settings import DEAD_POOL, Settings, load
 
 
 @click.command()
@@ -23,19 +23,24 @@ from notify.settings import DEAD_POOL, load
 def worker(pool: str, name: str | None, ready_file: Path | None) -> None:
     """Deliver what waits in the queues of POOL, in the foreground.
 
-    POOL is a name under [pools] in the configuration, such as email, sms or push. SIGTERM and
-    Ctrl-C stop it: it takes no more, finishes what it has in hand, and exits with 0.
+    POOL is a name under [pools] in the configuration, such as email, sms or push. A number behind
+    it, as in email-2, makes a name for one more process of the same pool.
+
+    SIGTERM and Ctrl-C stop it: it takes no more, finishes what it has in hand, and exits with 0.
+    SIGHUP has it read templates, limits and the log level anew while it works on.
 
     The pool named dead is always there: it archives what lies in the dead queue, for `notify dead`.
 
     \b
     Examples:
       notify worker email
+      notify worker email-2
       notify worker dead
     """
     settings = load()
-    logs.configure(level=settings.log.level, format=settings.log.format)
-    wanted = None if pool == DEAD_POOL else settings.pool(pool)
+    logged = logs.configure(level=settings.log.level, format=settings.log.format)
+    served = _pool_of(pool, settings)
+    wanted = None if served == DEAD_POOL else settings.pool(served)
     # Celery takes a while to import, and only this command needs it.
     from notify.worker import dead_letters, deliveries, run
 
@@ -45,4 +50,11 @@ def worker(pool: str, name: str | None, ready_file: Path | None) -> None:
         if ready_file is not None:
             ready_file.write_text("ready\n", encoding="utf-8")
 
-    sys.exit(run(settings, name or pool, duty=duty, ready=ready))
+    sys.exit(run(settings, name or pool, duty=duty, logged=logged, ready=ready))
+
+
+def _pool_of(name: str, settings: Settings) -> str:
+    """Find which pool a name means: its own, or the one with a number behind it."""
+    pools = {*settings.pools, DEAD_POOL}
+    pool, _, number = name.rpartition("-")
+    return pool if name not in pools and number.isdecimal() and pool in pools else name

@@ -39,6 +39,10 @@ class Appetite:
         self._shares = shares
         self._most = most
 
+    def change(self, rates: Mapping[str, float]) -> None:
+        """Take other limits, in units a second."""
+        self._rates = rates
+
     def of(self, lane: str) -> int:
         """Tell how many messages of a lane to have in hand by now."""
         if self._flow.holds.stops_queue(self._gateway.channel, lane) is not None:

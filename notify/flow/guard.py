@@ -50,6 +50,11 @@ class Guard:
         self._monotonic = monotonic
         self._pruned = -math.inf
 
+    def change(self, *, caps: Sequence[Cap], countries: Countries) -> None:
+        """Take other rules; what was counted under a cap's name stays counted."""
+        self._caps = tuple(caps)
+        self._countries = countries
+
     def refusals(self, asked: Sequence[Asked]) -> list[str | None]:
         """
         Tell for each message why it must not be sent, and count those that may.

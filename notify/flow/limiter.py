@@ -55,6 +55,12 @@ class Limiter:
         # Looked up without a lock: two threads that make the same one agree by `setdefault`.
         self._schedules = {name: self._new(limit) for name, limit in limits.items()}
 
+    def change(self, limits: Mapping[str, Limit]) -> None:
+        """Take other limits, by name, in place of the configured ones; holds for what is booked."""
+        self._limits = dict(limits)
+        for name, schedule in list(self._schedules.items()):
+            schedule.change(self._limit(name))
+
     def book(
         self,
         names: Sequence[str],

@@ -53,6 +53,14 @@ class Schedule:
         self.used_at = now
         self.limit = limit
 
+    def change(self, limit: Limit) -> None:
+        """Take another limit; what is in stock by the old one is lost, not used."""
+        if limit == self.limit:
+            return
+        with self._lock:
+            self.limit = limit
+            self._drop(self._monotonic())
+
     def free(self, now: float) -> bool:
         """Tell whether nothing limits it, as far as this process knows."""
         return self.rate(now) is None and not self._standing.paused(now)

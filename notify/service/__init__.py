@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pkgutil import resolve_name
 
@@ -15,7 +14,6 @@ from notify.announcer import HANDFUL, Announcer
 from notify.deadletters import Archive, Replayer
 from notify.delivery import Delivery, Limits
 from notify.errors import ConfigError
-from notify.flow import Flow
 from notify.flow.appetite import Appetite
 from notify.gateway import Gateway, Line
 from notify.message import Channel
@@ -24,7 +22,8 @@ from notify.publisher import Publisher, connect
 from notify.reconcile import Reconciler
 from notify.relay import Relay
 from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
-from notify.service.flow import limits, lines_limits, open_flow
+from notify.service.flow import lines_limits, open_flow
+from notify.service.way import Way, rates
 from notify.settings import PoolSettings, Settings, secrets_of, ssl_options
 from notify.store import Store
 from notify.templating import Templates
@@ -151,12 +150,12 @@ def open_relay(settings: Settings) -> Relay:
     return Relay(open_store(settings), open_publisher(settings))
 
 
-def open_reconciler(settings: Settings, pool: PoolSettings) -> Reconciler:
-    """Wire a pool's reconciler: store, templates and providers of its own."""
+def open_reconciler(settings: Settings, pool: PoolSettings, templates: Templates) -> Reconciler:
+    """Wire a pool's reconciler: a store and providers of its own, the delivery's templates."""
     gateway = open_gateway(settings, pool.channel)
     return Reconciler(
         store=open_store(settings),
-        templates=open_templates(settings),
+        templates=templates,
         gateway=gateway,
         policy=retry_policy(settings, [gateway]),
     )
@@ -185,24 +184,16 @@ def open_publisher(settings: Settings, *, window: int = 256) -> Publisher:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """What a pool's delivery is made of, and what steers how much of it is in hand."""
-
-    delivery: Delivery
-    flow: Flow
-    appetite: Appetite
-
-
 def open_delivery(settings: Settings, pool: PoolSettings) -> Way:
     """Wire one pool's delivery: store, templates, the providers of its channel, flow control."""
     gateway = open_gateway(settings, pool.channel)
     store = open_store(settings, connections=CONNECTIONS_OF_A_LANE * len(pool.lanes))
     flow = open_flow(settings, store)
     shares = {name: settings.lanes[name].share for name in pool.lanes}
+    templates = open_templates(settings)
     delivery = Delivery(
         store=store,
-        templates=open_templates(settings),
+        templates=templates,
         gateway=gateway,
         flow=flow,
         shares=shares,
@@ -210,9 +201,9 @@ def open_delivery(settings: Settings, pool: PoolSettings) -> Way:
         policy=retry_policy(settings, [gateway]),
         concurrency=pool.concurrency,
     )
-    rates = {name: limit.rate for name, limit in limits(settings).items() if limit.rate is not None}
-    appetite = Appetite(flow, gateway, rates=rates, shares=shares, most=pool.prefetch_count)
-    return Way(delivery, flow, appetite)
+    most = pool.prefetch_count
+    appetite = Appetite(flow, gateway, rates=rates(settings), shares=shares, most=most)
+    return Way(delivery, flow, appetite, templates)
 
 
 def open_archive(settings: Settings) -> Archive:

@@ -68,9 +68,15 @@ class Templates:
         """Read the folders again; a render that is under way finishes with what it has.
 
         Raises:
-            ConfigError: The operator's folder is gone; the templates stay as they were.
+            ConfigError: The operator's folder is gone, or files have mistakes, which the text
+                lists; the templates stay as they were.
         """
-        self._shelf = self._read()
+        shelf = self._read()
+        if problems := _problems(shelf):
+            count = "a mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+            lines = "".join(f"\n  {problem}" for problem in problems)
+            raise ConfigError(f"the templates have {count}:{lines}")
+        self._shelf = shelf
 
     def render(
         self, name: str, *, channel: Channel, locale: str | None, data: Mapping[str, Any]
@@ -114,21 +120,7 @@ class Templates:
 
     def problems(self) -> list[str]:
         """All that is wrong with any file, one line each, whether or not it is in use."""
-        shelf = self._shelf
-        found = shelf.catalog.problems()
-        for path in shelf.catalog.files:
-            try:
-                tree = shelf.sandbox.tree(path)
-                shelf.sandbox.get_template(path)
-            except jinja2.TemplateError as error:
-                found.append(explain(error, path))
-                continue
-            absent = {str(name) for name in meta.find_referenced_templates(tree)}
-            found += [
-                f"{path}: refers to {name}, which does not exist"
-                for name in sorted(absent - set(shelf.catalog.files))
-            ]
-        return found
+        return _problems(self._shelf)
 
     def sample(self, name: str) -> dict[str, Any]:
         """The example data in the template's `sample.json`, or nothing where it has none."""
@@ -190,3 +182,23 @@ class Templates:
             except jinja2.TemplateError:
                 continue  # `problems` tells; the listing shows what can be read
         return found
+
+
+def _problems(shelf: _Shelf) -> list[str]:
+    found = shelf.catalog.problems()
+    for path in shelf.catalog.files:
+        try:
+            tree = shelf.sandbox.tree(path)
+            shelf.sandbox.get_template(path)
+        except jinja2.TemplateError as error:
+            found.append(explain(error, path))
+            continue
+        except OSError as error:
+            found.append(f"{path}: cannot be read ({error.strerror})")
+            continue
+        absent = {str(name) for name in meta.find_referenced_templates(tree)}
+        found += [
+            f"{path}: refers to {name}, which does not exist"
+            for name in sorted(absent - set(shelf.catalog.files))
+        ]
+    return found

@@ -6,7 +6,7 @@ STAMP  := .venv/.installed
 DEBIAN := scripts/require-debian.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help install run up test faults check format bench bench-flow lock clean
+.PHONY: help install run up test faults check units format bench bench-flow lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,13 @@ check: install ## Style, types, layers and docstrings
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/interrogate notify providers
+
+units: ## Print how exposed each systemd service is, of 10; fails above 1.5
+	@$(DEBIAN) systemd
+	@for unit in systemd/*.service; do \
+		told=$$(systemd-analyze security --no-pager --offline=true --threshold=15 "$$unit") || bad=1; \
+		echo "$$told" | tail -n 1; \
+	done; test -z "$$bad"
 
 format: install ## Put the code in its form
 	$(BIN)/ruff check --fix

@@ -30,6 +30,8 @@ from notify.vitals import Vitals
 TASK = "notify.deliver"
 STEER = 0.5
 """Seconds between two looks at how much of each queue to have in hand."""
+LONGEST_WAIT = 5
+"""Seconds between two tries to reach a broker that is away: at first one, then one more each."""
 GLANCE = 0.25
 """Seconds until an idle loop notices a signal: Python resumes its poll after one."""
 
@@ -124,7 +126,14 @@ class Consumer(consumer.Consumer):
             maybe_shutdown()
             self._turn()
 
-        return connection.ensure_connection(away, None, callback=waiting)
+        return connection.ensure_connection(
+            away,
+            None,
+            interval_start=1,
+            interval_step=1,
+            interval_max=LONGEST_WAIT,
+            callback=waiting,
+        )
 
     def create_task_handler(self, **_: Any) -> Callable[[Any], None]:
         """Give what takes each message; called at each connection."""

@@ -21,7 +21,6 @@ from typing import Any, Literal, TextIO
 from uuid import UUID
 
 import structlog
-from structlog.stdlib import NAME_TO_LEVEL
 from structlog.typing import BindableLogger, EventDict, Processor, WrappedLogger
 
 from notify.errors import NotifyError
@@ -51,6 +50,7 @@ _MOST_FRAMES = 20
 
 
 Level = Literal["debug", "info", "warning", "error"]
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "exception": 40, "critical": 50}
 
 
 class Threshold:
@@ -61,7 +61,7 @@ class Threshold:
 
     def set(self, level: Level) -> None:
         """Log from this level up, from now on."""
-        self._number = NAME_TO_LEVEL[level]
+        self._number = _LEVELS[level]
 
     def passes(self, number: int) -> bool:
         """Tell whether a level, as a number, is logged."""
@@ -119,8 +119,7 @@ def _logger_above(threshold: Threshold) -> type[BindableLogger]:
         passes = threshold.passes(number)
         return everything.log(self, number, event, *args, **fields) if passes else None
 
-    levels = {name: number for name, number in NAME_TO_LEVEL.items() if name != "notset"}
-    methods = {name: asking(getattr(everything, name), levels[name]) for name in levels}
+    methods = {name: asking(getattr(everything, name), _LEVELS[name]) for name in _LEVELS}
     return type("Logger", (everything,), {**methods, "log": log})
 
 

@@ -85,13 +85,11 @@ class StatusLine:
             if self._connection is None:
                 self._connection = self._connect()
             with self._connection.channel() as channel:
-                counts = [
-                    channel.queue_declare(name, passive=True).message_count for name in self._queues
-                ]
+                answers = [channel.queue_declare(name, passive=True) for name in self._queues]
         except (*FAILURES, ConfigError):
             self._drop()
             return None
-        return sum(counts)
+        return sum(int(answer.message_count) for answer in answers)
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -28,10 +28,6 @@ class Systemd:
         address = environ.get("NOTIFY_SOCKET", "")
         # An @ stands for the zero byte of an address that is in no file system.
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
-        self._socket: socket.socket | None = None
-        if self._address:
-            kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-            self._socket = socket.socket(socket.AF_UNIX, kind)
         self._monotonic_ns = monotonic_ns
         self.watchdog = _watchdog(environ, pid or os.getpid()) if self.listens else None
         """Seconds without `alive` after which this process is killed; None if it never is."""
@@ -39,7 +35,7 @@ class Systemd:
     @property
     def listens(self) -> bool:
         """Whether anybody hears what is said."""
-        return self._socket is not None
+        return bool(self._address)
 
     def ready(self) -> None:
         """Tell that the work has begun, or that a reload is over."""
@@ -62,9 +58,11 @@ class Systemd:
         self._tell(f"STATUS={line}")
 
     def _tell(self, words: str) -> None:
-        if self._socket is not None:
-            with suppress(OSError):
-                self._socket.sendto(words.encode(), self._address)
+        if not self._address:
+            return
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.setblocking(False)
+            out.sendto(words.encode(), self._address)
 
 
 def _watchdog(environ: Mapping[str, str], pid: int) -> float | None:

@@ -73,9 +73,7 @@ class Templates:
         """
         shelf = self._read()
         if problems := _problems(shelf):
-            count = "a mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
-            lines = "".join(f"\n  {problem}" for problem in problems)
-            raise ConfigError(f"the templates have {count}:{lines}")
+            raise ConfigError("\n  ".join(["the templates have mistakes:", *problems]))
         self._shelf = shelf
 
     def render(

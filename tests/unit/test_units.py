@@ -52,7 +52,6 @@ def test_a_service_is_exposed_little(unit: Path) -> None:
     checked = analyze("security", "--offline=true", "--threshold=15", str(unit))
     exposure = re.search(r"exposure level for (\S+): ([\d.]+)", checked.stdout)
     assert exposure is not None, checked.stderr
-    print(f"{unit.name}: exposure {exposure[2]}")
     assert checked.returncode == 0, exposure[0]
 
 

@@ -61,8 +61,13 @@ class Terms:
     on_sqlite: bool = False
     latency: float = 0.05
 
+    @property
+    def channels(self) -> list[Channel]:
+        """The channels of the providers; each has vendors of its own."""
+        return list(dict.fromkeys(_KINDS[name][0] for name in self.providers))
 
-def config(terms: Terms, *, broker: str, store: str, sandbox: str) -> str:
+
+def config(terms: Terms, *, broker: str, store: str, sandboxes: Mapping[Channel, str]) -> str:
     """Write the configuration that all processes of a scene read."""
     parts = [_HEAD.format(broker=broker, store=store)]
     for channel in Channel:
@@ -70,7 +75,7 @@ def config(terms: Terms, *, broker: str, store: str, sandbox: str) -> str:
         if names:
             parts.append(f"[channels.{channel}]\nproviders = {names}\n")
             parts.append('countries = ["*"]\n' if channel is Channel.SMS else "")
-            parts += [_provider(terms, name, f"{sandbox}/{name}") for name in names]
+            parts += [_provider(terms, name, f"{sandboxes[channel]}/{name}") for name in names]
     return "".join(parts)
 
 

@@ -20,6 +20,17 @@ class Arrival:
     id: str
     """The notification's; empty where the provider did not read it."""
 
+    @classmethod
+    def of(cls, line: Mapping[str, object]) -> Arrival:
+        """Read a line of the sandbox's ledger."""
+        return cls(
+            at=float(str(line["arrived"])),
+            account=str(line["account"]),
+            accepted=line["did"] == "accepted",
+            answered=str(line["answered"]),
+            id=str(line["notify_id"]),
+        )
+
 
 def excess(times: Sequence[float], *, rate: float, burst: float, cost: float = 1.0) -> float:
     """

@@ -49,12 +49,18 @@ class Stage:
     store: Store
     store_url: str
     quick: bool
-    sandbox: Process
+    sandboxes: Mapping[Channel, Process]
+    """What plays the vendors: a process for each channel, so that none waits for another's."""
     environ: Mapping[str, str]
     workers: list[Process] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     """What went wrong besides the figures, in words."""
     _loads: list[Load] = field(default_factory=list)
+
+    @property
+    def sandbox(self) -> Process:
+        """What plays the vendors of the scene's first channel."""
+        return next(iter(self.sandboxes.values()))
 
     @property
     def url(self) -> str:
@@ -99,26 +105,22 @@ class Stage:
         return time.time()
 
     def behave(self, account: str, **setting: str | float | None) -> float:
-        """Set how the provider treats one account, from now on; give the moment."""
+        """Set how the first channel's vendor treats an account from now on; give the moment."""
         body = json.dumps({"account": account, **setting}).encode()
         address = f"{self.sandbox.ready_text}/api/behaviour"
         with urlopen(Request(address, body, method="PUT"), timeout=10):
             return time.time()
 
     def arrivals(self, *accounts: str) -> list[Arrival]:
-        """Read the sandbox's ledger: what reached these accounts so far, or any."""
-        lines = self.ledger.read_text().rpartition("\n")[0].splitlines()
-        found = (_arrival(json.loads(line)) for line in lines)
+        """Read the sandboxes' ledgers: what reached these accounts so far, or any."""
+        texts = (_ledger(self.folder, channel).read_text() for channel in self.sandboxes)
+        lines = (line for text in texts for line in text.rpartition("\n")[0].splitlines())
+        found = (Arrival.of(json.loads(line)) for line in lines)
         return [each for each in found if not accounts or each.account in accounts]
 
     def times(self, *accounts: str) -> list[float]:
         """Tell when requests reached these accounts, in order."""
         return sorted(each.at for each in self.arrivals(*accounts))
-
-    @property
-    def ledger(self) -> Path:
-        """The sandbox's ledger."""
-        return self.folder / "sandbox.jsonl"
 
     def load(self, rate: int, make: Callable[[int], Outgoing]) -> Load:
         """Begin to publish a steady stream."""
@@ -177,7 +179,8 @@ class Stage:
         """Hold publisher, record and provider against each other; what is wrong is a fault."""
         waiting = self.depth(*LANES)
         recorded = read_record(self.store, dead=(), waiting=waiting)
-        findings = check(published, recorded, read_sandbox(self.ledger), cuts=cuts)
+        ledger = _ledger(self.folder, next(iter(self.sandboxes)))
+        findings = check(published, recorded, read_sandbox(ledger), cuts=cuts)
         self.faults += findings.violations[:20]
         return findings
 
@@ -207,40 +210,35 @@ def staged(shared: Services, folder: Path, terms: Terms, *, quick: bool) -> Iter
         cleanup.callback(store.close)
         store.migrate()
         cleanup.enter_context(queues(shared.broker.url))
-        sandbox = _sandbox(folder, terms)
-        cleanup.callback(stop_all, [sandbox], timeout=5.0)
-        sandbox.wait_ready(timeout=START)
+        sandboxes = {channel: _sandbox(folder, channel, terms) for channel in terms.channels}
+        cleanup.callback(stop_all, list(sandboxes.values()), timeout=5.0)
+        for sandbox in sandboxes.values():
+            sandbox.wait_ready(timeout=START)
+        addresses = {channel: each.ready_text for channel, each in sandboxes.items()}
         path = folder / "notify.toml"
-        path.write_text(
-            config(terms, broker=shared.broker.url, store=url, sandbox=sandbox.ready_text)
-        )
-        secrets = dummies(sandbox.ready_text)
+        path.write_text(config(terms, broker=shared.broker.url, store=url, sandboxes=addresses))
+        # The last channel is push, where there is one: its sandbox gives out the tokens.
+        secrets = dummies(next(reversed(addresses.values())))
         environ = {**_plain_environ(), **secrets, "NOTIFY_CONFIG": str(path)}
-        stage = Stage(shared, folder, store, url, quick, sandbox, environ)
+        stage = Stage(shared, folder, store, url, quick, sandboxes, environ)
         cleanup.callback(stage.clear)
         yield stage
 
 
-def _sandbox(folder: Path, terms: Terms) -> Process:
+def _sandbox(folder: Path, channel: Channel, terms: Terms) -> Process:
     options = ["--port", "0", "--latency", f"{terms.latency:g}s"]
     return Process(
-        "sandbox",
-        ["sandbox", *options, "--ledger", str(folder / "sandbox.jsonl")],
-        log=folder / "sandbox.log",
-        ready_file=folder / "sandbox.ready",
+        f"sandbox {channel}",
+        ["sandbox", *options, "--ledger", str(_ledger(folder, channel))],
+        log=folder / f"sandbox-{channel}.log",
+        ready_file=folder / f"sandbox-{channel}.ready",
         environ=_plain_environ(),
     )
 
 
+def _ledger(folder: Path, channel: Channel) -> Path:
+    return folder / f"sandbox-{channel}.jsonl"
+
+
 def _plain_environ() -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if not name.startswith("NOTIFY_")}
-
-
-def _arrival(line: dict[str, object]) -> Arrival:
-    return Arrival(
-        at=float(str(line["arrived"])),
-        account=str(line["account"]),
-        accepted=line["did"] == "accepted",
-        answered=str(line["answered"]),
-        id=str(line["notify_id"]),
-    )

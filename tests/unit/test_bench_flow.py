@@ -23,6 +23,7 @@ from benchmarks.flow.measure import (
 )
 from benchmarks.flow.report import BEGIN, END, last_line, line, section, table
 from benchmarks.flow.scenes import SCENES
+from notify.message import Channel
 from notify.settings import load
 from tests.faults.report import put
 
@@ -142,7 +143,10 @@ def test_the_configuration_of_every_scene_is_one_that_notify_takes(tmp_path: Pat
     for scene in [*(each.terms for each in SCENES.values()), Terms((FIRST, SECOND, SMS, PUSH))]:
         path = tmp_path / "notify.toml"
         text = config(
-            scene, broker="pyamqp://x", store="sqlite:////x", sandbox="http://127.0.0.1:1"
+            scene,
+            broker="pyamqp://x",
+            store="sqlite:////x",
+            sandboxes=dict.fromkeys(Channel, "http://127.0.0.1:1"),
         )
         path.write_text(text)
         settings = load(path, environ=secrets)

@@ -6,7 +6,7 @@ STAMP  := .venv/.installed
 DEBIAN := scripts/require-debian.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help install run up test faults check units format bench bench-flow lock clean
+.PHONY: help install run up test faults check format bench bench-flow lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,15 +34,13 @@ faults: install ## Break the real thing in every way we know, and count (docs/gu
 	@$(DEBIAN) rabbitmq-server postgresql
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-check: install ## Style, types, layers and docstrings
+check: install ## Style, types, layers, docstrings, and how exposed each systemd service is
+	@$(DEBIAN) systemd
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/interrogate notify providers
-
-units: ## Print how exposed each systemd service is, of 10; fails above 1.5
-	@$(DEBIAN) systemd
 	@for unit in systemd/*.service; do \
 		told=$$(systemd-analyze security --no-pager --offline=true --threshold=15 "$$unit") || bad=1; \
 		echo "$$told" | tail -n 1; \

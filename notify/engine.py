@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from celery import Celery, signals
 from celery.apps.worker import Worker, install_worker_term_handler
-from celery.exceptions import SecurityWarning
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from kombu import Queue
 
 from notify.consumer import TASK
@@ -143,3 +143,5 @@ def _quieten_celery() -> None:
     logging.getLogger("celery").setLevel(logging.WARNING)
     # It warns of pickled messages from strangers; this worker takes nothing but plain JSON.
     warnings.simplefilter("ignore", SecurityWarning)
+    # And, at each lost connection, of what a later version will do by default.
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)

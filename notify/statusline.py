@@ -13,7 +13,7 @@ from notify.looking import Looking
 from notify.publisher.connection import FAILURES
 from notify.vitals import Vitals
 
-PERIOD = 3.0
+PERIOD = 2.0
 """Seconds between two lines."""
 
 

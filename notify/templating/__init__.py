@@ -138,12 +138,12 @@ class Templates:
     def _read(self) -> _Shelf:
         packaged = jinja2.PackageLoader("templates", "")
         if self._folder is None:
-            return _Shelf(Sandbox(packaged), Catalog.of(packaged.list_templates()))
+            return _Shelf(_kept(packaged), Catalog.of(packaged.list_templates()))
         if not self._folder.is_dir():
             raise ConfigError(f"templates.folder: {self._folder} is not a folder")
         ours = jinja2.FileSystemLoader(self._folder)
         return _Shelf(
-            Sandbox(jinja2.ChoiceLoader([ours, packaged])),
+            _kept(jinja2.ChoiceLoader([ours, packaged])),
             Catalog.of(packaged.list_templates(), operator=ours.list_templates()),
         )
 
@@ -182,6 +182,23 @@ class Templates:
         return found
 
 
+def _kept(loader: jinja2.BaseLoader) -> Sandbox:
+    """Read all files now: one that is first used later must not be mixed with what is in force."""
+    sandbox = Sandbox(loader)
+    sources, problems = {}, []
+    for path in loader.list_templates():
+        if not path.endswith((".j2", ".json")):
+            continue
+        try:
+            sources[path] = sandbox.source(path)
+        except (OSError, UnicodeDecodeError, jinja2.TemplateNotFound):
+            problems.append(f"{path}: cannot be read as UTF-8 text by this user")
+    if problems:
+        raise ConfigError("\n  ".join(["the templates have mistakes:", *problems]))
+    sandbox.loader = jinja2.DictLoader(sources)
+    return sandbox
+
+
 def _problems(shelf: _Shelf) -> list[str]:
     found = shelf.catalog.problems()
     for path in shelf.catalog.files:
@@ -190,9 +207,6 @@ def _problems(shelf: _Shelf) -> list[str]:
             shelf.sandbox.get_template(path)
         except jinja2.TemplateError as error:
             found.append(explain(error, path))
-            continue
-        except OSError as error:
-            found.append(f"{path}: cannot be read ({error.strerror})")
             continue
         absent = {str(name) for name in meta.find_referenced_templates(tree)}
         found += [

@@ -99,12 +99,13 @@ def test_systemd_hears_of_the_start_the_life_the_work_and_the_stop(rig: Rig, ear
         until(lambda: rig.store.count(Filter(status=Status.SENT)) == {Status.SENT: len(sent)})
         until(lambda: any(" 0.0 " not in each for each in ear.words("STATUS")[1:]))
         line.cut()
-        until(lambda: "the broker does not answer" in ear.words("STATUS")[-1])
+        until(lambda: rig.log("email-2").count("notify.broker_away") == 2)
         line.mend()
         until(lambda: ear.words().count("READY=1") == 2)
     first, *_ = (each for each in ear.words("STATUS") if " 0.0 " not in each and "settled" in each)
     assert first.startswith("consuming notify.email.critical, notify.email.normal, notify.email.bu")
     assert first.endswith("messages/s settled; 0 in hand; 0 queued")
+    assert any("; the broker does not answer" in each for each in ear.words("STATUS"))
     signs = ear.moments("WATCHDOG=1")
     assert max(after - before for before, after in pairwise(signs)) < WATCHDOG
     assert ear.moments("STOPPING=1")
@@ -129,12 +130,12 @@ def test_a_loop_that_hangs_gives_no_sign_of_life_though_its_threads_live(
     assert 'rdb.py", line' in rig.log()
 
 
-_FLOWING = 240
+_FLOWING = 80
 
 
 def test_a_reload_loses_nothing_and_a_mistake_changes_nothing(rig: Rig, ear: Ear) -> None:
     """Words, a rate and the log's level change while messages flow, by one connection."""
-    _write(rig, words="Old words.", rate=10, level="warning")
+    _write(rig, words="Old words.", rate=2, level="warning")
     for _ in range(_FLOWING):
         _greet(rig)
     with rig.worker() as process:

@@ -102,6 +102,24 @@ def test_a_name_without_a_limit_costs_nothing(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_a_changed_rate_holds_for_all_that_is_booked_from_then_on(store: Store) -> None:
+    """A stock of the greater rate is not used up first; a limit that stays keeps its own."""
+    person = Limit("person", 50.0)
+    limiter = limiter_of(store, ACCOUNT, SENDER, person)
+    for _ in range(5):
+        limiter.book(["account"], [1.0] * 10, share=1.0)
+    assert len(limiter.book(["person:ann"], [1.0] * 20, share=1.0).slots) == 20
+    kept = limiter._schedules["sender"]._stock(1.0, time.monotonic())
+    limiter.change({"account": Limit("account", 2.0), "sender": SENDER, "person": Limit("person")})
+    booking = limiter.book(["account"], [1.0] * 10, share=1.0)
+    assert len(booking.slots) <= 2
+    assert booking.wait > 0.25
+    assert limiter._schedules["sender"]._stock(1.0, time.monotonic()) is kept
+    assert len(limiter.book(["person:ann"], [1.0] * 200, share=1.0).slots) == 200
+    limiter.change({"account": Limit("account")})
+    assert len(limiter.book(["account"], [1.0] * 200, share=1.0).slots) == 200
+
+
 def test_all_of_several_limits_must_allow(store: Store) -> None:
     """The scarcest decides how many, and the others keep what they do not use."""
     limiter = limiter_of(store, ACCOUNT, SENDER)

@@ -147,6 +147,16 @@ def test_the_daily_spend_counts_segments_at_the_countrys_price(store: Store) -> 
     assert answers[3] == "channels.sms.daily_spend is used up: 1 a day"
 
 
+def test_other_rules_hold_at_once_and_counts_stay(store: Store) -> None:
+    """A country that is struck off, and a cap that is raised by one."""
+    guard = Guard(store, caps=[_cap()], countries=GERMANY)
+    assert _passed(guard.refusals([_sms() for _ in range(3)])) == [True, True, False]
+    guard.change(caps=[_cap(most=3)], countries=GERMANY)
+    assert _passed(guard.refusals([_sms() for _ in range(2)])) == [True, False]
+    guard.change(caps=[], countries=Countries(["FR"]))
+    assert _passed(guard.refusals([_sms()])) == [False]
+
+
 def test_the_first_full_cap_is_the_one_that_is_named(store: Store) -> None:
     """And nothing is counted in the others."""
     caps = [_cap(name="wide", most=9), _cap(name="tight", most=0, per=Per.SOURCE)]

@@ -533,6 +533,21 @@ def test_reload_takes_up_changed_files(put: Put, tmp_path: Path) -> None:
     assert sms(templates) == "new"
 
 
+def test_a_reload_with_a_mistake_changes_no_template(put: Put, tmp_path: Path) -> None:
+    """Not even one that is used for the first time; every mistake is told at once."""
+    templates = put({"t/sms.text.j2": "old {% include '_end.j2' %}", "_end.j2": "end"})
+    put({"t/sms.text.j2": "new", "_end.j2": "other", "u/sms.text.j2": "{{ x", "v/push.body.j2": ""})
+    with pytest.raises(ConfigError) as refused:
+        templates.reload()
+    assert "u/sms.text.j2, line 1" in str(refused.value)
+    assert "v: push.title.j2 is missing" in str(refused.value)
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "sms.text.j2").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match=r"w/sms\.text\.j2: cannot be read"):
+        templates.reload()
+    assert sms(templates) == "old end"
+
+
 def test_the_memory_of_locales_is_bounded(put: Put) -> None:
     """Producers can write any locale; each still gets its answer."""
     templates = put({"t/sms.text.j2": "{{ x }}"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from notify.message import Channel, Receipt, Rendered
 
@@ -48,4 +48,21 @@ class Provider(Protocol):
 
     def close(self) -> None:
         """Give back connections. No call follows."""
+        ...
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """What a provider may offer besides: `notify doctor` then finds a bad key before a message."""
+
+    def check(self) -> None:
+        """
+        Ask the vendor, in a call or two bounded in time, whether it would take what we send.
+
+        Nothing is sent, and nobody hears of it.
+
+        Raises:
+            Unauthorized: It refuses our key, or the key may not send.
+            ProviderError: It could not be asked.
+        """
         ...

@@ -68,7 +68,7 @@ class Carrier(HttpClient):  # type: ignore[misc]
         timeout: float | None = None,  # noqa: ARG002 - the transport's own
         allow_redirects: bool = False,  # noqa: ARG002
     ) -> Response:
-        """Ask for the client; only an answer that accepts a message, or lists some, returns."""
+        """Ask for the client; only what accepts a message, lists some or tells of us returns."""
         credentials = b64encode(":".join(auth or ()).encode()).decode()
         path = f"{uri}?{urlencode(params)}" if params else uri
         head = self._transport.head(
@@ -76,7 +76,8 @@ class Carrier(HttpClient):  # type: ignore[misc]
         )
         if method == "GET":
             answer = self._transport.get(head)
-            good = answer.status == 200 and _is_list(answer.json())
+            told = answer.json()
+            good = answer.status == 200 and (_is_list(told) or _is_account(told))
         else:
             body = urlencode(data or {}, doseq=True, errors="replace").encode("ascii")
             answer = self._transport.post(head, body)
@@ -108,6 +109,11 @@ def _is_list(told: Mapping[str, Any]) -> bool:
         and all(isinstance(each, dict) and isinstance(each.get("sid"), str) for each in messages)
         and (following is None or (isinstance(following, str) and following.startswith("/")))
     )
+
+
+def _is_account(told: Mapping[str, Any]) -> bool:
+    """Tell whether this is an account in Twilio's form."""
+    return isinstance(told.get("status"), str) and isinstance(told.get("sid"), str)
 
 
 def _kind(status: int, code: int) -> type[ProviderError] | None:

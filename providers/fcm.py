@@ -29,6 +29,9 @@ LONGEST_LIFE = 2_419_200
 PAUSE = 60.0
 """Seconds to wait after a 429 that names none: the quota is filled up every minute."""
 
+# https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages/send: not delivered.
+_TRIAL = b'{"validate_only":true,"message":{"topic":"notify-check"}}'
+
 _PROJECT = re.compile(r"[a-z0-9.:-]+")
 _CODE = re.compile(r"[A-Z_]{1,40}")
 
@@ -95,23 +98,30 @@ class Fcm:
 
     def send(self, message: Rendered, /) -> Receipt:
         """Hand one push message to FCM; the receipt's id is the message's resource name."""
-        token, head = self._authorized()
-        answer = self._transport.post(head, self._body(message))
-        told = answer.json()
-        if answer.status == 200 and isinstance(told.get("name"), str):
-            return Receipt(told["name"])
-        if answer.status == 401:
-            self._token.forget(token)
-        raise self._failure(answer, told)
+        return Receipt(self._posted(self._body(message)))
 
     def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> list[Receipt]:
         """Refuse: FCM cannot be asked; it keeps no list of what it took."""
         raise NotImplementedError("fcm cannot be asked what it took")
 
+    def check(self) -> None:
+        """Fetch a token, and have FCM judge a message that it is told not to send."""
+        self._posted(_TRIAL)
+
     def close(self) -> None:
         """Close the idle connections."""
         self._transport.close()
         self._token.close()
+
+    def _posted(self, body: bytes) -> str:
+        token, head = self._authorized()
+        answer = self._transport.post(head, body)
+        told = answer.json()
+        if answer.status == 200 and isinstance(told.get("name"), str):
+            return str(told["name"])
+        if answer.status == 401:
+            self._token.forget(token)
+        raise self._failure(answer, told)
 
     def _authorized(self) -> tuple[str, bytes]:
         token = self._token.get()

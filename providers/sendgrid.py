@@ -32,6 +32,9 @@ from notify.message import Channel, Receipt, Rendered
 from . import _verdict
 from ._http import Answer, Transport
 
+PERMISSION = "mail.send"
+"""What a key must be allowed to."""
+
 # SendGrid gives no codes: `field` says where the trouble is, if it is a path into the request.
 _FIELD = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)*")
 _LONGEST_FIELD = 64
@@ -78,10 +81,11 @@ class SendGrid:
         self._transport = Transport(
             "sendgrid", base_url, timeout=timeout, connect_timeout=connect_timeout, pool=pool
         )
+        bearer = {"Authorization": f"Bearer {api_key}"}
         self._head = self._transport.head(
-            "/v3/mail/send",
-            {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"},
+            "/v3/mail/send", {**bearer, "Content-Type": "application/json"}
         )
+        self._question = self._transport.head("/v3/scopes", bearer, method="GET")
 
     def send(self, message: Rendered, /) -> Receipt:
         """Hand one email to SendGrid; the receipt's id begins its webhook's `sg_message_id`."""
@@ -94,6 +98,16 @@ class SendGrid:
     def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> list[Receipt]:
         """Refuse: SendGrid cannot be asked; its webhook tells later what it took."""
         raise NotImplementedError("sendgrid cannot be asked what it took")
+
+    def check(self) -> None:
+        """Ask what the key may do: https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions."""
+        answer = self._transport.get(self._question)
+        scopes = answer.json().get("scopes")
+        if answer.status != 200 or not isinstance(scopes, list):
+            raise self._failure(answer)
+        if PERMISSION not in scopes:
+            text = f"sendgrid: the key lacks the permission {PERMISSION}"
+            raise Unauthorized(text, provider="sendgrid", status=answer.status)
 
     def close(self) -> None:
         """Close the idle connections."""

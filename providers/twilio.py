@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 from twilio.base import values
 from twilio.rest import Client
 
-from notify.errors import ConfigError, OutcomeUnknown
+from notify.errors import ConfigError, OutcomeUnknown, Unauthorized
 from notify.message import Channel, Receipt, Rendered
 
 from ._http import Transport
@@ -19,6 +19,9 @@ from ._twilio import Carrier
 
 LONGEST_VALIDITY = 36_000
 """Seconds: the most that Twilio's ValidityPeriod may say."""
+
+ACTIVE = "active"
+"""The status of an account that may send: https://www.twilio.com/docs/iam/api/account."""
 
 PAGE = 100
 """Messages of a list that are asked for at once."""
@@ -89,6 +92,8 @@ class Twilio:
         )
         client.api.base_url = ""  # the transport knows the host
         self._messages = client.messages
+        # An API key, other than the account's own token, may not read the account.
+        self._account = None if api_key_sid else client.api.v2010.account
 
     def send(self, message: Rendered, /) -> Receipt:
         """Hand one SMS to Twilio; the receipt's id is the message's sid."""
@@ -126,6 +131,16 @@ class Twilio:
             and str(each.body).strip() == wanted
         ]
         return [Receipt(sid) for _, sid in sorted(found)]
+
+    def check(self) -> None:
+        """Read the account, or with an API key a page of its messages."""
+        if self._account is None:
+            self._messages.list(limit=1)
+            return
+        status = self._account.fetch().status
+        if status != ACTIVE:
+            text = "twilio: the account is not active; look at Twilio's console"
+            raise Unauthorized(text, provider="twilio")
 
     def close(self) -> None:
         """Close the idle connections."""

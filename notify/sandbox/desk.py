@@ -99,10 +99,16 @@ class Desk:
         return reply
 
     def look_up(self, stand_in: Twilio, request: Request) -> Reply:
-        """Answer a question about what was sent, unless the vendor has an outage."""
+        """Answer a question about what was sent."""
+        return self.ask(stand_in, request, lambda asked: stand_in.look_up(asked, self.inbox))
+
+    def ask(
+        self, stand_in: StandIn, request: Request, respond: Callable[[Request], Answer]
+    ) -> Reply:
+        """Answer a question, which sends nothing, unless the vendor has an outage."""
         setting = self._call(stand_in, request).setting
         try:
-            answer = stand_in.look_up(request, self.inbox)
+            answer = respond(request)
         except Refused as refused:
             answer = refused.answer
         behaviour = setting.behaviour

@@ -83,8 +83,7 @@ class Fcm:
         Raises:
             Refused: The access token or the request is not good.
         """
-        if request.bearer in ("", "bad-key"):
-            raise Refused(self.answer(Behaviour.DENIED, []))
+        self._check_key(request)
         message = _parse(request.body)
         notification = message.get("notification", {})
         data = message.get("data", {})
@@ -105,6 +104,26 @@ class Fcm:
                 details={k: v for k, v in message.items() if k not in (*_TARGETS, "notification")},
             )
         ]
+
+    def only_judges(self, request: Request) -> bool:
+        """Tell whether a request wants its message judged and not sent."""
+        named = b'"validate_only"' in request.body
+        return named and _envelope(request.body).get("validate_only") is True
+
+    def judge(self, request: Request) -> Answer:
+        """
+        Judge a message that is not to be sent.
+
+        Raises:
+            Refused: The access token or the message is not good.
+        """
+        self._check_key(request)
+        _parse(request.body)
+        return as_json(200, {"name": f"projects/{request.groups['project']}/messages/fake"})
+
+    def _check_key(self, request: Request) -> None:
+        if request.bearer in ("", "bad-key"):
+            raise Refused(self.answer(Behaviour.DENIED, []))
 
     def answer(
         self,
@@ -139,12 +158,16 @@ class Fcm:
         return as_json(200, {"access_token": token, "expires_in": 3599, "token_type": "Bearer"})
 
 
-def _parse(body: bytes) -> dict[str, Any]:
+def _envelope(body: bytes) -> dict[str, Any]:
     try:
         envelope = json.loads(body)
     except (ValueError, RecursionError):
         envelope = None
-    message = envelope.get("message") if isinstance(envelope, dict) else None
+    return envelope if isinstance(envelope, dict) else {}
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    message = _envelope(body).get("message")
     fault = _fault(message) if isinstance(message, dict) else "Invalid JSON payload received."
     if fault:
         raise Refused(_error(400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", fault))

@@ -70,13 +70,26 @@ class SendGrid:
         Raises:
             Refused: The key or the request is not good.
         """
-        if request.bearer in ("", "bad-key"):
-            raise Refused(self.answer(Behaviour.DENIED, []))
+        self._check_key(request)
         mail = _parse(request.body)
         faults = list(_faults(mail))
         if faults:
             raise Refused(_errors(400, *faults))
         return list(self._messages(mail))
+
+    def scopes(self, request: Request) -> Answer:
+        """
+        Tell what a key may do: GET /v3/scopes.
+
+        Raises:
+            Refused: The key is not good.
+        """
+        self._check_key(request)
+        return as_json(200, {"scopes": ["mail.send", "sender_verification_eligible"]})
+
+    def _check_key(self, request: Request) -> None:
+        if request.bearer in ("", "bad-key"):
+            raise Refused(self.answer(Behaviour.DENIED, []))
 
     def answer(
         self,

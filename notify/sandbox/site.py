@@ -53,16 +53,21 @@ class Site:
 
 def vendor_routes(desk: Desk, sendgrid: SendGrid, twilio: Twilio, fcm: Fcm) -> list[Route]:
     """List the vendors' addresses; a name before them tells accounts apart."""
-    messages = r"/2010-04-01/Accounts/(?P<account>[^/]+)/Messages\.json"
+    account = r"/2010-04-01/Accounts/(?P<account>[^/]+)"
+    messages = rf"{account}/Messages\.json"
+
+    def push(request: Request) -> Reply:
+        if fcm.only_judges(request):
+            return desk.ask(fcm, request, fcm.judge)
+        return desk.send(fcm, request)
+
     return [
         _vendor("POST", r"/v3/mail/send", lambda request: desk.send(sendgrid, request)),
+        _vendor("GET", r"/v3/scopes", lambda request: desk.ask(sendgrid, request, sendgrid.scopes)),
+        _vendor("GET", rf"{account}\.json", lambda request: desk.ask(twilio, request, twilio.account)),
         _vendor("POST", messages, lambda request: desk.send(twilio, request)),
         _vendor("GET", messages, lambda request: desk.look_up(twilio, request)),
-        _vendor(
-            "POST",
-            r"/v1/projects/(?P<project>[^/]+)/messages:send",
-            lambda request: desk.send(fcm, request),
-        ),
+        _vendor("POST", r"/v1/projects/(?P<project>[^/]+)/messages:send", push),
         _vendor("POST", r"/token", lambda request: Reply(fcm.grant(request))),
     ]
 

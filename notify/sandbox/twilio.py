@@ -130,6 +130,18 @@ class Twilio:
         except ValueError:
             return _error(400, 20001, "A date or page parameter is not valid.")
 
+    def account(self, request: Request) -> Answer:
+        """
+        Tell of the account.
+
+        Raises:
+            Refused: The credentials are not good.
+        """
+        self.check_key(request)
+        sid = request.groups["account"]
+        told = {"sid": sid, "status": "active", "type": "Full", "friendly_name": "Sandbox"}
+        return as_json(200, told)
+
     def check_key(self, request: Request) -> None:
         """
         Check the Basic credentials: any but none and `bad-key` will do.

@@ -18,6 +18,7 @@ COMMANDS = {
     "config": "config",
     "dead": "dead",
     "demo": "demo",
+    "doctor": "doctor",
     "events": "events",
     "hold": "hold",
     "holds": "hold",

@@ -18,6 +18,7 @@ from notify.errors import ConfigError, NotifyError
 from notify.ledger import TERMS, Found, Ledger, Line, draw_up
 from notify.service import open_broker, topology_of
 from notify.settings import Settings, load
+from notify.topology import depths
 
 Group = tuple[str, ...]
 
@@ -93,15 +94,11 @@ def _queues(settings: Settings) -> dict[str, tuple[int, int]]:
 
 def _depths(settings: Settings, connection: amqp.Connection) -> dict[str, tuple[int, int]]:
     found = {}
-    for queue in topology_of(settings).queues:
-        with connection.channel() as channel:
-            try:
-                declared = channel.queue_declare(queue.name, passive=True)
-            except amqp.NotFound:
-                raise ConfigError(
-                    f"queue {queue.name} is missing on the broker: run `notify topology apply`"
-                ) from None
-        found[queue.name] = (declared.message_count, declared.consumer_count)
+    names = [queue.name for queue in topology_of(settings).queues]
+    for name, depth in depths(names, connection).items():
+        if depth is None:
+            raise ConfigError(f"queue {name} is missing on the broker: run `notify topology apply`")
+        found[name] = (depth.ready, depth.consumers)
     return found
 
 

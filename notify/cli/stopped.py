@@ -15,7 +15,7 @@ from notify.service import open_broker
 from notify.settings import Settings
 from notify.store import Store
 from notify.store import holds as record
-from notify.topology import queue_name
+from notify.topology import depths, queue_name
 
 Others = Mapping[Channel, Sequence[str]]
 """For each channel that loses a provider, those it still has."""
@@ -74,15 +74,7 @@ def _counted(settings: Settings, names: list[str]) -> dict[str, int] | None:
         return {}
     try:
         with open_broker(settings) as connection:
-            return {name: _ready(connection, name) for name in names}
+            looked = depths(names, connection)
     except (ConfigError, OSError, amqp.AMQPError):
         return None
-
-
-def _ready(connection: amqp.Connection, name: str) -> int:
-    with connection.channel() as channel:
-        try:
-            answer = channel.queue_declare(name, passive=True)
-        except amqp.NotFound:
-            return 0
-    return int(answer.message_count)
+    return {name: depth.ready if depth else 0 for name, depth in looked.items()}

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
-from urllib.parse import unquote, urlsplit
 
 import amqp
 import click
@@ -24,6 +23,14 @@ _vhost = click.option(
     "--vhost",
     metavar="NAME",
     help="The virtual host in the definitions. Default: that of amqp.url.",
+)
+
+definitions_option = click.option(
+    "--definitions",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="Compare with what `rabbitmqctl export_definitions FILE` wrote, bindings included, "
+    "instead of asking the broker. - reads standard input.",
 )
 
 
@@ -58,13 +65,7 @@ def apply_command() -> None:
 
 
 @topology.command(name="diff")
-@click.option(
-    "--definitions",
-    type=click.File("rb"),
-    metavar="FILE",
-    help="Compare with what `rabbitmqctl export_definitions FILE` wrote, bindings included, "
-    "instead of asking the broker. - reads standard input.",
-)
+@definitions_option
 @_vhost
 def diff_command(definitions: IO[bytes] | None, vhost: str | None) -> None:
     """Tell what is missing on the broker or differs there. Exits 1 if anything does.
@@ -84,7 +85,7 @@ def diff_command(definitions: IO[bytes] | None, vhost: str | None) -> None:
             found = diff(wanted, connection)
         beside = " (bindings not compared: see --definitions)"
     else:
-        found = differences(wanted, _parsed(definitions), vhost=vhost or _vhost_of(settings))
+        found = differences(wanted, parsed(definitions), vhost=vhost or settings.amqp.vhost)
         beside = ""
     _print(found, beside)
     sys.exit(1 if found else 0)
@@ -123,7 +124,7 @@ def export_command(producers: tuple[Producer, ...], users: bool, vhost: str | No
     settings = load()
     definitions = export(
         topology_of(settings),
-        vhost=vhost or _vhost_of(settings),
+        vhost=vhost or settings.amqp.vhost,
         producers=producers,
         users=users,
     )
@@ -145,12 +146,8 @@ def _broker(settings: Settings) -> Iterator[amqp.Connection]:
         raise ConfigError(f"amqp.url: cannot talk to the broker: {why(error)}") from None
 
 
-def _vhost_of(settings: Settings) -> str:
-    """Return the virtual host that the configured address names."""
-    return unquote(urlsplit(settings.amqp.url.get_secret_value()).path[1:]) or "/"
-
-
-def _parsed(file: IO[bytes]) -> dict[str, Any]:
+def parsed(file: IO[bytes]) -> dict[str, Any]:
+    """Read what `rabbitmqctl export_definitions` wrote."""
     try:
         definitions = json.load(file)
     except ValueError:

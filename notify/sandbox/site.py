@@ -64,7 +64,9 @@ def vendor_routes(desk: Desk, sendgrid: SendGrid, twilio: Twilio, fcm: Fcm) -> l
     return [
         _vendor("POST", r"/v3/mail/send", lambda request: desk.send(sendgrid, request)),
         _vendor("GET", r"/v3/scopes", lambda request: desk.ask(sendgrid, request, sendgrid.scopes)),
-        _vendor("GET", rf"{account}\.json", lambda request: desk.ask(twilio, request, twilio.account)),
+        _vendor(
+            "GET", rf"{account}\.json", lambda request: desk.ask(twilio, request, twilio.account)
+        ),
         _vendor("POST", messages, lambda request: desk.send(twilio, request)),
         _vendor("GET", messages, lambda request: desk.look_up(twilio, request)),
         _vendor("POST", r"/v1/projects/(?P<project>[^/]+)/messages:send", push),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from pkgutil import resolve_name
 
@@ -51,16 +51,22 @@ def topology_of(settings: Settings) -> Topology:
     return Topology.of(list(Channel), settings.lanes)
 
 
-def open_broker(settings: Settings, *, timeout: float = 5.0) -> amqp.Connection:
+def open_broker(
+    settings: Settings, *, timeout: float = 5.0, on_alarm: Callable[[bool], None] | None = None
+) -> amqp.Connection:
     """
     Connect to the broker, plainly.
+
+    Args:
+        timeout: Seconds for each read and write.
+        on_alarm: Told when the broker takes no messages, and when it does again.
 
     Raises:
         ConfigError: The address is wrong, or the broker refuses the user or virtual host.
         OSError, amqp.AMQPError: It cannot be reached.
     """
     url = settings.amqp.url.get_secret_value()
-    return connect(url, timeout=timeout, ssl=ssl_options(settings.amqp))
+    return connect(url, timeout=timeout, ssl=ssl_options(settings.amqp), on_alarm=on_alarm)
 
 
 def open_gateway(

@@ -8,25 +8,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from notify.errors import ConfigError
+from notify.settings.exposure import Exposure, exposures
 from notify.settings.finding import Finding, named
 from notify.settings.fit import misfits, timeout_of
 from notify.settings.mistakes import judge
 from notify.settings.model import Settings
 from notify.settings.secrets import missing_secrets
-from notify.settings.sources import Tree, credential_files, read
+from notify.settings.sources import Tree, read
 from notify.settings.tls import ssl_options
-
-_ACL = "system.posix_acl_access"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `check` found. `settings` is None where there are mistakes that forbid loading."""
+    """
+    What `check` found.
+
+    Attributes:
+        settings: None where there are mistakes that forbid loading.
+        exposures: Secrets that others may read.
+    """
 
     file: Path | None
     settings: Settings | None
     mistakes: list[Finding]
-    warnings: list[Finding]
+    doubts: list[Finding]
+    exposures: list[Exposure]
+
+    @property
+    def warnings(self) -> list[Finding]:
+        """What can run so, and somebody should know."""
+        return [*(each.finding for each in self.exposures), *self.doubts]
 
 
 def check(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) -> Report:
@@ -39,11 +50,11 @@ def check(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) 
     tree = read(path, environ=environ)
     settings, mistakes = judge(tree)
     mistakes += misfits(tree)
-    warnings = list(_readable_by_others(tree, environ))
+    doubts = []
     if settings is not None:
         mistakes += [*_missing_files(settings, tree), *_missing_secrets(settings, environ)]
-        warnings += [*_unserved(settings, tree), *_unused(settings), *_never_slow(settings)]
-    return Report(tree.file, settings, mistakes, warnings)
+        doubts = [*_unserved(settings, tree), *_unused(settings), *_never_slow(settings)]
+    return Report(tree.file, settings, mistakes, doubts, list(exposures(tree, environ)))
 
 
 def _missing_files(settings: Settings, tree: Tree) -> Iterator[Finding]:
@@ -105,27 +116,3 @@ def _never_slow(settings: Settings) -> Iterator[Finding]:
         if timeout is not None and provider.breaker.slow_call >= timeout:
             text = "not below the provider's timeout, so no call can be slow; lower it"
             yield Finding(f"providers.{name}.breaker.slow_call", text)
-
-
-def _readable_by_others(tree: Tree, environ: Mapping[str, str]) -> Iterator[Finding]:
-    for file in credential_files(environ):
-        if _exposed(file):
-            text = "readable by more than its owner; chmod 0400 it"
-            yield Finding(f"credential {file.name}", text)
-    for section in ("amqp", "store"):
-        key = (section, "url")
-        table = tree.values.get(section)
-        url = table.get("url") if isinstance(table, dict) else None
-        private = isinstance(url, str) and "@" in url and "://guest:guest@" not in url
-        if not private or tree.origin(key).kind != "file" or tree.file is None:
-            continue
-        if tree.file.stat().st_mode & 0o004:
-            name = f"NOTIFY_{section.upper()}__URL"
-            text = f"a password in a file that everybody may read; move it to a credential {name}"
-            yield Finding(f"{section}.url", text)
-
-
-def _exposed(file: Path) -> bool:
-    """Whether others may read it. With an ACL, as systemd sets it, the group bits are its mask."""
-    mode = file.stat().st_mode
-    return bool(mode & 0o007 or (mode & 0o070 and _ACL not in os.listxattr(file)))

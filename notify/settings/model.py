@@ -70,6 +70,11 @@ class AmqpSettings(Section):
         """The name of the service's own login, as `url` says."""
         return unquote(urlsplit(self.url.get_secret_value()).username or "guest")
 
+    @property
+    def vhost(self) -> str:
+        """The virtual host that `url` names."""
+        return unquote(urlsplit(self.url.get_secret_value()).path[1:]) or "/"
+
 
 class StoreSettings(Section):
     """Where notifications are recorded."""

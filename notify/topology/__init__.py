@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from notify.topology.broker import Difference, apply, check, diff
-from notify.topology.definitions import Producer, differences, export
+from notify.topology.broker import Depth, Difference, apply, check, depths, diff, missing
+from notify.topology.definitions import Producer, differences, export, worker_rights
 from notify.topology.plan import (
     DEAD,
     EVENTS,
@@ -25,6 +25,7 @@ __all__ = [
     "UNROUTED",
     "WORK",
     "Binding",
+    "Depth",
     "Difference",
     "Exchange",
     "Producer",
@@ -32,9 +33,12 @@ __all__ = [
     "Topology",
     "apply",
     "check",
+    "depths",
     "diff",
     "differences",
     "export",
+    "missing",
     "queue_name",
     "routing_key",
+    "worker_rights",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import amqp
@@ -27,6 +28,29 @@ class Difference:
     def __str__(self) -> str:
         """Return the words an operator reads."""
         return f"{self.what}: {self.how}"
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """A queue at one moment."""
+
+    ready: int
+    """Messages that no consumer has taken."""
+    consumers: int
+
+
+def depths(names: Iterable[str], connection: amqp.Connection) -> dict[str, Depth | None]:
+    """Look at queues; None for one that is missing. Needs no right."""
+    return {name: _depth(name, connection) for name in names}
+
+
+def _depth(name: str, connection: amqp.Connection) -> Depth | None:
+    with connection.channel() as channel:
+        try:
+            told = channel.queue_declare(name, passive=True)
+        except amqp.NotFound:
+            return None
+    return Depth(told.message_count, told.consumer_count)
 
 
 def apply(topology: Topology, connection: amqp.Connection) -> None:
@@ -56,10 +80,10 @@ def diff(topology: Topology, connection: amqp.Connection) -> list[Difference]:
     Raises:
         ConfigError: The user lacks the right to configure.
     """
-    found = _missing(topology, connection)
-    missing = {difference.what for difference in found}
+    found = missing(topology, connection)
+    absent = {difference.what for difference in found}
     for one in topology.declared:
-        if _title(one) in missing:
+        if _title(one) in absent:
             continue
         with connection.channel() as channel:
             try:
@@ -78,13 +102,14 @@ def check(topology: Topology, connection: amqp.Connection) -> None:
     Raises:
         ConfigError: Something is missing; the text names it and the command that creates it.
     """
-    missing = _missing(topology, connection)
-    if missing:
-        names = ", ".join(difference.what for difference in missing)
+    absent = missing(topology, connection)
+    if absent:
+        names = ", ".join(difference.what for difference in absent)
         raise ConfigError(f"missing on the broker: {names}; create with: notify topology apply")
 
 
-def _missing(topology: Topology, connection: amqp.Connection) -> list[Difference]:
+def missing(topology: Topology, connection: amqp.Connection) -> list[Difference]:
+    """Tell which exchanges and queues the broker lacks. Needs no right to configure."""
     found = []
     for one in topology.declared:
         with connection.channel() as channel:

@@ -41,7 +41,10 @@ def export(
         **({"users": [_user(name) for name in names]} if users else {}),
         "permissions": [
             {"vhost": vhost, **permission}
-            for permission in (_worker_rights(), *map(_producer_rights, producers))
+            for permission in (
+                {"user": WORKER_USER, **worker_rights()},
+                *map(_producer_rights, producers),
+            )
         ],
         "topic_permissions": [{"vhost": vhost, **_topics(producer)} for producer in producers],
         "exchanges": [{"vhost": vhost, **one} for one in _exchanges(topology)],
@@ -99,11 +102,10 @@ def _user(name: str) -> dict[str, Any]:
     }
 
 
-def _worker_rights() -> dict[str, str]:
+def worker_rights() -> dict[str, str]:
     """Return the rights of a worker: take from every queue, publish again, declare nothing."""
     writes = "|".join(re.escape(name) for name in (WORK, DEAD, EVENTS))
     return {
-        "user": WORKER_USER,
         "configure": "^$",
         "write": f"^({writes})$",
         "read": r"^notify\.",

@@ -25,13 +25,12 @@ Make = Callable[[str, str], Any]
 
 def _fcm(url: str, key: str) -> Fcm:
     account = json.loads(service_account()) | {"client_email": f"{key}@example.com"}
-    options = {"project": "demo", "token_uri": f"{url}/token", "base_url": url}
-    return Fcm(service_account=json.dumps(account), **options)
+    key_file = json.dumps(account)
+    return Fcm(service_account=key_file, project="demo", token_uri=f"{url}/token", base_url=url)
 
 
 def _twilio(url: str, key: str, **options: Any) -> Twilio:
-    account = {"account_sid": "AC1", "auth_token": key, "sender": "+15005550006"}
-    return Twilio(base_url=url, **account, **options)
+    return Twilio(account_sid="AC1", auth_token=key, sender="+15005550006", base_url=url, **options)
 
 
 def _twilio_by_api_key(url: str, key: str) -> Twilio:

@@ -1,0 +1,76 @@
+"""The doctor: what is wrong with an installation, each finding with the command that ends it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from notify.doctor import broker, host, providers, record, standing
+from notify.doctor.finding import Finding, Verdict, fail
+from notify.doctor.standing import Standing
+from notify.errors import ConfigError, StoreError
+from notify.service import open_store
+from notify.settings import Settings
+from notify.settings.check import check
+
+__all__ = ["Finding", "Verdict", "examine"]
+
+
+def examine(
+    path: Path | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    now: Callable[[], float] = time.time,
+    definitions: Mapping[str, Any] | None = None,
+    ask_providers: bool = True,
+) -> Iterator[Finding]:
+    """
+    Look at everything, one check after the other; what is away does not keep the others from it.
+
+    It changes nothing, sends nothing, and each question is bounded in time.
+
+    Args:
+        path: The configuration; by default where `load` looks.
+        now: This host's clock, seconds since 1970.
+        definitions: What `rabbitmqctl export_definitions` wrote: it tells what AMQP does not.
+        ask_providers: Whether vendors are asked about our keys.
+    """
+    try:
+        report = check(path, environ=environ)
+    except ConfigError as error:
+        yield fail("configuration", str(error), fix="correct it; notify config check")
+        return
+    yield from host.configuration(report)
+    yield from host.credentials(report)
+    settings = report.settings
+    if settings is None:
+        return
+    yield from host.driver(settings)
+    yield from host.templates(settings)
+    stands = yield from _record(settings, now)
+    yield from broker.findings(settings, definitions=definitions, standing=stands)
+    if ask_providers:
+        yield from providers.findings(settings, environ=environ)
+
+
+def _record(
+    settings: Settings, now: Callable[[], float]
+) -> Generator[Finding, None, Standing | None]:
+    store = open_store(settings)
+    try:
+        yield from record.room(settings)
+        if not (yield from record.tables(store, settings)):
+            return None
+        yield from record.clock(store, now=now)
+        stands = Standing.read(store, settings)
+        yield from standing.findings(stands)
+    except StoreError as error:
+        yield fail("record", f"it went away meanwhile: {error}", fix="notify doctor, once more")
+        return None
+    else:
+        return stands
+    finally:
+        store.close()

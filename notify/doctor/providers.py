@@ -1,0 +1,42 @@
+"""Whether the providers would take our keys. Nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from notify.doctor.finding import Finding, fail, ok, unchecked, warn
+from notify.errors import ConfigError, ProviderError, Unauthorized
+from notify.gateway import Line
+from notify.provider import Checkable
+from notify.service import open_gateway
+from notify.settings import Settings
+
+
+def findings(settings: Settings, *, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Ask each provider that a channel names."""
+    for channel in settings.channels:
+        try:
+            gateway = open_gateway(settings, channel, environ=environ)
+        except ConfigError as error:
+            yield fail("providers", str(error), fix="notify config check")
+            continue
+        try:
+            for line in gateway.lines:
+                yield _asked(settings, line)
+        finally:
+            gateway.close()
+
+
+def _asked(settings: Settings, line: Line) -> Finding:
+    provider, secrets = line.provider, ", ".join(settings.providers[line.name].secrets.values())
+    if not isinstance(provider, Checkable):
+        fix = f"notify send {provider.channel}.normal.doctor --to yourself"
+        return unchecked("providers", f"{line.name} cannot be asked without sending", fix=fix)
+    try:
+        provider.check()
+    except Unauthorized as error:
+        return fail("providers", f"{line.name}: {error}", fix=f"renew {secrets or 'its account'}")
+    except ProviderError as error:
+        fix = "is there a way out to it, and is it up? see its status page, then notify doctor"
+        return warn("providers", f"{line.name}: {error}", fix=fix)
+    return ok("providers", f"{line.name} takes our key")

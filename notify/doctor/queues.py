@@ -1,0 +1,103 @@
+"""Whether every queue is consumed, and has room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from notify.doctor.finding import Finding, fail, ok, warn
+from notify.doctor.standing import Standing
+from notify.message import Channel
+from notify.settings import DEAD_POOL, PoolSettings, Settings
+from notify.topology import DEAD, Depth, queue_name
+
+FULL = 0.8
+"""The part of a queue's longest length from which on it is nearly full."""
+
+
+def findings(
+    settings: Settings, depths: Mapping[str, Depth], *, standing: Standing | None
+) -> Iterator[Finding]:
+    """
+    Tell who is missing at which queue.
+
+    Args:
+        depths: The queues that are there.
+        standing: Why workers may rightly not consume; None where it could not be read.
+    """
+    if DEAD in depths:
+        yield _dead(depths[DEAD])
+    yield from _pools(settings, depths, standing)
+    told = [*_unserved(settings, depths), *_full(settings, depths)]
+    yield from told
+    if not told:
+        waiting = sum(depth.ready for name, depth in depths.items() if name != DEAD)
+        yield ok("queues", f"{waiting:,} messages wait, and each queue has room")
+
+
+def _dead(depth: Depth) -> Finding:
+    if depth.consumers:
+        return ok("dead queue", f"is archived; {depth.ready:,} wait")
+    text = f"nobody consumes {DEAD}: {depth.ready:,} dead letters wait to be archived"
+    return fail("dead queue", text, fix=_start(DEAD_POOL))
+
+
+def _pools(
+    settings: Settings, depths: Mapping[str, Depth], standing: Standing | None
+) -> Iterator[Finding]:
+    for name, pool in settings.pools.items():
+        if pool.channel in settings.channels:
+            yield from _pool(settings, name, pool, depths, standing)
+
+
+def _pool(
+    settings: Settings,
+    name: str,
+    pool: PoolSettings,
+    depths: Mapping[str, Depth],
+    standing: Standing | None,
+) -> Iterator[Finding]:
+    lanes = {lane: depths.get(queue_name(pool.channel, lane)) for lane in pool.lanes}
+    idle = [lane for lane, depth in lanes.items() if depth is not None and not depth.consumers]
+    if not idle:
+        yield ok("pools", f"{name}: its {len(lanes)} queues are consumed")
+        return
+    by_reason: dict[str | None, list[str]] = {}
+    for lane in idle:
+        why = standing.pause(settings, pool.channel, lane) if standing else "the record is away"
+        by_reason.setdefault(why, []).append(queue_name(pool.channel, lane))
+    for reason, names in by_reason.items():
+        queues = ", ".join(names)
+        if reason is None:
+            yield fail("pools", f"{name}: nobody consumes {queues}", fix=_start(name))
+        else:
+            text = f"{name}: {queues} not consumed: {reason}"
+            yield warn("pools", text, fix="notify status tells what waits; see circuits and holds")
+
+
+def _unserved(settings: Settings, depths: Mapping[str, Depth]) -> Iterator[Finding]:
+    served = {
+        queue_name(pool.channel, lane)
+        for pool in settings.pools.values()
+        if pool.channel in settings.channels
+        for lane in pool.lanes
+    }
+    for name, depth in depths.items():
+        if name not in served and name != DEAD and depth.ready and not depth.consumers:
+            text = f"{depth.ready:,} messages wait in {name}, which no configured pool serves"
+            yield fail("queues", text, fix="add its lane to a pool of its channel; start the pool")
+
+
+def _full(settings: Settings, depths: Mapping[str, Depth]) -> Iterator[Finding]:
+    for channel in Channel:
+        for lane, options in settings.lanes.items():
+            name = queue_name(channel, lane)
+            depth = depths.get(name)
+            if depth is not None and depth.ready >= FULL * options.max_length:
+                part = depth.ready / options.max_length
+                text = f"{name} is {part:.0%} full; a full one refuses what producers publish"
+                fix = f"add workers: systemctl start notify-worker@{channel}-2; notify status"
+                yield warn("queues", text, fix=fix)
+
+
+def _start(pool: str) -> str:
+    return f"systemctl start notify-worker@{pool}; journalctl -u notify-worker@{pool}"

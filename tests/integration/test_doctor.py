@@ -1,0 +1,485 @@
+"""`notify doctor` on a healthy stack, and on one fault after the other planted in it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import amqp
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from notify.breaker import Mode
+from notify.doctor import Finding, Verdict, examine, record
+from notify.hold import Scope
+from notify.message import Channel
+from notify.publisher import connect
+from notify.service import topology_of
+from notify.settings import load
+from notify.stack.rabbitmq import RabbitMQNode
+from notify.store import Store, circuits, holds
+from notify.store.audit import Actor
+from notify.topology import DEAD, Topology, apply, worker_rights
+from tests.rig import Rig, surroundings
+from tests.services import Users, Vhosts
+
+ANN = Actor("ann@ops", "INC-7")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A whole installation, and how to look at it."""
+
+    rig: Rig
+    admin_url: str
+    node: RabbitMQNode
+
+    def look(self, **options: Any) -> list[Finding]:
+        """Ask the doctor."""
+        environ = {"NOTIFY_CONFIG": str(self.rig.config), "KEY": "SG.test"}
+        environ |= options.pop("environ", {})
+        return list(examine(environ=environ, **options))
+
+    @contextmanager
+    def configured(self, *changes: tuple[str, str], more: str = "") -> Iterator[None]:
+        """Change the configuration for a while."""
+        before = self.rig.config.read_text()
+        after = before
+        for old, new in changes:
+            assert old in after
+            after = after.replace(old, new)
+        self.rig.config.write_text(after + more)
+        try:
+            yield
+        finally:
+            self.rig.config.write_text(before)
+
+    @contextmanager
+    def consumed(self, *but: str) -> Iterator[None]:
+        """Have somebody at each queue, as workers would, but at these."""
+        with connect(self.admin_url) as connection:
+            channel = connection.channel()
+            channel.basic_qos(0, 1, False)
+            for name in (
+                DEAD,
+                *(f"notify.email.{lane}" for lane in ("critical", "normal", "bulk")),
+            ):
+                if name not in but:
+                    channel.basic_consume(name, callback=lambda _: None)
+            yield
+
+    @contextmanager
+    def on_broker(self) -> Iterator[amqp.Channel]:
+        """Do something as a user who may do anything."""
+        with connect(self.admin_url) as connection, connection.channel() as channel:
+            yield channel
+
+
+@pytest.fixture(scope="module")
+def stack(
+    rabbitmq: RabbitMQNode,
+    vhosts: Vhosts,
+    topology: Topology,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stack]:
+    """An installation with a login of the least rights, on SQLite."""
+    folder = tmp_path_factory.mktemp("doctor")
+    admin = vhosts.fresh_url()
+    with connect(admin) as connection:
+        apply(topology, connection)
+    _, url = Users(rabbitmq).add(admin, **worker_rights())
+    with surroundings(folder, broker_url=url, store_url=f"sqlite:///{folder}/notify.db") as rig:
+        rig.config.chmod(0o600)
+        config = rig.config.read_text().replace("timeout = 2", "timeout = 10")
+        rig.config.write_text(config + "[pools]\nsms = false\npush = false\n")
+        yield Stack(rig, admin, rabbitmq)
+
+
+def told(findings: list[Finding], verdict: Verdict) -> list[str]:
+    """The findings of one verdict, each in a line."""
+    return [f"{each.check}: {each.found}" for each in findings if each.verdict is verdict]
+
+
+def test_a_healthy_stack_is_all_good(stack: Stack, store_url: str) -> None:
+    """With real workers, on either database; what AMQP does not tell is no fault."""
+    url = f"sqlite:///{stack.rig.folder}/notify.db"
+    store = Store.open(store_url)
+    store.migrate()
+    store.close()
+    with (
+        stack.configured((url, store_url)),
+        stack.rig.worker(),
+        stack.rig.worker("dead", pool="dead"),
+    ):
+        done = stack.rig.notify("doctor")
+        found = json.loads(stack.rig.notify("doctor", "--json").out)
+    assert (done.code, done.err) == (0, ""), done.out
+    assert found["verdict"] == "ok"
+    assert found["counts"] == {
+        "ok": len(found["findings"]) - 3,
+        "unchecked": 3,
+        "warn": 0,
+        "fail": 0,
+    }
+    assert {each["check"] for each in found["findings"] if each["verdict"] == "unchecked"} == {
+        "topology",
+        "policies",
+        "consumer timeout",
+    }
+
+
+Plant = Callable[[Stack], AbstractContextManager[Any]]
+Fault = tuple[Plant, Verdict, str]
+"""How to plant it, how bad it is, and what must be told of it: the check, and some words."""
+BESIDES = {"a queue of other arguments": {"rights"}}
+"""Checks that find something too: who may see arguments may too much."""
+
+
+@contextmanager
+def _exposed(stack: Stack) -> Iterator[None]:
+    stack.rig.config.chmod(0o644)
+    yield
+    stack.rig.config.chmod(0o600)
+
+
+@contextmanager
+def _file(stack: Stack, name: str, text: str) -> Iterator[None]:
+    file = stack.rig.folder / name
+    file.parent.mkdir(exist_ok=True, parents=True)
+    file.write_text(text)
+    yield
+    file.unlink()
+
+
+@contextmanager
+def _broken_template(stack: Stack) -> Iterator[None]:
+    folder = stack.rig.folder / "templates"
+    more = f'[templates]\nfolder = "{folder}"\n'
+    with _file(stack, "templates/welcome/en/sms.text.j2", "{{ oh"), stack.configured(more=more):
+        yield
+
+
+@contextmanager
+def _without_queue(stack: Stack) -> Iterator[None]:
+    arguments = dict(_arguments(stack, "notify.push.bulk"))
+    with stack.on_broker() as channel:
+        channel.queue_delete("notify.push.bulk")
+        yield
+        channel.queue_declare(
+            "notify.push.bulk", durable=True, auto_delete=False, arguments=arguments
+        )
+
+
+def _arguments(stack: Stack, queue: str) -> Any:
+    topology = topology_of(load(stack.rig.config, environ={}))
+    return next(each.arguments for each in topology.queues if each.name == queue)
+
+
+@contextmanager
+def _backlog(stack: Stack, queue: str, count: int) -> Iterator[None]:
+    with stack.on_broker() as channel:
+        channel.confirm_select()
+        for _ in range(count):
+            channel.basic_publish_confirm(amqp.Message(b"{}"), "", queue)
+        yield
+        channel.queue_purge(queue)
+
+
+@contextmanager
+def _nearly_full(stack: Stack) -> Iterator[None]:
+    more = "[lanes.bulk]\nmax_length = 4\n"
+    with _backlog(stack, "notify.push.bulk", 4), stack.configured(more=more):
+        yield
+
+
+@contextmanager
+def _circuit(stack: Stack, mode: Mode) -> Iterator[None]:
+    with stack.rig.store.writing() as connection:
+        circuits.tell(connection, "sendgrid", mode, seconds=None, actor=ANN)
+    yield
+    _forget_circuits(stack)
+
+
+def _forget_circuits(stack: Stack) -> None:
+    with stack.rig.store.writing() as connection:
+        connection.execute(text("DELETE FROM circuits"))
+
+
+@contextmanager
+def _stuck_circuit(stack: Stack) -> Iterator[None]:
+    with stack.rig.store.writing() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO circuits (provider, state, generation, trips, since, passed,"
+                " inconclusive, mode, cause)"
+                " VALUES ('sendgrid', 'open', 1, 1, 1, 0, 0, 'auto', 'the key was refused')"
+            )
+        )
+    yield
+    _forget_circuits(stack)
+
+
+@contextmanager
+def _hold(stack: Stack, seconds: float | None = None) -> Iterator[None]:
+    scope = Scope(channel=Channel.EMAIL)
+    with stack.rig.store.writing() as connection:
+        hold = holds.place(connection, scope, actor="ann", reason="INC-12", seconds=seconds)
+    yield
+    with stack.rig.store.writing() as connection:
+        holds.lift(connection, [hold.id])
+
+
+@contextmanager
+def _held_and_not_consumed(stack: Stack) -> Iterator[None]:
+    with _hold(stack, 3600), _absent(stack, "notify.email.bulk"):
+        yield
+
+
+@contextmanager
+def _old_tables(stack: Stack) -> Iterator[None]:
+    with stack.rig.store.writing() as connection:
+        before: str = connection.execute(
+            text("SELECT version_num FROM alembic_version")
+        ).scalar_one()
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    yield
+    with stack.rig.store.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :to"), {"to": before})
+
+
+@contextmanager
+def _absent(stack: Stack, *queues: str) -> Iterator[None]:
+    """Nobody is at these queues: the looks of the other tests have somebody at each."""
+    stack.rig.folder.joinpath("absent").write_text(" ".join(queues))
+    yield
+    stack.rig.folder.joinpath("absent").unlink()
+
+
+@contextmanager
+def _alarm(stack: Stack) -> Iterator[None]:
+    stack.node.ctl("set_vm_memory_high_watermark", "absolute", "1MB")
+    try:
+        yield
+    finally:
+        stack.node.ctl("set_vm_memory_high_watermark", "0.4")
+
+
+@contextmanager
+def _vendor(stack: Stack, behaviour: str | None) -> Iterator[None]:
+    stack.rig.sandbox.switch.set(None, behaviour=behaviour)
+    yield
+    stack.rig.sandbox.switch.set(None, behaviour=None)
+
+
+def _as(url: Callable[[Stack], str]) -> Plant:
+    return lambda stack: stack.configured((stack.rig.broker_url, url(stack)))
+
+
+def _record_at(url: str) -> Plant:
+    own = "sqlite:///{}/notify.db"
+    return lambda stack: stack.configured((own.format(stack.rig.folder), url))
+
+
+FAULTS: dict[str, Fault] = {
+    "an unknown option": (
+        lambda stack: stack.configured(more="[log]\nlevle = 'info'\n"),
+        Verdict.FAIL,
+        "configuration: log.levle: unknown option",
+    ),
+    "the other driver": (
+        _as(lambda stack: stack.rig.broker_url.replace("pyamqp", "amqp")),
+        Verdict.FAIL,
+        "configuration: amqp.url: amqp:// is refused",
+    ),
+    "a password in a file for all": (_exposed, Verdict.FAIL, "credentials: amqp.url: a password"),
+    "an environment file for all": (
+        lambda stack: _file(stack, "notify.env", "KEY=x"),
+        Verdict.FAIL,
+        "credentials: notify.env: everybody may read",
+    ),
+    "a broken template": (
+        _broken_template,
+        Verdict.FAIL,
+        "templates: welcome/en/sms.text.j2",
+    ),
+    "no database": (
+        _record_at("postgresql+psycopg://notify@127.0.0.1:1/notify"),
+        Verdict.FAIL,
+        "record: the record cannot be used: OperationalError",
+    ),
+    "no record": (_record_at("sqlite:////nowhere/n.db"), Verdict.FAIL, "record: there is no file"),
+    "tables of another version": (
+        _old_tables,
+        Verdict.FAIL,
+        "migrations: the tables are at revision 0001",
+    ),
+    "no broker": (
+        _as(lambda _: "pyamqp://guest:guest@127.0.0.1:1//"),
+        Verdict.FAIL,
+        "broker: cannot be talked to: connection refused",
+    ),
+    "a wrong password": (
+        _as(lambda stack: stack.rig.broker_url.replace(":word@", ":wrong@")),
+        Verdict.FAIL,
+        "broker: the broker refused the connection",
+    ),
+    "an alarm": (_alarm, Verdict.FAIL, "alarm: the broker takes no messages: its memory or disk"),
+    "a queue too few": (_without_queue, Verdict.FAIL, "topology: queue notify.push.bulk: missing"),
+    "a queue of other arguments": (
+        lambda stack: stack.configured(
+            (stack.rig.broker_url, stack.admin_url), more="[lanes.bulk]\ndelivery_limit = 3\n"
+        ),
+        Verdict.FAIL,
+        "topology: queue notify.push.bulk: x-delivery-limit should be '3', is '20'",
+    ),
+    "a login that may too much": (
+        _as(lambda stack: stack.admin_url),
+        Verdict.WARN,
+        "rights: guest may declare and delete queues",
+    ),
+    "nobody at the dead letters": (
+        lambda stack: _absent(stack, DEAD),
+        Verdict.FAIL,
+        f"dead queue: nobody consumes {DEAD}: 0 dead letters wait",
+    ),
+    "no worker of a pool": (
+        lambda stack: _absent(stack, "notify.email.critical", "notify.email.bulk"),
+        Verdict.FAIL,
+        "pools: email: nobody consumes notify.email.critical, notify.email.bulk",
+    ),
+    "a pool that is held": (
+        _held_and_not_consumed,
+        Verdict.WARN,
+        "pools: email: notify.email.bulk not consumed: hold",
+    ),
+    "a backlog of nobody's": (
+        lambda stack: _backlog(stack, "notify.sms.normal", 2),
+        Verdict.FAIL,
+        "queues: 2 messages wait in notify.sms.normal, which no configured pool serves",
+    ),
+    "a queue nearly full": (_nearly_full, Verdict.WARN, "queues: notify.push.bulk is 100% full"),
+    "a circuit forced open": (
+        lambda stack: _circuit(stack, Mode.OPEN),
+        Verdict.WARN,
+        "circuits: sendgrid is forced open without end, by ann@ops: INC-7",
+    ),
+    "a circuit that waits for a word": (
+        _stuck_circuit,
+        Verdict.FAIL,
+        "circuits: sendgrid stays open until an operator's word: the key was refused",
+    ),
+    "a hold without end": (_hold, Verdict.WARN, "holds: hold"),
+    "a key that is refused": (
+        lambda stack: _vendor(stack, "denied"),
+        Verdict.FAIL,
+        "providers: sendgrid: sendgrid refused our key",
+    ),
+    "a vendor that is down": (
+        lambda stack: _vendor(stack, "down"),
+        Verdict.WARN,
+        "providers: sendgrid: sendgrid did not take the message now (HTTP 503)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_named_with_its_fix(stack: Stack, name: str) -> None:
+    """Nothing else is: an operator at night reads the one line that matters."""
+    plant, verdict, words = FAULTS[name]
+    with plant(stack):
+        absent = stack.rig.folder / "absent"
+        but = absent.read_text().split() if absent.exists() else []
+        with stack.consumed(*but):
+            found = stack.look()
+    lines = told(found, verdict)
+    assert any(line.startswith(words) for line in lines), told(found, Verdict.FAIL) + lines
+    bad = [each for each in found if each.verdict in (Verdict.WARN, Verdict.FAIL)]
+    assert {each.check for each in bad} == {words.partition(":")[0]} | BESIDES.get(name, set())
+    assert all(each.fix for each in bad)
+
+
+def test_what_amqp_does_not_tell_is_read_from_definitions(stack: Stack, tmp_path: Path) -> None:
+    """A policy that deletes queues, a limit below ours, a lost binding."""
+    vhost = stack.admin_url.rpartition("/")[2]
+    policy = {"expires": 60_000, "delivery-limit": 3, "overflow": "drop-head"}
+    words = ("-p", vhost, "careless", r"^notify\.", json.dumps(policy), "--apply-to", "queues")
+    stack.node.ctl("set_policy", *words)
+    file = tmp_path / "definitions.json"
+    with stack.on_broker() as channel:
+        channel.exchange_unbind("notify.work", "notify", "#")
+        stack.node.ctl("export_definitions", str(file))
+        channel.exchange_bind("notify.work", "notify", "#")
+    stack.node.ctl("clear_policy", "-p", vhost, "careless")
+    with stack.consumed():
+        found = stack.look(definitions=json.loads(file.read_text()))
+    failed = told(found, Verdict.FAIL)
+    assert "topology: binding notify → exchange notify.work by '#': missing" in failed
+    for said in (
+        "expires = 60000 deletes what nobody consumes: notify.dead, notify.email.critical,",
+        "delivery-limit = 3 loses dead letters: notify.dead",
+    ):
+        assert any(line.startswith(f"policies: policy careless, {said}") for line in failed)
+    (low,) = told(found, Verdict.WARN)
+    assert "delivery-limit = 3 holds instead of ours: notify.email.critical," in low
+    assert not any("overflow" in each.found for each in found)
+    assert len(told(found, Verdict.UNCHECKED)) == 1
+
+
+def test_a_login_without_rights_is_told_what_it_lacks(
+    stack: Stack, vhosts: Vhosts, topology: Topology, users: Users
+) -> None:
+    """The command that gives it the rights of a worker stands beside it."""
+    admin = vhosts.fresh_url()
+    with connect(admin) as connection:
+        apply(topology, connection)
+    name, url = users.add(admin, read=r"^notify\.email\.", write=r"^notify\.work$")
+    with stack.configured((stack.rig.broker_url, url)):
+        found = stack.look()
+    lacks = [each for each in found if each.check == "rights"]
+    others = [each.name for each in topology.queues if "email" not in each.name]
+    assert [each.found for each in lacks] == [
+        f"{name} may not consume {', '.join(others)}",
+        f"{name} may not publish to notify.dead, notify.events",
+    ]
+    assert all(each.fix and "set_permissions -p test-" in each.fix for each in lacks)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "verdict", "words"),
+    [
+        (0.5, Verdict.OK, "less than 1 s between the database's and this host's"),
+        (3.0, Verdict.WARN, "the database's clock is 3.0 s behind this host's"),
+        (-3.0, Verdict.WARN, "the database's clock is 3.0 s ahead of this host's"),
+        (3600.0, Verdict.FAIL, "the database's clock is 1:00:00 behind this host's"),
+        (-10.0, Verdict.FAIL, "the database's clock is 10.0 s ahead of this host's"),
+    ],
+)
+def test_a_clock_that_is_off_is_told(
+    store_url: str, seconds: float, verdict: Verdict, words: str
+) -> None:
+    """In both directions: either way expiry, limits and leases are judged wrongly."""
+    store = Store.open(store_url)
+    store.migrate()
+    (found,) = record.clock(store, now=lambda: time.time() + seconds)
+    store.close()
+    assert (found.verdict, found.found) == (verdict, words)
+
+
+def test_a_database_that_only_reads_is_told(postgres_url: str, stack: Stack) -> None:
+    """A standby answers every question; nothing could be sent."""
+    store = Store.open(postgres_url)
+    store.migrate()
+    store.close()
+    name = postgres_url.rpartition("/")[2]
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on".encode())
+    with _record_at(postgres_url)(stack), stack.consumed():
+        failed = told(stack.look(ask_providers=False), Verdict.FAIL)
+    (line,) = failed
+    assert line.startswith("record: it can be read and not written")

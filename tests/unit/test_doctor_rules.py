@@ -1,0 +1,72 @@
+"""What the doctor judges without asking anybody: versions, libraries, room on the disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from notify.doctor import Verdict, broker, host, record
+from notify.settings import ContractSettings, Settings, StoreSettings
+
+SETTINGS = Settings()
+ROOMY = Settings(contract=ContractSettings(max_body_bytes=64 << 20))
+
+
+@pytest.mark.parametrize(
+    ("product", "version", "settings", "verdicts", "words"),
+    [
+        ("RabbitMQ", "3.10.8", SETTINGS, ["ok"], "by itself it limits no deliveries"),
+        ("RabbitMQ", "3.13.7", ROOMY, ["ok"], "RabbitMQ 3.13.7"),
+        ("RabbitMQ", "4.3.5", SETTINGS, ["ok"], "by itself it limits deliveries to 20"),
+        ("RabbitMQ", "4.0.1", ROOMY, ["warn", "ok"], "takes 16 MiB"),
+        ("RabbitMQ", "3.9.29", SETTINGS, ["fail"], "no at-least-once dead-lettering"),
+        ("RabbitMQ", "4", SETTINGS, ["fail"], "it says to be RabbitMQ 4"),
+        ("Other", "3.13.0", SETTINGS, ["fail"], "quorum queues"),
+    ],
+)
+def test_a_lethal_broker_is_told_from_a_good_one(
+    product: str, version: str, settings: Settings, verdicts: list[str], words: str
+) -> None:
+    """By what is known of each version."""
+    found = list(broker.version({"product": product, "version": version}, settings))
+    assert [each.verdict for each in found] == verdicts
+    assert words in found[0].found
+
+
+@pytest.mark.parametrize(
+    ("library", "version", "good"),
+    [
+        ("amqp", "5.4.2", True),
+        ("amqp", "5.4.10", True),
+        ("amqp", "5.3.1", False),
+        ("celery", "5.6.3", False),
+        ("celery", "5.8.0", False),
+        ("kombu", "5.7.0rc1", True),
+    ],
+)
+def test_a_library_of_another_release_is_told(library: str, version: str, good: bool) -> None:
+    """Their older releases hang, crawl or lose."""
+    releases = {"amqp": "5.4.2", "celery": "5.7.0", "kombu": "5.7.0", library: version}
+    (found,) = host.driver(SETTINGS, version=releases.__getitem__)
+    assert (found.verdict is Verdict.OK) is good
+    assert good or f"{library} {version} is installed" in found.found
+    assert good or str(found.fix).startswith(f"pip install '{library}~=")
+
+
+@pytest.mark.parametrize(
+    ("free", "verdict"), [(99 << 20, "fail"), (1000 << 20, "warn"), (2 << 30, "ok")]
+)
+def test_a_disk_that_fills_is_told(tmp_path: Path, free: int, verdict: str) -> None:
+    """Before SQLite can write no more."""
+    settings = Settings(store=StoreSettings.model_validate({"url": f"sqlite:///{tmp_path}/n.db"}))
+    (found,) = record.room(settings, free=lambda _: free)
+    assert found.verdict == verdict
+    assert f"{free / (1 << 20):,.0f} MiB are free" in found.found
+
+
+def test_postgresqls_disk_is_not_ours_to_see() -> None:
+    """It stands elsewhere."""
+    url = "postgresql+psycopg://u@h/d"
+    settings = Settings(store=StoreSettings.model_validate({"url": url}))
+    assert list(record.room(settings)) == []

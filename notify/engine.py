@@ -19,6 +19,7 @@ from kombu import Queue
 from notify.consumer import TASK
 from notify.deadletters import Archive
 from notify.delivery import Decision, Delivery
+from notify.frames import frame_handler
 from notify.received import Batch, RawAMQP
 from notify.settings import Settings, ssl_options
 
@@ -58,6 +59,7 @@ def create_app(settings: Settings, *, queues: Sequence[str]) -> Celery:
         broker_url=settings.amqp.url.get_secret_value(),
         broker_use_ssl=ssl_options(settings.amqp),
         broker_heartbeat=settings.amqp.heartbeat,
+        broker_transport_options={"frame_handler": frame_handler},
         # A worker outlives its broker, however long that is away.
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,

@@ -42,7 +42,10 @@ begin
         <<"{name}">>, <<"{vhost}">>, <<"notify">>, <<"{keys}">>, <<".*">>, <<"test">>)
 end.
 """
-_LET_IN = 'ok = rabbit_auth_backend_internal:change_password(<<"{name}">>, <<"word">>, <<"test">>).'
+_LET_IN = """
+[ok = rabbit_auth_backend_internal:change_password(Name, <<"word">>, <<"test">>)
+    || Name <- [{names}]].
+"""
 _REMOVE_USERS = """
 [ok = rabbit_auth_backend_internal:delete_user(Name, <<"test">>)
     || User <- rabbit_auth_backend_internal:list_users(),
@@ -108,10 +111,10 @@ class Users:
         self._brought = True
         self._node.ctl("import_definitions", str(file))
 
-    def let_in(self, url: str, name: str) -> str:
-        """Set the password of a user who came with imported definitions; return its address."""
-        self._node.ctl("eval", _LET_IN.format(name=name))
-        return self._address(url, name)
+    def let_in(self, url: str, *names: str) -> list[str]:
+        """Set the passwords of users who came with imported definitions; return their addresses."""
+        self._node.ctl("eval", _LET_IN.format(names=",".join(f'<<"{name}">>' for name in names)))
+        return [self._address(url, name) for name in names]
 
     def remove(self) -> None:
         """Remove the users that definitions have brought, whose names are theirs to choose."""

@@ -19,6 +19,8 @@ from notify.service import topology_of
 from notify.settings import Settings, load, ssl_options
 from notify.topology import Difference, Producer, apply, diff, differences, export
 
+_SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
 _vhost = click.option(
     "--vhost",
     metavar="NAME",
@@ -102,23 +104,39 @@ def diff_command(definitions: IO[bytes] | None, vhost: str | None) -> None:
     "May be given several times.",
 )
 @click.option(
+    "--subscriber",
+    "subscribers",
+    multiple=True,
+    metavar="SOURCE",
+    callback=lambda _context, _option, values: tuple(_source(value) for value in values),
+    help="A source whose events are read by a user SOURCE.events, from a queue of that name. "
+    "May be given several times.",
+)
+@click.option(
     "--users",
     is_flag=True,
     help="Include the users themselves, without passwords. For the first import only: RabbitMQ "
     "resets the password of a user that exists.",
 )
 @_vhost
-def export_command(producers: tuple[Producer, ...], users: bool, vhost: str | None) -> None:
+def export_command(
+    producers: tuple[Producer, ...],
+    subscribers: tuple[str, ...],
+    users: bool,
+    vhost: str | None,
+) -> None:
     """Print RabbitMQ definitions: the topology, and the least rights for those who use it.
 
-    The user notify-worker may take from the queues and publish again, and declare nothing. A
-    producer's user has its source's name and may publish only with its own routing keys. Rights
-    need users that exist: add them first (`rabbitmqctl add_user`), or import once with --users and
-    then set each password (`rabbitmqctl change_password`).
+    The user notify-worker may take from the queues and publish again, and declare nothing;
+    notify-operator may apply the topology, send, and follow events. A producer's user has its
+    source's name and may publish only with its own routing keys; a subscriber's may bind its queue
+    to its source's events only. Rights need users that exist: add them first (`rabbitmqctl
+    add_user`), or import once with --users and then set each password (`rabbitmqctl
+    change_password`).
 
     \b
     Example:
-      notify topology export --vhost prod --producer shop:email,sms > notify.json
+      notify topology export --vhost prod --producer shop:email,sms --subscriber shop > notify.json
       rabbitmqctl import_definitions notify.json
     """
     settings = load()
@@ -126,6 +144,7 @@ def export_command(producers: tuple[Producer, ...], users: bool, vhost: str | No
         topology_of(settings),
         vhost=vhost or settings.amqp.vhost,
         producers=producers,
+        subscribers=subscribers,
         users=users,
     )
     click.echo(json.dumps(definitions, indent=2))
@@ -159,11 +178,17 @@ def parsed(file: IO[bytes]) -> dict[str, Any]:
     return definitions
 
 
+def _source(text: str) -> str:
+    if not _SOURCE.fullmatch(text):
+        raise click.BadParameter(f"{text!r}: a source is of a-z, 0-9, - and _")
+    return text
+
+
 def _producer(text: str) -> Producer:
     source, _, names = text.partition(":")
     known = [channel.value for channel in Channel]
     channels = names.split(",") if names else known
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", source) or not set(channels) <= set(known):
+    if not _SOURCE.fullmatch(source) or not set(channels) <= set(known):
         raise click.BadParameter(
             f"{text!r}: write SOURCE:CHANNELS, such as shop:email,sms; a source is of a-z, 0-9, -"
             f" and _, channels are {', '.join(known)}"

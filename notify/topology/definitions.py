@@ -9,7 +9,16 @@ from typing import Any
 
 from notify.message import Channel
 from notify.topology.broker import Difference
-from notify.topology.plan import DEAD, EVENTS, EXCHANGE, WORK, WORKER_USER, Topology
+from notify.topology.plan import (
+    DEAD,
+    EVENTS,
+    EXCHANGE,
+    OPERATOR_USER,
+    WORK,
+    WORKER_USER,
+    Topology,
+    subscriber_user,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +34,33 @@ def export(
     *,
     vhost: str = "/",
     producers: Iterable[Producer] = (),
+    subscribers: Iterable[str] = (),
     users: bool = False,
 ) -> dict[str, Any]:
     """
     Return the definitions that `rabbitmqctl import_definitions` takes; it never removes anything.
+
+    There are rights for workers, for operators' commands, for each producer, and for each source
+    among `subscribers`, whose user may read that source's events from a queue of its own.
 
     Rights are for users that exist. With `users` they are created by the import, unable to log in
     until an operator sets a password; but RabbitMQ resets the password of one that exists, with
     or without a hash in the file, so that is for a first import only.
     """
     producers = tuple(producers)
-    names = [WORKER_USER, *(producer.source for producer in producers)]
+    subscribers = tuple(subscribers)
+    permissions = [
+        {"user": WORKER_USER, **worker_rights()},
+        _operator_rights(),
+        *map(_producer_rights, producers),
+        *map(_subscriber_rights, subscribers),
+    ]
+    topics = [*map(_topics, producers), *map(_events, subscribers)]
     return {
         "vhosts": [{"name": vhost}],
-        **({"users": [_user(name) for name in names]} if users else {}),
-        "permissions": [
-            {"vhost": vhost, **permission}
-            for permission in (
-                {"user": WORKER_USER, **worker_rights()},
-                *map(_producer_rights, producers),
-            )
-        ],
-        "topic_permissions": [{"vhost": vhost, **_topics(producer)} for producer in producers],
+        **({"users": [_user(one["user"]) for one in permissions]} if users else {}),
+        "permissions": [{"vhost": vhost, **one} for one in permissions],
+        "topic_permissions": [{"vhost": vhost, **one} for one in topics],
         "exchanges": [{"vhost": vhost, **one} for one in _exchanges(topology)],
         "queues": [{"vhost": vhost, **one} for one in _queues(topology)],
         "bindings": [{"vhost": vhost, **one} for one in _bindings(topology)],
@@ -112,6 +126,12 @@ def worker_rights() -> dict[str, str]:
     }
 
 
+def _operator_rights() -> dict[str, str]:
+    """Return the rights of the commands: apply and compare the topology, send, follow events."""
+    ours = r"^(notify(\..+)?|amq\.gen-.+)$"
+    return {"user": OPERATOR_USER, "configure": ours, "write": ours, "read": ours}
+
+
 def _producer_rights(producer: Producer) -> dict[str, str]:
     return {"user": producer.source, "configure": "^$", "write": f"^{EXCHANGE}$", "read": "^$"}
 
@@ -124,6 +144,27 @@ def _topics(producer: Producer) -> dict[str, str]:
         "exchange": EXCHANGE,
         "write": rf"^({channels})\.[a-z0-9-]+\.{re.escape(producer.source)}$",
         "read": "^$",
+    }
+
+
+def _subscriber_rights(source: str) -> dict[str, str]:
+    """Return the rights of who reads a source's events, by a queue that has its user's name."""
+    own = re.escape(subscriber_user(source))
+    return {
+        "user": subscriber_user(source),
+        "configure": f"^{own}$",
+        "write": f"^{own}$",
+        "read": f"^({re.escape(EVENTS)}|{own})$",
+    }
+
+
+def _events(source: str) -> dict[str, str]:
+    """Return with which patterns a subscriber may bind its queue: for its own source alone."""
+    return {
+        "user": subscriber_user(source),
+        "exchange": EVENTS,
+        "write": "^$",
+        "read": rf"^(\*|[a-z]+)\.(\*|[a-z]+)\.{re.escape(source)}$",
     }
 
 

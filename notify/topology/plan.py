@@ -20,6 +20,8 @@ EVENTS = "notify.events"
 """Outcomes, for whoever subscribes; the key is `<channel>.<status>.<source>`."""
 WORKER_USER = "notify-worker"
 """The broker's user for worker processes in the exported definitions."""
+OPERATOR_USER = "notify-operator"
+"""The broker's user for operators' commands in the exported definitions."""
 
 # The dead queue has nowhere to pass a message on to, so a delivery limit would drop it. RabbitMQ
 # before 4 has no word for "no limit" and RabbitMQ 4 limits to 20 unless told.
@@ -34,6 +36,11 @@ def queue_name(channel: Channel, lane: str) -> str:
 def routing_key(channel: Channel, lane: str, source: str) -> str:
     """Return the key a producer publishes with, such as `email.critical.shop`."""
     return f"{channel}.{lane}.{source}"
+
+
+def subscriber_user(source: str) -> str:
+    """Return the broker's user, and the queue, by which a source hears of its notifications."""
+    return f"{source}.events"
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ def test_exported_rights_are_enough_and_no_more(
     """A worker may check, take and publish again; a producer may publish for itself."""
     vhost = vhost_url.rpartition("/")[2]
     users.bring(export(topology, vhost=vhost, producers=[_SHOP], users=True), tmp_path)
-    worker, shop = (users.let_in(vhost_url, name) for name in ("notify-worker", "shop"))
+    worker, shop = users.let_in(vhost_url, "notify-worker", "shop")
     with connect(worker) as connection:
         check(topology, connection)
         with connection.channel() as channel:

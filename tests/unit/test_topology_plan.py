@@ -130,14 +130,17 @@ def test_users_are_left_out_unless_asked_for(two: Topology) -> None:
     users = export(two, producers=[Producer("shop", (Channel.SMS,))], users=True)["users"]
     assert [(user["name"], user["password_hash"]) for user in users] == [
         ("notify-worker", ""),
+        ("notify-operator", ""),
         ("shop", ""),
     ]
 
 
-def test_nobody_may_declare(two: Topology) -> None:
-    """Workers and producers use what `apply` made."""
-    exported = export(two, producers=[Producer("shop", (Channel.SMS,))])
-    assert {right["configure"] for right in exported["permissions"]} == {"^$"}
+def test_only_an_operator_may_declare(two: Topology) -> None:
+    """Workers and producers use what `apply` made; a subscriber has one queue of its own."""
+    exported = export(two, producers=[Producer("shop", (Channel.SMS,))], subscribers=["shop"])
+    may = {right["user"]: right["configure"] for right in exported["permissions"]}
+    del may["notify-operator"]
+    assert may == {"notify-worker": "^$", "shop": "^$", "shop.events": r"^shop\.events$"}
 
 
 @pytest.mark.parametrize(

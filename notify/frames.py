@@ -1,0 +1,84 @@
+"""Between py-amqp and its frames, so that no message can stop a worker by what stands around it.
+
+py-amqp reads a message's properties in the event loop, before anybody has the message. What it
+cannot read there, such as a content type that is no UTF-8, a time beyond the calendar or a table in
+a table two thousand deep, ends the worker; the message stays in its queue, and ends the next one.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import amqp
+from amqp.method_framing import frame_handler as read_frames
+from amqp.spec import Basic
+
+_METHOD, _HEADER = 1, 2
+_DELIVER = struct.pack(">HH", *Basic.Deliver)
+# Class, weight and size of the body; the properties follow.
+_FIXED = 12
+# A class and method, then in a delivery: the consumer's tag, eight bytes and a bit, the exchange.
+_SIGNATURE, _NUMBERS = 4, 9
+_UNREADABLE = b"unreadable properties"
+_TYPE_AND_HEADERS = 0x8000 | 0x2000
+_ERRORS = (
+    *(ArithmeticError, LookupError, OSError, RecursionError, TypeError, ValueError),
+    *(struct.error, amqp.AMQPError),
+)
+
+Frame = tuple[int, int, bytes]
+"""Its kind, its channel, its bytes."""
+
+
+def frame_handler(connection: Any, callback: Callable[..., Any]) -> Callable[[Frame], bool]:
+    """
+    Read frames as py-amqp does; properties that it cannot read come as the bytes they are.
+
+    They are a header then, beside a content type that tells why and is not JSON: so the message
+    goes to the dead letters, and the archive keeps it whole.
+    """
+    read = read_frames(connection, callback)
+
+    def on_frame(frame: Frame) -> bool:
+        kind, channel, payload = frame
+        if kind == _METHOD:
+            frame = kind, channel, _with_text_as_key(payload)
+        try:
+            return bool(read(frame))
+        except _ERRORS:
+            if kind != _HEADER or _readable(payload):
+                raise
+            return bool(read((kind, channel, payload[:_FIXED] + _kept(payload[_FIXED:]))))
+
+    return on_frame
+
+
+def _readable(payload: bytes) -> bool:
+    """Try it once more, and as deep in the stack as `read` did, where depth is what fails."""
+    try:
+        amqp.Message().inbound_header(payload)
+    except _ERRORS:
+        return False
+    return True
+
+
+def _kept(unread: bytes) -> bytes:
+    """Write properties that hold others' bytes."""
+    name = struct.pack("B", len(_UNREADABLE)) + _UNREADABLE
+    header = name + struct.pack(">cI", b"x", len(unread)) + unread
+    return struct.pack(">H", _TYPE_AND_HEADERS) + name + struct.pack(">I", len(header)) + header
+
+
+def _with_text_as_key(payload: bytes) -> bytes:
+    """Give a method's bytes; in those of a delivery, with a routing key that is text."""
+    if payload[:_SIGNATURE] != _DELIVER:
+        return payload
+    exchange = _SIGNATURE + 1 + payload[_SIGNATURE] + _NUMBERS
+    key = exchange + 1 + payload[exchange] + 1
+    try:
+        payload[key:].decode()
+    except UnicodeDecodeError:
+        return payload[:key] + bytes(byte if byte < 128 else ord("?") for byte in payload[key:])
+    return payload

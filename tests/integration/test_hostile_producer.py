@@ -1,0 +1,385 @@
+"""A producer that means harm, with a producer's rights or a stolen administrator's: each attack.
+
+One real worker runs through all of them under the rights that `notify topology export` gives it,
+and after each attack it still delivers another source's login code.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import pickle
+import struct
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID, uuid4
+
+import amqp
+import pytest
+from celery import Celery
+
+from notify.message import Channel, Status
+from notify.settings import LaneSettings
+from notify.stack.rabbitmq import RabbitMQNode
+from notify.store import Filter
+from notify.store.dead import Cause
+from notify.store.search import DeadLetter, Wanted, find
+from notify.topology import DEAD, EVENTS, EXCHANGE, WORK, Topology
+from tests.forked import Forked
+from tests.least import Login, logins
+from tests.malformed import JSON
+from tests.rig import Rig, surroundings, until
+from tests.services import Users, Vhosts
+
+ROOM = 100
+"""Messages that the bulk lane's queue holds."""
+CONFIG = """
+[contract]
+require_user_id = true
+max_body_bytes = 65_536
+[limits.one-source]
+rate = 20
+burst = 20
+per = "source"
+"""
+REFUSED = (amqp.AccessRefused, amqp.NotFound)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A worker with the least rights, who may publish to it, and who may do anything."""
+
+    rig: Rig
+    workers: tuple[Forked, Forked]
+    shop: Login
+    bank: Login
+    admin: Login
+
+    def letters(self) -> list[DeadLetter]:
+        """Read the archive of dead letters."""
+        with self.rig.store.reading() as connection:
+            return find(connection, Wanted(), limit=10_000)
+
+    @contextmanager
+    def dies(self, number: int = 1, *, why: str, cause: Cause = Cause.CONTRACT) -> Iterator[None]:
+        """Wait until as many dead letters more are archived, all for this reason."""
+        known = {letter.id for letter in self.letters()}
+        yield
+        until(lambda: len(self.letters()) >= len(known) + number)
+        new = [letter for letter in self.letters() if letter.id not in known]
+        assert {letter.cause for letter in new} == {cause}
+        assert [letter.reason for letter in new if why not in (letter.reason or "")] == []
+        assert len(new) == number
+
+
+@pytest.fixture(scope="module")
+def stage(
+    rabbitmq: RabbitMQNode, vhosts: Vhosts, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    """The exported definitions imported, and a worker under its exported rights."""
+    folder = tmp_path_factory.mktemp("hostile")
+    url = vhosts.fresh_url()
+    lanes = {name: LaneSettings() for name in ("critical", "normal")}
+    topology = Topology.of(list(Channel), {**lanes, "bulk": LaneSettings(max_length=ROOM)})
+    users = Users(rabbitmq)
+    users_of = logins(users, url, topology, folder)
+    worker_url = users_of["notify-worker"].url
+    store_url = f"sqlite:///{folder}/notify.db"
+    try:
+        with surroundings(folder, broker_url=worker_url, store_url=store_url) as rig:
+            with rig.config.open("a") as file:
+                file.write(CONFIG)
+            with rig.worker() as worker, rig.worker("dead", pool="dead") as archive:
+                workers = (worker, archive)
+                yield Stage(rig, workers, users_of["shop"], users_of["bank"], Login(url))
+    finally:
+        users.remove()
+
+
+@pytest.fixture(autouse=True)
+def _unharmed(stage: Stage) -> Iterator[None]:
+    """After each attack the workers run, and another source's login code is delivered."""
+    yield
+    code = stage.bank.request("email.critical.bank")
+    until(lambda: stage.rig.status(code) is Status.SENT)
+    assert [worker.poll() for worker in stage.workers] == [None, None]
+    assert stage.rig.waiting(DEAD) == 0
+
+
+# --- what a producer may not do at all
+
+
+def request(id_: UUID, **fields: object) -> bytes:
+    """Write a request that keeps the contract."""
+    fields = {"id": str(id_), "to": "a@example.com", "subject": "S", "text": "T", **fields}
+    return json.dumps(fields).encode()
+
+
+ELSEWHERE = {
+    "another source's key": (EXCHANGE, "email.normal.bank"),
+    "a channel it was not given": (EXCHANGE, "sms.normal.shop"),
+    "a key that is none": (EXCHANGE, "email.normal.shop.bank"),
+    "the exchange behind the first": (WORK, "email.normal.shop"),
+    "the dead letters": (DEAD, "email.normal.shop"),
+    "the events": (EVENTS, "email.sent.shop"),
+    "a queue by its name": ("", "notify.email.critical"),
+    "a broadcast to workers": ("celery.pidbox", ""),
+    "the broker's own exchange": ("amq.topic", "email.normal.shop"),
+}
+
+
+@pytest.mark.parametrize("where", ELSEWHERE)
+def test_it_cannot_write_elsewhere(stage: Stage, where: str) -> None:
+    """The broker closes the channel, and nothing has arrived anywhere."""
+    exchange, key = ELSEWHERE[where]
+    with pytest.raises(REFUSED):
+        stage.shop.publish(key, b"{}", exchange=exchange)
+
+
+DEEDS: dict[str, Callable[[amqp.Channel], object]] = {
+    "read others' messages by consuming": lambda channel: channel.basic_consume(
+        "notify.email.critical"
+    ),
+    "read one": lambda channel: channel.basic_get("notify.email.critical"),
+    "read the dead letters": lambda channel: channel.basic_get(DEAD),
+    "tap by a queue of its own": lambda channel: channel.queue_declare("tap"),
+    "tap by a queue the broker names": lambda channel: channel.queue_declare("", exclusive=True),
+    "tap by a queue that is there": lambda channel: channel.queue_bind(
+        "notify.email.bulk", EXCHANGE, "#"
+    ),
+    "tap by an exchange": lambda channel: channel.exchange_bind(EVENTS, EXCHANGE, "#"),
+    "cut a queue off": lambda channel: channel.queue_unbind(
+        "notify.email.critical", WORK, "email.critical.#"
+    ),
+    "purge a queue": lambda channel: channel.queue_purge("notify.email.critical"),
+    "delete a queue": lambda channel: channel.queue_delete("notify.email.critical"),
+    "delete an exchange": lambda channel: channel.exchange_delete(WORK),
+    "declare an exchange": lambda channel: channel.exchange_declare("mine", "topic"),
+}
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_it_cannot(stage: Stage, deed: str) -> None:
+    """Whatever is not publishing with its own keys is refused."""
+    with stage.shop.channel() as channel, pytest.raises(amqp.AccessRefused):
+        DEEDS[deed](channel)
+
+
+@pytest.mark.parametrize("name", ["bank", "notify-worker", "nobody"])
+def test_it_cannot_forge_a_user_id(stage: Stage, name: str) -> None:
+    """The broker compares it with the login; the service's own name is no exception."""
+    with pytest.raises(amqp.PreconditionFailed, match="user_id"):
+        stage.shop.publish("email.normal.shop", b"{}", user_id=name)
+
+
+def test_it_cannot_hide_who_it_is(stage: Stage) -> None:
+    """Without a user_id nobody vouches for the source, so the message is a dead letter."""
+    with stage.dies(why="the routing key's source is not the AMQP user_id"):
+        stage.shop.post("email.normal.shop", amqp.Message(request(uuid4()), **JSON))
+
+
+@pytest.mark.parametrize("header", ["CC", "BCC"])
+def test_it_cannot_speak_for_another_source_by_copies(stage: Stage, header: str) -> None:
+    """
+    RabbitMQ does not hold a copy's key against the topic rights, so the copies arrive.
+
+    Their key is still the one that was allowed: they are the producer's own message once more.
+    """
+    copies = {header: ["email.critical.bank", "sms.critical.bank"]}
+    id_ = uuid4()
+    stage.shop.publish("email.normal.shop", request(id_), {**JSON, "headers": copies})
+    until(lambda: stage.rig.status(id_) is Status.SENT)
+    story = stage.rig.store.get(id_)
+    assert story is not None
+    assert story.summary.source == "shop"
+    assert len([each for each in stage.rig.sandbox.messages() if each.notify_id == str(id_)]) == 1
+    with stage.admin.channel() as channel:
+        copy = channel.basic_get("notify.sms.critical", no_ack=True)
+    assert copy.delivery_info["routing_key"] == "email.normal.shop"
+    assert copy.properties["user_id"] == "shop"
+
+
+# --- what it may publish, and what comes of it
+
+
+def test_it_cannot_stop_a_worker_by_a_broadcast(stage: Stage) -> None:
+    """Not even with an administrator's rights: remote control is off, so nobody listens."""
+    with Celery(broker=stage.admin.url, set_as_current=False) as app:
+        for command in ("shutdown", "pool_shrink", "cancel_consumer", "rate_limit"):
+            app.control.broadcast(command, arguments={"n": 100, "queue": "notify.email.critical"})
+        assert app.control.ping(timeout=0.5) == []
+
+
+def test_it_cannot_call_a_task(stage: Stage) -> None:
+    """Neither as a producer nor by a message put straight into a queue."""
+    with Celery(broker=stage.shop.url, set_as_current=False) as app:
+        app.conf.broker_connection_retry = False
+        with pytest.raises(REFUSED):
+            app.send_task("notify.deliver", [["x"]], retry=False)
+    with Celery(set_as_current=False) as app:
+        task = app.amqp.as_task_v2(str(uuid4()), "notify.deliver", (["x"],), {})
+    properties = {**JSON, "content_encoding": "utf-8", "headers": task.headers}
+    body = json.dumps(task.body).encode()
+    with stage.dies(why="the body must be a JSON object"):
+        stage.shop.publish("email.normal.shop", body, properties)
+    with stage.dies(2, why=""):
+        properties["user_id"] = "guest"
+        stage.admin.publish("notify.email.critical", body, properties, exchange="")
+        stage.admin.publish("email.normal.shop", body, properties, exchange=WORK)
+
+
+def test_it_cannot_call_a_task_by_headers(stage: Stage) -> None:
+    """A good request with a task's headers is a good request."""
+    id_ = uuid4()
+    headers = {"lang": "py", "task": "celery.backend_cleanup", "id": str(id_), "shadow": "x"}
+    stage.shop.publish("email.normal.shop", request(id_), {**JSON, "headers": headers})
+    until(lambda: stage.rig.status(id_) is Status.SENT)
+
+
+class Crafted(amqp.Message):  # type: ignore[misc]
+    """A message with properties that no client library would write."""
+
+    def __init__(self, flags: int, properties: bytes, body: bytes = b"{}") -> None:
+        """Take the bits that tell which properties there are, and their bytes."""
+        super().__init__(body)
+        self._crafted = struct.pack(">H", flags) + properties
+
+    def _serialize_properties(self) -> bytes:
+        return self._crafted
+
+
+TYPE, HEADERS = 0x8000, 0x2000
+
+
+def short(text: bytes) -> bytes:
+    """Write a short string."""
+    return struct.pack("B", len(text)) + text
+
+
+def table(name: bytes, kind: bytes, value: bytes) -> bytes:
+    """Write a table of one entry."""
+    entry = short(name) + kind + value
+    return struct.pack(">I", len(entry)) + entry
+
+
+def nested(depth: int) -> bytes:
+    """Write a table in a table, and so on."""
+    inner = table(b"a", b"I", b"\0\0\0\1")
+    for _ in range(depth):
+        inner = table(b"a", b"F", inner)
+    return inner
+
+
+def many(number: int) -> bytes:
+    """Write a table of so many empty headers."""
+    entries = b"".join(short(b"%04x" % each) + b"V" for each in range(number))
+    return struct.pack(">I", len(entries)) + entries
+
+
+NOT_JSON, NO_TYPE = "the content type is not application/json", "no content type"
+UNREADABLE = {
+    "a content type that is no UTF-8": (Crafted(TYPE, short(b"text/\xff\xfe")), NOT_JSON),
+    "such a type and no body": (Crafted(TYPE, short(b"\xff"), b""), NOT_JSON),
+    "headers deeper than the stack": (Crafted(HEADERS, nested(3000)), NOT_JSON),
+    "headers as deep as can be read": (Crafted(HEADERS, nested(900)), NO_TYPE),
+    "a time beyond the calendar": (Crafted(HEADERS, table(b"at", b"T", b"\xff" * 8)), NOT_JSON),
+    "a header's name that is no UTF-8": (Crafted(HEADERS, table(b"\xff", b"t", b"\1")), NO_TYPE),
+    "a header that is no UTF-8": (
+        Crafted(HEADERS, table(b"a", b"S", b"\0\0\0\1\xff")),
+        NO_TYPE,
+    ),
+    "20,000 headers": (Crafted(HEADERS, many(20_000)), NO_TYPE),
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_it_cannot_stop_a_worker_by_properties(stage: Stage, what: str) -> None:
+    """What py-amqp cannot read is a dead letter like any other, and is archived."""
+    message, why = UNREADABLE[what]
+    with stage.dies(why=why):
+        stage.shop.post("email.normal.shop", message)
+
+
+def test_a_key_that_is_no_utf_8_does_not_stop_a_worker(stage: Stage) -> None:
+    """It takes an administrator's rights: a producer's topic rights match no such key."""
+    with stage.dies(why="the routing key names no source"):
+        stage.admin.post(b"email.normal.\xff", amqp.Message(request(uuid4()), **JSON))
+
+
+BODIES = {
+    "a pickle": (pickle.dumps(print), "not UTF-8"),
+    "a pickle in ASCII": (pickle.dumps(print, protocol=0), "not JSON"),
+    "too much": (b" " * 65_537, "the body is larger than 65536 bytes"),
+    "a deep nest": (b"[" * 60_000, "nested deeper than 32"),
+    "a deep nest in the data": (
+        request(uuid4()).replace(b'"T"', b'"T", "data": ' + b'{"a":' * 9_000 + b"1" + b"}" * 9_000),
+        "nested deeper than 32",
+    ),
+    "an endless number": (request(uuid4(), metadata="@").replace(b'"@"', b"9" * 60_000), "64 bits"),
+    "a thousand recipients, over and over": (
+        request(uuid4(), to=["a@example.com"] * 2_000),
+        "more than 1000 recipients",
+    ),
+    "recipients that unfold": (
+        request(uuid4(), to=[f"a{n}@example.com" for n in range(1_000)], text="x" * 30_000),
+        "copies are larger than",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BODIES)
+def test_it_cannot_harm_a_worker_by_a_body(stage: Stage, what: str) -> None:
+    """Refused by its first problem, and nothing of it is executed or unfolded."""
+    body, why = BODIES[what]
+    with stage.dies(why=why):
+        stage.shop.publish("email.normal.shop", body)
+
+
+def test_it_cannot_blow_up_a_worker_by_compression(stage: Stage) -> None:
+    """Nothing is ever decompressed, whatever the headers and the encoding say."""
+    bomb = gzip.compress(b"0" * 30_000_000)
+    with stage.dies(2, why=""):
+        stage.shop.publish(
+            "email.normal.shop", bomb, {**JSON, "headers": {"compression": "application/x-gzip"}}
+        )
+        stage.shop.publish("email.normal.shop", bomb, {**JSON, "content_encoding": "gzip"})
+
+
+def test_a_flood_keeps_no_other_source_waiting(stage: Stage) -> None:
+    """What is over a source's own limit waits on record, and the next one's turn comes at once."""
+    flood = [uuid4() for _ in range(600)]
+    message = partial(amqp.Message, user_id="shop", **JSON)
+    stage.shop.post("email.critical.shop", *(message(request(id_)) for id_ in flood))
+    began = time.monotonic()
+    code = stage.bank.request("email.critical.bank")
+    until(lambda: stage.rig.status(code) is Status.SENT)
+    assert time.monotonic() - began < 5
+    sent = stage.rig.store.count(Filter(source="shop", lane="critical", status=Status.SENT))
+    assert sent.get(Status.SENT, 0) < len(flood) / 2
+
+
+def test_a_full_queue_refuses_and_stops_no_other_lane(stage: Stage) -> None:
+    """The producer is told with each message; nothing that was confirmed is dropped."""
+    held = ["hold", "--lane", "bulk", "--channel", "email"]
+    assert stage.rig.notify(*held, "--reason", "a test").code == 0
+    try:
+        until(lambda: _pauses(stage, "notify.email.bulk"))
+        message = partial(amqp.Message, user_id="shop", **JSON)
+        with pytest.raises(amqp.exceptions.MessageNacked):
+            stage.shop.post("email.bulk.shop", *(message(request(uuid4())) for _ in range(500)))
+        assert stage.rig.waiting("notify.email.bulk") <= ROOM + 10
+        code = stage.bank.request("email.critical.bank")
+        until(lambda: stage.rig.status(code) is Status.SENT)
+    finally:
+        with stage.admin.channel() as channel:
+            channel.queue_purge("notify.email.bulk")
+        assert stage.rig.notify("release", "--all", "--reason", "a test").code == 0
+
+
+def _pauses(stage: Stage, queue: str) -> bool:
+    lines = [line for line in stage.rig.log().splitlines() if "notify.consuming" in line]
+    last = [line for line in map(json.loads, lines) if line["queue"] == queue][-1:]
+    return bool(last) and last[0]["prefetch"] == 0

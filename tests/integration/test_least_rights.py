@@ -1,0 +1,105 @@
+"""The exported rights are enough: everything that a worker, an operator or a subscriber does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import amqp
+import pytest
+
+from notify.message import Status
+from notify.sandbox.behaviour import Behaviour
+from notify.store.search import Wanted, find
+from notify.topology import EVENTS, Topology
+from tests.least import logins
+from tests.rig import Rig, surroundings, until
+from tests.services import Users
+
+CONFIG = """
+[contract]
+require_user_id = true
+[lanes.normal]
+first_wait = 0.2
+longest_wait = 0.2
+[lanes.critical]
+attempts = 1
+"""
+
+
+def test_a_worker_does_all_its_work_with_its_exported_rights(
+    users: Users, vhost_url: str, topology: Topology, tmp_path: Path
+) -> None:
+    """It delivers, tries again, archives, replays and tells of it, and may declare nothing."""
+    login = logins(users, vhost_url, topology, tmp_path)
+    shop, subscriber = login["shop"], login["shop.events"]
+    url = f"sqlite:///{tmp_path}/notify.db"
+    with surroundings(tmp_path, broker_url=login["notify-worker"].url, store_url=url) as rig:
+        with rig.config.open("a") as file:
+            file.write(CONFIG)
+        with subscriber.channel() as channel, rig.worker(), rig.worker("dead", pool="dead"):
+            channel.queue_declare("shop.events", durable=True, auto_delete=False)
+            channel.queue_bind("shop.events", EVENTS, "*.*.shop")
+            sent = shop.request("email.normal.shop")
+            retried = shop.request("email.normal.shop", to="flaky@sandbox.test")
+            shop.publish("email.normal.shop", b"no JSON")
+            until(lambda: (rig.status(sent), rig.status(retried)) == (Status.SENT, Status.SENT))
+            rig.sandbox.switch.set(behaviour=Behaviour.DOWN)
+            failed = shop.request("email.critical.shop")
+            until(lambda: _archived(rig) == {"contract", "failed"})
+            rig.sandbox.switch.set(behaviour=None)
+            replay = ["dead", "replay", "--cause", "failed", "--reason", "a test", "--yes"]
+            assert rig.notify(*replay).code == 0
+            until(lambda: rig.status(failed) is Status.SENT)
+            told: list[dict[str, Any]] = []
+            until(lambda: _heard(channel, told) == 4)
+        log = rig.log() + rig.log("dead")
+    assert {(each["id"], each["status"]) for each in told} == {
+        (str(sent), "sent"),
+        (str(retried), "sent"),
+        (str(failed), "failed"),
+        (str(failed), "sent"),
+    }
+    assert [line for line in log.splitlines() if '"level":"error"' in line] == []
+    assert "looking_fails" not in log
+
+
+def test_an_operator_applies_the_topology_and_touches_nothing_else(
+    users: Users, vhost_url: str, topology: Topology, tmp_path: Path
+) -> None:
+    """The commands that use the broker work; what is not ours is not theirs."""
+    operator = logins(users, vhost_url, topology, tmp_path)["notify-operator"]
+    url = f"sqlite:///{tmp_path}/notify.db"
+    with surroundings(tmp_path, broker_url=operator.url, store_url=url) as rig:
+        applied, compared = rig.notify("topology", "apply"), rig.notify("topology", "diff")
+    assert (applied.code, compared.code) == (0, 0), applied.err + compared.err
+    with operator.channel() as channel:
+        own = channel.queue_declare("", exclusive=True).queue
+        channel.queue_bind(own, EVENTS, "#")
+    for name in ("celery", "shop.events"):
+        with operator.channel() as channel, pytest.raises(amqp.AccessRefused):
+            channel.queue_declare(name)
+
+
+def test_a_subscriber_hears_of_its_own_source_alone(
+    users: Users, vhost_url: str, topology: Topology, tmp_path: Path
+) -> None:
+    """No pattern that also matches another source's events may be bound."""
+    subscriber = logins(users, vhost_url, topology, tmp_path)["shop.events"]
+    for key in ("#", "*.*.*", "*.*.bank", "email.#"):
+        with subscriber.channel() as channel:
+            channel.queue_declare("shop.events", durable=True, auto_delete=False)
+            with pytest.raises(amqp.AccessRefused):
+                channel.queue_bind("shop.events", EVENTS, key)
+
+
+def _archived(rig: Rig) -> set[str]:
+    with rig.store.reading() as connection:
+        return {letter.cause for letter in find(connection, Wanted(), limit=100)}
+
+
+def _heard(channel: amqp.Channel, told: list[dict[str, Any]]) -> int:
+    while (message := channel.basic_get("shop.events", no_ack=True)) is not None:
+        told.append(json.loads(message.body))
+    return len(told)

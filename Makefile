@@ -6,7 +6,7 @@ STAMP  := .venv/.installed
 DEBIAN := scripts/require-debian.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help install run up test faults check format bench bench-flow lock clean
+.PHONY: help install run up test faults check bench bench-flow lock package boot-test
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,10 +46,6 @@ check: install ## Style, types, layers, docstrings, and how exposed each systemd
 		echo "$$told" | tail -n 1; \
 	done; test -z "$$bad"
 
-format: install ## Put the code in its form
-	$(BIN)/ruff check --fix
-	$(BIN)/ruff format
-
 bench: install ## Measure against plain Celery and the bare broker (benchmarks/README.md)
 	@$(DEBIAN) rabbitmq-server postgresql nginx-light
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -63,5 +59,11 @@ lock: install ## Resolve the dependencies anew and write requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --python-version 3.11 \
 		--universal --no-header --quiet --upgrade -o requirements.lock
 
-clean: ## Remove what the other verbs made, the environment included
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+package: install ## Build the wheel, and a Debian package that needs no network, into dist
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build -t wheel
+	@scripts/make-deb.sh dist/*.whl
+	@ls -sh1 dist
+
+boot-test: install ## Boot the package in a container, and break and probe it there
+	@$(BIN)/python -m tests.boot

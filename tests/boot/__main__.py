@@ -1,0 +1,153 @@
+"""`make boot-test`: the Debian package on a booted machine, used, broken and probed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.boot import scenes
+from tests.boot.contents import mistakes
+from tests.boot.image import NEEDED
+from tests.boot.machine import CannotBoot, Failed, why_not
+from tests.boot.report import Figures, last_line, write
+from tests.boot.sandboxing import probed
+from tests.boot.stage import Stage, staged
+from tests.faults.checker import check
+from tests.faults.ledgers import read_sandbox
+
+ROOT = Path(__file__).parents[2]
+GUARANTEES = ROOT / "docs" / "guarantees.md"
+
+
+def main() -> int:
+    """Run the test; 1 if any promise was broken, 0 if all were kept or cannot be tried here."""
+    package = _options().package
+    try:
+        _require()
+        package = package or _built()
+        return _run(package)
+    except CannotBoot as error:
+        print(f"boot-test: skipped: {error}", flush=True)
+        # Where CI is set, a test that does not run is no success.
+        return int(bool(os.environ.get("CI")))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.boot", description=__doc__)
+    parser.add_argument("--package", type=Path, help="boot this one; without, `make package` first")
+    return parser.parse_args()
+
+
+def _require() -> None:
+    if os.geteuid():
+        raise CannotBoot("only root may boot a container")
+    if shutil.which("dpkg-deb"):
+        subprocess.run([ROOT / "scripts" / "require-debian.sh", *NEEDED], check=True)
+    if reason := why_not():
+        raise CannotBoot(reason)
+
+
+def _built() -> Path:
+    subprocess.run(["make", "--no-print-directory", "package"], cwd=ROOT, check=True)
+    return next((ROOT / "dist").glob("*.deb"))
+
+
+def _run(package: Path) -> int:
+    folder = Path(tempfile.mkdtemp(prefix="notify-boot-"))
+    print(f"ledgers and logs, kept if a promise is broken: {folder}", flush=True)
+    faulty = list(mistakes(package))
+    figures = None
+    try:
+        with staged(folder) as stage:
+            figures = _played(stage, package)
+            faulty += stage.faulty
+    finally:
+        shutil.rmtree(folder / "root", ignore_errors=True)
+    for fault in faulty[:30]:
+        print(f"  ! {fault}", flush=True)
+    if figures is None or faulty:
+        print("boot: broken off" if figures is None else last_line(figures))
+        return 1
+    shutil.rmtree(folder)
+    write(GUARANTEES, figures)
+    print(last_line(figures))
+    return 0
+
+
+def _played(stage: Stage, package: Path) -> Figures | None:
+    """Play all scenes; None if one could not be played to its end."""
+    try:
+        return _scenes(stage, package)
+    except (Failed, subprocess.TimeoutExpired) as error:
+        stage.faulty.append(f"the test broke off: {error}")
+        return None
+    finally:
+        journal = stage.machine.run("journalctl", "--output=short-precise").stdout
+        (stage.folder / "journal.log").write_text(journal)
+
+
+def _scenes(stage: Stage, package: Path) -> Figures:
+    with _told("the package is installed"):
+        scenes.install(stage, package)
+    with _told("the workers are configured and up"):
+        scenes.start(stage)
+    with _told("an email, an SMS and a push message are sent, a dead letter is archived"):
+        scenes.deliver(stage)
+    with _told("what the sandbox forbids was tried"):
+        denied, wrong = probed(stage.machine)
+        stage.faulty += wrong
+    with _told("the maintenance has run"):
+        scenes.maintain(stage)
+    with _told("a worker was killed and is back"):
+        sigkill = scenes.kill(stage)
+    with _told("a worker hung and was replaced"):
+        hang = scenes.hang(stage)
+    known = scenes.failures(stage)
+    with scenes.under_load(stage):
+        with _told("the workers have read a template anew"):
+            scenes.reload(stage)
+        with _told(f"all was restarted {scenes.RESTARTS} times under load"):
+            scenes.restart(stage)
+    stage.faulty += scenes.failures(stage)[len(known) :]
+    stage.machine.said("notify", "ledger")
+    with _told("the package was installed over itself, and purged"):
+        scenes.upgrade(stage)
+        scenes.purge(stage)
+    return _judged(stage, sigkill=sigkill, hang=hang, denied=denied)
+
+
+def _judged(stage: Stage, *, sigkill: float, hang: float, denied: int) -> Figures:
+    """Join the three ledgers: no call was cut off, so nothing is excused."""
+    published = stage.load.journal.latest()
+    seen = read_sandbox(stage.folder / "sandbox.jsonl")
+    found = check(published, stage.recorded(), seen, cuts=0)
+    stage.faulty += found.violations
+    return Figures(
+        sigkill=sigkill,
+        hang=hang,
+        restarts=scenes.RESTARTS,
+        published=len(published),
+        lost=found.lost,
+        duplicates=found.duplicates_park + found.duplicates_resend,
+        denied=denied,
+    )
+
+
+@contextmanager
+def _told(sentence: str) -> Iterator[None]:
+    """Tell what was done, and how many seconds it took."""
+    began = time.monotonic()
+    yield
+    print(f"{time.monotonic() - began:6.1f} s  {sentence}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""What the Debian package holds, whose it is and who may read it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+WANTED = {
+    "./etc/notify/notify.toml": "-rw-r-----",
+    "./etc/notify/providers.env.example": "-rw-r--r--",
+    "./lib/systemd/system/notify.target": "-rw-r--r--",
+    "./lib/systemd/system/notify-worker@.service": "-rw-r--r--",
+    "./lib/systemd/system/notify-maintenance.service": "-rw-r--r--",
+    "./lib/systemd/system/notify-maintenance.timer": "-rw-r--r--",
+    "./usr/lib/sysusers.d/notify.conf": "-rw-r--r--",
+    "./usr/lib/tmpfiles.d/notify.conf": "-rw-r--r--",
+    "./usr/bin/notify": "-rwxr-xr-x",
+    "./usr/share/doc/notify-service/copyright": "-rw-r--r--",
+    "./opt/notify/bin/notify": "-rwxr-xr-x",
+}
+CONFFILES = {"/etc/notify/notify.toml", "/etc/notify/providers.env.example"}
+UNWANTED = (
+    "direct_url.json",
+    *(
+        f"/site-packages/{name}"
+        for name in ("hypothesis", "mypy", "pip", "pytest", "ruff", "tests")
+    ),
+)
+"""What tells where it was built, and what only developers need."""
+
+
+def mistakes(package: Path) -> Iterator[str]:
+    """Tell what is wrong with the package's files, unopened."""
+    yield from mistakes_in(_said("--contents", str(package)), wanted=WANTED)
+    listed = set(_said("--info", str(package), "conffiles").split())
+    if listed != CONFFILES:
+        yield f"the configuration files of the package are {listed}"
+
+
+def mistakes_in(listing: str, *, wanted: Mapping[str, str]) -> Iterator[str]:
+    """Tell what is wrong with files as `dpkg-deb --contents` lists them."""
+    modes, owners = {}, set()
+    for line in listing.splitlines():
+        mode, owner, _, _, _, name = line.split(maxsplit=5)
+        modes[name.partition(" -> ")[0]] = mode
+        owners.add(owner)
+    if owners != {"root/root"}:
+        yield f"files of the package belong to {owners}"
+    for name, mode in wanted.items():
+        if modes.get(name) != mode:
+            yield f"{name} has mode {modes.get(name)} in the package, not {mode}"
+    for name, mode in modes.items():
+        if mode[0] != "l" and _unsafe(mode):
+            yield f"{name} has mode {mode}"
+        if any(word in name for word in UNWANTED):
+            yield f"{name} has no place in the package"
+
+
+def _unsafe(mode: str) -> bool:
+    """Whether others than the owner may write, or it runs as its owner."""
+    return "w" in (mode[5], mode[8]) or "s" in mode.lower()
+
+
+def _said(*arguments: str) -> str:
+    return subprocess.run(
+        ["dpkg-deb", *arguments], check=True, capture_output=True, text=True
+    ).stdout

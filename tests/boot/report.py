@@ -1,0 +1,58 @@
+"""What a boot test showed, as its last line and as the section in docs/guarantees.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.report import put
+
+MARKS = ("<!-- boot: written by make boot-test -->", "<!-- end of boot -->")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What was measured and counted."""
+
+    sigkill: float
+    """Seconds from a worker's kill -9 until its channel sends again."""
+    hang: float
+    """Seconds from a worker's last sign of life until its channel sends again."""
+    restarts: int
+    published: int
+    lost: int
+    duplicates: int
+    denied: int
+    """Forbidden things that were tried in a worker's sandbox, and refused."""
+
+
+def last_line(figures: Figures) -> str:
+    """Sum all up in one line."""
+    return (
+        f"boot: sigkill_s={figures.sigkill:.1f} hang_s={figures.hang:.1f}"
+        f" restarts={figures.restarts} published={figures.published} lost={figures.lost}"
+        f" duplicates={figures.duplicates} probes_denied={figures.denied}"
+    )
+
+
+def section(figures: Figures) -> str:
+    """Tell all in a Markdown table."""
+    rows = {
+        "a worker is killed (kill -9): until its channel sends again": f"{figures.sigkill:.1f} s",
+        "a worker hangs (SIGSTOP): until the watchdog has replaced it and it sends": (
+            f"{figures.hang:.1f} s"
+        ),
+        f"{figures.restarts} times `systemctl restart notify.target` under load: published": (
+            f"{figures.published:,}"
+        ),
+        "lost": f"{figures.lost}",
+        "sent twice": f"{figures.duplicates}",
+        "forbidden things tried in a worker's sandbox, and refused": f"{figures.denied}",
+    }
+    lines = [f"| {what} | {value} |" for what, value in rows.items()]
+    return "\n".join(["| | |", "|---|---:|", *lines, "", f"`{last_line(figures)}`"])
+
+
+def write(page: Path, figures: Figures) -> None:
+    """Replace the section between the two marks of a page."""
+    put(page, section(figures), between=MARKS)

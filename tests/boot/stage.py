@@ -1,0 +1,165 @@
+"""The booted machine with notify on it, and what it needs around it: broker, database, vendors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import func, select
+
+from notify.message import Channel
+from notify.publisher import Outgoing
+from notify.sandbox import Sandbox
+from notify.stack.state import dummies
+from notify.store import Store
+from notify.store.tables import dead_letters
+from notify.topology import queue_name, routing_key
+from tests.boot.image import unpacked
+from tests.boot.machine import Machine, booted
+from tests.faults.ledgers import Recorded, read_record
+from tests.faults.load import LANE, SOURCE, Load
+from tests.faults.stage import Services, ended, in_queues, open_sandbox, services, until
+
+POOLS = ("email", "sms", "push", "dead")
+RATE = 50
+"""Notifications a second while the workers are restarted."""
+CONFIG = """\
+[templates]
+folder = "/etc/notify/templates"
+[channels.email]
+providers = ["sendgrid"]
+[channels.sms]
+providers = ["twilio"]
+countries = ["*"]
+[channels.push]
+providers = ["fcm"]
+[providers.sendgrid]
+use = "providers.sendgrid:SendGrid"
+options = {{ sender = "a@example.com", base_url = "{sandbox}" }}
+secrets = {{ api_key = "SENDGRID_API_KEY" }}
+[providers.twilio]
+use = "providers.twilio:Twilio"
+secrets = {{ account_sid = "TWILIO_ACCOUNT_SID", auth_token = "TWILIO_AUTH_TOKEN" }}
+[providers.twilio.options]
+sender = "+15005550006"
+base_url = "{sandbox}"
+status_callback = "https://example.com/receipts"
+[providers.fcm]
+use = "providers.fcm:Fcm"
+options = {{ base_url = "{sandbox}", project = "sandbox" }}
+secrets = {{ service_account = "FCM_SERVICE_ACCOUNT" }}
+"""
+
+
+@dataclass(slots=True)
+class Stage:
+    """All that a boot test plays on."""
+
+    machine: Machine
+    services: Services
+    store: Store
+    store_url: str
+    sandbox: Sandbox
+    load: Load
+    folder: Path
+    faulty: list[str] = field(default_factory=list)
+    """Every promise that was broken, in words."""
+
+    def configure(self) -> None:
+        """Write the configuration and the secrets, as an operator does."""
+        secrets = {
+            "NOTIFY_AMQP__URL": self.services.broker.url,
+            "NOTIFY_STORE__URL": self.store_url,
+            **dummies(self.sandbox.url),
+        }
+        lines = [f"{name}={value}\n" for name, value in secrets.items()]
+        self.machine.put("/etc/notify/notify.toml", CONFIG.format(sandbox=self.sandbox.url))
+        self.machine.put("/etc/notify/providers.env", "".join(lines), mode=0o600)
+
+    def seconds_to_send(self, channel: Channel, *, within: float) -> float:
+        """Publish one notification and measure until the vendor has it; infinite if never."""
+        began = datetime.now(UTC)
+        message = request(list(Channel).index(channel))
+        self.load.publish([message])
+        until(lambda: bool(self._arrived(message)), timeout=within, pause=0.05)
+        arrived = self._arrived(message)
+        return (arrived[0] - began).total_seconds() if arrived else float("inf")
+
+    def _arrived(self, message: Outgoing) -> list[datetime]:
+        found = self.sandbox.messages(notify_id=message.message_id)
+        return [each.at for each in found]
+
+    def calls(self) -> int:
+        """Count the requests that the vendors have seen."""
+        return (self.folder / "sandbox.jsonl").read_bytes().count(b"\n")
+
+    def at_rest(self, *, within: float) -> bool:
+        """Wait until all that was published has ended and no message waits."""
+        wanted = sum(not each.poison for each in self.load.journal.latest())
+        return until(
+            lambda: ended(self.store, expected=wanted) and self.waiting() == 0, timeout=within
+        )
+
+    def waiting(self) -> int:
+        """Count the messages in the work queues, those included that workers have in hand."""
+        return in_queues(self.services.broker, [queue_name(each, LANE) for each in Channel])
+
+    def archived(self) -> int:
+        """Count the dead letters in the archive."""
+        with self.store.reading() as connection:
+            return connection.scalar(select(func.count()).select_from(dead_letters)) or 0
+
+    def recorded(self) -> Recorded:
+        """Read the record; the worker `dead` has archived what died."""
+        return read_record(self.store, dead=(), waiting=self.waiting())
+
+    def active(self, *pools: str) -> bool:
+        """Tell whether the workers of these pools are up, and say so if not."""
+        down = [pool for pool in pools if self.machine.show(unit(pool), "ActiveState") != "active"]
+        self.faulty += [f"the worker of {pool} is not up" for pool in down]
+        return not down
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Stage]:
+    """Start everything around the machine, and boot it; nothing is installed on it yet."""
+    with ExitStack() as cleanup:
+        shared = cleanup.enter_context(services(folder))
+        url = cleanup.enter_context(shared.postgresql.database())
+        store = Store.open(url)
+        cleanup.callback(store.close)
+        sandbox = open_sandbox(folder)
+        cleanup.callback(sandbox.stop)
+        load = Load(shared.broker.url, folder, rate=RATE, minimum=0, make=request)
+        machine = cleanup.enter_context(booted(unpacked(folder), log=folder / "console.log"))
+        yield Stage(machine, shared, store, url, sandbox, load, folder)
+
+
+def unit(pool: str) -> str:
+    """Name the unit of a pool's worker."""
+    return f"notify-worker@{pool}.service"
+
+
+def request(number: int) -> Outgoing:
+    """Make one request: an email, an SMS, a push message in turn."""
+    channel = list(Channel)[number % len(Channel)]
+    words = {"text": f"Your code is {number}."}
+    if channel is Channel.EMAIL:
+        words |= {"to": f"r{number}@example.com", "subject": "Hello"}
+    elif channel is Channel.SMS:
+        words |= {"to": f"+49151{10_000_000 + number}"}
+    else:
+        words = {"to": f"token-{number}", "title": "Hello", "body": f"Your code is {number}."}
+    return outgoing(channel, **words)
+
+
+def outgoing(channel: Channel, **words: object) -> Outgoing:
+    """Make a request of these words, with an id of its own."""
+    id_ = str(uuid4())
+    body = json.dumps({"id": id_, **words}).encode()
+    return Outgoing(body=body, routing_key=routing_key(channel, LANE, SOURCE), message_id=id_)

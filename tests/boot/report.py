@@ -30,8 +30,8 @@ def last_line(figures: Figures) -> str:
     """Sum all up in one line."""
     return (
         f"boot: sigkill_s={figures.sigkill:.1f} hang_s={figures.hang:.1f}"
-        f" restarts={figures.restarts} published={figures.published} lost={figures.lost}"
-        f" duplicates={figures.duplicates} probes_denied={figures.denied}"
+        f" restarts={figures.restarts} lost={figures.lost} duplicates={figures.duplicates}"
+        f" probes_denied={figures.denied} published={figures.published}"
     )
 
 

@@ -21,8 +21,8 @@ FREE = dict.fromkeys(TIGHT, probe.DONE)
 def test_the_last_line_sums_up() -> None:
     """Its form is fixed: others read it."""
     assert last_line(Figures(2.04, 31.56, 20, 6000, 0, 0, 12)) == (
-        "boot: sigkill_s=2.0 hang_s=31.6 restarts=20 published=6000 lost=0 duplicates=0"
-        " probes_denied=12"
+        "boot: sigkill_s=2.0 hang_s=31.6 restarts=20 lost=0 duplicates=0 probes_denied=12"
+        " published=6000"
     )
 
 

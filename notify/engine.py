@@ -123,7 +123,7 @@ def celery_worker(
         reload: Called in the handler of SIGHUP.
     """
     _quieten_celery()
-    return Quiet(
+    worker = Quiet(
         stopping=stopping,
         reload=reload,
         app=app,
@@ -136,6 +136,9 @@ def celery_worker(
         without_mingle=True,
         without_heartbeat=True,
     )
+    # It has just asked to tell, at each lost connection, what a later version will do.
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)
+    return worker
 
 
 def _quieten_celery() -> None:
@@ -145,5 +148,3 @@ def _quieten_celery() -> None:
     logging.getLogger("celery").setLevel(logging.WARNING)
     # It warns of pickled messages from strangers; this worker takes nothing but plain JSON.
     warnings.simplefilter("ignore", SecurityWarning)
-    # And, at each lost connection, of what a later version will do by default.
-    warnings.simplefilter("ignore", CPendingDeprecationWarning)

@@ -103,18 +103,16 @@ def test_a_name_without_a_limit_costs_nothing(tmp_path: Path) -> None:
 
 
 def test_a_changed_rate_holds_for_all_that_is_booked_from_then_on(store: Store) -> None:
-    """A stock of the greater rate is not used up first; a limit that stays keeps its own."""
-    person = Limit("person", 50.0)
-    limiter = limiter_of(store, ACCOUNT, SENDER, person)
-    for _ in range(5):
-        limiter.book(["account"], [1.0] * 10, share=1.0)
-    assert len(limiter.book(["person:ann"], [1.0] * 20, share=1.0).slots) == 20
-    kept = limiter._schedules["sender"]._stock(1.0, time.monotonic())
-    limiter.change({"account": Limit("account", 2.0), "sender": SENDER, "person": Limit("person")})
+    """A stock of the greater rate is not used up first; a person's limit is that of its kind."""
+    other = Limit("other", 1000.0)
+    limiter = limiter_of(store, ACCOUNT, other, Limit("person", 50.0))
+    # What is booked of one limit and refused by the other is in stock.
+    limiter_of(store, other).exhausted(["other"], 30.0)
+    assert limiter.book(["account", "other"], [1.0] * 40, share=1.0).slots == []
+    limiter.change({"account": Limit("account", 2.0), "person": Limit("person")})
     booking = limiter.book(["account"], [1.0] * 10, share=1.0)
     assert len(booking.slots) <= 2
     assert booking.wait > 0.25
-    assert limiter._schedules["sender"]._stock(1.0, time.monotonic()) is kept
     assert len(limiter.book(["person:ann"], [1.0] * 200, share=1.0).slots) == 200
     limiter.change({"account": Limit("account")})
     assert len(limiter.book(["account"], [1.0] * 200, share=1.0).slots) == 200

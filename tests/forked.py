@@ -54,6 +54,11 @@ class Forked:
             raise subprocess.TimeoutExpired("notify", timeout)
         return code
 
+    def out(self) -> str:
+        """Tell what it has printed by now."""
+        file = self._files[0]
+        return file.read_text() if file.exists() else ""
+
     def done(self, timeout: float = 60) -> Done:
         """Wait for its end and tell what it left behind."""
         return Done(self.wait(timeout), *(file.read_text() for file in self._files))

@@ -34,6 +34,7 @@ COMMANDS = {
     "schema": "contract",
     "send": "send",
     "show": "record",
+    "status": "status",
     "template": "template",
     "topology": "topology",
     "up": "up",

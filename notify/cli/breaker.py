@@ -9,7 +9,7 @@ from datetime import timedelta
 import click
 from rich.console import Console
 
-from notify.breaker import Circuit, Mode, Rules
+from notify.breaker import Circuit, Mode
 from notify.cli import circuits as view
 from notify.cli import story
 from notify.cli.choosing import actor_of
@@ -20,7 +20,6 @@ from notify.service.flow import breaker_rules
 from notify.settings import Settings, load
 from notify.store import Store, holds
 from notify.store import circuits as shared
-from notify.store.clock import read_clock
 
 
 @click.group()
@@ -56,7 +55,7 @@ def ls(*, as_json: bool) -> None:
     settings = load()
     rules = breaker_rules(settings)
     with record(settings) as store:
-        looks = [_look(store, name, each) for name, each in sorted(rules.items())]
+        looks = [view.look(store, name, each) for name, each in sorted(rules.items())]
     if as_json:
         for look in looks:
             click.echo(json.dumps(view.dumped(look)))
@@ -165,7 +164,7 @@ def _tell(
             ]
         if as_json:
             for each in told:
-                look = _look(store, each.provider, rules[each.provider])
+                look = view.look(store, each.provider, rules[each.provider])
                 click.echo(json.dumps(view.dumped(look)))
             return
         for each in told:
@@ -204,12 +203,3 @@ def _tell_of_others(settings: Settings, store: Store, provider: str) -> None:
             click.echo(f"{channel} goes on through {', '.join(left)}")
         else:
             click.echo(f"{channel} has no other provider: it waits")
-
-
-def _look(store: Store, provider: str, rules: Rules) -> view.Look:
-    with store.reading() as connection:
-        now = read_clock(connection)
-        circuit = shared.current(connection, [provider])[provider].at(now)
-        slices = shared.calls(connection, [provider], since=rules.spans(now)[0])
-    whole, _ = rules.sums([(each.bucket, each.counts) for each in slices], now)
-    return view.Look(circuit, now, rules.window, whole)

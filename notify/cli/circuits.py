@@ -10,7 +10,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from notify.breaker import Circuit, Counts, Mode, State
+from notify.breaker import Circuit, Counts, Mode, Rules, State
+from notify.store import Store
+from notify.store import circuits as shared
+from notify.store.clock import read_clock
 
 _COLOURS = {State.CLOSED: "green", State.OPEN: "red", State.HALF_OPEN: "yellow"}
 _WORDS = {Mode.OPEN: "forced open", Mode.CLOSED: "forced closed"}
@@ -26,6 +29,16 @@ class Look:
     window: float
     """Seconds that the counts reach back."""
     counts: Counts
+
+
+def look(store: Store, provider: str, rules: Rules) -> Look:
+    """Look at one provider's circuit, as all workers share it."""
+    with store.reading() as connection:
+        now = read_clock(connection)
+        circuit = shared.current(connection, [provider])[provider].at(now)
+        slices = shared.calls(connection, [provider], since=rules.spans(now)[0])
+    whole, _ = rules.sums([(each.bucket, each.counts) for each in slices], now)
+    return Look(circuit, now, rules.window, whole)
 
 
 def listing(looks: Sequence[Look]) -> Table:

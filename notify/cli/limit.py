@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -14,13 +14,11 @@ from notify.cli import story
 from notify.cli.choosing import actor_of
 from notify.cli.opened import record
 from notify.cli.span import Span
-from notify.ratelimit import Limit
 from notify.service.flow import limits, provider_limit
 from notify.settings import Settings, load
 from notify.store import Store
 from notify.store import limits as shared
 from notify.store.audit import note
-from notify.store.limits import Seen
 
 
 @click.group()
@@ -60,7 +58,7 @@ def ls(*, everything: bool, as_json: bool) -> None:
     """
     settings = load()
     with record(settings) as store:
-        looks = _looks(settings, store, everything=everything)
+        looks = view.looks(settings, store, everything=everything)
     if as_json:
         for look in looks:
             click.echo(json.dumps(view.dumped(look)))
@@ -143,7 +141,9 @@ def reset(*, names: Sequence[str], reason: str, as_json: bool) -> None:
 
 
 def _tell(settings: Settings, store: Store, names: Sequence[str], *, as_json: bool) -> None:
-    looks = [each for each in _looks(settings, store, everything=True) if each.limit.name in names]
+    looks = [
+        each for each in view.looks(settings, store, everything=True) if each.limit.name in names
+    ]
     for look in looks:
         click.echo(json.dumps(view.dumped(look)) if as_json else view.sentence(look))
     if not as_json:
@@ -153,40 +153,9 @@ def _tell(settings: Settings, store: Store, names: Sequence[str], *, as_json: bo
 def _known(settings: Settings, name: str) -> str:
     """Find the limit that is meant; a provider's name stands for its own."""
     known = limits(settings)
-    if name in known or _kind(settings, name) is not None:
+    if name in known or view.kind_of(settings, name) is not None:
         return name
     if provider_limit(name) in known:
         return provider_limit(name)
     names = ", ".join(sorted(known)) or "none"
     raise click.UsageError(f"no limit {name} is configured; there are {names}")
-
-
-def _kind(settings: Settings, name: str) -> str | None:
-    """Tell of which limit for each of something this is the one of a value."""
-    kind, colon, value = name.partition(":")
-    configured = settings.limits.get(kind)
-    return kind if colon and value and configured and configured.per else None
-
-
-def _looks(settings: Settings, store: Store, *, everything: bool) -> list[view.Look]:
-    known = limits(settings)
-    with store.reading() as connection:
-        rows, now = shared.read_all(connection, told=not everything)
-        rows += shared.read(connection, list(known))[0]
-    seen = {each.name: each for each in rows}
-    looks = [_look(settings, limit, seen, now) for limit in known.values()]
-    for name in seen.keys() - known.keys():
-        kind = _kind(settings, name)
-        if kind is None:
-            continue
-        rate = _look(settings, known[kind], seen, now).ceiling
-        look = _look(settings, Limit(name, rate, known[kind].burst), seen, now)
-        if everything or look.said:
-            looks.append(look)
-    return sorted(looks, key=lambda look: look.limit.name)
-
-
-def _look(settings: Settings, limit: Limit, seen: Mapping[str, Seen], now: float) -> view.Look:
-    configured = settings.limits.get(limit.name)
-    per = configured.per if configured else None
-    return view.Look(limit, per, seen.get(limit.name, Seen(limit.name)), now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from notify.ratelimit import RECOVERY, Limit
+from notify.service.flow import limits
+from notify.settings import Settings
+from notify.store import Store
+from notify.store import limits as shared
 from notify.store.limits import Seen
 
 _NOTICED = 0.05
@@ -59,6 +63,38 @@ class Look:
     def said(self) -> bool:
         """Whether it is other than configured."""
         return self.set or self.lowered or self.pause > 0
+
+
+def kind_of(settings: Settings, name: str) -> str | None:
+    """Tell of which limit for each of something this is the one of a value."""
+    kind, colon, value = name.partition(":")
+    configured = settings.limits.get(kind)
+    return kind if colon and value and configured and configured.per else None
+
+
+def looks(settings: Settings, store: Store, *, everything: bool) -> list[Look]:
+    """Look at the configured limits, and at those of single values that are other, or all."""
+    known = limits(settings)
+    with store.reading() as connection:
+        rows, now = shared.read_all(connection, told=not everything)
+        rows += shared.read(connection, list(known))[0]
+    seen = {each.name: each for each in rows}
+    found = [_look(settings, limit, seen, now) for limit in known.values()]
+    for name in seen.keys() - known.keys():
+        kind = kind_of(settings, name)
+        if kind is None:
+            continue
+        rate = _look(settings, known[kind], seen, now).ceiling
+        look = _look(settings, Limit(name, rate, known[kind].burst), seen, now)
+        if everything or look.said:
+            found.append(look)
+    return sorted(found, key=lambda look: look.limit.name)
+
+
+def _look(settings: Settings, limit: Limit, seen: Mapping[str, Seen], now: float) -> Look:
+    configured = settings.limits.get(limit.name)
+    per = configured.per if configured else None
+    return Look(limit, per, seen.get(limit.name, Seen(limit.name)), now)
 
 
 def listing(looks: Sequence[Look]) -> Table:

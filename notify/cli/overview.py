@@ -1,0 +1,213 @@
+"""How everything stands at one moment, read from the broker and the record for `notify status`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Self
+
+import amqp
+
+from notify.cli import circuits, rates
+from notify.cli.opened import outdated
+from notify.errors import ConfigError, StoreError
+from notify.hold import Hold
+from notify.ledger import Ledger, sum_up
+from notify.message import Channel, Status
+from notify.publisher import why
+from notify.publisher.connection import FAILURES
+from notify.service import open_broker, open_store, topology_of
+from notify.service.flow import breaker_rules
+from notify.settings import DEAD_POOL, Settings
+from notify.store import holds, lately, search
+from notify.store.dead import Cause, State
+from notify.store.lately import Late
+from notify.topology import DEAD, Depth, depths, queue_name
+
+PATIENCE = 3.0
+"""Seconds for each question to the broker."""
+SHARE = 20
+"""The record is counted through again after so many times what it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What the record tells at once, at whatever size."""
+
+    pace: Mapping[str, float]
+    """By queue: its notifications sent a second, over the last 30 seconds at most."""
+    circuits: Sequence[circuits.Look]
+    limits: Sequence[rates.Look]
+    holds: Sequence[Hold]
+    kept: Mapping[int, int]
+    """By hold: notifications set aside in the record."""
+    relay: Late
+    """Due, and not published by any relay."""
+    lookups: Late
+    """Unknown, and due to be asked about."""
+    news: Late
+    """Events that producers were not told yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What is counted through."""
+
+    ledger: Ledger
+    dead: Mapping[Cause, int]
+    """Dead letters that wait in the archive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """
+    All of it; what could not be read is None, and `away` tells why.
+
+    Attributes:
+        queues: By name; None for one that is missing on the broker.
+        growth: By name, messages a second that came on top since the last look.
+        books: As they were when they were last counted.
+    """
+
+    at: datetime
+    queues: Mapping[str, Depth | None] | None
+    growth: Mapping[str, float]
+    now: Now | None
+    books: Books | None
+    away: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def drain(self) -> Mapping[str, float]:
+        """By queue, the seconds until it is empty at the pace of now, if nothing more came."""
+        if self.queues is None or self.now is None:
+            return {}
+        return {
+            name: depth.ready / self.now.pace[name]
+            for name, depth in self.queues.items()
+            if depth is not None and depth.ready and self.now.pace.get(name)
+        }
+
+
+class Lookout:
+    """Looks again and again, by connections that it keeps. Use it as a context manager."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Open nothing yet."""
+        self._settings = settings
+        self._clock = clock
+        self._monotonic = monotonic
+        self._store = open_store(settings)
+        self._names = [queue.name for queue in topology_of(settings).queues]
+        self._connection: amqp.Connection | None = None
+        self._before: tuple[float, Mapping[str, Depth | None]] | None = None
+        self._books: Books | None = None
+        self._count_at = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._drop()
+        self._store.close()
+
+    def look(self) -> Overview:
+        """Read everything once; whatever is away costs some seconds, and nothing else."""
+        away = {}
+        queues = now = books = None
+        growth: Mapping[str, float] = {}
+        try:
+            queues = self._queues()
+            growth = self._growth(queues)
+        except (ConfigError, *FAILURES) as error:
+            self._drop()
+            away["broker"] = str(error) if isinstance(error, ConfigError) else why(error)
+        try:
+            now, books = self._record()
+        except (ConfigError, StoreError) as error:
+            away["record"] = str(error)
+        return Overview(self._clock(), queues, growth, now, books, away)
+
+    def _queues(self) -> Mapping[str, Depth | None]:
+        if self._connection is None:
+            self._connection = open_broker(self._settings, timeout=PATIENCE)
+        return depths(self._names, self._connection)
+
+    def _growth(self, queues: Mapping[str, Depth | None]) -> Mapping[str, float]:
+        at, before = self._monotonic(), self._before
+        self._before = (at, queues)
+        if before is None:
+            return {}
+        seconds = max(at - before[0], 0.1)
+        return {
+            name: (depth.ready - was.ready) / seconds
+            for name, depth in queues.items()
+            if depth is not None and (was := before[1].get(name)) is not None
+        }
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        self._before = None
+        if connection is not None:
+            with suppress(*FAILURES):
+                connection.close()
+
+    def _record(self) -> tuple[Now, Books]:
+        if self._books is None:
+            current, needed = self._store.revision()
+            if current != needed:
+                raise ConfigError(outdated(current, needed))
+        now = self._now()
+        began = self._monotonic()
+        if self._books is None or began >= self._count_at:
+            self._books = self._counted()
+            took = self._monotonic() - began
+            self._count_at = began + SHARE * took
+        return now, self._books
+
+    def _now(self) -> Now:
+        at = self._clock()
+        rules = breaker_rules(self._settings)
+        looks = [circuits.look(self._store, name, rules[name]) for name in sorted(rules)]
+        limits = rates.looks(self._settings, self._store, everything=False)
+        with self._store.reading() as connection:
+            standing, _ = holds.current(connection)
+            return Now(
+                pace={
+                    queue_name(Channel(each.channel), each.lane): each.per_second
+                    for each in lately.pace(connection, now=at)
+                },
+                circuits=looks,
+                limits=limits,
+                holds=standing,
+                kept=holds.kept(connection, [each.id for each in standing]),
+                relay=lately.due(connection, (Status.SCHEDULED, Status.QUEUED), now=at),
+                lookups=lately.due(connection, (Status.UNKNOWN,), now=at),
+                news=lately.news(connection),
+            )
+
+    def _counted(self) -> Books:
+        ledger = sum_up(self._store, now=self._clock())
+        with self._store.reading() as connection:
+            return Books(ledger, search.count(connection, search.Wanted(state=State.WAITING)))
+
+
+def workers(settings: Settings, overview: Overview) -> Iterator[tuple[str, int, int]]:
+    """Tell of each pool how many workers are at its least, and at its most consumed queue."""
+    queues = overview.queues or {}
+    for name, pool in settings.pools.items():
+        if pool.channel in settings.channels:
+            looked = [queues.get(queue_name(pool.channel, lane)) for lane in pool.lanes]
+            counts = [depth.consumers if depth else 0 for depth in looked]
+            yield name, min(counts), max(counts)
+    dead = queues.get(DEAD)
+    count = dead.consumers if dead else 0
+    yield DEAD_POOL, count, count

@@ -1,0 +1,143 @@
+"""`notify status` beside real workers, and while the broker or the record is away."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notify.breaker import Mode
+from notify.hold import Scope
+from notify.message import Channel, Status
+from notify.store import circuits, holds, search
+from notify.store.audit import Actor
+from tests.rig import Rig, surroundings, until
+
+QUEUE = "notify.email.normal"
+
+
+@pytest.fixture
+def rig(tmp_path: Path, broker_url: str) -> Iterator[Rig]:
+    """A worker's surroundings, on SQLite."""
+    url = f"sqlite:///{tmp_path}/notify.db"
+    with surroundings(tmp_path, broker_url=broker_url, store_url=url) as rig:
+        yield rig
+
+
+@pytest.fixture
+def either(tmp_path: Path, broker_url: str, store_url: str) -> Iterator[Rig]:
+    """The same on each database in turn."""
+    with surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig:
+        yield rig
+
+
+def look(rig: Rig, *, code: int = 0) -> dict[str, Any]:
+    """Ask for one object."""
+    done = rig.notify("status", "--json")
+    assert (done.code, done.err) == (code, "")
+    told: dict[str, Any] = json.loads(done.out)
+    return told
+
+
+def archived(rig: Rig) -> int:
+    """Count the dead letters in the archive."""
+    with rig.store.reading() as connection:
+        return sum(search.count(connection, search.Wanted()).values())
+
+
+def test_one_screen_tells_how_everything_stands(either: Rig) -> None:
+    """What was sent, what waits and why, and what operators have said."""
+    rig = either
+    sent = [rig.request() for _ in range(5)]
+    rig.publish(b"no json")
+    with rig.worker(), rig.worker("dead", pool="dead"):
+        until(lambda: all(rig.status(each) is Status.SENT for each in sent))
+        until(lambda: archived(rig) == 1)
+        during = look(rig)
+        screen = rig.notify("status")
+    assert during["workers"] == {
+        "email": {"least": 1, "most": 1},
+        "dead": {"least": 1, "most": 1},
+    }
+    queues = {each["name"]: each for each in during["queues"]}
+    assert (queues[QUEUE]["waiting"], queues[QUEUE]["consumers"]) == (0, 1)
+    assert queues[QUEUE]["sent_per_second"] == pytest.approx(5 / 30)
+    ledger = during["ledger"]
+    assert (ledger["accepted"], ledger["difference"]) == (6, 0)
+    assert (ledger["terms"]["sent"], ledger["terms"]["dead"]) == (5, 1)
+    assert [each["state"] for each in during["providers"]] == ["closed"]
+    assert during["unreadable"] == {}
+    assert screen.code == 0
+    for words in (
+        "email 1   dead 1",
+        "6 accepted = 5 sent + 1 dead; difference 0",
+        "1 wait: 1 contract",
+        "0.2/s",
+    ):
+        assert words in screen.out
+
+    ann = Actor("ann@ops", "INC-7")
+    with rig.store.writing() as connection:
+        circuits.tell(connection, "sendgrid", Mode.OPEN, seconds=None, actor=ann)
+        holds.place(connection, Scope(channel=Channel.EMAIL), actor="ann@ops", reason="INC-12")
+    for _ in range(3):
+        rig.request()
+    after = look(rig)
+    queues = {each["name"]: each for each in after["queues"]}
+    assert (queues[QUEUE]["waiting"], queues[QUEUE]["consumers"]) == (3, 0)
+    assert queues[QUEUE]["drained_in_seconds"] == pytest.approx(18)
+    assert after["workers"]["email"] == {"least": 0, "most": 0}
+    assert after["providers"][0]["mode"] == "open"
+    assert after["holds"][0]["reason"] == "INC-12"
+    out = rig.notify("status").out
+    for words in ("forced open", "channel email, until it is released", "18 s"):
+        assert words in out
+
+
+def test_a_part_that_is_away_says_so_and_the_rest_is_shown(rig: Rig) -> None:
+    """At night one of both is away: that is when somebody looks."""
+    config = rig.config.read_text()
+    rig.config.write_text(config.replace(rig.broker_url, "pyamqp://guest:guest@127.0.0.1:1//"))
+    told = look(rig, code=1)
+    assert (told["queues"], told["workers"]) == (None, None)
+    assert told["unreadable"] == {"broker": "connection refused"}
+    assert told["ledger"]["accepted"] == 0
+    screen = rig.notify("status")
+    assert screen.code == 1
+    assert "cannot be read: connection refused" in screen.out
+    assert "0 accepted" in screen.out
+
+    away = 'url = "postgresql+psycopg://notify@127.0.0.1:1/notify"\n[pools.email]'
+    before, _, rest = config.partition("[store]")
+    rig.config.write_text(f"{before}[store]\n{away}{rest.partition('[pools.email]')[2]}")
+    told = look(rig, code=1)
+    assert told["unreadable"] == {"record": "the record cannot be used: OperationalError"}
+    assert (told["ledger"], told["providers"], told["late"]) == (None, None, None)
+    assert [each["waiting"] for each in told["queues"]] == [0] * 10
+    assert "cannot be read: the record" in rig.notify("status").out
+
+
+def test_watching_tells_what_grows_until_ctrl_c(rig: Rig) -> None:
+    """A line every two seconds; it ends as if nothing were wrong."""
+    process = rig.command("status", "--watch", "--json")
+    lines: list[dict[str, Any]] = []
+
+    def seen(count: int) -> bool:
+        out = process.out()
+        lines[:] = [json.loads(line) for line in out.splitlines()]
+        return len(lines) >= count
+
+    until(lambda: seen(1))
+    for _ in range(4):
+        rig.request()
+    until(lambda: seen(2))
+    process.send_signal(signal.SIGINT)
+    done = process.done()
+    assert (done.code, done.err) == (0, "")
+    growth = {each["name"]: each["growth_per_second"] for each in lines[1]["queues"]}
+    assert 1 < growth[QUEUE] <= 2.1
+    assert growth["notify.dead"] == 0

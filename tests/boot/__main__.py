@@ -101,6 +101,8 @@ def _scenes(stage: Stage, package: Path) -> Figures:
         scenes.start(stage)
     with _told("an email, an SMS and a push message are sent, a dead letter is archived"):
         scenes.deliver(stage)
+    with _told("the doctor was asked"):
+        scenes.examine(stage)
     with _told("what the sandbox forbids was tried"):
         denied, wrong = probed(stage.machine)
         stage.faulty += wrong

@@ -28,7 +28,7 @@ _NSPAWN = (
     "--timezone=off",
     "--link-journal=no",
 )
-_NAMESPACES = ("--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd=/")
+_NAMESPACES = ("--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd")
 _ENVIRON = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/root"}
 
 

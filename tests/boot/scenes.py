@@ -10,6 +10,7 @@ from pathlib import Path
 from notify.message import Channel
 from tests.boot.machine import Failed
 from tests.boot.stage import POOLS, Stage, outgoing, unit
+from tests.faults.load import SOURCE
 from tests.faults.stage import until
 from tests.malformed import MALFORMED
 
@@ -51,7 +52,14 @@ def start(stage: Stage) -> None:
     write_greeting(stage, "Good morning.")
     machine.said("notify", "config", "check")
     machine.said("notify", "migrate")
-    machine.said("notify", "topology", "apply")
+    admin = f"NOTIFY_AMQP__URL={stage.services.broker.url}"
+    machine.said("env", admin, "notify", "topology", "apply")
+    producer = f"{SOURCE}:{','.join(Channel)}"
+    stage.let_in(
+        machine.said(
+            "env", admin, "notify", "topology", "export", "--users", "--producer", producer
+        )
+    )
     machine.said("systemctl", "enable", "--now", "notify.target", *UNITS)
     stage.active(*POOLS)
 
@@ -66,6 +74,13 @@ def deliver(stage: Stage) -> None:
         stage.faulty.append("the dead letter was not archived")
     if not stage.at_rest(within=30):
         stage.faulty.append("what was sent is not on record")
+
+
+def examine(stage: Stage) -> None:
+    """Ask the service itself whether anything is wrong."""
+    examined = stage.machine.run("notify", "doctor")
+    if examined.returncode:
+        stage.faulty.append(f"the doctor finds something: {examined.stdout}{examined.stderr}")
 
 
 def maintain(stage: Stage) -> None:

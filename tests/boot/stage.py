@@ -15,10 +15,12 @@ from sqlalchemy import func, select
 from notify.message import Channel
 from notify.publisher import Outgoing
 from notify.sandbox import Sandbox
+from notify.stack.rabbitmq import RabbitMQNode
 from notify.stack.state import dummies
 from notify.store import Store
 from notify.store.tables import dead_letters
 from notify.topology import queue_name, routing_key
+from notify.topology.definitions import WORKER_USER
 from tests.boot.image import unpacked
 from tests.boot.machine import Machine, booted
 from tests.faults.ledgers import Recorded, read_record
@@ -26,6 +28,7 @@ from tests.faults.load import LANE, SOURCE, Load
 from tests.faults.stage import Services, ended, in_queues, open_sandbox, services, until
 
 POOLS = ("email", "sms", "push", "dead")
+PASSWORD = "word"
 RATE = 50
 """Notifications a second while the workers are restarted."""
 CONFIG = """\
@@ -73,13 +76,21 @@ class Stage:
     def configure(self) -> None:
         """Write the configuration and the secrets, as an operator does."""
         secrets = {
-            "NOTIFY_AMQP__URL": self.services.broker.url,
+            "NOTIFY_AMQP__URL": as_user(WORKER_USER, self.services.broker),
             "NOTIFY_STORE__URL": self.store_url,
             **dummies(self.sandbox.url),
         }
         lines = [f"{name}={value}\n" for name, value in secrets.items()]
         self.machine.put("/etc/notify/notify.toml", CONFIG.format(sandbox=self.sandbox.url))
         self.machine.put("/etc/notify/providers.env", "".join(lines), mode=0o600)
+
+    def let_in(self, definitions: str) -> None:
+        """Give the broker what the service exports: users of least rights, each with a password."""
+        file = self.folder / "definitions.json"
+        file.write_text(definitions)
+        self.services.broker.ctl("import_definitions", str(file))
+        for user in (WORKER_USER, SOURCE):
+            self.services.broker.ctl("change_password", user, PASSWORD)
 
     def seconds_to_send(self, channel: Channel, *, within: float) -> float:
         """Publish one notification and measure until the vendor has it; infinite if never."""
@@ -135,9 +146,15 @@ def staged(folder: Path) -> Iterator[Stage]:
         cleanup.callback(store.close)
         sandbox = open_sandbox(folder)
         cleanup.callback(sandbox.stop)
-        load = Load(shared.broker.url, folder, rate=RATE, minimum=0, make=request)
+        url_of_producer = as_user(SOURCE, shared.broker)
+        load = Load(url_of_producer, folder, rate=RATE, minimum=0, make=request)
         machine = cleanup.enter_context(booted(unpacked(folder), log=folder / "console.log"))
         yield Stage(machine, shared, store, url, sandbox, load, folder)
+
+
+def as_user(name: str, broker: RabbitMQNode) -> str:
+    """Give the broker's address for one of its users."""
+    return broker.url.replace("guest:guest@", f"{name}:{PASSWORD}@")
 
 
 def unit(pool: str) -> str:

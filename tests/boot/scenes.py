@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from notify.message import Channel
+from notify.topology.plan import OPERATOR_USER
 from tests.boot.machine import Failed
-from tests.boot.stage import POOLS, Stage, outgoing, unit
+from tests.boot.stage import POOLS, Stage, as_user, outgoing, unit
 from tests.faults.load import SOURCE
 from tests.faults.stage import until
 from tests.malformed import MALFORMED
@@ -52,14 +53,10 @@ def start(stage: Stage) -> None:
     write_greeting(stage, "Good morning.")
     machine.said("notify", "config", "check")
     machine.said("notify", "migrate")
-    admin = f"NOTIFY_AMQP__URL={stage.services.broker.url}"
-    machine.said("env", admin, "notify", "topology", "apply")
     producer = f"{SOURCE}:{','.join(Channel)}"
-    stage.let_in(
-        machine.said(
-            "env", admin, "notify", "topology", "export", "--users", "--producer", producer
-        )
-    )
+    stage.let_in(machine.said("notify", "topology", "export", "--users", "--producer", producer))
+    operator = f"NOTIFY_AMQP__URL={as_user(OPERATOR_USER, stage.services.broker)}"
+    machine.said("env", operator, "notify", "topology", "apply")
     machine.said("systemctl", "enable", "--now", "notify.target", *UNITS)
     stage.active(*POOLS)
 

@@ -20,7 +20,7 @@ from notify.stack.state import dummies
 from notify.store import Store
 from notify.store.tables import dead_letters
 from notify.topology import queue_name, routing_key
-from notify.topology.definitions import WORKER_USER
+from notify.topology.plan import OPERATOR_USER, WORKER_USER
 from tests.boot.image import unpacked
 from tests.boot.machine import Machine, booted
 from tests.faults.ledgers import Recorded, read_record
@@ -89,7 +89,7 @@ class Stage:
         file = self.folder / "definitions.json"
         file.write_text(definitions)
         self.services.broker.ctl("import_definitions", str(file))
-        for user in (WORKER_USER, SOURCE):
+        for user in (WORKER_USER, OPERATOR_USER, SOURCE):
             self.services.broker.ctl("change_password", user, PASSWORD)
 
     def seconds_to_send(self, channel: Channel, *, within: float) -> float:

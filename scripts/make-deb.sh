@@ -5,6 +5,7 @@
 # downloaded when it is installed, and is bound to the Python of the Debian that it is built on.
 set -eu
 
+command -v dpkg-deb >/dev/null || { echo "A Debian package is built on Debian." >&2; exit 1; }
 wheel=$1
 python=/usr/bin/$(/usr/bin/python3 -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
 here=scripts/deb
@@ -14,7 +15,7 @@ root=$work/root
 opt=$root/opt/notify
 # The same checkout makes the same package.
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || stat -c %Y "$wheel")
-export SOURCE_DATE_EPOCH
+export SOURCE_DATE_EPOCH PYTHONHASHSEED=0
 umask 022
 
 echo "Installing the locked dependencies into the package (half a minute)" >&2

@@ -13,8 +13,8 @@ import amqp
 
 from notify.cli import circuits, rates
 from notify.cli.opened import outdated
+from notify.doctor.standing import Standing
 from notify.errors import ConfigError, StoreError
-from notify.hold import Hold
 from notify.ledger import Ledger, sum_up
 from notify.message import Channel, Status
 from notify.publisher import why
@@ -41,7 +41,7 @@ class Now:
     """By queue: its notifications sent a second, over the last 30 seconds at most."""
     circuits: Sequence[circuits.Look]
     limits: Sequence[rates.Look]
-    holds: Sequence[Hold]
+    standing: Standing
     kept: Mapping[int, int]
     """By hold: notifications set aside in the record."""
     relay: Late
@@ -178,8 +178,8 @@ class Lookout:
         rules = breaker_rules(self._settings)
         looks = [circuits.look(self._store, name, rules[name]) for name in sorted(rules)]
         limits = rates.looks(self._settings, self._store, everything=False)
+        standing = Standing.read(self._store, self._settings)
         with self._store.reading() as connection:
-            standing, _ = holds.current(connection)
             return Now(
                 pace={
                     queue_name(Channel(each.channel), each.lane): each.per_second
@@ -187,8 +187,8 @@ class Lookout:
                 },
                 circuits=looks,
                 limits=limits,
-                holds=standing,
-                kept=holds.kept(connection, [each.id for each in standing]),
+                standing=standing,
+                kept=holds.kept(connection, [each.id for each in standing.holds]),
                 relay=lately.due(connection, (Status.SCHEDULED, Status.QUEUED), now=at),
                 lookups=lately.due(connection, (Status.UNKNOWN,), now=at),
                 news=lately.news(connection),
@@ -198,6 +198,20 @@ class Lookout:
         ledger = sum_up(self._store, now=self._clock())
         with self._store.reading() as connection:
             return Books(ledger, search.count(connection, search.Wanted(state=State.WAITING)))
+
+
+def paused(settings: Settings, overview: Overview) -> Mapping[str, str]:
+    """Tell of each queue that nobody consumes why that is meant to be, where it is."""
+    if overview.queues is None or overview.now is None:
+        return {}
+    found = {}
+    for channel in settings.channels:
+        for lane in settings.lanes:
+            name = queue_name(channel, lane)
+            depth = overview.queues.get(name)
+            if depth is None or not depth.consumers:
+                found[name] = overview.now.standing.pause(settings, channel, lane)
+    return {name: why for name, why in found.items() if why is not None}
 
 
 def workers(settings: Settings, overview: Overview) -> Iterator[tuple[str, int, int]]:

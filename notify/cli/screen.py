@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from notify.cli import circuits, held, rates
-from notify.cli.overview import Books, Now, Overview, workers
+from notify.cli.overview import Books, Now, Overview, paused, workers
 from notify.ledger import TERMS, Line
 from notify.message import Channel, Status
 from notify.settings import Settings
@@ -75,12 +75,15 @@ def _queues(settings: Settings, overview: Overview, queues: Mapping[str, Depth |
     table.add_column("queue", no_wrap=True)
     for title in ("waiting", "growing", "sent", "drained in", "in hand", "put off", "oldest"):
         table.add_column(title, no_wrap=True, justify="right")
-    lines = _lines(overview.books)
+    table.add_column("not consumed, since")
+    lines, why = _lines(overview.books), paused(settings, overview)
     for channel in [each for each in Channel if each in settings.channels]:
         for lane in settings.lanes:
             name = queue_name(channel, lane)
             told = lines.get((channel, lane))
-            table.add_row(name, *_queue(overview, name), *_told(told, overview.at))
+            table.add_row(
+                name, *_queue(overview, name), *_told(told, overview.at), why.get(name, "")
+            )
     table.add_row(DEAD, *_queue(overview, DEAD))
     for name, depth in queues.items():
         if name not in _shown(settings) and depth is not None and depth.ready:
@@ -126,7 +129,7 @@ def _told(line: Line | None, at: datetime) -> Sequence[str]:
 
 
 def _holds(now: Now) -> Text:
-    told = "\n".join(held.listing(now.holds, now.kept))
+    told = "\n".join(held.listing(now.standing.holds, now.kept))
     return Text(told, style="yellow") if told else Text("none")
 
 

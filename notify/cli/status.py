@@ -15,7 +15,7 @@ from rich.live import Live
 
 from notify.cli import circuits, held, rates
 from notify.cli.ledger import as_plain as plain_ledger
-from notify.cli.overview import Books, Lookout, Overview, workers
+from notify.cli.overview import Books, Lookout, Overview, paused, workers
 from notify.cli.screen import drawn
 from notify.settings import Settings, load
 from notify.store.lately import Late
@@ -89,11 +89,11 @@ def as_plain(settings: Settings, overview: Overview) -> dict[str, Any]:
         "at": overview.at.isoformat(),
         "unreadable": dict(overview.away),
         "workers": _workers(settings, overview),
-        "queues": _queues(overview),
+        "queues": _queues(settings, overview),
         "providers": now and [circuits.dumped(each) for each in now.circuits],
         "limits": now and [rates.dumped(each) for each in now.limits],
         "holds": now
-        and [held.dumped(each) | {"kept": now.kept.get(each.id, 0)} for each in now.holds],
+        and [held.dumped(each) | {"kept": now.kept.get(each.id, 0)} for each in now.standing.holds],
         "ledger": books and _ledger(books),
         "dead_letters": books and {str(cause): count for cause, count in books.dead.items()},
         "late": now
@@ -113,10 +113,11 @@ def _workers(settings: Settings, overview: Overview) -> dict[str, Any] | None:
     }
 
 
-def _queues(overview: Overview) -> list[dict[str, Any]] | None:
+def _queues(settings: Settings, overview: Overview) -> list[dict[str, Any]] | None:
     if overview.queues is None:
         return None
     pace = overview.now.pace if overview.now else {}
+    why = paused(settings, overview)
     return [
         {
             "name": name,
@@ -125,6 +126,7 @@ def _queues(overview: Overview) -> list[dict[str, Any]] | None:
             "growth_per_second": overview.growth.get(name),
             "sent_per_second": pace.get(name),
             "drained_in_seconds": overview.drain.get(name),
+            "paused": why.get(name),
         }
         for name, depth in overview.queues.items()
     ]

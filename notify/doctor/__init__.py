@@ -59,7 +59,11 @@ def examine(
 def _record(
     settings: Settings, now: Callable[[], float]
 ) -> Generator[Finding, None, Standing | None]:
-    store = open_store(settings)
+    try:
+        store = open_store(settings)
+    except ConfigError as error:
+        yield fail("record", str(error), fix="correct it; notify config check")
+        return None
     try:
         yield from record.room(settings)
         if not (yield from record.tables(store, settings)):

@@ -95,8 +95,18 @@ def _full(settings: Settings, depths: Mapping[str, Depth]) -> Iterator[Finding]:
             if depth is not None and depth.ready >= FULL * options.max_length:
                 part = depth.ready / options.max_length
                 text = f"{name} is {part:.0%} full; a full one refuses what producers publish"
-                fix = f"add workers: systemctl start notify-worker@{channel}-2; notify status"
+                fix = f"{_start(_pool_of(settings, channel, lane) + '-2')}; notify status"
                 yield warn("queues", text, fix=fix)
+
+
+def _pool_of(settings: Settings, channel: Channel, lane: str) -> str:
+    """Name the pool that serves a lane, or that should be there."""
+    serving = (
+        name
+        for name, pool in settings.pools.items()
+        if pool.channel is channel and lane in pool.lanes
+    )
+    return next(serving, channel.value)
 
 
 def _start(pool: str) -> str:

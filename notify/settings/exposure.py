@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,18 +24,20 @@ class Exposure:
 
 def exposures(tree: Tree, environ: Mapping[str, str]) -> Iterator[Exposure]:
     """Yield the credentials, environment files and passwords in the configuration that lie open."""
-    for file in credential_files(environ):
+    secrets = credential_files(environ)
+    for file in secrets:
         if _exposed(file):
             text = "readable by more than its owner; chmod 0400 it"
             finding = Finding(f"credential {file.name}", text)
             yield Exposure(finding, f"chmod 0400 {shlex.quote(str(file))}")
     if tree.file is not None:
-        yield from _environment_files(tree.file.parent)
+        others = set(tree.file.parent.glob("*.env")) - set(secrets)
+        yield from _environment_files(sorted(others))
         yield from _passwords(tree, tree.file)
 
 
-def _environment_files(folder: Path) -> Iterator[Exposure]:
-    for file in sorted(folder.glob("*.env")):
+def _environment_files(files: Iterable[Path]) -> Iterator[Exposure]:
+    for file in files:
         if _open_to_all(file):
             text = "everybody may read this place for secrets; chmod o= it"
             yield Exposure(Finding(file.name, text), f"chmod o= {shlex.quote(str(file))}")

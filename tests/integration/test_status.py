@@ -90,6 +90,7 @@ def test_one_screen_tells_how_everything_stands(either: Rig) -> None:
     queues = {each["name"]: each for each in after["queues"]}
     assert (queues[QUEUE]["waiting"], queues[QUEUE]["consumers"]) == (3, 0)
     assert queues[QUEUE]["drained_in_seconds"] == pytest.approx(18)
+    assert queues[QUEUE]["paused"] == "hold 1 stops it"
     assert after["workers"]["email"] == {"least": 0, "most": 0}
     assert after["providers"][0]["mode"] == "open"
     assert after["holds"][0]["reason"] == "INC-12"

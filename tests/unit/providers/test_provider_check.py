@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -43,20 +43,6 @@ def _sendgrid(url: str, key: str) -> SendGrid:
 
 MAKES = [_sendgrid, _twilio, _twilio_by_api_key, _fcm]
 all_vendors = pytest.mark.parametrize("make", MAKES, ids=lambda make: make.__name__.strip("_"))
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """A stand-in for the vendors."""
-    with Sandbox.start(port=0) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    """A server that does what the test says."""
-    with Vendor() as vendor:
-        yield vendor
 
 
 @all_vendors

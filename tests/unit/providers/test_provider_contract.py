@@ -6,7 +6,6 @@ import logging
 import socket
 import time
 import traceback
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -31,13 +30,6 @@ HTML = b"<html><body>canary</body></html>"
 
 over_http = pytest.mark.parametrize("dialect", OVER_HTTP, ids=lambda dialect: dialect.name)
 over_all = pytest.mark.parametrize("dialect", ALL, ids=lambda dialect: dialect.name)
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    """A server that does what the test says."""
-    with Vendor() as vendor:
-        yield vendor
 
 
 def failure(provider: Provider) -> ProviderError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,13 +34,6 @@ TOKEN_FIELD = {
     "@type": "type.googleapis.com/google.rpc.BadRequest",
     "fieldViolations": [{"field": "message.token", "description": "canary"}],
 }
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    """A server that does what the test says."""
-    with Vendor() as vendor:
-        yield vendor
 
 
 def push(vendor: Vendor, message: Any = MESSAGE, **options: Any) -> dict[str, Any]:

@@ -30,20 +30,6 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SPAN = {"since": NOW - timedelta(seconds=10), "until": NOW + timedelta(seconds=10)}
 
 
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """A stand-in for the vendors."""
-    with Sandbox.start(port=0) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    """A server that does what the test says."""
-    with Vendor() as vendor:
-        yield vendor
-
-
 @pytest.fixture(params=["twilio", "memory"])
 def provider(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Provider]:
     """Each provider that can be asked; its vendor takes what is for LOST and never says so."""

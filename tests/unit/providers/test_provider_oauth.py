@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -13,13 +12,6 @@ from notify.errors import ProviderError, Throttled, TransientError, Unauthorized
 from notify.provider import Provider
 from tests.unit.providers.dialects import FCM, MESSAGE, json_reply, token
 from tests.vendor import Reply, Vendor, hang, reset, say
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    """A server that does what the test says."""
-    with Vendor() as vendor:
-        yield vendor
 
 
 def error_of(provider: Provider) -> ProviderError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,13 +25,6 @@ from tests.unit.providers.dialects import MESSAGE, TWILIO, json_reply
 from tests.vendor import Vendor
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    """A server that does what the test says."""
-    with Vendor() as vendor:
-        yield vendor
 
 
 def form(vendor: Vendor, message: Any = MESSAGE, **options: Any) -> dict[str, str]:

@@ -91,6 +91,17 @@ class Overview:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """The workers of one pool: how many are at its least and at its most consumed queue."""
+
+    pool: str
+    least: int
+    most: int
+    missing: bool
+    """Whether nobody is at one of its queues, and nothing explains it."""
+
+
 class Lookout:
     """Looks again and again, by connections that it keeps. Use it as a context manager."""
 
@@ -214,14 +225,18 @@ def paused(settings: Settings, overview: Overview) -> Mapping[str, str]:
     return {name: why for name, why in found.items() if why is not None}
 
 
-def workers(settings: Settings, overview: Overview) -> Iterator[tuple[str, int, int]]:
-    """Tell of each pool how many workers are at its least, and at its most consumed queue."""
-    queues = overview.queues or {}
+def crews(settings: Settings, overview: Overview) -> Iterator[Crew]:
+    """Tell of each pool, and of the archive of dead letters, who is there."""
+    why = paused(settings, overview)
     for name, pool in settings.pools.items():
         if pool.channel in settings.channels:
-            looked = [queues.get(queue_name(pool.channel, lane)) for lane in pool.lanes]
-            counts = [depth.consumers if depth else 0 for depth in looked]
-            yield name, min(counts), max(counts)
-    dead = queues.get(DEAD)
-    count = dead.consumers if dead else 0
-    yield DEAD_POOL, count, count
+            queues = [queue_name(pool.channel, lane) for lane in pool.lanes]
+            yield _crew(name, queues, overview, why)
+    yield _crew(DEAD_POOL, [DEAD], overview, why)
+
+
+def _crew(pool: str, queues: Sequence[str], overview: Overview, why: Mapping[str, str]) -> Crew:
+    looked = {name: (overview.queues or {}).get(name) for name in queues}
+    counts = {name: depth.consumers if depth else 0 for name, depth in looked.items()}
+    missing = any(not count and name not in why for name, count in counts.items())
+    return Crew(pool, min(counts.values()), max(counts.values()), missing)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from notify.cli import circuits, held, rates
-from notify.cli.overview import Books, Now, Overview, paused, workers
+from notify.cli.overview import Books, Now, Overview, crews, paused
 from notify.ledger import TERMS, Line
 from notify.message import Channel, Status
 from notify.settings import Settings
@@ -64,9 +64,10 @@ def _broker(settings: Settings, overview: Overview) -> Iterator[RenderableType]:
 
 def _workers(settings: Settings, overview: Overview) -> Text:
     line = Text()
-    for name, least, most in workers(settings, overview):
-        count = f"{least}" if least == most else f"{least} to {most}"
-        line.append(f"{name} ").append(count, style="green" if least else "bold red").append("   ")
+    for crew in crews(settings, overview):
+        count = f"{crew.least}" if crew.least == crew.most else f"{crew.least} to {crew.most}"
+        style = "bold red" if crew.missing else "green" if crew.least else "yellow"
+        line.append(f"{crew.pool} ").append(count, style=style).append("   ")
     return line
 
 

@@ -15,7 +15,7 @@ from rich.live import Live
 
 from notify.cli import circuits, held, rates
 from notify.cli.ledger import as_plain as plain_ledger
-from notify.cli.overview import Books, Lookout, Overview, paused, workers
+from notify.cli.overview import Books, Lookout, Overview, crews, paused
 from notify.cli.screen import drawn
 from notify.settings import Settings, load
 from notify.store.lately import Late
@@ -109,7 +109,8 @@ def _workers(settings: Settings, overview: Overview) -> dict[str, Any] | None:
     if overview.queues is None:
         return None
     return {
-        name: {"least": least, "most": most} for name, least, most in workers(settings, overview)
+        crew.pool: {"least": crew.least, "most": crew.most, "missing": crew.missing}
+        for crew in crews(settings, overview)
     }
 
 

@@ -60,8 +60,8 @@ def test_one_screen_tells_how_everything_stands(either: Rig) -> None:
         during = look(rig)
         screen = rig.notify("status")
     assert during["workers"] == {
-        "email": {"least": 1, "most": 1},
-        "dead": {"least": 1, "most": 1},
+        "email": {"least": 1, "most": 1, "missing": False},
+        "dead": {"least": 1, "most": 1, "missing": False},
     }
     queues = {each["name"]: each for each in during["queues"]}
     assert (queues[QUEUE]["waiting"], queues[QUEUE]["consumers"]) == (0, 1)
@@ -91,7 +91,10 @@ def test_one_screen_tells_how_everything_stands(either: Rig) -> None:
     assert (queues[QUEUE]["waiting"], queues[QUEUE]["consumers"]) == (3, 0)
     assert queues[QUEUE]["drained_in_seconds"] == pytest.approx(18)
     assert queues[QUEUE]["paused"] == "hold 1 stops it"
-    assert after["workers"]["email"] == {"least": 0, "most": 0}
+    assert after["workers"] == {
+        "email": {"least": 0, "most": 0, "missing": False},
+        "dead": {"least": 0, "most": 0, "missing": True},
+    }
     assert after["providers"][0]["mode"] == "open"
     assert after["holds"][0]["reason"] == "INC-12"
     out = rig.notify("status").out

@@ -19,6 +19,7 @@ from notify.topology import DEAD, Depth, queue_name
 
 _LATE = timedelta(seconds=10)
 """What has been due for so long is told in red."""
+_SLOW = 0.05
 _STEADY = 0.5
 """Messages a second that a queue may grow by and count as steady."""
 
@@ -110,7 +111,7 @@ def _queue(overview: Overview, name: str) -> Sequence[str | Text]:
         Text(f"{growth:+,.0f}/s", style="yellow" if growth > 0 else "green")
         if abs(growth) >= _STEADY
         else "",
-        f"{pace:,.1f}/s" if pace else "",
+        (f"{pace:,.1f}/s" if pace >= _SLOW else "<0.1/s") if pace else "",
         _span(drain) if drain is not None else ("" if not depth.ready else "?"),
     ]
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import structlog
+
 from notify.looking import Looking
 from notify.message import Channel, Status
 from notify.publisher import Handful, Outgoing, Publisher
@@ -24,6 +26,8 @@ RETRY = timedelta(seconds=5)
 """How long what the broker did not take is left alone."""
 HANDFUL = 500
 AWAITED = (Status.SCHEDULED, Status.QUEUED)
+
+log = structlog.get_logger("notify.relay")
 
 
 class Relay:
@@ -77,6 +81,8 @@ class Relay:
             now = self._clock()
             published(connection, handful.taken, now=now)
             release(connection, handful.left, until=now + RETRY)
+        for row in handful.taken:
+            log.debug("notify.relayed", id=str(row.id), channel=row.channel, lane=row.lane)
         self._aside.update({(row.channel, row.lane): now + RETRY for row in handful.left})
         if handful.error is not None:
             raise handful.error

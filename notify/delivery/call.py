@@ -61,7 +61,8 @@ def call(line: Line, message: Rendered) -> Answer:
     except Exception as error:  # noqa: BLE001 - a fault in a provider must not stop its neighbours
         # Its text could hold anything, so only its kind is told.
         kind = type(error).__name__
-        log.error("notify.provider_fault", provider=line.name, error_kind=kind)
+        id_ = str(message.notification_id)
+        log.error("notify.provider_fault", id=id_, provider=line.name, error_kind=kind)
         reason = f"a fault in the provider {line.name}: {kind}"
         return Answer(Verdict.UNKNOWN, reason=reason, kind=Kind.FAILURE)
     return Answer(

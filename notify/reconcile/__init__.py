@@ -110,7 +110,7 @@ class Reconciler:
                     now=self._clock(),
                 )
         if settled is not None:
-            tell(lost.attempt_id, Outcome.ACCEPTED, settled)
+            tell(row.id, lost.attempt_id, Outcome.ACCEPTED, settled)
         elif free or answer.later:
             self._later(row, lost, notification, answer)
         else:

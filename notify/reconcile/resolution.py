@@ -10,7 +10,7 @@ import structlog
 
 from notify.message import Outcome
 from notify.store import Store
-from notify.store.outcomes import Settled, settle
+from notify.store.outcomes import Settled, owner_of, settle
 
 log = structlog.get_logger("notify.reconcile")
 
@@ -41,14 +41,16 @@ def resolve(
             provider_id=provider_id,
             now=clock(),
         )
-    tell(attempt_id, outcome, settled)
+        owner = owner_of(connection, attempt_id)
+    if owner is not None:
+        tell(owner, attempt_id, outcome, settled)
     return settled
 
 
-def tell(attempt_id: UUID, outcome: Outcome, settled: Settled) -> None:
-    """Log what the news has changed."""
+def tell(id_: UUID, attempt_id: UUID, outcome: Outcome, settled: Settled) -> None:
+    """Log what the news of a notification's call has changed."""
+    whose = {"id": str(id_), "attempt_id": str(attempt_id)}
     if settled is Settled.TWICE:
-        log.error("notify.duplicate_sent", attempt_id=str(attempt_id))
+        log.error("notify.duplicate_sent", **whose)
     elif settled is not Settled.KNOWN:
-        change = settled.value
-        log.info("notify.resolved", attempt_id=str(attempt_id), outcome=outcome, change=change)
+        log.info("notify.resolved", **whose, outcome=outcome, change=settled.value)

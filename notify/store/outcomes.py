@@ -51,6 +51,14 @@ def status_of(connection: Connection, notification_id: UUID) -> Status | None:
     return Status(status) if status is not None else None
 
 
+def owner_of(connection: Connection, attempt_id: UUID) -> UUID | None:
+    """Tell which notification a call was made for; None if there is no such call."""
+    owner: UUID | None = connection.execute(
+        select(attempts.c.notification_id).where(attempts.c.id == attempt_id)
+    ).scalar_one_or_none()
+    return owner
+
+
 def settle(
     connection: Connection,
     attempt_id: UUID,
@@ -67,9 +75,7 @@ def settle(
     again at once, unless another call's answer is missing too. A notification that is being sent
     again, or has ended, keeps its status.
     """
-    owner: UUID | None = connection.execute(
-        select(attempts.c.notification_id).where(attempts.c.id == attempt_id)
-    ).scalar_one_or_none()
+    owner = owner_of(connection, attempt_id)
     if owner is None:
         return Settled.KNOWN
     status = status_of(connection, owner)

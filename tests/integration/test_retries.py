@@ -69,6 +69,26 @@ def test_a_vendor_that_is_down_twice_gets_it_at_the_third_try(rig: Rig) -> None:
     assert rig.waiting(DEAD) == 0
 
 
+def test_one_notification_is_followed_by_its_id_through_two_processes(sqlite_rig: Rig) -> None:
+    """The one that made the first call is gone by the time of the second."""
+    rig = sqlite_rig
+    with rig.worker("email-1"):
+        id_ = rig.request(to="flaky@sandbox.test")
+        until(lambda: "notify.queued" in rig.log("email-1"))
+    with rig.worker("email-2"):
+        until(lambda: rig.status(id_) is Status.SENT)
+    events = [_events_about(id_, rig.log(name)) for name in ("email-1", "email-2")]
+    assert events[0][0] == "notify.queued"
+    assert events[1][-1] == "notify.sent"
+    calls = [attempt.id for attempt in _story(rig, id_).attempts]
+    assert all(str(call) in rig.log("email-1") + rig.log("email-2") for call in calls)
+
+
+def _events_about(id_: UUID, log: str) -> list[str]:
+    lines = map(json.loads, log.splitlines())
+    return [line["event"] for line in lines if line.get("id") == str(id_)]
+
+
 def test_a_throttled_message_waits_as_long_as_it_is_told_and_keeps_its_attempts(
     sqlite_rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from notify.doctor import Verdict, broker, host, record
+from notify.breaker import Circuit, Mode, State
+from notify.doctor import Verdict, broker, host, policies, record
+from notify.doctor.standing import Standing
+from notify.hold import Hold
+from notify.message import Channel
+from notify.ratelimit import Standing as LimitStanding
 from notify.settings import ContractSettings, Settings, StoreSettings
+from notify.store.limits import Seen
 
 SETTINGS = Settings()
 ROOMY = Settings(contract=ContractSettings(max_body_bytes=64 << 20))
@@ -70,3 +77,79 @@ def test_postgresqls_disk_is_not_ours_to_see() -> None:
     url = "postgresql+psycopg://u@h/d"
     settings = Settings(store=StoreSettings.model_validate({"url": url}))
     assert list(record.room(settings)) == []
+
+
+def _policy(name: str, pattern: str, **rest: Any) -> dict[str, Any]:
+    return {"vhost": "/", "name": name, "pattern": pattern, "apply-to": "queues", **rest}
+
+
+def test_of_several_policies_the_one_in_force_is_judged() -> None:
+    """RabbitMQ applies the policy of the highest priority, and one of the operators' beside it."""
+    definitions = {
+        "policies": [
+            _policy("low", "bulk$", priority=1, definition={"message-ttl": 1000}),
+            _policy("high", "bulk$", priority=2, definition={"max-length": 2_000_000}),
+            _policy("elsewhere", ".*", vhost="other", definition={"expires": 1}),
+            _policy("exchanges", ".*", definition={"expires": 1}) | {"apply-to": "exchanges"},
+        ],
+        "parameters": [
+            {
+                "vhost": "/",
+                "component": "operator_policy",
+                "name": "ops",
+                "value": {
+                    "pattern": r"^notify\.sms\.bulk$",
+                    "apply-to": "queues",
+                    "definition": {"max-length": 9},
+                },
+            }
+        ],
+    }
+    (found,) = policies.findings(SETTINGS, definitions)
+    assert found.found == "policy ops, max-length = 9 holds instead of ours: notify.sms.bulk"
+    assert found.fix == "rabbitmqctl clear_operator_policy -p / ops"
+
+
+TWO = Settings.model_validate(
+    {
+        "channels": {"email": {"providers": ["one", "two"]}},
+        "providers": {
+            "one": {"use": "providers.memory:Memory", "rate": 5},
+            "two": {"use": "providers.memory:Memory"},
+        },
+    }
+)
+OPEN = Circuit("one", mode=Mode.OPEN)
+SHUT = Circuit("two", state=State.OPEN, open_until=100.0)
+LIMIT = Seen("provider:one", LimitStanding(paused_until=60.0))
+EMAIL = Hold(id=7, channel=Channel.EMAIL, lane="bulk", actor="ann", reason="", since=0.0)
+OF_TWO = Hold(id=8, provider="two", actor="ann", reason="", since=0.0)
+
+
+@pytest.mark.parametrize(
+    ("circuits", "limits", "holds", "why"),
+    [
+        ([OPEN], [], [], None),
+        ([OPEN, SHUT], [], [], "one: its circuit is open; two: its circuit is open"),
+        ([OPEN], [], [OF_TWO], "one: its circuit is open; two: hold 8 stops it"),
+        (
+            [SHUT],
+            [LIMIT],
+            [],
+            "one: its limit provider:one is used up or paused; two: its circuit is open",
+        ),
+        ([], [], [EMAIL], "hold 7 stops it"),
+    ],
+)
+def test_a_queue_is_paused_where_no_provider_is_left(
+    circuits: list[Circuit], limits: list[Seen], holds: list[Hold], why: str | None
+) -> None:
+    """While one of several can be called, workers consume."""
+    known = {name: Circuit(name) for name in ("one", "two")}
+    standing = Standing(
+        now=10.0,
+        circuits=known | {each.provider: each for each in circuits},
+        holds=holds,
+        limits={each.name: each for each in limits},
+    )
+    assert standing.pause(TWO, Channel.EMAIL, "bulk") == why

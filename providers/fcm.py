@@ -30,7 +30,9 @@ PAUSE = 60.0
 """Seconds to wait after a 429 that names none: the quota is filled up every minute."""
 
 # https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages/send: not delivered.
-_TRIAL = b'{"validate_only":true,"message":{"topic":"notify-check"}}'
+_TRIAL = b"""
+{"validate_only": true, "message": {"topic": "notify-check", "notification": {"title": "check"}}}
+"""
 
 _PROJECT = re.compile(r"[a-z0-9.:-]+")
 _CODE = re.compile(r"[A-Z_]{1,40}")

@@ -7,7 +7,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,20 +105,30 @@ class Rig:
         properties: Mapping[str, Any] = JSON,
     ) -> None:
         """Publish one message with the given AMQP properties, and wait for its confirm."""
+        self._publish([body], key, properties)
+
+    def _publish(
+        self, bodies: Sequence[bytes], key: str = "email.normal.shop", properties: Any = JSON
+    ) -> None:
         others = dict(properties)
         headers = others.pop("headers", {})
-        message = amqp.Message(body, application_headers=headers, delivery_mode=2, **others)
         with connect(self.broker_url) as connection:
             channel = connection.channel()
             channel.confirm_select()
-            channel.basic_publish_confirm(message, EXCHANGE, key, mandatory=True, timeout=10)
+            for body in bodies:
+                message = amqp.Message(body, application_headers=headers, delivery_mode=2, **others)
+                channel.basic_publish_confirm(message, EXCHANGE, key, mandatory=True, timeout=10)
 
     def request(self, **fields: Any) -> UUID:
         """Publish one email and give its id."""
-        id_ = uuid4()
-        request = {"id": str(id_), "to": "ada@example.com", "subject": "Hello", "text": "Hi."}
-        self.publish(json.dumps({**request, **fields}).encode())
-        return id_
+        return self.requests(1, **fields)[0]
+
+    def requests(self, number: int, **fields: Any) -> list[UUID]:
+        """Publish emails in one go, however busy the machine is, and give their ids."""
+        ids = [uuid4() for _ in range(number)]
+        request = {"to": "ada@example.com", "subject": "Hello", "text": "Hi.", **fields}
+        self._publish([json.dumps({"id": str(id_), **request}).encode() for id_ in ids])
+        return ids
 
     def status(self, id_: UUID) -> Status | None:
         """Read where a notification stands."""

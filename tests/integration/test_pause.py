@@ -83,7 +83,7 @@ def test_an_outage_under_load_stops_consumption_and_nothing_is_lost_or_sent_twic
         first = [rig.request() for _ in range(20)]
         until(lambda: rig.store.count(Filter()) == {Status.SENT: len(first)})
         with away(postgresql, rig):
-            held = [rig.request() for _ in range(10)]
+            held = rig.requests(10)
             until(lambda: told(rig, "notify.paused") == 1)
             until(lambda: consumers(rig, *IDLE) == 0)
             failures = told(rig, "notify.store_away")
@@ -105,8 +105,7 @@ def test_a_stop_during_an_outage_gives_back_what_is_in_hand_and_loses_nothing(
 ) -> None:
     """It exits with 0 within seconds; the outage itself has charged no message, the stop one."""
     with rig.worker("first") as process, away(postgresql, rig):
-        for _ in range(10):
-            rig.request()
+        rig.requests(10)
         until(lambda: told(rig, "notify.paused", name="first") == 1)
         time.sleep(3)
         assert rig.waiting(NORMAL) == 0

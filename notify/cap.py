@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import phonenumbers
@@ -15,6 +15,14 @@ EVERYWHERE = "*"
 """Stands for all countries in a list of those that are allowed, and for all others in prices."""
 
 _HASHED = 32
+
+Hashed = Callable[[bytes], bytes]
+"""Makes of a value what stands for it."""
+
+
+def plainly(value: bytes) -> bytes:
+    """Hash a value so that whoever knows it can tell."""
+    return hashlib.sha256(value).digest()
 
 
 class Per(enum.StrEnum):
@@ -85,7 +93,7 @@ class Cap:
         """Tell how much may pass of those that are counted with a notification."""
         return self.sources.get(notification.source, self.most)
 
-    def counter(self, notification: Notification) -> str:
+    def counter(self, notification: Notification, *, hashed: Hashed = plainly) -> str:
         """Name the count that a notification adds to; of a recipient it tells only a hash."""
         match self.per:
             case Per.ALL:
@@ -93,7 +101,7 @@ class Cap:
             case Per.SOURCE:
                 return f"{self.name}:{notification.source}"
             case Per.RECIPIENT:
-                return f"{self.name}:{_hashed(self.name, notification)}"
+                return f"{self.name}:{hashed(_person(self.name, notification)).hex()[:_HASHED]}"
 
     def refusal(self, notification: Notification) -> str:
         """Tell why a notification was refused, by the option to change if it should not be."""
@@ -124,13 +132,13 @@ def daily_spend(most: float) -> Cap:
     )
 
 
-def _hashed(name: str, notification: Notification) -> str:
-    """Stand for a recipient; the cap's name makes it another one for every cap."""
+def _person(name: str, notification: Notification) -> bytes:
+    """Tell one recipient from others; the cap's name makes it another one for every cap."""
     to = notification.to
     if notification.channel is Channel.EMAIL:
         # Nearly all providers deliver Ann@ and ann@ to the same person.
         to = to.casefold()
-    return hashlib.sha256(f"{name}\0{notification.channel}\0{to}".encode()).hexdigest()[:_HASHED]
+    return f"{name}\0{notification.channel}\0{to}".encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@
     │   ├── Unroutable              returned: no queue is bound for its key
     │   └── Unconfirmed             refused, or no confirm in time: it may have arrived
     ├── StoreError              the record could not be read or written          → wait, try again
-    │   └── StoreRefused            it refuses these very values                    → try them alone
+    │   ├── StoreRefused            it refuses these very values                    → try them alone
+    │   └── Sealed                  its key is not in the keyring                   → give the key
     ├── ProviderError           the provider did not take the message
     │   ├── TransientError          not sent, for certain; may work later        → attempt + 1
     │   │   ├── Throttled               the vendor asks for patience             → slow down
@@ -78,6 +79,19 @@ class StoreError(NotifyError):
 
 class StoreRefused(StoreError):
     """The record is there and refuses these very values; trying them again is in vain."""
+
+
+class Sealed(StoreError):
+    """
+    What the record holds cannot be opened with this keyring; it is all there.
+
+    Attributes:
+        key: The name of the key that it was sealed with.
+    """
+
+    def __init__(self, text: str, *, key: str) -> None:
+        super().__init__(text)
+        self.key = key
 
 
 class ProviderError(NotifyError):

@@ -6,8 +6,11 @@ taken under a lock that the others skip, and held for a while in case their rela
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+import structlog
 
 import structlog
 
@@ -76,7 +79,9 @@ class Relay:
             )
         if not due:
             return 0
-        handful = Handful.publish(due, self._publisher, outgoing=outgoing)
+        readable = [row for row in due if row.sealed is None]
+        tell_sealed(row for row in due if row.sealed is not None)
+        handful = Handful.publish(readable, self._publisher, outgoing=outgoing)
         with self._store.writing() as connection:
             now = self._clock()
             published(connection, handful.taken, now=now)
@@ -87,6 +92,13 @@ class Relay:
         if handful.error is not None:
             raise handful.error
         return len(due)
+
+
+def tell_sealed(rows: Iterable[Due]) -> None:
+    """Log what this process's keyring does not open; held for a while, it is tried again then."""
+    for key, group in groupby(rows, key=lambda row: row.sealed):
+        ids = [str(row.id) for row in group]
+        log.error("notify.sealed", sealed_with=key, count=len(ids), id=ids[0])
 
 
 def outgoing(row: Due) -> Outgoing:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import faulthandler
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
@@ -17,7 +19,7 @@ from notify.consumer import Consumer
 from notify.deadletters import Archive
 from notify.delivery import Again, Dead, Decision, Delivery
 from notify.engine import celery_worker, create_app, register
-from notify.errors import ConfigError, StoreError
+from notify.errors import ConfigError, Sealed, StoreError
 from notify.flow.refreshing import Refreshing
 from notify.intake import CLAIMERS
 from notify.logs import Threshold
@@ -194,15 +196,18 @@ def _celery_worker(
 
 
 def _require_record(settings: Settings) -> None:
-    store = open_store(settings)
-    try:
-        current, needed = store.revision()
-    except StoreError as error:
-        raise ConfigError(f"store.url: {error}; check that the database is up") from None
-    finally:
-        store.close()
-    if current != needed:
-        raise ConfigError("the record's tables are not this version's: run `notify migrate`")
+    with closing(open_store(settings)) as store:
+        try:
+            if not store.fits():
+                text = "the record's tables are not this version's: run `notify migrate`"
+                raise ConfigError(text)
+            store.check_keys(now=datetime.now(UTC))
+        except Sealed as error:
+            raise ConfigError(str(error)) from None
+        except StoreError as error:
+            raise ConfigError(f"store.url: {error}; check that the database is up") from None
+        if not store.seals:
+            log.info("notify.record_in_clear", hint="docs/privacy.md tells how to seal it")
 
 
 def _require_topology(settings: Settings) -> None:

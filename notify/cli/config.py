@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from notify.keyring import NAME
+from notify.settings import PrivacySettings, keyring_of
 from notify.settings.check import Report, check
 from notify.settings.mistakes import error_of
 from notify.settings.show import Effective, effective
@@ -43,6 +45,8 @@ def check_command(file: Path | None) -> None:
     if report.mistakes:
         raise error_of(report.mistakes, file=report.file)
     click.echo(_summary(report))
+    if not keyring_of(PrivacySettings()).names:
+        click.echo(f"recipients and bodies are recorded in clear: there is no {NAME}")
 
 
 @config.command("show")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
-from notify.errors import NotifyError, StoreError
+from notify.errors import NotifyError, Sealed, StoreError
 from notify.service import open_store
 from notify.settings import Settings
 from notify.store import Store
@@ -20,15 +21,18 @@ def record(settings: Settings, *, needs_tables: bool = True) -> Iterator[Store]:
         needs_tables: Whether its tables must be those of this version.
 
     Raises:
-        NotifyError: It cannot be used, or its tables are of another version; says what to do.
+        NotifyError: It cannot be used, its tables are of another version, or it is sealed with
+            keys that are not there; says what to do.
     """
     store = open_store(settings)
     try:
         if needs_tables:
-            current, needed = store.revision()
-            if current != needed:
-                raise NotifyError(outdated(current, needed))
+            if not store.fits():
+                raise NotifyError(outdated(*store.revision()))
+            store.check_keys(now=datetime.now(UTC))
         yield store
+    except Sealed:
+        raise
     except StoreError as error:
         raise NotifyError(f"{error}; check that the database of store.url is up") from None
     finally:

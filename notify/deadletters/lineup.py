@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from notify.message import Channel
 from notify.store import replays
 from notify.store.audit import Actor, note
 from notify.store.replays import Slot
+from notify.store.vault import vault_of
 
 
 @dataclass(slots=True)
@@ -96,11 +96,11 @@ def keep_mending(
         return
     first = case.parts[0].notification
     replays.mend(connection, mending.letter_id, first, body=mending.body, key=mending.key)
-    before = case.kept.mended_body or case.kept.body
+    vault, before = vault_of(connection), case.kept.mended_body or case.kept.body
     details: dict[str, Any] = {
         "letter": mending.letter_id,
-        "before": hashlib.sha256(before).hexdigest(),
-        "after": hashlib.sha256(mending.body).hexdigest(),
+        "before": vault.told(before),
+        "after": vault.told(mending.body),
         "key": mending.key,
     }
     note(connection, actor, "dead.mend", details=details, at=now)

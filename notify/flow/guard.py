@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from notify.cap import Cap, Countries, Unit
+from notify.cap import Cap, Countries, Hashed, Unit, plainly
 from notify.message import Channel, Notification, Rendered
 from notify.segments import segments
 from notify.store import Store
@@ -35,6 +35,7 @@ class Guard:
         *,
         caps: Sequence[Cap] = (),
         countries: Countries | None = None,
+        hashed: Hashed = plainly,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """
@@ -43,10 +44,12 @@ class Guard:
         Args:
             caps: What is counted, all of which a notification must fit in.
             countries: Where SMS may go; without, no SMS passes.
+            hashed: Makes of a recipient what stands for it in the names of counts.
         """
         self._store = store
         self._caps = tuple(caps)
         self._countries = countries or Countries(())
+        self._hashed = hashed
         self._monotonic = monotonic
         self._pruned = -math.inf
 
@@ -113,7 +116,7 @@ class Guard:
             ]
             full = admit(connection, charges)
         return {
-            notification.id: _refusal(notification, caps, name)
+            notification.id: self._refusal(notification, caps, name)
             for ((notification, _), caps), name in zip(concerned, full, strict=True)
             if name is not None
         }
@@ -123,7 +126,8 @@ class Guard:
     ) -> Charge:
         starts, ends = cap.period.around(now)
         cost = self._cost(cap, notification, message)
-        return Charge(cap.counter(notification), starts, ends, cost, cap.limit(notification))
+        name = cap.counter(notification, hashed=self._hashed)
+        return Charge(name, starts, ends, cost, cap.limit(notification))
 
     def _cost(self, cap: Cap, notification: Notification, message: Rendered) -> float:
         if cap.unit is Unit.NOTIFICATIONS or notification.channel is not Channel.SMS:
@@ -131,7 +135,7 @@ class Guard:
         count = segments(message.text)
         return count if cap.unit is Unit.SEGMENTS else count * self._countries.price(notification)
 
-
-def _refusal(notification: Notification, caps: Sequence[Cap], full: str) -> str:
-    cap = next(cap for cap in caps if cap.counter(notification) == full)
-    return cap.refusal(notification)
+    def _refusal(self, notification: Notification, caps: Sequence[Cap], full: str) -> str:
+        names = (cap.counter(notification, hashed=self._hashed) for cap in caps)
+        cap = next(cap for cap, name in zip(caps, names, strict=True) if name == full)
+        return cap.refusal(notification)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
+from notify.cap import Hashed, plainly
 from notify.message import Channel, Notification
 
 
@@ -34,15 +34,23 @@ class OwnLimit:
 class OwnLimits:
     """Tells which limits a notification has to itself."""
 
-    def __init__(self, limits: Sequence[OwnLimit], *, country: Callable[[str], str | None]) -> None:
+    def __init__(
+        self,
+        limits: Sequence[OwnLimit],
+        *,
+        country: Callable[[str], str | None],
+        hashed: Hashed = plainly,
+    ) -> None:
         """
         Take the configured limits.
 
         Args:
             country: Tells the country of a phone number, in two letters.
+            hashed: Makes of a recipient what stands for it in the names of limits.
         """
         self._limits = tuple(limits)
         self._country = country
+        self._hashed = hashed
 
     def of(self, notification: Notification) -> list[tuple[str, str]]:
         """Give the name of each limit that is for it, and of the limit of its own value."""
@@ -60,7 +68,7 @@ class OwnLimits:
                 return notification.source
             case Per.RECIPIENT:
                 # Names of limits are listed and logged; no address is.
-                return sha256(notification.to.encode()).hexdigest()[:32]
+                return self._hashed(notification.to.encode()).hex()[:32]
             case Per.COUNTRY:
                 on_phone = notification.channel is Channel.SMS
                 return self._country(notification.to) if on_phone else None

@@ -85,7 +85,10 @@ class Reconciler:
                 limit=1,
             )
             lost = last_unknown(connection, taken[0].id) if taken else None
-        if lost is not None:
+        if taken and taken[0].sealed is not None:
+            # Held for a while, it is looked up by whoever has the key.
+            log.error("notify.sealed", sealed_with=taken[0].sealed, count=1, id=str(taken[0].id))
+        elif lost is not None:
             self._look_up(taken[0], lost)
         return bool(taken)
 

@@ -24,7 +24,7 @@ from notify.relay import Relay
 from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.service.flow import lines_limits, open_flow
 from notify.service.way import Way, rates
-from notify.settings import PoolSettings, Settings, secrets_of, ssl_options
+from notify.settings import PoolSettings, Settings, keyring_of, secrets_of, ssl_options
 from notify.store import Store
 from notify.templating import Templates
 from notify.topology import Topology
@@ -36,9 +36,15 @@ CONNECTIONS_OF_A_LANE = 2
 
 
 def open_store(settings: Settings, *, connections: int = 0) -> Store:
-    """Make the record's store; nothing is opened before the first use."""
+    """
+    Make the record's store, with the keyring; nothing is opened before the first use.
+
+    Raises:
+        ConfigError: The keyring is broken, or is missing and required.
+    """
     url = settings.store.url.get_secret_value()
-    return Store.open(url, pool_size=SPARE_CONNECTIONS + connections)
+    keyring = keyring_of(settings.privacy)
+    return Store.open(url, pool_size=SPARE_CONNECTIONS + connections, keyring=keyring)
 
 
 def open_templates(settings: Settings) -> Templates:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import partial
 
 from notify.breaker import Rules
-from notify.cap import Cap, Countries, Period, country_of, daily_spend
+from notify.cap import Cap, Countries, Period, country_of, daily_spend, plainly
 from notify.cap import Per as CapPer
 from notify.flow import Flow
 from notify.flow.circuits import Circuits
@@ -16,12 +17,14 @@ from notify.flow.limiter import Limiter
 from notify.flow.own_limits import OwnLimit, OwnLimits, Per
 from notify.message import Channel
 from notify.ratelimit import Limit
-from notify.settings import ChannelSettings, Settings
+from notify.settings import ChannelSettings, Settings, keyring_of
 from notify.store import Store
 
 
 def open_flow(settings: Settings, store: Store) -> Flow:
     """Wire one process's flow control; nothing is known before its first `refresh`."""
+    keyring = keyring_of(settings.privacy)
+    hashed = partial(keyring.hashed, "limit") if keyring.current else plainly
     return Flow(
         circuits=Circuits(
             store,
@@ -30,8 +33,8 @@ def open_flow(settings: Settings, store: Store) -> Flow:
         ),
         limiter=Limiter(store, limits(settings)),
         holds=Holds(store),
-        guard=Guard(store, caps=caps(settings), countries=countries(settings)),
-        own_limits=OwnLimits(own_limits(settings), country=country_of),
+        guard=Guard(store, caps=caps(settings), countries=countries(settings), hashed=hashed),
+        own_limits=OwnLimits(own_limits(settings), country=country_of, hashed=hashed),
     )
 
 

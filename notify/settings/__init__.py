@@ -26,7 +26,8 @@ from notify.settings.model import (
     StoreSettings,
     TemplateSettings,
 )
-from notify.settings.secrets import secrets_of
+from notify.settings.privacy import PrivacySettings
+from notify.settings.secrets import keyring_of, secrets_of
 from notify.settings.sources import read
 from notify.settings.tls import ssl_options
 from notify.settings.words import DEAD_POOL
@@ -43,10 +44,12 @@ __all__ = [
     "LimitSettings",
     "LogSettings",
     "PoolSettings",
+    "PrivacySettings",
     "ProviderSettings",
     "Settings",
     "StoreSettings",
     "TemplateSettings",
+    "keyring_of",
     "load",
     "secrets_of",
     "ssl_options",

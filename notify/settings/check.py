@@ -13,7 +13,7 @@ from notify.settings.finding import Finding, named
 from notify.settings.fit import misfits, timeout_of
 from notify.settings.mistakes import judge
 from notify.settings.model import Settings
-from notify.settings.secrets import missing_secrets
+from notify.settings.secrets import keyring_of, missing_secrets
 from notify.settings.sources import Tree, read
 from notify.settings.tls import ssl_options
 
@@ -53,6 +53,7 @@ def check(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) 
     doubts = []
     if settings is not None:
         mistakes += [*_missing_files(settings, tree), *_missing_secrets(settings, environ)]
+        mistakes += _keyring(settings, environ)
         doubts = [*_unserved(settings, tree), *_unused(settings), *_never_slow(settings)]
     return Report(tree.file, settings, mistakes, doubts, list(exposures(tree, environ)))
 
@@ -77,6 +78,14 @@ def _missing_secrets(settings: Settings, environ: Mapping[str, str]) -> Iterator
                 "$CREDENTIALS_DIRECTORY, or as an environment variable"
             )
             yield Finding(f"providers.{name}.secrets.{option}", text)
+
+
+def _keyring(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    try:
+        keyring_of(settings.privacy, environ=environ)
+    except ConfigError as error:
+        key, _, text = str(error).partition(": ")
+        yield Finding(key, text)
 
 
 def _in_use(settings: Settings) -> list[str]:

@@ -30,6 +30,7 @@ from notify.settings.flow import (
     Prices,
     Rate,
 )
+from notify.settings.privacy import Days, PrivacySettings
 from notify.settings.urls import broker_url, store_url
 from notify.settings.words import (
     LaneName,
@@ -106,6 +107,7 @@ class LaneSettings(Section):
     max_length: int = Field(default=1_000_000, ge=1)
     delivery_limit: int = Field(default=20, ge=1)
     share: Share = 0.8
+    keep: Days = 30
     attempts: int = Field(default=8, ge=1, le=100)
     deadline: float = Field(default=21_600, gt=0, le=2_592_000, allow_inf_nan=False)
     first_wait: float = Field(default=2, gt=0, le=3600, allow_inf_nan=False)
@@ -176,7 +178,7 @@ class LogSettings(Section):
 
 
 DEFAULT_LANES: Mapping[str, Mapping[str, Any]] = {
-    "critical": {"share": 1.0, "deadline": 900, "longest_wait": 60},
+    "critical": {"share": 1.0, "keep": 7, "deadline": 900, "longest_wait": 60},
     "normal": {},
     "bulk": {"share": 0.6, "deadline": 86_400},
 }
@@ -204,6 +206,7 @@ class Settings(Section):
     templates: TemplateSettings = Field(default_factory=TemplateSettings)
     contract: ContractSettings = Field(default_factory=ContractSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    privacy: PrivacySettings = Field(default_factory=PrivacySettings)
     lanes: dict[LaneName, LaneSettings] = Field(default_factory=_default_lanes, min_length=1)
     pools: dict[PoolName, PoolSettings] = Field(default_factory=_default_pools)
     channels: dict[Channel, ChannelSettings] = Field(default_factory=dict)

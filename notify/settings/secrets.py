@@ -1,4 +1,4 @@
-"""A provider's secrets: read when a provider is built, so that other commands need none."""
+"""Secrets, read when they are needed: a provider's when it is built, the record's keyring."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pydantic import SecretStr
 
 from notify.errors import ConfigError
+from notify.keyring import CLEAR, NAME, Keyring
 from notify.settings.model import ProviderSettings
+from notify.settings.privacy import PrivacySettings
 from notify.settings.sources import credentials
 
 
@@ -37,6 +39,24 @@ def missing_secrets(
     """Return the options whose secret is nowhere or empty, with the secret's name."""
     held = {**environ, **_not_empty(credentials(environ))}
     return [(option, name) for option, name in provider.secrets.items() if not held.get(name)]
+
+
+def keyring_of(privacy: PrivacySettings, *, environ: Mapping[str, str] = os.environ) -> Keyring:
+    """
+    Read the record's keyring, from credentials or else the environment; without, nothing is sealed.
+
+    Raises:
+        ConfigError: It is no keyring, or there is none and there must be one.
+    """
+    text = credentials(environ).get(NAME) or environ.get(NAME, "")
+    if text.strip():
+        return Keyring.parse(text)
+    if privacy.require_keyring:
+        raise ConfigError(
+            f"privacy.require_keyring: no value for {NAME}; give it as a file of that name in"
+            " $CREDENTIALS_DIRECTORY, or as an environment variable; `notify keyring new` makes one"
+        )
+    return CLEAR
 
 
 def _not_empty(values: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from notify.errors import ConfigError
+from notify.keyring import NAME as KEYRING
 from notify.settings.model import DEFAULT_LANES, DEFAULT_POOLS
 
 Key = tuple[str, ...]
@@ -18,8 +19,8 @@ Key = tuple[str, ...]
 PREFIX = "NOTIFY_"
 DEFAULT_PATH = Path("/etc/notify/notify.toml")
 
-# Not options: where the file is, and what systemd tells a service of Type=notify.
-_NOT_OPTIONS = frozenset({"NOTIFY_CONFIG", "NOTIFY_SOCKET"})
+# Not options: where the file is, what systemd tells a service of Type=notify, and the keyring.
+_NOT_OPTIONS = frozenset({"NOTIFY_CONFIG", "NOTIFY_SOCKET", KEYRING})
 
 _NAMED = ("lanes", "pools", "channels", "providers", "limits", "caps")
 

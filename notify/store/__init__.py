@@ -10,23 +10,21 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from notify.errors import StoreError, StoreRefused
+from notify.keyring import CLEAR, Keyring
 from notify.message import Status
-from notify.store import postgresql, queries, sqlite
+from notify.store import keys, postgresql, queries, schema, sqlite
 from notify.store.claims import FRESH, Claim, Claimed, Entry
 from notify.store.engine import READS_ONLY, connect
 from notify.store.examine import examine
 from notify.store.probe import probe
 from notify.store.queries import Attempt, Event, Filter, Story, Summary
 from notify.store.records import Record
+from notify.store.vault import OPTION, Vault
 
 __all__ = [
     "Attempt",
@@ -50,9 +48,11 @@ class Store:
     it refuses a value.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._reader = engine.execution_options(**{READS_ONLY: True})
+    def __init__(self, engine: Engine, *, keyring: Keyring = CLEAR) -> None:
+        """Take the database, and what personal data are sealed with in it."""
+        self._keyring = keyring
+        self._engine = engine.execution_options(**{OPTION: Vault(keyring)})
+        self._reader = self._engine.execution_options(**{READS_ONLY: True})
         # SQLite lets one transaction write at a time and has the others poll for their turn:
         # within a process, waiting in line is quicker.
         on_sqlite = engine.dialect.name == "sqlite"
@@ -60,13 +60,35 @@ class Store:
         self._turn: AbstractContextManager[Any] = threading.Lock() if on_sqlite else nullcontext()
 
     @classmethod
-    def open(cls, url: str, *, pool_size: int = 8) -> Self:
+    def open(cls, url: str, *, pool_size: int = 8, keyring: Keyring = CLEAR) -> Self:
         """Make a store from a database URL; nothing is opened before the first use."""
-        return cls(connect(url, pool_size=pool_size))
+        return cls(connect(url, pool_size=pool_size), keyring=keyring)
+
+    @property
+    def seals(self) -> bool:
+        """Whether what is personal is sealed, and not written in clear."""
+        return self._keyring.current is not None
 
     def close(self) -> None:
         """Give back all connections."""
         self._engine.dispose()
+
+    def check_keys(self, *, now: datetime) -> None:
+        """
+        Hold the keyring against the keys that sealed this record, and note the one that will.
+
+        Call it once before anything is written.
+
+        Raises:
+            Sealed: The keyring lacks a key, or has another one under its name.
+        """
+        with self.reading() as connection:
+            news = keys.check(connection, self._keyring)
+        if news:
+            with self.writing() as connection:
+                keys.note(connection, news, now=now)
+                # Somebody else may have noted another key under the name in between.
+                keys.check(connection, self._keyring)
 
     def migrate(self) -> tuple[str | None, str | None]:
         """
@@ -76,20 +98,17 @@ class Store:
             The revision that the tables had, None where there were none, and the one they have.
         """
         with self.writing() as connection:
-            if self._dialect is postgresql:
-                # Two machines that deploy at once take turns; on SQLite, writers always do.
-                connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
-            before = _revision(connection)
-            config = _migrations()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            return before, _revision(connection)
+            return schema.migrate(connection)
 
     def revision(self) -> tuple[str | None, str | None]:
-        """Tell the revision that the tables have, and the one that this version needs."""
+        """Tell the revision that the tables have, and the one that this version brings them to."""
         with self.reading() as connection:
-            current = _revision(connection)
-        return current, ScriptDirectory.from_config(_migrations()).get_current_head()
+            return schema.revision(connection), schema.head()
+
+    def fits(self) -> bool:
+        """Tell whether this version works with the tables: its own, or newer ones that say so."""
+        with self.reading() as connection:
+            return schema.fits(connection)
 
     def answers(self) -> bool:
         """Tell whether it can be written; may take as long as a write that fails."""
@@ -231,16 +250,3 @@ _REFUSALS = (
 
 def _kind(error: BaseException) -> str:
     return type(getattr(error, "orig", None) or error).__name__
-
-
-_MIGRATION_LOCK = int.from_bytes(b"notify", "big")
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def _migrations() -> Config:
-    config = Config()
-    config.set_main_option("script_location", "notify.store:migrations")
-    return config

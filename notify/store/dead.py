@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     Connection,
+    Row,
     case,
     select,
     update,
@@ -19,6 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Channel
 from notify.store.tables import dead_letters
+from notify.store.vault import Vault, vault_of
 
 
 class Cause(enum.StrEnum):
@@ -127,9 +129,20 @@ def keep(connection: Connection, letters: Sequence[Letter], *, now: datetime) ->
         },
     )
     state = {"archived_at": now, "state": State.WAITING, "state_at": now}
+    vault = vault_of(connection)
     # In one order always, so that two archives wait for each other and not in a circle.
-    rows = sorted((asdict(letter) for letter in letters), key=lambda row: row["fingerprint"])
+    rows = sorted((_row(letter, vault) for letter in letters), key=lambda row: row["fingerprint"])
     connection.execute(statement, [row | state for row in rows])
+
+
+def _row(letter: Letter, vault: Vault) -> dict[str, Any]:
+    fingerprint = vault.fingerprint(letter.fingerprint)
+    parts = {"properties": letter.properties, "body": letter.body}
+    return {
+        **asdict(letter),
+        "fingerprint": fingerprint,
+        **vault.of_letter(fingerprint, parts),
+    }
 
 
 def waiting(connection: Connection, ids: Collection[int], *, lock: bool = False) -> list[Kept]:
@@ -140,18 +153,19 @@ def waiting(connection: Connection, ids: Collection[int], *, lock: bool = False)
         lock: Keep others from changing them until the transaction ends.
     """
     columns = dead_letters.c
-    query = select(*_KEPT).where(columns.id.in_(ids), columns.state == State.WAITING)
+    query = select(*_WHOLE).where(columns.id.in_(ids), columns.state == State.WAITING)
     query = query.order_by(columns.id)
     if lock:
         query = query.with_for_update()
-    return [Kept(**row._asdict()) for row in connection.execute(query)]
+    vault = vault_of(connection)
+    return [_kept(row, vault) for row in connection.execute(query)]
 
 
 def kept(connection: Connection, letter_id: int) -> Kept | None:
     """Read what one letter holds, in whatever state; None if there is none with this id."""
-    query = select(*_KEPT).where(dead_letters.c.id == letter_id)
+    query = select(*_WHOLE).where(dead_letters.c.id == letter_id)
     row = connection.execute(query).one_or_none()
-    return Kept(**row._asdict()) if row is not None else None
+    return _kept(row, vault_of(connection)) if row is not None else None
 
 
 def discard(connection: Connection, ids: Collection[int], *, now: datetime) -> list[int]:
@@ -165,4 +179,30 @@ def discard(connection: Connection, ids: Collection[int], *, now: datetime) -> l
     return sorted(connection.execute(statement).scalars())
 
 
-_KEPT = [dead_letters.c[name] for name in Kept.__dataclass_fields__]
+def opened(vault: Vault, row: Row[Any]) -> dict[str, Any]:
+    """
+    Read the parts of a letter that may be sealed, by column; the row has all of `PARTS`.
+
+    Raises:
+        Sealed: The keyring does not open them.
+    """
+    names = ("properties", "body", "mended_body")
+    values = row._mapping
+    return {
+        name: vault.letter_part(row.fingerprint, row.key_id, name, values[name]) for name in names
+    }
+
+
+def _kept(row: Row[Any], vault: Vault) -> Kept:
+    values = row._asdict() | opened(vault, row)
+    del values["fingerprint"], values["key_id"]
+    return Kept(**values)
+
+
+_NAMES = ("id", "fingerprint", "key_id", "properties", "body", "mended_body")
+PARTS = [dead_letters.c[name] for name in _NAMES]
+"""What has to be read of a letter for `opened`."""
+_WHOLE = [
+    *PARTS,
+    *(dead_letters.c[name] for name in Kept.__dataclass_fields__ if name not in _NAMES),
+]

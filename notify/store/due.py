@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, Row, or_, select, update
 
+from notify.errors import Sealed
 from notify.message import Channel, Status
 from notify.store.tables import notifications
+from notify.store.vault import Vault, vault_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +25,12 @@ class Due:
     channel: Channel
     lane: str
     body: bytes
+    """Its request; empty where the keyring does not open it."""
     traceparent: str | None
     held_until: datetime
     """Until then no other relay gets it."""
+    sealed: str | None = None
+    """The key that it is sealed with and that does not open it here."""
 
 
 def take_due(
@@ -65,22 +71,31 @@ def take_due(
             columns.source,
             columns.channel,
             columns.lane,
+            columns.key_id,
             columns.body,
             columns.traceparent,
         )
     )
-    return [
-        Due(
-            row.id,
-            row.source,
-            Channel(row.channel),
-            row.lane,
-            row.body,
-            row.traceparent,
-            now + hold,
-        )
-        for row in connection.execute(taken)
-    ]
+    vault = vault_of(connection)
+    return [_due(row, vault, held_until=now + hold) for row in connection.execute(taken)]
+
+
+def _due(row: Row[Any], vault: Vault, *, held_until: datetime) -> Due:
+    sealed = None
+    try:
+        body = vault.body(row.id, row.key_id, row.body)
+    except Sealed as error:
+        body, sealed = b"", error.key
+    return Due(
+        row.id,
+        row.source,
+        Channel(row.channel),
+        row.lane,
+        body,
+        row.traceparent,
+        held_until,
+        sealed,
+    )
 
 
 def published(connection: Connection, rows: Sequence[Due], *, now: datetime) -> None:

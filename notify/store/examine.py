@@ -8,12 +8,18 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, tuple_, update
+import structlog
+from sqlalchemy import Connection, Row, func, select, tuple_
 
+from notify.errors import Sealed
 from notify.message import Notification, Outcome, Status
 from notify.store.claims import Claim, Claimed, Entry
 from notify.store.outcomes import WAITING, Standing, move
-from notify.store.tables import attempts, events, notifications
+from notify.store.tables import attempts, notifications
+from notify.store.taking import take, untried
+from notify.store.vault import Vault, vault_of
+
+log = structlog.get_logger("notify.store")
 
 SENT_BEFORE = Standing(Status.SENT, "an earlier call had sent it")
 
@@ -25,11 +31,13 @@ def examine(
     rows = _find(connection, [entry.notification for entry in known])
     calls = _open_calls(connection, rows.values())
     sent = _known_sent(connection, rows.values())
+    same = _same(vault_of(connection), known, rows)
     answers, taken = {}, []
     for entry in known:
         row = rows.get(entry.notification.key)
-        answer = _answer(entry, row, calls, now=now)
-        if row is not None and _due(row, entry, now=now):
+        is_same = same.get(entry.notification.id)
+        answer = _answer(entry, row, calls, is_same=is_same, now=now)
+        if row is not None and is_same and _due(row, entry, now=now):
             if row.id in sent:
                 move(connection, row.id, SENT_BEFORE, among=WAITING, now=now)
                 answer = Claimed(Claim.DUPLICATE)
@@ -38,7 +46,7 @@ def examine(
         if row is not None and row.id != entry.notification.id:
             answer = replace(answer, id=row.id)
         answers[entry.notification.id] = answer
-    _take(connection, taken, now=now, until=now + lease)
+    take(connection, taken, now=now, until=now + lease)
     return answers
 
 
@@ -54,6 +62,7 @@ def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, 
             columns.id,
             *key,
             columns.digest,
+            columns.key_id,
             columns.status,
             columns.lease_until,
             columns.due_at,
@@ -72,6 +81,24 @@ def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, 
     return {
         (row.source, row.idempotency_key, row.position): row for row in connection.execute(query)
     }
+
+
+def _same(
+    vault: Vault, known: Sequence[Entry], rows: Mapping[_Key, Row[Any]]
+) -> dict[UUID, bool | None]:
+    """Tell of each that is on record if it is the same request; None where that is sealed."""
+    found: dict[UUID, bool | None] = {}
+    for entry in known:
+        asked = entry.notification
+        row = rows.get(asked.key)
+        if row is None:
+            continue
+        try:
+            found[asked.id] = vault.is_same(row.key_id, row.digest, asked.digest)
+        except Sealed as error:
+            log.error("notify.sealed", sealed_with=error.key, count=1, id=str(row.id))
+            found[asked.id] = None
+    return found
 
 
 def _open_calls(connection: Connection, rows: Iterable[Row[Any]]) -> dict[UUID, UUID]:
@@ -118,26 +145,28 @@ def _published(row: Row[Any]) -> bool:
 def _due(row: Row[Any], entry: Entry, *, now: datetime) -> bool:
     """Tell whether the entry may take the row up: it waits for this very message, or its time."""
     return (
-        row.digest == entry.notification.digest
-        and _waits(row)
+        _waits(row)
         and (_published(row) or row.due_at <= now)
         and entry.status is not Status.SCHEDULED
     )
 
 
-def _untried(row: Row[Any], entry: Entry) -> bool:
-    """Tell whether the entry makes the row's first call."""
-    return row.attempts == 0 and entry.status is Status.SENDING
-
-
 def _answer(
-    entry: Entry, row: Row[Any] | None, calls: Mapping[UUID, UUID], *, now: datetime
+    entry: Entry,
+    row: Row[Any] | None,
+    calls: Mapping[UUID, UUID],
+    *,
+    is_same: bool | None,
+    now: datetime,
 ) -> Claimed:
     # No row under its key: it is its id that is taken, by some other request.
-    if row is None or row.digest != entry.notification.digest:
+    if row is None or is_same is False:
         return Claimed(Claim.CONFLICT)
+    if is_same is None:
+        # Some worker has the keyring that tells.
+        return Claimed(Claim.BUSY)
     if _due(row, entry, now=now):
-        begun = None if _untried(row, entry) else row.received_at
+        begun = None if untried(row, entry) else row.received_at
         return Claimed(Claim.OWNED, row.fence + 1, row.spent, begun)
     if _waits(row) and _published(row):
         # A relay with a quicker clock found a scheduled one due: kept until ours agrees.
@@ -163,60 +192,3 @@ def _died(row: Row[Any]) -> bool:
     return row.status in (Status.FAILED, Status.EXPIRED) or (
         row.status == Status.REJECTED and row.attempts == 0
     )
-
-
-_TAKE = (
-    update(notifications)
-    .where(notifications.c.id == bindparam("of_notification"))
-    .values(
-        status=bindparam("new_status"),
-        reason=bindparam("new_reason"),
-        attempts=bindparam("new_attempts"),
-        fence=notifications.c.fence + 1,
-        lease_until=bindparam("new_lease"),
-        due_at=bindparam("new_due"),
-        hold_id=bindparam("new_hold"),
-        replayed_at=bindparam("new_begin"),
-        relay_until=None,
-        updated_at=bindparam("new_time"),
-    )
-)
-
-
-def _take(
-    connection: Connection,
-    taken: Sequence[tuple[Entry, Row[Any]]],
-    *,
-    now: datetime,
-    until: datetime,
-) -> None:
-    """Take up rows for a call, put them off, or end them without a call."""
-    if not taken:
-        return
-    changes, calls, ends = [], [], []
-    for entry, row in taken:
-        sending = entry.status is Status.SENDING
-        change = {
-            "of_notification": row.id,
-            "new_status": entry.status,
-            "new_reason": entry.reason,
-            "new_attempts": row.attempts + sending,
-            "new_lease": until if sending else None,
-            "new_due": entry.due_at,
-            "new_hold": entry.hold_id,
-            # What was put off has not been tried: its lane's patience begins with its first call.
-            "new_begin": now if _untried(row, entry) else row.replayed_at,
-            "new_time": now,
-        }
-        changes.append(change)
-        if sending:
-            call = {"id": entry.attempt_id, "notification_id": row.id, "provider": entry.provider}
-            calls.append({**call, "number": row.attempts + 1, "started_at": now})
-        else:
-            end = {"notification_id": row.id, "at": now, "status": entry.status}
-            ends.append({**end, "reason": entry.reason, "to_publish": entry.due_at is None})
-    connection.execute(_TAKE, changes)
-    if calls:
-        connection.execute(insert(attempts), calls)
-    if ends:
-        connection.execute(insert(events), ends)

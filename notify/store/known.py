@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, tuple_
 
+from notify.errors import Sealed
 from notify.message import Notification, Outcome, Status
 from notify.store.tables import attempts, notifications
+from notify.store.vault import Vault, vault_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,9 @@ def look_up(
 
     Args:
         lock: Keep others from changing them until the transaction ends.
+
+    Raises:
+        Sealed: One is sealed, and there is no keyring to tell which request it is of.
     """
     asked = list(asked)
     if not asked:
@@ -64,11 +70,13 @@ def look_up(
         query = query.with_for_update()
     rows = connection.execute(query).all()
     calls = _calls(connection, related) if rows else {}
+    vault = vault_of(connection)
+    plain = {vault.digest(each.digest): each.digest for each in asked}
     return [
         Known(
             id=row.id,
             key=(row.source, row.idempotency_key, row.position),
-            digest=row.digest,
+            digest=_digest(row, plain, vault),
             status=Status(row.status),
             reason=row.reason,
             due_at=row.due_at,
@@ -81,9 +89,21 @@ def look_up(
 
 
 _KNOWN = (
-    *("id", "source", "idempotency_key", "position", "digest", "status", "reason"),
+    *("id", "source", "idempotency_key", "position", "digest", "key_id", "status", "reason"),
     *("due_at", "lease_until", "updated_at"),
 )
+
+
+def _digest(row: Row[Any], plain: Mapping[bytes, bytes], vault: Vault) -> bytes:
+    """Read a digest: one that is sealed is told as those asked for are, or as that of another."""
+    if row.key_id is None:
+        digest: bytes = row.digest
+        return digest
+    if vault.keyring.current is None:
+        raise Sealed(
+            f"{row.id} is sealed with the key {row.key_id}, and there is no keyring", key=row.key_id
+        )
+    return plain.get(row.digest, row.digest)
 
 
 def _calls(connection: Connection, related: ColumnElement[bool]) -> dict[UUID, list[Call]]:

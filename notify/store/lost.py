@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, exists, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, exists, func, select, update
 
 from notify.message import Channel, Outcome, Status
 from notify.store.due import Due
+from notify.store.queries import sent_to
 from notify.store.tables import attempts, notifications
+from notify.store.vault import vault_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,8 @@ def rivals(
     Those who look up others of its lost calls at the same time wait until the transaction ends,
     so that one message is never taken for two.
     """
-    # Written out, since the index covers the channels alone that can be looked up.
-    of_channel = notifications.c.channel == literal(channel.value, literal_execute=True)
-    theirs = (of_channel, notifications.c.recipient == recipient)
+    of_channel = notifications.c.channel == channel
+    theirs = (of_channel, sent_to(recipient, vault_of(connection)))
     unknown = notifications.c.status == Status.UNKNOWN
     locking = select(notifications.c.id).where(*theirs, unknown).order_by(notifications.c.id)
     connection.execute(locking.with_for_update()).all()

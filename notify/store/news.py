@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
+import structlog
 from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
     Connection,
+    LargeBinary,
     Row,
     and_,
     any_,
@@ -25,8 +27,12 @@ from sqlalchemy import (
 )
 
 from notify.contract.event import Event
+from notify.errors import Sealed
 from notify.message import Channel, Status
 from notify.store.tables import attempts, events, notifications
+from notify.store.vault import TELLS_METADATA, Vault, vault_of
+
+log = structlog.get_logger("notify.store")
 
 _METADATA = b'"metadata"'
 _BODIES_AT_ONCE = 20
@@ -169,8 +175,13 @@ def _has_metadata(connection: Connection) -> ColumnElement[bool]:
     """Spare the bodies of those, most of them, that cannot have any."""
     body = notifications.c.body
     if connection.dialect.name == "sqlite":
-        return func.instr(body, literal(_METADATA)) > 0
-    return func.position(literal(_METADATA).op("IN")(body)) > 0
+        plain = func.instr(body, literal(_METADATA)) > 0
+        first = func.substr(body, 1, 1)
+    else:
+        plain = func.position(literal(_METADATA).op("IN")(body)) > 0
+        first = func.substring(body, 1, 1)
+    sealed = notifications.c.key_id.is_not(None)
+    return or_(and_(sealed, first == literal(TELLS_METADATA, LargeBinary)), and_(~sealed, plain))
 
 
 def _metadata(connection: Connection, ids: Collection[UUID]) -> dict[UUID, dict[str, str]]:
@@ -178,14 +189,20 @@ def _metadata(connection: Connection, ids: Collection[UUID]) -> dict[UUID, dict[
     if not ids:
         return {}
     query = (
-        select(notifications.c.id, notifications.c.body)
+        select(notifications.c.id, notifications.c.key_id, notifications.c.body)
         .where(notifications.c.id.in_(ids))
         .execution_options(yield_per=_BODIES_AT_ONCE)
     )
-    return {row.id: _metadata_of(row.body) for row in connection.execute(query)}
+    vault = vault_of(connection)
+    return {row.id: _metadata_of(row, vault) for row in connection.execute(query)}
 
 
-def _metadata_of(body: bytes) -> dict[str, str]:
-    request = json.loads(body)
+def _metadata_of(row: Row[Any], vault: Vault) -> dict[str, str]:
+    try:
+        request = json.loads(vault.body(row.id, row.key_id, row.body))
+    except Sealed as error:
+        # The news is worth more than its labels.
+        log.error("notify.sealed", sealed_with=error.key, count=1, id=str(row.id))
+        return {}
     metadata = request.get("metadata") or {}
     return metadata if isinstance(metadata, dict) else {}

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from notify.message import Status
 from notify.store.claims import Entry
 from notify.store.records import Record
+from notify.store.vault import vault_of
 
 # Sorted by id, so that two workers with the same messages wait for each other, not in a circle.
 _CLAIM = """
@@ -27,21 +28,23 @@ WITH asked AS (
         %(recipient)s::text[], %(template)s::text[], %(body)s::bytea[], %(status)s::text[],
         %(reason)s::text[], %(expires_at)s::timestamptz[], %(traceparent)s::text[],
         %(attempt_id)s::uuid[], %(provider)s::text[], %(due_at)s::timestamptz[],
-        %(hold_id)s::bigint[]
+        %(hold_id)s::bigint[], %(key_id)s::text[], %(recipient_hash)s::bytea[]
     ) AS asked (
         id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
         template, body, status, reason, expires_at, traceparent, attempt_id, provider,
-        due_at, hold_id
+        due_at, hold_id, key_id, recipient_hash
     )
 ), written AS (
     INSERT INTO notifications (
         id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
         template, body, status, reason, expires_at, traceparent, due_at, hold_id,
+        key_id, recipient_hash,
         attempts, spent, possible_duplicate, fence, lease_until, received_at, updated_at
     )
     SELECT
         id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
         template, body, status, reason, expires_at, traceparent, due_at, hold_id,
+        key_id, recipient_hash,
         CASE WHEN attempt_id IS NULL THEN 0 ELSE 1 END, 0, false, 1,
         CASE WHEN attempt_id IS NULL THEN NULL ELSE %(until)s::timestamptz END,
         %(now)s::timestamptz, %(now)s::timestamptz
@@ -97,6 +100,8 @@ SELECT id FROM written
 def claim(engine: Engine, entries: Sequence[Entry], *, now: datetime, until: datetime) -> set[UUID]:
     """Insert what is new, with its attempt or its end; give the ids that were."""
     asked = [entry.notification for entry in entries]
+    vault = vault_of(engine)
+    kept = [vault.of_notification(each) for each in asked]
     return _run(
         engine,
         _CLAIM,
@@ -108,10 +113,10 @@ def claim(engine: Engine, entries: Sequence[Entry], *, now: datetime, until: dat
             "channel": [each.channel.value for each in asked],
             "lane": [each.lane for each in asked],
             "idempotency_key": [each.idempotency_key for each in asked],
-            "digest": [each.digest for each in asked],
-            "recipient": [each.to for each in asked],
+            "digest": [each.digest for each in kept],
+            "recipient": [each.recipient for each in kept],
             "template": [each.template for each in asked],
-            "body": [each.body for each in asked],
+            "body": [each.body for each in kept],
             "status": [entry.status.value for entry in entries],
             "reason": [entry.reason for entry in entries],
             "expires_at": [each.expires_at for each in asked],
@@ -122,6 +127,8 @@ def claim(engine: Engine, entries: Sequence[Entry], *, now: datetime, until: dat
             "provider": [entry.provider for entry in entries],
             "due_at": [entry.due_at for entry in entries],
             "hold_id": [entry.hold_id for entry in entries],
+            "key_id": [each.key_id for each in kept],
+            "recipient_hash": [each.recipient_hash for each in kept],
             "now": now,
             "until": until,
         },

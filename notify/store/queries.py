@@ -8,10 +8,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
+from notify.errors import Sealed
 from notify.message import Channel, Outcome, Status
 from notify.store.tables import attempts, events, notifications
+from notify.store.vault import Vault, spellings, vault_of
+
+ERASED = "(erased)"
+"""What stands for a recipient of whom nothing is kept any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Summary:
     lane: str
     template: str | None
     recipient: str
+    """In brackets, what keeps it from being told: it was erased, or there is no key to it."""
     status: Status
     reason: str | None
     attempts: int
@@ -99,7 +105,11 @@ class Filter:
     until: datetime | None = None
 
 
-_SUMMARY = [notifications.c[name] for name in Summary.__dataclass_fields__]
+_SUMMARY = [
+    *(notifications.c[name] for name in Summary.__dataclass_fields__),
+    notifications.c.key_id,
+    notifications.c.erased_at,
+]
 _ATTEMPT = [attempts.c[name] for name in Attempt.__dataclass_fields__]
 
 
@@ -121,7 +131,7 @@ def get(connection: Connection, notification_id: UUID) -> Story | None:
         .order_by(events.c.id)
     )
     return Story(
-        summary=_summary(row),
+        summary=_summary(row, vault_of(connection)),
         attempts=[_attempt(call) for call in calls],
         events=[Event(change.at, Status(change.status), change.reason) for change in changes],
     )
@@ -131,39 +141,58 @@ def find(connection: Connection, wanted: Filter, *, limit: int) -> Iterator[Summ
     """Read the newest notifications that match, newest first."""
     query = (
         select(*_SUMMARY)
-        .where(*_conditions(wanted))
+        .where(*_conditions(wanted, vault_of(connection)))
         .order_by(notifications.c.received_at.desc(), notifications.c.position, notifications.c.id)
         .limit(limit)
     )
-    return map(_summary, connection.execute(query))
+    vault = vault_of(connection)
+    return (_summary(row, vault) for row in connection.execute(query))
 
 
 def count(connection: Connection, wanted: Filter) -> dict[Status, int]:
     """Count the notifications that match, by status."""
     query = (
         select(notifications.c.status, func.count())
-        .where(*_conditions(wanted))
+        .where(*_conditions(wanted, vault_of(connection)))
         .group_by(notifications.c.status)
     )
     return {Status(row[0]): int(row[1]) for row in connection.execute(query)}
 
 
-def _conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    for name in ("channel", "lane", "source", "status", "template", "recipient", "batch_id"):
+def sent_to(recipient: str, vault: Vault) -> ColumnElement[bool]:
+    """Match the rows of a recipient, sealed or not, however the address is spelled."""
+    columns = notifications.c
+    unhashed = and_(columns.recipient_hash.is_(None), columns.recipient.in_(spellings(recipient)))
+    return or_(columns.recipient_hash.in_(vault.hashes(recipient)), unhashed)
+
+
+def _conditions(wanted: Filter, vault: Vault) -> Iterator[ColumnElement[bool]]:
+    for name in ("channel", "lane", "source", "status", "template", "batch_id"):
         value = getattr(wanted, name)
         if value is not None:
             yield notifications.c[name] == value
+    if wanted.recipient is not None:
+        yield sent_to(wanted.recipient, vault)
     if wanted.since is not None:
         yield notifications.c.received_at >= wanted.since
     if wanted.until is not None:
         yield notifications.c.received_at < wanted.until
 
 
-def _summary(row: Row[Any]) -> Summary:
+def _summary(row: Row[Any], vault: Vault) -> Summary:
     values = row._asdict()
+    key_id, erased_at = values.pop("key_id"), values.pop("erased_at")
+    values["recipient"] = ERASED if erased_at else _recipient(row, key_id, vault)
     values["channel"] = Channel(values["channel"])
     values["status"] = Status(values["status"])
     return Summary(**values)
+
+
+def _recipient(row: Row[Any], key_id: str | None, vault: Vault) -> str:
+    try:
+        return vault.recipient(row.id, key_id, row.recipient)
+    except Sealed as error:
+        return f"(sealed with {error.key})"
 
 
 def _attempt(row: Row[Any]) -> Attempt:

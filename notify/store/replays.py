@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,8 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Channel, Notification, Outcome, Status
-from notify.store.dead import State
+from notify.store.dead import PARTS, State, opened
 from notify.store.tables import attempts, dead_letters, events, notifications
+from notify.store.vault import Kept, vault_of
 
 _TURN = int.from_bytes(b"replay", "big")
 
@@ -118,7 +119,8 @@ def send_new(
         return set()
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(notifications).on_conflict_do_nothing()
-    rows = [_row(slot, now=now) for slot in slots]
+    vault = vault_of(connection)
+    rows = [_row(slot, vault.of_notification(slot.notification), now=now) for slot in slots]
     written: set[UUID] = set(
         connection.execute(statement.returning(notifications.c.id), rows).scalars()
     )
@@ -126,7 +128,7 @@ def send_new(
     return written
 
 
-def _row(slot: Slot, *, now: datetime) -> dict[str, Any]:
+def _row(slot: Slot, kept: Kept, *, now: datetime) -> dict[str, Any]:
     asked = slot.notification
     return {
         "id": slot.id,
@@ -136,10 +138,8 @@ def _row(slot: Slot, *, now: datetime) -> dict[str, Any]:
         "channel": asked.channel,
         "lane": asked.lane,
         "idempotency_key": asked.idempotency_key,
-        "digest": asked.digest,
-        "recipient": asked.to,
+        **asdict(kept),
         "template": asked.template,
-        "body": asked.body,
         "status": Status.SCHEDULED if asked.send_at == slot.due_at else Status.QUEUED,
         "attempts": 0,
         "spent": 0,
@@ -188,11 +188,15 @@ def mend(
     connection: Connection, letter_id: int, notification: Notification, *, body: bytes, key: str
 ) -> None:
     """Keep what an operator made of a letter, beside what it was."""
+    columns = dead_letters.c
+    row = connection.execute(select(*PARTS).where(columns.id == letter_id)).one()
+    parts = opened(vault_of(connection), row) | {"mended_body": body}
     connection.execute(
         update(dead_letters)
-        .where(dead_letters.c.id == letter_id)
+        .where(columns.id == letter_id)
         .values(
-            mended_body=body,
+            # The parts of a letter are sealed with one key, be it another now.
+            **vault_of(connection).of_letter(row.fingerprint, parts),
             mended_key=key,
             notification_id=notification.batch_id or notification.id,
             channel=notification.channel,

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Row,
+    Select,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from notify.message import Channel
 from notify.store.dead import Cause, State
 from notify.store.tables import dead_letters
+from notify.store.vault import vault_of
+
+_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,49 +79,79 @@ class Wanted:
 
 
 def find(connection: Connection, wanted: Wanted, *, limit: int) -> list[DeadLetter]:
-    """Read the newest dead letters that match, newest first."""
-    query = (
-        select(*_LETTER)
-        .where(*_conditions(wanted, connection.dialect.name))
-        .order_by(dead_letters.c.id.desc())
-        .limit(limit)
-    )
-    return [_letter(row) for row in connection.execute(query)]
+    """
+    Read the newest dead letters that match, newest first.
+
+    Raises:
+        Sealed: Bodies are to be looked into, and the keyring does not open one of them.
+    """
+    query = select(*_LETTER).order_by(dead_letters.c.id.desc())
+    return [_letter(row) for row in _rows(connection, query, wanted, limit=limit)]
 
 
 def find_ids(connection: Connection, wanted: Wanted, *, limit: int | None = None) -> list[int]:
-    """Read the ids of the oldest dead letters that match, oldest first."""
-    query = (
-        select(dead_letters.c.id)
-        .where(*_conditions(wanted, connection.dialect.name))
-        .order_by(dead_letters.c.id)
-        .limit(limit)
-    )
-    return list(connection.execute(query).scalars())
+    """
+    Read the ids of the oldest dead letters that match, oldest first.
+
+    Raises:
+        Sealed: As `find`.
+    """
+    query = select(dead_letters.c.id).order_by(dead_letters.c.id)
+    return [row.id for row in _rows(connection, query, wanted, limit=limit)]
 
 
 def count(connection: Connection, wanted: Wanted) -> dict[Cause, int]:
-    """Count the dead letters that match, by cause."""
-    query = (
-        select(dead_letters.c.cause, func.count())
-        .where(*_conditions(wanted, connection.dialect.name))
-        .group_by(dead_letters.c.cause)
-    )
+    """
+    Count the dead letters that match, by cause.
+
+    Raises:
+        Sealed: As `find`.
+    """
+    cause = dead_letters.c.cause
+    if wanted.text is not None:
+        return Counter(Cause(row.cause) for row in _rows(connection, select(cause), wanted))
+    query = select(cause, func.count()).where(*_conditions(wanted)).group_by(cause)
     return {Cause(row[0]): int(row[1]) for row in connection.execute(query)}
+
+
+def _rows(
+    connection: Connection, query: Select[Any], wanted: Wanted, *, limit: int | None = None
+) -> Iterator[Row[Any]]:
+    query = query.where(*_conditions(wanted))
+    if wanted.text is None:
+        return iter(connection.execute(query.limit(limit)))
+    return islice(_holding(connection, query, wanted.text), limit)
+
+
+def _holding(connection: Connection, query: Select[Any], text: str) -> Iterator[Row[Any]]:
+    """Choose what holds a text; what is sealed has to be opened for that."""
+    columns = dead_letters.c
+    plainly = _plainly_holds(text, connection.dialect.name)
+    query = query.where(or_(plainly, columns.key_id.is_not(None)))
+    query = query.add_columns(plainly.label("plainly"), columns.key_id, columns.fingerprint)
+    query = query.add_columns(columns.body.label("kept")).execution_options(yield_per=_AT_ONCE)
+    vault = vault_of(connection)
+    for row in connection.execute(query):
+        if row.plainly:
+            yield row
+        elif row.key_id is not None:
+            body = vault.letter_part(row.fingerprint, row.key_id, "body", row.kept)
+            if any(part in body for part in spelled(text)):
+                yield row
 
 
 _LETTER = [dead_letters.c[name] for name in DeadLetter.__dataclass_fields__]
 
 
 def _letter(row: Row[Any]) -> DeadLetter:
-    values = row._asdict()
+    values = {name: row._mapping[name] for name in DeadLetter.__dataclass_fields__}
     values["channel"] = values["channel"] and Channel(values["channel"])
     values["cause"] = Cause(values["cause"])
     values["state"] = State(values["state"])
     return DeadLetter(**values)
 
 
-def _conditions(wanted: Wanted, dialect: str) -> Iterator[ColumnElement[bool]]:
+def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
     columns = dead_letters.c
     for name in (
         *("notification_id", "channel", "lane", "source"),
@@ -120,16 +166,15 @@ def _conditions(wanted: Wanted, dialect: str) -> Iterator[ColumnElement[bool]]:
         yield columns.archived_at >= wanted.since
     if wanted.until is not None:
         yield columns.archived_at < wanted.until
-    if wanted.text is not None:
-        yield _holds(wanted.text, dialect)
 
 
-def _holds(text: str, dialect: str) -> ColumnElement[bool]:
+def _plainly_holds(text: str, dialect: str) -> ColumnElement[bool]:
     columns = dead_letters.c
     words = (columns.reason, columns.routing_key, columns.message_id)
+    within = or_(*(_within(part, dialect) > 0 for part in spelled(text)))
     return or_(
         *(column.icontains(text, autoescape=True) for column in words),
-        *(_within(part, dialect) > 0 for part in _spellings(text)),
+        and_(columns.key_id.is_(None), within),
     )
 
 
@@ -141,7 +186,7 @@ def _within(part: bytes, dialect: str) -> ColumnElement[int]:
     return func.position(sought.op("IN")(dead_letters.c.body))
 
 
-def _spellings(text: str) -> set[bytes]:
+def spelled(text: str) -> set[bytes]:
     """Spell a text as JSON may: as it is, and with its characters escaped."""
     escaped = json.dumps(text)[1:-1]
     return {text.encode(errors="surrogateescape"), escaped.encode()}

@@ -13,13 +13,15 @@ from sqlalchemy import Connection, Engine
 from notify.message import Status
 from notify.store.claims import Entry
 from notify.store.records import Record
+from notify.store.vault import Vault, vault_of
 
 _INSERT = """
 INSERT INTO notifications (
     id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
     template, body, status, reason, expires_at, traceparent, due_at, hold_id,
+    key_id, recipient_hash,
     attempts, spent, possible_duplicate, fence, lease_until, received_at, updated_at
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 1, ?, ?, ?)
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 1, ?, ?, ?)
 ON CONFLICT DO NOTHING
 """
 _OPEN = """
@@ -45,9 +47,11 @@ def claim(engine: Engine, entries: Sequence[Entry], *, now: datetime, until: dat
     """Insert what is new, with its attempt or its end; give the ids that were."""
     fresh = set()
     at, end = _instant(now), _instant(until)
+    vault = vault_of(engine)
+    rows = [_row(entry, vault, at=at, until=end) for entry in entries]
     with _cursor(engine) as cursor:
-        for entry in entries:
-            if not cursor.execute(_INSERT, _row(entry, at=at, until=end)).rowcount:
+        for entry, row in zip(entries, rows, strict=True):
+            if not cursor.execute(_INSERT, row).rowcount:
                 continue
             fresh.add(entry.notification.id)
             key = entry.notification.id.hex
@@ -95,8 +99,9 @@ def _cursor(engine: Engine) -> Iterator[Any]:
         yield connection.connection.cursor()
 
 
-def _row(entry: Entry, *, at: str | None, until: str | None) -> tuple[object, ...]:
+def _row(entry: Entry, vault: Vault, *, at: str | None, until: str | None) -> tuple[object, ...]:
     asked = entry.notification
+    kept = vault.of_notification(asked)
     sending = entry.status is Status.SENDING
     return (
         asked.id.hex,
@@ -106,16 +111,18 @@ def _row(entry: Entry, *, at: str | None, until: str | None) -> tuple[object, ..
         asked.channel.value,
         asked.lane,
         asked.idempotency_key,
-        asked.digest,
-        asked.to,
+        kept.digest,
+        kept.recipient,
         asked.template,
-        asked.body,
+        kept.body,
         entry.status.value,
         entry.reason,
         _instant(asked.expires_at),
         asked.traceparent,
         _instant(entry.due_at),
         entry.hold_id,
+        kept.key_id,
+        kept.recipient_hash,
         1 if sending else 0,
         until if sending else None,
         at,

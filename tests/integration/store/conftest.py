@@ -1,4 +1,7 @@
-"""The record on both databases: each test that asks for `store` runs on SQLite and PostgreSQL."""
+"""
+The record on both databases: each test that asks for `store` runs on SQLite, in clear, and on
+PostgreSQL, sealed.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import create_engine
 
+from notify.keyring import CLEAR
 from notify.store import Store
 from notify.store.tables import metadata
+from tests.sealing import KEYRING
 from tests.services import PostgreSQL
 
 
@@ -36,7 +41,8 @@ def store(migrated_url: str) -> Iterator[Store]:
         for table in metadata.sorted_tables:
             connection.execute(table.delete())
     engine.dispose()
-    store = Store.open(migrated_url)
+    sealed = migrated_url.startswith("postgresql")
+    store = Store.open(migrated_url, keyring=KEYRING if sealed else CLEAR)
     yield store
     store.close()
 

@@ -14,7 +14,7 @@ from notify.store import Store
 from notify.store.tables import metadata
 from tests.recording import begin
 
-HEAD = "0003"
+HEAD = "0004"
 WAIT = 30
 
 

@@ -32,6 +32,7 @@ def test_the_shipped_example_is_good() -> None:
     assert result.exit_code == 0, result.exception
     assert result.stdout == (
         f"the configuration is good: 3 channels, 3 lanes, 3 pools, 3 providers ({EXAMPLE})\n"
+        "recipients and bodies are recorded in clear: there is no NOTIFY_KEYRING\n"
     )
     assert result.stderr == ""
 

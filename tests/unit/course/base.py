@@ -11,11 +11,13 @@ from datetime import timedelta
 from sqlalchemy import event
 
 from notify.gateway import Gateway, Line
+from notify.keyring import CLEAR, Keyring
 from notify.message import Channel
 from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.store import Store
 from notify.store.engine import connect
 from notify.store.tables import metadata
+from notify.store.vault import Vault
 from notify.templating import Templates
 from tests.unit.course.trouble import Troubles
 from tests.unit.course.vendor import Book, Mail, Texts
@@ -32,11 +34,12 @@ LOOKUP = timedelta(seconds=30)
 class Base:
     """A record in memory, for many worlds one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, keyring: Keyring = CLEAR) -> None:
+        self.vault = Vault(keyring)
         engine = connect("sqlite://")
         drivers: list[sqlite3.Connection] = []
         event.listen(engine, "connect", lambda driver, _: drivers.append(driver))
-        self.store = Store(engine)
+        self.store = Store(engine, keyring=keyring)
         self.store.migrate()
         # For looks past the product; one connection serves all, since there is one thread.
         (self.driver,) = drivers

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from notify import contract
 from notify.errors import DecodeError
 from notify.message import Notification
+from notify.store.vault import Vault
 from tests.burying import LIMITS
 from tests.unit.course.snapshot import Key
 
@@ -22,6 +23,8 @@ class Reader:
     """Tells what messages ask for."""
 
     now: Callable[[], datetime]
+    vault: Vault
+    """Seals digests as the record keeps them."""
     _read: dict[tuple[bytes, str], Sequence[Notification]] = field(default_factory=dict)
     _wants: dict[tuple[bytes, str], Wants] = field(default_factory=dict)
 
@@ -32,6 +35,8 @@ class Reader:
             asked: Sequence[Notification] = ()
             with suppress(DecodeError):
                 asked = contract.decode(incoming, **asdict(LIMITS), now=self.now())
+            if self.vault.keyring.current:
+                asked = [replace(each, digest=self.vault.digest(each.digest)) for each in asked]
             self._read[body, key] = asked
             self._wants[body, key] = frozenset((each.key, each.digest) for each in asked)
         return self._read[body, key]

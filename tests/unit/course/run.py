@@ -14,6 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from notify.deadletters import replay
 from notify.delivery import recorder
+from notify.keyring import CLEAR, Keyring
 from tests.unit.course.base import Base, Terms
 from tests.unit.course.machine import Course
 from tests.unit.course.trouble import Trouble
@@ -37,17 +38,20 @@ EVERYWHERE = frozenset(
 """What any run must have gone through to be worth something: faults, ends, and what was logged."""
 
 
-def run(terms: Terms, *, number: int, also: Collection[str]) -> Counter[str]:
+def run(
+    terms: Terms, *, number: int, also: Collection[str], keyring: Keyring = CLEAR
+) -> Counter[str]:
     """
     Run many courses, and give how often everything was seen.
 
     Args:
         number: Chooses the courses; with a number as COURSE in the environment, they are others.
         also: What must have been seen besides `EVERYWHERE`, in the courses that are ours.
+        keyring: What the record is sealed with.
     """
     other = int(os.environ.get("COURSE", "0"))
     seen: Counter[str] = Counter()
-    base = Base()
+    base = Base(keyring)
 
     class Here(Course):
         def __init__(self) -> None:

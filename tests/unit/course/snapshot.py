@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from notify.message import Outcome, Status
+from notify.store.vault import Vault
 
 Key = tuple[str, str, int]
 """Source, idempotency key and position: what makes it the same notification."""
@@ -60,6 +61,13 @@ class Letter(NamedTuple):
     routing_key: str
     cause: str
     state: str
+    fingerprint: bytes
+    key_id: str | None
+
+    def opened(self, vault: Vault) -> Letter:
+        """Read the body as it was before it was sealed."""
+        body = vault.letter_part(self.fingerprint, self.key_id, "body", self.body)
+        return self._replace(body=body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +79,13 @@ class Snapshot:
     letters: Sequence[Letter]
 
     @classmethod
-    def of(cls, database: sqlite3.Connection) -> Snapshot:
+    def of(cls, database: sqlite3.Connection, vault: Vault) -> Snapshot:
         """Read what is committed; no transaction may be open."""
         rows = [Row(*each) for each in database.execute(_select(Row, "notifications"))]
         calls = database.execute(f"{_select(Attempt, 'attempts')} ORDER BY number")
         attempts = [Attempt(*each) for each in calls]
-        letters = [Letter(*each) for each in database.execute(_select(Letter, "dead_letters"))]
+        found = [Letter(*each) for each in database.execute(_select(Letter, "dead_letters"))]
+        letters = [each.opened(vault) for each in found]
         return cls({row.id: row for row in rows}, {each.id: each for each in attempts}, letters)
 
     def calls_of(self, id_: str, *outcomes: Outcome | None) -> list[Attempt]:

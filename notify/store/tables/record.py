@@ -1,60 +1,22 @@
-"""The tables of the record, as SQLAlchemy knows them. `migrations/` builds them."""
+"""What was asked, which calls were made, how each ended; the dead letters; what operators did."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from sqlalchemy import (
     JSON,
-    BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
-    Double,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     Uuid,
 )
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An instant. SQLite keeps no zone, so it is written and read as UTC there."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse local times: a time without a zone means another instant on every machine."""
-        if value is not None and value.tzinfo is None:
-            raise TypeError("a time needs its zone")
-        if value is None or dialect.name != "sqlite":
-            return value
-        return value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the instant back in UTC, whatever the session's zone."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
-
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+from notify.store.tables.kinds import NUMBER, UtcDateTime, metadata
 
 # One row a recipient: a batch of 100 is 100 rows with one batch_id.
 notifications = Table(
@@ -67,10 +29,17 @@ notifications = Table(
     Column("channel", String(16), nullable=False),
     Column("lane", String(31), nullable=False),
     Column("idempotency_key", String(255), nullable=False),
+    # Recipient, body and digest are as they came, or sealed with the key that `key_id` names:
+    # docs/privacy.md tells how. The hash finds a recipient, sealed or not; rows of versions that
+    # knew none of this have no hash.
+    Column("key_id", String(31)),
     Column("digest", LargeBinary(32), nullable=False),
     Column("recipient", Text, nullable=False),
+    Column("recipient_hash", LargeBinary(16)),
     Column("template", String(64)),
     Column("body", LargeBinary, nullable=False),
+    # Since when all that was personal in it is gone.
+    Column("erased_at", UtcDateTime),
     Column("status", String(16), nullable=False),
     Column("reason", String(255)),
     # Calls made, and those among them that count against the lane's limit.
@@ -87,7 +56,7 @@ notifications = Table(
     # that was put off, or when an operator replayed it.
     Column("replayed_at", UtcDateTime),
     # Which operator's hold keeps it waiting; null where none does.
-    Column("hold_id", _NUMBER),
+    Column("hold_id", NUMBER),
     # The claim: who holds it until when; a higher fence has taken it over.
     Column("fence", Integer, nullable=False),
     Column("lease_until", UtcDateTime),
@@ -116,12 +85,18 @@ Index(
     sqlite_where=notifications.c.due_at.is_not(None),
     postgresql_where=notifications.c.due_at.is_not(None),
 )
-# A look-up asks for all calls to one recipient. Only SMS can be looked up, so that no email pays.
 Index(
-    "ix_notifications_sms_recipient",
+    "ix_notifications_recipient_hash",
+    notifications.c.recipient_hash,
+    sqlite_where=notifications.c.recipient_hash.is_not(None),
+    postgresql_where=notifications.c.recipient_hash.is_not(None),
+)
+# For what was recorded before there were hashes; it shrinks to nothing by itself.
+Index(
+    "ix_notifications_unhashed",
     notifications.c.recipient,
-    sqlite_where=notifications.c.channel == "sms",
-    postgresql_where=notifications.c.channel == "sms",
+    sqlite_where=notifications.c.recipient_hash.is_(None),
+    postgresql_where=notifications.c.recipient_hash.is_(None),
 )
 
 # No foreign keys: the rows are written in the transaction that writes their notification, and
@@ -149,7 +124,7 @@ attempts = Table(
 events = Table(
     "events",
     metadata,
-    Column("id", _NUMBER, primary_key=True),
+    Column("id", NUMBER, primary_key=True),
     Column("notification_id", Uuid, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("status", String(16), nullable=False),
@@ -169,9 +144,9 @@ Index(
 dead_letters = Table(
     "dead_letters",
     metadata,
-    Column("id", _NUMBER, primary_key=True),
-    # SHA-256 over body, key, properties and death: the same message is archived once, however
-    # often the broker delivers it.
+    Column("id", NUMBER, primary_key=True),
+    # Over body, key, properties and death: the same message is archived once, however often the
+    # broker delivers it.
     Column("fingerprint", LargeBinary(32), nullable=False, unique=True),
     Column("archived_at", UtcDateTime, nullable=False),
     Column("died_at", UtcDateTime),
@@ -192,6 +167,8 @@ dead_letters = Table(
     Column("queue", String(255)),
     # Null where RabbitMQ does not tell: it counts for each queue, and forgets at a death.
     Column("delivery_count", Integer),
+    # Properties and bodies are as they came, or sealed with this key.
+    Column("key_id", String(31)),
     Column("properties", JSON, nullable=False),
     Column("body", LargeBinary, nullable=False),
     # What an operator made of the body and the key; these are replayed in their stead.
@@ -202,6 +179,7 @@ dead_letters = Table(
     Column("state_at", UtcDateTime, nullable=False),
     Column("replay_id", Uuid),
     Column("replay_until", UtcDateTime),
+    Column("erased_at", UtcDateTime),
     Index(None, "notification_id"),
     Index(None, "archived_at"),
 )
@@ -216,109 +194,10 @@ Index(
 audit = Table(
     "audit",
     metadata,
-    Column("id", _NUMBER, primary_key=True),
+    Column("id", NUMBER, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
     Column("actor", String(255), nullable=False),
     Column("action", String(64), nullable=False),
     Column("reason", String(1000), nullable=False),
     Column("details", JSON, nullable=False),
-)
-
-# What all workers share to keep providers whole. Its times are seconds since 1970 by the
-# database's own clock, since no two machines agree on theirs.
-
-# One row for each limit: where its schedule stands, and what lowered or paused it.
-limits = Table(
-    "limits",
-    metadata,
-    Column("name", String(255), primary_key=True),
-    # GCRA's theoretical arrival time: when all that was granted would be through.
-    Column("tat", Double, nullable=False),
-    # Units a second that were granted lately, and when that was true: it fades from then on.
-    Column("used", Double, nullable=False),
-    Column("used_at", Double, nullable=False),
-    # The rate after the provider's last complaint, the rate it was lowered from, and when.
-    Column("lowered", Double),
-    Column("lowered_from", Double),
-    Column("lowered_at", Double),
-    Column("paused_until", Double),
-    # An operator's rate instead of the configured one.
-    Column("set_rate", Double),
-    Column("set_until", Double),
-    Column("actor", String(255)),
-    Column("reason", String(1000)),
-)
-
-# One row for each provider: its circuit, and what an operator said about it.
-circuits = Table(
-    "circuits",
-    metadata,
-    Column("provider", String(64), primary_key=True),
-    Column("state", String(16), nullable=False),
-    # Raised at each change of state and each leave to probe: what a call of an earlier one says
-    # counts no more.
-    Column("generation", Integer, nullable=False),
-    # How often it opened since it was last closed.
-    Column("trips", Integer, nullable=False),
-    Column("since", Double, nullable=False),
-    Column("open_until", Double),
-    # A worker has leave to try one call until then.
-    Column("probe_until", Double),
-    Column("passed", Integer, nullable=False),
-    Column("inconclusive", Integer, nullable=False),
-    Column("cause", String(255)),
-    Column("mode", String(16), nullable=False),
-    Column("mode_until", Double),
-    Column("actor", String(255)),
-    Column("reason", String(1000)),
-)
-
-# How the calls of all workers ended, by slices of time; each is named by its first millisecond.
-circuit_calls = Table(
-    "circuit_calls",
-    metadata,
-    Column("provider", String(64), primary_key=True),
-    Column("generation", Integer, primary_key=True),
-    Column("bucket", BigInteger, primary_key=True),
-    # Neutral ones, which say nothing about the provider, are not among the calls.
-    Column("calls", Integer, nullable=False),
-    Column("failures", Integer, nullable=False),
-    Column("slow", Integer, nullable=False),
-    Column("unreachable", Integer, nullable=False),
-    Column("neutral", Integer, nullable=False),
-)
-
-# What operators hold back. A null matches anything.
-holds = Table(
-    "holds",
-    metadata,
-    Column("id", _NUMBER, primary_key=True),
-    Column("since", Double, nullable=False),
-    Column("until", Double),
-    Column("channel", String(16)),
-    Column("lane", String(31)),
-    Column("source", String(63)),
-    Column("template", String(64)),
-    Column("provider", String(64)),
-    Column("actor", String(255), nullable=False),
-    Column("reason", String(1000), nullable=False),
-)
-
-# How much of each cap is used in its current span of time.
-cap_counts = Table(
-    "cap_counts",
-    metadata,
-    Column("name", String(255), primary_key=True),
-    Column("starts", BigInteger, primary_key=True),
-    Column("ends", BigInteger, nullable=False, index=True),
-    Column("used", Double, nullable=False),
-)
-
-# Which notifications a cap has counted: none is counted twice, however often it comes.
-cap_uses = Table(
-    "cap_uses",
-    metadata,
-    Column("notification_id", Uuid, primary_key=True),
-    Column("name", String(255), primary_key=True),
-    Column("ends", BigInteger, nullable=False, index=True),
 )

@@ -1,0 +1,26 @@
+"""The tables of the record, as SQLAlchemy knows them. `migrations/` builds them."""
+
+from __future__ import annotations
+
+from notify.store.tables.flow import cap_counts, cap_uses, circuit_calls, circuits, holds, limits
+from notify.store.tables.keys import keys, schema_floor
+from notify.store.tables.kinds import UtcDateTime, metadata
+from notify.store.tables.record import attempts, audit, dead_letters, events, notifications
+
+__all__ = [
+    "UtcDateTime",
+    "attempts",
+    "audit",
+    "cap_counts",
+    "cap_uses",
+    "circuit_calls",
+    "circuits",
+    "dead_letters",
+    "events",
+    "holds",
+    "keys",
+    "limits",
+    "metadata",
+    "notifications",
+    "schema_floor",
+]

@@ -141,7 +141,7 @@ def run(
     faulthandler.enable()
     systemd = Systemd()
     systemd.status("waiting for the record and the broker")
-    _require_record(settings)
+    sealed = _require_record(settings)
     _require_topology(settings)
     doing = duty(settings)
     supervision = Supervision(
@@ -152,6 +152,8 @@ def run(
     for part in parts:
         part.start()
     log.info("notify.worker_starting", worker=name, queues=doing.queues)
+    if not sealed:
+        log.info("notify.record_in_clear", hint="docs/privacy.md tells how to seal it")
     worker.start()
     supervision.stopping()
     end = time.monotonic() + PARTS_TIMEOUT
@@ -195,7 +197,8 @@ def _celery_worker(
     )
 
 
-def _require_record(settings: Settings) -> None:
+def _require_record(settings: Settings) -> bool:
+    """Check that the record can be used as configured; tell whether it is sealed."""
     with closing(open_store(settings)) as store:
         try:
             if not store.fits():
@@ -206,8 +209,7 @@ def _require_record(settings: Settings) -> None:
             raise ConfigError(str(error)) from None
         except StoreError as error:
             raise ConfigError(f"store.url: {error}; check that the database is up") from None
-        if not store.seals:
-            log.info("notify.record_in_clear", hint="docs/privacy.md tells how to seal it")
+        return store.seals
 
 
 def _require_topology(settings: Settings) -> None:

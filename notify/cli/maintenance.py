@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from notify.cli.ledger import as_plain
 from notify.cli.opened import record
 from notify.errors import NotifyError
 from notify.ledger import Found, Ledger, draw_up
+from notify.privacy.retention import Deleted, count_old, delete_old
+from notify.service.privacy import keep_of
 from notify.settings import load
 
 
@@ -24,27 +27,63 @@ from notify.settings import load
     show_default=True,
     help="List at most so many ids of each contradiction.",
 )
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1, max=10_000),
+    default=500,
+    show_default=True,
+    help="Delete so many rows in one transaction.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Delete nothing; tell how many notifications and letters."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def maintenance(*, ids: int, as_json: bool) -> None:
-    """Do what the record needs once a day: check that the ledger balances.
+def maintenance(*, ids: int, batch: int, dry_run: bool, as_json: bool) -> None:
+    """Do what the record needs once a day: delete what is over, check the ledger.
+
+    What has ended is deleted with all that belongs to it when it was kept for as many days as its
+    lane's `keep` says; dead letters and the audit as [privacy] says. Nothing is deleted that still
+    waits to be sent, to be looked up or to be told to its producer.
 
     It may run at any time, beside the workers, and on several machines. Exit code 1 means that
     the record contradicts itself; the ids are listed, and `notify show ID` tells the story of one.
 
     \b
     Examples:
+      notify maintenance --dry-run
       notify maintenance
       notify maintenance --json | jq .ledger.faults
     """
     settings = load()
+    now, keep = datetime.now(UTC), keep_of(settings)
     with record(settings) as store:
+        if dry_run:
+            deleted = count_old(store, keep, now=now)
+        else:
+            deleted = delete_old(store, keep, now=now, batch=batch)
         ledger = draw_up(store, now=datetime.now(UTC), ids=ids)
     if as_json:
-        click.echo(json.dumps({"ledger": as_plain(ledger, None)}, ensure_ascii=False))
+        told = {"deleted": asdict(deleted), "dry_run": dry_run, "ledger": as_plain(ledger, None)}
+        click.echo(json.dumps(told, ensure_ascii=False))
     else:
+        _tell_deleted(deleted, dry_run=dry_run)
         _tell(ledger)
     if not ledger.balanced:
         raise NotifyError("the ledger does not balance: `notify show ID` tells an id's whole story")
+
+
+def _tell_deleted(deleted: Deleted, *, dry_run: bool) -> None:
+    if dry_run:
+        told = f"{deleted.notifications:,} notifications and {deleted.letters:,} dead letters"
+        click.echo(f"would be deleted: {told}")
+        return
+    told = (
+        f"{deleted.notifications:,} notifications, {deleted.attempts:,} attempts, "
+        f"{deleted.events:,} events, {deleted.letters:,} dead letters, {deleted.audit:,} audit rows"
+    )
+    click.echo(f"deleted: {told}")
+    if deleted.unsettled:
+        click.echo(f"{deleted.unsettled:,} of the dead letters had waited for a person till then")
 
 
 def _tell(ledger: Ledger) -> None:

@@ -25,7 +25,7 @@ class Prospect(enum.StrEnum):
     REFUSED = "refused"
     """The provider will never take it."""
     WITHDRAWN = "withdrawn"
-    """It was cancelled or suppressed."""
+    """It was cancelled or suppressed, or its recipient was erased."""
     UNFIT = "unfit"
     """It cannot be sent as it is written."""
 
@@ -47,7 +47,7 @@ def judge(
     if known is not None:
         if known.status in _TAKEN or Outcome.ACCEPTED in outcomes:
             return Prospect.ACCEPTED
-        if known.status in _WITHDRAWN:
+        if known.status in _WITHDRAWN or known.erased:
             return Prospect.WITHDRAWN
         if _moves(known, archived_at=archived_at, now=now):
             return Prospect.IN_FLIGHT

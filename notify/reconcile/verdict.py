@@ -13,7 +13,7 @@ from notify.message import Outcome, Status
 from notify.store import Store
 from notify.store.audit import Actor, note
 from notify.store.lost import unknown_calls
-from notify.store.outcomes import Standing, move, settle, status_of
+from notify.store.outcomes import Standing, is_erased, move, settle, status_of
 
 log = structlog.get_logger("notify.reconcile")
 
@@ -36,7 +36,8 @@ def decide(
     Take a person's decision, and write who decided and why to the audit, in one transaction.
 
     Raises:
-        NotifyError: The notification is not on record, or its outcome is not unknown (any more).
+        NotifyError: The notification is not on record, its outcome is not unknown (any more), or
+            it is to be sent and its recipient was erased.
         StoreError: The record cannot be used; nothing was changed.
     """
     reason = f"an operator decided: {finding.value}"
@@ -46,6 +47,8 @@ def decide(
             raise NotifyError(f"no notification {notification_id} is on record")
         if status is not Status.UNKNOWN:
             raise NotifyError(f"{notification_id} is {status}: there is nothing to decide")
+        if finding is not Finding.SENT and is_erased(connection, notification_id):
+            raise NotifyError(f"the recipient of {notification_id} was erased: it cannot be sent")
         calls = unknown_calls(connection, notification_id)
         match finding:
             case Finding.SENT:

@@ -32,11 +32,16 @@ def examine(
     calls = _open_calls(connection, rows.values())
     sent = _known_sent(connection, rows.values())
     same = _same(vault_of(connection), known, rows)
+    strange = [entry.notification.id for entry in known if entry.notification.key not in rows]
+    taken_ids = _taken(connection, strange)
     answers, taken = {}, []
     for entry in known:
         row = rows.get(entry.notification.key)
         is_same = same.get(entry.notification.id)
         answer = _answer(entry, row, calls, is_same=is_same, now=now)
+        if row is None and entry.notification.id not in taken_ids:
+            # What stood in the way was deleted this very moment: next time it is new.
+            answer = Claimed(Claim.BUSY)
         if row is not None and is_same and _due(row, entry, now=now):
             if row.id in sent:
                 move(connection, row.id, SENT_BEFORE, among=WAITING, now=now)
@@ -81,6 +86,14 @@ def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, 
     return {
         (row.source, row.idempotency_key, row.position): row for row in connection.execute(query)
     }
+
+
+def _taken(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
+    """Tell which ids some other request has."""
+    if not ids:
+        return set()
+    query = select(notifications.c.id).where(notifications.c.id.in_(ids))
+    return set(connection.execute(query).scalars())
 
 
 def _same(

@@ -39,6 +39,8 @@ class Known:
     due_at: datetime | None
     lease_until: datetime | None
     updated_at: datetime
+    erased: bool = False
+    """Whether its recipient was erased, so that it can never be sent."""
     calls: Sequence[Call] = ()
     """In the order they were made."""
 
@@ -82,6 +84,7 @@ def look_up(
             due_at=row.due_at,
             lease_until=row.lease_until,
             updated_at=row.updated_at,
+            erased=row.erased_at is not None,
             calls=calls.get(row.id, ()),
         )
         for row in rows
@@ -90,7 +93,7 @@ def look_up(
 
 _KNOWN = (
     *("id", "source", "idempotency_key", "position", "digest", "key_id", "status", "reason"),
-    *("due_at", "lease_until", "updated_at"),
+    *("due_at", "lease_until", "updated_at", "erased_at"),
 )
 
 

@@ -30,11 +30,10 @@ from notify.contract.event import Event
 from notify.errors import Sealed
 from notify.message import Channel, Status
 from notify.store.tables import attempts, events, notifications
-from notify.store.vault import TELLS_METADATA, Vault, vault_of
+from notify.store.vault import METADATA, TELLS_METADATA, Vault, vault_of
 
 log = structlog.get_logger("notify.store")
 
-_METADATA = b'"metadata"'
 _BODIES_AT_ONCE = 20
 
 
@@ -175,10 +174,10 @@ def _has_metadata(connection: Connection) -> ColumnElement[bool]:
     """Spare the bodies of those, most of them, that cannot have any."""
     body = notifications.c.body
     if connection.dialect.name == "sqlite":
-        plain = func.instr(body, literal(_METADATA)) > 0
+        plain = func.instr(body, literal(METADATA)) > 0
         first = func.substr(body, 1, 1)
     else:
-        plain = func.position(literal(_METADATA).op("IN")(body)) > 0
+        plain = func.position(literal(METADATA).op("IN")(body)) > 0
         first = func.substring(body, 1, 1)
     sealed = notifications.c.key_id.is_not(None)
     return or_(and_(sealed, first == literal(TELLS_METADATA, LargeBinary)), and_(~sealed, plain))

@@ -59,6 +59,14 @@ def owner_of(connection: Connection, attempt_id: UUID) -> UUID | None:
     return owner
 
 
+def is_erased(connection: Connection, notification_id: UUID) -> bool:
+    """Tell whether a notification's recipient was erased, so that it can never be sent."""
+    erased = select(notifications.c.id).where(
+        notifications.c.id == notification_id, notifications.c.erased_at.is_not(None)
+    )
+    return connection.execute(erased).first() is not None
+
+
 def settle(
     connection: Connection,
     attempt_id: UUID,
@@ -113,10 +121,14 @@ def move(
     """
     Let a notification stand elsewhere; tell whether it did.
 
+    What would be sent again and was erased meanwhile is cancelled instead.
+
     Args:
         among: It must stand in one of these.
         held_until: It must be held until then, by the caller who took it.
     """
+    if standing.status is Status.QUEUED and is_erased(connection, notification_id):
+        standing = Standing(Status.CANCELLED, "its recipient was erased")
     columns = notifications.c
     conditions = [columns.id == notification_id, columns.status.in_([str(each) for each in among])]
     if held_until is not None:

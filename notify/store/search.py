@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -116,14 +117,17 @@ def count(connection: Connection, wanted: Wanted) -> dict[Cause, int]:
 
 def _rows(
     connection: Connection, query: Select[Any], wanted: Wanted, *, limit: int | None = None
-) -> Iterator[Row[Any]]:
+) -> Sequence[Row[Any]]:
     query = query.where(*_conditions(wanted))
     if wanted.text is None:
-        return iter(connection.execute(query.limit(limit)))
-    return islice(_holding(connection, query, wanted.text), limit)
+        return connection.execute(query.limit(limit)).all()
+    with closing(_holding(connection, query, wanted.text)) as holding:
+        return list(islice(holding, limit))
 
 
-def _holding(connection: Connection, query: Select[Any], text: str) -> Iterator[Row[Any]]:
+def _holding(
+    connection: Connection, query: Select[Any], text: str
+) -> Generator[Row[Any], None, None]:
     """Choose what holds a text; what is sealed has to be opened for that."""
     columns = dead_letters.c
     plainly = _plainly_holds(text, connection.dialect.name)
@@ -131,13 +135,14 @@ def _holding(connection: Connection, query: Select[Any], text: str) -> Iterator[
     query = query.add_columns(plainly.label("plainly"), columns.key_id, columns.fingerprint)
     query = query.add_columns(columns.body.label("kept")).execution_options(yield_per=_AT_ONCE)
     vault = vault_of(connection)
-    for row in connection.execute(query):
-        if row.plainly:
-            yield row
-        elif row.key_id is not None:
-            body = vault.letter_part(row.fingerprint, row.key_id, "body", row.kept)
-            if any(part in body for part in spelled(text)):
+    with connection.execute(query) as result:
+        for row in result:
+            if row.plainly:
                 yield row
+            elif row.key_id is not None:
+                body = vault.letter_part(row.fingerprint, row.key_id, "body", row.kept)
+                if any(part in body for part in spelled(text)):
+                    yield row
 
 
 _LETTER = [dead_letters.c[name] for name in DeadLetter.__dataclass_fields__]

@@ -22,8 +22,11 @@ OPTION = "notify_vault"
 TELLS_METADATA = b"\1"
 """What a sealed body begins with if there is metadata in it: events need not open the others."""
 
+METADATA = b'"metadata"'
+"""What a body holds that has metadata."""
+
 _HASHED = 16
-_METADATA = b'"metadata"'
+_RECIPIENT = "recipient"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +48,22 @@ class Vault:
 
     def of_notification(self, asked: Notification) -> Kept:
         """Make what the row of a notification keeps."""
-        ring, to = self.keyring, asked.to.encode()
-        found_by = ring.hashed("recipient", as_one(asked.to).encode())[:_HASHED]
+        digest = asked.digest if self.keyring.current is None else self.digest(asked.digest)
+        return self.of_parts(asked.id, to=asked.to, body=asked.body, digest=digest)
+
+    def of_parts(self, row: UUID, *, to: str, body: bytes, digest: bytes) -> Kept:
+        """Make what a row keeps; the digest is as it is kept already."""
+        ring = self.keyring
+        found_by = ring.hashed(_RECIPIENT, as_one(to).encode())[:_HASHED]
         if ring.current is None:
-            return Kept(None, asked.to, found_by, asked.digest, asked.body)
-        row = asked.id.bytes
-        mark = TELLS_METADATA if _METADATA in asked.body else b"\0"
+            return Kept(None, to, found_by, digest, body)
+        mark = TELLS_METADATA if METADATA in body else b"\0"
         return Kept(
             ring.current,
-            base64.b64encode(ring.seal(to, about=b"recipient" + row)).decode(),
+            base64.b64encode(ring.seal(to.encode(), about=b"recipient" + row.bytes)).decode(),
             found_by,
-            self.digest(asked.digest),
-            ring.seal(asked.body, about=b"body" + row, mark=mark),
+            digest,
+            ring.seal(body, about=b"body" + row.bytes, mark=mark),
         )
 
     def recipient(self, row: UUID, key_id: str | None, kept: str) -> str:
@@ -86,7 +93,7 @@ class Vault:
         """Give all hashes that find rows of a recipient: with this keyring, and without."""
         text = as_one(recipient).encode()
         rings = (self.keyring, CLEAR) if self.keyring.current else (CLEAR,)
-        return [ring.hashed("recipient", text)[:_HASHED] for ring in rings]
+        return [ring.hashed(_RECIPIENT, text)[:_HASHED] for ring in rings]
 
     def is_same(self, key_id: str | None, kept: bytes, digest: bytes) -> bool:
         """

@@ -1,0 +1,135 @@
+"""`notify keyring`: the keys that seal personal data in the record."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from notify.cli.actor import myself
+from notify.cli.opened import record
+from notify.errors import ConfigError, NotifyError
+from notify.keyring import HASH, NAME, Keyring, new_key
+from notify.privacy.rotation import rotate as rotate_all
+from notify.settings import PrivacySettings, keyring_of, load
+from notify.store import reseal
+from notify.store.audit import Actor
+
+
+@click.group()
+def keyring() -> None:
+    """Make, check and change the keys that seal personal data in the record.
+
+    The keyring is the credential NOTIFY_KEYRING: one key a line, of which the first seals and all
+    of them open. docs/privacy.md tells how to introduce it, and how to change the key while the
+    workers run.
+
+    \b
+    Examples:
+      notify keyring new > /etc/notify/credentials/NOTIFY_KEYRING
+      notify keyring check
+      notify keyring rotate --reason "the yearly change"
+    """
+
+
+def _name(_context: click.Context, _option: click.Parameter, name: str | None) -> str:
+    name = name or f"k{datetime.now(UTC):%Y%m%d}"
+    if name == HASH or not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,30}", name):
+        raise click.BadParameter(f"a key's name is a-z, 0-9, - and _, at most 31, and not {HASH}")
+    return name
+
+
+@keyring.command()
+@click.argument("name", metavar="[NAME]", required=False, callback=_name)
+def new(name: str) -> None:
+    """Print a new key, named NAME or after today: a whole keyring, where there is none.
+
+    To change the key, add the printed line at the end of the keyring on every machine and restart
+    the workers, so that all of them can open what it seals. Then move it to the top, restart them
+    again, and run `notify keyring rotate`. The key named hash stays as it is.
+
+    \b
+    Example:
+      notify keyring new > /etc/notify/credentials/NOTIFY_KEYRING
+    """
+    known = _known()
+    if name in known.names:
+        raise NotifyError(f"{NAME} has a key named {name} already: choose another name")
+    click.echo(f"{name}:{new_key()}")
+    if known.current is None:
+        click.echo(f"{HASH}:{new_key()}")
+
+
+def _known() -> Keyring:
+    try:
+        return keyring_of(PrivacySettings())
+    except ConfigError as error:
+        raise NotifyError(f"the keyring that is there is broken: {error}") from None
+
+
+@keyring.command()
+def check() -> None:
+    """Tell what each key has sealed, and which keys are needed no more; changes nothing.
+
+    Exit code 1 means that the record is sealed with a key that the keyring lacks, or has another
+    of the same name: no worker starts with such a keyring.
+
+    \b
+    Example:
+      notify keyring check
+    """
+    settings = load()
+    known = keyring_of(settings.privacy)
+    with record(settings) as store, store.reading() as connection:
+        sealing = reseal.count(connection)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("key", no_wrap=True)
+    for title in ("notifications", "dead letters"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("what it does", no_wrap=True)
+    for name in dict.fromkeys([*known.names, None]):
+        counts = [sealing.notifications[name], sealing.letters[name]]
+        role = _role(known, name, rows=sum(counts))
+        table.add_row(name or "(in clear)", *(f"{each:,}" for each in counts), role)
+    Console().print(table)
+
+
+def _role(known: Keyring, name: str | None, *, rows: int) -> str:
+    if name is None:
+        return "`notify keyring rotate` seals it" if rows and known.current else ""
+    if name == known.current:
+        return "seals and opens"
+    return "opens" if rows else "opens; nothing is sealed with it"
+
+
+@keyring.command()
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1, max=10_000),
+    default=200,
+    show_default=True,
+    help="Rows in one transaction.",
+)
+@click.option("--reason", metavar="TEXT", default="", help="Why; kept in the audit.")
+def rotate(*, batch: int, reason: str) -> None:
+    """Seal with the first key all that is in clear, or sealed with another one.
+
+    It may run beside the workers, and rests as long as it works. Stopped anywhere, it has done a
+    part; run it again for the rest. Run it when all workers have the new key on top.
+
+    \b
+    Examples:
+      notify keyring rotate --reason "the yearly change"
+      notify keyring check
+    """
+    settings = load()
+    if keyring_of(settings.privacy).current is None:
+        raise NotifyError(f"there is no {NAME} to seal with; `notify keyring new` makes one")
+    with record(settings) as store:
+        done = rotate_all(store, Actor(myself(), reason), now=datetime.now(UTC), batch=batch)
+    click.echo(f"sealed anew: {done.notifications:,} notifications, {done.letters:,} dead letters")
+    for name in done.forgotten:
+        click.echo(f"the key {name} seals nothing any more: remove it from {NAME}")

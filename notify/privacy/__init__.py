@@ -1,0 +1,1 @@
+"""Personal data on record: sealed anew, deleted in time, erased on demand."""

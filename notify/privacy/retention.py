@@ -1,0 +1,122 @@
+"""Retention: what is over and has been kept for long enough leaves the record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from notify.store import Store, retention
+from notify.store.retention import Deleted, Old, wipe_deleted
+
+__all__ = ["Deleted", "Keep", "count_old", "delete_old"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """
+    How long what is over is kept.
+
+    Attributes:
+        lanes: By lane, counted from a notification's end or a letter's settling.
+        others: In lanes that are configured no more, and of what is of no lane.
+        waiting: Where a person has to decide and nobody does: at least as long as a lane's.
+        audit: What operators did.
+    """
+
+    lanes: Mapping[str, timedelta]
+    others: timedelta
+    waiting: timedelta
+    audit: timedelta
+
+    def old(self, now: datetime) -> Iterator[Old]:
+        """Tell what is over by now, lane by lane."""
+        for lane, span in self.lanes.items():
+            yield Old(lanes=[lane], ended=now - span, waiting=now - max(self.waiting, span))
+        waiting = now - max(self.waiting, self.others)
+        yield Old(lanes=[*self.lanes], others=True, ended=now - self.others, waiting=waiting)
+
+
+def delete_old(
+    store: Store,
+    keep: Keep,
+    *,
+    now: datetime,
+    batch: int = 500,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Deleted:
+    """
+    Delete what is over, a few rows in one transaction.
+
+    It may run beside the workers and beside itself, and rests half as long as it works. Stopped
+    anywhere, it has done a part.
+
+    Raises:
+        StoreError: The record cannot be used; what was deleted before that stays deleted.
+    """
+    total = Deleted()
+    for step in _steps(keep, now, batch):
+        more = True
+        while more:
+            begun = time.monotonic()
+            with store.writing() as connection:
+                wipe_deleted(connection)
+                deleted, more = step(connection)
+            total += deleted
+            if more:
+                sleep((time.monotonic() - begun) / 2)
+    return total
+
+
+_Step = Callable[[Connection], tuple[Deleted, bool]]
+
+
+def _steps(keep: Keep, now: datetime, batch: int) -> Iterator[_Step]:
+    """Give what to do, each until it says that no more is left."""
+    for old in keep.old(now):
+        # Letters first: while one waits, its notification stays.
+        yield _letters(old, batch)
+        yield _ended(old, batch)
+    yield _audit(now - keep.audit, batch)
+
+
+def _letters(old: Old, batch: int) -> _Step:
+    def step(connection: Connection) -> tuple[Deleted, bool]:
+        deleted = retention.delete_letters(connection, old, limit=batch)
+        return deleted, deleted.letters >= batch
+
+    return step
+
+
+def _ended(old: Old, batch: int) -> _Step:
+    after: datetime | None = None
+
+    def step(connection: Connection) -> tuple[Deleted, bool]:
+        nonlocal after
+        deleted, after = retention.delete_ended(connection, old, after=after, limit=batch)
+        return deleted, after is not None
+
+    return step
+
+
+def _audit(before: datetime, batch: int) -> _Step:
+    def step(connection: Connection) -> tuple[Deleted, bool]:
+        deleted = retention.delete_audit(connection, before=before, limit=batch)
+        return deleted, deleted.audit >= batch
+
+    return step
+
+
+def count_old(store: Store, keep: Keep, *, now: datetime) -> Deleted:
+    """Count what `delete_old` would delete, and delete nothing; without what belongs to it."""
+    total = Deleted()
+    with store.reading() as connection:
+        for old in keep.old(now):
+            total += Deleted(
+                notifications=retention.count_ended(connection, old),
+                letters=retention.count_letters(connection, old),
+            )
+    return total

@@ -1,0 +1,68 @@
+"""Changing the key: what older ones sealed is sealed anew, a few rows at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from notify.store import Store
+from notify.store.audit import Actor, note
+from notify.store.reseal import forget_keys, reseal_letters, reseal_notifications
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """What was sealed anew, and the keys that nothing needs any more."""
+
+    notifications: int
+    letters: int
+    forgotten: Sequence[str]
+
+
+def rotate(
+    store: Store,
+    actor: Actor,
+    *,
+    now: datetime,
+    batch: int = 200,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Rotated:
+    """
+    Seal with the current key all that is in clear, or sealed with another one.
+
+    It may run beside the workers, and rests as long as it works. Stopped anywhere, it has done a
+    part: run again, it does the rest.
+
+    Raises:
+        Sealed: The keyring does not open a row; those before it stay done.
+        StoreError: The record cannot be used.
+    """
+    notifications = _all(store, reseal_notifications, batch=batch, sleep=sleep)
+    letters = _all(store, reseal_letters, batch=batch, sleep=sleep)
+    with store.writing() as connection:
+        forgotten = forget_keys(connection)
+        details = {"notifications": notifications, "letters": letters, "forgotten": forgotten}
+        note(connection, actor, "keyring.rotate", details=details, at=now)
+    return Rotated(notifications, letters, forgotten)
+
+
+def _all(
+    store: Store,
+    step: Callable[..., Sequence[Any]],
+    *,
+    batch: int,
+    sleep: Callable[[float], None],
+) -> int:
+    total, after = 0, None
+    while True:
+        begun = time.monotonic()
+        with store.writing() as connection:
+            done = step(connection, after=after, limit=batch)
+        total += len(done)
+        if len(done) < batch:
+            return total
+        after = done[-1]
+        sleep(time.monotonic() - begun)

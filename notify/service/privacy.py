@@ -1,0 +1,18 @@
+"""How long personal data are kept, as the settings say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from notify.privacy.retention import Keep
+from notify.settings import LaneSettings, Settings
+
+
+def keep_of(settings: Settings) -> Keep:
+    """Give the spans of retention."""
+    return Keep(
+        lanes={name: timedelta(days=lane.keep) for name, lane in settings.lanes.items()},
+        others=timedelta(days=LaneSettings().keep),
+        waiting=timedelta(days=settings.privacy.keep_dead),
+        audit=timedelta(days=settings.privacy.keep_audit),
+    )

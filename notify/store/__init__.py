@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -10,9 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
-from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from notify.errors import StoreError, StoreRefused
 from notify.keyring import CLEAR, Keyring
@@ -24,6 +21,7 @@ from notify.store.examine import examine
 from notify.store.probe import probe
 from notify.store.queries import Attempt, Event, Filter, Story, Summary
 from notify.store.records import Record
+from notify.store.refusals import plain_errors
 from notify.store.vault import OPTION, Vault
 
 __all__ = [
@@ -203,7 +201,7 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Run one transaction that only reads."""
-        with _plain_errors(), self._reader.begin() as connection:
+        with plain_errors(), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
@@ -218,35 +216,5 @@ class Store:
 
     @contextmanager
     def _guard(self) -> Iterator[None]:
-        with _plain_errors(), self._turn:
+        with plain_errors(), self._turn:
             yield
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Say what failed, never with which values: a library's text holds them."""
-    try:
-        yield
-    except _REFUSALS as error:
-        raise StoreRefused(f"the record refuses a value: {_kind(error)}") from None
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        raise StoreError(f"the record cannot be used: {_kind(error)}") from None
-    except CommandError:
-        raise StoreError(
-            "the record's tables are newer than this version of notify: install that version"
-        ) from None
-
-
-# SQLite's own errors come from the hot writes, which speak to its driver directly; text that is
-# no Unicode is refused by either driver before it reaches the database.
-_REFUSALS = (
-    DataError,
-    IntegrityError,
-    sqlite3.DataError,
-    sqlite3.IntegrityError,
-    UnicodeEncodeError,
-)
-
-
-def _kind(error: BaseException) -> str:
-    return type(getattr(error, "orig", None) or error).__name__

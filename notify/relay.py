@@ -12,8 +12,6 @@ from itertools import groupby
 
 import structlog
 
-import structlog
-
 from notify.looking import Looking
 from notify.message import Channel, Status
 from notify.publisher import Handful, Outgoing, Publisher

@@ -104,6 +104,7 @@ class Consumer(consumer.Consumer):
     def on_ready(self) -> None:
         """Tell that consumption has begun."""
         super().on_ready()
+        self._vitals.connected = True
         self._steer()
         self._when_ready()
 
@@ -150,6 +151,7 @@ class Consumer(consumer.Consumer):
 
     def on_close(self) -> None:
         """Forget what a lost connection had delivered: the broker delivers it again."""
+        self._vitals.connected = False
         for intake in self._intakes.values():
             intake.forget()
             self.app.amqp.queues.deselect(intake.name)
@@ -159,6 +161,7 @@ class Consumer(consumer.Consumer):
         intakes = self._intakes.values()
         self._vitals.consuming = [intake.name for intake in intakes if intake.prefetch]
         self._vitals.in_hand = self._in_hand()
+        self._vitals.paused = self._pause.phase is not Phase.OPEN
         self._vitals.turn()
 
     def _take(self, message: Any) -> None:
@@ -210,6 +213,9 @@ class Consumer(consumer.Consumer):
             )
             for each in batch
         ]
+        latest = arrivals[-1].incoming.published_at
+        if latest is not None:
+            self._vitals.taken[intake.name] = latest.timestamp()
         argument = Batch(arrivals, lambda worked: self._post(partial(self._begun, intake, worked)))
         self.strategies[TASK](TaskMessage(TASK, argument), None, _nothing, _nothing, ())
 
@@ -269,6 +275,7 @@ class Consumer(consumer.Consumer):
     def _drain(self, connection: Any, task_consumer: Any) -> None:
         """Take no more, and finish what is in hand."""
         end = time.monotonic() + self._stop_timeout
+        self._vitals.stopping = True
         self._pause.stop()
         self._hurry()
         errors = (*self.connection_errors, *self.channel_errors)

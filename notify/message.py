@@ -93,6 +93,8 @@ class Notification:
     expires_at: datetime | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     traceparent: str | None = None
+    published_at: datetime | None = field(default=None, compare=False)
+    """When its message was published, as far as that tells, or else taken from the broker."""
 
     @property
     def key(self) -> tuple[str, str, int]:

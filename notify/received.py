@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import kombu
 from celery.app.amqp import AMQP
 
 from notify.contract import Incoming
+from notify.contract.published import published
 from notify.delivery import Arrival
 from notify.delivery.decision import Raw
 
@@ -48,10 +50,11 @@ class Received:
         settled: Whether it has been acknowledged, rejected or given back.
     """
 
-    __slots__ = ("_message", "settled", "tag")
+    __slots__ = ("_message", "_taken_at", "settled", "tag")
 
     def __init__(self, message: Any) -> None:
         self._message = message
+        self._taken_at = time.time()
         self.tag: int = message.delivery_info["delivery_tag"]
         self.settled = False
 
@@ -74,6 +77,7 @@ class Received:
             message_id=properties.get("message_id"),
             user_id=properties.get("user_id"),
             traceparent=_text(headers.get("traceparent")),
+            published_at=published(properties, headers, now=self._taken_at),
         )
 
     def raw(self) -> Raw:

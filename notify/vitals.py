@@ -16,6 +16,10 @@ class Vitals:
         consuming: The queues that it takes messages from by now.
         in_hand: Messages that are not settled yet.
         settled: Messages acknowledged or rejected since the start.
+        connected: Whether the broker can give it messages.
+        taken: By queue, when the last message that it took was published, in seconds since 1970.
+        paused: Whether it takes none, since the record is away.
+        stopping: Whether it finishes what it has and takes no more.
     """
 
     def __init__(
@@ -41,6 +45,8 @@ class Vitals:
         self.consuming: Sequence[str] = ()
         self.in_hand = 0
         self.settled = 0
+        self.taken: dict[str, float] = {}
+        self.connected = self.paused = self.stopping = False
 
     def turn(self) -> None:
         """Note that the loop turns; call it from there, several times a second."""

@@ -23,6 +23,8 @@ from notify.errors import ConfigError, Sealed, StoreError
 from notify.flow.refreshing import Refreshing
 from notify.intake import CLAIMERS
 from notify.logs import Threshold
+from notify.metrics import Metrics
+from notify.observation import Observation
 from notify.service import (
     open_announcer,
     open_archive,
@@ -86,9 +88,9 @@ class Duty:
     after: Sequence[Part] = ()
 
 
-def deliveries(settings: Settings, pool: PoolSettings) -> Duty:
+def deliveries(settings: Settings, metrics: Metrics, pool: PoolSettings) -> Duty:
     """Deliver what waits in one pool's queues, and keep time for the record beside it."""
-    way = open_delivery(settings, pool)
+    way = open_delivery(settings, pool, metrics)
     lanes = {queue_name(pool.channel, lane): lane for lane in pool.lanes}
     return Duty(
         queues=list(lanes),
@@ -103,12 +105,12 @@ def deliveries(settings: Settings, pool: PoolSettings) -> Duty:
     )
 
 
-def dead_letters(settings: Settings) -> Duty:
+def dead_letters(settings: Settings, metrics: Metrics) -> Duty:
     """Archive what comes into the dead queue. Nothing lies behind it: a fault never rejects."""
     return Duty(
         queues=[DEAD],
         appetite=lambda _: DEAD_PREFETCH,
-        work=open_archive(settings),
+        work=open_archive(settings, metrics),
         at_fault=Again(AFTER_FAULT),
         change=lambda _: None,
     )
@@ -118,7 +120,9 @@ def run(
     settings: Settings,
     name: str,
     *,
-    duty: Callable[[Settings], Duty],
+    pool: str,
+    number: int,
+    duty: Callable[[Settings, Metrics], Duty],
     logged: Threshold,
     ready: Callable[[], None],
 ) -> int:
@@ -127,6 +131,8 @@ def run(
 
     Args:
         name: The worker's name, unique on this machine, such as `email-2`.
+        pool: The pool that it belongs to.
+        number: Which of the pool's processes on this machine it is, from 1.
         duty: Makes what is to be done, once record and broker are there.
         logged: Where a reload changes the level of the log.
         ready: Called when consumption begins, and again after each reconnection.
@@ -143,12 +149,21 @@ def run(
     systemd.status("waiting for the record and the broker")
     sealed = _require_record(settings)
     _require_topology(settings)
-    doing = duty(settings)
+    metrics = Metrics()
+    doing = duty(settings, metrics)
     supervision = Supervision(
         systemd, settings, queues=doing.queues, change=doing.change, logged=logged
     )
+    observation = Observation(
+        settings,
+        metrics,
+        pool=pool,
+        number=number,
+        queues=doing.queues,
+        vitals=supervision.vitals,
+    )
     worker = _celery_worker(settings, name, doing, supervision=supervision, ready=ready)
-    parts = [*doing.before, doing.work, *doing.after, supervision]
+    parts = [observation, *doing.before, doing.work, *doing.after, supervision]
     for part in parts:
         part.start()
     log.info("notify.worker_starting", worker=name, queues=doing.queues)

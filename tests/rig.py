@@ -30,6 +30,8 @@ CONFIG = """
 url = "{broker_url}"
 [store]
 url = "{store_url}"
+[metrics]
+enabled = false
 [pools.email]
 channel = "email"
 concurrency = 8

@@ -95,6 +95,12 @@ class Circuit:
             return self.state is State.CLOSED
         return mode is not Mode.OPEN
 
+    def stands(self, now: float) -> State:
+        """Tell the state that an operator's word, if there is one, makes of its own."""
+        if self.flows(now):
+            return State.CLOSED
+        return State.OPEN if self.state is State.CLOSED else self.state
+
     def probe_due(self, now: float) -> bool:
         """Tell whether one probe may pass."""
         if not self.at(now).judges or self.state is State.CLOSED:

@@ -39,7 +39,7 @@ def worker(pool: str, name: str | None, ready_file: Path | None) -> None:
     """
     settings = load()
     logged = logs.configure(level=settings.log.level, format=settings.log.format)
-    served = _pool_of(pool, settings)
+    served, number = _seat(pool, settings)
     wanted = None if served == DEAD_POOL else settings.pool(served)
     # Celery takes a while to import, and only this command needs it.
     from notify.worker import dead_letters, deliveries, run
@@ -50,11 +50,22 @@ def worker(pool: str, name: str | None, ready_file: Path | None) -> None:
         if ready_file is not None:
             ready_file.write_text("ready\n", encoding="utf-8")
 
-    sys.exit(run(settings, name or pool, duty=duty, logged=logged, ready=ready))
+    sys.exit(
+        run(
+            settings,
+            name or pool,
+            pool=served,
+            number=number,
+            duty=duty,
+            logged=logged,
+            ready=ready,
+        )
+    )
 
 
-def _pool_of(name: str, settings: Settings) -> str:
-    """Find which pool a name means: its own, or the one with a number behind it."""
+def _seat(name: str, settings: Settings) -> tuple[str, int]:
+    """Find which pool a name means, its own or the one with a number behind it, and the number."""
     pools = {*settings.pools, DEAD_POOL}
     pool, _, number = name.rpartition("-")
-    return pool if name not in pools and number.isdecimal() and pool in pools else name
+    numbered = name not in pools and number.isdecimal() and pool in pools
+    return (pool, max(1, int(number))) if numbered else (name, 1)

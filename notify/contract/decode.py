@@ -106,6 +106,7 @@ def _whole(
         expires_at=request.expires_at,
         metadata=request.metadata or {},
         traceparent=trace(incoming.traceparent),
+        published_at=incoming.published_at,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from notify.contract.problem import Problem, Refused
 from notify.message import Channel
@@ -29,6 +30,8 @@ class Incoming:
     user_id: str | None = None
     """The AMQP user, which the broker has checked where it is set."""
     traceparent: str | None = None
+    published_at: datetime | None = None
+    """When it was published, as far as it tells, or else taken from the broker."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from notify.deadletters.book import Book
 from notify.deadletters.reading import Reading, read
 from notify.delivery import Again, Arrival, Done, Limits
 from notify.errors import StoreError, StoreRefused
+from notify.metrics import Metrics, catalog
 from notify.store import Store
-from notify.store.dead import Letter, keep
+from notify.store.dead import Cause, Letter, keep
 from notify.store.known import look_up
 
 LOOK_AGAIN = 2.0
@@ -35,6 +36,7 @@ class Archive:
         *,
         limits: Limits,
         delivery_limits: Mapping[str, int],
+        metrics: Metrics | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """
@@ -43,10 +45,14 @@ class Archive:
         Args:
             limits: Those of delivery, so that the same reasons are found.
             delivery_limits: How often the broker gives out a message of each lane.
+            metrics: Where to count what is archived; nowhere that is looked at, if None.
         """
         self._store = store
         self._limits = limits
         self._delivery_limits = delivery_limits
+        self._metrics = metrics or Metrics()
+        for cause in Cause:
+            self._metrics.expect(catalog.DEAD_LETTERS, cause.value)
         self._clock = clock
 
     def start(self) -> None:
@@ -97,18 +103,20 @@ class Archive:
             letters = [each.letter(book, delivery_limits=limits) for each in readings]
             keep(connection, letters, now=now)
         for letter in letters:
+            self._metrics.count(catalog.DEAD_LETTERS, letter.cause.value)
             _tell(letter)
 
     def _keep_bare(self, reading: Reading, *, now: datetime) -> bool | None:
         try:
             with self._store.writing() as connection:
-                keep(connection, [reading.bare()], now=now)
+                keep(connection, [letter := reading.bare()], now=now)
         except StoreRefused as error:
             log.error("notify.archive_refused", error=str(error))
             return False
         except StoreError as error:
             log.error("notify.store_away", waiting=1, error=str(error))
             return None
+        self._metrics.count(catalog.DEAD_LETTERS, letter.cause.value)
         return True
 
 

@@ -146,7 +146,7 @@ def _incoming(letter: Kept, mending: Mending | None) -> Incoming:
     """Make the message anew that was archived, or what was made of it: that is JSON."""
     properties = letter.properties
     headers = properties.get("application_headers")
-    around = {
+    around: dict[str, Any] = {
         "message_id": _text(properties.get("message_id")),
         "user_id": _text(properties.get("user_id")),
         "traceparent": _text(headers.get("traceparent")) if isinstance(headers, dict) else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 
 import structlog
@@ -14,8 +14,9 @@ from notify.delivery.calls import LATEST, LEASE, Calls
 from notify.delivery.claiming import Claimer, distinct, following, without_call
 from notify.delivery.decision import Again, Arrival, Dead, Decision, Done, Tally
 from notify.delivery.ending import LOOK_AGAIN, Endings
+from notify.delivery.figures import Figures
+from notify.delivery.lane import Lane
 from notify.delivery.limits import Limits
-from notify.delivery.permits import Permits
 from notify.delivery.plan import Ask, Plan, Planner
 from notify.delivery.recorder import Recorder
 from notify.delivery.turnstile import Turnstile
@@ -23,6 +24,7 @@ from notify.errors import DecodeError, StoreError
 from notify.flow import Flow
 from notify.flow.admission import Admission
 from notify.gateway import Gateway
+from notify.metrics import Metrics
 from notify.retry import RetryPolicy
 from notify.store import Claim, Claimed, Store
 from notify.templating import Templates
@@ -30,14 +32,6 @@ from notify.templating import Templates
 __all__ = ["LEASE", "Again", "Arrival", "Dead", "Decision", "Delivery", "Done", "Limits"]
 
 log = structlog.get_logger("notify.delivery")
-
-
-class _Lane:
-    """One lane's own senders: a slow or throttled lane takes nothing from the others."""
-
-    def __init__(self, concurrency: int, senders: Executor) -> None:
-        self.permits = Permits(concurrency)
-        self.senders = senders
 
 
 class Delivery:
@@ -60,6 +54,7 @@ class Delivery:
         limits: Limits,
         policy: RetryPolicy,
         concurrency: int,
+        metrics: Metrics | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -72,6 +67,7 @@ class Delivery:
         Args:
             shares: The lanes to deliver, and which part of each limit's burst each may use.
             concurrency: Calls in flight, for each lane.
+            metrics: Where to count what happens; nowhere that is looked at, if None.
             senders: What makes the calls of all lanes; threads for each lane, if None.
             recorder: What writes how they ended; one in a thread of its own, if None.
         """
@@ -84,17 +80,25 @@ class Delivery:
         admission = Admission(flow, gateway, shares=shares, monotonic=monotonic)
         self._turnstile = Turnstile(admission, clock=clock, monotonic=monotonic, sleep=sleep)
         self._flow = flow
-        self._lanes = {
-            name: _Lane(concurrency, senders or _threads(name, concurrency)) for name in shares
-        }
+        self._lanes = {name: Lane(name, concurrency, senders=senders) for name in shares}
         self._recorder = recorder or Recorder(store)
         self._claimer = Claimer(store)
-        self._endings = Endings(policy=policy, recorder=self._recorder, clock=clock)
+        self._figures = Figures(
+            metrics or Metrics(),
+            channel=gateway.channel,
+            lanes=shares,
+            providers=[line.name for line in gateway.lines],
+            clock=clock,
+        )
+        self._endings = Endings(
+            policy=policy, recorder=self._recorder, figures=self._figures, clock=clock
+        )
         self._calls = Calls(
             store=store,
             flow=flow,
             admission=admission,
             endings=self._endings,
+            figures=self._figures,
             monotonic=monotonic,
             sleep=sleep,
         )
@@ -145,6 +149,10 @@ class Delivery:
         """Finish soon: what may not go at once is put off. More may still be delivered."""
         self._turnstile.hurry()
 
+    def in_flight(self) -> Mapping[str, int]:
+        """Tell by lane how many calls are under way."""
+        return {name: lane.permits.taken for name, lane in self._lanes.items()}
+
     def record_answers(self) -> bool:
         """Tell whether the record can be written; may take as long as a claim that fails."""
         return self._store.answers()
@@ -173,7 +181,7 @@ class Delivery:
             return []
         return [Ask(first, Tally(arrival.settle, 1 + len(others)), others)]
 
-    def _begin(self, lane: _Lane, asks: Sequence[Ask]) -> tuple[list[Ask], bool]:
+    def _begin(self, lane: Lane, asks: Sequence[Ask]) -> tuple[list[Ask], bool]:
         """
         Let through what is asked, one permit each; claim it, and start the calls.
 
@@ -201,7 +209,7 @@ class Delivery:
             lane.permits.give(len(asks) - begun)
         return more, True
 
-    def _claim(self, lane: _Lane, plans: Sequence[Plan]) -> tuple[list[Ask], int, bool]:
+    def _claim(self, lane: Lane, plans: Sequence[Plan]) -> tuple[list[Ask], int, bool]:
         """Claim a group, start its calls; give what follows, how many calls, and if it worked."""
         deadline = self._monotonic() + LATEST
         answers = self._claimer.claim(plans, now=self._clock(), lease=LEASE)
@@ -210,6 +218,7 @@ class Delivery:
         for planned, claimed in zip(plans, answers, strict=True):
             plan = planned.under(claimed.id) if claimed else planned
             answer = claimed.claim if claimed else None
+            self._figures.claimed(plan.entry, claimed)
             more += following(plan.ask, answer)
             if claimed and answer is Claim.OWNED and plan.pass_ is not None:
                 lane.senders.submit(self._call, lane, plan, claimed, deadline)
@@ -223,7 +232,7 @@ class Delivery:
                 plan.ask.tally.add(without_call(plan, answer))
         return more, calls, None not in answers
 
-    def _call(self, lane: _Lane, plan: Plan, claimed: Claimed, deadline: float) -> None:
+    def _call(self, lane: Lane, plan: Plan, claimed: Claimed, deadline: float) -> None:
         try:
             plan, claimed, answer = self._calls.make(plan, claimed, deadline=deadline)
         except Exception as error:
@@ -235,8 +244,3 @@ class Delivery:
         finally:
             lane.permits.give()
         self._endings.call_ended(plan, claimed, answer)
-
-
-def _threads(lane: str, number: int) -> Executor:
-    """Make a lane's senders; each thread comes to be when it is first needed."""
-    return ThreadPoolExecutor(number, thread_name_prefix=f"sender-{lane}")

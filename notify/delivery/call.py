@@ -40,7 +40,12 @@ class Answer:
     @property
     def outcome(self) -> Outcome:
         """What the attempt is closed with."""
-        return _OUTCOMES.get(self.verdict, Outcome.NOT_SENT)
+        return outcome_of(self.verdict)
+
+
+def outcome_of(verdict: Verdict) -> Outcome:
+    """Tell what an attempt is closed with that ended so."""
+    return _OUTCOMES.get(verdict, Outcome.NOT_SENT)
 
 
 _OUTCOMES = {Verdict.SENT: Outcome.ACCEPTED, Verdict.UNKNOWN: Outcome.UNKNOWN}

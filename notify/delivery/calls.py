@@ -12,6 +12,7 @@ import structlog
 
 from notify.delivery.call import Answer, call
 from notify.delivery.ending import Endings
+from notify.delivery.figures import Figures
 from notify.delivery.plan import Plan
 from notify.errors import StoreError
 from notify.flow import Flow
@@ -43,6 +44,7 @@ class Calls:
         flow: Flow,
         admission: Admission,
         endings: Endings,
+        figures: Figures,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -50,6 +52,7 @@ class Calls:
         self._flow = flow
         self._admission = admission
         self._endings = endings
+        self._figures = figures
         self._monotonic = monotonic
         self._sleep = sleep
 
@@ -93,7 +96,9 @@ class Calls:
             # Cut off: it says nothing about the provider.
             self._flow.circuits.released(plan.pass_)
             raise
-        self._flow.circuits.ended(plan.pass_, answer.kind, self._monotonic() - began)
+        seconds = self._monotonic() - began
+        self._flow.circuits.ended(plan.pass_, answer.kind, seconds)
+        self._figures.called(line.name, answer.verdict, seconds)
         self._tell_limiter(line, answer)
         return answer
 

@@ -11,6 +11,7 @@ import structlog
 
 from notify.delivery.call import Answer
 from notify.delivery.decision import Again, Dead, Done
+from notify.delivery.figures import Figures
 from notify.delivery.plan import Plan
 from notify.delivery.recorder import Ending, Recorder
 from notify.message import Status
@@ -30,22 +31,28 @@ class Endings:
     """Takes the ends of calls, from any thread."""
 
     def __init__(
-        self, *, policy: RetryPolicy, recorder: Recorder, clock: Callable[[], datetime]
+        self,
+        *,
+        policy: RetryPolicy,
+        recorder: Recorder,
+        figures: Figures,
+        clock: Callable[[], datetime],
     ) -> None:
         self._policy = policy
         self._recorder = recorder
+        self._figures = figures
         self._clock = clock
 
     def call_ended(self, plan: Plan, claimed: Claimed, answer: Answer) -> None:
         """Record the end of a call that this worker has made."""
-        self._put(plan, self.record_of(plan, claimed, answer))
+        self._put(plan, claimed, self.record_of(plan, claimed, answer))
 
     def call_lapsed(self, plan: Plan, claimed: Claimed) -> None:
         """Record the end of a call whose worker never came back."""
         assert claimed.attempt_id is not None  # noqa: S101 - a lapsed claim has its call
         reason = "the worker that made the call never recorded its outcome"
         answer = Answer(Verdict.UNKNOWN, reason=reason)
-        self._put(plan, self._record(plan, claimed, claimed.attempt_id, answer))
+        self._put(plan, claimed, self._record(plan, claimed, claimed.attempt_id, answer))
 
     def record_of(self, plan: Plan, claimed: Claimed, answer: Answer) -> Record:
         """Tell what is to be recorded of a call that this worker has made."""
@@ -91,8 +98,13 @@ class Endings:
             possible_duplicate=following.possible_duplicate,
         )
 
-    def _put(self, plan: Plan, record: Record) -> None:
-        self._recorder.put(Ending(record, lambda owned: _decide(plan, record, owned=owned)))
+    def _put(self, plan: Plan, claimed: Claimed, record: Record) -> None:
+        def recorded(owned: bool) -> None:
+            if owned:
+                self._figures.recorded(plan.ask.notification, claimed, record)
+            _decide(plan, record, owned=owned)
+
+        self._recorder.put(Ending(record, recorded))
 
 
 def _decide(plan: Plan, record: Record, *, owned: bool) -> None:

@@ -14,8 +14,13 @@ class Permits:
     """
 
     def __init__(self, number: int) -> None:
-        self._free = number
+        self._number = self._free = number
         self._freed = threading.Condition(threading.Lock())
+
+    @property
+    def taken(self) -> int:
+        """How many are not free."""
+        return self._number - self._free
 
     def take(self, wanted: int) -> int:
         """Wait until one is free, then take as many as are, at most *wanted*."""

@@ -97,13 +97,13 @@ class Circuits:
             return probe
         return Pass(provider, circuit.generation, probe=False) if flows else None
 
-    def passes(self, provider: str) -> bool:
-        """Tell whether asking is worth it by now, without taking leave."""
-        return self.wait(provider) <= 0
-
     def flows(self, provider: str) -> bool:
         """Tell whether calls to a provider pass freely, not only as probes."""
         return self._known[provider].circuit.flows(self._now())
+
+    def state(self, provider: str) -> State:
+        """Tell where a circuit stands, with an operator's word."""
+        return self._known[provider].circuit.stands(self._now())
 
     def wait(self, provider: str) -> float:
         """Tell the seconds until asking is worth it; infinity: not before an operator's word."""

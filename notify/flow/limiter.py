@@ -11,6 +11,7 @@ from itertools import accumulate
 from notify.flow.offset import Offset
 from notify.flow.schedule import Schedule
 from notify.flow.stock import Taken
+from notify.flow.used import Used
 from notify.ratelimit import Limit, Standing
 from notify.store import Store
 from notify.store import limits as record
@@ -38,6 +39,9 @@ class Limiter:
     The limit of one value, such as a recipient's, is named `NAME:value` after the configured
     limit NAME. A name that is not configured has no limit until its provider complains, or an
     operator sets one.
+
+    Attributes:
+        used: What was booked, by the configured limits; those of single values together.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Limiter:
         self._limits = dict(limits)
         self._offset = Offset()
         self._clean_at = monotonic() + CLEAN
+        self.used = Used()
         # Looked up without a lock: two threads that make the same one agree by `setdefault`.
         self._schedules = {name: self._new(limit) for name, limit in limits.items()}
 
@@ -85,6 +90,14 @@ class Limiter:
         schedules = [each for each in found if not each.free(now)]
         if not schedules or not costs:
             return Booking([now] * len(costs), 0.0)
+        booking = self._book(schedules, costs, share=share, ahead=ahead)
+        kinds = [self._kind(each.limit.name) for each in schedules]
+        self.used.add(kinds, sum(costs[: len(booking.slots)]), waited=booking.wait > 0)
+        return booking
+
+    def _book(
+        self, schedules: list[Schedule], costs: Sequence[float], *, share: float, ahead: float
+    ) -> Booking:
         if len(schedules) == 1:
             taken = schedules[0].take(costs, share=share, ahead=ahead)
             return Booking(_ascending(taken.slots), taken.wait)
@@ -162,6 +175,12 @@ class Limiter:
         rates = [self._schedule(name).lately(now) for name in names]
         return min((rate for rate in rates if rate is not None), default=None)
 
+    def rates(self) -> Mapping[str, float]:
+        """Tell the rates in force by the names of limits, where there are any."""
+        now = self._monotonic()
+        found = [(name, each.rate(now)) for name, each in list(self._schedules.items())]
+        return {name: rate for name, rate in found if rate and not self._is_value(name)}
+
     def refresh(self) -> None:
         """
         Read what other workers, and operators, made of the limits.
@@ -192,6 +211,9 @@ class Limiter:
 
     def _is_value(self, name: str) -> bool:
         return name not in self._limits and name.partition(":")[0] in self._limits
+
+    def _kind(self, name: str) -> str:
+        return name.partition(":")[0] if self._is_value(name) else name
 
     def _schedule(self, name: str) -> Schedule:
         found = self._schedules.get(name)

@@ -13,6 +13,7 @@ import amqp
 from amqp import spec
 from amqp.method_framing import frame_writer as write_frames
 
+from notify.contract.published import IN_MS
 from notify.errors import PublishError, Unconfirmed, Unroutable
 from notify.publisher.connection import FAILURES, connect
 from notify.publisher.outgoing import Entry, Outgoing
@@ -138,20 +139,21 @@ class Link:
         transport.sock = None
 
     def _encode(self, message: Outgoing) -> amqp.Message:
+        now = self._now()
         properties: dict[str, Any] = {
             "content_type": message.content_type,
             "delivery_mode": 2,
             "message_id": message.message_id,
-            "timestamp": int(self._now()),
+            "timestamp": int(now),
         }
         if self._user_id is not None:
             properties["user_id"] = self._user_id
-        if message.headers:
-            properties["application_headers"] = {
-                name: value
-                for name, value in message.headers.items()
-                if not name.startswith(_BROKERS_OWN)
-            }
+        own = {
+            name: value
+            for name, value in message.headers.items()
+            if not name.startswith(_BROKERS_OWN)
+        }
+        properties["application_headers"] = {**own, IN_MS: int(1000 * now)}
         return amqp.Message(message.body, **properties)
 
     def _on_alarm(self, alarm: bool) -> None:

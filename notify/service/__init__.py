@@ -17,12 +17,14 @@ from notify.errors import ConfigError
 from notify.flow.appetite import Appetite
 from notify.gateway import Gateway, Line
 from notify.message import Channel
+from notify.metrics import Metrics
 from notify.provider import Provider
 from notify.publisher import Publisher, connect
 from notify.reconcile import Reconciler
 from notify.relay import Relay
 from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.service.flow import lines_limits, open_flow
+from notify.service.watching import watch
 from notify.service.way import Way, rates
 from notify.settings import PoolSettings, Settings, keyring_of, secrets_of, ssl_options
 from notify.store import Store
@@ -196,7 +198,7 @@ def open_publisher(settings: Settings, *, window: int = 256) -> Publisher:
     )
 
 
-def open_delivery(settings: Settings, pool: PoolSettings) -> Way:
+def open_delivery(settings: Settings, pool: PoolSettings, metrics: Metrics) -> Way:
     """Wire one pool's delivery: store, templates, the providers of its channel, flow control."""
     gateway = open_gateway(settings, pool.channel)
     store = open_store(settings, connections=CONNECTIONS_OF_A_LANE * len(pool.lanes))
@@ -212,16 +214,21 @@ def open_delivery(settings: Settings, pool: PoolSettings) -> Way:
         limits=_limits(settings),
         policy=retry_policy(settings, [gateway]),
         concurrency=pool.concurrency,
+        metrics=metrics,
     )
     most = pool.prefetch_count
     appetite = Appetite(flow, gateway, rates=rates(settings), shares=shares, most=most)
-    return Way(delivery, flow, appetite, templates)
+    way = Way(delivery, flow, appetite, templates)
+    providers = settings.channels[pool.channel].providers
+    watch(metrics, way, providers=providers, concurrency=pool.concurrency)
+    return way
 
 
-def open_archive(settings: Settings) -> Archive:
+def open_archive(settings: Settings, metrics: Metrics) -> Archive:
     """Wire the archive of dead letters."""
     return Archive(
         open_store(settings),
+        metrics=metrics,
         limits=_limits(settings),
         delivery_limits={name: lane.delivery_limit for name, lane in settings.lanes.items()},
     )

@@ -12,6 +12,7 @@ from notify.settings.channels import misfits_of
 from notify.settings.finding import Finding, listed, named, suggestion, table
 from notify.settings.model import LONGEST_TIMEOUT, ChannelSettings, ProviderSettings
 from notify.settings.sources import Tree
+from notify.settings.words import DEAD_POOL
 
 _Table = TypeVar("_Table", bound=BaseModel)
 
@@ -39,6 +40,7 @@ def crossings(tree: Tree) -> Iterator[Finding]:
                 elif word in words[:position]:
                     yield Finding(key, f"number {position + 1} is there already; remove it")
     yield from _limits(tree)
+    yield from _ports(tree)
     providers = _good(ProviderSettings, tree, "providers")
     for name, channel in _good(ChannelSettings, tree, "channels").items():
         for below, text in misfits_of(name, channel, providers):
@@ -72,6 +74,14 @@ def _limits(tree: Tree) -> Iterator[Finding]:
                 key = named(("providers", name, "limits"), tree)
                 text = f"number {position + 1} has `per` and holds for its channel; remove it here"
                 yield Finding(key, text)
+
+
+def _ports(tree: Tree) -> Iterator[Finding]:
+    pools = [DEAD_POOL, *table(tree.values, "pools")]
+    for name in table(table(tree.values, "metrics"), "ports"):
+        if name not in pools:
+            key = named(("metrics", "ports", name), tree)
+            yield Finding(key, f"no pool is named so; {suggestion(name, pools)}")
 
 
 def _good(model: type[_Table], tree: Tree, section: str) -> dict[str, _Table]:

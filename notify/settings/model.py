@@ -30,6 +30,7 @@ from notify.settings.flow import (
     Prices,
     Rate,
 )
+from notify.settings.metrics import MetricsSettings
 from notify.settings.privacy import Days, PrivacySettings
 from notify.settings.urls import broker_url, store_url
 from notify.settings.words import (
@@ -207,6 +208,7 @@ class Settings(Section):
     contract: ContractSettings = Field(default_factory=ContractSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     privacy: PrivacySettings = Field(default_factory=PrivacySettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     lanes: dict[LaneName, LaneSettings] = Field(default_factory=_default_lanes, min_length=1)
     pools: dict[PoolName, PoolSettings] = Field(default_factory=_default_pools)
     channels: dict[Channel, ChannelSettings] = Field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -60,6 +60,7 @@ class Claimed:
         fence: The number under which it is claimed now, or was for the lapsed call.
         spent: Earlier calls that count against the lane's limit.
         received_at: When it was first received, or last replayed; None if that was just now.
+        waited_since: The same of one that has waited in the record, before its first call too.
         attempt_id: The lapsed call's id.
         id: The notification's on record, where it first came under another than now.
     """
@@ -70,6 +71,12 @@ class Claimed:
     received_at: datetime | None = None
     attempt_id: UUID | None = None
     id: UUID | None = None
+    waited_since: datetime | None = field(default=None, compare=False)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the record had never seen it."""
+        return self.claim is Claim.OWNED and self.fence == 1
 
 
 FRESH = Claimed(Claim.OWNED)

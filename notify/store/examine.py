@@ -180,7 +180,7 @@ def _answer(
         return Claimed(Claim.BUSY)
     if _due(row, entry, now=now):
         begun = None if untried(row, entry) else row.received_at
-        return Claimed(Claim.OWNED, row.fence + 1, row.spent, begun)
+        return Claimed(Claim.OWNED, row.fence + 1, row.spent, begun, waited_since=row.received_at)
     if _waits(row) and _published(row):
         # A relay with a quicker clock found a scheduled one due: kept until ours agrees.
         return Claimed(Claim.BUSY)

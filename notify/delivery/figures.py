@@ -1,0 +1,111 @@
+"""What a delivery tells of itself in figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
+
+from notify.delivery.call import outcome_of
+from notify.message import Channel, Notification, Status
+from notify.metrics import Metrics, catalog
+from notify.retry import Verdict
+from notify.store import Claim, Claimed, Entry, Record
+
+_STRANGER = "other"
+"""Stands for a lane that no pool of this process has: whoever publishes makes up no labels."""
+
+
+class Figures:
+    """Counts what happens to notifications, and how long it took. Safe among threads."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        *,
+        channel: Channel,
+        lanes: Collection[str],
+        providers: Sequence[str],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Take where to count, and what there is: all of it is told of from the start."""
+        self._metrics = metrics
+        self._lanes = frozenset(lanes)
+        self._clock = clock
+        for lane in lanes:
+            for family in _BY_LANE:
+                metrics.expect(family, channel, lane)
+            for status in _ENDS:
+                metrics.expect(catalog.ENDED, channel, lane, status)
+        for provider in providers:
+            metrics.expect(catalog.CALL, provider)
+            for verdict in Verdict:
+                metrics.expect(catalog.ATTEMPTS, provider, outcome_of(verdict).value, verdict.value)
+
+    def claimed(self, entry: Entry, claimed: Claimed | None) -> None:
+        """Count what the record answered, None where it did not."""
+        if claimed is None:
+            return
+        notification = entry.notification
+        labels = self._labels(notification)
+        match claimed.claim:
+            case Claim.OWNED:
+                self._owned(entry, claimed, labels)
+            case Claim.DUPLICATE | Claim.DEAD:
+                self._metrics.count(catalog.DUPLICATES, *labels)
+            case Claim.CONFLICT:
+                self._metrics.count(catalog.CONFLICTS, *labels)
+
+    def called(self, provider: str, verdict: Verdict, seconds: float) -> None:
+        """Count a call to a provider."""
+        outcome = outcome_of(verdict)
+        self._metrics.count(catalog.ATTEMPTS, provider, outcome.value, verdict.value)
+        self._metrics.observe(catalog.CALL, seconds, provider)
+
+    def recorded(self, notification: Notification, claimed: Claimed, record: Record) -> None:
+        """Count how a notification ended, or what became of it, once that is on record."""
+        labels = self._labels(notification)
+        if record.possible_duplicate:
+            self._metrics.count(catalog.POSSIBLE_DUPLICATES, *labels)
+        if record.news:
+            self._metrics.count(catalog.ENDED, *labels, record.status.value)
+        if record.status is Status.SENT:
+            begun = claimed.waited_since or notification.published_at or record.ended_at
+            if notification.send_at is not None:
+                begun = max(begun, notification.send_at)
+            seconds = (record.ended_at - begun).total_seconds()
+            self._metrics.observe(catalog.DELIVERY, seconds, *labels)
+
+    def _owned(self, entry: Entry, claimed: Claimed, labels: tuple[str, str]) -> None:
+        if claimed.fresh:
+            self._metrics.count(catalog.ACCEPTED, *labels)
+        if entry.notification.published_at is not None:
+            waited = self._clock() - entry.notification.published_at
+            self._metrics.observe(catalog.QUEUED, waited.total_seconds(), *labels)
+        if entry.status is Status.QUEUED:
+            self._metrics.count(catalog.DEFERRED, *labels)
+        elif entry.status.final:
+            self._metrics.count(catalog.ENDED, *labels, entry.status.value)
+
+    def _labels(self, notification: Notification) -> tuple[str, str]:
+        lane = notification.lane if notification.lane in self._lanes else _STRANGER
+        return notification.channel.value, lane
+
+
+_BY_LANE = (
+    catalog.ACCEPTED,
+    catalog.DUPLICATES,
+    catalog.CONFLICTS,
+    catalog.DEFERRED,
+    catalog.POSSIBLE_DUPLICATES,
+    catalog.QUEUED,
+    catalog.DELIVERY,
+)
+_ENDS = (
+    Status.SENT,
+    Status.REJECTED,
+    Status.FAILED,
+    Status.EXPIRED,
+    Status.SUPPRESSED,
+    Status.UNKNOWN,
+)
+"""How a delivery can end a notification."""

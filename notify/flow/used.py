@@ -1,0 +1,35 @@
+"""How much of each limit one process used, and how often it had to wait for it."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+
+class Used:
+    """Sums that only grow, by the names of configured limits. Safe among threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._units: dict[str, float] = defaultdict(float)
+        self._waits: dict[str, int] = defaultdict(int)
+
+    def add(self, limits: Iterable[str], units: float, *, waited: bool) -> None:
+        """Count what was booked of limits together, and whether that was less than asked."""
+        with self._lock:
+            for limit in limits:
+                self._units[limit] += units
+                self._waits[limit] += waited
+
+    @property
+    def units(self) -> Mapping[str, float]:
+        """The units used."""
+        with self._lock:
+            return dict(self._units)
+
+    @property
+    def waits(self) -> Mapping[str, int]:
+        """The times that a limit did not give all that was asked."""
+        with self._lock:
+            return dict(self._waits)

@@ -1,0 +1,54 @@
+"""Where each worker process tells its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from notify.settings.words import DEAD_POOL, Section
+
+PORTS: Mapping[str, int] = {DEAD_POOL: 9400, "email": 9410, "sms": 9420, "push": 9430}
+"""The ports of the pools that exist if nothing is said."""
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ValueError(
+            "must be an IP address of this machine, such as 127.0.0.1; 0.0.0.0 means all of them"
+        ) from None
+
+
+def _added(ports: dict[str, int]) -> dict[str, int]:
+    return {**PORTS, **ports}
+
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class MetricsSettings(Section):
+    """Whether and where a worker serves /metrics, /livez and /readyz."""
+
+    enabled: bool = True
+    listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1"
+    ports: Annotated[dict[str, Port], AfterValidator(_added)] = Field(
+        default_factory=lambda: dict(PORTS)
+    )
+
+    def port(self, pool: str, number: int) -> int | None:
+        """
+        Tell the port of a pool's process.
+
+        Args:
+            number: Which of the pool's processes on this machine it is, from 1.
+
+        Returns:
+            None where that process is to serve nothing.
+        """
+        first = self.ports.get(pool, 0) if self.enabled else 0
+        port = first + number - 1
+        return port if first and port <= 65_535 else None

@@ -1,0 +1,141 @@
+"""Metrics of running workers: what Prometheus finds there, and whether it is true."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+from uuid import UUID
+
+import pytest
+
+from notify.message import Status
+from tests.rig import Rig, surroundings, until
+
+_SAMPLE = re.compile(r"(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)")
+
+
+@dataclass(frozen=True)
+class Scrape:
+    """What one process told at one moment."""
+
+    samples: dict[tuple[str, frozenset[str]], float]
+
+    def __call__(self, name: str, **labels: str) -> float:
+        """Sum up the samples of a name that have these labels."""
+        wanted = {f'{label}="{value}"' for label, value in labels.items()}
+        found = [
+            value for (known, has), value in self.samples.items() if known == name and wanted <= has
+        ]
+        assert found, (name, labels)
+        return sum(found)
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    """Ask one process; give the status and the body."""
+    try:
+        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def scrape(port: int) -> Scrape:
+    """Read all metrics of one process."""
+    status, text = get(port, "/metrics")
+    assert status == 200
+    samples = {}
+    for line in text.splitlines():
+        match = _SAMPLE.fullmatch(line)
+        if match and not line.startswith("#"):
+            labels = frozenset(re.findall(r'\w+="[^"]*"', match["labels"] or ""))
+            samples[match["name"], labels] = float(match["value"])
+    return Scrape(samples)
+
+
+def free_ports(number: int) -> list[int]:
+    """Find ports that nobody listens on."""
+    sockets = [socket.socket() for _ in range(number)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Surroundings whose workers are watched."""
+
+    rig: Rig
+    email: int
+    dead: int
+
+
+@contextmanager
+def watched(folder: Path, broker_url: str) -> Iterator[Watched]:
+    """Give the workers ports of their own."""
+    store_url = f"sqlite:///{folder}/notify.db"
+    with surroundings(folder, broker_url=broker_url, store_url=store_url) as rig:
+        email, dead = free_ports(2)
+        ports = f"ports = {{ email = {email}, dead = {dead} }}"
+        rig.config.write_text(rig.config.read_text().replace("enabled = false", ports))
+        yield Watched(rig, email, dead)
+
+
+@pytest.fixture
+def here(tmp_path: Path, broker_url: str) -> Iterator[Watched]:
+    """Surroundings whose workers are watched."""
+    with watched(tmp_path, broker_url) as here:
+        yield here
+
+
+def test_what_workers_tell_is_what_happened(here: Watched) -> None:
+    """Each outcome counts once, under its words; the dead letters count where they are archived."""
+    rig = here.rig
+    with rig.worker(), rig.worker("dead", pool="dead"):
+        sent = [rig.request() for _ in range(5)]
+        bounced = rig.request(to="invalid@sandbox.test")
+        rig.request(id=str(sent[0]))
+        rig.publish(b"no request")
+        ended([*sent, bounced], rig)
+        until(lambda: scrape(here.dead)("notify_dead_letters_total", cause="contract") == 1)
+        told = scrape(here.email)
+        lane = {"channel": "email", "lane": "normal"}
+        assert told("notify_accepted_total", **lane) == 6
+        assert told("notify_duplicates_total", **lane) == 1
+        assert told("notify_ended_total", **lane, status="sent") == 5
+        assert told("notify_ended_total", **lane, status="rejected") == 1
+        attempts = {"provider": "sendgrid"}
+        assert told("notify_attempts_total", **attempts, outcome="accepted", verdict="sent") == 5
+        assert told("notify_attempts_total", **attempts, verdict="rejected") == 1
+        assert told("notify_call_seconds_count", **attempts) == 6
+        assert told("notify_delivery_seconds_count", **lane) == 5
+        assert told("notify_delivery_seconds_bucket", **lane, le="10.0") == 5
+        assert told("notify_circuit_state", provider="sendgrid", state="closed") == 1
+        queue = {"queue": "notify.email.normal"}
+        until(lambda: scrape(here.email)("notify_queue_consumers", **queue) == 1)
+        assert scrape(here.email)("notify_worker_ready") == 1
+        assert get(here.email, "/readyz") == get(here.email, "/livez") == (200, "ok\n")
+        assert get(here.email, "/secret")[0] == 404
+
+
+def test_a_port_that_is_taken_costs_the_metrics_and_nothing_else(here: Watched) -> None:
+    """Two workers that were given one name both work; a warning tells which is not looked after."""
+    rig = here.rig
+    with socket.create_server(("127.0.0.1", here.email)), rig.worker():
+        ended([rig.request()], rig)
+        assert "notify.metrics_unserved" in rig.log()
+
+
+def ended(ids: list[UUID], rig: Rig) -> None:
+    """Wait until notifications have ended."""
+    ends = (Status.SENT, Status.REJECTED)
+    until(lambda: all(rig.status(id_) in ends for id_ in ids))

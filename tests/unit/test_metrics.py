@@ -1,0 +1,165 @@
+"""Metrics: their names, what is served over HTTP and to whom, what a worker says of its health."""
+
+from __future__ import annotations
+
+import math
+import re
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import amqp
+import pytest
+
+from notify.backlog import Backlog
+from notify.contract.published import IN_MS, published
+from notify.errors import ConfigError
+from notify.health import HUNG, Health
+from notify.metrics import Metrics, catalog
+from notify.metrics.catalog import Kind
+from notify.metrics.server import AT_ONCE, Server
+from notify.store import Store
+from notify.vitals import Vitals
+
+DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
+
+
+def test_the_page_of_metrics_names_each_with_its_type_and_labels() -> None:
+    """Who writes an alert reads that page and nothing else."""
+    rows = re.findall(r"^\| `(notify_\w+)` \| (\w+) \| (.*?) \|", DOCS.read_text(), re.MULTILINE)
+    told = [(name, kind, re.findall(r"`(\w+)`", labels)) for name, kind, labels in rows]
+    there = [
+        (each.name, each.kind.value.partition(",")[0], list(each.labels))
+        for each in catalog.FAMILIES
+    ]
+    assert sorted(told) == sorted(there)
+
+
+def test_names_keep_to_prometheus_conventions() -> None:
+    """Counters end in _total, and nothing else does; a unit is written out."""
+    for family in catalog.FAMILIES:
+        counter = family.kind in (Kind.COUNTED, Kind.READ_COUNT)
+        assert family.name.endswith("_total") == counter, family.name
+        assert family.kind is not Kind.DURATION or family.name.endswith("_seconds")
+    assert catalog.OBJECTIVE in catalog.DELIVERY.buckets
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server on a free port, whose worker is alive and waits for its record."""
+    server = Server(
+        Metrics(), listen="127.0.0.1", port=0, alive=lambda: True, unready=lambda: "record_away"
+    )
+    server.start()
+    yield server
+    server.stop(timeout=1)
+
+
+def ask(server: Server, request: bytes) -> bytes:
+    """Send a few bytes and read the answer to its end."""
+    assert server.port is not None
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.sendall(request)
+        answer = b""
+        while part := connection.recv(65_536):
+            answer += part
+    return answer
+
+
+def test_a_probe_tells_the_reason_in_a_word(server: Server) -> None:
+    """Whoever is woken reads it in the first line."""
+    answer = ask(server, b"GET /readyz HTTP/1.0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.0 503 ")
+    assert answer.endswith(b"\r\n\r\nrecord_away\n")
+    assert b" 200 " in ask(server, b"GET /livez HTTP/1.0\r\n\r\n")
+
+
+@pytest.mark.parametrize("method", [b"POST", b"PUT", b"DELETE", b"HEAD"])
+def test_nothing_but_get_is_answered(server: Server, method: bytes) -> None:
+    """A port for reading has no other use."""
+    answer = ask(server, method + b" /metrics HTTP/1.0\r\nContent-Length: 0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.0 501 ")
+    assert b"Python" not in answer
+
+
+def test_clients_that_say_nothing_do_not_use_up_threads(server: Server) -> None:
+    """A few may dawdle; one more is hung up on, and when they have gone there is room again."""
+    assert server.port is not None
+    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(AT_ONCE)]
+    assert ask(server, b"") == b""
+    for each in idle:
+        each.close()
+    end = 50
+    while b"record_away" not in (answer := ask(server, b"GET /readyz HTTP/1.0\r\n\r\n")) and end:
+        end -= 1
+    assert b"record_away" in answer
+
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("properties", "headers", "seconds"),
+    [
+        ({"timestamp": int(NOON.timestamp()) - 5}, {}, -5),
+        ({"timestamp": 1}, {IN_MS: int(NOON.timestamp() * 1000) - 250}, -0.25),
+        ({}, {}, 0),
+        ({"timestamp": int(NOON.timestamp()) + 60}, {}, 0),
+        ({"timestamp": 1}, {}, 0),
+        ({"timestamp": "noon"}, {IN_MS: True}, 0),
+        ({}, {IN_MS: 1 << 70}, 0),
+    ],
+    ids=["seconds", "ms", "nothing", "to come", "ages ago", "no number", "no time"],
+)
+def test_a_message_says_when_it_was_published_or_counts_from_its_receipt(
+    properties: dict[str, object], headers: dict[str, object], seconds: float
+) -> None:
+    """Nobody who lies, or whose clock is wrong, makes up more than a message's age."""
+    at = published(properties, headers, now=NOON.timestamp())
+    assert (at - NOON).total_seconds() == pytest.approx(seconds)
+
+
+def test_what_waits_is_as_old_as_the_last_that_was_taken_at_most() -> None:
+    """A queue is served in its order; one that was empty held nothing older."""
+    backlog = Backlog(now=100)
+    backlog.see(0, taken=None, now=110)
+    backlog.see(4, taken=None, now=120)
+    assert (backlog.oldest, backlog.drain) == (10, math.inf)
+    backlog.see(3, taken=118, now=130)
+    assert backlog.oldest == 12
+    backlog.see(2, taken=118, now=150)
+    assert (backlog.oldest, backlog.drain) == (32, math.inf)
+    backlog.see(1, taken=118, now=176)
+    assert backlog.drain == pytest.approx(1 / (3 / 56))
+    backlog.see(0, taken=118, now=180)
+    assert (backlog.oldest, backlog.drain) == (0, 0)
+
+
+def test_health_tells_first_what_explains_the_most(tmp_path: Path) -> None:
+    """A worker that stops is no alarm; one whose loop hangs knows nothing of its broker."""
+    now = [0.0]
+    vitals = Vitals(alive=lambda: None, watchdog=None, monotonic=lambda: now[0])
+
+    def nobody() -> amqp.Connection:
+        raise ConfigError("no broker")
+
+    health = Health(
+        vitals,
+        queues=["q"],
+        connect=nobody,
+        store=Store.open(f"sqlite:///{tmp_path}/none/notify.db"),
+        monotonic=lambda: now[0],
+    )
+    health._look()
+    assert health.unready() == "broker_away"
+    vitals.connected = health.broker_up = True
+    assert health.unready() == "record_away"
+    health.record_up = True
+    assert health.unready() is None
+    vitals.paused = True
+    assert health.unready() == "record_away"
+    now[0] = HUNG
+    assert (health.unready(), health.alive()) == ("loop_hangs", False)
+    vitals.stopping = True
+    assert health.unready() == "stopping"

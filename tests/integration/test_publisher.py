@@ -96,7 +96,7 @@ def test_headers_of_the_broker_are_left_out(publisher: Publisher, channel: amqp.
     }
     publisher.publish(Outgoing(body=b"{}", routing_key=KEY, message_id="m", headers=headers))
     taken = channel.basic_get(QUEUE, no_ack=True)
-    assert set(taken.headers) <= {"traceparent", "x-delivery-count"}
+    assert set(taken.headers) <= {"traceparent", "timestamp_in_ms", "x-delivery-count"}
     assert taken.headers.get("x-delivery-count", 0) == 0
 
 

@@ -24,6 +24,7 @@ from vine import promise
 from notify.delivery import Again, Arrival, Dead, Decision, Done
 from notify.intake import Intake
 from notify.pause import Pause, Phase
+from notify.publisher import why
 from notify.received import Batch, Received, TaskMessage
 from notify.vitals import Vitals
 
@@ -120,8 +121,7 @@ class Consumer(consumer.Consumer):
         """Connect, however long the broker is away: no loop turns meanwhile, and none hangs."""
 
         def away(error: Exception, interval: float) -> None:
-            kind = type(error).__name__
-            log.warning("notify.broker_away", error_kind=kind, next_try_seconds=interval)
+            log.warning("notify.broker_away", reason=why(error), next_try_seconds=interval)
 
         def waiting() -> None:
             maybe_shutdown()

@@ -25,6 +25,7 @@ from notify.intake import CLAIMERS
 from notify.logs import Threshold
 from notify.metrics import Metrics
 from notify.observation import Observation
+from notify.publisher import why
 from notify.service import (
     open_announcer,
     open_archive,
@@ -233,7 +234,7 @@ def _require_topology(settings: Settings) -> None:
         try:
             connection = open_broker(settings)
         except (OSError, amqp.AMQPError) as error:
-            log.warning("notify.broker_away", error_kind=type(error).__name__)
+            log.warning("notify.broker_away", reason=why(error))
             time.sleep(BROKER_PAUSE)
             continue
         try:

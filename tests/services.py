@@ -131,7 +131,7 @@ class PostgreSQL:
     def __init__(self) -> None:
         self._programs = _postgresql_programs()
         self._folder = Path(tempfile.mkdtemp(prefix="notify-postgresql-"))
-        self._port = _free_port()
+        self._port = free_ports(1)[0]
         self._databases = 0
         self._server: subprocess.Popen[bytes] | None = None
 
@@ -180,6 +180,31 @@ class PostgreSQL:
                 start_new_session=True,
             )
         self._wait(deadline=time.monotonic() + 30)
+
+    @contextlib.contextmanager
+    def tls(self, certificate: Path, key: Path) -> Iterator[None]:
+        """Offer TLS by a certificate for as long as this lasts, as its administrator would."""
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        ours = [shutil.copy(file, folder) for file in (certificate, key)]
+        for path in (folder, *map(Path, ours)):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+            if os.geteuid() == 0:
+                shutil.chown(path, _POSTGRES_USER, _POSTGRES_USER)
+        settings = {"ssl_cert_file": f"'{ours[0]}'", "ssl_key_file": f"'{ours[1]}'", "ssl": "on"}
+        for name, value in settings.items():
+            self._execute(f"ALTER SYSTEM SET {name} = {value}")
+        self._reload()
+        try:
+            yield
+        finally:
+            for name in settings:
+                self._execute(f"ALTER SYSTEM RESET {name}")
+            self._reload()
+
+    def _reload(self) -> None:
+        """Have it read its settings; those who connect from now on meet them."""
+        self._execute("SELECT pg_reload_conf()")
+        time.sleep(0.2)
 
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
@@ -232,8 +257,10 @@ def _as_postgres() -> list[str]:
     return [*command, "--"]
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
+def free_ports(count: int) -> list[int]:
+    """Give ports of 127.0.0.1 that are free now, all different."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]

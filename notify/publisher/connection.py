@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping
+from ssl import SSLCertVerificationError, SSLEOFError, SSLError
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -85,6 +86,22 @@ def why(error: BaseException) -> str:
     """Return what went wrong with the broker in words for a person."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, SSLError):
+        return _why_no_tls(error)
     if isinstance(error, amqp.AMQPError) and error.reply_text:
         return str(error.reply_text)
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
+
+
+def _why_no_tls(error: SSLError) -> str:
+    if isinstance(error, SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message.rstrip('.')}"
+    if isinstance(error, SSLEOFError):
+        return "it hangs up on TLS: it may want our certificate (amqp.cert_file), or another one"
+    reason = (error.reason or "").replace("_", " ").lower()
+    if reason in ("wrong version number", "packet length too long"):
+        return "it does not speak TLS on this port"
+    if "alert" in reason:
+        # The alert is its whole answer: certificate required, unknown ca, protocol version, ...
+        return f"it refuses our TLS, or our certificate: {reason.rpartition('alert ')[2]}"
+    return f"TLS failed: {reason or 'no reason given'}"

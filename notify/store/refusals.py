@@ -10,6 +10,7 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from notify.errors import StoreError, StoreRefused
+from notify.store.away import reason
 
 
 @contextmanager
@@ -20,7 +21,7 @@ def plain_errors() -> Iterator[None]:
     except _REFUSALS as error:
         raise StoreRefused(f"the record refuses a value: {_kind(error)}") from None
     except (SQLAlchemyError, sqlite3.Error) as error:
-        raise StoreError(f"the record cannot be used: {_kind(error)}") from None
+        raise StoreError(f"the record cannot be used: {_kind(error)}{reason(error)}") from None
     except CommandError:
         raise StoreError(
             "the record's tables are newer than this version of notify: install that version"

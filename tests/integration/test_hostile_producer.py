@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID, uuid4
 
@@ -34,6 +35,7 @@ from tests.malformed import JSON
 from tests.rig import Rig, surroundings, until
 from tests.services import Users, Vhosts
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ROOM = 100
 """Messages that the bulk lane's queue holds."""
 CONFIG = """
@@ -62,6 +64,14 @@ class Stage:
         """Read the archive of dead letters."""
         with self.rig.store.reading() as connection:
             return find(connection, Wanted(), limit=10_000)
+
+    def spare(self) -> None:
+        """Make the spare queue of docs/security.md."""
+        with self.admin.channel() as channel:
+            name = f"notify.spare.{uuid4().hex}"
+            arguments = {"x-max-length": 0}
+            channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
+            channel.queue_bind(name, DEAD, "#")
 
     @contextmanager
     def dies(self, number: int = 1, *, why: str, cause: Cause = Cause.CONTRACT) -> Iterator[None]:
@@ -377,6 +387,28 @@ def test_a_full_queue_refuses_and_stops_no_other_lane(stage: Stage) -> None:
         with stage.admin.channel() as channel:
             channel.queue_purge("notify.email.bulk")
         assert stage.rig.notify("release", "--all", "--reason", "a test").code == 0
+
+
+def test_it_cannot_hold_up_dead_letters_by_a_forged_death(stage: Stage) -> None:
+    """
+    RabbitMQ before 4 believes a death that a producer has written, sees a cycle and keeps at it.
+
+    Forty such messages hold up the dead letters of a whole queue. With a spare queue behind the
+    dead-letter exchange, whose name no producer knows, there is always a way out.
+    """
+    stage.spare()
+    forged = [{"queue": DEAD, "reason": "expired", "count": 1, "exchange": "x", "time": NOW}]
+    headers = {"application_headers": {"x-death": forged}, "expiration": "0"}
+    poison = [amqp.Message(b"%d" % n, user_id="shop", **JSON, **headers) for n in range(40)]
+    held = ["hold", "--lane", "normal", "--channel", "email", "--reason", "a test"]
+    assert stage.rig.notify(*held).code == 0
+    try:
+        until(lambda: _pauses(stage, "notify.email.normal"))
+        stage.shop.post("email.normal.shop", *poison)
+    finally:
+        assert stage.rig.notify("release", "--all", "--reason", "a test").code == 0
+    with stage.dies(why="must be a JSON object"):
+        stage.bank.publish("email.normal.bank", b"[]")
 
 
 def _pauses(stage: Stage, queue: str) -> bool:

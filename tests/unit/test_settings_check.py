@@ -136,6 +136,18 @@ def test_folders_and_certificates_that_are_not_there_are_told(look: Look) -> Non
             "[store]\nurl = 'postgresql+psycopg://u:p@h/d'",
             "store.url: a password in a file that everybody may read; move it to a credential",
         ),
+        (
+            "[amqp]\nurl = 'pyamqp://rabbit/v'\n[contract]\nrequire_user_id = true",
+            "amqp.tls: the password and all messages travel in the open",
+        ),
+        (
+            "[amqp]\nurl = 'pyamqp://10.0.0.1:5671/v'\ntls = true",
+            "contract.require_user_id: whoever may publish may name any source",
+        ),
+        (
+            "[store]\nurl = 'postgresql+psycopg://h/d?sslmode=require'",
+            "store.url: the database's certificate is not checked; add ?sslmode=verify-full",
+        ),
     ],
 )
 def test_a_doubtful_point_is_a_warning(look: Look, more: str, line: str) -> None:
@@ -143,6 +155,25 @@ def test_a_doubtful_point_is_a_warning(look: Look, more: str, line: str) -> None
     told = [str(each) for each in look(f"{GOOD}\n{more}\n").warnings]
     assert told
     assert told[0].startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("broker", "store", "environ"),
+    [
+        ("pyamqp://127.0.0.1:5672/v", "postgresql+psycopg://u@127.0.0.1/d", {}),
+        ("pyamqp://localhost/v", "postgresql+psycopg:///d?host=/var/run/postgresql", {}),
+        ("pyamqp://[::1]/v", "postgresql+psycopg://u@h/d?sslmode=verify-full", {}),
+        ("pyamqp://u:p@localhost/v", "postgresql+psycopg://u@h/d", {"PGSSLMODE": "verify-full"}),
+        ("pyamqp://localhost/v", "sqlite:////d", {}),
+    ],
+)
+def test_what_stays_on_this_machine_or_is_verified_needs_no_warning(
+    look: Look, broker: str, store: str, environ: dict[str, str]
+) -> None:
+    """TLS is for the way between machines."""
+    text = f"{GOOD}\n[amqp]\nurl = '{broker}'\n[store]\nurl = '{store}'\n"
+    told = {each.key for each in look(text, **environ).warnings}
+    assert told <= {"amqp.url"}
 
 
 def test_without_providers_nothing_can_be_sent() -> None:

@@ -59,9 +59,12 @@ lock: install ## Resolve the dependencies anew and write requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --python-version 3.11 \
 		--universal --no-header --quiet --upgrade -o requirements.lock
 
-package: install ## Build the wheel, and a Debian package that needs no network, into dist
+package: install ## Audit the lock, build the wheel and a Debian package that needs no network, into dist
+	@$(BIN)/python scripts/audit.py
 	@rm -rf dist
 	@$(BIN)/python -m hatchling build -t wheel
+	@$(BIN)/python scripts/runtime-lock.py <requirements.lock | \
+		$(BIN)/python scripts/sbom.py "$$($(BIN)/hatchling version)" >dist/sbom.cdx.json
 	@scripts/make-deb.sh dist/*.whl
 	@ls -sh1 dist
 

@@ -13,12 +13,13 @@ import json
 import subprocess
 import sys
 import venv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 TOOL = "pip-audit==2.10.1"
 HOME = Path("build/audit")
+IMPATIENT = ("--retries", "0", "--timeout", "10")
 
 
 def main() -> int:
@@ -26,6 +27,11 @@ def main() -> int:
     report = _report()
     if report is None:
         return _unknown("pip-audit cannot be installed, or cannot ask")
+    return verdict(report)
+
+
+def verdict(report: Mapping[str, Any]) -> int:
+    """Say what pip-audit has found; give the exit code."""
     asked = [each for each in report["dependencies"] if "skip_reason" not in each]
     if not asked:
         return _unknown("PyPI gives no advisories here")
@@ -45,7 +51,7 @@ def _report() -> dict[str, Any] | None:
     try:
         if not program.exists():
             venv.create(HOME, with_pip=True, clear=True)
-            pip = [HOME / "bin" / "python", "-m", "pip", "install", "--quiet", TOOL]
+            pip = [HOME / "bin" / "python", "-m", "pip", "install", "--quiet", *IMPATIENT, TOOL]
             _run(pip).check_returncode()
         answer.unlink(missing_ok=True)
         lock = ["--disable-pip", "--require-hashes", "--requirement", "requirements.lock"]
@@ -64,7 +70,7 @@ def _run(command: Sequence[str | Path]) -> subprocess.CompletedProcess[bytes]:
 
 
 def _unknown(why: str) -> int:
-    sys.stderr.write(f"audit: NOT DONE: {why}; run `make audit` where there is a network\n")
+    sys.stderr.write(f"audit: NOT DONE: {why}; run it again where there is a network\n")
     return 0
 
 

@@ -13,8 +13,8 @@ from notify.settings.finding import Finding, named
 from notify.settings.fit import misfits, timeout_of
 from notify.settings.mistakes import judge
 from notify.settings.model import Settings
-from notify.settings.secrets import keyring_of, missing_secrets
 from notify.settings.network import unprotected
+from notify.settings.secrets import keyring_of, missing_secrets
 from notify.settings.sources import Tree, read
 from notify.settings.tls import ssl_options
 

@@ -1,0 +1,57 @@
+"""What tells what the service is made of, and whether anything is known against it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import audit, sbom
+
+LOCK = f"""
+jinja2==3.1.6 \\
+    --hash=sha256:{"a" * 64} \\
+    --hash=sha256:{"b" * 64}
+    # via notify-service (pyproject.toml)
+colorama==0.4.6 ; sys_platform == 'win32' \\
+    --hash=sha256:{"c" * 64}
+    # via click
+"""
+
+
+def test_the_bill_names_each_package_with_its_hashes() -> None:
+    """What only another system needs is not in it; the same lock makes the same bill."""
+    bill = sbom.bill(LOCK, version="1.0.0")
+    assert [part["purl"] for part in bill["components"]] == ["pkg:pypi/jinja2@3.1.6"]
+    assert [each["content"][0] for each in bill["components"][0]["hashes"]] == ["a", "b"]
+    assert bill == sbom.bill(LOCK, version="1.0.0")
+
+
+def test_the_bill_of_the_real_lock_holds_what_the_service_names() -> None:
+    """Each is there with its version and at least one hash."""
+    bill = sbom.bill(Path("requirements.lock").read_text(), version="1.0.0")
+    found = {part["name"]: part for part in bill["components"]}
+    assert {"celery", "kombu", "amqp", "sqlalchemy", "jinja2", "pydantic"} <= found.keys()
+    assert all(part["version"] and part["hashes"] for part in found.values())
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "code", "words"),
+    [
+        ([{"name": "a", "version": "1", "vulns": []}], 0, "0 known vulnerabilities in 1"),
+        (
+            [{"name": "a", "version": "1", "vulns": [{"id": "X-1", "fix_versions": ["2"]}]}],
+            1,
+            "a 1: X-1, mended in 2",
+        ),
+        ([{"name": "a", "skip_reason": "not found"}], 0, "NOT DONE"),
+        ([], 0, "NOT DONE"),
+    ],
+)
+def test_an_audit_fails_for_what_is_found_and_says_where_it_could_not_ask(
+    capsys: pytest.CaptureFixture[str], dependencies: list[Any], code: int, words: str
+) -> None:
+    """Silence is no clean bill, and no failure either."""
+    assert audit.verdict({"dependencies": dependencies}) == code
+    assert words in capsys.readouterr().err

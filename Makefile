@@ -27,7 +27,7 @@ up: install ## The same stack, staying up until Ctrl-C, to try things against
 	@$(BIN)/notify up
 
 test: install ## All tests, on a real RabbitMQ and real databases
-	@$(DEBIAN) rabbitmq-server postgresql amqp-tools
+	@$(DEBIAN) rabbitmq-server postgresql amqp-tools prometheus
 	@$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
 
 faults: install ## Break the real thing in every way we know, and count (docs/guarantees.md)

@@ -30,6 +30,7 @@ from notify.service import (
     open_announcer,
     open_archive,
     open_broker,
+    open_census,
     open_delivery,
     open_reconciler,
     open_relay,
@@ -114,6 +115,7 @@ def dead_letters(settings: Settings, metrics: Metrics) -> Duty:
         work=open_archive(settings, metrics),
         at_fault=Again(AFTER_FAULT),
         change=lambda _: None,
+        after=[open_census(settings, metrics)],
     )
 
 

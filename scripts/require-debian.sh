@@ -12,6 +12,7 @@ present() {
         rabbitmq-server) found /usr/lib/rabbitmq/bin/rabbitmq-server || command -v rabbitmq-server ;;
         postgresql)      found /usr/lib/postgresql/*/bin/initdb ;;
         amqp-tools)      command -v amqp-publish ;;
+        prometheus)      command -v promtool ;;
         nginx-light)     found /usr/sbin/nginx || command -v nginx ;;
         python3-venv)    "${PYTHON:-python3}" -c 'import ensurepip' ;;
         *)               dpkg-query -W -f='${db:Status-Status}' "$1" | grep -qx installed ;;

@@ -155,5 +155,36 @@ QUEUE_DRAIN = Family(
 BROKER_UP = Family("notify_broker_up", Kind.READ, "Whether the broker answers this process.")
 RECORD_UP = Family("notify_record_up", Kind.READ, "Whether the record answers this process.")
 
+LATE = Family(
+    "notify_late",
+    Kind.READ,
+    "What the record should have taken up by now: for the relay, for look-ups, as events.",
+    ("work",),
+)
+LATE_OLDEST = Family(
+    "notify_late_oldest_seconds", Kind.READ, "How late the first of these is.", ("work",)
+)
+RECORDED = Family(
+    "notify_record_notifications",
+    Kind.READ,
+    "Notifications on record by the ledger's terms.",
+    (*_LANE, "term"),
+)
+OLDEST = Family(
+    "notify_record_oldest_seconds",
+    Kind.READ,
+    "How long ago the oldest was received that is queued or being sent.",
+    _LANE,
+)
+DIFFERENCE = Family(
+    "notify_ledger_difference", Kind.READ, "What was accepted and is in none of the ledger's terms."
+)
+DEAD_WAITING = Family(
+    "notify_dead_letters_waiting",
+    Kind.READ,
+    "Dead letters that wait in the archive for an operator.",
+    ("cause",),
+)
+
 FAMILIES = tuple(each for each in vars().copy().values() if isinstance(each, Family))
 """All of them."""

@@ -11,6 +11,7 @@ from pkgutil import resolve_name
 import amqp
 
 from notify.announcer import HANDFUL, Announcer
+from notify.census import Census
 from notify.deadletters import Archive, Replayer
 from notify.delivery import Delivery, Limits
 from notify.errors import ConfigError
@@ -222,6 +223,11 @@ def open_delivery(settings: Settings, pool: PoolSettings, metrics: Metrics) -> W
     providers = settings.channels[pool.channel].providers
     watch(metrics, way, providers=providers, concurrency=pool.concurrency)
     return way
+
+
+def open_census(settings: Settings, metrics: Metrics) -> Census:
+    """Wire what tells Prometheus of the whole record."""
+    return Census(open_store(settings), metrics)
 
 
 def open_archive(settings: Settings, metrics: Metrics) -> Archive:

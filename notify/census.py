@@ -1,0 +1,123 @@
+"""The census: what the whole record holds, told to Prometheus by the process of dead letters.
+
+Every worker would tell the same, and would ask the database for it; so one process does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from notify.ledger import TERMS, Ledger, sum_up
+from notify.looking import Looking
+from notify.message import Status
+from notify.metrics import Metrics, Reading, catalog
+from notify.store import Store, lately, search
+from notify.store.dead import Cause, State
+from notify.store.lately import Late
+
+PERIOD = 10.0
+"""Seconds between two looks at what is late, which an index tells at once."""
+SHARE = 20
+"""What is counted through is counted again after so many times what it took, at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What takes longer the more is on record."""
+
+    ledger: Ledger
+    dead: Mapping[Cause, int]
+    """Dead letters that wait in the archive for an operator."""
+
+
+class Census:
+    """Looks at the whole record again and again, in a thread of its own."""
+
+    def __init__(
+        self,
+        store: Store,
+        metrics: Metrics,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._monotonic = monotonic
+        self._late: Mapping[str, Late] = {}
+        self._counted: Counted | None = None
+        self._count_at = -SHARE * PERIOD
+        self._looking = Looking("census", self.look)
+        metrics.watch(catalog.LATE, self._lateness)
+        metrics.watch(catalog.LATE_OLDEST, self._oldest_late)
+        metrics.watch(catalog.RECORDED, self._recorded)
+        metrics.watch(catalog.OLDEST, self._oldest)
+        metrics.watch(catalog.DIFFERENCE, self._difference)
+        metrics.watch(catalog.DEAD_WAITING, self._waiting)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._looking.start()
+
+    def stop(self, *, timeout: float) -> None:
+        """Finish the look in hand, for *timeout* seconds at most."""
+        self._looking.stop(timeout=timeout)
+
+    def look(self) -> float:
+        """
+        Look once; give the seconds until the next look.
+
+        Raises:
+            StoreError: The record cannot be read; what was seen last is told on.
+        """
+        now = self._clock()
+        with self._store.reading() as connection:
+            self._late = {
+                "relay": lately.due(connection, (Status.SCHEDULED, Status.QUEUED), now=now),
+                "lookups": lately.due(connection, (Status.UNKNOWN,), now=now),
+                "events": lately.news(connection),
+            }
+        began = self._monotonic()
+        if began >= self._count_at:
+            self._counted = self._count(now)
+            self._count_at = began + SHARE * (self._monotonic() - began)
+        return PERIOD
+
+    def _count(self, now: datetime) -> Counted:
+        ledger = sum_up(self._store, now=now)
+        with self._store.reading() as connection:
+            return Counted(ledger, search.count(connection, search.Wanted(state=State.WAITING)))
+
+    def _lateness(self) -> Iterator[Reading]:
+        for work, late in self._late.items():
+            yield (work,), float(late.count)
+
+    def _oldest_late(self) -> Iterator[Reading]:
+        for work, late in self._late.items():
+            yield (work,), self._age(late.oldest)
+
+    def _recorded(self) -> Iterator[Reading]:
+        for line in self._counted.ledger.lines if self._counted else ():
+            for term in TERMS:
+                labels = (line.channel or "", line.lane or "", term.replace(" ", "_"))
+                yield labels, float(line.terms.get(term, 0))
+
+    def _oldest(self) -> Iterator[Reading]:
+        for line in self._counted.ledger.lines if self._counted else ():
+            if line.channel is not None:
+                yield (line.channel, line.lane or ""), self._age(line.oldest)
+
+    def _difference(self) -> Iterator[Reading]:
+        if self._counted is not None:
+            yield (), float(self._counted.ledger.difference)
+
+    def _waiting(self) -> Iterator[Reading]:
+        if self._counted is not None:
+            for cause in Cause:
+                yield (str(cause),), float(self._counted.dead.get(cause, 0))
+
+    def _age(self, since: datetime | None) -> float:
+        return max(0.0, (self._clock() - since).total_seconds()) if since else 0.0

@@ -1,0 +1,201 @@
+"""An upgrade under way: the code before the last migration, and this one, on one record."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from notify.message import Channel
+from notify.publisher import Outgoing
+from notify.sandbox import Sandbox
+from notify.store import Store
+from notify.topology import routing_key
+from tests.faults.checker import check
+from tests.faults.ledgers import read_record, read_sandbox
+from tests.faults.load import LANE, SOURCE, Load
+from tests.faults.stage import ended
+from tests.rig import until
+
+ROOT = Path(__file__).parents[2]
+NEWEST = "notify/store/migrations/versions/v0004_privacy.py"
+"""The old code is the one before the commit that brought it."""
+RATE = 40
+CONFIG = """
+[amqp]
+url = "{broker_url}"
+[store]
+url = "{store_url}"
+[lanes.normal]
+first_wait = 0.3
+longest_wait = 2
+[channels.email]
+providers = ["sendgrid"]
+[providers.sendgrid]
+use = "providers.sendgrid:SendGrid"
+options = {{ sender = "a@example.com", base_url = "{sandbox_url}" }}
+secrets = {{ api_key = "KEY" }}
+"""
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The old code, taken from git's history."""
+    found = _git("log", "--diff-filter=A", "--format=%H", "--", NEWEST).decode().split()
+    if not found:
+        pytest.skip("git's history does not reach back to the code before the last migration")
+    folder = tmp_path_factory.mktemp("old")
+    archive = _git("archive", f"{found[-1]}~1", "notify", "providers", "templates")
+    with tarfile.open(fileobj=BytesIO(archive)) as files:
+        files.extractall(folder, filter="data")
+    assert not (folder / NEWEST).exists()
+    return folder
+
+
+def _git(*arguments: str) -> bytes:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"git does not give the old code: {done.stderr.decode().strip()}")
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Release:
+    """One version of the code, and how it is run."""
+
+    name: str
+    code: Path
+    folder: Path
+    environ: Mapping[str, str]
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            self._command(*arguments),
+            env=dict(self.environ),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start a worker, and wait until it consumes."""
+        ready = self.folder / f"{self.name}.ready"
+        command = self._command("worker", "email", "--name", self.name, "--ready-file", str(ready))
+        with self.log.open("wb") as log:
+            worker = subprocess.Popen(
+                command, env=dict(self.environ), cwd=self.folder, stdout=log, stderr=log
+            )
+        self.workers.append(worker)
+        until(lambda: ready.exists() or worker.poll() is not None, timeout=60.0)
+        assert worker.poll() is None, self.log.read_text()
+        return worker
+
+    @property
+    def log(self) -> Path:
+        """What its worker logs."""
+        return self.folder / f"{self.name}.log"
+
+    def ids(self, event: str) -> set[str]:
+        """Find the notifications of which its worker has logged something."""
+        lines = (json.loads(line) for line in self.log.read_text().splitlines())
+        return {line["id"] for line in lines if line["event"] == event}
+
+    def _command(self, *arguments: str) -> list[str]:
+        # The folder comes before what is installed; it must be its code that runs.
+        check = f"import notify; assert notify.__file__.startswith({str(self.code)!r}), notify"
+        program = f"import sys; {check}; from notify.cli import main; main()"
+        return [sys.executable, "-P", "-c", program, *arguments]
+
+
+@dataclass(frozen=True)
+class Here:
+    """What both versions work on."""
+
+    old: Release
+    new: Release
+    store: Store
+    load: Load
+    sandbox: Path
+
+
+@pytest.fixture
+def here(tmp_path: Path, broker_url: str, postgres_url: str, old: Path) -> Iterator[Here]:
+    """A record as the old code has made it, and a producer that has not begun."""
+    ledger = tmp_path / "sandbox.jsonl"
+    with Sandbox.start(port=0, latency=0.05, ledger=ledger) as sandbox:
+        config = CONFIG.format(
+            broker_url=broker_url, store_url=postgres_url, sandbox_url=sandbox.url
+        )
+        releases = []
+        for name, code, more in (("old", old, ""), ("new", ROOT, "[metrics]\nenabled = false\n")):
+            path = tmp_path / f"{name}.toml"
+            path.write_text(config + more)
+            environ = os.environ | {
+                "NOTIFY_CONFIG": str(path),
+                "KEY": "SG.test",
+                "PYTHONPATH": str(code),
+            }
+            releases.append(Release(name, code, tmp_path, environ))
+        migrated = releases[0].run("migrate")
+        assert migrated.returncode == 0, migrated.stderr
+        store = Store.open(postgres_url)
+        load = Load(broker_url, tmp_path, rate=RATE, minimum=0, make=_request)
+        yield Here(*releases, store, load, ledger)
+        for worker in (*releases[0].workers, *releases[1].workers):
+            worker.kill()
+            worker.wait()
+        store.close()
+
+
+def _request(number: int) -> Outgoing:
+    """Make an email: some need three tries, some are to be sent in a moment."""
+    id_ = str(uuid4())
+    to = f"flaky+{number}@sandbox.test" if number % 5 == 0 else f"r{number}@sandbox.test"
+    body = {"id": id_, "to": to, "subject": "Hello", "text": "Hi."}
+    if number % 7 == 0:
+        body["send_at"] = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
+    key = routing_key(Channel.EMAIL, LANE, SOURCE)
+    return Outgoing(body=json.dumps(body).encode(), routing_key=key, message_id=id_)
+
+
+def test_old_and_new_workers_share_a_record_while_it_is_migrated(here: Here) -> None:
+    """Nothing is lost and nothing sent twice; what one has put off the other sends."""
+    old = here.old.start()
+    here.load.start()
+    until(lambda: len(here.old.ids("notify.sent")) > RATE)
+    migrated = here.new.run("migrate")
+    assert migrated.returncode == 0, migrated.stderr
+    new = here.new.start()
+    until(lambda: len(here.new.ids("notify.sent")) > RATE)
+    old.send_signal(signal.SIGTERM)
+    assert old.wait(30) == 0, here.old.log.read_text()
+    here.load.finish(timeout=60.0, tail=RATE)
+    published = here.load.journal.latest()
+    until(lambda: ended(here.store, expected=len(published)), timeout=60.0)
+    new.send_signal(signal.SIGTERM)
+    assert new.wait(30) == 0, here.new.log.read_text()
+    recorded = read_record(here.store, dead=(), waiting=0)
+    findings = check(published, recorded, read_sandbox(here.sandbox), cuts=0)
+    assert findings.violations == ()
+    assert (findings.lost, findings.duplicates_resend, findings.unknown) == (0, 0, 0)
+    begun, sent = here.old.ids("notify.queued"), here.new.ids("notify.sent")
+    assert begun & sent
+    # The way back: the old code knows nothing of such tables, and says so at once.
+    refused = here.old.run("worker", "email")
+    assert refused.returncode == 1
+    assert "tables" in refused.stderr

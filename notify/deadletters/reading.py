@@ -34,7 +34,7 @@ _ENDS = {
     Status.EXPIRED: Cause.EXPIRED,
     Status.REJECTED: Cause.REJECTED,
 }
-_TEMPLATE = re.compile(r"[A-Za-z0-9._/-]{1,100}")
+_TEMPLATE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)

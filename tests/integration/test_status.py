@@ -119,7 +119,9 @@ def test_a_part_that_is_away_says_so_and_the_rest_is_shown(rig: Rig) -> None:
     before, _, rest = config.partition("[store]")
     rig.config.write_text(f"{before}[store]\n{away}{rest.partition('[pools.email]')[2]}")
     told = look(rig, code=1)
-    assert told["unreadable"] == {"record": "the record cannot be used: OperationalError"}
+    assert told["unreadable"] == {
+        "record": "the record cannot be used: OperationalError (nobody listens there)"
+    }
     assert (told["ledger"], told["providers"], told["late"]) == (None, None, None)
     assert [each["waiting"] for each in told["queues"]] == [0] * 10
     assert "cannot be read: the record" in rig.notify("status").out

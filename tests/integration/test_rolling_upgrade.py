@@ -141,22 +141,20 @@ def here(tmp_path: Path, broker_url: str, postgres_url: str, old: Path) -> Itera
         config = CONFIG.format(
             broker_url=broker_url, store_url=postgres_url, sandbox_url=sandbox.url
         )
-        releases = []
-        for name, code, more in (("old", old, ""), ("new", ROOT, "[metrics]\nenabled = false\n")):
+
+        def release(name: str, code: Path, more: str = "") -> Release:
             path = tmp_path / f"{name}.toml"
             path.write_text(config + more)
-            environ = os.environ | {
-                "NOTIFY_CONFIG": str(path),
-                "KEY": "SG.test",
-                "PYTHONPATH": str(code),
-            }
-            releases.append(Release(name, code, tmp_path, environ))
-        migrated = releases[0].run("migrate")
+            environ = {"NOTIFY_CONFIG": str(path), "KEY": "SG.test", "PYTHONPATH": str(code)}
+            return Release(name, code, tmp_path, os.environ | environ)
+
+        before, after = release("old", old), release("new", ROOT, "[metrics]\nenabled = false\n")
+        migrated = before.run("migrate")
         assert migrated.returncode == 0, migrated.stderr
         store = Store.open(postgres_url)
         load = Load(broker_url, tmp_path, rate=RATE, minimum=0, make=_request)
-        yield Here(*releases, store, load, ledger)
-        for worker in (*releases[0].workers, *releases[1].workers):
+        yield Here(before, after, store, load, ledger)
+        for worker in (*before.workers, *after.workers):
             worker.kill()
             worker.wait()
         store.close()

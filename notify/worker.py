@@ -37,6 +37,7 @@ from notify.service import (
     open_store,
     topology_of,
 )
+from notify.service.tracing import open_tracing
 from notify.settings import PoolSettings, Settings
 from notify.supervision import Supervision
 from notify.systemd import Systemd
@@ -90,9 +91,10 @@ class Duty:
     after: Sequence[Part] = ()
 
 
-def deliveries(settings: Settings, metrics: Metrics, pool: PoolSettings) -> Duty:
+def deliveries(settings: Settings, metrics: Metrics, name: str, pool: PoolSettings) -> Duty:
     """Deliver what waits in one pool's queues, and keep time for the record beside it."""
-    way = open_delivery(settings, pool, metrics)
+    tracing = open_tracing(settings, worker=name)
+    way = open_delivery(settings, pool, metrics, tracing)
     lanes = {queue_name(pool.channel, lane): lane for lane in pool.lanes}
     return Duty(
         queues=list(lanes),
@@ -102,7 +104,7 @@ def deliveries(settings: Settings, metrics: Metrics, pool: PoolSettings) -> Duty
         change=way.change,
         # Started before and stopped after: what may be sent is known before anything is consumed,
         # and the last ends are told too.
-        before=[Refreshing(way.flow), open_announcer(settings)],
+        before=[tracing, Refreshing(way.flow), open_announcer(settings)],
         after=[open_relay(settings), open_reconciler(settings, pool, way.templates)],
     )
 

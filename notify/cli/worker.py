@@ -44,7 +44,7 @@ def worker(pool: str, name: str | None, ready_file: Path | None) -> None:
     # Celery takes a while to import, and only this command needs it.
     from notify.worker import dead_letters, deliveries, run
 
-    duty = partial(deliveries, pool=wanted) if wanted else dead_letters
+    duty = partial(deliveries, name=name or pool, pool=wanted) if wanted else dead_letters
 
     def ready() -> None:
         if ready_file is not None:

@@ -28,6 +28,7 @@ from notify.metrics import Metrics
 from notify.retry import RetryPolicy
 from notify.store import Claim, Claimed, Store
 from notify.templating import Templates
+from notify.tracing import NOT_TRACED, Tracing, nanoseconds_now
 
 __all__ = ["LEASE", "Again", "Arrival", "Dead", "Decision", "Delivery", "Done", "Limits"]
 
@@ -55,6 +56,7 @@ class Delivery:
         policy: RetryPolicy,
         concurrency: int,
         metrics: Metrics | None = None,
+        tracing: Tracing = NOT_TRACED,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -68,6 +70,7 @@ class Delivery:
             shares: The lanes to deliver, and which part of each limit's burst each may use.
             concurrency: Calls in flight, for each lane.
             metrics: Where to count what happens; nowhere that is looked at, if None.
+            tracing: Begins the trace of each delivery.
             senders: What makes the calls of all lanes; threads for each lane, if None.
             recorder: What writes how they ended; one in a thread of its own, if None.
         """
@@ -80,6 +83,7 @@ class Delivery:
         admission = Admission(flow, gateway, shares=shares, monotonic=monotonic)
         self._turnstile = Turnstile(admission, clock=clock, monotonic=monotonic, sleep=sleep)
         self._flow = flow
+        self._tracing = tracing
         self._lanes = {name: Lane(name, concurrency, senders=senders) for name in shares}
         self._recorder = recorder or Recorder(store)
         self._claimer = Claimer(store)
@@ -179,7 +183,8 @@ class Delivery:
             )
             arrival.settle(Dead())
             return []
-        return [Ask(first, Tally(arrival.settle, 1 + len(others)), others)]
+        trace = self._tracing.begin()
+        return [Ask(first, Tally(arrival.settle, 1 + len(others)), others, trace)]
 
     def _begin(self, lane: Lane, asks: Sequence[Ask]) -> tuple[list[Ask], bool]:
         """
@@ -212,14 +217,17 @@ class Delivery:
     def _claim(self, lane: Lane, plans: Sequence[Plan]) -> tuple[list[Ask], int, bool]:
         """Claim a group, start its calls; give what follows, how many calls, and if it worked."""
         deadline = self._monotonic() + LATEST
+        began = nanoseconds_now()
         answers = self._claimer.claim(plans, now=self._clock(), lease=LEASE)
+        ended = nanoseconds_now()
         more: list[Ask] = []
         calls = 0
         for planned, claimed in zip(plans, answers, strict=True):
             plan = planned.under(claimed.id) if claimed else planned
             answer = claimed.claim if claimed else None
             self._figures.claimed(plan.entry, claimed)
-            more += following(plan.ask, answer)
+            plan.ask.trace.note("claim", began, ended)
+            more += following(plan.ask, answer, self._tracing)
             if claimed and answer is Claim.OWNED and plan.pass_ is not None:
                 lane.senders.submit(self._call, lane, plan, claimed, deadline)
                 calls += 1
@@ -229,6 +237,7 @@ class Delivery:
             if claimed and answer is Claim.LAPSED:
                 self._endings.call_lapsed(plan, claimed)
             else:
+                plan.ask.trace.ended(plan.ask.notification, plan.entry.status)
                 plan.ask.tally.add(without_call(plan, answer))
         return more, calls, None not in answers
 

@@ -91,12 +91,19 @@ class Calls:
             reason = "the worker was held up too long after its claim, so the call was not made"
             return Answer(Verdict.RETRY, reason=reason)
         try:
-            answer = call(line, plan.message)
+            with plan.ask.trace.during("send"):
+                answer = call(line, plan.message)
         except BaseException:
             # Cut off: it says nothing about the provider.
             self._flow.circuits.released(plan.pass_)
             raise
         seconds = self._monotonic() - began
+        plan.ask.trace.tell(
+            provider=line.name,
+            attempt_id=str(plan.message.attempt_id),
+            outcome=answer.outcome.value,
+            http_status=answer.http_status,
+        )
         self._flow.circuits.ended(plan.pass_, answer.kind, seconds)
         self._figures.called(line.name, answer.verdict, seconds)
         self._tell_limiter(line, answer)

@@ -13,6 +13,7 @@ from notify.delivery.plan import Ask, Plan
 from notify.errors import StoreError, StoreRefused
 from notify.message import Status
 from notify.store import Claim, Claimed, Store
+from notify.tracing import Tracing, trace_id
 
 _KEPT = {
     Status.SCHEDULED: "notify.scheduled",
@@ -63,7 +64,7 @@ def distinct(asks: Sequence[Ask]) -> list[Ask]:
     return distinct
 
 
-def following(ask: Ask, answer: Claim | None) -> list[Ask]:
+def following(ask: Ask, answer: Claim | None, tracing: Tracing) -> list[Ask]:
     """
     Ask for a batch's other recipients once its first is known.
 
@@ -76,7 +77,7 @@ def following(ask: Ask, answer: Claim | None) -> list[Ask]:
         case None:
             decision = Again(LOOK_AGAIN)
         case _:
-            return [Ask(other, ask.tally) for other in ask.others]
+            return [Ask(other, ask.tally, trace=tracing.begin()) for other in ask.others]
     for _ in ask.others:
         ask.tally.add(decision)
     return []
@@ -84,7 +85,10 @@ def following(ask: Ask, answer: Claim | None) -> list[Ask]:
 
 def without_call(plan: Plan, answer: Claim | None) -> Decision:
     """Decide on a notification for which no call is made."""
-    identity = {"id": str(plan.ask.notification.id), "source": plan.ask.notification.source}
+    notification = plan.ask.notification
+    identity = {"id": str(notification.id), "source": notification.source}
+    if (traced := trace_id(notification.traceparent)) is not None:
+        identity["trace_id"] = traced
     match answer:
         case None | Claim.BUSY:
             return Again(LOOK_AGAIN)

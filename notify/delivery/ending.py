@@ -17,6 +17,7 @@ from notify.delivery.recorder import Ending, Recorder
 from notify.message import Status
 from notify.retry import History, RetryPolicy, Verdict
 from notify.store import Claimed, Record
+from notify.tracing import nanoseconds, nanoseconds_now, trace_id
 
 LOOK_AGAIN = 1.0
 """Seconds until a message is looked at again that another worker holds, or the store refused."""
@@ -102,9 +103,16 @@ class Endings:
         def recorded(owned: bool) -> None:
             if owned:
                 self._figures.recorded(plan.ask.notification, claimed, record)
+                _trace(plan, record)
             _decide(plan, record, owned=owned)
 
         self._recorder.put(Ending(record, recorded))
+
+
+def _trace(plan: Plan, record: Record) -> None:
+    trace = plan.ask.trace
+    trace.note("record", nanoseconds(record.ended_at), nanoseconds_now())
+    trace.ended(plan.ask.notification, record.status)
 
 
 def _decide(plan: Plan, record: Record, *, owned: bool) -> None:
@@ -125,6 +133,7 @@ def _decide(plan: Plan, record: Record, *, owned: bool) -> None:
         "code": record.code,
         "reason": record.reason,
         "due_at": record.due_at and record.due_at.isoformat(),
+        "trace_id": trace_id(notification.traceparent),
     }
     tell(
         event,

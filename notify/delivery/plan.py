@@ -15,6 +15,7 @@ from notify.gateway import Line
 from notify.message import Channel, Content, Notification, Rendered, Status
 from notify.store import Entry
 from notify.templating import Templates
+from notify.tracing import NO_TRACE, Trace
 
 LONGEST_REASON = 255
 LOOK_BACK = timedelta(seconds=60)
@@ -32,6 +33,8 @@ class Ask:
     tally: Tally
     others: Sequence[Notification] = ()
     """The rest of its batch, to be asked for once this one is known."""
+    trace: Trace = NO_TRACE
+    """Where what is done for it is noted."""
 
     def decide_all(self, decision: Decision) -> None:
         """Decide on the notification and on the rest of its batch alike."""
@@ -111,7 +114,8 @@ class Planner:
             return _end(ask, Status.FAILED, reason)
         attempt_id = uuid4()
         try:
-            message = rendered(notification, attempt_id, templates=self._templates)
+            with ask.trace.during("render"):
+                message = rendered(notification, attempt_id, templates=self._templates)
         except TemplateError as error:
             return _end(ask, Status.REJECTED, str(error))
         return Plan(ask, Entry(notification, Status.SENDING, attempt_id), message)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from notify.errors import PublishError
 from notify.topology import EXCHANGE
+from notify.tracing import carrying, published, publishing
 
 _PATIENCE = 0.01
 
@@ -39,9 +40,12 @@ class Entry:
         error: Why it was not confirmed; of meaning once it is settled.
     """
 
-    __slots__ = ("deadline", "error", "message", "settled")
+    __slots__ = ("_span", "deadline", "error", "message", "settled")
 
     def __init__(self, message: Outgoing, *, deadline: float) -> None:
+        self._span = publishing(message.headers, message.routing_key)
+        if self._span is not None:
+            message = replace(message, headers=carrying(message.headers, self._span))
         self.message = message
         self.deadline = deadline
         self.settled = False
@@ -52,6 +56,8 @@ class Entry:
         if not self.settled:
             self.error = self.error or error
             self.settled = True
+            if self._span is not None:
+                published(self._span, error=self.error)
 
 
 def promptly(

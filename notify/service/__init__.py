@@ -31,6 +31,7 @@ from notify.settings import PoolSettings, Settings, keyring_of, secrets_of, ssl_
 from notify.store import Store
 from notify.templating import Templates
 from notify.topology import Topology
+from notify.tracing import NOT_TRACED, Tracing
 
 SPARE_CONNECTIONS = 4
 """Database connections of a worker besides its lanes': its recorder, what looks, and spare ones."""
@@ -199,7 +200,9 @@ def open_publisher(settings: Settings, *, window: int = 256) -> Publisher:
     )
 
 
-def open_delivery(settings: Settings, pool: PoolSettings, metrics: Metrics) -> Way:
+def open_delivery(
+    settings: Settings, pool: PoolSettings, metrics: Metrics, tracing: Tracing = NOT_TRACED
+) -> Way:
     """Wire one pool's delivery: store, templates, the providers of its channel, flow control."""
     gateway = open_gateway(settings, pool.channel)
     store = open_store(settings, connections=CONNECTIONS_OF_A_LANE * len(pool.lanes))
@@ -216,6 +219,7 @@ def open_delivery(settings: Settings, pool: PoolSettings, metrics: Metrics) -> W
         policy=retry_policy(settings, [gateway]),
         concurrency=pool.concurrency,
         metrics=metrics,
+        tracing=tracing,
     )
     most = pool.prefetch_count
     appetite = Appetite(flow, gateway, rates=rates(settings), shares=shares, most=most)

@@ -32,6 +32,7 @@ from notify.settings.flow import (
 )
 from notify.settings.metrics import MetricsSettings
 from notify.settings.privacy import Days, PrivacySettings
+from notify.settings.tracing import TracingSettings
 from notify.settings.urls import broker_url, store_url
 from notify.settings.words import (
     LaneName,
@@ -209,6 +210,7 @@ class Settings(Section):
     log: LogSettings = Field(default_factory=LogSettings)
     privacy: PrivacySettings = Field(default_factory=PrivacySettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    tracing: TracingSettings = Field(default_factory=TracingSettings)
     lanes: dict[LaneName, LaneSettings] = Field(default_factory=_default_lanes, min_length=1)
     pools: dict[PoolName, PoolSettings] = Field(default_factory=_default_pools)
     channels: dict[Channel, ChannelSettings] = Field(default_factory=dict)

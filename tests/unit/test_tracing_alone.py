@@ -1,0 +1,161 @@
+"""Traces: what is noted becomes spans of the producer's trace, and nothing where nobody listens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from unittest.mock import patch
+from uuid import uuid4
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
+
+from notify import contract
+from notify.contract import Incoming
+from notify.errors import ConfigError, Unconfirmed
+from notify.message import Notification
+from notify.publisher.outgoing import Entry, Outgoing
+from notify.service.tracing import open_tracing
+from notify.settings import Settings
+from notify.settings.tracing import TracingSettings
+from notify.tracing import NO_TRACE, NOT_TRACED, Noted, Tracing, trace_id
+
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+UNSAMPLED = TRACEPARENT[:-1] + "0"
+
+
+@pytest.fixture
+def exporter() -> InMemorySpanExporter:
+    """What has been sent."""
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def provider(exporter: InMemorySpanExporter) -> TracerProvider:
+    """An SDK that keeps spans in memory."""
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return provider
+
+
+@pytest.fixture
+def listening(provider: TracerProvider) -> Iterator[None]:
+    """A program that listens to traces."""
+    with patch.object(trace, "get_tracer", provider.get_tracer):
+        yield
+
+
+def _asked(traceparent: str | None) -> Notification:
+    body = b'{"id": "%s", "to": "ann@example.com", "subject": "S", "text": "T"}'
+    incoming = Incoming(
+        body % str(uuid4()).encode(),
+        "email.normal.shop",
+        content_type="application/json",
+        traceparent=traceparent,
+    )
+    (asked,) = contract.decode(
+        incoming,
+        max_body_bytes=1000,
+        max_recipients=1,
+        require_user_id=False,
+        now=datetime(2026, 11, 28, tzinfo=UTC),
+    )
+    return asked
+
+
+def test_moments_become_spans_under_the_producers(
+    exporter: InMemorySpanExporter, provider: TracerProvider
+) -> None:
+    """With the times at which they were, not those at which the spans are made."""
+    ticks = iter(range(1000, 9000, 1000))
+    noted = Noted(provider.get_tracer("test"), now=lambda: next(ticks))
+    with noted.during("send"):
+        pass
+    noted.tell(provider="sendgrid", outcome="unknown", http_status=None)
+    noted.ended(_asked(TRACEPARENT), "unknown")
+    send, process = exporter.get_finished_spans()
+    assert (process.name, process.kind) == ("process email.normal", SpanKind.CONSUMER)
+    assert f"{process.context.trace_id:032x}" == trace_id(TRACEPARENT)
+    assert process.parent is not None
+    assert f"{process.parent.span_id:016x}" == "b7ad6b7169203331"
+    assert (process.start_time, process.end_time) == (1000, 4000)
+    assert (send.start_time, send.end_time, send.kind) == (2000, 3000, SpanKind.CLIENT)
+    assert send.parent == process.context
+    assert not send.status.is_ok
+    assert dict(send.attributes or {}) == {
+        "notify.provider": "sendgrid",
+        "notify.outcome": "unknown",
+    }
+
+
+@pytest.mark.parametrize("traceparent", [None, "00-zz-1-01", "00-" + "0" * 32 + "-1-01"])
+def test_without_a_valid_traceparent_a_trace_begins_here(
+    exporter: InMemorySpanExporter, provider: TracerProvider, traceparent: str | None
+) -> None:
+    """A producer that traces nothing, or wrongly, is served like any other."""
+    Noted(provider.get_tracer("test")).ended(_asked(traceparent), "sent")
+    (process,) = exporter.get_finished_spans()
+    assert process.parent is None
+
+
+def test_a_producer_that_does_not_sample_is_heeded(
+    exporter: InMemorySpanExporter, provider: TracerProvider
+) -> None:
+    """Its decision holds for the whole trace."""
+    Noted(provider.get_tracer("test")).ended(_asked(UNSAMPLED), "sent")
+    assert exporter.get_finished_spans() == ()
+
+
+def test_where_nobody_listens_nothing_is_noted() -> None:
+    """A delivery pays for calls that do nothing."""
+    assert NOT_TRACED.begin() is NO_TRACE
+    with NO_TRACE.during("render"):
+        NO_TRACE.tell(provider="sendgrid")
+    NO_TRACE.note("claim", 1, 2)
+    NO_TRACE.ended(_asked(TRACEPARENT), "sent")
+
+
+@pytest.mark.usefixtures("listening")
+def test_a_producers_message_carries_its_span_on(exporter: InMemorySpanExporter) -> None:
+    """From taking it to the broker's word, and an error where that is no confirm."""
+    entry = Entry(Outgoing(b"{}", "email.normal.shop", "1"), deadline=1.0)
+    assert exporter.get_finished_spans() == ()
+    entry.settle(Unconfirmed("no word", message_id="1"))
+    (span,) = exporter.get_finished_spans()
+    assert span.kind is SpanKind.PRODUCER
+    assert not span.status.is_ok
+    assert f"{span.context.span_id:016x}" in entry.message.headers["traceparent"]
+
+
+@pytest.mark.usefixtures("listening")
+def test_a_message_that_has_a_trace_keeps_it(exporter: InMemorySpanExporter) -> None:
+    """The relay's and the outbox's belong where they came from."""
+    message = Outgoing(b"{}", "email.normal.shop", "1", headers={"traceparent": TRACEPARENT})
+    entry = Entry(message, deadline=1.0)
+    entry.settle()
+    assert entry.message is message
+    assert exporter.get_finished_spans() == ()
+
+
+def test_a_program_that_does_not_listen_publishes_as_before() -> None:
+    """Without an SDK there is no header, and no span to end."""
+    message = Outgoing(b"{}", "email.normal.shop", "1")
+    entry = Entry(message, deadline=1.0)
+    entry.settle()
+    assert entry.message is message
+
+
+def test_tracing_without_its_exporter_is_a_mistake_of_the_configuration() -> None:
+    """Said at the start, with what to install."""
+    settings = Settings(tracing=TracingSettings(enabled=True))
+    missing = {"opentelemetry.exporter.otlp.proto.http.trace_exporter": None}
+    with (
+        patch.dict("sys.modules", missing),
+        pytest.raises(ConfigError, match=r"notify-service\[otel\]"),
+    ):
+        open_tracing(settings, worker="email")
+    assert open_tracing(Settings(), worker="email") == Tracing()

@@ -81,7 +81,7 @@ def up(
 
     Nothing leaves this machine: the sandbox plays SendGrid, Twilio and FCM. The state folder
     receives notify.toml, for any other notify command through NOTIFY_CONFIG, and endpoints.json
-    (amqp, database, sandbox), for programs.
+    (amqp, database, sandbox, metrics), for programs.
     """
     with (
         stopping_on_signals(),
@@ -143,5 +143,6 @@ Everything is up; Ctrl-C stops it. In another terminal:
   notify dead ls
 
 What was sent is shown at {stack.endpoints.sandbox}/
+Metrics are at {", ".join(f"127.0.0.1:{port}" for port in stack.endpoints.metrics.values())}
 Logs are in {stack.state.folder / "logs"}
 """

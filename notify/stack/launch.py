@@ -18,7 +18,7 @@ from notify.publisher import why
 from notify.service import open_broker, topology_of
 from notify.settings import DEAD_POOL, load
 from notify.stack.process import Process, ProcessEnded, stop_all
-from notify.stack.rabbitmq import RabbitMQNode
+from notify.stack.rabbitmq import RabbitMQNode, free_ports
 from notify.stack.state import Endpoints, State
 from notify.store import Store
 from notify.topology import apply
@@ -119,7 +119,8 @@ class Stack:
             amqp = self._amqp or self._start_broker()
             migrated.result()
         sandbox.wait_ready(timeout=_START)
-        self.endpoints = Endpoints(amqp, self._database, sandbox.ready_text)
+        metrics = dict(zip(self._pools, free_ports(len(self._pools)), strict=True))
+        self.endpoints = Endpoints(amqp, self._database, sandbox.ready_text, metrics)
         self.state.write(self.endpoints)
         self._tell(f"provider sandbox, {self.endpoints.sandbox}")
         self._apply_topology()

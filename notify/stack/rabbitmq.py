@@ -40,7 +40,7 @@ class RabbitMQNode:
     def __init__(self, folder: Path) -> None:
         """Prepare a node in `folder` without starting it; `start` does both."""
         self.folder = folder.resolve()
-        self.port, self._dist_port, self._epmd_port = _free_ports(3)
+        self.port, self._dist_port, self._epmd_port = free_ports(3)
         self._name = f"notify-{secrets.token_hex(4)}@localhost"
         self._sbin = _installed()
         self._epmd: subprocess.Popen[bytes] | None = None
@@ -202,7 +202,7 @@ def _epmd() -> str:
     return program
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Return ports of 127.0.0.1 that are free now, all different."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +26,9 @@ url = {amqp}
 
 [store]
 url = {database}
+
+[metrics]
+ports = {ports}
 
 # Quick to try again and quick to give up, for whoever is watching.
 [lanes.normal]
@@ -78,6 +81,8 @@ class Endpoints:
     """The store's SQLAlchemy address."""
     sandbox: str
     """The provider sandbox's root, `http://127.0.0.1:PORT`."""
+    metrics: Mapping[str, int] = field(default_factory=dict)
+    """The port of each pool's metrics, on 127.0.0.1."""
 
 
 class State:
@@ -130,8 +135,14 @@ class State:
             "sandbox": endpoints.sandbox,
         }
         quoted = {name: json.dumps(value) for name, value in values.items()}
-        _write_private(self.config, _CONFIG.format(**quoted))
-        _write_private(self.folder / "endpoints.json", json.dumps(values, indent=2) + "\n")
+        ports = ", ".join(f"{pool} = {port}" for pool, port in endpoints.metrics.items())
+        _write_private(self.config, _CONFIG.format(**quoted, ports=f"{{ {ports} }}"))
+        told = values | {
+            "metrics": {
+                pool: f"http://127.0.0.1:{port}/metrics" for pool, port in endpoints.metrics.items()
+            }
+        }
+        _write_private(self.folder / "endpoints.json", json.dumps(told, indent=2) + "\n")
         for name, secret in dummies(endpoints.sandbox).items():
             _write_private(self.credentials / name, secret)
 

@@ -107,7 +107,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 def test_a_stack_tells_where_its_parts_are(up: Up) -> None:
     """Programs read endpoints.json, people the lines on the screen."""
     endpoints = json.loads((up.folder / "endpoints.json").read_text())
-    assert set(endpoints) == {"amqp", "database", "sandbox"}
+    assert set(endpoints) == {"amqp", "database", "sandbox", "metrics"}
     with urllib.request.urlopen(endpoints["sandbox"]) as inbox:  # noqa: S310 - our own server
         assert inbox.status == 200
     assert f"NOTIFY_CONFIG={up.folder / 'notify.toml'}" in up.text

@@ -16,6 +16,7 @@ import pytest
 
 from notify.message import Status
 from tests.rig import Rig, surroundings, until
+from tests.services import free_ports
 
 _SAMPLE = re.compile(r"(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)")
 
@@ -56,18 +57,6 @@ def scrape(port: int) -> Scrape:
             labels = frozenset(re.findall(r'\w+="[^"]*"', match["labels"] or ""))
             samples[match["name"], labels] = float(match["value"])
     return Scrape(samples)
-
-
-def free_ports(number: int) -> list[int]:
-    """Find ports that nobody listens on."""
-    sockets = [socket.socket() for _ in range(number)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 @dataclass(frozen=True)

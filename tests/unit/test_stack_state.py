@@ -20,6 +20,7 @@ ENDPOINTS = Endpoints(
     amqp='pyamqp://guest:pa"ss@127.0.0.1:5672//',
     database="sqlite:////tmp/ä/notify.db",
     sandbox="http://127.0.0.1:8080",
+    metrics={"email": 9001, "dead": 9002},
 )
 
 
@@ -55,6 +56,10 @@ def test_programs_find_the_endpoints_in_a_json_file(state: State) -> None:
         "amqp": ENDPOINTS.amqp,
         "database": ENDPOINTS.database,
         "sandbox": ENDPOINTS.sandbox,
+        "metrics": {
+            "email": "http://127.0.0.1:9001/metrics",
+            "dead": "http://127.0.0.1:9002/metrics",
+        },
     }
 
 

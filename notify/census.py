@@ -25,12 +25,24 @@ SHARE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """What takes longer the more is on record."""
+class Books:
+    """What is counted through: it takes longer the more is on record."""
 
     ledger: Ledger
     dead: Mapping[Cause, int]
     """Dead letters that wait in the archive for an operator."""
+
+
+def count_through(store: Store, *, now: datetime) -> Books:
+    """
+    Count the whole record.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    ledger = sum_up(store, now=now)
+    with store.reading() as connection:
+        return Books(ledger, search.count(connection, search.Wanted(state=State.WAITING)))
 
 
 class Census:
@@ -48,7 +60,7 @@ class Census:
         self._clock = clock
         self._monotonic = monotonic
         self._late: Mapping[str, Late] = {}
-        self._counted: Counted | None = None
+        self._books: Books | None = None
         self._count_at = -SHARE * PERIOD
         self._looking = Looking("census", self.look)
         metrics.watch(catalog.LATE, self._lateness)
@@ -82,14 +94,9 @@ class Census:
             }
         began = self._monotonic()
         if began >= self._count_at:
-            self._counted = self._count(now)
+            self._books = count_through(self._store, now=now)
             self._count_at = began + SHARE * (self._monotonic() - began)
         return PERIOD
-
-    def _count(self, now: datetime) -> Counted:
-        ledger = sum_up(self._store, now=now)
-        with self._store.reading() as connection:
-            return Counted(ledger, search.count(connection, search.Wanted(state=State.WAITING)))
 
     def _lateness(self) -> Iterator[Reading]:
         for work, late in self._late.items():
@@ -100,24 +107,24 @@ class Census:
             yield (work,), self._age(late.oldest)
 
     def _recorded(self) -> Iterator[Reading]:
-        for line in self._counted.ledger.lines if self._counted else ():
+        for line in self._books.ledger.lines if self._books else ():
             for term in TERMS:
                 labels = (line.channel or "", line.lane or "", term.replace(" ", "_"))
                 yield labels, float(line.terms.get(term, 0))
 
     def _oldest(self) -> Iterator[Reading]:
-        for line in self._counted.ledger.lines if self._counted else ():
+        for line in self._books.ledger.lines if self._books else ():
             if line.channel is not None:
                 yield (line.channel, line.lane or ""), self._age(line.oldest)
 
     def _difference(self) -> Iterator[Reading]:
-        if self._counted is not None:
-            yield (), float(self._counted.ledger.difference)
+        if self._books is not None:
+            yield (), float(self._books.ledger.difference)
 
     def _waiting(self) -> Iterator[Reading]:
-        if self._counted is not None:
+        if self._books is not None:
             for cause in Cause:
-                yield (str(cause),), float(self._counted.dead.get(cause, 0))
+                yield (str(cause),), float(self._books.dead.get(cause, 0))
 
     def _age(self, since: datetime | None) -> float:
         return max(0.0, (self._clock() - since).total_seconds()) if since else 0.0

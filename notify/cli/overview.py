@@ -11,26 +11,23 @@ from typing import Self
 
 import amqp
 
+from notify.census import SHARE, Books, count_through
 from notify.cli import circuits, rates
 from notify.cli.opened import outdated
 from notify.doctor.standing import Standing
 from notify.errors import ConfigError, StoreError
-from notify.ledger import Ledger, sum_up
 from notify.message import Channel, Status
 from notify.publisher import why
 from notify.publisher.connection import FAILURES
 from notify.service import open_broker, open_store, topology_of
 from notify.service.flow import breaker_rules
 from notify.settings import DEAD_POOL, Settings
-from notify.store import holds, lately, search
-from notify.store.dead import Cause, State
+from notify.store import holds, lately
 from notify.store.lately import Late
 from notify.topology import DEAD, Depth, depths, queue_name
 
 PATIENCE = 3.0
 """Seconds for each question to the broker."""
-SHARE = 20
-"""The record is counted through again after so many times what it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +47,6 @@ class Now:
     """Unknown, and due to be asked about."""
     news: Late
     """Events that producers were not told yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """What is counted through."""
-
-    ledger: Ledger
-    dead: Mapping[Cause, int]
-    """Dead letters that wait in the archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +167,7 @@ class Lookout:
         now = self._now()
         began = self._monotonic()
         if self._books is None or began >= self._count_at:
-            self._books = self._counted()
+            self._books = count_through(self._store, now=self._clock())
             took = self._monotonic() - began
             self._count_at = began + SHARE * took
         return now, self._books
@@ -204,11 +192,6 @@ class Lookout:
                 lookups=lately.due(connection, (Status.UNKNOWN,), now=at),
                 news=lately.news(connection),
             )
-
-    def _counted(self) -> Books:
-        ledger = sum_up(self._store, now=self._clock())
-        with self._store.reading() as connection:
-            return Books(ledger, search.count(connection, search.Wanted(state=State.WAITING)))
 
 
 def paused(settings: Settings, overview: Overview) -> Mapping[str, str]:

@@ -9,8 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from notify.census import Books
 from notify.cli import circuits, held, rates
-from notify.cli.overview import Books, Now, Overview, crews, paused
+from notify.cli.overview import Now, Overview, crews, paused
 from notify.ledger import TERMS, Line
 from notify.message import Channel, Status
 from notify.settings import Settings

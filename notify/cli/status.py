@@ -13,9 +13,10 @@ import click
 from rich.console import Console
 from rich.live import Live
 
+from notify.census import Books
 from notify.cli import circuits, held, rates
 from notify.cli.ledger import as_plain as plain_ledger
-from notify.cli.overview import Books, Lookout, Overview, crews, paused
+from notify.cli.overview import Lookout, Overview, crews, paused
 from notify.cli.screen import drawn
 from notify.settings import Settings, load
 from notify.store.lately import Late

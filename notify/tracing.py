@@ -153,7 +153,12 @@ class Tracing:
 NOT_TRACED = Tracing()
 
 
-def publishing(headers: Mapping[str, object], key: str) -> Span | None:
+def publisher_tracer() -> Tracer:
+    """Give what makes a publisher's spans, once its program listens to traces."""
+    return trace.get_tracer(NAME)
+
+
+def publishing(tracer: Tracer, headers: Mapping[str, object], key: str) -> Span | None:
     """
     Begin the span of a message that is about to be published, in the trace of its producer.
 
@@ -162,7 +167,7 @@ def publishing(headers: Mapping[str, object], key: str) -> Span | None:
     """
     if "traceparent" in headers:
         return None
-    span = trace.get_tracer(NAME).start_span("publish notify", kind=SpanKind.PRODUCER)
+    span = tracer.start_span("publish notify", kind=SpanKind.PRODUCER)
     if not span.get_span_context().is_valid:
         return None
     span.set_attributes({"messaging.system": "rabbitmq", "messaging.destination.name": key})

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from opentelemetry.trace import Tracer
+
 from notify.errors import PublishError
 from notify.topology import EXCHANGE
 from notify.tracing import carrying, published, publishing
@@ -42,8 +44,9 @@ class Entry:
 
     __slots__ = ("_span", "deadline", "error", "message", "settled")
 
-    def __init__(self, message: Outgoing, *, deadline: float) -> None:
-        self._span = publishing(message.headers, message.routing_key)
+    def __init__(self, message: Outgoing, *, deadline: float, tracer: Tracer | None = None) -> None:
+        headers, key = message.headers, message.routing_key
+        self._span = publishing(tracer, headers, key) if tracer is not None else None
         if self._span is not None:
             message = replace(message, headers=carrying(message.headers, self._span))
         self.message = message

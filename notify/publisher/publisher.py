@@ -16,6 +16,7 @@ from notify.publisher.connection import FAILURES, why
 from notify.publisher.dialer import Dialer
 from notify.publisher.link import Link
 from notify.publisher.outgoing import Entry, Outgoing, promptly
+from notify.tracing import publisher_tracer
 
 _ALARM = "the broker is under a memory or disk alarm and takes no messages"
 _FRESH = 0.5
@@ -65,6 +66,7 @@ class Publisher:
             sleep=sleep,
             rng=rng or random.Random(),  # noqa: S311 - spreads load, guards nothing
         )
+        self._tracer = publisher_tracer()
         self._timeout = timeout
         self._window = window
         self._idle_limit = heartbeat or float("inf")
@@ -146,7 +148,7 @@ class Publisher:
         batch = list(messages)
         with self._turn:
             deadline = self._clock() + self._timeout
-            entries = [Entry(message, deadline=deadline) for message in batch]
+            entries = [Entry(message, deadline=deadline, tracer=self._tracer) for message in batch]
             if self._closed:
                 self._give_up(entries, "the publisher is closed")
             else:

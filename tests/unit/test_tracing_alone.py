@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
-from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -22,7 +20,7 @@ from notify.publisher.outgoing import Entry, Outgoing
 from notify.service.tracing import open_tracing
 from notify.settings import Settings
 from notify.settings.tracing import TracingSettings
-from notify.tracing import NO_TRACE, NOT_TRACED, Noted, Tracing, trace_id
+from notify.tracing import NO_TRACE, NOT_TRACED, Noted, Tracing, publisher_tracer, trace_id
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 UNSAMPLED = TRACEPARENT[:-1] + "0"
@@ -40,13 +38,6 @@ def provider(exporter: InMemorySpanExporter) -> TracerProvider:
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     return provider
-
-
-@pytest.fixture
-def listening(provider: TracerProvider) -> Iterator[None]:
-    """A program that listens to traces."""
-    with patch.object(trace, "get_tracer", provider.get_tracer):
-        yield
 
 
 def _asked(traceparent: str | None) -> Notification:
@@ -119,10 +110,12 @@ def test_where_nobody_listens_nothing_is_noted() -> None:
     NO_TRACE.ended(_asked(TRACEPARENT), "sent")
 
 
-@pytest.mark.usefixtures("listening")
-def test_a_producers_message_carries_its_span_on(exporter: InMemorySpanExporter) -> None:
+def test_a_producers_message_carries_its_span_on(
+    exporter: InMemorySpanExporter, provider: TracerProvider
+) -> None:
     """From taking it to the broker's word, and an error where that is no confirm."""
-    entry = Entry(Outgoing(b"{}", "email.normal.shop", "1"), deadline=1.0)
+    message = Outgoing(b"{}", "email.normal.shop", "1")
+    entry = Entry(message, deadline=1.0, tracer=provider.get_tracer("test"))
     assert exporter.get_finished_spans() == ()
     entry.settle(Unconfirmed("no word", message_id="1"))
     (span,) = exporter.get_finished_spans()
@@ -131,11 +124,12 @@ def test_a_producers_message_carries_its_span_on(exporter: InMemorySpanExporter)
     assert f"{span.context.span_id:016x}" in entry.message.headers["traceparent"]
 
 
-@pytest.mark.usefixtures("listening")
-def test_a_message_that_has_a_trace_keeps_it(exporter: InMemorySpanExporter) -> None:
+def test_a_message_that_has_a_trace_keeps_it(
+    exporter: InMemorySpanExporter, provider: TracerProvider
+) -> None:
     """The relay's and the outbox's belong where they came from."""
     message = Outgoing(b"{}", "email.normal.shop", "1", headers={"traceparent": TRACEPARENT})
-    entry = Entry(message, deadline=1.0)
+    entry = Entry(message, deadline=1.0, tracer=provider.get_tracer("test"))
     entry.settle()
     assert entry.message is message
     assert exporter.get_finished_spans() == ()
@@ -144,7 +138,7 @@ def test_a_message_that_has_a_trace_keeps_it(exporter: InMemorySpanExporter) -> 
 def test_a_program_that_does_not_listen_publishes_as_before() -> None:
     """Without an SDK there is no header, and no span to end."""
     message = Outgoing(b"{}", "email.normal.shop", "1")
-    entry = Entry(message, deadline=1.0)
+    entry = Entry(message, deadline=1.0, tracer=publisher_tracer())
     entry.settle()
     assert entry.message is message
 

@@ -224,8 +224,7 @@ def open_delivery(
     most = pool.prefetch_count
     appetite = Appetite(flow, gateway, rates=rates(settings), shares=shares, most=most)
     way = Way(delivery, flow, appetite, templates)
-    providers = settings.channels[pool.channel].providers
-    watch(metrics, way, providers=providers, concurrency=pool.concurrency)
+    watch(metrics, way, settings, pool)
     return way
 
 

@@ -7,22 +7,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from notify.breaker import State
 from notify.flow import Flow
 from notify.metrics import Metrics, Reading, catalog
+from notify.service.flow import own_limits
 from notify.service.way import Way
+from notify.settings import PoolSettings, Settings
 
 
-def watch(metrics: Metrics, way: Way, *, providers: Sequence[str], concurrency: int) -> None:
-    """Tell of calls in flight, of the circuits of *providers*, and of limits in force."""
+def watch(metrics: Metrics, way: Way, settings: Settings, pool: PoolSettings) -> None:
+    """Tell of calls in flight, of the channel's circuits, and of limits in force."""
     flow, delivery = way.flow, way.delivery
+    providers = settings.channels[pool.channel].providers
+    # What each source or recipient may use says nothing beside what all of them use together.
+    own = {limit.name for limit in own_limits(settings)}
     metrics.watch(
         catalog.CALLS_IN_FLIGHT,
         lambda: (((lane,), float(taken)) for lane, taken in delivery.in_flight().items()),
     )
     metrics.watch(
-        catalog.CALLS_MOST, lambda: (((lane,), concurrency) for lane in delivery.in_flight())
+        catalog.CALLS_MOST, lambda: (((lane,), pool.concurrency) for lane in delivery.in_flight())
     )
     metrics.watch(catalog.CIRCUIT, lambda: _circuits(flow, providers))
     metrics.watch(
-        catalog.LIMIT_RATE, lambda: (((name,), rate) for name, rate in flow.limiter.rates().items())
+        catalog.LIMIT_RATE,
+        lambda: (((name,), rate) for name, rate in flow.limiter.rates().items() if name not in own),
     )
     metrics.watch(catalog.LIMIT_UNITS, lambda: _by_limit(flow, flow.limiter.used.units))
     metrics.watch(catalog.LIMIT_WAITS, lambda: _by_limit(flow, flow.limiter.used.waits))

@@ -19,6 +19,8 @@ from notify.health import HUNG, Health
 from notify.metrics import Metrics, catalog
 from notify.metrics.catalog import Kind
 from notify.metrics.server import AT_ONCE, Server
+from notify.service import open_delivery
+from notify.settings import load
 from notify.store import Store
 from notify.vitals import Vitals
 
@@ -43,6 +45,35 @@ def test_names_keep_to_prometheus_conventions() -> None:
         assert family.name.endswith("_total") == counter, family.name
         assert family.kind is not Kind.DURATION or family.name.endswith("_seconds")
     assert catalog.OBJECTIVE in catalog.DELIVERY.buckets
+
+
+CONFIG = """
+[store]
+url = "sqlite:///{folder}/notify.db"
+[channels.email]
+providers = ["memory"]
+[providers.memory]
+use = "providers.memory:Memory"
+limits = ["shared"]
+[limits.shared]
+rate = 100
+[limits.one-source]
+rate = 5
+per = "source"
+"""
+
+
+def test_the_rate_of_one_source_is_not_told_beside_the_use_of_all(tmp_path: Path) -> None:
+    """Ten sources that each keep to theirs would raise an alarm of a limit that is used up."""
+    file = tmp_path / "notify.toml"
+    file.write_text(CONFIG.format(folder=tmp_path))
+    settings, metrics = load(file, environ={}), Metrics()
+    open_delivery(settings, settings.pool("email"), metrics)
+    text = metrics.text().decode()
+    assert re.findall(r'^notify_limit_rate{limit="(.+)"} (.+)$', text, re.M) == [
+        ("shared", "100.0")
+    ]
+    assert 'notify_limit_units_total{limit="one-source"} 0.0' in text
 
 
 @pytest.fixture
@@ -94,6 +125,21 @@ def test_clients_that_say_nothing_do_not_use_up_threads(server: Server) -> None:
     while b"record_away" not in (answer := ask(server, b"GET /readyz HTTP/1.0\r\n\r\n")) and end:
         end -= 1
     assert b"record_away" in answer
+
+
+def test_no_name_server_is_asked_before_a_worker_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is away, the standard library would wait for it, and with it all messages."""
+    asked: list[str] = []
+
+    def ask(name: str) -> str:
+        asked.append(name)
+        return name
+
+    monkeypatch.setattr(socket, "getfqdn", ask)
+    server = Server(Metrics(), listen="127.0.0.1", port=0, alive=lambda: True, unready=lambda: None)
+    server.start()
+    server.stop(timeout=1)
+    assert asked == []
 
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -32,6 +32,7 @@ install "$wheel"
 find "$opt/bin" -mindepth 1 ! -name notify ! -name 'python*' -delete
 sed -i "s|$root||g" "$opt/bin/notify" "$opt/pyvenv.cfg"
 find "$opt" -name direct_url.json -delete
+find "$opt" -name RECORD -exec sed -i '/^\(\.\.\/\)*bin\//d; /direct_url\.json/d' {} +
 # Compiled here, since a worker may not write; found good without a look at the source's time.
 "$python" -m compileall -q -s "$root" -p / --invalidation-mode unchecked-hash "$opt/lib"
 

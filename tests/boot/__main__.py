@@ -101,8 +101,9 @@ def _scenes(stage: Stage, package: Path) -> Figures:
         scenes.start(stage)
     with _told("an email, an SMS and a push message are sent, a dead letter is archived"):
         scenes.deliver(stage)
-    with _told("the doctor was asked"):
+    with _told("the doctor was asked, and each worker over HTTP"):
         scenes.examine(stage)
+        scenes.answer(stage)
     with _told("what the sandbox forbids was tried"):
         denied, wrong = probed(stage.machine)
         stage.faulty += wrong

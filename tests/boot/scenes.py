@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import urllib3
+
 from notify.message import Channel
 from notify.topology.plan import OPERATOR_USER
 from tests.boot.machine import Failed
@@ -78,6 +80,13 @@ def examine(stage: Stage) -> None:
     examined = stage.machine.run("notify", "doctor")
     if examined.returncode:
         stage.faulty.append(f"the doctor finds something: {examined.stdout}{examined.stderr}")
+
+
+def answer(stage: Stage) -> None:
+    """Ask each worker over HTTP, as Prometheus and a load balancer do, through its hardening."""
+    for pool, port in stage.ports.items():
+        if not _ready(f"http://127.0.0.1:{port}/readyz"):
+            stage.faulty.append(f"the worker of {pool} does not answer that it is ready")
 
 
 def maintain(stage: Stage) -> None:
@@ -200,6 +209,13 @@ def _greeting(stage: Stage) -> str:
     until(lambda: bool(stage.sandbox.messages(notify_id=message.message_id)), timeout=10)
     found = stage.sandbox.messages(notify_id=message.message_id)
     return found[0].text.strip() if found else ""
+
+
+def _ready(url: str) -> bool:
+    try:
+        return urllib3.request("GET", url, retries=False).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
 
 
 def _pids(stage: Stage) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,12 +26,15 @@ from tests.boot.machine import Machine, booted
 from tests.faults.ledgers import Recorded, read_record
 from tests.faults.load import LANE, SOURCE, Load
 from tests.faults.stage import Services, ended, in_queues, open_sandbox, services, until
+from tests.services import free_ports
 
 POOLS = ("email", "sms", "push", "dead")
 PASSWORD = "word"
 RATE = 50
 """Notifications a second while the workers are restarted."""
 CONFIG = """\
+[metrics]
+ports = {ports}
 [templates]
 folder = "/etc/notify/templates"
 [channels.email]
@@ -70,6 +73,8 @@ class Stage:
     sandbox: Sandbox
     load: Load
     folder: Path
+    ports: Mapping[str, int]
+    """Where each pool's worker answers Prometheus."""
     faulty: list[str] = field(default_factory=list)
     """Every promise that was broken, in words."""
 
@@ -81,7 +86,9 @@ class Stage:
             **dummies(self.sandbox.url),
         }
         lines = [f"{name}={value}\n" for name, value in secrets.items()]
-        self.machine.put("/etc/notify/notify.toml", CONFIG.format(sandbox=self.sandbox.url))
+        ports = ", ".join(f"{pool} = {port}" for pool, port in self.ports.items())
+        config = CONFIG.format(sandbox=self.sandbox.url, ports=f"{{ {ports} }}")
+        self.machine.put("/etc/notify/notify.toml", config)
         self.machine.put("/etc/notify/providers.env", "".join(lines), mode=0o600)
 
     def let_in(self, definitions: str) -> None:
@@ -149,7 +156,8 @@ def staged(folder: Path) -> Iterator[Stage]:
         url_of_producer = as_user(SOURCE, shared.broker)
         load = Load(url_of_producer, folder, rate=RATE, minimum=0, make=request)
         machine = cleanup.enter_context(booted(unpacked(folder), log=folder / "console.log"))
-        yield Stage(machine, shared, store, url, sandbox, load, folder)
+        ports = dict(zip(POOLS, free_ports(len(POOLS)), strict=True))
+        yield Stage(machine, shared, store, url, sandbox, load, folder, ports)
 
 
 def as_user(name: str, broker: RabbitMQNode) -> str:

@@ -134,6 +134,8 @@ def test_a_lane_that_is_full_holds_up_no_other(rig: Rig, channel: amqp.Channel) 
     assert _ids(channel) == Counter(str(each.id) for each in made)
 
 
+# What it waits for is the broker, whatever the database.
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_while_the_broker_is_away_what_is_due_waits(
     rig: Rig, rabbitmq: RabbitMQNode, channel: amqp.Channel
 ) -> None:

@@ -39,6 +39,7 @@ from notify.service import (
 )
 from notify.service.tracing import open_tracing
 from notify.settings import PoolSettings, Settings
+from notify.store.schema import unfit
 from notify.supervision import Supervision
 from notify.systemd import Systemd
 from notify.topology import DEAD, check, queue_name
@@ -222,8 +223,7 @@ def _require_record(settings: Settings) -> bool:
     with closing(open_store(settings)) as store:
         try:
             if not store.fits():
-                text = "the record's tables are not this version's: run `notify migrate`"
-                raise ConfigError(text)
+                raise ConfigError(unfit(*store.revision()))
             store.check_keys(now=datetime.now(UTC))
         except Sealed as error:
             raise ConfigError(str(error)) from None

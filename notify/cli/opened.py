@@ -10,6 +10,7 @@ from notify.errors import NotifyError, Sealed, StoreError
 from notify.service import open_store
 from notify.settings import Settings
 from notify.store import Store
+from notify.store.schema import unfit
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def record(settings: Settings, *, needs_tables: bool = True) -> Iterator[Store]:
     try:
         if needs_tables:
             if not store.fits():
-                raise NotifyError(outdated(*store.revision()))
+                raise NotifyError(unfit(*store.revision()))
             store.check_keys(now=datetime.now(UTC))
         yield store
     except Sealed:
@@ -37,9 +38,3 @@ def record(settings: Settings, *, needs_tables: bool = True) -> Iterator[Store]:
         raise NotifyError(f"{error}; check that the database of store.url is up") from None
     finally:
         store.close()
-
-
-def outdated(current: str | None, needed: str | None) -> str:
-    """Tell what is wrong with tables of another version, and what to run."""
-    found = f"the record's tables are at revision {current}" if current else "there are no tables"
-    return f"{found}, this version needs revision {needed}: run `notify migrate`"

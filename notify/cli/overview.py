@@ -13,7 +13,6 @@ import amqp
 
 from notify.census import SHARE, Books, count_through
 from notify.cli import circuits, rates
-from notify.cli.opened import outdated
 from notify.doctor.standing import Standing
 from notify.errors import ConfigError, StoreError
 from notify.message import Channel, Status
@@ -24,6 +23,7 @@ from notify.service.flow import breaker_rules
 from notify.settings import DEAD_POOL, Settings
 from notify.store import holds, lately
 from notify.store.lately import Late
+from notify.store.schema import unfit
 from notify.topology import DEAD, Depth, depths, queue_name
 
 PATIENCE = 3.0
@@ -160,10 +160,8 @@ class Lookout:
                 connection.close()
 
     def _record(self) -> tuple[Now, Books]:
-        if self._books is None:
-            current, needed = self._store.revision()
-            if current != needed:
-                raise ConfigError(outdated(current, needed))
+        if self._books is None and not self._store.fits():
+            raise ConfigError(unfit(*self._store.revision()))
         now = self._now()
         began = self._monotonic()
         if self._books is None or began >= self._count_at:

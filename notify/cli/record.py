@@ -13,12 +13,13 @@ from rich.console import Console
 
 from notify.cli import story as view
 from notify.cli.filters import filters, newest_option
-from notify.cli.opened import outdated, record
+from notify.cli.opened import record
 from notify.cli.story import timeline
 from notify.errors import NotifyError
 from notify.message import Status
 from notify.settings import load
 from notify.store import Filter, Story, Summary
+from notify.store.schema import unfit
 
 __all__ = ["ls", "migrate", "show", "timeline"]
 
@@ -46,7 +47,7 @@ def migrate(check: bool) -> None:
         if check:
             current, needed = store.revision()
             if current != needed:
-                raise NotifyError(outdated(current, needed))
+                raise NotifyError(unfit(current, needed))
         else:
             current, needed = store.migrate()
     if current == needed:

@@ -61,6 +61,14 @@ def fits(connection: Connection) -> bool:
     return floor <= own
 
 
+def unfit(current: str | None, needed: str | None) -> str:
+    """Tell what is wrong with tables that do not fit, and what to do."""
+    found = f"the record's tables are at revision {current}" if current else "there are no tables"
+    if current is not None and needed is not None and current > needed:
+        return f"{found} and serve no version as old as this one: install a newer version of notify"
+    return f"{found}, this version needs revision {needed}: run `notify migrate`"
+
+
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", "notify.store:migrations")

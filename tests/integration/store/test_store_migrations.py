@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from notify.errors import StoreError
 from notify.store import Store
+from notify.store.schema import unfit
 from notify.store.tables import metadata
 from tests.recording import begin
 
@@ -38,6 +39,22 @@ def test_migrating_builds_the_tables_and_again_changes_nothing(store_url: str) -
     assert store.revision() == (HEAD, HEAD)
     assert store.get(entry.notification.id) is not None
     store.close()
+
+
+@pytest.mark.parametrize(("oldest", "fits"), [("0003", True), (HEAD, True), ("9998", False)])
+def test_tables_of_a_newer_version_say_whom_they_serve(
+    store_url: str, oldest: str, fits: bool
+) -> None:
+    """An upgrade migrates first; a worker of this version that restarts then must know."""
+    _migrate(store_url)
+    store = Store.open(store_url)
+    with store.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("UPDATE schema_floor SET oldest = :oldest"), {"oldest": oldest})
+    assert store.fits() is fits
+    store.close()
+    assert "install a newer version" in unfit("9999", HEAD)
+    assert "notify migrate" in unfit("0003", HEAD)
 
 
 def test_the_migrations_build_what_the_code_expects(store_url: str) -> None:

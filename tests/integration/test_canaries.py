@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 from uuid import uuid4
 
 import pytest
@@ -22,17 +23,20 @@ from notify.topology import DEAD, EVENTS
 from tests.echoing import echo
 from tests.malformed import JSON
 from tests.rig import Rig, surroundings, until
-from tests.services import PostgreSQL, Users
+from tests.services import PostgreSQL, Users, free_ports
 
 MARK = "zqcanary"
 """It stands in every recipient's address, content, value, key and password."""
 NUMBER = "+49151555014"
 """The marked phone numbers begin with it; the last three digits are the vendor's answer."""
+POOLS = ("email", "sms", "push", "dead")
 CONFIG = """
 [amqp]
 url = "{broker}"
 [store]
 url = "{store}"
+[metrics.ports]
+{ports}
 [log]
 level = "debug"
 [lanes.normal]
@@ -85,9 +89,16 @@ TEMPLATES: Sequence[dict[str, Any]] = [
 
 
 @pytest.fixture
+def ports() -> Mapping[str, int]:
+    """Where each worker tells its metrics."""
+    return dict(zip(POOLS, free_ports(len(POOLS)), strict=True))
+
+
+@pytest.fixture
 def rig(
     tmp_path: Path,
     broker_url: str,
+    ports: Mapping[str, int],
     postgresql: PostgreSQL,
     rabbitmq: RabbitMQNode,
     users: Users,
@@ -102,13 +113,21 @@ def rig(
     with postgresql.database() as plain, echo() as vendor:
         store = plain.replace("notify@", f"notify:word-{MARK}@")
         with surroundings(tmp_path, broker_url=broker_url, store_url=store) as rig:
-            text = CONFIG.format(broker=broker, store=store, sandbox=rig.sandbox.url, echo=vendor)
+            text = CONFIG.format(
+                broker=broker,
+                store=store,
+                sandbox=rig.sandbox.url,
+                echo=vendor,
+                ports="\n".join(f"{pool} = {port}" for pool, port in ports.items()),
+            )
             rig.config.write_text(text)
             yield rig
 
 
-def test_no_canary_leaves_its_cage(rig: Rig, postgresql: PostgreSQL) -> None:
-    """Success and every kind of failure, at log level debug: logs, letters, events, columns."""
+def test_no_canary_leaves_its_cage(
+    rig: Rig, ports: Mapping[str, int], postgresql: PostgreSQL
+) -> None:
+    """Success and every failure, at log level debug: logs, metrics, letters, events, columns."""
     seen: dict[str, str] = {}
     with connect(rig.broker_url) as connection:
         channel = connection.channel()
@@ -124,10 +143,11 @@ def test_no_canary_leaves_its_cage(rig: Rig, postgresql: PostgreSQL) -> None:
             with _workers(rig, "dead"):
                 until(lambda: len(_letters(rig)) > len(WRONG) + len(TEMPLATES) + 2)
                 _operate(rig, seen)
+                seen |= {f"metrics of {pool}": _scraped(port) for pool, port in ports.items()}
                 _away(rig, postgresql, seen)
         while (message := channel.basic_get(events, no_ack=True)) is not None:
             seen["events"] = f"{seen.get('events', '')}{message.body!r}{message.properties}\n"
-    seen |= {name: rig.log(name) for name in ("email", "sms", "push", "dead")}
+    seen |= {name: rig.log(name) for name in POOLS}
     seen |= _columns(rig)
     _mistakes(rig, seen)
     assert seen["events"]
@@ -174,6 +194,13 @@ def _ask(rig: Rig, key: str, **fields: Any) -> None:
     request = {"id": str(uuid4()), **fields}
     body = {name: value for name, value in request.items() if value is not None}
     rig.publish(json.dumps(body).encode(), key, JSON)
+
+
+def _scraped(port: int) -> str:
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        text: str = answer.read().decode()
+    assert "notify_" in text
+    return text
 
 
 def _ended(rig: Rig) -> int:

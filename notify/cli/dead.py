@@ -42,7 +42,8 @@ def dead() -> None:
     """Look at dead letters; replay or discard them.
 
     `notify worker dead` archives what RabbitMQ gave up, and what a worker could not deliver.
-    Nothing leaves the archive: a dead letter waits, or was replayed, or was discarded.
+    A dead letter waits, or was replayed, or was discarded; `notify maintenance` deletes it when it
+    was kept for long enough.
 
     \b
     Examples:

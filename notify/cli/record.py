@@ -46,11 +46,13 @@ def migrate(check: bool) -> None:
     with record(load(), needs_tables=False) as store:
         if check:
             current, needed = store.revision()
-            if current != needed:
+            if not store.fits():
                 raise NotifyError(unfit(current, needed))
         else:
             current, needed = store.migrate()
-    if current == needed:
+    if check and current != needed:
+        click.echo(f"the record's tables are newer, at revision {current}: they serve this version")
+    elif current == needed:
         click.echo(f"the record's tables are at revision {needed}: nothing to do")
     else:
         before = f"revision {current}" if current else "nothing"

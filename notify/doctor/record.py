@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from notify.doctor.finding import Finding, fail, ok, warn
-from notify.errors import StoreError
+from notify.doctor.finding import Finding, fail, ok, unchecked, warn
+from notify.errors import Sealed, StoreError
 from notify.settings import Settings
 from notify.settings.urls import shown
 from notify.store import Store
@@ -43,11 +43,11 @@ def tables(store: Store, settings: Settings) -> Generator[Finding, None, bool]:
         )
         return False
     try:
-        current, needed = store.revision()
+        fits, (current, needed) = store.fits(), store.revision()
     except StoreError as error:
         yield fail("record", f"{error} ({where})", fix="is the database up? correct store.url")
         return False
-    if current != needed:
+    if not fits:
         told = f"the tables are at revision {current or 'none'}, this version needs {needed}"
         yield fail("migrations", told, fix="notify migrate")
         return False
@@ -62,6 +62,20 @@ def tables(store: Store, settings: Settings) -> Generator[Finding, None, bool]:
     else:
         yield ok("record", f"can be read and written ({where})")
     return True
+
+
+def keys(store: Store) -> Iterator[Finding]:
+    """Tell whether the keyring opens what the record is sealed with; changes nothing."""
+    try:
+        store.compare_keys()
+    except Sealed as error:
+        yield fail("keyring", str(error), fix="docs/privacy.md: a keyring is the same on all hosts")
+        return
+    if store.seals:
+        yield ok("keyring", "it has the keys that the record is sealed with")
+    else:
+        fix = "notify keyring new; docs/privacy.md"
+        yield unchecked("keyring", "none: personal data are recorded in clear", fix=fix)
 
 
 def clock(store: Store, *, now: Callable[[], float]) -> Iterator[Finding]:

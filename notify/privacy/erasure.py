@@ -91,13 +91,23 @@ _BATCH = 500
 
 
 def erase(
-    store: Store, person: Person, found: Found, actor: Actor, *, now: datetime, batch: int = _BATCH
+    store: Store,
+    person: Person,
+    found: Found,
+    actor: Actor,
+    *,
+    cancel: bool,
+    now: datetime,
+    batch: int = _BATCH,
 ) -> Erased:
     """
-    Erase what was found; what waits to be sent is cancelled.
+    Erase what was found.
 
     Statuses, times and counts stay, and so do the attempts: the ledger balances as before. Stopped
     anywhere, it has done a part; look and erase again for the rest.
+
+    Args:
+        cancel: Whether what waits is given up; else it is left, and told as busy.
 
     Raises:
         StoreError: The record cannot be used.
@@ -116,7 +126,8 @@ def erase(
     for few in slices(found.ids, batch):
         with store.writing() as connection:
             wipe_deleted(connection)
-            cancelled += erasure.cancel(connection, few, now=now)
+            if cancel:
+                cancelled += erasure.cancel(connection, few, now=now)
             done |= set(erasure.erase(connection, person, few, now=now))
     shared = [each.id for each in found.letters if each.waits and each.shared]
     letters = [each.id for each in found.letters if each.id not in shared]

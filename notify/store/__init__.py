@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -80,13 +80,22 @@ class Store:
         Raises:
             Sealed: The keyring lacks a key, or has another one under its name.
         """
-        with self.reading() as connection:
-            news = keys.check(connection, self._keyring)
+        news = self.compare_keys()
         if news:
             with self.writing() as connection:
                 keys.note(connection, news, now=now)
                 # Somebody else may have noted another key under the name in between.
                 keys.check(connection, self._keyring)
+
+    def compare_keys(self) -> Mapping[str, bytes]:
+        """
+        Hold the keyring against the keys that sealed this record; gives what is not noted yet.
+
+        Raises:
+            Sealed: As `check_keys`.
+        """
+        with self.reading() as connection:
+            return keys.check(connection, self._keyring)
 
     def migrate(self) -> tuple[str | None, str | None]:
         """

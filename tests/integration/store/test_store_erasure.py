@@ -50,7 +50,7 @@ def _sent(store: Store, **fields: Any) -> Notification:
 
 
 def _erase(store: Store, *, batch: int = 2) -> Erased:
-    done = erasure.erase(store, WHO, look(store, WHO), ANN, now=LATER, batch=batch)
+    done = erasure.erase(store, WHO, look(store, WHO), ANN, cancel=True, now=LATER, batch=batch)
     assert draw_up(store, now=LATER).balanced
     return done
 
@@ -191,6 +191,6 @@ def test_a_phone_number_is_erased_as_an_address_is(store: Store) -> None:
         values = {"notification_id": entry.notification.id, "at": NOW, "status": "sent"}
         told = {"reason": f"to {number.recipient}", "to_publish": False}
         connection.execute(insert(events).values(**values, **told))
-    done = erasure.erase(store, number, look(store, number), ANN, now=LATER)
+    done = erasure.erase(store, number, look(store, number), ANN, cancel=False, now=LATER)
     assert done.notifications == 1
     assert "4915112345678" not in _everything(store)

@@ -12,6 +12,8 @@ import pytest
 from sqlalchemy import insert, update
 
 from notify.deadletters import Mending, Prospect
+from notify.doctor.finding import Verdict
+from notify.doctor.record import keys
 from notify.errors import Sealed
 from notify.keyring import CLEAR, Keyring
 from notify.message import Channel, Notification, Outcome, Status
@@ -177,6 +179,8 @@ def test_a_keyring_that_does_not_fit_is_told_before_it_is_used(stores: dict[str,
     ):
         with pytest.raises(Sealed, match=told):
             stores[name].check_keys(now=NOW)
+        assert [each.verdict for each in keys(stores[name])] == [Verdict.FAIL]
+    assert [each.verdict for each in keys(stores["k2"])] == [Verdict.OK]
     stores["k2"].check_keys(now=NOW)
     with pytest.raises(Sealed, match="sealed with the key k2: add it to NOTIFY_KEYRING"):
         stores["k1"].check_keys(now=NOW)

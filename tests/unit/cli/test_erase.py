@@ -1,0 +1,96 @@
+"""`notify erase`, as an operator calls it."""
+
+from __future__ import annotations
+
+import io
+import json
+from functools import partial
+
+import pytest
+from sqlalchemy import select
+
+from notify.message import Status
+from notify.store import Entry, Filter, Store
+from notify.store.tables import audit
+from tests.burying import arrival, body_of, bury
+from tests.commands import Notify
+from tests.planting import sending, sent
+from tests.recording import LATER, asked, claim_one
+
+WHO = "ann@example.com"
+
+
+@pytest.fixture
+def notify(notify: Notify) -> Notify:
+    """Call `notify erase` as the console script does."""
+    return partial(notify, "erase")
+
+
+def _left(store: Store) -> int:
+    return sum(store.count(Filter(recipient=WHO)).values())
+
+
+def test_what_is_found_is_shown_and_erased(store: Store, notify: Notify) -> None:
+    """Once; the second time there is nothing, and that is no mistake."""
+    sent(store)
+    sent(store)
+    done = notify("Ann@Example.COM", "--yes", "--reason", f"a letter of {WHO}")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        "2 notifications: 2 sent",
+        "0 dead letters",
+        "0 rows of the audit that name it",
+        "erased: 2 notifications, 0 dead letters",
+    ]
+    assert _left(store) == 0
+    with store.reading() as connection:
+        (noted,) = connection.execute(select(audit)).all()
+    assert (noted.action, noted.details["notifications"]) == ("erase", 2)
+    assert WHO not in str(noted)
+    again = notify(WHO)
+    assert (again.code, again.out.splitlines()[0]) == (
+        0,
+        "the record holds nothing of this recipient",
+    )
+
+
+def test_what_waits_is_refused_unless_it_may_be_cancelled(store: Store, notify: Notify) -> None:
+    """Nothing is erased before the operator has said so."""
+    sent(store)
+    claim_one(store, Entry(asked(), Status.SCHEDULED, due_at=LATER))
+    done = notify(WHO, "--yes")
+    assert done.code == 1
+    assert "1 of it still wait to be sent or decided: nothing was erased" in done.err
+    assert _left(store) == 2
+    told = json.loads(notify(WHO, "--yes", "--cancel", "--json").out)
+    assert (told["notifications"], told["cancelled"]) == (2, 1)
+    assert store.count(Filter()) == {Status.SENT: 1, Status.CANCELLED: 1}
+
+
+def test_nobody_to_ask_means_no(store: Store, notify: Notify) -> None:
+    """A script must say --yes."""
+    sent(store)
+    done = notify(WHO)
+    assert done.code == 2
+    assert "give --yes" in done.err
+    assert _left(store) == 1
+
+
+def test_what_is_left_is_told_with_exit_code_1(store: Store, notify: Notify) -> None:
+    """What a worker has in hand, and a letter that others wait for."""
+    id_ = sending(store)
+    (letter,) = bury(store, arrival(body_of(id_, to=[WHO, "bob@example.com"])))
+    done = notify(WHO, "--yes", "--cancel")
+    assert done.code == 1
+    assert f"run it again in a minute ({id_})" in done.err
+    assert f"replay or discard them first ({letter.id})" in done.err
+
+
+def test_the_recipient_may_come_by_stdin(
+    store: Store, notify: Notify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell's history is no place for it."""
+    sent(store)
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{WHO}\n"))
+    assert notify("-", "--yes").code == 0
+    assert _left(store) == 0

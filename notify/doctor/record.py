@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from notify.doctor.finding import Finding, fail, ok, unchecked, warn
+from notify.doctor.finding import Finding, fail, ok, warn
 from notify.errors import Sealed, StoreError
 from notify.settings import Settings
 from notify.settings.urls import shown
@@ -71,11 +71,8 @@ def keys(store: Store) -> Iterator[Finding]:
     except Sealed as error:
         yield fail("keyring", str(error), fix="docs/privacy.md: a keyring is the same on all hosts")
         return
-    if store.seals:
-        yield ok("keyring", "it has the keys that the record is sealed with")
-    else:
-        fix = "notify keyring new; docs/privacy.md"
-        yield unchecked("keyring", "none: personal data are recorded in clear", fix=fix)
+    found = "it has the keys that the record is sealed with"
+    yield ok("keyring", found if store.seals else "none: personal data are recorded in clear")
 
 
 def clock(store: Store, *, now: Callable[[], float]) -> Iterator[Finding]:

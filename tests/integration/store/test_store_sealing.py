@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from notify.deadletters import Mending, Prospect
 from notify.doctor.finding import Verdict
@@ -168,6 +168,21 @@ def test_what_a_keyring_does_not_open_stays_due(stores: dict[str, Store], name: 
     assert [json.loads(each.body)["text"] for each in again] == [WORDS, WORDS]
     told = {each.id: each.recipient for each in stores[name].find(Filter())}
     assert told[id_] == "(sealed with k1)"
+
+
+def test_what_was_moved_to_another_row_does_not_open_there(stores: dict[str, Store]) -> None:
+    """Whoever may write the database cannot have one person's message sent to another."""
+    store = stores["k1"]
+    first, second = _due(store), _due(store)
+    columns = notifications.c
+    with store.writing() as connection:
+        query = select(columns.body, columns.recipient).where(columns.id == first)
+        theirs = connection.execute(query).one()._asdict()
+        connection.execute(update(notifications).where(columns.id == second).values(theirs))
+        taken = take_due(connection, WAITING, now=LATER, hold=LEASE, limit=10)
+    assert {each.id: each.sealed for each in taken} == {first: None, second: "k1"}
+    told = {each.id: each.recipient for each in store.find(Filter())}
+    assert told == {first: WHO, second: "(sealed with k1)"}
 
 
 def test_a_keyring_that_does_not_fit_is_told_before_it_is_used(stores: dict[str, Store]) -> None:

@@ -127,6 +127,17 @@ def test_what_waits_is_given_up_first(store: Store) -> None:
     assert claim_one(store, call_for(other), now=LATER) is Claim.CONFLICT
 
 
+def test_nothing_is_given_up_unasked(store: Store) -> None:
+    """What began to wait after an operator looked stays, and is told."""
+    found = look(store, WHO)
+    scheduled = _told()
+    claim_one(store, Entry(scheduled, Status.SCHEDULED, due_at=LATER))
+    found = replace(found, ids=[scheduled.id])
+    done = erasure.erase(store, WHO, found, ANN, cancel=False, now=LATER)
+    assert (done.busy, done.cancelled) == ([scheduled.id], 0)
+    assert _status(store, scheduled.id) is Status.SCHEDULED
+
+
 def _status(store: Store, id_: UUID) -> Status:
     story = store.get(id_)
     assert story is not None
@@ -157,7 +168,9 @@ def test_what_was_erased_is_never_sent_again(store: Store) -> None:
     """Not by a decision, not by late news, not by a letter that comes in afterwards."""
     entries = [_begun(store) for _ in range(2)]
     lost = {"outcome": Outcome.UNKNOWN, "status": Status.UNKNOWN}
-    store.record([accepted(entry, **lost) for entry in entries])
+    failed = _begun(store)
+    spent = {"outcome": Outcome.NOT_SENT, "status": Status.FAILED}
+    store.record([*(accepted(entry, **lost) for entry in entries), accepted(failed, **spent)])
     _erase(store)
     first, second = entries
     for finding in (Finding.NOT_SENT, Finding.RESEND):
@@ -168,8 +181,8 @@ def test_what_was_erased_is_never_sent_again(store: Store) -> None:
     with store.writing() as connection:
         settle(connection, second.attempt_id, Outcome.NOT_SENT, reason="it was not", now=LATER)
     assert _status(store, second.notification.id) is Status.CANCELLED
-    bury(store, arrival(second.notification.body))
-    assert plan(store, now=LATER).prospects == {Prospect.WITHDRAWN: 1}
+    bury(store, arrival(second.notification.body), arrival(failed.notification.body))
+    assert plan(store, now=LATER).prospects == {Prospect.WITHDRAWN: 2}
     assert draw_up(store, now=LATER).balanced
 
 

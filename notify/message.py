@@ -97,6 +97,11 @@ class Notification:
     """When its message was published, as far as that tells, or else taken from the broker."""
 
     @property
+    def ids(self) -> dict[str, str]:
+        """What each line of the log about it begins with."""
+        return ids(self.id, batch_id=self.batch_id, traceparent=self.traceparent)
+
+    @property
     def key(self) -> tuple[str, str, int]:
         """What makes it the same notification, however often it is published."""
         return self.source, self.idempotency_key, self.position
@@ -104,6 +109,18 @@ class Notification:
     def expired(self, now: datetime) -> bool:
         """Tell whether it is of no use any more."""
         return self.expires_at is not None and self.expires_at <= now
+
+
+def ids(
+    id_: UUID, *, batch_id: UUID | None = None, traceparent: str | None = None
+) -> dict[str, str]:
+    """Name a notification for the log: its id, that of its batch, that of its W3C trace."""
+    told = {"id": str(id_)}
+    if batch_id is not None:
+        told["batch_id"] = str(batch_id)
+    if traceparent is not None:
+        told["trace_id"] = traceparent[3:35]
+    return told
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ class Relay:
             published(connection, handful.taken, now=now)
             release(connection, handful.left, until=now + RETRY)
         for row in handful.taken:
-            log.debug("notify.relayed", id=str(row.id), channel=row.channel, lane=row.lane)
+            log.debug("notify.relayed", **row.ids, channel=row.channel, lane=row.lane)
         self._aside.update({(row.channel, row.lane): now + RETRY for row in handful.left})
         if handful.error is not None:
             raise handful.error

@@ -7,11 +7,13 @@ listens, a delivery pays for a few calls that do nothing.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -22,6 +24,8 @@ from notify.message import Notification
 
 NAME = "notify"
 """The instrumentation's name."""
+LONGEST_FLUSH = 3.0
+"""Seconds that a stop waits for a collector."""
 _NOTHING = nullcontext()
 _W3C = TraceContextTextMapPropagator()
 
@@ -61,13 +65,31 @@ class _Moment:
 class Noted(Trace):
     """The moments of one delivery. Use it in one thread after the other."""
 
-    __slots__ = ("_began", "_moments", "_now", "_tracer")
+    __slots__ = ("_began", "_moments", "_now", "_process", "_tracer")
 
-    def __init__(self, tracer: Tracer, *, now: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        tracer: Tracer,
+        notification: Notification,
+        *,
+        now: Callable[[], int] = time.time_ns,
+    ) -> None:
         self._tracer = tracer
         self._now = now
         self._began = now()
         self._moments: list[_Moment] = []
+        self._process = tracer.start_span(
+            f"process {notification.channel}.{notification.lane}",
+            _context(notification.traceparent),
+            kind=SpanKind.CONSUMER,
+            start_time=self._began,
+        )
+
+    def kept_by(self, notification: Notification) -> Notification:
+        """Have a notification that came without a trace keep this one, for what comes after."""
+        if notification.traceparent is not None:
+            return notification
+        return replace(notification, traceparent=carrying({}, self._process)["traceparent"])
 
     def during(self, name: str) -> AbstractContextManager[None]:
         """Note when something begins and ends."""
@@ -92,22 +114,19 @@ class Noted(Trace):
 
     def ended(self, notification: Notification, status: str) -> None:
         """Make the spans: this delivery of a notification is on record, with this status."""
-        process = self._tracer.start_span(
-            f"process {notification.channel}.{notification.lane}",
-            _context(notification.traceparent),
-            kind=SpanKind.CONSUMER,
-            start_time=self._began,
-            attributes={
-                "messaging.system": "rabbitmq",
-                "messaging.operation.type": "process",
-                "notify.id": str(notification.id),
-                "notify.channel": notification.channel.value,
-                "notify.lane": notification.lane,
-                "notify.status": str(status),
-            },
-        )
-        within = trace.set_span_in_context(process)
+        process = self._process
         if process.is_recording():
+            within = trace.set_span_in_context(process)
+            process.set_attributes(
+                {
+                    "messaging.system": "rabbitmq",
+                    "messaging.operation.type": "process",
+                    "notify.id": str(notification.id),
+                    "notify.channel": notification.channel.value,
+                    "notify.lane": notification.lane,
+                    "notify.status": str(status),
+                }
+            )
             published = notification.published_at
             if published is not None and (at := nanoseconds(published)) < self._began:
                 self._span(within, _Moment("queue", at, self._began))
@@ -141,13 +160,24 @@ class Tracing:
     def start(self) -> None:
         """Begin; the spans are sent from a thread of the SDK's own."""
 
-    def stop(self, *, timeout: float) -> None:  # noqa: ARG002 - the SDK has a bound of its own
-        """Send what was not sent yet."""
-        self.flush()
+    def stop(self, *, timeout: float) -> None:
+        """Send what was not sent yet, for three seconds at most; the rest is given up."""
+        # The SDK alone would wait half a minute for a collector that does not answer.
+        flushing = threading.Thread(target=self.flush, name="last-spans", daemon=True)
+        flushing.start()
+        flushing.join(min(timeout, LONGEST_FLUSH))
 
-    def begin(self) -> Trace:
-        """Begin with a message that was just taken in hand."""
-        return NO_TRACE if self.tracer is None else Noted(self.tracer)
+    def begin(self, notification: Notification) -> tuple[Notification, Trace]:
+        """
+        Begin with a notification that was just taken in hand.
+
+        Returns:
+            It with the trace that it is to keep, its producer's or a new one; and its moments.
+        """
+        if self.tracer is None:
+            return notification, NO_TRACE
+        noted = Noted(self.tracer, notification)
+        return noted.kept_by(notification), noted
 
 
 NOT_TRACED = Tracing()
@@ -174,7 +204,7 @@ def publishing(tracer: Tracer, headers: Mapping[str, object], key: str) -> Span 
     return span
 
 
-def carrying(headers: Mapping[str, object], span: Span) -> dict[str, object]:
+def carrying(headers: Mapping[str, Any], span: Span) -> dict[str, Any]:
     """Give the headers of a message that carry its span on to whoever takes it."""
     carrier: dict[str, str] = {}
     _W3C.inject(carrier, trace.set_span_in_context(span))
@@ -186,11 +216,6 @@ def published(span: Span, *, error: Exception | None) -> None:
     if error is not None:
         span.set_status(Status(StatusCode.ERROR, type(error).__name__))
     span.end()
-
-
-def trace_id(traceparent: str | None) -> str | None:
-    """Give the trace that a W3C traceparent names."""
-    return traceparent and traceparent[3:35]
 
 
 def nanoseconds(at: datetime) -> int:

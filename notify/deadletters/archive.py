@@ -11,6 +11,7 @@ from notify.deadletters.book import Book
 from notify.deadletters.reading import Reading, read
 from notify.delivery import Again, Arrival, Done, Limits
 from notify.errors import StoreError, StoreRefused
+from notify.message import Notification, ids
 from notify.metrics import Metrics, catalog
 from notify.store import Store
 from notify.store.dead import Cause, Letter, keep
@@ -102,9 +103,9 @@ class Archive:
             limits = self._delivery_limits
             letters = [each.letter(book, delivery_limits=limits) for each in readings]
             keep(connection, letters, now=now)
-        for letter in letters:
+        for reading, letter in zip(readings, letters, strict=True):
             self._metrics.count(catalog.DEAD_LETTERS, letter.cause.value)
-            _tell(letter)
+            _tell(letter, reading.notifications)
 
     def _keep_bare(self, reading: Reading, *, now: datetime) -> bool | None:
         try:
@@ -120,14 +121,22 @@ class Archive:
         return True
 
 
-def _tell(letter: Letter) -> None:
+def _tell(letter: Letter, asked: Sequence[Notification]) -> None:
     known = {
         "cause": letter.cause,
         "reason": letter.reason,
-        "id": letter.notification_id and str(letter.notification_id),
+        **_ids(letter, asked),
         "channel": letter.channel,
         "lane": letter.lane,
         "source": letter.source,
     }
     told = {name: value for name, value in known.items() if value is not None}
     log.info("notify.archived", **told)
+
+
+def _ids(letter: Letter, asked: Sequence[Notification]) -> dict[str, str]:
+    if len(asked) == 1:
+        return asked[0].ids
+    if letter.notification_id is None:
+        return {}
+    return ids(letter.notification_id, traceparent=asked[0].traceparent if asked else None)

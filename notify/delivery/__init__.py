@@ -183,8 +183,8 @@ class Delivery:
             )
             arrival.settle(Dead())
             return []
-        trace = self._tracing.begin()
-        return [Ask(first, Tally(arrival.settle, 1 + len(others)), others, trace)]
+        tally = Tally(arrival.settle, 1 + len(others))
+        return [Ask.begin(first, tally, self._tracing, others=others)]
 
     def _begin(self, lane: Lane, asks: Sequence[Ask]) -> tuple[list[Ask], bool]:
         """
@@ -237,7 +237,6 @@ class Delivery:
             if claimed and answer is Claim.LAPSED:
                 self._endings.call_lapsed(plan, claimed)
             else:
-                plan.ask.trace.ended(plan.ask.notification, plan.entry.status)
                 plan.ask.tally.add(without_call(plan, answer))
         return more, calls, None not in answers
 
@@ -247,7 +246,7 @@ class Delivery:
         except Exception as error:
             # Nobody else would hear of it, and the message would stay in hand for ever. Looked at
             # again, its claim is found once it has lapsed, and the rule for lost answers decides.
-            log.error("notify.call_fault", id=str(plan.ask.notification.id), exc_info=error)
+            log.error("notify.call_fault", **plan.ask.notification.ids, exc_info=error)
             plan.ask.tally.add(Again(LOOK_AGAIN))
             return
         finally:

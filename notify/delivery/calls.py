@@ -161,7 +161,7 @@ class Calls:
             return None
         log.info(
             "notify.handed_over",
-            id=str(record.notification_id),
+            **plan.ask.notification.ids,
             provider=_line(plan).name,
             next_provider=leave.line.name,
             reason=record.reason,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,9 +12,9 @@ from notify.delivery.decision import Again, Dead, Decision, Done
 from notify.delivery.ending import LOOK_AGAIN
 from notify.delivery.plan import Ask, Plan
 from notify.errors import StoreError, StoreRefused
-from notify.message import Status
+from notify.message import Notification, Status
 from notify.store import Claim, Claimed, Store
-from notify.tracing import Tracing, trace_id
+from notify.tracing import Tracing
 
 _KEPT = {
     Status.SCHEDULED: "notify.scheduled",
@@ -43,7 +44,7 @@ class Claimer:
                 return [
                     answer for plan in plans for answer in self.claim([plan], now=now, lease=lease)
                 ]
-            log.error("notify.refused", id=str(plans[0].ask.notification.id), error=str(error))
+            log.error("notify.refused", **plans[0].ask.notification.ids, error=str(error))
             return [Claimed(Claim.CONFLICT)]
         except StoreError as error:
             log.error("notify.store_away", waiting=len(plans), error=str(error))
@@ -77,21 +78,31 @@ def following(ask: Ask, answer: Claim | None, tracing: Tracing) -> list[Ask]:
         case None:
             decision = Again(LOOK_AGAIN)
         case _:
-            return [Ask(other, ask.tally, trace=tracing.begin()) for other in ask.others]
+            traceparent = ask.notification.traceparent
+            return [
+                Ask.begin(_within(traceparent, other), ask.tally, tracing) for other in ask.others
+            ]
     for _ in ask.others:
         ask.tally.add(decision)
     return []
 
 
+def _within(traceparent: str | None, other: Notification) -> Notification:
+    """Give a batch's member in the trace of its first, which may have begun here."""
+    same = other.traceparent == traceparent
+    return other if same else replace(other, traceparent=traceparent)
+
+
 def without_call(plan: Plan, answer: Claim | None) -> Decision:
     """Decide on a notification for which no call is made."""
     notification = plan.ask.notification
-    identity = {"id": str(notification.id), "source": notification.source}
-    if (traced := trace_id(notification.traceparent)) is not None:
-        identity["trace_id"] = traced
+    identity = notification.ids | {"source": notification.source}
+    if answer is None or answer is Claim.BUSY:
+        return Again(LOOK_AGAIN)
+    # An answer other than this has left the record as it was.
+    written = answer is Claim.OWNED
+    plan.ask.trace.ended(notification, plan.entry.status if written else answer.value)
     match answer:
-        case None | Claim.BUSY:
-            return Again(LOOK_AGAIN)
         case Claim.DUPLICATE:
             log.info("notify.duplicate", **identity)
             return Done()

@@ -17,7 +17,7 @@ from notify.delivery.recorder import Ending, Recorder
 from notify.message import Status
 from notify.retry import History, RetryPolicy, Verdict
 from notify.store import Claimed, Record
-from notify.tracing import nanoseconds, nanoseconds_now, trace_id
+from notify.tracing import nanoseconds, nanoseconds_now
 
 LOOK_AGAIN = 1.0
 """Seconds until a message is looked at again that another worker holds, or the store refused."""
@@ -117,11 +117,11 @@ def _trace(plan: Plan, record: Record) -> None:
 
 def _decide(plan: Plan, record: Record, *, owned: bool) -> None:
     """Decide on a notification whose call is on record, or was taken over by another worker."""
+    notification = plan.ask.notification
     if not owned:
-        log.error("notify.fenced", id=str(record.notification_id), outcome=record.outcome)
+        log.error("notify.fenced", **notification.ids, outcome=record.outcome)
         plan.ask.tally.add(Again(LOOK_AGAIN))
         return
-    notification = plan.ask.notification
     tell = log.info if record.status is Status.SENT else log.warning
     event = f"notify.{record.status}"
     if record.status is Status.UNKNOWN and record.due_at is None:
@@ -133,11 +133,10 @@ def _decide(plan: Plan, record: Record, *, owned: bool) -> None:
         "code": record.code,
         "reason": record.reason,
         "due_at": record.due_at and record.due_at.isoformat(),
-        "trace_id": trace_id(notification.traceparent),
     }
     tell(
         event,
-        id=str(record.notification_id),
+        **notification.ids,
         attempt_id=str(record.attempt_id),
         channel=notification.channel,
         lane=notification.lane,

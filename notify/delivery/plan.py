@@ -15,7 +15,7 @@ from notify.gateway import Line
 from notify.message import Channel, Content, Notification, Rendered, Status
 from notify.store import Entry
 from notify.templating import Templates
-from notify.tracing import NO_TRACE, Trace
+from notify.tracing import NO_TRACE, Trace, Tracing
 
 LONGEST_REASON = 255
 LOOK_BACK = timedelta(seconds=60)
@@ -35,6 +35,19 @@ class Ask:
     """The rest of its batch, to be asked for once this one is known."""
     trace: Trace = NO_TRACE
     """Where what is done for it is noted."""
+
+    @classmethod
+    def begin(
+        cls,
+        notification: Notification,
+        tally: Tally,
+        tracing: Tracing,
+        *,
+        others: Sequence[Notification] = (),
+    ) -> Ask:
+        """Begin to deliver it, and its trace."""
+        traced, trace = tracing.begin(notification)
+        return cls(traced, tally, others, trace)
 
     def decide_all(self, decision: Decision) -> None:
         """Decide on the notification and on the rest of its batch alike."""

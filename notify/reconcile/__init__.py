@@ -169,7 +169,7 @@ def _tell_moved(row: Due, lost: Lost, standing: Standing) -> None:
     level = log.error if parked else log.warning
     level(
         "notify.parked" if parked else f"notify.{standing.status}",
-        id=str(row.id),
+        **row.ids,
         attempt_id=str(lost.attempt_id),
         channel=row.channel,
         lane=row.lane,

@@ -79,6 +79,7 @@ def read_again(row: Due) -> Notification:
         routing_key(row.channel, row.lane, row.source),
         content_type="application/json",
         message_id=str(row.id),
+        traceparent=row.traceparent,
     )
     (notification,) = contract.decode(
         incoming, max_body_bytes=len(row.body), max_recipients=1, require_user_id=False
@@ -97,7 +98,7 @@ def _cannot_ask(
 ) -> Answer:
     log.warning(
         "notify.lookup_failed",
-        id=str(notification.id),
+        **notification.ids,
         attempt_id=str(lost.attempt_id),
         provider=lost.provider,
         reason=why,

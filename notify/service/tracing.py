@@ -32,7 +32,7 @@ def open_tracing(settings: Settings, *, worker: str) -> Tracing:
             "install notify-service[otel], or set it to false"
         ) from None
     named = {"service.name": NAME, "service.instance.id": worker}
-    provider = TracerProvider(resource=Resource.create(named))
+    provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     # The publisher of relay and announcer asks for it, as a producer's does.
     trace.set_tracer_provider(provider)

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, or_, select, update
 
 from notify.errors import Sealed
-from notify.message import Channel, Status
+from notify.message import Channel, Status, ids
 from notify.store.tables import notifications
 from notify.store.vault import Vault, vault_of
 
@@ -31,6 +31,11 @@ class Due:
     """Until then no other relay gets it."""
     sealed: str | None = None
     """The key that it is sealed with and that does not open it here."""
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """What each line of the log about it begins with."""
+        return ids(self.id, traceparent=self.traceparent)
 
 
 def take_due(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,8 @@ from tests.rig import Rig, surroundings, until
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
+MANY = 20
+"""Enough for one of them to meet both of two workers."""
 
 
 class Collector:
@@ -96,3 +99,34 @@ def test_a_producers_trace_goes_on_to_the_last_attempt(rig: Rig, collector: Coll
 
 def _told(span: Any) -> dict[str, str]:
     return {each.key: each.value.string_value for each in span.attributes}
+
+
+def test_each_notification_is_one_trace_and_one_id_whichever_process_has_it(
+    rig: Rig, collector: Collector
+) -> None:
+    """Its retries go to either of two workers, and its message brought no trace."""
+    with rig.worker("one"), rig.worker("two"):
+        batches = [rig.request(to=["flaky@sandbox.test"]) for _ in range(MANY)]
+        until(lambda: len(_lines(rig, "notify.sent")) == MANY)
+    lines = [line for event in ("notify.queued", "notify.sent") for line in _lines(rig, event)]
+    workers_of: dict[str, set[str]] = {}
+    for line in lines:
+        workers_of.setdefault(line["id"], set()).add(line["worker"])
+    assert {"one", "two"} in workers_of.values()
+    assert {line["batch_id"] for line in lines} == {str(each) for each in batches}
+    ids = {(line["id"], line["batch_id"], line["trace_id"]) for line in lines}
+    assert len(ids) == MANY
+    attempts = [span for span in collector.spans if span.name == "process email.normal"]
+    assert len(attempts) == len(lines) == 3 * MANY
+    told = {(_told(span)["notify.id"], span.trace_id.hex()) for span in attempts}
+    assert told == {(id_, trace) for id_, _, trace in ids}
+
+
+def _lines(rig: Rig, event: str) -> list[dict[str, str]]:
+    """Find what two workers have logged."""
+    lines = [
+        {**json.loads(line), "worker": worker}
+        for worker in ("one", "two")
+        for line in rig.log(worker).splitlines()
+    ]
+    return [line for line in lines if line["event"] == event]

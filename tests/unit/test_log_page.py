@@ -36,8 +36,14 @@ def _lines() -> Iterator[Line]:
             if isinstance(node, ast.Call) and (event := _event(node)) is not None:
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else None
                 fields = {word.arg for word in node.keywords if word.arg}
+                fields |= {"id" for word in node.keywords if _is_ids(word)}
                 named = {"exception" if field == "exc_info" else field for field in fields}
                 yield Line(event, name, frozenset(named), f"{path.relative_to(ROOT)}:{node.lineno}")
+
+
+def _is_ids(word: ast.keyword) -> bool:
+    """Tell whether a call gives all the ids of a notification at once."""
+    return word.arg is None and isinstance(word.value, ast.Attribute) and word.value.attr == "ids"
 
 
 def _event(call: ast.Call) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import UTC, datetime
 from unittest.mock import patch
 from uuid import uuid4
@@ -10,17 +12,22 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from opentelemetry.trace import SpanKind
 
 from notify import contract
 from notify.contract import Incoming
+from notify.delivery.claiming import following
+from notify.delivery.decision import Tally
+from notify.delivery.plan import Ask
 from notify.errors import ConfigError, Unconfirmed
 from notify.message import Notification
 from notify.publisher.outgoing import Entry, Outgoing
 from notify.service.tracing import open_tracing
 from notify.settings import Settings
 from notify.settings.tracing import TracingSettings
-from notify.tracing import NO_TRACE, NOT_TRACED, Noted, Tracing, publisher_tracer, trace_id
+from notify.store import Claim
+from notify.tracing import NO_TRACE, NOT_TRACED, Noted, Tracing, publisher_tracer
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 UNSAMPLED = TRACEPARENT[:-1] + "0"
@@ -63,14 +70,14 @@ def test_moments_become_spans_under_the_producers(
 ) -> None:
     """With the times at which they were, not those at which the spans are made."""
     ticks = iter(range(1000, 9000, 1000))
-    noted = Noted(provider.get_tracer("test"), now=lambda: next(ticks))
+    noted = Noted(provider.get_tracer("test"), _asked(TRACEPARENT), now=lambda: next(ticks))
     with noted.during("send"):
         pass
     noted.tell(provider="sendgrid", outcome="unknown", http_status=None)
     noted.ended(_asked(TRACEPARENT), "unknown")
     send, process = exporter.get_finished_spans()
     assert (process.name, process.kind) == ("process email.normal", SpanKind.CONSUMER)
-    assert f"{process.context.trace_id:032x}" == trace_id(TRACEPARENT)
+    assert f"{process.context.trace_id:032x}" == _asked(TRACEPARENT).ids["trace_id"]
     assert process.parent is not None
     assert f"{process.parent.span_id:016x}" == "b7ad6b7169203331"
     assert (process.start_time, process.end_time) == (1000, 4000)
@@ -87,23 +94,69 @@ def test_moments_become_spans_under_the_producers(
 def test_without_a_valid_traceparent_a_trace_begins_here(
     exporter: InMemorySpanExporter, provider: TracerProvider, traceparent: str | None
 ) -> None:
-    """A producer that traces nothing, or wrongly, is served like any other."""
-    Noted(provider.get_tracer("test")).ended(_asked(traceparent), "sent")
-    (process,) = exporter.get_finished_spans()
+    """A producer that traces nothing, or wrongly, is served like any other: retries join it too."""
+    tracing = Tracing(provider.get_tracer("test"))
+    asked, first = tracing.begin(_asked(traceparent))
+    first.ended(asked, "queued")
+    again, second = tracing.begin(_asked(asked.traceparent))
+    second.ended(again, "sent")
+    process, retry = exporter.get_finished_spans()
     assert process.parent is None
+    assert retry.parent is not None
+    assert retry.parent.span_id == process.context.span_id
+    assert retry.context.trace_id == process.context.trace_id
+    assert asked.ids["trace_id"] == f"{process.context.trace_id:032x}"
+    assert again.traceparent == asked.traceparent
+
+
+def test_all_of_a_batch_belong_to_one_trace(provider: TracerProvider) -> None:
+    """Also where it begins with the first, as its message brought none."""
+    tracing = Tracing(provider.get_tracer("test"))
+    first, other = _asked(None), _asked(None)
+    ask = Ask.begin(first, Tally(lambda _: None, 2), tracing, others=[other])
+    (next_,) = following(ask, Claim.OWNED, tracing)
+    assert next_.notification.id == other.id
+    assert next_.notification.ids["trace_id"] == ask.notification.ids["trace_id"]
+
+
+def test_what_this_process_does_not_sample_is_not_sampled_again(
+    exporter: InMemorySpanExporter, provider: TracerProvider
+) -> None:
+    """A retry would otherwise be half a trace."""
+    unsampled = TracerProvider(sampler=ParentBased(ALWAYS_OFF))
+    asked, _ = Tracing(unsampled.get_tracer("test")).begin(_asked(None))
+    assert asked.traceparent is not None
+    again, trace = Tracing(provider.get_tracer("test")).begin(_asked(asked.traceparent))
+    trace.ended(again, "sent")
+    assert exporter.get_finished_spans() == ()
+
+
+def test_a_collector_that_does_not_answer_holds_up_no_stop() -> None:
+    """The SDK alone would wait half a minute for it."""
+    gone = threading.Event()
+    tracing = Tracing(flush=lambda: _wait(gone))
+    began = time.monotonic()
+    tracing.stop(timeout=0.05)
+    assert time.monotonic() - began < 10
+    gone.set()
+
+
+def _wait(gone: threading.Event) -> None:
+    gone.wait(60)
 
 
 def test_a_producer_that_does_not_sample_is_heeded(
     exporter: InMemorySpanExporter, provider: TracerProvider
 ) -> None:
     """Its decision holds for the whole trace."""
-    Noted(provider.get_tracer("test")).ended(_asked(UNSAMPLED), "sent")
+    Noted(provider.get_tracer("test"), _asked(UNSAMPLED)).ended(_asked(UNSAMPLED), "sent")
     assert exporter.get_finished_spans() == ()
 
 
 def test_where_nobody_listens_nothing_is_noted() -> None:
     """A delivery pays for calls that do nothing."""
-    assert NOT_TRACED.begin() is NO_TRACE
+    asked = _asked(None)
+    assert NOT_TRACED.begin(asked) == (asked, NO_TRACE)
     with NO_TRACE.during("render"):
         NO_TRACE.tell(provider="sendgrid")
     NO_TRACE.note("claim", 1, 2)

@@ -8,7 +8,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,7 +19,7 @@ import psutil
 import psycopg
 import pytest
 
-from notify.stack.rabbitmq import RabbitMQNode
+from notify.stack.rabbitmq import RabbitMQNode, free_ports
 
 _POSTGRES_USER = "postgres"
 _VHOSTS_AT_ONCE = 40
@@ -255,12 +254,3 @@ def _as_postgres() -> list[str]:
     if os.geteuid() == 0:
         command += ["--reuid", _POSTGRES_USER, "--regid", _POSTGRES_USER, "--clear-groups"]
     return [*command, "--"]
-
-
-def free_ports(count: int) -> list[int]:
-    """Give ports of 127.0.0.1 that are free now, all different."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]

@@ -38,6 +38,16 @@ class By(click.ParamType[Group]):
         return words
 
 
+ids_option = click.option(
+    "--ids",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="List at most so many ids of each contradiction.",
+)
+"""Gives a command that tells of contradictions how many ids to list, as `ids`."""
+
+
 @click.command()
 @click.option(
     "--by",
@@ -45,13 +55,7 @@ class By(click.ParamType[Group]):
     metavar="WHAT",
     help="Break the terms down by channel, lane, or channel,lane.",
 )
-@click.option(
-    "--ids",
-    type=click.IntRange(min=0),
-    default=10,
-    show_default=True,
-    help="List at most so many ids of each contradiction.",
-)
+@ids_option
 @click.option("--broker", is_flag=True, help="Add what lies in each queue of the broker.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def ledger(*, by: Group | None, ids: int, broker: bool, as_json: bool) -> None:

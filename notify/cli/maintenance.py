@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from notify.cli.ledger import as_plain
+from notify.cli.ledger import as_plain, ids_option
 from notify.cli.opened import record
 from notify.errors import NotifyError
 from notify.ledger import Found, Ledger, draw_up
@@ -20,13 +20,7 @@ from notify.settings import load
 
 
 @click.command()
-@click.option(
-    "--ids",
-    type=click.IntRange(min=0),
-    default=10,
-    show_default=True,
-    help="List at most so many ids of each contradiction.",
-)
+@ids_option
 @click.option(
     "--batch",
     type=click.IntRange(min=1, max=10_000),

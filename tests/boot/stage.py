@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from notify.message import Channel
 from notify.publisher import Outgoing
 from notify.sandbox import Sandbox
-from notify.stack.rabbitmq import RabbitMQNode
+from notify.stack.rabbitmq import RabbitMQNode, free_ports
 from notify.stack.state import dummies
 from notify.store import Store
 from notify.store.tables import dead_letters
@@ -26,7 +26,6 @@ from tests.boot.machine import Machine, booted
 from tests.faults.ledgers import Recorded, read_record
 from tests.faults.load import LANE, SOURCE, Load
 from tests.faults.stage import Services, ended, in_queues, open_sandbox, services, until
-from tests.services import free_ports
 
 POOLS = ("email", "sms", "push", "dead")
 PASSWORD = "word"

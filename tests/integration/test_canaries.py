@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from notify.message import Status
 from notify.publisher import connect
-from notify.stack.rabbitmq import RabbitMQNode
+from notify.stack.rabbitmq import RabbitMQNode, free_ports
 from notify.store import Filter
 from notify.store.search import DeadLetter, Wanted, find
 from notify.store.tables import metadata
@@ -23,7 +23,7 @@ from notify.topology import DEAD, EVENTS
 from tests.echoing import echo
 from tests.malformed import JSON
 from tests.rig import Rig, surroundings, until
-from tests.services import PostgreSQL, Users, free_ports
+from tests.services import PostgreSQL, Users
 
 MARK = "zqcanary"
 """It stands in every recipient's address, content, value, key and password."""

@@ -14,9 +14,10 @@ from urllib.request import urlopen
 
 import pytest
 
+from notify.stack.rabbitmq import free_ports
 from tests.integration.test_metrics import Watched, watched
 from tests.rig import until
-from tests.services import free_ports, missing
+from tests.services import missing
 from tests.unit.test_alerts import ALERTS, DASHBOARD, queries
 
 CONFIG = """

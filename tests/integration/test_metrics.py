@@ -15,8 +15,8 @@ from uuid import UUID
 import pytest
 
 from notify.message import Status
+from notify.stack.rabbitmq import free_ports
 from tests.rig import Rig, surroundings, until
-from tests.services import free_ports
 
 _SAMPLE = re.compile(r"(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)")
 

@@ -16,12 +16,12 @@ from notify.message import Status
 from notify.publisher import why
 from notify.service import open_broker
 from notify.settings import AmqpSettings, Settings
-from notify.stack.rabbitmq import RabbitMQNode
+from notify.stack.rabbitmq import RabbitMQNode, free_ports
 from notify.store import Store
 from notify.topology import Topology, apply
 from tests.authority import Authority
 from tests.rig import surroundings, until
-from tests.services import PostgreSQL, Vhosts, free_ports
+from tests.services import PostgreSQL, Vhosts
 
 _LISTEN = """
 begin

@@ -108,7 +108,9 @@ def test_each_notification_is_one_trace_and_one_id_whichever_process_has_it(
     with rig.worker("one"), rig.worker("two"):
         batches = [rig.request(to=["flaky@sandbox.test"]) for _ in range(MANY)]
         until(lambda: len(_lines(rig, "notify.sent")) == MANY)
-    lines = [line for event in ("notify.queued", "notify.sent") for line in _lines(rig, event)]
+    # So many failures may open the circuit, and then some calls are put off.
+    ends = ("notify.queued", "notify.deferred", "notify.sent")
+    lines = [line for event in ends for line in _lines(rig, event)]
     workers_of: dict[str, set[str]] = {}
     for line in lines:
         workers_of.setdefault(line["id"], set()).add(line["worker"])
@@ -117,7 +119,7 @@ def test_each_notification_is_one_trace_and_one_id_whichever_process_has_it(
     ids = {(line["id"], line["batch_id"], line["trace_id"]) for line in lines}
     assert len(ids) == MANY
     attempts = [span for span in collector.spans if span.name == "process email.normal"]
-    assert len(attempts) == len(lines) == 3 * MANY
+    assert len(attempts) == len(lines) >= 3 * MANY
     told = {(_told(span)["notify.id"], span.trace_id.hex()) for span in attempts}
     assert told == {(id_, trace) for id_, _, trace in ids}
 

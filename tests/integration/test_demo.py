@@ -155,9 +155,11 @@ def test_a_stack_stops_all_it_started_when_asked(tmp_path: Path) -> None:
     assert psutil.wait_procs(children, timeout=10)[1] == []
 
 
-def test_a_part_that_dies_ends_the_stack_with_its_last_words(tmp_path: Path) -> None:
-    """Nobody wonders why nothing is delivered."""
-    up = Up(tmp_path / "state", "--pools", "email")
+def test_a_part_that_dies_ends_the_stack_with_its_last_words(
+    tmp_path: Path, broker_url: str
+) -> None:
+    """Nobody wonders why nothing is delivered; the broker of somebody else lives on."""
+    up = Up(tmp_path / "state", "--pools", "email", "--amqp", broker_url)
     up.wait_ready()
     children = up.children()
     worker = next(child for child in children if child.cmdline()[-4:-2] == ["worker", "email"])

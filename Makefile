@@ -28,7 +28,7 @@ up: install ## The same stack, staying up until Ctrl-C, to try things against
 
 test: install ## All tests, on a real RabbitMQ and real databases
 	@$(DEBIAN) rabbitmq-server postgresql amqp-tools prometheus
-	@$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
+	@$(BIN)/pytest -n 4 --dist worksteal $(ARGS)
 
 faults: install ## Break the real thing in every way we know, and count (docs/guarantees.md)
 	@$(DEBIAN) rabbitmq-server postgresql

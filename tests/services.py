@@ -79,6 +79,17 @@ class Vhosts:
             first = last + 1
 
 
+@contextlib.contextmanager
+def away(node: RabbitMQNode, url: str) -> Iterator[None]:
+    """Have a broker take no connection, and cut those to one virtual host; a restart costs more."""
+    node.ctl("suspend_listeners")
+    try:
+        node.ctl("close_all_connections", "-p", url.rpartition("/")[2], "away")
+        yield
+    finally:
+        node.ctl("resume_listeners")
+
+
 class Users:
     """A node's users for one test; none outlives it under a name that another may want."""
 

@@ -5,6 +5,9 @@ BIN    := .venv/bin
 STAMP  := .venv/.installed
 DEBIAN := scripts/require-debian.sh
 
+# Compiled files save each of the many processes a second.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install run up test faults check bench bench-flow lock package boot-test
 

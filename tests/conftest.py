@@ -17,7 +17,9 @@ from notify.message import Channel
 from notify.publisher import connect
 from notify.settings import LaneSettings
 from notify.stack.rabbitmq import RabbitMQNode
+from notify.store import Store
 from notify.topology import Topology, apply
+from tests.migrated import migrated
 from tests.services import PostgreSQL, Users, Vhosts, missing
 
 
@@ -109,9 +111,25 @@ def postgres_url(postgresql: PostgreSQL) -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database, of each kind in turn."""
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a record for this test alone, in each kind of database in turn."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/notify.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
+        yield f"sqlite:///{tmp_path}/notify.db"
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    with server.record() as url:
+        yield url
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the file of `store` lies."""
+    return tmp_path / "notify.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    """An empty record in an SQLite file."""
+    store = migrated(f"sqlite:///{path}")
+    yield store
+    store.close()

@@ -19,7 +19,10 @@ PRELOADED = (
     "notify.cli.dead",
     "notify.cli.doctor",
     "notify.cli.events",
+    "notify.cli.hold",
+    "notify.cli.outbox",
     "notify.cli.status",
+    "notify.cli.topology",
     "notify.cli.worker",
     "providers.sendgrid",
     "providers.twilio",
@@ -58,8 +61,11 @@ class Forked:
 
     def out(self) -> str:
         """Tell what it has printed by now."""
-        file = self._files[0]
-        return file.read_text() if file.exists() else ""
+        return _text(self._files[0])
+
+    def err(self) -> str:
+        """Tell what it has printed to the error output by now."""
+        return _text(self._files[1])
 
     def done(self, timeout: float = 60) -> Done:
         """Wait for its end and tell what it left behind."""
@@ -74,6 +80,10 @@ class Forked:
         if self.poll() is None:
             assert self._process.pid is not None
             os.kill(self._process.pid, number)
+
+
+def _text(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
 
 
 def _become(arguments: Sequence[str], environ: Mapping[str, str], out: Path, err: Path) -> None:

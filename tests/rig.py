@@ -24,6 +24,7 @@ from notify.topology import DEAD, EXCHANGE
 from tests.commands import Done
 from tests.forked import Forked
 from tests.malformed import JSON
+from tests.migrated import migrated
 
 CONFIG = """
 [amqp]
@@ -164,8 +165,7 @@ def until(true: Callable[[], bool], *, timeout: float = 20.0) -> None:
 @contextmanager
 def surroundings(folder: Path, *, broker_url: str, store_url: str) -> Iterator[Rig]:
     """Migrate the record, start the sandbox, write the configuration."""
-    store = Store.open(store_url)
-    store.migrate()
+    store = migrated(store_url)
     with Sandbox.start(port=0) as sandbox:
         config = folder / "notify.toml"
         text = CONFIG.format(broker_url=broker_url, store_url=store_url, sandbox_url=sandbox.url)

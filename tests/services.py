@@ -20,8 +20,10 @@ import psycopg
 import pytest
 
 from notify.stack.rabbitmq import RabbitMQNode, free_ports
+from tests.migrated import migrated
 
 _POSTGRES_USER = "postgres"
+_TABLES = "migrated"
 _VHOSTS_AT_ONCE = 40
 _MAKE_VHOSTS = """
 [begin
@@ -143,6 +145,7 @@ class PostgreSQL:
         self._folder = Path(tempfile.mkdtemp(prefix="notify-postgresql-"))
         self._port = free_ports(1)[0]
         self._databases = 0
+        self._has_tables = False
         self._server: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -217,13 +220,26 @@ class PostgreSQL:
         time.sleep(0.2)
 
     @contextlib.contextmanager
-    def database(self) -> Iterator[str]:
-        """Make an empty database, yield its address for SQLAlchemy, and drop it."""
+    def database(self, *, like: str = "template1") -> Iterator[str]:
+        """Make a database, an empty one if not like another; yield its address, and drop it."""
         self._databases += 1
         name = f"test_{self._databases}"
-        self._execute(f"CREATE DATABASE {name}")
-        yield f"postgresql+psycopg://notify@127.0.0.1:{self._port}/{name}"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {like}")
+        yield self._address(name)
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @contextlib.contextmanager
+    def record(self) -> Iterator[str]:
+        """Make a database with the record's tables, yield its address, and drop it."""
+        if not self._has_tables:
+            self._execute(f"CREATE DATABASE {_TABLES}")
+            migrated(self._address(_TABLES)).close()
+            self._has_tables = True
+        with self.database(like=_TABLES) as url:
+            yield url
+
+    def _address(self, name: str) -> str:
+        return f"postgresql+psycopg://notify@127.0.0.1:{self._port}/{name}"
 
     def stop(self) -> None:
         """Shut down and remove everything."""

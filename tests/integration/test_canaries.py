@@ -110,7 +110,7 @@ def rig(
     broker = broker_url.replace("guest:guest@", f"{user}:word-{MARK}@")
     monkeypatch.setenv("MARKED_KEY", f"SG.{MARK}")
     monkeypatch.setenv("MARKED_SID", f"AC{MARK}")
-    with postgresql.database() as plain, echo() as vendor:
+    with postgresql.record() as plain, echo() as vendor:
         store = plain.replace("notify@", f"notify:word-{MARK}@")
         with surroundings(tmp_path, broker_url=broker_url, store_url=store) as rig:
             text = CONFIG.format(

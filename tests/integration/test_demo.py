@@ -95,13 +95,17 @@ class Up:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """A stack that the tests of this file share, email only."""
+    """A stack that the tests of this file share, email only; asked to, it stops all it started."""
     up = Up(tmp_path_factory.mktemp("up") / "state", "--pools", "email")
     try:
         up.wait_ready()
         yield up
+        children = up.children()
     finally:
-        up.stop()
+        code = up.stop(signal.SIGTERM)
+    assert code == 0, up.text
+    assert len(children) >= 3
+    assert psutil.wait_procs(children, timeout=10)[1] == []
 
 
 def test_a_stack_tells_where_its_parts_are(up: Up) -> None:
@@ -143,16 +147,6 @@ def test_two_stacks_do_not_share_a_folder(up: Up) -> None:
     second = run(*NOTIFY, "up", "--state-dir", str(up.folder))
     assert second.returncode == 1
     assert second.stderr.startswith("notify: another stack is running")
-
-
-def test_a_stack_stops_all_it_started_when_asked(tmp_path: Path) -> None:
-    """SIGTERM is a good end."""
-    up = Up(tmp_path / "state", "--pools", "sms")
-    up.wait_ready()
-    children = up.children()
-    assert len(children) >= 3
-    assert up.stop(signal.SIGTERM) == 0, up.text
-    assert psutil.wait_procs(children, timeout=10)[1] == []
 
 
 def test_a_part_that_dies_ends_the_stack_with_its_last_words(

@@ -23,9 +23,10 @@ from notify.publisher import connect
 from notify.service import topology_of
 from notify.settings import load
 from notify.stack.rabbitmq import RabbitMQNode
-from notify.store import Store, circuits, holds
+from notify.store import circuits, holds
 from notify.store.audit import Actor
 from notify.topology import DEAD, Topology, apply, worker_rights
+from tests.migrated import migrated
 from tests.rig import Rig, surroundings
 from tests.services import Users, Vhosts
 
@@ -109,8 +110,7 @@ def told(findings: list[Finding], verdict: Verdict) -> list[str]:
 def test_a_healthy_stack_is_all_good(stack: Stack, store_url: str) -> None:
     """With real workers, on either database; what AMQP does not tell is no fault."""
     url = f"sqlite:///{stack.rig.folder}/notify.db"
-    store = Store.open(store_url)
-    store.migrate()
+    store = migrated(store_url)
     store.close()
     with (
         stack.configured((url, store_url)),
@@ -464,8 +464,7 @@ def test_a_clock_that_is_off_is_told(
     store_url: str, seconds: float, verdict: Verdict, words: str
 ) -> None:
     """In both directions: either way expiry, limits and leases are judged wrongly."""
-    store = Store.open(store_url)
-    store.migrate()
+    store = migrated(store_url)
     (found,) = record.clock(store, now=lambda: time.time() + seconds)
     store.close()
     assert (found.verdict, found.found) == (verdict, words)
@@ -473,8 +472,7 @@ def test_a_clock_that_is_off_is_told(
 
 def test_a_database_that_only_reads_is_told(postgres_url: str, stack: Stack) -> None:
     """A standby answers every question; nothing could be sent."""
-    store = Store.open(postgres_url)
-    store.migrate()
+    store = migrated(postgres_url)
     store.close()
     name = postgres_url.rpartition("/")[2]
     with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:

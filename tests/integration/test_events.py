@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import amqp
@@ -27,26 +24,10 @@ from notify.store import Store
 from notify.store.tables import events
 from notify.topology import EVENTS
 from tests.recording import NOW, accepted, begin
-from tests.rig import Rig, surroundings, until
+from tests.rig import Rig, until
 from tests.services import Users
 
 NOBODY_LISTENS = "pyamqp://guest:guest@127.0.0.1:1//"
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
-    """An empty record on each kind of database."""
-    store = Store.open(store_url)
-    store.migrate()
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def rig(tmp_path: Path, broker_url: str, store_url: str) -> Iterator[Rig]:
-    """A worker's surroundings on each kind of database."""
-    with surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig:
-        yield rig
 
 
 @pytest.fixture
@@ -224,28 +205,18 @@ def test_the_thread_outlives_a_broker_that_is_away(store: Store) -> None:
 
 def test_the_command_line_follows_events_until_ctrl_c(rig: Rig) -> None:
     """One line an event, of the wanted kind only, and exit code 0."""
-    command = [sys.executable, "-m", "notify", "events", "--follow", "--status", "sent", "--json"]
-    environ = {**os.environ, "NOTIFY_CONFIG": str(rig.config), "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            _follow(rig, process)
-        finally:
-            process.kill()
-
-
-def _follow(rig: Rig, process: subprocess.Popen[str]) -> None:
-    assert process.stderr is not None
-    assert process.stdout is not None
-    assert process.stderr.readline() == "following notify.events by *.sent.*; Ctrl-C stops\n"
-    with rig.worker():
-        rig.request(to="invalid@sandbox.test")
-        id_ = rig.request()
-        assert json.loads(process.stdout.readline())["id"] == str(id_)
-    process.send_signal(signal.SIGINT)
-    assert process.stdout.read() == ""
-    assert process.wait(10) == 0
+    process = rig.command("events", "--follow", "--status", "sent", "--json")
+    try:
+        until(lambda: "following" in process.err())
+        assert process.err() == "following notify.events by *.sent.*; Ctrl-C stops\n"
+        with rig.worker():
+            rig.request(to="invalid@sandbox.test")
+            id_ = rig.request()
+            until(lambda: process.out().endswith("\n"))
+    finally:
+        process.send_signal(signal.SIGINT)
+    done = process.done()
+    assert (done.code, json.loads(done.out)["id"]) == (0, str(id_))
 
 
 def test_the_command_line_shows_the_newest_on_record(rig: Rig) -> None:

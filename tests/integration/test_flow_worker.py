@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -65,16 +63,9 @@ def _request() -> bytes:
 
 def _notify(rig: Rig, *arguments: str) -> str:
     """Run a command as an operator does."""
-    done = subprocess.run(
-        [sys.executable, "-m", "notify", *arguments],
-        env={"NOTIFY_CONFIG": str(rig.config), "KEY": "SG.test", "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    done = rig.notify(*arguments)
+    assert done.code == 0, done.err
+    return done.out
 
 
 def test_a_slow_limit_leaves_the_backlog_in_the_queue(rig: Rig, rabbitmq: RabbitMQNode) -> None:

@@ -15,6 +15,7 @@ from notify.message import Channel
 from notify.settings import Settings, load
 from notify.store import Store
 from notify.topology import queue_name
+from tests.migrated import migrated
 
 
 @pytest.fixture
@@ -38,9 +39,7 @@ def settings(broker_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 def store(settings: Settings) -> Store:
     """An empty record."""
-    store = Store.open(settings.store.url.get_secret_value())
-    store.migrate()
-    return store
+    return migrated(settings.store.url.get_secret_value())
 
 
 @pytest.fixture

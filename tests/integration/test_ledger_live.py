@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -14,23 +12,7 @@ from notify.ledger import draw_up
 from notify.message import Status
 from notify.store import Filter, Store
 from tests.planting import AFTERWARDS, DOUBTS, FAULTS, bury, sent
-from tests.rig import Rig, surroundings, until
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
-    """An empty record, on each kind of database in turn."""
-    store = Store.open(store_url)
-    store.migrate()
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def rig(tmp_path: Path, broker_url: str, store_url: str) -> Iterator[Rig]:
-    """A worker's surroundings on each kind of database."""
-    with surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig:
-        yield rig
+from tests.rig import Rig, until
 
 
 def test_every_contradiction_is_named_on_either_database(store: Store) -> None:

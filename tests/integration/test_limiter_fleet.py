@@ -16,6 +16,7 @@ from notify.errors import StoreError
 from notify.flow.limiter import Limiter
 from notify.ratelimit import Limit
 from notify.store import Store
+from tests.migrated import migrated
 
 PROCESSES = 4
 WAIT = 60
@@ -113,8 +114,7 @@ def fleet() -> Iterator[ProcessPoolExecutor]:
 @pytest.fixture
 def url(store_url: str) -> str:
     """The address of an empty record."""
-    store = Store.open(store_url)
-    store.migrate()
+    store = migrated(store_url)
     store.close()
     return store_url
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -26,7 +24,9 @@ from notify.outbox import Outbox, OutboxRelay, outbox_table
 from notify.outbox.relay import HOLD
 from notify.publisher import Publisher
 from notify.topology import DEAD, queue_name
-from tests.rig import Rig, surroundings, until
+from tests.commands import Done
+from tests.forked import Forked
+from tests.rig import Rig, until
 from tests.services import Users
 
 KEY = "email.normal.shop"
@@ -44,13 +44,6 @@ def shop(tmp_path: Path, store_url: str) -> Iterator[Engine]:
     TABLE.metadata.create_all(engine)
     yield engine
     engine.dispose()
-
-
-@pytest.fixture
-def rig(tmp_path: Path, broker_url: str, store_url: str) -> Iterator[Rig]:
-    """A worker's surroundings on each kind of database."""
-    with surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig:
-        yield rig
 
 
 def _put(shop: Engine, count: int = 1, *, key: str = KEY) -> list[str]:
@@ -222,13 +215,15 @@ def test_the_command_line_relays_until_it_is_told_to_stop(rig: Rig, shop: Engine
     """For producers in any language: whoever writes rows of this shape is relayed."""
     id_ = "6c8f3f0e-5b0a-4a53-9d0a-2f2f7c1c7e11"
     body = '{"to": "ann@example.com", "subject": "Hello", "text": "Hi."}'
-    with _notify(rig, shop) as process:
+    process = _started(rig, shop)
+    try:
         with shop.begin() as connection:
             row = {"routing_key": KEY, "message_id": id_, "body": body}
             connection.execute(insert(TABLE).values(row))
         until(lambda: _left(shop) == 0)
+    finally:
         process.terminate()
-        assert process.wait(10) == 0
+    assert process.wait(10) == 0
     with rig.worker():
         until(lambda: rig.status(UUID(id_)) is Status.SENT)
 
@@ -236,31 +231,13 @@ def test_the_command_line_relays_until_it_is_told_to_stop(rig: Rig, shop: Engine
 def test_the_command_line_relays_what_is_there_and_tells_how_many(rig: Rig, shop: Engine) -> None:
     """For a timer, or to look; a table that is not there is told in one line."""
     _put(shop, 3)
-    with _notify(rig, shop, "--once") as process:
-        assert process.communicate() == ("3 published\n", "")
-        assert process.returncode == 0
-    with _notify(rig, shop, "--once", "--table", "no_such") as process:
-        _, error = process.communicate()
-        assert process.returncode == 1
-        assert "check --database and --table" in error
+    assert _started(rig, shop, "--once").done() == Done(0, "3 published\n", "")
+    refused = _started(rig, shop, "--once", "--table", "no_such").done()
+    assert refused.code == 1
+    assert "check --database and --table" in refused.err
     assert rig.waiting(QUEUE, DEAD) == 3
 
 
-@contextmanager
-def _notify(rig: Rig, shop: Engine, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "notify", "outbox", "relay", *arguments],
-        env={
-            **os.environ,
-            "NOTIFY_CONFIG": str(rig.config),
-            "OUTBOX_DATABASE_URL": shop.url.render_as_string(hide_password=False),
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
+def _started(rig: Rig, shop: Engine, *arguments: str) -> Forked:
+    url = shop.url.render_as_string(hide_password=False)
+    return rig.command("outbox", "relay", *arguments, OUTBOX_DATABASE_URL=url)

@@ -29,7 +29,7 @@ SLOW = 60.0
 def rig(tmp_path: Path, broker_url: str, postgresql: PostgreSQL) -> Iterator[Rig]:
     """A worker's surroundings on PostgreSQL."""
     with (
-        postgresql.database() as store_url,
+        postgresql.record() as store_url,
         surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig,
     ):
         yield rig
@@ -146,7 +146,7 @@ def test_a_worker_outlives_the_loss_of_both(
         with connect(node.url) as connection:
             apply(topology, connection)
         with (
-            postgresql.database() as store_url,
+            postgresql.record() as store_url,
             surroundings(tmp_path, broker_url=node.url, store_url=store_url) as rig,
             rig.worker(),
         ):

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import amqp
@@ -24,18 +23,11 @@ from notify.store import Entry, Filter, Store
 from notify.store.cancel import cancel
 from notify.topology import DEAD, WORK, queue_name
 from tests.recording import LEASE
-from tests.rig import Rig, surroundings, until
+from tests.rig import Rig, until
 from tests.services import away
 
 QUEUE = queue_name(Channel.EMAIL, "normal")
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def rig(tmp_path: Path, broker_url: str, store_url: str) -> Iterator[Rig]:
-    """A worker's surroundings on each kind of database."""
-    with surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig:
-        yield rig
 
 
 def _now() -> datetime:

@@ -27,6 +27,7 @@ from notify.sandbox import Behaviour
 from notify.store import Store, Story
 from notify.templating import Templates
 from providers.memory import Memory
+from tests.migrated import migrated
 from tests.recording import LATER, LEASE, NOW, accepted, begin
 from tests.rig import Rig, surroundings, until
 
@@ -210,8 +211,7 @@ def reconciler_of(store: Store, provider: Provider, now: datetime) -> Reconciler
 
 def test_a_kill_between_look_up_and_record_costs_a_minute(store_url: str) -> None:
     """kill -9 when the list has been read: nobody else looks while it is held, then one does."""
-    store = Store.open(store_url)
-    store.migrate()
+    store = migrated(store_url)
     provider = Memory(channel="sms", script={LOST: ["unknown"]}, clock=lambda: NOW)
     id_ = uuid4()
     body = json.dumps({"id": str(id_), "to": LOST, "text": "Hi."}).encode()

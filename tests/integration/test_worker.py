@@ -26,13 +26,6 @@ QUEUES = [queue_name(Channel.EMAIL, lane) for lane in ("critical", "normal", "bu
 
 
 @pytest.fixture
-def rig(tmp_path: Path, broker_url: str, store_url: str) -> Iterator[Rig]:
-    """A worker's surroundings on each kind of database."""
-    with surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig:
-        yield rig
-
-
-@pytest.fixture
 def sqlite_rig(tmp_path: Path, broker_url: str) -> Iterator[Rig]:
     """A worker's surroundings on SQLite, for what is the same on any database."""
     url = f"sqlite:///{tmp_path}/notify.db"
@@ -197,7 +190,7 @@ def test_a_worker_waits_while_the_record_is_away(
 ) -> None:
     """No call without a journal row, no hot loop, and it goes on by itself."""
     with (
-        postgresql.database() as store_url,
+        postgresql.record() as store_url,
         surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig,
         rig.worker(),
     ):

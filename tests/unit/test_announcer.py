@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
-
-import pytest
 
 from notify.announcer import HOLD, outgoing
 from notify.contract.event import Event, event_schema
@@ -20,15 +16,6 @@ from notify.topology import EVENTS
 from tests.recording import NOW, accepted, asked, begin, claim_one, rejected
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty record."""
-    store = Store.open(f"sqlite:///{tmp_path}/notify.db")
-    store.migrate()
-    yield store
-    store.close()
 
 
 def _take(store: Store, *, after: timedelta = timedelta(0), limit: int = 10) -> list[News]:

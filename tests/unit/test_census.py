@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
 from sqlalchemy import update
 
 from notify.census import PERIOD, Census
@@ -15,15 +12,6 @@ from notify.store import Store
 from notify.store.tables import notifications
 from tests import planting
 from tests.recording import LEASE
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty record."""
-    store = Store.open(f"sqlite:///{tmp_path}/notify.db")
-    store.migrate()
-    yield store
-    store.close()
 
 
 def _told(metrics: Metrics) -> set[str]:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -39,14 +38,6 @@ AMQP_VALUES = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters()), inner),
     max_leaves=20,
 )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    """A record on SQLite."""
-    store = Store.open(f"sqlite:///{tmp_path}/notify.db")
-    store.migrate()
-    return store
 
 
 def texts(value: Any) -> Iterator[str]:

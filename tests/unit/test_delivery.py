@@ -27,6 +27,7 @@ from notify.store import Entry, Filter, Store, Story
 from notify.templating import Templates
 from providers.memory import Memory
 from tests.flowing import flow_on
+from tests.migrated import migrated
 
 SECOND = timedelta(seconds=1)
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -81,7 +82,7 @@ def build(tmp_path: Path) -> Iterator[Build]:
     """Give a maker of rigs on one record; each is another worker."""
     rigs: list[Rig] = []
     here = f"sqlite:///{tmp_path}/notify.db"
-    Store.open(here).migrate()
+    migrated(here).close()
 
     def make(
         provider: Provider | None = None,

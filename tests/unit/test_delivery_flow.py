@@ -37,6 +37,7 @@ from notify.store.tables import notifications
 from notify.templating import Templates
 from providers.memory import Memory
 from tests.flowing import flow_on
+from tests.migrated import migrated
 
 SECOND = timedelta(seconds=1)
 ANN = Actor("ann", "a reason")
@@ -151,8 +152,7 @@ def build(tmp_path: Path) -> Iterator[Build]:
         sleep: Callable[[float], None] = time.sleep,
         **flow: Any,
     ) -> Rig:
-        store = Store.open(f"sqlite:///{tmp_path}/notify.db")
-        store.migrate()
+        store = migrated(f"sqlite:///{tmp_path}/notify.db")
         wired = flow_on(store, providers=["first", "second"], **flow)
         wired.refresh()
         monotonic = flow.get("monotonic", time.monotonic)

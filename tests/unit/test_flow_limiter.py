@@ -21,21 +21,6 @@ SENDER = Limit("sender", 10.0)
 ANN = Actor("ann@ops-1", "INC-7")
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the record's file lies."""
-    return tmp_path / "notify.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    """An empty record."""
-    store = Store.open(f"sqlite:///{path}")
-    store.migrate()
-    yield store
-    store.close()
-
-
 @contextmanager
 def unwritten(path: Path) -> Iterator[None]:
     """See to it that nobody writes to the record meanwhile."""

@@ -21,6 +21,7 @@ from notify.message import Channel, Notification, Rendered
 from notify.store import Store
 from notify.store.caps import Charge, admit
 from notify.store.tables import cap_counts, cap_uses
+from tests.migrated import migrated
 from tests.recording import asked
 
 GERMANY = Countries(["DE"], {"DE": 0.25})
@@ -38,21 +39,20 @@ class Clock:
 
 
 @pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A record that the tests of this module use in turn."""
-    store = Store.open(f"sqlite:///{tmp_path_factory.mktemp('record')}/notify.db")
-    store.migrate()
+    store = migrated(f"sqlite:///{tmp_path_factory.mktemp('record')}/notify.db")
     yield store
     store.close()
 
 
 @pytest.fixture
-def store(migrated: Store) -> Store:
+def store(shared: Store) -> Store:
     """A record with no counts."""
-    with migrated.writing() as connection:
+    with shared.writing() as connection:
         connection.execute(cap_counts.delete())
         connection.execute(cap_uses.delete())
-    return migrated
+    return shared
 
 
 def _message(text: str = "hi", **changes: Any) -> tuple[Notification, Rendered]:
@@ -212,7 +212,7 @@ batches = st.lists(
 @settings(deadline=None, max_examples=50)
 @given(batches, st.lists(st.integers(0, 1), min_size=8, max_size=8), st.data())
 def test_no_cap_is_exceeded_and_nothing_counted_twice(
-    migrated: Store, batches: Any, hours: list[int], data: st.DataObject
+    shared: Store, batches: Any, hours: list[int], data: st.DataObject
 ) -> None:
     """Whatever comes, again and again and in whichever hour; compared with a plain tally."""
     most = {name: data.draw(st.sampled_from([0.0, 0.3, 1.0, 4.0])) for name in NAMES}
@@ -234,10 +234,10 @@ def test_no_cap_is_exceeded_and_nothing_counted_twice(
             if fits:
                 used.update({(name, hour): cost for name, cost in new.items()})
                 counted |= {(id_, name) for name in new}
-        with migrated.writing() as connection:
+        with shared.writing() as connection:
             answers = admit(connection, asked_now)
         assert _passed(answers) == expected
-    with migrated.reading() as connection:
+    with shared.reading() as connection:
         rows = connection.execute(select(cap_counts).where(cap_counts.c.name.startswith(example)))
         found = {(row.name.partition("/")[2], row.starts // 3600): row.used for row in rows}
     assert {key: value for key, value in found.items() if value} == pytest.approx(

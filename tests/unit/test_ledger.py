@@ -23,6 +23,7 @@ from notify.store.contradictions import Doubt, Fault
 from notify.store.due import published, take_due
 from notify.store.outcomes import Standing, move, settle
 from notify.store.tables import metadata
+from tests.migrated import migrated
 from tests.planting import (
     AFTERWARDS,
     DOUBTS,
@@ -41,19 +42,18 @@ SOUND = (sent, sending, queued, failed, unknown, scheduled)
 
 
 @pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A record in a SQLite file that the tests of this module use in turn."""
-    store = Store.open(f"sqlite:///{tmp_path_factory.mktemp('record') / 'notify.db'}")
-    store.migrate()
+    store = migrated(f"sqlite:///{tmp_path_factory.mktemp('record') / 'notify.db'}")
     yield store
     store.close()
 
 
 @pytest.fixture
-def store(migrated: Store) -> Store:
+def store(shared: Store) -> Store:
     """An empty record."""
-    _empty(migrated)
-    return migrated
+    _empty(shared)
+    return shared
 
 
 def _empty(store: Store) -> None:

@@ -29,6 +29,7 @@ from notify.store.outcomes import Settled
 from notify.templating import Templates
 from providers.memory import Memory
 from tests.flowing import flow_on
+from tests.migrated import migrated
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -151,8 +152,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
 
     def build(*replies: str, **fields: Any) -> World:
         clock = [NOW]
-        store = Store.open(f"sqlite:///{tmp_path}/{len(stores)}.db")
-        store.migrate()
+        store = migrated(f"sqlite:///{tmp_path}/{len(stores)}.db")
         stores.append(store)
         return World(store, Sms(*replies, clock=lambda: clock[0]), clock, **fields)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,6 @@ from notify.store.due import take_due
 from tests.recording import LATER, NOW, asked, call_for, claim_one
 
 NOBODY_LISTENS = "pyamqp://guest:guest@127.0.0.1:1//"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty record in a SQLite file."""
-    store = Store.open(f"sqlite:///{tmp_path}/notify.db")
-    store.migrate()
-    yield store
-    store.close()
 
 
 def _scheduled(store: Store, **changes: Any) -> Entry:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,22 +10,8 @@ import pytest
 from notify.errors import ConfigError, StoreError
 from notify.message import Status
 from notify.store import Claim, Filter, Store
+from tests.migrated import migrated
 from tests.recording import LATER, LEASE, asked, begin, call_for, claim_one, put_off, rejected
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the record's file lies."""
-    return tmp_path / "notify.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    """An empty record in a SQLite file."""
-    store = Store.open(f"sqlite:///{path}")
-    store.migrate()
-    yield store
-    store.close()
 
 
 def test_commits_on_sqlite_survive_a_power_loss(store: Store, path: Path) -> None:
@@ -67,8 +52,9 @@ def test_what_is_new_is_owned_though_the_rest_cannot_be_examined(store: Store, p
 
 def test_a_full_disk_is_a_store_error(path: Path) -> None:
     """The hot writes speak to the driver directly, yet its errors are told in our words."""
-    store = Store.open(f"sqlite:///{path}", pool_size=1)
-    store.migrate()
+    url = f"sqlite:///{path}"
+    migrated(url).close()
+    store = Store.open(url, pool_size=1)
     with store._engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")
     with pytest.raises(StoreError) as caught:

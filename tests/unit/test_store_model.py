@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -29,15 +26,6 @@ HOLD = timedelta(seconds=45)
 PAUSE = timedelta(seconds=40)
 WAITING = (Status.SCHEDULED, Status.QUEUED)
 OUTCOMES = {Status.SENT: Outcome.ACCEPTED, Status.UNKNOWN: Outcome.UNKNOWN}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty record in a SQLite file."""
-    store = Store.open(f"sqlite:///{tmp_path}/notify.db")
-    store.migrate()
-    yield store
-    store.close()
 
 
 @dataclass(slots=True)

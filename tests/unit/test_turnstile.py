@@ -22,6 +22,7 @@ from notify.store.circuits import change
 from notify.templating import Templates
 from providers.memory import Memory
 from tests.flowing import flow_on
+from tests.migrated import migrated
 from tests.recording import asked
 
 INLINE = Content(subject="Hello", text="Hi.")
@@ -73,8 +74,7 @@ class Waiting:
 @pytest.fixture
 def waiting(tmp_path: Path) -> Iterator[Waiting]:
     """Give one on an empty record."""
-    store = Store.open(f"sqlite:///{tmp_path}/notify.db")
-    store.migrate()
+    store = migrated(f"sqlite:///{tmp_path}/notify.db")
     yield Waiting(store)
     store.close()
 

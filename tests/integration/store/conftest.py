@@ -6,6 +6,7 @@ PostgreSQL, sealed.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine
@@ -13,6 +14,7 @@ from sqlalchemy import create_engine
 from notify.keyring import CLEAR
 from notify.store import Store
 from notify.store.tables import metadata
+from tests.migrated import migrated
 from tests.sealing import KEYRING
 from tests.services import PostgreSQL
 
@@ -24,13 +26,21 @@ def migrated_url(
     """The address of a record that the tests of one module use in turn."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path_factory.mktemp('record') / 'notify.db'}"
-        _migrate(url)
+        migrated(url).close()
         yield url
         return
     server: PostgreSQL = request.getfixturevalue("postgresql")
-    with server.database() as url:
-        _migrate(url)
+    with server.record() as url:
         yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/notify.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
 
 
 @pytest.fixture
@@ -44,10 +54,4 @@ def store(migrated_url: str) -> Iterator[Store]:
     sealed = migrated_url.startswith("postgresql")
     store = Store.open(migrated_url, keyring=KEYRING if sealed else CLEAR)
     yield store
-    store.close()
-
-
-def _migrate(url: str) -> None:
-    store = Store.open(url)
-    store.migrate()
     store.close()

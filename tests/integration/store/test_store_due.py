@@ -17,6 +17,7 @@ from notify.store import Claim, Claimed, Entry, Event, Store, Story
 from notify.store.cancel import REASON, Cancelled, cancel
 from notify.store.due import Due, published, take_due
 from notify.store.tables import notifications
+from tests.migrated import migrated
 from tests.recording import (
     LATER,
     LEASE,
@@ -239,8 +240,7 @@ def test_the_hour_that_occurs_twice_is_two_hours(
     time.tzset()
     if store_url.startswith("postgresql"):
         store_url += f"?options=-c%20timezone%3D{zone}"
-    store = Store.open(store_url)
-    store.migrate()
+    store = migrated(store_url)
     # 02:30 in Berlin on the 25th of October 2026: first in summer time, an hour later in winter.
     first, second = (datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1))
     for instant in (first, second):

@@ -19,6 +19,7 @@ from notify.store.audit import Actor
 from notify.store.bookings import book
 from notify.store.clock import read_clock
 from notify.store.tables import limits as table
+from tests.migrated import migrated
 
 NAME = "account"
 LIMIT = Limit(NAME, 100.0)
@@ -128,8 +129,7 @@ def test_the_clock_is_read_after_the_others_are_waited_for(store: Store, migrate
 
 def test_nobody_waits_long_for_a_row_that_somebody_keeps_locked(postgres_url: str) -> None:
     """On PostgreSQL; a worker goes on by itself then, and other statements stay patient."""
-    store, other = Store.open(postgres_url), Store.open(postgres_url)
-    store.migrate()
+    store, other = Store.open(postgres_url), migrated(postgres_url)
     booked(store, Ask.of([1.0], share=1.0))
     with other.writing() as connection:
         connection.execute(update(table).values(actor="somebody"))

@@ -29,9 +29,9 @@ def _migrate(url: str, barrier: Barrier | None = None) -> tuple[str | None, str 
     return steps
 
 
-def test_migrating_builds_the_tables_and_again_changes_nothing(store_url: str) -> None:
+def test_migrating_builds_the_tables_and_again_changes_nothing(empty_url: str) -> None:
     """Every deployment may run it."""
-    store = Store.open(store_url)
+    store = Store.open(empty_url)
     assert store.revision() == (None, HEAD)
     assert store.migrate() == (None, HEAD)
     entry = begin(store)
@@ -43,11 +43,11 @@ def test_migrating_builds_the_tables_and_again_changes_nothing(store_url: str) -
 
 @pytest.mark.parametrize(("oldest", "fits"), [("0003", True), (HEAD, True), ("9998", False)])
 def test_tables_of_a_newer_version_say_whom_they_serve(
-    store_url: str, oldest: str, fits: bool
+    empty_url: str, oldest: str, fits: bool
 ) -> None:
     """An upgrade migrates first; a worker of this version that restarts then must know."""
-    _migrate(store_url)
-    store = Store.open(store_url)
+    _migrate(empty_url)
+    store = Store.open(empty_url)
     with store.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
         connection.execute(text("UPDATE schema_floor SET oldest = :oldest"), {"oldest": oldest})
@@ -57,10 +57,10 @@ def test_tables_of_a_newer_version_say_whom_they_serve(
     assert "notify migrate" in unfit("0003", HEAD)
 
 
-def test_the_migrations_build_what_the_code_expects(store_url: str) -> None:
+def test_the_migrations_build_what_the_code_expects(empty_url: str) -> None:
     """Columns, their nullability and the indexes are those of tables.py."""
-    _migrate(store_url)
-    engine = create_engine(store_url)
+    _migrate(empty_url)
+    engine = create_engine(empty_url)
     found = inspect(engine)
     for table in metadata.sorted_tables:
         columns = {column["name"]: column["nullable"] for column in found.get_columns(table.name)}
@@ -74,31 +74,31 @@ def test_the_migrations_build_what_the_code_expects(store_url: str) -> None:
     engine.dispose()
 
 
-def test_threads_that_migrate_at_once_take_turns(store_url: str) -> None:
+def test_threads_that_migrate_at_once_take_turns(empty_url: str) -> None:
     """One builds the tables; the others find them built."""
     barrier = Barrier(4)
     with ThreadPoolExecutor(4) as pool:
-        steps = list(pool.map(_migrate, [store_url] * 4, [barrier] * 4))
+        steps = list(pool.map(_migrate, [empty_url] * 4, [barrier] * 4))
     assert sorted(steps, key=str) == [(HEAD, HEAD)] * 3 + [(None, HEAD)]
 
 
-def test_processes_that_migrate_at_once_take_turns(store_url: str) -> None:
+def test_processes_that_migrate_at_once_take_turns(empty_url: str) -> None:
     """Two machines that deploy together do not break each other."""
     spawn = multiprocessing.get_context("spawn")
     with spawn.Manager() as manager, ProcessPoolExecutor(2, mp_context=spawn) as pool:
         barrier = manager.Barrier(2)
-        steps = list(pool.map(_migrate, [store_url] * 2, [barrier] * 2, timeout=WAIT))
+        steps = list(pool.map(_migrate, [empty_url] * 2, [barrier] * 2, timeout=WAIT))
     assert sorted(steps, key=str) == [(HEAD, HEAD), (None, HEAD)]
 
 
-def test_tables_of_a_newer_version_are_left_alone(store_url: str) -> None:
+def test_tables_of_a_newer_version_are_left_alone(empty_url: str) -> None:
     """An old deployment that comes late says so and changes nothing."""
-    _migrate(store_url)
-    engine = create_engine(store_url)
+    _migrate(empty_url)
+    engine = create_engine(empty_url)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
-    store = Store.open(store_url)
+    store = Store.open(empty_url)
     with pytest.raises(StoreError, match="newer than this version"):
         store.migrate()
     assert store.revision() == ("9999", HEAD)

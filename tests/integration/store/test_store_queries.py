@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, text
 from notify.errors import StoreError, StoreRefused
 from notify.message import Channel, Notification, Status
 from notify.store import Entry, Filter, Store
+from tests.migrated import migrated
 from tests.recording import LEASE, NOW, accepted, asked, begin, call_for, claim_one, rejected
 
 KATHMANDU = ZoneInfo("Asia/Kathmandu")
@@ -100,8 +101,7 @@ def test_times_come_back_in_utc_to_the_microsecond(store_url: str) -> None:
     """Neither the session's zone nor the zone of the given time shows."""
     if store_url.startswith("postgresql"):
         store_url += "?options=-c%20timezone%3DAsia/Kathmandu"
-    store = Store.open(store_url)
-    store.migrate()
+    store = migrated(store_url)
     local = NOW.astimezone(KATHMANDU)
     entry = begin(store, now=local, expires_at=local)
     store.record([accepted(entry, ended_at=local)])
@@ -134,8 +134,7 @@ def test_half_a_character_is_refused_without_its_value(store: Store) -> None:
 
 def test_nul_is_refused_by_postgresql_without_its_value(postgres_url: str) -> None:
     """PostgreSQL keeps no NUL in text, and the error that says so shows no value."""
-    store = Store.open(postgres_url)
-    store.migrate()
+    store = migrated(postgres_url)
     with pytest.raises(StoreRefused) as caught:
         begin(store, to="secret\0")
     assert "secret" not in str(caught.value)
@@ -152,9 +151,9 @@ def test_a_record_that_is_refused_changes_nothing(store: Store) -> None:
     assert store.count(Filter()) == {Status.SENDING: 2}
 
 
-def test_without_tables_every_use_is_a_store_error(store_url: str) -> None:
+def test_without_tables_every_use_is_a_store_error(empty_url: str) -> None:
     """A database that was never migrated is told in the store's own words."""
-    store = Store.open(store_url)
+    store = Store.open(empty_url)
     entry = call_for(asked())
     for use in (
         lambda: claim_one(store, entry),
@@ -181,8 +180,7 @@ def test_a_database_that_is_away_shows_no_password(store_url: str, tmp_path: Pat
 
 def test_the_store_comes_back_when_postgresql_does(postgres_url: str) -> None:
     """Connections that broke while idle cost one error, not a restart."""
-    store = Store.open(postgres_url)
-    store.migrate()
+    store = migrated(postgres_url)
     entry = begin(store)
     engine = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

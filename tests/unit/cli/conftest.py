@@ -11,6 +11,7 @@ import pytest
 from notify.cli import main
 from notify.store import Store
 from tests.commands import Done, Notify
+from tests.migrated import migrated
 
 CONFIG = """
 [channels.email]
@@ -46,8 +47,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
     """The record that the commands work on."""
-    store = Store.open(url)
-    store.migrate()
+    store = migrated(url)
     yield store
     store.close()
 

@@ -15,7 +15,7 @@ from tests.unit.course import rest
 from tests.unit.course.base import Base, Terms
 from tests.unit.course.fleet import Phase
 from tests.unit.course.operators import Operators
-from tests.unit.course.requests import Kind, Producer
+from tests.unit.course.producer import Kind, Producer
 from tests.unit.course.snapshot import Row
 from tests.unit.course.vendor import Answer
 from tests.unit.course.world import World

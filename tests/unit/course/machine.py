@@ -10,8 +10,8 @@ from notify.relay import HOLD
 from notify.topology import DEAD
 from tests.unit.course.fleet import Phase
 from tests.unit.course.life import MOST, WAITING, Life, one_of, step
+from tests.unit.course.producer import Kind, Repeat
 from tests.unit.course.relay_end import Fate, nothing
-from tests.unit.course.requests import Kind, Repeat
 from tests.unit.course.situations import (
     a_call_fails,
     a_look_up_comes_due,

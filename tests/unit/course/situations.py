@@ -6,7 +6,7 @@ from notify.message import Status
 from notify.topology import DEAD
 from tests.unit.course.fleet import Phase
 from tests.unit.course.life import WAITING, Life
-from tests.unit.course.requests import Kind
+from tests.unit.course.producer import Kind
 from tests.unit.course.vendor import Answer
 
 

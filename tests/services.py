@@ -82,7 +82,7 @@ class Vhosts:
 
 
 @contextlib.contextmanager
-def away(node: RabbitMQNode, url: str) -> Iterator[None]:
+def broker_away(node: RabbitMQNode, url: str) -> Iterator[None]:
     """Have a broker take no connection, and cut those to one virtual host; a restart costs more."""
     node.ctl("suspend_listeners")
     try:

@@ -16,9 +16,9 @@ from notify.message import Channel, Status
 from notify.publisher import connect
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Filter
-from notify.topology import DEAD, Topology, apply, queue_name
+from notify.topology import DEAD, queue_name
 from tests.rig import Rig, surroundings, until
-from tests.services import PostgreSQL
+from tests.services import PostgreSQL, broker_away
 
 NORMAL = queue_name(Channel.EMAIL, "normal")
 IDLE = [queue_name(Channel.EMAIL, lane) for lane in ("critical", "bulk")]
@@ -138,34 +138,28 @@ def test_a_stop_waits_for_the_record_of_calls_that_were_made(
 
 
 def test_a_worker_outlives_the_loss_of_both(
-    tmp_path: Path, topology: Topology, postgresql: PostgreSQL
+    tmp_path: Path, broker_url: str, rabbitmq: RabbitMQNode, postgresql: PostgreSQL
 ) -> None:
-    """The broker is killed while the record is away: paused before, paused after, then all sent."""
-    node = RabbitMQNode.start(tmp_path / "node")
-    try:
-        with connect(node.url) as connection:
-            apply(topology, connection)
-        with (
-            postgresql.record() as store_url,
-            surroundings(tmp_path, broker_url=node.url, store_url=store_url) as rig,
-            rig.worker(),
-        ):
-            with away(postgresql, rig):
-                ids = [rig.request() for _ in range(20)]
-                until(lambda: told(rig, "notify.paused") == 1)
-                node.kill()
-                node.restart()
-                until(lambda: rig.waiting(NORMAL) == len(ids), timeout=SLOW)
-                ids += [rig.request() for _ in range(5)]
-                time.sleep(3)
-                assert consumers(rig, *IDLE, NORMAL) == 0
-            sent = {Status.SENT: len(ids)}
-            until(lambda: rig.store.count(Filter()) == sent, timeout=SLOW)
-            until(lambda: consumers(rig, *IDLE, NORMAL) == 3)
-            assert sent_once(rig)
-            assert rig.waiting(NORMAL, DEAD) == 0
-    finally:
-        node.stop()
+    """The broker goes while the record is away: paused before, paused after, then all is sent."""
+    with (
+        postgresql.record() as store_url,
+        surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig,
+        rig.worker(),
+    ):
+        with away(postgresql, rig):
+            ids = [rig.request() for _ in range(20)]
+            until(lambda: told(rig, "notify.paused") == 1)
+            with broker_away(rabbitmq, broker_url):
+                until(lambda: told(rig, "notify.broker_away") > 0)
+            until(lambda: rig.waiting(NORMAL) == len(ids), timeout=SLOW)
+            ids += [rig.request() for _ in range(5)]
+            time.sleep(3)
+            assert consumers(rig, *IDLE, NORMAL) == 0
+        sent = {Status.SENT: len(ids)}
+        until(lambda: rig.store.count(Filter()) == sent, timeout=SLOW)
+        until(lambda: consumers(rig, *IDLE, NORMAL) == 3)
+        assert sent_once(rig)
+        assert rig.waiting(NORMAL, DEAD) == 0
 
 
 def test_a_locked_sqlite_file_makes_the_worker_wait(tmp_path: Path, broker_url: str) -> None:

@@ -22,7 +22,7 @@ from notify.service import open_publisher
 from notify.settings import LaneSettings, load
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.topology import Topology, apply
-from tests.services import away
+from tests.services import broker_away
 
 QUEUE = "notify.email.normal"
 KEY = "email.normal.shop"
@@ -265,10 +265,10 @@ def test_a_broker_that_was_away_is_found_again(rabbitmq: RabbitMQNode, broker_ur
     """Between two messages the caller notices nothing; with one in hand it hears so in time."""
     with Publisher(broker_url, timeout=2.0) as publisher:
         publisher.publish(one())
-        with away(rabbitmq, broker_url):
+        with broker_away(rabbitmq, broker_url):
             pass
         publisher.publish(one())
-        with away(rabbitmq, broker_url), pytest.raises(PublishError):
+        with broker_away(rabbitmq, broker_url), pytest.raises(PublishError):
             publisher.publish(one())
         publisher.publish(one())
     with connect(broker_url) as connection, connection.channel() as channel:

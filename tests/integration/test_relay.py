@@ -24,7 +24,7 @@ from notify.store.cancel import cancel
 from notify.topology import DEAD, WORK, queue_name
 from tests.recording import LEASE
 from tests.rig import Rig, until
-from tests.services import away
+from tests.services import broker_away
 
 QUEUE = queue_name(Channel.EMAIL, "normal")
 SECOND = timedelta(seconds=1)
@@ -134,7 +134,7 @@ def test_while_the_broker_is_away_what_is_due_waits(rig: Rig, rabbitmq: RabbitMQ
     made = _scheduled(rig.store, 50, due_at=_now() - SECOND)
     publisher = Publisher(rig.broker_url, timeout=1)
     relay = Relay(rig.store, publisher)
-    with away(rabbitmq, rig.broker_url):
+    with broker_away(rabbitmq, rig.broker_url):
         before = time.process_time()
         with capture_logs() as logs:
             relay.start()

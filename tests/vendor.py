@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import ssl
 import struct
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-PATIENCE = 5.0
-"""Seconds a test waits for something that must happen, and a hung answer stays silent."""
+PATIENCE = 60.0
+"""Seconds a test waits for something that must happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,11 @@ def raw(answer: bytes, *, keep: bool = False) -> Reply:
 
 
 def drip(answer: bytes, *, every: float) -> Reply:
-    """Write one byte at a time, with a pause in seconds after each."""
+    """Write one byte at a time, with a pause in seconds after each; the last one without end."""
 
     def reply(connection: socket.socket, stopped: threading.Event) -> bool:
-        for position in range(len(answer)):
-            connection.sendall(answer[position : position + 1])
+        for position in itertools.count():
+            connection.sendall(answer[position : position + 1] or answer[-1:])
             if stopped.wait(every):
                 break
         return False
@@ -72,8 +73,8 @@ def then_close(first: Reply) -> Reply:
 
 
 def hang(_connection: socket.socket, stopped: threading.Event) -> bool:
-    """Read the request and say nothing."""
-    stopped.wait(PATIENCE)
+    """Read the request and stay silent until the test ends: only the client can end the wait."""
+    stopped.wait()
     return False
 
 

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -90,9 +89,8 @@ def test_a_process_that_ignores_the_request_to_stop_is_killed_in_time(
     """Stopping a stack is bounded."""
     process = start("stubborn", tmp_path, environ)
     process.wait_ready(timeout=20)
-    begin = time.monotonic()
+    # Unbounded, it would wait for as long as the process sleeps.
     stop_all([process], timeout=0.2)
-    assert time.monotonic() - begin < 5
     with pytest.raises(ProcessEnded, match="SIGKILL"):
         process.check()
 

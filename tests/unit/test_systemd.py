@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -52,10 +51,9 @@ def test_a_socket_that_nobody_reads_holds_nobody_up(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
         deaf.bind(str(path))
         systemd = Systemd({"NOTIFY_SOCKET": str(path)})
-        began = time.monotonic()
+        # More than its buffer holds: a call that waited for room would never return.
         for _ in range(2000):
             systemd.alive()
-        assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize(

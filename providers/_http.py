@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import json
 import ssl
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
-from http.client import HTTPException, HTTPMessage, HTTPResponse, IncompleteRead
-from typing import Any
+from http.client import HTTPException
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
 from notify.errors import ConfigError, OutcomeUnknown, TransientError
+
+from ._answer import Answer, receive
 
 MAX_ANSWER = 65_536
 """Bytes of an answer that are read, its headers included; vendors send a few hundred."""
@@ -27,23 +25,6 @@ more: a request that meets a closing connection has an unknown outcome, so we cl
 
 MAX_LIST = 2_097_152
 """Bytes of an answer that lists what was sent; `Transport.get` reads so many."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back, whole. A header's name is found in any case."""
-
-    status: int
-    headers: HTTPMessage
-    body: bytes
-
-    def json(self) -> dict[str, Any]:
-        """The body's JSON object; empty where it holds something else."""
-        try:
-            value = json.loads(self.body)
-        except (ValueError, RecursionError):
-            return {}
-        return value if isinstance(value, dict) else {}
 
 
 class Transport:
@@ -118,8 +99,8 @@ class Transport:
             connection.close()
             raise self._unsent(error) from None
         try:
-            answer, keep = _receive(connection, deadline, room)
-        except (OSError, HTTPException) as error:
+            answer, keep = receive(connection.sock, deadline=deadline, room=room)
+        except (OSError, HTTPException, ValueError) as error:
             # Only the error's type is told: its text may quote what the vendor wrote.
             connection.close()
             text = f"the request left, no usable answer came ({type(error).__name__})"
@@ -177,49 +158,3 @@ def _send(connection: HTTPConnection, request: bytes, deadline: float) -> None:
         raise TimeoutError
     connection.sock.settimeout(remaining)
     connection.sock.sendall(request)
-
-
-def _receive(connection: HTTPConnection, deadline: float, room: int) -> tuple[Answer, bool]:
-    source = _Source(connection.sock, deadline, room)
-    response = HTTPResponse(source, method="POST")  # type: ignore[arg-type]
-    response.begin()
-    body = response.read(room)
-    if response.length or (response.chunked and not response.isclosed()):
-        raise IncompleteRead(b"")
-    return Answer(response.status, response.headers, body), not response.will_close
-
-
-class _Source(io.RawIOBase):
-    """
-    Gives one answer's bytes, no more than there is room for and none after the deadline.
-
-    A socket's timeout alone begins anew with every byte: a vendor that sends one a second would
-    hold a thread for as long as it likes.
-    """
-
-    def __init__(self, sock: Any, deadline: float, room: int) -> None:
-        self._sock = sock
-        self._deadline = deadline
-        self._room = room
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        # All that an HTTPResponse asks of a socket.
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        remaining = self._deadline - time.monotonic()
-        if remaining <= 0:
-            raise TimeoutError
-        if self._room <= 0:
-            raise _TooLarge
-        self._sock.settimeout(remaining)
-        count: int = self._sock.recv_into(buffer)
-        self._room -= count
-        return count
-
-
-class _TooLarge(OSError):
-    """The answer does not end within its room."""

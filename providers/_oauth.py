@@ -14,7 +14,8 @@ from google.oauth2.service_account import Credentials
 
 from notify.errors import ConfigError, OutcomeUnknown, Throttled, TransientError, Unauthorized
 
-from ._http import Answer, Transport
+from ._answer import Answer
+from ._http import Transport
 
 EARLY = 300.0
 """Seconds before its end at which a token is renewed."""

@@ -20,7 +20,8 @@ from notify.errors import (
 )
 
 from . import _verdict
-from ._http import Answer, Transport
+from ._answer import Answer
+from ._http import Transport
 
 # https://www.twilio.com/docs/api/errors; what is not here is judged by its status.
 _CODES: dict[int, type[ProviderError]] = {

@@ -16,7 +16,7 @@ from notify.errors import (
     Unauthorized,
 )
 
-from ._http import Answer
+from ._answer import Answer
 
 LONGEST_WAIT = 86_400.0
 """Seconds of `Retry-After` that are believed."""

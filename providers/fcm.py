@@ -20,7 +20,8 @@ from notify.errors import (
 from notify.message import Channel, Receipt, Rendered
 
 from . import _verdict
-from ._http import Answer, Transport
+from ._answer import Answer
+from ._http import Transport
 from ._oauth import AccessToken
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"

@@ -30,7 +30,8 @@ from notify.errors import (
 from notify.message import Channel, Receipt, Rendered
 
 from . import _verdict
-from ._http import Answer, Transport
+from ._answer import Answer
+from ._http import Transport
 
 PERMISSION = "mail.send"
 """What a key must be allowed to."""

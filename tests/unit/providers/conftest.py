@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from notify.sandbox import Sandbox
+from providers._http import Transport
+from tests.unit.providers.calling import Open
 from tests.vendor import Vendor
 
 
@@ -22,3 +25,16 @@ def vendor() -> Iterator[Vendor]:
     """A server that does what the test says."""
     with Vendor() as vendor:
         yield vendor
+
+
+@pytest.fixture
+def transport() -> Iterator[Open]:
+    """Transports that are closed after the test."""
+    with ExitStack() as opened:
+
+        def start(url: str, *, timeout: float = 10.0, pool: int = 4) -> Transport:
+            sender = Transport("acme", url, timeout=timeout, connect_timeout=timeout, pool=pool)
+            opened.callback(sender.close)
+            return sender
+
+        yield start

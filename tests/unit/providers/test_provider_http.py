@@ -6,14 +6,12 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import Protocol
 
 import pytest
 
 from notify.errors import ConfigError, OutcomeUnknown, TransientError
 from providers import _http
-from providers._http import Answer, Transport
+from tests.unit.providers.calling import Open, call
 from tests.vendor import Reply, Vendor, drip, hang, raw, say, then_close
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -24,32 +22,6 @@ def vendor() -> Iterator[Vendor]:
     """A server that does what the test says."""
     with Vendor(say(200, b"fine")) as vendor:
         yield vendor
-
-
-class Open(Protocol):
-    """Opens a transport to an address."""
-
-    def __call__(self, url: str, *, timeout: float = 10.0, pool: int = 4) -> Transport:
-        """It is closed after the test."""
-        ...
-
-
-@pytest.fixture
-def transport() -> Iterator[Open]:
-    """Transports that are closed after the test."""
-    with ExitStack() as opened:
-
-        def start(url: str, *, timeout: float = 10.0, pool: int = 4) -> Transport:
-            sender = Transport("acme", url, timeout=timeout, connect_timeout=timeout, pool=pool)
-            opened.callback(sender.close)
-            return sender
-
-        yield start
-
-
-def call(transport: Transport, body: bytes = b"{}") -> Answer:
-    """One call with nothing special."""
-    return transport.post(transport.head("/send", {"Authorization": "Bearer canary"}), body)
 
 
 def test_a_request_arrives_as_written(vendor: Vendor, transport: Open) -> None:

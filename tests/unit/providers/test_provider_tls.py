@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 import ipaddress
 import ssl
 from pathlib import Path
@@ -15,8 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from notify.errors import OutcomeUnknown, TransientError
-from providers._http import Answer, Transport
-from tests.vendor import Vendor, drip, say
+from providers._answer import Answer
+from providers._http import Transport
+from tests.vendor import Vendor, drip, raw, say
 
 
 def transport(url: str, *, timeout: float = 10.0) -> Transport:
@@ -77,3 +79,20 @@ def test_a_vendor_that_cannot_prove_its_name_gets_nothing(certificate: Path) -> 
         with pytest.raises(TransientError, match="SSL"):
             call(transport(vendor.url))
         assert vendor.seen == []
+
+
+def test_what_tls_holds_back_counts_as_owed(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes that are decrypted and not yet read show on no poll of the socket."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 8100\r\nX-Fill: "
+    fill = io.DEFAULT_BUFFER_SIZE - 8100 - len(head) - len(b"\r\n\r\n")
+    answer = head + b"f" * fill + b"\r\n\r\n" + b"x" * 8100
+    with speaking_tls(certificate) as vendor:
+        vendor.then(raw(answer + b"HTTP/1.1 200 OK\r\n", keep=True))
+        sender = transport(vendor.url)
+        call(sender)
+        assert call(sender).body == b"fine"
+        assert vendor.connections == 2
+        sender.close()

@@ -14,7 +14,7 @@ from notify.errors import (
     TransientError,
     Unauthorized,
 )
-from providers._http import Answer
+from providers._answer import Answer
 from providers._verdict import LONGEST_WAIT, failure, retry_after
 
 NOW = 1_800_000_000.0

@@ -1,0 +1,142 @@
+"""Reading one answer off a connection: whole, bounded, and nothing of the next one."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from http.client import HTTPMessage, HTTPResponse, IncompleteRead
+from typing import Any
+
+_WITHOUT_BODY = frozenset({204, 304})
+_SWITCHING = 101
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whole. A header's name is found in any case."""
+
+    status: int
+    headers: HTTPMessage
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        """The body's JSON object; empty where it holds something else."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+
+def receive(sock: Any, *, deadline: float, room: int) -> tuple[Answer, bool]:
+    """
+    Read the answer to the request that was just written.
+
+    Interim answers (1xx, RFC 9110 section 15.2) are read past. 101 is not one of them: nobody
+    asked to switch protocols, so no answer follows it.
+
+    Args:
+        sock: The connected socket.
+        deadline: When reading ends, by the monotonic clock.
+        room: Bytes that are read, interim answers and headers included.
+
+    Returns:
+        The answer, and whether the connection is certain to hold nothing but answers to come.
+
+    Raises:
+        OSError: The connection broke, or the answer was not read by the deadline or in its room.
+        HTTPException: It is no HTTP answer, or was cut off.
+        ValueError: Its framing makes no sense.
+    """
+    reader = _Reader(_Source(sock, deadline, room))
+    response = HTTPResponse(reader, method="POST")  # type: ignore[arg-type]
+    with closing(response):
+        response.begin()
+        while 100 <= response.status < 200 and response.status != _SWITCHING:
+            # begin() does nothing for a response that has headers.
+            response.headers = None  # type: ignore[assignment]
+            response.begin()
+        body = response.read(room)
+        if response.length or (response.chunked and not response.isclosed()):
+            raise IncompleteRead(b"")
+    keep = _framed(response, body) and not reader.surplus and not _pending(sock)
+    return Answer(response.status, response.headers, body), keep
+
+
+def _framed(response: HTTPResponse, body: bytes) -> bool:
+    """Whether it is beyond doubt where the answer ended, and the vendor keeps the connection."""
+    headers = response.headers
+    wishes = ",".join(headers.get_all("Connection", [])).lower()
+    if response.version < 11 or response.will_close or "close" in wishes:
+        return False
+    if response.status < 200 or response.status in _WITHOUT_BODY:
+        return False
+    lengths = headers.get_all("Content-Length", [])
+    # One framing and not two: RFC 9112 section 6.3.
+    if response.chunked:
+        return not lengths and len(headers.get_all("Transfer-Encoding", [])) == 1
+    return lengths == [str(len(body))] and "Transfer-Encoding" not in headers
+
+
+def _pending(sock: Any) -> bool:
+    """Whether TLS has decrypted more than was read; a poll of the socket does not show it."""
+    pending = getattr(sock, "pending", None)
+    return pending is not None and pending() > 0
+
+
+class _Source(io.RawIOBase):
+    """
+    Gives one answer's bytes, no more than there is room for and none after the deadline.
+
+    A socket's timeout alone begins anew with every byte: a vendor that sends one a second would
+    hold a thread for as long as it likes.
+    """
+
+    def __init__(self, sock: Any, deadline: float, room: int) -> None:
+        self._sock = sock
+        self._deadline = deadline
+        self._room = room
+        self.ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self.ended:
+            return 0
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError
+        if self._room <= 0:
+            raise _TooLarge
+        self._sock.settimeout(remaining)
+        count: int = self._sock.recv_into(buffer)
+        self._room -= count
+        return count
+
+
+class _Reader(io.BufferedReader):
+    """Buffers a source; once closed it knows whether bytes were left that belong to no answer."""
+
+    def __init__(self, source: _Source) -> None:
+        super().__init__(source)
+        self.surplus = False
+
+    def makefile(self, _mode: str) -> _Reader:
+        # All that an HTTPResponse asks of a socket.
+        return self
+
+    def close(self) -> None:
+        if not self.closed:
+            source = self.raw
+            assert isinstance(source, _Source)  # noqa: S101 - it was made of one
+            source.ended = True
+            self.surplus = bool(self.peek())
+        super().close()
+
+
+class _TooLarge(OSError):
+    """The answer does not end within its room."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+import zlib
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPMessage, HTTPResponse, IncompleteRead
@@ -12,6 +13,7 @@ from typing import Any
 
 _WITHOUT_BODY = frozenset({204, 304})
 _SWITCHING = 101
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def receive(sock: Any, *, deadline: float, room: int) -> tuple[Answer, bool]:
         if response.length or (response.chunked and not response.isclosed()):
             raise IncompleteRead(b"")
     keep = _framed(response, body) and not reader.surplus and not _pending(sock)
-    return Answer(response.status, response.headers, body), keep
+    return Answer(response.status, response.headers, _decoded(response, body, room)), keep
 
 
 def _framed(response: HTTPResponse, body: bytes) -> bool:
@@ -85,6 +87,24 @@ def _pending(sock: Any) -> bool:
     """Whether TLS has decrypted more than was read; a poll of the socket does not show it."""
     pending = getattr(sock, "pending", None)
     return pending is not None and pending() > 0
+
+
+def _decoded(response: HTTPResponse, body: bytes, room: int) -> bytes:
+    """
+    The body as it was before a proxy compressed it, though we ask for none that is.
+
+    What is compressed in another way, is broken or outgrows the room stays as it came: it is
+    then no answer in the vendor's form.
+    """
+    coding = ",".join(response.headers.get_all("Content-Encoding", [])).strip().lower()
+    if coding not in ("gzip", "x-gzip", "deflate"):
+        return body
+    inflate = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        plain = inflate.decompress(body, room)
+    except zlib.error:
+        return body
+    return plain if inflate.eof else body
 
 
 class _Source(io.RawIOBase):

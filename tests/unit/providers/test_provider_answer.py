@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator
 from http.client import HTTPResponse
 
 import pytest
 
 from notify.errors import InvalidRecipient, OutcomeUnknown
 from tests.unit.providers.calling import Open, call
-from tests.unit.providers.dialects import MESSAGE, OVER_HTTP, Dialect
+from tests.unit.providers.dialects import MESSAGE, OVER_HTTP, SENDGRID, Dialect
 from tests.vendor import Reply, Vendor, raw, reset, say, then_close
 
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
@@ -142,3 +145,40 @@ def test_every_response_is_closed(vendor: Vendor, transport: Open) -> None:
     call(sender)
     responses = [each for each in gc.get_objects() if isinstance(each, HTTPResponse)]
     assert [each for each in responses if not each.closed] == []
+
+
+@pytest.mark.parametrize(
+    ("coding", "compress"),
+    [("gzip", gzip.compress), ("GZIP", gzip.compress), ("x-gzip", gzip.compress),
+     ("deflate", zlib.compress)],
+)  # fmt: skip
+def test_a_refusal_that_a_proxy_compressed_is_read(
+    vendor: Vendor, coding: str, compress: Callable[[bytes], bytes]
+) -> None:
+    """We ask for plain answers; some proxies compress all the same, and hide the vendor's code."""
+    errors = {"errors": [{"message": "x", "field": "personalizations.0.to.0.email"}]}
+    body = compress(json.dumps(errors).encode())
+    provider = SENDGRID.build(vendor, "accepted")
+    vendor.on(SENDGRID.path, say(400, body, {"Content-Encoding": coding}))
+    with pytest.raises(InvalidRecipient):
+        provider.send(MESSAGE)
+    provider.close()
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", b"no gzip"),
+        ("gzip", gzip.compress(b"cut off")[:-4]),
+        ("gzip", gzip.compress(b"0" * 10_000_000)),
+        ("gzip, gzip", gzip.compress(b"twice")),
+        ("br", b"\x0b\x02\x80fine\x03"),
+    ],
+    ids=["broken", "cut", "bomb", "twice", "another"],
+)
+def test_what_cannot_be_unpacked_stays_as_it_came(
+    vendor: Vendor, transport: Open, coding: str, body: bytes
+) -> None:
+    """It is then an answer that is not the vendor's; nothing unpacks beyond the bound."""
+    vendor.then(say(200, body, {"Content-Encoding": coding}))
+    assert call(transport(vendor.url)).body == body

@@ -13,7 +13,7 @@ from notify.settings.finding import Finding, named
 from notify.settings.fit import misfits, timeout_of
 from notify.settings.mistakes import judge
 from notify.settings.model import Settings
-from notify.settings.network import unprotected
+from notify.settings.network import unprotected, unused_proxies
 from notify.settings.secrets import keyring_of, missing_secrets
 from notify.settings.sources import Tree, read
 from notify.settings.tls import ssl_options
@@ -57,6 +57,7 @@ def check(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) 
         mistakes += _keyring(settings, environ)
         doubts = [*_unserved(settings, tree), *_unused(settings), *_never_slow(settings)]
         doubts += unprotected(settings, tree, environ=environ)
+    doubts += unused_proxies(environ)
     return Report(tree.file, settings, mistakes, doubts, list(exposures(tree, environ)))
 
 

@@ -12,6 +12,15 @@ from notify.settings.model import Settings
 from notify.settings.sources import Tree
 
 _VERIFIED = "verify-full"
+_PROXIES = frozenset({"all_proxy", "http_proxy", "https_proxy"})
+
+
+def unused_proxies(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield the variables that name a proxy, since providers are called without one."""
+    for name in sorted(environ):
+        if name.lower() in _PROXIES and environ[name]:
+            text = "is not used for providers, which are called directly; see `base_url` in"
+            yield Finding(name, f"{text} docs/configuration.md")
 
 
 def unprotected(

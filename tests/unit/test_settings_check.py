@@ -176,6 +176,16 @@ def test_what_stays_on_this_machine_or_is_verified_needs_no_warning(
     assert told <= {"amqp.url"}
 
 
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "http_proxy", "ALL_PROXY"])
+def test_a_proxy_that_is_not_used_is_a_warning(look: Look, name: str) -> None:
+    """Who set it expects the calls to go through it; its address may hold a password."""
+    report = look(GOOD, **{name: "http://user:canary@proxy.example.com:3128", "NO_PROXY": "x"})
+    (warning,) = map(str, report.warnings)
+    assert warning.startswith(f"{name}: is not used for providers")
+    assert "canary" not in warning
+    assert report.mistakes == []
+
+
 def test_without_providers_nothing_can_be_sent() -> None:
     """The bare defaults are valid and useless, and it is said."""
     report = check(environ={})

@@ -180,3 +180,10 @@ def test_a_key_that_no_header_carries_is_refused_without_being_told(
     with pytest.raises(ConfigError, match="Authorization") as caught:
         transport(vendor.url).head("/send", {"Authorization": "Bearer canary\n"})
     assert "canary" not in str(caught.value)
+
+
+def test_no_proxy_is_used(vendor: Vendor, monkeypatch: pytest.MonkeyPatch, transport: Open) -> None:
+    """A variable that was set for another program decides over no message."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert call(transport(vendor.url)).body == b"fine"

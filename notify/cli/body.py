@@ -14,8 +14,10 @@ LONGEST = 20_000
 """Characters of a body that are shown."""
 _WIDTH = 16
 
-# What looks like an address or a telephone number, wherever it stands.
-_PERSONAL = re.compile(rb"[^\s\"'<>(),;:\x00-\x1f]+@[^\s\"'<>(),;:\x00-\x1f]+|\+?\d[\d ()/-]{6,}\d")
+# What looks like a telephone number, wherever it stands; and words, of which those around an @ look
+# like addresses. One pattern for an address would take time that grows with the body's square.
+_NUMBER = re.compile(rb"\+?\d[\d ()/-]{6,}\d")
+_WORD = re.compile(rb"[^\s\"'<>(),;:\x00-\x1f]+")
 
 
 def shown(body: bytes, *, whole: bool) -> str:
@@ -28,7 +30,7 @@ def shown(body: bytes, *, whole: bool) -> str:
     try:
         document = parse(body)
     except DecodeError:
-        return _cut(_unread(body if whole else _PERSONAL.sub(_dots, body)))
+        return _cut(_unread(body if whole else _hidden(body)))
     if not whole:
         document = {**document, "to": _masked(document.get("to"))} if "to" in document else document
     return _cut(json.dumps(document, indent=2, ensure_ascii=False))
@@ -43,6 +45,15 @@ def _masked(to: Any) -> Any:
     if isinstance(to, dict):
         return {name: _masked(each) if name == "to" else each for name, each in to.items()}
     return to
+
+
+def _hidden(body: bytes) -> bytes:
+    """Mask what looks like an address or a number, in a time that grows with the body."""
+    return _NUMBER.sub(_dots, _WORD.sub(_dotted_address, body))
+
+
+def _dotted_address(match: re.Match[bytes]) -> bytes:
+    return _dots(match) if b"@" in match[0][1:-1] else match[0]
 
 
 def _dots(match: re.Match[bytes]) -> bytes:

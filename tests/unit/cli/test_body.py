@@ -1,0 +1,43 @@
+"""A dead letter's body, as `notify dead show` prints it."""
+
+from __future__ import annotations
+
+import pytest
+
+from notify.cli.body import shown
+
+MEGABYTE = 1_048_576
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"to":"ann@sandbox.test","text":"' + b"A" * MEGABYTE,
+        b"a@" * (MEGABYTE // 2),
+        b"@" * MEGABYTE,
+        b"1 " * (MEGABYTE // 2),
+        b"+1" + b" " * MEGABYTE,
+        b"(" * MEGABYTE,
+    ],
+    ids=["long word", "many at", "only at", "digits", "number and blanks", "brackets"],
+)
+def test_a_broken_body_of_a_megabyte_is_shown_at_once(body: bytes) -> None:
+    """By a pattern that begins again at each letter, this would take minutes: the test's limit."""
+    assert "ann@" not in shown(body, whole=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("to: ann@example.com, hi", "to: a**************, hi"),
+        ('{"to":"+49 151 1234",', '{"to":"+***********",'),
+        ("<ann@a.example>;bo@b.example", "<a************>;b***********"),
+        ("tel=+4915112345678", "tel=+*************"),
+        ("@home 5@ a@", "@home 5@ a@"),
+    ],
+)
+def test_what_looks_like_a_person_is_masked_in_a_body_that_cannot_be_read(
+    text: str, masked: str
+) -> None:
+    """The length stays, so that the place of the mistake stays true."""
+    assert shown(text.encode(), whole=False) == masked

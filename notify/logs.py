@@ -24,6 +24,7 @@ import structlog
 from structlog.typing import BindableLogger, EventDict, Processor, WrappedLogger
 
 from notify.errors import NotifyError
+from notify.terminal import styled, values_on_one_line
 
 _PEOPLE = {"address", "device_token", "email", "metadata", "phone", "recipient", "recipients", "to"}
 _CONTENT = {"body", "content", "data", "html", "payload", "subject", "text", "title"}
@@ -87,7 +88,8 @@ def configure(
     threshold = Threshold(level)
     render: list[Processor] = [structlog.processors.JSONRenderer(ensure_ascii=False)]
     if format == "console":
-        render = [_as_text, structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        render = [_escaped, _as_text, structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        out = styled(out)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -163,6 +165,12 @@ def _tell_exceptions(_logger: WrappedLogger, _method: str, event: EventDict) -> 
     if info:
         event["exception"] = describe(info)
     return event
+
+
+def _escaped(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Let no value steer the terminal that the colours are for, or look like a second line."""
+    safe: EventDict = values_on_one_line(event)
+    return safe
 
 
 def _as_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

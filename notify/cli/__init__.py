@@ -10,6 +10,7 @@ import click
 
 from notify import __version__
 from notify.errors import NotifyError
+from notify.terminal import guarded_output
 
 # Command → module; the function in the module has the command's name.
 COMMANDS = {
@@ -70,9 +71,10 @@ def notify() -> None:
 
 def main() -> NoReturn:
     """Run the command line; a known error is one clear line on stderr and exit code 1."""
-    try:
-        notify()
-    except NotifyError as error:
-        click.echo(f"notify: {error}", err=True)
-        sys.exit(1)
+    with guarded_output():
+        try:
+            notify()
+        except NotifyError as error:
+            click.echo(f"notify: {error}", err=True)
+            sys.exit(1)
     sys.exit(0)

@@ -7,12 +7,12 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 import click
-from rich.console import Console
 
 from notify.breaker import Circuit, Mode
 from notify.cli import circuits as view
 from notify.cli import story
 from notify.cli.choosing import actor_of
+from notify.cli.console import Console
 from notify.cli.opened import record
 from notify.cli.span import Span
 from notify.cli.stopped import others

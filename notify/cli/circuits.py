@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
 from notify.breaker import Circuit, Counts, Mode, Rules, State
+from notify.cli.console import Table
 from notify.store import Store
 from notify.store import circuits as shared
 from notify.store.clock import read_clock

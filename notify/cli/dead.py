@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.console import Console
 
 from notify.cli import letters as view
 from notify.cli import story
@@ -26,6 +25,7 @@ from notify.cli.choosing import (
     reason_option,
     yes_option,
 )
+from notify.cli.console import Console
 from notify.cli.filters import newest_option
 from notify.cli.opened import record
 from notify.cli.replaying import plan, replay
@@ -35,6 +35,7 @@ from notify.settings import load
 from notify.store import Filter, Store, search
 from notify.store.dead import Kept, State, kept
 from notify.store.search import DeadLetter, Wanted
+from notify.terminal import write_bytes
 
 
 @click.group()
@@ -96,7 +97,11 @@ def ls(*, wanted: Wanted, state: str, limit: int, counts: bool, as_json: bool) -
 
 @dead.command()
 @click.argument("id_", metavar="ID", type=click.IntRange(min=1))
-@click.option("--raw", is_flag=True, help="Print the body's bytes and nothing else.")
+@click.option(
+    "--raw",
+    is_flag=True,
+    help="Print the body's bytes and nothing else; on a terminal, what could steer it is escaped.",
+)
 @click.option("--show-recipients", is_flag=True, help="Show recipients whole.")
 @json_option
 def show(*, id_: int, raw: bool, show_recipients: bool, as_json: bool) -> None:
@@ -113,7 +118,7 @@ def show(*, id_: int, raw: bool, show_recipients: bool, as_json: bool) -> None:
     with record(load()) as store:
         letter, held = _one(store, id_)
         if raw:
-            click.echo(held.body, nl=False)
+            write_bytes(held.body)
         elif as_json:
             click.echo(_dumped(asdict(letter) | _as_json(held, whole=show_recipients)))
         else:

@@ -7,11 +7,10 @@ import time
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
+from notify.cli.console import Console, Table
 from notify.cli.story import facts, masked, print_whole, timeline
 from notify.cli.up import state_dir_option, stopping_on_signals, timed_lines
 from notify.stack.launch import Stack

@@ -9,9 +9,9 @@ from typing import Any
 
 import amqp
 import click
-from rich.console import Console
 from rich.text import Text
 
+from notify.cli.console import Console
 from notify.cli.story import coloured
 from notify.cli.when import When
 from notify.contract.event import Event, event_schema
@@ -21,6 +21,7 @@ from notify.publisher import why
 from notify.service import open_broker, open_store
 from notify.settings import Settings, load
 from notify.store.news import newest
+from notify.terminal import on_one_line
 from notify.topology import EVENTS
 
 _RIGHTS = (
@@ -187,6 +188,6 @@ def _line(event: Event) -> Text:
     return Text.assemble(
         f"{when}  ",
         status,
-        f"  {event.id}  {event.channel}.{event.lane}.{event.source}  ",
-        ", ".join(filter(None, about)),
+        on_one_line(f"  {event.id}  {event.channel}.{event.lane}.{event.source}  "),
+        on_one_line(", ".join(filter(None, about))),
     )

@@ -6,10 +6,9 @@ import re
 from datetime import UTC, datetime
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from notify.cli.actor import myself
+from notify.cli.console import Console, Table
 from notify.cli.opened import record
 from notify.errors import ConfigError, NotifyError
 from notify.keyring import HASH, NAME, Keyring, new_key

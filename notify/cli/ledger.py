@@ -10,9 +10,8 @@ from typing import Any
 
 import amqp
 import click
-from rich.console import Console
-from rich.table import Table
 
+from notify.cli.console import Console, Table
 from notify.cli.opened import record
 from notify.errors import ConfigError, NotifyError
 from notify.ledger import TERMS, Found, Ledger, Line, draw_up

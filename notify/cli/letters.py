@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from rich.table import Table
 from rich.text import Text
 
+from notify.cli.console import Table
 from notify.deadletters import Plan, Prospect
 from notify.store.dead import Cause
 from notify.store.search import DeadLetter
+from notify.terminal import on_one_line
 
 _COLOURS = {Prospect.NEVER_SENT: "green", Prospect.UNKNOWN: "magenta", Prospect.UNFIT: "red"}
 _SAYS = {
@@ -97,7 +98,9 @@ def forecast(plan: Plan, *, include_unknown: bool) -> Table:
 
 def unfit(plan: Plan) -> list[str]:
     """Tell why letters cannot be sent as they are written; of many, the first few."""
-    lines = [f"  dead letter {id_}: {why}" for id_, why in list(plan.unfit.items())[:_SHOWN]]
+    lines = [
+        f"  dead letter {id_}: {on_one_line(why)}" for id_, why in list(plan.unfit.items())[:_SHOWN]
+    ]
     more = len(plan.unfit) - _SHOWN
     return [*lines, f"  and {more:,} more"] if more > 0 else lines
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import click
-from rich.console import Console
 
 from notify.cli import rates as view
 from notify.cli import story
 from notify.cli.choosing import actor_of
+from notify.cli.console import Console
 from notify.cli.opened import record
 from notify.cli.span import Span
 from notify.service.flow import limits, provider_limit

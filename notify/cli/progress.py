@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from notify.cli.console import Console
 from notify.deadletters import Step
 from notify.message import Status
 from notify.store import Store

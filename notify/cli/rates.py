@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
+from notify.cli.console import Table
 from notify.ratelimit import RECOVERY, Limit
 from notify.service.flow import limits
 from notify.settings import Settings

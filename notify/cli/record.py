@@ -9,9 +9,9 @@ from datetime import datetime
 from uuid import UUID
 
 import click
-from rich.console import Console
 
 from notify.cli import story as view
+from notify.cli.console import Console
 from notify.cli.filters import filters, newest_option
 from notify.cli.opened import record
 from notify.cli.story import timeline

@@ -11,7 +11,6 @@ from typing import IO
 from uuid import UUID, uuid4
 
 import click
-from rich.console import Console
 
 from notify.cli import letters as view
 from notify.cli.choosing import (
@@ -26,6 +25,7 @@ from notify.cli.choosing import (
     reason_option,
     yes_option,
 )
+from notify.cli.console import Console
 from notify.cli.mending import Wish
 from notify.cli.opened import record
 from notify.cli.progress import followed, lined_up, words

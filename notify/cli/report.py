@@ -14,9 +14,9 @@ from dataclasses import asdict
 from typing import IO, Self
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from notify.cli.console import Console
 from notify.cli.results import Result
 
 # A window of messages that the broker did not take, one after the other: it takes none.

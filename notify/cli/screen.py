@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from notify.census import Books
 from notify.cli import circuits, held, rates
+from notify.cli.console import Table
 from notify.cli.overview import Now, Overview, crews, paused
 from notify.ledger import TERMS, Line
 from notify.message import Channel, Status

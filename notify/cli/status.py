@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.live import Live
 
 from notify.census import Books
 from notify.cli import circuits, held, rates
+from notify.cli.console import Console
 from notify.cli.ledger import as_plain as plain_ledger
 from notify.cli.overview import Lookout, Overview, crews, paused
 from notify.cli.screen import drawn

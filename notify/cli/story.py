@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from rich.cells import cell_len
-from rich.console import Console, JustifyMethod
+from rich.console import JustifyMethod
 from rich.measure import Measurement
-from rich.table import Table
 from rich.text import Text
 
+from notify.cli.console import Console, Table
 from notify.message import Outcome, Status
 from notify.store import Attempt, Story, Summary
 

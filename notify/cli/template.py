@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from notify.cli.console import Console, Table
 from notify.errors import TemplateError
 from notify.message import Channel, Content
 from notify.settings import load

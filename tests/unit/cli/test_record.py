@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from rich.console import Console
 
+from notify.cli.console import Console
 from notify.cli.record import timeline
 from notify.cli.story import listing, mask, masked, print_whole
 from notify.message import Channel, Status

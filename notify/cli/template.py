@@ -144,7 +144,7 @@ def _data(given: str) -> dict[str, Any]:
     text = given
     if given.startswith("@"):
         try:
-            text = sys.stdin.read() if given == "@-" else Path(given[1:]).read_text("utf-8")
+            text = sys.stdin.read() if given == "@-" else Path(given[1:]).read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise click.BadParameter(
                 f"cannot read {given[1:]}: {error}", param_hint="--data"

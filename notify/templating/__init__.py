@@ -190,7 +190,8 @@ def _kept(loader: jinja2.BaseLoader) -> Sandbox:
         if not path.endswith((".j2", ".json")):
             continue
         try:
-            sources[path] = sandbox.source(path)
+            # A byte order mark, as some editors write it, would be printed; each file may have one.
+            sources[path] = sandbox.source(path).lstrip("\ufeff")
         except (OSError, UnicodeDecodeError, jinja2.TemplateNotFound):
             problems.append(f"{path}: cannot be read as UTF-8 text by this user")
     if problems:

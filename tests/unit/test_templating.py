@@ -278,6 +278,31 @@ def test_missing_data_in_a_loop_or_a_condition_is_an_error(put: Put) -> None:
     assert "'x' is undefined" in refusal(put({"t/sms.text.j2": "{% if x %}{% endif %}"}))
 
 
+def test_a_byte_order_mark_is_not_part_of_the_text(put: Put) -> None:
+    """Some editors write one: printed, it makes a GSM-7 text two segments of UCS-2."""
+    templates = put(
+        {
+            "t/sms.text.j2": "\ufeff{% include '_a.text.j2' %}{{ code }}",
+            "_a.text.j2": "\ufeffYour code is ",
+            "t/sample.json": '\ufeff{"code": "123456"}',
+        }
+    )
+    assert sms(templates, **templates.sample("t")) == "Your code is 123456"
+    assert templates.problems() == []
+
+
+def test_a_mark_before_extends_or_in_data_changes_nothing_else(put: Put) -> None:
+    """A layout that begins with a mark prints none; data is printed as the producer sent it."""
+    templates = put(
+        {
+            "_layout.text.j2": "\ufeff<{% block body %}{% endblock %}>",
+            "t/sms.text.j2": "\ufeff{% extends '_layout.text.j2' %}"
+            "{% block body %}{{ x }}{% endblock %}",
+        }
+    )
+    assert sms(templates, x="\ufeffa") == "<\ufeffa>"
+
+
 def test_data_may_be_optional(put: Put) -> None:
     """With a default or a test, at any depth."""
     templates = put({"t/sms.text.j2": "{{ a.b.c|default('-') }}{% if d is defined %}!{% endif %}"})

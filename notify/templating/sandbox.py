@@ -16,6 +16,7 @@ from jinja2.runtime import BlockReference, Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from .formats import FORMATS, Refused
+from .printing import PRINTING, printable
 
 MAX_RANGE = 1_000
 """How many numbers one `range` may give."""
@@ -35,15 +36,13 @@ _STATEMENTS = (
     nodes.Scope,  # around autoescape, which is refused itself
     nodes.With,
 )
-_FILTERS = (
-    "capitalize", "default", "e", "escape", "first", "items", "join", "last", "length",
-    "lower", "round", "title", "trim", "truncate", "upper", "urlencode",
-)  # fmt: skip
+_FILTERS = ("default", "first", "items", "last", "length")
 _TESTS = ("boolean", "defined", "even", "none", "number", "odd", "string", "undefined")
 _LOOP = frozenset(
     {"first", "index", "index0", "last", "length", "nextitem", "previtem", "revindex", "revindex0"}
 )
 _COUNTED = "counted"
+_PRINTABLE = "printable operand"  # a name that no template can write
 
 
 class Budget:
@@ -71,14 +70,15 @@ class Sandbox(ImmutableSandboxedEnvironment):
             loader=loader,
             undefined=jinja2.StrictUndefined,
             autoescape=_is_html,
-            finalize=_printable,
+            finalize=printable,
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
             cache_size=-1,  # as many as there are files
         )
         offered = {name: filters.FILTERS[name] for name in _FILTERS}
-        self.filters = {**offered, **FORMATS, _COUNTED: _counted}
+        self.filters = {**offered, **PRINTING, **FORMATS}
+        self.filters |= {_COUNTED: _counted, _PRINTABLE: printable}
         self.tests = {name: predicates.TESTS[name] for name in _TESTS}
         self.globals = {"range": _short_range}
 
@@ -109,16 +109,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
         raw: bool = False,
         defer_init: bool = False,
     ) -> Any:
-        """Refuse what a template may not do, and count the turns of its loops."""
+        """Refuse what a template may not do, count loops' turns, and check what `~` joins."""
         tree = source if isinstance(source, nodes.Template) else self.parse(source, name, filename)
         for node in tree.find_all(nodes.Node):
             fault = _fault(node, html=_is_html(name))
             if fault:
                 raise jinja2.TemplateSyntaxError(fault, node.lineno, name, filename)
         for loop in list(tree.find_all(nodes.For)):
-            loop.iter = nodes.Filter(
-                loop.iter, _COUNTED, [], [], None, None, lineno=loop.lineno, environment=self
-            )
+            loop.iter = self._filtered(loop.iter, _COUNTED)
+        for concat in list(tree.find_all(nodes.Concat)):
+            concat.nodes = [self._filtered(each, _PRINTABLE) for each in concat.nodes]
         return super().compile(tree, name, filename, raw, defer_init)  # type: ignore[call-overload]
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -155,6 +155,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise Refused(f"{operator} works with numbers only")
         return super().call_binop(context, operator, left, right)
 
+    def _filtered(self, value: nodes.Node, name: str) -> nodes.Filter:
+        return nodes.Filter(value, name, [], [], None, None, lineno=value.lineno, environment=self)
+
 
 def _is_html(name: str | None) -> bool:
     return name is not None and name.endswith(".html.j2")
@@ -183,14 +186,6 @@ def _reference_fault(node: nodes.Extends | nodes.Include, *, html: bool) -> str 
     if isinstance(node, nodes.Include) and not node.with_context:
         return "include without context is not offered"
     return None
-
-
-def _printable(value: Any) -> Any:
-    """Let text and numbers through: a null, a list or a mapping in a message is a mistake."""
-    if isinstance(value, str | Undefined) or type(value) in (int, float):
-        return value
-    kinds = {type(None): "null", bool: "true or false", list: "a list", dict: "a mapping"}
-    raise Refused(f"the value to print is {kinds.get(type(value), 'neither text nor a number')}")
 
 
 def _short_range(*bounds: int) -> range:

@@ -321,6 +321,69 @@ def test_only_text_and_numbers_are_printed(put: Put, value: object, kind: str) -
 
 
 @pytest.mark.parametrize(
+    "expression",
+    [
+        "x|capitalize",
+        "x|e",
+        "x|escape",
+        "x|lower",
+        "x|round",
+        "x|title",
+        "x|trim",
+        "x|truncate(3)",
+        "x|upper",
+        "x|urlencode",
+        "'Hello ' ~ x",
+        "x ~ '!'",
+        "(x ~ 'a')|upper",
+        "['a', x]|join(', ')",
+        "[x]|join",
+        "['a', 'b']|join(x)",
+        "[{'y': x}]|join(', ', attribute='y')",
+        "{'y': x}.y|upper",
+        "[x]|first|lower",
+        "x|default('-')|upper",
+        "'a' if false else x|title",
+    ],
+)
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(None, "null"), (True, "true or false"), (["a"], "a list"), ({"a": 1}, "a mapping")],
+)
+def test_a_filter_or_an_operator_prints_nothing_else_either(
+    put: Put, expression: str, value: object, kind: str
+) -> None:
+    """Behind a filter, `~` or a join it would be written as Python writes it: Hello NONE."""
+    error = refusal(put({"t/sms.text.j2": f"{{{{ {expression} }}}}"}), x=value)
+    assert error == f"t/sms.text.j2, line 1: the value to print is {kind}"
+
+
+@pytest.mark.parametrize(("value", "kind"), [(None, "null"), ({"a": 1}, "a mapping")])
+def test_only_a_list_or_a_text_is_joined(put: Put, value: object, kind: str) -> None:
+    """Of a mapping its keys alone would be printed."""
+    error = refusal(put({"t/sms.text.j2": "{{ x|join(', ') }}"}), x=value)
+    assert error == f"t/sms.text.j2, line 1: the value to print is {kind}"
+
+
+def test_texts_and_numbers_pass_every_filter_and_operator(put: Put) -> None:
+    """The check changes nothing that may be printed; HTML stays escaped once."""
+    templates = put(
+        {
+            "t/email.subject.j2": "{{ x|upper }}{{ 1.5|round }}{{ n|e }}",
+            "t/email.text.j2": "{{ [x, n]|join('/') }} {{ range(3)|join }} {{ x|join('-') }} "
+            "{{ [{'y': x}]|join(attribute='y') }} {{ x ~ n ~ 2.5 }} {{ 'a b'|urlencode }}",
+            "t/email.html.j2": "{{ ['<', n]|join('&') }}{{ '<' ~ n }}{{ y|e ~ '>' }}",
+        }
+    )
+    content = templates.render(
+        "t", channel=Channel.EMAIL, locale=None, data={"x": "ab", "n": 7, "y": "<"}
+    )
+    assert content.subject == "AB2.07"
+    assert content.text == "ab/7 012 a-b ab ab72.5 a%20b"
+    assert content.html == "&lt;&amp;7&lt;7&lt;&gt;"
+
+
+@pytest.mark.parametrize(
     "template",
     [
         "{{ table[x] }}",

@@ -1,0 +1,69 @@
+"""The rule for values that become text: a text or a number, on every way into a message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from jinja2 import filters, pass_eval_context
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Undefined
+
+from .formats import Refused
+
+_KINDS = {
+    type(None): "null",
+    bool: "true or false",
+    list: "a list",
+    tuple: "a list",
+    dict: "a mapping",
+}
+_OF_TEXT = (
+    "capitalize", "e", "escape", "lower", "round", "title", "trim", "truncate", "upper",
+    "urlencode",
+)  # fmt: skip
+
+
+def printable(value: Any) -> Any:
+    """Return a text, a number or missing data as it is.
+
+    Raises:
+        Refused: It is a null, a list, a mapping, true or false, which in a message is a mistake.
+    """
+    if isinstance(value, str | Undefined) or type(value) in (int, float):
+        return value
+    raise Refused(f"the value to print is {_KINDS.get(type(value), 'neither text nor a number')}")
+
+
+@pass_eval_context
+def join(
+    context: EvalContext, values: Any, separator: Any = "", attribute: str | int | None = None
+) -> str:
+    """Join texts and numbers, as Jinja's own filter does; `attribute` names an item of each."""
+    if values is None or isinstance(values, dict):
+        printable(values)  # which refuses it by its kind
+    if attribute is not None:
+        values = map(filters.make_attrgetter(context.environment, attribute), values)
+    checked = [printable(value) for value in values]
+    joined: str = filters.do_join(context, checked, printable(separator))
+    return joined
+
+
+def _of_printable(change: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a filter refuse what could not be printed; Jinja's own would write it as Python does."""
+    place = 1 if hasattr(change, "jinja_pass_arg") else 0
+
+    @wraps(change)
+    def checked(*values: Any, **options: Any) -> Any:
+        printable(values[place])
+        return change(*values, **options)
+
+    return checked
+
+
+PRINTING: dict[str, Callable[..., Any]] = {
+    "join": join,
+    **{name: _of_printable(filters.FILTERS[name]) for name in _OF_TEXT},
+}
+"""Jinja's filters that make text of a value, by the names that templates use."""

@@ -10,7 +10,7 @@ from jinja2 import filters, pass_eval_context
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Undefined
 
-from .formats import Refused
+from .refused import Refused
 
 _KINDS = {
     type(None): "null",

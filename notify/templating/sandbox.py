@@ -15,8 +15,9 @@ from jinja2 import tests as predicates
 from jinja2.runtime import BlockReference, Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from .formats import FORMATS, Refused
+from .formats import FORMATS
 from .printing import PRINTING, printable
+from .refused import Refused
 
 MAX_RANGE = 1_000
 """How many numbers one `range` may give."""

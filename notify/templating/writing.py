@@ -9,7 +9,7 @@ import jinja2
 
 from notify.errors import TemplateError
 
-from .formats import Refused
+from .refused import Refused
 
 MAX_PART = 512 * 1024
 """How many characters one part of a message may have."""

@@ -112,6 +112,18 @@ def test_a_time_without_a_zone_is_refused(folder: Path, value: object) -> None:
         "https://acme.example:8443/a/b?c=d&e=%20#f",
         "https://acme.example/@maria",
         "https://bücher.example/ä",
+        "https://shop.example/reset?email=o'brien%40example.com&t=abc",
+        "https://o'brien.example/it's/(a)*b!;c=$1,2+3~#it's",
+        "https://acme.example?a=b",
+        "https://acme.example#a?/:@",
+        "https://acme.example:/a",
+        "HTTPS://ACME.example/",
+        "https://[2001:db8::1]:8443/a",
+        "https://192.0.2.1/a",
+        "https://acme.example//a//?b=https://c.example/d?e:f@g",
+        "https://हिन्दी.example/தமிழ்",
+        "https://fa.example/\u0645\u06cc\u200c\u062e\u0648",
+        "https://acme.example/👩\u200d💻",
     ],
 )
 def test_an_https_address_is_let_through(folder: Path, value: str) -> None:
@@ -134,6 +146,24 @@ def test_an_https_address_is_let_through(folder: Path, value: str) -> None:
         'https://acme.example/"onclick="x',
         "data:text/html,x",
         "//acme.example",
+        "https://acme.example:port/",
+        "https://user:secret@acme.example/",
+        "https://acme.example/%",
+        "https://acme.example/%4",
+        "https://acme.example/a|b",
+        "https://acme.example/<b>",
+        "https://acme.example/a`b",
+        "https://acme.example/{a}",
+        "https://acme.example/a#b#c",
+        "https://[::1",
+        "https://acme.example\uff20evil.example/",
+        "https://evil.example\uff0f.acme.example/",
+        "https://evil.example\u2100.acme.example/",
+        "https://acme.example/\x7f",
+        "https://acme.example/\x85",
+        "https://acme.example/\u00a0",
+        "https://acme.example/\u2028",
+        "https://acme.example/\ud800",
         "",
         5,
         None,
@@ -143,6 +173,37 @@ def test_what_only_looks_like_a_link_is_refused(folder: Path, value: object) -> 
     """Scripts, other schemes, user names that pose as hosts, and breaks."""
     with pytest.raises(TemplateError, match="link needs an https:// address"):
         written(folder, "x|link", value)
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    [
+        *"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
+        *"\u200e\u200f\u061c\u00ad\u200b\u2060\ufeff\U000e0041",
+    ],
+)
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://a{}b.example/",
+        "https://a.example/{}gpj.exe",
+        "https://a.example/?{}",
+        "https://a.example/#a{}",
+    ],
+)
+def test_a_link_holds_nothing_that_turns_or_hides_its_text(
+    folder: Path, address: str, unseen: str
+) -> None:
+    """A bidirectional override shows another address than the one that is opened."""
+    with pytest.raises(TemplateError, match="link needs an https:// address"):
+        written(folder, "x|link", address.format(unseen))
+
+
+@pytest.mark.parametrize("joiner", ["\u200c", "\u200d"])
+def test_a_host_has_no_joiners(folder: Path, joiner: str) -> None:
+    """Two hosts that look the same could be told apart by nobody."""
+    with pytest.raises(TemplateError, match="link needs an https:// address"):
+        written(folder, "x|link", f"https://ac{joiner}me.example/")
 
 
 @pytest.mark.parametrize(

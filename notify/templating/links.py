@@ -1,0 +1,49 @@
+"""Addresses in messages: those that a template means, and those that a stranger's name carries."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+from .refused import Refused
+
+# RFC 3986, appendix A, with the letters of all scripts as RFC 3987 has them. A user name before
+# the host is left out: it can pose as the host.
+_CHARACTER = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2}|[^\x00-\x7f])"
+_ADDRESS = re.compile(
+    rf"(?i:https)://(?P<host>\[[0-9A-Fa-f:.]{{2,45}}\]|{_CHARACTER}+)(?::[0-9]*)?"
+    rf"(?P<rest>(?:/(?:{_CHARACTER}|[:@/])*)?(?:\?(?:{_CHARACTER}|[:@/?])*)?"
+    rf"(?:#(?:{_CHARACTER}|[:@/?])*)?)"
+)
+# Controls, separators, lone surrogates, and formats such as bidirectional overrides (RFC 3987,
+# 4.1). Persian and the scripts of India spell words with the two joiners, U+200C and U+200D.
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
+_JOINERS = "\u200c\u200d"
+# Browsers read these in a host's wider forms too, such as U+FF20 for @.
+_DELIMITERS = frozenset("/?#@:\\")
+
+
+def link(value: Any) -> str:
+    """Return an https address as it is.
+
+    Raises:
+        Refused: It is not one by RFC 3986, has a user name, or holds what cannot be seen.
+    """
+    match = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not _plain(match["host"], match["rest"]):
+        raise Refused(
+            "link needs an https:// address by RFC 3986, without a user name or invisible"
+            " characters; other characters are percent-encoded"
+        )
+    return match[0]
+
+
+def _plain(host: str, rest: str) -> bool:
+    if host.isascii() and rest.isascii():
+        return True
+    if any(unicodedata.category(each) in _UNSEEN for each in host + rest if each not in _JOINERS):
+        return False
+    if any(each in host for each in _JOINERS):
+        return False
+    return not _DELIMITERS.intersection(unicodedata.normalize("NFKC", host))

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import pass_context
 from jinja2.runtime import Context, Undefined
 
-from .links import link
+from .links import link, unlinked
 from .refused import Refused
 
 _SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$"}
@@ -73,13 +73,6 @@ def moment(context: Context, value: Any) -> str:
     language = _language(context)
     clock = f"{time:%H:%M} Uhr ({zone})" if language == "de" else f"{time:%H:%M} {zone}"
     return f"{_written(time.date(), language)}, {clock}"
-
-
-def unlinked(value: Any) -> str:
-    """Break whatever a mail client would turn into a link: for names that strangers chose."""
-    if not isinstance(value, str):
-        raise Refused("unlinked needs text")
-    return re.sub(r"(?<=\w)([.@])(?=\w)", r"\1 ", value.replace("://", ": "))
 
 
 def _given(formatted: Callable[..., str]) -> Callable[..., str]:

@@ -23,6 +23,14 @@ _JOINERS = "\u200c\u200d"
 # Browsers read these in a host's wider forms too, such as U+FF20 for @.
 _DELIMITERS = frozenset("/?#@:\\")
 
+# A dot or an @ between two parts of a name, and the characters that are read as one (UTS 46). ASCII
+# punctuation begins no part, but for the hyphen, the underscore and the bracket of an IP address.
+_JOINT = re.compile(
+    r"(?<=\S)[.@\u2024\u3002\ufe52\ufe6b\uff0e\uff20\uff61](?=[^\s!-,./:-@\\\]^`{-~])"
+)
+# mailto:, tel: and the like; a time such as 12:30 has no letter before its colon.
+_SCHEME = re.compile(r"(?<=[A-Za-z]):(?=[\w/\\+?%\[])")
+
 
 def link(value: Any) -> str:
     """Return an https address as it is.
@@ -37,6 +45,18 @@ def link(value: Any) -> str:
             " characters; other characters are percent-encoded"
         )
     return match[0]
+
+
+def unlinked(value: Any) -> str:
+    """Break whatever a mail client would turn into a link: for names that strangers chose.
+
+    Addresses with and without a scheme, mail addresses and paths such as `\\\\host` are broken,
+    in any script; telephone numbers stay as they are.
+    """
+    if not isinstance(value, str):
+        raise Refused("unlinked needs text")
+    text = re.sub(r"\\(?=\\)", r"\\ ", value.replace("://", ": "))
+    return _JOINT.sub(r"\g<0> ", _SCHEME.sub(": ", text))
 
 
 def _plain(host: str, rest: str) -> bool:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import string
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from notify.errors import TemplateError
 from notify.message import Channel
 from notify.templating import Templates
+from notify.templating.links import unlinked
 
 
 @pytest.fixture
@@ -214,11 +219,47 @@ def test_a_host_has_no_joiners(folder: Path, joiner: str) -> None:
         ("Win at https://evil.example/x", "Win at https: evil. example/x"),
         ("www.evil.example", "www. evil. example"),
         ("mail a@evil.example", "mail a@ evil. example"),
+        ("हिन्दी.com", "हिन्दी. com"),
+        ("தமிழ்.com", "தமிழ். com"),
+        ("evil.हिन्दी", "evil. हिन्दी"),
+        ("cafe\u0301.com", "cafe\u0301. com"),
+        ("משה.קום", "משה. קום"),
+        ("i❤.ws", "i❤. ws"),
+        ("evil.🍕.ws", "evil. 🍕. ws"),
+        ("evil.\u200bcom", "evil. \u200bcom"),
+        ("evil\u200d.com", "evil\u200d. com"),
+        ("例え。テスト", "例え。 テスト"),
+        ("evil\uff0ecom evil\uff61com", "evil\uff0e com evil\uff61 com"),
+        ("a\uff20evil.example", "a\uff20 evil. example"),
+        ('"a b"@evil.example', '"a b"@ evil. example'),
+        ("a@[192.0.2.1]", "a@ [192. 0. 2. 1]"),
+        ("evil.-x.example", "evil. -x. example"),
+        ("mailto:a@evil.example", "mailto: a@ evil. example"),
+        ("tel:+15550100", "tel: +15550100"),
+        ("https:/evil.example", "https: /evil. example"),
+        ("file:///etc", "file: /etc"),
+        (r"\\evil\share", r"\ \evil\share"),
+        ("Meet at 12:30", "Meet at 12:30"),
+        ('Weber & Co. (Ltd.), "B." ...', 'Weber & Co. (Ltd.), "B." ...'),
     ],
 )
 def test_a_name_cannot_carry_a_link(folder: Path, value: str, wanted: str) -> None:
     """Mail clients make links of bare addresses; a stranger's name is no place for one."""
     assert written(folder, "x|unlinked", value) == wanted
+
+
+@given(
+    text=st.text()
+    | st.lists(st.sampled_from([*".@:/\\-_[a", "é", "ि", "❤", "\u200d"])).map("".join)
+)
+def test_no_dot_or_at_is_left_between_two_parts_of_a_name(text: str) -> None:
+    """Whatever the script, in which a letter may end in a mark that is none."""
+    broken = unlinked(text)
+    assert re.sub(r"[\s/]", "", broken) == re.sub(r"[\s/]", "", text)
+    for joint in re.finditer(r"\S[.@](.)", broken):
+        assert joint[1].isspace() or (joint[1] in string.punctuation and joint[1] not in "-_[")
+    assert "://" not in broken
+    assert unlinked(broken) == broken
 
 
 def test_only_text_can_be_unlinked(folder: Path) -> None:

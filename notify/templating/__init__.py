@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from jinja2 import meta
 
 from notify.errors import ConfigError, TemplateError
 from notify.message import Channel, Content
 
 from .catalog import PARTS, Catalog, Origin, TemplateInfo, fallbacks
+from .mistakes import mistakes
 from .sandbox import BUDGET, Budget, Sandbox
 from .writing import checked, explain, write
 
@@ -72,7 +72,7 @@ class Templates:
                 lists; the templates stay as they were.
         """
         shelf = self._read()
-        if problems := _problems(shelf):
+        if problems := mistakes(shelf.sandbox, shelf.catalog):
             raise ConfigError("\n  ".join(["the templates have mistakes:", *problems]))
         self._shelf = shelf
 
@@ -118,7 +118,8 @@ class Templates:
 
     def problems(self) -> list[str]:
         """All that is wrong with any file, one line each, whether or not it is in use."""
-        return _problems(self._shelf)
+        shelf = self._shelf
+        return mistakes(shelf.sandbox, shelf.catalog)
 
     def sample(self, name: str) -> dict[str, Any]:
         """The example data in the template's `sample.json`, or nothing where it has none."""
@@ -198,20 +199,3 @@ def _kept(loader: jinja2.BaseLoader) -> Sandbox:
         raise ConfigError("\n  ".join(["the templates have mistakes:", *problems]))
     sandbox.loader = jinja2.DictLoader(sources)
     return sandbox
-
-
-def _problems(shelf: _Shelf) -> list[str]:
-    found = shelf.catalog.problems()
-    for path in shelf.catalog.files:
-        try:
-            tree = shelf.sandbox.tree(path)
-            shelf.sandbox.get_template(path)
-        except jinja2.TemplateError as error:
-            found.append(explain(error, path))
-            continue
-        absent = {str(name) for name in meta.find_referenced_templates(tree)}
-        found += [
-            f"{path}: refers to {name}, which does not exist"
-            for name in sorted(absent - set(shelf.catalog.files))
-        ]
-    return found

@@ -42,8 +42,9 @@ _TESTS = ("boolean", "defined", "even", "none", "number", "odd", "string", "unde
 _LOOP = frozenset(
     {"first", "index", "index0", "last", "length", "nextitem", "previtem", "revindex", "revindex0"}
 )
-_COUNTED = "counted"
-_PRINTABLE = "printable operand"  # a name that no template can write
+# Names that no template can write.
+_COUNTED = "counted loop"
+_PRINTABLE = "printable operand"
 
 
 class Budget:
@@ -92,14 +93,19 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """A file's syntax tree."""
         return self.parse(self.source(path), path)
 
-    def variables(self, path: str) -> set[str]:
-        """What a file, and all that it extends or includes, reads from the data."""
+    def variables(self, path: str, *, above: frozenset[str] = frozenset()) -> set[str]:
+        """What a file, and all that it extends or includes, reads from the data.
+
+        Args:
+            above: The files that led here, which are not read again.
+        """
         tree = self.tree(path)
+        above |= {path}
         given = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
         needed = meta.find_undeclared_variables(tree)
         for other in meta.find_referenced_templates(tree):
-            if other is not None:
-                needed |= self.variables(other) - given
+            if other is not None and other not in above:
+                needed |= self.variables(other, above=above) - given
         return needed - {"locale"}
 
     def compile(
@@ -112,10 +118,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     ) -> Any:
         """Refuse what a template may not do, count loops' turns, and check what `~` joins."""
         tree = source if isinstance(source, nodes.Template) else self.parse(source, name, filename)
-        for node in tree.find_all(nodes.Node):
-            fault = _fault(node, html=_is_html(name))
-            if fault:
-                raise jinja2.TemplateSyntaxError(fault, node.lineno, name, filename)
+        self._check(tree, name, filename)
         for loop in list(tree.find_all(nodes.For)):
             loop.iter = self._filtered(loop.iter, _COUNTED)
         for concat in list(tree.find_all(nodes.Concat)):
@@ -145,8 +148,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return self.undefined("an item that is looked up with [ ] is undefined")
 
     def is_safe_callable(self, obj: Any) -> bool:
-        """Only `super()` and `range()`; compilation has refused all others before."""
-        return obj is _short_range or isinstance(obj, BlockReference)
+        """Only `super()` and `range()`; compilation has refused all others before.
+
+        Missing data raises when it is called, with a text that names it.
+        """
+        return obj is _short_range or isinstance(obj, BlockReference | Undefined)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Numbers only: text is neither repeated with `*` nor formatted with `%`."""
@@ -155,6 +161,23 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if not isinstance(right, int | float | Undefined):
             raise Refused(f"{operator} works with numbers only")
         return super().call_binop(context, operator, left, right)
+
+    def _check(self, tree: nodes.Template, name: str | None, filename: str | None) -> None:
+        for node in tree.find_all(nodes.Node):
+            fault = _fault(node, html=_is_html(name)) or self._unknown(node)
+            if fault:
+                raise jinja2.TemplateSyntaxError(fault, node.lineno, name, filename)
+        extended = [node for node in tree.body if isinstance(node, nodes.Extends)]
+        if len(extended) > 1:
+            raise jinja2.TemplateSyntaxError("extended twice", extended[1].lineno, name, filename)
+
+    def _unknown(self, node: nodes.Node) -> str | None:
+        # Jinja itself looks no closer in a condition until it is taken.
+        if isinstance(node, nodes.Filter) and node.name not in self.filters:
+            return f"No filter named {node.name!r}."
+        if isinstance(node, nodes.Test) and node.name not in self.tests:
+            return f"No test named {node.name!r}."
+        return None
 
     def _filtered(self, value: nodes.Node, name: str) -> nodes.Filter:
         return nodes.Filter(value, name, [], [], None, None, lineno=value.lineno, environment=self)

@@ -19,6 +19,12 @@ MAX_LINE = 998
 
 # What ends a header line, or could be taken for it: C0, DEL, C1, and Unicode's own separators.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Jinja's words for what only a template's author can mend.
+_OWN_FAULT = re.compile(
+    r"Required block '(?P<required>\w+)' not found"
+    r"|there is no parent block called '(?P<super>\w+)'\."
+    r"|extended multiple times"
+)
 _HEADERS = frozenset({"subject", "title"})
 
 
@@ -75,6 +81,8 @@ def explain(error: Exception, path: str) -> str:
     if isinstance(error, jinja2.TemplateSyntaxError):
         return f"{error.name or path}, line {error.lineno}: {error.message}"
     where = _line(error) or path
+    if (own := _own_fault(error, path, where)) is not None:
+        return own
     match error:
         case jinja2.UndefinedError():
             return f"{where}: missing data: {error.message}"
@@ -84,6 +92,28 @@ def explain(error: Exception, path: str) -> str:
             return f"{where}: {error}"
         case _:
             return f"{where}: does not work with this data ({type(error).__name__})"
+
+
+def missing_block(path: str, block: str, layout: str) -> str:
+    """One line that names a block that `layout`, a file or its line, requires and `path` lacks."""
+    return f"{path}: the block {block!r} is missing, which {layout} requires"
+
+
+def no_parent(block: str) -> str:
+    """Why `super()` cannot be called in a block."""
+    return f"super() in the block {block!r}, which no file has that this one extends"
+
+
+def _own_fault(error: Exception, path: str, where: str) -> str | None:
+    """The text of what is the template's mistake whatever the data; None for all else."""
+    match = (
+        _OWN_FAULT.fullmatch(str(error)) if isinstance(error, jinja2.TemplateRuntimeError) else None
+    )
+    if match is None:
+        return None
+    if match["required"]:
+        return missing_block(path, match["required"], where)
+    return f"{where}: {no_parent(match['super']) if match['super'] else match[0]}"
 
 
 def _line(error: Exception) -> str | None:

@@ -700,6 +700,125 @@ def test_problems_name_every_broken_file(put: Put) -> None:
     assert {"t", "u", "v"} <= {info.name for info in templates.names()}
 
 
+FRAME = (
+    "{% block title required %}{% endblock %}{% block body %}{% endblock %}"
+    "{% block foot required %} {% endblock %}"
+)
+
+
+def test_a_required_block_that_is_missing_is_the_templates_mistake(put: Put) -> None:
+    """`template ls` names it and the file; a message's reason does not blame its data."""
+    templates = put(
+        {
+            "_frame.text.j2": FRAME,
+            "t/sms.text.j2": "{% extends '_frame.text.j2' %}{% block foot %}f{% endblock %}",
+        }
+    )
+    lacks = "t/sms.text.j2: the block 'title' is missing, which _frame.text.j2"
+    assert templates.problems() == [f"{lacks} requires"]
+    assert refusal(templates) == f"{lacks}, line 1 requires"
+    with pytest.raises(ConfigError, match="the block 'title' is missing"):
+        templates.reload()
+
+
+@pytest.mark.parametrize(
+    ("files", "missing"),
+    [
+        # Over a file between, which may fill a block or require another.
+        (
+            {
+                "_mid.text.j2": "{% extends '_frame.text.j2' %}{% block foot %}{% endblock %}"
+                "{% block body %}{% block side required %}{% endblock %}{% endblock %}",
+                "t/sms.text.j2": "{% extends '_mid.text.j2' %}{% block title %}t{% endblock %}",
+            },
+            ["t/sms.text.j2: the block 'side' is missing, which _mid.text.j2 requires"],
+        ),
+        # A block that is required again is still filled by nobody.
+        (
+            {
+                "_mid.text.j2": "{% extends '_frame.text.j2' %}{% block foot %}{% endblock %}"
+                "{% block title required %}{% endblock %}",
+                "t/sms.text.j2": "{% extends '_mid.text.j2' %}",
+            },
+            ["t/sms.text.j2: the block 'title' is missing, which _mid.text.j2 requires"],
+        ),
+        # In a file that is included, and in one that is included but meant to be extended.
+        (
+            {
+                "_box.text.j2": "{% extends '_frame.text.j2' %}{% block foot %}{% endblock %}",
+                "t/sms.text.j2": "{% include '_box.text.j2' %}",
+                "u/sms.text.j2": "{% include '_frame.text.j2' %}",
+            },
+            [
+                "_box.text.j2: the block 'title' is missing, which _frame.text.j2 requires",
+                "u/sms.text.j2: the block 'foot' is missing, which _frame.text.j2 requires",
+                "u/sms.text.j2: the block 'title' is missing, which _frame.text.j2 requires",
+            ],
+        ),
+        # Where it extends on a condition, and in a block of its own.
+        (
+            {
+                "t/sms.text.j2": "{% if x %}{% extends '_frame.text.j2' %}{% endif %}"
+                "{% block title %}{% endblock %}{% block foot %}{% endblock %}",
+                "u/sms.text.j2": "{% block a required %}{% endblock %}",
+            },
+            ["u/sms.text.j2: the block 'a' is missing, which u/sms.text.j2 requires"],
+        ),
+        # Nothing is missing.
+        (
+            {
+                "t/sms.text.j2": "{% extends '_frame.text.j2' %}{% block body %}"
+                "{% block title %}t{% endblock %}{% endblock %}{% block foot %}f{% endblock %}"
+            },
+            [],
+        ),
+    ],
+)
+def test_required_blocks_are_found_wherever_they_stand(
+    put: Put, files: dict[str, str], missing: list[str]
+) -> None:
+    """Over several files, in includes, under a condition."""
+    assert sorted(put({"_frame.text.j2": FRAME, **files}).problems()) == missing
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("{% if x %}{{ x|nofilter }}{% endif %}a", ", line 1: No filter named 'nofilter'."),
+        ("{{ 'a' if x is notest else 'b' }}", ", line 1: No test named 'notest'."),
+        (
+            "{% extends '_a.text.j2' %}\n{% extends '_a.text.j2' %}",
+            ", line 2: extended twice",
+        ),
+        (
+            "{% extends '_a.text.j2' %}{% block b %}{% block a %}{% endblock %}"
+            "{{ super() }}{% endblock %}",
+            ", line 1: super() in the block 'b', which no file has that this one extends",
+        ),
+        ("{% extends 't/sms.text.j2' %}", ": extends itself"),
+    ],
+)
+def test_a_mistake_is_named_before_any_message_meets_it(put: Put, text: str, mistake: str) -> None:
+    """Also in a condition that is seldom taken; the reasons of messages do not blame the data."""
+    templates = put({"_a.text.j2": "{% block a %}{% endblock %}", "t/sms.text.j2": text})
+    assert templates.problems() == [f"t/sms.text.j2{mistake}"]
+    assert "t" in {info.name for info in templates.names()}
+
+
+def test_a_block_without_a_parent_is_not_missing_data(put: Put) -> None:
+    """Jinja's own word for it is that something is undefined."""
+    error = refusal(put({"t/sms.text.j2": "{% block b %}{{ super() }}{% endblock %}"}))
+    assert error == (
+        "t/sms.text.j2, line 1: super() in the block 'b', which no file has that this one extends"
+    )
+
+
+def test_a_file_that_includes_itself_is_listed(put: Put) -> None:
+    """Whether that ends depends on the data; listing it does."""
+    templates = put({"t/sms.text.j2": "{{ x }}{% if y %}{% include 't/sms.text.j2' %}{% endif %}"})
+    assert next(i.variables for i in templates.names() if i.name == "t") == ("x", "y")
+
+
 def test_a_folder_that_does_not_exist_is_a_configuration_error(tmp_path: Path) -> None:
     """It is told at once, not at the first message."""
     with pytest.raises(ConfigError, match=r"templates\.folder: .*nowhere is not a folder"):

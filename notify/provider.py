@@ -25,6 +25,9 @@ class Provider(Protocol):
         """
         Hand one message to the vendor, in one call bounded in time.
 
+        To return is to say that the vendor took the message: where that is not certain, raise.
+        Of the receipt's id and an error's code, what the record cannot store is replaced.
+
         Raises:
             TransientError: It was certainly not sent; `Throttled` and `Unauthorized` say why.
             PermanentError: The vendor will never take it; `InvalidRecipient` if that is why.
@@ -37,8 +40,9 @@ class Provider(Protocol):
         Ask the vendor which messages like this one it took in a span of time, oldest first.
 
         Like this one is to the same recipient and of the same words, whoever asked for it: the
-        vendor does not know our ids. None means that the vendor's list was read to its end and
-        holds none. What became of a message after it was taken does not matter here.
+        vendor does not know our ids. Each receipt has the vendor's id. None means that the vendor's
+        list was read to its end and holds none. What became of a message after it was taken does
+        not matter here.
 
         Raises:
             ProviderError: It could not be asked, or its list is too long to tell.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -82,10 +83,12 @@ class Carrier(HttpClient):  # type: ignore[misc]
         else:
             body = urlencode(data or {}, doseq=True, errors="replace").encode("ascii")
             answer = self._transport.post(head, body)
-            good = answer.status == 201 and isinstance(answer.json().get("sid"), str)
+            told = answer.json()
+            good = answer.status == 201 and isinstance(told.get("sid"), str)
         if good:
-            return Response(answer.status, answer.body.decode(), answer.headers)
-        raise self._failure(answer, answer.json())
+            # Written anew, as ASCII: the client decodes UTF-8 only, and JSON may hold more.
+            return Response(answer.status, json.dumps(told), answer.headers)
+        raise self._failure(answer, told)
 
     def _failure(self, answer: Answer, told: dict[str, Any]) -> ProviderError:
         # Twilio's older form has `code` and `message`, its newer one (RFC 9457) adds `title`.

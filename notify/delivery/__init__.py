@@ -242,13 +242,12 @@ class Delivery:
 
     def _call(self, lane: Lane, plan: Plan, claimed: Claimed, deadline: float) -> None:
         try:
-            plan, claimed, answer = self._calls.make(plan, claimed, deadline=deadline)
+            ended = self._calls.make(plan, claimed, deadline=deadline)
+            self._endings.call_ended(*ended)
         except Exception as error:
             # Nobody else would hear of it, and the message would stay in hand for ever. Looked at
             # again, its claim is found once it has lapsed, and the rule for lost answers decides.
             log.error("notify.call_fault", **plan.ask.notification.ids, exc_info=error)
             plan.ask.tally.add(Again(LOOK_AGAIN))
-            return
         finally:
             lane.permits.give()
-        self._endings.call_ended(plan, claimed, answer)

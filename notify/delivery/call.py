@@ -7,16 +7,12 @@ from dataclasses import dataclass
 import structlog
 
 from notify.breaker import Kind, kind_of
-from notify.errors import (
-    OutcomeUnknown,
-    PermanentError,
-    ProviderError,
-    Throttled,
-    TransientError,
-)
+from notify.delivery import normalize
+from notify.errors import PermanentError, ProviderError, Throttled, TransientError
 from notify.gateway import Line
-from notify.message import Outcome, Rendered
+from notify.message import Outcome, Receipt, Rendered
 from notify.retry import Verdict
+from notify.store.records import LONGEST_CODE, LONGEST_ID, LONGEST_REASON
 
 log = structlog.get_logger("notify.call")
 
@@ -52,43 +48,62 @@ _OUTCOMES = {Verdict.SENT: Outcome.ACCEPTED, Verdict.UNKNOWN: Outcome.UNKNOWN}
 
 
 def call(line: Line, message: Rendered) -> Answer:
-    """Make the call; whatever happens, there is an answer."""
+    """
+    Make the call; whatever happens, there is an answer, and the record can store it.
+
+    A provider that returns has handed the message over, whatever it returns: to call that unknown
+    would send the message again.
+    """
     try:
-        receipt = line.send(message)
-    except PermanentError as error:
-        return _refused(error, Verdict.REJECTED)
-    except Throttled as error:
-        return _refused(error, Verdict.THROTTLED)
-    except TransientError as error:
-        return _refused(error, Verdict.RETRY)
-    except (OutcomeUnknown, ProviderError) as error:
-        return _refused(error, Verdict.UNKNOWN)
+        return _called(line, message)
     except Exception as error:  # noqa: BLE001 - a fault in a provider must not stop its neighbours
-        # Its text could hold anything, so only its kind is told.
+        # The error's text could hold anything, so only its kind is logged.
         kind = type(error).__name__
-        id_ = str(message.notification_id)
-        log.error("notify.provider_fault", id=id_, provider=line.name, error_kind=kind)
+        _log_fault(line, message, kind)
         reason = f"a fault in the provider {line.name}: {kind}"
         return Answer(Verdict.UNKNOWN, reason=reason, kind=Kind.FAILURE)
+
+
+def _called(line: Line, message: Rendered) -> Answer:
+    try:
+        receipt: object = line.send(message)
+    except ProviderError as error:
+        return _refused(error)
+    if not isinstance(receipt, Receipt):
+        _log_fault(line, message, f"returned {type(receipt).__name__}, not a Receipt")
+        return Answer(Verdict.SENT, kind=Kind.SUCCESS)
     return Answer(
         Verdict.SENT,
-        provider_id=_fit(receipt.provider_id, 255),
+        provider_id=normalize.text(receipt.provider_id, longest=LONGEST_ID),
         kind=Kind.SUCCESS,
-        exhausted_for=receipt.exhausted_for,
+        exhausted_for=normalize.seconds(receipt.exhausted_for),
     )
 
 
-def _refused(error: ProviderError, verdict: Verdict) -> Answer:
+def _log_fault(line: Line, message: Rendered, kind: str) -> None:
+    id_ = str(message.notification_id)
+    log.error("notify.provider_fault", id=id_, provider=line.name, error_kind=kind)
+
+
+def _refused(error: ProviderError) -> Answer:
+    # A provider's own class of error may lack any of these.
     return Answer(
-        verdict,
-        http_status=error.status,
-        code=_fit(error.code, 64),
-        reason=_fit(str(error), 255),
-        retry_after=error.retry_after,
+        _verdict(error),
+        http_status=normalize.http_status(getattr(error, "status", None)),
+        code=normalize.text(getattr(error, "code", None), longest=LONGEST_CODE),
+        reason=normalize.text(str(error), longest=LONGEST_REASON),
+        retry_after=normalize.seconds(getattr(error, "retry_after", None)),
         kind=kind_of(error) or Kind.NEUTRAL,
     )
 
 
-def _fit(text: str | None, length: int) -> str | None:
-    """Make a vendor's word fit its column, whatever the vendor sent."""
-    return text and text.replace("\x00", "")[:length]
+def _verdict(error: ProviderError) -> Verdict:
+    match error:
+        case PermanentError():
+            return Verdict.REJECTED
+        case Throttled():
+            return Verdict.THROTTLED
+        case TransientError():
+            return Verdict.RETRY
+        case _:
+            return Verdict.UNKNOWN

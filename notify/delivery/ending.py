@@ -17,6 +17,7 @@ from notify.delivery.recorder import Ending, Recorder
 from notify.message import Status
 from notify.retry import History, RetryPolicy, Verdict
 from notify.store import Claimed, Record
+from notify.store.records import LONGEST_REASON
 from notify.tracing import nanoseconds, nanoseconds_now
 
 LOOK_AGAIN = 1.0
@@ -93,7 +94,7 @@ class Endings:
             provider_id=answer.provider_id,
             http_status=answer.http_status,
             code=answer.code,
-            reason=reason[:255] or None,
+            reason=reason[:LONGEST_REASON] or None,
             spent=following.spent,
             due_at=following.due_at,
             possible_duplicate=following.possible_duplicate,

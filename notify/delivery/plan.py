@@ -14,10 +14,10 @@ from notify.flow.circuits import Pass
 from notify.gateway import Line
 from notify.message import Channel, Content, Notification, Rendered, Status
 from notify.store import Entry
+from notify.store.records import LONGEST_REASON
 from notify.templating import Templates
 from notify.tracing import NO_TRACE, Trace, Tracing
 
-LONGEST_REASON = 255
 LOOK_BACK = timedelta(seconds=60)
 """How long what must wait is put off at most: an operator may change his mind meanwhile."""
 HELD = timedelta(days=7)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
 import structlog
 
-from notify.errors import StoreError
+from notify.errors import StoreError, StoreRefused
 from notify.store import Record, Store
 
 LARGEST_GROUP = 256
@@ -77,19 +77,52 @@ class Recorder:
             group.append(ending)
         return False
 
-    def _write(self, group: list[Ending]) -> None:
-        late = self._persist([ending.record for ending in group])
+    def _write(self, group: Sequence[Ending]) -> None:
+        try:
+            late = self._persist([ending.record for ending in group])
+        except Exception as error:  # noqa: BLE001 - without this thread no outcome is recorded
+            self._write_apart(group, error)
+            return
         if late is None:
             return
         for ending in group:
             ending.recorded(ending.record.notification_id not in late)
 
+    def _write_apart(self, group: Sequence[Ending], error: Exception) -> None:
+        """Find the outcome that the record refuses, and write it without what it refuses."""
+        if len(group) > 1:
+            middle = len(group) // 2
+            self._write(group[:middle])
+            self._write(group[middle:])
+            return
+        (ending,) = group
+        record, plain = ending.record, ending.record.plain()
+        log.error(
+            "notify.outcome_refused",
+            id=str(record.notification_id),
+            attempt_id=str(record.attempt_id),
+            outcome=record.outcome,
+            exc_info=error,
+        )
+        if plain != record:
+            self._write([replace(ending, record=plain)])
+        else:
+            # The claim lapses, and the rule for lost answers decides.
+            ending.recorded(False)
+
     def _persist(self, records: list[Record]) -> set[object] | None:
-        """Write, however long it takes; None if the worker is told to stop first."""
+        """
+        Write, however long it takes; None if the worker is told to stop first.
+
+        Raises:
+            StoreRefused: One of the records cannot be stored.
+        """
         pause = SHORTEST_PAUSE
         while True:
             try:
                 return set(self._store.record(records))
+            except StoreRefused:
+                raise
             except StoreError as error:
                 log.error("notify.store_away", waiting=len(records), error=str(error))
                 if self._stopping.wait(pause):

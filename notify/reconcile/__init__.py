@@ -102,7 +102,7 @@ class Reconciler:
         settled = None
         with self._store.writing() as connection:
             others = _rivals(connection, notification, lost)
-            free = [one.provider_id for one in answer.found if one.provider_id not in others.taken]
+            free = [id_ for id_ in answer.found if id_ not in others.taken]
             if free and not others.open:
                 settled = settle(
                     connection,

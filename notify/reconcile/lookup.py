@@ -10,13 +10,14 @@ import structlog
 
 from notify import contract
 from notify.contract import Incoming
-from notify.delivery import LEASE
+from notify.delivery import LEASE, normalize
 from notify.delivery.plan import rendered
 from notify.errors import ProviderError, TemplateError
 from notify.gateway import Gateway
 from notify.message import Notification, Receipt
 from notify.store.due import Due
 from notify.store.lost import Lost
+from notify.store.records import LONGEST_ID, LONGEST_REASON
 from notify.templating import Templates
 from notify.topology import routing_key
 
@@ -34,7 +35,8 @@ class Answer:
 
     why: str
     """Why the rule decides, if it must."""
-    found: Sequence[Receipt] = ()
+    found: Sequence[str] = ()
+    """The vendor's ids of messages that may be this one, oldest first."""
     later: bool = False
     """Whether it could not be asked now and may be later."""
     retry_after: float | None = None
@@ -55,16 +57,31 @@ def ask(
     since, until = span(lost)
     try:
         message = rendered(notification, lost.attempt_id, templates=templates)
-        found = line.find(message, since=since, until=until)
+        found = [_id(each) for each in line.find(message, since=since, until=until)]
     except TemplateError:
         return Answer("the answer was lost, and so is the template that it was made of")
     except ProviderError as error:
-        return _cannot_ask(notification, lost, str(error), error.retry_after)
+        why = normalize.text(str(error), longest=LONGEST_REASON) or ""
+        wait = normalize.seconds(getattr(error, "retry_after", None))
+        return _cannot_ask(notification, lost, why, wait)
     except Exception as error:  # noqa: BLE001 - a fault in a provider must not end the thread
         # Its text could hold anything, so only its kind is told.
         why = f"a fault in the provider {lost.provider}: {type(error).__name__}"
         return _cannot_ask(notification, lost, why, None)
     return Answer("the answer was lost; the provider's list has no such message", found)
+
+
+def _id(receipt: Receipt) -> str:
+    """
+    Return the id of a message that the vendor lists, as it is on record where it is known.
+
+    Raises:
+        ValueError: It has none, so that nobody can tell which call it belongs to.
+    """
+    id_ = normalize.text(receipt.provider_id, longest=LONGEST_ID)
+    if id_ is None:
+        raise ValueError("a message without an id")
+    return id_
 
 
 def read_again(row: Due) -> Notification:

@@ -8,9 +8,11 @@ from uuid import UUID
 
 import structlog
 
+from notify.delivery import normalize
 from notify.message import Outcome
 from notify.store import Store
 from notify.store.outcomes import Settled, owner_of, settle
+from notify.store.records import LONGEST_ID
 
 log = structlog.get_logger("notify.reconcile")
 
@@ -38,7 +40,7 @@ def resolve(
             attempt_id,
             outcome,
             reason=reason,
-            provider_id=provider_id,
+            provider_id=normalize.text(provider_id, longest=LONGEST_ID),
             now=clock(),
         )
         owner = owner_of(connection, attempt_id)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 from uuid import UUID
 
 from notify.message import Outcome, Status
+
+LONGEST_ID = 255
+LONGEST_CODE = 64
+LONGEST_REASON = 255
+"""Characters that the columns of a vendor's id and code, and of a reason, hold."""
+
+_NOT_PLAIN = re.compile("[^ -~]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +53,19 @@ class Record:
     def news(self) -> bool:
         """Whether a producer would want to hear of it: it has ended, for all that we know."""
         return self.status.final and self.due_at is None
+
+    def plain(self) -> Self:
+        """Return the same outcome with the vendor's values cut down to what any database stores."""
+        status = self.http_status
+        return replace(
+            self,
+            provider_id=_plain(self.provider_id, LONGEST_ID),
+            http_status=status if status in range(1000) else None,
+            code=_plain(self.code, LONGEST_CODE),
+            reason=_plain(self.reason, LONGEST_REASON),
+        )
+
+
+def _plain(text: object, longest: int) -> str | None:
+    """Keep printable ASCII."""
+    return _NOT_PLAIN.sub("?", text)[:longest] if isinstance(text, str) else None

@@ -28,14 +28,15 @@ def plain_errors() -> Iterator[None]:
         ) from None
 
 
-# SQLite's own errors come from the hot writes, which speak to its driver directly; text that is
-# no Unicode is refused by either driver before it reaches the database.
+# SQLite's own errors come from the hot writes, which speak to its driver directly. Text that is no
+# Unicode and a number that no column holds are refused by a driver before they reach the database.
 _REFUSALS = (
     DataError,
     IntegrityError,
     sqlite3.DataError,
     sqlite3.IntegrityError,
     UnicodeEncodeError,
+    OverflowError,
 )
 
 

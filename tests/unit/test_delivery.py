@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -19,6 +20,7 @@ from notify import contract
 from notify.contract import Incoming
 from notify.delivery import Again, Arrival, Dead, Decision, Delivery, Done, Limits
 from notify.delivery.permits import Permits
+from notify.errors import PermanentError
 from notify.gateway import Gateway, Line
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
 from notify.provider import Provider
@@ -409,6 +411,48 @@ def test_one_bad_message_harms_no_neighbour(build: Build) -> None:
     assert "broken@example.com" not in str(story.attempts)
 
 
+@pytest.mark.parametrize(
+    ("returned", "provider_id"),
+    [
+        (None, None),
+        ("SM1", None),
+        (Receipt(cast(str, 4711)), "4711"),
+        (Receipt(cast(str, None)), None),
+        (Receipt("SM\ud800"), "SM?"),
+        (Receipt("SM1", math.nan), "SM1"),
+    ],
+)
+def test_whatever_a_provider_returns_it_is_sent_once(
+    build: Build, returned: object, provider_id: str | None
+) -> None:
+    """Its vendor has the message: one outcome at once, and no other call after the lease."""
+    provider = Returning(returned)
+    rig = build(provider)
+    request = body()
+
+    assert rig.deliver(request) == [Done()]
+    rig.clock.now += timedelta(minutes=5)
+    assert rig.deliver(request) == [Done()]
+
+    story = rig.story(id_of(request))
+    assert story.status is Status.SENT
+    assert [attempt.provider_id for attempt in story.attempts] == [provider_id]
+    assert provider.made == 1
+
+
+def test_a_code_that_is_a_number_does_not_change_the_ending(build: Build) -> None:
+    """Nor does a status that is text: the error's class decides."""
+    error = PermanentError("no", provider="memory", status=cast(int, "400"), code=cast(str, 21211))
+    rig = build(Returning(error))
+    request = body()
+
+    assert rig.deliver(request) == [Done()]
+
+    story = rig.story(id_of(request))
+    assert story.status is Status.REJECTED
+    assert (story.attempts[0].http_status, story.attempts[0].code) == (400, "21211")
+
+
 def test_a_call_under_way_elsewhere_is_waited_for(build: Build) -> None:
     """A redelivery while the first worker still calls: no second call, no early answer."""
     slow = Slow()
@@ -499,6 +543,27 @@ def test_permits_never_exceed_their_number() -> None:
     permits.give(2)
     thread.join(5)
     assert taken.get(timeout=5) in (1, 2)
+
+
+class Returning(Memory):
+    """A provider that returns, or raises, one thing."""
+
+    channel: ClassVar[Channel] = Channel.EMAIL
+
+    def __new__(cls, _: object) -> Returning:
+        return object.__new__(cls)
+
+    def __init__(self, end: object) -> None:
+        super().__init__()
+        self.made = 0
+        self._end = end
+
+    def send(self, _: Rendered, /) -> Receipt:
+        """Count the call, and end it."""
+        self.made += 1
+        if isinstance(self._end, Exception):
+            raise self._end
+        return cast(Receipt, self._end)
 
 
 class Slow(Memory):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -337,6 +337,49 @@ def test_one_message_settles_one_of_two_calls_with_the_same_words(make: Make) ->
     assert world.reconcile()
     assert world.reconcile()
     assert world.stands(*ids) == [Status.SENT, Status.UNKNOWN]
+
+
+@pytest.mark.parametrize(("listed", "id_"), [(4711, "4711"), ("SM\ud800", "SM?")])
+def test_the_list_may_name_messages_by_anything_that_can_be_written(
+    make: Make, listed: object, id_: str
+) -> None:
+    """A number is an id, and one message still settles one of two equal calls."""
+    world = make("unknown", "reset")
+    world.provider.find = lambda *_, **__: [Receipt(cast(str, listed))]  # type: ignore[method-assign]
+    ids = [world.request() for _ in range(2)]
+    world.wait()
+    assert world.reconcile()
+    assert world.reconcile()
+    assert world.stands(*ids) == [Status.SENT, Status.UNKNOWN]
+    known = [attempt.provider_id for each in ids for attempt in world.story(each).attempts]
+    assert sorted(known, key=str) == sorted([id_, None], key=str)
+
+
+@pytest.mark.parametrize("listed", [[Receipt("")], [Receipt(cast(str, None))], [None], None])
+def test_a_list_that_does_not_name_its_messages_proves_nothing(make: Make, listed: Any) -> None:
+    """It cannot tell which call a message belongs to; the rule decides at the deadline."""
+    world = make()
+    world.provider.find = lambda *_, **__: listed  # type: ignore[method-assign]
+    id_ = world.request()
+    world.wait()
+    assert world.reconcile()
+    assert world.story(id_).status is Status.UNKNOWN
+    assert not world.reconcile()
+    world.wait(timedelta(minutes=11))
+    assert world.reconcile()
+    assert "could not be asked" in (world.story(id_).summary.reason or "")
+
+
+@pytest.mark.parametrize("reported", ["SM\ud800", "SM\x00", "x" * 1000])
+def test_news_may_bring_any_id(make: Make, reported: str) -> None:
+    """A webhook's body is from outside too."""
+    world = make("reset")
+    id_ = world.request()
+    call = world.story(id_).attempts[0].id
+    resolve(world.store, call, Outcome.ACCEPTED, reason="a webhook", provider_id=reported)
+    known = world.story(id_).attempts[0].provider_id or ""
+    assert known.isprintable()
+    assert len(known) <= 255
 
 
 def test_what_another_call_is_known_to_have_sent_is_no_evidence(make: Make) -> None:

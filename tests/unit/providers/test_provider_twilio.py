@@ -22,7 +22,7 @@ from notify.errors import (
 )
 from providers.twilio import Twilio
 from tests.unit.providers.dialects import MESSAGE, TWILIO, json_reply
-from tests.vendor import Vendor
+from tests.vendor import Vendor, say
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -57,6 +57,22 @@ def test_an_sms_is_written_as_twilio_reads_it(vendor: Vendor) -> None:
     basic = b64encode(b"AC1:canary-key").decode()
     assert vendor.seen[0].headers["authorization"] == f"Basic {basic}"
     assert vendor.seen[0].headers["content-type"] == "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"sid": "SM\\ud800", "status": "queued"}',
+        b'{"sid": "SM\xed\xa0\x80", "status": "queued"}',
+        '{"sid": "SM1", "status": "queued"}'.encode("utf-16"),
+    ],
+)
+def test_an_acceptance_in_any_encoding_is_one(vendor: Vendor, body: bytes) -> None:
+    """What JSON allows is read: to call it unknown would park an SMS that was sent."""
+    provider = TWILIO.build(vendor, "accepted")
+    vendor.on(TWILIO.path, say(201, body))
+    assert provider.send(MESSAGE).provider_id.startswith("SM")
+    provider.close()
 
 
 def test_a_callback_keeps_its_own_query_and_fragment(vendor: Vendor) -> None:

@@ -1,0 +1,59 @@
+"""Normalizing what a provider returns or raises, so that any database can store it."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from uuid import UUID
+
+from notify.retry import LONGEST_WISH
+
+_STATUS = re.compile(r"[1-9][0-9]{2}")
+
+
+def text(value: object, *, longest: int) -> str | None:
+    """
+    Return a vendor's id, code or reason as printable text.
+
+    Numbers and UUIDs are written out and bytes are decoded. Half surrogates, control characters
+    and the like become question marks.
+
+    Args:
+        longest: How many characters to keep.
+
+    Returns:
+        None where the value is empty, or of a type whose text might hold personal data.
+    """
+    if isinstance(value, bytes | bytearray):
+        value = value.decode(errors="replace")
+    if isinstance(value, int | float | Decimal | UUID) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        return None
+    # A subclass may have a text of its own; drivers look at the exact type.
+    plain = str.__str__(value)[:longest]
+    if not plain.isprintable():
+        plain = "".join(each if each.isprintable() else "?" for each in plain)
+    return plain or None
+
+
+def http_status(value: object) -> int | None:
+    """Return an HTTP status as a number of three digits; None if it is not one."""
+    written = text(value, longest=4) or ""
+    return int(written) if _STATUS.fullmatch(written) else None
+
+
+def seconds(value: object) -> float | None:
+    """
+    Return a wait in seconds, at least 0.0 and at most `LONGEST_WISH`; None if it is not a number.
+
+    No clock or date holds every float.
+    """
+    if not isinstance(value, int | float | Decimal | str) or isinstance(value, bool):
+        return None
+    try:
+        wait = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return None if math.isnan(wait) else min(max(wait, 0.0), LONGEST_WISH)

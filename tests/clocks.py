@@ -32,7 +32,7 @@ class Clock:
 
     def __init__(self, seconds: float = 1_900_000_000.0) -> None:
         self._seconds = seconds
-        self._postgresql: list[str] = []
+        self._postgresql: list[psycopg.Connection] = []
 
     def __call__(self) -> float:
         """Return the time."""
@@ -41,20 +41,23 @@ class Clock:
     def pass_(self, seconds: float) -> None:
         """Move it on, or back by a negative number."""
         self._seconds += seconds
-        for address in self._postgresql:
-            self._set(address)
+        for connection in self._postgresql:
+            connection.execute("UPDATE clocks.now SET seconds = %s", [self._seconds])
 
     def keep(self, store: Store) -> None:
-        """Have the database of this store read this clock, on all connections from here on."""
+        """Have the database of this store read this clock, until the store is closed."""
         engine = store._engine
+        engine.dispose()
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", self._on_sqlite)
-        else:
-            address = engine.url.set(drivername="postgresql")
-            self._postgresql.append(address.render_as_string(hide_password=False))
-            self._set(self._postgresql[-1], _SHADOW)
-            event.listen(engine, "connect", self._on_postgresql)
-        engine.dispose()
+            return
+        address = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        connection = psycopg.connect(address, autocommit=True)
+        connection.execute(_SHADOW)
+        connection.execute("INSERT INTO clocks.now VALUES (%s)", [self._seconds])
+        self._postgresql.append(connection)
+        event.listen(engine, "connect", self._on_postgresql)
+        event.listen(engine, "engine_disposed", self._on_end)
 
     def _on_sqlite(self, connection: sqlite3.Connection, _: object) -> None:
         def julianday(_now: str) -> float:
@@ -67,8 +70,6 @@ class Clock:
         connection.execute("SET search_path = clocks, pg_catalog, public")
         connection.commit()
 
-    def _set(self, address: str, before: str = "") -> None:
-        with psycopg.connect(address) as connection:
-            connection.execute(before.encode())
-            connection.execute("DELETE FROM clocks.now")
-            connection.execute("INSERT INTO clocks.now VALUES (%s)", [self._seconds])
+    def _on_end(self, _engine: object) -> None:
+        while self._postgresql:
+            self._postgresql.pop().close()

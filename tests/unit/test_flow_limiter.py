@@ -278,7 +278,8 @@ def test_a_complaint_that_cannot_be_told_is_told_at_the_next_look(
 ) -> None:
     """Until then, this process heeds it alone; with what is left of the pause."""
     path = tmp_path / "later.db"
-    store, clock = Store.open(f"sqlite:///{path}"), Clock()
+    store = Store.open(f"sqlite:///{path}")
+    clock.keep(store)
     limiter = limiter_of(store, clock, ACCOUNT)
     limiter.throttled(["account"], retry_after=30.0, calls_per_second=90.0)
     limiter.exhausted(["account"], 50.0)
@@ -296,7 +297,8 @@ def test_a_complaint_that_cannot_be_told_is_told_at_the_next_look(
 def test_without_the_store_each_process_keeps_to_its_part(tmp_path: Path, clock: Clock) -> None:
     """What it got lately; a little, had it got nothing."""
     path = tmp_path / "record.db"
-    store, clock = Store.open(f"sqlite:///{path}"), Clock()
+    store = Store.open(f"sqlite:///{path}")
+    clock.keep(store)
     limiter = limiter_of(store, clock, ACCOUNT)
     first = limiter.book(["account"], [1.0] * 50, share=1.0)
     assert len(first.slots) == 2
@@ -319,7 +321,8 @@ def test_without_the_store_each_process_keeps_to_its_part(tmp_path: Path, clock:
 
 def test_the_store_is_asked_again_when_it_is_back(tmp_path: Path, clock: Clock) -> None:
     """After half a second, not at each message."""
-    store, clock = Store.open(f"sqlite:///{tmp_path}/record.db"), Clock()
+    store = Store.open(f"sqlite:///{tmp_path}/record.db")
+    clock.keep(store)
     limiter = limiter_of(store, clock, ACCOUNT)
     assert len(limiter.book(["account"], [1.0] * 50, share=1.0).slots) == 2
     store.migrate()

@@ -74,22 +74,28 @@ class Transport:
             lines.append(f"{name}: {value}")
         return "\r\n".join([*lines, "Content-Length: "]).encode("ascii")
 
-    def post(self, head: bytes, body: bytes) -> Answer:
+    def post(self, head: bytes, body: bytes, *, within: float | None = None) -> Answer:
         """
         Send one request and read its answer, whatever its status.
+
+        Args:
+            head: What `head` built.
+            body: The request's body.
+            within: Seconds for the call where there are fewer than `timeout`.
 
         Raises:
             TransientError: Not connected, or the request could not be written to its end.
             OutcomeUnknown: The whole request left; no answer, or no bounded one, came in time.
         """
-        return self._exchange(head, body, room=MAX_ANSWER)
+        return self._exchange(head, body, room=MAX_ANSWER, within=within)
 
     def get(self, head: bytes) -> Answer:
         """Ask for a list, and read its answer; raises what `post` raises."""
-        return self._exchange(head, b"", room=MAX_LIST)
+        return self._exchange(head, b"", room=MAX_LIST, within=None)
 
-    def _exchange(self, head: bytes, body: bytes, *, room: int) -> Answer:
-        deadline = time.monotonic() + self._timeout
+    def _exchange(self, head: bytes, body: bytes, *, room: int, within: float | None) -> Answer:
+        seconds = self._timeout if within is None else min(within, self._timeout)
+        deadline = time.monotonic() + seconds
         connection = self._take()
         try:
             # One write, headers and body: one system call, one packet.

@@ -23,6 +23,9 @@ EARLY = 300.0
 PAUSE = 15.0
 """Seconds between two tries to renew a token that still serves."""
 
+LONGEST_LIFE = 31_536_000.0
+"""Seconds: a year. Google's tokens live for an hour; more than this is no life of a token."""
+
 _CODE = re.compile(r"[a-z_]{1,40}")
 
 
@@ -158,14 +161,25 @@ class _Fetch(Request):  # type: ignore[misc]
             text = f"{provider}: no access token, nothing was sent"
             raise TransientError(text, provider=provider) from error
         told = answer.json()
-        token, seconds = told.get("access_token"), str(told.get("expires_in"))
-        if answer.status == 200 and _usable(token) and seconds.isdecimal():
-            return _Given(answer)
+        token, seconds = told.get("access_token"), _seconds(told.get("expires_in"))
+        if answer.status == 200 and _usable(token) and seconds is not None:
+            return _Given(answer, {"access_token": token, "expires_in": seconds})
         raise _refusal(provider, answer)
 
 
 def _usable(token: object) -> bool:
     return isinstance(token, str) and token.isascii() and token.isprintable() and token != ""
+
+
+def _seconds(value: object) -> int | None:
+    """A token's life in whole seconds: 3599, 3599.0 or "3599"; None where it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return int(seconds) if 0 <= seconds <= LONGEST_LIFE else None
 
 
 def _refusal(provider: str, answer: Answer) -> TransientError:
@@ -182,10 +196,11 @@ def _refusal(provider: str, answer: Answer) -> TransientError:
 
 
 class _Given(Response):  # type: ignore[misc]
-    """An answer in google-auth's words."""
+    """An answer in google-auth's words: of its body, what was checked."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, checked: Mapping[str, object]) -> None:
         self._answer = answer
+        self._checked = checked
 
     @property
     def status(self) -> int:
@@ -199,5 +214,5 @@ class _Given(Response):  # type: ignore[misc]
 
     @property
     def data(self) -> bytes:
-        """The answer's body."""
-        return self._answer.body
+        """The token and its life, as JSON."""
+        return json.dumps(self._checked).encode()

@@ -60,6 +60,7 @@ class Fcm:
         connect_timeout: Seconds for a connection.
         pool: How many idle connections are kept.
         clock: Seconds since 1970.
+        monotonic: Seconds of a clock that never steps.
 
     Raises:
         ConfigError: The project, the key file or an address cannot be used.
@@ -79,11 +80,14 @@ class Fcm:
         connect_timeout: float = 3.0,
         pool: int = 64,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         if not _PROJECT.fullmatch(project):
             raise ConfigError("fcm: project is no Firebase project id")
         self._path = f"/v1/projects/{project}/messages:send"
         self._clock = clock
+        self._monotonic = monotonic
+        self._timeout = timeout
         self._transport = Transport(
             "fcm", base_url, timeout=timeout, connect_timeout=connect_timeout, pool=pool
         )
@@ -117,14 +121,34 @@ class Fcm:
         self._token.close()
 
     def _posted(self, body: bytes) -> str:
+        began = self._monotonic()
         token, head = self._authorized()
         answer = self._transport.post(head, body)
+        if _blames_the_access_token(answer):
+            answer = self._posted_again(token, body, began=began)
         told = answer.json()
         if answer.status == 200 and isinstance(told.get("name"), str):
             return str(told["name"])
-        if answer.status == 401:
-            self._token.forget(token)
         raise self._failure(answer, told)
+
+    def _posted_again(self, token: str, body: bytes, *, began: float) -> Answer:
+        """
+        Try once more with a fresh token: the old one may have ended early, or been revoked.
+
+        Only if a fresh one is refused too is it our account that is at fault. Both tries together
+        take no longer than one that must first fetch a token.
+        """
+        self._token.forget(token)
+        if self._monotonic() - began < self._timeout:
+            token, head = self._authorized()
+            left = 2 * self._timeout - (self._monotonic() - began)
+            if left > 0:
+                answer = self._transport.post(head, body, within=left)
+                if _blames_the_access_token(answer):
+                    self._token.forget(token)
+                return answer
+        text = "fcm refused the access token, and there was no time to try another (HTTP 401)"
+        raise TransientError(text, provider="fcm", status=401)
 
     def _authorized(self) -> tuple[str, bytes]:
         token = self._token.get()
@@ -171,6 +195,14 @@ class Fcm:
             code=code,
             pause=PAUSE,
         )
+
+
+def _blames_the_access_token(answer: Answer) -> bool:
+    """Whether a 401 is about our token, and not about what we hold for Apple or for browsers."""
+    if answer.status != 401:
+        return False
+    error = answer.json().get("error")
+    return _code(error if isinstance(error, dict) else {}) != "THIRD_PARTY_AUTH_ERROR"
 
 
 def _details(error: dict[str, Any]) -> Iterator[dict[str, Any]]:

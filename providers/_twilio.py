@@ -12,38 +12,12 @@ from urllib.parse import urlencode
 from twilio.http import HttpClient
 from twilio.http.response import Response
 
-from notify.errors import (
-    InvalidRecipient,
-    ProviderError,
-    Throttled,
-    TransientError,
-    Unauthorized,
-)
+from notify.errors import ProviderError
 
 from . import _verdict
 from ._answer import Answer
 from ._http import Transport
-
-# https://www.twilio.com/docs/api/errors; what is not here is judged by its status.
-_CODES: dict[int, type[ProviderError]] = {
-    20003: Unauthorized,  # authentication failed
-    20005: Unauthorized,  # the account is not active
-    20404: Unauthorized,  # nothing at our account's address
-    20429: Throttled,  # too many requests
-    21211: InvalidRecipient,  # no valid number
-    21212: Unauthorized,  # the sender is no valid number
-    21214: InvalidRecipient,  # cannot be reached
-    21217: InvalidRecipient,  # no valid number
-    21408: InvalidRecipient,  # the number's region is not enabled
-    21603: Unauthorized,  # no sender
-    21606: Unauthorized,  # the sender is not ours, or cannot send SMS
-    21608: Unauthorized,  # a trial account
-    21610: InvalidRecipient,  # opted out
-    21611: Throttled,  # the sender's queue is full
-    21612: InvalidRecipient,  # no route
-    21614: InvalidRecipient,  # no mobile number
-    21730: TransientError,  # under maintenance
-}
+from ._twilio_codes import meaning
 
 
 class Carrier(HttpClient):  # type: ignore[misc]
@@ -100,7 +74,7 @@ class Carrier(HttpClient):  # type: ignore[misc]
             answer,
             genuine=True,
             now=self._clock(),
-            kind=_kind(answer.status, code),
+            kind=meaning(code) if answer.status < 500 else None,
             code=str(code),
         )
 
@@ -118,9 +92,3 @@ def _is_list(told: Mapping[str, Any]) -> bool:
 def _is_account(told: Mapping[str, Any]) -> bool:
     """Tell whether this is an account in Twilio's form."""
     return isinstance(told.get("status"), str) and isinstance(told.get("sid"), str)
-
-
-def _kind(status: int, code: int) -> type[ProviderError] | None:
-    if status < 500 and code in _CODES:
-        return _CODES[code]
-    return Unauthorized if status == 403 else None

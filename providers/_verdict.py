@@ -36,6 +36,18 @@ _CERTAIN: Mapping[int, type[ProviderError]] = {
     429: Throttled,
 }
 
+_IN_ITS_OWN_WORDS: Mapping[int, type[ProviderError]] = {
+    # The account: it has to pay, or may not do this.
+    402: Unauthorized,
+    403: Unauthorized,
+    # The address we ask or the form of all our requests, and not one message. A vendor whose 404
+    # is about the recipient says so by its code.
+    404: TransientError,
+    405: TransientError,
+    406: TransientError,
+    415: TransientError,
+}
+
 _SAYS: Mapping[type[ProviderError], str] = {
     TransientError: "did not take the message now",
     Throttled: "asks to slow down",
@@ -87,7 +99,7 @@ def _kind(status: int, *, genuine: bool) -> type[ProviderError]:
     if status in _CERTAIN:
         return _CERTAIN[status]
     if 400 <= status < 500:
-        return PermanentError if genuine else TransientError
+        return _IN_ITS_OWN_WORDS.get(status, PermanentError) if genuine else TransientError
     if status == 503 and genuine:
         return TransientError
     return OutcomeUnknown

@@ -41,7 +41,10 @@ _CODE = re.compile(r"[A-Z_]{1,40}")
 # https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode
 _CODES: dict[str, type[ProviderError]] = {
     "QUOTA_EXCEEDED": Throttled,
-    "SENDER_ID_MISMATCH": InvalidRecipient,
+    # The token belongs to another project: either it is a stray one, which anybody may register
+    # with a producer's app, or our key is the wrong project's. So neither is the message rejected
+    # for good, nor do we stop for everybody at the first; a share of them opens the circuit.
+    "SENDER_ID_MISMATCH": TransientError,
     "THIRD_PARTY_AUTH_ERROR": Unauthorized,
     "UNREGISTERED": InvalidRecipient,
 }
@@ -224,11 +227,6 @@ def _kind(status: int, code: str, error: dict[str, Any]) -> type[ProviderError] 
         return _CODES[code]
     if status == 400 and _blames_the_token(error):
         return InvalidRecipient
-    if status == 403:
-        return Unauthorized
-    if status == 404:
-        # Without UNREGISTERED it may be the project that was not found: no reason to reject.
-        return TransientError
     return None
 
 

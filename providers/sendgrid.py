@@ -39,6 +39,7 @@ PERMISSION = "mail.send"
 # SendGrid gives no codes: `field` says where the trouble is, if it is a path into the request.
 _FIELD = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)*")
 _LONGEST_FIELD = 64
+_SENDER = re.compile(r"(personalizations\.(\d+\.)?)?from(\.[a-z_]+)*")
 _RECIPIENT = re.compile(r"personalizations\.(\d+\.)?to\.(\d+\.)?email")
 
 
@@ -136,9 +137,9 @@ class SendGrid:
         return json.dumps(mail.get(), separators=(",", ":")).encode()
 
     def _failure(self, answer: Answer) -> ProviderError:
-        errors = answer.json().get("errors")
-        first = errors[0] if isinstance(errors, list) and errors else None
-        error: dict[str, Any] = first if isinstance(first, dict) else {}
+        errors = _errors(answer)
+        # Where several are listed, ours counts first: while it lasts, every message meets it.
+        error = next(filter(_blames_the_sender, errors), errors[0] if errors else {})
         field = error.get("field")
         code = field if isinstance(field, str) and _is_path(field) else None
         return _verdict.failure(
@@ -167,7 +168,20 @@ def _is_path(field: str) -> bool:
     return len(field) <= _LONGEST_FIELD and _FIELD.fullmatch(field) is not None
 
 
+def _errors(answer: Answer) -> list[dict[str, Any]]:
+    listed = answer.json().get("errors")
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+def _blames_the_sender(error: dict[str, Any]) -> bool:
+    field = error.get("field")
+    return isinstance(field, str) and _SENDER.fullmatch(field) is not None
+
+
 def _kind(status: int, error: dict[str, Any], field: str | None) -> type[ProviderError] | None:
+    if status == 400 and _blames_the_sender(error):
+        # The From address is the same for every message: it is ours to correct.
+        return Unauthorized
     if status == 400 and field and _RECIPIENT.fullmatch(field):
         return InvalidRecipient
     if status == 403 and "message" in error:

@@ -42,6 +42,12 @@ _TEST_NUMBERS = {
     "+15005550003": (21408, "Permission to send to this region is not enabled."),
     "+15005550009": (21614, "The 'To' number is not a mobile number."),
 }
+# And these, as senders, for why a sender cannot be used.
+_TEST_SENDERS = {
+    "+15005550001": (400, 21212, "The 'From' number is not a valid phone number."),
+    "+15005550007": (400, 21606, "The 'From' number is not a message-capable number of yours."),
+    "+15005550008": (429, 21611, "The 'From' number has too many messages queued."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +186,8 @@ def _check(form: dict[str, str]) -> None:
         raise Refused(_error(400, 21604, "A 'To' phone number is required."))
     if not (form.get("From") or form.get("MessagingServiceSid")):
         raise Refused(_error(400, 21603, "A 'From' phone number is required."))
+    if fault := _TEST_SENDERS.get(form.get("From", "")):
+        raise Refused(_error(*fault))
     if not form.get("Body"):
         raise Refused(_error(400, 21602, "Message body is required."))
     if len(form["Body"]) > 1600:

@@ -91,10 +91,15 @@ def test_an_expiry_becomes_a_life_on_every_platform(
         (fcm_error(404, "NOT_FOUND"), TransientError, "NOT_FOUND"),
         (
             fcm_error(403, "PERMISSION_DENIED", "SENDER_ID_MISMATCH"),
-            InvalidRecipient,
+            TransientError,
             "SENDER_ID_MISMATCH",
         ),
         (fcm_error(403, "PERMISSION_DENIED"), Unauthorized, "PERMISSION_DENIED"),
+        (
+            fcm_error(400, "INVALID_ARGUMENT", "THIRD_PARTY_AUTH_ERROR"),
+            Unauthorized,
+            "THIRD_PARTY_AUTH_ERROR",
+        ),
         (
             fcm_error(400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", TOKEN_FIELD),
             InvalidRecipient,

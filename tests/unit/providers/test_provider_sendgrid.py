@@ -8,7 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-from notify.errors import InvalidRecipient, PermanentError, ProviderError, Throttled, Unauthorized
+from notify.errors import (
+    InvalidRecipient,
+    PermanentError,
+    ProviderError,
+    Throttled,
+    TransientError,
+    Unauthorized,
+)
 from tests.unit.providers.dialects import MESSAGE, SENDGRID, json_reply
 from tests.vendor import Vendor
 
@@ -75,7 +82,15 @@ def test_a_recipient_is_never_taken_apart(vendor: Vendor, to: str) -> None:
     [
         (400, "No valid address.", "personalizations.0.to.0.email", InvalidRecipient),
         (400, "Invalid", "personalizations.to.email", InvalidRecipient),
-        (400, "The from email does not contain a valid address.", "from.email", PermanentError),
+        (400, "The from email does not contain a valid address.", "from.email", Unauthorized),
+        (400, "The from object must be provided.", "from", Unauthorized),
+        (400, "The from name is too long.", "from.name", Unauthorized),
+        (400, "Does not match a verified identity.", "personalizations.0.from.email", Unauthorized),
+        (400, "No such header.", "headers.from_whom", PermanentError),
+        (404, "Not found", None, TransientError),
+        (405, "method not allowed", None, TransientError),
+        (413, "payload too large", None, PermanentError),
+        (415, "content-type is missing", None, TransientError),
         (400, "The subject is required.", "personalizations.0.subject", PermanentError),
         (401, "Maximum credits exceeded", None, Unauthorized),
         (403, "The from address does not match a verified Sender Identity.", "from", Unauthorized),
@@ -90,6 +105,18 @@ def test_the_field_and_the_two_meanings_of_403_are_told_apart(
     error = refused(vendor, status, text, field)
     assert type(error) is kind
     assert (error.status, error.code) == (status, field)
+
+
+def test_our_sender_is_at_fault_wherever_it_stands_in_the_list(vendor: Vendor) -> None:
+    """A message that is wrong too waits with the others, until the sender is corrected."""
+    provider = SENDGRID.build(vendor, "accepted")
+    fields = [None, "personalizations.0.to.0.email", "from.email"]
+    errors = ["no object", *({"message": "canary", "field": field} for field in fields)]
+    vendor.on(SENDGRID.path, json_reply(400, {"errors": errors})({}))
+    with pytest.raises(Unauthorized) as caught:
+        provider.send(MESSAGE)
+    assert caught.value.code == "from.email"
+    provider.close()
 
 
 @pytest.mark.parametrize("field", ["ann@example.org", "+15005550001", "A b", "x" * 65, "a." * 99])

@@ -20,6 +20,7 @@ from notify.errors import (
     TransientError,
     Unauthorized,
 )
+from notify.sandbox import Sandbox
 from providers.twilio import Twilio
 from tests.unit.providers.dialects import MESSAGE, TWILIO, json_reply
 from tests.vendor import Vendor, say
@@ -122,6 +123,15 @@ def test_a_text_that_no_encoding_holds_is_still_sent(vendor: Vendor) -> None:
         (403, 21610, InvalidRecipient),
         (400, 21612, InvalidRecipient),
         (400, 21614, InvalidRecipient),
+        (400, 21265, InvalidRecipient),
+        (400, 21266, InvalidRecipient),
+        (400, 21268, InvalidRecipient),
+        (400, 21635, InvalidRecipient),
+        (400, 21662, InvalidRecipient),
+        (400, 21617, PermanentError),
+        (400, 30001, Throttled),
+        (400, 30022, Throttled),
+        (409, 20409, TransientError),
         (400, 21602, PermanentError),
         (400, 21606, Unauthorized),
         (400, 21608, Unauthorized),
@@ -141,6 +151,44 @@ def test_a_code_says_more_than_its_status(
     error = refused(vendor, status, {"code": code, "message": "canary", "status": status})
     assert type(error) is kind
     assert (error.provider, error.status, error.code) == ("twilio", status, str(code))
+
+
+OF_THE_SENDER = [
+    21210, 21212, 21213, 21264, 21267, 21407, 21601, 21603, 21606, 21607, 21616, 21657, 21659,
+    21660, 21661, 21663, 21668, 21701, 21702, 21703, 21704, 21705, 21708, 21709, 21711, 21712,
+    21713, 21715, 21717, 21719, 21720, 21729, 21731, 21733, 21910, 30024, 30032, 30033, 30034,
+    30035, 63007,
+]  # fmt: skip
+OF_THE_ACCOUNT = [
+    20003, 20005, 20006, 20008, 20010, 20403, 20404, 21219, 21470, 21471, 21472, 21608, 30002,
+    21502, 21609, 21626,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [*OF_THE_SENDER, *OF_THE_ACCOUNT])
+def test_a_sender_that_cannot_be_used_is_no_fault_of_the_message(vendor: Vendor, code: int) -> None:
+    """From and messaging service are the same for all: messages wait until they are corrected."""
+    error = refused(vendor, 400, {"code": code, "message": "canary"})
+    assert (type(error), error.code) == (Unauthorized, str(code))
+
+
+@pytest.mark.parametrize(
+    ("sender", "kind"),
+    [
+        ("+15005550001", Unauthorized),
+        ("+15005550007", Unauthorized),
+        ("+15005550008", Throttled),
+    ],
+)
+def test_twilios_test_senders_fail_in_the_sandbox(
+    sandbox: Sandbox, sender: str, kind: type[ProviderError]
+) -> None:
+    """A sender that cannot be used can be rehearsed: no message is rejected for it."""
+    provider = TWILIO.make(base_url=sandbox.url, sender=sender)
+    with pytest.raises(ProviderError) as caught:
+        provider.send(replace(MESSAGE, to="+4915112345678"))
+    assert type(caught.value) is kind
+    provider.close()
 
 
 def test_the_newer_error_form_is_understood(vendor: Vendor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
@@ -73,8 +74,21 @@ def main() -> NoReturn:
     """Run the command line; a known error is one clear line on stderr and exit code 1."""
     with guarded_output():
         try:
+            _refuse_undecodable(sys.argv[1:])
             notify()
+        except click.UsageError as error:
+            error.show()
+            sys.exit(error.exit_code)
         except NotifyError as error:
             click.echo(f"notify: {error}", err=True)
             sys.exit(1)
     sys.exit(0)
+
+
+def _refuse_undecodable(arguments: Sequence[str]) -> None:
+    """Refuse arguments with bytes that are not UTF-8: no database, file or message takes them."""
+    for place, word in enumerate(arguments, 1):
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise click.UsageError(f"argument {place} is not UTF-8 text") from None

@@ -13,4 +13,6 @@ def myself() -> str:
         user = os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):
         user = str(os.getuid())
+    # The environment may hold any bytes; the record takes text.
+    user = user.encode(errors="backslashreplace").decode()
     return f"{user}@{socket.gethostname()}"

@@ -10,6 +10,7 @@ import click
 
 from notify.cli.actor import myself
 from notify.cli.filters import WHOSE, Command, chosen, period, template_option
+from notify.cli.given import NUMBER
 from notify.errors import NotifyError
 from notify.store import Store, search
 from notify.store.audit import Actor
@@ -52,11 +53,11 @@ letters = chosen(
 )
 """Gives a command the options that choose dead letters; it gets them as `wanted`."""
 
-ids_argument = click.argument("ids", metavar="[ID]...", type=click.IntRange(min=1), nargs=-1)
+ids_argument = click.argument("ids", metavar="[ID]...", type=NUMBER, nargs=-1)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 limit_option = click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=NUMBER,
     metavar="NUMBER",
     help="At most so many dead letters, the oldest.",
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from notify.cli.requests import Piece, pieces
 from notify.contract import Problem, likely_channel, problems
 from notify.contract import schema as contract_schema
 from notify.message import Channel
@@ -19,14 +20,6 @@ _channel = click.option(
     callback=lambda _context, _option, value: Channel(value) if value else None,
     help="The channel meant; it stands in the routing key, not in the body.",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One request of a file, and the line on which it begins."""
-
-    text: bytes
-    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,63 +61,24 @@ def lint(file: str, channel: Channel | None, as_json: bool) -> None:
       notify lint order.json --channel email
       generate-requests | notify lint -
     """
+    name = "standard input" if file == "-" else file
     with click.open_file(file, "rb") as stream:
-        entries = _entries(stream.read())
+        entries = list(pieces(stream, name=name)) or [Piece(b"", 1)]
     found = [_finding(entry, channel) for entry in entries]
     wrong = [finding for finding in found if finding.problems]
     if as_json:
         click.echo(json.dumps(_as_json(found), indent=2))
     else:
-        _print("standard input" if file == "-" else file, wrong, total=len(entries))
+        _print(name, wrong, total=len(entries))
     sys.exit(1 if wrong else 0)
 
 
-def _finding(entry: _Entry, channel: Channel | None) -> _Finding:
+def _finding(entry: Piece, channel: Channel | None) -> _Finding:
     return _Finding(
         entry.line,
         channel or likely_channel(entry.text),
         problems(entry.text, channel=channel),
     )
-
-
-def _entries(content: bytes) -> list[_Entry]:
-    """Cut a file into its requests; what cannot be cut is one request, to be found wrong."""
-    whole = [_Entry(content, 1)]
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return whole
-    if text.lstrip().startswith("["):
-        return _elements(text) or whole
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    if len(lines) > 1 and (_is_json(lines[0][1]) or all(line[:1] == "{" for _, line in lines)):
-        return [_Entry(line.encode(), number) for number, line in lines]
-    return whole
-
-
-def _elements(text: str) -> list[_Entry]:
-    """Cut an array; an empty list where it is none."""
-    try:
-        count = len(json.loads(text))
-    except (ValueError, RecursionError):
-        return []
-    entries = []
-    end = text.index("[") + 1
-    for _ in range(count):
-        start = end
-        while text[start] in " \t\r\n,":
-            start += 1
-        _, end = json.JSONDecoder().raw_decode(text, start)
-        entries.append(_Entry(text[start:end].encode(), text.count("\n", 0, start) + 1))
-    return entries
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _print(name: str, wrong: list[_Finding], *, total: int) -> None:

@@ -27,6 +27,7 @@ from notify.cli.choosing import (
 )
 from notify.cli.console import Console
 from notify.cli.filters import newest_option
+from notify.cli.given import NUMBER
 from notify.cli.opened import record
 from notify.cli.replaying import plan, replay
 from notify.deadletters import discard as discard_letters
@@ -96,7 +97,7 @@ def ls(*, wanted: Wanted, state: str, limit: int, counts: bool, as_json: bool) -
 
 
 @dead.command()
-@click.argument("id_", metavar="ID", type=click.IntRange(min=1))
+@click.argument("id_", metavar="ID", type=NUMBER)
 @click.option(
     "--raw",
     is_flag=True,

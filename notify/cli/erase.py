@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -12,6 +11,7 @@ import click
 from notify.cli.actor import myself
 from notify.cli.choosing import confirm
 from notify.cli.filters import as_kept
+from notify.cli.given import first_line_of_stdin
 from notify.cli.opened import record
 from notify.errors import NotifyError
 from notify.message import Status
@@ -47,7 +47,7 @@ def erase(recipient: str, *, cancel: bool, reason: str, yes: bool, as_json: bool
       notify erase - --yes < recipient.txt
     """
     if recipient == "-":
-        recipient = sys.stdin.readline().strip()
+        recipient = first_line_of_stdin()
     if not recipient.strip():
         raise click.UsageError("RECIPIENT is empty")
     person = Person(as_kept(recipient.strip()))

@@ -12,6 +12,7 @@ import click
 from rich.text import Text
 
 from notify.cli.console import Console
+from notify.cli.given import NUMBER
 from notify.cli.story import coloured
 from notify.cli.when import When
 from notify.contract.event import Event, event_schema
@@ -56,7 +57,7 @@ Examples:
 )
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=NUMBER,
     default=50,
     show_default=True,
     help="From the record, at most so many, the newest.",

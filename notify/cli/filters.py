@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from notify.cli.given import NUMBER
 from notify.cli.when import When
 from notify.message import Channel, Status
 from notify.store import Filter
@@ -32,7 +33,7 @@ template_option = click.option("--template", metavar="NAME", help="Only what nam
 
 newest_option = click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=NUMBER,
     default=50,
     show_default=True,
     help="List at most so many, the newest.",

@@ -12,6 +12,7 @@ import click
 
 from notify.cli import held
 from notify.cli.choosing import actor_of
+from notify.cli.given import NUMBER
 from notify.cli.opened import record
 from notify.cli.span import Span
 from notify.cli.stopped import count, others
@@ -107,9 +108,7 @@ def hold(
 
 @click.command()
 @_scoped
-@click.option(
-    "--id", "ids", type=click.IntRange(min=1), metavar="ID", multiple=True, help="This hold."
-)
+@click.option("--id", "ids", type=NUMBER, metavar="ID", multiple=True, help="This hold.")
 @click.option("--all", "everything", is_flag=True, help="All holds.")
 @_reason
 @_json

@@ -12,6 +12,7 @@ import amqp
 import click
 
 from notify.cli.console import Console, Table
+from notify.cli.given import NUMBER
 from notify.cli.opened import record
 from notify.errors import ConfigError, NotifyError
 from notify.ledger import TERMS, Found, Ledger, Line, draw_up
@@ -39,7 +40,7 @@ class By(click.ParamType[Group]):
 
 ids_option = click.option(
     "--ids",
-    type=click.IntRange(min=0),
+    type=click.IntRange(min=0, max=NUMBER.max),
     default=10,
     show_default=True,
     help="List at most so many ids of each contradiction.",

@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
+from notify.cli.given import json_argument, name_of
 from notify.cli.report import Report
 from notify.cli.requests import Entry, identified, read
-from notify.cli.results import Check, checked, published
+from notify.cli.results import Check, Source, checked, published, stopped_by_signals
 from notify.cli.when import span_of
 from notify.contract import problems
 from notify.contract.envelope import Route, route
@@ -30,15 +31,7 @@ def _key(_context: click.Context, _option: click.Parameter, value: str) -> Route
 
 
 def _data(_context: click.Context, _option: click.Parameter, value: str | None) -> Any:
-    if value is None:
-        return None
-    try:
-        data = json.loads(value)
-    except ValueError:
-        data = None
-    if not isinstance(data, dict):
-        raise click.BadParameter("""not a JSON object, such as '{"code": "123456"}'""")
-    return data
+    return None if value is None else json_argument(value, option="--data")
 
 
 def _duration(_context: click.Context, _option: click.Parameter, value: str | None) -> Any:
@@ -69,7 +62,10 @@ Examples:
 )
 @click.option("--template", metavar="NAME", help="The template to render.")
 @click.option(
-    "--data", metavar="JSON", callback=_data, help="What the template needs, as a JSON object."
+    "--data",
+    metavar="JSON|@FILE",
+    callback=_data,
+    help="What the template needs: a JSON object, or @ and a file's name (@- reads stdin).",
 )
 @click.option("--locale", metavar="TAG", help="The language to write in, such as de or pt-BR.")
 @click.option("--subject", metavar="TEXT", help="The email's subject, instead of a template.")
@@ -125,15 +121,15 @@ def send(
     if key.lane not in settings.lanes and not unchecked:
         lanes = ", ".join(settings.lanes)
         raise click.UsageError(f"no lane {key.lane!r} is configured; there are {lanes}")
-    entries = read(file) if file else iter([_composed(content)])
-    check = _unchecked if unchecked else _checker(settings, key)
-    with Report(file, as_json=as_json) as report:
+    entries = read(file, name=name_of(file)) if file else iter([_composed(content)])
+    source = Source(entries, _unchecked if unchecked else _checker(settings, key))
+    with stopped_by_signals(source), Report(file, as_json=as_json) as report:
         if dry_run:
-            report.take(checked(entries, check))
+            report.take(checked(source), source)
         else:
             name = routing_key(key.channel, key.lane, key.source)
             with open_publisher(settings) as publisher:
-                report.take(published(entries, check, publisher, routing_key=name))
+                report.take(published(source, publisher, routing_key=name), source)
     sys.exit(1 if report.bad else 0)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from notify.cli.console import Console, Table
+from notify.cli.given import json_argument
 from notify.errors import TemplateError
 from notify.message import Channel, Content
 from notify.settings import load
@@ -99,7 +99,7 @@ def preview_command(
       notify template preview invoice --locale de --html invoice.html
     """
     templates = _templates()
-    data = templates.sample(name) if given is None else _data(given)
+    data = templates.sample(name) if given is None else json_argument(given, option="--data")
     content = templates.render(name, channel=Channel(channel), locale=locale, data=data)
     if page is not None:
         page.write_text(_part(content, "html"), encoding="utf-8")
@@ -138,24 +138,6 @@ def _table(listed: list[TemplateInfo]) -> Table:
             info.origin,
         )
     return table
-
-
-def _data(given: str) -> dict[str, Any]:
-    text = given
-    if given.startswith("@"):
-        try:
-            text = sys.stdin.read() if given == "@-" else Path(given[1:]).read_text("utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise click.BadParameter(
-                f"cannot read {given[1:]}: {error}", param_hint="--data"
-            ) from None
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise click.BadParameter(f"not JSON: {error}", param_hint="--data") from None
-    if not isinstance(data, dict):
-        raise click.BadParameter("a JSON object is needed, as {...}", param_hint="--data")
-    return data
 
 
 def _part(content: Content, part: str) -> str:

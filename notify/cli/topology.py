@@ -12,6 +12,7 @@ from typing import IO, Any
 import amqp
 import click
 
+from notify.cli.given import name_of, refuse_foreign
 from notify.errors import ConfigError
 from notify.message import Channel
 from notify.publisher import connect, why
@@ -167,9 +168,11 @@ def _broker(settings: Settings) -> Iterator[amqp.Connection]:
 
 def parsed(file: IO[bytes]) -> dict[str, Any]:
     """Read what `rabbitmqctl export_definitions` wrote."""
+    content = file.read()
+    refuse_foreign(content, name=name_of(file))
     try:
-        definitions = json.load(file)
-    except ValueError:
+        definitions = json.loads(content)
+    except (ValueError, RecursionError):
         definitions = None
     if not isinstance(definitions, dict) or "queues" not in definitions:
         raise click.BadParameter(

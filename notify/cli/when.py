@@ -34,7 +34,8 @@ class When(click.ParamType[datetime]):
             return datetime.now(UTC) - ago
         try:
             when = datetime.fromisoformat(text)
-        except ValueError:
+            when.astimezone(UTC)
+        except (ValueError, OverflowError):
             self.fail(f"{text!r} is no time; {_HINT}, as 2025-01-31T09:00Z", param, ctx)
         if when.tzinfo is None:
             self.fail(f"{text!r} lacks its zone; {_HINT}, as 2025-01-31T09:00Z", param, ctx)

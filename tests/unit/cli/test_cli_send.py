@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from notify.cli import notify
 from notify.cli.requests import Entry, read
-from notify.cli.results import published
+from notify.cli.results import Source, published
 from notify.publisher import Publisher
 
 GOOD = {
@@ -159,9 +159,8 @@ def test_results_keep_the_order_of_the_file() -> None:
     """Refused ones between those that a broker did not take."""
     publisher = Publisher("pyamqp://127.0.0.1:1//", timeout=0.01)
     lines = [Entry(b"{}", str(number), number) for number in range(1, 8)]
-    results = published(
-        lines, lambda entry: "odd" if entry.line % 2 else "", publisher, routing_key="k"
-    )
+    source = Source(lines, lambda entry: "odd" if entry.line % 2 else "")
+    results = published(source, publisher, routing_key="k")
     assert [(one.line, one.status) for one in results] == [
         (line, "invalid" if line % 2 else "unconfirmed") for line in range(1, 8)
     ]

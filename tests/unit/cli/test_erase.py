@@ -91,6 +91,6 @@ def test_the_recipient_may_come_by_stdin(
 ) -> None:
     """A shell's history is no place for it."""
     sent(store)
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"{WHO}\n"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(f"{WHO}\n".encode())))
     assert notify("-", "--yes").code == 0
     assert _left(store) == 0

@@ -141,7 +141,7 @@ def test_missing_data_is_a_clear_error() -> None:
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     ("data", "reason"),
-    [("{", "not JSON"), ("[1]", "a JSON object is needed"), ("@/nowhere", "cannot read /nowhere")],
+    [("{", "not JSON"), ("[1]", "must be a JSON object"), ("@/nowhere", "cannot read /nowhere")],
 )
 def test_data_that_is_no_json_object_is_a_usage_error(data: str, reason: str) -> None:
     """Exit code 2, with the reason."""

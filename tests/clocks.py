@@ -30,7 +30,7 @@ class Clock:
     and one that reads two real clocks on how far they are apart.
     """
 
-    def __init__(self, seconds: float = 1_900_000_000.0) -> None:
+    def __init__(self, seconds: float = 1_700_000_000.0) -> None:
         self._seconds = seconds
         self._postgresql: list[psycopg.Connection] = []
 

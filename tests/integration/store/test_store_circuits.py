@@ -24,6 +24,7 @@ from notify.store.audit import Actor
 from notify.store.circuits import Slice
 from notify.store.clock import read_clock
 from notify.store.tables import audit, circuit_calls
+from tests import clocks
 
 T = TypeVar("T")
 RULES = Rules()
@@ -79,14 +80,31 @@ class Worker:
 
 
 @pytest.fixture
-def workers(migrated_url: str, store: Store) -> Iterator[Callable[[int], list[Worker]]]:
+def database_clock() -> clocks.Clock:
+    """The database's clock: it stands still, and `time_goes_by` ages the record instead."""
+    return clocks.Clock()
+
+
+@pytest.fixture
+def store(store: Store, database_clock: clocks.Clock) -> Store:
+    """An empty record that reads the test's clock."""
+    database_clock.keep(store)
+    return store
+
+
+@pytest.fixture
+def workers(
+    migrated_url: str, store: Store, database_clock: clocks.Clock
+) -> Iterator[Callable[[int], list[Worker]]]:
     """Starts workers on the empty record, each with a store of its own."""
     assert store is not None
     with ExitStack() as stack:
 
         def start(number: int) -> list[Worker]:
             stores = [Store.open(migrated_url, pool_size=2) for _ in range(number)]
-            return [Worker(stack.enter_context(closing(each))) for each in stores]
+            for each in stores:
+                database_clock.keep(stack.enter_context(closing(each)))
+            return [Worker(each) for each in stores]
 
         yield start
 

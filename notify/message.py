@@ -95,11 +95,18 @@ class Notification:
     traceparent: str | None = None
     published_at: datetime | None = field(default=None, compare=False)
     """When its message was published, as far as that tells, or else taken from the broker."""
+    public_id: UUID | None = None
+    """The producer's id, where the record keeps it under another; None: they are the same."""
 
     @property
     def ids(self) -> dict[str, str]:
         """What each line of the log about it begins with."""
         return ids(self.id, batch_id=self.batch_id, traceparent=self.traceparent)
+
+    @property
+    def identity(self) -> tuple[str, UUID]:
+        """The source and its id: an id counts within its source, and two may use the same."""
+        return self.source, self.id
 
     @property
     def key(self) -> tuple[str, str, int]:

@@ -105,7 +105,7 @@ def outgoing(row: Due) -> Outgoing:
     return Outgoing(
         body=row.body,
         routing_key=routing_key(row.channel, row.lane, row.source),
-        message_id=str(row.id),
+        message_id=str(row.public_id),
         exchange=WORK,
         headers=headers,
     )

@@ -10,6 +10,7 @@ from uuid import UUID
 import click
 
 from notify.cli.actor import myself
+from notify.cli.filters import source_option
 from notify.cli.opened import record
 from notify.errors import NotifyError
 from notify.message import Status
@@ -24,8 +25,9 @@ from notify.store.cancel import cancel as cancel_in
 @click.option(
     "--reason", metavar="TEXT", default="", help="Why, in your words; kept in the audit alone."
 )
+@source_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def cancel(id_: UUID, reason: str, as_json: bool) -> None:
+def cancel(id_: UUID, reason: str, source: str | None, as_json: bool) -> None:
     """Cancel a notification that waits, or all of a batch that do.
 
     What is scheduled, or queued for its first or next attempt, is not sent any more; its producer
@@ -40,7 +42,7 @@ def cancel(id_: UUID, reason: str, as_json: bool) -> None:
     """
     now = datetime.now(UTC)
     with record(load()) as store, store.writing() as connection:
-        result = cancel_in(connection, id_, now=now)
+        result = cancel_in(connection, id_, source=source, now=now)
         if result.ids:
             left = Counter(status.value for status in result.others.values())
             details = {"id": str(id_), "cancelled": len(result.ids), "left": dict(left)}
@@ -59,8 +61,8 @@ def _refusal(id_: UUID, result: Cancelled) -> str:
             f"no notification and no batch {id_} is on record: no worker has taken it yet,"
             " or it lies in the dead letters"
         )
-    if result.others.keys() == {id_}:
-        status = result.others[id_]
+    if len(result.others) == 1:
+        (status,) = result.others.values()
         if status is Status.SENDING:
             return f"{id_} is with a worker just now: try again in a moment"
         return f"{id_} is {status}: there is nothing left to cancel"
@@ -68,7 +70,7 @@ def _refusal(id_: UUID, result: Cancelled) -> str:
 
 
 def _tell(id_: UUID, result: Cancelled) -> None:
-    if not result.others and list(result.ids) == [id_]:
+    if not result.others and len(result.ids) == 1:
         click.echo(f"{id_} is cancelled")
         return
     total = len(result.ids) + len(result.others)

@@ -174,11 +174,12 @@ def _print_letter(store: Store, letter: DeadLetter, held: Kept, *, whole: bool) 
     console = Console()
     story.print_whole(console, view.facts(letter))
     if letter.notification_id is not None:
-        told = store.get(letter.notification_id)
-        counts = {} if told else store.count(Filter(batch_id=letter.notification_id))
+        told = store.known_as(letter.notification_id, source=letter.source)
+        of_batch = Filter(batch_id=letter.notification_id, source=letter.source)
+        counts = {} if told else store.count(of_batch)
         console.print()
-        if told is not None:
-            story.print_whole(console, story.timeline(told))
+        if told:
+            story.print_whole(console, story.timeline(told[0]))
         elif counts:
             console.print(story.totals(counts))
         else:

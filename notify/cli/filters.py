@@ -31,6 +31,10 @@ WHOSE = [
 template_option = click.option("--template", metavar="NAME", help="Only what names this template.")
 
 
+source_option = click.option(
+    "--source", metavar="NAME", help="Whose notification it is, where several sources use the ID."
+)
+
 newest_option = click.option(
     "--limit",
     type=NUMBER,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import click
 
 from notify.cli import story as view
 from notify.cli.console import Console
-from notify.cli.filters import filters, newest_option
+from notify.cli.filters import filters, newest_option, source_option
 from notify.cli.opened import record
 from notify.cli.story import timeline
 from notify.errors import NotifyError
@@ -89,28 +91,32 @@ def ls(*, wanted: Filter, limit: int, counts: bool, show_recipients: bool, as_js
 
 @click.command()
 @click.argument("id_", metavar="ID", type=click.UUID)
+@source_option
 @_show_recipients
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def show(id_: UUID, show_recipients: bool, as_json: bool) -> None:
+def show(id_: UUID, source: str | None, show_recipients: bool, as_json: bool) -> None:
     """Show all that happened to one notification, in the order of time.
 
-    If ID is a batch's, it shows what became of each of its recipients. All times are in UTC. The
-    recipient is masked.
+    If ID is a batch's, it shows what became of each of its recipients. Where several sources use
+    the ID, each one's is shown. All times are in UTC. The recipient is masked.
 
     \b
     Examples:
       notify show 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10
       notify show 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10 --json | jq .attempts
     """
+    of_batch = Filter(batch_id=id_, source=source)
     with record(load()) as store:
-        story = store.get(id_)
-        counts = {} if story else store.count(Filter(batch_id=id_))
-        found = store.find(Filter(batch_id=id_), limit=sum(counts.values())) if counts else []
-    if story is not None:
+        stories = store.known_as(id_, source=source)
+        counts = store.count(of_batch)
+        found = store.find(of_batch, limit=sum(counts.values())) if counts else []
+    for number, story in enumerate(stories):
+        if number and not as_json:
+            click.echo()
         _print_story(story, *_shown([story.summary], show_recipients), as_json=as_json)
-    elif found:
-        _print_batch(id_, counts, _shown(found, show_recipients), as_json=as_json)
-    else:
+    if found:
+        _print_batches(id_, _shown(found, show_recipients), as_json=as_json)
+    if not stories and not found:
         raise NotifyError(
             f"no notification and no batch {id_} is on record: no worker has taken it yet,"
             " or it lies in the dead letters"
@@ -126,7 +132,7 @@ def _print_list(summaries: Sequence[Summary], *, as_json: bool) -> None:
         click.echo("nothing on record matches", err=True)
     elif as_json:
         for each in summaries:
-            click.echo(_json(asdict(each)))
+            click.echo(_json(_fields(each)))
     else:
         view.print_whole(Console(), view.listing(summaries))
 
@@ -147,7 +153,7 @@ def _print_story(story: Story, summary: Summary, *, as_json: bool) -> None:
             for attempt in story.attempts
         ]
         events = [asdict(event) for event in story.events]
-        click.echo(_json(asdict(summary) | {"attempts": attempts, "events": events}))
+        click.echo(_json(_fields(summary) | {"attempts": attempts, "events": events}))
         return
     console = Console()
     view.print_whole(console, view.facts(summary))
@@ -155,11 +161,17 @@ def _print_story(story: Story, summary: Summary, *, as_json: bool) -> None:
     view.print_whole(console, view.timeline(story))
 
 
+def _print_batches(id_: UUID, summaries: Sequence[Summary], *, as_json: bool) -> None:
+    for source in dict.fromkeys(each.source for each in summaries):
+        members = [each for each in summaries if each.source == source]
+        _print_batch(id_, Counter(each.status for each in members), members, as_json=as_json)
+
+
 def _print_batch(
     id_: UUID, counts: dict[Status, int], summaries: Sequence[Summary], *, as_json: bool
 ) -> None:
     if as_json:
-        rows = [asdict(each) for each in sorted(summaries, key=lambda each: each.position)]
+        rows = [_fields(each) for each in sorted(summaries, key=lambda each: each.position)]
         click.echo(_json({"batch_id": id_, "counts": counts, "members": rows}))
         return
     console = Console()
@@ -167,6 +179,13 @@ def _print_batch(
     console.print(view.totals(counts))
     console.print()
     view.print_whole(console, view.members(summaries))
+
+
+def _fields(summary: Summary) -> dict[str, Any]:
+    """Name a notification by its producer's id, and by its row's where a command must choose."""
+    values = asdict(summary)
+    row_id = values.pop("id")
+    return {"id": values.pop("public_id"), "row_id": row_id, **values}
 
 
 def _json(value: object) -> str:

@@ -10,6 +10,7 @@ from uuid import UUID
 import click
 
 from notify.cli.actor import myself
+from notify.cli.filters import source_option
 from notify.errors import NotifyError, StoreError
 from notify.reconcile.verdict import Finding, decide
 from notify.service import open_store
@@ -50,8 +51,11 @@ Examples:
     type=Finding,
     help="Nobody can tell: send it again, marked as a possible duplicate.",
 )
+@source_option
 @click.option("--reason", required=True, help="How you know, or why; kept in the audit.")
-def resolve(*, ids: Sequence[UUID], finding: Finding | None, reason: str) -> None:
+def resolve(
+    *, ids: Sequence[UUID], finding: Finding | None, source: str | None, reason: str
+) -> None:
     """Decide on notifications whose outcome is unknown, and which wait for a person.
 
     The answer to a call was lost, the provider's list did not help or there is none, and the rule
@@ -68,7 +72,7 @@ def resolve(*, ids: Sequence[UUID], finding: Finding | None, reason: str) -> Non
     with closing(open_store(load())) as store:
         for id_ in ids:
             try:
-                decide(store, id_, finding, actor, now=datetime.now(UTC))
+                decide(store, id_, finding, actor, source=source, now=datetime.now(UTC))
             except StoreError as error:
                 raise NotifyError(
                     f"{error}; check that the database of store.url is up"

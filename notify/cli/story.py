@@ -67,7 +67,7 @@ def listing(summaries: Sequence[Summary]) -> Table:
         (*titles, *_SELDOM, "reason"),
         [
             (
-                str(each.id),
+                str(each.public_id),
                 _time(each.received_at),
                 each.channel,
                 each.lane,
@@ -100,7 +100,7 @@ def members(summaries: Sequence[Summary]) -> Table:
     rows = [
         (
             str(each.position),
-            str(each.id),
+            str(each.public_id),
             coloured(each.status),
             each.recipient,
             *_seldom(each),
@@ -116,7 +116,7 @@ def facts(summary: Summary) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row("id", str(summary.id))
+    table.add_row("id", _id(summary))
     table.add_row("status", coloured(summary.status))
     table.add_row("to", Text(summary.recipient))
     table.add_row("channel", f"{summary.channel}, lane {summary.lane}, from {summary.source}")
@@ -124,7 +124,7 @@ def facts(summary: Summary) -> Table:
         table.add_row("template", summary.template)
     if summary.batch_id is not None:
         table.add_row("batch", f"{summary.batch_id}, recipient {summary.position}")
-    if summary.idempotency_key not in (str(summary.id), str(summary.batch_id)):
+    if summary.idempotency_key not in (str(summary.public_id), str(summary.batch_id)):
         table.add_row("key", Text(summary.idempotency_key))
     if summary.expires_at is not None:
         table.add_row("expires", f"{_time(summary.expires_at)} UTC")
@@ -137,6 +137,12 @@ def facts(summary: Summary) -> Table:
     if summary.possible_duplicate:
         table.add_row("note", "possible duplicate: sent again after an answer was lost")
     return table
+
+
+def _id(summary: Summary) -> str:
+    if summary.id == summary.public_id:
+        return str(summary.id)
+    return f"{summary.public_id}, in row {summary.id}: another source has the same id"
 
 
 def timeline(story: Story) -> Table:

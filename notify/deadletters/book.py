@@ -14,11 +14,11 @@ class Book:
 
     def __init__(self, rows: Iterable[Known]) -> None:
         self._by_key: dict[tuple[str, str, int], Known] = {}
-        self._ids: set[UUID] = set()
+        self._identities: set[tuple[str, UUID]] = set()
         self._digests: dict[tuple[str, str], set[bytes]] = {}
         for row in rows:
             self._by_key[row.key] = row
-            self._ids.add(row.id)
+            self._identities.add((row.key[0], row.public_id))
             self._digests.setdefault(row.key[:2], set()).add(row.digest)
 
     def row(self, asked: Notification) -> Known | None:
@@ -26,7 +26,7 @@ class Book:
         return self._by_key.get(asked.key)
 
     def conflicts(self, asked: Notification) -> bool:
-        """Tell whether its key, or its id, stands for another request."""
+        """Tell whether its key, or its id within its source, stands for another request."""
         if self._digests.get(asked.key[:2], {asked.digest}) != {asked.digest}:
             return True
-        return asked.key not in self._by_key and asked.id in self._ids
+        return asked.key not in self._by_key and asked.identity in self._identities

@@ -56,7 +56,7 @@ def distinct(asks: Sequence[Ask]) -> list[Ask]:
     seen: set[object] = set()
     distinct = []
     for ask in asks:
-        keys = {ask.notification.id, ask.notification.key}
+        keys = {ask.notification.identity, ask.notification.key}
         if seen & keys:
             ask.decide_all(Again(LOOK_AGAIN))
             continue

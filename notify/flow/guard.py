@@ -79,7 +79,7 @@ class Guard:
         if concerned:
             full = self._count(concerned)
             answers = [
-                refused or full.get(notification.id)
+                refused or full.get(notification.identity)
                 for refused, (notification, _) in zip(answers, asked, strict=True)
             ]
         return answers
@@ -107,7 +107,7 @@ class Guard:
     def _concerning(self, notification: Notification) -> list[Cap]:
         return [cap for cap in self._caps if cap.concerns(notification)]
 
-    def _count(self, concerned: Sequence[tuple[Asked, list[Cap]]]) -> dict[UUID, str]:
+    def _count(self, concerned: Sequence[tuple[Asked, list[Cap]]]) -> dict[tuple[str, UUID], str]:
         with self._store.writing() as connection:
             now = read_clock(connection)
             charges = [
@@ -116,7 +116,7 @@ class Guard:
             ]
             full = admit(connection, charges)
         return {
-            notification.id: self._refusal(notification, caps, name)
+            notification.identity: self._refusal(notification, caps, name)
             for ((notification, _), caps), name in zip(concerned, full, strict=True)
             if name is not None
         }

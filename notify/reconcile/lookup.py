@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -86,7 +86,7 @@ def _id(receipt: Receipt) -> str:
 
 def read_again(row: Due) -> Notification:
     """
-    Read a request again; it was within all limits when it was taken.
+    Read a request again, under its row's id; it was within all limits when it was taken.
 
     Raises:
         DecodeError: It was written for another version.
@@ -95,13 +95,13 @@ def read_again(row: Due) -> Notification:
         row.body,
         routing_key(row.channel, row.lane, row.source),
         content_type="application/json",
-        message_id=str(row.id),
+        message_id=str(row.public_id),
         traceparent=row.traceparent,
     )
     (notification,) = contract.decode(
         incoming, max_body_bytes=len(row.body), max_recipients=1, require_user_id=False
     )
-    return notification
+    return replace(notification, id=row.id)
 
 
 def span(lost: Lost) -> tuple[datetime, datetime]:

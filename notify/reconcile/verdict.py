@@ -12,6 +12,7 @@ from notify.errors import NotifyError
 from notify.message import Outcome, Status
 from notify.store import Store
 from notify.store.audit import Actor, note
+from notify.store.ids import row_of
 from notify.store.lost import unknown_calls
 from notify.store.outcomes import Standing, is_erased, move, settle, status_of
 
@@ -30,25 +31,36 @@ class Finding(enum.StrEnum):
 
 
 def decide(
-    store: Store, notification_id: UUID, finding: Finding, actor: Actor, *, now: datetime
+    store: Store,
+    id_: UUID,
+    finding: Finding,
+    actor: Actor,
+    *,
+    source: str | None = None,
+    now: datetime,
 ) -> None:
     """
     Take a person's decision, and write who decided and why to the audit, in one transaction.
 
+    Args:
+        id_: The notification's, the producer's or the row's.
+        source: Whose it is, where several sources use the id.
+
     Raises:
-        NotifyError: The notification is not on record, its outcome is not unknown (any more), or
-            it is to be sent and its recipient was erased.
+        NotifyError: The notification is not on record, several sources use the id, its outcome is
+            not unknown (any more), or it is to be sent and its recipient was erased.
         StoreError: The record cannot be used; nothing was changed.
     """
     reason = f"an operator decided: {finding.value}"
     with store.writing() as connection:
-        status = status_of(connection, notification_id)
-        if status is None:
-            raise NotifyError(f"no notification {notification_id} is on record")
+        notification_id = row_of(connection, id_, source=source)
+        status = notification_id and status_of(connection, notification_id)
+        if notification_id is None or status is None:
+            raise NotifyError(f"no notification {id_} is on record")
         if status is not Status.UNKNOWN:
-            raise NotifyError(f"{notification_id} is {status}: there is nothing to decide")
+            raise NotifyError(f"{id_} is {status}: there is nothing to decide")
         if finding is not Finding.SENT and is_erased(connection, notification_id):
-            raise NotifyError(f"the recipient of {notification_id} was erased: it cannot be sent")
+            raise NotifyError(f"the recipient of {id_} was erased: it cannot be sent")
         calls = unknown_calls(connection, notification_id)
         match finding:
             case Finding.SENT:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Self
 from uuid import UUID
 
@@ -15,9 +16,11 @@ from notify.errors import StoreError, StoreRefused
 from notify.keyring import CLEAR, Keyring
 from notify.message import Status
 from notify.store import keys, postgresql, queries, schema, sqlite
-from notify.store.claims import FRESH, Claim, Claimed, Entry
+from notify.store.apart import all_busy, claim_apart
+from notify.store.claims import FRESH, Claim, Claimed, Entry, Identity
 from notify.store.engine import READS_ONLY, connect
 from notify.store.examine import examine
+from notify.store.ids import rows_of
 from notify.store.probe import probe
 from notify.store.queries import Attempt, Event, Filter, Story, Summary
 from notify.store.records import Record
@@ -143,7 +146,7 @@ class Store:
             # The connection may have broken after the commit. Written again, the entries meet
             # their own open calls, and are recognised by them.
             fresh = self._write_claims(entries, now=now, until=now + lease)
-        known = [entry for entry in entries if entry.notification.id not in fresh]
+        known = [entry for entry in entries if entry.notification.identity not in fresh]
         if not known:
             return [FRESH] * len(entries)
         try:
@@ -152,12 +155,15 @@ class Store:
             if not fresh:
                 raise
             # What is new is written and must be sent; the others can be looked at again.
-            answers = {entry.notification.id: Claimed(Claim.BUSY) for entry in known}
-        return [answers.get(entry.notification.id, FRESH) for entry in entries]
+            answers = all_busy(known)
+        shared = [entry for entry in known if answers[entry.notification.identity].id_in_use]
+        if shared:
+            answers |= claim_apart(shared, partial(self.claim, now=now, lease=lease))
+        return [answers.get(entry.notification.identity, FRESH) for entry in entries]
 
     def _examine(
         self, known: Sequence[Entry], *, now: datetime, lease: timedelta
-    ) -> dict[UUID, Claimed]:
+    ) -> dict[Identity, Claimed]:
         try:
             with self.writing() as connection:
                 return examine(connection, known, now=now, lease=lease)
@@ -170,9 +176,9 @@ class Store:
 
     def _write_claims(
         self, entries: Sequence[Entry], *, now: datetime, until: datetime
-    ) -> set[UUID]:
+    ) -> set[Identity]:
         with self._guard():
-            fresh: set[UUID] = self._dialect.claim(self._engine, entries, now=now, until=until)
+            fresh: set[Identity] = self._dialect.claim(self._engine, entries, now=now, until=until)
         return fresh
 
     def record(self, results: Sequence[Record]) -> set[UUID]:
@@ -186,10 +192,16 @@ class Store:
             written: set[UUID] = self._dialect.record(self._engine, results)
         return {result.notification_id for result in results} - written
 
-    def get(self, notification_id: UUID) -> Story | None:
-        """Read one notification with all that happened to it."""
+    def get(self, row_id: UUID) -> Story | None:
+        """Read one notification with all that happened to it, by its row's id."""
         with self.reading() as connection:
-            return queries.get(connection, notification_id)
+            return queries.get(connection, row_id)
+
+    def known_as(self, id_: UUID, *, source: str | None = None) -> list[Story]:
+        """Read the notifications that have an id, at most one a source."""
+        with self.reading() as connection:
+            rows = rows_of(connection, id_, source=source)
+            return [story for row in rows if (story := queries.get(connection, row))]
 
     def find(self, wanted: Filter, *, limit: int = 50) -> list[Summary]:
         """List the newest notifications that match."""

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, insert, or_, select, update
 
 from notify.message import Status
+from notify.store.ids import known_as, only_source
 from notify.store.tables import events, notifications
 
 REASON = "an operator cancelled it"
@@ -25,15 +26,24 @@ class Cancelled:
     """Those for which it was too late, and where they stand."""
 
 
-def cancel(connection: Connection, id_: UUID, *, now: datetime) -> Cancelled:
+def cancel(
+    connection: Connection, id_: UUID, *, source: str | None = None, now: datetime
+) -> Cancelled:
     """
     Cancel a notification, or all of a batch, as far as no worker has taken them up.
 
     A message of theirs that is with the broker is acknowledged unsent by the worker that gets it.
     Producers hear of each; who cancelled and why is the caller's to audit.
+
+    Args:
+        source: Whose notification or batch is meant, where several sources use the id.
+
+    Raises:
+        NotifyError: Several do, and none of them is named.
     """
     columns = notifications.c
-    meant = or_(columns.id == id_, columns.batch_id == id_)
+    meant = or_(known_as([id_]), columns.batch_id == id_)
+    meant = only_source(connection, meant, source=source)
     waiting = columns.status.in_([str(Status.SCHEDULED), str(Status.QUEUED)])
     values = {"status": Status.CANCELLED, "reason": REASON, "due_at": None, "relay_until": None}
     statement = (

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from notify.message import Notification, Status
+
+Identity = tuple[str, UUID]
+"""A source, and the id of one of its notifications."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,11 @@ class Entry:
     due_at: datetime | None = None
     hold_id: int | None = None
 
+    def under(self, row_id: UUID) -> Entry:
+        """Return the same entry for a row with another id than the producer's."""
+        asked = self.notification
+        return replace(self, notification=replace(asked, id=row_id, public_id=asked.id))
+
 
 class Claim(enum.Enum):
     """What the record answered."""
@@ -46,7 +54,7 @@ class Claim(enum.Enum):
     BUSY = "busy"
     """Not yet: another worker is on it and its lease has not passed, or our clock is behind."""
     CONFLICT = "conflict"
-    """The same key or id stands for another request."""
+    """The same key, or the source's same id, stands for another request."""
     LAPSED = "lapsed"
     """Another worker began a call, its lease passed, and nobody knows how the call ended."""
 
@@ -62,7 +70,8 @@ class Claimed:
         received_at: When it was first received, or last replayed; None if that was just now.
         waited_since: The same of one that has waited in the record, before its first call too.
         attempt_id: The lapsed call's id.
-        id: The notification's on record, where it first came under another than now.
+        id: The notification's on record, where that is not the one it came with now.
+        id_in_use: With `Claim.CONFLICT`: nothing but another source's use of its id is in the way.
     """
 
     claim: Claim
@@ -71,6 +80,7 @@ class Claimed:
     received_at: datetime | None = None
     attempt_id: UUID | None = None
     id: UUID | None = None
+    id_in_use: bool = False
     waited_since: datetime | None = field(default=None, compare=False)
 
     @property

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, or_, select, update
 
 from notify.errors import Sealed
 from notify.message import Channel, Status, ids
+from notify.store.ids import PUBLIC_ID
 from notify.store.tables import notifications
 from notify.store.vault import Vault, vault_of
 
@@ -29,6 +30,8 @@ class Due:
     traceparent: str | None
     held_until: datetime
     """Until then no other relay gets it."""
+    public_id: UUID
+    """The id that its producer knows it by; a message about it carries this one."""
     sealed: str | None = None
     """The key that it is sealed with and that does not open it here."""
 
@@ -73,6 +76,7 @@ def take_due(
         .values(relay_until=now + hold)
         .returning(
             columns.id,
+            PUBLIC_ID.label("public_id"),
             columns.source,
             columns.channel,
             columns.lane,
@@ -99,6 +103,7 @@ def _due(row: Row[Any], vault: Vault, *, held_until: datetime) -> Due:
         body,
         row.traceparent,
         held_until,
+        row.public_id,
         sealed,
     )
 

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Row, func, select, tuple_
 
 from notify.errors import Sealed
 from notify.message import Notification, Outcome, Status
-from notify.store.claims import Claim, Claimed, Entry
+from notify.store.claims import Claim, Claimed, Entry, Identity
+from notify.store.ids import known_as
 from notify.store.outcomes import WAITING, Standing, move
 from notify.store.tables import attempts, notifications
 from notify.store.taking import take, untried
@@ -26,31 +27,31 @@ SENT_BEFORE = Standing(Status.SENT, "an earlier call had sent it")
 
 def examine(
     connection: Connection, known: Sequence[Entry], *, now: datetime, lease: timedelta
-) -> dict[UUID, Claimed]:
+) -> dict[Identity, Claimed]:
     """Take up, in the caller's transaction, what is due of the known; tell about all of them."""
     rows = _find(connection, [entry.notification for entry in known])
     calls = _open_calls(connection, rows.values())
     sent = _known_sent(connection, rows.values())
     same = _same(vault_of(connection), known, rows)
-    strange = [entry.notification.id for entry in known if entry.notification.key not in rows]
-    taken_ids = _taken(connection, strange)
+    strange = [entry.notification for entry in known if entry.notification.key not in rows]
+    owners = _owners(connection, strange)
     answers, taken = {}, []
     for entry in known:
         row = rows.get(entry.notification.key)
-        is_same = same.get(entry.notification.id)
+        is_same = same.get(entry.notification.identity)
+        if row is None:
+            answers[entry.notification.identity] = _by_id(entry.notification, owners)
+            continue
         answer = _answer(entry, row, calls, is_same=is_same, now=now)
-        if row is None and entry.notification.id not in taken_ids:
-            # What stood in the way was deleted this very moment: next time it is new.
-            answer = Claimed(Claim.BUSY)
-        if row is not None and is_same and _due(row, entry, now=now):
+        if is_same and _due(row, entry, now=now):
             if row.id in sent:
                 move(connection, row.id, SENT_BEFORE, among=WAITING, now=now)
                 answer = Claimed(Claim.DUPLICATE)
             else:
                 taken.append((entry, row))
-        if row is not None and row.id != entry.notification.id:
+        if row.id != entry.notification.id:
             answer = replace(answer, id=row.id)
-        answers[entry.notification.id] = answer
+        answers[entry.notification.identity] = answer
     take(connection, taken, now=now, until=now + lease)
     return answers
 
@@ -88,29 +89,44 @@ def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, 
     }
 
 
-def _taken(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
-    """Tell which ids some other request has."""
-    if not ids:
-        return set()
-    query = select(notifications.c.id).where(notifications.c.id.in_(ids))
-    return set(connection.execute(query).scalars())
+def _owners(connection: Connection, asked: Sequence[Notification]) -> dict[UUID, set[str]]:
+    """Find the sources that use these ids already, be it for the row or in its stead."""
+    if not asked:
+        return {}
+    ids = [notification.id for notification in asked]
+    columns = notifications.c
+    query = select(columns.id, columns.public_id, columns.source)
+    found: dict[UUID, set[str]] = {}
+    for row in connection.execute(query.where(known_as(ids))):
+        for id_ in (row.id, row.public_id):
+            found.setdefault(id_, set()).add(row.source)
+    return found
+
+
+def _by_id(asked: Notification, owners: Mapping[UUID, set[str]]) -> Claimed:
+    """Answer for what has no row under its key: something else has its id."""
+    sources = owners.get(asked.id)
+    if sources is None:
+        # What stood in the way was deleted this very moment: next time it is new.
+        return Claimed(Claim.BUSY)
+    return Claimed(Claim.CONFLICT, id_in_use=asked.source not in sources)
 
 
 def _same(
     vault: Vault, known: Sequence[Entry], rows: Mapping[_Key, Row[Any]]
-) -> dict[UUID, bool | None]:
+) -> dict[Identity, bool | None]:
     """Tell of each that is on record if it is the same request; None where that is sealed."""
-    found: dict[UUID, bool | None] = {}
+    found: dict[Identity, bool | None] = {}
     for entry in known:
         asked = entry.notification
         row = rows.get(asked.key)
         if row is None:
             continue
         try:
-            found[asked.id] = vault.is_same(row.key_id, row.digest, asked.digest)
+            found[asked.identity] = vault.is_same(row.key_id, row.digest, asked.digest)
         except Sealed as error:
             log.error("notify.sealed", sealed_with=error.key, count=1, id=str(row.id))
-            found[asked.id] = None
+            found[asked.identity] = None
     return found
 
 
@@ -166,14 +182,13 @@ def _due(row: Row[Any], entry: Entry, *, now: datetime) -> bool:
 
 def _answer(
     entry: Entry,
-    row: Row[Any] | None,
+    row: Row[Any],
     calls: Mapping[UUID, UUID],
     *,
     is_same: bool | None,
     now: datetime,
 ) -> Claimed:
-    # No row under its key: it is its id that is taken, by some other request.
-    if row is None or is_same is False:
+    if is_same is False:
         return Claimed(Claim.CONFLICT)
     if is_same is None:
         # Some worker has the keyring that tells.

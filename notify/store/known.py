@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, or_, select, tuple_
 
 from notify.errors import Sealed
 from notify.message import Notification, Outcome, Status
+from notify.store.ids import PUBLIC_ID, known_as
 from notify.store.tables import attempts, notifications
 from notify.store.vault import Vault, vault_of
 
@@ -32,6 +33,9 @@ class Known:
     """What the record knows of one notification."""
 
     id: UUID
+    """The row's."""
+    public_id: UUID
+    """The one by which its source knows it."""
     key: tuple[str, str, int]
     digest: bytes
     status: Status
@@ -65,9 +69,13 @@ def look_up(
     columns = notifications.c
     related = or_(
         tuple_(columns.source, columns.idempotency_key).in_(list({each.key[:2] for each in asked})),
-        columns.id.in_(list({each.id for each in asked})),
+        known_as({each.id for each in asked}),
     )
-    query = select(*(columns[name] for name in _KNOWN)).where(related).order_by(columns.id)
+    query = (
+        select(PUBLIC_ID.label("known_by"), *(columns[name] for name in _KNOWN))
+        .where(related)
+        .order_by(columns.id)
+    )
     if lock:
         query = query.with_for_update()
     rows = connection.execute(query).all()
@@ -77,6 +85,7 @@ def look_up(
     return [
         Known(
             id=row.id,
+            public_id=row.known_by,
             key=(row.source, row.idempotency_key, row.position),
             digest=_digest(row, plain, vault),
             status=Status(row.status),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,8 +12,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, select, update
 
+from notify.store.claims import Identity
 from notify.store.dead import PARTS, State, opened
-from notify.store.erasure import Person
+from notify.store.erasure import Person, slices
+from notify.store.ids import identities
 from notify.store.queries import ERASED
 from notify.store.tables import dead_letters
 from notify.store.vault import as_one, vault_of
@@ -37,7 +39,7 @@ class Held:
     shared: bool
 
 
-def letters_of(connection: Connection, person: Person, ids: Collection[UUID]) -> list[Held]:
+def letters_of(connection: Connection, person: Person, ids: Sequence[UUID]) -> list[Held]:
     """
     Find the letters that hold a person's recipient, or ask for one of these notifications.
 
@@ -46,13 +48,16 @@ def letters_of(connection: Connection, person: Person, ids: Collection[UUID]) ->
     Raises:
         Sealed: The keyring does not open one of them.
     """
-    columns, vault, known = dead_letters.c, vault_of(connection), set(ids)
-    query = select(*PARTS, columns.state, columns.notification_id, *(columns[n] for n in _TEXTS))
+    columns, vault, known = dead_letters.c, vault_of(connection), set[Identity]()
+    for few in slices(ids, _AT_ONCE):
+        known |= identities(connection, few)
+    names = ("state", "source", "notification_id", *_TEXTS)
+    query = select(*PARTS, *(columns[name] for name in names))
     query = query.where(columns.erased_at.is_(None)).order_by(columns.id)
     found = []
     for row in connection.execute(query.execution_options(yield_per=_AT_ONCE)):
         parts = opened(vault, row)
-        if row.notification_id in known or _within(person, row, parts):
+        if (row.source, row.notification_id) in known or _within(person, row, parts):
             body = parts["mended_body"] or parts["body"]
             found.append(Held(row.id, row.state == State.WAITING, _shared(body, person)))
     return found

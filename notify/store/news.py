@@ -29,6 +29,7 @@ from sqlalchemy import (
 from notify.contract.event import Event
 from notify.errors import Sealed
 from notify.message import Channel, Status
+from notify.store.ids import PUBLIC_ID
 from notify.store.tables import attempts, events, notifications
 from notify.store.vault import METADATA, TELLS_METADATA, Vault, vault_of
 
@@ -127,7 +128,8 @@ def _read(connection: Connection, *conditions: ColumnElement[bool], limit: int) 
             events.c.at,
             events.c.status,
             events.c.reason,
-            asked.id,
+            asked.id.label("row_id"),
+            PUBLIC_ID.label("id"),
             asked.batch_id,
             asked.position,
             asked.source,
@@ -158,15 +160,15 @@ def _read(connection: Connection, *conditions: ColumnElement[bool], limit: int) 
         .limit(limit)
     )
     rows = connection.execute(query).all()[::-1]
-    metadata = _metadata(connection, {row.id for row in rows if row.has_metadata})
-    return [_news(row, metadata.get(row.id, {})) for row in rows]
+    metadata = _metadata(connection, {row.row_id for row in rows if row.has_metadata})
+    return [_news(row, metadata.get(row.row_id, {})) for row in rows]
 
 
 def _news(row: Row[Any], metadata: dict[str, str]) -> News:
     values = dict(row._mapping)
-    del values["has_metadata"]
+    del values["has_metadata"], values["row_id"]
     traceparent = values.pop("traceparent")
-    event_id = uuid5(row.id, str(row.sequence))
+    event_id = uuid5(row.row_id, str(row.sequence))
     return News(Event(event_id=event_id, metadata=metadata, **values), traceparent)
 
 

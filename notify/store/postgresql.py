@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Row
 
 from notify.message import Status
-from notify.store.claims import Entry
+from notify.store.claims import Entry, Identity
 from notify.store.records import Record
 from notify.store.vault import vault_of
 
@@ -23,44 +23,45 @@ from notify.store.vault import vault_of
 _CLAIM = """
 WITH asked AS (
     SELECT * FROM unnest(
-        %(id)s::uuid[], %(batch_id)s::uuid[], %(position)s::int[], %(source)s::text[],
+        %(id)s::uuid[], %(public_id)s::uuid[], %(batch_id)s::uuid[], %(position)s::int[],
+        %(source)s::text[],
         %(channel)s::text[], %(lane)s::text[], %(idempotency_key)s::text[], %(digest)s::bytea[],
         %(recipient)s::text[], %(template)s::text[], %(body)s::bytea[], %(status)s::text[],
         %(reason)s::text[], %(expires_at)s::timestamptz[], %(traceparent)s::text[],
         %(attempt_id)s::uuid[], %(provider)s::text[], %(due_at)s::timestamptz[],
         %(hold_id)s::bigint[], %(key_id)s::text[], %(recipient_hash)s::bytea[]
     ) AS asked (
-        id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
-        template, body, status, reason, expires_at, traceparent, attempt_id, provider,
+        id, public_id, batch_id, position, source, channel, lane, idempotency_key, digest,
+        recipient, template, body, status, reason, expires_at, traceparent, attempt_id, provider,
         due_at, hold_id, key_id, recipient_hash
     )
 ), written AS (
     INSERT INTO notifications (
-        id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
-        template, body, status, reason, expires_at, traceparent, due_at, hold_id,
+        id, public_id, batch_id, position, source, channel, lane, idempotency_key, digest,
+        recipient, template, body, status, reason, expires_at, traceparent, due_at, hold_id,
         key_id, recipient_hash,
         attempts, spent, possible_duplicate, fence, lease_until, received_at, updated_at
     )
     SELECT
-        id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
-        template, body, status, reason, expires_at, traceparent, due_at, hold_id,
+        id, public_id, batch_id, position, source, channel, lane, idempotency_key, digest,
+        recipient, template, body, status, reason, expires_at, traceparent, due_at, hold_id,
         key_id, recipient_hash,
         CASE WHEN attempt_id IS NULL THEN 0 ELSE 1 END, 0, false, 1,
         CASE WHEN attempt_id IS NULL THEN NULL ELSE %(until)s::timestamptz END,
         %(now)s::timestamptz, %(now)s::timestamptz
     FROM asked ORDER BY id
     ON CONFLICT DO NOTHING
-    RETURNING id
+    RETURNING source, id
 ), opened AS (
     INSERT INTO attempts (id, notification_id, number, provider, started_at)
     SELECT attempt_id, id, 1, provider, %(now)s::timestamptz
-    FROM asked JOIN written USING (id) WHERE attempt_id IS NOT NULL
+    FROM asked JOIN written USING (source, id) WHERE attempt_id IS NOT NULL
 ), ended AS (
     INSERT INTO events (notification_id, at, status, reason, to_publish)
     SELECT id, %(now)s::timestamptz, status, reason, due_at IS NULL
-    FROM asked JOIN written USING (id) WHERE attempt_id IS NULL
+    FROM asked JOIN written USING (source, id) WHERE attempt_id IS NULL
 )
-SELECT id FROM written
+SELECT source, id FROM written
 """
 
 _RECORD = """
@@ -97,16 +98,19 @@ SELECT id FROM written
 """
 
 
-def claim(engine: Engine, entries: Sequence[Entry], *, now: datetime, until: datetime) -> set[UUID]:
-    """Insert what is new, with its attempt or its end; give the ids that were."""
+def claim(
+    engine: Engine, entries: Sequence[Entry], *, now: datetime, until: datetime
+) -> set[Identity]:
+    """Insert what is new, with its attempt or its end; return the sources and ids that were."""
     asked = [entry.notification for entry in entries]
     vault = vault_of(engine)
     kept = [vault.of_notification(each) for each in asked]
-    return _run(
+    written = _run(
         engine,
         _CLAIM,
         {
             "id": [each.id for each in asked],
+            "public_id": [each.public_id for each in asked],
             "batch_id": [each.batch_id for each in asked],
             "position": [each.position for each in asked],
             "source": [each.source for each in asked],
@@ -133,11 +137,12 @@ def claim(engine: Engine, entries: Sequence[Entry], *, now: datetime, until: dat
             "until": until,
         },
     )
+    return {(row.source, row.id) for row in written}
 
 
 def record(engine: Engine, records: Sequence[Record]) -> set[UUID]:
     """Write how calls ended; give the ids that were still this worker's, so were written."""
-    return _run(
+    written = _run(
         engine,
         _RECORD,
         {
@@ -157,6 +162,7 @@ def record(engine: Engine, records: Sequence[Record]) -> set[UUID]:
             "news": [each.news for each in records],
         },
     )
+    return {row.id for row in written}
 
 
 @contextmanager
@@ -166,7 +172,7 @@ def booking(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def _run(engine: Engine, statement: str, values: dict[str, Any]) -> set[UUID]:
+def _run(engine: Engine, statement: str, values: dict[str, Any]) -> Sequence[Row[Any]]:
     # One statement is its own transaction: no BEGIN and no COMMIT travel.
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        return set(connection.exec_driver_sql(statement, values).scalars())
+        return connection.exec_driver_sql(statement, values).all()

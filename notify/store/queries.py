@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
 from notify.errors import Sealed
 from notify.message import Channel, Outcome, Status
+from notify.store.ids import PUBLIC_ID
 from notify.store.tables import attempts, events, notifications
 from notify.store.vault import Vault, spellings, vault_of
 
@@ -50,6 +51,9 @@ class Summary:
     """One notification in a line."""
 
     id: UUID
+    """The row's; commands take it as well as the producer's."""
+    public_id: UUID
+    """The producer's: another than the row's where a second source had the same one before."""
     batch_id: UUID | None
     position: int
     source: str
@@ -106,7 +110,8 @@ class Filter:
 
 
 _SUMMARY = [
-    *(notifications.c[name] for name in Summary.__dataclass_fields__),
+    *(notifications.c[name] for name in Summary.__dataclass_fields__ if name != "public_id"),
+    PUBLIC_ID.label("public_id"),
     notifications.c.key_id,
     notifications.c.erased_at,
 ]

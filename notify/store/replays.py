@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import (
     Boolean,
@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Channel, Notification, Outcome, Status
+from notify.store.claims import Identity
 from notify.store.dead import PARTS, State, opened
 from notify.store.tables import attempts, dead_letters, events, notifications
 from notify.store.vault import Kept, vault_of
@@ -39,6 +40,12 @@ class Slot:
     due_at: datetime
     possible_duplicate: bool = False
     """Whether an earlier call may have sent it."""
+
+    def apart(self) -> Slot:
+        """Return the same slot for a row whose id is random, and not the producer's."""
+        row_id = uuid4()
+        asked = replace(self.notification, id=row_id, public_id=self.notification.id)
+        return replace(self, id=row_id, notification=asked)
 
 
 def take_turn(connection: Connection) -> None:
@@ -113,25 +120,34 @@ def send_new(
     Record notifications that no worker has seen yet, for the relay to publish at their time.
 
     Returns:
-        Those that were recorded; the others' ids or keys have been taken this very moment.
+        The rows that were written; the others' keys have been taken this very moment.
     """
+    fresh = _insert(connection, slots, now=now)
+    # Where the id is another source's, the row gets another.
+    apart = [slot.apart() for slot in slots if slot.notification.identity not in fresh]
+    fresh |= _insert(connection, apart, now=now)
+    written = {id_ for _, id_ in fresh}
+    _tell(connection, written, why=why, now=now)
+    return written
+
+
+def _insert(connection: Connection, slots: Sequence[Slot], *, now: datetime) -> set[Identity]:
     if not slots:
         return set()
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(notifications).on_conflict_do_nothing()
     vault = vault_of(connection)
     rows = [_row(slot, vault.of_notification(slot.notification), now=now) for slot in slots]
-    written: set[UUID] = set(
-        connection.execute(statement.returning(notifications.c.id), rows).scalars()
-    )
-    _tell(connection, written, why=why, now=now)
-    return written
+    columns = notifications.c
+    done = connection.execute(statement.returning(columns.source, columns.id), rows)
+    return {(row.source, row.id) for row in done}
 
 
 def _row(slot: Slot, kept: Kept, *, now: datetime) -> dict[str, Any]:
     asked = slot.notification
     return {
         "id": slot.id,
+        "public_id": asked.public_id,
         "batch_id": asked.batch_id,
         "position": asked.position,
         "source": asked.source,

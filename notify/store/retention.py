@@ -18,10 +18,13 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    tuple_,
 )
 
 from notify.message import Status
+from notify.store.claims import Identity
 from notify.store.dead import State
+from notify.store.ids import PUBLIC_ID
 from notify.store.tables import (
     attempts,
     audit,
@@ -105,7 +108,8 @@ def delete_ended(
         What was deleted, and when the last of it was received; None where nothing is left.
     """
     columns = notifications.c
-    query = select(columns.id, columns.received_at).where(_over(old))
+    query = select(columns.id, columns.source, PUBLIC_ID.label("public_id"), columns.received_at)
+    query = query.where(_over(old))
     if after is not None:
         query = query.where(columns.received_at >= after)
     query = query.order_by(columns.received_at).limit(limit)
@@ -116,7 +120,7 @@ def delete_ended(
     deleted = Deleted(
         attempts=_delete(connection, attempts, attempts.c.notification_id, ids),
         events=_delete(connection, events, events.c.notification_id, ids),
-        letters=_delete_settled(connection, ids),
+        letters=_delete_settled(connection, [(row.source, row.public_id) for row in rows]),
         notifications=_delete(connection, notifications, columns.id, ids),
     )
     _delete(connection, cap_uses, cap_uses.c.notification_id, ids)
@@ -150,9 +154,12 @@ def _unwanted() -> Iterator[ColumnElement[bool]]:
         .where(events.c.notification_id == columns.id, events.c.to_publish.is_(True))
         .exists()
     )
-    for asked_for in (columns.id, columns.batch_id):
+    for asked_for in (PUBLIC_ID, columns.batch_id):
         letter = select(dead_letters.c.id).where(
-            dead_letters.c.notification_id == asked_for, dead_letters.c.state == State.WAITING
+            dead_letters.c.notification_id == asked_for,
+            # Another source's letter may name any id; one without a source names none for sure.
+            dead_letters.c.source == columns.source,
+            dead_letters.c.state == State.WAITING,
         )
         yield ~letter.exists()
 
@@ -163,11 +170,12 @@ def _delete(
     return connection.execute(delete(table).where(column.in_(ids))).rowcount
 
 
-def _delete_settled(connection: Connection, ids: Sequence[UUID]) -> int:
+def _delete_settled(connection: Connection, identities: Sequence[Identity]) -> int:
     """Delete their letters, but for one that has come in this very moment."""
     columns = dead_letters.c
     statement = delete(dead_letters).where(
-        columns.notification_id.in_(ids), columns.state != State.WAITING
+        tuple_(columns.source, columns.notification_id).in_(identities),
+        columns.state != State.WAITING,
     )
     return connection.execute(statement).rowcount
 

@@ -11,17 +11,17 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from notify.message import Status
-from notify.store.claims import Entry
+from notify.store.claims import Entry, Identity
 from notify.store.records import Record
 from notify.store.vault import Vault, vault_of
 
 _INSERT = """
 INSERT INTO notifications (
-    id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
+    id, public_id, batch_id, position, source, channel, lane, idempotency_key, digest, recipient,
     template, body, status, reason, expires_at, traceparent, due_at, hold_id,
     key_id, recipient_hash,
     attempts, spent, possible_duplicate, fence, lease_until, received_at, updated_at
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 1, ?, ?, ?)
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 1, ?, ?, ?)
 ON CONFLICT DO NOTHING
 """
 _OPEN = """
@@ -43,8 +43,10 @@ INSERT INTO events (notification_id, at, status, reason, to_publish) VALUES (?, 
 """
 
 
-def claim(engine: Engine, entries: Sequence[Entry], *, now: datetime, until: datetime) -> set[UUID]:
-    """Insert what is new, with its attempt or its end; give the ids that were."""
+def claim(
+    engine: Engine, entries: Sequence[Entry], *, now: datetime, until: datetime
+) -> set[Identity]:
+    """Insert what is new, with its attempt or its end; return the sources and ids that were."""
     fresh = set()
     at, end = _instant(now), _instant(until)
     vault = vault_of(engine)
@@ -53,7 +55,7 @@ def claim(engine: Engine, entries: Sequence[Entry], *, now: datetime, until: dat
         for entry, row in zip(entries, rows, strict=True):
             if not cursor.execute(_INSERT, row).rowcount:
                 continue
-            fresh.add(entry.notification.id)
+            fresh.add(entry.notification.identity)
             key = entry.notification.id.hex
             if entry.status is Status.SENDING:
                 cursor.execute(_OPEN, (_hex(entry.attempt_id), key, entry.provider, at))
@@ -105,6 +107,7 @@ def _row(entry: Entry, vault: Vault, *, at: str | None, until: str | None) -> tu
     sending = entry.status is Status.SENDING
     return (
         asked.id.hex,
+        _hex(asked.public_id),
         _hex(asked.batch_id),
         asked.position,
         asked.source,

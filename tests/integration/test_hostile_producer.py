@@ -21,6 +21,7 @@ import amqp
 import pytest
 from celery import Celery
 
+from notify.contract import Incoming, decode
 from notify.message import Channel, Status
 from notify.settings import LaneSettings
 from notify.stack.rabbitmq import RabbitMQNode
@@ -212,6 +213,26 @@ def test_it_cannot_speak_for_another_source_by_copies(stage: Stage, header: str)
 
 
 # --- what it may publish, and what comes of it
+
+
+def test_it_cannot_block_another_sources_messages(stage: Stage) -> None:
+    """Neither by using their ids first, nor by computing the id that a message id stands for."""
+    id_, order = uuid4(), f"order-{uuid4().hex}"
+    nameless = request(id_, id=None)
+    incoming = Incoming(
+        nameless, "email.critical.bank", content_type="application/json", message_id=order
+    )
+    (read,) = decode(incoming, max_body_bytes=9_999, max_recipients=1, require_user_id=False)
+    for occupied in (id_, read.id):
+        stage.shop.publish("email.normal.shop", request(occupied))
+        until(partial(_sent, stage, occupied, "shop"))
+    stage.bank.publish("email.critical.bank", request(id_))
+    stage.bank.publish("email.critical.bank", nameless, {**JSON, "message_id": order})
+    until(lambda: _sent(stage, id_, "bank") and _sent(stage, read.id, "bank"))
+
+
+def _sent(stage: Stage, id_: UUID, source: str) -> bool:
+    return [story.status for story in stage.rig.store.known_as(id_, source=source)] == [Status.SENT]
 
 
 def test_it_cannot_stop_a_worker_by_a_broadcast(stage: Stage) -> None:

@@ -107,6 +107,18 @@ def test_what_goes_to_no_allowed_country_uses_up_no_cap(store: Store) -> None:
     assert answers[3] == "caps.one is used up: 1 notifications a day"
 
 
+def test_a_refusal_is_not_another_sources_that_uses_the_same_id(store: Store) -> None:
+    """Ids count within their source: in one claim, each gets its own answer."""
+    guard = Guard(store, caps=[_cap(most=1, per=Per.SOURCE)], countries=GERMANY)
+    id_ = uuid4()
+    first, second = _message(source="shop"), _message(source="shop", id=id_)
+    assert _passed(guard.refusals([first, second, _message(source="bank", id=id_)])) == [
+        True,
+        False,
+        True,
+    ]
+
+
 def test_one_person_gets_so_many_and_another_one_as_many(store: Store) -> None:
     """The refusal names neither."""
     cap = _cap(per=Per.RECIPIENT, exempt=["critical"])

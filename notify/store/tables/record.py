@@ -23,6 +23,9 @@ notifications = Table(
     "notifications",
     metadata,
     Column("id", Uuid, primary_key=True),
+    # The producer's id where another source's notification already had it as its own; then `id`
+    # is random. Null: `id` is the producer's.
+    Column("public_id", Uuid),
     Column("batch_id", Uuid),
     Column("position", Integer, nullable=False),
     Column("source", String(63), nullable=False),
@@ -66,6 +69,12 @@ notifications = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("source", "idempotency_key", "position"),
     Index(None, "received_at"),
+)
+Index(
+    "ix_notifications_public_id",
+    notifications.c.public_id,
+    sqlite_where=notifications.c.public_id.is_not(None),
+    postgresql_where=notifications.c.public_id.is_not(None),
 )
 Index(
     "ix_notifications_batch_id",

@@ -143,15 +143,6 @@ def test_the_same_key_for_another_request_is_a_conflict(store: Store, now: datet
     assert _story(store, entry.notification) == before
 
 
-def test_the_same_id_from_another_source_is_a_conflict(store: Store) -> None:
-    """Ids are one space: no producer can touch another's notification."""
-    entry = begin(store)
-    before = _story(store, entry.notification)
-    other = asked(id=entry.notification.id, source="billing")
-    assert claim_one(store, call_for(other)) is Claim.CONFLICT
-    assert _story(store, entry.notification) == before
-
-
 def test_the_same_key_from_another_source_is_another_notification(store: Store) -> None:
     """Producers need not agree on their keys."""
     entry = begin(store)

@@ -184,4 +184,4 @@ def test_a_row_that_goes_while_its_double_is_examined_is_no_conflict(store: Stor
     entry = call_for(asked())
     with store.writing() as connection:
         answers = examine(connection, [entry], now=NOW, lease=LEASE)
-    assert answers[entry.notification.id].claim is Claim.BUSY
+    assert answers[entry.notification.identity].claim is Claim.BUSY

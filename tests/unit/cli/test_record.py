@@ -20,6 +20,7 @@ from tests.recording import (
     LEASE,
     NOW,
     accepted,
+    answer_to,
     asked,
     begin,
     call_for,
@@ -41,11 +42,11 @@ def test_migrate_tells_what_it_did_and_again_does_nothing(notify: Notify) -> Non
     first, again = notify("migrate"), notify("migrate")
     assert (first.code, first.out) == (
         0,
-        "the record's tables were brought from nothing to revision 0004\n",
+        "the record's tables were brought from nothing to revision 0005\n",
     )
     assert (again.code, again.out) == (
         0,
-        "the record's tables are at revision 0004: nothing to do\n",
+        "the record's tables are at revision 0005: nothing to do\n",
     )
 
 
@@ -55,7 +56,7 @@ def test_migrate_check_exits_1_while_a_migration_is_pending(notify: Notify) -> N
     for _ in range(2):
         pending = notify("migrate", "--check")
         assert pending.code == 1
-        assert "needs revision 0004: run `notify migrate`" in pending.err
+        assert "needs revision 0005: run `notify migrate`" in pending.err
     notify("migrate")
     assert notify("migrate", "--check").code == 0
 
@@ -67,7 +68,7 @@ def test_without_tables_reading_says_what_to_run(notify: Notify, arguments: Sequ
     done = notify(*arguments)
     assert done.code == 1
     assert done.err.splitlines() == [
-        "notify: there are no tables, this version needs revision 0004: run `notify migrate`"
+        "notify: there are no tables, this version needs revision 0005: run `notify migrate`"
     ]
 
 
@@ -118,10 +119,31 @@ def test_ls_prints_one_json_object_a_line(store: Store, notify: Notify) -> None:
     entry = begin(store, batch_id=uuid4(), position=2)
     (line,) = notify("ls", "--json").out.splitlines()
     printed = json.loads(line)
-    assert set(printed) == set(store.find(Filter())[0].__dataclass_fields__)
+    fields = set(store.find(Filter())[0].__dataclass_fields__)
+    assert set(printed) == fields - {"public_id"} | {"row_id"}
+    assert printed["row_id"] == printed["id"]
     assert printed["id"] == str(entry.notification.id)
     assert printed["received_at"] == "2025-01-02T03:04:05.678901+00:00"
     assert (printed["status"], printed["position"], printed["reason"]) == ("sending", 2, None)
+
+
+def test_two_sources_with_one_id_are_both_shown(store: Store, notify: Notify) -> None:
+    """Each by the id that it knows, as a batch too; --source shows one."""
+    id_, batch = uuid4(), uuid4()
+    for source in ("shop", "bank"):
+        answer_to(store, call_for(asked(id=id_, source=source)))
+        answer_to(store, call_for(asked(source=source, batch_id=batch)))
+    shown = [json.loads(line) for line in notify("show", id_, "--json").out.splitlines()]
+    assert [(each["source"], each["id"]) for each in shown] == [
+        ("shop", str(id_)),
+        ("bank", str(id_)),
+    ]
+    (bank,) = notify("show", id_, "--source", "bank", "--json").out.splitlines()
+    assert json.loads(bank) == shown[1]
+    assert json.loads(notify("show", shown[1]["row_id"], "--json").out) == shown[1]
+    assert f"in row {shown[1]['row_id']}" in notify("show", id_).out
+    batches = [json.loads(line) for line in notify("show", batch, "--json").out.splitlines()]
+    assert [len(each["members"]) for each in batches] == [1, 1]
 
 
 BATCH = uuid4()

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import amqp
 import pytest
-from sqlalchemy import Engine, MetaData, create_engine, func, insert, select
+from sqlalchemy import Engine, MetaData, create_engine, func, insert, select, update
 
 from notify.errors import PublishError
 from notify.message import Channel, Status
@@ -190,6 +190,51 @@ def test_a_request_that_the_broker_refuses_holds_up_no_other(
         assert relay.relay() == 0
     assert _left(shop) == 1
     assert Counter(_ids(channel)) >= Counter(ids)
+
+
+def test_a_request_that_fails_alone_stays_back_for_the_time_of_its_hold(shop: Engine) -> None:
+    """Else its relay would try it again at once and for ever; no other relay takes it either."""
+    _put(shop)
+    times = [datetime.now(UTC)]
+    with Publisher(NOBODY_LISTENS, timeout=0.2) as away:
+        first, other = (OutboxRelay(shop, TABLE, away, clock=lambda: times[-1]) for _ in range(2))
+        for _ in range(2):
+            with pytest.raises(PublishError):
+                first.relay()
+        times.append(times[-1] + HOLD - timedelta(seconds=1))
+        assert first.relay() == other.relay() == 0
+        times.append(times[-1] + timedelta(seconds=1))
+        with pytest.raises(PublishError):
+            other.relay()
+    assert _left(shop) == 1
+
+
+def test_what_a_relay_holds_no_other_takes(
+    shop: Engine, broker_url: str, channel: amqp.Channel
+) -> None:
+    """Neither while its relay publishes it, nor where that has been slow; once it is over, all."""
+    ids = _put(shop, 3)
+    with shop.begin() as connection:
+        held = update(TABLE).where(TABLE.c.message_id == ids[0])
+        connection.execute(held.values(held_until=datetime.now(UTC) + HOLD))
+    assert _relay(shop, broker_url) == 2
+    assert _ids(channel) == ids[1:]
+    assert _relay(shop, broker_url, after=HOLD) == 1
+    assert _ids(channel) == ids[:1]
+
+
+def test_a_row_that_another_relay_is_taking_is_not_waited_for(
+    postgres_url: str, broker_url: str, channel: amqp.Channel
+) -> None:
+    """On PostgreSQL its lock is skipped; SQLite lets one transaction write at a time."""
+    shop = create_engine(postgres_url, connect_args={"options": "-c lock_timeout=5s"})
+    TABLE.metadata.create_all(shop)
+    ids = _put(shop, 3)
+    with shop.begin() as connection:
+        connection.execute(select(TABLE).where(TABLE.c.message_id == ids[1]).with_for_update())
+        assert _relay(shop, broker_url) == 2
+    assert _ids(channel) == [ids[0], ids[2]]
+    shop.dispose()
 
 
 def test_a_relay_outlives_a_database_that_is_away(

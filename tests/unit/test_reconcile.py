@@ -23,8 +23,10 @@ from notify.gateway import Gateway, Line
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
 from notify.provider import Provider
 from notify.reconcile import HOLD, Reconciler, resolve
+from notify.reconcile.lookup import LONGEST_CALL, MARGIN, span
 from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.store import Store, Story
+from notify.store.lost import Lost
 from notify.store.outcomes import Settled
 from notify.templating import Templates
 from providers.memory import Memory
@@ -281,6 +283,37 @@ def test_a_list_that_can_be_read_again_is_believed(make: Make) -> None:
     world.wait()
     assert world.reconcile()
     assert world.story(id_).status is Status.SENT
+
+
+@pytest.mark.parametrize(
+    ("off", "found"), [(-MARGIN, True), (MARGIN, True), (-MARGIN - SECOND, False)]
+)
+def test_a_vendor_whose_clock_is_a_little_off_is_believed(
+    make: Make, off: timedelta, *, found: bool
+) -> None:
+    """On both sides; what it took much earlier belongs to an earlier request."""
+    world = make()
+    world.provider._clock = lambda: world.clock[0] + off
+    id_ = world.request()
+    world.wait()
+    assert world.reconcile()
+    assert (world.story(id_).status is Status.SENT) is found
+
+
+def test_what_the_vendor_took_after_the_call_had_ended_is_another_message(make: Make) -> None:
+    """A person may get the same words again a minute later, by another service even."""
+    world = make()
+    world.provider._clock = lambda: world.clock[0] + MARGIN + SECOND
+    id_ = world.request()
+    world.wait()
+    assert world.reconcile()
+    assert world.story(id_).status is Status.UNKNOWN
+
+
+def test_a_call_whose_loss_was_noticed_late_is_looked_for_no_longer_than_it_can_last() -> None:
+    """Workers may have been away for a day; what the vendor took meanwhile is not this call's."""
+    call = Lost(uuid4(), "twilio", NOW, NOW + timedelta(days=1), NOW, 1, sent=False)
+    assert span(call) == (NOW - MARGIN, NOW + LONGEST_CALL + MARGIN)
 
 
 @pytest.mark.parametrize("gone", ["renamed", "replaced"])

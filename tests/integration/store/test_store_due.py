@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, update
 
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Claimed, Entry, Event, Store, Story
@@ -155,6 +155,23 @@ def test_a_note_that_comes_late_changes_nothing(store: Store) -> None:
     before = _row(store, notification)
     _note(store, rows)
     assert _row(store, notification) == before
+
+
+def test_what_was_published_is_noted_of_rows_that_wait_only(store: Store) -> None:
+    """One whose call was lost meanwhile stays unknown, even if its look-up is held as long."""
+    notification, other = _waiting(store), _waiting(store)
+    rows = _take(store)
+    again = call_for(notification)
+    assert claim_one(store, again, now=LATER) is Claim.OWNED
+    unknown = {"outcome": Outcome.UNKNOWN, "status": Status.UNKNOWN, "due_at": LATER}
+    store.record([put_off(again, fence=2, **unknown)])
+    with store.writing() as connection:
+        held = update(notifications).where(notifications.c.id == notification.id)
+        connection.execute(held.values(relay_until=rows[0].held_until))
+    before = _row(store, notification)
+    _note(store, rows)
+    assert _row(store, notification) == before
+    assert _row(store, other).due_at is None
 
 
 @pytest.mark.parametrize("noted", [True, False])

@@ -17,6 +17,7 @@ from notify.doctor.record import keys
 from notify.errors import Sealed
 from notify.keyring import CLEAR, Keyring
 from notify.message import Channel, Notification, Outcome, Status
+from notify.privacy.erasure import Person, erase, look
 from notify.privacy.rotation import rotate
 from notify.store import Claim, Entry, Filter, Store
 from notify.store.audit import Actor
@@ -27,6 +28,7 @@ from notify.store.news import take_news
 from notify.store.reseal import count, reseal_notifications
 from notify.store.search import Wanted, find_ids
 from notify.store.tables import metadata, notifications
+from notify.store.vault import vault_of
 from tests.burying import arrival, body_of, buried, bury, order, plan, read, replayer
 from tests.recording import LATER, LEASE, NOW, accepted, asked, call_for, claim_one, put_off
 from tests.sealing import KEYRING, NEWER
@@ -256,6 +258,43 @@ def test_rotation_seals_all_anew_from_wherever_it_was_stopped(stores: dict[str, 
     store = Store(newer._engine, keyring=alone)
     store.check_keys(now=NOW)
     assert _found(store) >= ids
+
+
+def test_erasure_seals_the_digest_that_a_row_in_clear_keeps(stores: dict[str, Store]) -> None:
+    """By a plain one, whoever guesses the request can tell that it was this; copies are known."""
+    asked_ = _told()
+    entry = call_for(asked_)
+    claim_one(stores["clear"], entry)
+    stores["clear"].record([accepted(entry)])
+    sealed = stores["k2"]
+    erase(sealed, Person(WHO), look(sealed, Person(WHO)), ANN, cancel=False, now=LATER)
+    with sealed.reading() as connection:
+        row = connection.execute(select(notifications)).one()
+    assert (row.key_id, row.recipient, row.body) == ("k2", "", b"")
+    assert row.digest == vault_of(sealed._engine).digest(asked_.digest) != asked_.digest
+    assert claim_one(sealed, call_for(asked_)) is Claim.DUPLICATE
+    assert claim_one(sealed, call_for(replace(asked_, digest=b"x" * 32))) is Claim.CONFLICT
+
+
+def test_erasure_without_a_keyring_keeps_the_digest_as_it_is(stores: dict[str, Store]) -> None:
+    """In clear there is nothing to seal it with; of a sealed row it is sealed once, not twice."""
+    for name in ("clear", "k1"):
+        asked_ = _told()
+        entry = call_for(asked_)
+        claim_one(stores[name], entry)
+        stores[name].record([accepted(entry)])
+        before = _digests(stores[name])
+        store = stores["k1" if name == "k1" else "clear"]
+        erase(store, Person(WHO), look(store, Person(WHO)), ANN, cancel=False, now=LATER)
+        assert _digests(store) == before
+        assert claim_one(store, call_for(asked_)) is Claim.DUPLICATE
+
+
+def _digests(store: Store) -> set[tuple[UUID, str | None, bytes]]:
+    columns = notifications.c
+    with store.reading() as connection:
+        query = select(columns.id, columns.key_id, columns.digest)
+        return {(row.id, row.key_id, row.digest) for row in connection.execute(query)}
 
 
 def test_rows_of_an_older_version_beside_ours_are_read_and_sealed(

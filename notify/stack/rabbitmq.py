@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import amqp
@@ -33,9 +34,14 @@ class RabbitMQNode:
     thread; what it stored stays in its folder.
 
     Attributes:
+        host: The address that it listens on.
         port: The AMQP port.
         url: The address of the default virtual host, as user guest.
     """
+
+    host = "127.0.0.1"
+    _prefix: Sequence[str] = ()
+    """What its programs are started by, such as `ip netns exec`."""
 
     def __init__(self, folder: Path) -> None:
         """Prepare a node in `folder` without starting it; `start` does both."""
@@ -64,28 +70,34 @@ class RabbitMQNode:
     @property
     def url(self) -> str:
         """The address of the default virtual host, as user guest."""
-        return f"pyamqp://guest:guest@127.0.0.1:{self.port}//"
+        return f"pyamqp://guest:guest@{self.host}:{self.port}//"
 
     def vhost_url(self, vhost: str) -> str:
         """Return the address of another virtual host, as user guest."""
-        return f"pyamqp://guest:guest@127.0.0.1:{self.port}/{vhost}"
+        return f"pyamqp://guest:guest@{self.host}:{self.port}/{vhost}"
 
     def ctl(self, *arguments: str, timeout: float = 60.0) -> str:
         """
         Run `rabbitmqctl` against this node and return what it printed. It takes about a second.
 
         Raises:
-            ConfigError: The command failed; the text holds its complaint.
+            ConfigError: The command failed or took too long; the text holds its complaint.
         """
-        done = subprocess.run(  # noqa: S603 - Debian's own program, found by its path
-            [self._sbin / "rabbitmqctl", "--quiet", *arguments],
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        try:
+            done = subprocess.run(  # noqa: S603 - Debian's own program, found by its path
+                [*self._prefix, self._sbin / "rabbitmqctl", "--quiet", *arguments],
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise ConfigError(
+                f"rabbitmqctl {arguments[0]} took longer than {timeout:g} s: the machine is"
+                f" overloaded, or the node hangs; see the logs in {self.folder}"
+            ) from None
         if done.returncode:
             raise ConfigError(f"rabbitmqctl {arguments[0]} failed: {done.stderr.strip()}")
         return done.stdout
@@ -135,7 +147,7 @@ class RabbitMQNode:
     def _spawn(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / "output.log").open("ab") as output:
             return subprocess.Popen(  # noqa: S603 - Debian's own programs, found by their paths
-                [*DIE_WITH_PARENT, program, *arguments],
+                [*DIE_WITH_PARENT, *self._prefix, program, *arguments],
                 env=self._environment(),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -153,7 +165,7 @@ class RabbitMQNode:
             time.sleep(_POLL)
 
     def _accepts(self) -> bool:
-        connection = amqp.Connection(host=f"127.0.0.1:{self.port}", connect_timeout=2.0)
+        connection = amqp.Connection(host=f"{self.host}:{self.port}", connect_timeout=2.0)
         try:
             connection.connect()
         except (OSError, amqp.AMQPError):
@@ -180,7 +192,7 @@ class RabbitMQNode:
             "RABBITMQ_LOG_BASE": f"{folder}/log",
             "RABBITMQ_MNESIA_BASE": f"{folder}/data",
             "RABBITMQ_NODENAME": self._name,
-            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_IP_ADDRESS": self.host,
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_PID_FILE": f"{folder}/pid",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERLANG,

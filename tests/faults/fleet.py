@@ -18,6 +18,10 @@ READY_WITHIN = 60.0
 STOPPED_WITHIN = 60.0
 
 
+class WorkerEnded(Exception):
+    """A worker ended by itself where it should have begun to consume: the product's fault."""
+
+
 class Fleet:
     """Starts, kills, stops, freezes and thaws workers, each by its name."""
 
@@ -53,14 +57,22 @@ class Fleet:
                 )
 
     def ready(self, *names: str) -> None:
-        """Wait until workers consume."""
+        """
+        Wait until workers consume.
+
+        Raises:
+            WorkerEnded: One of them exited; the text holds its last words.
+            TimeoutError: One of them takes too long.
+        """
         end = time.monotonic() + READY_WITHIN
         for name in names:
             while not self._ready(name).exists():
                 if self._processes[name].poll() is not None:
-                    raise RuntimeError(f"{name} ended at its start: {self._last_words(name)}")
+                    raise WorkerEnded(f"{name} ended at its start: {self._last_words(name)}")
                 if time.monotonic() > end:
-                    raise TimeoutError(f"{name} did not start: {self._last_words(name)}")
+                    raise TimeoutError(
+                        f"{name} did not start within {READY_WITHIN:g} s: {self._last_words(name)}"
+                    )
                 time.sleep(0.05)
 
     def kill(self, *names: str) -> None:

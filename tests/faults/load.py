@@ -79,9 +79,10 @@ class Load:
         self._publisher.close()
 
     def abandon(self) -> None:
-        """Publish no more, whatever is unconfirmed."""
+        """Publish no more, whatever is unconfirmed; harmless if it never began."""
         self._abandoned.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def flood(self, message: Outgoing, *, copies: int, threads: int = 8) -> None:
         """Publish copies of one message from many connections at once."""

@@ -18,10 +18,12 @@ _HEAD = (
 
 
 def line(result: Result) -> str:
-    """Tell one drill in a line."""
+    """Report one drill in a line."""
     found = result.findings
+    if found is None:
+        return f"NONE {result.drill.name:42} not played: {result.obstacle}"
     return (
-        f"{'ok  ' if not result.violations else 'FAIL'} {result.drill.name:42}"
+        f"{'ok  ' if result.good else 'FAIL'} {result.drill.name:42}"
         f" published={found.published} lost={found.lost} double_terminal={found.double_terminal}"
         f" duplicates_park={found.duplicates_park}"
         f" duplicates_resend={found.duplicates_resend}/{found.allowed} unknown={found.unknown}"
@@ -30,26 +32,31 @@ def line(result: Result) -> str:
 
 
 def table(results: Sequence[Result]) -> str:
-    """Tell all in a Markdown table."""
-    rows = [
+    """Report all in a Markdown table."""
+    return "\n".join([_HEAD, *map(_row, results)])
+
+
+def _row(result: Result) -> str:
+    found = result.findings
+    if found is None:
+        return f"| {result.drill.name} | not played: {result.obstacle} | | | | | | |"
+    return (
         f"| {result.drill.name} | {found.published:,} | {found.lost} | {found.double_terminal}"
         f" | {found.duplicates_park} | {found.duplicates_resend} ({found.allowed})"
         f" | {found.unknown} | {_seconds(result.resumed)} |"
-        for result in results
-        for found in [result.findings]
-    ]
-    return "\n".join([_HEAD, *rows])
+    )
 
 
 def last_line(results: Sequence[Result]) -> str:
-    """Sum all up in one line."""
-    found = [result.findings for result in results]
+    """Sum all up in one line, and count the drills that could not be played if there are any."""
+    found = [result.findings for result in results if result.findings is not None]
+    missed = len(results) - len(found)
     return (
         f"faults={len(results)} lost={sum(each.lost for each in found)}"
         f" double_terminal={sum(each.double_terminal for each in found)}"
         f" duplicates_park={sum(each.duplicates_park for each in found)}"
         f" duplicates_resend={sum(each.duplicates_resend for each in found)}"
-        f" allowed={sum(each.allowed for each in found)}"
+        f" allowed={sum(each.allowed for each in found)}{f' not_played={missed}' if missed else ''}"
     )
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 from tests.faults.checker import Findings, check
 from tests.faults.drills import PASSING, Drill
-from tests.faults.fleet import WORKERS
+from tests.faults.fleet import WorkerEnded
 from tests.faults.ledgers import Recorded, Seen, read_sandbox
 from tests.faults.load import CHANNELS
 from tests.faults.stage import Services, Stage, staged, until
@@ -27,11 +27,24 @@ class Result:
     """What a drill showed."""
 
     drill: Drill
-    findings: Findings
+    findings: Findings | None
+    """None where it could not be played: nothing was shown then, neither good nor bad."""
     resumed: float | None
     """Seconds from the fault's end to the first new acceptance, of the slower channel."""
     took: float
     violations: tuple[str, ...]
+    obstacle: str = ""
+    """Why it could not be played."""
+
+    @classmethod
+    def not_played(cls, drill: Drill, obstacle: str, *, took: float) -> Self:
+        """Make the result of a drill that could not be played."""
+        return cls(drill, None, None, took, (), obstacle)
+
+    @property
+    def good(self) -> bool:
+        """Whether it was played and no promise was broken."""
+        return self.findings is not None and not self.violations
 
 
 def run(drill: Drill, shared: Services, folder: Path, *, within: float = RESUMED_WITHIN) -> Result:
@@ -43,12 +56,15 @@ def run(drill: Drill, shared: Services, folder: Path, *, within: float = RESUMED
         shared: The services.
         folder: Where its ledgers and logs go.
         within: Seconds after the fault's end in which the service must go on.
+
+    Raises:
+        Exception: One of `OBSTACLES`: the drill could not be played. The services may be broken.
     """
     began = time.monotonic()
     with staged(shared, folder, drill.terms) as stage:
         try:
             _play(drill, stage)
-        except (RuntimeError, TimeoutError, subprocess.TimeoutExpired) as error:
+        except WorkerEnded as error:
             stage.load.abandon()
             stage.fleet.faulty.append(f"the drill broke off: {error}")
         recorded = stage.recorded()
@@ -66,8 +82,8 @@ def run(drill: Drill, shared: Services, folder: Path, *, within: float = RESUMED
 
 def _play(drill: Drill, stage: Stage) -> None:
     die_at = f"{drill.die_at}:{PASSING[drill.die_at]}" if drill.die_at else ""
-    stage.fleet.start(*WORKERS, die_at=die_at)
-    stage.fleet.ready(*WORKERS)
+    stage.fleet.start(*drill.workers, die_at=die_at)
+    stage.fleet.ready(*drill.workers)
     stage.load.start()
     # Workers that kill themselves choose their time; other faults begin under load.
     if drill.die_at is None and not until(lambda: _under_way(stage), timeout=60):

@@ -89,3 +89,9 @@ def test_a_command_that_fails_tells_why(rabbitmq: RabbitMQNode) -> None:
     """In rabbitmqctl's own words."""
     with pytest.raises(ConfigError, match=r"rabbitmqctl delete_vhost failed.*nowhere"):
         rabbitmq.ctl("delete_vhost", "nowhere")
+
+
+def test_a_command_that_takes_too_long_is_an_error_of_the_node(rabbitmq: RabbitMQNode) -> None:
+    """On a machine that is overloaded it is a reason to report, and no traceback."""
+    with pytest.raises(ConfigError, match=r"rabbitmqctl eval took longer than 0.01 s: the machine"):
+        rabbitmq.ctl("eval", "timer:sleep(5000).", timeout=0.01)

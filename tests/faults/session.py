@@ -1,0 +1,72 @@
+"""A session of drills, one after the other, none of which ends the session."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.faults.drills import Drill
+from tests.faults.run import Result, run
+from tests.faults.stage import Services, services
+from tests.faults.unplayed import OBSTACLES, reason
+
+
+class Session:
+    """Plays drills on services that they share, and replaces these after a drill that broke off."""
+
+    def __init__(self, folder: Path, *, within: float) -> None:
+        """
+        Prepare; services start with the first drill.
+
+        Args:
+            folder: Where ledgers and logs go.
+            within: Seconds after a fault's end in which the service must go on.
+        """
+        self._folder = folder
+        self._within = within
+        self._played = 0
+        self._services: Services | None = None
+        self._open = ExitStack()
+
+    def play(self, drill: Drill) -> Result:
+        """Play one drill; a result without findings says why it could not be played."""
+        self._played += 1
+        folder = self._folder / f"{self._played:02}"
+        began = time.monotonic()
+        try:
+            return run(drill, self._started(), folder, within=self._within)
+        except OBSTACLES as error:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "not-played.txt").write_text(traceback.format_exc())
+            self._replace()
+            return Result.not_played(drill, reason(error), took=time.monotonic() - began)
+
+    def _started(self) -> Services:
+        if self._services is None:
+            folder = self._folder / f"services-{self._played:02}"
+            self._services = self._open.enter_context(services(folder))
+        return self._services
+
+    def _replace(self) -> None:
+        """Stop the services: who knows what the drill has left of them."""
+        self._services = None
+        stopping, self._open = self._open, ExitStack()
+        try:
+            stopping.close()
+        except OBSTACLES:
+            (self._folder / f"not-stopped-{self._played:02}.txt").write_text(traceback.format_exc())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._replace()

@@ -1,0 +1,45 @@
+"""Why a drill could not be played: a service, a program or the machine failed, not the product."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import amqp
+import psutil
+import psycopg
+
+from notify.errors import NotifyError
+
+
+class Unplayable(Exception):
+    """This machine lacks what a drill needs; the text says what."""
+
+
+OBSTACLES = (
+    Unplayable,
+    NotifyError,
+    OSError,
+    subprocess.SubprocessError,
+    amqp.AMQPError,
+    psycopg.Error,
+    psutil.Error,
+)
+"""What keeps a drill from being played to its end; a timeout is an OSError."""
+LONGEST = 160
+
+
+def reason(error: BaseException) -> str:
+    """Return the reason in one line that fits a cell of a Markdown table."""
+    if isinstance(error, subprocess.TimeoutExpired):
+        command = error.cmd if isinstance(error.cmd, str) else " ".join(map(_name, error.cmd))
+        text = f"took longer than {error.timeout:g} s: {command}"
+    else:
+        text = str(error) or type(error).__name__
+    line = " ".join(text.split()).replace("|", "/")
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+
+
+def _name(word: object) -> str:
+    """Return a program's name without its folder, and any other word as it is."""
+    return word.name if isinstance(word, Path) else str(word)

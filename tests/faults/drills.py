@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from notify.sandbox import Behaviour
+from tests.faults.combined import (
+    cut_leader_off,
+    kill_broker_and_workers,
+    kill_database_while_down,
+    kill_leader,
+)
 from tests.faults.fleet import ARCHIVER, WORKERS
 from tests.faults.load import CHANNELS, request
-from tests.faults.stage import CONCURRENCY, Stage, Terms, until
+from tests.faults.stage import Stage, until
+from tests.faults.terms import CONCURRENCY, Terms
 from tests.faults.worker import Point
 from tests.malformed import MALFORMED
 
 PLAIN = Terms()
+CLUSTERED = Terms(clustered=True)
 OUTAGE = 5.0
 """Seconds that a vendor is out of order."""
 DEAD_AT_LEAST = 500
@@ -40,6 +48,8 @@ class Drill:
     die_at: Point | None = None
     """Where all four workers kill themselves, once each."""
     terms: Terms = PLAIN
+    workers: Sequence[str] = WORKERS
+    """Which workers run when the fault begins."""
 
     @property
     def cuts(self) -> int:
@@ -89,18 +99,18 @@ def _freeze(stage: Stage) -> None:
 
 
 def _restart_broker(stage: Stage) -> None:
-    stage.services.broker.restart()
+    stage.broker.restart()
 
 
 def _kill_broker(stage: Stage) -> None:
-    stage.services.broker.kill()
-    stage.services.broker.restart()
+    stage.broker.kill()
+    stage.broker.restart()
 
 
 def _alarm(stage: Stage) -> None:
-    stage.services.broker.ctl("set_vm_memory_high_watermark", "absolute", "1MB")
+    stage.broker.ctl("set_vm_memory_high_watermark", "absolute", "1MB")
     time.sleep(10)
-    stage.services.broker.ctl("set_vm_memory_high_watermark", "0.6")
+    stage.broker.ctl("set_vm_memory_high_watermark", "0.6")
 
 
 def _stop_database(stage: Stage) -> None:
@@ -181,6 +191,15 @@ _ALL = (
     Drill("broker memory alarm", _alarm),
     Drill("PostgreSQL stopped for 60 s", _stop_database, cut_workers=2, terms=Terms(rate=50)),
     Drill("PostgreSQL kill -9, away for 60 s", _kill_database, cut_workers=2, terms=Terms(rate=50)),
+    Drill("cluster: leader kill -9", kill_leader, terms=CLUSTERED),
+    Drill("cluster: leader cut off for 30 s", cut_leader_off, terms=CLUSTERED),
+    Drill("broker and a worker kill -9 at once", kill_broker_and_workers, cut_workers=1),
+    Drill(
+        "PostgreSQL kill -9 while the provider answers 503",
+        kill_database_while_down,
+        cut_workers=2,
+        terms=Terms(rate=50),
+    ),
     Drill("provider: refused", _refuse, cut_workers=2),
     Drill("provider: 500", vendors(Behaviour.ERROR)),
     Drill("provider: 503", vendors(Behaviour.DOWN)),

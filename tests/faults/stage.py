@@ -8,10 +8,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy import func, select
 
-from notify.errors import StoreError
+from notify.errors import ConfigError, StoreError
 from notify.message import Channel
 from notify.publisher import connect
 from notify.sandbox import Behaviour, Sandbox
@@ -20,54 +21,15 @@ from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Store
 from notify.store.tables import dead_letters, notifications
 from notify.topology import DEAD, Topology, apply, queue_name
+from tests.faults.cluster import cluster
 from tests.faults.fleet import Fleet
 from tests.faults.ledgers import Recorded, read_record
 from tests.faults.load import CHANNELS, LANE, Load
+from tests.faults.terms import Terms
 from tests.services import PostgreSQL
 
-CONCURRENCY = 16
-"""Calls that a worker has in flight at most."""
 LATENCY = 0.2
 """Seconds that the vendors take to answer: at 100 messages a second, 20 calls are in flight."""
-CONFIG = """
-[amqp]
-url = "{broker_url}"
-heartbeat = 4
-[store]
-url = "{store_url}"
-[lanes.normal]
-attempts = {attempts}
-first_wait = 0.2
-longest_wait = 2
-[pools.email]
-channel = "email"
-concurrency = {concurrency}
-[pools.sms]
-channel = "sms"
-concurrency = {concurrency}
-[channels.email]
-providers = ["sendgrid"]
-[channels.sms]
-providers = ["twilio"]
-countries = ["*"]
-lookup_after = 2
-[providers.sendgrid]
-use = "providers.sendgrid:SendGrid"
-options = {{ sender = "a@example.com", base_url = "{sandbox_url}", timeout = 2 }}
-secrets = {{ api_key = "SENDGRID_KEY" }}
-[providers.sendgrid.breaker]
-minimum_calls = {judged_calls}
-[providers.twilio]
-use = "providers.twilio:Twilio"
-secrets = {{ account_sid = "TWILIO_SID", auth_token = "TWILIO_TOKEN" }}
-[providers.twilio.options]
-sender = "+15005550006"
-base_url = "{sandbox_url}"
-status_callback = "https://example.com/receipts"
-timeout = 2
-[providers.twilio.breaker]
-minimum_calls = {judged_calls}
-"""
 
 # Asks each queue itself: what `list_queues` tells of a quorum queue is seconds old.
 _COUNT = """
@@ -78,6 +40,23 @@ lists:sum([begin
     Count
 end || Name <- [{names}]]).
 """
+
+
+class Broker(Protocol):
+    """One RabbitMQ node, or a cluster of them."""
+
+    @property
+    def url(self) -> str:
+        """The address that producers and workers are given."""
+
+    def ctl(self, *arguments: str) -> str:
+        """Run `rabbitmqctl` and return what it printed."""
+
+    def kill(self) -> None:
+        """End the node as a power cut would; of a cluster, the one that leads the queues."""
+
+    def restart(self) -> None:
+        """Start what was killed, or stop and start the node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,33 +79,13 @@ def services(folder: Path) -> Iterator[Services]:
         yield Services(broker, postgresql)
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """
-    On what terms a drill runs.
-
-    Attributes:
-        on_sqlite: Whether the record is a SQLite file, not a PostgreSQL database.
-        lease: Seconds until a dead worker's calls are taken for lost.
-        attempts: How often a notification is tried.
-        rate: Messages a second.
-        minimum: Messages at least.
-        judged_calls: How many calls it takes for a circuit to open.
-    """
-
-    on_sqlite: bool = False
-    lease: float = 6.0
-    attempts: int = 100
-    rate: int = 100
-    minimum: int = 2000
-    judged_calls: int = 20
-
-
 @dataclass(slots=True)
 class Stage:
     """One drill's surroundings while it runs."""
 
     services: Services
+    broker: Broker
+    """The shared node, or a cluster of this drill's own."""
     folder: Path
     store: Store
     sandbox: Sandbox
@@ -155,9 +114,13 @@ class Stage:
         """
         Tell whether all that was published has ended and no message waits.
 
-        A worker that stops hands the copies back that it has put off, so those count too.
+        A worker that stops hands the copies back that it has put off, so those count too. A broker
+        that does not answer is asked again.
         """
-        return ended(self.store, expected=expected) and self.waiting() == 0
+        try:
+            return ended(self.store, expected=expected) and self.waiting() == 0
+        except ConfigError:
+            return False
 
     def archived(self) -> int:
         """Count the dead letters in the archive."""
@@ -166,7 +129,7 @@ class Stage:
 
     def waiting(self) -> int:
         """Count the messages in the work queues, those included that workers have in hand."""
-        return in_queues(self.services.broker, [queue_name(each, LANE) for each in CHANNELS])
+        return in_queues(self.broker, [queue_name(each, LANE) for each in CHANNELS])
 
     def recorded(self) -> Recorded:
         """Read the record, the archive and what is left on the broker."""
@@ -175,7 +138,7 @@ class Stage:
     def dead(self) -> list[bytes]:
         """Take everything out of the dead queue."""
         bodies = []
-        with connect(self.services.broker.url) as connection:
+        with connect(self.broker.url) as connection:
             channel = connection.channel()
             while (message := channel.basic_get(DEAD, no_ack=True)) is not None:
                 body = message.body or b""
@@ -196,7 +159,7 @@ def ended(store: Store, *, expected: int) -> bool:
     return (count or 0) >= expected and left == 0
 
 
-def in_queues(broker: RabbitMQNode, names: Sequence[str]) -> int:
+def in_queues(broker: Broker, names: Sequence[str]) -> int:
     """Count the messages in queues, those included that workers have in hand."""
     quoted = ", ".join(f'<<"{name}">>' for name in names)
     return int(broker.ctl("eval", _COUNT.format(names=quoted)))
@@ -220,30 +183,27 @@ def staged(shared: Services, folder: Path, terms: Terms) -> Iterator[Stage]:
     """Set a stage with no worker on it yet; whatever happens, it is empty afterwards."""
     folder.mkdir(parents=True)
     with ExitStack() as cleanup:
+        broker: Broker = shared.broker
+        if terms.clustered:
+            broker = cleanup.enter_context(cluster(folder / "cluster"))
         url = f"sqlite:///{folder}/notify.db"
         if not terms.on_sqlite:
             url = cleanup.enter_context(shared.postgresql.database())
         store = Store.open(url)
         cleanup.callback(store.close)
         store.migrate()
-        cleanup.enter_context(queues(shared.broker.url))
+        cleanup.enter_context(queues(broker.url))
         sandbox = open_sandbox(folder)
         config = folder / "notify.toml"
         config.write_text(
-            CONFIG.format(
-                broker_url=shared.broker.url,
-                store_url=url,
-                sandbox_url=sandbox.url,
-                concurrency=CONCURRENCY,
-                attempts=terms.attempts,
-                judged_calls=terms.judged_calls,
-            )
+            terms.config(broker_url=broker.url, store_url=url, sandbox_url=sandbox.url)
         )
         fleet = Fleet(folder, config, lease=terms.lease)
-        load = Load(shared.broker.url, folder, rate=terms.rate, minimum=terms.minimum)
-        stage = Stage(shared, folder, store, sandbox, fleet, load)
+        load = Load(broker.url, folder, rate=terms.rate, minimum=terms.minimum)
+        stage = Stage(shared, broker, folder, store, sandbox, fleet, load)
         cleanup.callback(lambda: stage.sandbox.stop())
         cleanup.callback(fleet.end)
+        cleanup.callback(load.abandon)
         yield stage
 
 

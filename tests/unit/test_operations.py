@@ -36,9 +36,9 @@ def anchors(text: str) -> set[str]:
 
 def commands(text: str) -> Iterator[str]:
     """Find what is to be typed: lines of code blocks, and code within a line."""
-    blocks = re.findall(r"^```\n(.*?)^```$", text, re.M | re.S)
+    blocks = re.findall(r"^```\w*\n(.*?)^```$", text, re.M | re.S)
     lines = [line for block in blocks for line in block.splitlines()]
-    spans = re.findall(r"`([^`\n]+)`", re.sub(r"^```\n.*?^```$", "", text, flags=re.M | re.S))
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"^```\w*\n.*?^```$", "", text, flags=re.M | re.S))
     for line in [*lines, *spans]:
         for part in re.split(r"&&|[|>]", line.partition("  #")[0]):
             if found := re.match(

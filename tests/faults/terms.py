@@ -1,0 +1,82 @@
+"""On what terms a drill runs, and the configuration of its workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CONCURRENCY = 16
+"""Calls that a worker has in flight at most."""
+CONFIG = """
+[amqp]
+url = "{broker_url}"
+heartbeat = 4
+[store]
+url = "{store_url}"
+[lanes.normal]
+attempts = {attempts}
+first_wait = 0.2
+longest_wait = 2
+[pools.email]
+channel = "email"
+concurrency = {concurrency}
+[pools.sms]
+channel = "sms"
+concurrency = {concurrency}
+[channels.email]
+providers = ["sendgrid"]
+[channels.sms]
+providers = ["twilio"]
+countries = ["*"]
+lookup_after = 2
+[providers.sendgrid]
+use = "providers.sendgrid:SendGrid"
+options = {{ sender = "a@example.com", base_url = "{sandbox_url}", timeout = 2 }}
+secrets = {{ api_key = "SENDGRID_KEY" }}
+[providers.sendgrid.breaker]
+minimum_calls = {judged_calls}
+[providers.twilio]
+use = "providers.twilio:Twilio"
+secrets = {{ account_sid = "TWILIO_SID", auth_token = "TWILIO_TOKEN" }}
+[providers.twilio.options]
+sender = "+15005550006"
+base_url = "{sandbox_url}"
+status_callback = "https://example.com/receipts"
+timeout = 2
+[providers.twilio.breaker]
+minimum_calls = {judged_calls}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """
+    On what terms a drill runs.
+
+    Attributes:
+        on_sqlite: Whether the record is a SQLite file, not a PostgreSQL database.
+        lease: Seconds until a dead worker's calls are taken for lost.
+        attempts: How often a notification is tried.
+        rate: Messages a second.
+        minimum: Messages at least.
+        judged_calls: How many calls it takes for a circuit to open.
+        clustered: Whether the broker is a cluster of three nodes behind a balancer.
+    """
+
+    on_sqlite: bool = False
+    lease: float = 6.0
+    attempts: int = 100
+    rate: int = 100
+    minimum: int = 2000
+    judged_calls: int = 20
+    clustered: bool = False
+
+    def config(self, *, broker_url: str, store_url: str, sandbox_url: str) -> str:
+        """Write the configuration of all workers."""
+        return CONFIG.format(
+            broker_url=broker_url,
+            store_url=store_url,
+            sandbox_url=sandbox_url,
+            concurrency=CONCURRENCY,
+            attempts=self.attempts,
+            judged_calls=self.judged_calls,
+        )

@@ -13,7 +13,9 @@ import jinja2
 from notify.errors import ConfigError, TemplateError
 from notify.message import Channel, Content
 
-from .catalog import PARTS, Catalog, Origin, TemplateInfo, fallbacks
+from .catalog import PARTS, Catalog, Origin, TemplateInfo
+from .formats import CHANNEL
+from .locales import fallbacks
 from .mistakes import mistakes
 from .sandbox import BUDGET, Budget, Sandbox
 from .writing import checked, explain, write
@@ -93,7 +95,7 @@ class Templates:
                 the result may not be sent. The text never holds a value of the data.
         """
         message = self._message(name, channel, locale)
-        values = {**data, "locale": message.locale, BUDGET: Budget()}
+        values = {**data, "locale": message.locale, BUDGET: Budget(), CHANNEL: channel}
         words = {
             part: checked(write(template, values), part=part, where=str(template.name))
             for part, template in message.parts.items()

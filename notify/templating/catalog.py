@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from notify.errors import TemplateError
 from notify.message import Channel
 
+from .locales import is_folder
+
 PARTS: dict[Channel, dict[str, bool]] = {
     Channel.EMAIL: {"subject": True, "text": True, "html": False},
     Channel.SMS: {"text": True},
@@ -18,7 +20,6 @@ PARTS: dict[Channel, dict[str, bool]] = {
 """The parts of each channel's message, and whether it needs them."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,99}")
-_LOCALE = re.compile(r"[a-z0-9]{1,8}(_[a-z0-9]{1,8}){0,5}")
 _FILE = re.compile(
     r"(?P<name>[^/]+)/((?P<locale>[^/]+)/)?(?P<channel>[^/.]+)\.(?P<part>[^/.]+)\.j2"
 )
@@ -148,19 +149,6 @@ class Catalog:
                 yield path, file
 
 
-def fallbacks(locale: str) -> tuple[str, ...]:
-    """The folders to look into for a locale: `pt-BR` gives `pt_br`, then `pt`.
-
-    Raises:
-        TemplateError: It is not a locale. The text does not repeat it.
-    """
-    folder = locale.lower().replace("-", "_")
-    if not _LOCALE.fullmatch(folder):
-        raise TemplateError("a locale is a language tag such as de or pt-BR")
-    steps = folder.split("_")
-    return tuple("_".join(steps[:length]) for length in range(len(steps), 0, -1))
-
-
 def _parse(path: str) -> _File:
     match = _FILE.fullmatch(path)
     if match is None:
@@ -168,7 +156,7 @@ def _parse(path: str) -> _File:
     name, locale, part = match["name"], match["locale"] or "", match["part"]
     if not _NAME.fullmatch(name):
         raise TemplateError(f"{path}: a template's name holds a to z, 0 to 9 and _ only")
-    if locale and not _LOCALE.fullmatch(locale):
+    if locale and not is_folder(locale):
         raise TemplateError(f"{path}: a locale's folder is written in lower case, as pt_br")
     if match["channel"] not in list(Channel):
         raise TemplateError(f"{path}: there is no channel {match['channel']!r}")

@@ -4,32 +4,43 @@ from __future__ import annotations
 
 import re
 import string
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from babel import localedata
 from hypothesis import given
 from hypothesis import strategies as st
 
 from notify.errors import TemplateError
 from notify.message import Channel
+from notify.segments import segments
 from notify.templating import Templates
+from notify.templating.languages import dates
 from notify.templating.links import unlinked
+from notify.templating.money import money_format
+
+SECRET = "maria.weber@customer.example"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """An operator's folder with an empty template for three languages."""
-    for locale in ("en", "de", "fr"):
-        (tmp_path / "t" / locale).mkdir(parents=True)
+    """An operator's folder with an empty template."""
+    (tmp_path / "t").mkdir()
     return tmp_path
 
 
-def written(folder: Path, expression: str, value: Any, locale: str = "en") -> str:
-    """What an expression over `x` gives in an SMS of the locale."""
-    (folder / "t" / locale / "sms.text.j2").write_text(f"{{{{ {expression} }}}}")
-    content = Templates(folder).render("t", channel=Channel.SMS, locale=locale, data={"x": value})
-    return content.text
+def written(
+    folder: Path, expression: str, value: Any, locale: str = "en", *, channel: Channel = Channel.SMS
+) -> str:
+    """What an expression over `x` gives in the text of the locale's message."""
+    where = folder / "t" / locale.lower().replace("-", "_")
+    where.mkdir(exist_ok=True)
+    (where / f"{channel}.text.j2").write_text(f"{{{{ {expression} }}}}", encoding="utf-8")
+    (where / "email.subject.j2").write_text("s")
+    (where / "email.text.j2").touch()
+    return Templates(folder).render("t", channel=channel, locale=locale, data={"x": value}).text
 
 
 @pytest.mark.parametrize(
@@ -39,23 +50,58 @@ def written(folder: Path, expression: str, value: Any, locale: str = "en") -> st
         ("en", 123456789, "USD", "$1,234,567.89"),
         ("en", 5, "GBP", "£0.05"),
         ("en", -1990, "CHF", "-CHF 19.90"),
-        ("en", 5000, "JPY", "JPY 5,000"),
+        ("en", 5000, "JPY", "¥5,000"),
         ("en", 1234567, "KWD", "KWD 1,234.567"),
         ("en", 0, "EUR", "€0.00"),
         ("de", 123456, "EUR", "1.234,56 €"),
         ("de", -5, "CHF", "-0,05 CHF"),
-        ("de", 5000, "JPY", "5.000 JPY"),
-        ("fr", 123456, "EUR", "1234.56 EUR"),
+        ("de", 5000, "JPY", "5.000 ¥"),
+        ("de-CH", 123456789, "CHF", "CHF 1'234'567.89"),
+        ("de-CH", -123456789, "CHF", "CHF-1'234'567.89"),
+        ("fr", 123456, "EUR", "1 234,56 €"),
+        ("fr", -5, "EUR", "-0,05 €"),
+        ("it", 100, "IQD", "0,100 IQD"),
+        ("nl", -123456, "EUR", "€ -1.234,56"),
+        ("pt-BR", 123456, "BRL", "R$ 1.234,56"),
+        ("sv", 123456, "SEK", "1 234,56 kr"),
+        ("pl", 123456, "PLN", "1 234,56 zł"),
+        ("en-IN", 1234567890, "INR", "₹1,23,45,678.90"),
+        ("ja", 5000, "JPY", "￥5,000"),
+        ("zh-Hant", 123456, "TWD", "$1,234.56"),
+        ("es", 12345678, "CLF", "1.234,5678 CLF"),
+        ("en", 10**18, "USD", "$10,000,000,000,000,000.00"),
+        ("tlh", 123456, "EUR", "1234.56 EUR"),
+        ("tlh", -5, "JPY", "-5 JPY"),
     ],
 )
 def test_money_is_written_as_the_language_writes_it(
     folder: Path, locale: str, amount: int, currency: str, wanted: str
 ) -> None:
-    """From minor units; a language we do not know gets a form that reads the same everywhere."""
+    """From minor units; a language CLDR lacks gets a form that reads the same everywhere."""
     assert written(folder, f"x|money('{currency}')", amount, locale) == wanted
 
 
-@pytest.mark.parametrize("amount", [1.5, "100", True, None])
+@given(
+    amount=st.integers(-(10**18), 10**18), locale=st.sampled_from(["de", "de_ch", "fr", "hi", "ar"])
+)
+def test_no_digit_of_an_amount_is_lost(amount: int, locale: str) -> None:
+    """Whatever the grouping, and however large the amount."""
+    text = money_format(locale, "EUR").write(amount)
+    assert re.sub(r"\D", "", text) == str(abs(amount)).zfill(3)
+    assert ("-" in text) is (amount < 0)
+
+
+def test_every_locale_writes_money_and_dates() -> None:
+    """None of those that CLDR has fails or leaves a digit out."""
+    at = datetime(2026, 3, 1, 14, 5, tzinfo=UTC)
+    for name in localedata.locale_identifiers():
+        folder = name.lower()
+        assert re.sub(r"\D", "", money_format(folder, "EUR").write(123456)) == "123456", name
+        assert "26" in dates(folder).day(at.date()), name
+        assert "26" in dates(folder).moment(at), name
+
+
+@pytest.mark.parametrize("amount", [1.5, "100", True, None, 10**18 + 1])
 def test_money_takes_whole_minor_units_only(folder: Path, amount: object) -> None:
     """A float would round, a text would concatenate."""
     with pytest.raises(TemplateError, match="money needs a whole number of minor units"):
@@ -71,12 +117,25 @@ def test_money_takes_an_iso_currency_only(folder: Path, currency: object) -> Non
 
 @pytest.mark.parametrize(
     ("locale", "wanted"),
-    [("en", "1 March 2026"), ("de", "1. März 2026"), ("fr", "2026-03-01")],
+    [
+        ("en", "1 March 2026"),
+        ("en-US", "March 1, 2026"),
+        ("en-AU", "1 March 2026"),
+        ("de", "1. März 2026"),
+        ("fr", "1 mars 2026"),
+        ("es-MX", "1 de marzo de 2026"),
+        ("pt-BR", "1 de março de 2026"),
+        ("nb", "1. mars 2026"),
+        ("ja", "2026年3月1日"),
+        ("zh-Hant", "2026年3月1日"),
+        ("uk", "1 березня 2026 \u0440."),
+        ("xx", "2026-03-01"),
+    ],
 )
 def test_a_date_is_written_as_the_language_writes_it(
     folder: Path, locale: str, wanted: str
 ) -> None:
-    """A language we do not know gets the ISO form."""
+    """A language CLDR lacks gets the ISO form; English without a region is not American."""
     assert written(folder, "x|date", "2026-03-01", locale) == wanted
 
 
@@ -85,8 +144,11 @@ def test_a_date_is_written_as_the_language_writes_it(
     [
         ("en", "2026-12-31T23:59:59Z", "31 December 2026, 23:59 UTC"),
         ("en", "2026-12-31T23:59:59+05:30", "31 December 2026, 23:59 UTC+0530"),
-        ("de", "2026-12-31T09:05:00+00:00", "31. Dezember 2026, 09:05 Uhr (UTC)"),
-        ("fr", "2026-12-31T09:05:00Z", "2026-12-31, 09:05 UTC"),
+        ("en-US", "2026-12-31T23:59:59Z", "December 31, 2026, 11:59 PM UTC"),
+        ("de", "2026-12-31T09:05:00+00:00", "31. Dezember 2026, 09:05 UTC"),
+        ("fr", "2026-12-31T09:05:00Z", "31 décembre 2026, 09:05 UTC"),
+        ("sv", "2026-12-31T09:05:00Z", "31 december 2026 09:05 UTC"),
+        ("xx", "2026-12-31T09:05:00Z", "2026-12-31, 09:05 UTC"),
     ],
 )
 def test_a_time_is_written_with_its_zone(
@@ -94,6 +156,48 @@ def test_a_time_is_written_with_its_zone(
 ) -> None:
     """It is not converted: the service does not know where the reader is."""
     assert written(folder, "x|datetime", value, locale) == wanted
+
+
+@pytest.mark.parametrize(
+    ("locale", "value", "zone", "wanted"),
+    [
+        ("en", "2026-12-31T23:59:59Z", "Europe/Berlin", "1 January 2027, 00:59 CET"),
+        ("en", "2026-07-01T12:00:00Z", "Europe/Berlin", "1 July 2026, 14:00 CEST"),
+        ("de", "2026-07-01T12:00:00Z", "Europe/Berlin", "1. Juli 2026, 14:00 MESZ"),
+        ("fr", "2026-12-01T12:00:00Z", "Europe/Paris", "1 décembre 2026, 13:00 UTC+0100"),
+        ("en-US", "2026-03-08T07:00:00Z", "America/New_York", "March 8, 2026, 3:00 AM EDT"),
+        ("en", "2026-12-01T12:00:00+01:00", "Asia/Kolkata", "1 December 2026, 16:30 UTC+0530"),
+        ("en", "2026-12-01T12:00:00+01:00", "UTC", "1 December 2026, 11:00 UTC"),
+        ("fr", "2026-12-01T12:00:00Z", "Etc/UTC", "1 décembre 2026, 12:00 UTC"),
+        ("xx", "2026-12-01T12:00:00Z", "Asia/Tokyo", "2026-12-01, 21:00 UTC+0900"),
+    ],
+)
+def test_a_time_is_converted_to_a_zone_that_is_named(
+    folder: Path, locale: str, value: str, zone: str, wanted: str
+) -> None:
+    """With the offset of that day, under the name by which the language's readers know the zone."""
+    assert written(folder, f"x|datetime('{zone}')", value, locale) == wanted
+
+
+@pytest.mark.parametrize(
+    "zone",
+    ["", "Berlin", "../etc/passwd", "/etc/passwd", "Europe", "a\0b", 5, None, ["UTC"], SECRET],
+)
+def test_a_zone_that_is_none_is_refused(folder: Path, zone: object) -> None:
+    """It is refused by its kind, and never repeated."""
+    with pytest.raises(TemplateError, match=r"line 1: datetime needs the name of a time zone"):
+        written(folder, "'2026-03-01T14:05:00Z'|datetime(x)", zone)
+
+
+def test_an_sms_is_spared_what_would_double_its_price(folder: Path) -> None:
+    """CLDR's spaces, minus and apostrophe are outside GSM-7: they are for the eye, in mails."""
+    in_mail = written(folder, "x|money('EUR')", 123456, "fr", channel=Channel.EMAIL)
+    assert in_mail == "1\u202f234,56\u00a0€"
+    for locale in ("fr", "en-US", "de-CH", "sv", "es", "it", "nl"):
+        text = written(
+            folder, "x|money('EUR') ~ ('2026-12-01T09:05:00Z'|datetime)", -123456, locale
+        )
+        assert segments(text * 3) == 1, locale
 
 
 @pytest.mark.parametrize("value", ["soon", "2026-02-30", 20260301, None, "2026-03-01T10:00:00Z "])

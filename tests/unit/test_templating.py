@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from notify.errors import ConfigError, TemplateError
 from notify.message import Channel, Content
 from notify.templating import Origin, Templates
+from notify.templating.locales import fallbacks
 
 SECRET = "maria.weber@customer.example"
 
@@ -113,6 +114,42 @@ def test_a_locale_falls_back_step_by_step(
     else:
         files["t/sms.text.j2"] = "bare"
     assert sms(put(files, default_locale=default), locale) == wanted
+
+
+@pytest.mark.parametrize(
+    ("locale", "wanted"),
+    [
+        ("zh-TW", "zh_tw zh_hant_tw zh_hant"),
+        ("zh-Hant-TW", "zh_hant_tw zh_tw zh_hant"),
+        ("zh-HK", "zh_hk zh_hant_hk zh_hant"),
+        ("zh-MO", "zh_mo zh_hant_mo zh_hant_hk zh_hant"),
+        ("zh-CN", "zh_cn zh_hans_cn zh_hans zh"),
+        ("zh", "zh zh_hans"),
+        ("sr-Latn-RS", "sr_latn_rs sr_latn"),
+        ("sr-RS", "sr_rs sr_cyrl_rs sr_cyrl sr"),
+        ("uz-AF", "uz_af uz_arab_af uz_arab"),
+        ("de-Latn-DE", "de_latn_de de_de de_latn de"),
+        ("en-AU", "en_au en_001 en"),
+        ("es-MX", "es_mx es_419 es"),
+        ("pt-AO", "pt_ao pt_pt pt"),
+        ("nb-NO", "nb_no nb no"),
+        ("iw", "iw he"),
+        ("cmn-TW", "cmn_tw cmn zh_tw zh_hant_tw zh_hant"),
+        ("ca-ES-valencia", "ca_es_valencia ca_es ca"),
+        ("xx-Latn-1", "xx_latn_1 xx_latn xx"),
+    ],
+)
+def test_a_locale_falls_back_within_its_script(locale: str, wanted: str) -> None:
+    """Who reads Traditional Chinese is not sent Simplified, but the default language."""
+    assert fallbacks(locale) == tuple(wanted.split())
+
+
+@given(st.from_regex(r"[a-z0-9]{1,8}([_-][A-Za-z0-9]{1,8}){0,5}", fullmatch=True))
+def test_whatever_the_locale_its_own_folder_comes_first(locale: str) -> None:
+    """Producers write any tag; each is looked for as written, and none twice."""
+    found = fallbacks(locale)
+    assert found[0] == locale.lower().replace("-", "_")
+    assert len(set(found)) == len(found)
 
 
 def test_each_channel_falls_back_by_itself(put: Put) -> None:

@@ -1,0 +1,80 @@
+"""How a language writes dates and times, by the Unicode CLDR."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import get_timezone_name
+
+from .locales import fallbacks
+
+# CLDR takes English without a region for that of the United States. Ours is written for readers
+# everywhere: the day first and 24 hours; `en-us` has them otherwise.
+_DATES = {"en": "en-gb"}
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """How a language writes dates and times."""
+
+    day: Callable[[date], str]
+    """A date in words."""
+    clock: Callable[[datetime], str]
+    """The hour and minute."""
+    zone: Callable[[datetime], str]
+    """The zone, shortly, at that moment."""
+    joined: str
+    """Date and time together, with `{1}` for the date and `{0}` for the time and its zone."""
+
+    def moment(self, value: datetime) -> str:
+        """Return date, time and zone in words."""
+        return self.joined.format(f"{self.clock(value)} {self.zone(value)}", self.day(value))
+
+
+def known(locale: str) -> Locale | None:
+    """Return what CLDR knows of a locale such as `pt-br`, or of what stands in for it, or None."""
+    for name in fallbacks(locale):
+        try:
+            return Locale.parse(name)
+        except (UnknownLocaleError, ValueError):
+            continue
+    return None
+
+
+@lru_cache(maxsize=256)
+def dates(locale: str) -> Dates:
+    """Return how `locale`, such as `pt-br`, writes dates; one unknown to CLDR in ISO's form."""
+    language = known(_DATES.get(locale, locale))
+    if language is None:
+        return Dates(_iso_day, _iso_clock, _offset, "{1}, {0}")
+    day, clock = language.date_formats["long"], language.time_formats["short"]
+    return Dates(
+        day=lambda value: day.apply(value, language),
+        clock=lambda value: clock.apply(value, language),
+        zone=lambda value: _zone(value, language),
+        joined=str(language.datetime_formats["long"]).replace("'", ""),
+    )
+
+
+def _zone(value: datetime, language: Locale) -> str:
+    """The name by which the language's readers know the zone, if they have one."""
+    if value.tzname() == "UTC" or not hasattr(value.tzinfo, "key"):
+        return _offset(value)
+    name = get_timezone_name(value, width="short", locale=language)
+    return name if name[:1].isalpha() else _offset(value)
+
+
+def _offset(value: datetime) -> str:
+    return f"UTC{value:%z}" if value.utcoffset() else "UTC"
+
+
+def _iso_day(value: date) -> str:
+    return f"{value:%Y-%m-%d}"
+
+
+def _iso_clock(value: datetime) -> str:
+    return f"{value:%H:%M}"

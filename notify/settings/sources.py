@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 
 from notify.errors import ConfigError
 from notify.keyring import NAME as KEYRING
+from notify.settings.files import reason, text_of, values_of
 from notify.settings.model import DEFAULT_LANES, DEFAULT_POOLS
 
 Key = tuple[str, ...]
@@ -113,11 +113,8 @@ def credentials(environ: Mapping[str, str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for file in credential_files(environ):
-        try:
-            text = file.read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"credential {file.name}: {_reason(error)}") from None
-        found |= _lines(text) if file.suffix == ".env" else {file.name: text}
+        text = text_of(file, name=f"credential {file.name}").strip()
+        found |= values_of(text) if file.suffix == ".env" else {file.name: text}
     return found
 
 
@@ -129,20 +126,9 @@ def credential_files(environ: Mapping[str, str]) -> list[Path]:
     try:
         files = sorted(Path(folder).iterdir())
     except OSError as error:
-        raise ConfigError(f"$CREDENTIALS_DIRECTORY ({folder}): {_reason(error)}") from None
+        raise ConfigError(f"$CREDENTIALS_DIRECTORY ({folder}): {reason(error)}") from None
     named = re.compile(r"[A-Z][A-Z0-9_]*|[\w-]+\.env")
     return [file for file in files if named.fullmatch(file.name) and file.is_file()]
-
-
-def _lines(text: str) -> dict[str, str]:
-    found = {}
-    for line in text.splitlines():
-        name, equals, value = line.partition("=")
-        name, value = name.strip(), value.strip()
-        if equals and not name.startswith("#"):
-            quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-            found[name] = value[1:-1] if quoted else value
-    return found
 
 
 def _file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -155,18 +141,6 @@ def _file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
 
 def _toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        return tomllib.loads(text_of(file, name=str(file)))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file} is not valid TOML: {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: {_reason(error)}") from None
-
-
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return f"is not UTF-8 text (byte {error.start}); save it as UTF-8"
-    if isinstance(error, FileNotFoundError):
-        return "does not exist; create it, or name another"
-    if isinstance(error, PermissionError):
-        return "may not be read by this user; change its owner or mode"
-    return f"cannot be read ({os.strerror(error.errno or 0)})"

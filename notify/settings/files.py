@@ -1,0 +1,58 @@
+"""Reading the configuration's files as text, whichever editor wrote them."""
+
+from __future__ import annotations
+
+import codecs
+import os
+from pathlib import Path
+
+from notify.errors import ConfigError
+
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MARK = "\ufeff"
+
+
+def text_of(file: Path, *, name: str) -> str:
+    """
+    Return a file's text: UTF-8, without its byte order mark, each line ended by a line feed.
+
+    Args:
+        file: The file.
+        name: What an error calls it.
+
+    Raises:
+        ConfigError: It cannot be read, or is no UTF-8; names the file and what to do.
+    """
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{name}: {reason(error)}") from None
+    if raw.startswith(_UTF16) or b"\x00" in raw:
+        raise ConfigError(f"{name}: is UTF-16 text, or none; save it as UTF-8")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        text = f"{name}: is not UTF-8 text (byte {error.start}); save it as UTF-8"
+        raise ConfigError(text) from None
+    return text.lstrip(_MARK).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def values_of(text: str) -> dict[str, str]:
+    """Return the NAME=value lines of an environment file; a mark may begin any of its parts."""
+    found = {}
+    for line in text.split("\n"):
+        name, equals, value = line.partition("=")
+        name, value = name.strip().lstrip(_MARK).strip(), value.strip()
+        if equals and not name.startswith("#"):
+            quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+            found[name] = value[1:-1] if quoted else value
+    return found
+
+
+def reason(error: OSError) -> str:
+    """Tell why a file or folder cannot be read, and what to do."""
+    if isinstance(error, FileNotFoundError):
+        return "does not exist; create it, or name another"
+    if isinstance(error, PermissionError):
+        return "may not be read by this user; change its owner or mode"
+    return f"cannot be read ({os.strerror(error.errno or 0)})"

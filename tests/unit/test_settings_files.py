@@ -1,0 +1,56 @@
+"""Files as editors write them: with a byte order mark, in UTF-16, with other line ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from notify.errors import ConfigError
+from notify.settings import ProviderSettings, load, secrets_of
+from notify.settings.sources import credentials
+
+MARK = b"\xef\xbb\xbf"
+TOML = b'[amqp]\nheartbeat = 60\n[log]\nlevel = "error"\n'
+SECRET = "hunter2canary"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [TOML, MARK + TOML, MARK * 2 + TOML, MARK + TOML.replace(b"\n", b"\r\n")],
+    ids=["plain", "mark", "two-marks", "mark-and-crlf"],
+)
+def test_a_byte_order_mark_is_no_part_of_the_configuration(tmp_path: Path, content: bytes) -> None:
+    """Editors on Windows write one, and show none."""
+    file = tmp_path / "notify.toml"
+    file.write_bytes(content)
+    settings = load(file, environ={})
+    assert (settings.amqp.heartbeat, settings.log.level) == (60, "error")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("name", ["notify.toml", "ACME_KEY", "secrets.env"])
+def test_utf_16_is_refused_by_its_name(tmp_path: Path, encoding: str, name: str) -> None:
+    """A secret read in the wrong encoding would be refused by the vendor, and nobody knew why."""
+    file = tmp_path / name
+    file.write_text(f"ACME_KEY = '{SECRET}'\n", encoding=encoding)
+    place = "NOTIFY_CONFIG" if name == "notify.toml" else "CREDENTIALS_DIRECTORY"
+    environ = {place: str(file if place == "NOTIFY_CONFIG" else tmp_path)}
+    with pytest.raises(ConfigError, match="is UTF-16 text, or none; save it as UTF-8") as caught:
+        load(environ=environ)
+    assert name in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_mark_is_no_part_of_a_secret(tmp_path: Path) -> None:
+    """Neither in a file of its own nor before the first name of an environment file."""
+    (tmp_path / "ACME_KEY").write_bytes(MARK + f"{SECRET}\r\n".encode())
+    lines = b"SECOND=2\r\n# note=1\r\n" + MARK + b"THIRD='3'\r\n"
+    (tmp_path / "more.env").write_bytes(MARK + b"FIRST=1\r\n" + lines)
+    (tmp_path / "NOTIFY_AMQP__HEARTBEAT").write_bytes(MARK + b"60")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    values = credentials(environ)
+    assert (values["FIRST"], values["SECOND"], values["THIRD"]) == ("1", "2", "3")
+    provider = ProviderSettings(use="a:B", secrets={"key": "ACME_KEY"})
+    assert secrets_of(provider, environ=environ)["key"].get_secret_value() == SECRET
+    assert load(environ=environ).amqp.heartbeat == 60

@@ -13,6 +13,7 @@ from notify.errors import ConfigError
 from notify.keyring import NAME as KEYRING
 from notify.settings.files import reason, text_of, values_of
 from notify.settings.model import DEFAULT_LANES, DEFAULT_POOLS
+from notify.settings.orchestrator import describes_a_service
 
 Key = tuple[str, ...]
 
@@ -80,7 +81,7 @@ def read(path: Path | None, *, environ: Mapping[str, str]) -> Tree:
             tree.put(key, value, Origin("file", str(file)))
     for kind, source in (("credential", credentials(environ)), ("environment", environ)):
         for name in sorted(source.keys() - _NOT_OPTIONS):
-            if name.startswith(PREFIX):
+            if name.startswith(PREFIX) and not describes_a_service(name, source[name]):
                 key = tuple(name.removeprefix(PREFIX).lower().split("__"))
                 tree.put(key, source[name], Origin(kind, name))
     _remove_the_unwanted(tree.values)

@@ -275,12 +275,32 @@ def test_every_mistake_is_told_at_once(write: Write) -> None:
     assert "  store.url (environment NOTIFY_STORE__URL): " in told
 
 
+@pytest.mark.parametrize("service", ["NOTIFY", "NOTIFY_METRICS", "NOTIFY_WEB_2"])
+def test_what_kubernetes_says_of_a_service_is_no_option(service: str) -> None:
+    """Beside a service that is named notify, each container finds such variables."""
+    environ = {
+        f"{service}_SERVICE_HOST": "10.96.0.7",
+        f"{service}_SERVICE_PORT": "9100",
+        f"{service}_SERVICE_PORT_HTTP_METRICS": "9100",
+        f"{service}_PORT": "tcp://10.96.0.7:9100",
+        f"{service}_PORT_9100_TCP": "tcp://10.96.0.7:9100",
+        f"{service}_PORT_9100_TCP_PROTO": "tcp",
+        f"{service}_PORT_9100_TCP_PORT": "9100",
+        f"{service}_PORT_9100_TCP_ADDR": "10.96.0.7",
+        f"{service}_PORT_53_UDP": "udp://[fd00::7]:53",
+    }
+    assert load(environ={**environ, "NOTIFY_AMQP__HEARTBEAT": "60"}).amqp.heartbeat == 60
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
         ("NOTIFY_AMPQ__URL", "did you mean NOTIFY_AMQP__URL?"),
         ("NOTIFY_AMQP__UR", "did you mean NOTIFY_AMQP__URL?"),
         ("NOTIFY_LANES__BULK__MAX_LENGHT", "did you mean NOTIFY_LANES__BULK__MAX_LENGTH?"),
+        ("NOTIFY_PORT", "see config/notify.toml for all of them"),
+        ("NOTIFY_METRICS__PORT", "did you mean NOTIFY_METRICS__PORTS?"),
+        ("NOTIFY_SERVICE", "see config/notify.toml for all of them"),
         ("NOTIFY_ZZZ", "see config/notify.toml for all of them"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from collections import deque
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from http.client import HTTPException
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import parse_url
 
 from notify.errors import ConfigError, OutcomeUnknown, TransientError
@@ -27,6 +28,31 @@ MAX_LIST = 2_097_152
 """Bytes of an answer that lists what was sent; `Transport.get` reads so many."""
 
 
+BASE_URL = "must read like https://host[:port][/path], without a user or password"
+"""What is wrong with an address that is no `is_base_url`."""
+
+_BASE_URL = re.compile(
+    r"(?i:https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?)(:\d{1,5})?"
+    r"(/[\w.~%!$&'()*+,;=:-]*)*",
+    re.ASCII,
+)
+
+
+def is_base_url(value: object) -> bool:
+    """
+    Tell whether a value is an address to send to.
+
+    What stands before an @ is no host, whatever it looks like, and what two libraries may read in
+    two ways (a backslash, a space, another alphabet) is no address.
+    """
+    if not isinstance(value, str) or not _BASE_URL.fullmatch(value):
+        return False
+    try:
+        return parse_url(value).host is not None
+    except LocationParseError:
+        return False
+
+
 class Transport:
     """
     One vendor's host: connections that are kept, and calls that end.
@@ -40,18 +66,26 @@ class Transport:
         timeout: Seconds for a call.
         connect_timeout: Seconds for a connection, its TLS included.
         pool: How many idle connections are kept: as many as threads that call at once.
+        option: The option that `base_url` comes from, for errors.
 
     Raises:
-        ConfigError: The address is none.
+        ConfigError: The address is none, or holds a user, a password or a query.
     """
 
     def __init__(
-        self, provider: str, base_url: str, *, timeout: float, connect_timeout: float, pool: int
+        self,
+        provider: str,
+        base_url: str,
+        *,
+        timeout: float,
+        connect_timeout: float,
+        pool: int,
+        option: str = "base_url",
     ) -> None:
         self.provider = provider
+        if not is_base_url(base_url):
+            raise ConfigError(f"{provider}: {option} {BASE_URL}")
         self._url = parse_url(base_url)
-        if self._url.scheme not in ("http", "https") or not self._url.host or self._url.query:
-            raise ConfigError(f"{provider}: base_url must read like https://host[:port][/path]")
         self._timeout = timeout
         self._connect_timeout = min(connect_timeout, timeout)
         # One context for all connections: reading the certificate store takes longer than a call.

@@ -75,7 +75,12 @@ class AccessToken:
             ) from None
         self._provider = provider
         self._transport = Transport(
-            provider, uri, timeout=timeout, connect_timeout=connect_timeout, pool=1
+            provider,
+            uri,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            pool=1,
+            option="token_uri",
         )
         self._timeout = timeout
         self._clock = clock

@@ -14,7 +14,7 @@ from twilio.rest import Client
 from notify.errors import ConfigError, OutcomeUnknown, Unauthorized
 from notify.message import Channel, Receipt, Rendered
 
-from ._http import Transport
+from ._http import BASE_URL, Transport, is_base_url
 from ._twilio import Carrier
 
 LONGEST_VALIDITY = 36_000
@@ -162,9 +162,10 @@ class _Callback:
     """The status callback's address, with our ids in its query."""
 
     def __init__(self, address: str) -> None:
+        # Its query and fragment are the operator's own.
+        if not is_base_url(address.partition("#")[0].partition("?")[0]):
+            raise ConfigError(f"twilio: status_callback {BASE_URL}")
         parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ConfigError("twilio: status_callback must be an http or https address")
         query = f"{parts.query}&" if parts.query else ""
         # By default Twilio tries again only where it could not connect; see
         # https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides

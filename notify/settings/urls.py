@@ -72,6 +72,9 @@ def shown(url: str) -> str:
 
 
 def _parts(text: str) -> SplitResult:
+    # urlsplit drops line ends and tabs, and libraries differ in where a backslash ends the host.
+    if not text.isprintable() or "\\" in text or " " in text:
+        raise ValueError(f"a space, a backslash or a control character stands in it; {_ENCODE}")
     try:
         parts = urlsplit(text)
         # Reading them is what checks them.
@@ -80,4 +83,6 @@ def _parts(text: str) -> SplitResult:
         raise ValueError(f"the host or the port cannot be read; {_ENCODE}") from None
     if "@" in parts.path + parts.query + parts.fragment:
         raise ValueError(f"an @ stands behind the host; {_ENCODE}")
+    if parts.netloc.count("@") > 1:
+        raise ValueError(f"two @ stand before the host; {_ENCODE}")
     return parts

@@ -58,7 +58,23 @@ def _not_secret(options: dict[str, Any]) -> dict[str, Any]:
     told = ", ".join(sorted(SECRET_OPTIONS & options.keys()))
     if told:
         raise ValueError(f"{told}: never in the file; name it under `secrets` instead")
+    for name, value in options.items():
+        if _names_a_user(value):
+            shown = name if re.fullmatch(r"[a-z][a-z0-9_]{0,30}", name) else "an option"
+            raise ValueError(
+                f"{shown}: holds an @: what stands before it is taken for a user and password, and"
+                " only what follows for the host; leave it out, and name secrets under `secrets`"
+            )
     return options
+
+
+def _names_a_user(value: Any) -> bool:
+    """Whether an address, or one in a list or table, may hold a user, or another host than seen."""
+    if isinstance(value, str):
+        return "://" in value and "@" in value
+    if isinstance(value, dict):
+        return any(map(_names_a_user, value.values()))
+    return isinstance(value, list) and any(map(_names_a_user, value))
 
 
 def listed(value: Any) -> Any:

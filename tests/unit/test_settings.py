@@ -178,6 +178,31 @@ MISTAKES: list[tuple[str, str]] = [
     ("[amqp]\nurl = 'pyamqp://u:p/w@h'", "amqp.url: the host or the port cannot be read; percent"),
     ("[amqp]\nurl = 'pyamqp://u:1/w@h'", "amqp.url: an @ stands behind the host; percent-encode"),
     ("[amqp]\nurl = 'pyamqp://h/v?ssl=1'", "amqp.url: nothing may follow the virtual host; perc"),
+    ("[amqp]\nurl = 'pyamqp://rabbit:1@u:p@h/v'", "amqp.url: two @ stand before the host; percen"),
+    ("[amqp]\nurl = 'pyamqp://u:p@rabbit\\@h/v'", "amqp.url: a space, a backslash or a control"),
+    ('[amqp]\nurl = "pyamqp://rabbit\\n/v"', "amqp.url: a space, a backslash or a control char"),
+    (
+        "[store]\nurl = 'postgresql+psycopg://u:p@db@h/d'",
+        "store.url: two @ stand before the host; percent-encode special characters",
+    ),
+    *(
+        (
+            f"[providers.x]\nuse = 'x:X'\noptions = {{base_url = '{url}'}}",
+            "providers.x.options: base_url: holds an @: what stands before it is taken for a user",
+        )
+        for url in (
+            "https://user@api.example.com",
+            "https://user:password@api.example.com",
+            "https://api.sendgrid.com@evil.example.com",
+            "https://api.sendgrid.com#@evil.example.com",
+            "https://api.sendgrid.com/?@evil.example.com",
+            "https://api.sendgrid.com\\@evil.example.com",
+        )
+    ),
+    (
+        "[providers.x]\nuse = 'x:X'\noptions = {hosts = ['https://a', 'https://u:p@b']}",
+        "providers.x.options: hosts: holds an @: what stands before it",
+    ),
     ("[amqp]\nheartbeat = 'often'", "amqp.heartbeat: must be a whole number"),
     ("[amqp]\nheartbeat = 0", "amqp.heartbeat: must be greater than or equal to 1"),
     ("[amqp]\nconfirm_timeout = inf", "amqp.confirm_timeout: must be a finite number: nothing"),

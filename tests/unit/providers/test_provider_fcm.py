@@ -149,6 +149,7 @@ def test_a_quota_without_a_time_is_waited_for_a_minute(vendor: Vendor) -> None:
         {"service_account": "[]"},
         {"service_account": '{"private_key": "canary", "client_email": "x", "token_uri": "y"}'},
         {"token_uri": "canary"},
+        {"token_uri": "https://oauth2.googleapis.com@canary.example.com/token"},
         {"base_url": "fcm.googleapis.com"},
     ],
 )

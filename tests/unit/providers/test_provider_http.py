@@ -165,12 +165,50 @@ def test_no_more_connections_are_kept_than_asked(vendor: Vendor, transport: Open
 
 
 @pytest.mark.parametrize(
-    "url", ["", "acme.example.com", "ftp://acme.example.com", "http://", "https://a.b/?q=1"]
+    "url",
+    [
+        "",
+        "acme.example.com",
+        "ftp://acme.example.com",
+        "http://",
+        "https:///path",
+        "https://a.b/?q=1",
+        "https://a.b/#part",
+        "https://user@a.b",
+        "https://user:canary@a.b",
+        "https://acme.example.com@evil.example.com",
+        "https://acme.example.com\\@evil.example.com",
+        "https://acme.example.com%40evil.example.com",
+        "https://acme.example.com/@evil.example.com",
+        "https://acme example.com",
+        "https://acme.example.com\n.evil.example.com",
+        " https://acme.example.com",
+        "https://acme.example.com:port",
+        "https://acme.example.com:99999",
+        "https://[:::1]",
+        "https://b\u00fccher.example",
+    ],
 )
 def test_an_address_that_is_none_is_refused_at_once(url: str, transport: Open) -> None:
-    """A typing error in the configuration is found at the start."""
-    with pytest.raises(ConfigError, match="acme: base_url must read like https://host"):
+    """A typing error in the configuration is found at the start, and no key goes elsewhere."""
+    with pytest.raises(ConfigError, match="acme: base_url must read like https://host") as caught:
         transport(url)
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a",
+        "HTTPS://A.b:1/",
+        "http://10.0.0.1:80/x/y",
+        "https://[::1]:8/v1.0/~x%20",
+        "http://a_b",
+    ],
+)
+def test_an_address_may_have_a_port_and_a_path(url: str, transport: Open) -> None:
+    """Gateways live below paths, and sandboxes on ports."""
+    transport(url)
 
 
 def test_a_key_that_no_header_carries_is_refused_without_being_told(

@@ -206,6 +206,8 @@ def test_the_newer_error_form_is_understood(vendor: Vendor) -> None:
         {"account_sid": ""},
         {"auth_token": ""},
         {"status_callback": "notify.example.com"},
+        {"status_callback": "https://user:canary@notify.example.com/t?x=1"},
+        {"status_callback": "https://["},
         {"base_url": "api.twilio.com"},
     ],
 )

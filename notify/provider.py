@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from notify.message import Channel, Receipt, Rendered
 
@@ -68,5 +68,19 @@ class Checkable(Protocol):
         Raises:
             Unauthorized: It refuses our key, or the key may not send.
             ProviderError: It could not be asked.
+        """
+        ...
+
+
+@runtime_checkable
+class OptionChecker(Protocol):
+    """What a provider's class may offer besides: `notify config check` asks it, and builds none."""
+
+    @staticmethod
+    def wrong_options(options: Mapping[str, Any], /) -> Iterator[tuple[str, str]]:
+        """
+        Yield the options that no call can succeed with: the option's name, and what to do.
+
+        The text says nothing of the value. Options that are secrets are there by name, as None.
         """
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -23,6 +23,7 @@ from . import _verdict
 from ._answer import Answer
 from ._http import Transport
 from ._oauth import AccessToken
+from ._options import wrong_addresses, wrong_texts
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 LONGEST_LIFE = 2_419_200
@@ -113,6 +114,13 @@ class Fcm:
     def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> list[Receipt]:
         """Refuse: FCM cannot be asked; it keeps no list of what it took."""
         raise NotImplementedError("fcm cannot be asked what it took")
+
+    @staticmethod
+    def wrong_options(options: Mapping[str, Any], /) -> Iterator[tuple[str, str]]:
+        """Yield what no message could be sent with."""
+        text = "must be a Firebase project's id, such as example-project"
+        yield from wrong_texts(options, {"project": (_PROJECT.fullmatch, text)})
+        yield from wrong_addresses(options, "base_url", "token_uri")
 
     def check(self) -> None:
         """Fetch a token, and have FCM judge a message that it is told not to send."""

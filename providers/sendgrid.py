@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -32,6 +32,7 @@ from notify.message import Channel, Receipt, Rendered
 from . import _verdict
 from ._answer import Answer
 from ._http import Transport
+from ._options import wrong_addresses, wrong_texts
 
 PERMISSION = "mail.send"
 """What a key must be allowed to."""
@@ -39,6 +40,7 @@ PERMISSION = "mail.send"
 # SendGrid gives no codes: `field` says where the trouble is, if it is a path into the request.
 _FIELD = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)*")
 _LONGEST_FIELD = 64
+_ADDRESS = re.compile(r"(?=[!-~]+\Z)[^\s@<>\"(),:;\[\]\\]{1,64}@([\w-]+\.)+[\w-]+")
 _SENDER = re.compile(r"(personalizations\.(\d+\.)?)?from(\.[a-z_]+)*")
 _RECIPIENT = re.compile(r"personalizations\.(\d+\.)?to\.(\d+\.)?email")
 
@@ -100,6 +102,13 @@ class SendGrid:
     def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> list[Receipt]:
         """Refuse: SendGrid cannot be asked; its webhook tells later what it took."""
         raise NotImplementedError("sendgrid cannot be asked what it took")
+
+    @staticmethod
+    def wrong_options(options: Mapping[str, Any], /) -> Iterator[tuple[str, str]]:
+        """Yield what SendGrid would refuse every message for."""
+        bare = "must be a bare address such as no-reply@example.com; a name goes into sender_name"
+        yield from wrong_texts(options, {"sender": (_ADDRESS.fullmatch, bare)})
+        yield from wrong_addresses(options, "base_url")
 
     def check(self) -> None:
         """Ask what the key may do: https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
@@ -15,6 +16,7 @@ from notify.errors import ConfigError, OutcomeUnknown, Unauthorized
 from notify.message import Channel, Receipt, Rendered
 
 from ._http import BASE_URL, Transport, is_base_url
+from ._options import wrong_addresses, wrong_texts
 from ._twilio import Carrier
 
 LONGEST_VALIDITY = 36_000
@@ -28,6 +30,14 @@ PAGE = 100
 
 LONGEST_LIST = 1_000
 """Messages to one recipient that a look-up goes through."""
+
+# https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id for the name.
+_SENDER = re.compile(
+    r"\+[1-9]\d{6,14}|\d{3,8}|(?=[ \d+_&-]*[A-Za-z])[A-Za-z\d+_&-][A-Za-z\d +_&-]{0,10}", re.ASCII
+)
+_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
+_ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
+_API_KEY = re.compile(r"SK[0-9a-fA-F]{32}")
 
 
 class Twilio:
@@ -131,6 +141,29 @@ class Twilio:
             and str(each.body).strip() == wanted
         ]
         return [Receipt(sid) for _, sid in sorted(found)]
+
+    @staticmethod
+    def wrong_options(options: Mapping[str, Any], /) -> Iterator[tuple[str, str]]:
+        """Yield what Twilio would refuse every message for."""
+        if ("sender" in options) == ("messaging_service_sid" in options):
+            yield "sender", "set exactly one of sender and messaging_service_sid"
+        yield from wrong_texts(
+            options,
+            {
+                "sender": (
+                    _SENDER.fullmatch,
+                    "must be a number such as +15005550006, a short code of digits, or a name of at"
+                    " most 11 letters, digits, spaces and - _ + &, with a letter in it",
+                ),
+                "messaging_service_sid": (
+                    _SERVICE.fullmatch,
+                    "must be MG and 32 hexadecimal digits",
+                ),
+                "account_sid": (_ACCOUNT.fullmatch, "must be AC and 32 hexadecimal digits"),
+                "api_key_sid": (_API_KEY.fullmatch, "must be SK and 32 hexadecimal digits"),
+            },
+        )
+        yield from wrong_addresses(options, "base_url")
 
     def check(self) -> None:
         """Read the account, or with an API key a page of its messages."""

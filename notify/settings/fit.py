@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from notify.message import Channel
+from notify.provider import OptionChecker
 from notify.settings.finding import Finding, listed, suggestion, table
 from notify.settings.model import ProviderSettings
 from notify.settings.sources import Tree
@@ -59,6 +60,10 @@ def _misfits(provider: ProviderSettings, name: str, tree: Tree) -> Iterator[tupl
         if user != channel:
             yield "use", f"sends {channel}, but channels.{user} names it"
     yield from _arguments(factory, provider)
+    if isinstance(factory, OptionChecker):
+        told = {**dict.fromkeys(provider.secrets), **provider.options}
+        for option, text in factory.wrong_options(told):
+            yield f"options.{option}", text
 
 
 def _channels_of(name: str, tree: Tree) -> list[str]:

@@ -59,7 +59,7 @@ def task(body: bytes, name: str, **headers: Any) -> Malformed:
     """Write a message with the headers of a Celery task and a body that is none of ours."""
     headers = {"lang": "py", "task": "notify.deliver", "id": ID, **headers}
     headers = {key: value for key, value in headers.items() if value is not None}
-    why = "must be a JSON object" if body != b'{"a":1}' else "a: unknown field"
+    why = "must be a JSON object" if body != b'{"a":1}' else "*: unknown field"
     return Malformed(name, body, why, {**JSON, "headers": headers})
 
 
@@ -75,13 +75,13 @@ def incoming(message: Malformed | Foreign) -> Incoming:
 
 
 _FOR_CELERY = [
-    Malformed("an object that is no task", b'{"hello":"world"}', "hello: unknown field"),
+    Malformed("an object that is no task", b'{"hello":"world"}', "*: unknown field"),
     Malformed("a list", b"[1,2,3]", "must be a JSON object"),
     Malformed("a number", b"5", "must be a JSON object"),
     Malformed("no content type", changed(), "no content type", {}),
-    Malformed("a task that is a list", b'{"task":[1]}', "task: unknown field"),
-    Malformed("a task that is an object", b'{"task":{}}', "task: unknown field"),
-    Malformed("a task without id", b'{"task":"zzz"}', "task: unknown field"),
+    Malformed("a task that is a list", b'{"task":[1]}', "*: unknown field"),
+    Malformed("a task that is an object", b'{"task":{}}', "*: unknown field"),
+    Malformed("a task without id", b'{"task":"zzz"}', "*: unknown field"),
     task(b"[[],{},{}]", "an unknown task without id", task="zzz", id=None),
     task(b"[[],{},{}]", "an unknown task", task="zzz"),
     task(b"[[],{},{}]", "a task header that is a list", task=["zzz"]),
@@ -259,13 +259,17 @@ _WRONG_FIELDS = [
         "idempotency_key: longer than 200",
     ),
     Malformed(
-        "metadata of numbers", changed(metadata={"order": 17}), "metadata.order: must be a string"
+        "metadata of numbers", changed(metadata={"order": 17}), "metadata.*: must be a string"
     ),
     Malformed(
         "21 metadata", changed(metadata={f"m{n}": "x" for n in range(21)}), "metadata: more than 20"
     ),
-    Malformed("an unknown field", changed(tempalte="welcome"), "tempalte: unknown field"),
-    Malformed("an unknown field that is null", changed()[:-1] + b',"x":null}', "x: unknown field"),
+    Malformed(
+        "an unknown field",
+        changed(tempalte="welcome"),
+        "*: unknown field, did you mean `template`?",
+    ),
+    Malformed("an unknown field that is null", changed()[:-1] + b',"x":null}', "*: unknown field"),
     Malformed("a recipient that is null", raw("to", b"null"), "to: must be a string"),
     Malformed(
         "a send time of 2099",

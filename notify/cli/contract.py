@@ -102,7 +102,7 @@ def _print(name: str, wrong: list[_Finding], *, total: int) -> None:
 def _place(finding: _Finding, problem: Problem) -> str:
     if problem.line:
         return f"{_file_line(finding, problem)}:{problem.column}"
-    return problem.where or "(all)"
+    return problem.named or problem.where or "(all)"
 
 
 def _file_line(finding: _Finding, problem: Problem) -> int:
@@ -119,7 +119,7 @@ def _as_json(found: list[_Finding]) -> dict[str, Any]:
                 "line": _file_line(finding, problem),
                 "column": problem.column,
                 "channel": finding.channel,
-                "where": problem.where,
+                "where": problem.named or problem.where,
                 "why": problem.why,
                 "hint": problem.hint,
             }

@@ -10,7 +10,8 @@ from typing import IO, Any
 import click
 
 from notify.contract.document import parse
-from notify.errors import DecodeError, NotifyError
+from notify.contract.problem import Refused
+from notify.errors import NotifyError
 
 NUMBER = click.IntRange(min=1, max=2**62)
 """A number that names or counts something on record."""
@@ -74,8 +75,8 @@ def json_object(content: str | bytes, *, option: str) -> dict[str, Any]:
     given = content.encode(errors="surrogatepass") if isinstance(content, str) else content
     try:
         return parse(given)
-    except DecodeError as error:
-        why = str(error).replace("the body", "it")
+    except Refused as error:
+        why = error.problems[0].for_author.replace("the body", "it")
         raise click.BadParameter(
             f"""not a JSON object, such as '{{"code": "123456"}}': {why}""", param_hint=option
         ) from None

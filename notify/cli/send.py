@@ -153,7 +153,7 @@ def _checker(settings: Settings, key: Route) -> Check:
             max_body_bytes=settings.contract.max_body_bytes,
             max_recipients=settings.contract.max_recipients,
         )
-        return "; ".join(f"{one} ({one.hint})" if one.hint else str(one) for one in found)
+        return "; ".join(one.for_author for one in found)
 
     return check
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from notify.contract.problem import Problem, Refused, is_name, path
+from notify.contract.problem import Problem, Refused, is_name
 from notify.contract.request import INLINE, MODELS, SHAPES, AnyRequest
 from notify.message import Channel
 
@@ -135,21 +135,21 @@ def _problem(detail: ErrorDetails, where: list[str | int], channel: Channel) -> 
         return _unknown(where, channel)
     why, hint = _WORDS.get(detail["type"], ("not allowed here", "see `notify schema`"))
     context = detail.get("ctx", {})
-    return Problem(path(where), why.format_map(context), hint.format_map(context))
+    return Problem.at(where, why.format_map(context), hint.format_map(context))
 
 
 def _unknown(where: list[str | int], channel: Channel) -> Problem:
     """Guess what an unknown field was meant to be."""
-    name, place = str(where[-1]), path(where)
+    name = str(where[-1])
     if len(where) > 1:
         part = "a recipient has `to` and `data`" if where[0] == "to" else "the service writes it"
-        return Problem(place, "unknown field", f"leave it out; {part}")
+        return Problem.at(where, "unknown field", f"leave it out; {part}")
     known = MODELS[channel].model_fields
     if is_name(name) and (close := difflib.get_close_matches(name, known, n=1)):
-        return Problem(place, f"unknown field, did you mean `{close[0]}`?", "correct its name")
+        return Problem.at(where, f"unknown field, did you mean `{close[0]}`?", "correct its name")
     for other, names in INLINE.items():
         if name in names:
             hint = f"write {_WHOLE[channel]}"
-            return Problem(place, f"unknown field: it belongs to {other}, not {channel}", hint)
+            return Problem.at(where, f"unknown field: it belongs to {other}, not {channel}", hint)
     hint = "leave it out; your own labels go into `metadata`, template values into `data`"
-    return Problem(place, "unknown field", hint)
+    return Problem.at(where, "unknown field", hint)

@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from notify.contract.problem import Problem, Refused, path
+from notify.contract.problem import Problem, Refused
 
 MAX_DEPTH = 32
 
@@ -26,16 +26,16 @@ _BOM = b"\xef\xbb\xbf"
 class _Unreadable(ValueError):
     """JSON by its grammar, but not to be trusted to mean one thing."""
 
-    def __init__(self, why: str, hint: str, *, where: str = "") -> None:
+    def __init__(self, why: str, hint: str, *where: str) -> None:
         super().__init__(why)
-        self.problem = Problem(where, why, hint)
+        self.problem = Problem.at(where, why, hint)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise _Unreadable("stands twice in one object", "keep one", where=path([twice]))
+        raise _Unreadable("stands twice in one object", "keep one", twice)
     return fields
 
 
@@ -80,7 +80,7 @@ def parse(body: bytes) -> dict[str, Any]:
     except _Unreadable as error:
         raise Refused([error.problem]) from None
     except RecursionError:
-        raise Refused([_too_deep("")]) from None
+        raise Refused([_too_deep()]) from None
     if not isinstance(document, dict):
         raise Refused([Problem("", "the body must be a JSON object", "wrap it in { }")])
     if text.count("{") + text.count("[") > MAX_DEPTH or _SUSPECT_ESCAPE.search(text):
@@ -106,18 +106,18 @@ def _broken(error: json.JSONDecodeError) -> Problem:
     return Problem("", f"not JSON: {what}", "mend the syntax there", error.lineno, error.colno)
 
 
-def _too_deep(where: str) -> Problem:
-    return Problem(where, f"nested deeper than {MAX_DEPTH}", "flatten the data")
+def _too_deep(*where: str | int) -> Problem:
+    return Problem.at(where, f"nested deeper than {MAX_DEPTH}", "flatten the data")
 
 
 def _inspect(value: dict[str, Any] | list[Any], parts: tuple[str | int, ...] = ()) -> None:
     """Refuse depth, NUL and lone surrogates; called only where the text gives reason to look."""
     if len(parts) >= MAX_DEPTH:
-        raise Refused([_too_deep(path(parts[:3]))])
+        raise Refused([_too_deep(*parts[:3])])
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
         if _unsafe(key) or _unsafe(inner):
             why = "contains NUL or half of a surrogate pair"
-            raise Refused([Problem(path([*parts, key]), why, "remove it")])
+            raise Refused([Problem.at([*parts, key], why, "remove it")])
         if isinstance(inner, (dict, list)):
             _inspect(inner, (*parts, key))
 

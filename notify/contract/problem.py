@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 from pydantic_core import PydanticCustomError
 
 from notify.errors import DecodeError
 
-# A name chosen by the producer is shown only if it looks like one: a key can be an address too.
+# Names of the contract's own fields; any other name is the producer's, and may be a person's.
+FIELDS = frozenset(
+    {
+        *("v", "id", "to", "idempotency_key", "template", "data", "locale", "send_at"),
+        *("expires_at", "metadata", "batch", "position", "digest"),
+        *("subject", "text", "html", "title", "body"),
+    }
+)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 _NAMED = 5
 
@@ -20,7 +28,7 @@ class Problem:
     """One thing that is wrong, and where."""
 
     where: str
-    """The JSON path, such as `to[3].data`; empty for the whole body."""
+    """The JSON path, such as `to[3].data.*`; a name that is not the contract's own is `*`."""
     why: str
     """The reason, without the value."""
     hint: str = ""
@@ -29,11 +37,24 @@ class Problem:
     """Counted from 1; known for broken JSON only."""
     column: int | None = None
     """Counted from 1, in characters; known for broken JSON only."""
+    named: str = ""
+    """The path with all its names, for the author of the body alone: never log or keep it."""
+
+    @classmethod
+    def at(cls, parts: Sequence[str | int], why: str, hint: str) -> Self:
+        """Make a problem of the place that *parts* lead to."""
+        return cls(_path(parts, FIELDS.__contains__), why, hint, named=_path(parts, is_name))
+
+    @property
+    def for_author(self) -> str:
+        """The text with all names, for the terminal of whoever wrote the body."""
+        return str(replace(self, where=self.named or self.where))
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         position = f" at line {self.line}, column {self.column}" if self.line else ""
-        return f"{place}{self.why}{position}"
+        fix = f" ({self.hint})" if self.hint else ""
+        return f"{place}{self.why}{position}{fix}"
 
 
 class Refused(DecodeError):
@@ -41,13 +62,16 @@ class Refused(DecodeError):
     A request that does not keep the contract, with its problems as values.
 
     Attributes:
-        problems: What is wrong; the error's text names the first five and how many there are.
+        problems: What is wrong. The error's text names the first five, each with its fix, and how
+            many there are.
     """
 
     def __init__(self, problems: Sequence[Problem], *, count: int | None = None) -> None:
         self.problems = list(problems)
         count = len(problems) if count is None else count
-        text = "; ".join(str(problem) for problem in problems[:_NAMED])
+        # Several unknown fields read alike once their names are left out.
+        texts = dict.fromkeys(str(problem) for problem in problems)
+        text = "; ".join([*texts][:_NAMED])
         if count > _NAMED:
             text += f"; {count} problems in all"
         super().__init__(text)
@@ -59,16 +83,15 @@ def refuse(why: str, hint: str) -> PydanticCustomError:
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a key looks like a field's name, so that it may be shown."""
+    """Tell whether a key looks like a field's name, so that its author may be shown it."""
     return _NAME.fullmatch(text) is not None
 
 
-def path(parts: Sequence[str | int]) -> str:
-    """Write a JSON path as `to[3].data`; a name that may hold personal data becomes `*`."""
+def _path(parts: Sequence[str | int], shown: Callable[[str], bool]) -> str:
     text = ""
     for part in parts:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            text += f".{part}" if is_name(part) else ".*"
+            text += f".{part}" if shown(part) else ".*"
     return text.removeprefix(".")

@@ -12,6 +12,8 @@ import pytest
 
 from notify.contract import Incoming, decode, likely_channel, problems, schema
 from notify.contract.check import _WORDS
+from notify.contract.problem import FIELDS
+from notify.contract.request import MODELS, Part
 from notify.errors import DecodeError
 from notify.message import Channel, Content, Notification
 from tests.malformed import (
@@ -364,9 +366,41 @@ def test_every_wording_can_be_written() -> None:
             assert "{" not in text.format_map(context).replace('{"to"', "").replace("{ }", "")
 
 
+NAME = "ann_smith"
+NAMELESS = {
+    "a field": changed()[:-1] + b', "ann_smith": 1}',
+    "a field of a recipient": changed(to=[{"to": "a@example.com", NAME: 1}]),
+    "a recipient's data": changed(to=[{"to": "a@example.com", "data": {NAME: "\0"}}]),
+    "a label": changed(metadata={NAME: 1}),
+    "data with NUL": changed(data={"x": {NAME: "\0"}}),
+    "a key twice": changed()[:-1] + b', "data": {"ann_smith": 1, "ann_smith": 2}}',
+    "a deep nest": changed(data={NAME: json.loads("[" * 40 + "]" * 40)}),
+}
+
+
+@pytest.mark.parametrize("what", NAMELESS)
+def test_a_name_that_is_the_producers_own_is_only_for_its_author(what: str) -> None:
+    """A reason is logged and kept, and survives an erasure; a name can be a person's."""
+    assert NAME not in reason(NAMELESS[what])
+    (problem, *_) = problems(NAMELESS[what], channel=Channel.EMAIL)
+    assert NAME not in f"{problem} {problem.hint}"
+    assert NAME in problem.for_author
+
+
+def test_the_names_that_may_be_told_are_the_contracts() -> None:
+    """One that a later version adds must not become a star."""
+    models = [*MODELS.values(), Part]
+    assert {name for model in models for name in model.model_fields} == FIELDS
+
+
+def test_unknown_fields_that_read_alike_are_told_once() -> None:
+    """Their number would say no more."""
+    assert reason(changed()[:-1] + b', "q": 1, "z": 2}').count("unknown field") == 1
+
+
 def test_lint_tells_the_fix() -> None:
     """Each problem has its place, its reason and what to do."""
-    found = {problem.where: problem for problem in problems(changed(tempalte="x"), channel=None)}
+    found = {p.named: p for p in problems(changed(tempalte="x"), channel=None)}
     assert found["tempalte"].why == "unknown field, did you mean `template`?"
     found = {p.where: p for p in problems(changed(title="x"), channel=Channel.EMAIL)}
     assert "belongs to push" in found["title"].why

@@ -96,20 +96,23 @@ def test_it_is_sent_before_it_expires_or_refused() -> None:
     expiry = "2026-06-01T12:00:00Z"
     assert read(send_at="2026-06-01T11:59:59.999Z", expires_at=expiry)
     for written in ("2026-06-01T12:00:00Z", "2026-06-01T14:00:00+02:00", "2026-06-02T00:00:00Z"):
-        assert reason(send_at=written, expires_at=expiry) == "send_at: not before expires_at"
+        assert reason(send_at=written, expires_at=expiry).startswith(
+            "send_at: not before expires_at"
+        )
 
 
 def test_a_year_ahead_is_the_furthest() -> None:
     """A slip in the year is told and not kept for years."""
     assert read(send_at=(NOW + YEAR).isoformat())
     why = reason(send_at=(NOW + YEAR + SECOND).isoformat())
-    assert why == "send_at: more than 366 days ahead"
+    assert why.startswith("send_at: more than 366 days ahead")
 
 
 def test_both_mistakes_about_the_time_are_told_at_once() -> None:
     """One look at the refusal is enough."""
     why = reason(send_at="2099-01-01T00:00:00Z", expires_at="2026-06-01T00:00:00Z")
-    assert why == "send_at: not before expires_at; send_at: more than 366 days ahead"
+    assert "send_at: not before expires_at" in why
+    assert "send_at: more than 366 days ahead" in why
 
 
 def test_every_member_of_a_batch_keeps_the_send_time() -> None:

@@ -8,7 +8,7 @@ same id.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from notify.looking import Looking
 from notify.publisher import Handful, Outgoing, Publisher
@@ -31,11 +31,11 @@ class Announcer:
         store: Store,
         publisher: Publisher,
         *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._store = store
         self._publisher = publisher
-        self._clock = clock
+        self._clock = clock or store.clock
         # What the last deliveries have recorded need not wait for the next start.
         self._looking = Looking("announcer", self._look, once_more=True)
 

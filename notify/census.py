@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from notify.ledger import TERMS, Ledger, sum_up
 from notify.looking import Looking
@@ -53,11 +53,11 @@ class Census:
         store: Store,
         metrics: Metrics,
         *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._clock = clock
+        self._clock = clock or store.clock
         self._monotonic = monotonic
         self._late: Mapping[str, Late] = {}
         self._books: Books | None = None

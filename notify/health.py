@@ -14,6 +14,7 @@ from notify.looking import Looking
 from notify.publisher.connection import FAILURES
 from notify.store import Store
 from notify.store.clock import read_clock
+from notify.store.record_clock import CLOCK_OFF
 from notify.topology import Depth, depths
 from notify.vitals import Vitals
 
@@ -55,6 +56,7 @@ class Health:
         self._backlogs: dict[str, Backlog] = {}
         self._looking = Looking("health", self._look)
         self.broker_up = self.record_up = False
+        self.host_ahead = 0.0
 
     def start(self) -> None:
         """Begin to look."""
@@ -81,6 +83,13 @@ class Health:
             return "broker_away"
         return "record_away" if vitals.paused or not self.record_up else None
 
+    def remark(self) -> str | None:
+        """Return what is wrong and does not keep the worker from its work; None if nothing is."""
+        if abs(self.host_ahead) <= CLOCK_OFF:
+            return None
+        way = "ahead of" if self.host_ahead > 0 else "behind"
+        return f"clock_off: {abs(self.host_ahead):.1f} s {way} the database's"
+
     def depths(self) -> Iterator[tuple[str, Depth]]:
         """Give the queues as they were last seen; none while the broker does not answer."""
         return iter(list(self._depths.items()))
@@ -102,7 +111,8 @@ class Health:
     def _record_answers(self) -> bool:
         try:
             with self._store.reading() as connection:
-                read_clock(connection)
+                self._store.clock.learn(read_clock(connection))
+            self.host_ahead = self._store.clock.host_ahead
         except StoreError:
             return False
         return True

@@ -53,6 +53,7 @@ class Observation:
                 port=port,
                 alive=self._health.alive,
                 unready=self._health.unready,
+                remark=self._health.remark,
             )
 
     def start(self) -> None:
@@ -72,6 +73,7 @@ def _watch(metrics: Metrics, health: Health, vitals: Vitals) -> None:
     metrics.watch(catalog.READY, lambda: [((), float(health.unready() is None))])
     metrics.watch(catalog.BROKER_UP, lambda: [((), float(health.broker_up))])
     metrics.watch(catalog.RECORD_UP, lambda: [((), float(health.record_up))])
+    metrics.watch(catalog.HOST_AHEAD, lambda: [((), health.host_ahead)])
     metrics.watch(catalog.IN_HAND, lambda: [((), float(vitals.in_hand))])
     metrics.watch(catalog.SETTLED, lambda: [((), float(vitals.settled))])
     metrics.watch(

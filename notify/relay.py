@@ -7,7 +7,7 @@ taken under a lock that the others skip, and held for a while in case their rela
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 
 import structlog
@@ -39,11 +39,11 @@ class Relay:
         store: Store,
         publisher: Publisher,
         *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._store = store
         self._publisher = publisher
-        self._clock = clock
+        self._clock = clock or store.clock
         self._aside: dict[tuple[Channel, str], datetime] = {}
         self._looking = Looking("relay", self._look)
 
@@ -70,7 +70,10 @@ class Relay:
                 and recognised by its id.
         """
         now = self._clock()
-        self._aside = {lane: until for lane, until in self._aside.items() if until > now}
+        # A time that is further ahead was set before the clock was set back.
+        self._aside = {
+            lane: until for lane, until in self._aside.items() if now < until <= now + RETRY
+        }
         with self._store.writing() as connection:
             due = take_due(
                 connection, AWAITED, aside=self._aside, now=now, hold=HOLD, limit=HANDFUL

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
@@ -39,6 +38,7 @@ from notify.service import (
 )
 from notify.service.tracing import open_tracing
 from notify.settings import PoolSettings, Settings
+from notify.store.record_clock import CLOCK_OFF
 from notify.store.schema import unfit
 from notify.supervision import Supervision
 from notify.systemd import Systemd
@@ -224,12 +224,19 @@ def _require_record(settings: Settings) -> bool:
         try:
             if not store.fits():
                 raise ConfigError(unfit(*store.revision()))
-            store.check_keys(now=datetime.now(UTC))
+            store.check_keys(now=store.clock())
+            _warn_of_clock(store.clock.host_ahead)
         except Sealed as error:
             raise ConfigError(str(error)) from None
         except StoreError as error:
             raise ConfigError(f"store.url: {error}; check that the database is up") from None
         return store.seals
+
+
+def _warn_of_clock(host_ahead: float) -> None:
+    """Warn where this host's clock is wrong: the record does not go by it, but vendors do."""
+    if abs(host_ahead) > CLOCK_OFF:
+        log.warning("notify.clock_off", host_ahead=round(host_ahead, 1))
 
 
 def _require_topology(settings: Settings) -> None:

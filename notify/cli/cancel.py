@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import UTC, datetime
 from uuid import UUID
 
 import click
@@ -40,8 +39,8 @@ def cancel(id_: UUID, reason: str, source: str | None, as_json: bool) -> None:
       notify cancel 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10 --reason "wrong price, INC-12"
       notify cancel 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10 --json | jq .cancelled
     """
-    now = datetime.now(UTC)
     with record(load()) as store, store.writing() as connection:
+        now = store.clock()
         result = cancel_in(connection, id_, source=source, now=now)
         if result.ids:
             left = Counter(status.value for status in result.others.values())

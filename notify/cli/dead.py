@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
@@ -153,7 +153,7 @@ def discard(
             click.echo(choice.none(store), err=True)
             return
         confirm(f"Discard {len(chosen):,} dead letters?", yes=yes)
-        number = discard_letters(store, chosen, actor, now=datetime.now(UTC))
+        number = discard_letters(store, chosen, actor, now=store.clock())
     click.echo(f"{number:,} dead letters were discarded")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import UTC, datetime
 
 import click
 
@@ -62,7 +61,7 @@ def erase(recipient: str, *, cancel: bool, reason: str, yes: bool, as_json: bool
             )
         if not found.nothing:
             confirm("erase it, for good?", yes=yes)
-        now, actor = datetime.now(UTC), Actor(myself(), reason)
+        now, actor = store.clock(), Actor(myself(), reason)
         done = erase_from(store, person, found, actor, cancel=cancel, now=now)
     click.echo(_dumped(done) if as_json else _summary(done))
     _refuse_to_end(done)

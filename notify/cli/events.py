@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import amqp
@@ -21,6 +21,7 @@ from notify.message import Channel, Status
 from notify.publisher import why
 from notify.service import open_broker, open_store
 from notify.settings import Settings, load
+from notify.store.clock import Moment
 from notify.store.news import newest
 from notify.terminal import on_one_line
 from notify.topology import EVENTS
@@ -67,7 +68,7 @@ Examples:
 def events(
     *,
     follow: bool,
-    since: datetime | None,
+    since: Moment | None,
     limit: int,
     as_json: bool,
     schema: bool,
@@ -98,7 +99,7 @@ def events(
 
 def _recorded(
     settings: Settings,
-    since: datetime | None,
+    since: Moment | None,
     limit: int,
     *,
     channel: str | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import reduce, wraps
 from typing import Any
 
@@ -96,7 +96,7 @@ def hold(
                 connection, scope, actor=actor.name, reason=actor.reason, seconds=seconds
             )
             details = {"id": placed.id, "seconds": seconds, **scope.given}
-            note(connection, actor, "hold", details=details, at=datetime.now(UTC))
+            note(connection, actor, "hold", details=details, at=store.clock())
             standing, _ = kept_in.current(connection)
         left = others(settings, standing, scope.provider) if scope.provider else {}
         stopped = count(settings, store, scope, left=left)
@@ -137,7 +137,7 @@ def release(
         rows = kept_in.kept(connection, chosen)
         lifted = kept_in.lift(connection, chosen)
         details = {"ids": chosen, "kept": sum(rows.values())}
-        note(connection, actor, "release", details=details, at=datetime.now(UTC))
+        note(connection, actor, "release", details=details, at=store.clock())
     if as_json:
         released = [held.dumped(each) | {"kept": rows.get(each.id, 0)} for each in lifted]
         click.echo(json.dumps({"released": released, "standing": len(standing) - len(lifted)}))

@@ -128,7 +128,7 @@ def rotate(*, batch: int, reason: str) -> None:
     if keyring_of(settings.privacy).current is None:
         raise NotifyError(f"there is no {NAME} to seal with; `notify keyring new` makes one")
     with record(settings) as store:
-        done = rotate_all(store, Actor(myself(), reason), now=datetime.now(UTC), batch=batch)
+        done = rotate_all(store, Actor(myself(), reason), now=store.clock(), batch=batch)
     click.echo(f"sealed anew: {done.notifications:,} notifications, {done.letters:,} dead letters")
     for name in done.forgotten:
         click.echo(f"the key {name} seals nothing any more: remove it from {NAME}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import amqp
@@ -75,7 +75,7 @@ def ledger(*, by: Group | None, ids: int, broker: bool, as_json: bool) -> None:
     """
     settings = load()
     with record(settings) as store:
-        drawn = draw_up(store, now=datetime.now(UTC), ids=ids)
+        drawn = draw_up(store, now=store.clock(), ids=ids)
     queues = _queues(settings) if broker else None
     if as_json:
         click.echo(json.dumps(as_plain(drawn, queues), ensure_ascii=False))

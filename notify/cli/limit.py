@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import click
 
@@ -107,7 +107,7 @@ def set_(*, name: str, rate: float, span: timedelta | None, reason: str, as_json
         with store.writing() as connection:
             shared.set_rate(connection, known, rate, seconds=seconds, actor=actor)
             details = {"name": known, "rate": rate, "seconds": seconds}
-            note(connection, actor, "limit.set", details=details, at=datetime.now(UTC))
+            note(connection, actor, "limit.set", details=details, at=store.clock())
         _tell(settings, store, [known], as_json=as_json)
 
 
@@ -133,7 +133,7 @@ def reset(*, names: Sequence[str], reason: str, as_json: bool) -> None:
             changed = [name for name in known if shared.reset(connection, name)]
             if changed:
                 details = {"names": changed}
-                note(connection, actor, "limit.reset", details=details, at=datetime.now(UTC))
+                note(connection, actor, "limit.reset", details=details, at=store.clock())
         for name in known:
             if name not in changed:
                 click.echo(f"{name} was as configured already", err=True)

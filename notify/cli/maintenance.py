@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -49,13 +48,14 @@ def maintenance(*, ids: int, batch: int, dry_run: bool, as_json: bool) -> None:
       notify maintenance --json | jq .ledger.faults
     """
     settings = load()
-    now, keep = datetime.now(UTC), keep_of(settings)
+    keep = keep_of(settings)
     with record(settings) as store:
+        now = store.clock()
         if dry_run:
             deleted = count_old(store, keep, now=now)
         else:
             deleted = delete_old(store, keep, now=now, batch=batch)
-        ledger = draw_up(store, now=datetime.now(UTC), ids=ids)
+        ledger = draw_up(store, now=store.clock(), ids=ids)
     if as_json:
         told = {"deleted": asdict(deleted), "dry_run": dry_run, "ledger": as_plain(ledger, None)}
         click.echo(json.dumps(told, ensure_ascii=False))

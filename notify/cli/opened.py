@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from notify.errors import NotifyError, Sealed, StoreError
 from notify.service import open_store
@@ -30,7 +29,7 @@ def record(settings: Settings, *, needs_tables: bool = True) -> Iterator[Store]:
         if needs_tables:
             if not store.fits():
                 raise NotifyError(unfit(*store.revision()))
-            store.check_keys(now=datetime.now(UTC))
+            store.check_keys(now=store.clock())
         yield store
     except Sealed:
         raise

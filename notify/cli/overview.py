@@ -97,12 +97,10 @@ class Lookout:
         self,
         settings: Settings,
         *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Open nothing yet."""
         self._settings = settings
-        self._clock = clock
         self._monotonic = monotonic
         self._store = open_store(settings)
         self._names = [queue.name for queue in topology_of(settings).queues]
@@ -133,7 +131,13 @@ class Lookout:
             now, books = self._record()
         except (ConfigError, StoreError) as error:
             away["record"] = str(error)
-        return Overview(self._clock(), queues, growth, now, books, away)
+        return Overview(self._time(), queues, growth, now, books, away)
+
+    def _time(self) -> datetime:
+        try:
+            return self._store.clock()
+        except StoreError:
+            return datetime.now(UTC)
 
     def _queues(self) -> Mapping[str, Depth | None]:
         if self._connection is None:
@@ -165,13 +169,13 @@ class Lookout:
         now = self._now()
         began = self._monotonic()
         if self._books is None or began >= self._count_at:
-            self._books = count_through(self._store, now=self._clock())
+            self._books = count_through(self._store, now=self._store.clock())
             took = self._monotonic() - began
             self._count_at = began + SHARE * took
         return now, self._books
 
     def _now(self) -> Now:
-        at = self._clock()
+        at = self._store.clock()
         rules = breaker_rules(self._settings)
         looks = [circuits.look(self._store, name, rules[name]) for name in sorted(rules)]
         limits = rates.looks(self._settings, self._store, everything=False)

@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import IO
 from uuid import UUID, uuid4
 
@@ -211,7 +210,7 @@ class Replay:
         for line in view.unfit(plan):
             click.echo(line)
         if plan.replayed:
-            needed = view.time_needed(plan, self._order.rate, now=datetime.now(UTC))
+            needed = view.time_needed(plan, self._order.rate, now=self._store.clock())
             click.echo(f"\n{needed}")
         else:
             click.echo("\nNothing is to be replayed.")
@@ -231,6 +230,6 @@ class Replay:
             },
             "replayed": sum(plan.replayed.values()),
             "rate": self._order.rate,
-            "seconds": round(plan.seconds(self._order.rate, now=datetime.now(UTC)), 3),
+            "seconds": round(plan.seconds(self._order.rate, now=self._store.clock()), 3),
             "unfit": {str(id_): why for id_, why in plan.unfit.items()},
         }

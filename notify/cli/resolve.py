@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from uuid import UUID
 
 import click
@@ -72,7 +71,7 @@ def resolve(
     with closing(open_store(load())) as store:
         for id_ in ids:
             try:
-                decide(store, id_, finding, actor, source=source, now=datetime.now(UTC))
+                decide(store, id_, finding, actor, source=source, now=store.clock())
             except StoreError as error:
                 raise NotifyError(
                     f"{error}; check that the database of store.url is up"

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from notify.store.clock import Moment
+
 _SPAN = re.compile(r"(\d{1,5})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _HINT = "write how long ago, as 90s, 15m, 2h, 3d or 1w, or a time with its zone"
@@ -18,20 +20,20 @@ def span_of(text: str) -> timedelta | None:
     return timedelta(**{_UNITS[span[2]]: int(span[1])}) if span else None
 
 
-class When(click.ParamType[datetime]):
-    """Reads `15m` as a moment so long before now, and `2025-01-31T09:00+01:00` as that one."""
+class When(click.ParamType[Moment]):
+    """Reads `15m` as so long ago by the record's clock, `2025-01-31T09:00+01:00` as that moment."""
 
     name = "when"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        """Give the moment."""
-        if isinstance(value, datetime):
+    ) -> Moment:
+        """Return the moment, or how long ago it is."""
+        if isinstance(value, datetime | timedelta):
             return value
         text = str(value)
         if (ago := span_of(text)) is not None:
-            return datetime.now(UTC) - ago
+            return ago
         try:
             when = datetime.fromisoformat(text)
             when.astimezone(UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 
@@ -38,7 +38,7 @@ class Archive:
         limits: Limits,
         delivery_limits: Mapping[str, int],
         metrics: Metrics | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         """
         Take what to read messages by.
@@ -54,7 +54,7 @@ class Archive:
         self._metrics = metrics or Metrics()
         for cause in Cause:
             self._metrics.expect(catalog.DEAD_LETTERS, cause.value)
-        self._clock = clock
+        self._clock = clock or store.clock
 
     def start(self) -> None:
         """Do nothing: it has no threads of its own."""
@@ -72,7 +72,13 @@ class Archive:
 
     def deliver(self, arrivals: Sequence[Arrival]) -> bool:
         """Archive a batch in one transaction, and settle each; tell if the record was there."""
-        now = self._clock()
+        try:
+            now = self._clock()
+        except StoreError as error:
+            log.error("notify.store_away", waiting=len(arrivals), error=str(error))
+            for each in arrivals:
+                each.settle(Again(LOOK_AGAIN))
+            return False
         readings = [
             read(each.incoming, each.raw(), limits=self._limits, now=now) for each in arrivals
         ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from notify.deadletters.case import Examiner, Key, in_turn
@@ -44,7 +44,7 @@ class Replayer:
         *,
         limits: Limits,
         lanes: Collection[str],
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         """
         Take what to judge letters by.
@@ -55,7 +55,7 @@ class Replayer:
         """
         self._store = store
         self._examiner = Examiner(limits=limits, lanes=lanes)
-        self._clock = clock
+        self._clock = clock or store.clock
 
     def plan(self, order: Order) -> Plan:
         """

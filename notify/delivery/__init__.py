@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 
@@ -57,7 +57,7 @@ class Delivery:
         concurrency: int,
         metrics: Metrics | None = None,
         tracing: Tracing = NOT_TRACED,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         senders: Executor | None = None,
@@ -77,11 +77,11 @@ class Delivery:
         self._store = store
         self._gateway = gateway
         self._limits = limits
-        self._clock = clock
+        self._clock = clock or store.clock
         self._monotonic = monotonic
         self._planner = Planner(channels={gateway.channel}, templates=templates)
         admission = Admission(flow, gateway, shares=shares, monotonic=monotonic)
-        self._turnstile = Turnstile(admission, clock=clock, monotonic=monotonic, sleep=sleep)
+        self._turnstile = Turnstile(admission, clock=self._clock, monotonic=monotonic, sleep=sleep)
         self._flow = flow
         self._tracing = tracing
         self._lanes = {name: Lane(name, concurrency, senders=senders) for name in shares}
@@ -92,10 +92,10 @@ class Delivery:
             channel=gateway.channel,
             lanes=shares,
             providers=[line.name for line in gateway.lines],
-            clock=clock,
+            clock=self._clock,
         )
         self._endings = Endings(
-            policy=policy, recorder=self._recorder, figures=self._figures, clock=clock
+            policy=policy, recorder=self._recorder, figures=self._figures, clock=self._clock
         )
         self._calls = Calls(
             store=store,
@@ -128,9 +128,15 @@ class Delivery:
         Returns:
             Whether the record took every claim. If not, what was not claimed is `Again`.
         """
+        try:
+            now = self._clock()
+        except StoreError:
+            for arrival in arrivals:
+                arrival.settle(Again(LOOK_AGAIN))
+            return False
         by_lane: dict[str, list[Ask]] = {}
         for arrival in arrivals:
-            for ask in self._decode(arrival):
+            for ask in self._decode(arrival, now=now):
                 by_lane.setdefault(ask.notification.lane, []).append(ask)
         worked = True
         for name, waiting in by_lane.items():
@@ -161,7 +167,7 @@ class Delivery:
         """Tell whether the record can be written; may take as long as a claim that fails."""
         return self._store.answers()
 
-    def _decode(self, arrival: Arrival) -> list[Ask]:
+    def _decode(self, arrival: Arrival, *, now: datetime) -> list[Ask]:
         """Read one message; what does not keep the contract is settled at once."""
         limits = self._limits
         try:
@@ -171,7 +177,7 @@ class Delivery:
                 max_recipients=limits.max_recipients,
                 require_user_id=limits.require_user_id,
                 trusted_user=limits.trusted_user,
-                now=self._clock(),
+                now=now,
             )
         except DecodeError as error:
             log.warning(

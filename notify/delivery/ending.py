@@ -18,7 +18,7 @@ from notify.message import Status
 from notify.retry import History, RetryPolicy, Verdict
 from notify.store import Claimed, Record
 from notify.store.records import LONGEST_REASON
-from notify.tracing import nanoseconds, nanoseconds_now
+from notify.tracing import nanoseconds_now
 
 LOOK_AGAIN = 1.0
 """Seconds until a message is looked at again that another worker holds, or the store refused."""
@@ -101,18 +101,20 @@ class Endings:
         )
 
     def _put(self, plan: Plan, claimed: Claimed, record: Record) -> None:
+        began = nanoseconds_now()
+
         def recorded(owned: bool) -> None:
             if owned:
                 self._figures.recorded(plan.ask.notification, claimed, record)
-                _trace(plan, record)
+                _trace(plan, record, began)
             _decide(plan, record, owned=owned)
 
         self._recorder.put(Ending(record, recorded))
 
 
-def _trace(plan: Plan, record: Record) -> None:
+def _trace(plan: Plan, record: Record, began: int) -> None:
     trace = plan.ask.trace
-    trace.note("record", nanoseconds(record.ended_at), nanoseconds_now())
+    trace.note("record", began, nanoseconds_now())
     trace.ended(plan.ask.notification, record.status)
 
 

@@ -207,6 +207,7 @@ class Circuits:
         }
         with self._store.writing() if counted else self._store.reading() as connection:
             now = read_clock(connection)
+            self._store.clock.learn(now)
             ahead = now - self._monotonic()
             added = [
                 Slice(name, generation, self._known[name].rules.slice_at(now), counts)

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 
@@ -40,11 +40,11 @@ class Holds:
         self,
         store: Store,
         *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._clock = clock
+        self._clock = clock or store.clock
         self._monotonic = monotonic
         # Replaced as a whole, so that no reader needs a lock.
         self._known: tuple[_Standing, ...] | None = None

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from notify.flow.offset import Offset
 from notify.flow.schedule import Schedule
 from notify.flow.stock import Taken
 from notify.flow.used import Used
 from notify.ratelimit import Limit, Standing
 from notify.store import Store
 from notify.store import limits as record
+from notify.store.offset import Offset
 
 IDLE = 60.0
 """Seconds after which the limit of a single value that nobody asked for is forgotten here."""

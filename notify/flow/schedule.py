@@ -11,11 +11,11 @@ from notify import ratelimit
 from notify.errors import StoreError, StoreRefused
 from notify.flow.alone import Alone
 from notify.flow.meter import Meter
-from notify.flow.offset import Offset
 from notify.flow.stock import Drawn, Stock, Taken
 from notify.ratelimit import Ask, Grant, Limit, Standing
 from notify.store import Store, bookings
 from notify.store import limits as record
+from notify.store.offset import Offset
 
 LEASE = 0.25
 """Seconds of its own use that a process books ahead at most, while there is plenty."""

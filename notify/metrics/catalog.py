@@ -154,6 +154,11 @@ QUEUE_DRAIN = Family(
 )
 BROKER_UP = Family("notify_broker_up", Kind.READ, "Whether the broker answers this process.")
 RECORD_UP = Family("notify_record_up", Kind.READ, "Whether the record answers this process.")
+HOST_AHEAD = Family(
+    "notify_host_clock_ahead_seconds",
+    Kind.READ,
+    "How far this host's clock is ahead of the database's; negative if it is behind.",
+)
 
 LATE = Family(
     "notify_late",

@@ -40,6 +40,7 @@ class Server:
         port: int,
         alive: Callable[[], bool],
         unready: Callable[[], str | None],
+        remark: Callable[[], str | None] = lambda: None,
     ) -> None:
         """
         Take what to tell.
@@ -48,11 +49,13 @@ class Server:
             listen: The IP address to listen on.
             alive: Whether the process does anything.
             unready: Why it cannot work now, in a word; None if it can.
+            remark: What /readyz says besides, in its second line; None if nothing.
         """
         self._metrics = metrics
         self._address = (listen, port)
         self._alive = alive
         self._unready = unready
+        self._remark = remark
         self._http: _Http | None = None
 
     @property
@@ -86,13 +89,14 @@ class Server:
             case "/livez":
                 return _word(None if self._alive() else "loop_hangs")
             case "/readyz":
-                return _word(self._unready())
+                return _word(self._unready(), self._remark())
         return HTTPStatus.NOT_FOUND, _TEXT, b"see /metrics, /livez, /readyz\n"
 
 
-def _word(trouble: str | None) -> tuple[HTTPStatus, str, bytes]:
+def _word(trouble: str | None, remark: str | None = None) -> tuple[HTTPStatus, str, bytes]:
     status = HTTPStatus.OK if trouble is None else HTTPStatus.SERVICE_UNAVAILABLE
-    return status, _TEXT, f"{trouble or 'ok'}\n".encode()
+    lines = [trouble or "ok", *([remark] if remark else [])]
+    return status, _TEXT, "".join(f"{line}\n" for line in lines).encode()
 
 
 class _Http(ThreadingHTTPServer):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, Row, Table, delete, or_, select, update
+from sqlalchemy import DateTime, Engine, Row, Table, delete, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from notify.errors import PublishError
@@ -20,6 +20,8 @@ PAUSE = 1.0
 """Seconds until the next try where the broker or the database is away; a try takes some itself."""
 HOLD = timedelta(seconds=30)
 """How long a relay may take to publish what it took; those of a dead one wait as long."""
+LONGEST_HOLD = timedelta(minutes=10)
+"""A row that is held for longer was held before the database's clock was set back."""
 HANDFUL = 256
 
 # The producer's own logging, whatever it is.
@@ -30,7 +32,8 @@ class OutboxRelay:
     """
     Publishes what producers have committed. Run as many as you like: they share the work.
 
-    The engine must be the producer's database, PostgreSQL or SQLite.
+    The engine must be the producer's database, PostgreSQL or SQLite. Rows are held by its clock:
+    relays on hosts whose clocks differ share the work as well.
     """
 
     def __init__(
@@ -40,7 +43,7 @@ class OutboxRelay:
         publisher: Publisher,
         *,
         hold: timedelta = HOLD,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._engine = engine
         self._table = table
@@ -82,10 +85,12 @@ class OutboxRelay:
         return len(handful.taken)
 
     def _take(self) -> Sequence[Row[Any]]:
-        columns, now = self._table.c, self._clock()
+        columns, now = self._table.c, self._now()
+        longest = max(self._hold, LONGEST_HOLD)
+        free = (columns.held_until.is_(None), columns.held_until <= now)
         chosen = (
             select(columns.id)
-            .where(or_(columns.held_until.is_(None), columns.held_until <= now))
+            .where(or_(*free, columns.held_until > now + longest))
             .order_by(columns.id)
             .limit(self._limit)
             .with_for_update(skip_locked=True)
@@ -99,6 +104,15 @@ class OutboxRelay:
         )
         with self._engine.begin() as connection:
             return sorted(connection.execute(taken).all(), key=lambda row: int(row.id))
+
+    def _now(self) -> Any:
+        """Return the database's time, or what stands for it in a statement."""
+        if self._clock is not None:
+            return self._clock()
+        if self._engine.dialect.name == "postgresql":
+            return func.clock_timestamp(type_=DateTime(timezone=True))
+        # A SQLite database is on this host.
+        return datetime.now(UTC)
 
     def _settle(self, done: Sequence[int], failed: Sequence[int]) -> None:
         """

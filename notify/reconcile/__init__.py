@@ -8,7 +8,7 @@ still stand as they were taken.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
@@ -47,13 +47,13 @@ class Reconciler:
         templates: Templates,
         gateway: Gateway,
         policy: RetryPolicy,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._store = store
         self._templates = templates
         self._gateway = gateway
         self._policy = policy
-        self._clock = clock
+        self._clock = clock or store.clock
         self._looking = Looking("reconciler", self._look)
 
     def start(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -24,7 +24,7 @@ def resolve(
     *,
     reason: str,
     provider_id: str | None = None,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Callable[[], datetime] | None = None,
 ) -> Settled:
     """
     Take the news of how a call ended whose answer was lost, from whoever has it; see `settle`.
@@ -41,7 +41,7 @@ def resolve(
             outcome,
             reason=reason,
             provider_id=normalize.text(provider_id, longest=LONGEST_ID),
-            now=clock(),
+            now=(clock or store.clock)(),
         )
         owner = owner_of(connection, attempt_id)
     if owner is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,11 +19,13 @@ from notify.message import Status
 from notify.store import keys, postgresql, queries, schema, sqlite
 from notify.store.apart import all_busy, claim_apart
 from notify.store.claims import FRESH, Claim, Claimed, Entry, Identity
+from notify.store.clock import read_clock
 from notify.store.engine import READS_ONLY, connect
 from notify.store.examine import examine
 from notify.store.ids import rows_of
 from notify.store.probe import probe
 from notify.store.queries import Attempt, Event, Filter, Story, Summary
+from notify.store.record_clock import RecordClock
 from notify.store.records import Record
 from notify.store.refusals import plain_errors
 from notify.store.vault import OPTION, Vault
@@ -47,10 +50,19 @@ class Store:
 
     Every method raises `StoreError` where the database cannot be used, and `StoreRefused` where
     it refuses a value.
+
+    Attributes:
+        clock: The database's clock, by which all times on record are.
     """
 
-    def __init__(self, engine: Engine, *, keyring: Keyring = CLEAR) -> None:
-        """Take the database, and what personal data are sealed with in it."""
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        keyring: Keyring = CLEAR,
+        host: Callable[[], float] = time.time,
+    ) -> None:
+        """Take the database, the keys that seal in it, and this host's clock, which is watched."""
         self._keyring = keyring
         self._engine = engine.execution_options(**{OPTION: Vault(keyring)})
         self._reader = self._engine.execution_options(**{READS_ONLY: True})
@@ -59,6 +71,7 @@ class Store:
         on_sqlite = engine.dialect.name == "sqlite"
         self._dialect = sqlite if on_sqlite else postgresql
         self._turn: AbstractContextManager[Any] = threading.Lock() if on_sqlite else nullcontext()
+        self.clock = RecordClock(self._look_at_clock, host=host)
 
     @classmethod
     def open(cls, url: str, *, pool_size: int = 8, keyring: Keyring = CLEAR) -> Self:
@@ -234,6 +247,10 @@ class Store:
         """
         with self._guard(), self._dialect.booking(self._engine) as connection:
             yield connection
+
+    def _look_at_clock(self) -> None:
+        with self.reading() as connection:
+            self.clock.learn(read_clock(connection))
 
     @contextmanager
     def _guard(self) -> Iterator[None]:

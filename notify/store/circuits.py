@@ -75,7 +75,7 @@ def tell(
     seen = []
 
     def obey(circuit: Circuit, now: float) -> Circuit:
-        seen.append(circuit)
+        seen.append((circuit, now))
         until = None if seconds is None else now + seconds
         name, reason = actor.name[:255], actor.reason[:1000]
         return circuit.told(mode, now=now, until=until, actor=name, reason=reason)
@@ -84,10 +84,11 @@ def tell(
     details = {
         "provider": provider,
         "seconds": seconds,
-        "state_before": seen[0].state.value,
-        "mode_before": seen[0].mode.value,
+        "state_before": seen[0][0].state.value,
+        "mode_before": seen[0][0].mode.value,
     }
-    note(connection, actor, f"breaker.{mode}", details=details, at=datetime.now(UTC))
+    at = datetime.fromtimestamp(seen[0][1], UTC)
+    note(connection, actor, f"breaker.{mode}", details=details, at=at)
     return after
 
 

@@ -29,6 +29,7 @@ from sqlalchemy import (
 from notify.contract.event import Event
 from notify.errors import Sealed
 from notify.message import Channel, Status
+from notify.store.clock import Moment, moment
 from notify.store.ids import PUBLIC_ID
 from notify.store.tables import attempts, events, notifications
 from notify.store.vault import METADATA, TELLS_METADATA, Vault, vault_of
@@ -88,7 +89,7 @@ def newest(
     channel: Channel | None = None,
     status: Status | None = None,
     source: str | None = None,
-    since: datetime | None = None,
+    since: Moment | None = None,
     limit: int,
 ) -> list[News]:
     """Read the newest changes of status that match, published or not, the oldest of them first."""
@@ -102,7 +103,7 @@ def newest(
         if value is not None
     ]
     if since is not None:
-        conditions.append(events.c.at >= since)
+        conditions.append(events.c.at >= moment(since))
     return _read(connection, *conditions, limit=limit)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
 from notify.errors import Sealed
 from notify.message import Channel, Outcome, Status
+from notify.store.clock import Moment, moment
 from notify.store.ids import PUBLIC_ID
 from notify.store.tables import attempts, events, notifications
 from notify.store.vault import Vault, spellings, vault_of
@@ -105,8 +106,8 @@ class Filter:
     template: str | None = None
     recipient: str | None = None
     batch_id: UUID | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 _SUMMARY = [
@@ -179,9 +180,9 @@ def _conditions(wanted: Filter, vault: Vault) -> Iterator[ColumnElement[bool]]:
     if wanted.recipient is not None:
         yield sent_to(wanted.recipient, vault)
     if wanted.since is not None:
-        yield notifications.c.received_at >= wanted.since
+        yield notifications.c.received_at >= moment(wanted.since)
     if wanted.until is not None:
-        yield notifications.c.received_at < wanted.until
+        yield notifications.c.received_at < moment(wanted.until)
 
 
 def _summary(row: Row[Any], vault: Vault) -> Summary:

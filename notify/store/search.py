@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from notify.message import Channel
+from notify.store.clock import Moment, moment
 from notify.store.dead import Cause, State
 from notify.store.tables import dead_letters
 from notify.store.vault import vault_of
@@ -72,9 +73,9 @@ class Wanted:
     cause: Cause | None = None
     code: str | None = None
     state: State | None = None
-    since: datetime | None = None
+    since: Moment | None = None
     """From when on it was archived."""
-    until: datetime | None = None
+    until: Moment | None = None
     text: str | None = None
     """Stands in the reason, the key or the message id, or letter for letter in the body."""
 
@@ -168,9 +169,9 @@ def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
     if wanted.ids is not None:
         yield columns.id.in_(wanted.ids)
     if wanted.since is not None:
-        yield columns.archived_at >= wanted.since
+        yield columns.archived_at >= moment(wanted.since)
     if wanted.until is not None:
-        yield columns.archived_at < wanted.until
+        yield columns.archived_at < moment(wanted.until)
 
 
 def _plainly_holds(text: str, dialect: str) -> ColumnElement[bool]:

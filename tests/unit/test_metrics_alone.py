@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import re
 import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import amqp
 import pytest
+from structlog.testing import capture_logs
 
 from notify.backlog import Backlog
 from notify.contract.published import IN_MS, published
@@ -22,7 +24,9 @@ from notify.metrics.server import AT_ONCE, Server
 from notify.service import open_delivery
 from notify.settings import load
 from notify.store import Store
+from notify.store.engine import connect
 from notify.vitals import Vitals
+from notify.worker import _warn_of_clock
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -209,3 +213,59 @@ def test_health_tells_first_what_explains_the_most(tmp_path: Path) -> None:
     assert (health.unready(), health.alive()) == ("loop_hangs", False)
     vitals.stopping = True
     assert health.unready() == "stopping"
+
+
+def _health(tmp_path: Path, *, host_ahead: float) -> Health:
+    def nobody() -> amqp.Connection:
+        raise ConfigError("no broker")
+
+    store = Store(connect(f"sqlite:///{tmp_path}/notify.db"), host=lambda: time.time() + host_ahead)
+    vitals = Vitals(alive=lambda: None, watchdog=None)
+    return Health(vitals, queues=[], connect=nobody, store=store)
+
+
+@pytest.mark.parametrize(
+    ("host_ahead", "way"), [(3600.0, "ahead of"), (-3600.0, "behind")], ids=["ahead", "behind"]
+)
+def test_readyz_says_that_the_hosts_clock_is_off(
+    tmp_path: Path, host_ahead: float, way: str
+) -> None:
+    """It keeps no worker from its work, so the first word stays; whoever looks sees it."""
+    health = _health(tmp_path, host_ahead=host_ahead)
+    health._look()
+    server = Server(
+        Metrics(),
+        listen="127.0.0.1",
+        port=0,
+        alive=lambda: True,
+        unready=lambda: None,
+        remark=health.remark,
+    )
+    server.start()
+    try:
+        answer = ask(server, b"GET /readyz HTTP/1.0\r\n\r\n")
+    finally:
+        server.stop(timeout=1)
+    assert answer.startswith(b"HTTP/1.0 200")
+    lines = answer.decode().rpartition("\r\n\r\n")[2].splitlines()
+    assert lines[0] == "ok"
+    assert re.fullmatch(rf"clock_off: 3\d\d\d\.\d s {way} the database's", lines[1])
+
+
+def test_a_clock_that_is_right_needs_no_remark(tmp_path: Path) -> None:
+    """A second line is worth reading."""
+    health = _health(tmp_path, host_ahead=1.0)
+    health._look()
+    assert health.record_up
+    assert health.remark() is None
+
+
+def test_a_worker_warns_at_its_start_that_its_clock_is_off() -> None:
+    """The record does not go by it; vendors' tokens do."""
+    with capture_logs() as logs:
+        for host_ahead in (0.0, 4.9, -4.9, 3600.04, -5.1):
+            _warn_of_clock(host_ahead)
+    assert [(each["event"], each["host_ahead"]) for each in logs] == [
+        ("notify.clock_off", 3600.0),
+        ("notify.clock_off", -5.1),
+    ]

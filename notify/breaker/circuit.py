@@ -12,6 +12,8 @@ from notify.breaker.rules import Rules
 
 INCONCLUSIVE = 3
 """Probes in a row that tell nothing about the provider, until the circuit waits once more."""
+SET_BACK = 1.0
+"""Seconds by which no time is further ahead than the rules set it, but by a clock set back."""
 
 
 class State(enum.StrEnum):
@@ -87,6 +89,21 @@ class Circuit:
         if self.mode_until is None or now < self.mode_until:
             return self
         return replace(self, mode=Mode.AUTO, mode_until=None, actor=None, reason=None)
+
+    def righted(self, *, now: float, rules: Rules) -> Self:
+        """
+        Bring times nearer that are further ahead than the rules set any.
+
+        A clock wrote them that was set back since, and would keep the circuit from being probed
+        for as long. An operator's time was told as a time of day, and stays.
+        """
+        open_until = _at_most(self.open_until, now + rules.longest_open)
+        return replace(
+            self,
+            since=_at_most(self.since, now) or 0.0,
+            open_until=open_until if self.judges else self.open_until,
+            probe_until=_at_most(self.probe_until, now + rules.probe_timeout),
+        )
 
     def flows(self, now: float) -> bool:
         """Tell whether calls pass freely."""
@@ -217,3 +234,7 @@ class Circuit:
             inconclusive=0,
             cause=None,
         )
+
+
+def _at_most(time: float | None, latest: float) -> float | None:
+    return time if time is None or time <= latest + SET_BACK else latest

@@ -219,7 +219,7 @@ class Circuits:
             slices = shared.calls(connection, self._known, since=oldest)
         self._ahead, self._alone = ahead, False
         for name, known in self._known.items():
-            known.see(circuits[name].at(now))
+            known.see(known.righted(self._store, circuits[name], now))
             cause = known.weigh([each for each in slices if each.provider == name], now)
             if cause is not None:
                 self._change(known, self._tripping(known, cause))

@@ -12,6 +12,8 @@ import structlog
 from notify.breaker import Circuit, Rules, State
 from notify.flow.meter import Meter
 from notify.flow.tally import Tally
+from notify.store import Store
+from notify.store import circuits as shared
 from notify.store.circuits import Slice, Transition
 
 log = structlog.get_logger("notify.circuits")
@@ -60,6 +62,17 @@ class Known:
         before, self.circuit = self.circuit, circuit
         self.tally.begin(circuit.generation)
         _tell(before, circuit)
+
+    def righted(self, store: Store, found: Circuit, now: float) -> Circuit:
+        """Right the circuit, for all, if a clock wrote its times that was set back since."""
+        circuit = found.at(now)
+        if circuit.righted(now=now, rules=self.rules) == circuit:
+            return circuit
+        log.warning("notify.clock_set_back", circuit=self.name)
+        with store.writing() as connection:
+            return shared.change(
+                connection, self.name, lambda it, at: it.righted(now=at, rules=self.rules)
+            )[0]
 
     def follow(self, transition: Transition, now: float) -> bool:
         """Change the circuit for this process alone; tells whether it did change."""

@@ -8,8 +8,16 @@ time ahead of its slot. docs/limits.md gives the formulas and what follows from 
 from __future__ import annotations
 
 from notify.ratelimit.booking import AHEAD, FAR_AHEAD, RESERVE, SLACK, Ask, Grant, book, horizon
-from notify.ratelimit.complaint import CUT, CUT_EVERY, LONGEST_PAUSE, cut, pause
-from notify.ratelimit.standing import FORGOTTEN, RECOVERY, Limit, Standing
+from notify.ratelimit.complaint import CUT, CUT_EVERY, cut, pause
+from notify.ratelimit.standing import (
+    FORGOTTEN,
+    LARGEST,
+    LONGEST_PAUSE,
+    RECOVERY,
+    SET_BACK,
+    Limit,
+    Standing,
+)
 
 __all__ = [
     "AHEAD",
@@ -17,9 +25,11 @@ __all__ = [
     "CUT_EVERY",
     "FAR_AHEAD",
     "FORGOTTEN",
+    "LARGEST",
     "LONGEST_PAUSE",
     "RECOVERY",
     "RESERVE",
+    "SET_BACK",
     "SLACK",
     "Ask",
     "Grant",

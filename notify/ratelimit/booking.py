@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from notify.ratelimit.standing import Limit, Standing
+from notify.ratelimit.standing import LARGEST, Limit, Standing
 
 AHEAD = 0.25
 """Seconds ahead that a slot is booked at most where slots are close to each other."""
@@ -134,6 +134,16 @@ def horizon(share: float, burst: float, rate: float) -> float:
     return min(AHEAD, max(RESERVE * (1 - share) * span, SLACK - share * span))
 
 
+def furthest(standing: Standing, burst: float, rate: float, *, now: float) -> float:
+    """
+    Tell how far ahead a schedule may stand at most.
+
+    So far it gets by a pause, the largest message or the whole burst, booked as far ahead as may
+    be. What stands further was written by a clock that was set back since, and would stop all.
+    """
+    return now + standing.paused(now) + max(burst, LARGEST) / rate + FAR_AHEAD
+
+
 def book(standing: Standing, limit: Limit, ask: Ask, *, now: float) -> Grant:
     """Book the longest run of costs that fits; `Grant.tat` is where the schedule stands then."""
     rate = standing.rate(limit, now)
@@ -154,9 +164,10 @@ def book(standing: Standing, limit: Limit, ask: Ask, *, now: float) -> Grant:
             paused_until=standing.paused_until,
         )
     burst = limit.tolerance(rate)
+    base = min(base, furthest(standing, burst, rate, now=now))
     tolerance = max(ask.share * burst, ask.largest)
-    furthest = horizon(ask.share, burst, rate)
-    ahead = min(ask.ahead, furthest)
+    reach = horizon(ask.share, burst, rate)
+    ahead = min(ask.ahead, reach)
     at_once = (now - base) * rate + tolerance
     room = at_once + ahead * rate
     if paused:
@@ -172,7 +183,7 @@ def book(standing: Standing, limit: Limit, ask: Ask, *, now: float) -> Grant:
         burst=burst,
         tolerance=tolerance,
         ahead=ahead,
-        horizon=furthest,
+        horizon=reach,
         units=units,
         paused_until=standing.paused_until,
     )

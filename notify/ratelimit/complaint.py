@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from notify.ratelimit.standing import RECOVERY, Limit, Standing
+from notify.ratelimit.standing import LONGEST_PAUSE, RECOVERY, Limit, Standing
 
 CUT = 0.7
 """What a provider's complaint leaves of a rate."""
 CUT_EVERY = 1.0
 """Seconds in which only the first of many complaints cuts: they speak of the same moment."""
-LONGEST_PAUSE = 3600.0
-"""Seconds after which a provider is tried again, whatever it said."""
 
 
 def pause(standing: Standing, *, seconds: float, now: float) -> Standing:

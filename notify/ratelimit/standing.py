@@ -6,8 +6,14 @@ from dataclasses import dataclass, replace
 
 RECOVERY = 0.02
 """Which part of the rate before the first cut comes back each second."""
+LONGEST_PAUSE = 3600.0
+"""Seconds after which a provider is tried again, whatever it said."""
 FORGOTTEN = 2.0
 """At so many times that rate, a limit that nobody configured is forgotten."""
+SET_BACK = 1.0
+"""Seconds by which no time that was just written is ahead, but by a clock that was set back."""
+LARGEST = 100.0
+"""Units that one message costs at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,23 @@ class Standing:
         """Take over what a booking told; of two pauses the longer."""
         longer = max((each for each in (self.paused_until, paused_until) if each), default=None)
         return replace(self, tat=tat, paused_until=longer)
+
+    def righted(self, written_at: float, now: float) -> Standing:
+        """
+        Return it as it stands if the clock was set back since it was written.
+
+        What was granted and what pauses it keep their length: they begin once more.
+
+        Args:
+            written_at: When it was last written, by the same clock as *now*.
+        """
+        back = max(0.0, written_at - now)
+        # An operator's time was told as a time of day, and stays.
+        moved = replace(self.shifted(-back), set_until=self.set_until)
+        changed = moved if back > SET_BACK else self
+        if changed.paused(now) <= LONGEST_PAUSE + SET_BACK:
+            return changed
+        return replace(changed, paused_until=now + LONGEST_PAUSE)
 
     def shifted(self, by: float) -> Standing:
         """Give it in the terms of a clock that is ahead by so many seconds."""

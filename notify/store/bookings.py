@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from notify import ratelimit
 from notify.ratelimit import Ask, Grant, Limit, Standing
-from notify.store.limits import USE, faded, make
+from notify.store.limits import USE, faded, make, tell_righted
 
 # It says what `ratelimit.book` says. The row is locked before the clock is read, so that no
 # moment is judged by what another booking has changed since. Nobody waits for the disk: a crash
@@ -22,16 +22,20 @@ WITH patience AS MATERIALIZED (
     SELECT limits.* FROM patience, limits WHERE limits.name = %(name)s FOR UPDATE OF limits
 ), clock AS MATERIALIZED (
     SELECT *, CAST(extract(epoch FROM clock_timestamp()) AS float8) AS now FROM held
+), set_back AS MATERIALIZED (
+    SELECT *, CASE WHEN used_at > now + %(set_back)s::float8 THEN now - used_at ELSE 0 END AS by
+    FROM clock
 ), known AS MATERIALIZED (
-    SELECT tat, used, used_at, now,
-        GREATEST(tat, now) AS base,
-        paused_until,
+    SELECT used, now, by,
+        tat + by AS tat, used_at + by AS used_at, lowered_at + by AS lowered_at,
+        CASE WHEN paused_until + by > now + %(longest_pause)s::float8 + %(set_back)s::float8
+            THEN now + %(longest_pause)s::float8 ELSE paused_until + by END AS paused_until,
         CASE WHEN set_rate IS NOT NULL AND COALESCE(set_until > now, true)
             THEN set_rate ELSE %(rate)s::float8 END AS ceiling,
-        lowered + %(recovery)s::float8 * lowered_from * GREATEST(0, now - lowered_at)
+        lowered + %(recovery)s::float8 * lowered_from * GREATEST(0, now - lowered_at - by)
             AS recovered,
         %(forgotten)s::float8 * lowered_from AS forgotten
-    FROM clock
+    FROM set_back
 ), paced AS MATERIALIZED (
     SELECT *,
         CASE WHEN ceiling IS NULL AND recovered > forgotten THEN NULL
@@ -42,6 +46,10 @@ WITH patience AS MATERIALIZED (
         CASE WHEN %(rate)s::float8 IS NULL THEN GREATEST(pace, 1) / 2
             ELSE %(half)s::float8 * LEAST(1, pace / %(rate)s::float8) END AS burst
     FROM paced
+), righted AS MATERIALIZED (
+    SELECT *, GREATEST(now, LEAST(tat, now + GREATEST(COALESCE(paused_until - now, 0), 0)
+        + GREATEST(burst, %(biggest)s::float8) / pace + %(far)s::float8)) AS base
+    FROM bursting
 ), bounded AS MATERIALIZED (
     SELECT *,
         GREATEST(%(share)s::float8 * burst, %(largest)s::float8) AS tolerance,
@@ -51,7 +59,7 @@ WITH patience AS MATERIALIZED (
                 %(reserve)s::float8 * (1 - %(share)s::float8) * burst / pace,
                 %(slack)s::float8 - %(share)s::float8 * burst / pace
             )) END AS horizon
-    FROM bursting
+    FROM righted
 ), capped AS MATERIALIZED (
     SELECT *, LEAST(%(ahead)s::float8, horizon) AS ahead FROM bounded
 ), roomy AS MATERIALIZED (
@@ -72,10 +80,13 @@ WITH patience AS MATERIALIZED (
 UPDATE limits
 SET tat = base + COALESCE(units / pace, 0),
     used = booked.used * exp(GREATEST(-50, (booked.used_at - now) / %(use)s)) + units / %(use)s,
-    used_at = now
+    used_at = now,
+    lowered_at = booked.lowered_at,
+    paused_until = booked.paused_until
 FROM booked
 WHERE limits.name = %(name)s
-RETURNING now, base, pace, burst, tolerance, booked.ahead, horizon, units, booked.paused_until
+RETURNING now, base, pace, burst, tolerance, booked.ahead, horizon, units,
+    booked.paused_until, GREATEST(-by, booked.tat - base) AS righted
 """
 
 _STANDING = [field.name for field in fields(Standing)]
@@ -83,7 +94,9 @@ _READ = f"""
 SELECT {", ".join(_STANDING)}, used, used_at, (julianday('now') - 2440587.5) * 86400.0
 FROM limits WHERE name = ?
 """  # noqa: S608 - the names of columns
-_WRITE = "UPDATE limits SET tat = ?, used = ?, used_at = ? WHERE name = ?"
+_WRITE = """
+UPDATE limits SET tat = ?, used = ?, used_at = ?, lowered_at = ?, paused_until = ? WHERE name = ?
+"""
 
 _RULES = {
     "recovery": ratelimit.RECOVERY,
@@ -93,6 +106,9 @@ _RULES = {
     "reserve": ratelimit.RESERVE,
     "slack": ratelimit.SLACK,
     "use": USE,
+    "set_back": ratelimit.SET_BACK,
+    "longest_pause": ratelimit.LONGEST_PAUSE,
+    "biggest": ratelimit.LARGEST,
 }
 
 
@@ -122,7 +138,8 @@ def _book_on_postgresql(connection: Connection, limit: Limit, ask: Ask) -> Grant
     if row is None:
         return None
     told: list[Any] = list(row)
-    now, base, rate, burst, tolerance, ahead, horizon, units, paused_until = told
+    now, base, rate, burst, tolerance, ahead, horizon, units, paused_until, righted = told
+    tell_righted(limit.name, righted)
     return Grant(
         now=now,
         base=base,
@@ -143,9 +160,11 @@ def _book_on_sqlite(connection: Connection, limit: Limit, ask: Ask) -> Grant | N
         return None
     told: list[Any] = list(row)
     *standing, used, used_at, now = told
-    grant = ratelimit.book(
-        Standing(**dict(zip(_STANDING, standing, strict=True))), limit, ask, now=now
-    )
+    written = Standing(**dict(zip(_STANDING, standing, strict=True)))
+    righted = written.righted(used_at, now)
+    grant = ratelimit.book(righted, limit, ask, now=now)
+    tell_righted(limit.name, max(used_at - now, righted.tat - grant.base))
     used = faded(used, used_at, now) + grant.units / USE
-    connection.exec_driver_sql(_WRITE, (grant.tat, used, now, limit.name))
+    values = (grant.tat, used, now, righted.lowered_at, righted.paused_until, limit.name)
+    connection.exec_driver_sql(_WRITE, values)
     return grant

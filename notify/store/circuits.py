@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import Connection, delete, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.breaker import Circuit, Counts, Mode, State
@@ -18,6 +18,8 @@ from notify.store.tables import circuits as table
 
 Transition = Callable[[Circuit, float], Circuit]
 """What a circuit becomes at a time; the circuit itself, where nothing is to be written."""
+
+_SOON = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +126,12 @@ def calls(connection: Connection, providers: Collection[str], *, since: int) -> 
 
 
 def forget(connection: Connection, *, older: float) -> None:
-    """Delete the counts that are *older* than so many seconds."""
+    """Delete the counts that are *older* than so many seconds, and those of times to come."""
     columns = circuit_calls.c
-    connection.execute(delete(circuit_calls).where(columns.bucket < (db_now() - older) * 1000))
+    old = columns.bucket < (db_now() - older) * 1000
+    # Counted before the clock was set back: when it gets there once more, they are of long ago.
+    ahead = columns.bucket > (db_now() + _SOON) * 1000
+    connection.execute(delete(circuit_calls).where(or_(old, ahead)))
 
 
 def _locked(connection: Connection, provider: str) -> Circuit:

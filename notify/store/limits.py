@@ -7,15 +7,18 @@ from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from notify import ratelimit
-from notify.ratelimit import Limit, Standing
+from notify.ratelimit import SET_BACK, Limit, Standing
 from notify.store.audit import Actor
 from notify.store.clock import db_now, read_clock
 from notify.store.tables import limits
+
+log = structlog.get_logger("notify.limits")
 
 USE = 10.0
 """Seconds over which a limit's use is told: what was granted earlier fades."""
@@ -115,8 +118,11 @@ def _change(
     found = _row(connection, name, lock=True)
     assert found is not None  # noqa: S101 - this transaction has just made it sure
     row, now = found
-    changed = change(_standing(row), now)
-    connection.execute(update(limits).where(limits.c.name == name).values(**asdict(changed)))
+    tell_righted(name, row.used_at - now)
+    changed = change(_standing(row, now), now)
+    # All times of a row are from before its `used_at`: it tells whether the clock was set back.
+    values = asdict(changed) | {"used": faded(row.used, row.used_at, now), "used_at": now}
+    connection.execute(update(limits).where(limits.c.name == name).values(**values))
     return changed, now
 
 
@@ -133,8 +139,15 @@ def _row(connection: Connection, name: str, *, lock: bool = False) -> tuple[Row[
     return None if row is None else (row, read_clock(connection))
 
 
-def _standing(row: Row[Any]) -> Standing:
-    return Standing(**{name: row._mapping[name] for name in _STANDING})
+def tell_righted(name: str, seconds: float) -> None:
+    """Log that a limit's times were ahead of the clock by what it was set back, if they were."""
+    if seconds > SET_BACK:
+        log.warning("notify.clock_set_back", limit=name, seconds=round(seconds, 1))
+
+
+def _standing(row: Row[Any], now: float) -> Standing:
+    written = Standing(**{name: row._mapping[name] for name in _STANDING})
+    return written.righted(row.used_at, now)
 
 
 def faded(used: float, used_at: float, now: float) -> float:
@@ -143,4 +156,6 @@ def faded(used: float, used_at: float, now: float) -> float:
 
 
 def _seen(row: Row[Any], now: float) -> Seen:
-    return Seen(row.name, _standing(row), faded(row.used, row.used_at, now), row.actor, row.reason)
+    return Seen(
+        row.name, _standing(row, now), faded(row.used, row.used_at, now), row.actor, row.reason
+    )

@@ -1,0 +1,208 @@
+"""A database whose clock was set back: nothing stops for as long as it stepped."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, select, update
+from structlog.testing import capture_logs
+
+from notify.breaker import Circuit, Counts, Mode, Rules, State
+from notify.flow.circuits import Circuits
+from notify.ratelimit import LONGEST_PAUSE, Ask, Limit
+from notify.store import Store, bookings, limits
+from notify.store import circuits as shared
+from notify.store.audit import Actor
+from notify.store.circuits import Slice
+from notify.store.clock import read_clock
+from notify.store.tables import circuit_calls, circuits
+from notify.store.tables import limits as limits_table
+
+HOUR = 3600.0
+LIMIT = Limit("account", 10.0, 10.0)
+ONE = Ask.of([1.0], share=1.0)
+ANN = Actor("ann@ops-1", "INC-7")
+RULES = Rules()
+LIMIT_TIMES = ("tat", "used_at", "lowered_at", "paused_until")
+CIRCUIT_TIMES = ("since", "open_until", "probe_until")
+
+
+def _set_back(store: Store, table: Table, columns: tuple[str, ...], by: float = HOUR) -> None:
+    """Leave the rows as a database's clock leaves them that is set back."""
+    with store.writing() as connection:
+        connection.execute(update(table).values({name: table.c[name] + by for name in columns}))
+
+
+def _book(store: Store, ask: Ask = ONE) -> Any:
+    with store.booking() as connection:
+        return bookings.book(connection, LIMIT, ask)
+
+
+def _row(store: Store, table: Table) -> Any:
+    with store.reading() as connection:
+        return connection.execute(select(table)).one()
+
+
+def test_a_limit_goes_on_at_once(store: Store) -> None:
+    """Set back by an hour, it said: worth asking again in 3599.8 seconds."""
+    for _ in range(5):
+        _book(store)
+    _set_back(store, limits_table, LIMIT_TIMES)
+    with capture_logs() as logs:
+        grant = _book(store)
+    assert grant.units == 1
+    assert [(each["event"], each["limit"]) for each in logs] == [
+        ("notify.clock_set_back", "account")
+    ]
+    assert logs[0]["seconds"] == pytest.approx(HOUR, abs=60)
+    with capture_logs() as logs:
+        _book(store)
+    assert logs == []
+
+
+def test_what_was_granted_still_counts(store: Store) -> None:
+    """A clock that is set back must not make the burst free once more."""
+    granted = _book(store, Ask.of([1.0] * 5, share=1.0)).units
+    _set_back(store, limits_table, LIMIT_TIMES)
+    more = _book(store, Ask.of([1.0] * 100, share=1.0)).units
+    assert granted == 5
+    assert more < 10
+
+
+def test_a_schedule_that_stands_too_far_ahead_is_brought_near(store: Store) -> None:
+    """Whatever wrote it: no burst, message or pause books so far ahead."""
+    _book(store)
+    _set_back(store, limits_table, ("tat",))
+    with capture_logs() as logs:
+        grant = _book(store)
+    assert grant.base - grant.now < 15
+    assert grant.wait(ONE.sums) < 15
+    assert [each["event"] for each in logs] == ["notify.clock_set_back"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda connection: limits.pause(connection, LIMIT.name, seconds=30.0),
+        lambda connection: limits.cut(connection, LIMIT, retry_after=30.0, calls_per_second=9.0),
+    ],
+    ids=["exhausted", "throttled"],
+)
+def test_a_pause_keeps_its_length(store: Store, change: Callable[[Any], Any]) -> None:
+    """A vendor that wanted half a minute is not left alone for an hour and half a minute."""
+    with store.writing() as connection:
+        change(connection)
+    _set_back(store, limits_table, LIMIT_TIMES)
+    with store.reading() as connection:
+        (seen,), now = limits.read(connection, [LIMIT.name])
+    assert seen.standing.paused(now) == pytest.approx(30.0, abs=20)
+    grant = _book(store)
+    assert (grant.units, grant.wait(ONE.sums)) == (0, pytest.approx(30.0, abs=20))
+    with store.writing() as connection:
+        standing, now = limits.pause(connection, LIMIT.name, seconds=1.0)
+    assert standing.paused(now) == pytest.approx(30.0, abs=20)
+
+
+def test_no_pause_is_longer_than_the_longest(store: Store) -> None:
+    """Whatever wrote it."""
+    with store.writing() as connection:
+        limits.pause(connection, LIMIT.name, seconds=30.0)
+    _set_back(store, limits_table, ("paused_until",), by=5 * HOUR)
+    grant = _book(store)
+    assert grant.wait(ONE.sums) <= LONGEST_PAUSE
+
+
+def test_a_lowered_rate_recovers(store: Store) -> None:
+    """It would have stayed low for as long as the clock was set back."""
+    with store.writing() as connection:
+        limits.cut(connection, LIMIT, retry_after=None, calls_per_second=9.0)
+    _set_back(store, limits_table, LIMIT_TIMES)
+    _book(store)
+    row = _row(store, limits_table)
+    with store.reading() as connection:
+        assert row.lowered_at <= read_clock(connection)
+
+
+def test_an_operators_rate_stands_until_the_time_that_was_told(store: Store) -> None:
+    """It was told as a time of day; to end it early could hurt more than to end it late."""
+    with store.writing() as connection:
+        limits.set_rate(connection, LIMIT.name, 5.0, seconds=60.0, actor=ANN)
+    until = _row(store, limits_table).set_until
+    _set_back(store, limits_table, LIMIT_TIMES)
+    assert _book(store).rate == 5.0
+    assert _row(store, limits_table).set_until == until
+
+
+def _circuits(store: Store) -> Circuits:
+    return Circuits(store, {"sendgrid": RULES}, rng=random.Random(7))
+
+
+def _change(store: Store, transition: Callable[[Circuit, float], Circuit]) -> Circuit:
+    with store.writing() as connection:
+        return shared.change(connection, "sendgrid", transition)[0]
+
+
+def _open(store: Store) -> None:
+    rng = random.Random(7)
+    _change(store, lambda it, now: it.tripped("all failed", now=now, rules=RULES, rng=rng))
+
+
+def test_an_open_circuit_is_probed_in_time(store: Store) -> None:
+    """Set back by an hour, its provider was not called for an hour, though it was well."""
+    _open(store)
+    _set_back(store, circuits, CIRCUIT_TIMES)
+    flow = _circuits(store)
+    with capture_logs() as logs:
+        flow.refresh()
+    assert 0 < flow.wait("sendgrid") <= RULES.longest_open
+    assert [(each["event"], each.get("circuit")) for each in logs][:1] == [
+        ("notify.clock_set_back", "sendgrid")
+    ]
+    row = _row(store, circuits)
+    with store.reading() as connection:
+        now = read_clock(connection)
+    assert row.open_until <= now + RULES.longest_open
+    assert row.since <= now
+    with capture_logs() as logs:
+        flow.refresh()
+    assert logs == []
+
+
+def test_a_probe_that_died_is_followed_by_another_in_time(store: Store) -> None:
+    """Its leave would have lasted for as long as the clock was set back."""
+    _open(store)
+    with store.writing() as connection:
+        connection.execute(update(circuits).values(open_until=0.0))
+    leased = _change(store, lambda it, now: it.leased(now=now, rules=RULES))
+    assert leased.state is State.HALF_OPEN
+    _set_back(store, circuits, CIRCUIT_TIMES)
+    _circuits(store).refresh()
+    with store.reading() as connection:
+        now = read_clock(connection)
+    assert _row(store, circuits).probe_until <= now + RULES.probe_timeout
+
+
+def test_a_circuit_that_an_operator_holds_open_stays_so(store: Store) -> None:
+    """Its time was told as a time of day."""
+    with store.writing() as connection:
+        shared.tell(connection, "sendgrid", Mode.OPEN, seconds=60.0, actor=ANN)
+    before = _row(store, circuits)
+    _set_back(store, circuits, (*CIRCUIT_TIMES, "mode_until"))
+    _circuits(store).refresh()
+    after = _row(store, circuits)
+    assert after.open_until == before.open_until + HOUR
+    assert after.mode_until == before.mode_until + HOUR
+
+
+def test_calls_of_before_do_not_count_when_their_time_comes_once_more(store: Store) -> None:
+    """An outage of an hour ago would open the circuit of a provider that is well."""
+    with store.writing() as connection:
+        now = read_clock(connection)
+        bucket = RULES.slice_at(now + HOUR)
+        shared.add(connection, [Slice("sendgrid", 0, bucket, Counts(calls=50, failures=50))])
+        shared.forget(connection, older=600.0)
+    with store.reading() as connection:
+        assert connection.execute(select(circuit_calls)).all() == []

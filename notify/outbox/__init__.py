@@ -8,8 +8,8 @@ deletes it. A crash in between publishes it again, under the same id, and it is 
 
 from __future__ import annotations
 
-from notify.outbox.outbox import Outbox
+from notify.outbox.outbox import Outbox, outbox_row
 from notify.outbox.relay import OutboxRelay
 from notify.outbox.table import outbox_table
 
-__all__ = ["Outbox", "OutboxRelay", "outbox_table"]
+__all__ = ["Outbox", "OutboxRelay", "outbox_row", "outbox_table"]

@@ -13,12 +13,20 @@ from sqlalchemy.orm import Session, scoped_session
 
 from notify.contract import Incoming, decode
 
+MAX_BODY_BYTES = 1_048_576
+MAX_RECIPIENTS = 1000
+"""The service's defaults."""
+
 
 class Outbox:
     """Writes requests into a table made by `outbox_table`. Safe to share among threads."""
 
     def __init__(
-        self, table: Table, *, max_body_bytes: int = 1_048_576, max_recipients: int = 1000
+        self,
+        table: Table,
+        *,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        max_recipients: int = MAX_RECIPIENTS,
     ) -> None:
         """
         Prepare to write.
@@ -57,27 +65,52 @@ class Outbox:
                 written, and the caller's transaction is as it was.
             TypeError: It holds a value that JSON has no form for.
         """
-        id_ = uuid4() if request.get("id") is None else request["id"]
-        body = json.dumps({**request, "id": id_}, ensure_ascii=False, default=_as_text)
-        decode(
-            Incoming(
-                # Half a character, which no database takes either, is refused with its place.
-                body=body.encode(errors="surrogatepass"),
-                routing_key=routing_key,
-                content_type="application/json",
-            ),
+        row = outbox_row(
+            routing_key,
+            request,
+            traceparent=traceparent,
             max_body_bytes=self._max_body_bytes,
             max_recipients=self._max_recipients,
-            require_user_id=False,
         )
-        row = {
-            "routing_key": routing_key,
-            "message_id": str(id_),
-            "body": body,
-            "traceparent": traceparent,
-        }
         transaction.execute(insert(self._table).values(row))
-        return UUID(str(id_))
+        return UUID(row["message_id"])
+
+
+def outbox_row(
+    routing_key: str,
+    request: Mapping[str, Any],
+    *,
+    traceparent: str | None = None,
+    max_body_bytes: int = MAX_BODY_BYTES,
+    max_recipients: int = MAX_RECIPIENTS,
+) -> dict[str, Any]:
+    """
+    Check a request and return its row of the outbox, for producers that write it themselves.
+
+    The arguments are those of `Outbox` and of its `put`; so are the errors.
+
+    Returns:
+        Values by the table's columns. `message_id` is the request's id as text.
+    """
+    id_ = uuid4() if request.get("id") is None else request["id"]
+    body = json.dumps({**request, "id": id_}, ensure_ascii=False, default=_as_text)
+    decode(
+        Incoming(
+            # Half a character, which no database takes either, is refused with its place.
+            body=body.encode(errors="surrogatepass"),
+            routing_key=routing_key,
+            content_type="application/json",
+        ),
+        max_body_bytes=max_body_bytes,
+        max_recipients=max_recipients,
+        require_user_id=False,
+    )
+    return {
+        "routing_key": routing_key,
+        "message_id": str(id_),
+        "body": body,
+        "traceparent": traceparent,
+    }
 
 
 def _as_text(value: object) -> str:

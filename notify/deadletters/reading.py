@@ -34,6 +34,9 @@ _ENDS = {
     Status.EXPIRED: Cause.EXPIRED,
     Status.REJECTED: Cause.REJECTED,
 }
+# RabbitMQ writes both into what it delivers again; the second from 4.3 on.
+# https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling
+_COUNTS = frozenset({"x-delivery-count", "x-acquired-count"})
 _TEMPLATE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 
 
@@ -116,11 +119,11 @@ class Reading:
         return _ENDS[status], several + (row.reason or ""), code
 
     def _fingerprint(self) -> bytes:
-        """Tell this message from any other; the broker's count of deliveries is not of it."""
+        """Identify this message; how often the broker delivered it does not count."""
         properties = dict(self.properties)
         headers = properties.get("application_headers")
         if isinstance(headers, dict):
-            own = {name: value for name, value in headers.items() if name != "x-delivery-count"}
+            own = {name: value for name, value in headers.items() if name not in _COUNTS}
             properties["application_headers"] = own
         around = [self.exchange, clean(self.incoming.routing_key), properties]
         told = hashlib.sha256(json.dumps(around, sort_keys=True).encode())

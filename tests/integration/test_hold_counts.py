@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -37,9 +38,11 @@ def settings(broker_url: str, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def store(settings: Settings) -> Store:
+def store(settings: Settings) -> Iterator[Store]:
     """An empty record."""
-    return migrated(settings.store.url.get_secret_value())
+    store = migrated(settings.store.url.get_secret_value())
+    yield store
+    store.close()
 
 
 @pytest.fixture

@@ -87,6 +87,9 @@ def version(properties: Mapping[str, Any], settings: Settings) -> Iterator[Findi
         told = f"RabbitMQ {text} may lose dead letters: it has no at-least-once dead-lettering"
         yield fail("broker", told, fix="upgrade to RabbitMQ 3.10 or later")
         return
+    if numbers < FOURTH:
+        told = f"RabbitMQ {text} is past its end of life: its makers fix nothing in it any more"
+        yield warn("broker", told, fix="docs/operations.md#broker-from-debian-12-to-13")
     if numbers >= FOURTH and settings.contract.max_body_bytes > SIZE_OF_FOURTH:
         told = f"RabbitMQ {text} takes 16 MiB, contract.max_body_bytes allows more"
         fix = f"rabbitmq.conf: max_message_size = {settings.contract.max_body_bytes}"

@@ -102,9 +102,14 @@ def stack(
         yield Stack(rig, admin, rabbitmq)
 
 
+OLD_BROKER = "is past its end of life"
+"""What Debian 12's RabbitMQ is warned of, beside whatever a test is about."""
+
+
 def told(findings: list[Finding], verdict: Verdict) -> list[str]:
-    """The findings of one verdict, each in a line."""
-    return [f"{each.check}: {each.found}" for each in findings if each.verdict is verdict]
+    """The findings of one verdict, each in a line; the broker's age is no fault of the stack."""
+    found = [each for each in findings if each.verdict is verdict]
+    return [f"{each.check}: {each.found}" for each in found if OLD_BROKER not in each.found]
 
 
 def test_a_healthy_stack_is_all_good(stack: Stack, store_url: str) -> None:
@@ -119,12 +124,13 @@ def test_a_healthy_stack_is_all_good(stack: Stack, store_url: str) -> None:
     ):
         done = stack.rig.notify("doctor")
         found = json.loads(stack.rig.notify("doctor", "--json").out)
-    assert (done.code, done.err) == (0, ""), done.out
-    assert found["verdict"] == "ok"
+    old = sum(OLD_BROKER in each["found"] for each in found["findings"])
+    assert (done.code, done.err) == (3 if old else 0, ""), done.out
+    assert found["verdict"] == ("warn" if old else "ok")
     assert found["counts"] == {
-        "ok": len(found["findings"]) - 3,
+        "ok": len(found["findings"]) - 3 - old,
         "unchecked": 3,
-        "warn": 0,
+        "warn": old,
         "fail": 0,
     }
     assert {each["check"] for each in found["findings"] if each["verdict"] == "unchecked"} == {
@@ -399,7 +405,11 @@ def test_a_planted_fault_is_named_with_its_fix(stack: Stack, name: str) -> None:
             found = stack.look()
     lines = told(found, verdict)
     assert any(line.startswith(words) for line in lines), told(found, Verdict.FAIL) + lines
-    bad = [each for each in found if each.verdict in (Verdict.WARN, Verdict.FAIL)]
+    bad = [
+        each
+        for each in found
+        if each.verdict in (Verdict.WARN, Verdict.FAIL) and OLD_BROKER not in each.found
+    ]
     assert {each.check for each in bad} == {words.partition(":")[0]} | BESIDES.get(name, set())
     assert all(each.fix for each in bad)
 

@@ -23,8 +23,8 @@ ROOMY = Settings(contract=ContractSettings(max_body_bytes=64 << 20))
 @pytest.mark.parametrize(
     ("product", "version", "settings", "verdicts", "words"),
     [
-        ("RabbitMQ", "3.10.8", SETTINGS, ["ok"], "by itself it limits no deliveries"),
-        ("RabbitMQ", "3.13.7", ROOMY, ["ok"], "RabbitMQ 3.13.7"),
+        ("RabbitMQ", "3.10.8", SETTINGS, ["warn", "ok"], "past its end of life"),
+        ("RabbitMQ", "3.13.7", ROOMY, ["warn", "ok"], "RabbitMQ 3.13.7 is past its end of life"),
         ("RabbitMQ", "4.3.5", SETTINGS, ["ok"], "by itself it limits deliveries to 20"),
         ("RabbitMQ", "4.0.1", ROOMY, ["warn", "ok"], "takes 16 MiB"),
         ("RabbitMQ", "3.9.29", SETTINGS, ["fail"], "no at-least-once dead-lettering"),
@@ -39,6 +39,13 @@ def test_a_lethal_broker_is_told_from_a_good_one(
     found = list(broker.version({"product": product, "version": version}, settings))
     assert [each.verdict for each in found] == verdicts
     assert words in found[0].found
+
+
+@pytest.mark.parametrize(("version", "usual"), [("3.10.8", "no deliveries"), ("4.0.5", "to 20")])
+def test_the_usual_delivery_limit_is_told(version: str, usual: str) -> None:
+    """An operator who adds a queue by hand has to know it."""
+    *_, found = broker.version({"product": "RabbitMQ", "version": version}, SETTINGS)
+    assert usual in found.found
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,17 @@ ALERTED = {
     "worker-down",
 }
 """The sections that alerts link to."""
-ASKED_FOR = {"install", "upgrade", "roll-back", "scale-out", "rotate-a-key", "rabbitmq-node-lost"}
+ASKED_FOR = {
+    "broker-from-debian-12-to-13",
+    "database-from-debian-12-to-13",
+    "install",
+    "rabbitmq-node-lost",
+    "roll-back",
+    "rotate-a-key",
+    "scale-out",
+    "upgrade",
+    "worker-machines-from-debian-12-to-13",
+}
 
 
 def anchors(text: str) -> set[str]:

@@ -3,7 +3,8 @@
 #
 #   scripts/require-debian.sh rabbitmq-server postgresql
 #
-# As root it installs them; no service is started on the way. Otherwise it says what to install.
+# As root it installs them, and shows what apt says only if it fails; no service is started on the
+# way. Otherwise it says what to install.
 set -eu
 
 # What a package is wanted for, by the program it brings: one installed in another way counts too.
@@ -13,6 +14,7 @@ present() {
         postgresql)      found /usr/lib/postgresql/*/bin/initdb ;;
         amqp-tools)      command -v amqp-publish ;;
         prometheus)      command -v promtool ;;
+        pgbouncer)       found /usr/sbin/pgbouncer ;;
         nginx-light)     found /usr/sbin/nginx || command -v nginx ;;
         python3-venv)    "${PYTHON:-python3}" -c 'import ensurepip' ;;
         *)               dpkg-query -W -f='${db:Status-Status}' "$1" | grep -qx installed ;;
@@ -36,24 +38,29 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
 fi
 
 echo "Installing Debian packages:$missing" >&2
+mkdir -p /run/lock
 exec 9>/run/lock/notify-require-debian
 flock 9
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+trap 'exit 1' HUP INT TERM
 
 # A package's service would otherwise start at once. invoke-rc.d asks this file; ours is marked,
 # so that one left behind by a killed run is known again, and a file of the owner is left alone.
 policy=/usr/sbin/policy-rc.d
 mark='# Written by scripts/require-debian.sh; may be deleted.'
 if [ ! -e "$policy" ] || grep -qxF "$mark" "$policy"; then
-    trap 'rm -f "$policy"' EXIT
-    trap 'exit 1' HUP INT TERM
+    trap 'rm -f "$said" "$policy"' EXIT
     printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >"$policy"
     chmod 755 "$policy"
 fi
 
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
+# -qq still lets dpkg tell each step.
+quietly() { "$@" >"$said" 2>&1 || { cat "$said" >&2; return 1; }; }
+quietly apt-get update -qq
 # shellcheck disable=SC2086 # one word a package
-apt-get install --yes -qq --no-install-recommends -o DPkg::Lock::Timeout=300 $missing >&2
+quietly apt-get install --yes -qq --no-install-recommends -o DPkg::Lock::Timeout=300 $missing
 
 for package in $missing; do
     present "$package" || { echo "$package was installed, yet is not usable here." >&2; exit 1; }

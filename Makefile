@@ -30,7 +30,7 @@ up: install ## The same stack, staying up until Ctrl-C, to try things against
 	@$(BIN)/notify up
 
 test: install ## All tests, on a real RabbitMQ and real databases
-	@$(DEBIAN) rabbitmq-server postgresql amqp-tools prometheus
+	@$(DEBIAN) rabbitmq-server postgresql pgbouncer amqp-tools prometheus
 	@$(BIN)/pytest -n 4 --dist worksteal $(ARGS)
 
 faults: install ## Break the real thing in every way we know, and count (docs/guarantees.md)
@@ -63,7 +63,7 @@ lock: install ## Resolve the dependencies anew and write requirements.lock
 		--universal --no-header --quiet --upgrade -o requirements.lock
 
 package: install ## Audit the lock, build the wheel and a Debian package that needs no network, into dist
-	@$(BIN)/python scripts/audit.py
+	@$(BIN)/python scripts/audit.py $(if $(filter optional,$(AUDIT)),--optional)
 	@rm -rf dist
 	@$(BIN)/python -m hatchling build -t wheel
 	@$(BIN)/python scripts/runtime-lock.py <requirements.lock | \

@@ -1,14 +1,15 @@
 """
 Ask PyPI for known vulnerabilities of what the lock pins, by pip-audit in an environment of its own.
 
-    python scripts/audit.py                          # exits with 1 where one is known
+    python scripts/audit.py                # exits with 1 where one is known, or it could not ask
+    python scripts/audit.py --optional     # the second is said and no failure: without a network
 
-Without a way to PyPI's advisories nothing is found and nothing is wrong: that is said, since it is
-no clean bill, and no failure, since a machine without network builds too.
+Silence of PyPI is no clean bill: an advisory that could not be asked for may be there.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -23,26 +24,33 @@ IMPATIENT = ("--retries", "0", "--timeout", "10")
 
 
 def main() -> int:
-    """Audit requirements.lock; give the exit code."""
+    """Audit requirements.lock; return the exit code."""
+    parser = argparse.ArgumentParser(description="Ask PyPI for known vulnerabilities of the lock.")
+    help_ = "do not fail where PyPI cannot be asked; what it knows still fails"
+    parser.add_argument("--optional", action="store_true", help=help_)
+    optional = parser.parse_args().optional
     report = _report()
     if report is None:
-        return _unknown("pip-audit cannot be installed, or cannot ask")
-    return verdict(report)
+        return _unknown("pip-audit cannot be installed, or cannot ask", optional=optional)
+    return verdict(report, optional=optional)
 
 
-def verdict(report: Mapping[str, Any]) -> int:
-    """Say what pip-audit has found; give the exit code."""
+def verdict(report: Mapping[str, Any], *, optional: bool) -> int:
+    """Print what pip-audit has found; return the exit code."""
     asked = [each for each in report["dependencies"] if "skip_reason" not in each]
     if not asked:
-        return _unknown("PyPI gives no advisories here")
+        return _unknown("PyPI gives no advisories here", optional=optional)
     found = [(each, flaw) for each in asked for flaw in each["vulns"]]
     for each, flaw in found:
         mended = ", ".join(flaw["fix_versions"]) or "no version yet"
         sys.stderr.write(f"{each['name']} {each['version']}: {flaw['id']}, mended in {mended}\n")
-    skipped = len(report["dependencies"]) - len(asked)
-    left_out = f", {skipped} of which PyPI knows nothing" if skipped else ""
-    sys.stderr.write(f"audit: {len(found)} known vulnerabilities in {len(asked)}{left_out}\n")
-    return 1 if found else 0
+    sys.stderr.write(f"audit: {len(found)} known vulnerabilities in {len(asked)}\n")
+    skipped = [each["name"] for each in report["dependencies"] if "skip_reason" in each]
+    code = int(bool(found))
+    if skipped:
+        why = f"PyPI gives no advisories for {', '.join(skipped)}"
+        return max(code, _unknown(why, optional=optional))
+    return code
 
 
 def _report() -> dict[str, Any] | None:
@@ -69,9 +77,12 @@ def _run(command: Sequence[str | Path]) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, check=False, timeout=600, capture_output=True)  # noqa: S603
 
 
-def _unknown(why: str) -> int:
-    sys.stderr.write(f"audit: NOT DONE: {why}; run it again where there is a network\n")
-    return 0
+def _unknown(why: str, *, optional: bool) -> int:
+    what_next = "run it again where there is a network"
+    if not optional:
+        what_next += ", or build without it: make package AUDIT=optional"
+    sys.stderr.write(f"audit: NOT DONE: {why}; {what_next}\n")
+    return int(not optional)
 
 
 if __name__ == "__main__":

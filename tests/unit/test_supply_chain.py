@@ -45,13 +45,32 @@ def test_the_bill_of_the_real_lock_holds_what_the_service_names() -> None:
             1,
             "a 1: X-1, mended in 2",
         ),
-        ([{"name": "a", "skip_reason": "not found"}], 0, "NOT DONE"),
-        ([], 0, "NOT DONE"),
     ],
 )
-def test_an_audit_fails_for_what_is_found_and_says_where_it_could_not_ask(
+def test_an_audit_fails_for_what_is_known(
     capsys: pytest.CaptureFixture[str], dependencies: list[Any], code: int, words: str
 ) -> None:
-    """Silence is no clean bill, and no failure either."""
-    assert audit.verdict({"dependencies": dependencies}) == code
-    assert words in capsys.readouterr().err
+    """Even where it was allowed to ask nobody."""
+    for optional in (False, True):
+        assert audit.verdict({"dependencies": dependencies}, optional=optional) == code
+        assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "dependencies",
+    [
+        [],
+        [{"name": "b", "skip_reason": "not found"}],
+        [{"name": "a", "version": "1", "vulns": []}, {"name": "b", "skip_reason": "not found"}],
+    ],
+)
+def test_an_audit_that_could_not_ask_fails_unless_told_otherwise(
+    capsys: pytest.CaptureFixture[str], dependencies: list[Any]
+) -> None:
+    """Silence is no clean bill; what was left out is named, with the way to build all the same."""
+    assert audit.verdict({"dependencies": dependencies}, optional=False) == 1
+    told = capsys.readouterr().err
+    assert "NOT DONE: PyPI gives no advisories" in told
+    assert "AUDIT=optional" in told
+    assert audit.verdict({"dependencies": dependencies}, optional=True) == 0
+    assert "NOT DONE" in capsys.readouterr().err

@@ -81,6 +81,10 @@ class StoreRefused(StoreError):
     """The record is there and refuses these very values; trying them again is in vain."""
 
 
+class StoreUnfit(StoreError):
+    """The database is there, and somebody has to set it up otherwise; the text says how."""
+
+
 class Sealed(StoreError):
     """
     What the record holds cannot be opened with this keyring; it is all there.

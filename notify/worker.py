@@ -18,7 +18,7 @@ from notify.consumer import Consumer
 from notify.deadletters import Archive
 from notify.delivery import Again, Dead, Decision, Delivery
 from notify.engine import celery_worker, create_app, register
-from notify.errors import ConfigError, Sealed, StoreError
+from notify.errors import ConfigError, Sealed, StoreError, StoreUnfit
 from notify.flow.refreshing import Refreshing
 from notify.intake import CLAIMERS
 from notify.logs import Threshold
@@ -226,7 +226,7 @@ def _require_record(settings: Settings) -> bool:
                 raise ConfigError(unfit(*store.revision()))
             store.check_keys(now=store.clock())
             _warn_of_clock(store.clock.host_ahead)
-        except Sealed as error:
+        except (Sealed, StoreUnfit) as error:
             raise ConfigError(str(error)) from None
         except StoreError as error:
             raise ConfigError(f"store.url: {error}; check that the database is up") from None

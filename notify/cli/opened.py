@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from notify.errors import NotifyError, Sealed, StoreError
+from notify.errors import NotifyError, Sealed, StoreError, StoreUnfit
 from notify.service import open_store
 from notify.settings import Settings
 from notify.store import Store
@@ -31,7 +31,7 @@ def record(settings: Settings, *, needs_tables: bool = True) -> Iterator[Store]:
                 raise NotifyError(unfit(*store.revision()))
             store.check_keys(now=store.clock())
         yield store
-    except Sealed:
+    except (Sealed, StoreUnfit):
         raise
     except StoreError as error:
         raise NotifyError(f"{error}; check that the database of store.url is up") from None

@@ -68,6 +68,7 @@ def _record(
         yield from record.room(settings)
         if not (yield from record.tables(store, settings)):
             return None
+        yield from record.database(store)
         yield from record.keys(store)
         yield from record.clock(store, now=now)
         stands = Standing.read(store, settings)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from notify.doctor.finding import Finding, fail, ok, warn
@@ -20,6 +21,8 @@ from notify.store.probe import probe
 SKEW_DOUBTED = 1.0
 SKEW_REFUSED = 5.0
 """Seconds between this host's clock and the database's."""
+
+_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
 ROOM_DOUBTED = 1 << 30
 ROOM_REFUSED = 100 << 20
@@ -62,6 +65,24 @@ def tables(store: Store, settings: Settings) -> Generator[Finding, None, bool]:
     else:
         yield ok("record", f"can be read and written ({where})")
     return True
+
+
+def database(store: Store) -> Iterator[Finding]:
+    """Report what PostgreSQL's settings do to the record's promises."""
+    with store.reading() as connection:
+        if connection.dialect.name != "postgresql":
+            return
+        asked = ", ".join(f"current_setting('{name}')" for name in (*_DURABLE, "statement_timeout"))
+        *durable, timeout = connection.execute(text(f"SELECT {asked}")).one()
+    off = [name for name, value in zip(_DURABLE, durable, strict=True) if value == "off"]
+    for name in off:
+        told = f"{name} is off: what was recorded may be lost in a crash, and sent once more"
+        yield fail("database", told, fix=f"{name} = on, in postgresql.conf, database and role")
+    if timeout == "0":
+        told = "a pooler is in front of it, and no statement is bounded in time"
+        yield warn("database", told, fix="ALTER ROLE ... SET statement_timeout = '30s'")
+    if not off and timeout != "0":
+        yield ok("database", f"a commit is kept through a crash; a statement ends after {timeout}")
 
 
 def keys(store: Store) -> Iterator[Finding]:

@@ -13,10 +13,34 @@ _WORDS = {
     "Connection refused": "nobody listens there",
     "timeout expired": "no answer in time",
     "the database system is": "it is starting or stopping",
+    "transaction blocks not allowed": "its pooler pools statements; let it pool transactions",
+}
+# By SQLSTATE, which is the same in every language:
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_UNFIT = {
+    "25006": "it takes no writes: it is a standby, or default_transaction_read_only is on",
+    "3F000": "no schema of the search_path exists in it; ALTER ROLE ... SET search_path",
+    "42501": "its user lacks the right, which the owner of its tables or schema has to grant",
+}
+_AWAY = {
+    "53100": "its disk is full",
+    "53300": "it has no connection left",
+    "57014": "a statement took longer than it may",
 }
 
 
 def reason(error: BaseException) -> str:
     """Return why nobody answered as ` (words)`; empty where it is something else."""
-    text = str(getattr(error, "orig", None) or error)
-    return next((f" ({words})" for sign, words in _WORDS.items() if sign in text), "")
+    state, text = _state(error), str(getattr(error, "orig", None) or error)
+    words = _UNFIT.get(state) or _AWAY.get(state)
+    words = words or next((words for sign, words in _WORDS.items() if sign in text), "")
+    return words and f" ({words})"
+
+
+def unfit(error: BaseException) -> bool:
+    """Whether the database answered, and somebody has to change it before it can be used."""
+    return _state(error) in _UNFIT
+
+
+def _state(error: BaseException) -> str:
+    return getattr(getattr(error, "orig", None) or error, "sqlstate", None) or ""

@@ -11,12 +11,12 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from notify.errors import ConfigError
+from notify.store import session
 
 # Nothing may wait for ever for a database that is gone: libpq's words, in s and ms.
 _PATIENCE = {
     "connect_timeout": 5,
     "tcp_user_timeout": 15_000,
-    "options": "-c statement_timeout=30000",
 }
 
 READS_ONLY = "notify_reads_only"
@@ -44,7 +44,11 @@ def connect(url: str, *, pool_size: int = 8) -> Engine:
         return engine
     if parsed.drivername != "postgresql+psycopg":
         raise _no_url()
-    return create_engine(parsed, pool_size=pool_size, connect_args=_PATIENCE)
+    engine = create_engine(
+        parsed, pool_size=pool_size, connect_args=_PATIENCE, isolation_level="READ COMMITTED"
+    )
+    event.listen(engine, "do_connect", _open_session)
+    return engine
 
 
 def _no_url() -> ConfigError:
@@ -52,6 +56,10 @@ def _no_url() -> ConfigError:
         "store.url names no database for the record; write sqlite:////path/notify.db"
         " or postgresql+psycopg://user@host/database"
     )
+
+
+def _open_session(_dialect: Any, _record: Any, arguments: Any, parameters: Any) -> Any:
+    return session.connect(*arguments, **parameters)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from alembic.util import CommandError
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from notify.errors import StoreError, StoreRefused
-from notify.store.away import reason
+from notify.errors import StoreError, StoreRefused, StoreUnfit
+from notify.store.away import reason, unfit
 
 
 @contextmanager
@@ -21,7 +21,8 @@ def plain_errors() -> Iterator[None]:
     except _REFUSALS as error:
         raise StoreRefused(f"the record refuses a value: {_kind(error)}") from None
     except (SQLAlchemyError, sqlite3.Error) as error:
-        raise StoreError(f"the record cannot be used: {_kind(error)}{reason(error)}") from None
+        kind = StoreUnfit if unfit(error) else StoreError
+        raise kind(f"the record cannot be used: {_kind(error)}{reason(error)}") from None
     except CommandError:
         raise StoreError(
             "the record's tables are newer than this version of notify: install that version"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from notify.store import circuits, holds
 from notify.store.audit import Actor
 from notify.topology import DEAD, Topology, apply, worker_rights
 from tests.migrated import migrated
+from tests.pooler import pgbouncer
 from tests.rig import Rig, surroundings
 from tests.services import Users, Vhosts
 
@@ -478,6 +479,25 @@ def test_a_clock_that_is_off_is_told(
     (found,) = record.clock(store, now=lambda: time.time() + seconds)
     store.close()
     assert (found.verdict, found.found) == (verdict, words)
+
+
+def test_a_database_that_forgets_in_a_crash_is_told(postgres_url: str) -> None:
+    """What was acknowledged on its word would be sent again, or be lost."""
+    name = postgres_url.rpartition("/")[2]
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off".encode())
+    with closing(migrated(postgres_url)) as store:
+        (found,) = record.database(store)
+    assert (found.check, found.verdict) == ("database", Verdict.FAIL)
+    assert found.found.startswith("synchronous_commit is off")
+
+
+def test_statements_that_a_pooler_leaves_unbounded_are_told(postgres_url: str) -> None:
+    """A session sets its own bound, but not through a pooler."""
+    with pgbouncer(postgres_url) as url, closing(migrated(url)) as store:
+        (found,) = record.database(store)
+    assert (found.check, found.verdict) == ("database", Verdict.WARN)
+    assert "ALTER ROLE ... SET statement_timeout" in (found.fix or "")
 
 
 def test_a_database_that_only_reads_is_told(postgres_url: str, stack: Stack) -> None:

@@ -137,7 +137,7 @@ def _producer_rights(producer: Producer) -> dict[str, str]:
 
 
 def _topics(producer: Producer) -> dict[str, str]:
-    """Return which keys a producer may publish; a CC header gets past this rule on the broker."""
+    """Return which keys a producer may publish; before RabbitMQ 4 a CC header gets past it."""
     channels = "|".join(producer.channels)
     return {
         "user": producer.source,

@@ -23,6 +23,7 @@ from celery import Celery
 
 from notify.contract import Incoming, decode
 from notify.message import Channel, Status
+from notify.publisher import connect
 from notify.settings import LaneSettings
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Filter
@@ -194,12 +195,17 @@ def test_it_cannot_hide_who_it_is(stage: Stage) -> None:
 @pytest.mark.parametrize("header", ["CC", "BCC"])
 def test_it_cannot_speak_for_another_source_by_copies(stage: Stage, header: str) -> None:
     """
-    RabbitMQ does not hold a copy's key against the topic rights, so the copies arrive.
+    RabbitMQ 4 holds a copy's key against the topic rights; before, the copies arrive.
 
     Their key is still the one that was allowed: they are the producer's own message once more.
     """
     copies = {header: ["email.critical.bank", "sms.critical.bank"]}
     id_ = uuid4()
+    if broker_version(stage) >= (4, 0):
+        with pytest.raises(amqp.AccessRefused):
+            stage.shop.publish("email.normal.shop", request(id_), {**JSON, "headers": copies})
+        assert stage.rig.status(id_) is None
+        return
     stage.shop.publish("email.normal.shop", request(id_), {**JSON, "headers": copies})
     until(lambda: stage.rig.status(id_) is Status.SENT)
     story = stage.rig.store.get(id_)
@@ -210,6 +216,12 @@ def test_it_cannot_speak_for_another_source_by_copies(stage: Stage, header: str)
         copy = channel.basic_get("notify.sms.critical", no_ack=True)
     assert copy.delivery_info["routing_key"] == "email.normal.shop"
     assert copy.properties["user_id"] == "shop"
+
+
+def broker_version(stage: Stage) -> tuple[int, ...]:
+    """RabbitMQ's major and minor version."""
+    with connect(stage.admin.url) as connection:
+        return tuple(int(part) for part in connection.server_properties["version"].split(".")[:2])
 
 
 # --- what it may publish, and what comes of it
@@ -233,6 +245,21 @@ def test_it_cannot_block_another_sources_messages(stage: Stage) -> None:
 
 def _sent(stage: Stage, id_: UUID, source: str) -> bool:
     return [story.status for story in stage.rig.store.known_as(id_, source=source)] == [Status.SENT]
+
+
+def test_it_starves_nobody_by_priorities(stage: Stage) -> None:
+    """RabbitMQ 4 lets a priority over 4 go first, two messages for each other one."""
+    queue, others, urgent = "notify.sms.critical", 12, 40
+    with stage.admin.channel() as channel:
+        for number in range(others + urgent):
+            priority = {} if number < others else {"priority": 255}
+            message = amqp.Message(str(number), **JSON, **priority)
+            channel.basic_publish(message, EXCHANGE, "sms.critical.shop")
+    until(lambda: stage.rig.waiting(queue) == others + urgent)
+    with stage.admin.channel() as channel:
+        taken = [channel.basic_get(queue, no_ack=True).body for _ in range(others + urgent)]
+    order = [number for number, body in enumerate(taken) if int(body) < others]
+    assert [place <= 3 * turn + 2 for turn, place in enumerate(order)] == [True] * others
 
 
 def test_it_cannot_stop_a_worker_by_a_broadcast(stage: Stage) -> None:

@@ -29,9 +29,13 @@ up: install ## The same stack, staying up until Ctrl-C, to try things against
 	@$(DEBIAN) rabbitmq-server
 	@$(BIN)/notify up
 
-test: install ## All tests, on a real RabbitMQ and real databases
+test: install ## All tests, on a real RabbitMQ and real databases; RELEASE=13: on that Debian
+ifdef RELEASE
+	@$(BIN)/python -m tests.debian $(RELEASE) make test ARGS="$(ARGS)"
+else
 	@$(DEBIAN) rabbitmq-server postgresql pgbouncer amqp-tools prometheus
 	@$(BIN)/pytest -n 4 --dist worksteal $(ARGS)
+endif
 
 faults: install ## Break the real thing in every way we know, and count (docs/guarantees.md)
 	@$(DEBIAN) rabbitmq-server postgresql
@@ -71,5 +75,5 @@ package: install ## Audit the lock, build the wheel and a Debian package that ne
 	@scripts/make-deb.sh dist/*.whl
 	@ls -sh1 dist
 
-boot-test: install ## Boot the package in a container, and break and probe it there
-	@$(BIN)/python -m tests.boot
+boot-test: install ## Boot the package in a container, and break and probe it there; RELEASE=13: that Debian
+	@$(BIN)/python -m tests.boot $(if $(RELEASE),--release $(RELEASE))

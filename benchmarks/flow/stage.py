@@ -161,7 +161,7 @@ class Stage:
 
     def depth(self, *lanes: str, channel: Channel = Channel.EMAIL) -> int:
         """Count the messages in lanes' queues, those in hand included."""
-        return in_queues(self.services.broker, [queue_name(channel, lane) for lane in lanes])
+        return in_queues(self.services.broker.ctl, [queue_name(channel, lane) for lane in lanes])
 
     def purge(self, lane: str, channel: Channel = Channel.EMAIL) -> int:
         """Drop what waits in a queue and is in nobody's hands; give how many that were."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import subprocess
+import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 WANTED = {
     "./etc/notify/notify.toml": "-rw-r-----",
     "./etc/notify/providers.env.example": "-rw-r--r--",
-    "./lib/systemd/system/notify.target": "-rw-r--r--",
-    "./lib/systemd/system/notify-worker@.service": "-rw-r--r--",
-    "./lib/systemd/system/notify-maintenance.service": "-rw-r--r--",
-    "./lib/systemd/system/notify-maintenance.timer": "-rw-r--r--",
+    "./usr/lib/systemd/system/notify.target": "-rw-r--r--",
+    "./usr/lib/systemd/system/notify-worker@.service": "-rw-r--r--",
+    "./usr/lib/systemd/system/notify-maintenance.service": "-rw-r--r--",
+    "./usr/lib/systemd/system/notify-maintenance.timer": "-rw-r--r--",
     "./usr/lib/sysusers.d/notify.conf": "-rw-r--r--",
     "./usr/lib/tmpfiles.d/notify.conf": "-rw-r--r--",
     "./usr/bin/notify": "-rwxr-xr-x",
@@ -24,18 +26,28 @@ UNWANTED = (
     "direct_url.json",
     *(
         f"/site-packages/{name}"
-        for name in ("hypothesis", "mypy", "pip", "pytest", "ruff", "tests")
+        for name in ("hypothesis", "mypy", "pip", "pytest", "ruff", "test", "tests")
     ),
+    "/twilio/rest/video/",
+    "/phonenumbers/geodata/",
 )
-"""What tells where it was built, and what only developers need."""
+"""What tells where it was built, what only developers need, and what nothing imports."""
 
 
-def mistakes(package: Path) -> Iterator[str]:
-    """Tell what is wrong with the package's files, unopened."""
+_UNCHECKED = 0b01
+"""The flags of a compiled file that holds no time and is taken without a look (PEP 552)."""
+
+
+def mistakes(package: Path, *, release: str) -> Iterator[str]:
+    """Yield what is wrong with a package for a Debian release, uninstalled."""
+    version = _said("--field", str(package), "Version").strip()
+    if not version.endswith(f"+deb{release}"):
+        yield f"the version {version} does not say that it is for Debian {release}"
     yield from mistakes_in(_said("--contents", str(package)), wanted=WANTED)
     listed = set(_said("--info", str(package), "conffiles").split())
     if listed != CONFFILES:
         yield f"the configuration files of the package are {listed}"
+    yield from (f"{name} is another one in every build" for name in dated(package))
 
 
 def mistakes_in(listing: str, *, wanted: Mapping[str, str]) -> Iterator[str]:
@@ -55,6 +67,26 @@ def mistakes_in(listing: str, *, wanted: Mapping[str, str]) -> Iterator[str]:
             yield f"{name} has mode {mode}"
         if any(word in name for word in UNWANTED):
             yield f"{name} has no place in the package"
+
+
+def dated(package: Path) -> list[str]:
+    """Name the compiled files that hold a time: no two builds make the same ones."""
+    unpacking = ["dpkg-deb", "--fsys-tarfile", str(package)]
+    with subprocess.Popen(unpacking, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        return dated_in(process.stdout)
+
+
+def dated_in(archive: IO[bytes]) -> list[str]:
+    """Name the compiled files of a tar archive that hold a time."""
+    found = []
+    with tarfile.open(fileobj=archive, mode="r|") as files:
+        for member in files:
+            if member.name.endswith(".pyc") and (file := files.extractfile(member)):
+                flags = int.from_bytes(file.read(8)[4:], "little")
+                if flags != _UNCHECKED:
+                    found.append(member.name)
+    return found
 
 
 def _unsafe(mode: str) -> bool:

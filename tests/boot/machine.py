@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,27 +12,12 @@ from pathlib import Path
 import psutil
 
 from notify.stack.process import DIE_WITH_PARENT
+from tests.debian.container import NSPAWN, CannotBoot
 
 BOOTED_WITHIN = 60.0
 STOPPED_WITHIN = 60.0
-# Of the machine around it the container takes over nothing but the network.
-_NSPAWN = (
-    "systemd-nspawn",
-    "--quiet",
-    "--boot",
-    "--register=no",
-    "--keep-unit",
-    "--console=pipe",
-    "--resolv-conf=off",
-    "--timezone=off",
-    "--link-journal=no",
-)
 _NAMESPACES = ("--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd")
 _ENVIRON = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/root"}
-
-
-class CannotBoot(Exception):
-    """Containers do not run here; the text says why."""
 
 
 class Failed(Exception):
@@ -120,14 +104,6 @@ class Machine:
         return state in ("running", "degraded")
 
 
-def why_not() -> str | None:
-    """Tell why no container can be booted here, or None."""
-    for program in ("systemd-nspawn", "debootstrap", "dpkg-deb", "nsenter"):
-        if shutil.which(program) is None:
-            return f"{program} is not installed"
-    return None
-
-
 @contextmanager
 def booted(root: Path, *, log: Path) -> Iterator[Machine]:
     """
@@ -138,7 +114,9 @@ def booted(root: Path, *, log: Path) -> Iterator[Machine]:
     """
     command = [
         *DIE_WITH_PARENT,
-        *_NSPAWN,
+        *NSPAWN,
+        "--boot",
+        "--resolv-conf=off",
         f"--machine=notify-boot-{os.getpid()}",
         f"--directory={root}",
     ]

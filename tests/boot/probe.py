@@ -89,7 +89,9 @@ def read_credential() -> None:
     """Read the secrets that systemd handed over, which nobody else may."""
     file = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / "providers.env"
     file.read_text()
-    if file.stat().st_mode & 0o077:
+    mode = file.stat().st_mode
+    # With an ACL, by which systemd 254 and later lets the user in, the group bits are its mask.
+    if mode & 0o007 or (mode & 0o070 and "system.posix_acl_access" not in os.listxattr(file)):
         raise PermissionError(errno.EPERM, "others may read it")
 
 

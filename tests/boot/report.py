@@ -7,7 +7,13 @@ from pathlib import Path
 
 from tests.faults.report import put
 
-MARKS = ("<!-- boot: written by make boot-test -->", "<!-- end of boot -->")
+
+def marks(release: str) -> tuple[str, str]:
+    """Return what stands around the section of a Debian release."""
+    return (
+        f"<!-- boot on Debian {release}: written by make boot-test -->",
+        f"<!-- end of boot on Debian {release} -->",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,6 @@ def section(figures: Figures) -> str:
     return "\n".join(["| | |", "|---|---:|", *lines, "", f"`{last_line(figures)}`"])
 
 
-def write(page: Path, figures: Figures) -> None:
-    """Replace the section between the two marks of a page."""
-    put(page, section(figures), between=MARKS)
+def write(page: Path, figures: Figures, *, release: str) -> None:
+    """Replace the section of a Debian release on a page."""
+    put(page, section(figures), between=marks(release))

@@ -15,20 +15,21 @@ from sqlalchemy import func, select
 from notify.message import Channel
 from notify.publisher import Outgoing
 from notify.sandbox import Sandbox
-from notify.stack.rabbitmq import RabbitMQNode, free_ports
+from notify.stack.rabbitmq import free_ports
 from notify.stack.state import dummies
 from notify.store import Store
 from notify.store.tables import dead_letters
 from notify.topology import queue_name, routing_key
 from notify.topology.plan import OPERATOR_USER, WORKER_USER
-from tests.boot.image import unpacked
 from tests.boot.machine import Machine, booted
+from tests.boot.services import PASSWORD, Broker, Ports, broker, database
+from tests.debian.image import unpacked
 from tests.faults.ledgers import Recorded, read_record
 from tests.faults.load import LANE, SOURCE, Load
-from tests.faults.stage import Services, ended, in_queues, open_sandbox, services, until
+from tests.faults.stage import ended, in_queues, open_sandbox, until
 
 POOLS = ("email", "sms", "push", "dead")
-PASSWORD = "word"
+_DEFINITIONS = "/var/lib/rabbitmq/definitions.json"
 RATE = 50
 """Notifications a second while the workers are restarted."""
 CONFIG = """\
@@ -66,7 +67,7 @@ class Stage:
     """All that a boot test plays on."""
 
     machine: Machine
-    services: Services
+    broker: Broker
     store: Store
     store_url: str
     sandbox: Sandbox
@@ -80,7 +81,7 @@ class Stage:
     def configure(self) -> None:
         """Write the configuration and the secrets, as an operator does."""
         secrets = {
-            "NOTIFY_AMQP__URL": as_user(WORKER_USER, self.services.broker),
+            "NOTIFY_AMQP__URL": as_user(WORKER_USER, self.broker),
             "NOTIFY_STORE__URL": self.store_url,
             **dummies(self.sandbox.url),
         }
@@ -92,11 +93,10 @@ class Stage:
 
     def let_in(self, definitions: str) -> None:
         """Give the broker what the service exports: users of least rights, each with a password."""
-        file = self.folder / "definitions.json"
-        file.write_text(definitions)
-        self.services.broker.ctl("import_definitions", str(file))
+        self.machine.put(_DEFINITIONS, definitions)
+        self.broker.ctl("import_definitions", _DEFINITIONS)
         for user in (WORKER_USER, OPERATOR_USER, SOURCE):
-            self.services.broker.ctl("change_password", user, PASSWORD)
+            self.broker.ctl("change_password", user, PASSWORD)
 
     def seconds_to_send(self, channel: Channel, *, within: float) -> float:
         """Publish one notification and measure until the vendor has it; infinite if never."""
@@ -124,7 +124,7 @@ class Stage:
 
     def waiting(self) -> int:
         """Count the messages in the work queues, those included that workers have in hand."""
-        return in_queues(self.services.broker, [queue_name(each, LANE) for each in Channel])
+        return in_queues(self.broker.ctl, [queue_name(each, LANE) for each in Channel])
 
     def archived(self) -> int:
         """Count the dead letters in the archive."""
@@ -143,23 +143,23 @@ class Stage:
 
 
 @contextmanager
-def staged(folder: Path) -> Iterator[Stage]:
-    """Start everything around the machine, and boot it; nothing is installed on it yet."""
+def staged(folder: Path, release: str) -> Iterator[Stage]:
+    """Boot a machine of a Debian release with its services, and ours around; notify is to come."""
     with ExitStack() as cleanup:
-        shared = cleanup.enter_context(services(folder))
-        url = cleanup.enter_context(shared.postgresql.database())
+        root = unpacked(folder, release)
+        listens = Ports.configured(root)
+        machine = cleanup.enter_context(booted(root, log=folder / "console.log"))
+        its_broker, url = broker(machine, listens), database(machine, listens)
         store = Store.open(url)
         cleanup.callback(store.close)
         sandbox = open_sandbox(folder)
         cleanup.callback(sandbox.stop)
-        url_of_producer = as_user(SOURCE, shared.broker)
-        load = Load(url_of_producer, folder, rate=RATE, minimum=0, make=request)
-        machine = cleanup.enter_context(booted(unpacked(folder), log=folder / "console.log"))
+        load = Load(as_user(SOURCE, its_broker), folder, rate=RATE, minimum=0, make=request)
         ports = dict(zip(POOLS, free_ports(len(POOLS)), strict=True))
-        yield Stage(machine, shared, store, url, sandbox, load, folder, ports)
+        yield Stage(machine, its_broker, store, url, sandbox, load, folder, ports)
 
 
-def as_user(name: str, broker: RabbitMQNode) -> str:
+def as_user(name: str, broker: Broker) -> str:
     """Give the broker's address for one of its users."""
     return broker.url.replace("guest:guest@", f"{name}:{PASSWORD}@")
 

@@ -129,7 +129,7 @@ class Stage:
 
     def waiting(self) -> int:
         """Count the messages in the work queues, those included that workers have in hand."""
-        return in_queues(self.broker, [queue_name(each, LANE) for each in CHANNELS])
+        return in_queues(self.broker.ctl, [queue_name(each, LANE) for each in CHANNELS])
 
     def recorded(self) -> Recorded:
         """Read the record, the archive and what is left on the broker."""
@@ -159,10 +159,10 @@ def ended(store: Store, *, expected: int) -> bool:
     return (count or 0) >= expected and left == 0
 
 
-def in_queues(broker: Broker, names: Sequence[str]) -> int:
+def in_queues(rabbitmqctl: Callable[..., str], names: Sequence[str]) -> int:
     """Count the messages in queues, those included that workers have in hand."""
     quoted = ", ".join(f'<<"{name}">>' for name in names)
-    return int(broker.ctl("eval", _COUNT.format(names=quoted)))
+    return int(rabbitmqctl("eval", _COUNT.format(names=quoted)))
 
 
 def until(true: Callable[[], bool], *, timeout: float, pause: float = 0.25) -> bool:

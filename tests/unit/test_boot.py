@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import py_compile
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 from tests.boot import probe
-from tests.boot.contents import mistakes_in
+from tests.boot.contents import dated_in, mistakes_in
 from tests.boot.report import Figures, last_line, write
 from tests.boot.sandboxing import judged
+from tests.debian.image import SUITES
 
 ROOT = Path(__file__).parents[2]
 DENIED = {each.__name__: "EPERM" for each in probe.DENIED}
@@ -31,9 +35,10 @@ def test_the_page_keeps_what_is_around_the_figures(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text((ROOT / "docs" / "guarantees.md").read_text())
     for published in (1, 6000):
-        write(page, Figures(2, 30, 20, published, 0, 0, 12))
-    assert page.read_text().count("boot: sigkill_s=") == 1
-    assert "published=6000" in page.read_text()
+        for release in SUITES:
+            write(page, Figures(2, 30, 20, published, 0, 0, 12), release=release)
+    assert page.read_text().count("boot: sigkill_s=") == len(SUITES)
+    assert page.read_text().count("published=6000") == len(SUITES)
     assert "<!-- end of drills -->" in page.read_text()
 
 
@@ -67,6 +72,21 @@ def test_a_file_that_others_may_write_is_told() -> None:
     )
     told = list(mistakes_in(listing, wanted={"./opt/notify/c": "-rw-r--r--"}))
     assert len(told) == 4, told
+
+
+def test_a_compiled_file_that_holds_a_time_is_told(tmp_path: Path) -> None:
+    """Such a file makes the same checkout another package each time."""
+    modes = py_compile.PycInvalidationMode
+    source = tmp_path / "source.py"
+    source.write_text("")
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as files:
+        for mode in (modes.TIMESTAMP, modes.UNCHECKED_HASH):
+            compiled = tmp_path / f"{mode.name}.pyc"
+            py_compile.compile(str(source), str(compiled), invalidation_mode=mode)
+            files.add(compiled, f"./{compiled.name}")
+    archive.seek(0)
+    assert dated_in(archive) == ["./TIMESTAMP.pyc"]
 
 
 def test_the_package_takes_from_the_lock_what_the_service_needs() -> None:

@@ -1,0 +1,81 @@
+"""Commands in a Debian that lies in a folder, by systemd-nspawn, on this machine's network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from notify.stack.process import DIE_WITH_PARENT
+
+NSPAWN = (
+    "systemd-nspawn",
+    "--quiet",
+    "--register=no",
+    "--keep-unit",
+    "--console=pipe",
+    "--timezone=off",
+    "--link-journal=no",
+)
+"""Of the machine around it the container shares nothing but the network."""
+_TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
+_PASSED_ON = ("CI", "COURSE", "SOURCE_DATE_EPOCH")
+"""What changes how tests run, and how a package is built."""
+
+
+class CannotBoot(Exception):
+    """Containers do not run here; the text says why."""
+
+
+def why_not() -> str | None:
+    """Return why no container runs here, or None."""
+    if os.geteuid():
+        return "only root may run a container"
+    for program in ("systemd-nspawn", "debootstrap", "dpkg-deb", "nsenter"):
+        if shutil.which(program) is None:
+            return f"{program} is not installed"
+    return None
+
+
+def run_in(
+    root: Path, *command: str, folder: str = "/", environ: Mapping[str, str] | None = None
+) -> None:
+    """
+    Run a command in a root folder as root; what it prints is printed.
+
+    Packages are fetched as this machine fetches them: by its proxies and its authorities.
+
+    Args:
+        folder: Where it runs, in the container.
+        environ: Variables besides those that this machine has for pip and for proxies.
+
+    Raises:
+        subprocess.CalledProcessError: It exited with something else than 0.
+    """
+    variables = {name: value for name, value in os.environ.items() if _passed_on(name)}
+    variables |= environ or {}
+    options = [f"--setenv={name}={value}" for name, value in variables.items()]
+    if _TRUSTED.exists():
+        options.append(f"--bind-ro={_TRUSTED}")
+    subprocess.run(
+        [
+            *DIE_WITH_PARENT,
+            *NSPAWN,
+            "--as-pid2",
+            "--resolv-conf=copy-host",
+            f"--machine=notify-debian-{os.getpid()}",
+            f"--directory={root}",
+            f"--chdir={folder}",
+            *options,
+            "--",
+            *command,
+        ],
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _passed_on(name: str) -> bool:
+    return name.startswith("PIP_") or name.lower().endswith("_proxy") or name in _PASSED_ON

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import amqp
@@ -84,4 +85,8 @@ def test_a_broker_that_takes_nothing_ends_a_long_batch(monkeypatch: pytest.Monke
     stdin = "\n".join([json.dumps(REQUEST)] * 2000)
     result = run("email.normal.shop", "--file", "-", stdin=stdin)
     assert result.exit_code == 1
-    assert "nothing after line 256 was published" in result.stderr
+    stopped = re.search(r"nothing after line (\d+) was published", result.stderr)
+    assert stopped
+    # Each request that was tried is reported.
+    assert f"{stopped[1]} unconfirmed" in result.stdout
+    assert 256 <= int(stopped[1]) < 2000

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import phonenumbers
 
+from notify.contract.recipient import as_one
 from notify.message import Channel, Notification
 
 EVERYWHERE = "*"
@@ -134,11 +135,8 @@ def daily_spend(most: float) -> Cap:
 
 def _person(name: str, notification: Notification) -> bytes:
     """Tell one recipient from others; the cap's name makes it another one for every cap."""
-    to = notification.to
-    if notification.channel is Channel.EMAIL:
-        # Nearly all providers deliver Ann@ and ann@ to the same person.
-        to = to.casefold()
-    return f"{name}\0{notification.channel}\0{to}".encode()
+    # Nearly all providers deliver Ann@ and ann@ to the same person.
+    return f"{name}\0{notification.channel}\0{as_one(notification.to)}".encode()
 
 
 @dataclass(frozen=True, slots=True)

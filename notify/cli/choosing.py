@@ -42,7 +42,7 @@ letters = chosen(
             "--text",
             metavar="WORDS",
             help="Only with these words in the reason, the routing key or the message id, or"
-            " exactly so in the body.",
+            " exactly so in the body; an address or number in any spelling.",
         ),
     ],
     [

@@ -9,9 +9,9 @@ import click
 
 from notify.cli.actor import myself
 from notify.cli.choosing import confirm
-from notify.cli.filters import as_kept
 from notify.cli.given import first_line_of_stdin
 from notify.cli.opened import record
+from notify.contract.recipient import reading
 from notify.errors import NotifyError
 from notify.message import Status
 from notify.privacy.erasure import Erased, Found, Person, look
@@ -49,7 +49,7 @@ def erase(recipient: str, *, cancel: bool, reason: str, yes: bool, as_json: bool
         recipient = first_line_of_stdin()
     if not recipient.strip():
         raise click.UsageError("RECIPIENT is empty")
-    person = Person(as_kept(recipient.strip()))
+    person = Person(reading(recipient))
     with record(load()) as store:
         found = look(store, person)
         if not as_json:

@@ -10,6 +10,7 @@ import click
 
 from notify.cli.given import NUMBER
 from notify.cli.when import When
+from notify.contract.recipient import reading
 from notify.message import Channel, Status
 from notify.store import Filter
 
@@ -104,7 +105,7 @@ filters = chosen(
             "--to",
             "recipient",
             metavar="RECIPIENT",
-            callback=lambda _context, _option, value: as_kept(value) if value else None,
+            callback=lambda _context, _option, value: reading(value) if value else None,
             help="Only to this email address, phone number or device token.",
         ),
         click.option(
@@ -120,11 +121,3 @@ filters = chosen(
     Filter,
 )
 """Gives a command the options that choose notifications; it gets them as `wanted`."""
-
-
-def as_kept(recipient: str) -> str:
-    """Write a recipient as the contract keeps it: domains in lower case, numbers in digits."""
-    if recipient.startswith("+"):
-        return "+" + "".join(filter(str.isdigit, recipient))
-    local, at, domain = recipient.rpartition("@")
-    return f"{local}@{domain.lower()}" if at else recipient

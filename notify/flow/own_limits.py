@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from notify.cap import Hashed, plainly
+from notify.contract.recipient import as_one
 from notify.message import Channel, Notification
 
 
@@ -68,7 +69,7 @@ class OwnLimits:
                 return notification.source
             case Per.RECIPIENT:
                 # Names of limits are listed and logged; no address is.
-                return self._hashed(notification.to.encode()).hex()[:32]
+                return self._hashed(as_one(notification.to).encode()).hex()[:32]
             case Per.COUNTRY:
                 on_phone = notification.channel is Channel.SMS
                 return self._country(notification.to) if on_phone else None

@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from notify.contract.recipient import Spellings, as_one, reading
 from notify.message import Channel
 from notify.sandbox.behaviour import Behaviour, Event, Vendor
 
@@ -98,17 +99,18 @@ class Inbox:
 
         Args:
             channel: The channel's word.
-            to: The exact recipient.
+            to: The recipient, in any spelling.
             notify_id: The exact notification id.
             text: Words anywhere in recipient, subject, text or notification id, in any case.
             limit: At most so many; None for all.
         """
-        wanted = text.casefold()
+        wanted = (reading(text) if Spellings(text).recognisable else text).casefold()
+        recipient = as_one(reading(to))
         found = (
             message
             for message in self
             if (not channel or message.channel == channel)
-            and (not to or message.to == to)
+            and (not to or as_one(reading(message.to)) == recipient)
             and (not notify_id or message.notify_id == notify_id)
             and wanted in _searchable(message, wanted)
         )

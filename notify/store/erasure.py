@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,9 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    Text,
     and_,
-    cast,
     func,
     insert,
     or_,
@@ -25,6 +22,7 @@ from sqlalchemy import (
     update,
 )
 
+from notify.contract.recipient import Spellings, reading
 from notify.message import Status
 from notify.store.queries import ERASED, sent_to
 from notify.store.tables import attempts, audit, events, notifications
@@ -33,39 +31,29 @@ from notify.store.vault import vault_of
 REASON = "its recipient was erased"
 """Why what waited will never be sent."""
 
+_AT_ONCE = 500
 _WAITING = (Status.SCHEDULED, Status.QUEUED)
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+@dataclass(frozen=True)
+class Person(Spellings):
     """
     Whose data are erased.
 
     Attributes:
-        recipient: The address, the number or the token, as the contract keeps it.
+        recipient: The address, the number or the token, in any spelling.
     """
 
-    recipient: str
-
-    @property
-    def pattern(self) -> re.Pattern[str]:
-        """What finds it in a text, however it is spelled."""
-        return re.compile(re.escape(self.recipient), re.IGNORECASE)
-
-    def within(self, text: str | None) -> bool:
-        """Tell whether it stands in a text."""
-        return text is not None and self.pattern.search(text) is not None
-
-    def without(self, text: str) -> str:
-        """Write a text without it."""
-        return self.pattern.sub(ERASED, text)
+    def erased(self, text: str) -> str:
+        """Return a text without it."""
+        return self.without(text, ERASED)
 
 
 def ids_of(connection: Connection, person: Person) -> list[UUID]:
     """Find the notifications to a person of which something is left, in the order of their ids."""
     columns = notifications.c
     # Rows without a hash are of an older version, and in clear; no index helps there.
-    unhashed = func.lower(columns.recipient) == person.recipient.lower()
+    unhashed = func.lower(columns.recipient) == reading(person.recipient).lower()
     theirs = or_(
         sent_to(person.recipient, vault_of(connection)),
         and_(columns.recipient_hash.is_(None), columns.erased_at.is_(None), unhashed),
@@ -162,26 +150,34 @@ def _clean_reasons(
     connection: Connection, rows: ColumnElement[bool], table: Any, person: Person
 ) -> None:
     """Take a person out of words that ought not to have told of him."""
-    told = table.c.reason.icontains(person.recipient, autoescape=True)
-    for row in connection.execute(select(table.c.id, table.c.reason).where(rows, told)).all():
-        clean = person.without(row.reason)
-        connection.execute(update(table).where(table.c.id == row.id).values(reason=clean))
+    query = select(table.c.id, table.c.reason).where(rows, table.c.reason.is_not(None))
+    for row in connection.execute(query).all():
+        if person.within(row.reason):
+            change = update(table).where(table.c.id == row.id)
+            connection.execute(change.values(reason=person.erased(row.reason)))
 
 
 def audited(connection: Connection, person: Person) -> list[int]:
-    """Find what operators wrote of a person."""
+    """Find what operators wrote of a person. Every row is read: no index knows all spellings."""
     columns = audit.c
-    places = (columns.reason, cast(columns.details, Text))
-    told = or_(*(place.icontains(person.recipient, autoescape=True) for place in places))
-    return list(connection.execute(select(columns.id).where(told).order_by(columns.id)).scalars())
+    query = select(columns.id, columns.reason, columns.details).order_by(columns.id)
+    return [
+        row.id
+        for row in connection.execute(query.execution_options(yield_per=_AT_ONCE))
+        if person.within(row.reason) or person.within(_written(row.details))
+    ]
+
+
+def _written(details: Any) -> str:
+    return json.dumps(details, ensure_ascii=False)
 
 
 def erase_audit(connection: Connection, person: Person, ids: Collection[int]) -> None:
     """Take a person out of what operators wrote; that they acted stays."""
     columns = audit.c
     for row in connection.execute(select(audit).where(columns.id.in_(ids))).all():
-        details = json.loads(person.without(json.dumps(row.details)))
-        clean = {"reason": person.without(row.reason), "details": details}
+        details = json.loads(person.erased(_written(row.details)))
+        clean = {"reason": person.erased(row.reason), "details": details}
         connection.execute(update(audit).where(columns.id == row.id).values(clean))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,13 +12,15 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, select, update
 
+from notify.contract.recipient import same
 from notify.store.claims import Identity
 from notify.store.dead import PARTS, State, opened
 from notify.store.erasure import Person, slices
 from notify.store.ids import identities
+from notify.store.letter_text import document_of, readings
 from notify.store.queries import ERASED
 from notify.store.tables import dead_letters
-from notify.store.vault import as_one, vault_of
+from notify.store.vault import vault_of
 
 _AT_ONCE = 50
 _TEXTS = ("message_id", "reason", "routing_key", "mended_key")
@@ -66,38 +68,19 @@ def letters_of(connection: Connection, person: Person, ids: Sequence[UUID]) -> l
 def _within(person: Person, row: Row[Any], parts: dict[str, Any]) -> bool:
     texts = [row._mapping[name] for name in _TEXTS]
     texts += [json.dumps(parts["properties"], ensure_ascii=False)]
-    texts += [text for name in ("body", "mended_body") for text in _readings(parts[name])]
+    texts += [text for name in ("body", "mended_body") for text in readings(parts[name])]
     return any(person.within(text) for text in texts)
-
-
-def _readings(body: bytes | None) -> Iterator[str]:
-    """Read a body as it stands there; and as JSON, whose letters may be written in numbers."""
-    if body is None:
-        return
-    yield body.decode(errors="replace")
-    yield body.replace(b"\0", b"").decode(errors="replace")
-    document = _document(body)
-    if document is not None:
-        yield json.dumps(document, ensure_ascii=False)
-
-
-def _document(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _shared(body: bytes, person: Person) -> bool:
     """Tell whether a letter is meant for others too; what cannot be read is for nobody else."""
-    document = _document(body)
+    document = document_of(body)
     to = document.get("to") if isinstance(document, dict) else None
     if to is None:
         return False
     recipients = to if isinstance(to, list) else [to]
     addresses = [each.get("to") if isinstance(each, dict) else each for each in recipients]
-    own = as_one(person.recipient)
-    return any(not isinstance(each, str) or as_one(each) != own for each in addresses)
+    return any(not isinstance(each, str) or not same(each, person.recipient) for each in addresses)
 
 
 def erase_letters(

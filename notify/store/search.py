@@ -25,11 +25,13 @@ from sqlalchemy import (
     select,
 )
 
+from notify.contract.recipient import Spellings
 from notify.message import Channel
 from notify.store.clock import Moment, moment
 from notify.store.dead import Cause, State
+from notify.store.letter_text import readings
 from notify.store.tables import dead_letters
-from notify.store.vault import vault_of
+from notify.store.vault import Vault, vault_of
 
 _AT_ONCE = 20
 
@@ -77,7 +79,10 @@ class Wanted:
     """From when on it was archived."""
     until: Moment | None = None
     text: str | None = None
-    """Stands in the reason, the key or the message id, or letter for letter in the body."""
+    """
+    Stands in the reason, the key or the message id, or letter for letter in the body. A recipient
+    is found in any spelling.
+    """
 
 
 def find(connection: Connection, wanted: Wanted, *, limit: int) -> list[DeadLetter]:
@@ -131,21 +136,36 @@ def _holding(
 ) -> Generator[Row[Any], None, None]:
     """Choose what holds a text; what is sealed has to be opened for that."""
     columns = dead_letters.c
+    person = Spellings(text)
     plainly = _plainly_holds(text, connection.dialect.name)
-    query = query.where(or_(plainly, columns.key_id.is_not(None)))
+    if not person.recognisable:
+        query = query.where(or_(plainly, columns.key_id.is_not(None)))
     query = query.add_columns(plainly.label("plainly"), columns.key_id, columns.fingerprint)
-    query = query.add_columns(columns.body.label("kept")).execution_options(yield_per=_AT_ONCE)
+    query = query.add_columns(columns.body.label("kept"), *_WORDS)
+    query = query.execution_options(yield_per=_AT_ONCE)
     vault = vault_of(connection)
     with connection.execute(query) as result:
         for row in result:
-            if row.plainly:
+            if row.plainly or _holds(row, vault, text, person):
                 yield row
-            elif row.key_id is not None:
-                body = vault.letter_part(row.fingerprint, row.key_id, "body", row.kept)
-                if any(part in body for part in spelled(text)):
-                    yield row
 
 
+def _holds(row: Row[Any], vault: Vault, text: str, person: Spellings) -> bool:
+    """Whether a letter holds a text that SQL does not find: sealed, or a person spelled anew."""
+    if row.key_id is None and not person.recognisable:
+        return False
+    body = vault.letter_part(row.fingerprint, row.key_id, "body", row.kept)
+    if any(part in body for part in spelled(text)):
+        return True
+    if not person.recognisable:
+        return False
+    words = (row._mapping[column.key] for column in _WORDS)
+    return any(person.within(each) for each in (*words, *readings(body)))
+
+
+_WORDS = [
+    dead_letters.c[name].label(f"{name}_word") for name in ("reason", "routing_key", "message_id")
+]
 _LETTER = [dead_letters.c[name] for name in DeadLetter.__dataclass_fields__]
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
+from notify.contract.recipient import as_one, reading
 from notify.errors import Sealed
 from notify.keyring import CLEAR, Keyring
 from notify.message import Notification
@@ -91,7 +92,7 @@ class Vault:
 
     def hashes(self, recipient: str) -> list[bytes]:
         """Give all hashes that find rows of a recipient: with this keyring, and without."""
-        text = as_one(recipient).encode()
+        text = as_one(reading(recipient)).encode()
         rings = (self.keyring, CLEAR) if self.keyring.current else (CLEAR,)
         return [ring.hashed(_RECIPIENT, text)[:_HASHED] for ring in rings]
 
@@ -167,11 +168,7 @@ def vault_of(connection: Connection | Engine) -> Vault:
     return vault if isinstance(vault, Vault) else Vault(CLEAR)
 
 
-def as_one(recipient: str) -> str:
-    """Write a recipient as all its spellings are found: Ann@ and ann@ get the same mail."""
-    return recipient.casefold() if "@" in recipient else recipient
-
-
 def spellings(recipient: str) -> Sequence[str]:
     """Give the ways in which a recipient may stand in a text in clear."""
-    return list(dict.fromkeys((recipient, as_one(recipient))))
+    kept = reading(recipient)
+    return list(dict.fromkeys((kept, as_one(kept))))

@@ -40,6 +40,10 @@ PERMISSION = "mail.send"
 # SendGrid gives no codes: `field` says where the trouble is, if it is a path into the request.
 _FIELD = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)*")
 _LONGEST_FIELD = 64
+# No control characters, line separators or explicit changes of direction: the name that recipients
+# see would read as another, or begin another header.
+_NAME = re.compile("[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
+_NAME_FORM = "one plain line, without control characters or bidirectional overrides"
 _ADDRESS = re.compile(r"(?=[!-~]+\Z)[^\s@<>\"(),:;\[\]\\]{1,64}@([\w-]+\.)+[\w-]+")
 _SENDER = re.compile(r"(personalizations\.(\d+\.)?)?from(\.[a-z_]+)*")
 _RECIPIENT = re.compile(r"personalizations\.(\d+\.)?to\.(\d+\.)?email")
@@ -107,7 +111,8 @@ class SendGrid:
     def wrong_options(options: Mapping[str, Any], /) -> Iterator[tuple[str, str]]:
         """Yield what SendGrid would refuse every message for."""
         bare = "must be a bare address such as no-reply@example.com; a name goes into sender_name"
-        yield from wrong_texts(options, {"sender": (_ADDRESS.fullmatch, bare)})
+        forms = {"sender": (_ADDRESS.fullmatch, bare), "sender_name": (_NAME.fullmatch, _NAME_FORM)}
+        yield from wrong_texts(options, forms)
         yield from wrong_addresses(options, "base_url")
 
     def check(self) -> None:

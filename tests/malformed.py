@@ -239,6 +239,14 @@ _WRONG_FIELDS = [
         changed(template=None, subject="Hi\u2028there", text="x"),
         "subject: contains a line break",
     ),
+    *(
+        Malformed(
+            f"a change of direction in the subject, {ord(turn):x}",
+            changed(template=None, subject=f"Invoice {turn}fdp.exe", text="x"),
+            "subject: contains a bidirectional override",
+        )
+        for turn in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    ),
     Malformed("data that are a list", changed(data=["Ann"]), "data: must be an object"),
     Malformed("a locale with underscore", changed(locale="de_DE"), "locale: not a language tag"),
     Malformed(

@@ -13,6 +13,9 @@ from notify.contract.problem import refuse
 
 # C0 and C1 controls and the Unicode line ends: what could start a new header at some provider.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Explicit changes of direction (UAX 9, 2.1 to 2.3): they make a line read as another one. The marks
+# U+200E, U+200F and U+061C may stand: they settle the direction of their neighbours and no more.
+_DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
@@ -28,6 +31,17 @@ def _one_line(text: str) -> str:
     if _CONTROL.search(text):
         raise refuse("contains a line break or control character", "keep it to one plain line")
     return text
+
+
+def turns_direction(text: str) -> bool:
+    """Whether a text overrides, embeds or isolates a direction, so that it can read as another."""
+    return _DIRECTION.search(text) is not None
+
+
+def _headline(text: str) -> str:
+    if turns_direction(text):
+        raise refuse("contains a bidirectional override", "leave out U+202A-E and U+2066-9")
+    return _one_line(text)
 
 
 def _printable(text: str) -> str:
@@ -104,7 +118,7 @@ TemplateName = Annotated[str, AfterValidator(_template), _matching(_TEMPLATE)]
 Digest = Annotated[str, AfterValidator(_digest), _matching(_DIGEST)]
 Text = Annotated[str, Field(min_length=1)]
 # What ends up in a header or beside one. 998: the longest line RFC 5322 (2.1.1) allows.
-Line = Annotated[str, Field(min_length=1, max_length=998), AfterValidator(_one_line)]
+Line = Annotated[str, Field(min_length=1, max_length=998), AfterValidator(_headline)]
 Key = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 MetadataName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_one_line)]
 MetadataValue = Annotated[str, Field(max_length=256), AfterValidator(_one_line)]

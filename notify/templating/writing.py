@@ -7,6 +7,7 @@ from typing import Any
 
 import jinja2
 
+from notify.contract.words import turns_direction
 from notify.errors import TemplateError
 
 from .refused import Refused
@@ -71,6 +72,8 @@ def checked(words: str, *, part: str, where: str) -> str:
         raise TemplateError(f"{where}: the {part} has more than {MAX_LINE} characters")
     elif _CONTROL.search(words):
         raise TemplateError(f"{where}: the {part} holds a line break or a control character")
+    elif turns_direction(words):
+        raise TemplateError(f"{where}: the {part} holds a bidirectional override")
     if not words or words.isspace():
         raise TemplateError(f"{where}: the {part} is empty")
     return words

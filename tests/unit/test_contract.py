@@ -393,6 +393,15 @@ def test_the_names_that_may_be_told_are_the_contracts() -> None:
     assert {name for model in models for name in model.model_fields} == FIELDS
 
 
+def test_a_title_changes_no_direction_and_marks_may_stand() -> None:
+    """A push title is a line as a subject is; Arabic and Hebrew need their marks."""
+    message = {"to": "token", "template": None, "data": None, "body": "x"}
+    told = reason(changed(**message, title="\u202efdp"), "push.normal.shop")
+    assert told.startswith("title: contains a bidirectional override")
+    marked = "\u200f\u05e9\u05dc\u05d5\u05dd\u200e \u061c"
+    assert read(changed(**message, title=marked), "push.normal.shop")
+
+
 def test_unknown_fields_that_read_alike_are_told_once() -> None:
     """Their number would say no more."""
     assert reason(changed()[:-1] + b', "q": 1, "z": 2}').count("unknown field") == 1

@@ -253,6 +253,17 @@ def test_a_subject_cannot_be_broken_by_data(put: Put, end: str, more: str) -> No
         templates.render("t", channel=Channel.EMAIL, locale=None, data={"x": f"A{more}{end}"})
 
 
+@pytest.mark.parametrize("turn", [0x202A, 0x202B, 0x202C, 0x202D, 0x202E, 0x2066, 0x2068, 0x2069])
+@pytest.mark.parametrize("written", [False, True])
+def test_a_rendered_subject_changes_no_direction(put: Put, turn: int, written: bool) -> None:
+    """Be it in the data or in the template: the subject would read as another one."""
+    subject = f"Hi {chr(turn)}{{{{ x }}}}" if written else "Hi {{ x }}"
+    templates = put({"t/email.subject.j2": subject, "t/email.text.j2": "t {{ x }}"})
+    data = {"x": "Ann" if written else f"Ann{chr(turn)}"}
+    with pytest.raises(TemplateError, match="the subject holds a bidirectional override"):
+        templates.render("t", channel=Channel.EMAIL, locale=None, data=data)
+
+
 @given(text=st.text())
 def test_a_title_is_one_line_or_refused(
     text: str, tmp_path_factory: pytest.TempPathFactory

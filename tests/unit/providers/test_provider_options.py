@@ -57,6 +57,13 @@ def test_a_mails_sender_is_a_bare_address(sender: object) -> None:
     assert wrong(SendGrid, {"sender": sender}) == ["sender"]
 
 
+@pytest.mark.parametrize("name", ["Shop\r\nBcc: x", "Shop\u202e", "\u2066Shop", "Sh\x00p", "", 5])
+def test_a_mails_senders_name_is_one_plain_line(name: object) -> None:
+    """It stands in a header, and recipients trust it."""
+    assert wrong(SendGrid, {**MAIL, "sender_name": name}) == ["sender_name"]
+    assert wrong(SendGrid, {**MAIL, "sender_name": "Käthe \u05e9\u05dc\u05d5\u05dd\u200f"}) == []
+
+
 @pytest.mark.parametrize(
     "sender",
     ["", "+0123456789", "15005550006", "+1 500 555 0006", "+1500", "Far too long a name", "Gruß",

@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from notify.contract.payload import payload_problems
 from notify.contract.problem import Problem, Refused, is_name
-from notify.contract.request import INLINE, MODELS, SHAPES, AnyRequest
+from notify.contract.request import INLINE, MODELS, SHAPES, AnyRequest, PushRequest
 from notify.message import Channel
 
 # Enough to mend a request by; a hostile body must not make us word a hundred thousand.
@@ -64,6 +65,8 @@ def check(
             problems, count=len(problems) + max(0, error.error_count() - _WORDED)
         ) from None
     problems += [*_recipients(request), *_times(request, now or datetime.now(UTC))]
+    if isinstance(request, PushRequest):
+        problems += payload_problems(request)
     if problems:
         raise Refused(problems)
     return request

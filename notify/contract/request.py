@@ -182,9 +182,13 @@ class PushRequest(Request):
 
     to: To[DeviceToken, PushRecipient] = Field(description=_TO)
     title: Line | None = Field(default=None, description="The title, on one line.")
-    # FCM's whole payload is 4,096 bytes.
+    # Characters here, for the schema; `payload_problems` counts bytes.
     body: Annotated[str, Field(min_length=1, max_length=4096)] | None = Field(
-        default=None, description="The text below the title."
+        default=None,
+        description=(
+            "The text below the title. Title, body and metadata have 4,096 bytes together, 129"
+            " of which the service's own ids take."
+        ),
     )
 
 

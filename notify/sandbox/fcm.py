@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,9 @@ from notify.sandbox.inbox import Message
 
 MAX_PAYLOAD = 4096
 """Bytes of notification and data together."""
+
+_RESERVED = re.compile(r"from\Z|message_type\Z|gcm|google")
+"""Names in `data` that FCM keeps for itself."""
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _SCOPES = {
@@ -185,7 +189,10 @@ def _fault(message: dict[str, Any]) -> str:
     data, notification = message.get("data", {}), message.get("notification", {})
     if not _is_flat(data) or not _is_flat(notification):
         return "Invalid value at 'message.data' or 'message.notification': a string is expected."
-    if len(json.dumps([notification, data], ensure_ascii=False).encode()) > MAX_PAYLOAD:
+    if reserved := next(filter(_RESERVED.match, data), None):
+        return f"Invalid data payload key: {reserved}"
+    size = len(json.dumps([notification, data], ensure_ascii=False, separators=(",", ":")).encode())
+    if size > MAX_PAYLOAD:
         return "Message is too big."
     return ""
 

@@ -17,6 +17,7 @@ from notify.message import Channel, Status
 from notify.publisher import Handful, Outgoing, Publisher
 from notify.store import Store
 from notify.store.due import Due, published, release, take_due
+from notify.store.set_back import right_waits
 from notify.topology import WORK, routing_key
 
 PERIOD = 0.5
@@ -45,6 +46,8 @@ class Relay:
         self._publisher = publisher
         self._clock = clock or store.clock
         self._aside: dict[tuple[Channel, str], datetime] = {}
+        # How many steps back of the database's clock were seen to.
+        self._righted: int | None = None
         self._looking = Looking("relay", self._look)
 
     def start(self) -> None:
@@ -56,7 +59,28 @@ class Relay:
         self._looking.stop(timeout=timeout)
 
     def _look(self) -> float:
+        self.right()
         return 0.0 if self.relay() == HANDFUL else PERIOD
+
+    def right(self) -> None:
+        """
+        Let nothing wait longer because the database's clock was set back.
+
+        It looks at the start, and when a step back was noticed.
+
+        Raises:
+            StoreError: The record cannot be used; it looks again.
+        """
+        now, set_backs = self._clock(), self._store.clock.set_backs
+        if set_backs == self._righted:
+            return
+        count = HANDFUL
+        while count >= HANDFUL:
+            with self._store.writing() as connection:
+                count = right_waits(connection, now=now, limit=HANDFUL)
+            if count:
+                log.warning("notify.clock_set_back", count=count)
+        self._righted = set_backs
 
     def relay(self) -> int:
         """

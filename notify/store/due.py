@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, or_, select, update
 from notify.errors import Sealed
 from notify.message import Channel, Status, ids
 from notify.store.ids import PUBLIC_ID
+from notify.store.set_back import free
 from notify.store.tables import notifications
 from notify.store.vault import Vault, vault_of
 
@@ -58,8 +59,8 @@ def take_due(
     *aside* are the channels' lanes that are not.
     """
     columns = notifications.c
-    free = or_(columns.relay_until.is_(None), columns.relay_until <= now)
-    wanted = [columns.due_at <= now, free, columns.status.in_([str(each) for each in statuses])]
+    unheld = free(columns.relay_until, now=now, hold=hold)
+    wanted = [columns.due_at <= now, unheld, columns.status.in_([str(each) for each in statuses])]
     if channel is not None:
         wanted.append(columns.channel == channel)
     wanted += [or_(columns.channel != each, columns.lane != lane) for each, lane in aside]

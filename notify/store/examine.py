@@ -16,6 +16,7 @@ from notify.message import Notification, Outcome, Status
 from notify.store.claims import Claim, Claimed, Entry, Identity
 from notify.store.ids import known_as
 from notify.store.outcomes import WAITING, Standing, move
+from notify.store.set_back import right_leases
 from notify.store.tables import attempts, notifications
 from notify.store.taking import take, untried
 from notify.store.vault import Vault, vault_of
@@ -52,6 +53,7 @@ def examine(
         if row.id != entry.notification.id:
             answer = replace(answer, id=row.id)
         answers[entry.notification.identity] = answer
+    right_leases(connection, rows.values(), now=now, lease=lease)
     take(connection, taken, now=now, until=now + lease)
     return answers
 

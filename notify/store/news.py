@@ -31,6 +31,7 @@ from notify.errors import Sealed
 from notify.message import Channel, Status
 from notify.store.clock import Moment, moment
 from notify.store.ids import PUBLIC_ID
+from notify.store.set_back import free
 from notify.store.tables import attempts, events, notifications
 from notify.store.vault import METADATA, TELLS_METADATA, Vault, vault_of
 
@@ -57,7 +58,7 @@ def take_news(connection: Connection, *, now: datetime, hold: timedelta, limit: 
     chosen = (
         select(columns.id)
         .where(columns.to_publish.is_(True))
-        .where(or_(columns.relay_until.is_(None), columns.relay_until <= now))
+        .where(free(columns.relay_until, now=now, hold=hold))
         .order_by(columns.id)
         .limit(limit)
         .with_for_update(skip_locked=True)

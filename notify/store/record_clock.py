@@ -27,6 +27,9 @@ class RecordClock:
     neither takes over what others hold nor holds it too long. The host's clock is only watched:
     a step of it may mean that the host was suspended, which the monotonic clock does not count.
     Safe among threads.
+
+    Attributes:
+        set_backs: How often the database's clock was found to have been set back.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class RecordClock:
         self._offset = Offset()
         self._looking = threading.Lock()
         self._ahead: float | None = None
+        self.set_backs = 0
         self._host_ahead = 0.0
         self._fresh_until = self._retry_at = -math.inf
 
@@ -75,7 +79,10 @@ class RecordClock:
     def learn(self, database: float) -> None:
         """Take the database's time, in seconds since 1970, from an answer that has just come."""
         now = self._monotonic()
-        self._ahead = -self._offset.learn(database, now=now)
+        ahead, before = -self._offset.learn(database, now=now), self._ahead
+        if before is not None and ahead < before - STEP:
+            self.set_backs += 1
+        self._ahead = ahead
         self._host_ahead = self._host() - now
         self._fresh_until = now + FRESH
 

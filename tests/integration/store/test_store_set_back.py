@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Table, select, update
@@ -12,16 +14,25 @@ from structlog.testing import capture_logs
 
 from notify.breaker import Circuit, Counts, Mode, Rules, State
 from notify.flow.circuits import Circuits
+from notify.message import Outcome, Status
+from notify.publisher import Publisher
 from notify.ratelimit import LONGEST_PAUSE, Ask, Limit
-from notify.store import Store, bookings, limits
+from notify.relay import HOLD, Relay
+from notify.store import Claim, Entry, Store, bookings, limits
 from notify.store import circuits as shared
 from notify.store.audit import Actor
 from notify.store.circuits import Slice
 from notify.store.clock import read_clock
-from notify.store.tables import circuit_calls, circuits
+from notify.store.due import take_due
+from notify.store.news import take_news
+from notify.store.replays import lined_up
+from notify.store.tables import circuit_calls, circuits, notifications
 from notify.store.tables import limits as limits_table
+from tests.burying import arrival, body_of, bury, order, replayer
+from tests.recording import LEASE, NOW, accepted, asked, begin, call_for, claim_one, put_off
 
 HOUR = 3600.0
+STEP = timedelta(hours=1)
 LIMIT = Limit("account", 10.0, 10.0)
 ONE = Ask.of([1.0], share=1.0)
 ANN = Actor("ann@ops-1", "INC-7")
@@ -206,3 +217,120 @@ def test_calls_of_before_do_not_count_when_their_time_comes_once_more(store: Sto
         shared.forget(connection, older=600.0)
     with store.reading() as connection:
         assert connection.execute(select(circuit_calls)).all() == []
+
+
+def _queued(store: Store, *, now: datetime) -> UUID:
+    """One whose first call failed, due again a minute after *now*."""
+    entry = begin(store, now=now)
+    store.record([put_off(entry, ended_at=now, due_at=now + LEASE)])
+    return entry.notification.id
+
+
+def _due(store: Store, *statuses: Status, now: datetime) -> set[UUID]:
+    with store.writing() as connection:
+        return {row.id for row in take_due(connection, statuses, now=now, hold=HOLD, limit=10)}
+
+
+def _righted(store: Store, *, now: datetime) -> None:
+    with Publisher("pyamqp://guest:guest@127.0.0.1:1//", timeout=0.1) as publisher:
+        Relay(store, publisher, clock=lambda: now).right()
+
+
+def test_a_retry_waits_as_long_as_was_meant(store: Store) -> None:
+    """Due in a minute, it would have waited an hour and a minute."""
+    id_ = _queued(store, now=NOW + STEP)
+    with capture_logs() as logs:
+        _righted(store, now=NOW)
+    assert [(each["event"], each["count"]) for each in logs] == [("notify.clock_set_back", 1)]
+    assert _due(store, Status.QUEUED, now=NOW + LEASE / 2) == set()
+    assert _due(store, Status.QUEUED, now=NOW + LEASE) == {id_}
+
+
+def test_a_look_up_waits_as_long_as_was_meant(store: Store) -> None:
+    """As a retry."""
+    entry = begin(store, now=NOW + STEP)
+    lost = {"outcome": Outcome.UNKNOWN, "status": Status.UNKNOWN, "provider_id": None}
+    due = NOW + STEP + LEASE
+    store.record([accepted(entry, ended_at=NOW + STEP, due_at=due, **lost)])
+    _righted(store, now=NOW)
+    assert _due(store, Status.UNKNOWN, now=NOW + LEASE) == {entry.notification.id}
+
+
+def test_what_is_scheduled_keeps_its_time(store: Store) -> None:
+    """It was asked for at a time of day."""
+    due = NOW + STEP + LEASE
+    claim_one(store, Entry(asked(), Status.SCHEDULED, due_at=due), now=NOW + STEP)
+    _righted(store, now=NOW)
+    assert _due(store, Status.SCHEDULED, now=due - LEASE) == set()
+
+
+def test_what_was_put_off_by_a_clock_that_is_right_is_left_alone(store: Store) -> None:
+    """A wait may be long: a lane's may be hours."""
+    entry = begin(store, now=NOW)
+    due = NOW + 2 * STEP
+    store.record([put_off(entry, ended_at=NOW, due_at=due)])
+    _righted(store, now=NOW + LEASE)
+    assert _due(store, Status.QUEUED, now=due - LEASE) == set()
+
+
+def test_a_dead_workers_claim_lapses_in_time(store: Store) -> None:
+    """Its lease would have lasted for as long as the clock was set back."""
+    entry = begin(store, now=NOW + STEP)
+    with capture_logs() as logs:
+        assert claim_one(store, call_for(entry.notification), now=NOW) is Claim.BUSY
+    assert [each["event"] for each in logs] == ["notify.clock_set_back"]
+    later = NOW + LEASE
+    assert claim_one(store, call_for(entry.notification), now=later) is Claim.LAPSED
+
+
+def test_a_live_workers_claim_is_not_cut(store: Store) -> None:
+    """Clocks that two processes keep differ by milliseconds."""
+    entry = begin(store, now=NOW)
+    slightly = NOW - timedelta(seconds=1)
+    assert claim_one(store, call_for(entry.notification), now=slightly) is Claim.BUSY
+    assert _row(store, notifications).lease_until == NOW + LEASE
+
+
+def test_what_a_dead_relay_held_is_taken_by_another(store: Store) -> None:
+    """Rows and events: its hold would have lasted for as long as the clock was set back."""
+    entry = begin(store, now=NOW)
+    store.record([put_off(entry, ended_at=NOW, due_at=NOW)])
+    ended = begin(store, now=NOW)
+    store.record([accepted(ended, ended_at=NOW)])
+    held = NOW + STEP
+    assert _due(store, Status.QUEUED, now=held) == {entry.notification.id}
+    with store.writing() as connection:
+        assert len(take_news(connection, now=held, hold=HOLD, limit=10)) == 1
+    assert _due(store, Status.QUEUED, now=held) == set()
+    assert _due(store, Status.QUEUED, now=NOW) == {entry.notification.id}
+    with store.writing() as connection:
+        assert take_news(connection, now=held, hold=HOLD, limit=10) == []
+        assert len(take_news(connection, now=NOW, hold=HOLD, limit=10)) == 1
+
+
+def test_a_replay_does_not_line_up_behind_times_that_are_no_more(store: Store) -> None:
+    """The next replay would have begun an hour later."""
+    bury(store, arrival(body_of(uuid4())), now=NOW)
+    ahead = NOW + STEP
+    steps = replayer(store, now=ahead).replay(order(store), ANN, replay_id=uuid4())
+    assert sum(len(step.replayed) for step in steps) == 1
+    _righted(store, now=NOW)
+    with store.reading() as connection:
+        until = lined_up(connection, now=NOW)
+    assert all(each < NOW + LEASE for each in until.values())
+
+
+def test_a_relay_looks_when_a_step_back_was_noticed(store: Store) -> None:
+    """And at its start, for the clock may have been set back while no worker ran."""
+    with Publisher("pyamqp://guest:guest@127.0.0.1:1//", timeout=0.1) as publisher:
+        relay = Relay(store, publisher, clock=lambda: NOW)
+        relay.right()
+        id_ = _queued(store, now=NOW + STEP)
+        relay.right()
+        assert _due(store, Status.QUEUED, now=NOW + LEASE) == set()
+        with store.reading() as connection:
+            now = read_clock(connection)
+        store.clock.learn(now + HOUR)
+        store.clock.learn(now)
+        relay.right()
+    assert _due(store, Status.QUEUED, now=NOW + LEASE) == {id_}

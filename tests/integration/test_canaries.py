@@ -54,12 +54,12 @@ sms = {{ providers = ["twilio"], countries = ["DE"] }}
 push = {{ providers = ["leaky"] }}
 [providers.sendgrid]
 use = "providers.sendgrid:SendGrid"
-options = {{ sender = "a@example.com", base_url = "{sandbox}", timeout = 1 }}
+options = {{ sender = "a@example.com", base_url = "{sandbox}", timeout = 5 }}
 secrets = {{ api_key = "MARKED_KEY" }}
 breaker = {{ minimum_calls = 1000 }}
 [providers.twilio]
 use = "providers.twilio:Twilio"
-options = {{ sender = "+15005550006", base_url = "{echo}", timeout = 1 }}
+options = {{ sender = "+15005550006", base_url = "{echo}", timeout = 5 }}
 secrets = {{ account_sid = "MARKED_SID", auth_token = "MARKED_KEY" }}
 breaker = {{ minimum_calls = 1000 }}
 [providers.leaky]
@@ -138,7 +138,7 @@ def test_no_canary_leaves_its_cage(
             # As many as were refused by the contract lie there, and the other failures.
             until(lambda: rig.waiting(DEAD) > len(WRONG) + len(TEMPLATES) + 2)
             # Those that are throttled or refused for the key's sake are tried again, later.
-            until(lambda: _ended(rig) >= number - 4, timeout=40)
+            until(lambda: _ended(rig) >= number - 4)
             seen["dead letters' headers"] = _headers(rig)
             with _workers(rig, "dead"):
                 until(lambda: len(_letters(rig)) > len(WRONG) + len(TEMPLATES) + 2)

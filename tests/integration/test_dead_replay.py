@@ -92,7 +92,7 @@ def fail(rig: Rig, number: int) -> list[UUID]:
     ids = [uuid4() for _ in range(number)]
     rig.sandbox.switch.set(behaviour=Behaviour.DOWN)
     many(rig, [email(id_) for id_ in ids])
-    until(lambda: len(kept(rig)) == number, timeout=60)
+    until(lambda: len(kept(rig)) == number)
     assert {letter.cause for letter in kept(rig)} == {"failed"}
     rig.sandbox.switch.set(behaviour=None)
     return ids
@@ -173,7 +173,7 @@ def test_whatever_dies_is_archived_with_its_reason_and_its_bytes(rig: Rig) -> No
             rig.publish(row.body, row.routing_key, row.properties)
         rig.publish(b"{}", "fax.normal.shop")
         rig.publish(b"[0]", "email.normal.shop", odd)
-        until(lambda: len(kept(rig)) == len(MALFORMED_EMAILS) + 2, timeout=40)
+        until(lambda: len(kept(rig)) == len(MALFORMED_EMAILS) + 2)
     assert rig.waiting(DEAD) == 0
     with rig.store.reading() as connection:
         rows = list(connection.execute(select(dead_letters)))
@@ -220,7 +220,7 @@ def test_two_operators_who_replay_at_once_send_each_once(rig: Rig) -> None:
         ids = fail(rig, 200)
         both = [rig.command("dead", "replay", "--rate", 500, *WHY, "--json") for _ in range(2)]
         told = [json.loads(each.done().out.splitlines()[-1]) for each in both]
-        until(lambda: rig.store.count(Filter()) == {Status.SENT: 200}, timeout=40)
+        until(lambda: rig.store.count(Filter()) == {Status.SENT: 200})
     assert sum(each["notifications"] for each in told) == 200
     assert sent(rig) == {str(id_): 1 for id_ in ids}
 
@@ -260,7 +260,7 @@ def test_a_replay_that_is_killed_and_run_again_sends_each_once(rig: Rig) -> None
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         assert len(kept(rig, state=State.REPLAYED)) == 100
         assert "100 notifications are lined up" in run(rig, *command)
-        until(lambda: rig.store.count(Filter()) == {Status.SENT: 200}, timeout=40)
+        until(lambda: rig.store.count(Filter()) == {Status.SENT: 200})
     assert sent(rig) == {str(id_): 1 for id_ in ids}
 
 

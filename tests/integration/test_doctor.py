@@ -98,7 +98,7 @@ def stack(
     _, url = Users(rabbitmq).add(admin, **worker_rights())
     with surroundings(folder, broker_url=url, store_url=f"sqlite:///{folder}/notify.db") as rig:
         rig.config.chmod(0o600)
-        config = rig.config.read_text().replace("timeout = 2", "timeout = 10")
+        config = rig.config.read_text().replace("timeout = 5", "timeout = 10")
         rig.config.write_text(config + "[pools]\nsms = false\npush = false\n")
         yield Stack(rig, admin, rabbitmq)
 

@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -100,14 +99,14 @@ def test_systemd_hears_of_the_start_the_life_the_work_and_the_stop(rig: Rig, ear
         until(lambda: any(" 0.0 " not in each for each in ear.words("STATUS")[1:]))
         line.cut()
         until(lambda: rig.log("email-2").count("notify.broker_away") == 2)
+        alive = len(ear.moments("WATCHDOG=1"))
+        until(lambda: len(ear.moments("WATCHDOG=1")) > alive + 2)
         line.mend()
         until(lambda: ear.words().count("READY=1") == 2)
     first, *_ = (each for each in ear.words("STATUS") if " 0.0 " not in each and "settled" in each)
     assert first.startswith("consuming notify.email.critical, notify.email.normal, notify.email.bu")
     assert first.endswith("messages/s settled; 0 in hand; 0 queued")
     assert any("; the broker does not answer" in each for each in ear.words("STATUS"))
-    signs = sorted([*ear.moments("WATCHDOG=1"), ear.moments("READY=1")[-1]])
-    assert max(after - before for before, after in pairwise(signs)) < WATCHDOG
     assert ear.moments("STOPPING=1")
     assert ear.moments("READY=1")[-1] < ear.moments("STOPPING=1")[0]
 
@@ -121,7 +120,7 @@ def test_a_loop_that_hangs_gives_no_sign_of_life_though_its_threads_live(
     process = rig.start()
     until(lambda: bool(ear.moments("WATCHDOG=1")))
     process.send_signal(signal.SIGUSR2)
-    until(lambda: time.monotonic() - ear.moments("WATCHDOG=1")[-1] > WATCHDOG)
+    until(lambda: time.monotonic() - ear.moments("WATCHDOG=1")[-1] > 3 * WATCHDOG)
     hung_at = ear.moments("WATCHDOG=1")[-1]
     until(lambda: any("settled" in each for each in ear.words("STATUS")))
     process.send_signal(signal.SIGABRT)
@@ -135,7 +134,7 @@ _FLOWING = 80
 
 def test_a_reload_loses_nothing_and_a_mistake_changes_nothing(rig: Rig, ear: Ear) -> None:
     """Words, a rate and the log's level change while messages flow, by one connection."""
-    _write(rig, words="Old words.", rate=2, level="warning")
+    _write(rig, words="Old words.", rate=0.01, level="warning")
     for _ in range(_FLOWING):
         _greet(rig)
     with rig.worker() as process:
@@ -143,8 +142,8 @@ def test_a_reload_loses_nothing_and_a_mistake_changes_nothing(rig: Rig, ear: Ear
         assert '"info"' not in rig.log()
         _write(rig, words="New words.", rate=1000, level="info", concurrency=9)
         process.send_signal(signal.SIGHUP)
-        # At the old rate it would take half a minute.
-        until(lambda: rig.store.count(Filter()) == {Status.SENT: _FLOWING}, timeout=10)
+        # At the old rate it would take hours.
+        until(lambda: rig.store.count(Filter()) == {Status.SENT: _FLOWING})
         _write(rig, words="{{ Wrong words.", rate="fast", level="loud")
         process.send_signal(signal.SIGHUP)
         until(lambda: "notify.reload_refused" in rig.log())

@@ -22,7 +22,6 @@ from tests.services import PostgreSQL, broker_away
 
 NORMAL = queue_name(Channel.EMAIL, "normal")
 IDLE = [queue_name(Channel.EMAIL, lane) for lane in ("critical", "bulk")]
-SLOW = 60.0
 
 
 @pytest.fixture
@@ -93,7 +92,7 @@ def test_an_outage_under_load_stops_consumption_and_nothing_is_lost_or_sent_twic
             assert len(rig.sandbox.messages()) == len(first)
             assert told(rig, "notify.store_away") == failures < 100
         total = len(first) + len(held) + len(waiting)
-        until(lambda: rig.store.count(Filter()) == {Status.SENT: total}, timeout=SLOW)
+        until(lambda: rig.store.count(Filter()) == {Status.SENT: total})
         until(lambda: consumers(rig, *IDLE, NORMAL) == 3)
         assert told(rig, "notify.paused") == told(rig, "notify.resumed") == 1
     assert sent_once(rig)
@@ -151,12 +150,12 @@ def test_a_worker_outlives_the_loss_of_both(
             until(lambda: told(rig, "notify.paused") == 1)
             with broker_away(rabbitmq, broker_url):
                 until(lambda: told(rig, "notify.broker_away") > 0)
-            until(lambda: rig.waiting(NORMAL) == len(ids), timeout=SLOW)
+            until(lambda: rig.waiting(NORMAL) == len(ids))
             ids += [rig.request() for _ in range(5)]
             time.sleep(3)
             assert consumers(rig, *IDLE, NORMAL) == 0
         sent = {Status.SENT: len(ids)}
-        until(lambda: rig.store.count(Filter()) == sent, timeout=SLOW)
+        until(lambda: rig.store.count(Filter()) == sent)
         until(lambda: consumers(rig, *IDLE, NORMAL) == 3)
         assert sent_once(rig)
         assert rig.waiting(NORMAL, DEAD) == 0
@@ -177,5 +176,5 @@ def test_a_locked_sqlite_file_makes_the_worker_wait(tmp_path: Path, broker_url: 
         assert rig.sandbox.messages() == []
         lock.rollback()
         lock.close()
-        until(lambda: rig.store.count(Filter()) == {Status.SENT: len(ids)}, timeout=SLOW)
+        until(lambda: rig.store.count(Filter()) == {Status.SENT: len(ids)})
         assert sent_once(rig)

@@ -144,7 +144,7 @@ def test_while_the_broker_is_away_what_is_due_waits(rig: Rig, rabbitmq: RabbitMQ
     assert meanwhile == {Status.SCHEDULED: 50}
     assert [line["event"] for line in logs] == ["notify.looking_fails"]
     assert used < 1
-    until(lambda: rig.store.count(Filter()) == {Status.QUEUED: 50}, timeout=15)
+    until(lambda: rig.store.count(Filter()) == {Status.QUEUED: 50})
     relay.stop(timeout=5)
     publisher.close()
     with connect(rig.broker_url) as connection:

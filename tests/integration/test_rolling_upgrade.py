@@ -101,7 +101,7 @@ class Release:
                 command, env=dict(self.environ), cwd=self.folder, stdout=log, stderr=log
             )
         self.workers.append(worker)
-        until(lambda: ready.exists() or worker.poll() is not None, timeout=60.0)
+        until(lambda: ready.exists() or worker.poll() is not None)
         assert worker.poll() is None, self.log.read_text()
         return worker
 
@@ -184,7 +184,7 @@ def test_old_and_new_workers_share_a_record_while_it_is_migrated(here: Here) -> 
     assert old.wait(30) == 0, here.old.log.read_text()
     here.load.finish(timeout=60.0, tail=RATE)
     published = here.load.journal.latest()
-    until(lambda: ended(here.store, expected=len(published)), timeout=60.0)
+    until(lambda: ended(here.store, expected=len(published)))
     new.send_signal(signal.SIGTERM)
     assert new.wait(30) == 0, here.new.log.read_text()
     recorded = read_record(here.store, dead=(), waiting=0)

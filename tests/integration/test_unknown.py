@@ -43,7 +43,7 @@ countries = ["US"]
 lookup_after = 0.2
 [providers.twilio]
 use = "providers.twilio:Twilio"
-options = {{ sender = "+15005550006", base_url = "{url}", timeout = 1, account_sid = "AC1" }}
+options = {{ sender = "+15005550006", base_url = "{url}", timeout = 5, account_sid = "AC1" }}
 secrets = {{ auth_token = "KEY" }}
 """
 CODE = {"template": "login_code", "data": {"code": "4711", "product": "Acme", "minutes": 5}}

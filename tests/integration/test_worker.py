@@ -180,10 +180,10 @@ def test_a_worker_outlives_a_broker_that_goes_away(
         until(lambda: bool(rig.store.count(Filter(status=Status.SENT))))
         with broker_away(rabbitmq, broker_url):
             until(lambda: "notify.broker_away" in rig.log())
-        until(lambda: rig.store.count(Filter()) == {Status.SENT: len(ids)}, timeout=40)
+        until(lambda: rig.store.count(Filter()) == {Status.SENT: len(ids)})
         until(lambda: rig.waiting(*QUEUES) == 0)
         later = rig.request()
-        until(lambda: rig.status(later) is Status.SENT, timeout=40)
+        until(lambda: rig.status(later) is Status.SENT)
     assert len(rig.sandbox.messages()) == len(ids) + 1
     assert rig.waiting(DEAD) == 0
 
@@ -206,7 +206,7 @@ def test_a_worker_waits_while_the_record_is_away(
         finally:
             postgresql.resume()
             rig.store.close()
-        until(lambda: rig.store.count(Filter()) == {Status.SENT: len(ids)}, timeout=40)
+        until(lambda: rig.store.count(Filter()) == {Status.SENT: len(ids)})
 
 
 def test_each_line_that_a_worker_writes_is_one_of_its_logs(sqlite_rig: Rig) -> None:

@@ -26,7 +26,7 @@ from tests.faults.unplayed import Unplayable
 
 SIZE = 3
 PATIENCE = 180.0
-"""Seconds that a node may take to start: three of them share the machine with all else."""
+"""Seconds that a node may take to start, or a command to answer."""
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 _CONF = """
 log.console = false
@@ -43,7 +43,15 @@ Node.
 """
 
 
-class ClusterNode(RabbitMQNode):
+class PatientNode(RabbitMQNode):
+    """A node whose commands may take long: a drill shares the machine with all that it starts."""
+
+    def ctl(self, *arguments: str, timeout: float = PATIENCE) -> str:
+        """Run `rabbitmqctl` against this node and return what it printed."""
+        return super().ctl(*arguments, timeout=timeout)
+
+
+class ClusterNode(PatientNode):
     """One node of a cluster, in a network namespace of its own."""
 
     def __init__(self, folder: Path, *, network: Network, number: int, cookie: str) -> None:

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[2]
 DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
 ARCHIVER = "dead-1"
 WORKERS = ("email-1", "sms-1", "email-2", "sms-2")
-READY_WITHIN = 60.0
+READY_WITHIN = 180.0
+KILLED_WITHIN = 180.0
 STOPPED_WITHIN = 60.0
 
 
@@ -70,9 +71,8 @@ class Fleet:
                 if self._processes[name].poll() is not None:
                     raise WorkerEnded(f"{name} ended at its start: {self._last_words(name)}")
                 if time.monotonic() > end:
-                    raise TimeoutError(
-                        f"{name} did not start within {READY_WITHIN:g} s: {self._last_words(name)}"
-                    )
+                    late = f"{name} did not start within {READY_WITHIN:g} s"
+                    raise TimeoutError(": ".join(filter(None, (late, self._last_words(name)))))
                 time.sleep(0.05)
 
     def kill(self, *names: str) -> None:
@@ -81,7 +81,7 @@ class Fleet:
             self._processes[name].kill()
         self.killed(*names)
 
-    def killed(self, *names: str, within: float = 60.0) -> None:
+    def killed(self, *names: str, within: float = KILLED_WITHIN) -> None:
         """Wait until workers are dead, as they were armed to be."""
         for name in names:
             code = self._processes[name].wait(within)

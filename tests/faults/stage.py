@@ -21,7 +21,7 @@ from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Store
 from notify.store.tables import dead_letters, notifications
 from notify.topology import DEAD, Topology, apply, queue_name
-from tests.faults.cluster import cluster
+from tests.faults.cluster import PATIENCE, PatientNode, cluster
 from tests.faults.fleet import Fleet
 from tests.faults.ledgers import Recorded, read_record
 from tests.faults.load import CHANNELS, LANE, Load
@@ -71,7 +71,7 @@ class Services:
 def services(folder: Path) -> Iterator[Services]:
     """Start a broker and a PostgreSQL cluster of our own."""
     with ExitStack() as cleanup:
-        broker = RabbitMQNode.start(folder / "rabbitmq")
+        broker = PatientNode.start(folder / "rabbitmq", timeout=PATIENCE)
         cleanup.callback(broker.stop)
         postgresql = PostgreSQL()
         cleanup.callback(postgresql.stop)

@@ -158,4 +158,7 @@ def test_a_reason_is_one_line_and_names_no_folder() -> None:
     assert reason(_slow()) == ("took longer than 60 s: rabbitmqctl --quiet eval 1.")
     assert reason(subprocess.TimeoutExpired("worker", 5)) == "took longer than 5 s: worker"
     assert len(reason(OSError("word " * 100))) < 170
+    assert reason(ConfigError("RabbitMQ did not start in time; see the logs in /x/y")) == (
+        "RabbitMQ did not start in time"
+    )
     assert reason(ConnectionResetError()) == "ConnectionResetError"

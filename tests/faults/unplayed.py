@@ -36,7 +36,7 @@ def reason(error: BaseException) -> str:
         text = f"took longer than {error.timeout:g} s: {command}"
     else:
         text = str(error) or type(error).__name__
-    line = " ".join(text.split()).replace("|", "/")
+    line = " ".join(text.partition("; see the logs in")[0].split()).replace("|", "/")
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
 
 

@@ -11,13 +11,15 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from notify.deadletters import Mending, Prospect, discard
 from notify.delivery import Done
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Entry, Store
 from notify.store.audit import Actor
-from notify.store.dead import State, kept
+from notify.store.dead import State, kept, waiting
+from notify.store.dead import discard as discard_letters
 from notify.store.tables import attempts, audit, dead_letters, events, notifications
 from tests.burying import (
     arrival,
@@ -391,3 +393,19 @@ def test_a_thousand_dead_letters_cost_little(store: Store) -> None:
     assert len(replay(store, rate=100.0)) == 1000
     assert planned < 2
     assert time.process_time() - begin - planned < 4
+
+
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
+def test_letters_that_are_replayed_are_kept_from_others_until_it_is_done(store: Store) -> None:
+    """Else one could be discarded while its message goes out; SQLite has one writer at a time."""
+    (letter,) = bury(store, arrival(b"poison"))
+    with store.writing() as replaying, store.writing() as other:
+        assert [each.id for each in waiting(replaying, [letter.id], lock=True)] == [letter.id]
+        other.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            discard_letters(other, [letter.id], now=NOW)
+        other.rollback()
+    with store.writing() as reading, store.writing() as other:
+        assert waiting(reading, [letter.id])
+        other.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
+        assert discard_letters(other, [letter.id], now=NOW) == [letter.id]

@@ -11,6 +11,7 @@ import pytest
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Claimed, Entry, Event, Filter, Store, Story
 from notify.store.claims import FRESH
+from notify.store.news import take_news
 from tests.recording import (
     LATER,
     LEASE,
@@ -234,3 +235,17 @@ def test_one_late_record_does_not_keep_back_the_others(store: Store) -> None:
     assert late == {entries[1].notification.id}
     statuses = [_story(store, entry.notification).status for entry in entries]
     assert statuses == [Status.SENT, Status.UNKNOWN, Status.SENT]
+
+
+def test_an_end_without_a_call_is_news_and_a_wait_is_none(store: Store) -> None:
+    """Its producer hears how it ended, and not that it waits for the time it asked for itself."""
+    ended, waits = asked(), asked()
+    entries = [
+        Entry(ended, Status.EXPIRED, reason="late"),
+        Entry(waits, Status.SCHEDULED, due_at=LATER),
+    ]
+    store.claim(entries, now=NOW, lease=LEASE)
+    with store.writing() as connection:
+        (news,) = take_news(connection, now=NOW, hold=LEASE, limit=9)
+    assert news.event.status is Status.EXPIRED
+    assert news.event.id == ended.id

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import insert, select, update
+from structlog.testing import capture_logs
 
 from notify.deadletters import Mending, Prospect
 from notify.doctor.finding import Verdict
@@ -155,7 +156,11 @@ def test_without_its_keyring_nobody_judges_a_sealed_request(stores: dict[str, St
     """It waits for somebody who can; to call it a conflict would give it up."""
     notification = _told()
     claim_one(stores["k1"], call_for(notification))
-    assert claim_one(stores["clear"], call_for(notification)) is Claim.BUSY
+    with capture_logs() as logs:
+        assert claim_one(stores["clear"], call_for(notification)) is Claim.BUSY
+    (line,) = logs
+    assert (line["event"], line["log_level"]) == ("notify.sealed", "error")
+    assert (line["sealed_with"], line["id"]) == ("k1", str(notification.id))
 
 
 @pytest.mark.parametrize("name", ["clear", "strange"])

@@ -9,7 +9,7 @@ DEBIAN := scripts/require-debian.sh
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run up test faults check bench bench-flow lock package boot-test
+.PHONY: help install run up test faults mutants check bench bench-flow lock package boot-test
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ endif
 faults: install ## Break the real thing in every way we know, and count (docs/guarantees.md)
 	@$(DEBIAN) rabbitmq-server postgresql
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+mutants: install ## Break the code at random and count the breaks that tests notice (CONTRIBUTING.md)
+	@$(DEBIAN) rabbitmq-server postgresql
+	@test -x build/mutants/bin/pip || $(BIN)/python -m venv build/mutants
+	@build/mutants/bin/pip install --quiet --disable-pip-version-check cosmic-ray==8.7.0
+	@nice -n 10 build/mutants/bin/python scripts/mutants.py $(ARGS)
 
 check: install ## Style, types, layers, docstrings, and how exposed each systemd service is
 	@$(DEBIAN) systemd

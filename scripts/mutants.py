@@ -1,0 +1,181 @@
+"""
+Break the code at random places, one at a time, and count the breaks that the tests notice.
+
+    make mutants                                            # 20 minutes, seed 1
+    make mutants ARGS='--minutes 60 --seed 7 --only notify/store'
+
+The same seed breaks the same places of the same code in the same order. Each break is made in a
+copy of the checkout, and judged by the tests that scripts/mutants.toml names for its module: first
+those that need no PostgreSQL, then the others. A survivor is a test to write, or code to delete.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from mutations import Mutant, sample
+
+PACKAGES = ("store", "delivery", "outbox", "reconcile")
+ROUNDS = ("not postgresql", "postgresql")
+NOTHING_COLLECTED = 5
+LIMIT = 600.0
+"""Seconds for the tests of one break: what takes longer hangs, and is noticed too."""
+HOME = Path(__file__).parents[1]
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many breaks were made and noticed, by package; safe to share among threads."""
+
+    made: Counter[str] = field(default_factory=Counter)
+    noticed: Counter[str] = field(default_factory=Counter)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, mutant: Mutant, *, noticed: bool, diff: str) -> None:
+        """Count one and say so; of what survived, show the break."""
+        package = mutant.module.parts[1]
+        with self._turn:
+            self.made[package] += 1
+            self.noticed[package] += noticed
+            word = "noticed " if noticed else "SURVIVED"
+            _say(f"{word} {mutant.module}:{mutant.line} {mutant.operator}")
+            if not noticed:
+                _say(diff)
+
+    def lines(self) -> Iterator[str]:
+        """Say the share noticed, of each package and of all."""
+        for package in (*self.made, ""):
+            made = self.made[package] if package else self.made.total()
+            noticed = self.noticed[package] if package else self.noticed.total()
+            share = 100 * noticed / made if made else 0.0
+            yield f"{package or 'all':10} mutants={made} killed={noticed} share={share:.1f}%"
+
+
+def main() -> int:
+    """Break and test until the time is up; 0 whatever survived, since that is no failure."""
+    options = _options()
+    groups = tomllib.loads((HOME / "scripts" / "mutants.toml").read_text())["group"]
+    modules = [
+        module
+        for package in PACKAGES
+        for path in sorted((options.tree / "notify" / package).glob("*.py"))
+        if str(module := path.relative_to(options.tree)).startswith(options.only)
+    ]
+    chance = random.Random(options.seed)  # noqa: S311 - a sample, not a secret
+    mutants = sample(options.tree, modules, chance=chance)
+    turn, tally = threading.Lock(), Tally()
+    end = time.monotonic() + 60 * options.minutes
+
+    def next_one() -> Mutant | None:
+        with turn:
+            done = time.monotonic() > end or tally.made.total() >= options.most
+            return None if done else next(mutants, None)
+
+    def work() -> None:
+        with tempfile.TemporaryDirectory(prefix="notify-mutants-") as folder:
+            copy = _copy(options.tree, Path(folder) / "tree")
+            while (mutant := next_one()) is not None:
+                tests = _tests(groups, mutant.module, copy)
+                noticed = _noticed(copy, mutant, tests, python=options.python)
+                tally.note(mutant, noticed=noticed, diff=_diff(options.tree, mutant))
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for each in [pool.submit(work) for _ in range(options.jobs)]:
+            each.result()
+    _say("\n".join([f"seed={options.seed}", *tally.lines()]))
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _noticed(copy: Path, mutant: Mutant, tests: Sequence[str], *, python: Path) -> bool:
+    """Put the break into the copy, run the tests, and take it out again."""
+    module = copy / mutant.module
+    whole = module.read_text()
+    _put(module, mutant.code)
+    try:
+        return any(_fails(copy, tests, word, python=python) for word in ROUNDS)
+    finally:
+        _put(module, whole)
+
+
+def _put(module: Path, code: str) -> None:
+    """Replace a module; its compiled file is told by second and size, which a break may share."""
+    module.write_text(code)
+    for compiled in module.parent.glob(f"__pycache__/{module.stem}.*.pyc"):
+        compiled.unlink()
+
+
+def _fails(copy: Path, tests: Sequence[str], which: str, *, python: Path) -> bool:
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-k", which, *tests]
+    process = subprocess.Popen(  # noqa: S603 - the project's own tests
+        [python, "-m", "pytest", *options],
+        cwd=copy,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        return process.wait(LIMIT) not in (0, NOTHING_COLLECTED)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+
+
+def _copy(tree: Path, to: Path) -> Path:
+    """Copy what a checkout holds, without what was made of it."""
+    left_out = shutil.ignore_patterns(".*", "__pycache__", "build", "dist")
+    return Path(shutil.copytree(tree, to, ignore=left_out))
+
+
+def _tests(groups: Sequence[Mapping[str, list[str]]], module: Path, copy: Path) -> list[str]:
+    """Name the tests of a module's group, those that this checkout has."""
+    for group in groups:
+        if any(fnmatch(str(module), pattern) for pattern in group["modules"]):
+            return [test for test in group["tests"] if (copy / test).exists()]
+    raise LookupError(f"scripts/mutants.toml names no tests for {module}")
+
+
+def _diff(tree: Path, mutant: Mutant) -> str:
+    whole = (tree / mutant.module).read_text().splitlines()
+    lines = difflib.unified_diff(whole, mutant.code.splitlines(), n=0, lineterm="")
+    return "\n".join(f"    {line}" for line in lines if not line.startswith(("---", "+++", "@@")))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make mutants", description="Break code; count who sees.")
+    parser.add_argument("--minutes", type=float, default=20.0, help="begin no break after these")
+    parser.add_argument("--most", type=int, default=10_000, help="make no more breaks than this")
+    parser.add_argument("--seed", type=int, default=1, help="which places are broken")
+    parser.add_argument("--jobs", type=int, default=2, help="how many are tested side by side")
+    parser.add_argument("--only", default="", help="modules whose path begins so: notify/store")
+    parser.add_argument("--tree", type=Path, default=HOME, help="another checkout to break")
+    parser.add_argument("--python", type=Path, default=HOME / ".venv/bin/python")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
@@ -14,10 +16,10 @@ import structlog
 
 from notify.metrics import Metrics
 
-AT_ONCE = 4
-"""Requests that are answered at once; another one is hung up on."""
+AT_ONCE = 16
+"""Connections at once; one more ends the oldest, so that a probe is always answered."""
 PATIENCE = 5.0
-"""Seconds that a client may take for each of its words."""
+"""Seconds that a client may take for its whole request and for reading the answer."""
 
 _TEXT = "text/plain; charset=utf-8"
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -41,6 +43,7 @@ class Server:
         alive: Callable[[], bool],
         unready: Callable[[], str | None],
         remark: Callable[[], str | None] = lambda: None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """
         Take what to tell.
@@ -50,12 +53,14 @@ class Server:
             alive: Whether the process does anything.
             unready: Why it cannot work now, in a word; None if it can.
             remark: What /readyz says besides, in its second line; None if nothing.
+            monotonic: The clock of `PATIENCE`.
         """
         self._metrics = metrics
         self._address = (listen, port)
         self._alive = alive
         self._unready = unready
         self._remark = remark
+        self._monotonic = monotonic
         self._http: _Http | None = None
 
     @property
@@ -67,7 +72,7 @@ class Server:
         """Begin to serve, or tell why not."""
         listen, port = self._address
         try:
-            self._http = _Http(self._address, self._answer)
+            self._http = _Http(self._address, self._answer, self._monotonic)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             log.warning("notify.metrics_unserved", listen=listen, port=port, reason=reason)
@@ -100,18 +105,23 @@ def _word(trouble: str | None, remark: str | None = None) -> tuple[HTTPStatus, s
 
 
 class _Http(ThreadingHTTPServer):
-    """A server that answers a few at once and never reads a body."""
+    """A server that answers a few at once, ends those that take long, and never reads a body."""
 
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
 
     def __init__(
-        self, address: tuple[str, int], answer: Callable[[str], tuple[HTTPStatus, str, bytes]]
+        self,
+        address: tuple[str, int],
+        answer: Callable[[str], tuple[HTTPStatus, str, bytes]],
+        monotonic: Callable[[], float],
     ) -> None:
         self.answer = answer
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self._free = threading.BoundedSemaphore(AT_ONCE)
+        self._monotonic = monotonic
+        self._open: dict[socket.socket, float] = {}  # the oldest first
+        self._lock = threading.Lock()
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
@@ -120,18 +130,31 @@ class _Http(ThreadingHTTPServer):
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread, if one is free."""
-        if self._free.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
+        """Answer in a thread, in the place of the oldest connection if there are many."""
+        with self._lock:
+            if len(self._open) >= AT_ONCE:
+                self._end(next(iter(self._open)))
+            self._open[request] = self._monotonic()
+        super().process_request(request, client_address)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Answer, and free the thread."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._free.release()
+    def service_actions(self) -> None:
+        """Twice a second: end the connections whose time is up."""
+        with self._lock:
+            for request, begun in list(self._open.items()):
+                if self._monotonic() - begun > PATIENCE:
+                    self._end(request)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection that was answered."""
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def _end(self, request: socket.socket) -> None:
+        """Wake the thread that waits for the client, or to write to it: it closes the socket."""
+        del self._open[request]
+        with suppress(OSError):
+            request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Let a client go that went first."""
@@ -139,7 +162,6 @@ class _Http(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Http
-    timeout = PATIENCE
 
     def do_GET(self) -> None:
         """Answer one request."""

@@ -20,7 +20,7 @@ from notify.errors import ConfigError
 from notify.health import HUNG, Health
 from notify.metrics import Metrics, catalog
 from notify.metrics.catalog import Kind
-from notify.metrics.server import AT_ONCE, Server
+from notify.metrics.server import AT_ONCE, PATIENCE, Server
 from notify.service import open_delivery
 from notify.settings import load
 from notify.store import Store
@@ -80,11 +80,32 @@ def test_the_rate_of_one_source_is_not_told_beside_the_use_of_all(tmp_path: Path
     assert 'notify_limit_units_total{limit="one-source"} 0.0' in text
 
 
+class Clock:
+    """A monotonic clock that a test sets."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.now
+
+
 @pytest.fixture
-def server() -> Iterator[Server]:
+def clock() -> Clock:
+    """The server's clock."""
+    return Clock()
+
+
+@pytest.fixture
+def server(clock: Clock) -> Iterator[Server]:
     """A server on a free port, whose worker is alive and waits for its record."""
     server = Server(
-        Metrics(), listen="127.0.0.1", port=0, alive=lambda: True, unready=lambda: "record_away"
+        Metrics(),
+        listen="127.0.0.1",
+        port=0,
+        alive=lambda: True,
+        unready=lambda: "record_away",
+        monotonic=clock,
     )
     server.start()
     yield server
@@ -118,17 +139,64 @@ def test_nothing_but_get_is_answered(server: Server, method: bytes) -> None:
     assert b"Python" not in answer
 
 
-def test_clients_that_say_nothing_do_not_use_up_threads(server: Server) -> None:
-    """A few may dawdle; one more is hung up on, and when they have gone there is room again."""
+def test_clients_that_dawdle_do_not_keep_a_probe_out(server: Server) -> None:
+    """However many there are, whoever asks is answered; the oldest of them goes instead."""
     assert server.port is not None
-    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(AT_ONCE)]
-    assert ask(server, b"") == b""
-    for each in idle:
+    slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2 * AT_ONCE)]
+    for each in slow[AT_ONCE:]:
+        each.sendall(b"GET /me")
+    assert b" 200 " in ask(server, b"GET /livez HTTP/1.0\r\n\r\n")
+    assert b"record_away" in ask(server, b"GET /readyz HTTP/1.0\r\n\r\n")
+    for each in slow[:AT_ONCE]:
+        each.settimeout(30)
+        assert each.recv(1) == b""
+    for each in slow:
         each.close()
-    end = 50
-    while b"record_away" not in (answer := ask(server, b"GET /readyz HTTP/1.0\r\n\r\n")) and end:
-        end -= 1
-    assert b"record_away" in answer
+
+
+def test_a_client_that_sends_byte_by_byte_has_no_more_time_for_it(
+    server: Server, clock: Clock
+) -> None:
+    """The whole request has a limit: each of its bytes would come in time."""
+    assert server.port is not None
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as slow:
+        slow.sendall(b"GET /livez HTTP/1.0\r\nX: ")
+        assert b" 200 " in ask(server, b"GET /livez HTTP/1.0\r\n\r\n")
+        clock.now = PATIENCE - 1
+        slow.sendall(b"a")
+        clock.now = PATIENCE + 1
+        assert slow.recv(1) == b""
+
+
+def test_a_client_that_does_not_read_is_hung_up_on(clock: Clock) -> None:
+    """An answer larger than the network takes at once would hold its thread."""
+    metrics = Metrics()
+    size = 0
+
+    def text() -> bytes:
+        return b"x" * 64 * 1024 * 1024
+
+    metrics.text = text  # type: ignore[method-assign]
+    server = Server(
+        metrics,
+        listen="127.0.0.1",
+        port=0,
+        alive=lambda: True,
+        unready=lambda: None,
+        monotonic=clock,
+    )
+    server.start()
+    assert server.port is not None
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as slow:
+        slow.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        assert slow.recv(1) == b"H"
+        clock.now = PATIENCE + 1
+        while server._http is not None and server._http._open:
+            pass  # the next look at the clock ends it; read before, the answer would be whole
+        while part := slow.recv(1 << 20):
+            size += len(part)
+    assert size < 64 * 1024 * 1024
+    server.stop(timeout=1)
 
 
 def test_no_name_server_is_asked_before_a_worker_starts(monkeypatch: pytest.MonkeyPatch) -> None:

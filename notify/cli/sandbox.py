@@ -23,6 +23,14 @@ from notify.sandbox import Sandbox
     help="Port to listen on; 0 takes a free one.",
 )
 @click.option(
+    "--allow-host",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Answer to this name too, such as that of a container. Requests to any name but these, "
+    "--host, this machine's and the loopback's are refused.",
+)
+@click.option(
     "--latency",
     type=Duration(),
     default="0ms",
@@ -48,6 +56,7 @@ def sandbox(
     *,
     host: str,
     port: int,
+    names: tuple[str, ...],
     latency: float,
     ledger: Path | None,
     ready_file: Path | None,
@@ -65,16 +74,15 @@ def sandbox(
       notify sandbox switch --vendor sendgrid --behaviour down
     """
     if ctx.invoked_subcommand is None:
-        _serve(host=host, port=port, latency=latency, ledger=ledger, ready_file=ready_file)
+        running = Sandbox.start(host=host, port=port, names=names, latency=latency, ledger=ledger)
+        _serve(running, ledger=ledger, ready_file=ready_file)
 
 
-def _serve(
-    *, host: str, port: int, latency: float, ledger: Path | None, ready_file: Path | None
-) -> None:
+def _serve(running: Sandbox, *, ledger: Path | None, ready_file: Path | None) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with Sandbox.start(host=host, port=port, latency=latency, ledger=ledger) as running:
+    with running:
         click.echo(_greeting(running.url, ledger))
         if ready_file:
             _write(ready_file, running.url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from notify.sandbox.api import Api
 from notify.sandbox.behaviour import Behaviour, Did, Event, Vendor
 from notify.sandbox.desk import Desk
 from notify.sandbox.fcm import Fcm
+from notify.sandbox.hosts import Hosts
 from notify.sandbox.inbox import Inbox, Message
 from notify.sandbox.ledger import Entry, Ledger
 from notify.sandbox.page import Page, environment
@@ -51,6 +52,7 @@ class Sandbox:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        names: Collection[str] = (),
         latency: float = 0.0,
         slow: float = 3.0,
         retry_after: int = 2,
@@ -65,6 +67,7 @@ class Sandbox:
         Args:
             host: The address to listen on.
             port: 0 takes a free one; see `url`.
+            names: Hosts to answer to, beside `host`, the machine's name and the loopback's.
             latency: Seconds before each answer.
             slow: Seconds before the answer to a SLOW recipient.
             retry_after: Seconds that a 429 asks to wait.
@@ -86,7 +89,7 @@ class Sandbox:
         )
         own = own_routes(Api(inbox, book, switch), Page(inbox, book, environment()))
         try:
-            server = Server((host, port), Site([*vendors, *own]))
+            server = Server((host, port), Site([*vendors, *own]), Hosts([host, *names]))
         except OSError as error:
             book.close()
             raise ConfigError(

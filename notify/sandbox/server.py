@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from notify.sandbox.exchange import Answer, Ending, Reply, Request, as_json
+from notify.sandbox.hosts import Hosts
 from notify.sandbox.site import Site
 
 MAX_BODY = 30 * 1024 * 1024
@@ -29,6 +30,7 @@ class Server(ThreadingHTTPServer):
     Args:
         address: Host and port; port 0 takes a free one.
         site: Answers the requests.
+        hosts: The names that it answers to.
 
     Raises:
         OSError: The address cannot be listened on.
@@ -36,8 +38,9 @@ class Server(ThreadingHTTPServer):
 
     request_queue_size = 1024
 
-    def __init__(self, address: tuple[str, int], site: Site) -> None:
+    def __init__(self, address: tuple[str, int], site: Site, hosts: Hosts) -> None:
         self.site = site
+        self.hosts = hosts
         self.stopping = threading.Event()
         self._connections: dict[threading.Thread, socket.socket] = {}
         super().__init__(address, Handler)
@@ -103,7 +106,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         size = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not (size.isascii() and size.isdigit()):
+        if not self._is_for_us():
+            self._refuse(421, "this Host is not the sandbox's; --allow-host makes it one")
+        elif "Transfer-Encoding" in self.headers or not (size.isascii() and size.isdigit()):
             self._refuse(411, "send a Content-Length")
         elif int(size) > MAX_BODY:
             self._refuse(413, f"a body may have {MAX_BODY} bytes")
@@ -113,6 +118,14 @@ class Handler(BaseHTTPRequestHandler):
                 self.close_connection = True  # the client left before it had said all
             else:
                 self._give(self.server.site.answer(self._request(body)))
+
+    def _is_for_us(self) -> bool:
+        # Clients older than HTTP/1.1 name no host; browsers always do.
+        hosts = self.headers.get_all("Host", [])
+        if "://" in self.path:
+            hosts.append(urlsplit(self.path).netloc)
+        local = str(self.connection.getsockname()[0])
+        return all(self.server.hosts.allow(host, local=local) for host in hosts)
 
     def _request(self, body: bytes) -> Request:
         url = urlsplit(self.path)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import html
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,18 @@ import urllib3
 from click.testing import CliRunner, Result
 
 from notify.cli import notify
-from notify.sandbox import Sandbox
+from notify.message import Channel
+from notify.sandbox import Message, Sandbox, Vendor
 
+MESSAGE = Message(
+    id="m1",
+    provider_id="p1",
+    at=datetime(2026, 3, 1, tzinfo=UTC),
+    channel=Channel.EMAIL,
+    vendor=Vendor.SENDGRID,
+    to="ada@sandbox.test",
+    text="491027",
+)
 HTML = "<p title=\"x\">Hi</p><script>alert('x')</script>"
 
 
@@ -45,6 +57,59 @@ def _mail(url: str, http: urllib3.PoolManager, to: str, notify_id: str) -> int:
     }
     headers = {"Authorization": "Bearer key"}
     return http.request("POST", f"{url}/v3/mail/send", json=mail, headers=headers).status
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:8025", "192.0.2.1", ""])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/ledger"),
+        ("GET", "/page.css"),
+        ("GET", "/healthz"),
+        ("GET", "/api/messages"),
+        ("DELETE", "/api/messages"),
+        ("PUT", "/api/behaviour"),
+        ("POST", "/v3/mail/send"),
+        ("POST", "/second/v3/mail/send"),
+        ("GET", "/v3/scopes"),
+        ("POST", "/token"),
+        ("POST", "/v1/projects/shop/messages:send"),
+        ("GET", "/2010-04-01/Accounts/AC1/Messages.json"),
+        ("GET", "/nowhere"),
+    ],
+)
+def test_a_host_that_is_not_the_sandboxs_gets_nothing(
+    sandbox: Sandbox, http: urllib3.PoolManager, method: str, path: str, host: str
+) -> None:
+    """A page whose name was led to 127.0.0.1 would read mails, codes and keys (DNS rebinding)."""
+    sandbox.inbox.add(MESSAGE)
+    answer = http.request(method, sandbox.url + path, headers={"Host": host}, body=b"{}")
+    assert answer.status == 421
+    assert "--allow-host" in answer.json()["error"]
+    assert not host or host not in answer.data.decode()
+    assert len(sandbox.inbox) == 1
+
+
+def test_a_second_host_or_a_whole_address_does_not_pass_either(sandbox: Sandbox) -> None:
+    """Each name that a request bears must be one of the sandbox's."""
+    port = sandbox.url.rpartition(":")[2]
+    for head in (
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example",
+        b"GET http://evil.example/ HTTP/1.1\r\nHost: 127.0.0.1",
+    ):
+        with socket.create_connection(("127.0.0.1", int(port)), timeout=10) as connection:
+            connection.sendall(head + b"\r\n\r\n")
+            assert connection.recv(1024).startswith(b"HTTP/1.1 421 ")
+
+
+def test_the_sandboxs_own_names_are_answered(http: urllib3.PoolManager) -> None:
+    """The loopback's, the machine's, and those that were named, with any port and in any case."""
+    with Sandbox.start(names=["Sandbox.test"]) as running:
+        for host in ("localhost:1", "LOCALHOST", "127.0.0.1", "[::1]:80", "127.8.8.8",
+                     "sandbox.test", "sandbox.test.:8025", socket.gethostname()):  # fmt: skip
+            answer = http.request("GET", f"{running.url}/healthz", headers={"Host": host})
+            assert answer.status == 200, host
 
 
 def _push(url: str, http: urllib3.PoolManager, to: str, notify_id: str) -> int:

@@ -12,6 +12,7 @@ from notify.cli.console import Console, Table
 from notify.cli.given import json_argument
 from notify.errors import TemplateError
 from notify.message import Channel, Content
+from notify.private import private
 from notify.settings import load
 from notify.templating import TemplateInfo, Templates
 
@@ -102,7 +103,9 @@ def preview_command(
     data = templates.sample(name) if given is None else json_argument(given, option="--data")
     content = templates.render(name, channel=Channel(channel), locale=locale, data=data)
     if page is not None:
-        page.write_text(_part(content, "html"), encoding="utf-8")
+        html = _part(content, "html")
+        with open(page, "w", encoding="utf-8", opener=private) as file:
+            file.write(html)
     if part is not None:
         click.echo(_part(content, part))
     else:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from notify.errors import ConfigError
+from notify.private import private
 from notify.sandbox.behaviour import Behaviour, Did, Event, Vendor
 
 
@@ -76,7 +77,7 @@ class Ledger:
     def __init__(self, path: Path | None = None, *, keep: int = 10_000) -> None:
         try:
             # Line-buffered: what was answered can be read in the file, even after a kill.
-            self._file = path.open("a", buffering=1, encoding="utf-8") if path else None
+            self._file = _appending(path) if path else None
         except OSError as error:
             raise ConfigError(f"cannot write the ledger {path}: {error.strerror}") from None
         self._entries: deque[Entry] = deque(maxlen=keep)
@@ -124,3 +125,7 @@ class Ledger:
         """Close the file."""
         if self._file:
             self._file.close()
+
+
+def _appending(path: Path) -> TextIO:
+    return open(path, "a", buffering=1, encoding="utf-8", opener=private)

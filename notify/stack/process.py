@@ -11,11 +11,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from notify.errors import NotifyError
+from notify.private import private
 
 _POLL = 0.05
 _TAIL = 15
 DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
 """Put before a command, it lets the kernel kill the child when its parent is gone."""
+PRIVATE = 0o077
+"""The umask of the stack's processes: what they write is for its owner alone."""
 
 
 class ProcessEnded(NotifyError):
@@ -52,7 +55,7 @@ class Process:
         # -P: a folder that is called notify in the caller's place must not be run instead.
         command = [sys.executable, "-P", "-m", "notify", *arguments]
         ready_file.unlink(missing_ok=True)
-        with log.open("wb") as output:
+        with open(log, "wb", opener=private) as output:
             self._child = subprocess.Popen(  # noqa: S603 - our own command
                 [*DIE_WITH_PARENT, *command, "--ready-file", str(ready_file)],
                 env=dict(environ),
@@ -61,6 +64,8 @@ class Process:
                 stderr=subprocess.STDOUT,
                 # Ctrl-C in the terminal is ours to hear; we stop the children in their order.
                 start_new_session=True,
+                # Its files hold recipients: the database, the ledger, the broker's messages.
+                umask=PRIVATE,
             )
 
     @property

@@ -16,7 +16,7 @@ from pathlib import Path
 import amqp
 
 from notify.errors import ConfigError
-from notify.stack.process import DIE_WITH_PARENT
+from notify.stack.process import DIE_WITH_PARENT, PRIVATE
 
 INSTALL = "apt-get install --no-install-recommends rabbitmq-server"
 
@@ -61,7 +61,7 @@ class RabbitMQNode:
             ConfigError: RabbitMQ is not installed, or did not come up within `timeout` seconds.
         """
         node = cls(folder)
-        node.folder.mkdir(parents=True, exist_ok=True)
+        node.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (node.folder / "rabbitmq.conf").write_text("log.console = false\n")
         (node.folder / "enabled_plugins").write_text("[].\n")
         node._launch(timeout)
@@ -154,6 +154,7 @@ class RabbitMQNode:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                umask=PRIVATE,
             )
 
     def _wait(self, server: subprocess.Popen[bytes], deadline: float) -> None:

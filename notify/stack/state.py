@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from notify.errors import ConfigError, NotifyError
+from notify.private import private
 
 _CONFIG = """\
 # Written by `notify up` each time it starts; to try other settings, copy it first.
@@ -69,6 +70,11 @@ use = "providers.fcm:Fcm"
 options = {{ base_url = {sandbox}, project = "sandbox" }}
 secrets = {{ service_account = "FCM_SERVICE_ACCOUNT" }}
 """
+
+
+_LOCK = "lock"
+_FOLDERS = ("logs", "ready", "credentials", "rabbitmq")
+_FILES = ("lock", "notify.toml", "endpoints.json", "ledger.jsonl", "notify.db*", "logs/*.log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +166,12 @@ class State:
 
     def _hold(self) -> IO[str]:
         try:
-            for folder in (self.folder, self.folder / "logs", self.folder / "ready"):
-                folder.mkdir(parents=True, exist_ok=True)
-            self.credentials.mkdir(mode=0o700, exist_ok=True)
-            lock = (self.folder / "lock").open("w")
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            others = {each.name for each in self.folder.iterdir() if each.is_dir()}
+            for name in _FOLDERS:
+                (self.folder / name).mkdir(mode=0o700, exist_ok=True)
+            lock = open(self.folder / _LOCK, "w", opener=private)  # noqa: SIM115
+            self._keep_private(whole=others <= set(_FOLDERS))
         except OSError as error:
             raise ConfigError(f"cannot write to {self.folder}: {error.strerror}") from error
         try:
@@ -174,6 +182,20 @@ class State:
                 f"another stack is running in {self.folder}; stop it or name another folder"
             ) from None
         return lock
+
+    def _keep_private(self, *, whole: bool) -> None:
+        """Close what an older stack or the user's umask left open to others.
+
+        Args:
+            whole: Whether the folder is the stack's own, and not one with other folders in it.
+        """
+        if whole and self.folder.stat().st_uid == os.geteuid():
+            self.folder.chmod(0o700)
+        for name in _FOLDERS:
+            (self.folder / name).chmod(0o700)
+        for pattern in _FILES:
+            for path in self.folder.glob(pattern):
+                path.chmod(0o600)
 
 
 @contextmanager

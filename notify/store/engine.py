@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -11,6 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from notify.errors import ConfigError
+from notify.private import private
 from notify.store import session
 
 # Nothing may wait for ever for a database that is gone: libpq's words, in s and ms.
@@ -39,6 +43,7 @@ def connect(url: str, *, pool_size: int = 8) -> Engine:
         raise _no_url() from None
     if parsed.drivername == "sqlite":
         engine = create_engine(parsed, pool_size=pool_size, connect_args={"timeout": LONGEST_WAIT})
+        event.listen(engine, "do_connect", partial(_make_private, parsed.database))
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin)
         return engine
@@ -60,6 +65,13 @@ def _no_url() -> ConfigError:
 
 def _open_session(_dialect: Any, _record: Any, arguments: Any, parameters: Any) -> Any:
     return session.connect(*arguments, **parameters)
+
+
+def _make_private(path: str | None, *_: Any) -> None:
+    # SQLite would make the file readable by all; its WAL takes the file's mode.
+    if path and not path.startswith((":memory:", "file:")):
+        with suppress(OSError):  # it is there, or SQLite says what is wrong
+            os.close(private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,12 @@ from google.oauth2 import service_account
 
 from notify.errors import ConfigError
 from notify.message import Channel
+from notify.sandbox.ledger import Ledger
 from notify.service import open_gateway
 from notify.settings import load
+from notify.stack.process import Process, stop_all
 from notify.stack.state import Endpoints, State, folder_or_temporary
+from notify.store import Store
 
 ENDPOINTS = Endpoints(
     amqp='pyamqp://guest:pa"ss@127.0.0.1:5672//',
@@ -47,6 +51,61 @@ def test_the_configuration_builds_each_channels_provider(state: State, channel: 
     environ = state.environ({})
     settings = load(environ=environ)
     open_gateway(settings, channel, environ=environ).close()
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """The mode of everything in a folder, by its path, and of the folder itself."""
+    found = {str(path.relative_to(folder)): path for path in [folder, *folder.rglob("*")]}
+    return {name: path.stat().st_mode & 0o777 for name, path in found.items()}
+
+
+def test_nobody_else_reads_a_stacks_folder(tmp_path: Path) -> None:
+    """Record, ledger and logs name recipients; notify.toml has the broker's password."""
+    before = os.umask(0o000)
+    try:
+        state = State(tmp_path / "deep" / "state")
+        state.write(ENDPOINTS)
+        store = Store.open(state.database)
+        store.migrate()
+        ledger = Ledger(state.ledger)
+        process = Process(
+            "x", ["--version"], log=state.log("x"), ready_file=state.ready_file("x"), environ={}
+        )
+        found = modes(state.folder)
+    finally:
+        os.umask(before)
+        stop_all([process], timeout=10)
+        ledger.close()
+        store.close()
+        state.release()
+    assert {"notify.db", "notify.db-wal", "ledger.jsonl", "logs/x.log", "lock"} <= set(found)
+    assert {name: mode for name, mode in found.items() if mode & 0o077} == {}
+
+
+def test_what_an_older_stack_left_readable_is_closed(tmp_path: Path) -> None:
+    """An upgrade does not leave yesterday's recipients open."""
+    folder = tmp_path / "state"
+    (folder / "logs").mkdir(parents=True)
+    for name in ("notify.db", "notify.db-wal", "ledger.jsonl", "logs/worker-email.log"):
+        (folder / name).touch()
+        (folder / name).chmod(0o644)
+    folder.chmod(0o755)
+    State(folder).release()
+    assert {name: mode for name, mode in modes(folder).items() if mode & 0o077} == {}
+
+
+def test_a_folder_with_other_folders_in_it_keeps_its_mode(tmp_path: Path) -> None:
+    """Somebody may name /tmp: that must stay everybody's, and what is not ours as it was."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other").chmod(0o755)
+    tmp_path.chmod(0o755)
+    state = State(tmp_path)
+    state.write(ENDPOINTS)
+    state.release()
+    found = modes(tmp_path)
+    assert found.pop(".") == 0o755
+    assert found.pop("other") == 0o755
+    assert {name: mode for name, mode in found.items() if mode & 0o077} == {}
 
 
 def test_programs_find_the_endpoints_in_a_json_file(state: State) -> None:

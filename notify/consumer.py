@@ -166,7 +166,7 @@ class Consumer(consumer.Consumer):
 
     def _take(self, message: Any) -> None:
         name, _, _ = message.delivery_info["consumer_tag"].rpartition("/")
-        self._admit(self._intakes[name], Received(message))
+        self._intakes[name].admit(Received(message))
         self.hub.call_soon(self._flush_soon)
 
     def _steer(self) -> None:
@@ -179,21 +179,24 @@ class Consumer(consumer.Consumer):
             if prefetch != intake.prefetch:
                 self._consume(intake, prefetch)
 
+    def _unclog(self, intake: Intake) -> None:
+        """Go on consuming where messages set aside use up the prefetch (docs/adr/0012)."""
+        if intake.clogged and self._pause.phase is Phase.OPEN and not self._pause.stopped:
+            self._consume(intake, intake.next_prefetch(self._appetite(intake.name)))
+
     def _consume(self, intake: Intake, prefetch: int) -> None:
-        if intake.prefetch:
+        before = intake.prefetch
+        if before:
             self.cancel_task_queue(intake.name)
+        # From here on messages come by the new consumer, if there is one.
+        intake.begin(prefetch)
         if prefetch:
             # It holds for the consumers that begin from here on.
             self.task_consumer.channel.basic_qos(0, prefetch, False)
             self.add_task_queue(intake.name)
-        stopped_or_begun = prefetch == 0 or intake.prefetch == 0
+        stopped_or_begun = prefetch == 0 or before == 0
         tell = log.info if stopped_or_begun else log.debug
-        tell("notify.consuming", queue=intake.name, prefetch=prefetch, before=intake.prefetch)
-        intake.prefetch = prefetch
-
-    def _admit(self, intake: Intake, received: Received) -> None:
-        intake.in_hand += 1
-        intake.waiting.append(received)
+        tell("notify.consuming", queue=intake.name, prefetch=prefetch, before=before)
 
     def _flush(self) -> None:
         if self._pause.phase is Phase.PAUSED:
@@ -222,6 +225,8 @@ class Consumer(consumer.Consumer):
     def _begun(self, intake: Intake, worked: bool) -> None:
         intake.begun()
         self._pause.claimed(worked=worked)
+        if worked:
+            self._unclog(intake)
         self._flush()
 
     def _decided(self, intake: Intake, received: Received, decision: Decision) -> None:
@@ -245,7 +250,7 @@ class Consumer(consumer.Consumer):
         match decision:
             case Again(after=after):
                 # Not counted as in hand: a stop need not wait for it, the broker has it still.
-                intake.in_hand -= 1
+                intake.set_aside(received)
                 self.hub.call_later(after, self._look_again, intake, received)
             case Done():
                 self._answer(intake, received.acknowledge)
@@ -268,9 +273,8 @@ class Consumer(consumer.Consumer):
                 self._answer(intake, intake.waiting.popleft().give_back)
 
     def _look_again(self, intake: Intake, received: Received) -> None:
-        if received.alive:
-            self._admit(intake, received)
-            self._flush()
+        intake.take_up(received)
+        self._flush()
 
     def _drain(self, connection: Any, task_consumer: Any) -> None:
         """Take no more, and finish what is in hand."""

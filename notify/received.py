@@ -47,21 +47,28 @@ class Received:
 
     Attributes:
         tag: Its number on the channel it came by.
+        consumer: Which of its queue's consumers it came by.
         settled: Whether it has been acknowledged, rejected or given back.
     """
 
-    __slots__ = ("_message", "_taken_at", "settled", "tag")
+    __slots__ = ("_message", "_taken_at", "consumer", "settled", "tag")
 
     def __init__(self, message: Any) -> None:
         self._message = message
         self._taken_at = time.time()
         self.tag: int = message.delivery_info["delivery_tag"]
+        self.consumer = 0
         self.settled = False
 
     @property
     def alive(self) -> bool:
         """Whether the channel it came by is open: if not, the broker delivers it again."""
         return bool(self._message.channel.is_open)
+
+    @property
+    def size(self) -> int:
+        """How many bytes or characters its body has."""
+        return len(self._message.body)
 
     def incoming(self) -> Incoming:
         """Give what the contract looks at. Headers count only as far as they are text."""

@@ -243,7 +243,7 @@ class Delivery:
             if claimed and answer is Claim.LAPSED:
                 self._endings.call_lapsed(plan, claimed)
             else:
-                plan.ask.tally.add(without_call(plan, answer))
+                plan.ask.tally.add(without_call(plan, claimed))
         return more, calls, None not in answers
 
     def _call(self, lane: Lane, plan: Plan, claimed: Claimed, deadline: float) -> None:

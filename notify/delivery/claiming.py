@@ -93,12 +93,15 @@ def _within(traceparent: str | None, other: Notification) -> Notification:
     return other if same else replace(other, traceparent=traceparent)
 
 
-def without_call(plan: Plan, answer: Claim | None) -> Decision:
+def without_call(plan: Plan, claimed: Claimed | None) -> Decision:
     """Decide on a notification for which no call is made."""
     notification = plan.ask.notification
     identity = notification.ids | {"source": notification.source}
-    if answer is None or answer is Claim.BUSY:
+    if claimed is None:
         return Again(LOOK_AGAIN)
+    answer = claimed.claim
+    if answer is Claim.BUSY:
+        return Again(max(LOOK_AGAIN, claimed.wait.total_seconds()))
     # An answer other than this has left the record as it was.
     written = answer is Claim.OWNED
     plan.ask.trace.ended(notification, plan.entry.status if written else answer.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from notify.message import Notification, Status
@@ -72,6 +72,7 @@ class Claimed:
         attempt_id: The lapsed call's id.
         id: The notification's on record, where that is not the one it came with now.
         id_in_use: With `Claim.CONFLICT`: nothing but another source's use of its id is in the way.
+        wait: How long to leave a busy one alone, where the record can say so.
     """
 
     claim: Claim
@@ -82,6 +83,7 @@ class Claimed:
     id: UUID | None = None
     id_in_use: bool = False
     waited_since: datetime | None = field(default=None, compare=False)
+    wait: timedelta = field(default=timedelta(), compare=False)
 
     @property
     def fresh(self) -> bool:

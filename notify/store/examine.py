@@ -43,7 +43,7 @@ def examine(
         if row is None:
             answers[entry.notification.identity] = _by_id(entry.notification, owners)
             continue
-        answer = _answer(entry, row, calls, is_same=is_same, now=now)
+        answer = _answer(entry, row, calls, is_same=is_same, now=now, lease=lease)
         if is_same and _due(row, entry, now=now):
             if row.id in sent:
                 move(connection, row.id, SENT_BEFORE, among=WAITING, now=now)
@@ -189,12 +189,13 @@ def _answer(
     *,
     is_same: bool | None,
     now: datetime,
+    lease: timedelta,
 ) -> Claimed:
     if is_same is False:
         return Claimed(Claim.CONFLICT)
     if is_same is None:
         # Some worker has the keyring that tells.
-        return Claimed(Claim.BUSY)
+        return Claimed(Claim.BUSY, wait=lease / 2)
     if _due(row, entry, now=now):
         begun = None if untried(row, entry) else row.received_at
         return Claimed(Claim.OWNED, row.fence + 1, row.spent, begun, waited_since=row.received_at)
@@ -209,7 +210,18 @@ def _answer(
         return Claimed(Claim.OWNED, row.fence, row.spent, row.received_at)
     if row.lease_until is not None and row.lease_until <= now:
         return Claimed(Claim.LAPSED, row.fence, row.spent, row.received_at, call)
-    return Claimed(Claim.BUSY)
+    return Claimed(Claim.BUSY, wait=_wait(row, now=now, lease=lease))
+
+
+def _wait(row: Row[Any], *, now: datetime, lease: timedelta) -> timedelta:
+    """
+    Tell how long to leave a claimed row alone: as long again as the claim has held.
+
+    Most calls end soon. A worker that was killed never ends its own, and the wait ends with its
+    lease.
+    """
+    left = timedelta() if row.lease_until is None else row.lease_until - now
+    return min(lease - left, left)
 
 
 def _died(row: Row[Any]) -> bool:

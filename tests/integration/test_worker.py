@@ -6,16 +6,19 @@ import json
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
+from notify import contract
+from notify.contract import Incoming
 from notify.message import Channel, Outcome, Status
 from notify.publisher import connect
 from notify.stack.rabbitmq import RabbitMQNode
-from notify.store import Filter, Story
+from notify.store import Entry, Filter, Store, Story
 from notify.topology import DEAD, queue_name
 from tests.malformed import FOREIGN_BUT_FINE, ID, MALFORMED
 from tests.rig import Rig, surroundings, until
@@ -167,6 +170,35 @@ def test_a_killed_worker_loses_nothing_and_sends_nothing_twice(rig: Rig) -> None
         until(lambda: rig.store.count(Filter(status=Status.SENT)) == {Status.SENT: sent})
     assert rig.store.count(Filter()) == {Status.SENT: sent, Status.SENDING: open_calls}
     assert max(Counter(message.notify_id for message in rig.sandbox.messages()).values()) == 1
+
+
+def test_messages_of_dead_workers_do_not_stop_a_queue(sqlite_rig: Rig) -> None:
+    """However many more than its prefetch a worker finds claimed, what is behind them is sent."""
+    rig = sqlite_rig
+    bodies = [_body(text=f"No. {number}") for number in range(100)]
+    _claim(rig.store, bodies)
+    for body in bodies:
+        rig.publish(body)
+    with rig.worker("survivor"):
+        sent = rig.requests(20)
+        until(lambda: rig.store.count(Filter(status=Status.SENT)) == {Status.SENT: 20})
+        until(lambda: rig.waiting(*QUEUES) == 0)
+    # Theirs are neither called nor acknowledged: the queue has them again.
+    until(lambda: rig.waiting(*QUEUES) == len(bodies))
+    assert rig.store.count(Filter()) == {Status.SENT: 20, Status.SENDING: len(bodies)}
+    assert {message.notify_id for message in rig.sandbox.messages()} == {str(id_) for id_ in sent}
+
+
+def _claim(store: Store, bodies: Sequence[bytes]) -> None:
+    """Claim requests as a worker does that is killed before it calls, for an hour."""
+    entries = []
+    for body in bodies:
+        incoming = Incoming(body, "email.normal.shop", content_type="application/json")
+        (notification,) = contract.decode(
+            incoming, max_body_bytes=len(body), max_recipients=1, require_user_id=False
+        )
+        entries.append(Entry(notification, Status.SENDING, uuid4(), "sendgrid"))
+    store.claim(entries, now=datetime.now(UTC), lease=timedelta(hours=1))
 
 
 def test_a_worker_outlives_a_broker_that_goes_away(

@@ -469,6 +469,24 @@ def test_a_call_under_way_elsewhere_is_waited_for(build: Build) -> None:
     assert len(slow.sent) == 1
 
 
+def test_a_call_that_takes_long_elsewhere_is_asked_for_less_often(build: Build) -> None:
+    """Each look costs a slot of the limits, and a killed worker's call never ends."""
+    slow = Slow()
+    first, second = build(slow), build(slow)
+    request = body()
+    first.begin(request)
+    assert slow.began.wait(5)
+    waits = []
+    while (decision := second.deliver(request)) != [Done()]:
+        (again,) = decision
+        assert isinstance(again, Again)
+        waits.append(again.after)
+        second.clock.now += timedelta(seconds=again.after)
+    assert waits == [1.0, 1.0, 2.0, 4.0, 8.0, 16.0, 28.0]
+    assert second.story(id_of(request)).status is Status.UNKNOWN
+    slow.go_on.set()
+
+
 def test_a_worker_that_wakes_past_its_lease_cannot_record(build: Build) -> None:
     """Another worker called the outcome unknown meanwhile; the late answer changes nothing."""
     slow = Slow()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import cast
 
 import pytest
 
-from notify.intake import CLAIMERS, LARGEST_BATCH, Intake
+from notify.intake import CLAIMERS, LARGEST_BATCH, MOST_ASIDE, Intake
 from notify.received import Received
 
 
@@ -82,3 +83,100 @@ def test_what_earlier_consumers_brought_counts(
     intake = Intake("notify.email.normal")
     intake.prefetch, intake.in_hand = prefetch, in_hand
     assert intake.next_prefetch(wanted) == next_prefetch
+
+
+@dataclass
+class Message:
+    """What an intake looks at of a message."""
+
+    alive: bool = True
+    size: int = 100
+    consumer: int = 0
+
+
+def delivered(intake: Intake, number: int, *, size: int = 100) -> list[Received]:
+    """Have the broker deliver messages, and a batch take them."""
+    messages = [cast(Received, Message(size=size)) for _ in range(number)]
+    for message in messages:
+        intake.admit(message)
+    intake.waiting.clear()
+    return messages
+
+
+def test_messages_set_aside_do_not_use_up_the_prefetch() -> None:
+    """Half of it is enough for a new consumer; whatever it brings counts from zero."""
+    intake = Intake("notify.email.normal")
+    intake.begin(8)
+    busy = delivered(intake, 8)
+    for message in busy[:3]:
+        intake.set_aside(message)
+    assert (intake.clogged, intake.next_prefetch(8), intake.in_hand) == (False, 8, 5)
+
+    for message in busy[3:]:
+        intake.set_aside(message)
+    assert (intake.clogged, intake.in_hand) == (True, 0)
+    intake.begin(intake.next_prefetch(8))
+
+    assert (intake.clogged, intake.prefetch) == (False, 8)
+    intake.take_up(busy[0])
+    assert (intake.in_hand, list(intake.waiting)) == (1, [busy[0]])
+    # The broker counts it for the consumer before.
+    intake.set_aside(busy[0])
+    assert not intake.clogged
+
+
+def test_a_message_that_is_looked_at_again_is_set_aside_once() -> None:
+    """However often it is found busy, it uses up one of the prefetch."""
+    intake = Intake("notify.email.normal")
+    intake.begin(8)
+    (busy,) = delivered(intake, 1)
+    for _ in range(10):
+        intake.set_aside(busy)
+        assert not intake.clogged
+        intake.take_up(busy)
+    assert intake.in_hand == 1
+
+
+def test_a_prefetch_of_one_is_used_up_by_one() -> None:
+    """A provider that is being tried with one message gets another where that one is busy."""
+    intake = Intake("notify.email.normal")
+    intake.begin(1)
+    intake.set_aside(*delivered(intake, 1))
+    assert intake.clogged
+    assert intake.next_prefetch(1) == 1
+
+
+def test_what_is_set_aside_is_bounded() -> None:
+    """A worker that finds ever more of others' messages keeps its memory, and waits."""
+    intake = Intake("notify.email.normal")
+    held = 0
+    intake.begin(4)
+    while True:
+        for message in delivered(intake, 4, size=1_000_000):
+            held += 1
+            intake.set_aside(message)
+        if not intake.clogged:
+            break
+        intake.begin(4)
+    assert held == MOST_ASIDE // 1_000_000 // 4 * 4 + 4
+
+
+def test_a_lost_connection_forgets_what_was_set_aside() -> None:
+    """The broker delivers it again; what was left of it counts for nothing."""
+    intake = Intake("notify.email.normal")
+    intake.begin(2)
+    before, late = delivered(intake, 2)
+    intake.set_aside(before)
+    for message in (before, late):
+        cast(Message, message).alive = False
+    intake.forget()
+    intake.set_aside(late)
+    intake.begin(2)
+
+    intake.take_up(before)
+    intake.take_up(late)
+
+    assert (intake.in_hand, list(intake.waiting), intake.clogged) == (0, [], False)
+    again = delivered(intake, 1)
+    intake.set_aside(*again)
+    assert intake.clogged

@@ -66,6 +66,14 @@ def test_a_second_claim_within_the_lease_is_busy_and_changes_nothing(store: Stor
     assert _story(store, entry.notification) == before
 
 
+@pytest.mark.parametrize(("held", "wait"), [(0, 0), (1, 1), (8, 8), (30, 30), (40, 20), (59, 1)])
+def test_a_busy_claim_says_how_long_to_leave_it_alone(store: Store, held: int, wait: int) -> None:
+    """As long again as it has held: soon where the call is young, and at the end of its lease."""
+    entry = begin(store)
+    answer = answer_to(store, call_for(entry.notification), now=NOW + timedelta(seconds=held))
+    assert (answer.claim, answer.wait) == (Claim.BUSY, timedelta(seconds=wait))
+
+
 def test_a_claim_of_what_has_ended_is_a_duplicate_and_changes_nothing(store: Store) -> None:
     """A message delivered twice by the broker is sent once."""
     entry = begin(store)

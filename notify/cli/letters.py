@@ -13,13 +13,19 @@ from notify.store.dead import Cause
 from notify.store.search import DeadLetter
 from notify.terminal import on_one_line
 
-_COLOURS = {Prospect.NEVER_SENT: "green", Prospect.UNKNOWN: "magenta", Prospect.UNFIT: "red"}
+_COLOURS = {
+    Prospect.NEVER_SENT: "green",
+    Prospect.UNKNOWN: "magenta",
+    Prospect.FAILS: "red",
+    Prospect.UNFIT: "red",
+}
 _SAYS = {
     Prospect.ACCEPTED: "refused: the provider has it",
     Prospect.EXPIRED: "skipped: its time is over",
     Prospect.IN_FLIGHT: "skipped: it is on its way already",
     Prospect.REFUSED: "skipped: the provider will never take it",
     Prospect.WITHDRAWN: "skipped: it was cancelled or suppressed",
+    Prospect.FAILS: "left: mend its template, or its data with notify dead replay --edit ID",
     Prospect.UNFIT: "left: mend it with notify dead replay --edit ID",
 }
 _SHOWN = 5

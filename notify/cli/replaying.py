@@ -30,7 +30,7 @@ from notify.cli.opened import record
 from notify.cli.progress import followed, lined_up, words
 from notify.deadletters import Mending, Order, Plan
 from notify.errors import NotifyError
-from notify.service import open_replayer
+from notify.service.replaying import open_replayer
 from notify.settings import Settings, load
 from notify.store import Store
 from notify.store.audit import Actor
@@ -56,7 +56,8 @@ def plan(
     """Tell what a replay would do, and how long it takes; change nothing.
 
     It judges every waiting dead letter that is chosen by what the record knows of its
-    notifications at this moment. Without IDs and options it plans for all of them.
+    notifications at this moment, and renders their templates: run it with the workers'
+    configuration. Without IDs and options it plans for all of them.
 
     \b
     Examples:

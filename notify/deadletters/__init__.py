@@ -7,6 +7,7 @@ from notify.deadletters.discard import discard
 from notify.deadletters.judgement import Prospect
 from notify.deadletters.order import Order
 from notify.deadletters.plan import Plan
+from notify.deadletters.rehearsal import Rehearsal
 from notify.deadletters.replay import Replayer, Step
 from notify.store.dead import Mending
 
@@ -16,6 +17,7 @@ __all__ = [
     "Order",
     "Plan",
     "Prospect",
+    "Rehearsal",
     "Replayer",
     "Step",
     "discard",

@@ -41,6 +41,8 @@ class Case:
     parts: Sequence[Part] = ()
     unfit: str = ""
     """Why it cannot be sent as it is written; empty if it can."""
+    fails: str = ""
+    """Why a worker would end a notification of it without a call; empty if it would not."""
 
     @property
     def prospects(self) -> Iterator[Prospect]:
@@ -57,7 +59,7 @@ class Case:
     def left(self, order: Order) -> bool:
         """Tell whether something is left that a later replay may send."""
         unknown = any(part.prospect is Prospect.UNKNOWN for part in self.parts)
-        return bool(self.unfit) or (unknown and not order.include_unknown)
+        return bool(self.unfit or self.fails) or (unknown and not order.include_unknown)
 
 
 def in_turn(cases: Iterable[Case], order: Order, sent: set[Key]) -> list[Case]:

@@ -26,6 +26,8 @@ class Prospect(enum.StrEnum):
     """The provider will never take it."""
     WITHDRAWN = "withdrawn"
     """It was cancelled or suppressed, or its recipient was erased."""
+    FAILS = "would fail"
+    """A worker would end it without a call: its template fails, or its country is not allowed."""
     UNFIT = "unfit"
     """It cannot be sent as it is written."""
 

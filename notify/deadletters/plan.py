@@ -22,7 +22,7 @@ class Plan:
     prospects: Counter[Prospect] = field(default_factory=Counter)
     replayed: Counter[Channel] = field(default_factory=Counter)
     unfit: dict[int, str] = field(default_factory=dict)
-    """Why letters cannot be sent as they are written, by their ids."""
+    """Why letters cannot be sent as they are written, or would fail again, by their ids."""
     begins: dict[Channel, datetime] = field(default_factory=dict)
     """When earlier replays of a channel, still under way, leave it free."""
 
@@ -39,5 +39,5 @@ class Plan:
         self.letters += 1
         self.prospects.update(case.prospects)
         self.replayed.update(part.notification.channel for part in case.wanted(order))
-        if case.unfit:
-            self.unfit[case.kept.id] = case.unfit
+        if why := case.unfit or case.fails:
+            self.unfit[case.kept.id] = why

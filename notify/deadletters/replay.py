@@ -8,15 +8,16 @@ same letter, and what is sent passes the limits and the claim that all messages 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from notify.deadletters.case import Examiner, Key, in_turn
+from notify.deadletters.case import Case, Examiner, Key, in_turn
 from notify.deadletters.lineup import LineUp, Times, keep_mending
 from notify.deadletters.order import Order
 from notify.deadletters.plan import Plan
+from notify.deadletters.rehearsal import Rehearsal, told_to_fail
 from notify.delivery import Limits
 from notify.store import Store, dead, replays
 from notify.store.audit import Actor
@@ -44,6 +45,7 @@ class Replayer:
         *,
         limits: Limits,
         lanes: Collection[str],
+        rehearsal: Rehearsal | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         """
@@ -52,8 +54,10 @@ class Replayer:
         Args:
             limits: Those of delivery.
             lanes: The lanes that have queues.
+            rehearsal: Tells what would fail again at a worker; if None, that is not looked at.
         """
         self._store = store
+        self._rehearsal = rehearsal
         self._examiner = Examiner(limits=limits, lanes=lanes)
         self._clock = clock or store.clock
 
@@ -73,6 +77,7 @@ class Replayer:
                 letters = dead.waiting(connection, ids)
                 cases = self._examiner.judge(connection, letters, order.mending, now=now)
             plan.settled += len(ids) - len(cases)
+            cases = told_to_fail(cases, self._failing(cases))
             for case in in_turn(cases, order, sent):
                 plan.add(case, order)
         return plan
@@ -85,17 +90,38 @@ class Replayer:
             StoreError: The record cannot be used; the groups before stay lined up.
         """
         for ids in _groups(order.ids):
-            yield Step(len(ids), self._line_up(ids, order, actor, replay_id=replay_id))
+            failing = self._rehearsed(ids, order)
+            done = self._line_up(ids, order, actor, failing, replay_id=replay_id)
+            yield Step(len(ids), done)
+
+    def _failing(self, cases: Sequence[Case]) -> Mapping[Key, str]:
+        return self._rehearsal.failing(cases) if self._rehearsal else {}
+
+    def _rehearsed(self, ids: Sequence[int], order: Order) -> Mapping[Key, str]:
+        """Find what would fail again, before rows are locked: a batch takes long to render."""
+        if self._rehearsal is None:
+            return {}
+        with self._store.reading() as connection:
+            letters = dead.waiting(connection, ids)
+            now = self._clock()
+            cases = self._examiner.judge(connection, letters, order.mending, now=now)
+        return self._failing(cases)
 
     def _line_up(
-        self, ids: Sequence[int], order: Order, actor: Actor, *, replay_id: UUID
+        self,
+        ids: Sequence[int],
+        order: Order,
+        actor: Actor,
+        failing: Mapping[Key, str],
+        *,
+        replay_id: UUID,
     ) -> list[UUID]:
         with self._store.writing() as connection:
             replays.take_turn(connection)
             now = self._clock()
             letters = dead.waiting(connection, ids, lock=True)
             cases = self._examiner.judge(connection, letters, order.mending, now=now, lock=True)
-            cases = in_turn(cases, order, set())
+            cases = in_turn(told_to_fail(cases, failing), order, set())
             times = Times(replays.lined_up(connection, now=now), rate=order.rate, now=now)
             line = LineUp.of(cases, order, times)
             if not line.until:

@@ -12,7 +12,7 @@ import amqp
 
 from notify.announcer import HANDFUL, Announcer
 from notify.census import Census
-from notify.deadletters import Archive, Replayer
+from notify.deadletters import Archive
 from notify.delivery import Delivery, Limits
 from notify.errors import ConfigError
 from notify.flow.appetite import Appetite
@@ -215,7 +215,7 @@ def open_delivery(
         gateway=gateway,
         flow=flow,
         shares=shares,
-        limits=_limits(settings),
+        limits=contract_limits(settings),
         policy=retry_policy(settings, [gateway]),
         concurrency=pool.concurrency,
         metrics=metrics,
@@ -238,17 +238,13 @@ def open_archive(settings: Settings, metrics: Metrics) -> Archive:
     return Archive(
         open_store(settings),
         metrics=metrics,
-        limits=_limits(settings),
+        limits=contract_limits(settings),
         delivery_limits={name: lane.delivery_limit for name, lane in settings.lanes.items()},
     )
 
 
-def open_replayer(settings: Settings, store: Store) -> Replayer:
-    """Make what plans and performs replays in a store."""
-    return Replayer(store, limits=_limits(settings), lanes=settings.lanes)
-
-
-def _limits(settings: Settings) -> Limits:
+def contract_limits(settings: Settings) -> Limits:
+    """Return what a message may be at most, and whom it may come from."""
     return Limits(
         max_body_bytes=settings.contract.max_body_bytes,
         max_recipients=settings.contract.max_recipients,

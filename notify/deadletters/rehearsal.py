@@ -1,0 +1,66 @@
+"""What a worker would do with a replayed notification before any call; nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from notify.cap import Countries
+from notify.deadletters.case import Case, Key, Part
+from notify.deadletters.judgement import Prospect
+from notify.delivery.plan import rendered
+from notify.errors import TemplateError
+from notify.message import Channel, Notification
+from notify.templating import Templates
+
+_TO_SEND = frozenset({Prospect.NEVER_SENT, Prospect.UNKNOWN})
+
+
+class Rehearsal:
+    """Renders and checks notifications as a worker with the same configuration does."""
+
+    def __init__(self, templates: Templates, countries: Countries | None = None) -> None:
+        """
+        Take what to judge by.
+
+        Args:
+            countries: Where SMS may go; None where this configuration does not say.
+        """
+        self._templates = templates
+        self._countries = countries
+
+    def failing(self, cases: Sequence[Case]) -> dict[Key, str]:
+        """Return why notifications that could be sent would end without a call, by their keys."""
+        asked = [
+            part.notification for case in cases for part in case.parts if part.prospect in _TO_SEND
+        ]
+        return {each.key: why for each in asked if (why := self._refusal(each))}
+
+    def _refusal(self, asked: Notification) -> str | None:
+        try:
+            rendered(asked, asked.id, templates=self._templates)
+        except TemplateError as error:
+            return str(error)
+        if self._countries is None or asked.channel is not Channel.SMS:
+            return None
+        return self._countries.refusal(asked)
+
+
+def told_to_fail(cases: Sequence[Case], failing: Mapping[Key, str]) -> list[Case]:
+    """Return the cases with the notifications that would fail again marked as such."""
+    return [_told(case, failing) for case in cases]
+
+
+def _told(case: Case, failing: Mapping[Key, str]) -> Case:
+    found = [part for part in case.parts if part.notification.key in failing]
+    if not found:
+        return case
+    several = f"{len(found)} of {len(case.parts)}: " if case.parts[1:] else ""
+    why = several + failing[found[0].notification.key]
+    return replace(case, parts=[_marked(part, failing) for part in case.parts], fails=why)
+
+
+def _marked(part: Part, failing: Mapping[Key, str]) -> Part:
+    if part.prospect not in _TO_SEND or part.notification.key not in failing:
+        return part
+    return replace(part, prospect=Prospect.FAILS)

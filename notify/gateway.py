@@ -9,7 +9,7 @@ from datetime import datetime
 
 from notify.errors import ConfigError
 from notify.message import Channel, Receipt, Rendered
-from notify.provider import Provider
+from notify.provider import Findable, Provider
 from notify.segments import segments
 
 
@@ -39,10 +39,17 @@ class Line:
     @property
     def can_find(self) -> bool:
         """Whether the provider can be asked what it took."""
-        return self.provider.can_find
+        return isinstance(self.provider, Findable) and self.provider.can_find
 
     def find(self, message: Rendered, *, since: datetime, until: datetime) -> Sequence[Receipt]:
-        """Ask what the provider took; see `Provider.find`."""
+        """
+        Ask what the provider took; see `Findable.find`.
+
+        Raises:
+            NotImplementedError: `can_find` is false.
+        """
+        if not isinstance(self.provider, Findable):
+            raise NotImplementedError(f"{self.name} cannot be asked what it took")
         return self.provider.find(message, since=since, until=until)
 
 

@@ -18,8 +18,6 @@ class Provider(Protocol):
     """
 
     channel: ClassVar[Channel]
-    can_find: ClassVar[bool]
-    """Whether the vendor can be asked later what it took: then `find` answers."""
 
     def send(self, message: Rendered, /) -> Receipt:
         """
@@ -35,6 +33,18 @@ class Provider(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Give back connections. No call follows."""
+        ...
+
+
+@runtime_checkable
+class Findable(Protocol):
+    """What a provider offers besides whose vendor can be asked later what it took."""
+
+    can_find: ClassVar[bool]
+    """Whether `find` answers."""
+
     def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> Sequence[Receipt]:
         """
         Ask the vendor which messages like this one it took in a span of time, oldest first.
@@ -48,10 +58,6 @@ class Provider(Protocol):
             ProviderError: It could not be asked, or its list is too long to tell.
             NotImplementedError: `can_find` is false.
         """
-        ...
-
-    def close(self) -> None:
-        """Give back connections. No call follows."""
         ...
 
 

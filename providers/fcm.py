@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from typing import Any, ClassVar
 
 from notify.errors import (
@@ -71,7 +70,6 @@ class Fcm:
     """
 
     channel: ClassVar[Channel] = Channel.PUSH
-    can_find: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -110,10 +108,6 @@ class Fcm:
     def send(self, message: Rendered, /) -> Receipt:
         """Hand one push message to FCM; the receipt's id is the message's resource name."""
         return Receipt(self._posted(self._body(message)))
-
-    def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> list[Receipt]:
-        """Refuse: FCM cannot be asked; it keeps no list of what it took."""
-        raise NotImplementedError("fcm cannot be asked what it took")
 
     @staticmethod
     def wrong_options(options: Mapping[str, Any], /) -> Iterator[tuple[str, str]]:

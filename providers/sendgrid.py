@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from typing import Any, ClassVar
 
 from sendgrid.helpers.mail import (
@@ -68,7 +67,6 @@ class SendGrid:
     """
 
     channel: ClassVar[Channel] = Channel.EMAIL
-    can_find: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -102,10 +100,6 @@ class SendGrid:
         if answer.status == 202 and not answer.body:
             return Receipt(answer.headers.get("X-Message-Id") or "", self._exhausted_for(answer))
         raise self._failure(answer)
-
-    def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> list[Receipt]:
-        """Refuse: SendGrid cannot be asked; its webhook tells later what it took."""
-        raise NotImplementedError("sendgrid cannot be asked what it took")
 
     @staticmethod
     def wrong_options(options: Mapping[str, Any], /) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,36 @@
+"""How each vendor says the same things, for the one contract that all providers keep."""
+
+from __future__ import annotations
+
+from tests.unit.providers.dialects.acme import ACME
+from tests.unit.providers.dialects.dialect import MESSAGE, TO, Dialect, json_reply, token
+from tests.unit.providers.dialects.fcm import FCM, fcm_error, service_account
+from tests.unit.providers.dialects.memory import Remembering
+from tests.unit.providers.dialects.sendgrid import SENDGRID
+from tests.unit.providers.dialects.twilio import TWILIO
+
+__all__ = [
+    "ALL",
+    "FCM",
+    "MESSAGE",
+    "OVER_HTTP",
+    "SENDGRID",
+    "TO",
+    "TWILIO",
+    "Dialect",
+    "Remembering",
+    "fcm_error",
+    "json_reply",
+    "service_account",
+    "token",
+]
+
+OVER_HTTP = (
+    ACME,
+    FCM,
+    SENDGRID,
+    TWILIO,
+)
+"""Each vendor's dialect: a new provider is one more line here."""
+
+ALL = (*OVER_HTTP, Remembering())

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.boot import scenes
+from tests.boot import scenes, upgrade
 from tests.boot.contents import mistakes
 from tests.boot.machine import Failed
 from tests.boot.report import Figures, last_line, write
@@ -80,11 +80,15 @@ def _run(package: Path, *, release: str) -> int:
     faulty = list(mistakes(package, release=release))
     figures = None
     try:
+        if release != min(SUITES):
+            with _told("RabbitMQ was taken from Debian 12 to 13"):
+                faulty += upgrade.faults(folder / "upgrade")
         with staged(folder, release) as stage:
             figures = _played(stage, package)
             faulty += stage.faulty
     finally:
-        shutil.rmtree(folder / "root", ignore_errors=True)
+        for machine in ("root", "upgrade"):
+            shutil.rmtree(folder / machine, ignore_errors=True)
     for fault in faulty[:30]:
         print(f"  ! {fault}", flush=True)
     if figures is None or faulty:
@@ -142,10 +146,10 @@ def _scenes(stage: Stage, package: Path) -> Figures:
 
 
 def _judged(stage: Stage, *, sigkill: float, hang: float, denied: int) -> Figures:
-    """Join the three ledgers: no call was cut off, so nothing is excused."""
+    """Join the three ledgers: no call was cut off, so only one that timed out is excused."""
     published = stage.load.journal.latest()
     seen = read_sandbox(stage.folder / "sandbox.jsonl")
-    found = check(published, stage.recorded(), seen, cuts=0)
+    found = check(published, stage.recorded(), seen, cuts=stage.timed_out())
     stage.faulty += found.violations
     return Figures(
         sigkill=sigkill,

@@ -18,7 +18,7 @@ from notify.sandbox import Sandbox
 from notify.stack.rabbitmq import free_ports
 from notify.stack.state import dummies
 from notify.store import Store
-from notify.store.tables import dead_letters
+from notify.store.tables import attempts, dead_letters
 from notify.topology import queue_name, routing_key
 from notify.topology.plan import OPERATOR_USER, WORKER_USER
 from tests.boot.machine import Machine, booted
@@ -130,6 +130,12 @@ class Stage:
         """Count the dead letters in the archive."""
         with self.store.reading() as connection:
             return connection.scalar(select(func.count()).select_from(dead_letters)) or 0
+
+    def timed_out(self) -> int:
+        """Count the calls that no answer came to in time: this machine was too slow."""
+        found = attempts.c.reason.contains("(TimeoutError)")
+        with self.store.reading() as connection:
+            return connection.scalar(select(func.count()).where(found)) or 0
 
     def recorded(self) -> Recorded:
         """Read the record; the worker `dead` has archived what died."""

@@ -8,6 +8,7 @@ from types import FrameType
 
 import click
 from sqlalchemy import Engine, MetaData, create_engine
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from notify import logs
@@ -71,7 +72,12 @@ def relay(database: str, table: str, once: bool) -> None:
 
 def _engine(url: str) -> Engine:
     try:
-        return create_engine(url)
+        if make_url(url).drivername != "postgresql+psycopg":
+            return create_engine(url)
+        # A producer's database may stand behind a pooler, which loses prepared statements, and
+        # have another isolation level and encoding than what a relay needs.
+        session = {"prepare_threshold": None, "client_encoding": "utf8"}
+        return create_engine(url, isolation_level="READ COMMITTED", connect_args=session)
     except (ArgumentError, ImportError, ValueError):
         raise ConfigError(
             "--database names no database; write sqlite:////path/shop.db"

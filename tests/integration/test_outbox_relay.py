@@ -10,22 +10,25 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import amqp
+import psycopg
 import pytest
 from sqlalchemy import Engine, MetaData, create_engine, func, insert, select, update
 
 from notify.errors import PublishError
 from notify.message import Channel, Status
 from notify.outbox import Outbox, OutboxRelay, outbox_table
-from notify.outbox.relay import HOLD
+from notify.outbox.relay import HANDFUL, HOLD
 from notify.publisher import Publisher
 from notify.topology import DEAD, queue_name
 from tests.commands import Done
 from tests.forked import Forked
+from tests.pooler import pgbouncer
 from tests.rig import Rig, until
 from tests.services import Users
 
@@ -281,6 +284,40 @@ def test_the_command_line_relays_what_is_there_and_tells_how_many(rig: Rig, shop
     assert refused.code == 1
     assert "check --database and --table" in refused.err
     assert rig.waiting(QUEUE, DEAD) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DateStyle", "German"),
+        ("default_transaction_isolation", "serializable"),
+        ("client_encoding", "LATIN1"),
+    ],
+)
+def test_what_a_producers_database_sets_does_not_matter(
+    rig: Rig, postgres_url: str, name: str, value: str
+) -> None:
+    """It is another application's, and set up for that."""
+    database = postgres_url.rpartition("/")[2]
+    with closing(psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True)) as admin:
+        admin.execute(f"ALTER DATABASE {database} SET {name} = '{value}'".encode())
+    shop = create_engine(postgres_url)
+    TABLE.metadata.create_all(shop)
+    _put(shop, 3)
+    assert _started(rig, shop, "--once").done() == Done(0, "3 published\n", "")
+    shop.dispose()
+
+
+def test_it_works_behind_pgbouncer(rig: Rig, postgres_url: str) -> None:
+    """One relay after the other gets the server on which the one before prepared a statement."""
+    with pgbouncer(postgres_url, more="default_pool_size = 1") as url:
+        shop = create_engine(url, connect_args={"prepare_threshold": None})
+        TABLE.metadata.create_all(shop)
+        for _ in range(2):
+            _put(shop, 10 * HANDFUL)
+            done = _started(rig, shop, "--once").done()
+            assert done == Done(0, f"{10 * HANDFUL} published\n", "")
+        shop.dispose()
 
 
 def _started(rig: Rig, shop: Engine, *arguments: str) -> Forked:

@@ -34,7 +34,7 @@ ifdef RELEASE
 	@$(BIN)/python -m tests.debian $(RELEASE) make test ARGS="$(ARGS)"
 else
 	@$(DEBIAN) rabbitmq-server postgresql pgbouncer amqp-tools prometheus
-	@$(BIN)/pytest -n 4 --dist worksteal $(ARGS)
+	@$(BIN)/pytest -n 4 --dist worksteal --durations 20 $(ARGS)
 endif
 
 faults: install ## Break the real thing in every way we know, and count (docs/guarantees.md)

@@ -10,13 +10,17 @@ from datetime import datetime
 
 import structlog
 
-from notify.hold import Hold
+from notify.hold import Hold, Scope
 from notify.message import Channel, Notification
 from notify.store import Store
 from notify.store import holds as record
 
 HANDFUL = 1000
 """How many of those that a hold kept come due at one look; the next look is for the next."""
+
+BEHIND = "notify"
+"""Who holds everything where the record is found behind."""
+REASON = "the record lacks what was committed to it (docs/operations.md#record-behind)"
 
 log = structlog.get_logger("notify.holds")
 
@@ -56,6 +60,7 @@ class Holds:
         Raises:
             StoreError: The record cannot be used; what was known stays in force.
         """
+        self._stop_behind()
         before = self._monotonic()
         with self._store.reading() as connection:
             # In this order: what keeps something was placed before, so it is found if it stands.
@@ -63,8 +68,33 @@ class Holds:
             found, now = record.current(connection)
         # Counted from before the reading: rather some milliseconds early than late.
         self._known = tuple(_Standing(hold, _ends(hold, now, before)) for hold in found)
+        if self._store.position.behind:
+            # The hold is known from here on, and keeps everything back.
+            self._store.position.accept()
         if ended := keepers - {hold.id for hold in found}:
             self._wake(ended)
+
+    def _stop_behind(self) -> None:
+        """
+        Hold everything, for all workers, where the record lacks what was committed to it.
+
+        What is lacking may have been sent: only a person can tell what that means.
+        """
+        position = self._store.position
+        position.follow_file()
+        with self._store.reading() as connection:
+            if not position.check(connection):
+                return
+        log.error("notify.record_behind", hint="docs/operations.md#record-behind")
+        with self._store.writing() as connection:
+            standing, _ = record.current(connection)
+            if not any(each.actor == BEHIND and not each.given for each in standing):
+                record.place(connection, Scope(), actor=BEHIND, reason=REASON)
+
+    @property
+    def record_behind(self) -> bool:
+        """Whether everything is held back because the record was found behind."""
+        return self._first(lambda hold: hold.actor == BEHIND) is not None
 
     def match(self, notification: Notification) -> Hold | None:
         """

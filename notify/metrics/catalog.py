@@ -154,6 +154,11 @@ QUEUE_DRAIN = Family(
 )
 BROKER_UP = Family("notify_broker_up", Kind.READ, "Whether the broker answers this process.")
 RECORD_UP = Family("notify_record_up", Kind.READ, "Whether the record answers this process.")
+RECORD_BEHIND = Family(
+    "notify_record_behind",
+    Kind.READ,
+    "Whether all is held back, for the record lacks what was committed to it.",
+)
 HOST_AHEAD = Family(
     "notify_host_clock_ahead_seconds",
     Kind.READ,

@@ -25,6 +25,7 @@ def watch(metrics: Metrics, way: Way, settings: Settings, pool: PoolSettings) ->
     metrics.watch(
         catalog.CALLS_MOST, lambda: (((lane,), pool.concurrency) for lane in delivery.in_flight())
     )
+    metrics.watch(catalog.RECORD_BEHIND, lambda: [((), float(flow.holds.record_behind))])
     metrics.watch(catalog.CIRCUIT, lambda: _circuits(flow, providers))
     metrics.watch(
         catalog.LIMIT_RATE,

@@ -23,6 +23,7 @@ from notify.store.clock import read_clock
 from notify.store.engine import READS_ONLY, connect
 from notify.store.examine import examine
 from notify.store.ids import rows_of
+from notify.store.position import Position
 from notify.store.probe import probe
 from notify.store.queries import Attempt, Event, Filter, Story, Summary
 from notify.store.record_clock import RecordClock
@@ -53,6 +54,7 @@ class Store:
 
     Attributes:
         clock: The database's clock, by which all times on record are.
+        position: How far the record had got, as this store has seen it.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Store:
         self._dialect = sqlite if on_sqlite else postgresql
         self._turn: AbstractContextManager[Any] = threading.Lock() if on_sqlite else nullcontext()
         self.clock = RecordClock(self._look_at_clock, host=host)
+        self.position = Position(engine)
 
     @classmethod
     def open(cls, url: str, *, pool_size: int = 8, keyring: Keyring = CLEAR) -> Self:
@@ -104,12 +107,7 @@ class Store:
                 keys.check(connection, self._keyring)
 
     def compare_keys(self) -> Mapping[str, bytes]:
-        """
-        Hold the keyring against the keys that sealed this record; gives what is not noted yet.
-
-        Raises:
-            Sealed: As `check_keys`.
-        """
+        """Compare keys as `check_keys` does, raising the same; return what is not noted yet."""
         with self.reading() as connection:
             return keys.check(connection, self._keyring)
 
@@ -151,19 +149,12 @@ class Store:
             now: The time of the claim.
             lease: How long the claim holds; a call that is not recorded by then is unknown.
         """
-        try:
-            fresh = self._write_claims(entries, now=now, until=now + lease)
-        except StoreRefused:
-            raise
-        except StoreError:
-            # The connection may have broken after the commit. Written again, the entries meet
-            # their own open calls, and are recognised by them.
-            fresh = self._write_claims(entries, now=now, until=now + lease)
+        fresh = self._twice(partial(self._write_claims, entries, now=now, until=now + lease))
         known = [entry for entry in entries if entry.notification.identity not in fresh]
         if not known:
             return [FRESH] * len(entries)
         try:
-            answers = self._examine(known, now=now, lease=lease)
+            answers = self._twice(partial(self._examine, known, now=now, lease=lease))
         except StoreError:
             if not fresh:
                 raise
@@ -177,21 +168,26 @@ class Store:
     def _examine(
         self, known: Sequence[Entry], *, now: datetime, lease: timedelta
     ) -> dict[Identity, Claimed]:
+        with self.writing() as connection:
+            return examine(connection, known, now=now, lease=lease)
+
+    def _twice(self, write: Callable[[], Any]) -> Any:
         try:
-            with self.writing() as connection:
-                return examine(connection, known, now=now, lease=lease)
+            return write()
         except StoreRefused:
             raise
         except StoreError:
-            # Here too the commit may have been made: what it took up would lapse, never called.
-            with self.writing() as connection:
-                return examine(connection, known, now=now, lease=lease)
+            self.position.require()
+            # The commit may have been made: written again, entries meet their own open calls.
+            return write()
 
     def _write_claims(
         self, entries: Sequence[Entry], *, now: datetime, until: datetime
     ) -> set[Identity]:
+        self.position.require()
         with self._guard():
             fresh: set[Identity] = self._dialect.claim(self._engine, entries, now=now, until=until)
+        self.position.claimed_of(entries, fresh)
         return fresh
 
     def record(self, results: Sequence[Record]) -> set[UUID]:
@@ -201,8 +197,10 @@ class Store:
         Returns:
             The notifications that were taken over meanwhile: nothing was written for these.
         """
+        self.position.require()
         with self._guard():
             written: set[UUID] = self._dialect.record(self._engine, results)
+        self.position.recorded_of(results, written)
         return {result.notification_id for result in results} - written
 
     def get(self, row_id: UUID) -> Story | None:

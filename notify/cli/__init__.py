@@ -15,6 +15,7 @@ from notify.terminal import guarded_output
 
 # Command → module; the function in the module has the command's name.
 COMMANDS = {
+    "audit": "audit",
     "breaker": "breaker",
     "cancel": "cancel",
     "config": "config",

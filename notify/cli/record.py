@@ -15,6 +15,7 @@ import click
 from notify.cli import story as view
 from notify.cli.console import Console
 from notify.cli.filters import filters, newest_option, source_option
+from notify.cli.meant import Digits, dead_letters_of, meant, print_letters
 from notify.cli.opened import record
 from notify.cli.story import timeline
 from notify.errors import NotifyError
@@ -90,36 +91,42 @@ def ls(*, wanted: Filter, limit: int, counts: bool, show_recipients: bool, as_js
 
 
 @click.command()
-@click.argument("id_", metavar="ID", type=click.UUID)
+@click.argument("digits", metavar="ID", type=Digits())
 @source_option
 @_show_recipients
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def show(id_: UUID, source: str | None, show_recipients: bool, as_json: bool) -> None:
+def show(digits: str, source: str | None, show_recipients: bool, as_json: bool) -> None:
     """Show all that happened to one notification, in the order of time.
 
-    If ID is a batch's, it shows what became of each of its recipients. Where several sources use
-    the ID, each one's is shown. All times are in UTC. The recipient is masked.
+    The first digits of the ID are enough, 4 or more, if no other begins so. If it is a batch's, it
+    shows what became of each of its recipients. Where several sources use the ID, each one's is
+    shown. What is not on record is looked for in the dead letters. All times are in UTC. The
+    recipient is masked.
 
     \b
     Examples:
-      notify show 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10
+      notify show 0b0e6a52
       notify show 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10 --json | jq .attempts
     """
-    of_batch = Filter(batch_id=id_, source=source)
     with record(load()) as store:
+        id_ = meant(store, digits)
+        of_batch = Filter(batch_id=id_, source=source)
         stories = store.known_as(id_, source=source)
         counts = store.count(of_batch)
         found = store.find(of_batch, limit=sum(counts.values())) if counts else []
+        letters = [] if stories or found else dead_letters_of(store, id_, source=source)
     for number, story in enumerate(stories):
         if number and not as_json:
             click.echo()
         _print_story(story, *_shown([story.summary], show_recipients), as_json=as_json)
     if found:
         _print_batches(id_, _shown(found, show_recipients), as_json=as_json)
-    if not stories and not found:
+    if letters:
+        print_letters(letters, as_json=as_json)
+    elif not stories and not found:
         raise NotifyError(
-            f"no notification and no batch {id_} is on record: no worker has taken it yet,"
-            " or it lies in the dead letters"
+            f"no notification and no batch {id_} is on record or in the dead letters: no worker"
+            " has taken it yet"
         )
 
 

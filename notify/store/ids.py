@@ -26,7 +26,9 @@ def known_as(ids: Collection[UUID]) -> ColumnElement[bool]:
 def rows_of(connection: Connection, id_: UUID, *, source: str | None = None) -> list[UUID]:
     """Find the rows of one id, at most one a source, oldest first."""
     columns = notifications.c
-    query = select(columns.id).where(known_as([id_])).order_by(columns.received_at, columns.id)
+    # Of one instant, the row that has the id for its own was the first.
+    order = columns.received_at, columns.public_id.is_not(None), columns.id
+    query = select(columns.id).where(known_as([id_])).order_by(*order)
     if source is not None:
         query = query.where(columns.source == source)
     return list(connection.execute(query).scalars())

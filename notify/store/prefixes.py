@@ -1,0 +1,30 @@
+"""Ids by their first digits: as people copy them out of a log."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from notify.store.tables import dead_letters, notifications
+
+_COLUMNS = (
+    *(notifications.c.id, notifications.c.public_id, notifications.c.batch_id),
+    dead_letters.c.notification_id,
+)
+
+
+def ids_beginning(connection: Connection, digits: str, *, limit: int) -> list[UUID]:
+    """
+    Find the ids of notifications, batches and dead letters that begin with some digits, in order.
+
+    Args:
+        digits: Up to 32 hexadecimal digits in lower case, without hyphens.
+        limit: Return no more than so many.
+    """
+    first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+    found: set[UUID] = set()
+    for column in _COLUMNS:
+        query = select(column).where(column.between(first, last)).distinct().limit(limit)
+        found.update(connection.execute(query).scalars())
+    return sorted(found)[:limit]

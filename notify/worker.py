@@ -36,6 +36,7 @@ from notify.service import (
     open_store,
     topology_of,
 )
+from notify.service.refused import open_refused_events
 from notify.service.tracing import open_tracing
 from notify.settings import PoolSettings, Settings
 from notify.store.record_clock import CLOCK_OFF
@@ -118,6 +119,7 @@ def dead_letters(settings: Settings, metrics: Metrics) -> Duty:
         work=open_archive(settings, metrics),
         at_fault=Again(AFTER_FAULT),
         change=lambda _: None,
+        before=[open_refused_events(settings)],
         after=[open_census(settings, metrics)],
     )
 

@@ -323,7 +323,7 @@ _WRONG_FIELDS = [
     Malformed(
         "a source in capitals",
         changed(),
-        "routing key names no source",
+        "the routing key has a source that is not in lower case",
         routing_key="email.normal.SHOP",
     ),
 ]

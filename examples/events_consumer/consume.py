@@ -50,7 +50,11 @@ def main() -> None:
 
         def learn(message: amqp.Message) -> None:
             event = json.loads(message.body)
-            if note(mails, event):
+            if event["status"] == "refused":
+                # A message of ours is wrong and became no mail: for a developer to correct.
+                sys.stdout.write(f"{event['id'] or event['message_id']} refused {faults(event)}\n")
+                sys.stdout.flush()
+            elif note(mails, event):
                 sys.stdout.write(f"{event['id']} {event['status']} {event['reason'] or ''}\n")
                 sys.stdout.flush()
             # Only now: what we had not committed comes again.
@@ -62,6 +66,14 @@ def main() -> None:
             with suppress(TimeoutError):
                 connection.drain_events(timeout=5)
             connection.heartbeat_tick()
+
+
+def faults(event: dict[str, Any]) -> str:
+    """Say where a refused message is wrong, why, and what to do."""
+    return "; ".join(
+        f"{problem['where']} {problem['why']} ({problem['hint']})".strip()
+        for problem in event["problems"]
+    )
 
 
 def note(mails: sqlite3.Connection, event: dict[str, Any]) -> bool:

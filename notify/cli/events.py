@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC
-from typing import Any
 
 import amqp
 import click
@@ -16,6 +15,7 @@ from notify.cli.given import NUMBER
 from notify.cli.story import coloured
 from notify.cli.when import When
 from notify.contract.event import Event, event_schema
+from notify.contract.refusal import REFUSED, RefusedEvent, refused_schema
 from notify.errors import NotifyError, StoreError
 from notify.message import Channel, Status
 from notify.publisher import why
@@ -47,7 +47,9 @@ Examples:
     "--channel", type=click.Choice([each.value for each in Channel]), help="Only this channel."
 )
 @click.option(
-    "--status", type=click.Choice([each.value for each in Status]), help="Only this new status."
+    "--status",
+    type=click.Choice([*(each.value for each in Status), REFUSED]),
+    help="Only this new status; refused: messages that became no notification.",
 )
 @click.option("--source", metavar="NAME", help="Only what this producing service asked for.")
 @click.option(
@@ -84,10 +86,13 @@ def events(
     of this command's own) and to read notify.events.
     """
     if schema:
-        click.echo(json.dumps(event_schema(), indent=2))
+        described = refused_schema() if wanted["status"] == REFUSED else event_schema()
+        click.echo(json.dumps(described, indent=2))
         return
     if follow and since is not None:
         raise click.UsageError("--since reads the record: leave it out or --follow")
+    if wanted["status"] == REFUSED and not follow:
+        raise click.UsageError("refused messages are dead letters: see `notify dead ls`")
     found = _published(load(), **wanted) if follow else _recorded(load(), since, limit, **wanted)
     nothing = True
     for event in found:
@@ -126,12 +131,12 @@ def _recorded(
     return [news.event for news in found]
 
 
-def _published(settings: Settings, **wanted: str | None) -> Iterator[Event]:
+def _published(settings: Settings, **wanted: str | None) -> Iterator[Event | RefusedEvent]:
     """Yield events as they come, until Ctrl-C."""
     key = ".".join(wanted[part] or "*" for part in ("channel", "status", "source"))
     try:
         with open_broker(settings) as connection, connection.channel() as channel:
-            came: list[Event] = []
+            came: list[Event | RefusedEvent] = []
             _subscribe(channel, key, came)
             click.echo(f"following {EVENTS} by {key}; Ctrl-C stops", err=True)
             while True:
@@ -151,14 +156,19 @@ def _published(settings: Settings, **wanted: str | None) -> Iterator[Event]:
         ) from None
 
 
-def _subscribe(channel: amqp.Channel, key: str, came: list[Event]) -> None:
+def _subscribe(channel: amqp.Channel, key: str, came: list[Event | RefusedEvent]) -> None:
     queue = channel.queue_declare("", exclusive=True, auto_delete=True).queue
     channel.queue_bind(queue, EVENTS, key)
     channel.basic_consume(
         queue,
         no_ack=True,
-        callback=lambda message: came.append(Event.model_validate_json(message.body)),
+        callback=lambda message: came.append(_read(message)),
     )
+
+
+def _read(message: amqp.Message) -> Event | RefusedEvent:
+    refused = message.delivery_info["routing_key"].split(".")[1] == REFUSED
+    return (RefusedEvent if refused else Event).model_validate_json(message.body)
 
 
 def _receive(connection: amqp.Connection) -> None:
@@ -169,27 +179,34 @@ def _receive(connection: amqp.Connection) -> None:
         return
 
 
-def _print(event: Event, *, as_json: bool) -> None:
+def _print(event: Event | RefusedEvent, *, as_json: bool) -> None:
     if as_json:
         click.echo(event.model_dump_json())
     else:
         Console(highlight=False).print(_line(event), soft_wrap=True)
 
 
-def _line(event: Event) -> Text:
+def _line(event: Event | RefusedEvent) -> Text:
     when = event.at.astimezone(UTC).isoformat(sep=" ", timespec="milliseconds")[:-6]
-    status = coloured(event.status)
+    status = coloured(event.status) if isinstance(event, Event) else Text(event.status, "red")
     status.pad_right(max(0, max(map(len, Status)) - len(status)))
-    about: list[Any] = [
+    id_ = event.id if isinstance(event, Event) else event.id or event.message_id or "(no id)"
+    way = ".".join((event.channel or "none", event.lane or "none", event.source))
+    return Text.assemble(
+        f"{when}  ",
+        status,
+        on_one_line(f"  {id_}  {way}  "),
+        on_one_line(", ".join(filter(None, _about(event)))),
+    )
+
+
+def _about(event: Event | RefusedEvent) -> list[str | None]:
+    if isinstance(event, RefusedEvent):
+        return [event.cause, *map(str, event.problems)]
+    return [
         event.template,
         event.provider and f"through {event.provider}",
         event.code and f"code {event.code}",
         "possible duplicate" if event.possible_duplicate else None,
         event.reason,
     ]
-    return Text.assemble(
-        f"{when}  ",
-        status,
-        on_one_line(f"  {event.id}  {event.channel}.{event.lane}.{event.source}  "),
-        on_one_line(", ".join(filter(None, about))),
-    )

@@ -31,7 +31,13 @@ class _Unreadable(ValueError):
         self.problem = Problem.at(where, why, hint)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """
+    Make an object of its pairs, as a hook of `json`.
+
+    Raises:
+        ValueError: A key stands twice, so that two readers could take two values.
+    """
     fields = dict(pairs)
     if len(fields) != len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
@@ -58,7 +64,7 @@ def _integer(text: str) -> int:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique,
+    object_pairs_hook=unique,
     parse_constant=_no_constant,
     parse_float=_float,
     parse_int=_integer,

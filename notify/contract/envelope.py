@@ -54,15 +54,28 @@ def route(routing_key: str) -> Route:
     if len(parts) != 3:
         raise _refused("is not <channel>.<lane>.<source>", "such as email.normal.shop")
     name, lane, source = parts
-    try:
-        channel = Channel(name)
-    except ValueError:
-        raise _refused("names no channel", f"begin it with {', '.join(Channel)}") from None
+    channel = next((each for each in Channel if each == name), None)
+    if channel is None:
+        hint = f"begin it with {', '.join(Channel)}"
+        raise _unfit("channel", name, fits=name.lower() in set(Channel), hint=hint)
     if not _LANE.fullmatch(lane):
-        raise _refused("names no lane", "small letters, digits and -, at most 31")
+        hint = "small letters, digits and -, at most 31"
+        raise _unfit("lane", lane, fits=bool(_LANE.fullmatch(lane.lower())), hint=hint)
     if not _SOURCE.fullmatch(source):
-        raise _refused("names no source", "small letters, digits, - and _, at most 63")
+        hint = "small letters, digits, - and _, at most 63"
+        raise _unfit("source", source, fits=bool(_SOURCE.fullmatch(source.lower())), hint=hint)
     return Route(channel, lane, source)
+
+
+def likely_source(routing_key: str) -> str | None:
+    """Return the source that a broken routing key is meant to end with; None if none fits."""
+    source = routing_key.rpartition(".")[2].lower()
+    return source if is_source(source) else None
+
+
+def is_source(text: str) -> bool:
+    """Whether a text may be the name of a source."""
+    return _SOURCE.fullmatch(text) is not None
 
 
 def check_envelope(
@@ -114,6 +127,16 @@ def trace(traceparent: str | None) -> str | None:
     if isinstance(traceparent, str) and _TRACEPARENT.fullmatch(traceparent):
         return traceparent
     return None
+
+
+def _unfit(part: str, text: str, *, fits: bool, hint: str) -> Refused:
+    """Say what is wrong with a part of the key; *fits*: it would do in small letters."""
+    if not text:
+        return _refused(f"names no {part}", hint)
+    if fits:
+        return _refused(f"has a {part} that is not in lower case", "write it in small letters")
+    unknown = "is none" if part == "channel" else "has other characters or is too long"
+    return _refused(f"has a {part} that {unknown}", hint)
 
 
 def _refused(why: str, hint: str) -> Refused:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from notify.deadletters.book import Book
 from notify.deadletters.reading import Reading, read
+from notify.deadletters.refused import Allowance, addressee, refused_event
 from notify.delivery import Again, Arrival, Done, Limits
 from notify.errors import StoreError, StoreRefused
 from notify.message import Notification, ids
@@ -54,6 +56,7 @@ class Archive:
         self._metrics = metrics or Metrics()
         for cause in Cause:
             self._metrics.expect(catalog.DEAD_LETTERS, cause.value)
+        self._allowance = Allowance(self._metrics)
         self._clock = clock or store.clock
 
     def start(self) -> None:
@@ -106,12 +109,24 @@ class Archive:
         firsts = [each.notifications[0] for each in readings if each.notifications]
         with self._store.writing() as connection:
             book = Book(look_up(connection, firsts))
-            limits = self._delivery_limits
-            letters = [each.letter(book, delivery_limits=limits) for each in readings]
+            letters = [self._letter(each, book, now=now) for each in readings]
             keep(connection, letters, now=now)
         for reading, letter in zip(readings, letters, strict=True):
             self._metrics.count(catalog.DEAD_LETTERS, letter.cause.value)
             _tell(letter, reading.notifications)
+
+    def _letter(self, reading: Reading, book: Book, *, now: datetime) -> Letter:
+        """Make a letter, and the event that tells its source why it was refused."""
+        lanes = self._delivery_limits
+        letter = reading.letter(book, delivery_limits=lanes)
+        problems = reading.problems(letter.cause, lanes=lanes)
+        if not problems:
+            return letter
+        to = addressee(reading.incoming, self._limits)
+        if not self._allowance.take(to, now=now) or to is None:
+            return letter
+        event = refused_event(letter, reading.incoming, problems, to=to, now=now)
+        return replace(letter, refused_event=event.model_dump(mode="json"))
 
     def _keep_bare(self, reading: Reading, *, now: datetime) -> bool | None:
         try:

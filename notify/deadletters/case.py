@@ -128,7 +128,8 @@ class Examiner:
             return (), str(error)
         lane = asked[0].lane
         if lane not in self._lanes:
-            return (), f"no queue takes the lane {lane}: configure it, or mend the key"
+            lanes = ", ".join(sorted(self._lanes))
+            return (), f"no queue takes the lane {lane}: configure it, or edit the key ({lanes})"
         return asked, ""
 
 

@@ -6,23 +6,26 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from notify import contract
+from notify.contract.document import unique
 from notify.contract.envelope import Route, route
+from notify.contract.problem import Problem, Refused
 from notify.contract.words import is_uuid
 from notify.deadletters.book import Book
 from notify.deadletters.death import Death, death
 from notify.deadletters.plain import bounded, clean
+from notify.deadletters.refused import unroutable
 from notify.delivery import Limits
 from notify.delivery.decision import Raw
 from notify.errors import DecodeError
 from notify.message import Notification, Status
-from notify.store.dead import Cause, Letter
+from notify.store.dead import LONGEST_REASON, Cause, Letter
 
 _BROKERS = {
     "delivery_limit": (Cause.DELIVERY_LIMIT, "given out too often without being settled"),
@@ -37,6 +40,11 @@ _ENDS = {
 # RabbitMQ writes both into what it delivers again; the second from 4.3 on.
 # https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling
 _COUNTS = frozenset({"x-delivery-count", "x-acquired-count"})
+CONFLICT = Problem(
+    "",
+    "its key or id stands for another request",
+    "send another request under an id and key of its own",
+)
 _TEMPLATE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 
 
@@ -49,12 +57,12 @@ class Reading:
     properties: Mapping[str, Any]
     death: Death | None
     notifications: Sequence[Notification] = field(default_factory=list)
-    problem: str = ""
-    """Why it does not keep the contract; empty if it does."""
+    refused: Refused | None = None
+    """Why it does not keep the contract; None if it does."""
 
     def letter(self, book: Book, *, delivery_limits: Mapping[str, int]) -> Letter:
         """Make what is archived, with the cause as the record knows it."""
-        cause, reason, code = self._why(book)
+        cause, reason, code = self._why(book, lanes=delivery_limits)
         incoming, died = self.incoming, self.death
         at = self._route()
         lane = at.lane if at else None
@@ -70,7 +78,7 @@ class Reading:
             source=at.source if at else None,
             template=first.template if first else self._likely_template(),
             cause=cause,
-            reason=clean(reason, longest=255) or None,
+            reason=clean(reason, longest=LONGEST_REASON) or None,
             code=code,
             exchange=clean(died.exchange if died else self.exchange, longest=255),
             routing_key=clean(incoming.routing_key, longest=255),
@@ -95,15 +103,29 @@ class Reading:
             **dict.fromkeys(_UNREAD),
         )
 
-    def _why(self, book: Book) -> tuple[Cause, str, str | None]:
+    def problems(self, cause: Cause, *, lanes: Collection[str]) -> Sequence[Problem]:
+        """Return what its producer can correct; empty where the message is not to blame."""
+        mistakes = self.refused.problems if self.refused else []
+        match cause:
+            case Cause.CONTRACT:
+                return mistakes
+            case Cause.CONFLICT:
+                return [CONFLICT]
+            case Cause.UNROUTABLE:
+                return [*unroutable(self.incoming.routing_key, lanes=lanes), *mistakes]
+            case _:
+                return []
+
+    def _why(self, book: Book, *, lanes: Collection[str]) -> tuple[Cause, str, str | None]:
         if self.death is None:
-            return Cause.UNROUTABLE, "no queue was bound for its key", None
+            found = self.problems(Cause.UNROUTABLE, lanes=lanes)
+            return Cause.UNROUTABLE, str(Refused(found)), None
         if self.death.reason in _BROKERS:
             return *_BROKERS[self.death.reason], None
-        if self.problem:
-            return Cause.CONTRACT, self.problem, None
+        if self.refused is not None:
+            return Cause.CONTRACT, str(self.refused), None
         if any(book.conflicts(each) for each in self.notifications):
-            return Cause.CONFLICT, "its key or id stands for another request", None
+            return Cause.CONFLICT, str(CONFLICT), None
         return self._ended(book)
 
     def _ended(self, book: Book) -> tuple[Cause, str, str | None]:
@@ -138,7 +160,7 @@ class Reading:
 
     def _document(self) -> dict[str, Any]:
         try:
-            document = json.loads(self.incoming.body)
+            document = json.loads(self.incoming.body, object_pairs_hook=unique)
         except (ValueError, RecursionError):
             return {}
         return document if isinstance(document, dict) else {}
@@ -167,8 +189,8 @@ def read(incoming: contract.Incoming, raw: Raw, *, limits: Limits, now: datetime
     properties = bounded(raw.properties)
     try:
         asked = contract.decode(incoming, **asdict(limits), now=now)
-    except DecodeError as error:
-        return Reading(incoming, raw.exchange, properties, died, problem=str(error))
+    except Refused as error:
+        return Reading(incoming, raw.exchange, properties, died, refused=error)
     return Reading(incoming, raw.exchange, properties, died, asked)
 
 

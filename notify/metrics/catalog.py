@@ -99,6 +99,12 @@ DELIVERY = Family(
 DEAD_LETTERS = Family(
     "notify_dead_letters_total", Kind.COUNTED, "Messages archived as dead letters.", ("cause",)
 )
+REFUSED_EVENTS_DROPPED = Family(
+    "notify_refused_events_dropped_total",
+    Kind.COUNTED,
+    "Refused messages whose source is not told by an event.",
+    ("why",),
+)
 
 WORKER = Family(
     "notify_worker_info",

@@ -22,6 +22,9 @@ from notify.message import Channel
 from notify.store.tables import dead_letters
 from notify.store.vault import Vault, vault_of
 
+LONGEST_REASON = 1000
+"""Characters of a letter's reason, the fixes included."""
+
 
 class Cause(enum.StrEnum):
     """Why a message died, in one word."""
@@ -74,6 +77,8 @@ class Letter:
     delivery_count: int | None
     properties: Mapping[str, Any]
     body: bytes
+    refused_event: Mapping[str, Any] | None = None
+    """What its source is told by an event, once."""
 
 
 @dataclass(frozen=True, slots=True)

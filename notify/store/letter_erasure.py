@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, null, select, update
 
 from notify.contract.recipient import same
 from notify.store.claims import Identity
@@ -103,6 +103,7 @@ def erase_letters(
             "properties": {},
             "body": b"",
             "mended_body": None,
+            "refused_event": null(),
             "key_id": None,
         }
         # The fingerprint is of the content. Should the message come again, it is another letter.

@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import amqp
 import pytest
@@ -77,6 +78,29 @@ def test_a_worker_tells_subscribers_what_became_of_each(rig: Rig, subscribe: Sub
         assert message.properties["message_id"] == json.loads(message.body)["event_id"]
     keys = {message.delivery_info["routing_key"] for message in subscribe.got}
     assert keys == {"email.sent.shop", "email.rejected.shop"}
+
+
+def test_a_producer_is_told_of_each_mistake(rig: Rig, subscribe: Subscription) -> None:
+    """By the worker that refuses and by the exchange that finds no queue: confirmed, then told."""
+    good = {"to": "ada@example.com", "subject": "Hello", "text": "Hi."}
+    wrong = {
+        "email.normal.shop": {**good, "tempalte": "x"},
+        "email.normal.Shop": good,
+        "email.urgent.shop": good,
+    }
+    ids = {key: str(uuid4()) for key in wrong}
+    with rig.worker(), rig.worker("dead", pool="dead"):
+        for key, request in wrong.items():
+            rig.publish(json.dumps({**request, "id": ids[key]}).encode(), key)
+        until(lambda: len(subscribe.messages()) == len(wrong))
+    told = {body["id"]: body for body in subscribe.bodies()}
+    whys = {key: told[ids[key]]["problems"][0]["why"] for key in wrong}
+    assert whys["email.normal.shop"] == "unknown field, did you mean `template`?"
+    assert whys["email.normal.Shop"].endswith("a source that is not in lower case")
+    assert whys["email.urgent.shop"].endswith("there is no such lane")
+    keys = {message.delivery_info["routing_key"] for message in subscribe.got}
+    assert keys == {"email.refused.shop", "none.refused.shop"}
+    assert all(message.properties["delivery_mode"] == 2 for message in subscribe.got)
 
 
 def test_what_was_just_recorded_is_told_before_a_stop(

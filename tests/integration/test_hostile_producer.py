@@ -362,7 +362,7 @@ def test_it_cannot_stop_a_worker_by_properties(stage: Stage, what: str) -> None:
 
 def test_a_key_that_is_no_utf_8_does_not_stop_a_worker(stage: Stage) -> None:
     """It takes an administrator's rights: a producer's topic rights match no such key."""
-    with stage.dies(why="the routing key names no source"):
+    with stage.dies(why="the routing key has a source that has other characters"):
         stage.admin.post(b"email.normal.\xff", amqp.Message(request(uuid4()), **JSON))
 
 

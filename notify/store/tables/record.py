@@ -169,7 +169,7 @@ dead_letters = Table(
     # Why, in one word (contract, conflict, expired, failed, rejected, unroutable, ...), in
     # words, and in the provider's own code.
     Column("cause", String(32), nullable=False),
-    Column("reason", String(255)),
+    Column("reason", String(1000)),
     Column("code", String(64)),
     Column("exchange", String(255), nullable=False),
     Column("routing_key", String(255), nullable=False),
@@ -189,8 +189,17 @@ dead_letters = Table(
     Column("replay_id", Uuid),
     Column("replay_until", UtcDateTime),
     Column("erased_at", UtcDateTime),
+    # The event to its source that waits to be published, and until when a process has it.
+    Column("refused_event", JSON(none_as_null=True)),
+    Column("refused_until", UtcDateTime),
     Index(None, "notification_id"),
     Index(None, "archived_at"),
+)
+Index(
+    "ix_dead_letters_refused_event",
+    dead_letters.c.id,
+    sqlite_where=dead_letters.c.refused_event.is_not(None),
+    postgresql_where=dead_letters.c.refused_event.is_not(None),
 )
 Index(
     "ix_dead_letters_replay_until",

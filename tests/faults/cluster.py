@@ -32,6 +32,7 @@ _CONF = """
 log.console = false
 loopback_users = none
 cluster_partition_handling = pause_minority
+net_ticktime = 15
 cluster_formation.peer_discovery_backend = classic_config
 cluster_formation.randomized_startup_delay_range.min = 0
 cluster_formation.randomized_startup_delay_range.max = 1

@@ -94,6 +94,13 @@ def test_what_was_settled_waits_again_if_the_same_message_comes_again(store: Sto
     assert (letter.state, letter.state_at) == (State.WAITING, LATER)
 
 
+def test_what_waits_and_comes_again_has_waited_since_it_first_came(store: Store) -> None:
+    """A replay judges it by that time, and an operator sees how long nobody has looked at it."""
+    bury(store, arrival(b"x"))
+    (letter,) = bury(store, arrival(b"x"), now=LATER)
+    assert (letter.state, letter.state_at) == (State.WAITING, NOW)
+
+
 def test_all_of_a_batch_are_settled_when_they_are_written(store: Store) -> None:
     """Poison, and what no database takes as text, among neighbours."""
     strange = arrival(b"\x00", message_id="\x00\ud800", headers={"\x00": "\ud800"})

@@ -57,6 +57,8 @@ def resolve(
 ) -> None:
     """Decide on notifications whose outcome is unknown, and which wait for a person.
 
+    So does one that stays `sending` five minutes after its lease: nobody will record its call.
+
     The answer to a call was lost, the provider's list did not help or there is none, and the rule
     is to park. Find out what happened, in the provider's own log or by asking the recipient, and
     say so. The audit keeps who decided and why. What another decision or a late answer has settled

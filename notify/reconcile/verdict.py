@@ -7,13 +7,15 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
+from sqlalchemy import Connection
 
 from notify.errors import NotifyError
+from notify.ledger import LONG
 from notify.message import Outcome, Status
 from notify.store import Store
 from notify.store.audit import Actor, note
 from notify.store.ids import row_of
-from notify.store.lost import unknown_calls
+from notify.store.lost import give_up, unknown_calls
 from notify.store.outcomes import Standing, is_erased, move, settle, status_of
 
 log = structlog.get_logger("notify.reconcile")
@@ -48,17 +50,13 @@ def decide(
 
     Raises:
         NotifyError: The notification is not on record, several sources use the id, its outcome is
-            not unknown (any more), or it is to be sent and its recipient was erased.
+            not unknown (any more) and no call was left unrecorded, or it is to be sent and its
+            recipient was erased.
         StoreError: The record cannot be used; nothing was changed.
     """
     reason = f"an operator decided: {finding.value}"
     with store.writing() as connection:
-        notification_id = row_of(connection, id_, source=source)
-        status = notification_id and status_of(connection, notification_id)
-        if notification_id is None or status is None:
-            raise NotifyError(f"no notification {id_} is on record")
-        if status is not Status.UNKNOWN:
-            raise NotifyError(f"{id_} is {status}: there is nothing to decide")
+        notification_id = _undecided(connection, id_, source=source, now=now)
         if finding is not Finding.SENT and is_erased(connection, notification_id):
             raise NotifyError(f"the recipient of {id_} was erased: it cannot be sent")
         calls = unknown_calls(connection, notification_id)
@@ -74,3 +72,16 @@ def decide(
         details = {"id": str(notification_id), "finding": finding.value}
         note(connection, actor, "resolve", details=details, at=now)
     log.warning("notify.decided", id=str(notification_id), finding=finding.value, actor=actor.name)
+
+
+def _undecided(connection: Connection, id_: UUID, *, source: str | None, now: datetime) -> UUID:
+    """Find what is to be decided on: an unknown outcome, or a call that nobody will record."""
+    notification_id = row_of(connection, id_, source=source)
+    status = notification_id and status_of(connection, notification_id)
+    if notification_id is None or status is None:
+        raise NotifyError(f"no notification {id_} is on record")
+    if status is not Status.UNKNOWN and not give_up(
+        connection, notification_id, long_ago=now - LONG, now=now
+    ):
+        raise NotifyError(f"{id_} is {status}: there is nothing to decide")
+    return notification_id

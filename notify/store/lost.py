@@ -63,6 +63,39 @@ def last_unknown(connection: Connection, notification_id: UUID) -> Lost | None:
     return Lost(row.id, row.provider, row.started_at, row.ended_at, row.since, row.spent, row.sent)
 
 
+def give_up(
+    connection: Connection, notification_id: UUID, *, long_ago: datetime, now: datetime
+) -> bool:
+    """
+    Take a call that nobody recorded, and whose lease passed *long_ago*, for a lost answer.
+
+    Its message may be gone: the record lost the outcome after the message was acknowledged. The
+    fence rises, so that a worker that wakes up can record nothing.
+
+    Returns:
+        Whether there was such a call; its notification's outcome is unknown then.
+    """
+    columns = notifications.c
+    given_up = connection.execute(
+        update(notifications)
+        .where(
+            columns.id == notification_id,
+            columns.status == Status.SENDING,
+            columns.lease_until < long_ago,
+        )
+        .values(status=Status.UNKNOWN, lease_until=None, fence=columns.fence + 1, updated_at=now)
+    )
+    if not given_up.rowcount:
+        return False
+    reason = "its outcome was never recorded"
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.notification_id == notification_id, attempts.c.outcome.is_(None))
+        .values(outcome=Outcome.UNKNOWN, ended_at=now, reason=reason)
+    )
+    return True
+
+
 def unknown_calls(connection: Connection, notification_id: UUID) -> list[UUID]:
     """List all calls of a notification whose answer was lost, oldest first."""
     query = (

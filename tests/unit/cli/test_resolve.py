@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select
 
+from notify.ledger import LONG, Doubt, draw_up
 from notify.message import Outcome, Status
 from notify.store import Store, Story
 from notify.store.tables import audit
 from tests.commands import Notify
-from tests.recording import accepted, begin
+from tests.recording import LEASE, accepted, begin
 
 PARKED = {"outcome": Outcome.UNKNOWN, "status": Status.UNKNOWN, "provider_id": None}
 
@@ -62,10 +63,36 @@ def test_a_decision_is_carried_out_and_kept_in_the_audit(
     assert row.details == {"id": str(id_), "finding": option.removeprefix("--")}
 
 
+@pytest.mark.parametrize(
+    ("option", "status", "outcome", "duplicate"),
+    [
+        ("--sent", Status.SENT, Outcome.ACCEPTED, False),
+        ("--not-sent", Status.QUEUED, Outcome.NOT_SENT, False),
+        ("--resend", Status.QUEUED, Outcome.UNKNOWN, True),
+    ],
+)
+def test_a_call_that_nobody_will_record_is_decided_on(
+    store: Store, notify: Notify, option: str, status: Status, outcome: Outcome, duplicate: bool
+) -> None:
+    """33 rows stayed `sending` after the record had lost its end, and nothing could end them."""
+    entry = begin(store, now=store.clock() - LONG - 2 * LEASE)
+    id_ = entry.notification.id
+    found = draw_up(store, now=store.clock())
+    assert found.doubts[Doubt.LEASE_PASSED].ids == [id_]
+    done = notify("resolve", id_, option, "--reason", "in the vendor's log")
+    assert (done.code, done.err) == (0, "")
+    told = story(store, id_)
+    assert (told.status, told.attempts[0].outcome) == (status, outcome)
+    assert told.summary.possible_duplicate is duplicate
+    assert store.record([accepted(entry)]) == {id_}
+    found = draw_up(store, now=store.clock())
+    assert (found.doubts, found.faults) == ({}, {})
+
+
 def test_several_are_decided_each_on_its_own(store: Store, notify: Notify) -> None:
     """What is not parked is left alone and reported, and the exit code says so."""
     ids = [parked(store), parked(store)]
-    sending, stranger = begin(store).notification.id, uuid4()
+    sending, stranger = begin(store, now=store.clock()).notification.id, uuid4()
     done = notify("resolve", ids[0], sending, stranger, ids[1], "--sent", "--reason", "INC-7")
     assert done.code == 1
     assert [story(store, id_).status for id_ in ids] == [Status.SENT, Status.SENT]

@@ -6,17 +6,25 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
 
 from notify.errors import ConfigError
 from notify.settings.exposure import Exposure, exposures
-from notify.settings.finding import Finding, named
+from notify.settings.finding import Finding, listed, named, table
 from notify.settings.fit import misfits, timeout_of
+from notify.settings.lines import located
 from notify.settings.mistakes import judge
-from notify.settings.model import Settings
+from notify.settings.model import AmqpSettings, Settings, TemplateSettings
 from notify.settings.network import unprotected, unused_proxies
+from notify.settings.privacy import PrivacySettings
 from notify.settings.secrets import keyring_of, missing_secrets
 from notify.settings.sources import Tree, read
 from notify.settings.tls import ssl_options
+from notify.settings.words import Section, is_secret_name
+
+_Section = TypeVar("_Section", bound=Section)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,42 +58,65 @@ def check(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) 
     """
     tree = read(path, environ=environ)
     settings, mistakes = judge(tree)
-    mistakes += misfits(tree)
+    mistakes += [*misfits(tree), *_missing_files(tree), *_missing_secrets(tree, environ)]
+    mistakes += _keyring(tree, environ)
     doubts = []
     if settings is not None:
-        mistakes += [*_missing_files(settings, tree), *_missing_secrets(settings, environ)]
-        mistakes += _keyring(settings, environ)
         doubts = [*_unserved(settings, tree), *_unused(settings), *_never_slow(settings)]
         doubts += unprotected(settings, tree, environ=environ)
     doubts += unused_proxies(environ)
-    return Report(tree.file, settings, mistakes, doubts, list(exposures(tree, environ)))
+    exposed = list(exposures(tree, environ))
+    return Report(tree.file, settings, located(mistakes, tree), located(doubts, tree), exposed)
 
 
-def _missing_files(settings: Settings, tree: Tree) -> Iterator[Finding]:
+def _missing_files(tree: Tree) -> Iterator[Finding]:
+    amqp = _section(AmqpSettings, tree, "amqp")
     try:
-        ssl_options(settings.amqp)
+        if amqp is not None:
+            ssl_options(amqp)
     except ConfigError as error:
         key, _, text = str(error).partition(": ")
         yield Finding(key, text)
-    folder = settings.templates.folder
+    templates = _section(TemplateSettings, tree, "templates")
+    folder = templates.folder if templates is not None else None
     if folder is not None and not folder.is_dir():
         key = named(("templates", "folder"), tree)
         yield Finding(key, "no such folder; create it, or remove the line")
 
 
-def _missing_secrets(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
-    for name in _in_use(settings):
-        for option, secret in missing_secrets(settings.providers[name], environ=environ):
+def _section(model: type[_Section], tree: Tree, name: str) -> _Section | None:
+    """Return one section, whatever the others hold; None where its own mistakes are told."""
+    try:
+        return model.model_validate(tree.values.get(name, {}))
+    except ValidationError:
+        return None
+
+
+def _missing_secrets(tree: Tree, environ: Mapping[str, str]) -> Iterator[Finding]:
+    providers = table(tree.values, "providers")
+    for name in sorted(_named_by_channels(tree) & providers.keys()):
+        raw = providers[name]
+        secrets = table(raw, "secrets") if isinstance(raw, dict) else {}
+        # A name of another form is told already, and may be a secret itself.
+        good = {option: each for option, each in secrets.items() if is_secret_name(each)}
+        for option, secret in missing_secrets(good, environ=environ):
             text = (
                 f"no value for {secret}; give it as a file of that name in "
                 "$CREDENTIALS_DIRECTORY, or as an environment variable"
             )
-            yield Finding(f"providers.{name}.secrets.{option}", text)
+            yield Finding(named(("providers", name, "secrets", option), tree), text)
 
 
-def _keyring(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+def _named_by_channels(tree: Tree) -> set[str]:
+    channels = table(tree.values, "channels").values()
+    return {name for options in channels for name in listed(options, "providers")}
+
+
+def _keyring(tree: Tree, environ: Mapping[str, str]) -> Iterator[Finding]:
+    privacy = _section(PrivacySettings, tree, "privacy")
     try:
-        keyring_of(settings.privacy, environ=environ)
+        if privacy is not None:
+            keyring_of(privacy, environ=environ)
     except ConfigError as error:
         key, _, text = str(error).partition(": ")
         yield Finding(key, text)

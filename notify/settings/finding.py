@@ -20,10 +20,13 @@ class Finding:
 
     key: str
     text: str
+    line: int | None = None
+    """Where in the file, counted from 1; None where it is not in the file."""
 
     def __str__(self) -> str:
         """Return the line shown to the operator."""
-        return f"{self.key}: {self.text}"
+        place = f" (line {self.line})" if self.line else ""
+        return f"{self.key}: {self.text}{place}"
 
 
 def named(key: Key, tree: Tree) -> str:
@@ -38,9 +41,10 @@ def named(key: Key, tree: Tree) -> str:
 def suggestion(word: str, known: Sequence[str]) -> str:
     """Return the hint to the known word that is meant, or to all of them."""
     known = [each for each in known if _PLAIN.fullmatch(each)]
-    near = difflib.get_close_matches(word, known, n=1)
+    by_letters = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(word.lower(), by_letters, n=1)
     if near:
-        return f"did you mean {near[0]}?"
+        return f"did you mean {by_letters[near[0]]}?"
     return f"known are: {', '.join(known)}" if known else "none is defined"
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import pkgutil
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
 
+from notify.errors import ConfigError
 from notify.message import Channel
 from notify.provider import OptionChecker
+from notify.settings.classes import named_class
 from notify.settings.finding import Finding, listed, suggestion, table
 from notify.settings.model import ProviderSettings
 from notify.settings.sources import Tree
@@ -34,8 +35,8 @@ def misfits(tree: Tree) -> list[Finding]:
 def timeout_of(provider: ProviderSettings) -> float | None:
     """Return the seconds after which a call is given up, as configured or as the class has it."""
     try:
-        parameters = inspect.signature(pkgutil.resolve_name(provider.use)).parameters
-    except (ImportError, AttributeError, TypeError, ValueError):
+        parameters = inspect.signature(named_class(provider.use)).parameters
+    except (ConfigError, TypeError, ValueError):
         return None
     usual = parameters["timeout"].default if "timeout" in parameters else None
     seconds = provider.options.get("timeout", usual)
@@ -44,13 +45,9 @@ def timeout_of(provider: ProviderSettings) -> float | None:
 
 def _misfits(provider: ProviderSettings, name: str, tree: Tree) -> Iterator[tuple[str, str]]:
     try:
-        factory = pkgutil.resolve_name(provider.use)
-    except ImportError as error:
-        missing = f"no module {error.name}" if error.name else type(error).__name__
-        yield "use", f"cannot be imported: {missing}; install it, or correct the name"
-        return
-    except AttributeError:
-        yield "use", "the module has no such class; correct the name"
+        factory = named_class(provider.use)
+    except ConfigError as error:
+        yield "use", str(error)
         return
     channel = getattr(factory, "channel", None)
     if not callable(factory) or channel not in list(Channel):

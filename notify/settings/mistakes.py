@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from notify.errors import ConfigError
 from notify.settings.crossings import crossings
 from notify.settings.finding import Finding, named, suggestion
+from notify.settings.lines import located
 from notify.settings.model import Settings
 from notify.settings.sources import PREFIX, Key, Tree
 
@@ -44,8 +45,8 @@ def judge(tree: Tree) -> tuple[Settings | None, list[Finding]]:
     except ValidationError as error:
         told = error.errors(include_url=False, include_input=False, include_context=True)
         findings = [*(_finding(each, tree) for each in told), *findings]
-        return None, findings
-    return (None if findings else settings), findings
+        return None, located(findings, tree)
+    return (None if findings else settings), located(findings, tree)
 
 
 def error_of(findings: Sequence[Finding], *, file: Path | None) -> ConfigError:

@@ -23,7 +23,7 @@ def secrets_of(
     Raises:
         ConfigError: Some are not found or empty; the text names all of them.
     """
-    missing = [name for _, name in missing_secrets(provider, environ=environ)]
+    missing = [name for _, name in missing_secrets(provider.secrets, environ=environ)]
     if missing:
         raise ConfigError(
             f"{provider.use}: no value for {', '.join(missing)}; give each as a file of that name "
@@ -34,11 +34,11 @@ def secrets_of(
 
 
 def missing_secrets(
-    provider: ProviderSettings, *, environ: Mapping[str, str] = os.environ
+    secrets: Mapping[str, str], *, environ: Mapping[str, str] = os.environ
 ) -> list[tuple[str, str]]:
     """Return the options whose secret is nowhere or empty, with the secret's name."""
     held = {**environ, **_not_empty(credentials(environ))}
-    return [(option, name) for option, name in provider.secrets.items() if not held.get(name)]
+    return [(option, name) for option, name in secrets.items() if not held.get(name)]
 
 
 def keyring_of(privacy: PrivacySettings, *, environ: Mapping[str, str] = os.environ) -> Keyring:

@@ -41,6 +41,8 @@ class Tree:
     """All that was said, merged and not yet judged."""
 
     file: Path | None
+    text: str = field(default="", repr=False)
+    """The file's text; it may hold secrets that belong elsewhere."""
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[Key, Origin] = field(default_factory=dict)
 
@@ -73,11 +75,12 @@ def read(path: Path | None, *, environ: Mapping[str, str]) -> Tree:
         ConfigError: The file or a credential cannot be read; the file is no TOML (with the line).
     """
     file = _file(path, environ)
-    tree = Tree(file)
+    text = text_of(file, name=str(file)) if file is not None else ""
+    tree = Tree(file, text)
     for key, value in leaves({"lanes": DEFAULT_LANES, "pools": DEFAULT_POOLS}):
         tree.put(key, value, Origin("default"))
     if file is not None:
-        for key, value in leaves(_toml(file)):
+        for key, value in leaves(_toml(file, text)):
             tree.put(key, value, Origin("file", str(file)))
     for kind, source in (("credential", credentials(environ)), ("environment", environ)):
         for name in sorted(source.keys() - _NOT_OPTIONS):
@@ -140,8 +143,8 @@ def _file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     return DEFAULT_PATH if DEFAULT_PATH.exists() else None
 
 
-def _toml(file: Path) -> dict[str, Any]:
+def _toml(file: Path, text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text_of(file, name=str(file)))
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file} is not valid TOML: {error}") from None

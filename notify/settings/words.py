@@ -38,8 +38,13 @@ def _source_name(name: str) -> str:
     return name
 
 
+def is_secret_name(value: object) -> bool:
+    """Tell whether a value is the name of a secret, and not one itself."""
+    return isinstance(value, str) and re.fullmatch(r"[A-Z][A-Z0-9_]*", value) is not None
+
+
 def _secret_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+    if not is_secret_name(name):
         raise ValueError(
             "write the secret's name (capital letters, digits and _), never the secret itself"
         )

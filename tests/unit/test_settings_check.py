@@ -66,7 +66,26 @@ def test_a_good_configuration_has_no_findings(look: Look) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        (":Acme", ":Acne", "use: the module has no such class; correct the name"),
+        (":Acme", ":Acne", "use: the module has no such class; did you mean Acme? (line 5)"),
+        (":Acme", ":ACME", "use: the module has no such class; did you mean Acme? (line 5)"),
+        (":Acme", ":Zebra", "use: the module has no such class; known are: Acme (line 5)"),
+        (f"{__name__}:Acme", "json:Acme", "use: the module has no such class; correct the name"),
+        (
+            f"{__name__}:Acme",
+            "providers.sendgird:SendGrid",
+            "use: cannot be imported: no module providers.sendgird; did you mean"
+            " providers.sendgrid? (line 5)",
+        ),
+        (
+            f"{__name__}:Acme",
+            "provider.sendgrid:SendGrid",
+            "use: cannot be imported: no module provider; did you mean providers? (line 5)",
+        ),
+        (
+            f"{__name__}:Acme",
+            "providers.sendgrid:Sendgrid",
+            "use: the module has no such class; did you mean SendGrid? (line 5)",
+        ),
         (":Acme", ":Voiceless", "use: is no provider: its class says no channel (email, sms"),
         (f"{__name__}:", "no_such:", "use: cannot be imported: no module no_such; install it, or"),
         ("{ api", "{ sendr = 'SENDER', api", "secrets.sendr: unknown option; did you mean sender?"),
@@ -90,14 +109,16 @@ def test_a_provider_of_another_channel_is_told(look: Look) -> None:
     """An email provider cannot serve sms."""
     text = GOOD.replace("[channels.email]", "[channels.sms]\ncountries = ['*']")
     told = [str(each) for each in look(text).mistakes]
-    assert told == ["providers.acme.use: sends email, but channels.sms names it"]
+    assert told == ["providers.acme.use: sends email, but channels.sms names it (line 6)"]
 
 
 def test_an_option_that_is_also_a_secret_is_told(look: Look) -> None:
     """One of the two would be ignored."""
     text = GOOD.replace("{ api", "{ sender = 'ACME_KEY', api") + "options = { sender = 'x' }\n"
     told = [str(each) for each in look(text).mistakes]
-    assert told == ["providers.acme.secrets.sender: is under `options` too; keep one of them"]
+    assert told == [
+        "providers.acme.secrets.sender: is under `options` too; keep one of them (line 6)"
+    ]
 
 
 def test_providers_are_looked_at_although_the_rest_has_mistakes(look: Look) -> None:
@@ -107,6 +128,51 @@ def test_providers_are_looked_at_although_the_rest_has_mistakes(look: Look) -> N
     assert [each.key for each in report.mistakes] == ["amqp.heartbeat", "providers.acme.use"]
 
 
+def test_missing_secrets_are_told_with_all_the_rest(look: Look) -> None:
+    """A first run needs them all: nobody corrects the file, to learn then of each secret."""
+    text = GOOD.replace("ACME_KEY", "OTHER_KEY") + (
+        "rat = 5\n[amqp]\nheartbeat = 0\n[templates]\nfolder = '/no/such'\n[privacy]\n"
+        "require_keyring = true\n"
+    )
+    report = look(text)
+    assert report.settings is None
+    told = {each.key: each.line for each in report.mistakes}
+    assert told == {
+        "providers.acme.rat": 7,
+        "amqp.heartbeat": 9,
+        "templates.folder": 11,
+        "providers.acme.secrets.api_key": 6,
+        "privacy.require_keyring": 13,
+    }
+
+
+def test_a_provider_that_is_no_python_is_told(
+    look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes one meets this first."""
+    (tmp_path / "broken_acme.py").write_text("class Acme\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    told = [str(each) for each in look(GOOD.replace(__name__, "broken_acme")).mistakes]
+    assert told == [
+        "providers.acme.use: cannot be imported: its module ends in SyntaxError; correct the"
+        " module (line 5)"
+    ]
+
+
+def test_what_a_variable_says_has_no_line(look: Look) -> None:
+    """The file may hold the same option, and be right."""
+    report = look(GOOD + "[amqp]\nheartbeat = 60\n", NOTIFY_AMQP__HEARTBEAT="0")
+    assert [(each.key, each.line) for each in report.mistakes] == [
+        ("amqp.heartbeat (environment NOTIFY_AMQP__HEARTBEAT)", None)
+    ]
+
+
+def test_a_warning_has_its_line_too(look: Look) -> None:
+    """It can run so, but somebody has to find the place."""
+    (warning,) = look(f"{GOOD}\n[limits.account]\nrate = 9\n").warnings
+    assert (warning.key, warning.line) == ("limits.account", 8)
+
+
 def test_folders_and_certificates_that_are_not_there_are_told(look: Look) -> None:
     """They would stop a worker's start."""
     report = look(
@@ -114,8 +180,8 @@ def test_folders_and_certificates_that_are_not_there_are_told(look: Look) -> Non
         "[amqp]\nurl = 'pyamqp://h:5671//'\ntls = true\nca_file = '/no/such'\n"
     )
     assert [str(each) for each in report.mistakes] == [
-        "amqp.ca_file: no such file; correct the path",
-        "templates.folder: no such folder; create it, or remove the line",
+        "amqp.ca_file: no such file; correct the path (line 12)",
+        "templates.folder: no such folder; create it, or remove the line (line 8)",
     ]
 
 

@@ -46,8 +46,8 @@ def test_mistakes_go_to_stderr_and_the_exit_code_is_1(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
         f"notify: the configuration ({file}) has 2 mistakes:",
-        "  amqp.heartbeat: must be greater than or equal to 1",
-        "  amqp.urll: unknown option; did you mean url?",
+        "  amqp.heartbeat: must be greater than or equal to 1 (line 3)",
+        "  amqp.urll: unknown option; did you mean url? (line 2)",
     ]
 
 

@@ -1,0 +1,74 @@
+"""The line of each option, in every way that TOML lets one write it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from notify.settings.lines import lines_of
+
+EXAMPLE = Path(__file__).parents[2] / "config" / "notify.toml"
+TEXT = """# a comment with [brackets]
+
+log.level = "info"
+[amqp]
+url = "pyamqp://h"   # = here
+"heartbeat" = 3
+
+  [ lanes . "bulk" ]
+  unknown = { sms = "park",
+email = 'resend' }
+[channels.email]
+providers = [   # a list
+    "a",  "[b]",
+
+    "c = 1",
+]
+failover_share = 1
+[providers.x]
+text = '''
+[no.table]
+key = "no option"
+'''
+options = { sender = "s", more = {} }
+[providers."y.z"]
+"""
+
+
+def test_each_option_has_the_line_that_it_begins_in() -> None:
+    """Tables, dotted keys, lists and texts over several lines, and tables on one line."""
+    text = TEXT.replace('"park",\nemail', '"park", email')
+    assert lines_of(text) == {
+        ("log",): 3,
+        ("log", "level"): 3,
+        ("amqp",): 4,
+        ("amqp", "url"): 5,
+        ("amqp", "heartbeat"): 6,
+        ("lanes", "bulk"): 8,
+        ("lanes", "bulk", "unknown"): 9,
+        ("lanes", "bulk", "unknown", "sms"): 9,
+        ("lanes", "bulk", "unknown", "email"): 9,
+        ("channels", "email"): 10,
+        ("channels", "email", "providers"): 11,
+        ("channels", "email", "failover_share"): 16,
+        ("providers", "x"): 17,
+        ("providers", "x", "text"): 18,
+        ("providers", "x", "options"): 22,
+        ("providers", "x", "options", "sender"): 22,
+        ("providers", "x", "options", "more"): 22,
+        ("providers", "y.z"): 23,
+    }
+
+
+def test_the_shipped_examples_lines_are_found() -> None:
+    """Looked up in the text itself."""
+    lines = EXAMPLE.read_text().split("\n")
+    found = lines_of(EXAMPLE.read_text())
+    assert lines[found["amqp", "heartbeat"] - 1].startswith("heartbeat = ")
+    assert lines[found["providers", "fcm"] - 1] == "[providers.fcm]"
+    assert lines[found["providers", "fcm", "options", "project"] - 1].startswith("options = ")
+
+
+def test_nothing_has_no_lines() -> None:
+    """Without a file, or with an empty one."""
+    assert lines_of("") == {}
+    assert lines_of("# only a comment") == {}

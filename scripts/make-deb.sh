@@ -32,6 +32,7 @@ install "$wheel"
 find "$opt/bin" -mindepth 1 ! -name notify ! -name 'python*' -delete
 sed -i "s|$root||g" "$opt/bin/notify" "$opt/pyvenv.cfg"
 find "$opt" -name direct_url.json -delete
+find "$opt" -name RECORD -exec sed -i '/^\(\.\.\/\)*bin\//d' {} +
 "$python" scripts/prune.py "$opt"/lib/python3.*/site-packages
 # Compiled here, since a worker may not write; found good without a look at the source's time.
 # By force: pip leaves some compiled files of its own making, which hold a time and our folder.

@@ -47,7 +47,7 @@ def mistakes(package: Path, *, release: str) -> Iterator[str]:
     listed = set(_said("--info", str(package), "conffiles").split())
     if listed != CONFFILES:
         yield f"the configuration files of the package are {listed}"
-    yield from (f"{name} is another one in every build" for name in dated(package))
+    yield from (f"{name} differs from build to build" for name in varying(package))
 
 
 def mistakes_in(listing: str, *, wanted: Mapping[str, str]) -> Iterator[str]:
@@ -69,24 +69,29 @@ def mistakes_in(listing: str, *, wanted: Mapping[str, str]) -> Iterator[str]:
             yield f"{name} has no place in the package"
 
 
-def dated(package: Path) -> list[str]:
-    """Name the compiled files that hold a time: no two builds make the same ones."""
+def varying(package: Path) -> list[str]:
+    """Name the files that hold a time or a place of the build: they differ from build to build."""
     unpacking = ["dpkg-deb", "--fsys-tarfile", str(package)]
     with subprocess.Popen(unpacking, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        return dated_in(process.stdout)
+        return varying_in(process.stdout)
 
 
-def dated_in(archive: IO[bytes]) -> list[str]:
-    """Name the compiled files of a tar archive that hold a time."""
-    found = []
+def varying_in(archive: IO[bytes]) -> list[str]:
+    """Name such files of a tar archive."""
     with tarfile.open(fileobj=archive, mode="r|") as files:
-        for member in files:
-            if member.name.endswith(".pyc") and (file := files.extractfile(member)):
-                flags = int.from_bytes(file.read(8)[4:], "little")
-                if flags != _UNCHECKED:
-                    found.append(member.name)
-    return found
+        return [
+            member.name
+            for member in files
+            if (file := files.extractfile(member)) is not None and _varies(member.name, file)
+        ]
+
+
+def _varies(name: str, file: IO[bytes]) -> bool:
+    if name.endswith(".pyc"):
+        return int.from_bytes(file.read(8)[4:], "little") != _UNCHECKED
+    # The digest of a program of pip's making, which began with the folder that it was made in.
+    return name.endswith(".dist-info/RECORD") and b"../bin/" in file.read()
 
 
 def _unsafe(mode: str) -> bool:

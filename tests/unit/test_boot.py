@@ -10,7 +10,7 @@ import tarfile
 from pathlib import Path
 
 from tests.boot import probe
-from tests.boot.contents import dated_in, mistakes_in
+from tests.boot.contents import mistakes_in, varying_in
 from tests.boot.report import Figures, last_line, write
 from tests.boot.sandboxing import judged
 from tests.debian.image import SUITES
@@ -74,7 +74,7 @@ def test_a_file_that_others_may_write_is_told() -> None:
     assert len(told) == 4, told
 
 
-def test_a_compiled_file_that_holds_a_time_is_told(tmp_path: Path) -> None:
+def test_a_file_that_differs_from_build_to_build_is_told(tmp_path: Path) -> None:
     """Such a file makes the same checkout another package each time."""
     modes = py_compile.PycInvalidationMode
     source = tmp_path / "source.py"
@@ -85,8 +85,11 @@ def test_a_compiled_file_that_holds_a_time_is_told(tmp_path: Path) -> None:
             compiled = tmp_path / f"{mode.name}.pyc"
             py_compile.compile(str(source), str(compiled), invalidation_mode=mode)
             files.add(compiled, f"./{compiled.name}")
+        for name, text in (("notify", "../../../bin/notify,sha256=x,1"), ("click", "click/a.py,,")):
+            source.write_text(text)
+            files.add(source, f"./{name}-1.dist-info/RECORD")
     archive.seek(0)
-    assert dated_in(archive) == ["./TIMESTAMP.pyc"]
+    assert varying_in(archive) == ["./TIMESTAMP.pyc", "./notify-1.dist-info/RECORD"]
 
 
 def test_the_package_takes_from_the_lock_what_the_service_needs() -> None:

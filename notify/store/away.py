@@ -13,6 +13,7 @@ _WORDS = {
     "Connection refused": "nobody listens there",
     "timeout expired": "no answer in time",
     "the database system is": "it is starting or stopping",
+    "unsupported startup parameter": "its pooler refuses what store.url sets in `options`",
     "transaction blocks not allowed": "its pooler pools statements; let it pool transactions",
 }
 # By SQLSTATE, which is the same in every language:

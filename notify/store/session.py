@@ -47,10 +47,12 @@ def connect(*arguments: Any, **parameters: Any) -> psycopg.Connection[Any]:
     Raises:
         StoreUnfit: The database or the role is set up in a way that would harm the record.
     """
-    options = " ".join(f"-c {name}={_escaped(value)}" for name, value in SETTINGS.items())
-    parameters = {"client_encoding": "utf8", **parameters}
+    ours = " ".join(f"-c {name}={_escaped(value)}" for name, value in SETTINGS.items())
+    parameters |= {"client_encoding": "utf8"}
+    # What the address sets goes before ours, which must win.
+    own = parameters | {"options": f"{parameters.get('options', '')} {ours}"}
     try:
-        connection = psycopg.connect(*arguments, options=options, **parameters)
+        connection = psycopg.connect(*arguments, **own)
     except psycopg.OperationalError as error:
         if not any(words in str(error) for words in _REFUSALS):
             raise

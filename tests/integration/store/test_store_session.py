@@ -102,10 +102,14 @@ def test_what_a_database_or_a_role_sets_does_not_matter(
         )
 
 
-def test_another_schema_than_public_will_do(postgres_url: str) -> None:
+@pytest.mark.parametrize("by", ["database", "address"])
+def test_another_schema_than_public_will_do(postgres_url: str, by: str) -> None:
     """As where several applications share a database."""
-    where = f"ALTER DATABASE {name_of(postgres_url)} SET search_path = ours, public"
-    run(postgres_url, "CREATE SCHEMA ours", where)
+    run(postgres_url, "CREATE SCHEMA ours")
+    if by == "database":
+        run(postgres_url, f"ALTER DATABASE {name_of(postgres_url)} SET search_path = ours, public")
+    else:
+        postgres_url += "?options=-csearch_path%3Dours%20-cdatestyle%3DGerman"
     with opened(postgres_url) as store:
         one_is_recorded(store)
         with store.reading() as connection:

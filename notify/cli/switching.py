@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,8 +13,10 @@ import urllib3
 from notify.errors import ConfigError
 from notify.sandbox.behaviour import Behaviour, Vendor
 from notify.sandbox.switch import MAX_RATE, seconds
+from notify.stack.state import ENDPOINTS
 
 _END = "none"
+_ALONE = "http://127.0.0.1:8025"
 _TIMEOUT = 10.0
 
 
@@ -47,9 +52,8 @@ class _Rate(click.ParamType[int | str]):
 @click.command()
 @click.option(
     "--url",
-    default="http://127.0.0.1:8025",
-    show_default=True,
-    help="Where the sandbox listens.",
+    help="Where the sandbox listens. Default: that of the `notify up` whose notify.toml is in "
+    f"NOTIFY_CONFIG, else {_ALONE}.",
 )
 @click.option(
     "--vendor", type=click.Choice([each.value for each in Vendor]), help="Whose calls to change."
@@ -75,7 +79,7 @@ class _Rate(click.ParamType[int | str]):
 )
 def switch(
     *,
-    url: str,
+    url: str | None,
     vendor: str | None,
     account: str | None,
     behaviour: str | None,
@@ -91,6 +95,7 @@ def switch(
       notify sandbox switch --account second --behaviour down
       notify sandbox switch --account second --behaviour none --rate 50
     """
+    url = url or _running() or _ALONE
     if not url.startswith(("http://", "https://")):
         raise click.UsageError("--url begins with http://, such as http://127.0.0.1:8025")
     if vendor and account:
@@ -106,6 +111,20 @@ def switch(
     _show(_ask(url, wanted))
 
 
+def _running() -> str | None:
+    """Return where the sandbox of the stack listens whose configuration is in force."""
+    config = os.environ.get("NOTIFY_CONFIG")
+    told = Path(config).with_name(ENDPOINTS) if config else None
+    if told is None or not told.is_file():
+        return None
+    try:
+        return str(json.loads(told.read_bytes())["sandbox"])
+    except (OSError, ValueError, LookupError, TypeError):
+        raise ConfigError(
+            f"{told} does not say where a sandbox listens; name it by --url"
+        ) from None
+
+
 def _ask(url: str, wanted: dict[str, Any]) -> dict[str, dict[str, Any]]:
     method, body = ("PUT", {"json": wanted}) if wanted else ("GET", {})
     try:
@@ -115,7 +134,9 @@ def _ask(url: str, wanted: dict[str, Any]) -> dict[str, dict[str, Any]]:
     except (urllib3.exceptions.HTTPError, ValueError):
         told, answer = None, None
     if answer is None or not isinstance(told, dict):
-        raise ConfigError(f"no sandbox answers at {url}; start one with `notify sandbox`")
+        raise ConfigError(
+            f"no sandbox answers at {url}; start one with `notify sandbox`, or name one by --url"
+        )
     if answer.status != 200:
         raise ConfigError(f"the sandbox refused it: {told.get('error', f'HTTP {answer.status}')}")
     return told

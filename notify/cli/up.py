@@ -41,6 +41,7 @@ class _Pools(click.ParamType[tuple[str, ...]]):
 Examples:
   notify up
   notify up --state-dir /tmp/n --pools email
+  notify up --templates my/templates
   notify up --database postgresql+psycopg://notify@127.0.0.1/notify
 """
 )
@@ -70,18 +71,28 @@ Examples:
     type=click.IntRange(1, 65535),
     help="The port of the provider sandbox. Default: a free one.",
 )
+@click.option(
+    "--templates",
+    envvar="NOTIFY_TEMPLATES__FOLDER",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Your own templates, which come before the packaged ones; a change is taken up at once. "
+    "Default: $NOTIFY_TEMPLATES__FOLDER, if it is set.",
+)
 def up(
     state_dir: Path | None,
     amqp: str | None,
     database: str | None,
     pools: tuple[str, ...],
     sandbox_port: int | None,
+    templates: Path | None,
 ) -> None:
     """Start a broker, a record, the provider sandbox and the workers, until Ctrl-C.
 
     Nothing leaves this machine: the sandbox plays SendGrid, Twilio and FCM. The state folder
     receives notify.toml, for any other notify command through NOTIFY_CONFIG, and endpoints.json
-    (amqp, database, sandbox, metrics), for programs.
+    (amqp, database, sandbox, metrics), for programs. A worker that ends, because it was stopped or
+    killed, is started again; the end of any other part is the stack's.
     """
     with (
         stopping_on_signals(),
@@ -92,6 +103,7 @@ def up(
             database=database,
             pools=pools,
             sandbox_port=sandbox_port,
+            templates=templates,
             tell=timed_lines(),
         ) as stack,
     ):
@@ -137,6 +149,7 @@ def _what_next(stack: Stack) -> str:
 Everything is up; Ctrl-C stops it. In another terminal:
 
   export NOTIFY_CONFIG={stack.state.config}
+  export CREDENTIALS_DIRECTORY={stack.state.credentials}
   notify send email.normal.shop --to ada@sandbox.test --subject Hello --text 'It works.'
   notify ls
   notify show ID

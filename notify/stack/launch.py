@@ -20,6 +20,7 @@ from notify.settings import DEAD_POOL, load
 from notify.stack.process import Process, ProcessEnded, stop_all
 from notify.stack.rabbitmq import RabbitMQNode, free_ports
 from notify.stack.state import Endpoints, State
+from notify.stack.watched import Watched
 from notify.store import Store
 from notify.topology import apply
 
@@ -55,6 +56,7 @@ class Stack:
         database: str | None = None,
         pools: Sequence[str] = POOLS,
         sandbox_port: int | None = None,
+        templates: Path | None = None,
         tell: Callable[[str], None] = _silent,
     ) -> None:
         """
@@ -66,7 +68,8 @@ class Stack:
             database: A database to use; None keeps a SQLite file in the folder.
             pools: The worker pools to start, one process each.
             sandbox_port: The provider sandbox's port; None takes a free one.
-            tell: Takes a sentence about each part that has started.
+            templates: The folder of the user's own templates; workers take up each change in it.
+            tell: Takes a sentence about each part that has started, or was started again.
         """
         self.state = State(folder)
         self._amqp = amqp
@@ -76,6 +79,8 @@ class Stack:
         self._tell = tell
         self._node: RabbitMQNode | None = None
         self._lasting: list[Process] = []
+        self._workers: list[Process] = []
+        self._templates = Watched(templates) if templates else None
         self._cleanup = ExitStack()
         self._cleanup.callback(self.state.release)
         self._broker_checked = 0.0
@@ -99,13 +104,21 @@ class Stack:
 
     def check(self) -> None:
         """
-        Do nothing while every part runs.
+        Start workers again that have ended, and have them take up changed templates.
+
+        Call it in the main thread, about twice a second.
 
         Raises:
-            ProcessEnded: A part ended by itself; the text says which, with the tail of its log.
+            ProcessEnded: Another part ended by itself, or a worker before it was ready; the text
+                says which, with the tail of its log.
         """
         for process in self._lasting:
             process.check()
+        self._workers[:] = map(self._running, self._workers)
+        if self._templates is not None and self._templates.changed():
+            for worker in self._workers:
+                worker.reload()
+            self._tell("templates changed, workers read them again")
         now = time.monotonic()
         if self._node is not None and now - self._broker_checked > _BROKER_CHECK:
             self._broker_checked = now
@@ -121,7 +134,8 @@ class Stack:
         sandbox.wait_ready(timeout=_START)
         metrics = dict(zip(self._pools, free_ports(len(self._pools)), strict=True))
         self.endpoints = Endpoints(amqp, self._database, sandbox.ready_text, metrics)
-        self.state.write(self.endpoints)
+        folder = self._templates.folder if self._templates else None
+        self.state.write(self.endpoints, templates=folder)
         self._tell(f"provider sandbox, {self.endpoints.sandbox}")
         self._apply_topology()
         self._start_workers()
@@ -149,17 +163,24 @@ class Stack:
         self._tell("store's tables and broker's queues")
 
     def _start_workers(self) -> None:
-        workers: list[Process] = []
         # Registered last, stopped first: workers need the others to finish what they hold.
-        self._cleanup.callback(stop_all, workers, timeout=_STOP)
+        self._cleanup.callback(stop_all, self._workers, timeout=_STOP)
         for pool in self._pools:
-            workers.append(self._run("worker", pool))
-        for worker in workers:
+            self._workers.append(self._run("worker", pool))
+        for worker in self._workers:
             worker.wait_ready(timeout=_START)
-        self._lasting += workers
         self._tell(f"workers, one process a pool: {', '.join(self._pools)}")
 
-    def _run(self, *arguments: str) -> Process:
+    def _running(self, worker: Process) -> Process:
+        """Return the worker, or another in its place: one may be stopped, or killed, to see."""
+        if worker.running:
+            return worker
+        if not worker.ready:
+            worker.check()
+        self._tell(f"{worker.name} ended with {worker.ended_with}, started again; {worker.log}")
+        return self._run(*worker.name.split(), again=True)
+
+    def _run(self, *arguments: str, again: bool = False) -> Process:
         # "worker email", but "sandbox" alone: what follows there are options.
         words = [word for word in arguments[:2] if not word.startswith("-")]
         return Process(
@@ -168,6 +189,7 @@ class Stack:
             log=self.state.log("-".join(words)),
             ready_file=self.state.ready_file("-".join(words)),
             environ=self.state.environ(os.environ),
+            again=again,
         )
 
 

@@ -42,12 +42,16 @@ class Process:
         log: Path,
         ready_file: Path,
         environ: Mapping[str, str],
+        again: bool = False,
     ) -> None:
         """
         Start `notify ARGUMENTS... --ready-file FILE`, a command that writes the file once it works.
 
         The kernel kills the process when the thread that started it is gone, even by kill -9, so
         that nothing is left behind: start it in the main thread.
+
+        Args:
+            again: Append to the log of the process that ran before under the same name.
         """
         self.name = name
         self.log = log
@@ -55,7 +59,7 @@ class Process:
         # -P: a folder that is called notify in the caller's place must not be run instead.
         command = [sys.executable, "-P", "-m", "notify", *arguments]
         ready_file.unlink(missing_ok=True)
-        with open(log, "wb", opener=private) as output:
+        with open(log, "ab" if again else "wb", opener=private) as output:
             self._child = subprocess.Popen(  # noqa: S603 - our own command
                 [*DIE_WITH_PARENT, *command, "--ready-file", str(ready_file)],
                 env=dict(environ),
@@ -88,6 +92,12 @@ class Process:
         """Whether it has not ended."""
         return self._child.poll() is None
 
+    @property
+    def ended_with(self) -> str:
+        """How it ended, in words; empty while it runs."""
+        code = self._child.poll()
+        return "" if code is None else _meaning(code)
+
     def check(self) -> None:
         """
         Do nothing while the process runs.
@@ -98,6 +108,11 @@ class Process:
         code = self._child.poll()
         if code is not None:
             raise ProcessEnded(f"{self.name} ended with {_meaning(code)}.{self._last_words()}")
+
+    def reload(self) -> None:
+        """Have a worker read its configuration and templates again, as `systemctl reload` does."""
+        if self.running and self.ready:
+            self._child.send_signal(signal.SIGHUP)
 
     def wait_ready(self, *, timeout: float) -> None:
         """

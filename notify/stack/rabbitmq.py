@@ -16,6 +16,7 @@ from pathlib import Path
 import amqp
 
 from notify.errors import ConfigError
+from notify.private import private
 from notify.stack.process import DIE_WITH_PARENT, PRIVATE
 
 INSTALL = "apt-get install --no-install-recommends rabbitmq-server"
@@ -62,8 +63,9 @@ class RabbitMQNode:
         """
         node = cls(folder)
         node.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (node.folder / "rabbitmq.conf").write_text("log.console = false\n")
-        (node.folder / "enabled_plugins").write_text("[].\n")
+        for name, text in (("rabbitmq.conf", "log.console = false"), ("enabled_plugins", "[].")):
+            (node.folder / name).write_text(f"{text}\n")
+            (node.folder / name).chmod(0o600)
         node._launch(timeout)
         return node
 
@@ -145,7 +147,7 @@ class RabbitMQNode:
             raise
 
     def _spawn(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
-        with (self.folder / "output.log").open("ab") as output:
+        with open(self.folder / "output.log", "ab", opener=private) as output:
             return subprocess.Popen(  # noqa: S603 - Debian's own programs, found by their paths
                 [*DIE_WITH_PARENT, *self._prefix, program, *arguments],
                 env=self._environment(),

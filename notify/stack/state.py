@@ -30,7 +30,7 @@ url = {database}
 
 [metrics]
 ports = {ports}
-
+{templates}
 # Quick to try again and quick to give up, for whoever is watching.
 [lanes.normal]
 attempts = 3
@@ -73,8 +73,10 @@ secrets = {{ service_account = "FCM_SERVICE_ACCOUNT" }}
 
 
 _LOCK = "lock"
+ENDPOINTS = "endpoints.json"
+"""The file beside notify.toml that says where a stack's parts are reached."""
 _FOLDERS = ("logs", "ready", "credentials", "rabbitmq")
-_FILES = ("lock", "notify.toml", "endpoints.json", "ledger.jsonl", "notify.db*", "logs/*.log")
+_FILES = ("lock", "notify.toml", ENDPOINTS, "ledger.jsonl", "notify.db*", "logs/*.log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +135,12 @@ class State:
         """Return the file that the process `name` writes once it can work."""
         return self.folder / "ready" / name
 
-    def write(self, endpoints: Endpoints) -> None:
-        """Write what the processes and other commands read: configuration, secrets, endpoints."""
+    def write(self, endpoints: Endpoints, *, templates: Path | None = None) -> None:
+        """Write what the processes and other commands read: configuration, secrets, endpoints.
+
+        Args:
+            templates: The folder of the user's own templates, if there is one.
+        """
         values = {
             "amqp": endpoints.amqp,
             "database": endpoints.database,
@@ -142,13 +148,15 @@ class State:
         }
         quoted = {name: json.dumps(value) for name, value in values.items()}
         ports = ", ".join(f"{pool} = {port}" for pool, port in endpoints.metrics.items())
-        _write_private(self.config, _CONFIG.format(**quoted, ports=f"{{ {ports} }}"))
+        folder = f"\n[templates]\nfolder = {json.dumps(str(templates))}\n" if templates else ""
+        text = _CONFIG.format(**quoted, ports=f"{{ {ports} }}", templates=folder)
+        _write_private(self.config, text)
         told = values | {
             "metrics": {
                 pool: f"http://127.0.0.1:{port}/metrics" for pool, port in endpoints.metrics.items()
             }
         }
-        _write_private(self.folder / "endpoints.json", json.dumps(told, indent=2) + "\n")
+        _write_private(self.folder / ENDPOINTS, json.dumps(told, indent=2) + "\n")
         for name, secret in dummies(endpoints.sandbox).items():
             _write_private(self.credentials / name, secret)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -79,8 +81,10 @@ class Up:
         return self.process.wait(60)
 
     def notify(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run another notify command against it, with nothing but NOTIFY_CONFIG."""
-        return run(*NOTIFY, *arguments, NOTIFY_CONFIG=str(self.folder / "notify.toml"))
+        """Run another notify command against it, with the two variables that it printed."""
+        exports = dict(re.findall(r"export (\w+)=(\S+)", self.text))
+        assert set(exports) == {"NOTIFY_CONFIG", "CREDENTIALS_DIRECTORY"}
+        return run(*NOTIFY, *arguments, **exports)
 
     def status(self, notification_id: str, *, wanted: str) -> str:
         """Return the notification's status, once it is `wanted` or 20 seconds have passed."""
@@ -96,7 +100,17 @@ class Up:
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """A stack that the tests of this file share, email only; asked to, it stops all it started."""
-    up = Up(tmp_path_factory.mktemp("up") / "state", "--pools", "email")
+    templates = tmp_path_factory.mktemp("templates")
+    (templates / "hello").mkdir()
+    (templates / "hello" / "email.subject.j2").write_text("Hello")
+    (templates / "hello" / "email.text.j2").write_text("Hello {{ name }}")
+    up = Up(
+        tmp_path_factory.mktemp("up") / "state",
+        "--pools",
+        "email",
+        "--templates",
+        str(templates),
+    )
     try:
         up.wait_ready()
         yield up
@@ -122,6 +136,78 @@ def test_other_commands_work_against_a_stack_by_its_configuration_alone(up: Up) 
     assert up.notify("topology", "diff").returncode == 0
     listed = up.notify("ls")
     assert listed.returncode == 0, listed.stderr
+
+
+def test_doctor_finds_a_stack_healthy(up: Up) -> None:
+    """With the exports that it printed, all but the pools that were not asked for."""
+    told = json.loads(up.notify("doctor", "--json").stdout)
+    failed = [each for each in told["findings"] if each["verdict"] == "fail"]
+    assert [each for each in failed if "nobody consumes" not in each["found"]] == []
+    assert not any(each["found"].startswith("email:") for each in failed)
+
+
+def test_the_sandbox_of_a_stack_is_switched_without_its_address(up: Up) -> None:
+    """endpoints.json, beside the configuration in force, has it; --url overrides it."""
+    assert "down" in up.notify("sandbox", "switch", "--vendor", "fcm", "--behaviour", "down").stdout
+    shown = up.notify("sandbox", "switch", "--vendor", "fcm", "--behaviour", "none")
+    assert shown.returncode == 0, shown.stderr
+    assert up.notify("sandbox", "switch", "--url", "http://127.0.0.1:1").returncode == 1
+
+
+def _last(up: Up) -> str:
+    """The text of the newest mail in the sandbox's inbox."""
+    url = json.loads((up.folder / "endpoints.json").read_text())["sandbox"]
+    with urllib.request.urlopen(f"{url}/api/messages?limit=1") as answer:  # noqa: S310 - our own
+        return str(json.load(answer)[0]["text"])
+
+
+def _send_hello(up: Up) -> str:
+    sent = up.notify(
+        *("send", "email.critical.shop", "--to", "ada@sandbox.test"),
+        *("--template", "hello", "--data", '{"name": "Ada"}'),
+    )
+    assert sent.returncode == 0, sent.stderr
+    found = re.search(r"[0-9a-f-]{36}", sent.stdout)
+    assert found is not None, sent.stdout
+    assert up.status(found[0], wanted="sent") == "sent"
+    return _last(up)
+
+
+def _until(up: Up, words: str) -> None:
+    deadline = time.monotonic() + 60
+    while words not in up.text:
+        assert up.process.poll() is None, up.text
+        assert time.monotonic() < deadline, up.text
+        time.sleep(0.1)
+
+
+def test_your_own_templates_are_sent_and_each_change_of_them(up: Up) -> None:
+    """Without a restart: that is how they are written."""
+    assert _send_hello(up) == "Hello Ada"
+    log = up.folder / "logs" / "worker-email.log"
+    reloads = log.read_text().count("notify.reloaded")
+    config = tomllib.loads((up.folder / "notify.toml").read_text())
+    Path(config["templates"]["folder"], "hello", "email.text.j2").write_text("Bonjour {{ name }}")
+    _until(up, "templates changed")
+    deadline = time.monotonic() + 60
+    while log.read_text().count("notify.reloaded") == reloads:
+        assert time.monotonic() < deadline, up.text
+        time.sleep(0.1)
+    assert _send_hello(up) == "Bonjour Ada"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_worker_that_ends_is_started_again(up: Up, number: signal.Signals) -> None:
+    """Stopping one is how its guarantees are tried: that must not end the stack."""
+    worker = next(child for child in up.children() if child.cmdline()[-4:-2] == ["worker", "email"])
+    seen = up.text.count("worker email ended with")
+    worker.send_signal(number)
+    psutil.wait_procs([worker], timeout=60)
+    deadline = time.monotonic() + 60
+    while up.text.count("worker email ended with") == seen:
+        assert time.monotonic() < deadline, up.text
+        time.sleep(0.1)
+    assert _send_hello(up).endswith(" Ada")
 
 
 def test_the_python_example_delivers(up: Up) -> None:
@@ -156,11 +242,10 @@ def test_a_part_that_dies_ends_the_stack_with_its_last_words(
     up = Up(tmp_path / "state", "--pools", "email", "--amqp", broker_url)
     up.wait_ready()
     children = up.children()
-    worker = next(child for child in children if child.cmdline()[-4:-2] == ["worker", "email"])
-    worker.kill()
+    next(child for child in children if "--ledger" in child.cmdline()).kill()
     assert up.process.wait(60) == 1
-    assert "worker email ended with SIGKILL" in up.text
-    assert str(up.folder / "logs" / "worker-email.log") in up.text
+    assert "sandbox ended with SIGKILL" in up.text
+    assert str(up.folder / "logs" / "sandbox.log") in up.text
     assert psutil.wait_procs(children, timeout=10)[1] == []
 
 

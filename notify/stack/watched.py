@@ -1,0 +1,32 @@
+"""A folder whose changes are noticed."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+
+class Watched:
+    """
+    A folder of few files, looked at again and again.
+
+    Args:
+        folder: The folder; what is in it when it is first looked at is no change.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self._seen = self._files()
+
+    def changed(self) -> bool:
+        """Return whether a file was written, added or removed since the last time."""
+        before, self._seen = self._seen, self._files()
+        return before != self._seen
+
+    def _files(self) -> dict[str, tuple[int, int]]:
+        found = {}
+        for path in self.folder.rglob("*"):
+            with suppress(OSError):  # it was removed meanwhile
+                status = path.stat()
+                found[str(path)] = (status.st_mtime_ns, status.st_size)
+        return found

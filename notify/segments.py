@@ -8,6 +8,12 @@ _BASIC = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENDED = frozenset("\f^{}\\[~]|€")
+_GSM_7 = _BASIC | _EXTENDED
+
+
+def beyond_gsm7(text: str) -> str:
+    """Return the characters for which a text needs UCS-2, each once, in their order."""
+    return "".join(dict.fromkeys(each for each in text if each not in _GSM_7))
 
 
 def segments(text: str) -> int:
@@ -20,7 +26,7 @@ def segments(text: str) -> int:
     kinds = set(text)
     if kinds <= _BASIC:
         return _plain(len(text), single=160, joined=153)
-    if kinds <= _BASIC | _EXTENDED:
+    if kinds <= _GSM_7:
         return _packed([1 + (each in _EXTENDED) for each in text], single=160, joined=153)
     return _packed([1 + (ord(each) > 0xFFFF) for each in text], single=70, joined=67)
 

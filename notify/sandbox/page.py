@@ -13,6 +13,7 @@ from notify.message import Channel
 from notify.sandbox.exchange import Answer, Request, as_html
 from notify.sandbox.inbox import Inbox
 from notify.sandbox.ledger import Ledger
+from notify.segments import beyond_gsm7, segments
 
 SHOWN = 200
 """How many messages or entries a page shows."""
@@ -34,13 +35,15 @@ _ASSETS = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; c
 
 def environment() -> jinja2.Environment:
     """Make the environment that finds the pages' templates."""
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("notify.sandbox", "pages"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters |= {"segments": segments, "beyond_gsm7": beyond_gsm7}
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +85,30 @@ class Page:
             for entry in self.ledger.entries(notify_id=message.notify_id, limit=SHOWN)
             if message.notify_id or entry.provider_id == message.provider_id
         ]
-        details = json.dumps(message.details, indent=2, ensure_ascii=False)
-        return self._draw("message.html.j2", message=message, details=details, entries=entries)
+        return self._draw(
+            "message.html.j2",
+            message=message,
+            details=json.dumps(message.details, indent=2, ensure_ascii=False),
+            entries=entries,
+            pages=self._pages(),
+        )
 
     def entries(self, request: Request) -> Answer:  # noqa: ARG002 - a route's signature
         """Show the newest entries of the ledger."""
         entries = self.ledger.entries(limit=SHOWN)
-        return self._draw("ledger.html.j2", entries=entries, counts=self.ledger.counts())
+        return self._draw(
+            "ledger.html.j2", entries=entries, counts=self.ledger.counts(), pages=self._pages()
+        )
 
     def asset(self, request: Request) -> Answer:
         """Serve the style or the script."""
         name = request.groups["asset"]
         body = (files("notify.sandbox") / "pages" / name).read_bytes()
         return Answer(200, body, {**_HEADERS, "Content-Type": _ASSETS[name]})
+
+    def _pages(self) -> dict[tuple[str, str], str]:
+        """Each kept message's id in the inbox, by its vendor's id and its recipient."""
+        return {(message.provider_id, message.to): message.id for message in self.inbox}
 
     def _draw(self, template: str, *, status: int = 200, **values: Any) -> Answer:
         text = self.templates.get_template(template).render(values)

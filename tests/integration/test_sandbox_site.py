@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -212,6 +214,42 @@ def test_a_message_cannot_harm_who_reads_it(sandbox: Sandbox, http: urllib3.Pool
     assert "<script>alert" not in page
     assert "default-src 'none'" in policy
     assert "script-src 'self';" in policy
+
+
+def test_a_row_of_the_ledger_leads_to_its_message(
+    sandbox: Sandbox, http: urllib3.PoolManager
+) -> None:
+    """One that was refused has none; on a narrow screen each cell bears its column's name."""
+    _mail(sandbox.url, http, "ada@example.com", "n1")
+    _mail(sandbox.url, http, "throttled@sandbox.test", "n2")
+    [message] = sandbox.messages()
+    page = http.request("GET", f"{sandbox.url}/ledger").data.decode()
+    assert f'<a href="/messages/{message.id}">ada@example.com</a>' in page
+    assert page.count('href="/messages/') == 1
+    columns = re.findall("<th>(.*?)</th>", page)
+    assert re.findall('data-label="(.*?)"', page) == columns * 2
+    own = http.request("GET", f"{sandbox.url}/messages/{message.id}").data.decode()
+    assert 'href="/messages/' not in own
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "why"),
+    [
+        ("Your code is 491027.", "1 segment, 20 characters in GSM-7", ""),
+        ("x" * 161, "2 segments, 161 characters in GSM-7", ""),
+        ("It\u2019s 491027" + "é" * 60, "2 segments, 71 characters in UCS-2", "\u2019"),
+    ],
+)
+def test_an_sms_shows_its_segments_and_what_makes_them_more(
+    sandbox: Sandbox, http: urllib3.PoolManager, text: str, length: str, why: str
+) -> None:
+    """They are what it costs."""
+    sandbox.inbox.add(replace(MESSAGE, channel=Channel.SMS, vendor=Vendor.TWILIO, text=text))
+    page = http.request("GET", f"{sandbox.url}/messages/{MESSAGE.id}").data.decode()
+    assert length in page
+    assert (f'<span class="beyond">{why}</span>' in page) is bool(why)
+    inbox = http.request("GET", sandbox.url).data.decode()
+    assert f">{length.split(',')[0]}</span>" in inbox
 
 
 @pytest.mark.parametrize("path", ["/page.css", "/page.js"])

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, cast, func, or_, select
 
+from notify.store.clock import Moment, moment
 from notify.store.tables import audit
 
 _AT_ONCE = 200
@@ -33,8 +34,8 @@ class Act:
 class ActFilter:
     """Which acts to read; None asks for all."""
 
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     actor: str | None = None
     """The person and the machine, or the person alone."""
     action: str | None = None
@@ -62,9 +63,9 @@ def _acts(
 def _conditions(wanted: ActFilter) -> Iterator[ColumnElement[bool]]:
     columns = audit.c
     if wanted.since is not None:
-        yield columns.at >= wanted.since
+        yield columns.at >= moment(wanted.since)
     if wanted.until is not None:
-        yield columns.at < wanted.until
+        yield columns.at < moment(wanted.until)
     if wanted.actor is not None:
         person = func.lower(columns.actor)
         own = wanted.actor.lower()

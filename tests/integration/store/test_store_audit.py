@@ -49,6 +49,11 @@ def acts(store: Store) -> Store:
         ({"object": "provider"}, []),
         ({"since": NOW + timedelta(minutes=3)}, ["breaker.auto", "limit.set"]),
         ({"until": NOW + timedelta(minutes=1)}, ["breaker.open"]),
+        ({"since": timedelta(days=1)}, []),
+        (
+            {"until": timedelta(days=1)},
+            ["breaker.auto", "limit.set", "hold", "dead.replay", "breaker.open"],
+        ),
         ({"actor": "bob", "object": "sendgrid"}, ["breaker.auto"]),
     ],
     ids=str,

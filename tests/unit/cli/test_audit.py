@@ -43,5 +43,7 @@ def test_programs_read_an_object_a_line(notify: Notify) -> None:
 def test_filters_are_joined_and_nothing_is_said_so(notify: Notify) -> None:
     """Exit code 0, as of any list."""
     assert notify("audit", "--actor", "ann", "--object", "sendgrid", "--action", "breaker").out
+    assert notify("audit", "--until", "1d").out
+    assert not notify("audit", "--since", "1d").out
     done = notify("audit", "--actor", "bob")
     assert (done.code, done.out, done.err) == (0, "", "nothing in the audit matches\n")

@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 
 from notify.cli.requests import Piece, pieces
+from notify.cli.template_names import TemplateNames
 from notify.contract import Problem, likely_channel, problems
 from notify.contract import schema as contract_schema
+from notify.contract.lint import TemplateCheck
+from notify.errors import ConfigError
 from notify.message import Channel
+from notify.settings import load
+from notify.templating import Templates
 
 _channel = click.option(
     "--channel",
@@ -48,8 +54,15 @@ def schema(channel: Channel | None) -> None:
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @_channel
+@click.option(
+    "--templates",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Look the templates' names up in this folder, and among the packaged ones. Default: the"
+    " configured templates.folder; without either, names are not looked up.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
-def lint(file: str, channel: Channel | None, as_json: bool) -> None:
+def lint(file: str, channel: Channel | None, templates: Path | None, as_json: bool) -> None:
     """Check requests before they are published: all that is wrong, where, and what to do.
 
     FILE holds one request, a JSON array of requests, or JSON Lines; - reads standard input.
@@ -58,13 +71,14 @@ def lint(file: str, channel: Channel | None, as_json: bool) -> None:
 
     \b
     Examples:
-      notify lint order.json --channel email
+      notify lint order.json --channel email --templates ./templates
       generate-requests | notify lint -
     """
     name = "standard input" if file == "-" else file
     with click.open_file(file, "rb") as stream:
         entries = list(pieces(stream, name=name)) or [Piece(b"", 1)]
-    found = [_finding(entry, channel) for entry in entries]
+    check = _template_check(templates)
+    found = [_finding(entry, channel, check) for entry in entries]
     wrong = [finding for finding in found if finding.problems]
     if as_json:
         click.echo(json.dumps(_as_json(found), indent=2))
@@ -73,11 +87,21 @@ def lint(file: str, channel: Channel | None, as_json: bool) -> None:
     sys.exit(1 if wrong else 0)
 
 
-def _finding(entry: Piece, channel: Channel | None) -> _Finding:
+def _template_check(folder: Path | None) -> TemplateCheck | None:
+    """Look names up where the folder is known; who writes producers need not configure a worker."""
+    if folder is None:
+        try:
+            folder = load().templates.folder
+        except ConfigError:
+            return None
+    return TemplateNames(Templates(folder)).problem if folder is not None else None
+
+
+def _finding(entry: Piece, channel: Channel | None, check: TemplateCheck | None) -> _Finding:
     return _Finding(
         entry.line,
         channel or likely_channel(entry.text),
-        problems(entry.text, channel=channel),
+        problems(entry.text, channel=channel, template=check),
     )
 
 

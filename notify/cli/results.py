@@ -118,8 +118,14 @@ def published(source: Source, publisher: Publisher, *, routing_key: str) -> Iter
         entry = sent.popleft()
         while invalid and invalid[0].line < entry.line:
             yield invalid.popleft()
-        yield Result(entry.line, entry.id, _status(error), str(error or ""))
+        yield Result(entry.line, entry.id, _status(error), _told(error))
     yield from invalid
+
+
+def _told(error: PublishError | None) -> str:
+    """Say what happened, and what to try next."""
+    hint = "; see `notify topology diff`" if isinstance(error, Unroutable) else ""
+    return f"{error}{hint}" if error else ""
 
 
 def _status(error: PublishError | None) -> str:

@@ -7,18 +7,23 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import click
 
 from notify.cli.given import json_argument, name_of
+from notify.cli.opened import record
 from notify.cli.report import Report
 from notify.cli.requests import Entry, identified, read
 from notify.cli.results import Check, Source, checked, published, stopped_by_signals
-from notify.cli.when import span_of
+from notify.cli.template_names import TemplateNames
+from notify.cli.waiting import wait
+from notify.cli.when import Later, span_of
 from notify.contract import problems
 from notify.contract.envelope import Route, route
-from notify.errors import DecodeError
-from notify.service import open_publisher
+from notify.contract.words import is_uuid
+from notify.errors import DecodeError, NotifyError
+from notify.service import open_publisher, open_templates
 from notify.settings import Settings, load
 from notify.topology import routing_key
 
@@ -32,6 +37,20 @@ def _key(_context: click.Context, _option: click.Parameter, value: str) -> Route
 
 def _data(_context: click.Context, _option: click.Parameter, value: str | None) -> Any:
     return None if value is None else json_argument(value, option="--data")
+
+
+def _metadata(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    labels = {}
+    for each in values:
+        name, equals, value = each.partition("=")
+        if not name or not equals:
+            raise click.BadParameter(f"{each!r}: write NAME=VALUE, such as order=1017")
+        if name in labels:
+            raise click.BadParameter(f"{name!r} stands twice")
+        labels[name] = value
+    return labels
 
 
 def _duration(_context: click.Context, _option: click.Parameter, value: str | None) -> Any:
@@ -48,7 +67,9 @@ def _duration(_context: click.Context, _option: click.Parameter, value: str | No
 Examples:
   notify send email.critical.shop --to ada@example.com --template login_code \\
       --data '{"code": "123456"}' --expires-in 10m
-  notify send sms.normal.shop --to +4915112345678 --text 'Your parcel is here.'
+  notify send sms.normal.shop --to +4915112345678 --text 'Your parcel is here.' --wait
+  notify send email.normal.shop --to ada@example.com --template welcome \\
+      --send-at 2h --metadata order=1017
   notify send email.bulk.shop --file newsletter.jsonl
   generate-requests | notify send push.normal.shop --file - --json
 """
@@ -81,6 +102,20 @@ Examples:
 )
 @click.option("--idempotency-key", metavar="KEY", help="Sent once for each key. Default: the id.")
 @click.option(
+    "--metadata",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_metadata,
+    help="A label of your own, kept with the notification and in its events. May be given several "
+    "times.",
+)
+@click.option(
+    "--send-at",
+    type=Later(),
+    metavar="WHEN",
+    help="Do not send before: in 30s, 10m, 2h or 1d from now, or 2025-01-31T09:00Z.",
+)
+@click.option(
     "--expires-in",
     "expires_at",
     metavar="DURATION",
@@ -93,6 +128,12 @@ Examples:
     metavar="FILE",
     help="Publish what a file holds: "
     "JSON Lines, or one JSON object or array; - reads standard input.",
+)
+@click.option(
+    "--wait",
+    "waits",
+    is_flag=True,
+    help="Stay until it has ended, and print how; needs the record. Exits 1 unless it was sent.",
 )
 @click.option("--dry-run", is_flag=True, help="Only check against the contract; publish nothing.")
 @click.option(
@@ -107,21 +148,31 @@ Examples:
     help="Print one JSON object for each request: line, id, status, error.",
 )
 def send(
-    key: Route, file: Any, dry_run: bool, unchecked: bool, as_json: bool, **content: Any
+    key: Route,
+    file: Any,
+    waits: bool,
+    dry_run: bool,
+    unchecked: bool,
+    as_json: bool,
+    **content: Any,
 ) -> None:
     """Publish notifications and wait until RabbitMQ has confirmed them.
 
     CHANNEL.LANE.SOURCE is the routing key: what kind of message (email, sms, push), how urgent
     (critical, normal, bulk), and who asks. Exits 1 if any request was not confirmed; a request
-    may be published again with the same id at any time.
+    may be published again with the same id at any time. A template must exist in this machine's
+    configuration; --unchecked publishes without looking.
     """
     if file and any(content.values()):
         raise click.UsageError("--file holds whole requests: leave the flags of a single one out")
+    if waits and (file or dry_run):
+        raise click.UsageError("--wait is for one request that is published: leave out --file")
     settings = load()
     if key.lane not in settings.lanes and not unchecked:
         lanes = ", ".join(settings.lanes)
         raise click.UsageError(f"no lane {key.lane!r} is configured; there are {lanes}")
-    entries = read(file, name=name_of(file)) if file else iter([_composed(content)])
+    composed = None if file else _composed(content)
+    entries = read(file, name=name_of(file)) if composed is None else iter([composed])
     source = Source(entries, _unchecked if unchecked else _checker(settings, key))
     with stopped_by_signals(source), Report(file, as_json=as_json) as report:
         if dry_run:
@@ -130,7 +181,25 @@ def send(
             name = routing_key(key.channel, key.lane, key.source)
             with open_publisher(settings) as publisher:
                 report.take(published(source, publisher, routing_key=name), source)
-    sys.exit(1 if report.bad else 0)
+    good = not report.bad
+    if good and composed is not None and not dry_run:
+        good = _followed(settings, key, composed, waits=waits, as_json=as_json)
+    sys.exit(0 if good else 1)
+
+
+def _followed(settings: Settings, key: Route, sent: Entry, *, waits: bool, as_json: bool) -> bool:
+    """Wait for its end if asked to, or say how to see it; return whether all is well."""
+    if not waits:
+        if not as_json and sent.id:
+            click.echo(f"notify show {sent.id} tells what becomes of it; --wait stays", err=True)
+        return True
+    if not is_uuid(sent.id):
+        raise NotifyError("it was published; without a UUID for its id it cannot be waited for")
+    to = json.loads(sent.body).get("to")
+    expected = len(to) if isinstance(to, list) else 1
+    with record(settings) as store:
+        id_ = UUID(sent.id)
+        return wait(store, id_, source=key.source, expected=expected, as_json=as_json)
 
 
 def _composed(content: Mapping[str, Any]) -> Entry:
@@ -140,18 +209,23 @@ def _composed(content: Mapping[str, Any]) -> Entry:
         raise click.UsageError("--to or --file is needed")
     to = request["to"]
     request["to"] = to[0] if len(to) == 1 else list(to)
+    if "send_at" in request:
+        request["send_at"] = request["send_at"].isoformat()
     if "expires_at" in request:
         request["expires_at"] = (datetime.now(UTC) + request["expires_at"]).isoformat()
     return identified(json.dumps(request, ensure_ascii=False).encode(), line=0)
 
 
 def _checker(settings: Settings, key: Route) -> Check:
+    known = TemplateNames(open_templates(settings))
+
     def check(entry: Entry) -> str:
         found = problems(
             entry.body,
             channel=key.channel,
             max_body_bytes=settings.contract.max_body_bytes,
             max_recipients=settings.contract.max_recipients,
+            template=known.problem,
         )
         return "; ".join(one.for_author for one in found)
 

@@ -11,7 +11,7 @@ from notify.store.clock import Moment
 
 _SPAN = re.compile(r"(\d{1,5})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_HINT = "write how long ago, as 90s, 15m, 2h, 3d or 1w, or a time with its zone"
+_HINT = "write how long, as 90s, 15m, 2h, 3d or 1w, or a time with its zone"
 
 
 def span_of(text: str) -> timedelta | None:
@@ -42,3 +42,16 @@ class When(click.ParamType[Moment]):
         if when.tzinfo is None:
             self.fail(f"{text!r} lacks its zone; {_HINT}, as 2025-01-31T09:00Z", param, ctx)
         return when
+
+
+class Later(When):
+    """Reads `15m` as a moment so long from now, and a time with its zone as that one."""
+
+    name = "later"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return the moment, by this machine's clock: no worker has seen it yet."""
+        when = super().convert(value, param, ctx)
+        return datetime.now(UTC) + when if isinstance(when, timedelta) else when

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,9 @@ from notify.contract.envelope import too_large
 from notify.contract.problem import Problem, Refused
 from notify.message import Channel
 
+TemplateCheck = Callable[[str, Channel | None], Problem | None]
+"""Returns what is wrong with a template's name, for a channel or for any."""
+
 
 def problems(
     text: bytes,
@@ -19,6 +22,7 @@ def problems(
     channel: Channel | None,
     max_body_bytes: int = 1_048_576,
     max_recipients: int = 1000,
+    template: TemplateCheck | None = None,
     now: datetime | None = None,
 ) -> list[Problem]:
     """
@@ -26,17 +30,26 @@ def problems(
 
     Args:
         channel: The channel it is meant for; None takes the one that `likely_channel` names.
+        template: Returns what is wrong with a template's name; names are not looked up if None.
         now: The time by which `send_at` is judged; None is the present.
     """
     if large := too_large(text, max_body_bytes):
         return [large]
     try:
         document = parse(text)
+    except Refused as error:
+        return error.problems
+    found = []
+    try:
         meant = channel or _look(document)
         check(document, channel=meant, max_recipients=max_recipients, now=now)
     except Refused as error:
-        return error.problems
-    return []
+        found = error.problems
+    named = document.get("template")
+    if template is None or not isinstance(named, str) or any(p.where == "template" for p in found):
+        return found
+    missing = template(named, channel)
+    return [*found, missing] if missing else found
 
 
 def likely_channel(text: bytes) -> Channel | None:

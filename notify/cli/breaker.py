@@ -11,6 +11,7 @@ import click
 from notify.breaker import Circuit, Mode
 from notify.cli import circuits as view
 from notify.cli import story
+from notify.cli.breaker_history import history
 from notify.cli.choosing import actor_of
 from notify.cli.console import Console
 from notify.cli.opened import record
@@ -33,6 +34,7 @@ def breaker() -> None:
     \b
     Examples:
       notify breaker ls
+      notify breaker history --since 1d
       notify breaker open sendgrid --for 30m --reason "their maintenance"
       notify breaker close twilio --for 1h --reason "INC-7: their errors are harmless"
       notify breaker auto sendgrid --reason "the key is renewed"
@@ -145,6 +147,9 @@ def auto(*, providers: Sequence[str], reason: str, as_json: bool) -> None:
       notify breaker auto sendgrid --reason "the key is renewed"
     """
     _tell(Mode.AUTO, providers, span=None, reason=reason, as_json=as_json)
+
+
+breaker.add_command(history)
 
 
 def _tell(

@@ -15,7 +15,8 @@ from notify.store import Store
 from notify.store import circuits as shared
 from notify.store.clock import read_clock
 
-_COLOURS = {State.CLOSED: "green", State.OPEN: "red", State.HALF_OPEN: "yellow"}
+COLOURS = {State.CLOSED: "green", State.OPEN: "red", State.HALF_OPEN: "yellow"}
+"""The colour of each state."""
 _WORDS = {Mode.OPEN: "forced open", Mode.CLOSED: "forced closed"}
 
 
@@ -53,7 +54,7 @@ def listing(looks: Sequence[Look]) -> Table:
         counts = each.counts
         table.add_row(
             each.circuit.provider,
-            Text(state(each.circuit), style=_COLOURS[each.circuit.state]),
+            Text(state(each.circuit), style=COLOURS[each.circuit.state]),
             _time(each.circuit.since),
             _next(each),
             f"{counts.calls:,}",

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from notify.store import Store, retention
+from notify.store.circuit_history import delete_changes
 from notify.store.retention import Deleted, Old, wipe_deleted
 
 __all__ = ["Deleted", "Keep", "count_old", "delete_old"]
@@ -24,7 +25,7 @@ class Keep:
         lanes: By lane, counted from a notification's end or a letter's settling.
         others: In lanes that are configured no more, and of what is of no lane.
         waiting: Where a person has to decide and nobody does: at least as long as a lane's.
-        audit: What operators did.
+        audit: What operators did, and what became of circuits.
     """
 
     lanes: Mapping[str, timedelta]
@@ -81,6 +82,7 @@ def _steps(keep: Keep, now: datetime, batch: int) -> Iterator[_Step]:
         yield _letters(old, batch)
         yield _ended(old, batch)
     yield _audit(now - keep.audit, batch)
+    yield _changes(now - keep.audit, batch)
 
 
 def _letters(old: Old, batch: int) -> _Step:
@@ -106,6 +108,15 @@ def _audit(before: datetime, batch: int) -> _Step:
     def step(connection: Connection) -> tuple[Deleted, bool]:
         deleted = retention.delete_audit(connection, before=before, limit=batch)
         return deleted, deleted.audit >= batch
+
+    return step
+
+
+def _changes(before: datetime, batch: int) -> _Step:
+    """What became of circuits is kept as long as what operators did about it, and not counted."""
+
+    def step(connection: Connection) -> tuple[Deleted, bool]:
+        return Deleted(), delete_changes(connection, before=before, limit=batch) >= batch
 
     return step
 

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.breaker import Circuit, Counts, Mode, State
 from notify.store.audit import Actor, note
+from notify.store.circuit_history import note_change
 from notify.store.clock import db_now, read_clock
 from notify.store.tables import circuit_calls
 from notify.store.tables import circuits as table
@@ -62,6 +63,7 @@ def change(connection: Connection, provider: str, transition: Transition) -> tup
     if after != held:
         values = asdict(after)
         connection.execute(update(table).where(table.c.provider == provider).values(values))
+        note_change(connection, held, after, now=now)
     return after, after is not before
 
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from notify.store.tables.flow import cap_counts, cap_uses, circuit_calls, circuits, holds, limits
+from notify.store.tables.flow import (
+    cap_counts,
+    cap_uses,
+    circuit_calls,
+    circuit_changes,
+    circuits,
+    holds,
+    limits,
+)
 from notify.store.tables.keys import keys, schema_floor
 from notify.store.tables.kinds import UtcDateTime, metadata
 from notify.store.tables.record import attempts, audit, dead_letters, events, notifications
@@ -14,6 +22,7 @@ __all__ = [
     "cap_counts",
     "cap_uses",
     "circuit_calls",
+    "circuit_changes",
     "circuits",
     "dead_letters",
     "events",

@@ -55,6 +55,23 @@ circuits = Table(
     Column("reason", String(1000)),
 )
 
+# Each change of a circuit's state, or of what an operator says about it: they outlive the outage.
+circuit_changes = Table(
+    "circuit_changes",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("provider", String(64), nullable=False),
+    Column("at", Double, nullable=False, index=True),
+    Column("state_before", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("mode_before", String(16), nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("trips", Integer, nullable=False),
+    Column("cause", String(255)),
+    Column("actor", String(255)),
+    Column("reason", String(1000)),
+)
+
 # How the calls of all workers ended, by slices of time; each is named by its first millisecond.
 circuit_calls = Table(
     "circuit_calls",

@@ -15,7 +15,7 @@ from notify.store.schema import unfit
 from notify.store.tables import metadata
 from tests.recording import begin
 
-HEAD = "0006"
+HEAD = "0007"
 WAIT = 30
 
 

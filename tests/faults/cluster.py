@@ -128,8 +128,11 @@ class Cluster:
         self._lost = None
 
     def _leader(self) -> ClusterNode:
-        name = self.ctl("eval", _LEADER.format(name=queue_name(Channel.EMAIL, LANE)))
-        return next(node for node in self._nodes if node.name == name.strip().strip("'"))
+        told = self.ctl("eval", _LEADER.format(name=queue_name(Channel.EMAIL, LANE)))
+        for node in self._nodes:
+            if node.name == told.strip().strip("'"):
+                return node
+        raise ConfigError(f"no node of the cluster leads the queues, but {told.strip()}")
 
 
 @contextmanager

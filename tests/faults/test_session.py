@@ -54,7 +54,7 @@ def _slow() -> Exception:
     return subprocess.TimeoutExpired(CTL, 60)
 
 
-def _obstruct(monkeypatch: pytest.MonkeyPatch, obstacles: Mapping[str, Exception]) -> None:
+def _obstruct(monkeypatch: pytest.MonkeyPatch, obstacles: Mapping[str, BaseException]) -> None:
     """Have some drills break off, and all others be played."""
 
     def play(drill: Drill, _: object, __: Path, *, within: float) -> Result:
@@ -77,6 +77,8 @@ def test_a_drill_that_cannot_be_played_is_a_row_and_the_others_go_on(
         NAMES[4]: ConfigError("rabbitmqctl eval took longer than 60 s"),
         NAMES[5]: StoreError("PostgreSQL is away"),
         NAMES[6]: Unplayable("a network of namespaces needs root"),
+        NAMES[7]: pytest.skip.Exception("PostgreSQL is not installed"),
+        NAMES[8]: ValueError("rabbitmqctl printed no number"),
     }
     _obstruct(monkeypatch, obstacles)
     assert command.main() == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -13,6 +14,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
+from notify.cli.progress import followed
 from notify.deadletters import Mending, Prospect, discard
 from notify.delivery import Done
 from notify.message import Notification, Outcome, Status
@@ -416,3 +418,10 @@ def test_letters_that_are_replayed_are_kept_from_others_until_it_is_done(store: 
         assert waiting(reading, [letter.id])
         other.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
         assert discard_letters(other, [letter.id], now=NOW) == [letter.id]
+
+
+def test_a_replay_is_followed_to_the_ends_of_its_own_notifications_only(store: Store) -> None:
+    """What it reports at its end is what it did, whatever else is on record."""
+    (own,) = ended(store, body_of(uuid4()))
+    ended(store, body_of(uuid4()), status=Status.REJECTED)
+    assert followed(store, [own.id]) == Counter({Status.FAILED: 1})

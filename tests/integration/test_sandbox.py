@@ -338,7 +338,7 @@ def test_a_request_that_breaks_off_is_not_processed(sandbox: Sandbox) -> None:
     """Half a body is no message."""
     host, port = sandbox.url.removeprefix("http://").split(":")
     _, _, body = _mail("ada@example.com", "n1")
-    head = f"POST /v3/mail/send HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /v3/mail/send HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
     with socket.create_connection((host, int(port))) as client:
         client.sendall(head.encode() + body[:-1])
         client.shutdown(socket.SHUT_WR)
@@ -361,7 +361,7 @@ def test_a_body_without_end_is_not_awaited(
     host, port = shared.url.removeprefix("http://").split(":")
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     with socket.create_connection((host, int(port)), timeout=5) as client:
-        client.sendall(f"POST /v3/mail/send HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode())
+        client.sendall(f"POST /v3/mail/send HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n".encode())
         assert client.recv(100).startswith(f"HTTP/1.1 {status} ".encode())
 
 
@@ -480,7 +480,7 @@ def test_stopping_does_not_wait_for_who_hangs() -> None:
     host, port = sandbox.url.removeprefix("http://").split(":")
     _, _, body = _mail("hang@sandbox.test", "n1")
     head = (
-        "POST /v3/mail/send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\n"
+        "POST /v3/mail/send HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer key\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     with (
@@ -488,7 +488,7 @@ def test_stopping_does_not_wait_for_who_hangs() -> None:
         socket.create_connection((host, int(port))) as idle,
     ):
         hanging.sendall(head.encode() + body)
-        idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert idle.recv(1000)
         while not sandbox.ledger.entries():
             time.sleep(0.01)

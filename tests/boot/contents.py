@@ -83,11 +83,12 @@ def varying_in(archive: IO[bytes]) -> list[str]:
         return [
             member.name
             for member in files
-            if (file := files.extractfile(member)) is not None and _varies(member.name, file)
+            if member.isfile() and _varies(member.name, files.extractfile(member))
         ]
 
 
-def _varies(name: str, file: IO[bytes]) -> bool:
+def _varies(name: str, file: IO[bytes] | None) -> bool:
+    assert file is not None
     if name.endswith(".pyc"):
         return int.from_bytes(file.read(8)[4:], "little") != _UNCHECKED
     # The digest of a program of pip's making, which began with the folder that it was made in.

@@ -88,6 +88,9 @@ def test_a_file_that_differs_from_build_to_build_is_told(tmp_path: Path) -> None
         for name, text in (("notify", "../../../bin/notify,sha256=x,1"), ("click", "click/a.py,,")):
             source.write_text(text)
             files.add(source, f"./{name}-1.dist-info/RECORD")
+        link = tmp_path / "lib64.pyc"
+        link.symlink_to(source)
+        files.add(link, "./lib64.pyc")
     archive.seek(0)
     assert varying_in(archive) == ["./TIMESTAMP.pyc", "./notify-1.dist-info/RECORD"]
 

@@ -27,8 +27,8 @@ class _Unreadable(ValueError):
     """JSON by its grammar, but not to be trusted to mean one thing."""
 
     def __init__(self, why: str, hint: str, *where: str) -> None:
-        super().__init__(why)
         self.problem = Problem.at(where, why, hint)
+        super().__init__(self.problem.for_author)
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from notify.contract.document import unique
 from notify.sandbox.behaviour import Behaviour, Vendor
 from notify.sandbox.exchange import Answer, Request, as_json
 from notify.sandbox.inbox import Inbox
@@ -60,7 +61,7 @@ class Api:
     def set_behaviour(self, request: Request) -> Answer:
         """PUT: set or end an outage, set a latency or a limit, of one vendor or account or all."""
         try:
-            names, changes = _change(json.loads(request.body))
+            names, changes = _change(json.loads(request.body, object_pairs_hook=unique))
         except (TypeError, ValueError) as error:
             return as_json(400, {"error": str(error)})
         self.switch.set(names, **changes)

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from notify.errors import ConfigError
+from notify.contract.document import parse
+from notify.errors import ConfigError, DecodeError
 from notify.message import Status
 
 
@@ -79,7 +80,7 @@ def load(folder: Path) -> list[Sample]:
 
 def _read(path: Path) -> Sample:
     try:
-        content = json.loads(path.read_text())
+        content = parse(path.read_bytes())
         return Sample.model_validate({**content, "name": path.stem})
-    except (ValidationError, ValueError, TypeError, OSError) as error:
+    except (DecodeError, ValidationError, TypeError, OSError) as error:
         raise ConfigError(f"{path} is not a sample: {error}") from error

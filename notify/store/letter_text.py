@@ -20,7 +20,8 @@ def readings(body: bytes | None) -> Iterator[str]:
     document = document_of(body)
     if document is not None:
         yield json.dumps(document, ensure_ascii=False)
-    elif "\\u" in text:
+    # Also where it is JSON: of a key that stands twice, only the last value is in the document.
+    if "\\u" in text:
         yield _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
 
 

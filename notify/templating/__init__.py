@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 import jinja2
 
+from notify.contract.document import parse
+from notify.contract.problem import Refused
 from notify.errors import ConfigError, TemplateError
 from notify.message import Channel, Content
 
@@ -129,14 +130,12 @@ class Templates:
         if name not in shelf.catalog.names():
             raise TemplateError(f"there is no template {name!r}; `notify template ls` lists them")
         try:
-            sample = json.loads(shelf.sandbox.source(f"{name}/sample.json"))
+            return parse(shelf.sandbox.source(f"{name}/sample.json").encode())
         except jinja2.TemplateNotFound:
             return {}
-        except ValueError:
-            raise TemplateError(f"{name}/sample.json is not JSON") from None
-        if not isinstance(sample, dict):
-            raise TemplateError(f"{name}/sample.json is not a JSON object")
-        return sample
+        except Refused as error:
+            why = error.problems[0].for_author.replace("the body", "it")
+            raise TemplateError(f"{name}/sample.json is not a JSON object: {why}") from None
 
     def _read(self) -> _Shelf:
         packaged = jinja2.PackageLoader("templates", "")

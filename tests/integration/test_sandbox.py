@@ -389,6 +389,14 @@ def _to(
     return http.request("POST", f"{sandbox.url}/{account}{path}", body=body, headers=headers)
 
 
+def test_a_switch_with_a_key_twice_is_refused(sandbox: Sandbox, http: urllib3.PoolManager) -> None:
+    """Nobody can tell which of the two was meant."""
+    body = b'{"vendor": "twilio", "behaviour": "down", "behaviour": null}'
+    answer = http.request("PUT", f"{sandbox.url}/api/behaviour", body=body)
+    assert answer.status == 400
+    assert "stands twice" in answer.json()["error"]
+
+
 @pytest.mark.parametrize("vendor", list(Vendor))
 def test_two_accounts_of_a_vendor_fare_each_for_itself(
     sandbox: Sandbox, http: urllib3.PoolManager, vendor: Vendor

@@ -879,7 +879,7 @@ def test_a_default_locale_that_is_none_is_a_configuration_error() -> None:
         Templates(default_locale="German!")
 
 
-@pytest.mark.parametrize("text", ["[1]", "{", "\x00"])
+@pytest.mark.parametrize("text", ["[1]", "{", "\x00", '{"a": 1, "a": 2}', "[" * 9_000])
 def test_a_broken_sample_is_refused(put: Put, text: str) -> None:
     """The error names the file."""
     with pytest.raises(TemplateError, match=r"t/sample\.json is not"):

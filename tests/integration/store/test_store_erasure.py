@@ -154,6 +154,15 @@ def test_what_a_worker_has_in_hand_is_erased_when_it_is_done(store: Store) -> No
     assert _erase(store).notifications == 1
 
 
+def test_a_recipient_behind_a_key_that_stands_twice_is_found(store: Store) -> None:
+    """A reader of JSON sees the last value only, and escapes hide the first from a search."""
+    hidden = json.dumps({"to": WHO.recipient}).replace("@", "\\u0040").encode()
+    (letter,) = bury(store, arrival(hidden[:-1] + b', "to": "bob@example.com"}'))
+    discard(store, [letter.id], ANN, now=LATER)
+    assert _erase(store).letters == 1
+    assert "canary" not in _everything(store)
+
+
 def test_a_letter_that_others_wait_for_too_is_left(store: Store) -> None:
     """To give it up would give up the others' messages; once it is settled, it is erased."""
     body = body_of(uuid4(), to=[WHO.recipient, "bob@example.com"])

@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 
 from notify import contract
-from notify.delivery.calls import LATEST, LEASE, Calls
+from notify.delivery.calls import LATEST, Calls
 from notify.delivery.claiming import Claimer, distinct, following, without_call
 from notify.delivery.decision import Again, Arrival, Dead, Decision, Done, Tally
 from notify.delivery.ending import LOOK_AGAIN, Endings
@@ -27,6 +27,7 @@ from notify.gateway import Gateway
 from notify.metrics import Metrics
 from notify.retry import RetryPolicy
 from notify.store import Claim, Claimed, Store
+from notify.store.claims import LEASE
 from notify.templating import Templates
 from notify.tracing import NOT_TRACED, Tracing, nanoseconds_now
 

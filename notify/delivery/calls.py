@@ -21,10 +21,9 @@ from notify.gateway import Line
 from notify.retry import Verdict
 from notify.settings import LONGEST_TIMEOUT
 from notify.store import Claimed, Record, Store
+from notify.store.claims import LEASE
 from notify.store.handover import hand_over
 
-LEASE = timedelta(seconds=60)
-"""How long a claim holds."""
 LATEST = (LEASE - timedelta(seconds=2 * LONGEST_TIMEOUT)).total_seconds()
 """Seconds after its claim at which a call may begin at the latest, to be over within the lease."""
 

@@ -102,11 +102,15 @@ class Endings:
 
     def _put(self, plan: Plan, claimed: Claimed, record: Record) -> None:
         began = nanoseconds_now()
+        again = self._recorder.claim_again
 
         def recorded(owned: bool) -> None:
             if owned:
                 self._figures.recorded(plan.ask.notification, claimed, record)
                 _trace(plan, record, began)
+            elif (claim := again(plan.entry, record, now=self._clock())) is not None:
+                self._put(plan, claim, replace(record, fence=claim.fence))
+                return
             _decide(plan, record, owned=owned)
 
         self._recorder.put(Ending(record, recorded))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from queue import Empty, SimpleQueue
 
 import structlog
 
 from notify.errors import StoreError, StoreRefused
-from notify.store import Record, Store
+from notify.store import Claim, Claimed, Entry, Record, Store
+from notify.store.claims import LEASE
+from notify.store.outcomes import owner_of
 
 LARGEST_GROUP = 256
 SHORTEST_PAUSE = 0.05
@@ -50,6 +53,32 @@ class Recorder:
     def put(self, ending: Ending) -> None:
         """Hand over an ending; returns at once."""
         self._endings.put(ending)
+
+    def claim_again(self, entry: Entry, record: Record, *, now: datetime) -> Claimed | None:
+        """
+        Claim once more what a call was made for, where the record has lost the call's own claim.
+
+        Else the message would be taken for new, and sent twice.
+
+        Returns:
+            The claim under which the call's end can be recorded; None where the record has the
+            call, or something else stands against it.
+        """
+        if entry.attempt_id != record.attempt_id:
+            # Another worker's call, whose claim has lapsed.
+            return None
+        try:
+            with self._store.reading() as connection:
+                if owner_of(connection, record.attempt_id) is not None:
+                    return None
+            (claimed,) = self._store.claim([entry], now=now, lease=LEASE)
+        except StoreError as error:
+            log.error("notify.store_away", waiting=1, error=str(error))
+            return None
+        if claimed.claim is not Claim.OWNED:
+            return None
+        log.warning("notify.claimed_again", id=str(entry.notification.id))
+        return claimed
 
     def stop(self, *, timeout: float) -> None:
         """Write what was handed over, for *timeout* seconds at most."""

@@ -13,6 +13,10 @@ Identity = tuple[str, UUID]
 """A source, and the id of one of its notifications."""
 
 
+LEASE = timedelta(seconds=60)
+"""How long a claim holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """

@@ -18,7 +18,6 @@ from sqlalchemy import update
 
 from notify.contract import Incoming
 from notify.delivery import Arrival, Decision, Delivery, Limits
-from notify.delivery.calls import LEASE
 from notify.gateway import Gateway, Line
 from notify.message import Channel, Receipt, Rendered, Status
 from notify.privacy.retention import Keep, delete_old
@@ -31,7 +30,7 @@ from notify.store.tables import events, notifications
 from notify.templating import Templates
 from providers.memory import Memory
 from tests.flowing import flow_on
-from tests.recording import accepted, begin
+from tests.recording import LEASE, accepted, begin
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

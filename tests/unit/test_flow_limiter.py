@@ -409,3 +409,10 @@ def test_an_operator_s_rate_is_in_force_after_the_next_look(store: Store, clock:
         assert not limits.reset(connection, "provider:x")
     limiter.refresh()
     assert len(limiter.book(["provider:x"], [1.0] * 90, share=1.0).slots) == 90
+
+
+def test_a_use_fades_with_time_and_never_grows() -> None:
+    """Not even where the clock was set back since it was noted: no alarm of a limit used up."""
+    assert limits.faded(0.8, 100.0, 100.0) == 0.8
+    assert limits.faded(0.8, 100.0, 100.0 + limits.USE) == pytest.approx(0.8 / math.e)
+    assert limits.faded(0.8, 100.0, 40.0) == 0.8

@@ -15,7 +15,6 @@ from notify.errors import ConfigError, TemplateError
 from notify.message import Channel, Content
 
 from .catalog import PARTS, Catalog, Origin, TemplateInfo
-from .formats import CHANNEL
 from .locales import fallbacks
 from .mistakes import mistakes
 from .sandbox import BUDGET, Budget, Sandbox
@@ -96,7 +95,7 @@ class Templates:
                 the result may not be sent. The text never holds a value of the data.
         """
         message = self._message(name, channel, locale)
-        values = {**data, "locale": message.locale, BUDGET: Budget(), CHANNEL: channel}
+        values = {**data, "locale": message.locale, BUDGET: Budget()}
         words = {
             part: checked(write(template, values), part=part, where=str(template.name))
             for part, template in message.parts.items()

@@ -189,10 +189,12 @@ def test_a_zone_that_is_none_is_refused(folder: Path, zone: object) -> None:
         written(folder, "'2026-03-01T14:05:00Z'|datetime(x)", zone)
 
 
-def test_an_sms_is_spared_what_would_double_its_price(folder: Path) -> None:
-    """CLDR's spaces, minus and apostrophe are outside GSM-7: they are for the eye, in mails."""
-    in_mail = written(folder, "x|money('EUR')", 123456, "fr", channel=Channel.EMAIL)
-    assert in_mail == "1\u202f234,56\u00a0€"
+def test_plain_text_is_spared_what_doubles_the_price_of_an_sms(folder: Path) -> None:
+    """CLDR's spaces, minus and apostrophe are outside GSM-7: they are for the eye, in HTML."""
+    written(folder, "x|money('EUR')", 123456, "fr", channel=Channel.EMAIL)
+    (folder / "t" / "fr" / "email.html.j2").write_text("{{ x|money('EUR') }}")
+    mail = Templates(folder).render("t", channel=Channel.EMAIL, locale="fr", data={"x": 123456})
+    assert (mail.text, mail.html) == ("1 234,56 €", "1\u202f234,56\u00a0€")
     for locale in ("fr", "en-US", "de-CH", "sv", "es", "it", "nl"):
         text = written(
             folder, "x|money('EUR') ~ ('2026-12-01T09:05:00Z'|datetime)", -123456, locale

@@ -72,15 +72,24 @@ class Tally:
 def main() -> int:
     """Break and test until the time is up; 0 whatever survived, since that is no failure."""
     options = _options()
+    with tempfile.TemporaryDirectory(prefix="notify-mutants-") as folder:
+        # Somebody may go on working in the checkout meanwhile.
+        tree = _copy(options.tree, Path(folder) / "whole")
+        tally = _run(options, tree, Path(folder))
+    _say("\n".join([f"seed={options.seed}", *tally.lines()]))
+    return 0
+
+
+def _run(options: argparse.Namespace, tree: Path, folder: Path) -> Tally:
     groups = tomllib.loads((HOME / "scripts" / "mutants.toml").read_text())["group"]
     modules = [
         module
         for package in PACKAGES
-        for path in sorted((options.tree / "notify" / package).glob("*.py"))
-        if str(module := path.relative_to(options.tree)).startswith(options.only)
+        for path in sorted((tree / "notify" / package).glob("*.py"))
+        if str(module := path.relative_to(tree)).startswith(options.only)
     ]
     chance = random.Random(options.seed)  # noqa: S311 - a sample, not a secret
-    mutants = sample(options.tree, modules, chance=chance)
+    mutants = sample(tree, modules, chance=chance)
     turn, tally = threading.Lock(), Tally()
     end = time.monotonic() + 60 * options.minutes
 
@@ -89,19 +98,17 @@ def main() -> int:
             done = time.monotonic() > end or tally.made.total() >= options.most
             return None if done else next(mutants, None)
 
-    def work() -> None:
-        with tempfile.TemporaryDirectory(prefix="notify-mutants-") as folder:
-            copy = _copy(options.tree, Path(folder) / "tree")
-            while (mutant := next_one()) is not None:
-                tests = _tests(groups, mutant.module, copy)
-                noticed = _noticed(copy, mutant, tests, python=options.python)
-                tally.note(mutant, noticed=noticed, diff=_diff(options.tree, mutant))
+    def work(number: int) -> None:
+        copy = _copy(tree, folder / f"tree-{number}")
+        while (mutant := next_one()) is not None:
+            tests = _tests(groups, mutant.module, copy)
+            noticed = _noticed(copy, mutant, tests, python=options.python)
+            tally.note(mutant, noticed=noticed, diff=_diff(tree, mutant))
 
     with ThreadPoolExecutor(options.jobs) as pool:
-        for each in [pool.submit(work) for _ in range(options.jobs)]:
+        for each in [pool.submit(work, number) for number in range(options.jobs)]:
             each.result()
-    _say("\n".join([f"seed={options.seed}", *tally.lines()]))
-    return 0
+    return tally
 
 
 def _say(text: str) -> None:

@@ -20,6 +20,7 @@ from notify.errors import StoreError
 from notify.message import Status
 from notify.store.claims import Entry, Identity
 from notify.store.records import Record
+from notify.store.refusals import plain_errors
 from notify.store.tables import attempts
 
 KEPT = 12 * 3600.0
@@ -66,7 +67,7 @@ class Position:
             RecordBehind: One was not, for its claim is lost.
         """
         if len(written) < len(records):
-            with self._engine.connect() as connection:
+            with plain_errors(), self._engine.connect() as connection:
                 self.check(connection)
             self.require()
         for record in reversed(records):

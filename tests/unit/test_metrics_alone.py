@@ -7,6 +7,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -283,13 +284,15 @@ def test_health_tells_first_what_explains_the_most(tmp_path: Path) -> None:
     assert health.unready() == "stopping"
 
 
-def _health(tmp_path: Path, *, host_ahead: float) -> Health:
+@contextmanager
+def _health(tmp_path: Path, *, host_ahead: float) -> Iterator[Health]:
     def nobody() -> amqp.Connection:
         raise ConfigError("no broker")
 
     store = Store(connect(f"sqlite:///{tmp_path}/notify.db"), host=lambda: time.time() + host_ahead)
     vitals = Vitals(alive=lambda: None, watchdog=None)
-    return Health(vitals, queues=[], connect=nobody, store=store)
+    yield Health(vitals, queues=[], connect=nobody, store=store)
+    store.close()
 
 
 @pytest.mark.parametrize(
@@ -299,21 +302,21 @@ def test_readyz_says_that_the_hosts_clock_is_off(
     tmp_path: Path, host_ahead: float, way: str
 ) -> None:
     """It keeps no worker from its work, so the first word stays; whoever looks sees it."""
-    health = _health(tmp_path, host_ahead=host_ahead)
-    health._look()
-    server = Server(
-        Metrics(),
-        listen="127.0.0.1",
-        port=0,
-        alive=lambda: True,
-        unready=lambda: None,
-        remark=health.remark,
-    )
-    server.start()
-    try:
-        answer = ask(server, b"GET /readyz HTTP/1.0\r\n\r\n")
-    finally:
-        server.stop(timeout=1)
+    with _health(tmp_path, host_ahead=host_ahead) as health:
+        health._look()
+        server = Server(
+            Metrics(),
+            listen="127.0.0.1",
+            port=0,
+            alive=lambda: True,
+            unready=lambda: None,
+            remark=health.remark,
+        )
+        server.start()
+        try:
+            answer = ask(server, b"GET /readyz HTTP/1.0\r\n\r\n")
+        finally:
+            server.stop(timeout=1)
     assert answer.startswith(b"HTTP/1.0 200")
     lines = answer.decode().rpartition("\r\n\r\n")[2].splitlines()
     assert lines[0] == "ok"
@@ -322,10 +325,10 @@ def test_readyz_says_that_the_hosts_clock_is_off(
 
 def test_a_clock_that_is_right_needs_no_remark(tmp_path: Path) -> None:
     """A second line is worth reading."""
-    health = _health(tmp_path, host_ahead=1.0)
-    health._look()
-    assert health.record_up
-    assert health.remark() is None
+    with _health(tmp_path, host_ahead=1.0) as health:
+        health._look()
+        assert health.record_up
+        assert health.remark() is None
 
 
 def test_a_worker_warns_at_its_start_that_its_clock_is_off() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from notify.sandbox import Behaviour
+from tests.faults import survivor
 from tests.faults.combined import (
     cut_leader_off,
     kill_broker_and_workers,
@@ -182,6 +183,13 @@ _ALL = (
         for point, name in _POINTS.items()
     ),
     Drill("kill -9 of all workers, real lease", _kill_all, cut_workers=2, terms=Terms(lease=60)),
+    Drill(
+        "kill -9 of 4 of 5 workers, real lease",
+        survivor.kill_all_but_one,
+        cut_workers=4,
+        terms=Terms(lease=60, timeout=10),
+        workers=survivor.WORKERS,
+    ),
     Drill("kill -9 of all workers, SQLite", _kill_all, cut_workers=2, terms=Terms(on_sqlite=True)),
     Drill("SIGTERM under load x 20", sigterms(10)),
     Drill("rolling restart", _roll),

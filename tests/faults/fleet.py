@@ -87,6 +87,8 @@ class Fleet:
             code = self._processes[name].wait(within)
             if code != -signal.SIGKILL:
                 self.faulty.append(f"{name} exited with {code} where it should have been killed")
+            # Not stopped at the drill's end, unless it is started again.
+            del self._processes[name]
 
     def stop(self, *names: str) -> None:
         """Ask workers to stop and wait until they have; each must exit with 0 and in time."""

@@ -30,7 +30,7 @@ countries = ["*"]
 lookup_after = 2
 [providers.sendgrid]
 use = "providers.sendgrid:SendGrid"
-options = {{ sender = "a@example.com", base_url = "{sandbox_url}", timeout = 2 }}
+options = {{ sender = "a@example.com", base_url = "{sandbox_url}", timeout = {timeout} }}
 secrets = {{ api_key = "SENDGRID_KEY" }}
 [providers.sendgrid.breaker]
 minimum_calls = {judged_calls}
@@ -41,7 +41,7 @@ secrets = {{ account_sid = "TWILIO_SID", auth_token = "TWILIO_TOKEN" }}
 sender = "+15005550006"
 base_url = "{sandbox_url}"
 status_callback = "https://example.com/receipts"
-timeout = 2
+timeout = {timeout}
 [providers.twilio.breaker]
 minimum_calls = {judged_calls}
 """
@@ -59,6 +59,7 @@ class Terms:
         rate: Messages a second.
         minimum: Messages at least.
         judged_calls: How many calls it takes for a circuit to open.
+        timeout: Seconds that a vendor may take to answer.
         clustered: Whether the broker is a cluster of three nodes behind a balancer.
     """
 
@@ -68,6 +69,7 @@ class Terms:
     rate: int = 100
     minimum: int = 2000
     judged_calls: int = 20
+    timeout: int = 2
     clustered: bool = False
 
     def config(self, *, broker_url: str, store_url: str, sandbox_url: str) -> str:
@@ -79,4 +81,5 @@ class Terms:
             concurrency=CONCURRENCY,
             attempts=self.attempts,
             judged_calls=self.judged_calls,
+            timeout=self.timeout,
         )

@@ -95,6 +95,7 @@ class Release:
     def start(self) -> subprocess.Popen[bytes]:
         """Start a worker, and wait until it consumes."""
         ready = self.folder / f"{self.name}.ready"
+        ready.unlink(missing_ok=True)
         command = self._command("worker", "email", "--name", self.name, "--ready-file", str(ready))
         with self.log.open("wb") as log:
             worker = subprocess.Popen(

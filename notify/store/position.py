@@ -28,6 +28,10 @@ KEPT = 12 * 3600.0
 _FIND = "SELECT id, outcome FROM attempts WHERE id IN ({0}, {0})"
 
 
+Newest = tuple[UUID | None, UUID | None]
+"""The newest call whose claim was committed, and the newest whose outcome was."""
+
+
 class RecordBehind(StoreError):
     """The record lacks what was committed to it; nothing may be claimed or recorded."""
 
@@ -93,27 +97,31 @@ class Position:
 
     def check(self, connection: Connection) -> bool:
         """Look for the newest calls; return whether the record is behind."""
-        ids = self._ids()
+        newest = self._newest()
+        ids = [each for each in newest if each is not None]
         if ids and not self.behind:
             query = select(attempts.c.id, attempts.c.outcome).where(attempts.c.id.in_(ids))
-            self._judge({row.id: row.outcome for row in connection.execute(query)}, ids)
+            self._judge({row.id: row.outcome for row in connection.execute(query)}, newest)
         return self.behind
 
-    def _ids(self) -> list[UUID]:
+    def _newest(self) -> Newest:
         if self._monotonic() - self._seen_at > KEPT:
-            return []
-        return [each for each in (self._claimed, self._recorded) if each is not None]
+            return None, None
+        return self._claimed, self._recorded
 
-    def _judge(self, found: dict[UUID, str | None], ids: list[UUID]) -> None:
-        recorded = self._recorded if self._recorded in ids else None
-        self.behind = any(each not in found for each in ids) or (
+    def _judge(self, found: dict[UUID, str | None], newest: Newest) -> None:
+        # By what was known before the question: an outcome that another thread has recorded since
+        # may be missing from the answer.
+        _, recorded = newest
+        self.behind = any(each is not None and each not in found for each in newest) or (
             recorded is not None and found[recorded] is None
         )
 
     def _connected(self, connection: Any, _record: Any) -> None:
         if self._on_sqlite:
             self._file = self._file_now()
-        ids = self._ids()
+        newest = self._newest()
+        ids = [each for each in newest if each is not None]
         if not ids or self.behind:
             return
         errors: Any = self._engine.dialect.loaded_dbapi
@@ -128,7 +136,7 @@ class Position:
             connection.rollback()
         except errors.Error as error:
             raise StoreError(f"the record cannot be used: {type(error).__name__}") from None
-        self._judge({UUID(str(id_)): outcome for id_, outcome in rows}, ids)
+        self._judge({UUID(str(id_)): outcome for id_, outcome in rows}, newest)
         self.require()
 
     def _file_now(self) -> tuple[int, int] | None:

@@ -53,11 +53,12 @@ def test_a_worker_does_all_its_work_with_its_exported_rights(
             assert rig.notify(*replay).code == 0
             until(lambda: rig.status(failed) is Status.SENT)
             told: list[dict[str, Any]] = []
-            until(lambda: _heard(channel, told) == 4)
+            until(lambda: _heard(channel, told) == 5)
         log = rig.log() + rig.log("dead")
     assert {(each["id"], each["status"]) for each in told} == {
         (str(sent), "sent"),
         (str(retried), "sent"),
+        (None, "refused"),
         (str(failed), "failed"),
         (str(failed), "sent"),
     }

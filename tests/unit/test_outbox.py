@@ -72,12 +72,12 @@ def test_a_request_of_a_transaction_that_fails_was_never_written(engine: Engine)
     ("key", "change", "why"),
     [
         (KEY, {"to": "nobody"}, "to"),
-        (KEY, {"subjekt": "?"}, "subjekt"),
+        (KEY, {"subjekt": "?"}, "did you mean `subject`"),
         (KEY, {"id": "17"}, "not a UUID"),
         (KEY, {"text": "half \ud83d"}, "UTF-8"),
         (KEY, {"metadata": {"weight": float("nan")}}, "NaN"),
         ("email.shop", {}, "<channel>.<lane>.<source>"),
-        ("fax.normal.shop", {}, "no channel"),
+        ("fax.normal.shop", {}, "channel that is none"),
     ],
 )
 def test_what_breaks_the_contract_fails_in_the_producers_hands(

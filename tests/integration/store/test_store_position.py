@@ -6,10 +6,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import psycopg
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import Connection, make_url
 from structlog.testing import capture_logs
 
 from notify.errors import StoreError
@@ -196,3 +198,21 @@ def test_what_retention_may_have_deleted_is_not_missed(store: Store) -> None:
     now[0] = KEPT - 1
     with store.reading() as connection:
         assert position.check(connection)
+
+
+def test_an_outcome_recorded_while_the_record_is_asked_is_no_loss(migrated_url: str) -> None:
+    """Another thread may record the newest claim between the question and the judgement."""
+    with closing(Store.open(migrated_url)) as store:
+        earlier = begin(store)
+        store.record([accepted(earlier)])
+        entry = begin(store)
+        with store.reading() as connection:
+            ask = connection.execute
+
+            def then_recorded(*arguments: Any) -> Any:
+                rows = ask(*arguments).all()
+                store.record([accepted(entry)])
+                return rows
+
+            patched = SimpleNamespace(execute=then_recorded)
+            assert not store.position.check(cast(Connection, patched))

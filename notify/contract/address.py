@@ -44,7 +44,7 @@ def email_address(text: str) -> str:
             test_environment=True,
         )
     except email_validator.EmailNotValidError:
-        hint = "write the bare address, such as ann@example.com"
+        hint = "write the bare address, such as name@example.com"
         raise refuse("not an email address", hint) from None
     # ascii_email is None only for local parts in other alphabets, refused above.
     return checked.ascii_email or checked.normalized

@@ -134,7 +134,7 @@ _FLOWING = 80
 
 def test_a_reload_loses_nothing_and_a_mistake_changes_nothing(rig: Rig, ear: Ear) -> None:
     """Words, a rate and the log's level change while messages flow, by one connection."""
-    _write(rig, words="Old words.", rate=0.01, level="warning")
+    _write(rig, words="Old words.", rate=0.2, level="warning")
     for _ in range(_FLOWING):
         _greet(rig)
     with rig.worker() as process:
@@ -142,7 +142,7 @@ def test_a_reload_loses_nothing_and_a_mistake_changes_nothing(rig: Rig, ear: Ear
         assert '"info"' not in rig.log()
         _write(rig, words="New words.", rate=1000, level="info", concurrency=9)
         process.send_signal(signal.SIGHUP)
-        # At the old rate it would take hours.
+        # At the old rate it would take minutes.
         until(lambda: rig.store.count(Filter()) == {Status.SENT: _FLOWING})
         _write(rig, words="{{ Wrong words.", rate="fast", level="loud")
         process.send_signal(signal.SIGHUP)

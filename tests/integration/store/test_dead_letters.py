@@ -177,7 +177,9 @@ def test_dead_letters_are_found(store: Store, wanted: dict[str, Any], found: int
 
 def test_each_notification_is_judged_by_the_record(store: Store) -> None:
     """One of each kind, and what a replay does to them."""
-    bodies = {prospect: body_of(uuid4()) for prospect in Prospect}
+    # Templates, by which some would fail, are another test's (test_rehearsal).
+    prospects = [each for each in Prospect if each is not Prospect.FAILS]
+    bodies = {prospect: body_of(uuid4()) for prospect in prospects}
     bodies[Prospect.EXPIRED] = body_of(uuid4(), expires_at="2025-01-02T04:00:00Z")
     bodies[Prospect.UNFIT] = b"{}"
     ended(store, bodies[Prospect.NEVER_SENT])
@@ -189,7 +191,7 @@ def test_each_notification_is_judged_by_the_record(store: Store) -> None:
     without_call(store, bodies[Prospect.WITHDRAWN], Status.CANCELLED)
     bury(store, *map(arrival, bodies.values()))
     late = NOW + timedelta(days=1)
-    assert plan(store, now=late).prospects == dict.fromkeys(Prospect, 1)
+    assert plan(store, now=late).prospects == dict.fromkeys(prospects, 1)
     assert plan(store, now=late).replayed.total() == 1
     ids = {prospect: read(body)[0].id for prospect, body in bodies.items() if body[2:]}
     assert replay(store, now=late) == [ids[Prospect.NEVER_SENT]]

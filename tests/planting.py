@@ -181,6 +181,7 @@ def bury(store: Store, **changes: Any) -> UUID:
         "notification_id": id_,
         "channel": "email",
         "lane": "critical",
+        "source": "shop",
         "cause": "unroutable",
         "exchange": "notify",
         "routing_key": "email.critical.shop",

@@ -5,8 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, String, case, cast, func, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    or_,
+    select,
+    text,
+)
 
 from notify.message import Status
 from notify.store.dead import Cause, State
@@ -76,13 +88,10 @@ def dead(connection: Connection) -> Iterator[Dead]:
     same request that died twice counts once.
     """
     columns = dead_letters.c
-    request = func.coalesce(cast(columns.notification_id, String), cast(columns.id, String))
-    known = or_(
-        select(notifications.c.id).where(notifications.c.id == columns.notification_id).exists(),
-        select(notifications.c.id)
-        .where(notifications.c.batch_id == columns.notification_id)
-        .exists(),
-    )
+    # An id counts within its source.
+    id_ = func.coalesce(cast(columns.notification_id, String), cast(columns.id, String))
+    request = func.coalesce(columns.source, "") + "/" + id_
+    known = or_(*_recorded(columns.source, columns.notification_id))
     stranger = or_(columns.cause.in_([str(Cause.CONTRACT), str(Cause.CONFLICT)]), ~known)
     query = (
         select(columns.channel, columns.lane, func.count(request.distinct()).label("count_"))
@@ -90,3 +99,12 @@ def dead(connection: Connection) -> Iterator[Dead]:
         .group_by(columns.channel, columns.lane)
     )
     return (Dead(row.channel, row.lane, row.count_) for row in connection.execute(query))
+
+
+def _recorded(source: ColumnElement[Any], id_: ColumnElement[Any]) -> Iterator[ColumnElement[bool]]:
+    """Match what has a notification of the same source, by any of the ids that it is known by."""
+    columns = notifications.c
+    own = and_(columns.id == id_, columns.public_id.is_(None))
+    # Not by `PUBLIC_ID`: each of these is found by an index.
+    for by_id in (own, columns.public_id == id_, columns.batch_id == id_):
+        yield select(columns.id).where(by_id, columns.source == source).exists()

@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import delete
 
 from notify.cli.ledger import ledger
 from notify.ledger import draw_up
 from notify.message import Status
-from notify.store import Filter, Store
+from notify.store import Claim, Filter, Store
+from notify.store.tables import notifications
 from tests.planting import AFTERWARDS, DOUBTS, FAULTS, bury, sent
+from tests.recording import NOW, answer_to, asked, begin, call_for
 from tests.rig import Rig, until
 
 
@@ -34,6 +37,29 @@ def test_dead_letters_count_once_on_either_database(store: Store) -> None:
     bury(store, notification_id=sent(store), cause="failed")
     drawn = draw_up(store, now=AFTERWARDS)
     assert (drawn.accepted, drawn.terms, drawn.balanced) == (3, {"sent": 1, "dead": 2}, True)
+
+
+def test_a_letter_is_matched_by_its_own_source(store: Store) -> None:
+    """Another source may use the same id: its row does not account for this source's request."""
+    shared = sent(store)
+    for source in ("bank", "bank", "club", None):
+        bury(store, notification_id=shared, source=source, cause="delivery_limit")
+    drawn = draw_up(store, now=AFTERWARDS)
+    assert (drawn.accepted, drawn.terms, drawn.balanced) == (4, {"sent": 1, "dead": 3}, True)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_letter_is_matched_by_the_id_that_its_producer_gave(store: Store, kept: bool) -> None:
+    """Its row has another id where a second source uses it, also when that one's row is gone."""
+    first = begin(store)
+    entry = call_for(asked(id=first.notification.id, source="bank"))
+    assert answer_to(store, entry).claim is Claim.OWNED
+    bury(store, notification_id=first.notification.id, source="bank", cause="failed")
+    if not kept:
+        with store.writing() as connection:
+            of_first = notifications.c.id == first.notification.id
+            connection.execute(delete(notifications).where(of_first))
+    assert draw_up(store, now=NOW).accepted == 1 + kept
 
 
 def test_it_balances_at_any_moment_beside_workers(rig: Rig) -> None:

@@ -121,18 +121,19 @@ class Reconciler:
 
     def _later(self, row: Due, lost: Lost, notification: Notification, answer: Answer) -> None:
         """Ask again, or have the rule decide where the lane's patience is at its end."""
+        now = self._clock()
         until = self._policy.look_again(
             notification,
             _history(lost),
             lost_at=lost.ended_at,
-            now=self._clock(),
+            now=now,
             retry_after=answer.retry_after,
         )
         if until is None:
             self._move(row, lost, self._by_rule(notification, lost, answer))
             return
         with self._store.writing() as connection:
-            postpone(connection, row, until=until)
+            postpone(connection, row, until=until, now=now)
 
     def _by_rule(self, notification: Notification, lost: Lost, answer: Answer) -> Standing:
         if lost.sent:

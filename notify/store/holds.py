@@ -115,7 +115,12 @@ def wake(connection: Connection, ids: Collection[int], *, now: datetime, limit: 
     statement = (
         update(notifications)
         .where(columns.id.in_(chosen.scalar_subquery()))
-        .values(hold_id=None, due_at=case((waits, now), else_=columns.due_at))
+        .values(
+            hold_id=None,
+            due_at=case((waits, now), else_=columns.due_at),
+            # A wait is dated by its change (`set_back`).
+            updated_at=case((waits, now), else_=columns.updated_at),
+        )
     )
     return connection.execute(statement).rowcount
 

@@ -132,7 +132,7 @@ def rivals(
     )
 
 
-def postpone(connection: Connection, row: Due, *, until: datetime) -> None:
+def postpone(connection: Connection, row: Due, *, until: datetime, now: datetime) -> None:
     """Look an outcome up later, if the caller still holds the notification."""
     columns = notifications.c
     connection.execute(
@@ -142,7 +142,7 @@ def postpone(connection: Connection, row: Due, *, until: datetime) -> None:
             columns.status == Status.UNKNOWN,
             columns.relay_until == row.held_until,
         )
-        .values(due_at=until, relay_until=None)
+        .values(due_at=until, relay_until=None, updated_at=now)
     )
 
 

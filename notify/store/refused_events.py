@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, null, or_, select, update
+from sqlalchemy import Connection, null, select, update
 
+from notify.store.set_back import free
 from notify.store.tables import dead_letters
 
 
@@ -28,7 +29,7 @@ def take_refused(
     chosen = (
         select(columns.id)
         .where(columns.refused_event.is_not(None))
-        .where(or_(columns.refused_until.is_(None), columns.refused_until <= now))
+        .where(free(columns.refused_until, now=now, hold=hold))
         .order_by(columns.id)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -259,7 +259,7 @@ def test_only_who_holds_it_may_decide_or_postpone(store: Store) -> None:
     parked = Standing(Status.UNKNOWN, "parked")
     with store.writing() as connection:
         assert not move(connection, late.id, parked, held_until=late.held_until, now=LATER)
-        postpone(connection, late, until=LATER + MINUTE)
+        postpone(connection, late, until=LATER + MINUTE, now=LATER)
         assert move(connection, mine.id, parked, held_until=mine.held_until, now=LATER)
         assert not move(connection, mine.id, parked, held_until=mine.held_until, now=LATER)
     assert [event.status for event in story(store, entry).events] == [Status.UNKNOWN] * 2
@@ -279,6 +279,6 @@ def test_a_postponed_one_is_due_again_at_its_time(store: Store) -> None:
     assert take(NOW, Channel.EMAIL) == []
     (due,) = take(NOW)
     with store.writing() as connection:
-        postpone(connection, due, until=NOW + 2 * MINUTE)
+        postpone(connection, due, until=NOW + 2 * MINUTE, now=NOW)
     assert take(NOW + MINUTE) == []
     assert len(take(NOW + 2 * MINUTE)) == 1

@@ -21,10 +21,14 @@ from notify.relay import HOLD, Relay
 from notify.store import Claim, Entry, Store, bookings, limits
 from notify.store import circuits as shared
 from notify.store.audit import Actor
+from notify.store.cancel import cancel
 from notify.store.circuits import Slice
 from notify.store.clock import read_clock
 from notify.store.due import take_due
+from notify.store.holds import wake
+from notify.store.lost import postpone
 from notify.store.news import take_news
+from notify.store.refused_events import take_refused
 from notify.store.replays import lined_up
 from notify.store.tables import circuit_calls, circuits, notifications
 from notify.store.tables import limits as limits_table
@@ -256,6 +260,41 @@ def test_a_look_up_waits_as_long_as_was_meant(store: Store) -> None:
     assert _due(store, Status.UNKNOWN, now=NOW + LEASE) == {entry.notification.id}
 
 
+def test_a_postponed_look_up_waits_as_long_as_was_meant(store: Store) -> None:
+    """Its wait began when it was postponed, not when the answer was lost."""
+    entry = begin(store, now=NOW - STEP)
+    lost = {"outcome": Outcome.UNKNOWN, "status": Status.UNKNOWN, "provider_id": None}
+    store.record([accepted(entry, ended_at=NOW - STEP, due_at=NOW, **lost)])
+    ahead = NOW + STEP
+    with store.writing() as connection:
+        (due,) = take_due(connection, [Status.UNKNOWN], now=ahead, hold=HOLD, limit=10)
+        postpone(connection, due, until=ahead + LEASE, now=ahead)
+    _righted(store, now=NOW)
+    assert _due(store, Status.UNKNOWN, now=NOW + LEASE / 2) == set()
+    assert _due(store, Status.UNKNOWN, now=NOW + LEASE) == {entry.notification.id}
+
+
+def test_what_an_ended_hold_kept_is_due_at_once(store: Store) -> None:
+    """It came due when the hold ended, by a clock that was set back before it was published."""
+    ahead = NOW + STEP
+    entry = Entry(asked(), Status.QUEUED, due_at=ahead + STEP, hold_id=7)
+    assert claim_one(store, entry, now=NOW - STEP) is Claim.OWNED
+    with store.writing() as connection:
+        assert wake(connection, [7], now=ahead, limit=10) == 1
+    _righted(store, now=NOW)
+    assert _due(store, Status.QUEUED, now=NOW) == {entry.notification.id}
+
+
+def test_an_ended_hold_dates_nothing_that_has_ended(store: Store) -> None:
+    """How long the record keeps it counts from its end."""
+    entry = Entry(asked(), Status.QUEUED, due_at=NOW + STEP, hold_id=7)
+    assert claim_one(store, entry) is Claim.OWNED
+    with store.writing() as connection:
+        cancel(connection, entry.notification.id, now=NOW)
+        assert wake(connection, [7], now=NOW + STEP, limit=10) == 1
+    assert _row(store, notifications).updated_at == NOW
+
+
 def test_what_is_scheduled_keeps_its_time(store: Store) -> None:
     """It was asked for at a time of day."""
     due = NOW + STEP + LEASE
@@ -306,6 +345,16 @@ def test_what_a_dead_relay_held_is_taken_by_another(store: Store) -> None:
     with store.writing() as connection:
         assert take_news(connection, now=held, hold=HOLD, limit=10) == []
         assert len(take_news(connection, now=NOW, hold=HOLD, limit=10)) == 1
+
+
+def test_a_refused_event_that_a_dead_process_held_is_taken_by_another(store: Store) -> None:
+    """As rows and events."""
+    bury(store, arrival(b"[]"))
+    taken = []
+    for now in (NOW + STEP, NOW + STEP, NOW):
+        with store.writing() as connection:
+            taken.append(len(take_refused(connection, now=now, hold=HOLD, limit=10)))
+    assert taken == [1, 0, 1]
 
 
 def test_a_replay_does_not_line_up_behind_times_that_are_no_more(store: Store) -> None:

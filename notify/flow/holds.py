@@ -60,7 +60,7 @@ class Holds:
         Raises:
             StoreError: The record cannot be used; what was known stays in force.
         """
-        self._stop_behind()
+        stopped = self._stop_behind()
         before = self._monotonic()
         with self._store.reading() as connection:
             # In this order: what keeps something was placed before, so it is found if it stands.
@@ -68,28 +68,35 @@ class Holds:
             found, now = record.current(connection)
         # Counted from before the reading: rather some milliseconds early than late.
         self._known = tuple(_Standing(hold, _ends(hold, now, before)) for hold in found)
-        if self._store.position.behind:
+        if stopped:
             # The hold is known from here on, and keeps everything back.
             self._store.position.accept()
         if ended := keepers - {hold.id for hold in found}:
             self._wake(ended)
 
-    def _stop_behind(self) -> None:
+    def _stop_behind(self) -> bool:
         """
         Hold everything, for all workers, where the record lacks what was committed to it.
 
         What is lacking may have been sent: only a person can tell what that means.
+
+        Returns:
+            Whether that was so, and the hold stands.
         """
         position = self._store.position
         position.follow_file()
         with self._store.reading() as connection:
             if not position.check(connection):
-                return
-        log.error("notify.record_behind", hint="docs/operations.md#record-behind")
+                return False
         with self._store.writing() as connection:
+            # Looked for where the hold is written: the look before may have met a standby.
+            if not position.check(connection):
+                return False
             standing, _ = record.current(connection)
             if not any(each.actor == BEHIND and not each.given for each in standing):
                 record.place(connection, Scope(), actor=BEHIND, reason=REASON)
+        log.error("notify.record_behind", hint="docs/operations.md#record-behind")
+        return True
 
     @property
     def record_behind(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Self
@@ -201,6 +201,10 @@ class Store:
         with self._guard():
             written: set[UUID] = self._dialect.record(self._engine, results)
         self.position.recorded_of(results, written)
+        if len(written) < len(results):
+            # Their claims may be lost. What was written is written, whatever the look finds.
+            with suppress(StoreError), self.reading() as connection:
+                self.position.check(connection)
         return {result.notification_id for result in results} - written
 
     def get(self, row_id: UUID) -> Story | None:

@@ -8,7 +8,9 @@ To look for that one call needs no counter, and writes nothing.
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,38 +22,66 @@ from notify.errors import StoreError
 from notify.message import Status
 from notify.store.claims import Entry, Identity
 from notify.store.records import Record
-from notify.store.refusals import plain_errors
 from notify.store.tables import attempts
 
 KEPT = 12 * 3600.0
 """Seconds for which a call is looked for: the shortest retention is a day."""
+MOST = 1000
+"""How many commits are remembered of each kind until a look has found them."""
 _FIND = "SELECT id, outcome FROM attempts WHERE id IN ({0}, {0})"
 
 
-Newest = tuple[UUID | None, UUID | None]
-"""The newest call whose claim was committed, and the newest whose outcome was."""
+Calls = tuple[UUID, ...]
 
 
 class RecordBehind(StoreError):
     """The record lacks what was committed to it; nothing may be claimed or recorded."""
 
 
+class _Commits:
+    """One call of each commit since the last look that found them, and the newest it found."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._seen: deque[tuple[UUID, float]] = deque(maxlen=MOST)
+        self._lock = threading.Lock()
+
+    def add(self, call: UUID) -> None:
+        with self._lock:
+            self._seen.append((call, self._monotonic()))
+
+    def calls(self) -> Calls:
+        """Return those that retention cannot have deleted yet, the newest last."""
+        oldest = self._monotonic() - KEPT
+        with self._lock:
+            return tuple(call for call, at in self._seen if at >= oldest)
+
+    def found(self, calls: Calls) -> None:
+        """Look no more for these, except for the newest."""
+        older = set(calls[:-1])
+        with self._lock:
+            self._seen = deque((each for each in self._seen if each[0] not in older), MOST)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._seen.clear()
+
+
 class Position:
     """
-    The newest call whose claim, and the newest whose outcome, was committed. Safe among threads.
+    The calls whose claims, and those whose outcomes, were committed last. Safe among threads.
 
-    Each new connection looks for them before it is used for anything else, and `check` when it is
-    called. Once the record was found behind, `require` raises until `accept`.
+    Each new connection looks for the newest before it is used for anything else. `check` looks
+    for one of each commit since the check before: a pooler may switch to another database while
+    its connections survive, and what is claimed there at once must not hide what is lost. Once
+    the record was found behind, `require` raises until a check finds it whole, or `accept`.
     """
 
     def __init__(self, engine: Engine, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Watch an engine's connections."""
         self._engine = engine
         self._on_sqlite = engine.dialect.name == "sqlite"
-        self._monotonic = monotonic
-        self._claimed: UUID | None = None
-        self._recorded: UUID | None = None
-        self._seen_at = monotonic()
+        self._claimed, self._recorded = _Commits(monotonic), _Commits(monotonic)
         self._file: tuple[int, int] | None = None
         self.behind = False
         event.listen(engine, "connect", self._connected)
@@ -59,29 +89,22 @@ class Position:
     def claimed_of(self, entries: Sequence[Entry], fresh: Collection[Identity]) -> None:
         """Note that the claims of those *fresh* were committed."""
         for entry in reversed(entries):
-            if entry.status is Status.SENDING and entry.notification.identity in fresh:
-                self._claimed, self._seen_at = entry.attempt_id, self._monotonic()
+            call = entry.attempt_id if entry.status is Status.SENDING else None
+            if call is not None and entry.notification.identity in fresh:
+                self._claimed.add(call)
                 return
 
     def recorded_of(self, records: Sequence[Record], written: Collection[UUID]) -> None:
-        """
-        Note that the outcomes of those *written* were committed.
-
-        Raises:
-            RecordBehind: One was not, for its claim is lost.
-        """
-        if len(written) < len(records):
-            with plain_errors(), self._engine.connect() as connection:
-                self.check(connection)
-            self.require()
+        """Note that the outcomes of those *written* were committed."""
         for record in reversed(records):
             if record.notification_id in written:
-                self._recorded, self._seen_at = record.attempt_id, self._monotonic()
+                self._recorded.add(record.attempt_id)
                 return
 
     def accept(self) -> None:
         """Go on from where the record is now."""
-        self._claimed = self._recorded = None
+        self._claimed.clear()
+        self._recorded.clear()
         self.behind = False
 
     def require(self) -> None:
@@ -96,32 +119,25 @@ class Position:
             self._engine.dispose()
 
     def check(self, connection: Connection) -> bool:
-        """Look for the newest calls; return whether the record is behind."""
-        newest = self._newest()
-        ids = [each for each in newest if each is not None]
-        if ids and not self.behind:
+        """Look for what was committed; return whether the record is behind."""
+        # Read before the question: an outcome that another thread has recorded since may be
+        # missing from the answer.
+        claimed, recorded = self._claimed.calls(), self._recorded.calls()
+        if claimed or recorded:
+            ids = {*claimed, *recorded}
             query = select(attempts.c.id, attempts.c.outcome).where(attempts.c.id.in_(ids))
-            self._judge({row.id: row.outcome for row in connection.execute(query)}, newest)
+            found = {row.id: row.outcome for row in connection.execute(query)}
+            self.behind = _lacks(found, claimed, recorded)
+        if not self.behind:
+            self._claimed.found(claimed)
+            self._recorded.found(recorded)
         return self.behind
-
-    def _newest(self) -> Newest:
-        if self._monotonic() - self._seen_at > KEPT:
-            return None, None
-        return self._claimed, self._recorded
-
-    def _judge(self, found: dict[UUID, str | None], newest: Newest) -> None:
-        # By what was known before the question: an outcome that another thread has recorded since
-        # may be missing from the answer.
-        _, recorded = newest
-        self.behind = any(each is not None and each not in found for each in newest) or (
-            recorded is not None and found[recorded] is None
-        )
 
     def _connected(self, connection: Any, _record: Any) -> None:
         if self._on_sqlite:
             self._file = self._file_now()
-        newest = self._newest()
-        ids = [each for each in newest if each is not None]
+        claimed, recorded = self._claimed.calls()[-1:], self._recorded.calls()[-1:]
+        ids = claimed + recorded
         if not ids or self.behind:
             return
         errors: Any = self._engine.dialect.loaded_dbapi
@@ -136,7 +152,7 @@ class Position:
             connection.rollback()
         except errors.Error as error:
             raise StoreError(f"the record cannot be used: {type(error).__name__}") from None
-        self._judge({UUID(str(id_)): outcome for id_, outcome in rows}, newest)
+        self.behind = _lacks({UUID(str(id_)): outcome for id_, outcome in rows}, claimed, recorded)
         self.require()
 
     def _file_now(self) -> tuple[int, int] | None:
@@ -145,3 +161,9 @@ class Position:
         except OSError:
             return None
         return stat.st_dev, stat.st_ino
+
+
+def _lacks(found: dict[UUID, str | None], claimed: Calls, recorded: Calls) -> bool:
+    return any(call not in found for call in claimed) or any(
+        found.get(call) is None for call in recorded
+    )

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, make_url
+from sqlalchemy import Connection, delete, event, make_url
 from structlog.testing import capture_logs
 
 from notify.errors import StoreError
 from notify.flow.holds import BEHIND, Holds
-from notify.store import Claim, Store
+from notify.store import Claim, Entry, Store
 from notify.store import holds as held
 from notify.store.position import KEPT, Position, RecordBehind
+from notify.store.tables import attempts, notifications
 from tests.migrated import migrated
 from tests.recording import accepted, asked, begin, call_for, claim_one
 
@@ -216,3 +217,138 @@ def test_an_outcome_recorded_while_the_record_is_asked_is_no_loss(migrated_url: 
 
             patched = SimpleNamespace(execute=then_recorded)
             assert not store.position.check(cast(Connection, patched))
+
+
+def _lose(store: Store, *entries: Entry) -> None:
+    """Delete from the record what was committed, by a connection that outlives it."""
+    ids = [entry.notification.id for entry in entries]
+    with store.writing() as connection:
+        connection.execute(delete(attempts).where(attempts.c.notification_id.in_(ids)))
+        connection.execute(delete(notifications).where(notifications.c.id.in_(ids)))
+
+
+def test_a_claim_is_forgotten_in_time_though_outcomes_follow(store: Store) -> None:
+    """Retention deleted the last fresh claim of a busy worker, and the whole fleet was held."""
+    now = [0.0]
+    position = Position(store._engine, monotonic=lambda: now[0])
+    first = begin(store)
+    position.claimed_of([first], {first.notification.identity})
+    for _ in range(3):
+        now[0] += KEPT / 2
+        taken = begin(store)
+        store.record([accepted(taken)])
+        position.recorded_of([accepted(taken)], {taken.notification.id})
+    _lose(store, first)
+    with store.reading() as connection:
+        assert not position.check(connection)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_what_follows_a_loss_does_not_hide_it(store: Store, recorded: bool) -> None:
+    """Behind a pooler connections survive the switch, and the next batch is claimed at once."""
+    holds = Holds(store)
+    holds.refresh()
+    gone = begin(store)
+    if recorded:
+        store.record([accepted(gone)])
+    _lose(store, gone)
+    for _ in range(3):
+        _send(store)
+    holds.refresh()
+    assert _standing(store) == [BEHIND]
+
+
+def test_each_look_asks_for_what_was_committed_since_the_last(store: Store) -> None:
+    """All that was ever committed would grow without an end."""
+    asked_for: list[int] = []
+
+    def executed(*arguments: Any) -> None:
+        if "FROM attempts" in arguments[2]:
+            asked_for.append(len(arguments[3]))
+
+    for _ in range(5):
+        _send(store)
+    event.listen(store._engine, "before_cursor_execute", executed)
+    for _ in range(2):
+        with store.reading() as connection:
+            assert not store.position.check(connection)
+    # The fixture's call is one of them; a claim and its outcome are the same call.
+    assert asked_for == [6, 1]
+
+
+@contextmanager
+def _holds_refused(store: Store) -> Iterator[None]:
+    """Let the hold's own transaction fail, as it does on a standby."""
+
+    def refuse(*arguments: Any) -> None:
+        if "INSERT INTO holds" in arguments[2]:
+            raise StoreError("read only")
+
+    event.listen(store._engine, "before_cursor_execute", refuse)
+    try:
+        yield
+    finally:
+        event.remove(store._engine, "before_cursor_execute", refuse)
+
+
+def test_a_record_that_was_found_behind_is_asked_again_before_all_is_held(store: Store) -> None:
+    """A lagging standby was met while the primary restarted; the primary had lost nothing."""
+    holds = Holds(store)
+    holds.refresh()
+    _send(store)
+    with store.reading() as connection:
+        connection.execute(delete(attempts))
+        assert store.position.check(connection)
+        connection.rollback()
+    with pytest.raises(RecordBehind):
+        claim_one(store, call_for(asked()))
+    with capture_logs() as logs:
+        holds.refresh()
+    assert [each for each in logs if each["event"] == "notify.record_behind"] == []
+    assert _standing(store) == []
+    _send(store)
+
+
+def test_a_loss_is_noticed_though_its_hold_could_not_be_placed(store: Store) -> None:
+    """The alarm stands until everything is held."""
+    holds = Holds(store)
+    gone = begin(store)
+    _lose(store, gone)
+    with _holds_refused(store), pytest.raises(StoreError):
+        holds.refresh()
+    with pytest.raises(RecordBehind):
+        _send(store)
+    holds.refresh()
+    assert _standing(store) == [BEHIND]
+
+
+def test_a_loss_found_by_another_thread_is_not_accepted_unseen(store: Store) -> None:
+    """A new connection noticed it while the holds were read, and no hold was ever placed."""
+    holds = Holds(store)
+    gone = begin(store)
+
+    lost: list[Entry] = []
+
+    def lose_once(*arguments: Any) -> None:
+        if "FROM holds" in arguments[2] and not lost:
+            lost.append(gone)
+            _lose(store, gone)
+            with store.reading() as other:
+                assert store.position.check(other)
+
+    holds.refresh()
+    event.listen(store._engine, "before_cursor_execute", lose_once)
+    holds.refresh()
+    event.remove(store._engine, "before_cursor_execute", lose_once)
+    assert _standing(store) == []
+    holds.refresh()
+    assert _standing(store) == [BEHIND]
+
+
+def test_what_was_recorded_is_reported_though_a_neighbours_claim_is_lost(store: Store) -> None:
+    """255 outcomes were written, and then taken for those of workers that came too late."""
+    kept, gone = begin(store), begin(store)
+    _lose(store, gone)
+    assert store.record([accepted(kept), accepted(gone)]) == {gone.notification.id}
+    with pytest.raises(RecordBehind):
+        store.record([accepted(gone)])

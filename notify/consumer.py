@@ -182,7 +182,7 @@ class Consumer(consumer.Consumer):
     def _unclog(self, intake: Intake) -> None:
         """Go on consuming where messages set aside use up the prefetch (docs/adr/0012)."""
         if intake.clogged and self._pause.phase is Phase.OPEN and not self._pause.stopped:
-            self._consume(intake, intake.next_prefetch(self._appetite(intake.name)))
+            self._consume(intake, intake.new_prefetch(self._appetite(intake.name)))
 
     def _consume(self, intake: Intake, prefetch: int) -> None:
         before = intake.prefetch

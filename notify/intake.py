@@ -102,11 +102,16 @@ class Intake:
         Tell for how many to consume where so many are wanted in hand.
 
         A prefetch holds for as long as its consumer, so small differences are not worth a new one.
+        """
+        if self.prefetch / 2 < wanted < 2 * self.prefetch:
+            return self.prefetch
+        return self.new_prefetch(wanted)
+
+    def new_prefetch(self, wanted: int) -> int:
+        """
+        Return for how many a new consumer is to consume where so many are wanted in hand.
+
         What came by the consumers before it stays in hand: while that is more than enough, a new
         one gets a single message, or each change of mind would add to it.
         """
-        if wanted == 0:
-            return 0
-        if self.prefetch / 2 < wanted < 2 * self.prefetch and not self.clogged:
-            return self.prefetch
-        return wanted if self.in_hand <= wanted else 1
+        return wanted if self.in_hand <= wanted else min(wanted, 1)

@@ -115,7 +115,7 @@ def test_messages_set_aside_do_not_use_up_the_prefetch() -> None:
     for message in busy[3:]:
         intake.set_aside(message)
     assert (intake.clogged, intake.in_hand) == (True, 0)
-    intake.begin(intake.next_prefetch(8))
+    intake.begin(intake.new_prefetch(8))
 
     assert (intake.clogged, intake.prefetch) == (False, 8)
     intake.take_up(busy[0])
@@ -143,7 +143,24 @@ def test_a_prefetch_of_one_is_used_up_by_one() -> None:
     intake.begin(1)
     intake.set_aside(*delivered(intake, 1))
     assert intake.clogged
-    assert intake.next_prefetch(1) == 1
+    assert intake.new_prefetch(1) == 1
+
+
+def test_messages_set_aside_make_small_differences_worth_no_new_consumer() -> None:
+    """Claims may fail as well: each new consumer would take more in hand while they do."""
+    intake = Intake("notify.email.normal")
+    intake.begin(8)
+    for message in delivered(intake, 8):
+        intake.set_aside(message)
+    assert intake.clogged
+    assert [intake.next_prefetch(wanted) for wanted in (7, 9)] == [8, 8]
+    assert [intake.new_prefetch(wanted) for wanted in (7, 9)] == [7, 9]
+
+
+def test_where_nothing_is_wanted_no_new_consumer_begins(intake: Intake) -> None:
+    """Whatever is in hand."""
+    intake.in_hand = 3
+    assert intake.new_prefetch(0) == 0
 
 
 def test_what_is_set_aside_is_bounded() -> None:

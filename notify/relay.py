@@ -59,8 +59,11 @@ class Relay:
         self._looking.stop(timeout=timeout)
 
     def _look(self) -> float:
-        self.right()
-        return 0.0 if self.relay() == HANDFUL else PERIOD
+        try:
+            return 0.0 if self.relay() == HANDFUL else PERIOD
+        finally:
+            # Neither may keep the other from being tried.
+            self.right()
 
     def right(self) -> None:
         """

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from notify.errors import PublishError, StoreError
 from notify.message import Channel, Status
@@ -14,8 +15,11 @@ from notify.publisher import Publisher
 from notify.relay import HOLD, RETRY, Relay, outgoing
 from notify.store import Claim, Entry, Store
 from notify.store.due import take_due
-from tests.recording import LATER, NOW, asked, call_for, claim_one
+from notify.store.tables import notifications
+from tests.recording import LATER, NOW, asked, begin, call_for, claim_one, put_off
+from tests.rig import until
 
+STEP = timedelta(hours=1)
 NOBODY_LISTENS = "pyamqp://guest:guest@127.0.0.1:1//"
 
 
@@ -65,6 +69,48 @@ def test_a_copy_is_taken_up_after_a_publishing_of_unknown_fate(store: Store) -> 
         Relay(store, publisher, clock=lambda: LATER).relay()
     behind = NOW - timedelta(seconds=1)
     assert claim_one(store, call_for(entry.notification), now=behind) is Claim.OWNED
+
+
+def test_waits_that_cannot_be_righted_hold_up_no_relay(store: Store) -> None:
+    """Else one statement that fails, after a step back, would stop all retries."""
+    _scheduled(store)
+    with store.writing() as connection:
+        connection.exec_driver_sql("DROP TABLE dead_letters")
+
+    def tried() -> bool:
+        with store.reading() as connection:
+            relay_until: datetime | None = connection.execute(
+                select(notifications.c.relay_until)
+            ).scalar_one()
+        return bool(relay_until == LATER + RETRY)
+
+    with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher:
+        relay = Relay(store, publisher, clock=lambda: LATER)
+        relay.start()
+        until(tried)
+        relay.stop(timeout=5)
+
+
+def test_without_a_broker_waits_are_righted(store: Store) -> None:
+    """A single queue that is full fails the relay at each look."""
+    entry = begin(store, now=LATER + STEP)
+    due = LATER + STEP + RETRY
+    store.record([put_off(entry, ended_at=LATER + STEP, due_at=due)])
+    _scheduled(store)
+
+    def righted() -> bool:
+        with store.reading() as connection:
+            mine = notifications.c.id == entry.notification.id
+            due_at: datetime | None = connection.execute(
+                select(notifications.c.due_at).where(mine)
+            ).scalar_one()
+        return bool(due_at == LATER + RETRY)
+
+    with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher:
+        relay = Relay(store, publisher, clock=lambda: LATER)
+        relay.start()
+        until(righted)
+        relay.stop(timeout=5)
 
 
 def test_without_a_record_it_says_so(tmp_path: Path) -> None:

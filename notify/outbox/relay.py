@@ -21,7 +21,10 @@ PAUSE = 1.0
 HOLD = timedelta(seconds=30)
 """How long a relay may take to publish what it took; those of a dead one wait as long."""
 LONGEST_HOLD = timedelta(minutes=10)
-"""A row that is held for longer was held before the database's clock was set back."""
+"""
+No relay may hold longer: the others take a row that is held for longer for one that was held
+before the database's clock was set back.
+"""
 HANDFUL = 256
 
 # The producer's own logging, whatever it is.
@@ -45,6 +48,18 @@ class OutboxRelay:
         hold: timedelta = HOLD,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
+        """
+        Take the producer's database, the outbox in it, and where to publish.
+
+        Args:
+            hold: How long it may take to publish what it took, at most `LONGEST_HOLD`.
+            clock: Replaces the database's clock.
+
+        Raises:
+            ValueError: The hold is not longer than nothing, or longer than `LONGEST_HOLD`.
+        """
+        if not timedelta() < hold <= LONGEST_HOLD:
+            raise ValueError(f"hold must be above 0 and at most {LONGEST_HOLD}, not {hold}")
         self._engine = engine
         self._table = table
         self._publisher = publisher
@@ -86,11 +101,10 @@ class OutboxRelay:
 
     def _take(self) -> Sequence[Row[Any]]:
         columns, now = self._table.c, self._now()
-        longest = max(self._hold, LONGEST_HOLD)
         free = (columns.held_until.is_(None), columns.held_until <= now)
         chosen = (
             select(columns.id)
-            .where(or_(*free, columns.held_until > now + longest))
+            .where(or_(*free, columns.held_until > now + LONGEST_HOLD))
             .order_by(columns.id)
             .limit(self._limit)
             .with_for_update(skip_locked=True)

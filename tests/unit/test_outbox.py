@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,7 +14,9 @@ from sqlalchemy import Engine, MetaData, String, create_engine, insert, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from notify.errors import DecodeError
-from notify.outbox import Outbox, outbox_table
+from notify.outbox import Outbox, OutboxRelay, outbox_table
+from notify.outbox.relay import LONGEST_HOLD
+from notify.publisher import Publisher
 
 KEY = "email.normal.shop"
 REQUEST = {"to": "ann@example.com", "subject": "Your order", "text": "Thank you."}
@@ -130,3 +132,14 @@ def test_the_table_takes_the_name_and_schema_it_is_given() -> None:
     """It lives among the producer's tables."""
     table = outbox_table(MetaData(), name="mail_outbox", schema="shop")
     assert str(table) == "shop.mail_outbox"
+
+
+@pytest.mark.parametrize("hold", [timedelta(0), LONGEST_HOLD + timedelta(microseconds=1)])
+def test_a_relay_refuses_a_hold_that_others_would_not_respect(hold: timedelta) -> None:
+    """They would publish at once what it holds, as what was held before a step of the clock."""
+    engine, table = create_engine("sqlite://"), outbox_table(MetaData())
+    with Publisher("pyamqp://guest:guest@127.0.0.1:1//") as publisher:
+        with pytest.raises(ValueError, match="at most 0:10:00"):
+            OutboxRelay(engine, table, publisher, hold=hold)
+        OutboxRelay(engine, table, publisher, hold=LONGEST_HOLD)
+    engine.dispose()

@@ -95,7 +95,7 @@ def _owners(connection: Connection, asked: Sequence[Notification]) -> dict[UUID,
     """Find the sources that use these ids already, be it for the row or in its stead."""
     if not asked:
         return {}
-    ids = [notification.id for notification in asked]
+    ids = {each for one in asked for each in (one.id, one.public_id) if each is not None}
     columns = notifications.c
     query = select(columns.id, columns.public_id, columns.source)
     found: dict[UUID, set[str]] = {}
@@ -107,11 +107,12 @@ def _owners(connection: Connection, asked: Sequence[Notification]) -> dict[UUID,
 
 def _by_id(asked: Notification, owners: Mapping[UUID, set[str]]) -> Claimed:
     """Answer for what has no row under its key: something else has its id."""
-    sources = owners.get(asked.id)
-    if sources is None:
-        # What stood in the way was deleted this very moment: next time it is new.
-        return Claimed(Claim.BUSY)
-    return Claimed(Claim.CONFLICT, id_in_use=asked.source not in sources)
+    if asked.source in owners.get(asked.public_id or asked.id, ()):
+        return Claimed(Claim.CONFLICT)
+    if asked.id in owners:
+        return Claimed(Claim.CONFLICT, id_in_use=True)
+    # What stood in the way was deleted this very moment: next time it is new.
+    return Claimed(Claim.BUSY)
 
 
 def _same(

@@ -76,6 +76,15 @@ Index(
     sqlite_where=notifications.c.public_id.is_not(None),
     postgresql_where=notifications.c.public_id.is_not(None),
 )
+# Two workers at once may not record two requests under one such id.
+Index(
+    "uq_notifications_source_public_id",
+    notifications.c.source,
+    notifications.c.public_id,
+    unique=True,
+    sqlite_where=notifications.c.public_id.is_not(None),
+    postgresql_where=notifications.c.public_id.is_not(None),
+)
 Index(
     "ix_notifications_batch_id",
     notifications.c.batch_id,

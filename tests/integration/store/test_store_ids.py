@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,6 +19,7 @@ from notify.reconcile.lookup import read_again
 from notify.reconcile.verdict import Finding, decide
 from notify.relay import outgoing
 from notify.store import Claim, Claimed, Entry, Store, Story
+from notify.store.apart import claim_apart
 from notify.store.audit import Actor
 from notify.store.cancel import cancel
 from notify.store.dead import Cause
@@ -96,6 +98,19 @@ def test_a_row_of_the_same_source_stays_a_conflict(store: Store, taken: UUID) ->
     """Within a source an id stands for one request."""
     other = asked(id=taken, idempotency_key="another")
     assert answer_to(store, call_for(other)).claim is Claim.CONFLICT
+
+
+def test_two_workers_at_once_record_one_request_under_a_shared_id(
+    store: Store, taken: UUID
+) -> None:
+    """Both found that only another source's row has the id; the one that writes second learns."""
+    keys = ("first", "second")
+    first, second = (call_for(asked(id=taken, source="bank", idempotency_key=key)) for key in keys)
+    claim = partial(store.claim, now=NOW, lease=LEASE)
+    assert claim_apart([first], claim)[first.notification.identity].claim is Claim.OWNED
+    answer = claim_apart([second], claim)[second.notification.identity]
+    assert (answer.claim, answer.id_in_use) == (Claim.CONFLICT, False)
+    assert len(store.known_as(taken, source="bank")) == 1
 
 
 @pytest.mark.parametrize("named", [True, False])

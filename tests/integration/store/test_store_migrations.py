@@ -5,17 +5,18 @@ from __future__ import annotations
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from threading import Barrier
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, inspect, select, text, update
 
 from notify.errors import StoreError
 from notify.store import Store
 from notify.store.schema import unfit
-from notify.store.tables import metadata
-from tests.recording import begin
+from notify.store.tables import metadata, notifications
+from tests.recording import LEASE, NOW, asked, begin, call_for
 
-HEAD = "0007"
+HEAD = "0008"
 WAIT = 30
 
 
@@ -72,6 +73,29 @@ def test_the_migrations_build_what_the_code_expects(empty_url: str) -> None:
         }
         assert indexes == {index.name for index in table.indexes}
     engine.dispose()
+
+
+def test_rows_that_share_an_id_of_one_source_keep_it_once(empty_url: str) -> None:
+    """Code before revision 0008 could record such; the migration must not fail of them."""
+    _migrate(empty_url)
+    store = Store.open(empty_url)
+    shared = uuid4()
+    sources = ("bank", "bank", "club")
+    entries = [call_for(asked(source=source)) for source in sources]
+    store.claim(entries, now=NOW, lease=LEASE)
+    with store.writing() as connection:
+        connection.execute(text("DROP INDEX uq_notifications_source_public_id"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0007'"))
+        connection.execute(update(notifications).values(public_id=shared))
+    assert store.migrate() == ("0007", HEAD)
+    with store.reading() as connection:
+        kept = connection.execute(select(notifications.c.source, notifications.c.public_id)).all()
+    assert sorted(tuple(row) for row in kept if row.public_id) == [
+        ("bank", shared),
+        ("club", shared),
+    ]
+    assert len(kept) == len(sources)
+    store.close()
 
 
 def test_threads_that_migrate_at_once_take_turns(empty_url: str) -> None:

@@ -42,11 +42,11 @@ def test_migrate_tells_what_it_did_and_again_does_nothing(notify: Notify) -> Non
     first, again = notify("migrate"), notify("migrate")
     assert (first.code, first.out) == (
         0,
-        "the record's tables were brought from nothing to revision 0007\n",
+        "the record's tables were brought from nothing to revision 0008\n",
     )
     assert (again.code, again.out) == (
         0,
-        "the record's tables are at revision 0007: nothing to do\n",
+        "the record's tables are at revision 0008: nothing to do\n",
     )
 
 
@@ -56,7 +56,7 @@ def test_migrate_check_exits_1_while_a_migration_is_pending(notify: Notify) -> N
     for _ in range(2):
         pending = notify("migrate", "--check")
         assert pending.code == 1
-        assert "needs revision 0007: run `notify migrate`" in pending.err
+        assert "needs revision 0008: run `notify migrate`" in pending.err
     notify("migrate")
     assert notify("migrate", "--check").code == 0
 
@@ -68,7 +68,7 @@ def test_without_tables_reading_says_what_to_run(notify: Notify, arguments: Sequ
     done = notify(*arguments)
     assert done.code == 1
     assert done.err.splitlines() == [
-        "notify: there are no tables, this version needs revision 0007: run `notify migrate`"
+        "notify: there are no tables, this version needs revision 0008: run `notify migrate`"
     ]
 
 

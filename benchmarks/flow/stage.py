@@ -21,8 +21,8 @@ from benchmarks.flow.measure import Arrival
 from notify.errors import PublishError
 from notify.message import Channel, Status
 from notify.publisher import Outgoing, Publisher, connect
+from notify.stack.dummies import dummies
 from notify.stack.process import Process, stop_all
-from notify.stack.state import dummies
 from notify.store import Filter, Store
 from notify.store.tables import attempts, notifications
 from notify.topology import queue_name

@@ -15,8 +15,8 @@ from sqlalchemy import func, select
 from notify.message import Channel
 from notify.publisher import Outgoing
 from notify.sandbox import Sandbox
+from notify.stack.dummies import dummies
 from notify.stack.rabbitmq import free_ports
-from notify.stack.state import dummies
 from notify.store import Store
 from notify.store.tables import attempts, dead_letters
 from notify.topology import queue_name, routing_key

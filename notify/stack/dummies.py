@@ -1,0 +1,39 @@
+"""The dummy credentials of a stack, which its sandbox accepts and no vendor does."""
+
+from __future__ import annotations
+
+import json
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+
+def dummies(sandbox: str) -> dict[str, str]:
+    """Make up the secrets that the sandbox, at its address, takes from each vendor's provider."""
+    return {
+        "SENDGRID_API_KEY": "SG.sandbox",
+        "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+        "TWILIO_AUTH_TOKEN": "sandbox",
+        "FCM_SERVICE_ACCOUNT": _service_account(sandbox),
+    }
+
+
+def _service_account(sandbox: str) -> str:
+    """Return a service account file as Google writes it, with a key made now for nothing else."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return json.dumps(
+        {
+            "type": "service_account",
+            "project_id": "sandbox",
+            "private_key_id": "sandbox",
+            "private_key": pem.decode(),
+            "client_email": "notify@sandbox.test",
+            "client_id": "0",
+            "token_uri": f"{sandbox}/token",
+        }
+    )

@@ -63,7 +63,9 @@ class RecordClock:
         Raises:
             StoreError: The database's clock was never read, and cannot be now.
         """
-        return datetime.fromtimestamp(self._monotonic() + self._known(), UTC)
+        # In this order: a look may take seconds.
+        ahead = self._known()
+        return datetime.fromtimestamp(self._monotonic() + ahead, UTC)
 
     @property
     def host_ahead(self) -> float:

@@ -109,7 +109,9 @@ class Endings:
                 self._figures.recorded(plan.ask.notification, claimed, record)
                 _trace(plan, record, began)
             elif (claim := again(plan.entry, record, now=self._clock())) is not None:
-                self._put(plan, claim, replace(record, fence=claim.fence))
+                # The row may have another id than the one that was lost.
+                row = claim.id or plan.entry.notification.id
+                self._put(plan, claim, replace(record, notification_id=row, fence=claim.fence))
                 return
             _decide(plan, record, owned=owned)
 

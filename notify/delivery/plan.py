@@ -73,7 +73,8 @@ class Plan:
 
     def through(self, leave: Leave) -> Plan:
         """Plan the call through the line that there is leave for."""
-        entry = Entry(self.ask.notification, Status.SENDING, self.entry.attempt_id, leave.line.name)
+        # Not what is asked, which may be under the row's id: the entry has its producer's.
+        entry = replace(self.entry, provider=leave.line.name)
         return Plan(self.ask, entry, self.message, leave.line, leave.pass_)
 
     def put_off(self, wait: Wait, *, now: datetime) -> Plan:

@@ -29,7 +29,10 @@ class Ending:
 
     record: Record
     recorded: Callable[[bool], None]
-    """Called with False where another worker had taken the notification over."""
+    """
+    Called with False where another worker had taken the notification over. Where it raises
+    `StoreError`, the record is written again, and it is called again.
+    """
 
 
 class Recorder:
@@ -63,6 +66,9 @@ class Recorder:
         Returns:
             The claim under which the call's end can be recorded; None where the record has the
             call, or something else stands against it.
+
+        Raises:
+            StoreError: The record cannot be used now.
         """
         if entry.attempt_id != record.attempt_id:
             # Another worker's call, whose claim has lapsed.
@@ -72,8 +78,11 @@ class Recorder:
                 if owner_of(connection, record.attempt_id) is not None:
                     return None
             (claimed,) = self._store.claim([entry], now=now, lease=LEASE)
-        except StoreError as error:
-            log.error("notify.store_away", waiting=1, error=str(error))
+        except Exception as error:
+            if isinstance(error, StoreError) and not isinstance(error, StoreRefused):
+                raise
+            # Without the recorder's thread no outcome is recorded.
+            log.error("notify.call_fault", id=str(entry.notification.id), exc_info=error)
             return None
         if claimed.claim is not Claim.OWNED:
             return None
@@ -115,7 +124,16 @@ class Recorder:
         if late is None:
             return
         for ending in group:
-            ending.recorded(ending.record.notification_id not in late)
+            self._report(ending, owned=ending.record.notification_id not in late)
+
+    def _report(self, ending: Ending, *, owned: bool) -> None:
+        try:
+            ending.recorded(owned)
+        except StoreError as error:
+            # Its claim is lost and could not be made again: from the start, after a pause.
+            log.error("notify.store_away", waiting=1, error=str(error))
+            self._stopping.wait(SHORTEST_PAUSE)
+            self._endings.put(ending)
 
     def _write_apart(self, group: Sequence[Ending], error: Exception) -> None:
         """Find the outcome that the record refuses, and write it without what it refuses."""
@@ -137,7 +155,7 @@ class Recorder:
             self._write([replace(ending, record=plain)])
         else:
             # The claim lapses, and the rule for lost answers decides.
-            ending.recorded(False)
+            self._report(ending, owned=False)
 
     def _persist(self, records: list[Record]) -> set[object] | None:
         """

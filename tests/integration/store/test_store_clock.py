@@ -63,13 +63,14 @@ class Slow(Memory):
 
 
 @contextmanager
-def _worker(url: str, provider: Memory, *, off_by: timedelta) -> Iterator[Delivery]:
+def _worker(url: str, *providers: Memory, off_by: timedelta) -> Iterator[Delivery]:
     store = _host(off_by, url)
+    lines = [Line(f"memory-{number}", each) for number, each in enumerate(providers)]
     delivery = Delivery(
         store=store,
         templates=Templates(),
-        gateway=Gateway(Channel.EMAIL, [Line("memory", provider)]),
-        flow=flow_on(store),
+        gateway=Gateway(Channel.EMAIL, lines),
+        flow=flow_on(store, providers=[line.name for line in lines]),
         shares={"normal": 1.0},
         limits=Limits(max_body_bytes=100_000, max_recipients=100, require_user_id=False),
         policy=RetryPolicy(

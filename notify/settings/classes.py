@@ -13,6 +13,24 @@ from notify.errors import ConfigError
 from notify.message import Channel
 from notify.settings.finding import suggestion
 
+# What a module's own lines end in: a variable or file that is missing, a check that fails, an exit.
+_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    NameError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    SystemExit,
+    TypeError,
+    ValueError,
+)
+
 
 def named_class(use: str) -> Any:
     """
@@ -24,9 +42,10 @@ def named_class(use: str) -> Any:
     place, _, name = use.partition(":")
     try:
         module = importlib.import_module(place)
-    except ImportError as error:
-        raise ConfigError(_not_imported(place, error)) from None
-    except (SyntaxError, NameError, AttributeError, TypeError, ValueError) as error:
+    except ModuleNotFoundError as error:
+        raise ConfigError(_not_found(place, error)) from None
+    except _FAULTS as error:
+        # Only the error's type is told: its text may quote a secret that the module reads.
         text = f"cannot be imported: its module ends in {type(error).__name__}; correct the module"
         raise ConfigError(text) from None
     found = getattr(module, name, None)
@@ -37,7 +56,7 @@ def named_class(use: str) -> Any:
     return found
 
 
-def _not_imported(place: str, error: ImportError) -> str:
+def _not_found(place: str, error: ModuleNotFoundError) -> str:
     if not error.name:
         return f"cannot be imported: {type(error).__name__}; install it, or correct the name"
     near = _near(error.name) if f"{place}.".startswith(f"{error.name}.") else None
@@ -48,7 +67,8 @@ def _not_imported(place: str, error: ImportError) -> str:
 def _near(name: str) -> str | None:
     """The module beside which one is missing that has nearly its name."""
     package, _, last = name.rpartition(".")
-    path = importlib.import_module(package).__path__ if package else None
+    # A module that is no package has no path, and none within it.
+    path = getattr(importlib.import_module(package), "__path__", []) if package else None
     known = [each.name for each in pkgutil.iter_modules(path) if not each.name.startswith("_")]
     near = difflib.get_close_matches(last, known, n=1, cutoff=0.75)
     return f"{package}.{near[0]}".lstrip(".") if near else None

@@ -88,6 +88,16 @@ def test_a_good_configuration_has_no_findings(look: Look) -> None:
         ),
         (":Acme", ":Voiceless", "use: is no provider: its class says no channel (email, sms"),
         (f"{__name__}:", "no_such:", "use: cannot be imported: no module no_such; install it, or"),
+        (
+            f"{__name__}:Acme",
+            "providers.sendgrid.foo:Y",
+            "use: cannot be imported: no module providers.sendgrid.foo; install it, or correct",
+        ),
+        (
+            f"{__name__}:Acme",
+            "json.decoder.x.y:A",
+            "use: cannot be imported: no module json.decoder.x; install it, or correct",
+        ),
         ("{ api", "{ sendr = 'SENDER', api", "secrets.sendr: unknown option; did you mean sender?"),
         ("secrets = { api_key", "options = { x", "options.api_key: is missing: set it, or name it"),
         ("ACME_KEY", "OTHER_KEY", "secrets.api_key: no value for OTHER_KEY; give it as a file of"),
@@ -157,6 +167,36 @@ def test_a_provider_that_is_no_python_is_told(
         "providers.acme.use: cannot be imported: its module ends in SyntaxError; correct the"
         " module (line 5)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("import os; os.environ['NO_SUCH_VARIABLE']", "KeyError"),
+        ("open('/no/such/file')", "FileNotFoundError"),
+        ("raise RuntimeError('s3cret')", "RuntimeError"),
+        ("raise NotImplementedError", "NotImplementedError"),
+        ("assert not 's3cret'", "AssertionError"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("def f(): f()\nf()", "RecursionError"),
+        ("raise SystemExit('s3cret')", "SystemExit"),
+        ("import sys; sys.exit(0)", "SystemExit"),
+        ("from providers.sendgrid import Nope", "ImportError"),
+        ("import broken_acme.inner", "ModuleNotFoundError"),
+    ],
+)
+def test_a_provider_whose_module_fails_is_told(
+    look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, error: str
+) -> None:
+    """Its module reads variables and files of its own; the check lists that as a mistake."""
+    (tmp_path / "failing_acme.py").write_text(f"{text}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    (told,) = [str(each) for each in look(GOOD.replace(__name__, "failing_acme")).mistakes]
+    if error == "ModuleNotFoundError":
+        assert "cannot be imported: no module broken_acme; install it" in told
+    else:
+        assert f"cannot be imported: its module ends in {error}; correct the module" in told
+    assert "s3cret" not in told
 
 
 def test_what_a_variable_says_has_no_line(look: Look) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 from pathlib import Path
 
 from notify.errors import ConfigError
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MARK = "\ufeff"
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def text_of(file: Path, *, name: str) -> str:
@@ -37,15 +39,30 @@ def text_of(file: Path, *, name: str) -> str:
     return text.lstrip(_MARK).replace("\r\n", "\n").replace("\r", "\n")
 
 
-def values_of(text: str) -> dict[str, str]:
-    """Return the NAME=value lines of an environment file; a mark may begin any of its parts."""
-    found = {}
-    for line in text.split("\n"):
-        name, equals, value = line.partition("=")
-        name, value = name.strip().lstrip(_MARK).strip(), value.strip()
-        if equals and not name.startswith("#"):
-            quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-            found[name] = value[1:-1] if quoted else value
+def values_of(text: str, *, name: str) -> dict[str, str]:
+    """
+    Return the NAME=value lines of an environment file; a mark may begin any of its parts.
+
+    Args:
+        text: The file's text.
+        name: What an error calls the file.
+
+    Raises:
+        ConfigError: A line's name is none, or is set twice; names the line, and quotes nothing
+            of it, since that may be a part of a secret.
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        key, equals, value = line.partition("=")
+        key, value = key.strip().lstrip(_MARK).strip(), value.strip()
+        if not equals or key.startswith("#"):
+            continue
+        if not _VARIABLE.fullmatch(key):
+            raise ConfigError(f"{name}: line {number} is not NAME=value; write it without export")
+        if key in found:
+            raise ConfigError(f"{name}: line {number} sets a name again; remove one of the two")
+        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+        found[key] = value[1:-1] if quoted else value
     return found
 
 

@@ -72,7 +72,8 @@ def read(path: Path | None, *, environ: Mapping[str, str]) -> Tree:
     Merge all sources.
 
     Raises:
-        ConfigError: The file or a credential cannot be read; the file is no TOML (with the line).
+        ConfigError: The file or a credential cannot be read; the file is no TOML (with the line);
+            two variables or two credentials set the same option.
     """
     file = _file(path, environ)
     text = text_of(file, name=str(file)) if file is not None else ""
@@ -80,15 +81,25 @@ def read(path: Path | None, *, environ: Mapping[str, str]) -> Tree:
     for key, value in leaves({"lanes": DEFAULT_LANES, "pools": DEFAULT_POOLS}):
         tree.put(key, value, Origin("default"))
     if file is not None:
-        for key, value in leaves(_toml(file, text)):
+        for key, value in _toml(file, text):
             tree.put(key, value, Origin("file", str(file)))
     for kind, source in (("credential", credentials(environ)), ("environment", environ)):
-        for name in sorted(source.keys() - _NOT_OPTIONS):
-            if name.startswith(PREFIX) and not describes_a_service(name, source[name]):
-                key = tuple(name.removeprefix(PREFIX).lower().split("__"))
-                tree.put(key, source[name], Origin(kind, name))
+        for key, name in _named(source).items():
+            tree.put(key, source[name], Origin(kind, name))
     _remove_the_unwanted(tree.values)
     return tree
+
+
+def _named(source: Mapping[str, str]) -> dict[Key, str]:
+    """Return the name that sets each option; two of them, in different case, are a mistake."""
+    names: dict[Key, str] = {}
+    for name in sorted(source.keys() - _NOT_OPTIONS):
+        if name.startswith(PREFIX) and not describes_a_service(name, source[name]):
+            key = tuple(name.removeprefix(PREFIX).lower().split("__"))
+            if key in names:
+                raise ConfigError(f"{names[key]} and {name} set the same option; remove one")
+            names[key] = name
+    return names
 
 
 def _remove_the_unwanted(values: dict[str, Any]) -> None:
@@ -113,12 +124,16 @@ def credentials(environ: Mapping[str, str]) -> dict[str, str]:
     Return what $CREDENTIALS_DIRECTORY holds: one value a file, or NAME=value lines in `*.env`.
 
     Raises:
-        ConfigError: The folder or a file in it cannot be read.
+        ConfigError: The folder or a file in it cannot be read, or two files set the same name.
     """
     found: dict[str, str] = {}
     for file in credential_files(environ):
-        text = text_of(file, name=f"credential {file.name}").strip()
-        found |= values_of(text) if file.suffix == ".env" else {file.name: text}
+        place = f"credential {file.name}"
+        text = text_of(file, name=place).strip()
+        values = values_of(text, name=place) if file.suffix == ".env" else {file.name: text}
+        for name in sorted(found.keys() & values.keys()):
+            raise ConfigError(f"{place}: {name} is set in another credential too; remove one")
+        found |= values
     return found
 
 
@@ -143,8 +158,13 @@ def _file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     return DEFAULT_PATH if DEFAULT_PATH.exists() else None
 
 
-def _toml(file: Path, text: str) -> dict[str, Any]:
+def _toml(file: Path, text: str) -> list[tuple[Key, Any]]:
     try:
-        return tomllib.loads(text)
+        return list(leaves(tomllib.loads(text)))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{file}: tables or lists are nested too deep; flatten them") from None
+    except ValueError:
+        # The only other thing that Python refuses: an integer of thousands of digits.
+        raise ConfigError(f"{file}: a number has too many digits; shorten it") from None

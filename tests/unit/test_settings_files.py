@@ -42,6 +42,63 @@ def test_utf_16_is_refused_by_its_name(tmp_path: Path, encoding: str, name: str)
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f"ACME_KEY=2\nACME_KEY={SECRET}", "line 2 sets a name again"),
+        (f"ACME_KEY=2\n# and\n ACME_KEY = '2'\nX={SECRET}", "line 3 sets a name again"),
+        (f"export NOTIFY_STORE__URL={SECRET}", "line 1 is not NAME=value"),
+        (f"A=1\n\n{SECRET}+/==", "line 3 is not NAME=value"),
+        (f"={SECRET}", "line 1 is not NAME=value"),
+        (f"2A={SECRET}", "line 1 is not NAME=value"),
+    ],
+)
+def test_an_environment_file_sets_each_name_once(tmp_path: Path, text: str, line: str) -> None:
+    """Else one of two values, or an option behind `export`, would be ignored silently."""
+    (tmp_path / "secrets.env").write_text(text)
+    with pytest.raises(ConfigError, match=f"credential secrets.env: {line}") as caught:
+        load(environ={"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert SECRET not in str(caught.value)
+
+
+def test_two_credentials_do_not_set_the_same_name(tmp_path: Path) -> None:
+    """Which of them won would depend on their files' names."""
+    (tmp_path / "ACME_KEY").write_text("1")
+    (tmp_path / "more.env").write_text("ACME_KEY=1\n")
+    with pytest.raises(ConfigError, match=r"credential more\.env: ACME_KEY is set in another"):
+        credentials({"CREDENTIALS_DIRECTORY": str(tmp_path)})
+
+
+def test_an_option_in_two_cases_is_a_mistake(tmp_path: Path) -> None:
+    """One of them would be ignored; a credential and a variable have an order, and may differ."""
+    (tmp_path / "NOTIFY_AMQP__HEARTBEAT").write_text("60")
+    folder = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert load(environ={**folder, "NOTIFY_amqp__heartbeat": "30"}).amqp.heartbeat == 30
+    environ = {"NOTIFY_AMQP__HEARTBEAT": "60", "NOTIFY_amqp__heartbeat": "30"}
+    text = "NOTIFY_AMQP__HEARTBEAT and NOTIFY_amqp__heartbeat set the same option"
+    with pytest.raises(ConfigError, match=text):
+        load(environ=environ)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("x = " + "[" * 5000 + "]" * 5000, "nested too deep"),
+        ("x = " + "{a=" * 5000 + "1" + "}" * 5000, "nested too deep"),
+        (".".join("a" * 5000) + " = 1", "nested too deep"),
+        ("[" + ".".join("a" * 5000) + "]", "nested too deep"),
+        ("x = " + "1" * 5000, "too many digits"),
+    ],
+    ids=["lists", "tables", "key", "head", "number"],
+)
+def test_a_file_that_no_reader_holds_is_a_mistake(tmp_path: Path, text: str, error: str) -> None:
+    """It is TOML, and still no configuration; the command says so, without a traceback."""
+    file = tmp_path / "notify.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=error):
+        load(file, environ={})
+
+
 def test_a_mark_is_no_part_of_a_secret(tmp_path: Path) -> None:
     """Neither in a file of its own nor before the first name of an environment file."""
     (tmp_path / "ACME_KEY").write_bytes(MARK + f"{SECRET}\r\n".encode())

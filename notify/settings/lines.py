@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from notify.settings.finding import Finding
 from notify.settings.sources import Key, Tree, leaves
+
+# Texts and comments, whole, and what begins or ends a table or a list; a text of several lines
+# may end in two quotes of its own: https://toml.io/en/v1.0.0#string.
+_TOKEN = re.compile(
+    r'"""(?:\\.|[^\\])*?"""(?:""?)?'
+    r"|'''.*?'''(?:''?)?"
+    r'|"(?:\\.|[^"\\\n])*"'
+    r"|'[^'\n]*'"
+    r"|#[^\n]*|[\[\]{}\n]",
+    re.DOTALL,
+)
 
 
 def located(findings: Iterable[Finding], tree: Tree) -> list[Finding]:
@@ -32,19 +44,12 @@ def lines_of(text: str) -> dict[Key, int]:
     """
     Return the line of each table's head and of each option in a TOML text that is valid.
 
-    No parser of TOML tells the lines of what it read, so each statement is parsed by itself: the
-    fewest lines in a row that are valid alone.
+    No parser of TOML returns the lines of what it read, so each statement is parsed by itself.
     """
     found: dict[Key, int] = {}
     head: Key = ()
-    begun, statement = 1, ""
-    for number, line in enumerate(text.split("\n"), 1):
-        begun = begun if statement else number
-        statement += f"{line}\n"
-        try:
-            values = tomllib.loads(statement)
-        except tomllib.TOMLDecodeError:
-            continue
+    for begun, statement in _statements(text):
+        values = tomllib.loads(statement)
         if statement.lstrip().startswith("["):
             head = _head(values)
             found.setdefault(head, begun)
@@ -52,8 +57,19 @@ def lines_of(text: str) -> dict[Key, int]:
             for key, _ in leaves(values):
                 for length in range(1, len(key) + 1):
                     found.setdefault((*head, *key[:length]), begun)
-        statement = ""
     return found
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Yield each statement, or line without one, with the number of its first line."""
+    begun, number, depth = 0, 1, 0
+    for token in _TOKEN.finditer(f"{text}\n"):
+        found = token[0]
+        depth += (found in "[{") - (found in "]}")
+        if found == "\n" and not depth:
+            yield number, text[begun : token.start()]
+            number += text.count("\n", begun, token.end())
+            begun = token.end()
 
 
 def _head(values: object) -> Key:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from notify.settings.lines import lines_of
 
@@ -66,6 +70,47 @@ def test_the_shipped_examples_lines_are_found() -> None:
     assert lines[found["amqp", "heartbeat"] - 1].startswith("heartbeat = ")
     assert lines[found["providers", "fcm"] - 1] == "[providers.fcm]"
     assert lines[found["providers", "fcm", "options", "project"] - 1].startswith("options = ")
+
+
+def test_brackets_and_quotes_within_texts_end_nothing() -> None:
+    """A text may hold any of them, and two of its own quotes before its end."""
+    text = "\n".join(
+        [
+            'a = "]\\"["  # [',
+            "b = ']['",
+            'c = """["]\\"""',
+            '[no.table]"""""',
+            "d = '''",
+            "]'[''''",
+            "e = [ # ]",
+            '  "]", [1,',
+            "  2], {x = '}'},",
+            "]",
+            "[f.'g]\"']",
+            "h = 1",
+        ]
+    )
+    found = lines_of(text)
+    names = {"a": 1, "b": 2, "c": 3, "d": 5, "e": 7}
+    assert {key: number for key, number in found.items() if key[0] != "f"} == {
+        (name,): number for name, number in names.items()
+    }
+    assert found["f", "g]\"", "h"] == 12
+
+
+def test_each_line_of_a_long_list_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of some thousand numbers, each on its own line, is looked through in one go."""
+    parsed: list[int] = []
+    loads = tomllib.loads
+
+    def counted(text: str) -> dict[str, Any]:
+        parsed.append(len(text))
+        return loads(text)
+
+    monkeypatch.setattr("notify.settings.lines.tomllib.loads", counted)
+    text = "a = [\n" + '  "+49301234567",\n' * 1500 + "]\nb = 1\n"
+    assert lines_of(text) == {("a",): 1, ("b",): 1503}
+    assert sum(parsed) <= len(text)
 
 
 def test_nothing_has_no_lines() -> None:

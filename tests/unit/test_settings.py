@@ -317,6 +317,25 @@ def test_what_kubernetes_says_of_a_service_is_no_option(service: str) -> None:
     assert load(environ={**environ, "NOTIFY_AMQP__HEARTBEAT": "60"}).amqp.heartbeat == 60
 
 
+@pytest.mark.parametrize("alias", ["NOTIFY", "NOTIFY_WEB_2"])
+def test_what_docker_says_of_a_link_is_no_option(alias: str) -> None:
+    """A link by the name of notify brings its name, its ports and its container's variables."""
+    environ = {
+        f"{alias}_NAME": "/shop/notify",
+        f"{alias}_ENV_PYTHON_VERSION": "3.11",
+        f"{alias}_ENV_NOTIFY_AMQP__URL": "x",
+        f"{alias}_ENV_lang": "C.UTF-8",
+        f"{alias}_PORT": "tcp://172.17.0.5:9100",
+        f"{alias}_PORT_9100_TCP": "tcp://172.17.0.5:9100",
+        f"{alias}_PORT_9100_TCP_START": "tcp://172.17.0.5:9100",
+        f"{alias}_PORT_9100_TCP_END": "tcp://172.17.0.5:9109",
+        f"{alias}_PORT_9100_TCP_ADDR": "172.17.0.5",
+        f"{alias}_PORT_9100_TCP_PORT_START": "9100",
+        f"{alias}_PORT_9100_TCP_PORT_END": "9109",
+    }
+    assert load(environ={**environ, "NOTIFY_AMQP__HEARTBEAT": "60"}).amqp.heartbeat == 60
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
@@ -325,6 +344,7 @@ def test_what_kubernetes_says_of_a_service_is_no_option(service: str) -> None:
         ("NOTIFY_LANES__BULK__MAX_LENGHT", "did you mean NOTIFY_LANES__BULK__MAX_LENGTH?"),
         ("NOTIFY_PORT", "see config/notify.toml for all of them"),
         ("NOTIFY_METRICS__PORT", "did you mean NOTIFY_METRICS__PORTS?"),
+        ("NOTIFY_NAME", "see config/notify.toml for all of them"),
         ("NOTIFY_SERVICE", "see config/notify.toml for all of them"),
         ("NOTIFY_ZZZ", "see config/notify.toml for all of them"),
     ],

@@ -14,6 +14,7 @@ from typing import Any
 _WITHOUT_BODY = frozenset({204, 304})
 _SWITCHING = 101
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+_RAW = -zlib.MAX_WBITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +97,26 @@ def _decoded(response: HTTPResponse, body: bytes, room: int) -> bytes:
     What is compressed in another way, is broken or outgrows the room stays as it came: it is
     then no answer in the vendor's form.
     """
-    coding = ",".join(response.headers.get_all("Content-Encoding", [])).strip().lower()
-    if coding not in ("gzip", "x-gzip", "deflate"):
+    named = ",".join(response.headers.get_all("Content-Encoding", [])).lower().split(",")
+    codings = [each for name in named if (each := name.strip()) not in ("", "identity")]
+    if codings not in (["gzip"], ["x-gzip"], ["deflate"]):
         return body
-    inflate = zlib.decompressobj(_GZIP_OR_ZLIB)
-    try:
-        plain = inflate.decompress(body, room)
-    except zlib.error:
-        return body
-    return plain if inflate.eof else body
+    # Some servers send `deflate` without zlib's header: RFC 9110 section 8.4.1.2.
+    for form in (_GZIP_OR_ZLIB, _RAW) if codings == ["deflate"] else (_GZIP_OR_ZLIB,):
+        inflate = zlib.decompressobj(form)
+        try:
+            plain = inflate.decompress(body, room)
+        except zlib.error:
+            continue
+        return plain if inflate.eof else body
+    return body
 
 
 class _Source(io.RawIOBase):
     """
     Gives one answer's bytes, no more than there is room for and none after the deadline.
 
-    A socket's timeout alone begins anew with every byte: a vendor that sends one a second would
+    A socket's timeout alone starts again with every byte: a vendor that sends one a second would
     hold a thread for as long as it likes.
     """
 

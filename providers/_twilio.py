@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,6 +19,9 @@ from . import _verdict
 from ._answer import Answer
 from ._http import Transport
 from ._twilio_codes import meaning
+
+_CODES_END = 1_000_000
+_CODE = re.compile(r"[1-9][0-9]{0,5}")
 
 
 class Carrier(HttpClient):  # type: ignore[misc]
@@ -60,14 +64,14 @@ class Carrier(HttpClient):  # type: ignore[misc]
             told = answer.json()
             good = answer.status == 201 and isinstance(told.get("sid"), str)
         if good:
-            # Written anew, as ASCII: the client decodes UTF-8 only, and JSON may hold more.
+            # Rewritten as ASCII: the client decodes UTF-8 only, and JSON may hold more.
             return Response(answer.status, json.dumps(told), answer.headers)
         raise self._failure(answer, told)
 
     def _failure(self, answer: Answer, told: dict[str, Any]) -> ProviderError:
         # Twilio's older form has `code` and `message`, its newer one (RFC 9457) adds `title`.
-        code = told.get("code")
-        if not isinstance(code, int) or answer.status < 400:
+        code = _code(told.get("code"))
+        if code is None or answer.status < 400:
             return _verdict.failure("twilio", answer, genuine=False, now=self._clock())
         return _verdict.failure(
             "twilio",
@@ -77,6 +81,20 @@ class Carrier(HttpClient):  # type: ignore[misc]
             kind=meaning(code) if answer.status < 500 else None,
             code=str(code),
         )
+
+
+def _code(value: object) -> int | None:
+    """Twilio's code as a number, however JSON writes it; None where it is none."""
+    match value:
+        case bool():
+            return None
+        case int() if 0 < value < _CODES_END:
+            return value
+        case float() if 0 < value < _CODES_END and value.is_integer():
+            return int(value)
+        case str() if _CODE.fullmatch(value):
+            return int(value)
+    return None
 
 
 def _is_list(told: Mapping[str, Any]) -> bool:

@@ -23,12 +23,17 @@ def text(value: object, *, longest: int) -> str | None:
         longest: How many characters to keep.
 
     Returns:
-        None where the value is empty, or of a type whose text might hold personal data.
+        None where the value is empty, a number of too many digits, or of a type whose text might
+        hold personal data.
     """
     if isinstance(value, bytes | bytearray):
         value = value.decode(errors="replace")
     if isinstance(value, int | float | Decimal | UUID) and not isinstance(value, bool):
-        value = str(value)
+        try:
+            value = str(value)
+        except ValueError:
+            # Python writes no integer of more than some thousands of digits.
+            return None
     if not isinstance(value, str):
         return None
     # A subclass may have a text of its own; drivers look at the exact type.

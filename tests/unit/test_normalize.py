@@ -48,6 +48,8 @@ class Word(StrEnum):
         (Word.BAD, "bad"),
         (Shout("quiet"), "quiet"),
         (True, None),
+        pytest.param(10**5000, None, id="long"),
+        pytest.param(-(10**5000), None, id="long-negative"),
         ({"to": "ann@example.com"}, None),
         (["SM1"], None),
         (object(), None),

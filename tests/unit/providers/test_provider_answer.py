@@ -150,7 +150,9 @@ def test_every_response_is_closed(vendor: Vendor, transport: Open) -> None:
 @pytest.mark.parametrize(
     ("coding", "compress"),
     [("gzip", gzip.compress), ("GZIP", gzip.compress), ("x-gzip", gzip.compress),
-     ("deflate", zlib.compress)],
+     ("gzip, identity", gzip.compress), ("Identity,gzip", gzip.compress), ("gzip,", gzip.compress),
+     ("deflate", zlib.compress), ("deflate", lambda body: zlib.compress(body, wbits=-15)),
+     ("identity", bytes)],
 )  # fmt: skip
 def test_a_refusal_that_a_proxy_compressed_is_read(
     vendor: Vendor, coding: str, compress: Callable[[bytes], bytes]
@@ -172,9 +174,11 @@ def test_a_refusal_that_a_proxy_compressed_is_read(
         ("gzip", gzip.compress(b"cut off")[:-4]),
         ("gzip", gzip.compress(b"0" * 10_000_000)),
         ("gzip, gzip", gzip.compress(b"twice")),
+        ("deflate", zlib.compress(b"0" * 10_000_000, wbits=-15)),
+        ("deflate", zlib.compress(b"cut off", wbits=-15)[:-4]),
         ("br", b"\x0b\x02\x80fine\x03"),
     ],
-    ids=["broken", "cut", "bomb", "twice", "another"],
+    ids=["broken", "cut", "bomb", "twice", "bare-bomb", "bare-cut", "another"],
 )
 def test_what_cannot_be_unpacked_stays_as_it_came(
     vendor: Vendor, transport: Open, coding: str, body: bytes

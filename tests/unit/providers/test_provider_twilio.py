@@ -153,6 +153,22 @@ def test_a_code_says_more_than_its_status(
     assert (error.provider, error.status, error.code) == ("twilio", status, str(code))
 
 
+@pytest.mark.parametrize("code", ["21211", 21211.0])
+def test_a_code_is_one_however_json_writes_it(vendor: Vendor, code: object) -> None:
+    """A message to a number that is none would else be tried until its time is over."""
+    error = refused(vendor, 400, {"code": code, "message": "canary"})
+    assert (type(error), error.code) == (InvalidRecipient, "21211")
+
+
+@pytest.mark.parametrize(
+    "code", [True, None, "", "canary", "+21211", "21_211", "२१२११", 21211.5, 1e300, -1, 0, [21211]]
+)
+def test_what_is_no_code_is_not_twilios_word(vendor: Vendor, code: object) -> None:
+    """A proxy's answer says nothing about a message."""
+    error = refused(vendor, 400, {"code": code, "message": "canary"})
+    assert (type(error), error.code) == (TransientError, None)
+
+
 OF_THE_SENDER = [
     21210, 21212, 21213, 21264, 21267, 21407, 21601, 21603, 21606, 21607, 21616, 21657, 21659,
     21660, 21661, 21663, 21668, 21701, 21702, 21703, 21704, 21705, 21708, 21709, 21711, 21712,

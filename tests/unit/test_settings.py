@@ -344,7 +344,7 @@ def test_what_docker_says_of_a_link_is_no_option(alias: str) -> None:
         ("NOTIFY_LANES__BULK__MAX_LENGHT", "did you mean NOTIFY_LANES__BULK__MAX_LENGTH?"),
         ("NOTIFY_PORT", "see config/notify.toml for all of them"),
         ("NOTIFY_METRICS__PORT", "did you mean NOTIFY_METRICS__PORTS?"),
-        ("NOTIFY_NAME", "see config/notify.toml for all of them"),
+        ("NOTIFY_NAME", "did you mean NOTIFY_AMQP?"),
         ("NOTIFY_SERVICE", "see config/notify.toml for all of them"),
         ("NOTIFY_ZZZ", "see config/notify.toml for all of them"),
     ],

@@ -95,7 +95,7 @@ def test_brackets_and_quotes_within_texts_end_nothing() -> None:
     assert {key: number for key, number in found.items() if key[0] != "f"} == {
         (name,): number for name, number in names.items()
     }
-    assert found["f", "g]\"", "h"] == 12
+    assert found["f", 'g]"', "h"] == 12
 
 
 def test_each_line_of_a_long_list_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:

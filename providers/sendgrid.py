@@ -20,6 +20,7 @@ from sendgrid.helpers.mail import (
 )
 
 from notify.errors import (
+    ConfigError,
     InvalidRecipient,
     PermanentError,
     ProviderError,
@@ -40,9 +41,9 @@ PERMISSION = "mail.send"
 _FIELD = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)*")
 _LONGEST_FIELD = 64
 # No control characters, line separators or explicit changes of direction: the name that recipients
-# see would read as another, or begin another header.
-_NAME = re.compile("[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
-_NAME_FORM = "one plain line, without control characters or bidirectional overrides"
+# see would read as another, or begin another header. Half of a surrogate pair is no text.
+_NAME = re.compile("[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+_NAME_FORM = "must be one plain line, without control characters or bidirectional overrides"
 _ADDRESS = re.compile(r"(?=[!-~]+\Z)[^\s@<>\"(),:;\[\]\\]{1,64}@([\w-]+\.)+[\w-]+")
 _SENDER = re.compile(r"(personalizations\.(\d+\.)?)?from(\.[a-z_]+)*")
 _RECIPIENT = re.compile(r"personalizations\.(\d+\.)?to\.(\d+\.)?email")
@@ -63,7 +64,7 @@ class SendGrid:
         clock: Seconds since 1970.
 
     Raises:
-        ConfigError: The key or the address cannot be used.
+        ConfigError: The key, an address or the name cannot be used.
     """
 
     channel: ClassVar[Channel] = Channel.EMAIL
@@ -80,6 +81,8 @@ class SendGrid:
         pool: int = 64,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        for name, text in self.wrong_options({"sender": sender, "sender_name": sender_name}):
+            raise ConfigError(f"sendgrid: {name} {text}")
         # Set, not passed: the constructors of From and To would parse "Name <address>".
         self._from = From()
         self._from.email, self._from.name = sender, sender_name

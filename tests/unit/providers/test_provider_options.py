@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from notify.errors import ConfigError
 from notify.provider import OptionChecker
 from notify.settings.check import check
 from providers.fcm import Fcm
@@ -55,13 +56,19 @@ def test_what_can_work_is_let_pass(provider: type[OptionChecker], options: dict[
 def test_a_mails_sender_is_a_bare_address(sender: object) -> None:
     """SendGrid refuses every mail from anything else, and the first refusal stops the channel."""
     assert wrong(SendGrid, {"sender": sender}) == ["sender"]
+    with pytest.raises(ConfigError, match="sendgrid: sender must be a bare address"):
+        SendGrid(api_key="k", sender=sender)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["Shop\r\nBcc: x", "Shop\u202e", "\u2066Shop", "Sh\x00p", "", 5])
+@pytest.mark.parametrize(
+    "name", ["Shop\r\nBcc: x", "Shop\u202e", "\u2066Shop", "Sh\x00p", "Sh\ud800p", "", 5],
+)  # fmt: skip
 def test_a_mails_senders_name_is_one_plain_line(name: object) -> None:
     """It stands in a header, and recipients trust it."""
     assert wrong(SendGrid, {**MAIL, "sender_name": name}) == ["sender_name"]
     assert wrong(SendGrid, {**MAIL, "sender_name": "Käthe \u05e9\u05dc\u05d5\u05dd\u200f"}) == []
+    with pytest.raises(ConfigError, match="sendgrid: sender_name must be one plain line"):
+        SendGrid(api_key="k", **MAIL, sender_name=name)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,15 @@ _IDS = dict.fromkeys(("notify_id", "attempt_id"), "0" * 36)
 
 
 def payload_problems(request: PushRequest) -> Iterator[Problem]:
-    """Yield the names of metadata that FCM keeps for itself, and a message that is too large."""
+    """Yield the names of metadata that FCM or we reserve, and a message that is too large."""
     metadata = request.metadata or {}
     for name in metadata:
         if name in _RESERVED or name.startswith(_PREFIXES):
             hint = "rename it: from, message_type, gcm... and google... are FCM's own"
             yield Problem.at(["metadata", name], "a name that FCM reserves", hint)
+        elif name in _IDS:
+            hint = "rename it: notify_id and attempt_id reach the app with the message's own values"
+            yield Problem.at(["metadata", name], "a name of our own", hint)
     size = payload_size(request.title or "", request.body or "", metadata)
     if size > LARGEST:
         where, rest = ("body", "with title and metadata") if request.body else ("metadata", "alone")

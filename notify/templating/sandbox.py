@@ -7,6 +7,7 @@ that depend on the data hold while it renders.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jinja2
@@ -91,7 +92,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def tree(self, path: str) -> nodes.Template:
         """A file's syntax tree."""
-        return self.parse(self.source(path), path)
+        with _compiling(path):
+            return self.parse(self.source(path), path)
 
     def variables(self, path: str, *, above: frozenset[str] = frozenset()) -> set[str]:
         """What a file, and all that it extends or includes, reads from the data.
@@ -101,9 +103,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """
         tree = self.tree(path)
         above |= {path}
-        given = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
-        needed = meta.find_undeclared_variables(tree)
-        for other in meta.find_referenced_templates(tree):
+        with _compiling(path):
+            given = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
+            needed = meta.find_undeclared_variables(tree)
+            referenced = list(meta.find_referenced_templates(tree))
+        for other in referenced:
             if other is not None and other not in above:
                 needed |= self.variables(other, above=above) - given
         return needed - {"locale"}
@@ -117,13 +121,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
         defer_init: bool = False,
     ) -> Any:
         """Refuse what a template may not do, count loops' turns, and check what `~` joins."""
-        tree = source if isinstance(source, nodes.Template) else self.parse(source, name, filename)
-        self._check(tree, name, filename)
-        for loop in list(tree.find_all(nodes.For)):
-            loop.iter = self._filtered(loop.iter, _COUNTED)
-        for concat in list(tree.find_all(nodes.Concat)):
-            concat.nodes = [self._filtered(each, _PRINTABLE) for each in concat.nodes]
-        return super().compile(tree, name, filename, raw, defer_init)  # type: ignore[call-overload]
+        with _compiling(name, filename):
+            tree = (
+                source if isinstance(source, nodes.Template) else self.parse(source, name, filename)
+            )
+            self._check(tree, name, filename)
+            for loop in list(tree.find_all(nodes.For)):
+                loop.iter = self._filtered(loop.iter, _COUNTED)
+            for concat in list(tree.find_all(nodes.Concat)):
+                concat.nodes = [self._filtered(each, _PRINTABLE) for each in concat.nodes]
+            return super().compile(tree, name, filename, raw, defer_init)  # type: ignore[call-overload]
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """An item of the data, or a word of `loop`; never an attribute of a Python object."""
@@ -181,6 +188,22 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def _filtered(self, value: nodes.Node, name: str) -> nodes.Filter:
         return nodes.Filter(value, name, [], [], None, None, lineno=value.lineno, environment=self)
+
+
+@contextmanager
+def _compiling(name: str | None, filename: str | None = None) -> Iterator[None]:
+    """
+    Report as the template's mistake what Jinja passes on and Python's compiler refuses.
+
+    Without a line: Python's are those of the code that Jinja wrote.
+    """
+    try:
+        yield
+    except SyntaxError as error:
+        raise jinja2.TemplateSyntaxError(error.msg, 0, name, filename) from None
+    except (MemoryError, OverflowError, RecursionError, ValueError) as error:
+        fault = f"too long or too deeply nested to compile ({type(error).__name__})"
+        raise jinja2.TemplateSyntaxError(fault, 0, name, filename) from None
 
 
 def _is_html(name: str | None) -> bool:

@@ -46,9 +46,11 @@ def write(template: jinja2.Template, values: dict[str, Any]) -> str:
         # All that an expression over JSON values can raise; their texts may hold such values.
         jinja2.TemplateError,
         ArithmeticError,
+        AssertionError,  # by Jinja's filters, of their own arguments
         AttributeError,
         LookupError,
-        RecursionError,
+        NameError,  # Jinja writes a constant beyond all numbers as `inf`
+        RuntimeError,
         TypeError,
         ValueError,
     ) as error:
@@ -82,7 +84,8 @@ def checked(words: str, *, part: str, where: str) -> str:
 def explain(error: Exception, path: str) -> str:
     """One line that names the file, its line and the reason, and no value of the data."""
     if isinstance(error, jinja2.TemplateSyntaxError):
-        return f"{error.name or path}, line {error.lineno}: {error.message}"
+        line = f", line {error.lineno}" if error.lineno else ""
+        return f"{error.name or path}{line}: {error.message}"
     where = _line(error) or path
     if (own := _own_fault(error, path, where)) is not None:
         return own

@@ -469,6 +469,50 @@ def test_a_syntax_error_is_named_with_its_file_and_line(put: Put) -> None:
     assert templates.render("u", channel=Channel.SMS, locale=None, data={}).text == "fine"
 
 
+@pytest.mark.parametrize(
+    "expression",
+    ["x|truncate(2)", "x|truncate(9, leeway=-1)", "x|truncate(2, true, '.....')", "x + 1e999"],
+)
+def test_an_expression_that_cannot_be_evaluated_is_the_templates_mistake(
+    put: Put, expression: str
+) -> None:
+    """Any other error would decide on the whole batch, and send it to the dead letters."""
+    error = refusal(put({"t/sms.text.j2": f"\n{{{{ {expression} }}}}"}), x=SECRET)
+    assert error.startswith("t/sms.text.j2, line 2: does not work with this data (")
+    assert SECRET not in error
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ x|truncate(length=4, length=5) }}",
+        "{% for a in x %}" * 101 + "{% endfor %}" * 101,
+        "{% if x %}" * 101 + "{% endif %}" * 101,
+        "{{ " + "(" * 3_000 + "1" + ")" * 3_000 + " }}",
+        "{{ 1" + "+1" * 5_000 + " }}",
+        "{{ x" + "|e" * 3_000 + " }}",
+        "{% if x %}" + "{% elif x %}" * 3_000 + "{% endif %}",
+        "{{ " + "9" * 5_001 + " }}",
+        "{{ 0x" + "f" * 5_001 + " }}",
+    ],
+    ids=["twice", "for", "if", "brackets", "sum", "filters", "elif", "digits", "hexadecimal"],
+)
+@pytest.mark.parametrize("included", [False, True], ids=["itself", "included"])
+def test_what_python_cannot_compile_is_the_templates_mistake(
+    put: Put, tmp_path: Path, text: str, included: bool
+) -> None:
+    """Jinja reads it, and the compiler below raises errors of its own."""
+    templates = put({"t/sms.text.j2": "Hello"})
+    path = "_part.text.j2" if included else "t/sms.text.j2"
+    put({"t/sms.text.j2": "{% include '_part.text.j2' %}", path: text})
+    with pytest.raises(ConfigError, match=f"{path}: "):
+        templates.reload()
+    broken = Templates(tmp_path)
+    assert [problem.split(": ")[0] for problem in broken.problems()] == [path]
+    assert refusal(broken, x=["x"]).startswith(f"{path}: ")
+    assert "t" in {info.name for info in broken.names()}
+
+
 def test_dotted_names_read_items_and_never_methods(put: Put) -> None:
     """`order.items` is the data's, and where the data has none it is missing."""
     templates = put({"t/sms.text.j2": "{{ order.items }}"})

@@ -107,10 +107,17 @@ class Archive:
 
     def _write(self, readings: Sequence[Reading], *, now: datetime) -> None:
         firsts = [each.notifications[0] for each in readings if each.notifications]
-        with self._store.writing() as connection:
-            book = Book(look_up(connection, firsts))
-            letters = [self._letter(each, book, now=now) for each in readings]
-            keep(connection, letters, now=now)
+        letters: list[Letter] = []
+        try:
+            with self._store.writing() as connection:
+                book = Book(look_up(connection, firsts))
+                letters = [self._letter(each, book, now=now) for each in readings]
+                keep(connection, letters, now=now)
+        except StoreError:
+            # The letters come again, alone or after a while, and take from the same allowance.
+            events = [each.refused_event for each in letters if each.refused_event]
+            self._allowance.give_back([each["source"] for each in events], now=now)
+            raise
         for reading, letter in zip(readings, letters, strict=True):
             self._metrics.count(catalog.DEAD_LETTERS, letter.cause.value)
             _tell(letter, reading.notifications)

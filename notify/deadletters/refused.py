@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from uuid import uuid4
 
@@ -114,6 +114,14 @@ class Allowance:
             self._total += 1
             self._of[source] += 1
             return True
+
+    def give_back(self, sources: Iterable[str], *, now: datetime) -> None:
+        """Undo what was taken at *now* for events that were not written."""
+        with self._lock:
+            if 0 <= now.timestamp() - self._begun < _MINUTE:
+                for source in sources:
+                    self._total -= 1
+                    self._of[source] -= 1
 
     def _dropped(self, source: str | None, why: str) -> bool:
         self._metrics.count(catalog.REFUSED_EVENTS_DROPPED, why)

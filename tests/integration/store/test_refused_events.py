@@ -8,9 +8,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from notify.contract import Incoming
 from notify.contract.refusal import RefusedEvent, refused_schema
+from notify.deadletters import Archive
 from notify.deadletters.refused import MOST, MOST_OF_A_SOURCE, Allowance, addressee
 from notify.deadletters.teller import HOLD, outgoing
 from notify.delivery import Arrival, Limits
@@ -20,7 +22,7 @@ from notify.store.erasure import Person
 from notify.store.letter_erasure import erase_letters
 from notify.store.refused_events import Waiting, refused_published, release_refused, take_refused
 from notify.topology import EVENTS
-from tests.burying import arrival, body_of, bury, died
+from tests.burying import LANES, LIMITS, arrival, body_of, buried, bury, died
 from tests.recording import NOW, answer_to, asked, call_for
 
 SECRET = "ann_smith@example.com"
@@ -174,6 +176,23 @@ def test_a_flood_of_one_source_is_bounded_and_counted(store: Store) -> None:
     arrivals = [arrival(b"%d" % n) for n in range(MOST_OF_A_SOURCE + 5)]
     assert len(told(store, *arrivals)) == MOST_OF_A_SOURCE
     assert len(bury(store)) == MOST_OF_A_SOURCE + 5
+
+
+def test_a_transaction_that_fails_spends_no_allowance(store: Store) -> None:
+    """An outage, or one letter that the record refuses, would silence a source for a minute."""
+    archive = Archive(store, limits=LIMITS, delivery_limits=LANES, clock=lambda: NOW)
+    refused = [arrival(b"%d" % n) for n in range(MOST_OF_A_SOURCE - 1)]
+    twice = [arrival(b"%d" % n, message_id="order-17") for n in range(1000, 1002)]
+    with store.writing() as connection:
+        # The record refuses one of the two, and with it the whole transaction.
+        connection.execute(text("CREATE UNIQUE INDEX once ON dead_letters (message_id)"))
+    try:
+        assert archive.deliver([*twice, *refused])
+    finally:
+        with store.writing() as connection:
+            connection.execute(text("DROP INDEX once"))
+    assert len(buried(store)) == MOST_OF_A_SOURCE + 1
+    assert len(taken(store)) == MOST_OF_A_SOURCE
 
 
 def test_what_is_erased_is_not_told(store: Store) -> None:

@@ -29,7 +29,7 @@ def open_tracing(settings: Settings, *, worker: str) -> Tracing:
     except ImportError:
         raise ConfigError(
             "tracing.enabled: what sends traces is not installed; "
-            "install notify-service[otel], or set it to false"
+            "install the extra otel (docs/tracing.md), or set it to false"
         ) from None
     named = {"service.name": NAME, "service.instance.id": worker}
     provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)

@@ -121,3 +121,18 @@ def test_every_command_says_what_it_does_and_shows_an_example() -> None:
         text = CliRunner().invoke(command_line, [*name.split(), "--help"]).output
         assert command.help, name
         assert re.search(rf"Examples?:\s(.|\n)*notify {name}", text), f"no example: notify {name}"
+
+
+def test_no_page_installs_from_an_index() -> None:
+    """No release is on one: the name there is nobody's, or a stranger's."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    wanted = re.compile(r"install[^\n]*[ '\"]notify-service(?!_)")
+    assert [page.name for page in pages if wanted.search(page.read_text())] == []
+
+
+def test_the_page_about_traces_installs_what_the_extra_holds() -> None:
+    """The Debian package's environment gets it by name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    page = (ROOT / "docs" / "tracing.md").read_text()
+    for requirement in project["optional-dependencies"]["otel"]:
+        assert f"'{requirement.replace(' ', '')}'" in page

@@ -200,7 +200,7 @@ def test_tracing_without_its_exporter_is_a_mistake_of_the_configuration() -> Non
     missing = {"opentelemetry.exporter.otlp.proto.http.trace_exporter": None}
     with (
         patch.dict("sys.modules", missing),
-        pytest.raises(ConfigError, match=r"notify-service\[otel\]"),
+        pytest.raises(ConfigError, match=r"the extra otel"),
     ):
         open_tracing(settings, worker="email")
     assert open_tracing(Settings(), worker="email") == Tracing()

@@ -100,7 +100,7 @@ def identified(body: bytes, *, line: int) -> Entry:
     fresh = str(uuid4())
     if "id" in request:
         return _replaced(body, fresh, line=line)
-    # Written into the text, not read and written anew: what the contract refuses must stay in it.
+    # Inserted into the text, which is not rewritten: what the contract refuses must stay in it.
     rest = body.lstrip().removeprefix(b"{").lstrip()
     comma = b", " if request else b""
     return Entry(b'{"id": "' + fresh.encode() + b'"' + comma + rest, fresh, line)

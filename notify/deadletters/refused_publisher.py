@@ -21,7 +21,7 @@ AT_ONCE = 100
 
 
 class RefusedEvents:
-    """Tells sources of messages that were refused; what dies with it is published again."""
+    """Publishes refused events to their sources; what dies with it is published again."""
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from notify.contract import Incoming
 from notify.contract.refusal import RefusedEvent, refused_schema
 from notify.deadletters import Archive
 from notify.deadletters.refused import MOST, MOST_OF_A_SOURCE, Allowance, addressee
-from notify.deadletters.teller import HOLD, outgoing
+from notify.deadletters.refused_publisher import HOLD, outgoing
 from notify.delivery import Arrival, Limits
 from notify.metrics import Metrics, catalog
 from notify.store import Store

@@ -15,9 +15,12 @@ LONGEST = 20_000
 _WIDTH = 16
 
 # What looks like a telephone number, wherever it stands; and words, of which those around an @ look
-# like addresses. One pattern for an address would take time that grows with the body's square.
-_NUMBER = re.compile(rb"\+?\d[\d ()/-]{6,}\d")
-_WORD = re.compile(rb"[^\s\"'<>(),;:\x00-\x1f]+")
+# like addresses. NUL belongs to both: UTF-16 has one beside each letter. One pattern for an address
+# would take time that grows with the body's square.
+_NUMBER = re.compile(rb"\+?\0?\d[\d\0 ()/-]{6,}\d")
+_WORD = re.compile(rb"[^\s\"'<>(),;:\x01-\x1f]+")
+
+_ATS = (b"@", "\uff20".encode(), "\ufe6b".encode())
 
 
 def shown(body: bytes, *, whole: bool) -> str:
@@ -53,7 +56,7 @@ def _hidden(body: bytes) -> bytes:
 
 
 def _dotted_address(match: re.Match[bytes]) -> bytes:
-    return _dots(match) if b"@" in match[0][1:-1] else match[0]
+    return _dots(match) if any(at in match[0][1:-1] for at in _ATS) else match[0]
 
 
 def _dots(match: re.Match[bytes]) -> bytes:

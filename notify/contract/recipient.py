@@ -18,6 +18,10 @@ _SEPARATORS = re.compile(rf"\(0\)|{_BETWEEN}")
 _INTERNATIONAL = re.compile(r"(?:\+|00)([1-9][0-9]{6,14})")
 # A word that holds an @ of any width; possessive, so that a long word is tried once.
 _WORD = re.compile(r"[^\s\"'<>(),;:\\\x00-\x1f]++")
+# What may stand before an address: no character of a local part; or an escape of JSON or of a URL,
+# whose letters are no part of the address. Behind it, the domain may not go on.
+_BEGINS = r"(?:(?<![\w.+%-])|(?<=\\[nrtbf])|(?<=\\u[0-9a-f]{4})|(?<=%[0-9a-f]{2}))"
+_ENDS = r"(?!(?:\.|-*)[^\W_])"
 _LONGEST = 320
 """Characters of the longest text that is read as an address."""
 
@@ -126,4 +130,6 @@ class Spellings:
         forms |= {unicodedata.normalize("NFD", each) for each in written}
         # The longest first: none may leave a rest of another behind.
         choice = "|".join(re.escape(each) for each in sorted(forms, key=len, reverse=True) if each)
+        if "@" in self._kept:
+            choice = f"{_BEGINS}(?:{choice}){_ENDS}"
         return re.compile(choice, re.IGNORECASE)

@@ -99,6 +99,23 @@ def test_others_are_not_found(text: str) -> None:
     assert not Spellings(ANN).within(text)
 
 
+@pytest.mark.parametrize(
+    "other", ["joann@x.de", "jo.ann@x.de", "ann@x.device", "ann@x.de.example", "ann@x.de-a.example"]
+)
+def test_an_address_within_anothers_is_not_found(other: str) -> None:
+    """Erasing Ann would empty the letters of Joann."""
+    assert not Spellings("ann@x.de").within(f'{{"to": "{other}"}}')
+
+
+@pytest.mark.parametrize(
+    "around",
+    ["<{}>", "mailto:{}.", "a={}&b", "({}_)", "to {}: x", r"a\n{}\n", r"\u000a{}", "%3A{}%20"],
+)
+def test_an_address_is_found_whatever_stands_around_it(around: str) -> None:
+    """Escapes of JSON and of URLs end in letters."""
+    assert Spellings("ann@x.de").without(around.format("ann@x.de"), "-") == around.format("-")
+
+
 def test_caps_and_limits_count_a_person_once() -> None:
     """Ann@ and ann@ get the same mail, and share what one recipient may get."""
     both = [asked(to="Ann@example.com"), asked(to="ann@example.com")]

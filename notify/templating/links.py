@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from typing import Any
+from urllib.parse import unquote
 
 from .refused import Refused
 
@@ -12,13 +13,19 @@ from .refused import Refused
 # the host is left out: it can pose as the host.
 _CHARACTER = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2}|[^\x00-\x7f])"
 _ADDRESS = re.compile(
-    rf"(?i:https)://(?P<host>\[[0-9A-Fa-f:.]{{2,45}}\]|{_CHARACTER}+)(?::[0-9]*)?"
+    rf"(?i:https)://(?P<host>\[[0-9A-Fa-f:.]{{2,45}}\]|{_CHARACTER}+)(?::(?P<port>[0-9]{{0,5}}))?"
     rf"(?P<rest>(?:/(?:{_CHARACTER}|[:@/])*)?(?:\?(?:{_CHARACTER}|[:@/?])*)?"
     rf"(?:#(?:{_CHARACTER}|[:@/?])*)?)"
 )
 # Controls, separators, lone surrogates, and formats such as bidirectional overrides (RFC 3987,
 # 4.1). Persian and the scripts of India spell words with the two joiners, U+200C and U+200D.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
+# Letters and marks without a form: Unicode's Default_Ignorable_Code_Point outside of Cf.
+_FORMLESS = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\ufff0-\ufff8\U000e0000-\U000e0fff]"
+)
+_LAST_PORT = 65_535
 _JOINERS = "\u200c\u200d"
 # Browsers read these in a host's wider forms too, such as U+FF20 for @.
 _DELIMITERS = frozenset("/?#@:\\")
@@ -39,7 +46,11 @@ def link(value: Any) -> str:
         Refused: It is not one by RFC 3986, has a user name, or holds what cannot be seen.
     """
     match = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
-    if match is None or not _plain(match["host"], match["rest"]):
+    if (
+        match is None
+        or int(match["port"] or 0) > _LAST_PORT
+        or not _plain(*match.group("host", "rest"))
+    ):
         raise Refused(
             "link needs an https:// address by RFC 3986, without a user name or invisible"
             " characters; other characters are percent-encoded"
@@ -60,10 +71,13 @@ def unlinked(value: Any) -> str:
 
 
 def _plain(host: str, rest: str) -> bool:
-    if host.isascii() and rest.isascii():
-        return True
-    if any(unicodedata.category(each) in _UNSEEN for each in host + rest if each not in _JOINERS):
+    host = host if host.startswith("[") else unquote(host)  # as browsers read it
+    if _FORMLESS.search(host + rest) or any(
+        unicodedata.category(each) in _UNSEEN for each in host + rest if each not in _JOINERS
+    ):
         return False
     if any(each in host for each in _JOINERS):
         return False
+    if host.startswith("["):
+        return True
     return not _DELIMITERS.intersection(unicodedata.normalize("NFKC", host))

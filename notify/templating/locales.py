@@ -55,8 +55,14 @@ def _steps(parts: Sequence[str]) -> Iterator[str]:
         yield f"{language}_{script or likely}"
     if usual in (None, script or likely):
         yield from _with_parents(language)
-    if (alias := get_global("language_aliases").get(language)) is not None:
+    if (alias := _alias(language)) is not None:
         yield from fallbacks("_".join([alias, *([region] if region else [])]))
+
+
+def _alias(language: str) -> str | None:
+    """Return the code that replaced a language's; Norwegian is Bokmål where nothing says which."""
+    alias: str | None = {"no": "nb"}.get(language) or get_global("language_aliases").get(language)
+    return alias
 
 
 def _with_parents(*parts: str | None) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -29,8 +30,11 @@ def printable(value: Any) -> Any:
     """Return a text, a number or missing data as it is.
 
     Raises:
-        Refused: It is a null, a list, a mapping, true or false, which in a message is a mistake.
+        Refused: It is a null, a list, a mapping, true or false, or beyond all numbers, which in a
+            message is a mistake.
     """
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Refused("the value to print is no finite number")
     if isinstance(value, str | Undefined) or type(value) in (int, float):
         return value
     raise Refused(f"the value to print is {_KINDS.get(type(value), 'neither text nor a number')}")

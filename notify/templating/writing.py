@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 import jinja2
@@ -26,6 +27,8 @@ _OWN_FAULT = re.compile(
     r"|there is no parent block called '(?P<super>\w+)'\."
     r"|extended multiple times"
 )
+# Spaces, line ends, controls and formats, such as U+200B and U+FEFF: nobody sees them.
+_BLANK = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 _HEADERS = frozenset({"subject", "title"})
 
 
@@ -76,7 +79,7 @@ def checked(words: str, *, part: str, where: str) -> str:
         raise TemplateError(f"{where}: the {part} holds a line break or a control character")
     elif turns_direction(words):
         raise TemplateError(f"{where}: the {part} holds a bidirectional override")
-    if not words or words.isspace():
+    if not any(unicodedata.category(each) not in _BLANK for each in words):
         raise TemplateError(f"{where}: the {part} is empty")
     return words
 

@@ -258,6 +258,10 @@ def test_an_https_address_is_let_through(folder: Path, value: str) -> None:
         "data:text/html,x",
         "//acme.example",
         "https://acme.example:port/",
+        "https://acme.example:99999/",
+        "https://acme.example%40evil.example/",
+        "https://evil.example%2f.acme.example/",
+        "https://ac%E2%80%8Bme.example/",
         "https://user:secret@acme.example/",
         "https://acme.example/%",
         "https://acme.example/%4",
@@ -291,6 +295,7 @@ def test_what_only_looks_like_a_link_is_refused(folder: Path, value: object) -> 
     [
         *"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
         *"\u200e\u200f\u061c\u00ad\u200b\u2060\ufeff\U000e0041",
+        *"\u3164\u115f\uffa0\ufe0f\u034f\u180b\u2800",
     ],
 )
 @pytest.mark.parametrize(

@@ -133,6 +133,8 @@ def test_a_locale_falls_back_step_by_step(
         ("es-MX", "es_mx es_419 es"),
         ("pt-AO", "pt_ao pt_pt pt"),
         ("nb-NO", "nb_no nb no"),
+        ("no", "no nb"),
+        ("no-NO", "no_no no nb_no nb"),
         ("iw", "iw he"),
         ("cmn-TW", "cmn_tw cmn zh_tw zh_hant_tw zh_hant"),
         ("ca-ES-valencia", "ca_es_valencia ca_es ca"),
@@ -293,6 +295,13 @@ def test_a_subject_longer_than_a_header_line_is_refused(put: Put) -> None:
 def test_an_empty_part_is_refused(put: Put, text: str) -> None:
     """Nobody wants an empty message."""
     assert refusal(put({"t/sms.text.j2": text}), x="") == "t/sms.text.j2: the text is empty"
+
+
+@pytest.mark.parametrize("unseen", ["\ufeff", "\u200b", "\u2060 \u200e"], ids=ascii)
+def test_a_part_that_nobody_sees_is_empty(put: Put, unseen: str) -> None:
+    """However many characters it has."""
+    templates = put({"t/sms.text.j2": "{{ x }}"})
+    assert refusal(templates, x=unseen) == "t/sms.text.j2: the text is empty"
 
 
 def test_a_lone_surrogate_is_refused(put: Put) -> None:
@@ -936,3 +945,9 @@ def test_a_template_without_a_sample_has_an_empty_one(put: Put) -> None:
     assert templates.sample("t") == {}
     with pytest.raises(TemplateError, match="there is no template"):
         templates.sample("../t")
+
+
+@pytest.mark.parametrize("expression", ["x*1e308*100", "1e308*10", "1e999", "(x*1e999)|round"])
+def test_a_number_beyond_all_numbers_is_not_printed(put: Put, expression: str) -> None:
+    """Nobody owes inf."""
+    assert refusal(put({"t/sms.text.j2": f"{{{{ {expression} }}}}"}), x=1)

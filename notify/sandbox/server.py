@@ -78,6 +78,14 @@ class Server(ThreadingHTTPServer):
         self.server_close()
 
 
+def _is_url(target: str) -> bool:
+    try:
+        urlsplit(target)
+    except ValueError:  # a bracket that is not closed, and the like
+        return False
+    return True
+
+
 def _hang_up(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
@@ -106,7 +114,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         size = self.headers.get("Content-Length", "0")
-        if not self._is_for_us():
+        if not _is_url(self.path):
+            self._refuse(400, "the request's target is no URL")
+        elif not self._is_for_us():
             self._refuse(421, "this Host is not the sandbox's; --allow-host makes it one")
         elif "Transfer-Encoding" in self.headers or not (size.isascii() and size.isdigit()):
             self._refuse(411, "send a Content-Length")

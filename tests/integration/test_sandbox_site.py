@@ -105,6 +105,15 @@ def test_a_second_host_or_a_whole_address_does_not_pass_either(sandbox: Sandbox)
             assert connection.recv(1024).startswith(b"HTTP/1.1 421 ")
 
 
+@pytest.mark.parametrize("target", [b"http://[", b"http://[::1/a"])
+def test_a_target_that_is_no_url_is_refused(sandbox: Sandbox, target: bytes) -> None:
+    """It is answered, and its thread does not end in a traceback."""
+    port = sandbox.url.rpartition(":")[2]
+    with socket.create_connection(("127.0.0.1", int(port)), timeout=10) as connection:
+        connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert connection.recv(1024).startswith(b"HTTP/1.1 400 ")
+
+
 def test_the_sandboxs_own_names_are_answered(http: urllib3.PoolManager) -> None:
     """The loopback's, the machine's, and those that were named, with any port and in any case."""
     with Sandbox.start(names=["Sandbox.test"]) as running:

@@ -25,8 +25,10 @@ class Watched:
 
     def _files(self) -> dict[str, tuple[int, int]]:
         found = {}
-        for path in self.folder.rglob("*"):
-            with suppress(OSError):  # it was removed meanwhile
-                status = path.stat()
-                found[str(path)] = (status.st_mtime_ns, status.st_size)
+        # A folder can be removed while it is read; what is then missing is seen the next time.
+        with suppress(OSError):
+            for path in self.folder.rglob("*"):
+                with suppress(OSError):
+                    status = path.stat()
+                    found[str(path)] = (status.st_mtime_ns, status.st_size)
         return found

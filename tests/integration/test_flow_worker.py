@@ -74,8 +74,7 @@ def test_a_slow_limit_leaves_the_backlog_in_the_queue(rig: Rig, rabbitmq: Rabbit
     Each wants four, what two seconds bring, and may have twice that after a change of mind.
     """
     _configure(rig, "rate = 2\nburst = 2")
-    for _ in range(100):
-        rig.request()
+    rig.requests(100)
     with rig.worker("email-1"), rig.worker("email-2"):
         until(lambda: len(rig.sandbox.messages()) >= 5)
         assert rig.waiting(NORMAL) >= 50
@@ -91,8 +90,7 @@ def test_an_open_circuit_stops_consumption_and_all_is_sent_when_the_provider_is_
     """While it is open the messages wait in RabbitMQ, and no attempt is spent on them."""
     _configure(rig, more="[providers.sendgrid.breaker]\nminimum_calls = 5\nfirst_open = 2\n")
     rig.sandbox.switch.set(behaviour=Behaviour.DOWN)
-    for _ in range(10):
-        rig.request()
+    rig.requests(10)
     with rig.worker("email-1"), rig.worker("email-2"):
         until(lambda: all("circuit_opened" in rig.log(name) for name in ("email-1", "email-2")))
         until(lambda: rig.store.count(Filter(status=Status.QUEUED)) == {Status.QUEUED: 10})
@@ -119,8 +117,7 @@ def test_a_dead_provider_moves_all_to_the_second(rig: Rig) -> None:
     rig.sandbox.switch.set(["second"])
     rig.sandbox.switch.set(["sendgrid"], behaviour=Behaviour.DOWN)
     with rig.worker():
-        for _ in range(60):
-            rig.request()
+        rig.requests(60)
         until(lambda: rig.store.count(Filter(status=Status.SENT)) == {Status.SENT: 60})
         until(lambda: "notify.circuit_opened" in rig.log())
     entries = rig.sandbox.ledger.entries(account="second")
@@ -134,8 +131,7 @@ def test_a_hold_stops_a_lane_at_once_and_its_release_lets_it_go(rig: Rig) -> Non
         until(lambda: len(rig.sandbox.messages()) == 1)
         _notify(rig, "hold", "--channel", "email", "--lane", "normal", "--reason", "a test")
         until(lambda: _paused(rig, NORMAL))
-        for _ in range(20):
-            rig.request()
+        rig.requests(20)
         rig.publish(_request(), "email.bulk.shop")
         until(lambda: len(rig.sandbox.messages()) == 2)
         assert rig.waiting(NORMAL) >= 15

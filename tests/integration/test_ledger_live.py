@@ -67,7 +67,7 @@ def test_it_balances_at_any_moment_beside_workers(rig: Rig) -> None:
     rig.sandbox.switch.set(latency=0.05)
     seen = set()
     with rig.worker("email-1"), rig.worker("email-2"):
-        ids = [rig.request() for _ in range(10)]
+        ids = rig.requests(10)
         ids.append(rig.request(to=[f"r{number}@example.com" for number in range(300)]))
         total = len(ids) - 1 + 300
 
@@ -87,8 +87,7 @@ def test_the_brokers_queues_are_told_on_demand(rig: Rig, monkeypatch: pytest.Mon
     """What lies there is not on record yet."""
     monkeypatch.setenv("NOTIFY_CONFIG", str(rig.config))
     monkeypatch.setenv("KEY", "SG.test")
-    for _ in range(3):
-        rig.request()
+    rig.requests(3)
     done = CliRunner().invoke(ledger, ["--broker"], catch_exceptions=False)
     assert done.exit_code == 0
     rows = [line.split() for line in done.output.splitlines()]

@@ -94,7 +94,7 @@ def test_systemd_hears_of_the_start_the_life_the_work_and_the_stop(rig: Rig, ear
     with rig.worker("email-2", pool="email-2"):
         until(lambda: "READY=1" in ear.words())
         assert ear.words()[0] == "STATUS=waiting for the record and the broker"
-        sent = [rig.request() for _ in range(5)]
+        sent = rig.requests(5)
         until(lambda: rig.store.count(Filter(status=Status.SENT)) == {Status.SENT: len(sent)})
         until(lambda: any(" 0.0 " not in each for each in ear.words("STATUS")[1:]))
         line.cut()

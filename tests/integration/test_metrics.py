@@ -111,7 +111,7 @@ def test_what_workers_tell_is_what_happened(here: Watched) -> None:
     """Each outcome counts once, under its words; the dead letters count where they are archived."""
     rig = here.rig
     with rig.worker(), rig.worker("dead", pool="dead"):
-        sent = [rig.request() for _ in range(5)]
+        sent = rig.requests(5)
         bounced = rig.request(to="invalid@sandbox.test")
         rig.request(id=str(sent[0]))
         rig.publish(b"no request")

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -79,14 +79,14 @@ def test_an_outage_under_load_stops_consumption_and_nothing_is_lost_or_sent_twic
 ) -> None:
     """No call meanwhile, few words in the log, and it resumes by itself."""
     with rig.worker():
-        first = [rig.request() for _ in range(20)]
+        first = rig.requests(20)
         until(lambda: rig.store.count(Filter()) == {Status.SENT: len(first)})
         with away(postgresql, rig):
             held = rig.requests(10)
             until(lambda: told(rig, "notify.paused") == 1)
             until(lambda: consumers(rig, *IDLE) == 0)
             failures = told(rig, "notify.store_away")
-            waiting = [rig.request() for _ in range(30)]
+            waiting = rig.requests(30)
             time.sleep(5)
             assert rig.waiting(NORMAL) == len(waiting)
             assert len(rig.sandbox.messages()) == len(first)
@@ -124,7 +124,7 @@ def test_a_stop_waits_for_the_record_of_calls_that_were_made(
     """Without it they would be unknown; they are written once the record is back."""
     rig.sandbox.switch.set(latency=1.5)
     with rig.worker() as process:
-        ids = [rig.request() for _ in range(5)]
+        ids = rig.requests(5)
         until(lambda: rig.store.count(Filter()) == {Status.SENDING: len(ids)})
         with away(postgresql, rig):
             until(lambda: len(rig.sandbox.messages()) == len(ids))
@@ -146,12 +146,12 @@ def test_a_worker_outlives_the_loss_of_both(
         rig.worker(),
     ):
         with away(postgresql, rig):
-            ids = [rig.request() for _ in range(20)]
+            ids = rig.requests(20)
             until(lambda: told(rig, "notify.paused") == 1)
             with broker_away(rabbitmq, broker_url):
                 until(lambda: told(rig, "notify.broker_away") > 0)
             until(lambda: rig.waiting(NORMAL) == len(ids))
-            ids += [rig.request() for _ in range(5)]
+            ids += rig.requests(5)
             time.sleep(3)
             assert consumers(rig, *IDLE, NORMAL) == 0
         sent = {Status.SENT: len(ids)}
@@ -169,12 +169,11 @@ def test_a_locked_sqlite_file_makes_the_worker_wait(tmp_path: Path, broker_url: 
         rig.worker(),
     ):
         until(lambda: consumers(rig, NORMAL) == 1)
-        lock = sqlite3.connect(path, isolation_level=None)
-        lock.execute("BEGIN IMMEDIATE")
-        ids = [rig.request() for _ in range(100)]
-        time.sleep(3)
-        assert rig.sandbox.messages() == []
-        lock.rollback()
-        lock.close()
+        with closing(sqlite3.connect(path, isolation_level=None)) as lock:
+            lock.execute("BEGIN IMMEDIATE")
+            ids = rig.requests(100)
+            time.sleep(3)
+            assert rig.sandbox.messages() == []
+            lock.rollback()
         until(lambda: rig.store.count(Filter()) == {Status.SENT: len(ids)})
         assert sent_once(rig)

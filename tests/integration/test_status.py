@@ -52,7 +52,7 @@ def archived(rig: Rig) -> int:
 def test_one_screen_tells_how_everything_stands(either: Rig) -> None:
     """What was sent, what waits and why, and what operators have said."""
     rig = either
-    sent = [rig.request() for _ in range(5)]
+    sent = rig.requests(5)
     rig.publish(b"no json")
     with rig.worker(), rig.worker("dead", pool="dead"):
         until(lambda: all(rig.status(each) is Status.SENT for each in sent))
@@ -84,8 +84,7 @@ def test_one_screen_tells_how_everything_stands(either: Rig) -> None:
     with rig.store.writing() as connection:
         circuits.tell(connection, "sendgrid", Mode.OPEN, seconds=None, actor=ann)
         holds.place(connection, Scope(channel=Channel.EMAIL), actor="ann@ops", reason="INC-12")
-    for _ in range(3):
-        rig.request()
+    rig.requests(3)
     after = look(rig)
     queues = {each["name"]: each for each in after["queues"]}
     assert (queues[QUEUE]["waiting"], queues[QUEUE]["consumers"]) == (3, 0)
@@ -138,8 +137,7 @@ def test_watching_tells_what_grows_until_ctrl_c(rig: Rig) -> None:
         return len(lines) >= count
 
     until(lambda: seen(1))
-    for _ in range(4):
-        rig.request()
+    rig.requests(4)
     until(lambda: seen(2))
     process.send_signal(signal.SIGINT)
     done = process.done()

@@ -39,7 +39,7 @@ def sqlite_rig(tmp_path: Path, broker_url: str) -> Iterator[Rig]:
 def test_what_is_published_is_sent_recorded_and_acknowledged(rig: Rig) -> None:
     """The main job, with single notifications and a batch, and two workers."""
     with rig.worker("email-1"), rig.worker("email-2"):
-        single = [rig.request() for _ in range(50)]
+        single = rig.requests(50)
         batch = rig.request(to=[f"r{number}@example.com" for number in range(100)])
         until(lambda: rig.store.count(Filter(status=Status.SENT)) == {Status.SENT: 150})
     assert {rig.status(id_) for id_ in single} == {Status.SENT}
@@ -142,8 +142,7 @@ def test_foreign_properties_do_not_matter(sqlite_rig: Rig) -> None:
 def test_a_stop_finishes_what_is_in_hand(rig: Rig) -> None:
     """SIGTERM in the midst of slow calls: none is lost, none is made twice, exit code 0."""
     rig.sandbox.switch.set(latency=0.3)
-    for _ in range(60):
-        rig.request()
+    rig.requests(60)
     with rig.worker("first"):
         until(lambda: bool(rig.store.count(Filter(status=Status.SENT))))
     assert not rig.store.count(Filter(status=Status.SENDING))
@@ -156,7 +155,7 @@ def test_a_stop_finishes_what_is_in_hand(rig: Rig) -> None:
 def test_a_killed_worker_loses_nothing_and_sends_nothing_twice(rig: Rig) -> None:
     """kill -9 in the midst of calls: those become unknown, all others are sent once."""
     rig.sandbox.switch.set(latency=0.3)
-    ids = [rig.request() for _ in range(40)]
+    ids = rig.requests(40)
     with rig.worker("first") as process:
         until(lambda: bool(rig.store.count(Filter(status=Status.SENDING))))
         process.send_signal(signal.SIGKILL)
@@ -208,7 +207,7 @@ def test_a_worker_outlives_a_broker_that_goes_away(
     url = f"sqlite:///{tmp_path}/notify.db"
     with surroundings(tmp_path, broker_url=broker_url, store_url=url) as rig, rig.worker():
         rig.sandbox.switch.set(latency=0.2)
-        ids = [rig.request() for _ in range(40)]
+        ids = rig.requests(40)
         until(lambda: bool(rig.store.count(Filter(status=Status.SENT))))
         with broker_away(rabbitmq, broker_url):
             until(lambda: "notify.broker_away" in rig.log())
@@ -231,7 +230,7 @@ def test_a_worker_waits_while_the_record_is_away(
     ):
         postgresql.pause()
         try:
-            ids = [rig.request() for _ in range(10)]
+            ids = rig.requests(10)
             time.sleep(2.5)
             assert rig.sandbox.messages() == []
             assert rig.log().count("notify.store_away") < 100

@@ -60,6 +60,7 @@ def _empty(store: Store) -> None:
     with store.writing() as connection:
         for table in metadata.sorted_tables:
             connection.execute(table.delete())
+    store.position.accept()
 
 
 def _drawn(store: Store, *, ids: int = 10) -> Ledger:

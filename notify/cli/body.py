@@ -15,10 +15,11 @@ LONGEST = 20_000
 _WIDTH = 16
 
 # What looks like a telephone number, wherever it stands; and words, of which those around an @ look
-# like addresses. NUL belongs to both: UTF-16 has one beside each letter. One pattern for an address
+# like addresses. UTF-16 has a NUL beside each letter and digit. One pattern for an address
 # would take time that grows with the body's square.
 _NUMBER = re.compile(rb"\+?\0?\d[\d\0 ()/-]{6,}\d")
-_WORD = re.compile(rb"[^\s\"'<>(),;:\x01-\x1f]+")
+_LETTER = rb"[^\s\"'<>(),;:\x00-\x1f]"
+_WORD = re.compile(rb"(?:%b\0){2,}%b?|%b+" % (_LETTER, _LETTER, _LETTER))
 
 _ATS = (b"@", "\uff20".encode(), "\ufe6b".encode())
 

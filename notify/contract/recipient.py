@@ -99,6 +99,11 @@ class Spellings:
         """Whether it stands in a text."""
         return text is not None and self.without(text, "") != text
 
+    def inside(self, text: str) -> bool:
+        """Whether it stands in a text, within a longer word too: in what is the recipient's own."""
+        choice = self._choice
+        return self.within(text) or bool(choice and re.search(choice, text, re.IGNORECASE))
+
     def without(self, text: str, instead: str) -> str:
         """Return a text with something else in its place."""
         clean = self._pattern.sub(instead, text)
@@ -123,13 +128,17 @@ class Spellings:
             between = rf"(?:{_BETWEEN}|\(0\)){{0,4}}"
             digits = between.join(number[1])
             return re.compile(rf"(?:\+|(?<![0-9])00){between}{digits}(?![0-9])")
+        choice = self._choice
+        if "@" in self._kept:
+            choice = f"{_BEGINS}(?:{choice}){_ENDS}"
+        return re.compile(choice, re.IGNORECASE)
+
+    @cached_property
+    def _choice(self) -> str:
         written = {self._kept, self.recipient}
         if "@" in self._kept and (checked := _parsed(self._kept)) is not None:
             written.add(f"{checked.local_part}@{checked.domain}")
         forms = {unicodedata.normalize("NFC", each) for each in written}
         forms |= {unicodedata.normalize("NFD", each) for each in written}
         # The longest first: none may leave a rest of another behind.
-        choice = "|".join(re.escape(each) for each in sorted(forms, key=len, reverse=True) if each)
-        if "@" in self._kept:
-            choice = f"{_BEGINS}(?:{choice}){_ENDS}"
-        return re.compile(choice, re.IGNORECASE)
+        return "|".join(re.escape(each) for each in sorted(forms, key=len, reverse=True) if each)

@@ -141,7 +141,7 @@ def _nothing_left(
     vault = vault_of(connection)
     if row.key_id is None and vault.keyring.current is not None:
         values |= {"digest": vault.digest(row.digest), "key_id": vault.keyring.current}
-    if person.within(row.idempotency_key):
+    if person.inside(row.idempotency_key):
         values["idempotency_key"] = f"erased:{row.id}"
     return values
 

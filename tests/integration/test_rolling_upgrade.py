@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,6 +65,8 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _git(*arguments: str) -> bytes:
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed here, so there is no old code")
     done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)
     if done.returncode:
         pytest.skip(f"git does not give the old code: {done.stderr.decode().strip()}")

@@ -20,7 +20,7 @@ import psutil
 from benchmarks.load import request
 from notify.message import Channel, Notification, Status
 from notify.publisher import Publisher
-from notify.relay import Relay
+from notify.relays.due import Relay
 from notify.store import Entry, Store
 from tests.services import PostgreSQL
 

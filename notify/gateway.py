@@ -9,8 +9,8 @@ from datetime import datetime
 
 from notify.errors import ConfigError
 from notify.message import Channel, Receipt, Rendered
+from notify.policies.segments import segments
 from notify.provider import Findable, Provider
-from notify.segments import segments
 
 
 @dataclass(frozen=True, slots=True)

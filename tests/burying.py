@@ -14,7 +14,7 @@ from notify.delivery import Arrival, Decision, Limits
 from notify.delivery.decision import Raw
 from notify.message import Notification
 from notify.store import Store
-from notify.store.search import DeadLetter, Wanted, find, find_ids
+from notify.store.deadletters.search import DeadLetter, Wanted, find, find_ids
 from notify.topology import DEAD
 from tests.recording import NOW
 

@@ -6,15 +6,15 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from notify.breaker import Rules
-from notify.cap import Cap, Countries, country_of
 from notify.flow import Flow
 from notify.flow.circuits import Circuits
 from notify.flow.guard import Guard
 from notify.flow.holds import Holds
 from notify.flow.limiter import Limiter
 from notify.flow.own_limits import OwnLimit, OwnLimits
-from notify.ratelimit import Limit
+from notify.policies.breaker import Rules
+from notify.policies.caps import Cap, Countries, country_of
+from notify.policies.ratelimit import Limit
 from notify.store import Store
 
 

@@ -15,13 +15,13 @@ from tests.commands import Done
 
 PRELOADED = (
     "tests.forked",
-    "notify.worker",
-    "notify.cli.dead",
+    "notify.worker.process",
+    "notify.cli.dead.command",
     "notify.cli.doctor",
     "notify.cli.events",
-    "notify.cli.hold",
+    "notify.cli.flow.hold",
     "notify.cli.outbox",
-    "notify.cli.status",
+    "notify.cli.status.command",
     "notify.cli.topology",
     "notify.cli.worker",
     "providers.sendgrid",

@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select, update
 
 from notify.message import Outcome, Status
 from notify.store import Entry, Store
-from notify.store.contradictions import Doubt, Fault
+from notify.store.ledger.contradictions import Doubt, Fault
 from notify.store.tables import attempts, dead_letters, events, notifications
 from tests.recording import LATER, LEASE, NOW, accepted, asked, begin, put_off, rejected
 

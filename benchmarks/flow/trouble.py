@@ -13,8 +13,8 @@ from benchmarks.flow.messages import maker
 from benchmarks.flow.outage import GAP, RATE, WITHIN, flowing_again, last_open, not_sent, under_way
 from benchmarks.flow.stage import REST, WORKERS, Stage
 from benchmarks.flow.watch import Watch
-from notify.breaker import State
 from notify.message import Channel
+from notify.policies.breaker import State
 from notify.sandbox import Behaviour
 
 LOWER = 100

@@ -10,8 +10,8 @@ from typing import Self
 
 from sqlalchemy import select
 
-from notify.breaker import State
 from notify.errors import StoreError
+from notify.policies.breaker import State
 from notify.store import Store
 from notify.store.tables import circuits
 

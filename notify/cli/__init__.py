@@ -11,40 +11,40 @@ import click
 
 from notify import __version__
 from notify.errors import NotifyError
-from notify.terminal import guarded_output
+from notify.telemetry.terminal import guarded_output
 
 # Command → module; the function in the module has the command's name.
 COMMANDS = {
     "audit": "audit",
-    "breaker": "breaker",
-    "cancel": "cancel",
+    "breaker": "flow.breaker",
+    "cancel": "record.cancel",
     "config": "config",
-    "dead": "dead",
+    "dead": "dead.command",
     "demo": "demo",
     "doctor": "doctor",
     "erase": "erase",
     "events": "events",
-    "hold": "hold",
-    "holds": "hold",
+    "hold": "flow.hold",
+    "holds": "flow.hold",
     "keyring": "keyring",
     "ledger": "ledger",
-    "limit": "limit",
+    "limit": "flow.limit",
     "lint": "contract",
-    "ls": "record",
+    "ls": "record.command",
     "maintenance": "maintenance",
     "outbox": "outbox",
-    "release": "hold",
-    "resolve": "resolve",
+    "release": "flow.hold",
+    "resolve": "record.resolve",
     "sandbox": "sandbox",
     "schema": "contract",
-    "send": "send",
-    "show": "record",
-    "status": "status",
+    "send": "send.command",
+    "show": "record.command",
+    "status": "status.command",
     "template": "template",
     "topology": "topology",
     "up": "up",
     "worker": "worker",
-    "migrate": "record",
+    "migrate": "record.command",
 }
 
 

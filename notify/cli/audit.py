@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from notify.cli.console import Console, Table
-from notify.cli.filters import chosen, newest_option, period
-from notify.cli.opened import record
-from notify.cli.story import print_whole
+from notify.cli.options.filters import chosen, newest_option, period
+from notify.cli.options.opened import record
+from notify.cli.record.view import print_whole
 from notify.settings import load
 from notify.store.audit_search import Act, ActFilter, find_acts
 

@@ -11,7 +11,7 @@ from rich.console import ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from notify.terminal import escaped, on_one_line, styled
+from notify.telemetry.terminal import escaped, on_one_line, styled
 
 
 class Console(console.Console):

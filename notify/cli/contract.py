@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from notify.cli.requests import Piece, pieces
+from notify.cli.send.requests import Piece, pieces
 from notify.cli.template_names import TemplateNames
 from notify.contract import Problem, likely_channel, problems
 from notify.contract import schema as contract_schema

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from notify.cli.console import Console, Table
-from notify.cli.story import facts, masked, print_whole, timeline
+from notify.cli.record.view import facts, masked, print_whole, timeline
 from notify.cli.up import state_dir_option, stopping_on_signals, timed_lines
 from notify.stack.launch import Stack
 from notify.stack.samples import Ending, load

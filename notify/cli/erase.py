@@ -7,10 +7,10 @@ from collections import Counter
 
 import click
 
-from notify.cli.actor import myself
-from notify.cli.choosing import confirm
-from notify.cli.given import first_line_of_stdin
-from notify.cli.opened import record
+from notify.cli.dead.choice import confirm
+from notify.cli.options.actor import myself
+from notify.cli.options.given import first_line_of_stdin
+from notify.cli.options.opened import record
 from notify.contract.recipient import reading
 from notify.errors import NotifyError
 from notify.message import Status

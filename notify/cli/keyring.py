@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 
 import click
 
-from notify.cli.actor import myself
 from notify.cli.console import Console, Table
-from notify.cli.opened import record
+from notify.cli.options.actor import myself
+from notify.cli.options.opened import record
 from notify.errors import ConfigError, NotifyError
 from notify.keyring import HASH, NAME, Keyring, new_key
 from notify.privacy.rotation import rotate as rotate_all
 from notify.settings import PrivacySettings, keyring_of, load
-from notify.store import reseal
 from notify.store.audit import Actor
+from notify.store.privacy import reseal
 
 
 @click.group()

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from notify.cli.ledger import as_plain, ids_option
-from notify.cli.opened import record
+from notify.cli.options.opened import record
 from notify.errors import NotifyError
-from notify.ledger import Found, Ledger, draw_up
+from notify.ledger.ledger import Found, Ledger, draw_up
 from notify.privacy.retention import Deleted, count_old, delete_old
 from notify.service.privacy import keep_of
 from notify.settings import load

@@ -11,11 +11,11 @@ from sqlalchemy import Engine, MetaData, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from notify import logs
 from notify.errors import ConfigError
 from notify.outbox import OutboxRelay, outbox_table
 from notify.service import open_publisher
 from notify.settings import load
+from notify.telemetry import logs
 
 
 @click.group()

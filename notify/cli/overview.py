@@ -11,19 +11,21 @@ from typing import Self
 
 import amqp
 
-from notify.census import SHARE, Books, count_through
-from notify.cli import circuits, rates
+from notify.cli.flow import circuits_view as circuits
+from notify.cli.flow import limits_view as rates
 from notify.doctor.standing import Standing
 from notify.errors import ConfigError, StoreError
+from notify.ledger.census import SHARE, Books, count_through
 from notify.message import Channel, Status
 from notify.publisher import why
 from notify.publisher.connection import FAILURES
 from notify.service import open_broker, open_store, topology_of
 from notify.service.flow import breaker_rules
 from notify.settings import DEAD_POOL, Settings
-from notify.store import holds, lately
-from notify.store.lately import Late
-from notify.store.schema import unfit
+from notify.store.db.schema import unfit
+from notify.store.flow import holds
+from notify.store.ledger import lately
+from notify.store.ledger.lately import Late
 from notify.topology import DEAD, Depth, depths, queue_name
 
 PATIENCE = 3.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from notify.cli.switching import Duration, switch
+from notify.cli.sandbox_switch import Duration, switch
 from notify.errors import ConfigError
 from notify.sandbox import Sandbox
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import amqp
 
 from notify.errors import ConfigError
-from notify.hold import Hold, Scope
 from notify.message import Channel, Status
+from notify.policies.holds import Hold, Scope
 from notify.service import open_broker
 from notify.settings import Settings
 from notify.store import Store
-from notify.store import holds as record
+from notify.store.flow import holds as record
 from notify.topology import depths, queue_name
 
 Others = Mapping[Channel, Sequence[str]]

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from notify.cli.console import Console, Table
-from notify.cli.given import json_argument
+from notify.cli.options.given import json_argument
 from notify.errors import TemplateError
 from notify.message import Channel, Content
 from notify.private import private

@@ -12,7 +12,7 @@ from typing import IO, Any
 import amqp
 import click
 
-from notify.cli.given import name_of, refuse_foreign
+from notify.cli.options.given import name_of, refuse_foreign
 from notify.errors import ConfigError
 from notify.message import Channel
 from notify.publisher import connect, why

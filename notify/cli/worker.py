@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from notify import logs
 from notify.settings import DEAD_POOL, Settings, load
+from notify.telemetry import logs
 
 
 @click.command()
@@ -42,7 +42,7 @@ def worker(pool: str, name: str | None, ready_file: Path | None) -> None:
     served, number = _seat(pool, settings)
     wanted = None if served == DEAD_POOL else settings.pool(served)
     # Celery takes a while to import, and only this command needs it.
-    from notify.worker import dead_letters, deliveries, run
+    from notify.worker.process import dead_letters, deliveries, run
 
     duty = partial(deliveries, name=name or pool, pool=wanted) if wanted else dead_letters
 

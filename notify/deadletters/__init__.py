@@ -9,7 +9,7 @@ from notify.deadletters.order import Order
 from notify.deadletters.plan import Plan
 from notify.deadletters.rehearsal import Rehearsal
 from notify.deadletters.replay import Replayer, Step
-from notify.store.dead import Mending
+from notify.store.deadletters.archive import Mending
 
 __all__ = [
     "Archive",

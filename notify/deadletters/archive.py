@@ -14,10 +14,10 @@ from notify.deadletters.refused import Allowance, addressee, refused_event
 from notify.delivery import Again, Arrival, Done, Limits
 from notify.errors import StoreError, StoreRefused
 from notify.message import Notification, ids
-from notify.metrics import Metrics, catalog
 from notify.store import Store
-from notify.store.dead import Cause, Letter, keep
-from notify.store.known import look_up
+from notify.store.deadletters.archive import Cause, Letter, keep
+from notify.store.deadletters.known import look_up
+from notify.telemetry.metrics import Metrics, catalog
 
 LOOK_AGAIN = 2.0
 """Seconds until a message is looked at again that the record did not take."""

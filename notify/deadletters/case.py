@@ -17,8 +17,8 @@ from notify.deadletters.order import Order
 from notify.delivery import Limits
 from notify.errors import DecodeError
 from notify.message import Notification
-from notify.store.dead import Kept, Mending
-from notify.store.known import Known, look_up
+from notify.store.deadletters.archive import Kept, Mending
+from notify.store.deadletters.known import Known, look_up
 
 Key = tuple[str, str, int]
 """What makes it the same notification."""

@@ -14,10 +14,10 @@ from notify.deadletters.case import Case, Part
 from notify.deadletters.judgement import Prospect
 from notify.deadletters.order import Order
 from notify.message import Channel
-from notify.store import replays
 from notify.store.audit import Actor, note
-from notify.store.replays import Slot
-from notify.store.vault import vault_of
+from notify.store.deadletters import replays
+from notify.store.deadletters.replays import Slot
+from notify.store.sealing.vault import vault_of
 
 
 @dataclass(slots=True)

@@ -25,7 +25,7 @@ from notify.delivery import Limits
 from notify.delivery.decision import Raw
 from notify.errors import DecodeError
 from notify.message import Notification, Status
-from notify.store.dead import LONGEST_REASON, Cause, Letter
+from notify.store.deadletters.archive import LONGEST_REASON, Cause, Letter
 
 _BROKERS = {
     "delivery_limit": (Cause.DELIVERY_LIMIT, "given out too often without being settled"),

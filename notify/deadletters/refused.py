@@ -15,8 +15,8 @@ from notify.contract.envelope import is_source, likely_source, route
 from notify.contract.problem import Problem, Refused
 from notify.contract.refusal import Mistake, RefusalCause, RefusedEvent
 from notify.delivery import Limits
-from notify.metrics import Metrics, catalog
-from notify.store.dead import Letter
+from notify.store.deadletters.archive import Letter
+from notify.telemetry.metrics import Metrics, catalog
 
 MOST_OF_A_SOURCE = 60
 """Refused events of one source in each minute of one archive process."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from notify.cap import Countries
 from notify.deadletters.case import Case, Key, Part
 from notify.deadletters.judgement import Prospect
 from notify.delivery.plan import rendered
 from notify.errors import TemplateError
 from notify.message import Channel, Notification
+from notify.policies.caps import Countries
 from notify.templating import Templates
 
 _TO_SEND = frozenset({Prospect.NEVER_SENT, Prospect.UNKNOWN})

@@ -24,12 +24,12 @@ from notify.errors import DecodeError, StoreError
 from notify.flow import Flow
 from notify.flow.admission import Admission
 from notify.gateway import Gateway
-from notify.metrics import Metrics
-from notify.retry import RetryPolicy
+from notify.policies.retry import RetryPolicy
 from notify.store import Claim, Claimed, Store
-from notify.store.claims import LEASE
+from notify.store.delivery.claims import LEASE
+from notify.telemetry.metrics import Metrics
+from notify.telemetry.tracing import NOT_TRACED, Tracing, nanoseconds_now
 from notify.templating import Templates
-from notify.tracing import NOT_TRACED, Tracing, nanoseconds_now
 
 __all__ = ["LEASE", "Again", "Arrival", "Dead", "Decision", "Delivery", "Done", "Limits"]
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from notify.breaker import Kind, kind_of
 from notify.delivery import normalize
 from notify.errors import PermanentError, ProviderError, Throttled, TransientError
 from notify.gateway import Line
 from notify.message import Outcome, Receipt, Rendered
-from notify.retry import Verdict
-from notify.store.records import LONGEST_CODE, LONGEST_ID, LONGEST_REASON
+from notify.policies.breaker import Kind, kind_of
+from notify.policies.retry import Verdict
+from notify.store.delivery.records import LONGEST_CODE, LONGEST_ID, LONGEST_REASON
 
 log = structlog.get_logger("notify.call")
 

@@ -14,7 +14,7 @@ from notify.delivery.plan import Ask, Plan
 from notify.errors import StoreError, StoreRefused
 from notify.message import Notification, Status
 from notify.store import Claim, Claimed, Store
-from notify.tracing import Tracing
+from notify.telemetry.tracing import Tracing
 
 _KEPT = {
     Status.SCHEDULED: "notify.scheduled",

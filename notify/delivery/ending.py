@@ -15,10 +15,10 @@ from notify.delivery.figures import Figures
 from notify.delivery.plan import Plan
 from notify.delivery.recorder import Ending, Recorder
 from notify.message import Status
-from notify.retry import History, RetryPolicy, Verdict
+from notify.policies.retry import History, RetryPolicy, Verdict
 from notify.store import Claimed, Record
-from notify.store.records import LONGEST_REASON
-from notify.tracing import nanoseconds_now
+from notify.store.delivery.records import LONGEST_REASON
+from notify.telemetry.tracing import nanoseconds_now
 
 LOOK_AGAIN = 1.0
 """Seconds until a message is looked at again that another worker holds, or the store refused."""

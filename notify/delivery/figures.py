@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from notify.delivery.call import outcome_of
 from notify.message import Channel, Notification, Status
-from notify.metrics import Metrics, catalog
-from notify.retry import Verdict
+from notify.policies.retry import Verdict
 from notify.store import Claim, Claimed, Entry, Record
+from notify.telemetry.metrics import Metrics, catalog
 
 _STRANGER = "other"
 """Stands for a lane that no pool of this process has: whoever publishes makes up no labels."""

@@ -7,7 +7,7 @@ import re
 from decimal import Decimal
 from uuid import UUID
 
-from notify.retry import LONGEST_WISH
+from notify.policies.retry import LONGEST_WISH
 
 _STATUS = re.compile(r"[1-9][0-9]{2}")
 

@@ -14,9 +14,9 @@ from notify.flow.circuits import Pass
 from notify.gateway import Line
 from notify.message import Channel, Content, Notification, Rendered, Status
 from notify.store import Entry
-from notify.store.records import LONGEST_REASON
+from notify.store.delivery.records import LONGEST_REASON
+from notify.telemetry.tracing import NO_TRACE, Trace, Tracing
 from notify.templating import Templates
-from notify.tracing import NO_TRACE, Trace, Tracing
 
 LOOK_BACK = timedelta(seconds=60)
 """How long what must wait is put off at most: an operator may change his mind meanwhile."""

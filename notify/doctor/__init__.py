@@ -14,7 +14,7 @@ from notify.doctor.standing import Standing
 from notify.errors import ConfigError, StoreError
 from notify.service import open_store
 from notify.settings import Settings
-from notify.settings.check import check
+from notify.settings.checks.check import check
 
 __all__ = ["Finding", "Verdict", "examine"]
 

@@ -12,12 +12,12 @@ from notify.doctor import policies, queues, rights
 from notify.doctor.finding import Finding, fail, ok, unchecked, warn
 from notify.doctor.standing import Standing
 from notify.errors import ConfigError
-from notify.pause import HOLD
 from notify.publisher import why
 from notify.service import open_broker, topology_of
 from notify.settings import LONGEST_TIMEOUT, Settings
 from notify.settings.urls import shown
 from notify.topology import Difference, depths, diff, differences, missing
+from notify.worker.pause import HOLD
 
 PATIENCE = 5.0
 """Seconds for each question to the broker."""

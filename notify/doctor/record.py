@@ -15,8 +15,8 @@ from notify.errors import Sealed, StoreError
 from notify.settings import Settings
 from notify.settings.urls import shown
 from notify.store import Store
-from notify.store.clock import read_clock
-from notify.store.probe import probe
+from notify.store.db.clock import read_clock
+from notify.store.db.probe import probe
 
 SKEW_DOUBTED = 1.0
 SKEW_REFUSED = 5.0

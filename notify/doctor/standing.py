@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from notify.breaker import Circuit, Mode, State
 from notify.doctor.finding import Finding, fail, ok, warn
 from notify.flow.admission import LONG
-from notify.hold import Hold
 from notify.message import Channel
+from notify.policies.breaker import Circuit, Mode, State
+from notify.policies.holds import Hold
 from notify.service.flow import lines_limits
 from notify.settings import Settings
-from notify.store import Store, circuits, holds, limits
-from notify.store.limits import Seen
+from notify.store import Store
+from notify.store.flow import circuits, holds, limits
+from notify.store.flow.limits import Seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from notify import ratelimit
 from notify.flow.meter import Meter
-from notify.ratelimit import Ask, Grant, Limit, Standing
+from notify.policies import ratelimit
+from notify.policies.ratelimit import Ask, Grant, Limit, Standing
 
 LATELY = 10.0
 """Seconds over which a process's part of a limit is measured."""

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from notify.cap import Cap, Countries, Hashed, Unit, plainly
 from notify.message import Channel, Notification, Rendered
-from notify.segments import segments
+from notify.policies.caps import Cap, Countries, Hashed, Unit, plainly
+from notify.policies.segments import segments
 from notify.store import Store
-from notify.store.caps import Charge, admit, prune
-from notify.store.clock import read_clock
+from notify.store.db.clock import read_clock
+from notify.store.flow.caps import Charge, admit, prune
 
 PRUNING = 60.0
 """Seconds between two times that old counts are forgotten."""

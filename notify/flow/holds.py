@@ -10,10 +10,10 @@ from datetime import datetime
 
 import structlog
 
-from notify.hold import Hold, Scope
 from notify.message import Channel, Notification
+from notify.policies.holds import Hold, Scope
 from notify.store import Store
-from notify.store import holds as record
+from notify.store.flow import holds as record
 
 HANDFUL = 1000
 """How many of those that a hold kept come due at one look; the next look is for the next."""

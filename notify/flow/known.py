@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import structlog
 
-from notify.breaker import Circuit, Rules, State
 from notify.flow.meter import Meter
 from notify.flow.tally import Tally
+from notify.policies.breaker import Circuit, Rules, State
 from notify.store import Store
-from notify.store import circuits as shared
-from notify.store.circuits import Slice, Transition
+from notify.store.flow import circuits as shared
+from notify.store.flow.circuits import Slice, Transition
 
 log = structlog.get_logger("notify.circuits")
 

@@ -11,10 +11,10 @@ from itertools import accumulate
 from notify.flow.schedule import Schedule
 from notify.flow.stock import Taken
 from notify.flow.used import Used
-from notify.ratelimit import Limit, Standing
+from notify.policies.ratelimit import Limit, Standing
 from notify.store import Store
-from notify.store import limits as record
-from notify.store.offset import Offset
+from notify.store.db.offset import Offset
+from notify.store.flow import limits as record
 
 IDLE = 60.0
 """Seconds after which the limit of a single value that nobody asked for is forgotten here."""

@@ -6,9 +6,9 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from notify.cap import Hashed, plainly
 from notify.contract.recipient import as_one
 from notify.message import Channel, Notification
+from notify.policies.caps import Hashed, plainly
 
 
 class Per(enum.StrEnum):

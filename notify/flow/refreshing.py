@@ -6,7 +6,7 @@ import structlog
 
 from notify.errors import StoreError
 from notify.flow import Flow
-from notify.looking import Looking
+from notify.periodic import Looking
 
 PERIOD = 0.5
 """Seconds between two exchanges: what an operator says holds everywhere within two seconds."""

@@ -7,15 +7,16 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from notify import ratelimit
 from notify.errors import StoreError, StoreRefused
 from notify.flow.alone import Alone
 from notify.flow.meter import Meter
 from notify.flow.stock import Drawn, Stock, Taken
-from notify.ratelimit import Ask, Grant, Limit, Standing
-from notify.store import Store, bookings
-from notify.store import limits as record
-from notify.store.offset import Offset
+from notify.policies import ratelimit
+from notify.policies.ratelimit import Ask, Grant, Limit, Standing
+from notify.store import Store
+from notify.store.db.offset import Offset
+from notify.store.flow import bookings
+from notify.store.flow import limits as record
 
 LEASE = 0.25
 """Seconds of its own use that a process books ahead at most, while there is plenty."""

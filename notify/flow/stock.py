@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from notify.flow.meter import Meter
-from notify.ratelimit import Grant
+from notify.policies.ratelimit import Grant
 
 USE = 5.0
 """Seconds over which a stock's use is measured."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from notify.breaker import Counts, Kind, Rules
+from notify.policies.breaker import Counts, Kind, Rules
 
 
 class Tally:

@@ -10,7 +10,7 @@ from typing import Any
 
 from notify.store import Store
 from notify.store.audit import Actor, note
-from notify.store.reseal import forget_keys, reseal_letters, reseal_notifications
+from notify.store.privacy.reseal import forget_keys, reseal_letters, reseal_notifications
 
 
 @dataclass(frozen=True, slots=True)

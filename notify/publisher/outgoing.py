@@ -10,8 +10,8 @@ from typing import Any
 from opentelemetry.trace import Tracer
 
 from notify.errors import PublishError
+from notify.telemetry.tracing import carrying, published, publishing
 from notify.topology import EXCHANGE
-from notify.tracing import carrying, published, publishing
 
 _PATIENCE = 0.01
 

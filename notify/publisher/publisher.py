@@ -16,7 +16,7 @@ from notify.publisher.connection import FAILURES, why
 from notify.publisher.dialer import Dialer
 from notify.publisher.link import Link
 from notify.publisher.outgoing import Entry, Outgoing, promptly
-from notify.tracing import publisher_tracer
+from notify.telemetry.tracing import publisher_tracer
 
 _ALARM = "the broker is under a memory or disk alarm and takes no messages"
 _FRESH = 0.5

@@ -15,15 +15,15 @@ from sqlalchemy import Connection
 
 from notify.errors import DecodeError
 from notify.gateway import Gateway
-from notify.looking import Looking
 from notify.message import Notification, Outcome, Status
+from notify.periodic import Looking
+from notify.policies.retry import History, RetryPolicy
 from notify.reconcile.lookup import LONGEST_CALL, Answer, ask, read_again, span
 from notify.reconcile.resolution import resolve, tell
-from notify.retry import History, RetryPolicy
 from notify.store import Store
-from notify.store.due import Due, take_due
-from notify.store.lost import Lost, Rivals, last_unknown, postpone, rivals
-from notify.store.outcomes import Standing, move, settle
+from notify.store.reconcile.lost import Lost, Rivals, last_unknown, postpone, rivals
+from notify.store.reconcile.outcomes import Standing, move, settle
+from notify.store.relays.due import Due, take_due
 from notify.templating import Templates
 
 __all__ = ["Reconciler", "resolve"]

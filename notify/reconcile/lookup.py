@@ -15,9 +15,9 @@ from notify.delivery.plan import rendered
 from notify.errors import ProviderError, TemplateError
 from notify.gateway import Gateway
 from notify.message import Notification, Receipt
-from notify.store.due import Due
-from notify.store.lost import Lost
-from notify.store.records import LONGEST_ID, LONGEST_REASON
+from notify.store.delivery.records import LONGEST_ID, LONGEST_REASON
+from notify.store.reconcile.lost import Lost
+from notify.store.relays.due import Due
 from notify.templating import Templates
 from notify.topology import routing_key
 

@@ -10,13 +10,13 @@ import structlog
 from sqlalchemy import Connection
 
 from notify.errors import NotifyError
-from notify.ledger import LONG
+from notify.ledger.ledger import LONG
 from notify.message import Outcome, Status
 from notify.store import Store
 from notify.store.audit import Actor, note
 from notify.store.ids import row_of
-from notify.store.lost import give_up, unknown_calls
-from notify.store.outcomes import Standing, is_erased, move, settle, status_of
+from notify.store.reconcile.lost import give_up, unknown_calls
+from notify.store.reconcile.outcomes import Standing, is_erased, move, settle, status_of
 
 log = structlog.get_logger("notify.reconcile")
 

@@ -10,10 +10,10 @@ from typing import Any
 import jinja2
 
 from notify.message import Channel
+from notify.policies.segments import beyond_gsm7, segments
 from notify.sandbox.exchange import Answer, Request, as_html
 from notify.sandbox.inbox import Inbox
 from notify.sandbox.ledger import Ledger
-from notify.segments import beyond_gsm7, segments
 
 SHOWN = 200
 """How many messages or entries a page shows."""

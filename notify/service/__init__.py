@@ -10,28 +10,28 @@ from pkgutil import resolve_name
 
 import amqp
 
-from notify.announcer import HANDFUL, Announcer
-from notify.census import Census
 from notify.deadletters import Archive
 from notify.delivery import Delivery, Limits
 from notify.errors import ConfigError
 from notify.flow.appetite import Appetite
 from notify.gateway import Gateway, Line
+from notify.ledger.census import Census
 from notify.message import Channel
-from notify.metrics import Metrics
+from notify.policies.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.provider import Provider
 from notify.publisher import Publisher, connect
 from notify.reconcile import Reconciler
-from notify.relay import Relay
-from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
+from notify.relays.due import Relay
+from notify.relays.events import HANDFUL, Announcer
 from notify.service.flow import lines_limits, open_flow
-from notify.service.watching import watch
-from notify.service.way import Way, rates
+from notify.service.metrics import watch
+from notify.service.pipeline import Way, rates
 from notify.settings import PoolSettings, Settings, keyring_of, secrets_of, ssl_options
 from notify.store import Store
+from notify.telemetry.metrics import Metrics
+from notify.telemetry.tracing import NOT_TRACED, Tracing
 from notify.templating import Templates
 from notify.topology import Topology
-from notify.tracing import NOT_TRACED, Tracing
 
 SPARE_CONNECTIONS = 4
 """Database connections of a worker besides its lanes': its recorder, what looks, and spare ones."""

@@ -6,9 +6,6 @@ import random
 from collections.abc import Iterator
 from functools import partial
 
-from notify.breaker import Rules
-from notify.cap import Cap, Countries, Period, country_of, daily_spend, plainly
-from notify.cap import Per as CapPer
 from notify.flow import Flow
 from notify.flow.circuits import Circuits
 from notify.flow.guard import Guard
@@ -16,7 +13,10 @@ from notify.flow.holds import Holds
 from notify.flow.limiter import Limiter
 from notify.flow.own_limits import OwnLimit, OwnLimits, Per
 from notify.message import Channel
-from notify.ratelimit import Limit
+from notify.policies.breaker import Rules
+from notify.policies.caps import Cap, Countries, Period, country_of, daily_spend, plainly
+from notify.policies.caps import Per as CapPer
+from notify.policies.ratelimit import Limit
 from notify.settings import ChannelSettings, Settings, keyring_of
 from notify.store import Store
 

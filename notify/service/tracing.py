@@ -6,7 +6,7 @@ from opentelemetry import trace
 
 from notify.errors import ConfigError
 from notify.settings import Settings
-from notify.tracing import NAME, NOT_TRACED, Tracing
+from notify.telemetry.tracing import NAME, NOT_TRACED, Tracing
 
 
 def open_tracing(settings: Settings, *, worker: str) -> Tracing:

@@ -11,8 +11,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from notify.settings.checks.mistakes import error_of, judge
 from notify.settings.flow import BreakerSettings, CapSettings, LimitSettings
-from notify.settings.mistakes import error_of, judge
 from notify.settings.model import (
     LONGEST_TIMEOUT,
     AmqpSettings,

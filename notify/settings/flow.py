@@ -14,8 +14,8 @@ from pydantic import (
     model_validator,
 )
 
-from notify.cap import EVERYWHERE
 from notify.message import Channel
+from notify.policies.caps import EVERYWHERE
 from notify.settings.words import Names, Section, Share, SourceName, listed
 
 Rate = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]

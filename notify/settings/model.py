@@ -19,7 +19,7 @@ from pydantic import (
 
 from notify.errors import ConfigError
 from notify.message import Channel
-from notify.retry import Unknown
+from notify.policies.retry import Unknown
 from notify.settings.flow import (
     Amount,
     BreakerSettings,

@@ -16,20 +16,23 @@ from sqlalchemy import Connection, Engine
 from notify.errors import StoreError, StoreRefused
 from notify.keyring import CLEAR, Keyring
 from notify.message import Status
-from notify.store import keys, postgresql, queries, schema, sqlite
-from notify.store.apart import all_busy, claim_apart
-from notify.store.claims import FRESH, Claim, Claimed, Entry, Identity
-from notify.store.clock import read_clock
-from notify.store.engine import READS_ONLY, connect
-from notify.store.examine import examine
+from notify.store import queries
+from notify.store.db import schema
+from notify.store.db.clock import read_clock
+from notify.store.db.engine import READS_ONLY, connect
+from notify.store.db.position import Position
+from notify.store.db.probe import probe
+from notify.store.db.record_clock import RecordClock
+from notify.store.db.refusals import plain_errors
+from notify.store.delivery import postgresql, sqlite
+from notify.store.delivery.apart import all_busy, claim_apart
+from notify.store.delivery.claims import FRESH, Claim, Claimed, Entry, Identity
+from notify.store.delivery.examine import examine
+from notify.store.delivery.records import Record
 from notify.store.ids import rows_of
-from notify.store.position import Position
-from notify.store.probe import probe
 from notify.store.queries import Attempt, Event, Filter, Story, Summary
-from notify.store.record_clock import RecordClock
-from notify.store.records import Record
-from notify.store.refusals import plain_errors
-from notify.store.vault import OPTION, Vault
+from notify.store.sealing import keys
+from notify.store.sealing.vault import OPTION, Vault
 
 __all__ = [
     "Attempt",

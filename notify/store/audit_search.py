@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, cast, func, or_, select
 
-from notify.store.clock import Moment, moment
+from notify.store.db.clock import Moment, moment
 from notify.store.tables import audit
 
 _AT_ONCE = 200

@@ -12,10 +12,10 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
 from notify.errors import Sealed
 from notify.message import Channel, Outcome, Status
-from notify.store.clock import Moment, moment
+from notify.store.db.clock import Moment, moment
 from notify.store.ids import PUBLIC_ID
+from notify.store.sealing.vault import Vault, spellings, vault_of
 from notify.store.tables import attempts, events, notifications
-from notify.store.vault import Vault, spellings, vault_of
 
 ERASED = "(erased)"
 """What stands for a recipient of whom nothing is kept any more."""

@@ -13,11 +13,11 @@ from notify.contract.document import parse
 from notify.contract.problem import Refused
 from notify.errors import ConfigError, TemplateError
 from notify.message import Channel, Content
+from notify.templating.dialect import BUDGET, Budget, Sandbox
 
 from .catalog import PARTS, Catalog, Origin, TemplateInfo
 from .locales import fallbacks
 from .mistakes import mistakes
-from .sandbox import BUDGET, Budget, Sandbox
 from .writing import checked, explain, write
 
 __all__ = ["Origin", "TemplateInfo", "Templates"]

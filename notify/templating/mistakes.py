@@ -8,8 +8,9 @@ from typing import TypeVar
 import jinja2
 from jinja2 import nodes
 
+from notify.templating.dialect import Sandbox
+
 from .catalog import Catalog
-from .sandbox import Sandbox
 from .writing import explain, missing_block, no_parent
 
 Trees = Mapping[str, nodes.Template]

@@ -20,9 +20,10 @@ from typing import Any
 
 import amqp
 
-from notify import delivery, relay
+from notify import delivery
 from notify.cli import main
 from notify.gateway import Line
+from notify.relays import due as relay
 from notify.store import Store
 
 

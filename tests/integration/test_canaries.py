@@ -17,7 +17,7 @@ from notify.message import Status
 from notify.publisher import connect
 from notify.stack.rabbitmq import RabbitMQNode, free_ports
 from notify.store import Filter
-from notify.store.search import DeadLetter, Wanted, find
+from notify.store.deadletters.search import DeadLetter, Wanted, find
 from notify.store.tables import metadata
 from notify.topology import DEAD, EVENTS
 from tests.echoing import echo

@@ -22,8 +22,8 @@ from notify.message import Channel, Outcome, Status
 from notify.publisher import Outgoing, Publisher
 from notify.sandbox.behaviour import Behaviour
 from notify.store import Filter
-from notify.store.dead import State
-from notify.store.search import DeadLetter, Wanted, find
+from notify.store.deadletters.archive import State
+from notify.store.deadletters.search import DeadLetter, Wanted, find
 from notify.store.tables import audit, dead_letters
 from notify.topology import DEAD
 from tests.malformed import MALFORMED

@@ -15,16 +15,16 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from notify.breaker import Mode
 from notify.doctor import Finding, Verdict, examine, record
-from notify.hold import Scope
 from notify.message import Channel
+from notify.policies.breaker import Mode
+from notify.policies.holds import Scope
 from notify.publisher import connect
 from notify.service import topology_of
 from notify.settings import load
 from notify.stack.rabbitmq import RabbitMQNode
-from notify.store import circuits, holds
 from notify.store.audit import Actor
+from notify.store.flow import circuits, holds
 from notify.topology import DEAD, Topology, apply, worker_rights
 from tests.migrated import migrated
 from tests.pooler import pgbouncer

@@ -17,10 +17,10 @@ import amqp
 import pytest
 from sqlalchemy import select
 
-from notify.announcer import HOLD, Announcer
 from notify.errors import PublishError
 from notify.message import Status
 from notify.publisher import Publisher
+from notify.relays.events import HOLD, Announcer
 from notify.store import Store
 from notify.store.tables import events
 from notify.topology import EVENTS

@@ -9,10 +9,10 @@ from pathlib import Path
 import amqp
 import pytest
 
-from notify.cli.held import lines
+from notify.cli.flow.holds_view import lines
 from notify.cli.stopped import count, others
-from notify.hold import Hold, Scope
 from notify.message import Channel
+from notify.policies.holds import Hold, Scope
 from notify.settings import Settings, load
 from notify.store import Store
 from notify.topology import queue_name

@@ -27,8 +27,8 @@ from notify.publisher import connect
 from notify.settings import LaneSettings
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Filter
-from notify.store.dead import Cause
-from notify.store.search import DeadLetter, Wanted, find
+from notify.store.deadletters.archive import Cause
+from notify.store.deadletters.search import DeadLetter, Wanted, find
 from notify.topology import DEAD, EVENTS, EXCHANGE, WORK, Topology
 from tests.forked import Forked
 from tests.least import Login, logins

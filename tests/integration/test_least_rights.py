@@ -11,7 +11,7 @@ import pytest
 
 from notify.message import Status
 from notify.sandbox.behaviour import Behaviour
-from notify.store.search import Wanted, find
+from notify.store.deadletters.search import Wanted, find
 from notify.topology import EVENTS, Topology
 from tests.least import logins
 from tests.rig import Rig, surroundings, until

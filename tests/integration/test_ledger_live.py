@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from sqlalchemy import delete
 
 from notify.cli.ledger import ledger
-from notify.ledger import draw_up
+from notify.ledger.ledger import draw_up
 from notify.message import Status
 from notify.store import Claim, Filter, Store
 from notify.store.tables import notifications

@@ -18,7 +18,7 @@ import pytest
 
 from notify.message import Status
 from notify.store import Filter
-from notify.supervision import REFUSED
+from notify.worker.supervision import REFUSED
 from tests.listening import Ear, listening
 from tests.rig import CONFIG, Rig, surroundings, until
 

@@ -15,7 +15,7 @@ import pytest
 
 from notify.errors import StoreError
 from notify.flow.limiter import Limiter
-from notify.ratelimit import Limit
+from notify.policies.ratelimit import Limit
 from notify.store import Store
 from tests.clocks import Clock
 from tests.migrated import migrated

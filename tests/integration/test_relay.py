@@ -17,10 +17,10 @@ from notify.contract import Incoming, decode
 from notify.errors import PublishError
 from notify.message import Channel, Notification, Status
 from notify.publisher import Outgoing, Publisher, connect
-from notify.relay import HANDFUL, HOLD, RETRY, Relay
+from notify.relays.due import HANDFUL, HOLD, RETRY, Relay
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Entry, Filter, Store
-from notify.store.cancel import cancel
+from notify.store.delivery.cancel import cancel
 from notify.topology import DEAD, WORK, queue_name
 from tests.recording import LEASE
 from tests.rig import Rig, until

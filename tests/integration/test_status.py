@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from notify.breaker import Mode
-from notify.hold import Scope
 from notify.message import Channel, Status
-from notify.store import circuits, holds, search
+from notify.policies.breaker import Mode
+from notify.policies.holds import Scope
 from notify.store.audit import Actor
+from notify.store.deadletters import search
+from notify.store.flow import circuits, holds
 from tests.rig import Rig, surroundings, until
 
 QUEUE = "notify.email.normal"

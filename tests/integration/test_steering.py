@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from notify.hold import Scope
 from notify.message import Channel
+from notify.policies.holds import Scope
 from notify.stack.rabbitmq import RabbitMQNode
-from notify.store.holds import lift, place
+from notify.store.flow.holds import lift, place
 from notify.topology import queue_name
 from tests.rig import Rig, surroundings, until
 

@@ -10,7 +10,6 @@ import amqp
 import pytest
 from sqlalchemy import text
 
-from notify.engine import create_app
 from notify.errors import StoreError
 from notify.message import Status
 from notify.publisher import why
@@ -19,6 +18,7 @@ from notify.settings import AmqpSettings, Settings
 from notify.stack.rabbitmq import RabbitMQNode, free_ports
 from notify.store import Store
 from notify.topology import Topology, apply
+from notify.worker.engine import create_app
 from tests.authority import Authority
 from tests.rig import surroundings, until
 from tests.services import PostgreSQL, Vhosts

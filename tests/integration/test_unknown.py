@@ -20,9 +20,9 @@ import pytest
 from notify.errors import OutcomeUnknown
 from notify.gateway import Gateway, Line
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
+from notify.policies.retry import RetryPolicy, Unknown, UnknownRules
 from notify.provider import Provider
 from notify.reconcile import HOLD, Reconciler
-from notify.retry import RetryPolicy, Unknown, UnknownRules
 from notify.sandbox import Behaviour
 from notify.store import Store, Story
 from notify.templating import Templates

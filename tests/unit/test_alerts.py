@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from notify.metrics.catalog import FAMILIES, Kind
+from notify.telemetry.metrics.catalog import FAMILIES, Kind
 from tests.services import missing
 
 ROOT = Path(__file__).parents[2]

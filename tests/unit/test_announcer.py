@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from notify.announcer import HOLD, outgoing
 from notify.contract.event import Event, event_schema
 from notify.message import Channel, Status
+from notify.relays.events import HOLD, outgoing
 from notify.store import Entry, Store
-from notify.store.news import News, newest, published, release, take_news
+from notify.store.relays.events import News, newest, published, release, take_news
 from notify.topology import EVENTS
 from tests.recording import NOW, accepted, asked, begin, claim_one, rejected
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from notify.backoff import delay
+from notify.policies.backoff import delay
 
 SECOND = timedelta(seconds=1)
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notify.breaker import INCONCLUSIVE, Circuit, Counts, Kind, Mode, Rules, State, kind_of
 from notify.errors import (
     InvalidRecipient,
     OutcomeUnknown,
@@ -20,6 +19,7 @@ from notify.errors import (
     TransientError,
     Unauthorized,
 )
+from notify.policies.breaker import INCONCLUSIVE, Circuit, Counts, Kind, Mode, Rules, State, kind_of
 
 NOW = 1_700_000_000.0
 RULES = Rules()

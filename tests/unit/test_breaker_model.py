@@ -18,8 +18,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from notify.breaker import INCONCLUSIVE, Circuit, Counts, Kind, Mode, Rules, State
 from notify.flow.tally import Tally
+from notify.policies.breaker import INCONCLUSIVE, Circuit, Counts, Kind, Mode, Rules, State
 
 RULES = Rules(
     window=8,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notify.cap import Cap, Countries, Per, Period, Unit, country_of, daily_spend
 from notify.message import Channel, Notification
+from notify.policies.caps import Cap, Countries, Per, Period, Unit, country_of, daily_spend
 from tests.recording import asked
 
 LONGEST_COUNT = 255 - len("x" * 31)

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from sqlalchemy import update
 
-from notify.census import PERIOD, Census
-from notify.metrics import Metrics
+from notify.ledger.census import PERIOD, Census
 from notify.store import Store
 from notify.store.tables import notifications
+from notify.telemetry.metrics import Metrics
 from tests import planting
 from tests.recording import LEASE
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event
 
-from notify.cli.body import shown
+from notify.cli.dead.body import shown
 from notify.deadletters import Archive, Plan, Prospect
 from notify.deadletters.archive import LOOK_AGAIN
 from notify.deadletters.death import death

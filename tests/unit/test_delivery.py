@@ -23,8 +23,8 @@ from notify.delivery.permits import Permits
 from notify.errors import PermanentError
 from notify.gateway import Gateway, Line
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
+from notify.policies.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.provider import Provider
-from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.store import Entry, Filter, Store, Story
 from notify.templating import Templates
 from providers.memory import Memory

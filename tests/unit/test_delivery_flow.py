@@ -15,8 +15,6 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import update
 
-from notify.breaker import Kind, Mode, Rules
-from notify.cap import Cap, Period, Unit
 from notify.contract import Incoming
 from notify.delivery import Again, Arrival, Dead, Decision, Delivery, Done, Limits, calls
 from notify.errors import OutcomeUnknown, Throttled, TransientError, Unauthorized
@@ -24,15 +22,18 @@ from notify.flow import Flow
 from notify.flow.appetite import Appetite
 from notify.flow.own_limits import OwnLimit, Per
 from notify.gateway import Gateway, Line
-from notify.hold import Scope
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
-from notify.ratelimit import Limit
-from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
-from notify.store import Store, Story, limits
+from notify.policies.breaker import Kind, Mode, Rules
+from notify.policies.caps import Cap, Period, Unit
+from notify.policies.holds import Scope
+from notify.policies.ratelimit import Limit
+from notify.policies.retry import Patience, RetryPolicy, Unknown, UnknownRules
+from notify.store import Store, Story
 from notify.store.audit import Actor
-from notify.store.circuits import tell
-from notify.store.handover import hand_over
-from notify.store.holds import place
+from notify.store.delivery.handover import hand_over
+from notify.store.flow import limits
+from notify.store.flow.circuits import tell
+from notify.store.flow.holds import place
 from notify.store.tables import notifications
 from notify.templating import Templates
 from providers.memory import Memory

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from notify.breaker import Circuit, Mode, State
 from notify.doctor import Verdict, broker, host, policies, record
 from notify.doctor.standing import Standing
-from notify.hold import Hold
 from notify.message import Channel
-from notify.ratelimit import Standing as LimitStanding
+from notify.policies.breaker import Circuit, Mode, State
+from notify.policies.holds import Hold
+from notify.policies.ratelimit import Standing as LimitStanding
 from notify.settings import ContractSettings, Settings, StoreSettings
-from notify.store.limits import Seen
+from notify.store.flow.limits import Seen
 
 SETTINGS = Settings()
 ROOMY = Settings(contract=ContractSettings(max_body_bytes=64 << 20))

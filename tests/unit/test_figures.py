@@ -10,10 +10,10 @@ import pytest
 
 from notify.delivery.figures import Figures
 from notify.message import Channel, Notification, Outcome, Status
-from notify.metrics import Metrics
-from notify.retry import Verdict
+from notify.policies.retry import Verdict
 from notify.store import Claim, Claimed, Entry, Record
-from notify.store.claims import FRESH
+from notify.store.delivery.claims import FRESH
+from notify.telemetry.metrics import Metrics
 from tests.recording import NOW, asked
 
 SECOND = timedelta(seconds=1)

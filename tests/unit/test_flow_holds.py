@@ -13,10 +13,10 @@ from sqlalchemy import text
 
 from notify.errors import StoreError
 from notify.flow.holds import HANDFUL, Holds
-from notify.hold import Hold, Scope
 from notify.message import Channel, Status
+from notify.policies.holds import Hold, Scope
 from notify.store import Claim, Entry, Filter, Store
-from notify.store import holds as record
+from notify.store.flow import holds as record
 from tests.recording import LEASE, asked, claim_one
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from notify.flow.limiter import Booking, Limiter
-from notify.ratelimit import Limit
-from notify.store import Store, limits
+from notify.policies.ratelimit import Limit
+from notify.store import Store
 from notify.store.audit import Actor
+from notify.store.flow import limits
 from tests.clocks import Clock
 
 ACCOUNT = Limit("account", 100.0)

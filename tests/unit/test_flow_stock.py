@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from notify.flow.stock import Stock
-from notify.ratelimit import Ask, Grant, Limit, Standing, book
+from notify.policies.ratelimit import Ask, Grant, Limit, Standing, book
 
 LIMIT = Limit("account", 10.0, 20.0)
 NOW = 100.0

@@ -13,7 +13,7 @@ from amqp.spec import Basic
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notify.frames import frame_handler
+from notify.worker.frames import frame_handler
 
 METHOD, HEADER, BODY = 1, 2, 3
 

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 
-from notify.cap import Cap, Countries, Per, Period, Unit, daily_spend
 from notify.errors import StoreError
 from notify.flow.guard import HANDFUL, PRUNING, Guard
 from notify.message import Channel, Notification, Rendered
+from notify.policies.caps import Cap, Countries, Per, Period, Unit, daily_spend
 from notify.store import Store
-from notify.store.caps import Charge, admit
+from notify.store.flow.caps import Charge, admit
 from notify.store.tables import cap_counts, cap_uses
 from tests.migrated import migrated
 from tests.recording import asked

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notify.hold import Scope
 from notify.message import Channel, Notification
+from notify.policies.holds import Scope
 from tests.recording import asked
 
 LANES = ("critical", "bulk")

@@ -7,8 +7,8 @@ from typing import cast
 
 import pytest
 
-from notify.intake import CLAIMERS, LARGEST_BATCH, MOST_ASIDE, Intake
-from notify.received import Received
+from notify.worker.intake import CLAIMERS, LARGEST_BATCH, MOST_ASIDE, Intake
+from notify.worker.received import Received
 
 
 def _message() -> Received:

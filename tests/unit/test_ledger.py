@@ -15,13 +15,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from notify.ledger import Found, Ledger, draw_up
+from notify.ledger.ledger import Found, Ledger, draw_up
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Entry, Record, Store
-from notify.store.cancel import cancel
-from notify.store.contradictions import Doubt, Fault
-from notify.store.due import published, take_due
-from notify.store.outcomes import Standing, move, settle
+from notify.store.delivery.cancel import cancel
+from notify.store.ledger.contradictions import Doubt, Fault
+from notify.store.reconcile.outcomes import Standing, move, settle
+from notify.store.relays.due import published, take_due
 from notify.store.tables import metadata
 from tests.migrated import migrated
 from tests.planting import (

@@ -19,8 +19,8 @@ import pytest
 import structlog
 
 from notify.errors import ProviderError, StoreError
-from notify.logs import FORBIDDEN, HIDDEN, configure
 from notify.message import Channel, Content
+from notify.telemetry.logs import FORBIDDEN, HIDDEN, configure
 
 CANARY = "jane.canary@example.com"
 

@@ -9,7 +9,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from notify.errors import StoreError
-from notify.looking import REMINDER, STEADY, Looking
+from notify.periodic import REMINDER, STEADY, Looking
 
 AWAY = StoreError("the record is away")
 

@@ -15,19 +15,19 @@ import amqp
 import pytest
 from structlog.testing import capture_logs
 
-from notify.backlog import Backlog
 from notify.contract.published import IN_MS, published
 from notify.errors import ConfigError
-from notify.health import HUNG, Health
-from notify.metrics import Metrics, catalog
-from notify.metrics.catalog import Kind
-from notify.metrics.server import AT_ONCE, PATIENCE, Server
 from notify.service import open_delivery
 from notify.settings import load
 from notify.store import Store
-from notify.store.engine import connect
-from notify.vitals import Vitals
-from notify.worker import _warn_of_clock
+from notify.store.db.engine import connect
+from notify.telemetry.metrics import Metrics, catalog
+from notify.telemetry.metrics.catalog import Kind
+from notify.telemetry.metrics.server import AT_ONCE, PATIENCE, Server
+from notify.worker.backlog import Backlog
+from notify.worker.health import HUNG, Health
+from notify.worker.process import _warn_of_clock
+from notify.worker.vitals import Vitals
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 

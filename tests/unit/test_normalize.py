@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notify.delivery import normalize
-from notify.retry import LONGEST_WISH
+from notify.policies.retry import LONGEST_WISH
 
 
 class Shout(str):

@@ -9,8 +9,8 @@ from queue import SimpleQueue
 
 import pytest
 
-from notify import pause
-from notify.pause import FEW, HOLD, PATIENCE, Pause, Phase
+from notify.worker import pause
+from notify.worker.pause import FEW, HOLD, PATIENCE, Pause, Phase
 
 
 class Loop:

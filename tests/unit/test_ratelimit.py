@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from notify.ratelimit import Ask, Limit, Standing, book, cut, pause
+from notify.policies.ratelimit import Ask, Limit, Standing, book, cut, pause
 
 LIMIT = Limit("account", 100.0)
 FREE = Limit("account")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notify.flow.stock import Stock
-from notify.ratelimit import Ask, Limit, Standing, book, cut, horizon, pause
+from notify.policies.ratelimit import Ask, Limit, Standing, book, cut, horizon, pause
 
 # A busy machine is no failure.
 calm = settings(deadline=None)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notify.cap import Cap, Per, Period
 from notify.contract.address import email_address, phone_number
 from notify.contract.recipient import Spellings, as_one, reading, same
 from notify.flow.own_limits import OwnLimit, OwnLimits
 from notify.flow.own_limits import Per as OwnPer
 from notify.message import Channel
+from notify.policies.caps import Cap, Per, Period
 from notify.sandbox.behaviour import Vendor
 from notify.sandbox.inbox import Inbox, Message
 from tests.recording import NOW, asked

@@ -21,13 +21,13 @@ from notify.delivery import Arrival, Delivery, Limits
 from notify.errors import OutcomeUnknown, Throttled
 from notify.gateway import Gateway, Line
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
+from notify.policies.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.provider import Provider
 from notify.reconcile import HOLD, Reconciler, resolve
 from notify.reconcile.lookup import LONGEST_CALL, MARGIN, span
-from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.store import Store, Story
-from notify.store.lost import Lost
-from notify.store.outcomes import Settled
+from notify.store.reconcile.lost import Lost
+from notify.store.reconcile.outcomes import Settled
 from notify.templating import Templates
 from providers.memory import Memory
 from tests.flowing import flow_on

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from notify.errors import StoreError
-from notify.store.record_clock import FRESH, RETRY, RecordClock
+from notify.store.db.record_clock import FRESH, RETRY, RecordClock
 
 HOUR = 3600.0
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC).timestamp()

@@ -12,9 +12,9 @@ from sqlalchemy import select
 from notify.errors import PublishError, StoreError
 from notify.message import Channel, Status
 from notify.publisher import Publisher
-from notify.relay import HOLD, RETRY, Relay, outgoing
+from notify.relays.due import HOLD, RETRY, Relay, outgoing
 from notify.store import Claim, Entry, Store
-from notify.store.due import take_due
+from notify.store.relays.due import take_due
 from notify.store.tables import notifications
 from tests.recording import LATER, NOW, asked, begin, call_for, claim_one, put_off
 from tests.rig import until

@@ -14,7 +14,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from notify.message import Channel, Notification, Status
-from notify.retry import History, Next, Patience, RetryPolicy, Unknown, UnknownRules, Verdict
+from notify.policies.retry import (
+    History,
+    Next,
+    Patience,
+    RetryPolicy,
+    Unknown,
+    UnknownRules,
+    Verdict,
+)
 from tests.recording import NOW, asked
 
 SECOND = timedelta(seconds=1)

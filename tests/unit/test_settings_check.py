@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from notify.message import Channel, Receipt, Rendered
-from notify.settings.check import Report, check
+from notify.settings.checks.check import Report, check
 
 Look = Callable[..., Report]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from notify.settings.lines import lines_of
+from notify.settings.checks.lines import lines_of
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "notify.toml"
 TEXT = """# a comment with [brackets]

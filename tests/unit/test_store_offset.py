@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notify.store.offset import Offset
+from notify.store.db.offset import Offset
 
 
 def test_the_quickest_answer_counts() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from notify.systemd import Systemd
-from notify.vitals import Vitals
+from notify.worker.systemd import Systemd
+from notify.worker.vitals import Vitals
 from tests.listening import listening
 from tests.rig import until
 

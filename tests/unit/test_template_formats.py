@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from notify.errors import TemplateError
 from notify.message import Channel
-from notify.segments import segments
+from notify.policies.segments import segments
 from notify.templating import Templates
 from notify.templating.languages import dates
 from notify.templating.links import unlinked

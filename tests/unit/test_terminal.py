@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from rich.text import Text
 
 from notify.cli.console import Console, Table
-from notify.logs import configure
-from notify.terminal import Output, escaped, guarded_output, on_one_line, write_bytes
+from notify.telemetry.logs import configure
+from notify.telemetry.terminal import Output, escaped, guarded_output, on_one_line, write_bytes
 
 STEERING = (
     [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"]

@@ -26,7 +26,7 @@ from notify.service.tracing import open_tracing
 from notify.settings import Settings
 from notify.settings.tracing import TracingSettings
 from notify.store import Claim
-from notify.tracing import NO_TRACE, NOT_TRACED, Noted, Tracing, publisher_tracer
+from notify.telemetry.tracing import NO_TRACE, NOT_TRACED, Noted, Tracing, publisher_tracer
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 UNSAMPLED = TRACEPARENT[:-1] + "0"

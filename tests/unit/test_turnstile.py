@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from notify.breaker import Rules
 from notify.delivery.decision import Tally
 from notify.delivery.plan import Ask, Plan, Planner
 from notify.delivery.turnstile import PATIENCE, Turnstile
 from notify.flow.admission import Admission
 from notify.gateway import Gateway, Line
 from notify.message import Channel, Content, Notification, Status
+from notify.policies.breaker import Rules
 from notify.store import Store
-from notify.store.circuits import change
+from notify.store.flow.circuits import change
 from notify.templating import Templates
 from providers.memory import Memory
 from tests.flowing import flow_on

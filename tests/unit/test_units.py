@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from notify.worker import PARTS_TIMEOUT, STOP_TIMEOUT
+from notify.worker.process import PARTS_TIMEOUT, STOP_TIMEOUT
 from tests.services import missing
 
 UNITS = Path(__file__).parents[2] / "systemd"

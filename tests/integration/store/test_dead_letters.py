@@ -14,14 +14,14 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
-from notify.cli.progress import followed
+from notify.cli.dead.progress import followed
 from notify.deadletters import Mending, Prospect, discard
 from notify.delivery import Done
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Entry, Store
 from notify.store.audit import Actor
-from notify.store.dead import State, kept, waiting
-from notify.store.dead import discard as discard_letters
+from notify.store.deadletters.archive import State, kept, waiting
+from notify.store.deadletters.archive import discard as discard_letters
 from notify.store.tables import attempts, audit, dead_letters, events, notifications
 from tests.burying import (
     arrival,

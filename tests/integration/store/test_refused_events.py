@@ -16,11 +16,11 @@ from notify.deadletters import Archive
 from notify.deadletters.refused import MOST, MOST_OF_A_SOURCE, Allowance, addressee
 from notify.deadletters.refused_publisher import HOLD, outgoing
 from notify.delivery import Arrival, Limits
-from notify.metrics import Metrics, catalog
 from notify.store import Store
-from notify.store.erasure import Person
-from notify.store.letter_erasure import erase_letters
-from notify.store.refused_events import Waiting, refused_published, release_refused, take_refused
+from notify.store.privacy.erasure import Person
+from notify.store.privacy.letter_erasure import erase_letters
+from notify.store.relays.refused import Waiting, refused_published, release_refused, take_refused
+from notify.telemetry.metrics import Metrics, catalog
 from notify.topology import EVENTS
 from tests.burying import LANES, LIMITS, arrival, body_of, buried, bury, died
 from tests.recording import NOW, answer_to, asked, call_for

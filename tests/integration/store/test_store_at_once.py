@@ -14,7 +14,7 @@ from uuid import UUID
 
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Filter, Store
-from notify.store.due import take_due
+from notify.store.relays.due import take_due
 from tests.recording import (
     LATER,
     LEASE,

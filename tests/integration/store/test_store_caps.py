@@ -12,8 +12,8 @@ from sqlalchemy import func, insert, select
 
 from notify.message import Status
 from notify.store import Entry, Store
-from notify.store.caps import COUNT_KEPT, USE_KEPT, Charge, admit, prune
-from notify.store.clock import read_clock
+from notify.store.db.clock import read_clock
+from notify.store.flow.caps import COUNT_KEPT, USE_KEPT, Charge, admit, prune
 from notify.store.tables import cap_counts, cap_uses
 from tests.recording import LATER, accepted, asked, begin, claim_one
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from notify.breaker import Circuit, Mode, State
+from notify.policies.breaker import Circuit, Mode, State
 from notify.privacy.retention import Keep, delete_old
 from notify.store import Store
 from notify.store.audit import Actor
-from notify.store.circuit_history import Change, ChangeFilter, find_changes
-from notify.store.circuits import change, tell
+from notify.store.flow.circuit_history import Change, ChangeFilter, find_changes
+from notify.store.flow.circuits import change, tell
 
 ANN = Actor("ann@ops-1", "their maintenance")
 

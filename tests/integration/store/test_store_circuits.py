@@ -15,14 +15,14 @@ from typing import TypeVar
 import pytest
 from sqlalchemy import select, text
 
-from notify.breaker import INCONCLUSIVE, Circuit, Counts, Kind, Mode, Rules, State
 from notify.errors import StoreError
 from notify.flow.circuits import PACE, Circuits, Pass
+from notify.policies.breaker import INCONCLUSIVE, Circuit, Counts, Kind, Mode, Rules, State
 from notify.store import Store
-from notify.store import circuits as record
 from notify.store.audit import Actor
-from notify.store.circuits import Slice
-from notify.store.clock import read_clock
+from notify.store.db.clock import read_clock
+from notify.store.flow import circuits as record
+from notify.store.flow.circuits import Slice
 from notify.store.tables import audit, circuit_calls
 from tests import clocks
 

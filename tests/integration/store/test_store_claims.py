@@ -10,8 +10,8 @@ import pytest
 
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Claimed, Entry, Event, Filter, Store, Story
-from notify.store.claims import FRESH
-from notify.store.news import take_news
+from notify.store.delivery.claims import FRESH
+from notify.store.relays.events import take_news
 from tests.recording import (
     LATER,
     LEASE,

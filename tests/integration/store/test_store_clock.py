@@ -20,12 +20,12 @@ from notify.contract import Incoming
 from notify.delivery import Arrival, Decision, Delivery, Limits
 from notify.gateway import Gateway, Line
 from notify.message import Channel, Receipt, Rendered, Status
+from notify.policies.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.privacy.retention import Keep, delete_old
-from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.store import Filter, Store, queries
-from notify.store.clock import read_clock
-from notify.store.engine import connect
-from notify.store.news import newest
+from notify.store.db.clock import read_clock
+from notify.store.db.engine import connect
+from notify.store.relays.events import newest
 from notify.store.tables import events, notifications
 from notify.templating import Templates
 from providers.memory import Memory

@@ -14,8 +14,8 @@ from sqlalchemy import Row, select, update
 
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Claimed, Entry, Event, Store, Story
-from notify.store.cancel import REASON, Cancelled, cancel
-from notify.store.due import Due, published, take_due
+from notify.store.delivery.cancel import REASON, Cancelled, cancel
+from notify.store.relays.due import Due, published, take_due
 from notify.store.tables import notifications
 from tests.migrated import migrated
 from tests.recording import (

@@ -12,15 +12,15 @@ from sqlalchemy import func, insert, select, update
 
 from notify.deadletters import Prospect, discard
 from notify.errors import NotifyError
-from notify.ledger import draw_up
+from notify.ledger.ledger import draw_up
 from notify.message import Channel, Notification, Outcome, Status
 from notify.privacy import erasure
 from notify.privacy.erasure import Erased, Person, look
 from notify.reconcile.verdict import Finding, decide
 from notify.store import Claim, Entry, Filter, Store
 from notify.store.audit import Actor, note
-from notify.store.due import take_due
-from notify.store.outcomes import settle
+from notify.store.reconcile.outcomes import settle
+from notify.store.relays.due import take_due
 from notify.store.tables import attempts, audit, events, metadata, notifications
 from tests.burying import arrival, body_of, buried, bury, plan, read
 from tests.recording import LATER, LEASE, NOW, accepted, begin, call_for, claim_one, put_off

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from notify.message import Outcome, Status
 from notify.store import Claim, Entry, Record, Store, Story
-from notify.store.handover import hand_over
+from notify.store.delivery.handover import hand_over
 from tests.recording import (
     LATER,
     LEASE,

@@ -10,13 +10,13 @@ from uuid import UUID
 
 import pytest
 
-from notify.hold import Hold, Scope
 from notify.message import Channel, Status
+from notify.policies.holds import Hold, Scope
 from notify.store import Claim, Entry, Store
-from notify.store.cancel import cancel
-from notify.store.clock import read_clock
-from notify.store.due import published, take_due
-from notify.store.holds import current, keepers, kept, lift, place, waiting, wake
+from notify.store.db.clock import read_clock
+from notify.store.delivery.cancel import cancel
+from notify.store.flow.holds import current, keepers, kept, lift, place, waiting, wake
+from notify.store.relays.due import published, take_due
 from tests.recording import LATER, LEASE, NOW, asked, begin, call_for, claim_one, put_off
 
 FAR = LATER + 1000 * LEASE

@@ -10,23 +10,23 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from notify.announcer import HOLD
 from notify.contract import Incoming, decode
 from notify.errors import NotifyError
 from notify.message import Notification, Outcome, Status
 from notify.privacy.erasure import look
 from notify.reconcile.lookup import read_again
 from notify.reconcile.verdict import Finding, decide
-from notify.relay import outgoing
+from notify.relays.due import outgoing
+from notify.relays.events import HOLD
 from notify.store import Claim, Claimed, Entry, Store, Story
-from notify.store.apart import claim_apart
 from notify.store.audit import Actor
-from notify.store.cancel import cancel
-from notify.store.dead import Cause
-from notify.store.due import take_due
-from notify.store.erasure import Person
-from notify.store.news import take_news
-from notify.store.retention import Old, delete_ended
+from notify.store.deadletters.archive import Cause
+from notify.store.delivery.apart import claim_apart
+from notify.store.delivery.cancel import cancel
+from notify.store.privacy.erasure import Person
+from notify.store.privacy.retention import Old, delete_ended
+from notify.store.relays.due import take_due
+from notify.store.relays.events import take_news
 from tests.burying import arrival, body_of, bury, order, plan, replayer
 from tests.recording import LATER, LEASE, NOW, accepted, answer_to, asked, call_for, put_off
 

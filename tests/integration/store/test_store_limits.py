@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
-from notify import ratelimit
 from notify.errors import StoreError
-from notify.ratelimit import Ask, Grant, Limit, Standing
-from notify.store import Store, limits
+from notify.policies import ratelimit
+from notify.policies.ratelimit import Ask, Grant, Limit, Standing
+from notify.store import Store
 from notify.store.audit import Actor
-from notify.store.bookings import book
-from notify.store.clock import read_clock
+from notify.store.db.clock import read_clock
+from notify.store.flow import limits
+from notify.store.flow.bookings import book
 from notify.store.tables import limits as table
 from tests.migrated import migrated
 

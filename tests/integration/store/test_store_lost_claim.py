@@ -19,7 +19,7 @@ from notify.delivery import Again, Decision, Delivery, Done
 from notify.errors import StoreError
 from notify.message import Outcome, Status
 from notify.store import Entry, Store, Story
-from notify.store import holds as held
+from notify.store.flow import holds as held
 from notify.store.tables import attempts, notifications
 from providers.memory import Memory
 from tests.integration.store.test_store_clock import SECOND, Slow, _arrivals, _worker

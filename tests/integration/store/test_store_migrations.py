@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, inspect, select, text, update
 
 from notify.errors import StoreError
 from notify.store import Store
-from notify.store.schema import unfit
+from notify.store.db.schema import unfit
 from notify.store.tables import metadata, notifications
 from tests.recording import LEASE, NOW, asked, begin, call_for
 

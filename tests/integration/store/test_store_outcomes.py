@@ -11,9 +11,9 @@ import pytest
 
 from notify.message import Channel, Outcome, Status
 from notify.store import Claim, Entry, Store, Story
-from notify.store.due import take_due
-from notify.store.lost import Rivals, last_unknown, postpone, rivals, unknown_calls
-from notify.store.outcomes import Settled, Standing, move, settle
+from notify.store.reconcile.lost import Rivals, last_unknown, postpone, rivals, unknown_calls
+from notify.store.reconcile.outcomes import Settled, Standing, move, settle
+from notify.store.relays.due import take_due
 from tests.recording import LATER, LEASE, NOW, accepted, begin, call_for, claim_one, put_off
 
 MINUTE = timedelta(minutes=1)

@@ -26,8 +26,8 @@ from notify.errors import (
 )
 from notify.gateway import Line
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
+from notify.policies.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.provider import Provider
-from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.store import Claimed, Entry, Record, Store
 from tests.recording import LEASE, NOW, accepted, answer_to, asked, call_for
 

@@ -13,7 +13,7 @@ from notify.privacy import erasure
 from notify.privacy.erasure import Person, look
 from notify.store import Filter, Store
 from notify.store.audit import Actor, note
-from notify.store.search import Wanted, find
+from notify.store.deadletters.search import Wanted, find
 from tests.burying import arrival, body_of, bury
 from tests.recording import LATER, NOW, accepted, begin
 from tests.unit.test_recipient import ANN, ANNS, PHONE, PHONES

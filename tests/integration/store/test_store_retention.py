@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import func, insert, select, update
 
 from notify.deadletters import discard
-from notify.ledger import draw_up
+from notify.ledger.ledger import draw_up
 from notify.message import Outcome, Status
 from notify.privacy.retention import Deleted, Keep, count_old, delete_old
 from notify.store import Claim, Entry, Store
 from notify.store.audit import Actor, note
-from notify.store.examine import examine
+from notify.store.delivery.examine import examine
 from notify.store.tables import attempts, cap_uses, dead_letters, events, notifications
 from tests.burying import arrival, body_of, bury, order, read, replayer
 from tests.recording import (

@@ -22,14 +22,14 @@ from notify.privacy.erasure import Person, erase, look
 from notify.privacy.rotation import rotate
 from notify.store import Claim, Entry, Filter, Store
 from notify.store.audit import Actor
-from notify.store.dead import kept
-from notify.store.due import take_due
-from notify.store.lost import rivals
-from notify.store.news import take_news
-from notify.store.reseal import count, reseal_notifications
-from notify.store.search import Wanted, find_ids
+from notify.store.deadletters.archive import kept
+from notify.store.deadletters.search import Wanted, find_ids
+from notify.store.privacy.reseal import count, reseal_notifications
+from notify.store.reconcile.lost import rivals
+from notify.store.relays.due import take_due
+from notify.store.relays.events import take_news
+from notify.store.sealing.vault import vault_of
 from notify.store.tables import metadata, notifications
-from notify.store.vault import vault_of
 from tests.burying import arrival, body_of, buried, bury, order, plan, read, replayer
 from tests.recording import LATER, LEASE, NOW, accepted, asked, call_for, claim_one, put_off
 from tests.sealing import KEYRING, NEWER

@@ -12,24 +12,25 @@ import pytest
 from sqlalchemy import Table, select, update
 from structlog.testing import capture_logs
 
-from notify.breaker import Circuit, Counts, Mode, Rules, State
 from notify.flow.circuits import Circuits
 from notify.message import Outcome, Status
+from notify.policies.breaker import Circuit, Counts, Mode, Rules, State
+from notify.policies.ratelimit import LONGEST_PAUSE, Ask, Limit
 from notify.publisher import Publisher
-from notify.ratelimit import LONGEST_PAUSE, Ask, Limit
-from notify.relay import HOLD, Relay
-from notify.store import Claim, Entry, Store, bookings, limits
-from notify.store import circuits as shared
+from notify.relays.due import HOLD, Relay
+from notify.store import Claim, Entry, Store
 from notify.store.audit import Actor
-from notify.store.cancel import cancel
-from notify.store.circuits import Slice
-from notify.store.clock import read_clock
-from notify.store.due import take_due
-from notify.store.holds import wake
-from notify.store.lost import postpone
-from notify.store.news import take_news
-from notify.store.refused_events import take_refused
-from notify.store.replays import lined_up
+from notify.store.db.clock import read_clock
+from notify.store.deadletters.replays import lined_up
+from notify.store.delivery.cancel import cancel
+from notify.store.flow import bookings, limits
+from notify.store.flow import circuits as shared
+from notify.store.flow.circuits import Slice
+from notify.store.flow.holds import wake
+from notify.store.reconcile.lost import postpone
+from notify.store.relays.due import take_due
+from notify.store.relays.events import take_news
+from notify.store.relays.refused import take_refused
 from notify.store.tables import circuit_calls, circuits, notifications
 from notify.store.tables import limits as limits_table
 from tests.burying import arrival, body_of, bury, order, replayer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notify.cli.body import shown
+from notify.cli.dead.body import shown
 
 MEGABYTE = 1_048_576
 

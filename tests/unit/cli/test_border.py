@@ -9,7 +9,7 @@ import pytest
 
 from notify.message import Outcome, Status
 from notify.store import Record, Store
-from notify.terminal import escaped
+from notify.telemetry.terminal import escaped
 from tests.burying import arrival, body_of, bury
 from tests.commands import Notify
 from tests.recording import NOW, begin

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from notify.breaker import Circuit, Counts, Kind, Mode, Rules, State
-from notify.hold import Scope
-from notify.store import Store, holds
-from notify.store import circuits as shared
-from notify.store.circuits import Slice
-from notify.store.clock import read_clock
+from notify.policies.breaker import Circuit, Counts, Kind, Mode, Rules, State
+from notify.policies.holds import Scope
+from notify.store import Store
+from notify.store.db.clock import read_clock
+from notify.store.flow import circuits as shared
+from notify.store.flow import holds
+from notify.store.flow.circuits import Slice
 from notify.store.tables import audit
 from tests.commands import Notify
 

@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from notify.hold import Hold, Scope
 from notify.message import Channel, Status
+from notify.policies.holds import Hold, Scope
 from notify.store import Claim, Entry, Store
-from notify.store.holds import current, place, wake
+from notify.store.flow.holds import current, place, wake
 from notify.store.tables import audit
 from tests.commands import Notify
 from tests.recording import asked, claim_one

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from notify.cli import notify
-from notify.cli.requests import Entry, read
-from notify.cli.results import Source, published
+from notify.cli.send.requests import Entry, read
+from notify.cli.send.results import Source, published
 from notify.publisher import Publisher
 
 GOOD = {

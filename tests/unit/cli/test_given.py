@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from notify.cli.report import Report
-from notify.cli.requests import Entry, pieces, read
-from notify.cli.results import Result, Source, checked
+from notify.cli.send.report import Report
+from notify.cli.send.requests import Entry, pieces, read
+from notify.cli.send.results import Result, Source, checked
 from tests.commands import Notify
 
 GOOD = {"to": "ann@example.com", "subject": "s", "text": "Grüße"}

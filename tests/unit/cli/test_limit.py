@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from notify.ratelimit import Ask, Limit
-from notify.store import Store, limits
+from notify.policies.ratelimit import Ask, Limit
+from notify.store import Store
 from notify.store.audit import Actor
-from notify.store.bookings import book
+from notify.store.flow import limits
+from notify.store.flow.bookings import book
 from notify.store.tables import audit
 from notify.store.tables import limits as table
 from tests.commands import Notify

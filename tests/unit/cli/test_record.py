@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from notify.cli.console import Console
-from notify.cli.record import timeline
-from notify.cli.story import listing, mask, masked, print_whole
+from notify.cli.record.command import timeline
+from notify.cli.record.view import listing, mask, masked, print_whole
 from notify.message import Channel, Status
 from notify.store import Entry, Filter, Store
 from tests.commands import Done, Notify

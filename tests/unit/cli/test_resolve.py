@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select
 
-from notify.ledger import LONG, Doubt, draw_up
+from notify.ledger.ledger import LONG, Doubt, draw_up
 from notify.message import Outcome, Status
 from notify.store import Store, Story
 from notify.store.tables import audit

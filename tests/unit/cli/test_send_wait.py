@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from notify.cli.requests import Entry
-from notify.cli.send import _composed
-from notify.cli.waiting import ends_of, wait
-from notify.cli.when import Later
+from notify.cli.options.when import Later
+from notify.cli.send.command import _composed
+from notify.cli.send.requests import Entry
+from notify.cli.send.waiting import ends_of, wait
 from notify.message import Status
 from notify.store import Store
 from tests.burying import arrival, body_of, bury

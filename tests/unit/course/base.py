@@ -13,11 +13,11 @@ from sqlalchemy import event
 from notify.gateway import Gateway, Line
 from notify.keyring import CLEAR, Keyring
 from notify.message import Channel
-from notify.retry import Patience, RetryPolicy, Unknown, UnknownRules
+from notify.policies.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.store import Store
-from notify.store.engine import connect
+from notify.store.db.engine import connect
+from notify.store.sealing.vault import Vault
 from notify.store.tables import metadata
-from notify.store.vault import Vault
 from notify.templating import Templates
 from tests.unit.course.trouble import Troubles
 from tests.unit.course.vendor import Book, Mail, Texts

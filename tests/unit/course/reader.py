@@ -10,7 +10,7 @@ from datetime import datetime
 from notify import contract
 from notify.errors import DecodeError
 from notify.message import Notification
-from notify.store.vault import Vault
+from notify.store.sealing.vault import Vault
 from tests.burying import LIMITS
 from tests.unit.course.snapshot import Key
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from notify.message import Notification, Outcome, Rendered, Status
-from notify.relay import HOLD
-from notify.retry import Unknown
+from notify.policies.retry import Unknown
+from notify.relays.due import HOLD
 from tests.unit.course.snapshot import Key, Row, Snapshot
 from tests.unit.course.vendor import Answer, Call
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from notify.ledger import draw_up
+from notify.ledger.ledger import draw_up
 from notify.message import Status
 from tests.unit.course.fleet import Phase
 from tests.unit.course.operators import Operators

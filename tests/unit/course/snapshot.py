@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from notify.message import Outcome, Status
-from notify.store.vault import Vault
+from notify.store.sealing.vault import Vault
 
 Key = tuple[str, str, int]
 """Source, idempotency key and position: what makes it the same notification."""

@@ -15,7 +15,7 @@ from notify.errors import PublishError, StoreError
 from notify.message import Rendered, Status
 from notify.publisher import Outgoing, Publisher
 from notify.reconcile import Reconciler
-from notify.relay import Relay
+from notify.relays.due import Relay
 from notify.topology import DEAD, queue_name
 from tests.burying import LIMITS
 from tests.flowing import flow_on

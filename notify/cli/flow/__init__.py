@@ -1,0 +1,5 @@
+"""
+Commands that steer delivery: `breaker`, `hold`, `release`, `limit`, each beside its tables.
+
+A file `*_view` only prints.
+"""

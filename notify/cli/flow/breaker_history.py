@@ -1,0 +1,119 @@
+"""`notify breaker history`: what became of circuits, after the outage is over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.text import Text
+
+from notify.cli.console import Console, Table
+from notify.cli.flow.circuits_view import COLOURS
+from notify.cli.options.filters import newest_option, period
+from notify.cli.options.opened import record
+from notify.cli.record.view import print_whole
+from notify.policies.breaker import Mode, State
+from notify.settings import load
+from notify.store.db.clock import Moment
+from notify.store.flow.circuit_history import Change, ChangeFilter, find_changes
+
+_since, _until = period("changed")
+
+
+@click.command()
+@click.argument("providers", metavar="[PROVIDER]...", nargs=-1)
+@click.option(
+    "--state",
+    type=click.Choice([each.value for each in State]),
+    callback=lambda _context, _option, value: State(value) if value else None,
+    help="Only what changed into this state.",
+)
+@_since
+@_until
+@newest_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+def history(
+    *,
+    providers: Sequence[str],
+    state: State | None,
+    since: Moment | None,
+    until: Moment | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List how circuits changed, the newest first: opened, probed, closed, overruled.
+
+    `notify maintenance` deletes a change after privacy.keep_audit days. All times are in UTC.
+
+    \b
+    Examples:
+      notify breaker history --since 1d
+      notify breaker history sendgrid --state open
+      notify breaker history twilio --json | jq -r .cause
+    """
+    wanted = ChangeFilter(providers=providers, state=state, since=since, until=until)
+    with record(load()) as store, store.reading() as connection:
+        found = find_changes(connection, wanted, limit=limit + 1)
+    if not found:
+        click.echo("no change of a circuit matches", err=True)
+    elif as_json:
+        for each in found[:limit]:
+            click.echo(json.dumps(_dumped(each), ensure_ascii=False))
+    else:
+        print_whole(Console(), _listing(found[:limit]))
+    if len(found) > limit:
+        click.echo(f"only the newest {limit} are listed; --limit raises that", err=True)
+
+
+def _listing(changes: Sequence[Change]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("at (UTC)", "provider", "from", "to"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("why", min_width=20, overflow="fold")
+    for each in changes:
+        table.add_row(
+            f"{_moment(each.at):%Y-%m-%d %H:%M:%S}",
+            each.provider,
+            _words(each.state_before, each.mode_before),
+            Text(_words(each.state, each.mode), style=COLOURS[each.state]),
+            _why(each),
+        )
+    return table
+
+
+def _words(state: State, mode: Mode) -> str:
+    word = state.value.replace("_", "-")
+    return (
+        word if mode is Mode.AUTO else f"{word} ({'shadow' if mode is Mode.SHADOW else 'forced'})"
+    )
+
+
+def _why(change: Change) -> str:
+    times = f" (opened {change.trips} times)" if change.trips > 1 else ""
+    said = f"{change.actor}: {change.reason}" if change.actor else ""
+    return "; ".join(
+        part for part in (f"{change.cause}{times}" if change.cause else "", said) if part
+    )
+
+
+def _dumped(change: Change) -> dict[str, Any]:
+    return {
+        "id": change.id,
+        "at": _moment(change.at).isoformat(),
+        "provider": change.provider,
+        "state_before": change.state_before.value,
+        "state": change.state.value,
+        "mode_before": change.mode_before.value,
+        "mode": change.mode.value,
+        "trips": change.trips,
+        "cause": change.cause,
+        "actor": change.actor,
+        "reason": change.reason,
+    }
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

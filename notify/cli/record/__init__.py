@@ -1,0 +1,1 @@
+"""Commands on single notifications: `ls`, `show`, `cancel`, `resolve`; and `migrate`."""

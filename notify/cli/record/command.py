@@ -1,0 +1,203 @@
+"""`notify ls`, `notify show` and `notify migrate`: the record for people and programs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import click
+
+from notify.cli.console import Console
+from notify.cli.options.filters import filters, newest_option, source_option
+from notify.cli.options.opened import record
+from notify.cli.record import view as view
+from notify.cli.record.meant import Digits, dead_letters_of, meant, print_letters
+from notify.cli.record.view import timeline
+from notify.errors import NotifyError
+from notify.message import Status
+from notify.settings import load
+from notify.store import Filter, Story, Summary
+from notify.store.db.schema import unfit
+
+__all__ = ["ls", "migrate", "show", "timeline"]
+
+_show_recipients = click.option(
+    "--show-recipients", is_flag=True, help="Show recipients whole instead of a•••@example.com."
+)
+
+
+@click.command()
+@click.option(
+    "--check", is_flag=True, help="Change nothing; exit 1 if the tables need a migration."
+)
+def migrate(check: bool) -> None:
+    """Bring the record's tables to the shape that this version needs.
+
+    Run it once per deployment, before the workers start. It is harmless to run again, and from
+    several machines at once. The database is that of store.url in the configuration.
+
+    \b
+    Examples:
+      notify migrate
+      notify migrate --check || echo "migrate first"
+    """
+    with record(load(), needs_tables=False) as store:
+        if check:
+            current, needed = store.revision()
+            if not store.fits():
+                raise NotifyError(unfit(current, needed))
+        else:
+            current, needed = store.migrate()
+    if check and current != needed:
+        click.echo(f"the record's tables are newer, at revision {current}: they serve this version")
+    elif current == needed:
+        click.echo(f"the record's tables are at revision {needed}: nothing to do")
+    else:
+        before = f"revision {current}" if current else "nothing"
+        click.echo(f"the record's tables were brought from {before} to revision {needed}")
+
+
+@click.command()
+@filters
+@newest_option
+@click.option("--counts", is_flag=True, help="Count by status instead of listing.")
+@_show_recipients
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+def ls(*, wanted: Filter, limit: int, counts: bool, show_recipients: bool, as_json: bool) -> None:
+    """List recorded notifications, the newest first.
+
+    Options narrow the list and are joined by and. All times are in UTC. Recipients are masked.
+
+    \b
+    Examples:
+      notify ls --status failed --since 2h
+      notify ls --to ann@example.com --show-recipients
+      notify ls --counts --since 1d --lane critical
+      notify ls --json --limit 1000 | jq -r .id
+    """
+    with record(load()) as store:
+        if counts:
+            _print_counts(store.count(wanted), as_json=as_json)
+            return
+        found = store.find(wanted, limit=limit + 1)
+    _print_list(_shown(found[:limit], show_recipients), as_json=as_json)
+    if len(found) > limit:
+        click.echo(f"only the newest {limit} are listed; --limit raises that", err=True)
+
+
+@click.command()
+@click.argument("digits", metavar="ID", type=Digits())
+@source_option
+@_show_recipients
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(digits: str, source: str | None, show_recipients: bool, as_json: bool) -> None:
+    """Show all that happened to one notification, in the order of time.
+
+    The first digits of the ID are enough, 4 or more, if no other begins so. If it is a batch's, it
+    shows what became of each of its recipients. Where several sources use the ID, each one's is
+    shown. What is not on record is looked for in the dead letters. All times are in UTC. The
+    recipient is masked.
+
+    \b
+    Examples:
+      notify show 0b0e6a52
+      notify show 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10 --json | jq .attempts
+    """
+    with record(load()) as store:
+        id_ = meant(store, digits)
+        of_batch = Filter(batch_id=id_, source=source)
+        stories = store.known_as(id_, source=source)
+        counts = store.count(of_batch)
+        found = store.find(of_batch, limit=sum(counts.values())) if counts else []
+        letters = [] if stories or found else dead_letters_of(store, id_, source=source)
+    for number, story in enumerate(stories):
+        if number and not as_json:
+            click.echo()
+        _print_story(story, *_shown([story.summary], show_recipients), as_json=as_json)
+    if found:
+        _print_batches(id_, _shown(found, show_recipients), as_json=as_json)
+    if letters:
+        print_letters(letters, as_json=as_json)
+    elif not stories and not found:
+        raise NotifyError(
+            f"no notification and no batch {id_} is on record or in the dead letters: no worker"
+            " has taken it yet"
+        )
+
+
+def _shown(summaries: Sequence[Summary], show_recipients: bool) -> list[Summary]:
+    return list(summaries) if show_recipients else [view.masked(each) for each in summaries]
+
+
+def _print_list(summaries: Sequence[Summary], *, as_json: bool) -> None:
+    if not summaries:
+        click.echo("nothing on record matches", err=True)
+    elif as_json:
+        for each in summaries:
+            click.echo(_json(_fields(each)))
+    else:
+        view.print_whole(Console(), view.listing(summaries))
+
+
+def _print_counts(counts: dict[Status, int], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(_json(counts))
+    elif counts:
+        Console().print(view.totals(counts))
+    else:
+        click.echo("nothing on record matches", err=True)
+
+
+def _print_story(story: Story, summary: Summary, *, as_json: bool) -> None:
+    if as_json:
+        attempts = [
+            asdict(attempt) | {"duration_ms": view.milliseconds(attempt)}
+            for attempt in story.attempts
+        ]
+        events = [asdict(event) for event in story.events]
+        click.echo(_json(_fields(summary) | {"attempts": attempts, "events": events}))
+        return
+    console = Console()
+    view.print_whole(console, view.facts(summary))
+    console.print()
+    view.print_whole(console, view.timeline(story))
+
+
+def _print_batches(id_: UUID, summaries: Sequence[Summary], *, as_json: bool) -> None:
+    for source in dict.fromkeys(each.source for each in summaries):
+        members = [each for each in summaries if each.source == source]
+        _print_batch(id_, Counter(each.status for each in members), members, as_json=as_json)
+
+
+def _print_batch(
+    id_: UUID, counts: dict[Status, int], summaries: Sequence[Summary], *, as_json: bool
+) -> None:
+    if as_json:
+        rows = [_fields(each) for each in sorted(summaries, key=lambda each: each.position)]
+        click.echo(_json({"batch_id": id_, "counts": counts, "members": rows}))
+        return
+    console = Console()
+    console.print(f"batch {id_}\n", highlight=False)
+    console.print(view.totals(counts))
+    console.print()
+    view.print_whole(console, view.members(summaries))
+
+
+def _fields(summary: Summary) -> dict[str, Any]:
+    """Name a notification by its producer's id, and by its row's where a command must choose."""
+    values = asdict(summary)
+    row_id = values.pop("id")
+    return {"id": values.pop("public_id"), "row_id": row_id, **values}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

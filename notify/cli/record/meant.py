@@ -1,0 +1,80 @@
+"""Which id a person means, given by its first digits; and what died before it was on record."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from uuid import UUID
+
+import click
+
+from notify.cli.console import Console
+from notify.cli.dead import view as view
+from notify.cli.record.view import print_whole
+from notify.errors import NotifyError
+from notify.store import Store
+from notify.store.deadletters import search
+from notify.store.deadletters.search import DeadLetter, Wanted
+from notify.store.prefixes import ids_beginning
+
+_DIGITS = re.compile(r"[0-9a-f]{4,32}")
+_NAMED = 5
+_LETTERS = 50
+
+
+class Digits(click.ParamType[str]):
+    """Reads an id, or its first 4 digits or more, as hexadecimal digits."""
+
+    name = "id"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the digits in lower case, without hyphens."""
+        digits = str(value).lower().replace("-", "")
+        if not _DIGITS.fullmatch(digits):
+            self.fail(
+                f"{value!r} is not an id; write a UUID, or 4 of its digits or more", param, ctx
+            )
+        return digits
+
+
+def meant(store: Store, digits: str) -> UUID:
+    """
+    Find the id that begins with some digits.
+
+    Raises:
+        NotifyError: None does, or several; names these.
+    """
+    if len(digits) == 32:
+        return UUID(digits)
+    with store.reading() as connection:
+        found = ids_beginning(connection, digits, limit=_NAMED + 1)
+    if not found:
+        raise NotifyError(f"no id on record and none in the dead letters begins with {digits}")
+    if len(found) > 1:
+        names = ", ".join(map(str, found[:_NAMED])) + (", ..." if found[_NAMED:] else "")
+        raise NotifyError(f"several ids begin with {digits}: {names}")
+    return found[0]
+
+
+def dead_letters_of(store: Store, id_: UUID, *, source: str | None) -> list[DeadLetter]:
+    """Find the dead letters that ask for a notification or a batch, newest first."""
+    with store.reading() as connection:
+        wanted = Wanted(notification_id=id_, source=source)
+        return search.find(connection, wanted, limit=_LETTERS)
+
+
+def print_letters(letters: Sequence[DeadLetter], *, as_json: bool) -> None:
+    """Print what is known of letters, and how to see more."""
+    if as_json:
+        rows = [asdict(each) for each in letters]
+        click.echo(json.dumps({"dead_letters": rows}, ensure_ascii=False, default=str))
+        return
+    click.echo("It is not on record; it lies in the dead letters:")
+    for each in letters:
+        click.echo()
+        print_whole(Console(), view.facts(each))
+    click.echo(f"\nnotify dead show {letters[0].id} shows its body and properties", err=True)

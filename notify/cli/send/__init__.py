@@ -1,0 +1,1 @@
+"""`notify send`: read requests, publish them, report what RabbitMQ confirmed."""

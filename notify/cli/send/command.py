@@ -1,0 +1,236 @@
+"""`notify send`: publish one notification by flags, or many from a file, and say what became."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import click
+
+from notify.cli.options.given import json_argument, name_of
+from notify.cli.options.opened import record
+from notify.cli.options.when import Later, span_of
+from notify.cli.send.report import Report
+from notify.cli.send.requests import Entry, identified, read
+from notify.cli.send.results import Check, Source, checked, published, stopped_by_signals
+from notify.cli.send.waiting import wait
+from notify.cli.template_names import TemplateNames
+from notify.contract import problems
+from notify.contract.envelope import Route, route
+from notify.contract.words import is_uuid
+from notify.errors import DecodeError, NotifyError
+from notify.service import open_publisher, open_templates
+from notify.settings import Settings, load
+from notify.topology import routing_key
+
+
+def _key(_context: click.Context, _option: click.Parameter, value: str) -> Route:
+    try:
+        return route(value)
+    except DecodeError as error:
+        raise click.BadParameter(f"{error}, such as email.critical.shop") from None
+
+
+def _data(_context: click.Context, _option: click.Parameter, value: str | None) -> Any:
+    return None if value is None else json_argument(value, option="--data")
+
+
+def _metadata(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    labels = {}
+    for each in values:
+        name, equals, value = each.partition("=")
+        if not name or not equals:
+            raise click.BadParameter(f"{each!r}: write NAME=VALUE, such as order=1017")
+        if name in labels:
+            raise click.BadParameter(f"{name!r} stands twice")
+        labels[name] = value
+    return labels
+
+
+def _duration(_context: click.Context, _option: click.Parameter, value: str | None) -> Any:
+    if value is None:
+        return None
+    span = span_of(value)
+    if span is None:
+        raise click.BadParameter("write a number and s, m, h, d or w, such as 10m")
+    return span
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  notify send email.critical.shop --to ada@example.com --template login_code \\
+      --data '{"code": "123456"}' --expires-in 10m
+  notify send sms.normal.shop --to +4915112345678 --text 'Your parcel is here.' --wait
+  notify send email.normal.shop --to ada@example.com --template welcome \\
+      --send-at 2h --metadata order=1017
+  notify send email.bulk.shop --file newsletter.jsonl
+  generate-requests | notify send push.normal.shop --file - --json
+"""
+)
+@click.argument("key", metavar="CHANNEL.LANE.SOURCE", callback=_key)
+@click.option(
+    "--to",
+    multiple=True,
+    help="The recipient: an address, a phone number in E.164, or "
+    "a device token. May be given several times.",
+)
+@click.option("--template", metavar="NAME", help="The template to render.")
+@click.option(
+    "--data",
+    metavar="JSON|@FILE",
+    callback=_data,
+    help="What the template needs: a JSON object, or @ and a file's name (@- reads stdin).",
+)
+@click.option("--locale", metavar="TAG", help="The language to write in, such as de or pt-BR.")
+@click.option("--subject", metavar="TEXT", help="The email's subject, instead of a template.")
+@click.option("--text", metavar="TEXT", help="The email's plain text, or the SMS.")
+@click.option("--html", metavar="TEXT", help="The email's HTML.")
+@click.option("--title", metavar="TEXT", help="The push message's title.")
+@click.option("--body", metavar="TEXT", help="The push message's body.")
+@click.option(
+    "--id",
+    metavar="UUID",
+    help="The notification's id; publishing it again sends "
+    "nothing twice. Default: a fresh one, which is printed.",
+)
+@click.option("--idempotency-key", metavar="KEY", help="Sent once for each key. Default: the id.")
+@click.option(
+    "--metadata",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_metadata,
+    help="A label of your own, kept with the notification and in its events. May be given several "
+    "times.",
+)
+@click.option(
+    "--send-at",
+    type=Later(),
+    metavar="WHEN",
+    help="Do not send before: in 30s, 10m, 2h or 1d from now, or 2025-01-31T09:00Z.",
+)
+@click.option(
+    "--expires-in",
+    "expires_at",
+    metavar="DURATION",
+    callback=_duration,
+    help="Do not send later than this from now: 30s, 10m, 2h, 1d.",
+)
+@click.option(
+    "--file",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="Publish what a file holds: "
+    "JSON Lines, or one JSON object or array; - reads standard input.",
+)
+@click.option(
+    "--wait",
+    "waits",
+    is_flag=True,
+    help="Stay until it has ended, and print how; needs the record. Exits 1 unless it was sent.",
+)
+@click.option("--dry-run", is_flag=True, help="Only check against the contract; publish nothing.")
+@click.option(
+    "--unchecked",
+    is_flag=True,
+    help="Publish without checking: what breaks the contract goes to the dead letters.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON object for each request: line, id, status, error.",
+)
+def send(
+    key: Route,
+    file: Any,
+    waits: bool,
+    dry_run: bool,
+    unchecked: bool,
+    as_json: bool,
+    **content: Any,
+) -> None:
+    """Publish notifications and wait until RabbitMQ has confirmed them.
+
+    CHANNEL.LANE.SOURCE is the routing key: what kind of message (email, sms, push), how urgent
+    (critical, normal, bulk), and who asks. Exits 1 if any request was not confirmed; a request
+    may be published again with the same id at any time. A template must exist in this machine's
+    configuration; --unchecked publishes without looking.
+    """
+    if file and any(content.values()):
+        raise click.UsageError("--file holds whole requests: leave the flags of a single one out")
+    if waits and (file or dry_run):
+        raise click.UsageError("--wait is for one request that is published: leave out --file")
+    settings = load()
+    if key.lane not in settings.lanes and not unchecked:
+        lanes = ", ".join(settings.lanes)
+        raise click.UsageError(f"no lane {key.lane!r} is configured; there are {lanes}")
+    composed = None if file else _composed(content)
+    entries = read(file, name=name_of(file)) if composed is None else iter([composed])
+    source = Source(entries, _unchecked if unchecked else _checker(settings, key))
+    with stopped_by_signals(source), Report(file, as_json=as_json) as report:
+        if dry_run:
+            report.take(checked(source), source)
+        else:
+            name = routing_key(key.channel, key.lane, key.source)
+            with open_publisher(settings) as publisher:
+                report.take(published(source, publisher, routing_key=name), source)
+    good = not report.bad
+    if good and composed is not None and not dry_run:
+        good = _followed(settings, key, composed, waits=waits, as_json=as_json)
+    sys.exit(0 if good else 1)
+
+
+def _followed(settings: Settings, key: Route, sent: Entry, *, waits: bool, as_json: bool) -> bool:
+    """Wait for its end if asked to, or say how to see it; return whether all is well."""
+    if not waits:
+        if not as_json and sent.id:
+            click.echo(f"notify show {sent.id} tells what becomes of it; --wait stays", err=True)
+        return True
+    if not is_uuid(sent.id):
+        raise NotifyError("it was published; without a UUID for its id it cannot be waited for")
+    to = json.loads(sent.body).get("to")
+    expected = len(to) if isinstance(to, list) else 1
+    with record(settings) as store:
+        id_ = UUID(sent.id)
+        return wait(store, id_, source=key.source, expected=expected, as_json=as_json)
+
+
+def _composed(content: Mapping[str, Any]) -> Entry:
+    """Build the request that the flags describe."""
+    request = {name: value for name, value in content.items() if value}
+    if not request.get("to"):
+        raise click.UsageError("--to or --file is needed")
+    to = request["to"]
+    request["to"] = to[0] if len(to) == 1 else list(to)
+    if "send_at" in request:
+        request["send_at"] = request["send_at"].isoformat()
+    if "expires_at" in request:
+        request["expires_at"] = (datetime.now(UTC) + request["expires_at"]).isoformat()
+    return identified(json.dumps(request, ensure_ascii=False).encode(), line=0)
+
+
+def _checker(settings: Settings, key: Route) -> Check:
+    known = TemplateNames(open_templates(settings))
+
+    def check(entry: Entry) -> str:
+        found = problems(
+            entry.body,
+            channel=key.channel,
+            max_body_bytes=settings.contract.max_body_bytes,
+            max_recipients=settings.contract.max_recipients,
+            template=known.problem,
+        )
+        return "; ".join(one.for_author for one in found)
+
+    return check
+
+
+def _unchecked(_: Entry) -> str:
+    return ""

@@ -1,0 +1,140 @@
+"""From requests to results: each checked, published and confirmed, in the order of reading."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from notify.cli.send.requests import Entry
+from notify.errors import NotifyError, PublishError, Unconfirmed, Unroutable
+from notify.publisher import Outgoing, Publisher
+
+Check = Callable[[Entry], str]
+"""Tells what is wrong with a request before it is published; nothing, if it is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one request."""
+
+    line: int
+    id: str
+    status: str
+    """confirmed or valid; invalid, unroutable, unconfirmed or failed."""
+    error: str = ""
+
+
+class Source:
+    """
+    Requests as they are read and checked. Whatever ends the reading early ends it like the last
+    line does, so that what was published before is still confirmed and reported.
+
+    Attributes:
+        stopped: Why it ended before its end; empty where it did not.
+        last: The line of the last request that was taken.
+    """
+
+    def __init__(self, entries: Iterable[Entry], check: Check) -> None:
+        self.stopped = ""
+        self.last = 0
+        self._entries = iter(entries)
+        self._check = check
+        self._reading = False
+
+    def __iter__(self) -> Iterator[tuple[Entry, str]]:
+        while not self.stopped and (found := self._next()) is not None:
+            self.last = found[0].line
+            yield found
+
+    def stop(self, why: str) -> None:
+        """Take no more from it."""
+        self.stopped = self.stopped or why
+
+    def interrupt(self) -> None:
+        """Take no more from it, and end a read that waits; called by the handler of a signal."""
+        again = bool(self.stopped)
+        self.stop("interrupted")
+        if self._reading or again:
+            raise KeyboardInterrupt
+
+    def _next(self) -> tuple[Entry, str] | None:
+        """Read and check the next request."""
+        try:
+            self._reading = True
+            entry = next(self._entries, None)
+            return None if entry is None else (entry, self._check(entry))
+        except NotifyError as error:
+            self.stop(str(error))
+        except OSError as error:
+            self.stop(f"the file cannot be read on: {error.strerror or type(error).__name__}")
+        except (ValueError, RecursionError, MemoryError) as error:
+            self.stop(f"the next request cannot be read ({type(error).__name__})")
+        except KeyboardInterrupt:
+            self.stop("interrupted")
+        finally:
+            self._reading = False
+        return None
+
+
+@contextmanager
+def stopped_by_signals(source: Source) -> Iterator[None]:
+    """Have Ctrl-C, SIGTERM and SIGHUP end the source, once; a second one ends everything."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {each: signal.signal(each, lambda *_: source.interrupt()) for each in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def checked(source: Source) -> Iterator[Result]:
+    """Check requests and publish nothing."""
+    for entry, wrong in source:
+        yield Result(entry.line, entry.id, "invalid" if wrong else "valid", wrong)
+
+
+def published(source: Source, publisher: Publisher, *, routing_key: str) -> Iterator[Result]:
+    """Publish those requests that pass the check, a window at a time."""
+    sent: deque[Entry] = deque()
+    invalid: deque[Result] = deque()
+
+    def outgoing() -> Iterator[Outgoing]:
+        for entry, wrong in source:
+            if wrong:
+                invalid.append(Result(entry.line, entry.id, "invalid", wrong))
+            else:
+                sent.append(entry)
+                yield Outgoing(body=entry.body, routing_key=routing_key, message_id=entry.id)
+
+    for error in publisher.publish_many(outgoing()):
+        entry = sent.popleft()
+        while invalid and invalid[0].line < entry.line:
+            yield invalid.popleft()
+        yield Result(entry.line, entry.id, _status(error), _told(error))
+    yield from invalid
+
+
+def _told(error: PublishError | None) -> str:
+    """Say what happened, and what to try next."""
+    hint = "; see `notify topology diff`" if isinstance(error, Unroutable) else ""
+    return f"{error}{hint}" if error else ""
+
+
+def _status(error: PublishError | None) -> str:
+    match error:
+        case None:
+            return "confirmed"
+        case Unroutable():
+            return "unroutable"
+        case Unconfirmed():
+            return "unconfirmed"
+        case _:
+            return "failed"

@@ -1,0 +1,51 @@
+"""How fast one may go: the arithmetic of a limit that a fleet shares. It keeps no clock itself.
+
+A limit is a schedule (GCRA): each unit takes 1/rate seconds of it, and `tat` is when all that was
+granted would be through. A unit may go up to the tolerance before its turn, and is booked some
+time ahead of its slot. docs/limits.md gives the formulas and what follows from them.
+"""
+
+from __future__ import annotations
+
+from notify.policies.ratelimit.booking import (
+    AHEAD,
+    FAR_AHEAD,
+    RESERVE,
+    SLACK,
+    Ask,
+    Grant,
+    book,
+    horizon,
+)
+from notify.policies.ratelimit.complaint import CUT, CUT_EVERY, cut, pause
+from notify.policies.ratelimit.standing import (
+    FORGOTTEN,
+    LARGEST,
+    LONGEST_PAUSE,
+    RECOVERY,
+    SET_BACK,
+    Limit,
+    Standing,
+)
+
+__all__ = [
+    "AHEAD",
+    "CUT",
+    "CUT_EVERY",
+    "FAR_AHEAD",
+    "FORGOTTEN",
+    "LARGEST",
+    "LONGEST_PAUSE",
+    "RECOVERY",
+    "RESERVE",
+    "SET_BACK",
+    "SLACK",
+    "Ask",
+    "Grant",
+    "Limit",
+    "Standing",
+    "book",
+    "cut",
+    "horizon",
+    "pause",
+]

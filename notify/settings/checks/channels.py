@@ -1,0 +1,89 @@
+"""Whether a channel's own options fit together: weights, failover, countries, prices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from notify.message import Channel
+from notify.policies.caps import EVERYWHERE
+from notify.settings.checks.finding import suggestion
+from notify.settings.model import ChannelSettings, ProviderSettings
+
+Misfit = tuple[tuple[str, ...], str]
+"""The option, below its channel, and what is wrong with it."""
+
+
+def misfits_of(
+    name: str, channel: ChannelSettings, providers: Mapping[str, ProviderSettings]
+) -> Iterator[Misfit]:
+    """
+    Yield what is wrong in one channel.
+
+    Args:
+        name: The channel's word.
+        channel: Its options, each valid alone.
+        providers: The configured providers that are valid alone.
+    """
+    yield from _weights(channel)
+    yield from _failover(channel, providers)
+    if name == Channel.SMS:
+        yield from _countries(channel)
+        yield from _prices(channel)
+    else:
+        for option in ("countries", "prices", "daily_spend"):
+            if option in channel.model_fields_set:
+                yield (option,), "belongs to channels.sms; remove it"
+
+
+def _weights(channel: ChannelSettings) -> Iterator[Misfit]:
+    if "weights" not in channel.model_fields_set:
+        return
+    for provider in channel.weights:
+        if provider not in channel.providers:
+            hint = suggestion(provider, channel.providers)
+            yield ("weights", provider), f"is no provider of this channel; {hint}"
+    for position, provider in enumerate(channel.providers):
+        if provider not in channel.weights:
+            text = f"has none for provider number {position + 1}; 0 keeps it for failover"
+            yield ("weights",), text
+    if not any(channel.weights.values()):
+        yield ("weights",), "must hold one above 0"
+
+
+def _failover(
+    channel: ChannelSettings, providers: Mapping[str, ProviderSettings]
+) -> Iterator[Misfit]:
+    if channel.failover_share == 1:
+        return
+    first = 0 if channel.weights else 1
+    for name in channel.providers[first:]:
+        if name in providers and providers[name].rate is None:
+            text = f"is a share of providers.{name}.rate, which is not set; set it, or remove this"
+            yield ("failover_share",), text
+    if len(channel.providers) == 1:
+        yield ("failover_share",), "has no effect with one provider; add another, or remove this"
+
+
+def _countries(channel: ChannelSettings) -> Iterator[Misfit]:
+    if not channel.countries:
+        text = (
+            'is missing: list the countries that may be texted, such as ["DE", "US"], '
+            'or write ["*"] to allow all'
+        )
+        yield ("countries",), text
+
+
+def _prices(channel: ChannelSettings) -> Iterator[Misfit]:
+    if channel.daily_spend is not None and not channel.prices:
+        yield ("daily_spend",), "cannot be counted without channels.sms.prices; add them"
+        return
+    everywhere = EVERYWHERE in channel.countries
+    for country in channel.prices:
+        if not everywhere and country not in {*channel.countries, EVERYWHERE}:
+            yield ("prices", country), "is not in channels.sms.countries; add it there, or remove"
+    if channel.daily_spend is None or EVERYWHERE in channel.prices:
+        return
+    for country in channel.countries:
+        if country not in channel.prices:
+            text = f"has none for {country}, which daily_spend would miss; add it, or one for *"
+            yield ("prices",), text

@@ -1,0 +1,45 @@
+"""What a database says when it fails, told in our words."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from alembic.util import CommandError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+
+from notify.errors import StoreError, StoreRefused, StoreUnfit
+from notify.store.db.away import reason, unfit
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Say what failed, never with which values: a library's text holds them."""
+    try:
+        yield
+    except _REFUSALS as error:
+        raise StoreRefused(f"the record refuses a value: {_kind(error)}") from None
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        kind = StoreUnfit if unfit(error) else StoreError
+        raise kind(f"the record cannot be used: {_kind(error)}{reason(error)}") from None
+    except CommandError:
+        raise StoreError(
+            "the record's tables are newer than this version of notify: install that version"
+        ) from None
+
+
+# SQLite's own errors come from the hot writes, which speak to its driver directly. Text that is no
+# Unicode and a number that no column holds are refused by a driver before they reach the database.
+_REFUSALS = (
+    DataError,
+    IntegrityError,
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    UnicodeEncodeError,
+    OverflowError,
+)
+
+
+def _kind(error: BaseException) -> str:
+    return type(getattr(error, "orig", None) or error).__name__

@@ -1,0 +1,97 @@
+"""What waits in the record after the database's clock was set back: it does not wait longer.
+
+A row is dated by its last change. Where that is ahead of the clock, the clock was set back since;
+what the row waits for is still as far ahead of its change as it was meant to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    bindparam,
+    or_,
+    select,
+    update,
+)
+
+from notify.message import Status
+from notify.store.deadletters.archive import State
+from notify.store.tables import dead_letters, notifications
+
+log = structlog.get_logger("notify.store")
+
+MARGIN = timedelta(seconds=5)
+"""So far ahead a time may be by clocks that were measured by different processes."""
+LONGEST_HOLD = timedelta(seconds=60)
+"""No relay, reconciler or announcer holds longer what it took."""
+_WAITING = (str(Status.QUEUED), str(Status.UNKNOWN))
+
+
+def free(held_until: Column[datetime], *, now: datetime, hold: timedelta) -> ColumnElement[bool]:
+    """Match what no relay holds; one that is held for longer than any holds was held before."""
+    lie = held_until > now + max(hold, LONGEST_HOLD) + MARGIN
+    return or_(held_until.is_(None), held_until <= now, lie)
+
+
+def right_waits(connection: Connection, *, now: datetime, limit: int) -> int:
+    """
+    Let retries, look-ups and replays that were dated ahead of the clock wait from now on.
+
+    What is scheduled was asked for at a time of day, and keeps it.
+
+    Returns:
+        How many rows were changed; at most *limit* of each kind.
+    """
+    columns = notifications.c
+    waits = columns.status.in_(_WAITING)
+    due = _right(connection, notifications, "due_at", "updated_at", waits, now=now, limit=limit)
+    replayed = dead_letters.c.state == State.REPLAYED
+    until, at = "replay_until", "state_at"
+    return due + _right(connection, dead_letters, until, at, replayed, now=now, limit=limit)
+
+
+def _right(
+    connection: Connection,
+    table: Table,
+    until: str,
+    dated: str,
+    which: ColumnElement[bool],
+    *,
+    now: datetime,
+    limit: int,
+) -> int:
+    columns = table.c
+    ahead = (columns[until].is_not(None), columns[dated] > now + MARGIN, which)
+    query = select(columns.id, columns[until].label("until"), columns[dated].label("dated"))
+    locked = query.where(*ahead).order_by(columns.id).limit(limit)
+    rows = connection.execute(locked.with_for_update(skip_locked=True)).all()
+    if rows:
+        values: dict[str, Any] = {until: bindparam("new_until"), dated: bindparam("new_date")}
+        changes = [
+            {"of_row": row.id, "new_until": now + (row.until - row.dated), "new_date": now}
+            for row in rows
+        ]
+        change = update(table).where(columns.id == bindparam("of_row")).values(values)
+        connection.execute(change, changes)
+    return len(rows)
+
+
+def right_leases(
+    connection: Connection, rows: Iterable[Row[Any]], *, now: datetime, lease: timedelta
+) -> None:
+    """Let those leases among *rows*, which are locked, end in time that are longer than any."""
+    latest = now + lease + MARGIN
+    ids = [row.id for row in rows if row.lease_until is not None and row.lease_until > latest]
+    if ids:
+        log.warning("notify.clock_set_back", count=len(ids))
+        change = update(notifications).where(notifications.c.id.in_(ids))
+        connection.execute(change.values(lease_until=now + lease))

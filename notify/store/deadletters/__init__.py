@@ -1,0 +1,1 @@
+"""SQL of `notify.deadletters`: archived letters, their search, and their replays."""

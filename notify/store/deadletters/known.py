@@ -1,0 +1,139 @@
+"""What the record knows of some requests: their rows, and the calls made for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, tuple_
+
+from notify.errors import Sealed
+from notify.message import Notification, Outcome, Status
+from notify.store.ids import PUBLIC_ID, known_as
+from notify.store.sealing.vault import Vault, vault_of
+from notify.store.tables import attempts, notifications
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call that was made, or begun, for a notification."""
+
+    outcome: Outcome | None
+    """None while the answer is not recorded."""
+    reason: str | None
+    code: str | None
+    """The vendor's error code, or else its HTTP status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the record knows of one notification."""
+
+    id: UUID
+    """The row's."""
+    public_id: UUID
+    """The one by which its source knows it."""
+    key: tuple[str, str, int]
+    digest: bytes
+    status: Status
+    reason: str | None
+    due_at: datetime | None
+    lease_until: datetime | None
+    updated_at: datetime
+    erased: bool = False
+    """Whether its recipient was erased, so that it can never be sent."""
+    calls: Sequence[Call] = ()
+    """In the order they were made."""
+
+
+def look_up(
+    connection: Connection, asked: Iterable[Notification], *, lock: bool = False
+) -> list[Known]:
+    """
+    Read all rows that have to do with requests: under their keys, or under their ids.
+
+    A batch is found whole, by its first recipient.
+
+    Args:
+        lock: Keep others from changing them until the transaction ends.
+
+    Raises:
+        Sealed: One is sealed, and there is no keyring to tell which request it is of.
+    """
+    asked = list(asked)
+    if not asked:
+        return []
+    columns = notifications.c
+    related = or_(
+        tuple_(columns.source, columns.idempotency_key).in_(list({each.key[:2] for each in asked})),
+        known_as({each.id for each in asked}),
+    )
+    query = (
+        select(PUBLIC_ID.label("known_by"), *(columns[name] for name in _KNOWN))
+        .where(related)
+        .order_by(columns.id)
+    )
+    if lock:
+        query = query.with_for_update()
+    rows = connection.execute(query).all()
+    calls = _calls(connection, related) if rows else {}
+    vault = vault_of(connection)
+    plain = {vault.digest(each.digest): each.digest for each in asked}
+    return [
+        Known(
+            id=row.id,
+            public_id=row.known_by,
+            key=(row.source, row.idempotency_key, row.position),
+            digest=_digest(row, plain, vault),
+            status=Status(row.status),
+            reason=row.reason,
+            due_at=row.due_at,
+            lease_until=row.lease_until,
+            updated_at=row.updated_at,
+            erased=row.erased_at is not None,
+            calls=calls.get(row.id, ()),
+        )
+        for row in rows
+    ]
+
+
+_KNOWN = (
+    *("id", "source", "idempotency_key", "position", "digest", "key_id", "status", "reason"),
+    *("due_at", "lease_until", "updated_at", "erased_at"),
+)
+
+
+def _digest(row: Row[Any], plain: Mapping[bytes, bytes], vault: Vault) -> bytes:
+    """Read a digest: one that is sealed is told as those asked for are, or as that of another."""
+    if row.key_id is None:
+        digest: bytes = row.digest
+        return digest
+    if vault.keyring.current is None:
+        raise Sealed(
+            f"{row.id} is sealed with the key {row.key_id}, and there is no keyring", key=row.key_id
+        )
+    return plain.get(row.digest, row.digest)
+
+
+def _calls(connection: Connection, related: ColumnElement[bool]) -> dict[UUID, list[Call]]:
+    query = (
+        select(
+            attempts.c.notification_id,
+            attempts.c.outcome,
+            attempts.c.reason,
+            attempts.c.code,
+            attempts.c.http_status,
+        )
+        .join(notifications, notifications.c.id == attempts.c.notification_id)
+        .where(related)
+        .order_by(attempts.c.notification_id, attempts.c.number)
+    )
+    found: dict[UUID, list[Call]] = {}
+    for row in connection.execute(query):
+        outcome = Outcome(row.outcome) if row.outcome else None
+        code = row.code or (str(row.http_status) if row.http_status else None)
+        found.setdefault(row.notification_id, []).append(Call(outcome, row.reason, code))
+    return found

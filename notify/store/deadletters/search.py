@@ -1,0 +1,218 @@
+"""Finding dead letters again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Row,
+    Select,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+)
+
+from notify.contract.recipient import Spellings
+from notify.message import Channel
+from notify.store.db.clock import Moment, moment
+from notify.store.deadletters.archive import Cause, State
+from notify.store.deadletters.letter_text import readings
+from notify.store.sealing.vault import Vault, vault_of
+from notify.store.tables import dead_letters
+
+_AT_ONCE = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """One kept letter in a line."""
+
+    id: int
+    archived_at: datetime
+    died_at: datetime | None
+    message_id: str | None
+    notification_id: UUID | None
+    channel: Channel | None
+    lane: str | None
+    source: str | None
+    template: str | None
+    cause: Cause
+    reason: str | None
+    code: str | None
+    exchange: str
+    routing_key: str
+    queue: str | None
+    delivery_count: int | None
+    state: State
+    state_at: datetime
+    replay_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which dead letters to look at; None asks for all."""
+
+    ids: Collection[int] | None = None
+    notification_id: UUID | None = None
+    """A notification's, or a batch's."""
+    channel: Channel | None = None
+    lane: str | None = None
+    source: str | None = None
+    template: str | None = None
+    cause: Cause | None = None
+    code: str | None = None
+    state: State | None = None
+    since: Moment | None = None
+    """From when on it was archived."""
+    until: Moment | None = None
+    text: str | None = None
+    """
+    Stands in the reason, the key or the message id, or letter for letter in the body. A recipient
+    is found in any spelling.
+    """
+
+
+def find(connection: Connection, wanted: Wanted, *, limit: int) -> list[DeadLetter]:
+    """
+    Read the newest dead letters that match, newest first.
+
+    Raises:
+        Sealed: Bodies are to be looked into, and the keyring does not open one of them.
+    """
+    query = select(*_LETTER).order_by(dead_letters.c.id.desc())
+    return [_letter(row) for row in _rows(connection, query, wanted, limit=limit)]
+
+
+def find_ids(connection: Connection, wanted: Wanted, *, limit: int | None = None) -> list[int]:
+    """
+    Read the ids of the oldest dead letters that match, oldest first.
+
+    Raises:
+        Sealed: As `find`.
+    """
+    query = select(dead_letters.c.id).order_by(dead_letters.c.id)
+    return [row.id for row in _rows(connection, query, wanted, limit=limit)]
+
+
+def count(connection: Connection, wanted: Wanted) -> dict[Cause, int]:
+    """
+    Count the dead letters that match, by cause.
+
+    Raises:
+        Sealed: As `find`.
+    """
+    cause = dead_letters.c.cause
+    if wanted.text is not None:
+        return Counter(Cause(row.cause) for row in _rows(connection, select(cause), wanted))
+    query = select(cause, func.count()).where(*_conditions(wanted)).group_by(cause)
+    return {Cause(row[0]): int(row[1]) for row in connection.execute(query)}
+
+
+def _rows(
+    connection: Connection, query: Select[Any], wanted: Wanted, *, limit: int | None = None
+) -> Sequence[Row[Any]]:
+    query = query.where(*_conditions(wanted))
+    if wanted.text is None:
+        return connection.execute(query.limit(limit)).all()
+    with closing(_holding(connection, query, wanted.text)) as holding:
+        return list(islice(holding, limit))
+
+
+def _holding(
+    connection: Connection, query: Select[Any], text: str
+) -> Generator[Row[Any], None, None]:
+    """Choose what holds a text; what is sealed has to be opened for that."""
+    columns = dead_letters.c
+    person = Spellings(text)
+    plainly = _plainly_holds(text, connection.dialect.name)
+    if not person.recognisable:
+        query = query.where(or_(plainly, columns.key_id.is_not(None)))
+    query = query.add_columns(plainly.label("plainly"), columns.key_id, columns.fingerprint)
+    query = query.add_columns(columns.body.label("kept"), *_WORDS)
+    query = query.execution_options(yield_per=_AT_ONCE)
+    vault = vault_of(connection)
+    with connection.execute(query) as result:
+        for row in result:
+            if row.plainly or _holds(row, vault, text, person):
+                yield row
+
+
+def _holds(row: Row[Any], vault: Vault, text: str, person: Spellings) -> bool:
+    """Whether a letter holds a text that SQL does not find: sealed, or a person spelled anew."""
+    if row.key_id is None and not person.recognisable:
+        return False
+    body = vault.letter_part(row.fingerprint, row.key_id, "body", row.kept)
+    if any(part in body for part in spelled(text)):
+        return True
+    if not person.recognisable:
+        return False
+    words = (row._mapping[column.key] for column in _WORDS)
+    return any(person.within(each) for each in (*words, *readings(body)))
+
+
+_WORDS = [
+    dead_letters.c[name].label(f"{name}_word") for name in ("reason", "routing_key", "message_id")
+]
+_LETTER = [dead_letters.c[name] for name in DeadLetter.__dataclass_fields__]
+
+
+def _letter(row: Row[Any]) -> DeadLetter:
+    values = {name: row._mapping[name] for name in DeadLetter.__dataclass_fields__}
+    values["channel"] = values["channel"] and Channel(values["channel"])
+    values["cause"] = Cause(values["cause"])
+    values["state"] = State(values["state"])
+    return DeadLetter(**values)
+
+
+def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    columns = dead_letters.c
+    for name in (
+        *("notification_id", "channel", "lane", "source"),
+        *("template", "cause", "code", "state"),
+    ):
+        value = getattr(wanted, name)
+        if value is not None:
+            yield columns[name] == value
+    if wanted.ids is not None:
+        yield columns.id.in_(wanted.ids)
+    if wanted.since is not None:
+        yield columns.archived_at >= moment(wanted.since)
+    if wanted.until is not None:
+        yield columns.archived_at < moment(wanted.until)
+
+
+def _plainly_holds(text: str, dialect: str) -> ColumnElement[bool]:
+    columns = dead_letters.c
+    words = (columns.reason, columns.routing_key, columns.message_id)
+    within = or_(*(_within(part, dialect) > 0 for part in spelled(text)))
+    return or_(
+        *(column.icontains(text, autoescape=True) for column in words),
+        and_(columns.key_id.is_(None), within),
+    )
+
+
+def _within(part: bytes, dialect: str) -> ColumnElement[int]:
+    """Make the place of some bytes in the body, from 1, or 0."""
+    sought = literal(part, LargeBinary)
+    if dialect == "sqlite":
+        return func.instr(dead_letters.c.body, sought)
+    return func.position(sought.op("IN")(dead_letters.c.body))
+
+
+def spelled(text: str) -> set[bytes]:
+    """Spell a text as JSON may: as it is, and with its characters escaped."""
+    escaped = json.dumps(text)[1:-1]
+    return {text.encode(errors="surrogateescape"), escaped.encode()}

@@ -1,0 +1,46 @@
+"""Claiming what has the id of another source's notification: under a row id of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from uuid import uuid4
+
+import structlog
+
+from notify.errors import StoreError, StoreRefused
+from notify.store.delivery.claims import Claim, Claimed, Entry, Identity
+
+log = structlog.get_logger("notify.store")
+
+
+def claim_apart(
+    entries: Sequence[Entry], claim: Callable[[Sequence[Entry]], list[Claimed]]
+) -> dict[Identity, Claimed]:
+    """
+    Claim under random row ids, which nobody can occupy before, what only its id was in the way of.
+
+    Raises:
+        StoreRefused: The record refuses a value.
+    """
+    apart = [entry.under(uuid4()) for entry in entries]
+    try:
+        answers = claim(apart)
+    except StoreRefused:
+        raise
+    except StoreError:
+        # Others of the same batch are claimed already; these are looked at again.
+        return all_busy(entries)
+    claimed = {}
+    for entry, given, answer in zip(entries, apart, answers, strict=True):
+        row = given.notification
+        if answer.claim is Claim.OWNED and answer.id is None:
+            log.info("notify.id_shared", id=str(row.id), public_id=str(row.public_id))
+            answer = replace(answer, id=row.id)
+        claimed[entry.notification.identity] = answer
+    return claimed
+
+
+def all_busy(entries: Sequence[Entry]) -> dict[Identity, Claimed]:
+    """Answer that none can be claimed now."""
+    return {entry.notification.identity: Claimed(Claim.BUSY) for entry in entries}

@@ -1,0 +1,237 @@
+"""What a claim finds that is on record already, and what it does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection, Row, func, select, tuple_
+
+from notify.errors import Sealed
+from notify.message import Notification, Outcome, Status
+from notify.store.db.set_back import right_leases
+from notify.store.delivery.claims import Claim, Claimed, Entry, Identity
+from notify.store.delivery.taking import take, untried
+from notify.store.ids import known_as
+from notify.store.reconcile.outcomes import WAITING, Standing, move
+from notify.store.sealing.vault import Vault, vault_of
+from notify.store.tables import attempts, notifications
+
+log = structlog.get_logger("notify.store")
+
+SENT_BEFORE = Standing(Status.SENT, "an earlier call had sent it")
+
+
+def examine(
+    connection: Connection, known: Sequence[Entry], *, now: datetime, lease: timedelta
+) -> dict[Identity, Claimed]:
+    """Take up, in the caller's transaction, what is due of the known; tell about all of them."""
+    rows = _find(connection, [entry.notification for entry in known])
+    calls = _open_calls(connection, rows.values())
+    sent = _known_sent(connection, rows.values())
+    same = _same(vault_of(connection), known, rows)
+    strange = [entry.notification for entry in known if entry.notification.key not in rows]
+    owners = _owners(connection, strange)
+    answers, taken = {}, []
+    for entry in known:
+        row = rows.get(entry.notification.key)
+        is_same = same.get(entry.notification.identity)
+        if row is None:
+            answers[entry.notification.identity] = _by_id(entry.notification, owners)
+            continue
+        answer = _answer(entry, row, calls, is_same=is_same, now=now, lease=lease)
+        if is_same and _due(row, entry, now=now):
+            if row.id in sent:
+                move(connection, row.id, SENT_BEFORE, among=WAITING, now=now)
+                answer = Claimed(Claim.DUPLICATE)
+            else:
+                taken.append((entry, row))
+        if row.id != entry.notification.id:
+            answer = replace(answer, id=row.id)
+        answers[entry.notification.identity] = answer
+    right_leases(connection, rows.values(), now=now, lease=lease)
+    take(connection, taken, now=now, until=now + lease)
+    return answers
+
+
+_Key = tuple[str, str, int]
+
+
+def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, Row[Any]]:
+    """Read the rows that stood in the way, locked until the transaction ends."""
+    columns = notifications.c
+    key = (columns.source, columns.idempotency_key, columns.position)
+    query = (
+        select(
+            columns.id,
+            *key,
+            columns.digest,
+            columns.key_id,
+            columns.status,
+            columns.lease_until,
+            columns.due_at,
+            columns.relay_until,
+            columns.attempts,
+            columns.spent,
+            columns.fence,
+            columns.replayed_at,
+            # From here on its lane is patient with it.
+            func.coalesce(columns.replayed_at, columns.received_at).label("received_at"),
+        )
+        .where(tuple_(*key).in_([notification.key for notification in wanted]))
+        .order_by(columns.id)
+        .with_for_update()
+    )
+    return {
+        (row.source, row.idempotency_key, row.position): row for row in connection.execute(query)
+    }
+
+
+def _owners(connection: Connection, asked: Sequence[Notification]) -> dict[UUID, set[str]]:
+    """Find the sources that use these ids already, be it for the row or in its stead."""
+    if not asked:
+        return {}
+    ids = {each for one in asked for each in (one.id, one.public_id) if each is not None}
+    columns = notifications.c
+    query = select(columns.id, columns.public_id, columns.source)
+    found: dict[UUID, set[str]] = {}
+    for row in connection.execute(query.where(known_as(ids))):
+        for id_ in (row.id, row.public_id):
+            found.setdefault(id_, set()).add(row.source)
+    return found
+
+
+def _by_id(asked: Notification, owners: Mapping[UUID, set[str]]) -> Claimed:
+    """Answer for what has no row under its key: something else has its id."""
+    if asked.source in owners.get(asked.public_id or asked.id, ()):
+        return Claimed(Claim.CONFLICT)
+    if asked.id in owners:
+        return Claimed(Claim.CONFLICT, id_in_use=True)
+    # What stood in the way was deleted this very moment: next time it is new.
+    return Claimed(Claim.BUSY)
+
+
+def _same(
+    vault: Vault, known: Sequence[Entry], rows: Mapping[_Key, Row[Any]]
+) -> dict[Identity, bool | None]:
+    """Tell of each that is on record if it is the same request; None where that is sealed."""
+    found: dict[Identity, bool | None] = {}
+    for entry in known:
+        asked = entry.notification
+        row = rows.get(asked.key)
+        if row is None:
+            continue
+        try:
+            found[asked.identity] = vault.is_same(row.key_id, row.digest, asked.digest)
+        except Sealed as error:
+            log.error("notify.sealed", sealed_with=error.key, count=1, id=str(row.id))
+            found[asked.identity] = None
+    return found
+
+
+def _open_calls(connection: Connection, rows: Iterable[Row[Any]]) -> dict[UUID, UUID]:
+    """Find the calls under way, by notification."""
+    sending = [row.id for row in rows if row.status == Status.SENDING]
+    if not sending:
+        return {}
+    query = select(attempts.c.notification_id, attempts.c.id).where(
+        attempts.c.notification_id.in_(sending), attempts.c.outcome.is_(None)
+    )
+    return {row.notification_id: row.id for row in connection.execute(query)}
+
+
+def _known_sent(connection: Connection, rows: Iterable[Row[Any]]) -> set[UUID]:
+    """
+    Find those that wait for another call, though by now an earlier one is known to have sent them.
+
+    The news came while the call between the two was under way, and that one was not taken.
+    """
+    waiting = [row.id for row in rows if _waits(row) and row.attempts]
+    if not waiting:
+        return set()
+    query = select(attempts.c.notification_id).where(
+        attempts.c.notification_id.in_(waiting), attempts.c.outcome == Outcome.ACCEPTED
+    )
+    return set(connection.execute(query).scalars())
+
+
+def _waits(row: Row[Any]) -> bool:
+    """Tell whether no worker has it in hand and it has not ended."""
+    return row.status in (Status.SCHEDULED, Status.QUEUED)
+
+
+def _published(row: Row[Any]) -> bool:
+    """
+    Tell whether a waiting row is with the broker, or a relay is about to publish it.
+
+    Its time has come then, by the relay's clock: this machine's may be behind, and to take this
+    message for a double of one to come would lose it.
+    """
+    return row.due_at is None or row.relay_until is not None
+
+
+def _due(row: Row[Any], entry: Entry, *, now: datetime) -> bool:
+    """Tell whether the entry may take the row up: it waits for this very message, or its time."""
+    return (
+        _waits(row)
+        and (_published(row) or row.due_at <= now)
+        and entry.status is not Status.SCHEDULED
+    )
+
+
+def _answer(
+    entry: Entry,
+    row: Row[Any],
+    calls: Mapping[UUID, UUID],
+    *,
+    is_same: bool | None,
+    now: datetime,
+    lease: timedelta,
+) -> Claimed:
+    if is_same is False:
+        return Claimed(Claim.CONFLICT)
+    if is_same is None:
+        # Some worker has the keyring that tells.
+        return Claimed(Claim.BUSY, wait=lease / 2)
+    if _due(row, entry, now=now):
+        begun = None if untried(row, entry) else row.received_at
+        return Claimed(Claim.OWNED, row.fence + 1, row.spent, begun, waited_since=row.received_at)
+    if _waits(row) and _published(row):
+        # A relay with a quicker clock found a scheduled one due: kept until ours agrees.
+        return Claimed(Claim.BUSY)
+    if row.status != Status.SENDING:
+        return Claimed(Claim.DEAD if _died(row) else Claim.DUPLICATE)
+    call = calls.get(row.id)
+    if call is not None and call == entry.attempt_id:
+        # Our own claim, whose commit was not confirmed to us.
+        return Claimed(Claim.OWNED, row.fence, row.spent, row.received_at)
+    if row.lease_until is not None and row.lease_until <= now:
+        return Claimed(Claim.LAPSED, row.fence, row.spent, row.received_at, call)
+    return Claimed(Claim.BUSY, wait=_wait(row, now=now, lease=lease))
+
+
+def _wait(row: Row[Any], *, now: datetime, lease: timedelta) -> timedelta:
+    """
+    Tell how long to leave a claimed row alone: as long again as the claim has held.
+
+    Most calls end soon. A worker that was killed never ends its own, and the wait ends with its
+    lease.
+    """
+    left = timedelta() if row.lease_until is None else row.lease_until - now
+    return min(lease - left, left)
+
+
+def _died(row: Row[Any]) -> bool:
+    """
+    Tell whether the row's message was, or ought to have been, rejected into the dead letters.
+
+    A worker may have been killed after it recorded the end and before it rejected the message.
+    What a provider has refused for good is no dead letter; what no provider saw is.
+    """
+    return row.status in (Status.FAILED, Status.EXPIRED) or (
+        row.status == Status.REJECTED and row.attempts == 0
+    )

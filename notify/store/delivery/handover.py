@@ -1,0 +1,71 @@
+"""Handing a claimed notification on from one provider to the next, without letting go of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, update
+
+from notify.message import Status
+from notify.store.delivery.records import Record
+from notify.store.tables import attempts, notifications
+
+
+def hand_over(
+    connection: Connection, ended: Record, *, attempt_id: UUID, provider: str, until: datetime
+) -> int | None:
+    """
+    Close the call that ended and open the next one, under a claim of its own.
+
+    The fence rises: a worker that never hears of this commit can neither call nor record.
+
+    Args:
+        ended: How the last call ended; its status and due time do not matter here.
+        attempt_id: The next call's id.
+        until: The end of the new lease.
+
+    Returns:
+        The new fence; None where another worker has taken the notification over.
+    """
+    columns = notifications.c
+    taken = connection.execute(
+        update(notifications)
+        .where(
+            columns.id == ended.notification_id,
+            columns.fence == ended.fence,
+            columns.status == Status.SENDING,
+        )
+        .values(
+            fence=columns.fence + 1,
+            attempts=columns.attempts + 1,
+            spent=ended.spent,
+            lease_until=until,
+            updated_at=ended.ended_at,
+        )
+        .returning(columns.fence, columns.attempts)
+    ).one_or_none()
+    if taken is None:
+        return None
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.id == ended.attempt_id)
+        .values(
+            ended_at=ended.ended_at,
+            outcome=ended.outcome,
+            provider_id=ended.provider_id,
+            http_status=ended.http_status,
+            code=ended.code,
+            reason=ended.reason,
+        )
+    )
+    connection.execute(
+        insert(attempts).values(
+            id=attempt_id,
+            notification_id=ended.notification_id,
+            number=taken.attempts,
+            provider=provider,
+            started_at=ended.ended_at,
+        )
+    )
+    return int(taken.fence)

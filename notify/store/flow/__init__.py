@@ -1,0 +1,1 @@
+"""SQL of `notify.flow`: circuits, rate limits, bookings, holds and caps that all workers share."""

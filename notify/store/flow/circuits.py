@@ -1,0 +1,152 @@
+"""The circuits that all workers share, and how their calls ended, by slices of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, or_, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from notify.policies.breaker import Circuit, Counts, Mode, State
+from notify.store.audit import Actor, note
+from notify.store.db.clock import db_now, read_clock
+from notify.store.flow.circuit_history import note_change
+from notify.store.tables import circuit_calls
+from notify.store.tables import circuits as table
+
+Transition = Callable[[Circuit, float], Circuit]
+"""What a circuit becomes at a time; the circuit itself, where nothing is to be written."""
+
+_SOON = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """
+    How the calls through one provider ended in one slice of time.
+
+    Attributes:
+        bucket: The slice, by its first millisecond since 1970.
+    """
+
+    provider: str
+    generation: int
+    bucket: int
+    counts: Counts
+
+
+def current(connection: Connection, providers: Collection[str]) -> dict[str, Circuit]:
+    """Read the circuits of *providers*; one that never was anything but closed has no row."""
+    rows = connection.execute(select(*table.c).where(table.c.provider.in_(providers)))
+    found = [_circuit(row) for row in rows.mappings()]
+    return {name: Circuit(name) for name in providers} | {each.provider: each for each in found}
+
+
+def change(connection: Connection, provider: str, transition: Transition) -> tuple[Circuit, bool]:
+    """
+    Let one circuit pass to what follows; all others who want to wait for the transaction's end.
+
+    Args:
+        transition: Is given the circuit, and the time by the database's clock.
+
+    Returns:
+        The circuit as it is now, and whether the transition changed it.
+    """
+    held = _locked(connection, provider)
+    # The clock is read with the lock in hand: waiting for it may have taken long.
+    now = read_clock(connection)
+    before = held.at(now)
+    after = transition(before, now)
+    if after != held:
+        values = asdict(after)
+        connection.execute(update(table).where(table.c.provider == provider).values(values))
+        note_change(connection, held, after, now=now)
+    return after, after is not before
+
+
+def tell(
+    connection: Connection, provider: str, mode: Mode, *, seconds: float | None, actor: Actor
+) -> Circuit:
+    """
+    Write what an operator says about a circuit, and the audit of it.
+
+    Args:
+        seconds: How long it is in force; None: until further notice.
+    """
+    seen = []
+
+    def obey(circuit: Circuit, now: float) -> Circuit:
+        seen.append((circuit, now))
+        until = None if seconds is None else now + seconds
+        name, reason = actor.name[:255], actor.reason[:1000]
+        return circuit.told(mode, now=now, until=until, actor=name, reason=reason)
+
+    after, _ = change(connection, provider, obey)
+    details = {
+        "provider": provider,
+        "seconds": seconds,
+        "state_before": seen[0][0].state.value,
+        "mode_before": seen[0][0].mode.value,
+    }
+    at = datetime.fromtimestamp(seen[0][1], UTC)
+    note(connection, actor, f"breaker.{mode}", details=details, at=at)
+    return after
+
+
+def add(connection: Connection, slices: Iterable[Slice]) -> None:
+    """Add what one process has counted to what the others have."""
+    # In one order always, so that two processes wait for each other and not in a circle.
+    rows = [
+        {"provider": each.provider, "generation": each.generation, "bucket": each.bucket}
+        | asdict(each.counts)
+        for each in sorted(slices, key=lambda one: (one.provider, one.generation, one.bucket))
+    ]
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        # A crash may forget half a second of counts; the workers need not wait for the disk.
+        connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(circuit_calls)
+    columns = circuit_calls.c
+    added = {
+        name: columns[name] + statement.excluded[name]
+        for name in ("calls", "failures", "slow", "unreachable", "neutral")
+    }
+    key = [columns.provider, columns.generation, columns.bucket]
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=added), rows)
+
+
+def calls(connection: Connection, providers: Collection[str], *, since: int) -> list[Slice]:
+    """Read how all workers' calls ended in the slices from *since* on."""
+    columns = circuit_calls.c
+    query = select(*columns).where(columns.provider.in_(providers), columns.bucket >= since)
+    return [Slice(row[0], row[1], row[2], Counts(*row[3:])) for row in connection.execute(query)]
+
+
+def forget(connection: Connection, *, older: float) -> None:
+    """Delete the counts that are *older* than so many seconds, and those of times to come."""
+    columns = circuit_calls.c
+    old = columns.bucket < (db_now() - older) * 1000
+    # Counted before the clock was set back: when it gets there once more, they are of long ago.
+    ahead = columns.bucket > (db_now() + _SOON) * 1000
+    connection.execute(delete(circuit_calls).where(or_(old, ahead)))
+
+
+def _locked(connection: Connection, provider: str) -> Circuit:
+    query = select(*table.c).where(table.c.provider == provider).with_for_update()
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+        fresh = asdict(Circuit(provider, since=read_clock(connection)))
+        connection.execute(dialect.insert(table).on_conflict_do_nothing(), fresh)
+        row = connection.execute(query).mappings().one()
+    return _circuit(row)
+
+
+def _circuit(row: Mapping[Any, Any]) -> Circuit:
+    words = {"state": State(row["state"]), "mode": Mode(row["mode"])}
+    return Circuit(**(dict(row) | words))

@@ -1,0 +1,164 @@
+"""Holds in the record: placed and lifted by operators, and what they keep waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.engine import Row
+
+from notify.message import Channel, Status
+from notify.policies.holds import Hold, Scope
+from notify.store.db.clock import db_now
+from notify.store.tables import holds, notifications
+
+_WAITING = (str(Status.SCHEDULED), str(Status.QUEUED))
+PARTS = tuple(field.name for field in fields(Scope))
+"""The names of what a scope consists of."""
+
+
+def place(
+    connection: Connection,
+    scope: Scope,
+    *,
+    actor: str,
+    reason: str,
+    seconds: float | None = None,
+) -> Hold:
+    """Keep what fits *scope* from being sent, for so many *seconds* or until it is lifted."""
+    parts = {name: getattr(scope, name) for name in PARTS}
+    row = connection.execute(
+        insert(holds)
+        .values(
+            **parts,
+            since=db_now(),
+            until=None if seconds is None else db_now() + seconds,
+            actor=actor[:255],
+            reason=reason[:1000],
+        )
+        .returning(*holds.c)
+    ).one()
+    return _hold(row)
+
+
+def current(connection: Connection) -> tuple[list[Hold], float]:
+    """Read the holds that stand, oldest first, and the time by the database's clock."""
+    query = select(*holds.c).where(_stands()).order_by(holds.c.id)
+    found = [_hold(row) for row in connection.execute(query)]
+    return found, float(connection.execute(select(db_now())).scalar_one())
+
+
+def lift(connection: Connection, ids: Collection[int]) -> list[Hold]:
+    """
+    End holds before their time.
+
+    What they kept comes due by `wake`, which every worker calls while there is any.
+
+    Returns:
+        Those that stood until now.
+    """
+    statement = (
+        update(holds)
+        .where(holds.c.id.in_(ids), _stands())
+        .values(until=db_now())
+        .returning(*holds.c)
+    )
+    return sorted(map(_hold, connection.execute(statement)), key=lambda hold: hold.id)
+
+
+def keepers(connection: Connection) -> Iterator[int]:
+    """
+    Give the ids of the holds, ended ones too, for which something waits in the record.
+
+    Asked for one after the other, each costs a look into an index, however much it keeps.
+    """
+    of_row = notifications.c.hold_id
+    last = 0
+    while True:
+        following = select(of_row).where(of_row > last).order_by(of_row).limit(1)
+        found = connection.execute(following).scalar()
+        if found is None:
+            return
+        yield found
+        last = found
+
+
+def wake(connection: Connection, ids: Collection[int], *, now: datetime, limit: int) -> int:
+    """
+    Make due, oldest hold first, what holds keep that have ended.
+
+    Returns:
+        How many rows were seen to, at most *limit*.
+    """
+    columns = notifications.c
+    chosen = (
+        select(columns.id)
+        .where(columns.hold_id.in_(ids))
+        .order_by(columns.hold_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    waits = and_(columns.status == str(Status.QUEUED), columns.due_at > now)
+    statement = (
+        update(notifications)
+        .where(columns.id.in_(chosen.scalar_subquery()))
+        .values(
+            hold_id=None,
+            due_at=case((waits, now), else_=columns.due_at),
+            # A wait is dated by its change (`set_back`).
+            updated_at=case((waits, now), else_=columns.updated_at),
+        )
+    )
+    return connection.execute(statement).rowcount
+
+
+def kept(connection: Connection, ids: Collection[int]) -> dict[int, int]:
+    """Count what each hold has set aside in the record."""
+    columns = notifications.c
+    query = (
+        select(columns.hold_id, func.count())
+        .where(columns.hold_id.in_(ids), columns.status.in_(_WAITING))
+        .group_by(columns.hold_id)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def waiting(connection: Connection, scope: Scope) -> dict[Status, int]:
+    """
+    Count, by status, what fits *scope* and waits in the record for its time.
+
+    What the broker has is not among it.
+    """
+    columns = notifications.c
+    parts = [columns[name] == value for name, value in scope.given.items() if name in columns]
+    query = (
+        select(columns.status, func.count())
+        .where(columns.due_at.is_not(None), columns.status.in_(_WAITING), *parts)
+        .group_by(columns.status)
+    )
+    return {Status(row[0]): row[1] for row in connection.execute(query)}
+
+
+def _stands() -> ColumnElement[bool]:
+    # Holds that ended stay: SQLite would give the id of a deleted one to the next, which would
+    # then keep what waits for the first.
+    return or_(holds.c.until.is_(None), holds.c.until > db_now())
+
+
+def _hold(row: Row[Any]) -> Hold:
+    values = row._asdict()
+    values["channel"] = values["channel"] and Channel(values["channel"])
+    return Hold(**values)

@@ -1,0 +1,1 @@
+"""SQL of `notify.ledger`: counts over the whole record, and rows that contradict each other."""

@@ -1,0 +1,110 @@
+"""How many of each the record holds, by channel and lane, at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    or_,
+    select,
+    text,
+)
+
+from notify.message import Status
+from notify.store.deadletters.archive import Cause, State
+from notify.store.tables import dead_letters, notifications
+
+MOVING = (Status.QUEUED, Status.SENDING)
+"""It should get on by itself, now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many notifications of one channel and lane have one status."""
+
+    channel: str
+    lane: str
+    status: str
+    """A word of `Status`, unless somebody else wrote it."""
+    count: int
+    oldest: datetime | None
+    """When the oldest that is queued or sending was received."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """How many requests of one channel and lane lie in the archive and have no notification."""
+
+    channel: str | None
+    """None where it cannot be read."""
+    lane: str | None
+    count: int
+
+
+def hold_still(connection: Connection) -> None:
+    """Have all queries of a fresh transaction see one moment, and give them time."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        connection.execute(text("SET LOCAL statement_timeout = '10min'"))
+
+
+def rows(connection: Connection) -> int:
+    """Count the notifications."""
+    return connection.execute(select(func.count()).select_from(notifications)).scalar_one()
+
+
+def counts(connection: Connection) -> Iterator[Count]:
+    """Count the notifications by channel, lane and status."""
+    columns = notifications.c
+    moving = columns.status.in_([str(each) for each in MOVING])
+    query = select(
+        columns.channel,
+        columns.lane,
+        columns.status,
+        func.count().label("count_"),
+        func.min(case((moving, columns.received_at))).label("oldest"),
+    ).group_by(columns.channel, columns.lane, columns.status)
+    return (
+        Count(row.channel, row.lane, row.status, row.count_, row.oldest)
+        for row in connection.execute(query)
+    )
+
+
+def dead(connection: Connection) -> Iterator[Dead]:
+    """
+    Count the requests that have come to nothing but a dead letter.
+
+    One that was replayed counts by its notification, and so does one that died of its end; the
+    same request that died twice counts once.
+    """
+    columns = dead_letters.c
+    # An id counts within its source.
+    id_ = func.coalesce(cast(columns.notification_id, String), cast(columns.id, String))
+    request = func.coalesce(columns.source, "") + "/" + id_
+    known = or_(*_recorded(columns.source, columns.notification_id))
+    stranger = or_(columns.cause.in_([str(Cause.CONTRACT), str(Cause.CONFLICT)]), ~known)
+    query = (
+        select(columns.channel, columns.lane, func.count(request.distinct()).label("count_"))
+        .where(columns.state != State.REPLAYED, stranger)
+        .group_by(columns.channel, columns.lane)
+    )
+    return (Dead(row.channel, row.lane, row.count_) for row in connection.execute(query))
+
+
+def _recorded(source: ColumnElement[Any], id_: ColumnElement[Any]) -> Iterator[ColumnElement[bool]]:
+    """Match what has a notification of the same source, by any of the ids that it is known by."""
+    columns = notifications.c
+    own = and_(columns.id == id_, columns.public_id.is_(None))
+    # Not by `PUBLIC_ID`: each of these is found by an index.
+    for by_id in (own, columns.public_id == id_, columns.batch_id == id_):
+        yield select(columns.id).where(by_id, columns.source == source).exists()

@@ -1,0 +1,1 @@
+"""SQL of `notify.privacy`: erasure, retention, and sealing with a new key."""

@@ -1,0 +1,186 @@
+"""Erasing a person: what is personal goes, what was counted stays."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from notify.contract.recipient import Spellings, reading
+from notify.message import Status
+from notify.store.queries import ERASED, sent_to
+from notify.store.sealing.vault import vault_of
+from notify.store.tables import attempts, audit, events, notifications
+
+REASON = "its recipient was erased"
+"""Why what waited will never be sent."""
+
+_AT_ONCE = 500
+_WAITING = (Status.SCHEDULED, Status.QUEUED)
+
+
+@dataclass(frozen=True)
+class Person(Spellings):
+    """
+    Whose data are erased.
+
+    Attributes:
+        recipient: The address, the number or the token, in any spelling.
+    """
+
+    def erased(self, text: str) -> str:
+        """Return a text without it."""
+        return self.without(text, ERASED)
+
+
+def ids_of(connection: Connection, person: Person) -> list[UUID]:
+    """Find the notifications to a person of which something is left, in the order of their ids."""
+    columns = notifications.c
+    # Rows without a hash are of an older version, and in clear; no index helps there.
+    unhashed = func.lower(columns.recipient) == reading(person.recipient).lower()
+    theirs = or_(
+        sent_to(person.recipient, vault_of(connection)),
+        and_(columns.recipient_hash.is_(None), columns.erased_at.is_(None), unhashed),
+    )
+    return list(connection.execute(select(columns.id).where(theirs).order_by(columns.id)).scalars())
+
+
+def statuses(connection: Connection, ids: Sequence[UUID]) -> Counter[Status]:
+    """Count notifications by their status."""
+    columns = notifications.c
+    query = select(columns.status).where(columns.id.in_(ids))
+    return Counter(Status(row.status) for row in connection.execute(query))
+
+
+def waiting(connection: Connection, ids: Sequence[UUID]) -> int:
+    """Count those that wait to be sent, or to be looked up."""
+    query = select(func.count()).select_from(notifications)
+    return connection.execute(query.where(notifications.c.id.in_(ids), _waits())).scalar_one()
+
+
+def _waits() -> ColumnElement[bool]:
+    columns = notifications.c
+    looked_up = and_(columns.status == Status.UNKNOWN, columns.due_at.is_not(None))
+    return or_(columns.status.in_([str(each) for each in _WAITING]), looked_up)
+
+
+def cancel(connection: Connection, ids: Sequence[UUID], *, now: datetime) -> int:
+    """
+    Let nothing of these wait any more; tells of how many that was so.
+
+    What waits to be sent is cancelled, and its producer hears of it. What waits to be looked up
+    stays unknown: nobody can ask for it without the address.
+    """
+    columns = notifications.c
+    ours = columns.id.in_(ids)
+    ends = {"due_at": None, "relay_until": None, "updated_at": now, "reason": REASON}
+    waits = columns.status.in_([str(each) for each in _WAITING])
+    cancelled = update(notifications).where(ours, waits).values(**ends, status=Status.CANCELLED)
+    done: list[UUID] = list(connection.execute(cancelled.returning(columns.id)).scalars())
+    parked = update(notifications).where(ours, _waits()).values(**ends)
+    unknown: list[UUID] = list(connection.execute(parked.returning(columns.id)).scalars())
+    rows = [
+        {"notification_id": id_, "at": now, "status": status, "reason": REASON, "to_publish": True}
+        for status, ended in ((Status.CANCELLED, done), (Status.UNKNOWN, unknown))
+        for id_ in ended
+    ]
+    if rows:
+        connection.execute(insert(events), rows)
+    return len(rows)
+
+
+def erase(
+    connection: Connection, person: Person, ids: Sequence[UUID], *, now: datetime
+) -> list[UUID]:
+    """
+    Erase what is personal in notifications that have ended, and in what belongs to them.
+
+    Returns:
+        Those that were erased; the others are with a worker, or wait.
+    """
+    columns = notifications.c
+    ended = columns.status.in_([str(each) for each in Status if each.final])
+    query = select(columns.id, columns.key_id, columns.digest, columns.idempotency_key)
+    query = query.where(columns.id.in_(ids), ended, columns.due_at.is_(None))
+    rows = connection.execute(query.order_by(columns.id).with_for_update()).all()
+    for row in rows:
+        change = update(notifications).where(columns.id == row.id)
+        connection.execute(change.values(_nothing_left(connection, person, row, now=now)))
+    done = [row.id for row in rows]
+    for table in (attempts, events):
+        _clean_reasons(connection, table.c.notification_id.in_(done), table, person)
+    _clean_reasons(connection, columns.id.in_(done), notifications, person)
+    return done
+
+
+def _nothing_left(
+    connection: Connection, person: Person, row: Row[Any], *, now: datetime
+) -> dict[str, Any]:
+    """
+    Give what the row keeps: enough to know the same request again, should a copy come.
+
+    The digest stays for that; with a keyring nobody can guess by it what was asked.
+    """
+    values = {"recipient": "", "recipient_hash": None, "body": b"", "erased_at": now}
+    vault = vault_of(connection)
+    if row.key_id is None and vault.keyring.current is not None:
+        values |= {"digest": vault.digest(row.digest), "key_id": vault.keyring.current}
+    if person.inside(row.idempotency_key):
+        values["idempotency_key"] = f"erased:{row.id}"
+    return values
+
+
+def _clean_reasons(
+    connection: Connection, rows: ColumnElement[bool], table: Any, person: Person
+) -> None:
+    """Take a person out of words that ought not to have told of him."""
+    query = select(table.c.id, table.c.reason).where(rows, table.c.reason.is_not(None))
+    for row in connection.execute(query).all():
+        if person.within(row.reason):
+            change = update(table).where(table.c.id == row.id)
+            connection.execute(change.values(reason=person.erased(row.reason)))
+
+
+def audited(connection: Connection, person: Person) -> list[int]:
+    """Find what operators wrote of a person. Every row is read: no index knows all spellings."""
+    columns = audit.c
+    query = select(columns.id, columns.reason, columns.details).order_by(columns.id)
+    return [
+        row.id
+        for row in connection.execute(query.execution_options(yield_per=_AT_ONCE))
+        if person.within(row.reason) or person.within(_written(row.details))
+    ]
+
+
+def _written(details: Any) -> str:
+    return json.dumps(details, ensure_ascii=False)
+
+
+def erase_audit(connection: Connection, person: Person, ids: Collection[int]) -> None:
+    """Take a person out of what operators wrote; that they acted stays."""
+    columns = audit.c
+    for row in connection.execute(select(audit).where(columns.id.in_(ids))).all():
+        details = json.loads(person.erased(_written(row.details)))
+        clean = {"reason": person.erased(row.reason), "details": details}
+        connection.execute(update(audit).where(columns.id == row.id).values(clean))
+
+
+def slices(ids: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """Cut a list into small transactions."""
+    return (ids[start : start + size] for start in range(0, len(ids), size))

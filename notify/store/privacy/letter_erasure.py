@@ -1,0 +1,111 @@
+"""Erasing a person from the archive of dead letters, whatever form the letters have."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, null, select, update
+
+from notify.contract.recipient import same
+from notify.store.deadletters.archive import PARTS, State, opened
+from notify.store.deadletters.letter_text import document_of, readings
+from notify.store.delivery.claims import Identity
+from notify.store.ids import identities
+from notify.store.privacy.erasure import Person, slices
+from notify.store.queries import ERASED
+from notify.store.sealing.vault import vault_of
+from notify.store.tables import dead_letters
+
+_AT_ONCE = 50
+_TEXTS = ("message_id", "reason", "routing_key", "mended_key")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """
+    One letter that holds something of a person.
+
+    Attributes:
+        waits: Whether nobody has settled it yet.
+        shared: Whether it would reach others too.
+    """
+
+    id: int
+    waits: bool
+    shared: bool
+
+
+def letters_of(connection: Connection, person: Person, ids: Sequence[UUID]) -> list[Held]:
+    """
+    Find the letters that hold a person's recipient, or ask for one of these notifications.
+
+    Every letter is looked through: there is no index of what bodies hold.
+
+    Raises:
+        Sealed: The keyring does not open one of them.
+    """
+    columns, vault, known = dead_letters.c, vault_of(connection), set[Identity]()
+    for few in slices(ids, _AT_ONCE):
+        known |= identities(connection, few)
+    names = ("state", "source", "notification_id", *_TEXTS)
+    query = select(*PARTS, *(columns[name] for name in names))
+    query = query.where(columns.erased_at.is_(None)).order_by(columns.id)
+    found = []
+    for row in connection.execute(query.execution_options(yield_per=_AT_ONCE)):
+        parts = opened(vault, row)
+        if (row.source, row.notification_id) in known or _within(person, row, parts):
+            body = parts["mended_body"] or parts["body"]
+            found.append(Held(row.id, row.state == State.WAITING, _shared(body, person)))
+    return found
+
+
+def _within(person: Person, row: Row[Any], parts: dict[str, Any]) -> bool:
+    texts = [row._mapping[name] for name in _TEXTS]
+    texts += [json.dumps(parts["properties"], ensure_ascii=False)]
+    texts += [text for name in ("body", "mended_body") for text in readings(parts[name])]
+    return any(person.within(text) for text in texts)
+
+
+def _shared(body: bytes, person: Person) -> bool:
+    """Tell whether a letter is meant for others too; what cannot be read is for nobody else."""
+    document = document_of(body)
+    to = document.get("to") if isinstance(document, dict) else None
+    if to is None:
+        return False
+    recipients = to if isinstance(to, list) else [to]
+    addresses = [each.get("to") if isinstance(each, dict) else each for each in recipients]
+    return any(not isinstance(each, str) or not same(each, person.recipient) for each in addresses)
+
+
+def erase_letters(
+    connection: Connection, person: Person, ids: Sequence[int], *, now: datetime
+) -> None:
+    """Take all content out of letters; one that still waited is discarded by that."""
+    columns = dead_letters.c
+    query = select(columns.id, columns.state, *(columns[name] for name in _TEXTS))
+    query = query.where(columns.id.in_(ids), columns.erased_at.is_(None)).order_by(columns.id)
+    for row in connection.execute(query.with_for_update()).all():
+        texts = {name: row._mapping[name] for name in _TEXTS}
+        values: dict[str, Any] = {
+            name: ERASED if name == "routing_key" else None
+            for name, text in texts.items()
+            if person.within(text)
+        }
+        if row.state == State.WAITING:
+            values |= {"state": State.DISCARDED, "state_at": now}
+        nothing: dict[str, Any] = {
+            "properties": {},
+            "body": b"",
+            "mended_body": None,
+            "refused_event": null(),
+            "key_id": None,
+        }
+        # The fingerprint is of the content. Should the message come again, it is another letter.
+        change = values | nothing | {"fingerprint": os.urandom(32), "erased_at": now}
+        connection.execute(update(dead_letters).where(columns.id == row.id).values(change))

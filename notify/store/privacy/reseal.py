@@ -1,0 +1,165 @@
+"""Sealing rows anew: with the current key, what another key has sealed or none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from notify.keyring import HASH
+from notify.store.deadletters.archive import PARTS, opened
+from notify.store.sealing.vault import Kept, Vault, vault_of
+from notify.store.tables import dead_letters, keys, notifications
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """
+    How many rows each key has sealed, by its name; None stands for what is in clear.
+
+    Attributes:
+        notifications: Those on record.
+        letters: Those in the archive of dead letters.
+    """
+
+    notifications: Counter[str | None]
+    letters: Counter[str | None]
+
+    def rows(self, key: str | None) -> int:
+        """Count the rows of both kinds that a key has sealed."""
+        return self.notifications[key] + self.letters[key]
+
+
+def count(connection: Connection) -> Sealing:
+    """Count the rows by the key that sealed them."""
+    return Sealing(_count(connection, notifications), _count(connection, dead_letters))
+
+
+def _count(connection: Connection, table: Table) -> Counter[str | None]:
+    query = select(table.c.key_id, func.count().label("count_")).group_by(table.c.key_id)
+    return Counter({row.key_id: row.count_ for row in connection.execute(query)})
+
+
+_NOTIFICATION = (
+    update(notifications)
+    .where(notifications.c.id == bindparam("of_row"))
+    .values(
+        {
+            name: bindparam(f"new_{name}")
+            for name in ("key_id", "recipient", "recipient_hash", "digest", "body")
+        }
+    )
+)
+
+
+def reseal_notifications(
+    connection: Connection, *, after: UUID | None, limit: int
+) -> Sequence[UUID]:
+    """
+    Seal the next notifications anew, in the order of their ids.
+
+    Args:
+        after: The last of those that were done; None begins.
+
+    Returns:
+        Those that were done now; none is left where they are fewer than *limit*.
+
+    Raises:
+        Sealed: The keyring does not open one of them; none was changed.
+    """
+    columns, vault = notifications.c, vault_of(connection)
+    query = select(
+        *(columns.id, columns.key_id, columns.recipient, columns.recipient_hash, columns.digest),
+        *(columns.body, columns.erased_at),
+    )
+    rows = _next(connection, query, columns.id, columns.key_id, vault, after=after, limit=limit)
+    if rows:
+        changes = [{"of_row": row.id, **_renamed(_resealed(row, vault))} for row in rows]
+        connection.execute(_NOTIFICATION, changes)
+    return [row.id for row in rows]
+
+
+def _resealed(row: Row[Any], vault: Vault) -> dict[str, Any]:
+    if row.erased_at is not None:
+        # Nothing of it is left to be sealed; its digest is a hash, which no change of keys changes.
+        kept = Kept(vault.keyring.current, row.recipient, row.recipient_hash, row.digest, row.body)
+        return asdict(kept)
+    to = vault.recipient(row.id, row.key_id, row.recipient)
+    body = vault.body(row.id, row.key_id, row.body)
+    digest = row.digest if row.key_id is not None else vault.digest(row.digest)
+    return asdict(vault.of_parts(row.id, to=to, body=body, digest=digest))
+
+
+def _renamed(values: dict[str, Any]) -> dict[str, Any]:
+    return {f"new_{name}": value for name, value in values.items()}
+
+
+def reseal_letters(connection: Connection, *, after: int | None, limit: int) -> Sequence[int]:
+    """
+    Seal the next dead letters anew, in the order of their ids; as `reseal_notifications`.
+
+    Raises:
+        Sealed: The keyring does not open one of them; none was changed.
+    """
+    columns, vault = dead_letters.c, vault_of(connection)
+    query = select(*PARTS, columns.erased_at)
+    rows = _next(connection, query, columns.id, columns.key_id, vault, after=after, limit=limit)
+    for row in rows:
+        values: dict[str, Any] = {"key_id": vault.keyring.current}
+        if row.erased_at is None:
+            fingerprint = _fingerprint(connection, row, vault)
+            values = {"fingerprint": fingerprint}
+            values |= vault.of_letter(fingerprint, opened(vault, row))
+        connection.execute(update(dead_letters).where(columns.id == row.id).values(values))
+    return [row.id for row in rows]
+
+
+def _fingerprint(connection: Connection, row: Row[Any], vault: Vault) -> bytes:
+    """Give the one by which the same message, if it comes again, is recognised from now on."""
+    plain: bytes = row.fingerprint
+    if row.key_id is not None:
+        return plain
+    found = vault.fingerprint(plain)
+    taken = select(dead_letters.c.id).where(dead_letters.c.fingerprint == found)
+    # It came again already, when there was a keyring: the later letter is the one to recognise.
+    return plain if connection.execute(taken).first() else found
+
+
+def _next(
+    connection: Connection,
+    query: Any,
+    id_: ColumnElement[Any],
+    key_id: ColumnElement[Any],
+    vault: Vault,
+    *,
+    after: Any,
+    limit: int,
+) -> Sequence[Row[Any]]:
+    query = query.where(or_(key_id.is_(None), key_id != vault.keyring.current))
+    if after is not None:
+        query = query.where(id_ > after)
+    return connection.execute(query.order_by(id_).limit(limit).with_for_update()).all()
+
+
+def forget_keys(connection: Connection) -> list[str]:
+    """Forget keys that seal nothing any more, but for the current one; give their names."""
+    vault = vault_of(connection)
+    used = {HASH, vault.keyring.current, *count(connection).notifications}
+    used |= {*count(connection).letters}
+    statement = delete(keys).where(keys.c.id.not_in([name for name in used if name]))
+    return sorted(connection.execute(statement.returning(keys.c.id)).scalars())

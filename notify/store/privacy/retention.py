@@ -1,0 +1,220 @@
+"""What is deleted when its time is over, a few rows at a time, with all that belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    delete,
+    false,
+    func,
+    or_,
+    select,
+    tuple_,
+)
+
+from notify.message import Status
+from notify.store.deadletters.archive import State
+from notify.store.delivery.claims import Identity
+from notify.store.ids import PUBLIC_ID
+from notify.store.tables import (
+    attempts,
+    audit,
+    cap_uses,
+    dead_letters,
+    events,
+    notifications,
+)
+
+_ENDS = [str(each) for each in Status if each.final and each is not Status.UNKNOWN]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Old:
+    """
+    What is over, of some lanes.
+
+    Attributes:
+        lanes: Their names.
+        others: Whether all lanes but these are meant, and what is of no lane.
+        ended: What has ended, or was settled, before then.
+        waiting: What waits for a person since before then: parked outcomes, dead letters.
+    """
+
+    lanes: Collection[str]
+    others: bool = False
+    ended: datetime
+    waiting: datetime
+
+    def within(self, lane: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Match its lanes."""
+        if not self.others:
+            return lane.in_(self.lanes)
+        return or_(lane.is_(None), lane.not_in(self.lanes))
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What one transaction has deleted."""
+
+    notifications: int = 0
+    attempts: int = 0
+    events: int = 0
+    letters: int = 0
+    unsettled: int = 0
+    """Those among the letters that nobody had replayed or discarded."""
+    audit: int = 0
+
+    def __add__(self, other: Deleted) -> Deleted:
+        """Add up what two have deleted."""
+        return Deleted(*(a + b for a, b in zip(self.numbers, other.numbers, strict=True)))
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """All of it, in the order of writing."""
+        return (
+            *(self.notifications, self.attempts, self.events),
+            *(self.letters, self.unsettled, self.audit),
+        )
+
+
+def wipe_deleted(connection: Connection) -> None:
+    """Have SQLite overwrite what this connection deletes; PostgreSQL vacuums by itself."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+
+
+def delete_ended(
+    connection: Connection, old: Old, *, after: datetime | None, limit: int
+) -> tuple[Deleted, datetime | None]:
+    """
+    Delete the next notifications that are over, oldest first, with all that belongs to them.
+
+    Nothing is deleted that has not ended, of which a producer has still to hear, or for which a
+    dead letter waits: its replay is judged by the record.
+
+    Args:
+        after: When the last of those before was received; None begins.
+
+    Returns:
+        What was deleted, and when the last of it was received; None where nothing is left.
+    """
+    columns = notifications.c
+    query = select(columns.id, columns.source, PUBLIC_ID.label("public_id"), columns.received_at)
+    query = query.where(_over(old))
+    if after is not None:
+        query = query.where(columns.received_at >= after)
+    query = query.order_by(columns.received_at).limit(limit)
+    rows = connection.execute(query.with_for_update(skip_locked=True, of=notifications)).all()
+    if not rows:
+        return Deleted(), None
+    ids = [row.id for row in rows]
+    deleted = Deleted(
+        attempts=_delete(connection, attempts, attempts.c.notification_id, ids),
+        events=_delete(connection, events, events.c.notification_id, ids),
+        letters=_delete_settled(connection, [(row.source, row.public_id) for row in rows]),
+        notifications=_delete(connection, notifications, columns.id, ids),
+    )
+    _delete(connection, cap_uses, cap_uses.c.notification_id, ids)
+    return deleted, rows[-1].received_at if len(rows) == limit else None
+
+
+def count_ended(connection: Connection, old: Old) -> int:
+    """Count the notifications that `delete_ended` would delete."""
+    query = select(func.count()).select_from(notifications).where(_over(old))
+    return connection.execute(query).scalar_one()
+
+
+def _over(old: Old) -> ColumnElement[bool]:
+    columns = notifications.c
+    ended = and_(columns.status.in_(_ENDS), columns.updated_at <= old.ended)
+    parked = and_(columns.status == Status.UNKNOWN, columns.updated_at <= old.waiting)
+    return and_(
+        old.within(columns.lane),
+        # The index is by this one; whatever ended before then was received before then.
+        columns.received_at <= max(old.ended, old.waiting),
+        or_(ended, parked),
+        columns.due_at.is_(None),
+        *_unwanted(),
+    )
+
+
+def _unwanted() -> Iterator[ColumnElement[bool]]:
+    columns = notifications.c
+    yield ~(
+        select(events.c.id)
+        .where(events.c.notification_id == columns.id, events.c.to_publish.is_(True))
+        .exists()
+    )
+    for asked_for in (PUBLIC_ID, columns.batch_id):
+        letter = select(dead_letters.c.id).where(
+            dead_letters.c.notification_id == asked_for,
+            # Another source's letter may name any id; one without a source names none for sure.
+            dead_letters.c.source == columns.source,
+            dead_letters.c.state == State.WAITING,
+        )
+        yield ~letter.exists()
+
+
+def _delete(
+    connection: Connection, table: Table, column: ColumnElement[Any], ids: Sequence[UUID | int]
+) -> int:
+    return connection.execute(delete(table).where(column.in_(ids))).rowcount
+
+
+def _delete_settled(connection: Connection, identities: Sequence[Identity]) -> int:
+    """Delete their letters, but for one that has come in this very moment."""
+    columns = dead_letters.c
+    statement = delete(dead_letters).where(
+        tuple_(columns.source, columns.notification_id).in_(identities),
+        columns.state != State.WAITING,
+    )
+    return connection.execute(statement).rowcount
+
+
+def delete_letters(connection: Connection, old: Old, *, limit: int) -> Deleted:
+    """Delete the next dead letters that are over: settled, or waiting for long."""
+    columns = dead_letters.c
+    query = select(columns.id, columns.state).where(_over_letters(old))
+    query = query.order_by(columns.archived_at).limit(limit).with_for_update(skip_locked=True)
+    rows = connection.execute(query).all()
+    unsettled = sum(row.state == State.WAITING for row in rows)
+    letters = _delete(connection, dead_letters, columns.id, [row.id for row in rows])
+    return Deleted(letters=letters, unsettled=unsettled)
+
+
+def count_letters(connection: Connection, old: Old) -> int:
+    """Count the dead letters that `delete_letters` would delete."""
+    query = select(func.count()).select_from(dead_letters).where(_over_letters(old))
+    return connection.execute(query).scalar_one()
+
+
+def _over_letters(old: Old) -> ColumnElement[bool]:
+    columns = dead_letters.c
+    waits = columns.state == State.WAITING
+    # One that a replay has lined up and not yet sent is left, however long ago that was.
+    sending = func.coalesce(columns.replay_until > old.ended, false())
+    return and_(
+        old.within(columns.lane),
+        columns.archived_at <= max(old.ended, old.waiting),
+        or_(
+            and_(waits, columns.state_at <= old.waiting),
+            and_(~waits, columns.state_at <= old.ended, ~sending),
+        ),
+    )
+
+
+def delete_audit(connection: Connection, *, before: datetime, limit: int) -> Deleted:
+    """Delete the next of what operators did before then."""
+    columns = audit.c
+    query = select(columns.id).where(columns.at <= before).order_by(columns.id).limit(limit)
+    ids: list[int] = list(connection.execute(query).scalars())
+    return Deleted(audit=_delete(connection, audit, columns.id, ids))

@@ -1,0 +1,150 @@
+"""What a look-up of a lost call has to know: the call, and its rivals for what is found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, exists, func, select, update
+
+from notify.message import Channel, Outcome, Status
+from notify.store.queries import sent_to
+from notify.store.relays.due import Due
+from notify.store.sealing.vault import vault_of
+from notify.store.tables import attempts, notifications
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The newest call of a notification whose answer was lost."""
+
+    attempt_id: UUID
+    provider: str
+    started_at: datetime
+    ended_at: datetime
+    """When it was given up, by its own worker or by the one that found it."""
+    patient_from: datetime
+    """From when the lane's patience counts: the receipt, or the last replay."""
+    spent: int
+    """Calls that count against the lane's limit, this one included."""
+    sent: bool
+    """Whether another call of the same notification is known by now to have sent it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """The other calls for one recipient, which may have caused what a look-up finds."""
+
+    taken: frozenset[str]
+    """The provider's ids that stand for one of them."""
+    open: bool
+    """Whether one of them is under way, so that its id is not on record yet."""
+
+
+def last_unknown(connection: Connection, notification_id: UUID) -> Lost | None:
+    """Find the newest call of a notification whose answer was lost."""
+    ended_at = func.coalesce(attempts.c.ended_at, attempts.c.started_at).label("ended_at")
+    since = func.coalesce(notifications.c.replayed_at, notifications.c.received_at).label("since")
+    others = attempts.alias()
+    sent = exists().where(
+        others.c.notification_id == notification_id, others.c.outcome == Outcome.ACCEPTED
+    )
+    row = connection.execute(
+        select(attempts.c.id, attempts.c.provider, attempts.c.started_at, ended_at)
+        .add_columns(since, notifications.c.spent, sent.label("sent"))
+        .join(notifications, notifications.c.id == attempts.c.notification_id)
+        .where(attempts.c.notification_id == notification_id, _ended(Outcome.UNKNOWN))
+        .order_by(attempts.c.number.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    return Lost(row.id, row.provider, row.started_at, row.ended_at, row.since, row.spent, row.sent)
+
+
+def give_up(
+    connection: Connection, notification_id: UUID, *, long_ago: datetime, now: datetime
+) -> bool:
+    """
+    Take a call that nobody recorded, and whose lease passed *long_ago*, for a lost answer.
+
+    Its message may be gone: the record lost the outcome after the message was acknowledged. The
+    fence rises, so that a worker that wakes up can record nothing.
+
+    Returns:
+        Whether there was such a call; its notification's outcome is unknown then.
+    """
+    columns = notifications.c
+    given_up = connection.execute(
+        update(notifications)
+        .where(
+            columns.id == notification_id,
+            columns.status == Status.SENDING,
+            columns.lease_until < long_ago,
+        )
+        .values(status=Status.UNKNOWN, lease_until=None, fence=columns.fence + 1, updated_at=now)
+    )
+    if not given_up.rowcount:
+        return False
+    reason = "its outcome was never recorded"
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.notification_id == notification_id, attempts.c.outcome.is_(None))
+        .values(outcome=Outcome.UNKNOWN, ended_at=now, reason=reason)
+    )
+    return True
+
+
+def unknown_calls(connection: Connection, notification_id: UUID) -> list[UUID]:
+    """List all calls of a notification whose answer was lost, oldest first."""
+    query = (
+        select(attempts.c.id)
+        .where(attempts.c.notification_id == notification_id, _ended(Outcome.UNKNOWN))
+        .order_by(attempts.c.number)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def rivals(
+    connection: Connection, channel: Channel, recipient: str, *, since: datetime, until: datetime
+) -> Rivals:
+    """
+    Read which other calls were made for a recipient in a span of time.
+
+    Those who look up others of its lost calls at the same time wait until the transaction ends,
+    so that one message is never taken for two.
+    """
+    of_channel = notifications.c.channel == channel
+    theirs = (of_channel, sent_to(recipient, vault_of(connection)))
+    unknown = notifications.c.status == Status.UNKNOWN
+    locking = select(notifications.c.id).where(*theirs, unknown).order_by(notifications.c.id)
+    connection.execute(locking.with_for_update()).all()
+    query = (
+        select(attempts.c.provider_id, attempts.c.outcome)
+        .join(notifications, notifications.c.id == attempts.c.notification_id)
+        .where(*theirs, attempts.c.started_at.between(since, until))
+    )
+    calls = connection.execute(query).all()
+    return Rivals(
+        taken=frozenset(call.provider_id for call in calls if call.provider_id),
+        open=any(call.outcome is None for call in calls),
+    )
+
+
+def postpone(connection: Connection, row: Due, *, until: datetime, now: datetime) -> None:
+    """Look an outcome up later, if the caller still holds the notification."""
+    columns = notifications.c
+    connection.execute(
+        update(notifications)
+        .where(
+            columns.id == row.id,
+            columns.status == Status.UNKNOWN,
+            columns.relay_until == row.held_until,
+        )
+        .values(due_at=until, relay_until=None, updated_at=now)
+    )
+
+
+def _ended(outcome: Outcome) -> ColumnElement[bool]:
+    return attempts.c.outcome == outcome

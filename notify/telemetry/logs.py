@@ -1,0 +1,255 @@
+"""
+Logs: one JSON object a line (or a readable line on a terminal), never a secret or a person's data.
+
+Modules log by `structlog.get_logger()` with a dotted event name and fields. Three guards stand at
+the end, for the day somebody forgets: fields with forbidden names are hidden, objects are named
+but not shown, and exceptions that are not ours are told without their text. What libraries log
+goes the same way, from warnings up.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, TextIO
+from uuid import UUID
+
+import structlog
+from structlog.typing import BindableLogger, EventDict, Processor, WrappedLogger
+
+from notify.errors import NotifyError
+from notify.telemetry.terminal import styled, values_on_one_line
+
+_PEOPLE = {"address", "device_token", "email", "metadata", "phone", "recipient", "recipients", "to"}
+_CONTENT = {"body", "content", "data", "html", "payload", "subject", "text", "title"}
+_CALLS = {"args", "headers", "kwargs", "options", "params", "request", "response", "url"}
+_KEYS = {"api_key", "auth_token", "authorization", "credentials", "idempotency_key", "password"}
+_MORE_KEYS = {"private_key", "secret", "secrets", "service_account", "token"}
+FORBIDDEN = frozenset(_PEOPLE | _CONTENT | _CALLS | _KEYS | _MORE_KEYS)
+"""Names of fields whose values are never logged."""
+
+HIDDEN = "[hidden]"
+"""What stands in place of a value that may not be logged."""
+
+# These log keys, addresses and whole bodies below warnings.
+_TALKATIVE = ("amqp", "google.auth", "python_http_client", "requests", "sqlalchemy", "twilio")
+_TALKATIVE_HTTP = ("http.client", "urllib3")
+
+# A word that is no sentence, address, phone number or JSON: a queue, a class, a task's id.
+_PLAIN_WORD = re.compile(r"[A-Za-z0-9_.:/*\[\]-]{1,80}")
+_PERSONAL = re.compile(r"[@{}]|\+\d")
+# A line begins with these; the other fields keep the order of the call.
+_ORDER = {"timestamp": 0, "level": 1, "event": 2}
+_DEEPEST_CAUSE = 5
+_MOST_FRAMES = 20
+
+
+Level = Literal["debug", "info", "warning", "error"]
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "exception": 40, "critical": 50}
+
+
+class Threshold:
+    """The level below which nothing is logged; it may change while loggers are in use."""
+
+    def __init__(self, level: Level) -> None:
+        self.set(level)
+
+    def set(self, level: Level) -> None:
+        """Log from this level up, from now on."""
+        self._number = _LEVELS[level]
+
+    def passes(self, number: int) -> bool:
+        """Tell whether a level, as a number, is logged."""
+        return number >= self._number
+
+
+def configure(
+    *,
+    level: Level = "info",
+    format: Literal["json", "console"] = "json",  # noqa: A002 - the word of the configuration
+    stream: TextIO | None = None,
+) -> Threshold:
+    """
+    Set up logging for this process; called once, by its entry point.
+
+    Args:
+        stream: Where lines go; stderr, if None.
+
+    Returns:
+        What changes the level later.
+    """
+    out = stream or sys.stderr
+    threshold = Threshold(level)
+    render: list[Processor] = [structlog.processors.JSONRenderer(ensure_ascii=False)]
+    if format == "console":
+        render = [_escaped, _as_text, structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        out = styled(out)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _tell_exceptions,
+            guard,
+            *render,
+        ],
+        wrapper_class=_logger_above(threshold),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=True,
+    )
+    _take_over_libraries()
+    return threshold
+
+
+def _logger_above(threshold: Threshold) -> type[BindableLogger]:
+    """Make structlog's logger ask for the level at each call: loggers are made once, and kept."""
+    everything = structlog.make_filtering_bound_logger("debug")
+
+    def asking(method: Callable[..., Any], number: int) -> Callable[..., Any]:
+        def say(self: object, event: str, *args: Any, **fields: Any) -> Any:
+            return method(self, event, *args, **fields) if threshold.passes(number) else None
+
+        return say
+
+    def log(self: Any, number: int, event: str, *args: Any, **fields: Any) -> Any:
+        passes = threshold.passes(number)
+        return everything.log(self, number, event, *args, **fields) if passes else None
+
+    methods = {name: asking(getattr(everything, name), _LEVELS[name]) for name in _LEVELS}
+    return type("Logger", (everything,), {**methods, "log": log})
+
+
+def guard(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Hide every field with a forbidden name, and name every object instead of showing it."""
+    order = sorted(event, key=lambda name: _ORDER.get(name, len(_ORDER)))
+    return {name: _safe(name, event[name]) for name in order}
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """Tell an exception's type, place and causes; its text only if it is one of ours."""
+    return _describe(error, depth=1)
+
+
+def _describe(error: BaseException, *, depth: int) -> dict[str, Any]:
+    told: dict[str, Any] = {"type": _type(error)}
+    if isinstance(error, NotifyError):
+        told["message"] = str(error)
+    frames = [
+        f"{frame.f_globals.get('__name__', '?')}:{line} {frame.f_code.co_name}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    told["frames"] = frames[-_MOST_FRAMES:]
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None and depth < _DEEPEST_CAUSE:
+        told["cause"] = _describe(cause, depth=depth + 1)
+    return told
+
+
+def _type(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+
+
+def _tell_exceptions(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    info = event.pop("exc_info", None)
+    if isinstance(info, tuple):
+        info = info[1]
+    elif info and not isinstance(info, BaseException):
+        info = sys.exc_info()[1]
+    if info:
+        event["exception"] = describe(info)
+    return event
+
+
+def _escaped(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Let no value steer the terminal that the colours are for, or look like a second line."""
+    safe: EventDict = values_on_one_line(event)
+    return safe
+
+
+def _as_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Write an exception over several lines, for the eye."""
+    lines = []
+    told = event.get("exception")
+    while isinstance(told, dict):
+        lines.append(": ".join(filter(None, (told["type"], told.get("message")))))
+        lines += [f"  {frame}" for frame in told["frames"]]
+        told = told.get("cause")
+    if lines:
+        event["exception"] = "\n".join(lines)
+    return event
+
+
+def _safe(name: object, value: Any) -> Any:
+    if isinstance(name, str) and name.lower() in FORBIDDEN:
+        return HIDDEN
+    return _shown(value)
+
+
+def _shown(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Enum | UUID | date | timedelta | Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(name): _safe(name, each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_shown(each) for each in value]
+    if isinstance(value, NotifyError):
+        return f"{_type(value)}: {value}"
+    if isinstance(value, BaseException):
+        return _type(value)
+    return f"<{type(value).__name__}>"
+
+
+def _take_over_libraries() -> None:
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler, _Bridge):
+            root.removeHandler(handler)
+    root.addHandler(_Bridge(logging.WARNING))
+    root.setLevel(logging.WARNING)
+    for name in (*_TALKATIVE, *_TALKATIVE_HTTP):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _Bridge(logging.Handler):
+    """Hands what libraries log to structlog, without what might be personal in it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().log(
+            record.levelno,
+            "library.message",
+            library=record.name,
+            said=_said(record),
+            exc_info=record.exc_info,
+        )
+
+
+def _said(record: logging.LogRecord) -> str:
+    """Fill a library's sentence with plain words and numbers only."""
+    template = str(record.msg)
+    if not record.args:
+        return HIDDEN if _PERSONAL.search(template) else template
+    try:
+        if isinstance(record.args, Mapping):
+            return template % {name: _word(each) for name, each in record.args.items()}
+        return template % tuple(_word(each) for each in record.args)
+    except (TypeError, ValueError, KeyError):
+        return template
+
+
+def _word(value: object) -> object:
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, BaseException):
+        return _type(value)
+    if isinstance(value, str) and _PLAIN_WORD.fullmatch(value):
+        return value
+    return HIDDEN

@@ -1,0 +1,150 @@
+"""Celery, set up as this service's engine: its application with the one task, and its worker."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from celery import Celery, signals
+from celery.apps.worker import Worker, install_worker_term_handler
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
+from kombu import Queue
+
+from notify.deadletters import Archive
+from notify.delivery import Decision, Delivery
+from notify.settings import Settings, ssl_options
+from notify.worker.consumer import TASK
+from notify.worker.frames import frame_handler
+from notify.worker.received import Batch, RawAMQP
+
+log = structlog.get_logger("notify.worker")
+
+
+class Quiet(Worker):
+    """Celery's worker, stopped by SIGTERM without a word on stdout past the log."""
+
+    def __init__(
+        self, *, stopping: Callable[[], None], reload: Callable[[], None], **options: Any
+    ) -> None:
+        """
+        Take Celery's own options and two of ours, both called in a signal's handler.
+
+        Args:
+            stopping: Called at SIGTERM.
+            reload: Called at SIGHUP.
+        """
+        self._stopping = stopping
+        self._reload = reload
+        super().__init__(**options)
+
+    def install_platform_tweaks(self, worker: Worker) -> None:
+        """Handle signals as Celery does, but for two."""
+        super().install_platform_tweaks(worker)
+        install_worker_term_handler(worker, verbose=False, callback=lambda _: self._stopping())
+        # Celery would start itself anew. On a terminal it means that the terminal is gone.
+        if not os.isatty(0):
+            signal.signal(signal.SIGHUP, lambda *_: self._reload())
+
+
+def create_app(settings: Settings, *, queues: Sequence[str]) -> Celery:
+    """Make the Celery application with the engine's settings; no task is registered yet."""
+    app = Celery("notify", amqp=RawAMQP, set_as_current=False)
+    app.conf.update(
+        broker_url=settings.amqp.url.get_secret_value(),
+        broker_use_ssl=ssl_options(settings.amqp),
+        broker_heartbeat=settings.amqp.heartbeat,
+        broker_transport_options={"frame_handler": frame_handler},
+        # A worker outlives its broker, however long that is away.
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        # RabbitMQ 3.10 closes the channel, not the connection, at its consumer timeout.
+        broker_channel_error_retry=True,
+        task_queues=[
+            Queue(name, no_declare=True, queue_arguments={"x-queue-type": "quorum"})
+            for name in queues
+        ],
+        task_create_missing_queues=False,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_acks_on_failure_or_timeout=False,
+        task_ignore_result=True,
+        accept_content=["json"],
+        # One message to the control exchange would stop every worker.
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        worker_disable_rate_limits=True,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+    )
+    return app
+
+
+def register(app: Celery, work: Delivery | Archive, *, at_fault: Decision) -> None:
+    """Register the one task: deliver a batch, or archive it. A fault decides on all of it."""
+
+    @app.task(name=TASK, ignore_result=True)
+    def deliver(batch: Batch) -> None:
+        worked = True
+        try:
+            worked = work.deliver(batch.arrivals)
+        except Exception as error:
+            # The last line of defence: whatever went wrong, no message is lost.
+            log.error("notify.delivery_fault", messages=len(batch.arrivals), exc_info=error)
+            for arrival in batch.arrivals:
+                arrival.settle(at_fault)
+        finally:
+            batch.begun(worked)
+
+
+def celery_worker(
+    app: Celery,
+    name: str,
+    *,
+    threads: int,
+    consumer: Callable[..., object],
+    stopping: Callable[[], None],
+    reload: Callable[[], None],
+) -> Worker:
+    """
+    Make the Celery worker that consumes in this process; `start` works until it is told to stop.
+
+    Args:
+        name: The worker's name, unique on this machine.
+        threads: How many tasks it runs side by side.
+        consumer: Makes its consumer of Celery's arguments.
+        stopping: Called in the handler of SIGTERM, when it begins to stop.
+        reload: Called in the handler of SIGHUP.
+    """
+    _quieten_celery()
+    worker = Quiet(
+        stopping=stopping,
+        reload=reload,
+        app=app,
+        hostname=f"{name}@{socket.gethostname()}",
+        pool="threads",
+        concurrency=threads,
+        consumer_cls=consumer,
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    # It has just asked to tell, at each lost connection, what a later version will do.
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)
+    return worker
+
+
+def _quieten_celery() -> None:
+    """Keep Celery from setting up logging, and from telling what nobody needs."""
+    # Connecting a receiver is how Celery is told to leave logging as `notify.logs` has set it up.
+    signals.setup_logging.connect(lambda **_: None, weak=False)
+    logging.getLogger("celery").setLevel(logging.WARNING)
+    # It warns of pickled messages from strangers; this worker takes nothing but plain JSON.
+    warnings.simplefilter("ignore", SecurityWarning)

@@ -85,7 +85,8 @@ def _run(options: argparse.Namespace, tree: Path, folder: Path) -> Tally:
     modules = [
         module
         for package in PACKAGES
-        for path in sorted((tree / "notify" / package).glob("*.py"))
+        for path in sorted((tree / "notify" / package).rglob("*.py"))
+        if not {"migrations", "tables"} & set(path.parts)
         if str(module := path.relative_to(tree)).startswith(options.only)
     ]
     chance = random.Random(options.seed)  # noqa: S311 - a sample, not a secret

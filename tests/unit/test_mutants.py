@@ -13,7 +13,8 @@ GROUPS = tomllib.loads((ROOT / "scripts" / "mutants.toml").read_text())["group"]
 MODULES = [
     str(path.relative_to(ROOT))
     for package in ("store", "delivery", "outbox", "reconcile")
-    for path in sorted((ROOT / "notify" / package).glob("*.py"))
+    for path in sorted((ROOT / "notify" / package).rglob("*.py"))
+    if not {"migrations", "tables"} & set(path.parts)
 ]
 
 

@@ -9,6 +9,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+Identity = tuple[str, UUID]
+"""A source, and the id of one of its notifications."""
+
 
 class Channel(enum.StrEnum):
     """How a notification reaches a person."""
@@ -104,7 +107,7 @@ class Notification:
         return ids(self.id, batch_id=self.batch_id, traceparent=self.traceparent)
 
     @property
-    def identity(self) -> tuple[str, UUID]:
+    def identity(self) -> Identity:
         """The source and its id: an id counts within its source, and two may use the same."""
         return self.source, self.id
 

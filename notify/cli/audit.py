@@ -15,7 +15,7 @@ from notify.cli.options.filters import chosen, newest_option, period
 from notify.cli.options.opened import record
 from notify.cli.record.view import print_whole
 from notify.settings import load
-from notify.store.audit_search import Act, ActFilter, find_acts
+from notify.store import Act, ActFilter, find_acts
 
 _filters = chosen(
     [

@@ -12,9 +12,8 @@ import click
 
 from notify.cli.send.requests import Piece, pieces
 from notify.cli.template_names import TemplateNames
-from notify.contract import Problem, likely_channel, problems
+from notify.contract import Problem, TemplateCheck, likely_channel, problems
 from notify.contract import schema as contract_schema
-from notify.contract.lint import TemplateCheck
 from notify.errors import ConfigError
 from notify.message import Channel
 from notify.settings import load

@@ -13,10 +13,7 @@ from rich.text import Text
 from notify.cli.console import Console, Table
 from notify.cli.record.view import facts, masked, print_whole, timeline
 from notify.cli.up import state_dir_option, stopping_on_signals, timed_lines
-from notify.stack.launch import Stack
-from notify.stack.samples import Ending, load
-from notify.stack.state import folder_or_temporary
-from notify.stack.trial import Trial
+from notify.stack import Ending, Stack, Trial, folder_or_temporary, load
 
 _LOOK = 0.2
 

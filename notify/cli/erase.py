@@ -11,13 +11,13 @@ from notify.cli.dead.choice import confirm
 from notify.cli.options.actor import myself
 from notify.cli.options.given import first_line_of_stdin
 from notify.cli.options.opened import record
-from notify.contract.recipient import reading
+from notify.contract import reading
 from notify.errors import NotifyError
 from notify.message import Status
-from notify.privacy.erasure import Erased, Found, Person, look
-from notify.privacy.erasure import erase as erase_from
+from notify.privacy import Erased, Found, Person, look
+from notify.privacy import erase as erase_from
 from notify.settings import load
-from notify.store.audit import Actor
+from notify.store import Actor
 
 
 @click.command()

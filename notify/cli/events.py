@@ -14,15 +14,14 @@ from notify.cli.console import Console
 from notify.cli.options.given import NUMBER
 from notify.cli.options.when import When
 from notify.cli.record.view import coloured
-from notify.contract.event import Event, event_schema
-from notify.contract.refusal import REFUSED, RefusedEvent, refused_schema
+from notify.contract import REFUSED, Event, RefusedEvent, event_schema, refused_schema
 from notify.errors import NotifyError, StoreError
 from notify.message import Channel, Status
 from notify.publisher import why
 from notify.service import open_broker, open_store
 from notify.settings import Settings, load
-from notify.store.db.clock import Moment
-from notify.store.relays.events import newest
+from notify.store.db import Moment
+from notify.store.relays import newest
 from notify.telemetry.terminal import on_one_line
 from notify.topology import EVENTS
 

@@ -12,9 +12,9 @@ from notify.cli.options.actor import myself
 from notify.cli.options.opened import record
 from notify.errors import ConfigError, NotifyError
 from notify.keyring import HASH, NAME, Keyring, new_key
-from notify.privacy.rotation import rotate as rotate_all
+from notify.privacy import rotate as rotate_all
 from notify.settings import PrivacySettings, keyring_of, load
-from notify.store.audit import Actor
+from notify.store import Actor
 from notify.store.privacy import reseal
 
 

@@ -15,7 +15,7 @@ from notify.cli.console import Console, Table
 from notify.cli.options.given import NUMBER
 from notify.cli.options.opened import record
 from notify.errors import ConfigError, NotifyError
-from notify.ledger.ledger import TERMS, Found, Ledger, Line, draw_up
+from notify.ledger import TERMS, Found, Ledger, Line, draw_up
 from notify.service import open_broker, topology_of
 from notify.settings import Settings, load
 from notify.topology import depths

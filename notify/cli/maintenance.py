@@ -12,8 +12,8 @@ import click
 from notify.cli.ledger import as_plain, ids_option
 from notify.cli.options.opened import record
 from notify.errors import NotifyError
-from notify.ledger.ledger import Found, Ledger, draw_up
-from notify.privacy.retention import Deleted, count_old, delete_old
+from notify.ledger import Found, Ledger, draw_up
+from notify.privacy import Deleted, count_old, delete_old
 from notify.service.privacy import keep_of
 from notify.settings import load
 

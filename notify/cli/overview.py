@@ -15,17 +15,15 @@ from notify.cli.flow import circuits_view as circuits
 from notify.cli.flow import limits_view as rates
 from notify.doctor.standing import Standing
 from notify.errors import ConfigError, StoreError
-from notify.ledger.census import SHARE, Books, count_through
+from notify.ledger import SHARE, Books, count_through
 from notify.message import Channel, Status
-from notify.publisher import why
-from notify.publisher.connection import FAILURES
+from notify.publisher import FAILURES, why
 from notify.service import open_broker, open_store, topology_of
 from notify.service.flow import breaker_rules
 from notify.settings import DEAD_POOL, Settings
-from notify.store.db.schema import unfit
+from notify.store.db import unfit
 from notify.store.flow import holds
-from notify.store.ledger import lately
-from notify.store.ledger.lately import Late
+from notify.store.ledger import Late, lately
 from notify.topology import DEAD, Depth, depths, queue_name
 
 PATIENCE = 3.0

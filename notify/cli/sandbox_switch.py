@@ -13,7 +13,7 @@ import urllib3
 from notify.errors import ConfigError
 from notify.sandbox.behaviour import Behaviour, Vendor
 from notify.sandbox.switch import MAX_RATE, seconds
-from notify.stack.state import ENDPOINTS
+from notify.stack import ENDPOINTS
 
 _END = "none"
 _ALONE = "http://127.0.0.1:8025"

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import click
 
-from notify.stack.launch import POOLS, Stack
-from notify.stack.state import folder_or_temporary
+from notify.stack import POOLS, Stack, folder_or_temporary
 
 _CHECK = 0.5
 

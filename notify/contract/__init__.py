@@ -3,10 +3,46 @@
 from __future__ import annotations
 
 from notify.contract.decode import decode
-from notify.contract.envelope import Incoming
-from notify.contract.lint import likely_channel, problems
-from notify.contract.problem import Problem
+from notify.contract.document import parse, unique
+from notify.contract.envelope import Incoming, Route, is_source, likely_source, route
+from notify.contract.event import Event, event_schema
+from notify.contract.lint import TemplateCheck, likely_channel, problems
+from notify.contract.problem import Problem, Refused
+from notify.contract.published import IN_MS
+from notify.contract.recipient import Spellings, as_one, reading, same
+from notify.contract.refusal import REFUSED, Mistake, RefusalCause, RefusedEvent, refused_schema
 from notify.contract.request import Request
 from notify.contract.schema import schema
+from notify.contract.words import is_uuid, turns_direction
 
-__all__ = ["Incoming", "Problem", "Request", "decode", "likely_channel", "problems", "schema"]
+__all__ = [
+    "IN_MS",
+    "REFUSED",
+    "Event",
+    "Incoming",
+    "Mistake",
+    "Problem",
+    "RefusalCause",
+    "Refused",
+    "RefusedEvent",
+    "Request",
+    "Route",
+    "Spellings",
+    "TemplateCheck",
+    "as_one",
+    "decode",
+    "event_schema",
+    "is_source",
+    "is_uuid",
+    "likely_channel",
+    "likely_source",
+    "parse",
+    "problems",
+    "reading",
+    "refused_schema",
+    "route",
+    "same",
+    "schema",
+    "turns_direction",
+    "unique",
+]

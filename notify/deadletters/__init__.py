@@ -7,9 +7,10 @@ from notify.deadletters.discard import discard
 from notify.deadletters.judgement import Prospect
 from notify.deadletters.order import Order
 from notify.deadletters.plan import Plan
+from notify.deadletters.refused_publisher import RefusedEvents
 from notify.deadletters.rehearsal import Rehearsal
 from notify.deadletters.replay import Replayer, Step
-from notify.store.deadletters.archive import Mending
+from notify.store.deadletters import Mending
 
 __all__ = [
     "Archive",
@@ -17,6 +18,7 @@ __all__ = [
     "Order",
     "Plan",
     "Prospect",
+    "RefusedEvents",
     "Rehearsal",
     "Replayer",
     "Step",

@@ -15,8 +15,7 @@ from notify.delivery import Again, Arrival, Done, Limits
 from notify.errors import StoreError, StoreRefused
 from notify.message import Notification, ids
 from notify.store import Store
-from notify.store.deadletters.archive import Cause, Letter, keep
-from notify.store.deadletters.known import look_up
+from notify.store.deadletters import Cause, Letter, keep, look_up
 from notify.telemetry.metrics import Metrics, catalog
 
 LOOK_AGAIN = 2.0

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from notify.message import Notification
-from notify.store.deadletters.known import Known
+from notify.store.deadletters import Known
 
 
 class Book:

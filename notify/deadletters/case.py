@@ -17,8 +17,7 @@ from notify.deadletters.order import Order
 from notify.delivery import Limits
 from notify.errors import DecodeError
 from notify.message import Notification
-from notify.store.deadletters.archive import Kept, Mending
-from notify.store.deadletters.known import Known, look_up
+from notify.store.deadletters import Kept, Known, Mending, look_up
 
 Key = tuple[str, str, int]
 """What makes it the same notification."""

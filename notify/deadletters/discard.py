@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from notify.store import Store
-from notify.store.audit import Actor, note
+from notify.store import Actor, Store, note
 from notify.store.deadletters import archive as dead
 
 GROUP = 500

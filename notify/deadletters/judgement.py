@@ -6,7 +6,7 @@ import enum
 from datetime import datetime
 
 from notify.message import Notification, Outcome, Status
-from notify.store.deadletters.known import Known
+from notify.store.deadletters import Known
 
 
 class Prospect(enum.StrEnum):

@@ -14,10 +14,9 @@ from notify.deadletters.case import Case, Part
 from notify.deadletters.judgement import Prospect
 from notify.deadletters.order import Order
 from notify.message import Channel
-from notify.store.audit import Actor, note
-from notify.store.deadletters import replays
-from notify.store.deadletters.replays import Slot
-from notify.store.sealing.vault import vault_of
+from notify.store import Actor, note
+from notify.store.deadletters import Slot, replays
+from notify.store.sealing import vault_of
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from notify.store.deadletters.archive import Mending
+from notify.store.deadletters import Mending
 
 
 @dataclass(frozen=True, slots=True)

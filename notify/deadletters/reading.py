@@ -13,19 +13,15 @@ from typing import Any
 from uuid import UUID
 
 from notify import contract
-from notify.contract.document import unique
-from notify.contract.envelope import Route, route
-from notify.contract.problem import Problem, Refused
-from notify.contract.words import is_uuid
+from notify.contract import Problem, Refused, Route, is_uuid, route, unique
 from notify.deadletters.book import Book
 from notify.deadletters.death import Death, death
 from notify.deadletters.plain import bounded, clean
 from notify.deadletters.refused import unroutable
-from notify.delivery import Limits
-from notify.delivery.decision import Raw
+from notify.delivery import Limits, Raw
 from notify.errors import DecodeError
 from notify.message import Notification, Status
-from notify.store.deadletters.archive import LONGEST_REASON, Cause, Letter
+from notify.store.deadletters import LONGEST_REASON, Cause, Letter
 
 _BROKERS = {
     "delivery_limit": (Cause.DELIVERY_LIMIT, "given out too often without being settled"),

@@ -10,12 +10,19 @@ from uuid import uuid4
 
 import structlog
 
-from notify.contract import Incoming
-from notify.contract.envelope import is_source, likely_source, route
-from notify.contract.problem import Problem, Refused
-from notify.contract.refusal import Mistake, RefusalCause, RefusedEvent
+from notify.contract import (
+    Incoming,
+    Mistake,
+    Problem,
+    RefusalCause,
+    Refused,
+    RefusedEvent,
+    is_source,
+    likely_source,
+    route,
+)
 from notify.delivery import Limits
-from notify.store.deadletters.archive import Letter
+from notify.store.deadletters import Letter
 from notify.telemetry.metrics import Metrics, catalog
 
 MOST_OF_A_SOURCE = 60

@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from notify.contract.refusal import RefusedEvent
+from notify.contract import RefusedEvent
 from notify.periodic import Looking
 from notify.publisher import Handful, Outgoing, Publisher
 from notify.store import Store
-from notify.store.relays.refused import Waiting, refused_published, release_refused, take_refused
+from notify.store.relays import Waiting, refused_published, release_refused, take_refused
 from notify.topology import EVENTS
 
 PERIOD = 0.5

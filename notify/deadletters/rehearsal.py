@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from notify.deadletters.case import Case, Key, Part
 from notify.deadletters.judgement import Prospect
-from notify.delivery.plan import rendered
+from notify.delivery import rendered
 from notify.errors import TemplateError
 from notify.message import Channel, Notification
 from notify.policies.caps import Countries

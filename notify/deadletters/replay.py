@@ -19,8 +19,7 @@ from notify.deadletters.order import Order
 from notify.deadletters.plan import Plan
 from notify.deadletters.rehearsal import Rehearsal, told_to_fail
 from notify.delivery import Limits
-from notify.store import Store
-from notify.store.audit import Actor
+from notify.store import Actor, Store
 from notify.store.deadletters import archive as dead
 from notify.store.deadletters import replays
 

@@ -12,7 +12,7 @@ from notify.gateway import Line
 from notify.message import Outcome, Receipt, Rendered
 from notify.policies.breaker import Kind, kind_of
 from notify.policies.retry import Verdict
-from notify.store.delivery.records import LONGEST_CODE, LONGEST_ID, LONGEST_REASON
+from notify.store.delivery import LONGEST_CODE, LONGEST_ID, LONGEST_REASON
 
 log = structlog.get_logger("notify.call")
 

@@ -15,14 +15,12 @@ from notify.delivery.ending import Endings
 from notify.delivery.figures import Figures
 from notify.delivery.plan import Plan
 from notify.errors import StoreError
-from notify.flow import Flow
-from notify.flow.admission import Admission, Leave
+from notify.flow import Admission, Flow, Leave
 from notify.gateway import Line
 from notify.policies.retry import Verdict
 from notify.settings import LONGEST_TIMEOUT
 from notify.store import Claimed, Record, Store
-from notify.store.delivery.claims import LEASE
-from notify.store.delivery.handover import hand_over
+from notify.store.delivery import LEASE, hand_over
 
 LATEST = (LEASE - timedelta(seconds=2 * LONGEST_TIMEOUT)).total_seconds()
 """Seconds after its claim at which a call may begin at the latest, to be over within the lease."""

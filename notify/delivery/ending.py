@@ -17,7 +17,7 @@ from notify.delivery.recorder import Ending, Recorder
 from notify.message import Status
 from notify.policies.retry import History, RetryPolicy, Verdict
 from notify.store import Claimed, Record
-from notify.store.delivery.records import LONGEST_REASON
+from notify.store.delivery import LONGEST_REASON
 from notify.telemetry.tracing import nanoseconds_now
 
 LOOK_AGAIN = 1.0

@@ -9,12 +9,11 @@ from uuid import UUID, uuid4
 
 from notify.delivery.decision import Decision, Tally
 from notify.errors import TemplateError
-from notify.flow.admission import Leave, Refused, Wait
-from notify.flow.circuits import Pass
+from notify.flow import Leave, Pass, Refused, Wait
 from notify.gateway import Line
 from notify.message import Channel, Content, Notification, Rendered, Status
 from notify.store import Entry
-from notify.store.delivery.records import LONGEST_REASON
+from notify.store.delivery import LONGEST_REASON
 from notify.telemetry.tracing import NO_TRACE, Trace, Tracing
 from notify.templating import Templates
 

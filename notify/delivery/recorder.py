@@ -12,8 +12,8 @@ import structlog
 
 from notify.errors import StoreError, StoreRefused
 from notify.store import Claim, Claimed, Entry, Record, Store
-from notify.store.delivery.claims import LEASE
-from notify.store.reconcile.outcomes import owner_of
+from notify.store.delivery import LEASE
+from notify.store.reconcile import owner_of
 
 LARGEST_GROUP = 256
 SHORTEST_PAUSE = 0.05

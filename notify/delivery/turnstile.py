@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from notify.delivery.plan import Plan
-from notify.flow.admission import LONG, Admission, Leave, Refused, Wait
+from notify.flow import LONG, Admission, Leave, Refused, Wait
 from notify.message import Notification, Rendered
 
 TOGETHER = 0.01

@@ -11,7 +11,7 @@ from notify.doctor.finding import Finding, fail, ok, warn
 from notify.errors import ConfigError
 from notify.service import open_templates
 from notify.settings import Settings
-from notify.settings.checks.check import Report
+from notify.settings.checks import Report
 
 DRIVER = "py-amqp"
 RELEASES: Mapping[str, tuple[int, int, int]] = {

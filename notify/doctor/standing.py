@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from notify.doctor.finding import Finding, fail, ok, warn
-from notify.flow.admission import LONG
+from notify.flow import LONG
 from notify.message import Channel
 from notify.policies.breaker import Circuit, Mode, State
 from notify.policies.holds import Hold
 from notify.service.flow import lines_limits
 from notify.settings import Settings
 from notify.store import Store
-from notify.store.flow import circuits, holds, limits
-from notify.store.flow.limits import Seen
+from notify.store.flow import Seen, circuits, holds, limits
 
 
 @dataclass(frozen=True, slots=True)

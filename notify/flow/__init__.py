@@ -1,39 +1,37 @@
-"""Flow control in one worker process: what may be sent now, through whom, and how long to wait."""
+"""
+Flow control in one worker process: what may be sent now, through whom, and how long to wait.
 
-from __future__ import annotations
+Here: limits, circuits, holds and caps in force, each refreshed from the record. Not here: their
+rules (`policies`), their SQL (`store.flow`), and how a message is delivered (`delivery`).
+"""
 
-from dataclasses import dataclass
-
-from notify.errors import StoreError
-from notify.flow.circuits import Circuits
+from notify.flow.admission import LONG, Admission, Leave, Refused, Wait
+from notify.flow.appetite import Appetite
+from notify.flow.circuits import Circuits, Pass
+from notify.flow.flow import Flow
 from notify.flow.guard import Guard
 from notify.flow.holds import Holds
 from notify.flow.limiter import Limiter
-from notify.flow.own_limits import OwnLimits
+from notify.flow.meter import Meter
+from notify.flow.own_limits import OwnLimit, OwnLimits, Per
+from notify.flow.refreshing import Refreshing
 
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """What one process knows of all that may keep a message from being sent now."""
-
-    circuits: Circuits
-    limiter: Limiter
-    holds: Holds
-    guard: Guard
-    own_limits: OwnLimits
-
-    def refresh(self) -> None:
-        """
-        Exchange with the store what all workers share; each part tries, whatever the others met.
-
-        Raises:
-            StoreError: The store cannot be used; what was known before stays in force.
-        """
-        failed: StoreError | None = None
-        for part in (self.holds, self.circuits, self.limiter, self.guard):
-            try:
-                part.refresh()
-            except StoreError as error:
-                failed = error
-        if failed is not None:
-            raise failed
+__all__ = [
+    "LONG",
+    "Admission",
+    "Appetite",
+    "Circuits",
+    "Flow",
+    "Guard",
+    "Holds",
+    "Leave",
+    "Limiter",
+    "Meter",
+    "OwnLimit",
+    "OwnLimits",
+    "Pass",
+    "Per",
+    "Refreshing",
+    "Refused",
+    "Wait",
+]

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from notify.flow import Flow
 from notify.flow.circuits import Pass
+from notify.flow.flow import Flow
 from notify.gateway import Gateway, Line
 from notify.message import Notification, Rendered
 

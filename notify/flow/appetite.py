@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from notify.flow import Flow
 from notify.flow.admission import LONG
+from notify.flow.flow import Flow
 from notify.gateway import Gateway, Line
 
 IN_HAND = 2.0

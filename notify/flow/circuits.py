@@ -14,9 +14,9 @@ from notify.errors import StoreError
 from notify.flow.known import Known
 from notify.policies.breaker import Circuit, Counts, Kind, Rules, State
 from notify.store import Store
-from notify.store.db.clock import read_clock
+from notify.store.db import read_clock
+from notify.store.flow import Slice, Transition
 from notify.store.flow import circuits as shared
-from notify.store.flow.circuits import Slice, Transition
 
 PACE = 0.5
 """Seconds between two looks at the store, and between two tries to get leave to probe."""

@@ -11,8 +11,8 @@ from notify.message import Channel, Notification, Rendered
 from notify.policies.caps import Cap, Countries, Hashed, Unit, plainly
 from notify.policies.segments import segments
 from notify.store import Store
-from notify.store.db.clock import read_clock
-from notify.store.flow.caps import Charge, admit, prune
+from notify.store.db import read_clock
+from notify.store.flow import Charge, admit, prune
 
 PRUNING = 60.0
 """Seconds between two times that old counts are forgotten."""

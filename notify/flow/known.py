@@ -13,8 +13,8 @@ from notify.flow.meter import Meter
 from notify.flow.tally import Tally
 from notify.policies.breaker import Circuit, Rules, State
 from notify.store import Store
+from notify.store.flow import Slice, Transition
 from notify.store.flow import circuits as shared
-from notify.store.flow.circuits import Slice, Transition
 
 log = structlog.get_logger("notify.circuits")
 

@@ -13,7 +13,7 @@ from notify.flow.stock import Taken
 from notify.flow.used import Used
 from notify.policies.ratelimit import Limit, Standing
 from notify.store import Store
-from notify.store.db.offset import Offset
+from notify.store.db import Offset
 from notify.store.flow import limits as record
 
 IDLE = 60.0

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from notify.contract.recipient import as_one
+from notify.contract import as_one
 from notify.message import Channel, Notification
 from notify.policies.caps import Hashed, plainly
 

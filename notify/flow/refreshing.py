@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from notify.errors import StoreError
-from notify.flow import Flow
+from notify.flow.flow import Flow
 from notify.periodic import Looking
 
 PERIOD = 0.5

@@ -14,7 +14,7 @@ from notify.flow.stock import Drawn, Stock, Taken
 from notify.policies import ratelimit
 from notify.policies.ratelimit import Ask, Grant, Limit, Standing
 from notify.store import Store
-from notify.store.db.offset import Offset
+from notify.store.db import Offset
 from notify.store.flow import bookings
 from notify.store.flow import limits as record
 

@@ -14,10 +14,8 @@ from notify.ledger.ledger import TERMS, Ledger, sum_up
 from notify.message import Status
 from notify.periodic import Looking
 from notify.store import Store
-from notify.store.deadletters import search
-from notify.store.deadletters.archive import Cause, State
-from notify.store.ledger import lately
-from notify.store.ledger.lately import Late
+from notify.store.deadletters import Cause, State, search
+from notify.store.ledger import Late, lately
 from notify.telemetry.metrics import Metrics, Reading, catalog
 
 PERIOD = 10.0

@@ -11,10 +11,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from notify.message import Status
-from notify.store import Store
-from notify.store.ledger import balance
-from notify.store.ledger.balance import Count, Dead
-from notify.store.ledger.contradictions import Doubt, Fault, contradictions
+from notify.store import Store, contradictions
+from notify.store.ledger import Count, Dead, Doubt, Fault, balance
 
 __all__ = [
     "DEAD",

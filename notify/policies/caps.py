@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import phonenumbers
 
-from notify.contract.recipient import as_one
+from notify.contract import as_one
 from notify.message import Channel, Notification
 
 EVERYWHERE = "*"

@@ -1,1 +1,18 @@
 """Personal data on record: sealed anew, deleted in time, erased on demand."""
+
+from notify.privacy.erasure import Erased, Found, Person, erase, look
+from notify.privacy.retention import Deleted, Keep, count_old, delete_old
+from notify.privacy.rotation import rotate
+
+__all__ = [
+    "Deleted",
+    "Erased",
+    "Found",
+    "Keep",
+    "Person",
+    "count_old",
+    "delete_old",
+    "erase",
+    "look",
+    "rotate",
+]

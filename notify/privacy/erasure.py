@@ -9,13 +9,17 @@ from datetime import datetime
 from uuid import UUID
 
 from notify.message import Status
-from notify.store import Store
-from notify.store.audit import Actor, note
-from notify.store.privacy import erasure
-from notify.store.privacy.erasure import Person, slices
-from notify.store.privacy.letter_erasure import Held, erase_letters, letters_of
-from notify.store.privacy.retention import wipe_deleted
-from notify.store.sealing.vault import vault_of
+from notify.store import Actor, Store, note
+from notify.store.privacy import (
+    Held,
+    Person,
+    erase_letters,
+    erasure,
+    letters_of,
+    slices,
+    wipe_deleted,
+)
+from notify.store.sealing import vault_of
 
 __all__ = ["Erased", "Found", "Person", "erase", "look"]
 

@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from notify.store import Store
-from notify.store.flow.circuit_history import delete_changes
-from notify.store.privacy import retention
-from notify.store.privacy.retention import Deleted, Old, wipe_deleted
+from notify.store.flow import delete_changes
+from notify.store.privacy import Deleted, Old, retention, wipe_deleted
 
 __all__ = ["Deleted", "Keep", "count_old", "delete_old"]
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from notify.store import Store
-from notify.store.audit import Actor, note
-from notify.store.privacy.reseal import forget_keys, reseal_letters, reseal_notifications
+from notify.store import Actor, Store, note
+from notify.store.privacy import forget_keys, reseal_letters, reseal_notifications
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from notify.publisher.connection import connect, why
+from notify.publisher.connection import FAILURES, connect, why
 from notify.publisher.handful import Handful
 from notify.publisher.outgoing import Outgoing
 from notify.publisher.publisher import Publisher
 
-__all__ = ["Handful", "Outgoing", "Publisher", "connect", "why"]
+__all__ = ["FAILURES", "Handful", "Outgoing", "Publisher", "connect", "why"]

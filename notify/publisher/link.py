@@ -13,7 +13,7 @@ import amqp
 from amqp import spec
 from amqp.method_framing import frame_writer as write_frames
 
-from notify.contract.published import IN_MS
+from notify.contract import IN_MS
 from notify.errors import PublishError, Unconfirmed, Unroutable
 from notify.publisher.connection import FAILURES, connect
 from notify.publisher.outgoing import Entry, Outgoing

@@ -10,14 +10,13 @@ import structlog
 
 from notify import contract
 from notify.contract import Incoming
-from notify.delivery import LEASE, normalize
-from notify.delivery.plan import rendered
+from notify.delivery import LEASE, normalize, rendered
 from notify.errors import ProviderError, TemplateError
 from notify.gateway import Gateway
 from notify.message import Notification, Receipt
-from notify.store.delivery.records import LONGEST_ID, LONGEST_REASON
-from notify.store.reconcile.lost import Lost
-from notify.store.relays.due import Due
+from notify.store.delivery import LONGEST_ID, LONGEST_REASON
+from notify.store.reconcile import Lost
+from notify.store.relays import Due
 from notify.templating import Templates
 from notify.topology import routing_key
 

@@ -11,8 +11,8 @@ import structlog
 from notify.delivery import normalize
 from notify.message import Outcome
 from notify.store import Store
-from notify.store.delivery.records import LONGEST_ID
-from notify.store.reconcile.outcomes import Settled, owner_of, settle
+from notify.store.delivery import LONGEST_ID
+from notify.store.reconcile import Settled, owner_of, settle
 
 log = structlog.get_logger("notify.reconcile")
 

@@ -10,13 +10,18 @@ import structlog
 from sqlalchemy import Connection
 
 from notify.errors import NotifyError
-from notify.ledger.ledger import LONG
+from notify.ledger import LONG
 from notify.message import Outcome, Status
-from notify.store import Store
-from notify.store.audit import Actor, note
-from notify.store.ids import row_of
-from notify.store.reconcile.lost import give_up, unknown_calls
-from notify.store.reconcile.outcomes import Standing, is_erased, move, settle, status_of
+from notify.store import Actor, Store, note, row_of
+from notify.store.reconcile import (
+    Standing,
+    give_up,
+    is_erased,
+    move,
+    settle,
+    status_of,
+    unknown_calls,
+)
 
 log = structlog.get_logger("notify.reconcile")
 

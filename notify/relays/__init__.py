@@ -3,3 +3,8 @@ Threads that publish what the record holds to RabbitMQ: due notifications, and p
 
 The SQL that takes and marks the rows is in `store.relays`.
 """
+
+from notify.relays.due import Relay
+from notify.relays.events import HANDFUL, Announcer
+
+__all__ = ["HANDFUL", "Announcer", "Relay"]

@@ -16,8 +16,9 @@ from notify.message import Channel, Status
 from notify.periodic import Looking
 from notify.publisher import Handful, Outgoing, Publisher
 from notify.store import Store
-from notify.store.db.set_back import right_waits
-from notify.store.relays.due import Due, published, release, take_due
+from notify.store.db import right_waits
+from notify.store.relays import Due, take_due
+from notify.store.relays.due import published, release
 from notify.topology import WORK, routing_key
 
 PERIOD = 0.5

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from notify.periodic import Looking
 from notify.publisher import Handful, Outgoing, Publisher
 from notify.store import Store
-from notify.store.relays.events import News, published, release, take_news
+from notify.store.relays import News, take_news
+from notify.store.relays.events import published, release
 from notify.topology import EVENTS
 
 PERIOD = 0.5

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from notify.contract.document import unique
+from notify.contract import unique
 from notify.sandbox.behaviour import Behaviour, Vendor
 from notify.sandbox.exchange import Answer, Request, as_json
 from notify.sandbox.inbox import Inbox

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from notify.contract.recipient import Spellings, as_one, reading
+from notify.contract import Spellings, as_one, reading
 from notify.message import Channel
 from notify.sandbox.behaviour import Behaviour, Event, Vendor
 

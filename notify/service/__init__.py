@@ -13,16 +13,15 @@ import amqp
 from notify.deadletters import Archive
 from notify.delivery import Delivery, Limits
 from notify.errors import ConfigError
-from notify.flow.appetite import Appetite
+from notify.flow import Appetite
 from notify.gateway import Gateway, Line
-from notify.ledger.census import Census
+from notify.ledger import Census
 from notify.message import Channel
 from notify.policies.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.provider import Provider
 from notify.publisher import Publisher, connect
 from notify.reconcile import Reconciler
-from notify.relays.due import Relay
-from notify.relays.events import HANDFUL, Announcer
+from notify.relays import HANDFUL, Announcer, Relay
 from notify.service.flow import lines_limits, open_flow
 from notify.service.metrics import watch
 from notify.service.pipeline import Way, rates

@@ -6,12 +6,7 @@ import random
 from collections.abc import Iterator
 from functools import partial
 
-from notify.flow import Flow
-from notify.flow.circuits import Circuits
-from notify.flow.guard import Guard
-from notify.flow.holds import Holds
-from notify.flow.limiter import Limiter
-from notify.flow.own_limits import OwnLimit, OwnLimits, Per
+from notify.flow import Circuits, Flow, Guard, Holds, Limiter, OwnLimit, OwnLimits, Per
 from notify.message import Channel
 from notify.policies.breaker import Rules
 from notify.policies.caps import Cap, Countries, Period, country_of, daily_spend, plainly

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from notify.delivery import Delivery
-from notify.flow import Flow
-from notify.flow.appetite import Appetite
+from notify.flow import Appetite, Flow
 from notify.service.flow import caps, countries, limits
 from notify.settings import Settings
 from notify.templating import Templates

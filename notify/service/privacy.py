@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from notify.privacy.retention import Keep
+from notify.privacy import Keep
 from notify.settings import LaneSettings, Settings
 
 

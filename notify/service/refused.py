@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from notify.deadletters.refused_publisher import RefusedEvents
+from notify.deadletters import RefusedEvents
 from notify.service import open_publisher, open_store
 from notify.settings import Settings
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from notify.contract.document import parse
+from notify.contract import parse
 from notify.errors import ConfigError, DecodeError
 from notify.message import Status
 

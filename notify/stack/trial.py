@@ -14,7 +14,7 @@ from notify.publisher import Outgoing, Publisher
 from notify.stack.samples import Sample
 from notify.stack.state import Endpoints
 from notify.store import Filter, Store
-from notify.store.deadletters.search import Wanted, find
+from notify.store.deadletters import Wanted, find
 
 _LETTERS = 1000
 """The newest dead letters, among which those of a run are."""

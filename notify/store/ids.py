@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Uuid, and_, func, or_, select
 
 from notify.errors import NotifyError
-from notify.store.delivery.claims import Identity
+from notify.message import Identity
 from notify.store.tables import notifications
 
 PUBLIC_ID: ColumnElement[UUID] = func.coalesce(

@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from notify.contract.words import turns_direction
+from notify.contract import turns_direction
 from notify.errors import TemplateError
 
 from .refused import Refused

@@ -10,10 +10,9 @@ import amqp
 
 from notify.errors import ConfigError, StoreError
 from notify.periodic import Looking
-from notify.publisher.connection import FAILURES
+from notify.publisher import FAILURES
 from notify.store import Store
-from notify.store.db.clock import read_clock
-from notify.store.db.record_clock import CLOCK_OFF
+from notify.store.db import CLOCK_OFF, read_clock
 from notify.topology import Depth, depths
 from notify.worker.backlog import Backlog
 from notify.worker.vitals import Vitals

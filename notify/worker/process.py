@@ -17,7 +17,7 @@ from celery.apps.worker import Worker
 from notify.deadletters import Archive
 from notify.delivery import Again, Dead, Decision, Delivery
 from notify.errors import ConfigError, Sealed, StoreError, StoreUnfit
-from notify.flow.refreshing import Refreshing
+from notify.flow import Refreshing
 from notify.publisher import why
 from notify.service import (
     open_announcer,
@@ -33,8 +33,7 @@ from notify.service import (
 from notify.service.refused import open_refused_events
 from notify.service.tracing import open_tracing
 from notify.settings import PoolSettings, Settings
-from notify.store.db.record_clock import CLOCK_OFF
-from notify.store.db.schema import unfit
+from notify.store.db import CLOCK_OFF, unfit
 from notify.telemetry.logs import Threshold
 from notify.telemetry.metrics import Metrics
 from notify.topology import DEAD, check, queue_name

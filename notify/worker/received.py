@@ -13,8 +13,7 @@ from celery.app.amqp import AMQP
 
 from notify.contract import Incoming
 from notify.contract.published import published
-from notify.delivery import Arrival
-from notify.delivery.decision import Raw
+from notify.delivery import Arrival, Raw
 
 
 class RawConsumer(kombu.Consumer):

@@ -10,7 +10,7 @@ import amqp
 
 from notify.errors import ConfigError
 from notify.periodic import Looking
-from notify.publisher.connection import FAILURES
+from notify.publisher import FAILURES
 from notify.worker.vitals import Vitals
 
 PERIOD = 2.0

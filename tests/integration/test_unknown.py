@@ -22,7 +22,8 @@ from notify.gateway import Gateway, Line
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
 from notify.policies.retry import RetryPolicy, Unknown, UnknownRules
 from notify.provider import Provider
-from notify.reconcile import HOLD, Reconciler
+from notify.reconcile import Reconciler
+from notify.reconcile.reconciler import HOLD
 from notify.sandbox import Behaviour
 from notify.store import Store, Story
 from notify.templating import Templates

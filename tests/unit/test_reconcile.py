@@ -23,8 +23,9 @@ from notify.gateway import Gateway, Line
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
 from notify.policies.retry import Patience, RetryPolicy, Unknown, UnknownRules
 from notify.provider import Provider
-from notify.reconcile import HOLD, Reconciler, resolve
+from notify.reconcile import Reconciler, resolve
 from notify.reconcile.lookup import LONGEST_CALL, MARGIN, span
+from notify.reconcile.reconciler import HOLD
 from notify.store import Store, Story
 from notify.store.reconcile.lost import Lost
 from notify.store.reconcile.outcomes import Settled

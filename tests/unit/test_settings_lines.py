@@ -107,7 +107,7 @@ def test_each_line_of_a_long_list_is_parsed_once(monkeypatch: pytest.MonkeyPatch
         parsed.append(len(text))
         return loads(text)
 
-    monkeypatch.setattr("notify.settings.lines.tomllib.loads", counted)
+    monkeypatch.setattr("notify.settings.checks.lines.tomllib.loads", counted)
     text = "a = [\n" + '  "+49301234567",\n' * 1500 + "]\nb = 1\n"
     assert lines_of(text) == {("a",): 1, ("b",): 1503}
     assert sum(parsed) <= len(text)

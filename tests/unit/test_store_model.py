@@ -17,9 +17,9 @@ from hypothesis.stateful import (
 
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Claimed, Entry, Record, Store
-from notify.store.db.set_back import MARGIN
 from notify.store.delivery.cancel import cancel
 from notify.store.relays.due import published, take_due
+from notify.store.set_back import MARGIN
 from notify.store.tables import metadata
 from tests.recording import LEASE, NOW, asked, call_for
 

@@ -10,19 +10,19 @@ HOSTS = re.compile(r"datetime\.now\(|time\.time\b|time\.time_ns\b|utcnow|func\.n
 ALLOWED = {
     "cli/keyring.py": "names a key",
     "cli/overview.py": "heads a screen while the record is away",
-    "cli/send.py": "dates a request, as its producer",
-    "cli/when.py": "dates a request, as its producer",
+    "cli/send/command.py": "dates a request, as its producer",
+    "cli/options/when.py": "dates a request, as its producer",
     "contract/check.py": "lints a file without a record",
     "delivery/figures.py": "is a default that delivery replaces",
     "delivery/turnstile.py": "is a default that delivery replaces",
     "doctor/__init__.py": "compares it with the database's",
-    "health.py": "measures queues of this process",
+    "worker/health.py": "measures queues of this process",
     "outbox/relay.py": "is the clock of a SQLite file on this host",
     "publisher/link.py": "dates a message",
-    "received.py": "dates a message without a date",
-    "store/__init__.py": "watches it",
-    "store/record_clock.py": "watches it",
-    "tracing.py": "dates spans, which are not on record",
+    "worker/received.py": "dates a message without a date",
+    "store/store.py": "watches it",
+    "store/db/record_clock.py": "watches it",
+    "telemetry/tracing.py": "dates spans, which are not on record",
 }
 
 

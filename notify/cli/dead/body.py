@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from notify.cli.record.view import mask
-from notify.contract.document import parse
+from notify.contract import parse
 from notify.errors import DecodeError
 
 LONGEST = 20_000

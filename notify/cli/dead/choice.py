@@ -12,11 +12,8 @@ from notify.cli.options.actor import myself
 from notify.cli.options.filters import WHOSE, Command, chosen, period, template_option
 from notify.cli.options.given import NUMBER
 from notify.errors import NotifyError
-from notify.store import Store
-from notify.store.audit import Actor
-from notify.store.deadletters import search
-from notify.store.deadletters.archive import Cause, State
-from notify.store.deadletters.search import Wanted
+from notify.store import Actor, Store
+from notify.store.deadletters import Cause, State, Wanted, search
 
 letters = chosen(
     [

@@ -34,9 +34,7 @@ from notify.deadletters import discard as discard_letters
 from notify.errors import NotifyError
 from notify.settings import load
 from notify.store import Filter, Store
-from notify.store.deadletters import search
-from notify.store.deadletters.archive import Kept, State, kept
-from notify.store.deadletters.search import DeadLetter, Wanted
+from notify.store.deadletters import DeadLetter, Kept, State, Wanted, kept, search
 from notify.telemetry.terminal import write_bytes
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from notify.errors import NotifyError
-from notify.store.deadletters.archive import Kept, Mending
+from notify.store.deadletters import Kept, Mending
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from notify.cli.console import Console
 from notify.deadletters import Step
 from notify.message import Status
 from notify.store import Store
-from notify.store.deadletters.replays import statuses
+from notify.store.deadletters import statuses
 
 _LOOK = 0.5
 _AT_ONCE = 500

@@ -32,10 +32,8 @@ from notify.deadletters import Mending, Order, Plan
 from notify.errors import NotifyError
 from notify.service.replaying import open_replayer
 from notify.settings import Settings, load
-from notify.store import Store
-from notify.store.audit import Actor
-from notify.store.deadletters.archive import waiting
-from notify.store.deadletters.search import Wanted
+from notify.store import Actor, Store
+from notify.store.deadletters import Wanted, waiting
 
 
 @click.command()

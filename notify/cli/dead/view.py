@@ -9,8 +9,7 @@ from rich.text import Text
 
 from notify.cli.console import Table
 from notify.deadletters import Plan, Prospect
-from notify.store.deadletters.archive import Cause
-from notify.store.deadletters.search import DeadLetter
+from notify.store.deadletters import Cause, DeadLetter
 from notify.telemetry.terminal import on_one_line
 
 _COLOURS = {

@@ -17,8 +17,8 @@ from notify.cli.options.opened import record
 from notify.cli.record.view import print_whole
 from notify.policies.breaker import Mode, State
 from notify.settings import load
-from notify.store.db.clock import Moment
-from notify.store.flow.circuit_history import Change, ChangeFilter, find_changes
+from notify.store.db import Moment
+from notify.store.flow import Change, ChangeFilter, find_changes
 
 _since, _until = period("changed")
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from notify.cli.console import Table
 from notify.policies.breaker import Circuit, Counts, Mode, Rules, State
 from notify.store import Store
-from notify.store.db.clock import read_clock
+from notify.store.db import read_clock
 from notify.store.flow import circuits as shared
 
 COLOURS = {State.CLOSED: "green", State.OPEN: "red", State.HALF_OPEN: "yellow"}

@@ -20,7 +20,7 @@ from notify.errors import NotifyError
 from notify.message import Channel
 from notify.policies.holds import Hold, Scope
 from notify.settings import Settings, load
-from notify.store.audit import note
+from notify.store import note
 from notify.store.flow import holds as kept_in
 
 _SCOPE = [

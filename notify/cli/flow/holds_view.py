@@ -8,7 +8,7 @@ from typing import Any
 
 from notify.cli.stopped import Others, Stopped
 from notify.policies.holds import Hold
-from notify.store.flow.holds import PARTS
+from notify.store.flow import PARTS
 
 
 def lines(hold: Hold, stopped: Stopped, left: Others) -> Iterator[str]:

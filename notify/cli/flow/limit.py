@@ -16,8 +16,7 @@ from notify.cli.options.span import Span
 from notify.cli.record import view as story
 from notify.service.flow import limits, provider_limit
 from notify.settings import Settings, load
-from notify.store import Store
-from notify.store.audit import note
+from notify.store import Store, note
 from notify.store.flow import limits as shared
 
 

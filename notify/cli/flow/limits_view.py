@@ -15,8 +15,8 @@ from notify.policies.ratelimit import RECOVERY, Limit
 from notify.service.flow import limits
 from notify.settings import Settings
 from notify.store import Store
+from notify.store.flow import Seen
 from notify.store.flow import limits as shared
-from notify.store.flow.limits import Seen
 
 _NOTICED = 0.05
 

@@ -10,7 +10,7 @@ import click
 
 from notify.cli.options.given import NUMBER
 from notify.cli.options.when import When
-from notify.contract.recipient import reading
+from notify.contract import reading
 from notify.message import Channel, Status
 from notify.store import Filter
 

@@ -9,8 +9,7 @@ from typing import IO, Any
 
 import click
 
-from notify.contract.document import parse
-from notify.contract.problem import Refused
+from notify.contract import Refused, parse
 from notify.errors import NotifyError
 
 NUMBER = click.IntRange(min=1, max=2**62)

@@ -9,7 +9,7 @@ from notify.errors import NotifyError, Sealed, StoreError, StoreUnfit
 from notify.service import open_store
 from notify.settings import Settings
 from notify.store import Store
-from notify.store.db.schema import unfit
+from notify.store.db import unfit
 
 
 @contextmanager

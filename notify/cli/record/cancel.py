@@ -14,9 +14,9 @@ from notify.cli.options.opened import record
 from notify.errors import NotifyError
 from notify.message import Status
 from notify.settings import load
-from notify.store.audit import Actor, note
-from notify.store.delivery.cancel import Cancelled
-from notify.store.delivery.cancel import cancel as cancel_in
+from notify.store import Actor, note
+from notify.store import cancel as cancel_in
+from notify.store.delivery import Cancelled
 
 
 @click.command()

@@ -22,7 +22,7 @@ from notify.errors import NotifyError
 from notify.message import Status
 from notify.settings import load
 from notify.store import Filter, Story, Summary
-from notify.store.db.schema import unfit
+from notify.store.db import unfit
 
 __all__ = ["ls", "migrate", "show", "timeline"]
 

@@ -14,10 +14,8 @@ from notify.cli.console import Console
 from notify.cli.dead import view as view
 from notify.cli.record.view import print_whole
 from notify.errors import NotifyError
-from notify.store import Store
-from notify.store.deadletters import search
-from notify.store.deadletters.search import DeadLetter, Wanted
-from notify.store.prefixes import ids_beginning
+from notify.store import Store, ids_beginning
+from notify.store.deadletters import DeadLetter, Wanted, search
 
 _DIGITS = re.compile(r"[0-9a-f]{4,32}")
 _NAMED = 5

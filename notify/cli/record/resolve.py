@@ -11,10 +11,10 @@ import click
 from notify.cli.options.actor import myself
 from notify.cli.options.filters import source_option
 from notify.errors import NotifyError, StoreError
-from notify.reconcile.verdict import Finding, decide
+from notify.reconcile import Finding, decide
 from notify.service import open_store
 from notify.settings import load
-from notify.store.audit import Actor
+from notify.store import Actor
 
 _SAYS = {
     Finding.SENT: "counts as sent",

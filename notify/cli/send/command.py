@@ -19,9 +19,7 @@ from notify.cli.send.requests import Entry, identified, read
 from notify.cli.send.results import Check, Source, checked, published, stopped_by_signals
 from notify.cli.send.waiting import wait
 from notify.cli.template_names import TemplateNames
-from notify.contract import problems
-from notify.contract.envelope import Route, route
-from notify.contract.words import is_uuid
+from notify.contract import Route, is_uuid, problems, route
 from notify.errors import DecodeError, NotifyError
 from notify.service import open_publisher, open_templates
 from notify.settings import Settings, load

@@ -11,7 +11,7 @@ from typing import IO
 from uuid import uuid4
 
 from notify.cli.options.given import refuse_foreign
-from notify.contract.document import parse
+from notify.contract import parse
 from notify.errors import DecodeError
 
 _BETWEEN = re.compile(r"[\s,]*")

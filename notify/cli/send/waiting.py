@@ -13,8 +13,7 @@ import click
 from notify.errors import NotifyError
 from notify.message import Status
 from notify.store import Filter, Store, Summary
-from notify.store.deadletters import search
-from notify.store.deadletters.search import DeadLetter, Wanted
+from notify.store.deadletters import DeadLetter, Wanted, search
 from notify.telemetry.terminal import on_one_line
 
 _LOOK = 0.5

@@ -19,9 +19,9 @@ from notify.cli.flow import limits_view as rates
 from notify.cli.ledger import as_plain as plain_ledger
 from notify.cli.overview import Lookout, Overview, crews, paused
 from notify.cli.status.screen import drawn
-from notify.ledger.census import Books
+from notify.ledger import Books
 from notify.settings import Settings, load
-from notify.store.ledger.lately import Late
+from notify.store.ledger import Late
 
 _EVERY = 2.0
 """Seconds between two looks."""

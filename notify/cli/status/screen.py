@@ -13,11 +13,10 @@ from notify.cli.flow import circuits_view as circuits
 from notify.cli.flow import holds_view as held
 from notify.cli.flow import limits_view as rates
 from notify.cli.overview import Now, Overview, crews, paused
-from notify.ledger.census import Books
-from notify.ledger.ledger import TERMS, Line
+from notify.ledger import TERMS, Books, Line
 from notify.message import Channel, Status
 from notify.settings import Settings
-from notify.store.ledger.lately import Late
+from notify.store.ledger import Late
 from notify.topology import DEAD, Depth, queue_name
 
 _LATE = timedelta(seconds=10)

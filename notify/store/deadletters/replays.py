@@ -21,9 +21,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from notify.message import Channel, Notification, Outcome, Status
+from notify.message import Channel, Identity, Notification, Outcome, Status
 from notify.store.deadletters.archive import PARTS, State, opened
-from notify.store.delivery.claims import Identity
 from notify.store.sealing.vault import Kept, vault_of
 from notify.store.tables import attempts, dead_letters, events, notifications
 

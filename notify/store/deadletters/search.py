@@ -25,7 +25,7 @@ from sqlalchemy import (
     select,
 )
 
-from notify.contract.recipient import Spellings
+from notify.contract import Spellings
 from notify.message import Channel
 from notify.store.db.clock import Moment, moment
 from notify.store.deadletters.archive import Cause, State

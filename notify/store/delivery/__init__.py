@@ -1,1 +1,8 @@
 """SQL of `notify.delivery`: claims, outcomes, and work handed over to another row or time."""
+
+from notify.store.delivery.cancel import Cancelled
+from notify.store.delivery.claims import LEASE
+from notify.store.delivery.handover import hand_over
+from notify.store.delivery.records import LONGEST_CODE, LONGEST_ID, LONGEST_REASON
+
+__all__ = ["LEASE", "LONGEST_CODE", "LONGEST_ID", "LONGEST_REASON", "Cancelled", "hand_over"]

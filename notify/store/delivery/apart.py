@@ -9,7 +9,8 @@ from uuid import uuid4
 import structlog
 
 from notify.errors import StoreError, StoreRefused
-from notify.store.delivery.claims import Claim, Claimed, Entry, Identity
+from notify.message import Identity
+from notify.store.delivery.claims import Claim, Claimed, Entry
 
 log = structlog.get_logger("notify.store")
 

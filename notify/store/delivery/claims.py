@@ -9,10 +9,6 @@ from uuid import UUID
 
 from notify.message import Notification, Status
 
-Identity = tuple[str, UUID]
-"""A source, and the id of one of its notifications."""
-
-
 LEASE = timedelta(seconds=60)
 """How long a claim holds."""
 

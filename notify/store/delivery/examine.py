@@ -12,13 +12,13 @@ import structlog
 from sqlalchemy import Connection, Row, func, select, tuple_
 
 from notify.errors import Sealed
-from notify.message import Notification, Outcome, Status
-from notify.store.db.set_back import right_leases
-from notify.store.delivery.claims import Claim, Claimed, Entry, Identity
+from notify.message import Identity, Notification, Outcome, Status
+from notify.store.delivery.claims import Claim, Claimed, Entry
 from notify.store.delivery.taking import take, untried
 from notify.store.ids import known_as
 from notify.store.reconcile.outcomes import WAITING, Standing, move
 from notify.store.sealing.vault import Vault, vault_of
+from notify.store.set_back import right_leases
 from notify.store.tables import attempts, notifications
 
 log = structlog.get_logger("notify.store")

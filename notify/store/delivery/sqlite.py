@@ -10,8 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
-from notify.message import Status
-from notify.store.delivery.claims import Entry, Identity
+from notify.message import Identity, Status
+from notify.store.delivery.claims import Entry
 from notify.store.delivery.records import Record
 from notify.store.sealing.vault import Vault, vault_of
 

@@ -1,1 +1,21 @@
 """SQL of `notify.flow`: circuits, rate limits, bookings, holds and caps that all workers share."""
+
+from notify.store.flow.caps import Charge, admit, prune
+from notify.store.flow.circuit_history import Change, ChangeFilter, delete_changes, find_changes
+from notify.store.flow.circuits import Slice, Transition
+from notify.store.flow.holds import PARTS
+from notify.store.flow.limits import Seen
+
+__all__ = [
+    "PARTS",
+    "Change",
+    "ChangeFilter",
+    "Charge",
+    "Seen",
+    "Slice",
+    "Transition",
+    "admit",
+    "delete_changes",
+    "find_changes",
+    "prune",
+]

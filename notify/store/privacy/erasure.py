@@ -22,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from notify.contract.recipient import Spellings, reading
+from notify.contract import Spellings, reading
 from notify.message import Status
 from notify.store.queries import ERASED, sent_to
 from notify.store.sealing.vault import vault_of

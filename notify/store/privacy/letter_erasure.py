@@ -12,10 +12,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, null, select, update
 
-from notify.contract.recipient import same
+from notify.contract import same
+from notify.message import Identity
 from notify.store.deadletters.archive import PARTS, State, opened
 from notify.store.deadletters.letter_text import document_of, readings
-from notify.store.delivery.claims import Identity
 from notify.store.ids import identities
 from notify.store.privacy.erasure import Person, slices
 from notify.store.queries import ERASED

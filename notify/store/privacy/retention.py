@@ -21,9 +21,8 @@ from sqlalchemy import (
     tuple_,
 )
 
-from notify.message import Status
+from notify.message import Identity, Status
 from notify.store.deadletters.archive import State
-from notify.store.delivery.claims import Identity
 from notify.store.ids import PUBLIC_ID
 from notify.store.tables import (
     attempts,

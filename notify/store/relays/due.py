@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Row, or_, select, update
 
 from notify.errors import Sealed
 from notify.message import Channel, Status, ids
-from notify.store.db.set_back import free
 from notify.store.ids import PUBLIC_ID
 from notify.store.sealing.vault import Vault, vault_of
+from notify.store.set_back import free
 from notify.store.tables import notifications
 
 

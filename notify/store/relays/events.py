@@ -26,13 +26,13 @@ from sqlalchemy import (
     update,
 )
 
-from notify.contract.event import Event
+from notify.contract import Event
 from notify.errors import Sealed
 from notify.message import Channel, Status
 from notify.store.db.clock import Moment, moment
-from notify.store.db.set_back import free
 from notify.store.ids import PUBLIC_ID
 from notify.store.sealing.vault import METADATA, TELLS_METADATA, Vault, vault_of
+from notify.store.set_back import free
 from notify.store.tables import attempts, events, notifications
 
 log = structlog.get_logger("notify.store")

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, null, select, update
 
-from notify.store.db.set_back import free
+from notify.store.set_back import free
 from notify.store.tables import dead_letters
 
 

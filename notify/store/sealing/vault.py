@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
-from notify.contract.recipient import as_one, reading
+from notify.contract import as_one, reading
 from notify.errors import Sealed
 from notify.keyring import CLEAR, Keyring
 from notify.message import Notification

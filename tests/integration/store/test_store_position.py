@@ -17,8 +17,8 @@ from structlog.testing import capture_logs
 from notify.errors import StoreError
 from notify.flow.holds import BEHIND, Holds
 from notify.store import Claim, Entry, Store
-from notify.store.db.position import KEPT, Position, RecordBehind
 from notify.store.flow import holds as held
+from notify.store.position import KEPT, Position, RecordBehind
 from notify.store.tables import attempts, notifications
 from tests.migrated import migrated
 from tests.recording import accepted, asked, begin, call_for, claim_one

@@ -22,7 +22,7 @@ from notify.settings import Settings
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Filter, Store
 from notify.topology import apply
-from tests.services import PostgreSQL
+from tests.support.services import PostgreSQL
 
 CONFIG = """
 [amqp]

@@ -22,7 +22,7 @@ from notify.message import Channel, Notification, Status
 from notify.publisher import Publisher
 from notify.relays.due import Relay
 from notify.store import Entry, Store
-from tests.services import PostgreSQL
+from tests.support.services import PostgreSQL
 
 AT_ONCE = 1000
 NOBODY_LISTENS = "pyamqp://guest:guest@127.0.0.1:1//"

@@ -19,8 +19,8 @@ from notify.settings import LaneSettings
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Store
 from notify.topology import Topology, apply
-from tests.migrated import migrated
-from tests.services import PostgreSQL, Users, Vhosts, missing
+from tests.support.migrated import migrated
+from tests.support.services import PostgreSQL, Users, Vhosts, missing
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,7 +16,7 @@ from tests.boot.machine import Failed
 from tests.boot.stage import POOLS, Stage, as_user, outgoing, unit
 from tests.faults.load import SOURCE
 from tests.faults.stage import until
-from tests.malformed import MALFORMED
+from tests.support.malformed import MALFORMED
 
 RESTARTS = 20
 UNDER_WAY = 50

@@ -17,7 +17,7 @@ from tests.boot.machine import Machine, booted
 from tests.boot.services import PASSWORD, Broker, Ports, broker
 from tests.debian.image import unpacked
 from tests.faults.load import LANE, SOURCE
-from tests.least import Login
+from tests.support.least import Login
 
 VHOST = "notify"
 QUEUE = queue_name(Channel.EMAIL, LANE)

@@ -19,7 +19,7 @@ from tests.faults.load import CHANNELS, request
 from tests.faults.stage import Stage, until
 from tests.faults.terms import CONCURRENCY, Terms
 from tests.faults.worker import Point
-from tests.malformed import MALFORMED
+from tests.support.malformed import MALFORMED
 
 PLAIN = Terms()
 CLUSTERED = Terms(clustered=True)

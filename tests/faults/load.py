@@ -17,7 +17,7 @@ from notify.message import Channel
 from notify.publisher import Outgoing, Publisher, connect
 from notify.topology import EXCHANGE, routing_key
 from tests.faults.ledgers import Fate, Journal, Published, digest
-from tests.malformed import Malformed
+from tests.support.malformed import Malformed
 
 LANE = "normal"
 SOURCE = "shop"

@@ -26,7 +26,7 @@ from tests.faults.fleet import Fleet
 from tests.faults.ledgers import Recorded, read_record
 from tests.faults.load import CHANNELS, LANE, Load
 from tests.faults.terms import Terms
-from tests.services import PostgreSQL
+from tests.support.services import PostgreSQL
 
 LATENCY = 0.2
 """Seconds that the vendors take to answer: at 100 messages a second, 20 calls are in flight."""

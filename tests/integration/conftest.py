@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from notify.store import Store
-from tests.migrated import migrated
-from tests.rig import Rig, surroundings
+from tests.support.migrated import migrated
+from tests.support.rig import Rig, surroundings
 
 
 @pytest.fixture

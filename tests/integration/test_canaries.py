@@ -20,10 +20,10 @@ from notify.store import Filter
 from notify.store.deadletters.search import DeadLetter, Wanted, find
 from notify.store.tables import metadata
 from notify.topology import DEAD, EVENTS
-from tests.echoing import echo
-from tests.malformed import JSON
-from tests.rig import Rig, surroundings, until
-from tests.services import PostgreSQL, Users
+from tests.support.echoing import echo
+from tests.support.malformed import JSON
+from tests.support.rig import Rig, surroundings, until
+from tests.support.services import PostgreSQL, Users
 
 MARK = "zqcanary"
 """It stands in every recipient's address, content, value, key and password."""
@@ -63,7 +63,7 @@ options = {{ sender = "+15005550006", base_url = "{echo}", timeout = 5 }}
 secrets = {{ account_sid = "MARKED_SID", auth_token = "MARKED_KEY" }}
 breaker = {{ minimum_calls = 1000 }}
 [providers.leaky]
-use = "tests.echoing:Leaky"
+use = "tests.support.echoing:Leaky"
 secrets = {{ api_key = "MARKED_KEY" }}
 breaker = {{ minimum_calls = 1000 }}
 """

@@ -16,9 +16,9 @@ import pytest
 
 from notify.stack.rabbitmq import free_ports
 from tests.integration.test_metrics import Watched, watched
-from tests.rig import until
-from tests.services import missing
-from tests.unit.test_alerts import ALERTS, DASHBOARD, queries
+from tests.support.rig import until
+from tests.support.services import missing
+from tests.unit.project.test_alerts import ALERTS, DASHBOARD, queries
 
 CONFIG = """
 global: {{scrape_interval: 500ms}}

@@ -26,8 +26,8 @@ from notify.store.deadletters.archive import State
 from notify.store.deadletters.search import DeadLetter, Wanted, find
 from notify.store.tables import audit, dead_letters
 from notify.topology import DEAD
-from tests.malformed import MALFORMED
-from tests.rig import Rig, surroundings, until
+from tests.support.malformed import MALFORMED
+from tests.support.rig import Rig, surroundings, until
 
 MALFORMED_EMAILS = [row for row in MALFORMED if row.routing_key == "email.normal.shop"]
 WHY = ("--reason", "INC-7: the vendor is back", "--yes")

@@ -26,10 +26,10 @@ from notify.stack.rabbitmq import RabbitMQNode
 from notify.store.audit import Actor
 from notify.store.flow import circuits, holds
 from notify.topology import DEAD, Topology, apply, worker_rights
-from tests.migrated import migrated
-from tests.pooler import pgbouncer
-from tests.rig import Rig, surroundings
-from tests.services import Users, Vhosts
+from tests.support.migrated import migrated
+from tests.support.pooler import pgbouncer
+from tests.support.rig import Rig, surroundings
+from tests.support.services import Users, Vhosts
 
 ANN = Actor("ann@ops", "INC-7")
 

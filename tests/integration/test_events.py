@@ -24,9 +24,9 @@ from notify.relays.events import HOLD, Announcer
 from notify.store import Store
 from notify.store.tables import events
 from notify.topology import EVENTS
-from tests.recording import NOW, accepted, begin
-from tests.rig import Rig, until
-from tests.services import Users
+from tests.support.recording import NOW, accepted, begin
+from tests.support.rig import Rig, until
+from tests.support.services import Users
 
 NOBODY_LISTENS = "pyamqp://guest:guest@127.0.0.1:1//"
 

@@ -13,8 +13,8 @@ from uuid import UUID
 import pytest
 
 from notify.message import Status
-from tests.rig import Rig, surroundings, until
-from tests.services import Users
+from tests.support.rig import Rig, surroundings, until
+from tests.support.services import Users
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -14,7 +14,7 @@ from notify.sandbox import Behaviour
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Filter
 from notify.topology import DEAD, queue_name
-from tests.rig import Rig, surroundings, until
+from tests.support.rig import Rig, surroundings, until
 
 NORMAL, BULK = (queue_name(Channel.EMAIL, lane) for lane in ("normal", "bulk"))
 POOL = 'lanes = ["critical", "normal", "bulk"]\n'

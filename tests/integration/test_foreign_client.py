@@ -9,8 +9,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from notify.message import Status
-from tests.rig import surroundings, until
-from tests.services import missing
+from tests.support.rig import surroundings, until
+from tests.support.services import missing
 
 
 def test_a_plain_json_body_with_a_content_type_is_delivered(

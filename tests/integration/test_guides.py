@@ -16,8 +16,8 @@ import pytest
 
 from notify.message import Status
 from notify.stack.rabbitmq import free_ports
-from tests.rig import Rig, surroundings, until
-from tests.services import missing
+from tests.support.rig import Rig, surroundings, until
+from tests.support.services import missing
 
 GUIDES = Path(__file__).parents[2] / "docs/guides"
 _PROGRAM = re.compile(r"^```\w+\n(?:#|//) (?P<name>[\w./-]+)\n(?P<text>.*?)^```$", re.M | re.S)

@@ -16,7 +16,7 @@ from notify.policies.holds import Hold, Scope
 from notify.settings import Settings, load
 from notify.store import Store
 from notify.topology import queue_name
-from tests.migrated import migrated
+from tests.support.migrated import migrated
 
 
 @pytest.fixture

@@ -30,11 +30,11 @@ from notify.store import Filter
 from notify.store.deadletters.archive import Cause
 from notify.store.deadletters.search import DeadLetter, Wanted, find
 from notify.topology import DEAD, EVENTS, EXCHANGE, WORK, Topology
-from tests.forked import Forked
-from tests.least import Login, logins
-from tests.malformed import JSON
-from tests.rig import Rig, surroundings, until
-from tests.services import Users, Vhosts
+from tests.support.forked import Forked
+from tests.support.least import Login, logins
+from tests.support.malformed import JSON
+from tests.support.rig import Rig, surroundings, until
+from tests.support.services import Users, Vhosts
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ROOM = 100

@@ -13,9 +13,9 @@ from notify.message import Status
 from notify.sandbox.behaviour import Behaviour
 from notify.store.deadletters.search import Wanted, find
 from notify.topology import EVENTS, Topology
-from tests.least import logins
-from tests.rig import Rig, surroundings, until
-from tests.services import Users
+from tests.support.least import logins
+from tests.support.rig import Rig, surroundings, until
+from tests.support.services import Users
 
 CONFIG = """
 [contract]

@@ -13,9 +13,9 @@ from notify.ledger.ledger import draw_up
 from notify.message import Status
 from notify.store import Claim, Filter, Store
 from notify.store.tables import notifications
-from tests.planting import AFTERWARDS, DOUBTS, FAULTS, bury, sent
-from tests.recording import NOW, answer_to, asked, begin, call_for
-from tests.rig import Rig, until
+from tests.support.planting import AFTERWARDS, DOUBTS, FAULTS, bury, sent
+from tests.support.recording import NOW, answer_to, asked, begin, call_for
+from tests.support.rig import Rig, until
 
 
 def test_every_contradiction_is_named_on_either_database(store: Store) -> None:

@@ -19,8 +19,8 @@ import pytest
 from notify.message import Status
 from notify.store import Filter
 from notify.worker.supervision import REFUSED
-from tests.listening import Ear, listening
-from tests.rig import CONFIG, Rig, surroundings, until
+from tests.support.listening import Ear, listening
+from tests.support.rig import CONFIG, Rig, surroundings, until
 
 WATCHDOG = 1.5
 """Seconds: each third of it a sign of life is due."""

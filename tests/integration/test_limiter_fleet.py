@@ -17,8 +17,8 @@ from notify.errors import StoreError
 from notify.flow.limiter import Limiter
 from notify.policies.ratelimit import Limit
 from notify.store import Store
-from tests.clocks import Clock
-from tests.migrated import migrated
+from tests.support.clocks import Clock
+from tests.support.migrated import migrated
 
 PROCESSES = 4
 WAIT = 60

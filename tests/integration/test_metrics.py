@@ -16,7 +16,7 @@ import pytest
 
 from notify.message import Status
 from notify.stack.rabbitmq import free_ports
-from tests.rig import Rig, surroundings, until
+from tests.support.rig import Rig, surroundings, until
 
 _SAMPLE = re.compile(r"(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)")
 

@@ -26,11 +26,11 @@ from notify.outbox import Outbox, OutboxRelay, outbox_table
 from notify.outbox.relay import HANDFUL, HOLD
 from notify.publisher import Publisher
 from notify.topology import DEAD, queue_name
-from tests.commands import Done
-from tests.forked import Forked
-from tests.pooler import pgbouncer
-from tests.rig import Rig, until
-from tests.services import Users
+from tests.support.commands import Done
+from tests.support.forked import Forked
+from tests.support.pooler import pgbouncer
+from tests.support.rig import Rig, until
+from tests.support.services import Users
 
 KEY = "email.normal.shop"
 QUEUE = queue_name(Channel.EMAIL, "normal")

@@ -17,8 +17,8 @@ from notify.publisher import connect
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Filter
 from notify.topology import DEAD, queue_name
-from tests.rig import Rig, surroundings, until
-from tests.services import PostgreSQL, broker_away
+from tests.support.rig import Rig, surroundings, until
+from tests.support.services import PostgreSQL, broker_away
 
 NORMAL = queue_name(Channel.EMAIL, "normal")
 IDLE = [queue_name(Channel.EMAIL, lane) for lane in ("critical", "bulk")]

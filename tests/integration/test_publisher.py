@@ -22,7 +22,7 @@ from notify.service import open_publisher
 from notify.settings import LaneSettings, load
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.topology import Topology, apply
-from tests.services import broker_away
+from tests.support.services import broker_away
 
 QUEUE = "notify.email.normal"
 KEY = "email.normal.shop"

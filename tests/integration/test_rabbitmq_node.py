@@ -16,7 +16,7 @@ import pytest
 from notify.errors import ConfigError
 from notify.publisher import connect
 from notify.stack.rabbitmq import RabbitMQNode
-from tests.rig import until
+from tests.support.rig import until
 
 PARENT = """
 import sys, time

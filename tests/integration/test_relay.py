@@ -22,9 +22,9 @@ from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Entry, Filter, Store
 from notify.store.delivery.cancel import cancel
 from notify.topology import DEAD, WORK, queue_name
-from tests.recording import LEASE
-from tests.rig import Rig, until
-from tests.services import broker_away
+from tests.support.recording import LEASE
+from tests.support.rig import Rig, until
+from tests.support.services import broker_away
 
 QUEUE = queue_name(Channel.EMAIL, "normal")
 SECOND = timedelta(seconds=1)

@@ -18,9 +18,9 @@ from notify.publisher import connect
 from notify.sandbox import Behaviour
 from notify.store import Story
 from notify.topology import DEAD, EXCHANGE, queue_name
-from tests.malformed import JSON
-from tests.rig import Rig, surroundings, until
-from tests.services import Users
+from tests.support.malformed import JSON
+from tests.support.rig import Rig, surroundings, until
+from tests.support.services import Users
 
 QUEUE = queue_name(Channel.EMAIL, "normal")
 SECOND = timedelta(seconds=1)

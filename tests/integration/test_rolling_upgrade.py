@@ -27,7 +27,7 @@ from tests.faults.checker import check
 from tests.faults.ledgers import read_record, read_sandbox
 from tests.faults.load import LANE, SOURCE, Load
 from tests.faults.stage import ended
-from tests.rig import until
+from tests.support.rig import until
 
 ROOT = Path(__file__).parents[2]
 NEWEST = "notify/store/migrations/versions/v0008_one_row_per_shared_id.py"

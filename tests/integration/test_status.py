@@ -16,7 +16,7 @@ from notify.policies.holds import Scope
 from notify.store.audit import Actor
 from notify.store.deadletters import search
 from notify.store.flow import circuits, holds
-from tests.rig import Rig, surroundings, until
+from tests.support.rig import Rig, surroundings, until
 
 QUEUE = "notify.email.normal"
 

@@ -12,7 +12,7 @@ from notify.policies.holds import Scope
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store.flow.holds import lift, place
 from notify.topology import queue_name
-from tests.rig import Rig, surroundings, until
+from tests.support.rig import Rig, surroundings, until
 
 BULK = queue_name(Channel.EMAIL, "bulk")
 

@@ -19,9 +19,9 @@ from notify.stack.rabbitmq import RabbitMQNode, free_ports
 from notify.store import Store
 from notify.topology import Topology, apply
 from notify.worker.engine import create_app
-from tests.authority import Authority
-from tests.rig import surroundings, until
-from tests.services import PostgreSQL, Vhosts
+from tests.support.authority import Authority
+from tests.support.rig import surroundings, until
+from tests.support.services import PostgreSQL, Vhosts
 
 _LISTEN = """
 begin

@@ -29,7 +29,7 @@ from notify.topology import (
     differences,
     export,
 )
-from tests.services import Users
+from tests.support.services import Users
 
 
 def with_argument(topology: Topology, name: str, value: object) -> Topology:

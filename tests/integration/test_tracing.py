@@ -14,8 +14,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from notify.message import Status
-from tests.malformed import JSON
-from tests.rig import Rig, surroundings, until
+from tests.support.malformed import JSON
+from tests.support.rig import Rig, surroundings, until
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"

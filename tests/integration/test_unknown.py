@@ -28,9 +28,9 @@ from notify.sandbox import Behaviour
 from notify.store import Store, Story
 from notify.templating import Templates
 from providers.memory import Memory
-from tests.migrated import migrated
-from tests.recording import LATER, LEASE, NOW, accepted, begin
-from tests.rig import Rig, surroundings, until
+from tests.support.migrated import migrated
+from tests.support.recording import LATER, LEASE, NOW, accepted, begin
+from tests.support.rig import Rig, surroundings, until
 
 LOST, HANGING, RESET = "+15005553400", "+15005553100", "+15005553300"
 SMS = """

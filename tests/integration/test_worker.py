@@ -20,9 +20,9 @@ from notify.publisher import connect
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Entry, Filter, Store, Story
 from notify.topology import DEAD, queue_name
-from tests.malformed import FOREIGN_BUT_FINE, ID, MALFORMED
-from tests.rig import Rig, surroundings, until
-from tests.services import PostgreSQL, broker_away
+from tests.support.malformed import FOREIGN_BUT_FINE, ID, MALFORMED
+from tests.support.rig import Rig, surroundings, until
+from tests.support.services import PostgreSQL, broker_away
 
 MALFORMED_EMAILS = [row for row in MALFORMED if row.routing_key.startswith("email.")]
 QUEUES = [queue_name(Channel.EMAIL, lane) for lane in ("critical", "normal", "bulk")]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from notify.errors import ConfigError, Sealed
 from notify.keyring import CLEAR, Keyring
 from notify.settings import PrivacySettings, keyring_of
-from tests.sealing import KEYRING, NEWER
+from tests.support.sealing import KEYRING, NEWER
 
 KEY, OTHER, HASH = (base64.b64encode(each * 32).decode() for each in (b"1", b"2", b"3"))
 

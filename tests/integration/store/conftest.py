@@ -14,9 +14,9 @@ from sqlalchemy import create_engine
 from notify.keyring import CLEAR
 from notify.store import Store
 from notify.store.tables import metadata
-from tests.migrated import migrated
-from tests.sealing import KEYRING
-from tests.services import PostgreSQL
+from tests.support.migrated import migrated
+from tests.support.sealing import KEYRING
+from tests.support.services import PostgreSQL
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

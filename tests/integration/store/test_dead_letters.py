@@ -23,7 +23,7 @@ from notify.store.audit import Actor
 from notify.store.deadletters.archive import State, kept, waiting
 from notify.store.deadletters.archive import discard as discard_letters
 from notify.store.tables import attempts, audit, dead_letters, events, notifications
-from tests.burying import (
+from tests.support.burying import (
     arrival,
     body_of,
     buried,
@@ -35,7 +35,7 @@ from tests.burying import (
     read,
     replayer,
 )
-from tests.recording import LATER, LEASE, NOW, accepted, call_for, rejected
+from tests.support.recording import LATER, LEASE, NOW, accepted, call_for, rejected
 
 SECOND = timedelta(seconds=1)
 ANN = Actor("ann@ops-1", "INC-7")

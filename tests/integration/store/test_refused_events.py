@@ -22,8 +22,8 @@ from notify.store.privacy.letter_erasure import erase_letters
 from notify.store.relays.refused import Waiting, refused_published, release_refused, take_refused
 from notify.telemetry.metrics import Metrics, catalog
 from notify.topology import EVENTS
-from tests.burying import LANES, LIMITS, arrival, body_of, buried, bury, died
-from tests.recording import NOW, answer_to, asked, call_for
+from tests.support.burying import LANES, LIMITS, arrival, body_of, buried, bury, died
+from tests.support.recording import NOW, answer_to, asked, call_for
 
 SECRET = "ann_smith@example.com"
 

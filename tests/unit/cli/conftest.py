@@ -10,8 +10,8 @@ import pytest
 
 from notify.cli import main
 from notify.store import Store
-from tests.commands import Done, Notify
-from tests.migrated import migrated
+from tests.support.commands import Done, Notify
+from tests.support.migrated import migrated
 
 CONFIG = """
 [channels.email]

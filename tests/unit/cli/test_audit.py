@@ -8,8 +8,8 @@ import pytest
 
 from notify.store import Store
 from notify.store.audit import Actor, note
-from tests.commands import Notify
-from tests.recording import NOW
+from tests.support.commands import Notify
+from tests.support.recording import NOW
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ import pytest
 from notify.message import Outcome, Status
 from notify.store import Record, Store
 from notify.telemetry.terminal import escaped
-from tests.burying import arrival, body_of, bury
-from tests.commands import Notify
-from tests.recording import NOW, begin
+from tests.support.burying import arrival, body_of, bury
+from tests.support.commands import Notify
+from tests.support.recording import NOW, begin
 
 HOSTILE = "\x1b]0;title\x07\x1b[31m\x7f\x9b2J\u202eevil\u2066\u200b\nforged"
 

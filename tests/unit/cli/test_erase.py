@@ -12,10 +12,10 @@ from sqlalchemy import select
 from notify.message import Status
 from notify.store import Entry, Filter, Store
 from notify.store.tables import audit
-from tests.burying import arrival, body_of, bury
-from tests.commands import Notify
-from tests.planting import sending, sent
-from tests.recording import LATER, asked, claim_one
+from tests.support.burying import arrival, body_of, bury
+from tests.support.commands import Notify
+from tests.support.planting import sending, sent
+from tests.support.recording import LATER, asked, claim_one
 
 WHO = "ann@example.com"
 

@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 
 from notify.store import Store
-from tests.commands import Notify
-from tests.planting import FAULTS, sent
+from tests.support.commands import Notify
+from tests.support.planting import FAULTS, sent
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tests.recording import NOW
+from tests.support.recording import NOW
 
 
 @dataclass(slots=True)

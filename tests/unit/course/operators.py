@@ -12,7 +12,7 @@ from notify.reconcile import resolve
 from notify.reconcile.verdict import Finding, decide
 from notify.store.audit import Actor as Person
 from notify.store.delivery.cancel import cancel
-from tests.burying import LIMITS
+from tests.support.burying import LIMITS
 from tests.unit.course.reference import Actor
 from tests.unit.course.world import World
 

@@ -11,7 +11,7 @@ from notify import contract
 from notify.errors import DecodeError
 from notify.message import Notification
 from notify.store.sealing.vault import Vault
-from tests.burying import LIMITS
+from tests.support.burying import LIMITS
 from tests.unit.course.snapshot import Key
 
 Wants = frozenset[tuple[Key, bytes]]

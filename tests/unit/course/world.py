@@ -17,8 +17,8 @@ from notify.publisher import Outgoing, Publisher
 from notify.reconcile import Reconciler
 from notify.relays.due import Relay
 from notify.topology import DEAD, queue_name
-from tests.burying import LIMITS
-from tests.flowing import flow_on
+from tests.support.burying import LIMITS
+from tests.support.flowing import flow_on
 from tests.unit.course.base import Base, Terms
 from tests.unit.course.broker import Broker, Handed, Message
 from tests.unit.course.clock import Clock

@@ -9,8 +9,8 @@ import pytest
 
 from notify.sandbox import Sandbox
 from providers._http import Transport
+from tests.support.vendor import Vendor
 from tests.unit.providers.calling import Open
-from tests.vendor import Vendor
 
 
 @pytest.fixture

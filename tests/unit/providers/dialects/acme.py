@@ -1,4 +1,4 @@
-"""Acme's words: the vendor of tests/acme.py, a provider as CONTRIBUTING.md has it."""
+"""Acme's words: the vendor of tests/support/acme.py, a provider as CONTRIBUTING.md has it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from notify.message import Channel
-from tests.acme import Acme
+from tests.support.acme import Acme
+from tests.support.vendor import Reply, Seen
 from tests.unit.providers.dialects.dialect import ECHO, KEY, Dialect, json_reply
-from tests.vendor import Reply, Seen
 
 
 def _error(status: int, code: str) -> Callable[[Mapping[str, str]], Reply]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from notify.message import Channel, Rendered
 from notify.provider import Provider
-from tests.vendor import Reply, Seen, Vendor, say
+from tests.support.vendor import Reply, Seen, Vendor, say
 
 TO = "canary-recipient@example.org"
 TEXT = "canary-body"

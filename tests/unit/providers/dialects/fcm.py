@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from notify.message import Channel
 from providers.fcm import Fcm
+from tests.support.vendor import Reply, Seen
 from tests.unit.providers.dialects.dialect import ECHO, Dialect, json_reply
-from tests.vendor import Reply, Seen
 
 
 def fcm_error(

@@ -8,8 +8,8 @@ from typing import Any
 from notify.message import Channel
 from notify.provider import Provider
 from providers.memory import Memory
+from tests.support.vendor import Vendor
 from tests.unit.providers.dialects.dialect import TO
-from tests.vendor import Vendor
 
 
 @dataclass(frozen=True, slots=True)

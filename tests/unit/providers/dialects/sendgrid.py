@@ -8,8 +8,8 @@ from typing import Any
 
 from notify.message import Channel
 from providers.sendgrid import SendGrid
+from tests.support.vendor import Reply, Seen, say
 from tests.unit.providers.dialects.dialect import ECHO, KEY, Dialect, json_reply
-from tests.vendor import Reply, Seen, say
 
 
 def _sendgrid_error(status: int, field: str | None) -> Callable[[Mapping[str, str]], Reply]:

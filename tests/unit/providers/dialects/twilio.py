@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from notify.message import Channel
 from providers.twilio import Twilio
+from tests.support.vendor import Reply, Seen
 from tests.unit.providers.dialects.dialect import ECHO, KEY, Dialect, json_reply
-from tests.vendor import Reply, Seen
 
 
 def _twilio_error(status: int, code: int) -> Callable[[Mapping[str, str]], Reply]:

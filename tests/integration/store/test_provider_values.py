@@ -1,0 +1,193 @@
+"""Any outcome that a provider can cause is written on both databases, and so are the others."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from notify.delivery.call import call
+from notify.delivery.ending import Endings
+from notify.delivery.figures import Figures
+from notify.delivery.plan import Ask, Plan
+from notify.delivery.recorder import Ending, Recorder
+from notify.errors import (
+    OutcomeUnknown,
+    PermanentError,
+    ProviderError,
+    Throttled,
+    TransientError,
+)
+from notify.gateway import Line
+from notify.message import Channel, Outcome, Receipt, Rendered, Status
+from notify.policies.retry import Patience, RetryPolicy, Unknown, UnknownRules
+from notify.provider import Provider
+from notify.store import Claimed, Entry, Record, Store
+from tests.support.recording import LEASE, NOW, accepted, answer_to, asked, call_for
+
+MINUTE = timedelta(minutes=1)
+ERRORS = (TransientError, Throttled, PermanentError, OutcomeUnknown, ProviderError)
+ODD = st.one_of(
+    st.sampled_from(["SM\ud800", "SM\x00", "SM\udfff" * 200, "503", 2**31, 2**63]),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.integers(min_value=10**300),
+    st.floats(),
+    st.text(),
+    st.text(st.characters(categories=["Cs", "Cc", "Cf", "Lu"]), min_size=200),
+    st.binary(),
+    st.lists(st.text()),
+    st.dictionaries(st.text(), st.text()),
+)
+
+
+class Bare(TransientError):
+    """A provider's own error that sets none of its attributes."""
+
+    def __init__(self, text: str) -> None:
+        Exception.__init__(self, text)
+
+
+class Odd:
+    """A provider that returns or raises whatever it is told."""
+
+    channel: ClassVar[Channel] = Channel.EMAIL
+    can_find: ClassVar[bool] = False
+
+    def __init__(self, end: object) -> None:
+        self._end = end
+
+    def send(self, _: Rendered, /) -> Any:
+        """End as told."""
+        if isinstance(self._end, Exception):
+            raise self._end
+        return self._end
+
+
+@st.composite
+def errors(draw: st.DrawFn) -> Exception:
+    """Errors with attributes of any type, or with none at all."""
+    words = draw(st.text())
+    if draw(st.booleans()):
+        return draw(st.sampled_from([Bare(words), RuntimeError(words)]))
+    attributes = {name: draw(ODD) for name in ("status", "code", "retry_after")}
+    kind = draw(st.sampled_from(ERRORS))
+    return kind(words, provider="odd", **attributes)
+
+
+receipts = st.builds(Receipt, cast(Any, ODD), cast(Any, ODD))
+ends = st.lists(st.one_of(receipts, errors(), ODD), min_size=1, max_size=6)
+
+
+def record_of(entry: Entry, claimed: Claimed, end: object, unused: Any) -> Record:
+    """Call a provider that ends so, and return what is to be recorded of it."""
+    message = Rendered(entry.notification.id, cast(Any, entry.attempt_id), "a@example.com")
+    answer = call(Line("odd", cast(Provider, Odd(end))), message)
+    lane = Patience(3, timedelta(hours=1), MINUTE, MINUTE)
+    policy = RetryPolicy(
+        lanes={"critical": lane},
+        unknown=UnknownRules({Channel.EMAIL: Unknown.RESEND}),
+        lookups={},
+        rng=random.Random(7),
+    )
+    endings = Endings(
+        policy=policy,
+        recorder=cast(Recorder, unused),
+        figures=cast(Figures, unused),
+        clock=lambda: NOW,
+    )
+    plan = Plan(Ask(entry.notification, cast(Any, unused)), entry)
+    return endings.record_of(plan, claimed, answer)
+
+
+def write(store: Store, records: Sequence[Record]) -> list[bool]:
+    """Have a recorder write these, as one group if it can; return whether each was written."""
+    told: dict[object, bool] = {}
+
+    def heard(record: Record) -> Ending:
+        return Ending(record, lambda owned: told.update({record.notification_id: owned}))
+
+    recorder = Recorder(store)
+    for record in records:
+        recorder.put(heard(record))
+    recorder.start()
+    recorder.stop(timeout=60)
+    return [told[record.notification_id] for record in records]
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(ends=ends)
+def test_any_outcome_that_a_provider_can_cause_is_written(store: Store, ends: list[object]) -> None:
+    """Ids, codes, statuses and waits of any type and size: one outcome for each, in one group."""
+    entries = [call_for(asked()) for _ in ends]
+    records = [
+        record_of(entry, answer_to(store, entry), end, None)
+        for entry, end in zip(entries, ends, strict=True)
+    ]
+    # Not a recorder's doing, which would leave out what is refused.
+    assert store.record(records) == set()
+    for record, end in zip(records, ends, strict=True):
+        story = store.get(record.notification_id)
+        assert story is not None
+        assert story.status is record.status
+        (attempt,) = story.attempts
+        assert attempt.outcome is record.outcome
+        if not isinstance(end, Exception):
+            assert record.status is Status.SENT
+
+
+UNWRITABLE = {
+    "half a surrogate": {"provider_id": "SM\ud800"},
+    "too long": {"provider_id": "x" * 256},
+    "a code too long": {"code": "x" * 65},
+    "a reason with half a surrogate": {"reason": "\udfff"},
+    "a number that no column holds": {"http_status": 2**63},
+}
+
+
+@pytest.mark.parametrize("values", UNWRITABLE.values(), ids=UNWRITABLE.keys())
+def test_one_outcome_that_cannot_be_written_holds_up_no_other(
+    store: Store, values: dict[str, Any]
+) -> None:
+    """The group is split, and the odd one is written without what cannot be."""
+    entries = [call_for(asked()) for _ in range(9)]
+    for entry in entries:
+        answer_to(store, entry)
+    records = [accepted(entry) for entry in entries]
+    records[4] = replace(records[4], **values)
+
+    assert write(store, records) == [True] * 9
+
+    for record in records:
+        story = store.get(record.notification_id)
+        assert story is not None
+        assert (story.status, story.attempts[0].outcome) == (Status.SENT, Outcome.ACCEPTED)
+
+
+def test_an_outcome_that_cannot_be_written_at_all_is_left_to_its_lease(
+    store: Store,
+) -> None:
+    """The others are written; its message is looked at again, and the claim stays as it was."""
+    entries = [call_for(asked()) for _ in range(3)]
+    for entry in entries:
+        answer_to(store, entry)
+    never = datetime(1, 1, 1, tzinfo=UTC) + LEASE
+    records = [accepted(entry) for entry in entries]
+    records[1] = replace(records[1], spent=2**70, due_at=never)
+
+    assert write(store, records) == [True, False, True]
+
+    story = store.get(records[1].notification_id)
+    assert story is not None
+    assert story.status is Status.SENDING

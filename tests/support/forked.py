@@ -1,0 +1,96 @@
+"""Processes of `notify` that need not import anything: most of what a start costs, and a test."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from notify.cli import main
+from tests.support.commands import Done
+
+PRELOADED = (
+    "tests.support.forked",
+    "notify.worker.process",
+    "notify.cli.dead.command",
+    "notify.cli.doctor",
+    "notify.cli.events",
+    "notify.cli.flow.hold",
+    "notify.cli.outbox",
+    "notify.cli.status.command",
+    "notify.cli.topology",
+    "notify.cli.worker",
+    "providers.sendgrid",
+    "providers.twilio",
+)
+
+
+class Forked:
+    """
+    `notify` as a process of its own, forked from one that has imported it already.
+
+    It is asked and ended like a `subprocess.Popen`; what it prints goes to files.
+    """
+
+    def __init__(
+        self, arguments: Sequence[str], *, environ: Mapping[str, str], out: Path, err: Path
+    ) -> None:
+        self._files = (out, err)
+        forks = multiprocessing.get_context("forkserver")
+        forks.set_forkserver_preload(list(PRELOADED))
+        self._process = forks.Process(
+            target=_become, args=(tuple(arguments), dict(environ), out, err), daemon=True
+        )
+        self._process.start()
+
+    def poll(self) -> int | None:
+        """Give the exit code, negative for a signal, or None while it runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float) -> int:
+        """Wait for its end and give the exit code; `TimeoutExpired` if it takes longer."""
+        self._process.join(timeout)
+        code = self._process.exitcode
+        if code is None:
+            raise subprocess.TimeoutExpired("notify", timeout)
+        return code
+
+    def out(self) -> str:
+        """Tell what it has printed by now."""
+        return _text(self._files[0])
+
+    def err(self) -> str:
+        """Tell what it has printed to the error output by now."""
+        return _text(self._files[1])
+
+    def done(self, timeout: float = 60) -> Done:
+        """Wait for its end and tell what it left behind."""
+        return Done(self.wait(timeout), *(file.read_text() for file in self._files))
+
+    def terminate(self) -> None:
+        """Ask it to stop."""
+        self.send_signal(signal.SIGTERM)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            assert self._process.pid is not None
+            os.kill(self._process.pid, number)
+
+
+def _text(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
+def _become(arguments: Sequence[str], environ: Mapping[str, str], out: Path, err: Path) -> None:
+    os.environ.clear()
+    os.environ.update(environ)
+    for number, path in ((1, out), (2, err)):
+        with path.open("ab") as file:
+            os.dup2(file.fileno(), number)
+    sys.argv = ["notify", *arguments]
+    main()

@@ -1,0 +1,178 @@
+"""A worker's whole surroundings, real all of them: broker, record, vendors' stand-in."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import amqp
+
+from notify.message import Status
+from notify.publisher import connect
+from notify.sandbox import Sandbox
+from notify.store import Store
+from notify.topology import DEAD, EXCHANGE
+from tests.support.commands import Done
+from tests.support.forked import Forked
+from tests.support.malformed import JSON
+from tests.support.migrated import migrated
+
+CONFIG = """
+[amqp]
+url = "{broker_url}"
+[store]
+url = "{store_url}"
+[metrics]
+enabled = false
+[pools.email]
+channel = "email"
+concurrency = 8
+[channels.email]
+providers = ["sendgrid"]
+[providers.sendgrid]
+use = "providers.sendgrid:SendGrid"
+options = {{ sender = "a@example.com", base_url = "{sandbox_url}", timeout = 5 }}
+secrets = {{ api_key = "KEY" }}
+"""
+
+
+@dataclass(frozen=True)
+class Rig:
+    """What a worker needs and what can be seen of it."""
+
+    config: Path
+    folder: Path
+    broker_url: str
+    store: Store
+    sandbox: Sandbox
+
+    def start(self, name: str = "email", *, pool: str = "email") -> Forked:
+        """Start a worker and leave it to its fate."""
+        ready = self._ready(name)
+        ready.unlink(missing_ok=True)
+        log = self.folder / f"{name}.log"
+        arguments = ["worker", pool, "--name", name, "--ready-file", str(ready)]
+        return Forked(arguments, environ=self._environ(), out=log, err=log)
+
+    def command(self, *arguments: object, **environ: str) -> Forked:
+        """Start a command as an operator does, and leave it to its fate."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        return Forked(
+            [str(each) for each in arguments],
+            environ={**self._environ(), **environ},
+            out=folder / "out",
+            err=folder / "err",
+        )
+
+    def notify(self, *arguments: object, **environ: str) -> Done:
+        """Run a command to its end."""
+        return self.command(*arguments, **environ).done()
+
+    def _environ(self) -> Mapping[str, str]:
+        return {**os.environ, "NOTIFY_CONFIG": str(self.config), "KEY": "SG.test"}
+
+    @contextmanager
+    def worker(self, name: str = "email", *, pool: str = "email") -> Iterator[Forked]:
+        """Run a worker; it must exit with 0 when it is told to stop, unless it was killed."""
+        process = self.start(name, pool=pool)
+        try:
+            until(lambda: self._ready(name).exists() or process.poll() is not None)
+            assert process.poll() is None, self.log(name)
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            code = process.wait(30)
+        assert code in (0, -signal.SIGKILL), self.log(name)
+
+    def _ready(self, name: str) -> Path:
+        return self.folder / f"{name}.ready"
+
+    def log(self, name: str = "email") -> str:
+        """Read what a worker has logged."""
+        return (self.folder / f"{name}.log").read_text()
+
+    def publish(
+        self,
+        body: bytes,
+        key: str = "email.normal.shop",
+        properties: Mapping[str, Any] = JSON,
+    ) -> None:
+        """Publish one message with the given AMQP properties, and wait for its confirm."""
+        self._publish([body], key, properties)
+
+    def _publish(
+        self, bodies: Sequence[bytes], key: str = "email.normal.shop", properties: Any = JSON
+    ) -> None:
+        others = dict(properties)
+        headers = others.pop("headers", {})
+        with connect(self.broker_url) as connection:
+            channel = connection.channel()
+            channel.confirm_select()
+            for body in bodies:
+                message = amqp.Message(body, application_headers=headers, delivery_mode=2, **others)
+                channel.basic_publish_confirm(message, EXCHANGE, key, mandatory=True, timeout=10)
+
+    def request(self, **fields: Any) -> UUID:
+        """Publish one email and give its id."""
+        return self.requests(1, **fields)[0]
+
+    def requests(self, number: int, **fields: Any) -> list[UUID]:
+        """Publish emails in one go, however busy the machine is, and give their ids."""
+        ids = [uuid4() for _ in range(number)]
+        request = {"to": "ada@example.com", "subject": "Hello", "text": "Hi.", **fields}
+        self._publish([json.dumps({"id": str(id_), **request}).encode() for id_ in ids])
+        return ids
+
+    def status(self, id_: UUID) -> Status | None:
+        """Read where a notification stands."""
+        story = self.store.get(id_)
+        return story.status if story else None
+
+    def dead(self) -> list[bytes]:
+        """Take everything out of the dead queue."""
+        bodies = []
+        with connect(self.broker_url) as connection:
+            channel = connection.channel()
+            while (message := channel.basic_get(DEAD, no_ack=True)) is not None:
+                bodies.append(bytes(message.body or b""))
+        return bodies
+
+    def waiting(self, *queues: str) -> int:
+        """Count the messages that are ready in queues."""
+        with connect(self.broker_url) as connection:
+            channel = connection.channel()
+            return sum(channel.queue_declare(name, passive=True).message_count for name in queues)
+
+
+PATIENCE = 90.0
+"""Seconds until a condition is taken for one that never comes, on the busiest machine."""
+
+
+def until(true: Callable[[], bool], *, timeout: float = PATIENCE) -> None:
+    """Wait for a condition; fail when it takes too long. No test may expect that it is quick."""
+    end = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.05)
+
+
+@contextmanager
+def surroundings(folder: Path, *, broker_url: str, store_url: str) -> Iterator[Rig]:
+    """Migrate the record, start the sandbox, write the configuration."""
+    store = migrated(store_url)
+    with Sandbox.start(port=0) as sandbox:
+        config = folder / "notify.toml"
+        text = CONFIG.format(broker_url=broker_url, store_url=store_url, sandbox_url=sandbox.url)
+        config.write_text(text)
+        yield Rig(config, folder, broker_url, store, sandbox)
+    store.close()

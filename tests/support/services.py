@@ -1,0 +1,286 @@
+"""The real services that integration tests run against, private to one test session."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import psutil
+import psycopg
+import pytest
+
+from notify.stack.rabbitmq import RabbitMQNode, free_ports
+from tests.support.migrated import migrated
+
+_POSTGRES_USER = "postgres"
+_TABLES = "migrated"
+_VHOSTS_AT_ONCE = 40
+_MAKE_VHOSTS = """
+[begin
+    Name = list_to_binary("test-" ++ integer_to_list(N)),
+    ok = rabbit_vhost:add(Name, <<"test">>),
+    ok = rabbit_auth_backend_internal:set_permissions(
+        <<"guest">>, Name, <<".*">>, <<".*">>, <<".*">>, <<"test">>)
+end || N <- lists:seq({first}, {last})].
+"""
+
+_ADD_USER = """
+begin
+    ok = rabbit_auth_backend_internal:add_user(<<"{name}">>, <<"word">>, <<"test">>),
+    ok = rabbit_auth_backend_internal:set_permissions(
+        <<"{name}">>, <<"{vhost}">>, <<"{configure}">>, <<"{write}">>, <<"{read}">>, <<"test">>),
+    ok = rabbit_auth_backend_internal:set_topic_permissions(
+        <<"{name}">>, <<"{vhost}">>, <<"notify">>, <<"{keys}">>, <<".*">>, <<"test">>)
+end.
+"""
+_LET_IN = """
+[ok = rabbit_auth_backend_internal:change_password(Name, <<"word">>, <<"test">>)
+    || Name <- [{names}]].
+"""
+_REMOVE_USERS = """
+[ok = rabbit_auth_backend_internal:delete_user(Name, <<"test">>)
+    || User <- rabbit_auth_backend_internal:list_users(),
+       Name <- [proplists:get_value(user, User)], Name =/= <<"guest">>].
+"""
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test for want of a service; where CI is set, fail it."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason} (CI is set, so this is no reason to skip)", pytrace=False)
+    pytest.skip(reason)
+
+
+class Vhosts:
+    """Virtual hosts of a node, made many at a time: one `rabbitmqctl` takes most of a second."""
+
+    def __init__(self, node: RabbitMQNode) -> None:
+        self._node = node
+        self._numbers: list[int] = []
+        self._next = 1
+
+    def fresh_url(self) -> str:
+        """Return the address of a virtual host that nobody used before."""
+        if not self._numbers:
+            self._numbers = self._made()
+        return self._node.vhost_url(f"test-{self._numbers.pop()}")
+
+    def _made(self) -> list[int]:
+        first = self._next
+        # Where this fails, one test does, and the next one asks for others.
+        self._next += _VHOSTS_AT_ONCE
+        last = self._next - 1
+        self._node.ctl("eval", _MAKE_VHOSTS.format(first=first, last=last))
+        return list(range(last, first - 1, -1))
+
+
+@contextlib.contextmanager
+def broker_away(node: RabbitMQNode, url: str) -> Iterator[None]:
+    """Have a broker take no connection, and cut those to one virtual host; a restart costs more."""
+    node.ctl("suspend_listeners")
+    try:
+        node.ctl("close_all_connections", "-p", url.rpartition("/")[2], "away")
+        yield
+    finally:
+        node.ctl("resume_listeners")
+
+
+class Users:
+    """A node's users for one test; none outlives it under a name that another may want."""
+
+    def __init__(self, node: RabbitMQNode) -> None:
+        self._node = node
+        self._brought = False
+
+    def add(
+        self,
+        url: str,
+        *,
+        configure: str = "^$",
+        write: str = "^$",
+        read: str = "^$",
+        keys: str = ".*",
+    ) -> tuple[str, str]:
+        """Make a user with these rights on a virtual host, named after it: its name and address."""
+        vhost = url.rpartition("/")[2]
+        name = f"{vhost}-user"
+        rights = {"configure": configure, "write": write, "read": read, "keys": keys}
+        escaped = {right: pattern.replace("\\", "\\\\") for right, pattern in rights.items()}
+        self._node.ctl("eval", _ADD_USER.format(name=name, vhost=vhost, **escaped))
+        return name, self._address(url, name)
+
+    def bring(self, definitions: object, folder: Path) -> None:
+        """Import definitions, which may hold users; they cannot log in yet."""
+        file = folder / "definitions.json"
+        file.write_text(json.dumps(definitions))
+        self._brought = True
+        self._node.ctl("import_definitions", str(file))
+
+    def let_in(self, url: str, *names: str) -> list[str]:
+        """Set the passwords of users who came with imported definitions; return their addresses."""
+        self._node.ctl("eval", _LET_IN.format(names=",".join(f'<<"{name}">>' for name in names)))
+        return [self._address(url, name) for name in names]
+
+    def remove(self) -> None:
+        """Remove the users that definitions have brought, whose names are theirs to choose."""
+        if self._brought:
+            self._node.ctl("eval", _REMOVE_USERS)
+
+    def _address(self, url: str, name: str) -> str:
+        return url.replace("guest:guest@", f"{name}:word@")
+
+
+class PostgreSQL:
+    """A PostgreSQL cluster of its own, with durable writes, on a free port of 127.0.0.1."""
+
+    def __init__(self) -> None:
+        self._programs = _postgresql_programs()
+        self._folder = Path(tempfile.mkdtemp(prefix="notify-postgresql-"))
+        self._port = free_ports(1)[0]
+        self._databases = 0
+        self._has_tables = False
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Make the cluster and start it; returns once it answers."""
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam(_POSTGRES_USER)
+            os.chown(self._folder, owner.pw_uid, owner.pw_gid)
+        data = self._folder / "data"
+        initdb = ["-D", str(data), "-U", "notify", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        subprocess.run(
+            [*_as_postgres(), self._programs / "initdb", *initdb],
+            cwd=self._folder,
+            check=True,
+            capture_output=True,
+        )
+        self.resume()
+
+    def pause(self) -> None:
+        """Shut the server down; its data stays."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGINT)
+        self._server.wait(20)
+
+    def kill(self) -> None:
+        """End the server and its children as a power cut would; its data stays."""
+        assert self._server is not None
+        server = psutil.Process(self._server.pid)
+        processes = [server, *server.children(recursive=True)]
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._server.wait(20)
+        psutil.wait_procs(processes, timeout=20)
+
+    def resume(self) -> None:
+        """Start the server on the data it has; returns once it answers."""
+        data = self._folder / "data"
+        listen = ["-k", str(self._folder), "-h", "127.0.0.1", "-p", str(self._port)]
+        with (self._folder / "server.log").open("wb") as log:
+            self._server = subprocess.Popen(
+                [*_as_postgres(), self._programs / "postgres", "-D", data, *listen],
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._wait(deadline=time.monotonic() + 30)
+
+    @contextlib.contextmanager
+    def tls(self, certificate: Path, key: Path) -> Iterator[None]:
+        """Offer TLS by a certificate for as long as this lasts, as its administrator would."""
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        ours = [shutil.copy(file, folder) for file in (certificate, key)]
+        for path in (folder, *map(Path, ours)):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+            if os.geteuid() == 0:
+                shutil.chown(path, _POSTGRES_USER, _POSTGRES_USER)
+        settings = {"ssl_cert_file": f"'{ours[0]}'", "ssl_key_file": f"'{ours[1]}'", "ssl": "on"}
+        for name, value in settings.items():
+            self._execute(f"ALTER SYSTEM SET {name} = {value}")
+        self._reload()
+        try:
+            yield
+        finally:
+            for name in settings:
+                self._execute(f"ALTER SYSTEM RESET {name}")
+            self._reload()
+
+    def _reload(self) -> None:
+        """Have it read its settings; those who connect from now on meet them."""
+        self._execute("SELECT pg_reload_conf()")
+        time.sleep(0.2)
+
+    @contextlib.contextmanager
+    def database(self, *, like: str = "template1") -> Iterator[str]:
+        """Make a database, an empty one if not like another; yield its address, and drop it."""
+        self._databases += 1
+        name = f"test_{self._databases}"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {like}")
+        yield self._address(name)
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @contextlib.contextmanager
+    def record(self) -> Iterator[str]:
+        """Make a database with the record's tables, yield its address, and drop it."""
+        if not self._has_tables:
+            self._execute(f"CREATE DATABASE {_TABLES}")
+            migrated(self._address(_TABLES)).close()
+            self._has_tables = True
+        with self.database(like=_TABLES) as url:
+            yield url
+
+    def _address(self, name: str) -> str:
+        return f"postgresql+psycopg://notify@127.0.0.1:{self._port}/{name}"
+
+    def stop(self) -> None:
+        """Shut down and remove everything."""
+        if self._server is not None:
+            self._server.terminate()
+            try:
+                self._server.wait(20)
+            except subprocess.TimeoutExpired:
+                self._server.kill()
+                self._server.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _wait(self, *, deadline: float) -> None:
+        while True:
+            try:
+                return self._execute("SELECT 1")
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+    def _execute(self, statement: str) -> None:
+        address = f"postgresql://notify@127.0.0.1:{self._port}/postgres"
+        with psycopg.connect(address, autocommit=True, connect_timeout=5) as connection:
+            connection.execute(statement.encode())
+
+
+def _postgresql_programs() -> Path:
+    """Find Debian's programs by their folder; its wrappers manage clusters of the machine."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        missing("PostgreSQL is not installed: apt-get install postgresql")
+    return found[-1].parent
+
+
+def _as_postgres() -> list[str]:
+    """Let the kernel end the server with the tests; root may not run it, so drop to its user."""
+    command = ["setpriv", "--pdeathsig", "INT"]
+    if os.geteuid() == 0:
+        command += ["--reuid", _POSTGRES_USER, "--regid", _POSTGRES_USER, "--clear-groups"]
+    return [*command, "--"]

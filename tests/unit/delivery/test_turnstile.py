@@ -1,0 +1,99 @@
+"""Messages that wait in hand: for how long, and what becomes of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from notify.delivery.decision import Tally
+from notify.delivery.plan import Ask, Plan, Planner
+from notify.delivery.turnstile import PATIENCE, Turnstile
+from notify.flow.admission import Admission
+from notify.gateway import Gateway, Line
+from notify.message import Channel, Content, Notification, Status
+from notify.policies.breaker import Rules
+from notify.store import Store
+from notify.store.flow.circuits import change
+from notify.templating import Templates
+from providers.memory import Memory
+from tests.support.flowing import flow_on
+from tests.support.migrated import migrated
+from tests.support.recording import asked
+
+INLINE = Content(subject="Hello", text="Hi.")
+
+
+class Waiting:
+    """A turnstile whose only provider is being probed by another worker, for as long as you like.
+
+    Its clocks go on as it sleeps, and no sooner.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.slept = 0.0
+        self.began = datetime.now(UTC)
+        rules = Rules(probe_timeout=3600)
+        flow = flow_on(store, providers=["only"], rules=rules, monotonic=lambda: self.slept)
+        with store.writing() as connection:
+            opened = replace(rules, first_open=1e-6)
+            rng = random.Random(7)
+            change(
+                connection,
+                "only",
+                lambda circuit, now: circuit.tripped("down", now=now, rules=opened, rng=rng).leased(
+                    now=now + 1, rules=rules
+                ),
+            )
+        flow.refresh()
+        gateway = Gateway(Channel.EMAIL, [Line("only", Memory())])
+        admission = Admission(flow, gateway, shares={}, monotonic=lambda: self.slept)
+        self.turnstile = Turnstile(
+            admission, clock=self._clock, monotonic=lambda: self.slept, sleep=self._sleep
+        )
+        self._planner = Planner(channels={Channel.EMAIL}, templates=Templates())
+
+    def _clock(self) -> datetime:
+        return self.began + timedelta(seconds=self.slept)
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept += seconds
+
+    def through(self, notification: Notification) -> Plan:
+        """Send one message through, and give what comes out."""
+        ask = Ask(notification, Tally(print, 1))
+        plans = [self._planner.plan(ask, now=self._clock())]
+        ((plan,),) = self.turnstile.groups(plans)
+        return plan
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> Iterator[Waiting]:
+    """Give one on an empty record."""
+    store = migrated(f"sqlite:///{tmp_path}/notify.db")
+    yield Waiting(store)
+    store.close()
+
+
+def test_what_has_waited_in_hand_for_long_is_put_off(waiting: Waiting) -> None:
+    """Each of its waits was short, but nobody could say how many there would be."""
+    plan = waiting.through(asked(template=None, inline=INLINE))
+
+    assert PATIENCE <= waiting.slept <= PATIENCE + 1
+    assert plan.entry.status is Status.QUEUED
+    assert plan.entry.due_at is not None
+    assert plan.entry.due_at <= waiting.began + timedelta(seconds=PATIENCE + 2)
+
+
+def test_what_expires_while_it_waits_in_hand_is_not_sent(waiting: Waiting) -> None:
+    """It ends as soon as anybody looks."""
+    expires_at = waiting.began + timedelta(seconds=2)
+
+    plan = waiting.through(asked(template=None, inline=INLINE, expires_at=expires_at))
+
+    assert 2 <= waiting.slept <= 3
+    assert plan.entry.status is Status.EXPIRED

@@ -1,0 +1,33 @@
+"""The mutation run's table of tests: each module that is broken has some, and all of them exist."""
+
+from __future__ import annotations
+
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+GROUPS = tomllib.loads((ROOT / "scripts" / "mutants.toml").read_text())["group"]
+MODULES = [
+    str(path.relative_to(ROOT))
+    for package in ("store", "delivery", "outbox", "reconcile")
+    for path in sorted((ROOT / "notify" / package).rglob("*.py"))
+    if not {"migrations", "tables"} & set(path.parts)
+]
+
+
+def test_each_module_has_tests() -> None:
+    """A module without any would count as one whose breaks nobody notices."""
+    patterns = [pattern for group in GROUPS for pattern in group["modules"]]
+    assert MODULES
+    assert [each for each in MODULES if not any(fnmatch(each, one) for one in patterns)] == []
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group["modules"][0])
+def test_what_a_group_names_exists(group: dict[str, list[str]]) -> None:
+    """A test that was renamed would judge nothing, in silence."""
+    assert [test for test in group["tests"] if not (ROOT / test).exists()] == []
+    for pattern in group["modules"]:
+        assert any(fnmatch(each, pattern) for each in MODULES), pattern

@@ -1,0 +1,83 @@
+"""The systemd units: without mistakes, in step with the program, and little left to an intruder."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from notify.worker.process import PARTS_TIMEOUT, STOP_TIMEOUT
+from tests.support.services import missing
+
+UNITS = Path(__file__).parents[3] / "systemd"
+SERVICES = sorted(UNITS.glob("*.service"))
+_WORKER = UNITS / "notify-worker@.service"
+
+
+def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run systemd-analyze, which needs no running systemd for these verbs."""
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        missing("systemd-analyze is not installed; on Debian it is part of the package systemd")
+    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60)
+
+
+def settings(unit: Path) -> dict[str, list[str]]:
+    """Read what a unit sets, comments aside."""
+    found: dict[str, list[str]] = {}
+    for line in unit.read_text().splitlines():
+        if match := re.fullmatch(r"([A-Za-z]+)=(.*)", line):
+            found.setdefault(match[1], []).append(match[2])
+    return found
+
+
+def test_the_units_have_no_mistakes(tmp_path: Path) -> None:
+    """Every directive is known; only the program's path is replaced by one that exists."""
+    for unit in UNITS.glob("*.*"):
+        if unit.suffix in (".service", ".timer", ".target"):
+            name = unit.name.replace("@.", "@email.")
+            text = unit.read_text().replace("/opt/notify/bin/notify", "/bin/true")
+            (tmp_path / name).write_text(text)
+    units = [str(unit) for unit in tmp_path.iterdir()]
+    assert len(units) == 4
+    assert analyze("verify", *units).stderr == ""
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_a_service_is_exposed_little(unit: Path) -> None:
+    """Ten is everything, one about what any program with a network has; ours stays within 1.5."""
+    checked = analyze("security", "--offline=true", "--threshold=15", str(unit))
+    exposure = re.search(r"exposure level for (\S+): ([\d.]+)", checked.stdout)
+    assert exposure is not None, checked.stderr
+    assert checked.returncode == 0, exposure[0]
+
+
+def test_the_services_are_hardened_alike() -> None:
+    """What is denied to one is denied to the other: a line that is added belongs to both."""
+    first, *others = [_hardening(unit) for unit in SERVICES]
+    assert len(SERVICES) == 2
+    assert all(other == first for other in others)
+
+
+def _hardening(unit: Path) -> str:
+    text = unit.read_text()
+    return text[text.index("# A core dump") :].partition("\n[Install]")[0].strip()
+
+
+def test_systemd_waits_longer_for_a_stop_than_the_worker_does() -> None:
+    """Else it would kill a worker in the midst of the calls that it is about to finish."""
+    (seconds,) = settings(_WORKER)["TimeoutStopSec"]
+    assert int(seconds) > STOP_TIMEOUT + PARTS_TIMEOUT
+
+
+def test_the_user_of_the_units_is_made_and_owns_their_folder() -> None:
+    """The units, the user's file and the folders' file must name the same."""
+    users = {user for unit in SERVICES for user in settings(unit)["User"]}
+    (user,) = users
+    made = (UNITS / "sysusers.d/notify.conf").read_text()
+    assert re.search(rf"^u {user} ", made, re.MULTILINE)
+    folders = (UNITS / "tmpfiles.d/notify.conf").read_text()
+    assert re.search(rf"^d /var/lib/notify +0750 {user} {user}$", folders, re.MULTILINE)

@@ -1,0 +1,129 @@
+"""The relay on a real record, and what it does without a broker or a record."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from notify.errors import PublishError, StoreError
+from notify.message import Channel, Status
+from notify.publisher import Publisher
+from notify.relays.due import HOLD, RETRY, Relay, outgoing
+from notify.store import Claim, Entry, Store
+from notify.store.relays.due import take_due
+from notify.store.tables import notifications
+from tests.support.recording import LATER, NOW, asked, begin, call_for, claim_one, put_off
+from tests.support.rig import until
+
+STEP = timedelta(hours=1)
+NOBODY_LISTENS = "pyamqp://guest:guest@127.0.0.1:1//"
+
+
+def _scheduled(store: Store, **changes: Any) -> Entry:
+    entry = Entry(asked(**changes), Status.SCHEDULED, due_at=NOW)
+    assert claim_one(store, entry) is Claim.OWNED
+    return entry
+
+
+def _due(store: Store, *, now: datetime) -> int:
+    """Count what another relay would get."""
+    with store.writing() as connection:
+        return len(take_due(connection, [Status.SCHEDULED], now=now, hold=timedelta(), limit=10))
+
+
+def test_a_row_becomes_the_request_that_it_was(store: Store) -> None:
+    """Its body, key and id; past the exchange that operators tap, and with its trace."""
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    asked_ = _scheduled(store, body=b'{"v":1}', lane="bulk", traceparent=trace).notification
+    with store.writing() as connection:
+        (row,) = take_due(connection, [Status.SCHEDULED], now=LATER, hold=HOLD, limit=10)
+    message = outgoing(row)
+    assert (message.body, message.message_id) == (b'{"v":1}', str(asked_.id))
+    assert (message.exchange, message.routing_key) == ("notify.work", "email.bulk.shop")
+    assert message.headers == {"traceparent": trace}
+    assert row.channel is Channel.EMAIL
+
+
+def test_without_a_broker_what_is_due_stays_due(store: Store) -> None:
+    """Left alone for a moment, so that nothing runs hot; then any relay may try again."""
+    entry = _scheduled(store)
+    with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher:
+        relay = Relay(store, publisher, clock=lambda: LATER)
+        with pytest.raises(PublishError):
+            relay.relay()
+    story = store.get(entry.notification.id)
+    assert story is not None
+    assert (story.status, story.summary.due_at) == (Status.SCHEDULED, NOW)
+    assert _due(store, now=LATER + RETRY - timedelta(seconds=1)) == 0
+    assert _due(store, now=LATER + RETRY) == 1
+
+
+def test_a_copy_is_taken_up_after_a_publishing_of_unknown_fate(store: Store) -> None:
+    """The message may be out, though its confirm was lost: it is no double of one to come."""
+    entry = _scheduled(store)
+    with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher, pytest.raises(PublishError):
+        Relay(store, publisher, clock=lambda: LATER).relay()
+    behind = NOW - timedelta(seconds=1)
+    assert claim_one(store, call_for(entry.notification), now=behind) is Claim.OWNED
+
+
+def test_waits_that_cannot_be_righted_hold_up_no_relay(store: Store) -> None:
+    """Else one statement that fails, after a step back, would stop all retries."""
+    _scheduled(store)
+    with store.writing() as connection:
+        connection.exec_driver_sql("DROP TABLE dead_letters")
+
+    def tried() -> bool:
+        with store.reading() as connection:
+            relay_until: datetime | None = connection.execute(
+                select(notifications.c.relay_until)
+            ).scalar_one()
+        return bool(relay_until == LATER + RETRY)
+
+    with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher:
+        relay = Relay(store, publisher, clock=lambda: LATER)
+        relay.start()
+        until(tried)
+        relay.stop(timeout=5)
+
+
+def test_without_a_broker_waits_are_righted(store: Store) -> None:
+    """A single queue that is full fails the relay at each look."""
+    entry = begin(store, now=LATER + STEP)
+    due = LATER + STEP + RETRY
+    store.record([put_off(entry, ended_at=LATER + STEP, due_at=due)])
+    _scheduled(store)
+
+    def righted() -> bool:
+        with store.reading() as connection:
+            mine = notifications.c.id == entry.notification.id
+            due_at: datetime | None = connection.execute(
+                select(notifications.c.due_at).where(mine)
+            ).scalar_one()
+        return bool(due_at == LATER + RETRY)
+
+    with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher:
+        relay = Relay(store, publisher, clock=lambda: LATER)
+        relay.start()
+        until(righted)
+        relay.stop(timeout=5)
+
+
+def test_without_a_record_it_says_so(tmp_path: Path) -> None:
+    """Its thread waits then, and the message says for what."""
+    store = Store.open(f"sqlite:///{tmp_path}/none/notify.db")
+    with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher, pytest.raises(StoreError):
+        Relay(store, publisher).relay()
+    store.close()
+
+
+def test_nothing_due_connects_to_no_broker(store: Store) -> None:
+    """An idle relay costs the broker nothing."""
+    entry = Entry(asked(), Status.SCHEDULED, due_at=LATER)
+    assert claim_one(store, entry) is Claim.OWNED
+    with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher:
+        assert Relay(store, publisher, clock=lambda: NOW).relay() == 0

@@ -14,7 +14,7 @@ from notify.provider import Findable, Provider
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ConfiguredProvider:
     """
     One provider under its name in the configuration.
 
@@ -64,7 +64,7 @@ class Gateway:
     def __init__(
         self,
         channel: Channel,
-        lines: Sequence[Line],
+        lines: Sequence[ConfiguredProvider],
         *,
         weights: Mapping[str, float] | None = None,
         rng: random.Random | None = None,
@@ -91,7 +91,7 @@ class Gateway:
         self._weights = [weights.get(line.name, 0.0) for line in lines] if weights else None
         self._rng = rng or random.Random()  # noqa: S311 - it spreads load and guards nothing
 
-    def order(self) -> tuple[Line, ...]:
+    def order(self) -> tuple[ConfiguredProvider, ...]:
         """Give the lines in the order to try for the next message."""
         if self._weights is None:
             return self.lines
@@ -99,7 +99,7 @@ class Gateway:
         return (first, *(line for line in self.lines if line is not first))
 
     @property
-    def reserve(self) -> tuple[Line, ...]:
+    def reserve(self) -> tuple[ConfiguredProvider, ...]:
         """Those lines that take only what comes from another; none, where weights part it."""
         return self.lines[1:] if self._weights is None else ()
 
@@ -108,7 +108,7 @@ class Gateway:
         """Whether any of the providers can be asked what it took."""
         return any(line.can_find for line in self.lines)
 
-    def line(self, name: str) -> Line | None:
+    def line(self, name: str) -> ConfiguredProvider | None:
         """Find a provider by its name in the configuration; None if it has none such by now."""
         return next((line for line in self.lines if line.name == name), None)
 

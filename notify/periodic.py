@@ -23,7 +23,7 @@ moment what the broker did not take finds nothing due meanwhile, and meets no br
 log = structlog.get_logger("notify.looking")
 
 
-class Looking:
+class PeriodicThread:
     """
     Looks at something from a thread of its own, as often as each look says.
 

@@ -20,7 +20,7 @@ from notify.errors import (
 from notify.message import Channel, Receipt, Rendered
 
 
-class Reply(enum.StrEnum):
+class ScriptedReply(enum.StrEnum):
     """What a scripted recipient makes the provider do."""
 
     ACCEPTED = "accepted"
@@ -35,14 +35,14 @@ class Reply(enum.StrEnum):
     """It takes nothing, and no answer comes either."""
 
 
-_ERRORS: Mapping[Reply, type[ProviderError]] = {
-    Reply.TRANSIENT: TransientError,
-    Reply.THROTTLED: Throttled,
-    Reply.UNAUTHORIZED: Unauthorized,
-    Reply.PERMANENT: PermanentError,
-    Reply.INVALID: InvalidRecipient,
-    Reply.UNKNOWN: OutcomeUnknown,
-    Reply.RESET: OutcomeUnknown,
+_ERRORS: Mapping[ScriptedReply, type[ProviderError]] = {
+    ScriptedReply.TRANSIENT: TransientError,
+    ScriptedReply.THROTTLED: Throttled,
+    ScriptedReply.UNAUTHORIZED: Unauthorized,
+    ScriptedReply.PERMANENT: PermanentError,
+    ScriptedReply.INVALID: InvalidRecipient,
+    ScriptedReply.UNKNOWN: OutcomeUnknown,
+    ScriptedReply.RESET: OutcomeUnknown,
 }
 
 
@@ -84,7 +84,9 @@ class Memory:
         retry_after: float = 1.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._script = {to: [Reply(word) for word in words] for to, words in (script or {}).items()}
+        self._script = {
+            to: [ScriptedReply(word) for word in words] for to, words in (script or {}).items()
+        }
         self._retry_after = retry_after
         self._calls: list[Rendered] = []
         self._taken: list[tuple[datetime, Rendered]] = []
@@ -107,17 +109,17 @@ class Memory:
         """Remember the message and reply as scripted for its recipient."""
         with self._lock:
             self._calls.append(message)
-            replies = self._script.get(message.to) or [Reply.ACCEPTED]
+            replies = self._script.get(message.to) or [ScriptedReply.ACCEPTED]
             reply = replies.pop(0) if len(replies) > 1 else replies[0]
-            if reply in (Reply.ACCEPTED, Reply.UNKNOWN):
+            if reply in (ScriptedReply.ACCEPTED, ScriptedReply.UNKNOWN):
                 self._taken.append((self._clock(), message))
-        if reply is Reply.ACCEPTED:
+        if reply is ScriptedReply.ACCEPTED:
             return _receipt(message)
         raise _ERRORS[reply](
             f"memory: scripted to be {reply}",
             provider="memory",
             code=reply,
-            retry_after=self._retry_after if reply is Reply.THROTTLED else None,
+            retry_after=self._retry_after if reply is ScriptedReply.THROTTLED else None,
         )
 
     def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> list[Receipt]:

@@ -14,7 +14,7 @@ from benchmarks.flow.outage import GAP, RATE, WITHIN, flowing_again, last_open, 
 from benchmarks.flow.stage import REST, WORKERS, Stage
 from benchmarks.flow.watch import Watch
 from notify.message import Channel
-from notify.policies.breaker import State
+from notify.policies.breaker import CircuitState
 from notify.sandbox import Behaviour
 
 LOWER = 100
@@ -43,7 +43,7 @@ def storm(stage: Stage) -> Sequence[Figure]:
     findings = stage.judged(published)
     calls = [each for each in stage.arrivals(FIRST) if begin + WITHIN <= each.at < end]
     taken = sum(each.accepted for each in calls)
-    opened = sum(each.state is not State.CLOSED for each in watch.of(FIRST))
+    opened = sum(each.state is not CircuitState.CLOSED for each in watch.of(FIRST))
     return [
         Figure("of the lower limit used", 100 * taken / (LOWER * (lasted - WITHIN)), "%", least=60),
         Figure("calls refused", 100 * (len(calls) - taken) / len(calls), "%", most=10),

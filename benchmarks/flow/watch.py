@@ -11,7 +11,7 @@ from typing import Self
 from sqlalchemy import select
 
 from notify.errors import StoreError
-from notify.policies.breaker import State
+from notify.policies.breaker import CircuitState
 from notify.store import Store
 from notify.store.tables import circuits
 
@@ -24,7 +24,7 @@ class Sight:
 
     at: float
     provider: str
-    state: State
+    state: CircuitState
     since: float
     open_until: float | None
     cause: str | None
@@ -60,7 +60,7 @@ class Watch:
 
     def opened(self, provider: str, *, after: float) -> Sight | None:
         """Find where a circuit first opened after a moment."""
-        found = (each for each in self.of(provider) if each.state is State.OPEN)
+        found = (each for each in self.of(provider) if each.state is CircuitState.OPEN)
         return next((each for each in found if each.since >= after), None)
 
     def spans(self, provider: str) -> list[tuple[float, float]]:
@@ -69,7 +69,7 @@ class Watch:
             {
                 (each.since, each.open_until)
                 for each in self.of(provider)
-                if each.state is State.OPEN and each.open_until is not None
+                if each.state is CircuitState.OPEN and each.open_until is not None
             }
         )
 
@@ -84,7 +84,7 @@ class Watch:
         with self._store.reading() as connection:
             rows = list(connection.execute(select(circuits)))
         for row in rows:
-            told = (State(row.state), row.since, row.open_until, row.cause)
+            told = (CircuitState(row.state), row.since, row.open_until, row.cause)
             sights = self._seen.setdefault(row.provider, [])
             last = sights[-1] if sights else None
             if last is None or (last.state, last.since, last.open_until, last.cause) != told:

@@ -8,7 +8,7 @@ import click
 
 from notify.keyring import NAME
 from notify.settings import PrivacySettings, keyring_of
-from notify.settings.checks import Report, error_of
+from notify.settings.checks import ConfigReport, error_of
 from notify.settings.checks.check import check
 from notify.settings.show import Effective, effective
 
@@ -69,7 +69,7 @@ def _origin(option: Effective) -> str:
     return f"{option.origin.kind} {option.origin.name}".rstrip()
 
 
-def _summary(report: Report) -> str:
+def _summary(report: ConfigReport) -> str:
     settings = report.settings
     assert settings is not None  # noqa: S101 - no mistakes: it could be loaded
     counts = {

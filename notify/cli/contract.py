@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from notify.cli.send.requests import Piece, pieces
+from notify.cli.send.requests import RequestText, pieces
 from notify.cli.template_names import TemplateNames
 from notify.contract import Problem, TemplateCheck, likely_channel, problems
 from notify.contract import schema as contract_schema
@@ -75,7 +75,7 @@ def lint(file: str, channel: Channel | None, templates: Path | None, as_json: bo
     """
     name = "standard input" if file == "-" else file
     with click.open_file(file, "rb") as stream:
-        entries = list(pieces(stream, name=name)) or [Piece(b"", 1)]
+        entries = list(pieces(stream, name=name)) or [RequestText(b"", 1)]
     check = _template_check(templates)
     found = [_finding(entry, channel, check) for entry in entries]
     wrong = [finding for finding in found if finding.problems]
@@ -96,7 +96,7 @@ def _template_check(folder: Path | None) -> TemplateCheck | None:
     return TemplateNames(Templates(folder)).problem if folder is not None else None
 
 
-def _finding(entry: Piece, channel: Channel | None, check: TemplateCheck | None) -> _Finding:
+def _finding(entry: RequestText, channel: Channel | None, check: TemplateCheck | None) -> _Finding:
     return _Finding(
         entry.line,
         channel or likely_channel(entry.text),

@@ -13,7 +13,7 @@ from rich.text import Text
 from notify.cli.console import Console, Table
 from notify.cli.record.view import facts, masked, print_whole, timeline
 from notify.cli.up import state_dir_option, stopping_on_signals, timed_lines
-from notify.stack import Ending, Stack, Trial, folder_or_temporary, load
+from notify.stack import SampleOutcome, Stack, Trial, folder_or_temporary, load
 
 _LOOK = 0.2
 
@@ -99,12 +99,12 @@ def _table(trial: Trial) -> Table:
             run.sample.name,
             run.sample.routing_key,
             _ending(run.sample.expect),
-            _ending(Ending(statuses=run.counts, dead=run.dead)),
+            _ending(SampleOutcome(statuses=run.counts, dead=run.dead)),
         )
     return table
 
 
-def _ending(ending: Ending) -> str:
+def _ending(ending: SampleOutcome) -> str:
     parts = [
         str(status) if number == 1 else f"{number} {status}"
         for status, number in sorted(ending.counts.items())

@@ -11,22 +11,22 @@ from typing import IO, Any
 import click
 
 from notify.cli.topology import definitions_option, parsed
-from notify.doctor import Finding, Verdict, examine
+from notify.doctor import Finding, Severity, examine
 
 _COLOURS = {
-    Verdict.OK: "green",
-    Verdict.UNCHECKED: "cyan",
-    Verdict.WARN: "yellow",
-    Verdict.FAIL: "red",
+    Severity.OK: "green",
+    Severity.UNCHECKED: "cyan",
+    Severity.WARN: "yellow",
+    Severity.FAIL: "red",
 }
-_WORDS = {Verdict.OK: "ok", Verdict.UNCHECKED: "?", Verdict.WARN: "warn", Verdict.FAIL: "FAIL"}
+_WORDS = {Severity.OK: "ok", Severity.UNCHECKED: "?", Severity.WARN: "warn", Severity.FAIL: "FAIL"}
 _SAID = {
-    Verdict.FAIL: "failed",
-    Verdict.WARN: "doubtful",
-    Verdict.UNCHECKED: "not checked",
-    Verdict.OK: "good",
+    Severity.FAIL: "failed",
+    Severity.WARN: "doubtful",
+    Severity.UNCHECKED: "not checked",
+    Severity.OK: "good",
 }
-_CODES = {Verdict.FAIL: 1, Verdict.WARN: 3}
+_CODES = {Severity.FAIL: 1, Severity.WARN: 3}
 _NAME = 16
 """Columns of the longest check's name."""
 
@@ -82,9 +82,9 @@ def _summary(findings: list[Finding]) -> str:
     )
 
 
-def _worst(findings: list[Finding]) -> Verdict:
+def _worst(findings: list[Finding]) -> Severity:
     found = {finding.verdict for finding in findings}
-    return next((each for each in (Verdict.FAIL, Verdict.WARN) if each in found), Verdict.OK)
+    return next((each for each in (Severity.FAIL, Severity.WARN) if each in found), Severity.OK)
 
 
 def as_plain(findings: list[Finding]) -> dict[str, Any]:
@@ -92,6 +92,6 @@ def as_plain(findings: list[Finding]) -> dict[str, Any]:
     counts = Counter(finding.verdict.value for finding in findings)
     return {
         "verdict": _worst(findings).value,
-        "counts": {verdict.value: counts[verdict.value] for verdict in Verdict},
+        "counts": {verdict.value: counts[verdict.value] for verdict in Severity},
         "findings": [asdict(finding) for finding in findings],
     }

@@ -14,7 +14,7 @@ from notify.cli.options.opened import record
 from notify.contract import reading
 from notify.errors import NotifyError
 from notify.message import Status
-from notify.privacy import Erased, Found, Person, look
+from notify.privacy import Erased, ErasureMatch, Person, look
 from notify.privacy import erase as erase_from
 from notify.settings import load
 from notify.store import Actor
@@ -67,7 +67,7 @@ def erase(recipient: str, *, cancel: bool, reason: str, yes: bool, as_json: bool
     _refuse_to_end(done)
 
 
-def _told(found: Found) -> str:
+def _told(found: ErasureMatch) -> str:
     if found.nothing:
         return "the record holds nothing of this recipient"
     waits = sum(each.waits for each in found.letters)

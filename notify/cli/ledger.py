@@ -15,7 +15,7 @@ from notify.cli.console import Console, Table
 from notify.cli.options.given import NUMBER
 from notify.cli.options.opened import record
 from notify.errors import ConfigError, NotifyError
-from notify.ledger import TERMS, Found, Ledger, Line, draw_up
+from notify.ledger import TERMS, Contradiction, Ledger, Line, draw_up
 from notify.service import open_broker, topology_of
 from notify.settings import Settings, load
 from notify.topology import depths
@@ -155,7 +155,7 @@ def _queue_rows(queues: Mapping[str, tuple[int, int]]) -> list[tuple[str, ...]]:
     return [(name, str(ready), str(consumers)) for name, (ready, consumers) in queues.items()]
 
 
-def _print_found(console: Console, title: str, found: Mapping[Any, Found]) -> None:
+def _print_found(console: Console, title: str, found: Mapping[Any, Contradiction]) -> None:
     if found:
         console.print(f"\n{title}", style="bold")
     for kind, each in found.items():
@@ -213,7 +213,7 @@ def _plain_line(line: Line, at: datetime) -> dict[str, Any]:
     }
 
 
-def _plain_found(found: Mapping[Any, Found]) -> dict[str, Any]:
+def _plain_found(found: Mapping[Any, Contradiction]) -> dict[str, Any]:
     return {
         kind.name.lower(): {
             "means": kind.value,

@@ -12,7 +12,7 @@ import click
 from notify.cli.ledger import as_plain, ids_option
 from notify.cli.options.opened import record
 from notify.errors import NotifyError
-from notify.ledger import Found, Ledger, draw_up
+from notify.ledger import Contradiction, Ledger, draw_up
 from notify.privacy import Deleted, count_old, delete_old
 from notify.service.privacy import keep_of
 from notify.settings import load
@@ -89,7 +89,7 @@ def _tell(ledger: Ledger) -> None:
         click.echo(f"ledger: {ledger.accepted:,} accepted, it balances")
 
 
-def _list(title: str, found: Mapping[Any, Found]) -> None:
+def _list(title: str, found: Mapping[Any, Contradiction]) -> None:
     for kind, each in found.items():
         click.echo(f"{title}: {kind.value}: {each.count:,}")
         for id_ in each.ids:

@@ -13,9 +13,9 @@ import amqp
 
 from notify.cli.flow import circuits_view as circuits
 from notify.cli.flow import limits_view as rates
-from notify.doctor.standing import Standing
+from notify.doctor.standing import OverridesSnapshot
 from notify.errors import ConfigError, StoreError
-from notify.ledger import SHARE, Books, count_through
+from notify.ledger import SHARE, LedgerSnapshot, count_through
 from notify.message import Channel, Status
 from notify.publisher import FAILURES, why
 from notify.service import open_broker, open_store, topology_of
@@ -36,9 +36,9 @@ class Now:
 
     pace: Mapping[str, float]
     """By queue: its notifications sent a second, over the last 30 seconds at most."""
-    circuits: Sequence[circuits.Look]
-    limits: Sequence[rates.Look]
-    standing: Standing
+    circuits: Sequence[circuits.CircuitStatus]
+    limits: Sequence[rates.LimitStatus]
+    standing: OverridesSnapshot
     kept: Mapping[int, int]
     """By hold: notifications set aside in the record."""
     relay: Late
@@ -64,7 +64,7 @@ class Overview:
     queues: Mapping[str, Depth | None] | None
     growth: Mapping[str, float]
     now: Now | None
-    books: Books | None
+    books: LedgerSnapshot | None
     away: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -80,7 +80,7 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class PoolStatus:
     """The workers of one pool: how many are at its least and at its most consumed queue."""
 
     pool: str
@@ -90,7 +90,7 @@ class Crew:
     """Whether nobody is at one of its queues, and nothing explains it."""
 
 
-class Lookout:
+class StatusReader:
     """Looks again and again, by connections that it keeps. Use it as a context manager."""
 
     def __init__(
@@ -106,7 +106,7 @@ class Lookout:
         self._names = [queue.name for queue in topology_of(settings).queues]
         self._connection: amqp.Connection | None = None
         self._before: tuple[float, Mapping[str, Depth | None]] | None = None
-        self._books: Books | None = None
+        self._books: LedgerSnapshot | None = None
         self._count_at = 0.0
 
     def __enter__(self) -> Self:
@@ -163,7 +163,7 @@ class Lookout:
             with suppress(*FAILURES):
                 connection.close()
 
-    def _record(self) -> tuple[Now, Books]:
+    def _record(self) -> tuple[Now, LedgerSnapshot]:
         if self._books is None and not self._store.fits():
             raise ConfigError(unfit(*self._store.revision()))
         now = self._now()
@@ -179,7 +179,7 @@ class Lookout:
         rules = breaker_rules(self._settings)
         looks = [circuits.look(self._store, name, rules[name]) for name in sorted(rules)]
         limits = rates.looks(self._settings, self._store, everything=False)
-        standing = Standing.read(self._store, self._settings)
+        standing = OverridesSnapshot.read(self._store, self._settings)
         with self._store.reading() as connection:
             return Now(
                 pace={
@@ -210,7 +210,7 @@ def paused(settings: Settings, overview: Overview) -> Mapping[str, str]:
     return {name: why for name, why in found.items() if why is not None}
 
 
-def crews(settings: Settings, overview: Overview) -> Iterator[Crew]:
+def crews(settings: Settings, overview: Overview) -> Iterator[PoolStatus]:
     """Tell of each pool, and of the archive of dead letters, who is there."""
     why = paused(settings, overview)
     for name, pool in settings.pools.items():
@@ -220,8 +220,10 @@ def crews(settings: Settings, overview: Overview) -> Iterator[Crew]:
     yield _crew(DEAD_POOL, [DEAD], overview, why)
 
 
-def _crew(pool: str, queues: Sequence[str], overview: Overview, why: Mapping[str, str]) -> Crew:
+def _crew(
+    pool: str, queues: Sequence[str], overview: Overview, why: Mapping[str, str]
+) -> PoolStatus:
     looked = {name: (overview.queues or {}).get(name) for name in queues}
     counts = {name: depth.consumers if depth else 0 for name, depth in looked.items()}
     missing = any(not count and name not in why for name, count in counts.items())
-    return Crew(pool, min(counts.values()), max(counts.values()), missing)
+    return PoolStatus(pool, min(counts.values()), max(counts.values()), missing)

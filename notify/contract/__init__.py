@@ -7,7 +7,7 @@ from notify.contract.document import parse, unique
 from notify.contract.envelope import Incoming, Route, is_source, likely_source, route
 from notify.contract.event import Event, event_schema
 from notify.contract.lint import TemplateCheck, likely_channel, problems
-from notify.contract.problem import Problem, Refused
+from notify.contract.problem import Problem, RequestInvalid
 from notify.contract.published import IN_MS
 from notify.contract.recipient import Spellings, as_one, reading, same
 from notify.contract.refusal import REFUSED, Mistake, RefusalCause, RefusedEvent, refused_schema
@@ -23,9 +23,9 @@ __all__ = [
     "Mistake",
     "Problem",
     "RefusalCause",
-    "Refused",
     "RefusedEvent",
     "Request",
+    "RequestInvalid",
     "Route",
     "Spellings",
     "TemplateCheck",

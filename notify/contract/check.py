@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from notify.contract.payload import payload_problems
-from notify.contract.problem import Problem, Refused, is_name
+from notify.contract.problem import Problem, RequestInvalid, is_name
 from notify.contract.request import INLINE, MODELS, SHAPES, AnyRequest, PushRequest
 from notify.message import Channel
 
@@ -61,14 +61,14 @@ def check(
         request = MODELS[channel].model_validate(document)
     except ValidationError as error:
         problems += _worded(error, channel)
-        raise Refused(
+        raise RequestInvalid(
             problems, count=len(problems) + max(0, error.error_count() - _WORDED)
         ) from None
     problems += [*_recipients(request), *_times(request, now or datetime.now(UTC))]
     if isinstance(request, PushRequest):
         problems += payload_problems(request)
     if problems:
-        raise Refused(problems)
+        raise RequestInvalid(problems)
     return request
 
 

@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 from notify.contract.check import check
 from notify.contract.document import parse
 from notify.contract.envelope import Incoming, Route, check_envelope, route, too_large, trace
-from notify.contract.problem import Problem, Refused
+from notify.contract.problem import Problem, RequestInvalid
 from notify.contract.request import AnyRequest, EmailRequest, PushRequest
 from notify.contract.words import is_uuid
 from notify.message import Channel, Content, Notification
@@ -133,7 +133,7 @@ def _members(
         body = _CANONICAL.encode(copy).encode()
         size += len(body)
         if large := too_large(body, max_body_bytes) or _unfolded(size, _UNFOLD * max_body_bytes):
-            raise Refused([large])
+            raise RequestInvalid([large])
         yield replace(
             whole, id=identity, to=to, body=body, position=position, batch_id=whole.id, data=data
         )
@@ -151,10 +151,10 @@ def _identity(message_id: str | None, *, source: str) -> UUID:
     """Take a UUID from the AMQP message id, or make one of it that stays the same."""
     if not message_id:
         hint = "put a UUID there or set the AMQP message_id"
-        raise Refused([Problem("id", "missing, and no AMQP message_id either", hint)])
+        raise RequestInvalid([Problem("id", "missing, and no AMQP message_id either", hint)])
     if not message_id.isprintable():
         why = "the AMQP message_id contains characters that do not print"
-        raise Refused([Problem("", why, "use a UUID")])
+        raise RequestInvalid([Problem("", why, "use a UUID")])
     if is_uuid(message_id):
         return UUID(message_id)
     # A source holds no slash, so that the two cannot run into each other.

@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from notify.contract.problem import Problem, Refused
+from notify.contract.problem import Problem, RequestInvalid
 
 MAX_DEPTH = 32
 
@@ -82,13 +82,13 @@ def parse(body: bytes) -> dict[str, Any]:
     try:
         document = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise Refused([_broken(error)]) from None
+        raise RequestInvalid([_broken(error)]) from None
     except _Unreadable as error:
-        raise Refused([error.problem]) from None
+        raise RequestInvalid([error.problem]) from None
     except RecursionError:
-        raise Refused([_too_deep()]) from None
+        raise RequestInvalid([_too_deep()]) from None
     if not isinstance(document, dict):
-        raise Refused([Problem("", "the body must be a JSON object", "wrap it in { }")])
+        raise RequestInvalid([Problem("", "the body must be a JSON object", "wrap it in { }")])
     if text.count("{") + text.count("[") > MAX_DEPTH or _SUSPECT_ESCAPE.search(text):
         _inspect(document)
     return document
@@ -96,12 +96,14 @@ def parse(body: bytes) -> dict[str, Any]:
 
 def _text(body: bytes) -> str:
     if body.startswith(_BOM):
-        raise Refused([Problem("", "the body begins with a byte order mark", "save without BOM")])
+        raise RequestInvalid(
+            [Problem("", "the body begins with a byte order mark", "save without BOM")]
+        )
     try:
         return body.decode()
     except UnicodeDecodeError as error:
         why = f"the body is not UTF-8 at byte {error.start}"
-        raise Refused([Problem("", why, "encode the JSON as UTF-8")]) from None
+        raise RequestInvalid([Problem("", why, "encode the JSON as UTF-8")]) from None
 
 
 def _broken(error: json.JSONDecodeError) -> Problem:
@@ -119,11 +121,11 @@ def _too_deep(*where: str | int) -> Problem:
 def _inspect(value: dict[str, Any] | list[Any], parts: tuple[str | int, ...] = ()) -> None:
     """Refuse depth, NUL and lone surrogates; called only where the text gives reason to look."""
     if len(parts) >= MAX_DEPTH:
-        raise Refused([_too_deep(*parts[:3])])
+        raise RequestInvalid([_too_deep(*parts[:3])])
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
         if _unsafe(key) or _unsafe(inner):
             why = "contains NUL or half of a surrogate pair"
-            raise Refused([Problem.at([*parts, key], why, "remove it")])
+            raise RequestInvalid([Problem.at([*parts, key], why, "remove it")])
         if isinstance(inner, (dict, list)):
             _inspect(inner, (*parts, key))
 

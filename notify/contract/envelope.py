@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from notify.contract.problem import Problem, Refused
+from notify.contract.problem import Problem, RequestInvalid
 from notify.message import Channel
 
 _LANE = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -111,7 +111,7 @@ def check_envelope(
     if large := too_large(incoming.body, max_body_bytes):
         problems.append(large)
     if problems:
-        raise Refused(problems)
+        raise RequestInvalid(problems)
 
 
 def too_large(body: bytes, limit: int) -> Problem | None:
@@ -129,7 +129,7 @@ def trace(traceparent: str | None) -> str | None:
     return None
 
 
-def _unfit(part: str, text: str, *, fits: bool, hint: str) -> Refused:
+def _unfit(part: str, text: str, *, fits: bool, hint: str) -> RequestInvalid:
     """Say what is wrong with a part of the key; *fits*: it would do in small letters."""
     if not text:
         return _refused(f"names no {part}", hint)
@@ -139,5 +139,5 @@ def _unfit(part: str, text: str, *, fits: bool, hint: str) -> Refused:
     return _refused(f"has a {part} that {unknown}", hint)
 
 
-def _refused(why: str, hint: str) -> Refused:
-    return Refused([Problem("", f"the routing key {why}", hint)])
+def _refused(why: str, hint: str) -> RequestInvalid:
+    return RequestInvalid([Problem("", f"the routing key {why}", hint)])

@@ -9,7 +9,7 @@ from typing import Any
 from notify.contract.check import check
 from notify.contract.document import parse
 from notify.contract.envelope import too_large
-from notify.contract.problem import Problem, Refused
+from notify.contract.problem import Problem, RequestInvalid
 from notify.message import Channel
 
 TemplateCheck = Callable[[str, Channel | None], Problem | None]
@@ -37,13 +37,13 @@ def problems(
         return [large]
     try:
         document = parse(text)
-    except Refused as error:
+    except RequestInvalid as error:
         return error.problems
     found = []
     try:
         meant = channel or _look(document)
         check(document, channel=meant, max_recipients=max_recipients, now=now)
-    except Refused as error:
+    except RequestInvalid as error:
         found = error.problems
     named = document.get("template")
     if template is None or not isinstance(named, str) or any(p.where == "template" for p in found):
@@ -56,7 +56,7 @@ def likely_channel(text: bytes) -> Channel | None:
     """Guess which channel a body is written for; None where it is no JSON object."""
     try:
         return _look(parse(text))
-    except Refused:
+    except RequestInvalid:
         return None
 
 

@@ -57,7 +57,7 @@ class Problem:
         return f"{place}{self.why}{position}{fix}"
 
 
-class Refused(DecodeError):
+class RequestInvalid(DecodeError):
     """
     A request that does not keep the contract, with its problems as values.
 

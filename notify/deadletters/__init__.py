@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from notify.deadletters.archive import Archive
 from notify.deadletters.discard import discard
-from notify.deadletters.judgement import Prospect
-from notify.deadletters.order import Order
-from notify.deadletters.plan import Plan
+from notify.deadletters.judgement import Eligibility
+from notify.deadletters.order import ReplayRequest
+from notify.deadletters.plan import ReplayPlan
 from notify.deadletters.refused_publisher import RefusedEvents
 from notify.deadletters.rehearsal import Rehearsal
 from notify.deadletters.replay import Replayer, Step
-from notify.store.deadletters import Mending
+from notify.store.deadletters import Edit
 
 __all__ = [
     "Archive",
-    "Mending",
-    "Order",
-    "Plan",
-    "Prospect",
+    "Edit",
+    "Eligibility",
     "RefusedEvents",
     "Rehearsal",
+    "ReplayPlan",
+    "ReplayRequest",
     "Replayer",
     "Step",
     "discard",

@@ -8,9 +8,9 @@ from datetime import datetime
 
 import structlog
 
-from notify.deadletters.book import Book
+from notify.deadletters.book import KnownRequests
 from notify.deadletters.reading import Reading, read
-from notify.deadletters.refused import Allowance, addressee, refused_event
+from notify.deadletters.refused import EventAllowance, addressee, refused_event
 from notify.delivery import Again, Arrival, Done, Limits
 from notify.errors import StoreError, StoreRefused
 from notify.message import Notification, ids
@@ -55,7 +55,7 @@ class Archive:
         self._metrics = metrics or Metrics()
         for cause in Cause:
             self._metrics.expect(catalog.DEAD_LETTERS, cause.value)
-        self._allowance = Allowance(self._metrics)
+        self._allowance = EventAllowance(self._metrics)
         self._clock = clock or store.clock
 
     def start(self) -> None:
@@ -109,7 +109,7 @@ class Archive:
         letters: list[Letter] = []
         try:
             with self._store.writing() as connection:
-                book = Book(look_up(connection, firsts))
+                book = KnownRequests(look_up(connection, firsts))
                 letters = [self._letter(each, book, now=now) for each in readings]
                 keep(connection, letters, now=now)
         except StoreError:
@@ -121,7 +121,7 @@ class Archive:
             self._metrics.count(catalog.DEAD_LETTERS, letter.cause.value)
             _tell(letter, reading.notifications)
 
-    def _letter(self, reading: Reading, book: Book, *, now: datetime) -> Letter:
+    def _letter(self, reading: Reading, book: KnownRequests, *, now: datetime) -> Letter:
         """Make a letter, and the event that tells its source why it was refused."""
         lanes = self._delivery_limits
         letter = reading.letter(book, delivery_limits=lanes)

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from notify.message import Notification
-from notify.store.deadletters import Known
+from notify.store.deadletters import KnownNotification
 
 
-class Book:
+class KnownRequests:
     """What `look_up` has found, by key and by id."""
 
-    def __init__(self, rows: Iterable[Known]) -> None:
-        self._by_key: dict[tuple[str, str, int], Known] = {}
+    def __init__(self, rows: Iterable[KnownNotification]) -> None:
+        self._by_key: dict[tuple[str, str, int], KnownNotification] = {}
         self._identities: set[tuple[str, UUID]] = set()
         self._digests: dict[tuple[str, str], set[bytes]] = {}
         for row in rows:
@@ -21,7 +21,7 @@ class Book:
             self._identities.add((row.key[0], row.public_id))
             self._digests.setdefault(row.key[:2], set()).add(row.digest)
 
-    def row(self, asked: Notification) -> Known | None:
+    def row(self, asked: Notification) -> KnownNotification | None:
         """Find the row of a notification, under whatever id it was first published."""
         return self._by_key.get(asked.key)
 

@@ -11,57 +11,61 @@ from sqlalchemy import Connection
 
 from notify import contract
 from notify.contract import Incoming
-from notify.deadletters.book import Book
-from notify.deadletters.judgement import Prospect, judge
-from notify.deadletters.order import Order
+from notify.deadletters.book import KnownRequests
+from notify.deadletters.judgement import Eligibility, judge
+from notify.deadletters.order import ReplayRequest
 from notify.delivery import Limits
 from notify.errors import DecodeError
 from notify.message import Notification
-from notify.store.deadletters import Kept, Known, Mending, look_up
+from notify.store.deadletters import ArchivedLetter, Edit, KnownNotification, look_up
 
 Key = tuple[str, str, int]
 """What makes it the same notification."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class LetterPart:
     """One notification that a letter asks for."""
 
     notification: Notification
-    known: Known | None
-    prospect: Prospect
+    known: KnownNotification | None
+    prospect: Eligibility
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class LetterAssessment:
     """One letter, judged."""
 
-    kept: Kept
-    parts: Sequence[Part] = ()
+    kept: ArchivedLetter
+    parts: Sequence[LetterPart] = ()
     unfit: str = ""
     """Why it cannot be sent as it is written; empty if it can."""
     fails: str = ""
     """Why a worker would end a notification of it without a call; empty if it would not."""
 
     @property
-    def prospects(self) -> Iterator[Prospect]:
+    def prospects(self) -> Iterator[Eligibility]:
         """How its notifications stand; of a letter that cannot be read, it counts as one."""
-        return (part.prospect for part in self.parts) if not self.unfit else iter([Prospect.UNFIT])
+        return (
+            (part.prospect for part in self.parts) if not self.unfit else iter([Eligibility.UNFIT])
+        )
 
-    def wanted(self, order: Order) -> Iterator[Part]:
+    def wanted(self, order: ReplayRequest) -> Iterator[LetterPart]:
         """Give the notifications that the order sends."""
         for part in self.parts:
-            unknown = part.prospect is Prospect.UNKNOWN and order.include_unknown
-            if unknown or part.prospect is Prospect.NEVER_SENT:
+            unknown = part.prospect is Eligibility.UNKNOWN and order.include_unknown
+            if unknown or part.prospect is Eligibility.NEVER_SENT:
                 yield part
 
-    def left(self, order: Order) -> bool:
+    def left(self, order: ReplayRequest) -> bool:
         """Tell whether something is left that a later replay may send."""
-        unknown = any(part.prospect is Prospect.UNKNOWN for part in self.parts)
+        unknown = any(part.prospect is Eligibility.UNKNOWN for part in self.parts)
         return bool(self.unfit or self.fails) or (unknown and not order.include_unknown)
 
 
-def in_turn(cases: Iterable[Case], order: Order, sent: set[Key]) -> list[Case]:
+def in_turn(
+    cases: Iterable[LetterAssessment], order: ReplayRequest, sent: set[Key]
+) -> list[LetterAssessment]:
     """
     Judge letters that ask for the same as an earlier one as they will stand after that one.
 
@@ -71,7 +75,7 @@ def in_turn(cases: Iterable[Case], order: Order, sent: set[Key]) -> list[Case]:
     judged = []
     for case in cases:
         parts = [
-            replace(part, prospect=Prospect.IN_FLIGHT) if part.notification.key in sent else part
+            replace(part, prospect=Eligibility.IN_FLIGHT) if part.notification.key in sent else part
             for part in case.parts
         ]
         judged.append(replace(case, parts=parts))
@@ -96,23 +100,23 @@ class Examiner:
     def judge(
         self,
         connection: Connection,
-        letters: Sequence[Kept],
-        mending: Mending | None,
+        letters: Sequence[ArchivedLetter],
+        mending: Edit | None,
         *,
         now: datetime,
         lock: bool = False,
-    ) -> list[Case]:
+    ) -> list[LetterAssessment]:
         """Judge letters; *lock* keeps the rows that they ask for as they are."""
         read = [(letter, *self._decode(letter, mending, now=now)) for letter in letters]
         firsts = [asked[0] for _, asked, unfit in read if not unfit]
-        book = Book(look_up(connection, firsts, lock=lock))
+        book = KnownRequests(look_up(connection, firsts, lock=lock))
         return [
-            Case(letter, unfit=unfit) if unfit else _case(letter, asked, book, now=now)
+            LetterAssessment(letter, unfit=unfit) if unfit else _case(letter, asked, book, now=now)
             for letter, asked, unfit in read
         ]
 
     def _decode(
-        self, letter: Kept, mending: Mending | None, *, now: datetime
+        self, letter: ArchivedLetter, mending: Edit | None, *, now: datetime
     ) -> tuple[Sequence[Notification], str]:
         """Read a letter as a worker would read its replay, or tell why it could not."""
         if mending is None or mending.letter_id != letter.id:
@@ -132,19 +136,21 @@ class Examiner:
         return asked, ""
 
 
-def _case(letter: Kept, asked: Sequence[Notification], book: Book, *, now: datetime) -> Case:
+def _case(
+    letter: ArchivedLetter, asked: Sequence[Notification], book: KnownRequests, *, now: datetime
+) -> LetterAssessment:
     if any(book.conflicts(each) for each in asked):
         why = "its key or id stands for another request: mend it with an id and key of its own"
-        return Case(letter, unfit=why)
+        return LetterAssessment(letter, unfit=why)
     parts = []
     for each in asked:
         known = book.row(each)
         prospect = judge(each, known, archived_at=letter.state_at, now=now)
-        parts.append(Part(each, known, prospect))
-    return Case(letter, parts)
+        parts.append(LetterPart(each, known, prospect))
+    return LetterAssessment(letter, parts)
 
 
-def _incoming(letter: Kept, mending: Mending | None) -> Incoming:
+def _incoming(letter: ArchivedLetter, mending: Edit | None) -> Incoming:
     """Make the message anew that was archived, or what was made of it: that is JSON."""
     properties = letter.properties
     headers = properties.get("application_headers")

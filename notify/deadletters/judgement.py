@@ -6,10 +6,10 @@ import enum
 from datetime import datetime
 
 from notify.message import Notification, Outcome, Status
-from notify.store.deadletters import Known
+from notify.store.deadletters import KnownNotification
 
 
-class Prospect(enum.StrEnum):
+class Eligibility(enum.StrEnum):
     """How a notification stands that a dead letter asks for."""
 
     NEVER_SENT = "never sent"
@@ -37,8 +37,8 @@ _WITHDRAWN = frozenset({Status.CANCELLED, Status.SUPPRESSED})
 
 
 def judge(
-    asked: Notification, known: Known | None, *, archived_at: datetime, now: datetime
-) -> Prospect:
+    asked: Notification, known: KnownNotification | None, *, archived_at: datetime, now: datetime
+) -> Eligibility:
     """
     Judge one notification; *archived_at* tells since when its message is surely dead.
 
@@ -48,21 +48,21 @@ def judge(
     expired = asked.expired(now)
     if known is not None:
         if known.status in _TAKEN or Outcome.ACCEPTED in outcomes:
-            return Prospect.ACCEPTED
+            return Eligibility.ACCEPTED
         if known.status in _WITHDRAWN or known.erased:
-            return Prospect.WITHDRAWN
+            return Eligibility.WITHDRAWN
         if _moves(known, archived_at=archived_at, now=now):
-            return Prospect.IN_FLIGHT
+            return Eligibility.IN_FLIGHT
     if expired:
-        return Prospect.EXPIRED
+        return Eligibility.EXPIRED
     if known is not None and _refused(known):
-        return Prospect.REFUSED
+        return Eligibility.REFUSED
     if outcomes & {Outcome.UNKNOWN, None}:
-        return Prospect.UNKNOWN
-    return Prospect.NEVER_SENT
+        return Eligibility.UNKNOWN
+    return Eligibility.NEVER_SENT
 
 
-def _moves(known: Known, *, archived_at: datetime, now: datetime) -> bool:
+def _moves(known: KnownNotification, *, archived_at: datetime, now: datetime) -> bool:
     """Tell whether something other than the dead message will take it up, or has it in hand."""
     if known.status is Status.SENDING:
         return known.lease_until is not None and known.lease_until > now
@@ -73,7 +73,7 @@ def _moves(known: Known, *, archived_at: datetime, now: datetime) -> bool:
     return not known.status.final and known.updated_at > archived_at
 
 
-def _refused(known: Known) -> bool:
+def _refused(known: KnownNotification) -> bool:
     """Tell whether it was the provider that rejected it: a template can be mended."""
     last = known.calls[-1] if known.calls else None
     return known.status is Status.REJECTED and last is not None and last.reason == known.reason

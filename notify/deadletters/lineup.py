@@ -10,17 +10,17 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from notify.deadletters.case import Case, Part
-from notify.deadletters.judgement import Prospect
-from notify.deadletters.order import Order
+from notify.deadletters.case import LetterAssessment, LetterPart
+from notify.deadletters.judgement import Eligibility
+from notify.deadletters.order import ReplayRequest
 from notify.message import Channel
 from notify.store import Actor, note
 from notify.store.deadletters import Slot, replays
-from notify.store.sealing import vault_of
+from notify.store.sealing import cipher_of
 
 
 @dataclass(slots=True)
-class LineUp:
+class ReplaySchedule:
     """
     The times that one group of letters gets.
 
@@ -37,7 +37,9 @@ class LineUp:
     done: set[int] = field(default_factory=set)
 
     @classmethod
-    def of(cls, cases: Sequence[Case], order: Order, times: Times) -> LineUp:
+    def of(
+        cls, cases: Sequence[LetterAssessment], order: ReplayRequest, times: SlotAllocator
+    ) -> ReplaySchedule:
         """Give a time to each notification that the order sends."""
         line = cls()
         for case in cases:
@@ -50,7 +52,13 @@ class LineUp:
         return line
 
     def write(
-        self, connection: Connection, order: Order, actor: Actor, *, replay_id: UUID, now: datetime
+        self,
+        connection: Connection,
+        order: ReplayRequest,
+        actor: Actor,
+        *,
+        replay_id: UUID,
+        now: datetime,
     ) -> list[UUID]:
         """Write the times and who gave them; give the notifications that have one now."""
         why = f"replayed by {actor.name}: {actor.reason}"
@@ -70,7 +78,7 @@ class LineUp:
         return lined_up
 
 
-class Times:
+class SlotAllocator:
     """Hands out times, evenly for each channel, from where earlier replays end."""
 
     def __init__(self, begins: Mapping[Channel, datetime], *, rate: float, now: datetime) -> None:
@@ -87,7 +95,12 @@ class Times:
 
 
 def keep_mending(
-    connection: Connection, case: Case, order: Order, actor: Actor, *, now: datetime
+    connection: Connection,
+    case: LetterAssessment,
+    order: ReplayRequest,
+    actor: Actor,
+    *,
+    now: datetime,
 ) -> None:
     """Keep what was mended beside what it was; the audit tells both by their digests."""
     mending = order.mending
@@ -95,7 +108,7 @@ def keep_mending(
         return
     first = case.parts[0].notification
     replays.mend(connection, mending.letter_id, first, body=mending.body, key=mending.key)
-    vault, before = vault_of(connection), case.kept.mended_body or case.kept.body
+    vault, before = cipher_of(connection), case.kept.mended_body or case.kept.body
     details: dict[str, Any] = {
         "letter": mending.letter_id,
         "before": vault.told(before),
@@ -105,10 +118,10 @@ def keep_mending(
     note(connection, actor, "dead.mend", details=details, at=now)
 
 
-def _slot(part: Part, times: Times) -> Slot:
+def _slot(part: LetterPart, times: SlotAllocator) -> Slot:
     asked, known = part.notification, part.known
     due_at = times.next(asked.channel)
     if known is not None:
-        return Slot(known.id, asked, due_at, part.prospect is Prospect.UNKNOWN)
+        return Slot(known.id, asked, due_at, part.prospect is Eligibility.UNKNOWN)
     # A worker would put off what comes before its time, and the record would not take it again.
     return Slot(asked.id, asked, max(due_at, asked.send_at or due_at))

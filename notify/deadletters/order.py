@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from notify.store.deadletters import Mending
+from notify.store.deadletters import Edit
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ReplayRequest:
     """What an operator wants replayed, and how."""
 
     ids: Sequence[int]
@@ -17,4 +17,4 @@ class Order:
     """Notifications a second, for each channel."""
     include_unknown: bool = False
     """Whether those are sent that may have been sent already."""
-    mending: Mending | None = None
+    mending: Edit | None = None

@@ -6,20 +6,20 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from notify.deadletters.case import Case
-from notify.deadletters.judgement import Prospect
-from notify.deadletters.order import Order
+from notify.deadletters.case import LetterAssessment
+from notify.deadletters.judgement import Eligibility
+from notify.deadletters.order import ReplayRequest
 from notify.message import Channel
 
 
 @dataclass(slots=True)
-class Plan:
+class ReplayPlan:
     """What a replay would do."""
 
     letters: int = 0
     settled: int = 0
     """Letters that were chosen and do not wait."""
-    prospects: Counter[Prospect] = field(default_factory=Counter)
+    prospects: Counter[Eligibility] = field(default_factory=Counter)
     replayed: Counter[Channel] = field(default_factory=Counter)
     unfit: dict[int, str] = field(default_factory=dict)
     """Why letters cannot be sent as they are written, or would fail again, by their ids."""
@@ -34,7 +34,7 @@ class Plan:
         ]
         return max(times, default=0.0)
 
-    def add(self, case: Case, order: Order) -> None:
+    def add(self, case: LetterAssessment, order: ReplayRequest) -> None:
         """Count one letter."""
         self.letters += 1
         self.prospects.update(case.prospects)

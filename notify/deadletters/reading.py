@@ -13,8 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from notify import contract
-from notify.contract import Problem, Refused, Route, is_uuid, route, unique
-from notify.deadletters.book import Book
+from notify.contract import Problem, RequestInvalid, Route, is_uuid, route, unique
+from notify.deadletters.book import KnownRequests
 from notify.deadletters.death import Death, death
 from notify.deadletters.plain import bounded, clean
 from notify.deadletters.refused import unroutable
@@ -53,10 +53,10 @@ class Reading:
     properties: Mapping[str, Any]
     death: Death | None
     notifications: Sequence[Notification] = field(default_factory=list)
-    refused: Refused | None = None
+    refused: RequestInvalid | None = None
     """Why it does not keep the contract; None if it does."""
 
-    def letter(self, book: Book, *, delivery_limits: Mapping[str, int]) -> Letter:
+    def letter(self, book: KnownRequests, *, delivery_limits: Mapping[str, int]) -> Letter:
         """Make what is archived, with the cause as the record knows it."""
         cause, reason, code = self._why(book, lanes=delivery_limits)
         incoming, died = self.incoming, self.death
@@ -112,10 +112,10 @@ class Reading:
             case _:
                 return []
 
-    def _why(self, book: Book, *, lanes: Collection[str]) -> tuple[Cause, str, str | None]:
+    def _why(self, book: KnownRequests, *, lanes: Collection[str]) -> tuple[Cause, str, str | None]:
         if self.death is None:
             found = self.problems(Cause.UNROUTABLE, lanes=lanes)
-            return Cause.UNROUTABLE, str(Refused(found)), None
+            return Cause.UNROUTABLE, str(RequestInvalid(found)), None
         if self.death.reason in _BROKERS:
             return *_BROKERS[self.death.reason], None
         if self.refused is not None:
@@ -124,7 +124,7 @@ class Reading:
             return Cause.CONFLICT, str(CONFLICT), None
         return self._ended(book)
 
-    def _ended(self, book: Book) -> tuple[Cause, str, str | None]:
+    def _ended(self, book: KnownRequests) -> tuple[Cause, str, str | None]:
         """Tell how the notifications ended that the message died of: of a batch, the most so."""
         rows = [row for each in self.notifications if (row := book.row(each))]
         dead = [row for row in rows if row.status in _ENDS]
@@ -185,7 +185,7 @@ def read(incoming: contract.Incoming, raw: Raw, *, limits: Limits, now: datetime
     properties = bounded(raw.properties)
     try:
         asked = contract.decode(incoming, **asdict(limits), now=now)
-    except Refused as error:
+    except RequestInvalid as error:
         return Reading(incoming, raw.exchange, properties, died, refused=error)
     return Reading(incoming, raw.exchange, properties, died, asked)
 

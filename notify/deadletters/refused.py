@@ -15,8 +15,8 @@ from notify.contract import (
     Mistake,
     Problem,
     RefusalCause,
-    Refused,
     RefusedEvent,
+    RequestInvalid,
     is_source,
     likely_source,
     route,
@@ -39,7 +39,7 @@ def unroutable(routing_key: str, *, lanes: Collection[str]) -> Iterator[Problem]
     """Say why no queue takes a routing key that is well-formed."""
     try:
         at = route(routing_key)
-    except Refused:
+    except RequestInvalid:
         # The contract's check of the key says what is wrong with it.
         return
     if at.lane in lanes:
@@ -89,11 +89,11 @@ def addressee(incoming: Incoming, limits: Limits) -> str | None:
         return vouched
     try:
         return route(incoming.routing_key).source
-    except Refused:
+    except RequestInvalid:
         return vouched or likely_source(incoming.routing_key)
 
 
-class Allowance:
+class EventAllowance:
     """How many refused events may still be published in this minute; safe to share by threads."""
 
     def __init__(self, metrics: Metrics) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from notify.contract import RefusedEvent
-from notify.periodic import Looking
-from notify.publisher import Handful, Outgoing, Publisher
+from notify.periodic import PeriodicThread
+from notify.publisher import Outgoing, Publisher, PublishResult
 from notify.store import Store
-from notify.store.relays import Waiting, refused_published, release_refused, take_refused
+from notify.store.relays import PendingRefusal, refused_published, release_refused, take_refused
 from notify.topology import EVENTS
 
 PERIOD = 0.5
@@ -33,7 +33,7 @@ class RefusedEvents:
         self._store = store
         self._publisher = publisher
         self._clock = clock or store.clock
-        self._looking = Looking("refused events", self._look, once_more=True)
+        self._looking = PeriodicThread("refused events", self._look, once_more=True)
 
     def start(self) -> None:
         """Begin to look."""
@@ -58,7 +58,7 @@ class RefusedEvents:
             waiting = take_refused(connection, now=self._clock(), hold=HOLD, limit=AT_ONCE)
         if not waiting:
             return 0
-        handful = Handful.publish(waiting, self._publisher, outgoing=outgoing)
+        handful = PublishResult.publish(waiting, self._publisher, outgoing=outgoing)
         with self._store.writing() as connection:
             refused_published(connection, handful.taken)
             release_refused(connection, handful.left)
@@ -67,7 +67,7 @@ class RefusedEvents:
         return len(waiting)
 
 
-def outgoing(waiting: Waiting) -> Outgoing:
+def outgoing(waiting: PendingRefusal) -> Outgoing:
     """Make a message of an event; that nobody has subscribed to it is no error."""
     event = RefusedEvent.model_validate_json(json.dumps(dict(waiting.event)))
     return Outgoing(

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from notify.deadletters.case import Case, Key, Part
-from notify.deadletters.judgement import Prospect
+from notify.deadletters.case import Key, LetterAssessment, LetterPart
+from notify.deadletters.judgement import Eligibility
 from notify.delivery import rendered
 from notify.errors import TemplateError
 from notify.message import Channel, Notification
 from notify.policies.caps import Countries
 from notify.templating import Templates
 
-_TO_SEND = frozenset({Prospect.NEVER_SENT, Prospect.UNKNOWN})
+_TO_SEND = frozenset({Eligibility.NEVER_SENT, Eligibility.UNKNOWN})
 
 
 class Rehearsal:
@@ -29,7 +29,7 @@ class Rehearsal:
         self._templates = templates
         self._countries = countries
 
-    def failing(self, cases: Sequence[Case]) -> dict[Key, str]:
+    def failing(self, cases: Sequence[LetterAssessment]) -> dict[Key, str]:
         """Return why notifications that could be sent would end without a call, by their keys."""
         asked = [
             part.notification for case in cases for part in case.parts if part.prospect in _TO_SEND
@@ -46,12 +46,14 @@ class Rehearsal:
         return self._countries.refusal(asked)
 
 
-def told_to_fail(cases: Sequence[Case], failing: Mapping[Key, str]) -> list[Case]:
+def told_to_fail(
+    cases: Sequence[LetterAssessment], failing: Mapping[Key, str]
+) -> list[LetterAssessment]:
     """Return the cases with the notifications that would fail again marked as such."""
     return [_told(case, failing) for case in cases]
 
 
-def _told(case: Case, failing: Mapping[Key, str]) -> Case:
+def _told(case: LetterAssessment, failing: Mapping[Key, str]) -> LetterAssessment:
     found = [part for part in case.parts if part.notification.key in failing]
     if not found:
         return case
@@ -60,7 +62,7 @@ def _told(case: Case, failing: Mapping[Key, str]) -> Case:
     return replace(case, parts=[_marked(part, failing) for part in case.parts], fails=why)
 
 
-def _marked(part: Part, failing: Mapping[Key, str]) -> Part:
+def _marked(part: LetterPart, failing: Mapping[Key, str]) -> LetterPart:
     if part.prospect not in _TO_SEND or part.notification.key not in failing:
         return part
-    return replace(part, prospect=Prospect.FAILS)
+    return replace(part, prospect=Eligibility.FAILS)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from notify.deadletters.case import Case, Examiner, Key, in_turn
-from notify.deadletters.lineup import LineUp, Times, keep_mending
-from notify.deadletters.order import Order
-from notify.deadletters.plan import Plan
+from notify.deadletters.case import Examiner, Key, LetterAssessment, in_turn
+from notify.deadletters.lineup import ReplaySchedule, SlotAllocator, keep_mending
+from notify.deadletters.order import ReplayRequest
+from notify.deadletters.plan import ReplayPlan
 from notify.deadletters.rehearsal import Rehearsal, told_to_fail
 from notify.delivery import Limits
 from notify.store import Actor, Store
@@ -62,14 +62,14 @@ class Replayer:
         self._examiner = Examiner(limits=limits, lanes=lanes)
         self._clock = clock or store.clock
 
-    def plan(self, order: Order) -> Plan:
+    def plan(self, order: ReplayRequest) -> ReplayPlan:
         """
         Tell what `replay` would do now, and change nothing.
 
         Raises:
             StoreError: The record cannot be used.
         """
-        plan = Plan()
+        plan = ReplayPlan()
         sent: set[Key] = set()
         for ids in _groups(order.ids):
             with self._store.reading() as connection:
@@ -83,7 +83,7 @@ class Replayer:
                 plan.add(case, order)
         return plan
 
-    def replay(self, order: Order, actor: Actor, *, replay_id: UUID) -> Iterator[Step]:
+    def replay(self, order: ReplayRequest, actor: Actor, *, replay_id: UUID) -> Iterator[Step]:
         """
         Line up what may be sent, group by group; yields after each commit.
 
@@ -95,10 +95,10 @@ class Replayer:
             done = self._line_up(ids, order, actor, failing, replay_id=replay_id)
             yield Step(len(ids), done)
 
-    def _failing(self, cases: Sequence[Case]) -> Mapping[Key, str]:
+    def _failing(self, cases: Sequence[LetterAssessment]) -> Mapping[Key, str]:
         return self._rehearsal.failing(cases) if self._rehearsal else {}
 
-    def _rehearsed(self, ids: Sequence[int], order: Order) -> Mapping[Key, str]:
+    def _rehearsed(self, ids: Sequence[int], order: ReplayRequest) -> Mapping[Key, str]:
         """Find what would fail again, before rows are locked: a batch takes long to render."""
         if self._rehearsal is None:
             return {}
@@ -111,7 +111,7 @@ class Replayer:
     def _line_up(
         self,
         ids: Sequence[int],
-        order: Order,
+        order: ReplayRequest,
         actor: Actor,
         failing: Mapping[Key, str],
         *,
@@ -123,8 +123,8 @@ class Replayer:
             letters = dead.waiting(connection, ids, lock=True)
             cases = self._examiner.judge(connection, letters, order.mending, now=now, lock=True)
             cases = in_turn(told_to_fail(cases, failing), order, set())
-            times = Times(replays.lined_up(connection, now=now), rate=order.rate, now=now)
-            line = LineUp.of(cases, order, times)
+            times = SlotAllocator(replays.lined_up(connection, now=now), rate=order.rate, now=now)
+            line = ReplaySchedule.of(cases, order, times)
             if not line.until:
                 return []
             for case in cases:

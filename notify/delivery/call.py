@@ -8,7 +8,7 @@ import structlog
 
 from notify.delivery import normalize
 from notify.errors import PermanentError, ProviderError, Throttled, TransientError
-from notify.gateway import Line
+from notify.gateway import ConfiguredProvider
 from notify.message import Outcome, Receipt, Rendered
 from notify.policies.breaker import Kind, kind_of
 from notify.policies.retry import Verdict
@@ -18,7 +18,7 @@ log = structlog.get_logger("notify.call")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CallResult:
     """How a call ended."""
 
     verdict: Verdict
@@ -47,7 +47,7 @@ def outcome_of(verdict: Verdict) -> Outcome:
 _OUTCOMES = {Verdict.SENT: Outcome.ACCEPTED, Verdict.UNKNOWN: Outcome.UNKNOWN}
 
 
-def call(line: Line, message: Rendered) -> Answer:
+def call(line: ConfiguredProvider, message: Rendered) -> CallResult:
     """
     Make the call; whatever happens, there is an answer, and the record can store it.
 
@@ -61,18 +61,18 @@ def call(line: Line, message: Rendered) -> Answer:
         kind = type(error).__name__
         _log_fault(line, message, kind)
         reason = f"a fault in the provider {line.name}: {kind}"
-        return Answer(Verdict.UNKNOWN, reason=reason, kind=Kind.FAILURE)
+        return CallResult(Verdict.UNKNOWN, reason=reason, kind=Kind.FAILURE)
 
 
-def _called(line: Line, message: Rendered) -> Answer:
+def _called(line: ConfiguredProvider, message: Rendered) -> CallResult:
     try:
         receipt: object = line.send(message)
     except ProviderError as error:
         return _refused(error)
     if not isinstance(receipt, Receipt):
         _log_fault(line, message, f"returned {type(receipt).__name__}, not a Receipt")
-        return Answer(Verdict.SENT, kind=Kind.SUCCESS)
-    return Answer(
+        return CallResult(Verdict.SENT, kind=Kind.SUCCESS)
+    return CallResult(
         Verdict.SENT,
         provider_id=normalize.text(receipt.provider_id, longest=LONGEST_ID),
         kind=Kind.SUCCESS,
@@ -80,14 +80,14 @@ def _called(line: Line, message: Rendered) -> Answer:
     )
 
 
-def _log_fault(line: Line, message: Rendered, kind: str) -> None:
+def _log_fault(line: ConfiguredProvider, message: Rendered, kind: str) -> None:
     id_ = str(message.notification_id)
     log.error("notify.provider_fault", id=id_, provider=line.name, error_kind=kind)
 
 
-def _refused(error: ProviderError) -> Answer:
+def _refused(error: ProviderError) -> CallResult:
     # A provider's own class of error may lack any of these.
-    return Answer(
+    return CallResult(
         _verdict(error),
         http_status=normalize.http_status(getattr(error, "status", None)),
         code=normalize.text(getattr(error, "code", None), longest=LONGEST_CODE),

@@ -10,13 +10,13 @@ from uuid import uuid4
 
 import structlog
 
-from notify.delivery.call import Answer, call
-from notify.delivery.ending import Endings
-from notify.delivery.figures import Figures
+from notify.delivery.call import CallResult, call
+from notify.delivery.ending import OutcomeRecorder
+from notify.delivery.figures import DeliveryMetrics
 from notify.delivery.plan import Plan
 from notify.errors import StoreError
-from notify.flow import Admission, Flow, Leave
-from notify.gateway import Line
+from notify.flow import Admission, Admitted, Flow
+from notify.gateway import ConfiguredProvider
 from notify.policies.retry import Verdict
 from notify.settings import LONGEST_TIMEOUT
 from notify.store import Claimed, Record, Store
@@ -31,7 +31,7 @@ CERTAIN = frozenset({Verdict.RETRY, Verdict.THROTTLED})
 log = structlog.get_logger("notify.delivery")
 
 
-class Calls:
+class CallRunner:
     """Makes the calls of claimed plans, in the senders' threads."""
 
     def __init__(
@@ -40,8 +40,8 @@ class Calls:
         store: Store,
         flow: Flow,
         admission: Admission,
-        endings: Endings,
-        figures: Figures,
+        endings: OutcomeRecorder,
+        figures: DeliveryMetrics,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -55,7 +55,7 @@ class Calls:
 
     def make(
         self, plan: Plan, claimed: Claimed, *, deadline: float
-    ) -> tuple[Plan, Claimed, Answer]:
+    ) -> tuple[Plan, Claimed, CallResult]:
         """
         Call, and call the next provider while there is one and nothing was sent.
 
@@ -65,7 +65,7 @@ class Calls:
         Returns:
             The last call's plan and claim, and how it ended.
         """
-        tried: list[Line] = []
+        tried: list[ConfiguredProvider] = []
         while True:
             answer = self._call(plan, deadline=deadline)
             tried.append(_line(plan))
@@ -78,7 +78,7 @@ class Calls:
                 return plan, claimed, answer
             plan, claimed = onward
 
-    def _call(self, plan: Plan, *, deadline: float) -> Answer:
+    def _call(self, plan: Plan, *, deadline: float) -> CallResult:
         assert plan.pass_ is not None  # noqa: S101 - only plans with a call come here
         assert plan.message is not None  # noqa: S101
         line = _line(plan)
@@ -86,7 +86,7 @@ class Calls:
         if began >= deadline:
             self._flow.circuits.released(plan.pass_)
             reason = "the worker was held up too long after its claim, so the call was not made"
-            return Answer(Verdict.RETRY, reason=reason)
+            return CallResult(Verdict.RETRY, reason=reason)
         try:
             with plan.ask.trace.during("send"):
                 answer = call(line, plan.message)
@@ -106,7 +106,7 @@ class Calls:
         self._tell_limiter(line, answer)
         return answer
 
-    def _tell_limiter(self, line: Line, answer: Answer) -> None:
+    def _tell_limiter(self, line: ConfiguredProvider, answer: CallResult) -> None:
         flow = self._flow
         if answer.verdict is Verdict.THROTTLED:
             flow.limiter.throttled(
@@ -118,7 +118,7 @@ class Calls:
             flow.limiter.exhausted(line.limits, answer.exhausted_for)
 
     def _onward(
-        self, plan: Plan, claimed: Claimed, answer: Answer, *, tried: list[Line]
+        self, plan: Plan, claimed: Claimed, answer: CallResult, *, tried: list[ConfiguredProvider]
     ) -> tuple[Plan, Claimed] | None:
         """Hand the notification on to another provider, if the rules still allow an attempt."""
         assert plan.message is not None  # noqa: S101
@@ -138,7 +138,7 @@ class Calls:
         return onward
 
     def _handed_over(
-        self, plan: Plan, claimed: Claimed, leave: Leave, record: Record
+        self, plan: Plan, claimed: Claimed, leave: Admitted, record: Record
     ) -> tuple[Plan, Claimed] | None:
         assert plan.message is not None  # noqa: S101
         attempt_id = uuid4()
@@ -171,6 +171,6 @@ class Calls:
         return following.through(leave), replace(claimed, fence=fence, spent=record.spent)
 
 
-def _line(plan: Plan) -> Line:
+def _line(plan: Plan) -> ConfiguredProvider:
     assert plan.line is not None  # noqa: S101 - only plans with a call come here
     return plan.line

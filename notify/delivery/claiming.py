@@ -10,7 +10,7 @@ import structlog
 
 from notify.delivery.decision import Again, Dead, Decision, Done
 from notify.delivery.ending import LOOK_AGAIN
-from notify.delivery.plan import Ask, Plan
+from notify.delivery.plan import DeliveryItem, Plan
 from notify.errors import StoreError, StoreRefused
 from notify.message import Notification, Status
 from notify.store import Claim, Claimed, Store
@@ -51,7 +51,7 @@ class Claimer:
             return [None] * len(plans)
 
 
-def distinct(asks: Sequence[Ask]) -> list[Ask]:
+def distinct(asks: Sequence[DeliveryItem]) -> list[DeliveryItem]:
     """Let one claim hold a notification once; its double is looked at again afterwards."""
     seen: set[object] = set()
     distinct = []
@@ -65,7 +65,7 @@ def distinct(asks: Sequence[Ask]) -> list[Ask]:
     return distinct
 
 
-def following(ask: Ask, answer: Claim | None, tracing: Tracing) -> list[Ask]:
+def following(ask: DeliveryItem, answer: Claim | None, tracing: Tracing) -> list[DeliveryItem]:
     """
     Ask for a batch's other recipients once its first is known.
 
@@ -80,7 +80,8 @@ def following(ask: Ask, answer: Claim | None, tracing: Tracing) -> list[Ask]:
         case _:
             traceparent = ask.notification.traceparent
             return [
-                Ask.begin(_within(traceparent, other), ask.tally, tracing) for other in ask.others
+                DeliveryItem.begin(_within(traceparent, other), ask.tally, tracing)
+                for other in ask.others
             ]
     for _ in ask.others:
         ask.tally.add(decision)

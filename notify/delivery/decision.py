@@ -51,7 +51,7 @@ class Arrival:
     """Gives what only the archive of dead letters wants to know."""
 
 
-class Tally:
+class Settlement:
     """
     Settles one message when the last of its notifications is decided.
 

@@ -10,16 +10,16 @@ from datetime import datetime
 import structlog
 
 from notify import contract
-from notify.delivery.calls import LATEST, Calls
+from notify.delivery.calls import LATEST, CallRunner
 from notify.delivery.claiming import Claimer, distinct, following, without_call
-from notify.delivery.decision import Again, Arrival, Dead, Tally
-from notify.delivery.ending import LOOK_AGAIN, Endings
-from notify.delivery.figures import Figures
+from notify.delivery.decision import Again, Arrival, Dead, Settlement
+from notify.delivery.ending import LOOK_AGAIN, OutcomeRecorder
+from notify.delivery.figures import DeliveryMetrics
 from notify.delivery.lane import Lane
 from notify.delivery.limits import Limits
-from notify.delivery.plan import Ask, Plan, Planner
+from notify.delivery.plan import DeliveryItem, Plan, Planner
 from notify.delivery.recorder import Recorder
-from notify.delivery.turnstile import Turnstile
+from notify.delivery.turnstile import Pacer
 from notify.errors import DecodeError, StoreError
 from notify.flow import Admission, Flow
 from notify.gateway import Gateway
@@ -79,23 +79,23 @@ class Delivery:
         self._monotonic = monotonic
         self._planner = Planner(channels={gateway.channel}, templates=templates)
         admission = Admission(flow, gateway, shares=shares, monotonic=monotonic)
-        self._turnstile = Turnstile(admission, clock=self._clock, monotonic=monotonic, sleep=sleep)
+        self._turnstile = Pacer(admission, clock=self._clock, monotonic=monotonic, sleep=sleep)
         self._flow = flow
         self._tracing = tracing
         self._lanes = {name: Lane(name, concurrency, senders=senders) for name in shares}
         self._recorder = recorder or Recorder(store)
         self._claimer = Claimer(store)
-        self._figures = Figures(
+        self._figures = DeliveryMetrics(
             metrics or Metrics(),
             channel=gateway.channel,
             lanes=shares,
             providers=[line.name for line in gateway.lines],
             clock=self._clock,
         )
-        self._endings = Endings(
+        self._endings = OutcomeRecorder(
             policy=policy, recorder=self._recorder, figures=self._figures, clock=self._clock
         )
-        self._calls = Calls(
+        self._calls = CallRunner(
             store=store,
             flow=flow,
             admission=admission,
@@ -132,7 +132,7 @@ class Delivery:
             for arrival in arrivals:
                 arrival.settle(Again(LOOK_AGAIN))
             return False
-        by_lane: dict[str, list[Ask]] = {}
+        by_lane: dict[str, list[DeliveryItem]] = {}
         for arrival in arrivals:
             for ask in self._decode(arrival, now=now):
                 by_lane.setdefault(ask.notification.lane, []).append(ask)
@@ -141,7 +141,7 @@ class Delivery:
             worked = self._deliver(name, waiting) and worked
         return worked
 
-    def _deliver(self, name: str, waiting: list[Ask]) -> bool:
+    def _deliver(self, name: str, waiting: list[DeliveryItem]) -> bool:
         lane = self._lanes.get(name) or next(iter(self._lanes.values()))
         while waiting:
             permits = lane.permits.take(len(waiting))
@@ -165,7 +165,7 @@ class Delivery:
         """Tell whether the record can be written; may take as long as a claim that fails."""
         return self._store.answers()
 
-    def _decode(self, arrival: Arrival, *, now: datetime) -> list[Ask]:
+    def _decode(self, arrival: Arrival, *, now: datetime) -> list[DeliveryItem]:
         """Read one message; what does not keep the contract is settled at once."""
         limits = self._limits
         try:
@@ -187,10 +187,10 @@ class Delivery:
             )
             arrival.settle(Dead())
             return []
-        tally = Tally(arrival.settle, 1 + len(others))
-        return [Ask.begin(first, tally, self._tracing, others=others)]
+        tally = Settlement(arrival.settle, 1 + len(others))
+        return [DeliveryItem.begin(first, tally, self._tracing, others=others)]
 
-    def _begin(self, lane: Lane, asks: Sequence[Ask]) -> tuple[list[Ask], bool]:
+    def _begin(self, lane: Lane, asks: Sequence[DeliveryItem]) -> tuple[list[DeliveryItem], bool]:
         """
         Let through what is asked, one permit each; claim it, and start the calls.
 
@@ -198,7 +198,7 @@ class Delivery:
             What is to be asked next, and whether the record could be used.
         """
         now = self._clock()
-        more: list[Ask] = []
+        more: list[DeliveryItem] = []
         begun = 0
         left = {id(ask): ask for ask in distinct(asks)}
         try:
@@ -218,13 +218,13 @@ class Delivery:
             lane.permits.give(len(asks) - begun)
         return more, True
 
-    def _claim(self, lane: Lane, plans: Sequence[Plan]) -> tuple[list[Ask], int, bool]:
+    def _claim(self, lane: Lane, plans: Sequence[Plan]) -> tuple[list[DeliveryItem], int, bool]:
         """Claim a group, start its calls; give what follows, how many calls, and if it worked."""
         deadline = self._monotonic() + LATEST
         began = nanoseconds_now()
         answers = self._claimer.claim(plans, now=self._clock(), lease=LEASE)
         ended = nanoseconds_now()
-        more: list[Ask] = []
+        more: list[DeliveryItem] = []
         calls = 0
         for planned, claimed in zip(plans, answers, strict=True):
             plan = planned.under(claimed.id) if claimed else planned

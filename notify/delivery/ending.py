@@ -9,11 +9,11 @@ from uuid import UUID
 
 import structlog
 
-from notify.delivery.call import Answer
+from notify.delivery.call import CallResult
 from notify.delivery.decision import Again, Dead, Done
-from notify.delivery.figures import Figures
+from notify.delivery.figures import DeliveryMetrics
 from notify.delivery.plan import Plan
-from notify.delivery.recorder import Ending, Recorder
+from notify.delivery.recorder import PendingRecord, Recorder
 from notify.message import Status
 from notify.policies.retry import History, RetryPolicy, Verdict
 from notify.store import Claimed, Record
@@ -29,7 +29,7 @@ DEAD_ENDS = frozenset({Status.EXPIRED, Status.FAILED})
 log = structlog.get_logger("notify.delivery")
 
 
-class Endings:
+class OutcomeRecorder:
     """Takes the ends of calls, from any thread."""
 
     def __init__(
@@ -37,7 +37,7 @@ class Endings:
         *,
         policy: RetryPolicy,
         recorder: Recorder,
-        figures: Figures,
+        figures: DeliveryMetrics,
         clock: Callable[[], datetime],
     ) -> None:
         self._policy = policy
@@ -45,7 +45,7 @@ class Endings:
         self._figures = figures
         self._clock = clock
 
-    def call_ended(self, plan: Plan, claimed: Claimed, answer: Answer) -> None:
+    def call_ended(self, plan: Plan, claimed: Claimed, answer: CallResult) -> None:
         """Record the end of a call that this worker has made."""
         self._put(plan, claimed, self.record_of(plan, claimed, answer))
 
@@ -53,15 +53,15 @@ class Endings:
         """Record the end of a call whose worker never came back."""
         assert claimed.attempt_id is not None  # noqa: S101 - a lapsed claim has its call
         reason = "the worker that made the call never recorded its outcome"
-        answer = Answer(Verdict.UNKNOWN, reason=reason)
+        answer = CallResult(Verdict.UNKNOWN, reason=reason)
         self._put(plan, claimed, self._record(plan, claimed, claimed.attempt_id, answer))
 
-    def record_of(self, plan: Plan, claimed: Claimed, answer: Answer) -> Record:
+    def record_of(self, plan: Plan, claimed: Claimed, answer: CallResult) -> Record:
         """Tell what is to be recorded of a call that this worker has made."""
         assert plan.entry.attempt_id is not None  # noqa: S101 - only plans with a call come here
         return self._record(plan, claimed, plan.entry.attempt_id, answer)
 
-    def handed_on(self, plan: Plan, claimed: Claimed, answer: Answer) -> Record | None:
+    def handed_on(self, plan: Plan, claimed: Claimed, answer: CallResult) -> Record | None:
         """
         Tell what is to be recorded of a call where another provider is called at once.
 
@@ -76,7 +76,7 @@ class Endings:
         allowed = self._policy.allows_another(plan.ask.notification, history, now=now)
         return replace(record, reason=answer.reason) if allowed else None
 
-    def _record(self, plan: Plan, claimed: Claimed, attempt_id: UUID, answer: Answer) -> Record:
+    def _record(self, plan: Plan, claimed: Claimed, attempt_id: UUID, answer: CallResult) -> Record:
         now = self._clock()
         notification = plan.ask.notification
         history = History(claimed.received_at or now, claimed.spent)
@@ -115,7 +115,7 @@ class Endings:
                 return
             _decide(plan, record, owned=owned)
 
-        self._recorder.put(Ending(record, recorded))
+        self._recorder.put(PendingRecord(record, recorded))
 
 
 def _trace(plan: Plan, record: Record, began: int) -> None:

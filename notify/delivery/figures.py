@@ -15,7 +15,7 @@ _STRANGER = "other"
 """Stands for a lane that no pool of this process has: whoever publishes makes up no labels."""
 
 
-class Figures:
+class DeliveryMetrics:
     """Counts what happens to notifications, and how long it took. Safe among threads."""
 
     def __init__(

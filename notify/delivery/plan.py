@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from notify.delivery.decision import Decision, Tally
+from notify.delivery.decision import Decision, Settlement
 from notify.errors import TemplateError
-from notify.flow import Leave, Pass, Refused, Wait
-from notify.gateway import Line
+from notify.flow import Admitted, Barred, CircuitPermit, Wait
+from notify.gateway import ConfiguredProvider
 from notify.message import Channel, Content, Notification, Rendered, Status
 from notify.store import Entry
 from notify.store.delivery import LONGEST_REASON
@@ -25,11 +25,11 @@ _TOO_LATE = "it expired before it could be sent"
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class DeliveryItem:
     """One notification to deliver, and its message's tally."""
 
     notification: Notification
-    tally: Tally
+    tally: Settlement
     others: Sequence[Notification] = ()
     """The rest of its batch, to be asked for once this one is known."""
     trace: Trace = NO_TRACE
@@ -39,11 +39,11 @@ class Ask:
     def begin(
         cls,
         notification: Notification,
-        tally: Tally,
+        tally: Settlement,
         tracing: Tracing,
         *,
         others: Sequence[Notification] = (),
-    ) -> Ask:
+    ) -> DeliveryItem:
         """Begin to deliver it, and its trace."""
         traced, trace = tracing.begin(notification)
         return cls(traced, tally, others, trace)
@@ -64,13 +64,13 @@ class Plan:
         pass_: The leave of that line's circuit.
     """
 
-    ask: Ask
+    ask: DeliveryItem
     entry: Entry
     message: Rendered | None = None
-    line: Line | None = None
-    pass_: Pass | None = None
+    line: ConfiguredProvider | None = None
+    pass_: CircuitPermit | None = None
 
-    def through(self, leave: Leave) -> Plan:
+    def through(self, leave: Admitted) -> Plan:
         """Plan the call through the line that there is leave for."""
         # Not what is asked, which may be under the row's id: the entry has its producer's.
         entry = replace(self.entry, provider=leave.line.name)
@@ -90,7 +90,7 @@ class Plan:
         )
         return Plan(self.ask, entry)
 
-    def refused(self, refused: Refused) -> Plan:
+    def refused(self, refused: Barred) -> Plan:
         """End it without a call."""
         return _end(self.ask, Status.SUPPRESSED, refused.reason)
 
@@ -114,7 +114,7 @@ class Planner:
         self._channels = channels
         self._templates = templates
 
-    def plan(self, ask: Ask, *, now: datetime) -> Plan:
+    def plan(self, ask: DeliveryItem, *, now: datetime) -> Plan:
         """Check and render one notification; whom to call is not yet said."""
         notification = ask.notification
         if notification.send_at is not None and notification.send_at > now:
@@ -167,5 +167,5 @@ def _content(notification: Notification, templates: Templates) -> Content:
     )
 
 
-def _end(ask: Ask, status: Status, reason: str) -> Plan:
+def _end(ask: DeliveryItem, status: Status, reason: str) -> Plan:
     return Plan(ask, Entry(ask.notification, status, reason=reason[:LONGEST_REASON]))

@@ -24,7 +24,7 @@ log = structlog.get_logger("notify.recorder")
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class PendingRecord:
     """A call's end, and whom to tell once it is on record."""
 
     record: Record
@@ -45,7 +45,7 @@ class Recorder:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._endings: SimpleQueue[Ending | None] = SimpleQueue()
+        self._endings: SimpleQueue[PendingRecord | None] = SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
@@ -53,7 +53,7 @@ class Recorder:
         """Begin to write."""
         self._thread.start()
 
-    def put(self, ending: Ending) -> None:
+    def put(self, ending: PendingRecord) -> None:
         """Hand over an ending; returns at once."""
         self._endings.put(ending)
 
@@ -103,7 +103,7 @@ class Recorder:
             if last:
                 return
 
-    def _gather(self, group: list[Ending]) -> bool:
+    def _gather(self, group: list[PendingRecord]) -> bool:
         """Add what else is there; tell whether the end of all was met."""
         while len(group) < LARGEST_GROUP:
             try:
@@ -115,7 +115,7 @@ class Recorder:
             group.append(ending)
         return False
 
-    def _write(self, group: Sequence[Ending]) -> None:
+    def _write(self, group: Sequence[PendingRecord]) -> None:
         try:
             late = self._persist([ending.record for ending in group])
         except Exception as error:  # noqa: BLE001 - without this thread no outcome is recorded
@@ -126,7 +126,7 @@ class Recorder:
         for ending in group:
             self._report(ending, owned=ending.record.notification_id not in late)
 
-    def _report(self, ending: Ending, *, owned: bool) -> None:
+    def _report(self, ending: PendingRecord, *, owned: bool) -> None:
         try:
             ending.recorded(owned)
         except StoreError as error:
@@ -135,7 +135,7 @@ class Recorder:
             self._stopping.wait(SHORTEST_PAUSE)
             self._endings.put(ending)
 
-    def _write_apart(self, group: Sequence[Ending], error: Exception) -> None:
+    def _write_apart(self, group: Sequence[PendingRecord], error: Exception) -> None:
         """Find the outcome that the record refuses, and write it without what it refuses."""
         if len(group) > 1:
             middle = len(group) // 2

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from notify.delivery.plan import Plan
-from notify.flow import LONG, Admission, Leave, Refused, Wait
+from notify.flow import LONG, Admission, Admitted, Barred, Wait
 from notify.message import Notification, Rendered
 
 TOGETHER = 0.01
@@ -16,7 +16,7 @@ PATIENCE = 10.0
 """Seconds after which what still waits in hand is put off, however short its next wait would be."""
 
 
-class Turnstile:
+class Pacer:
     """
     Turns plans into groups to write and call at once.
 
@@ -73,7 +73,7 @@ class Turnstile:
 
     def _chosen(
         self, calls: Sequence[Plan], *, longest: float
-    ) -> tuple[list[tuple[Leave, Plan]], list[Plan], list[Plan], float]:
+    ) -> tuple[list[tuple[Admitted, Plan]], list[Plan], list[Plan], float]:
         """Part what has leave, what ends or is put off, and what waits in hand; tell how long."""
         now = self._clock()
         done = [plan.expired() for plan in calls if plan.ask.notification.expired(now)]
@@ -81,7 +81,7 @@ class Turnstile:
         leaves, waiting = [], []
         wait = 0.0
         for plan, answer in zip(calls, self._admission.choose(_asked(calls)), strict=True):
-            if isinstance(answer, Leave):
+            if isinstance(answer, Admitted):
                 leaves.append((answer, plan))
             elif answer.seconds > longest:
                 done.append(plan.put_off(answer, now=now))
@@ -99,14 +99,14 @@ class Turnstile:
             match answer:
                 case Wait():
                     ready.append(plan.put_off(answer, now=self._clock()))
-                case Refused():
+                case Barred():
                     ready.append(plan.refused(answer))
                 case None:
                     calls.append(plan)
         return ready, calls
 
     def _let(
-        self, group: Sequence[tuple[Leave, Plan]], *, again: bool
+        self, group: Sequence[tuple[Admitted, Plan]], *, again: bool
     ) -> tuple[list[Plan], list[Plan]]:
         """Let through what may go now, asking *again* if need be; the others must begin anew."""
         let, back = [], []
@@ -132,10 +132,10 @@ def _asked(plans: Sequence[Plan]) -> list[tuple[Notification, Rendered]]:
 
 
 def _by_moment(
-    leaves: Sequence[tuple[Leave, Plan]],
-) -> Iterator[tuple[float, list[tuple[Leave, Plan]]]]:
+    leaves: Sequence[tuple[Admitted, Plan]],
+) -> Iterator[tuple[float, list[tuple[Admitted, Plan]]]]:
     """Group by the moment to go; a group goes with its last, so none goes too soon."""
-    group: list[tuple[Leave, Plan]] = []
+    group: list[tuple[Admitted, Plan]] = []
     for leave, plan in sorted(leaves, key=lambda pair: pair[0].at):
         if group and leave.at > group[0][0].at + TOGETHER:
             yield group[-1][0].at, group

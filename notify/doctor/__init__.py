@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from notify.doctor import broker, host, providers, record, standing
-from notify.doctor.finding import Finding, Verdict, fail
-from notify.doctor.standing import Standing
+from notify.doctor.finding import Finding, Severity, fail
+from notify.doctor.standing import OverridesSnapshot
 from notify.errors import ConfigError, StoreError
 from notify.service import open_store
 from notify.settings import Settings
 from notify.settings.checks.check import check
 
-__all__ = ["Finding", "Verdict", "examine"]
+__all__ = ["Finding", "Severity", "examine"]
 
 
 def examine(
@@ -58,7 +58,7 @@ def examine(
 
 def _record(
     settings: Settings, now: Callable[[], float]
-) -> Generator[Finding, None, Standing | None]:
+) -> Generator[Finding, None, OverridesSnapshot | None]:
     try:
         store = open_store(settings)
     except ConfigError as error:
@@ -71,7 +71,7 @@ def _record(
         yield from record.database(store)
         yield from record.keys(store)
         yield from record.clock(store, now=now)
-        stands = Standing.read(store, settings)
+        stands = OverridesSnapshot.read(store, settings)
         yield from standing.findings(stands)
     except StoreError as error:
         yield fail("record", f"it went away meanwhile: {error}", fix="notify doctor, once more")

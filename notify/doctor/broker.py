@@ -10,7 +10,7 @@ import amqp
 
 from notify.doctor import policies, queues, rights
 from notify.doctor.finding import Finding, fail, ok, unchecked, warn
-from notify.doctor.standing import Standing
+from notify.doctor.standing import OverridesSnapshot
 from notify.errors import ConfigError
 from notify.publisher import why
 from notify.service import open_broker, topology_of
@@ -33,7 +33,7 @@ CONSUMER_TIMEOUT = HOLD + 2 * LONGEST_TIMEOUT + 250
 
 
 def findings(
-    settings: Settings, *, definitions: Mapping[str, Any] | None, standing: Standing | None
+    settings: Settings, *, definitions: Mapping[str, Any] | None, standing: OverridesSnapshot | None
 ) -> Iterator[Finding]:
     """
     Tell all of the broker.
@@ -61,7 +61,7 @@ def _all(
     connection: amqp.Connection,
     *,
     definitions: Mapping[str, Any] | None,
-    standing: Standing | None,
+    standing: OverridesSnapshot | None,
 ) -> Iterator[Finding]:
     yield from version(connection.server_properties, settings)
     topology = topology_of(settings)

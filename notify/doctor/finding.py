@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 
 
-class Verdict(enum.StrEnum):
+class Severity(enum.StrEnum):
     """How bad a finding is."""
 
     OK = "ok"
@@ -24,7 +24,7 @@ class Finding:
 
     check: str
     """The check's name, such as `topology`; one check may find several things."""
-    verdict: Verdict
+    verdict: Severity
     found: str
     fix: str | None = None
     """A command, or what to do; None where all is well."""
@@ -32,19 +32,19 @@ class Finding:
 
 def ok(check: str, found: str) -> Finding:
     """All is well."""
-    return Finding(check, Verdict.OK, found)
+    return Finding(check, Severity.OK, found)
 
 
 def unchecked(check: str, found: str, *, fix: str) -> Finding:
     """It cannot be told from here."""
-    return Finding(check, Verdict.UNCHECKED, found, fix)
+    return Finding(check, Severity.UNCHECKED, found, fix)
 
 
 def warn(check: str, found: str, *, fix: str) -> Finding:
     """Somebody should know."""
-    return Finding(check, Verdict.WARN, found, fix)
+    return Finding(check, Severity.WARN, found, fix)
 
 
 def fail(check: str, found: str, *, fix: str) -> Finding:
     """Somebody must act."""
-    return Finding(check, Verdict.FAIL, found, fix)
+    return Finding(check, Severity.FAIL, found, fix)

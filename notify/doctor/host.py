@@ -11,7 +11,7 @@ from notify.doctor.finding import Finding, fail, ok, warn
 from notify.errors import ConfigError
 from notify.service import open_templates
 from notify.settings import Settings
-from notify.settings.checks import Report
+from notify.settings.checks import ConfigReport
 
 DRIVER = "py-amqp"
 RELEASES: Mapping[str, tuple[int, int, int]] = {
@@ -25,7 +25,7 @@ a twentieth of the rate, and py-amqp 5.3 waits for ever for a confirm after an e
 """
 
 
-def configuration(report: Report) -> Iterator[Finding]:
+def configuration(report: ConfigReport) -> Iterator[Finding]:
     """Tell every mistake and doubt, as `notify config check` does."""
     place = report.file or "no file"
     for mistake in report.mistakes:
@@ -36,7 +36,7 @@ def configuration(report: Report) -> Iterator[Finding]:
         yield ok("configuration", f"valid ({place})")
 
 
-def credentials(report: Report) -> Iterator[Finding]:
+def credentials(report: ConfigReport) -> Iterator[Finding]:
     """Tell which secrets too many may read."""
     for exposure in report.exposures:
         yield fail("credentials", str(exposure.finding), fix=exposure.command)

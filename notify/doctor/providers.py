@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from notify.doctor.finding import Finding, fail, ok, unchecked, warn
 from notify.errors import ConfigError, ProviderError, Unauthorized
-from notify.gateway import Line
+from notify.gateway import ConfiguredProvider
 from notify.provider import Checkable
 from notify.service import open_gateway
 from notify.settings import Settings
@@ -27,7 +27,7 @@ def findings(settings: Settings, *, environ: Mapping[str, str]) -> Iterator[Find
             gateway.close()
 
 
-def _asked(settings: Settings, line: Line) -> Finding:
+def _asked(settings: Settings, line: ConfiguredProvider) -> Finding:
     provider, secrets = line.provider, ", ".join(settings.providers[line.name].secrets.values())
     if not isinstance(provider, Checkable):
         fix = f"notify send {provider.channel}.normal.doctor --to yourself"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from notify.doctor.finding import Finding, fail, ok, warn
-from notify.doctor.standing import Standing
+from notify.doctor.standing import OverridesSnapshot
 from notify.message import Channel
 from notify.settings import DEAD_POOL, PoolSettings, Settings
 from notify.topology import DEAD, Depth, queue_name
@@ -15,7 +15,7 @@ FULL = 0.8
 
 
 def findings(
-    settings: Settings, depths: Mapping[str, Depth], *, standing: Standing | None
+    settings: Settings, depths: Mapping[str, Depth], *, standing: OverridesSnapshot | None
 ) -> Iterator[Finding]:
     """
     Tell who is missing at which queue.
@@ -42,7 +42,7 @@ def _dead(depth: Depth) -> Finding:
 
 
 def _pools(
-    settings: Settings, depths: Mapping[str, Depth], standing: Standing | None
+    settings: Settings, depths: Mapping[str, Depth], standing: OverridesSnapshot | None
 ) -> Iterator[Finding]:
     for name, pool in settings.pools.items():
         if pool.channel in settings.channels:
@@ -54,7 +54,7 @@ def _pool(
     name: str,
     pool: PoolSettings,
     depths: Mapping[str, Depth],
-    standing: Standing | None,
+    standing: OverridesSnapshot | None,
 ) -> Iterator[Finding]:
     lanes = {lane: depths.get(queue_name(pool.channel, lane)) for lane in pool.lanes}
     idle = [lane for lane, depth in lanes.items() if depth is not None and not depth.consumers]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from notify.doctor.finding import Finding, fail, ok, warn
 from notify.flow import LONG
 from notify.message import Channel
-from notify.policies.breaker import Circuit, Mode, State
+from notify.policies.breaker import Circuit, CircuitState, Mode
 from notify.policies.holds import Hold
 from notify.service.flow import lines_limits
 from notify.settings import Settings
@@ -18,7 +18,7 @@ from notify.store.flow import Seen, circuits, holds, limits
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class OverridesSnapshot:
     """All of it at one moment."""
 
     now: float
@@ -28,7 +28,7 @@ class Standing:
     limits: Mapping[str, Seen]
 
     @classmethod
-    def read(cls, store: Store, settings: Settings) -> Standing:
+    def read(cls, store: Store, settings: Settings) -> OverridesSnapshot:
         """
         Read it as the workers do.
 
@@ -81,7 +81,7 @@ def _limits_in_use(settings: Settings) -> list[str]:
     ]
 
 
-def findings(standing: Standing) -> Iterator[Finding]:
+def findings(standing: OverridesSnapshot) -> Iterator[Finding]:
     """Tell which circuits are not closed, and which holds nobody will end."""
     told = [*_circuits(standing), *_holds(standing)]
     yield from told
@@ -93,7 +93,7 @@ def findings(standing: Standing) -> Iterator[Finding]:
         yield ok("holds", f"{count} stand, each with an end" if count else "none stands")
 
 
-def _circuits(standing: Standing) -> Iterator[Finding]:
+def _circuits(standing: OverridesSnapshot) -> Iterator[Finding]:
     for name, circuit in standing.circuits.items():
         auto = f'notify breaker auto {name} --reason "..."'
         if circuit.mode is not Mode.AUTO:
@@ -105,11 +105,11 @@ def _circuits(standing: Standing) -> Iterator[Finding]:
         elif circuit.stuck:
             text = f"{name} stays open until an operator's word: {circuit.cause}"
             yield fail("circuits", text, fix=f"mend the cause, then: {auto}")
-        elif circuit.state is not State.CLOSED:
+        elif circuit.state is not CircuitState.CLOSED:
             yield warn("circuits", f"{name} is open: {circuit.cause}", fix="notify breaker ls")
 
 
-def _holds(standing: Standing) -> Iterator[Finding]:
+def _holds(standing: OverridesSnapshot) -> Iterator[Finding]:
     for hold in standing.holds:
         if hold.until is None:
             since = f"since {_time(hold.since)} UTC"

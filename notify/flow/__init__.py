@@ -5,33 +5,33 @@ Here: limits, circuits, holds and caps in force, each refreshed from the record.
 rules (`policies`), their SQL (`store.flow`), and how a message is delivered (`delivery`).
 """
 
-from notify.flow.admission import LONG, Admission, Leave, Refused, Wait
-from notify.flow.appetite import Appetite
-from notify.flow.circuits import Circuits, Pass
+from notify.flow.admission import LONG, Admission, Admitted, Barred, Wait
+from notify.flow.appetite import PrefetchPolicy
+from notify.flow.circuits import CircuitPermit, Circuits
 from notify.flow.flow import Flow
 from notify.flow.guard import Guard
 from notify.flow.holds import Holds
 from notify.flow.limiter import Limiter
 from notify.flow.meter import Meter
-from notify.flow.own_limits import OwnLimit, OwnLimits, Per
+from notify.flow.own_limits import LimitPer, OwnLimit, OwnLimits
 from notify.flow.refreshing import Refreshing
 
 __all__ = [
     "LONG",
     "Admission",
-    "Appetite",
+    "Admitted",
+    "Barred",
+    "CircuitPermit",
     "Circuits",
     "Flow",
     "Guard",
     "Holds",
-    "Leave",
+    "LimitPer",
     "Limiter",
     "Meter",
     "OwnLimit",
     "OwnLimits",
-    "Pass",
-    "Per",
+    "PrefetchPolicy",
     "Refreshing",
-    "Refused",
     "Wait",
 ]

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from notify.flow.circuits import Pass
+from notify.flow.circuits import CircuitPermit
 from notify.flow.flow import Flow
-from notify.gateway import Gateway, Line
+from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Notification, Rendered
 
 LONG = 3.0
@@ -20,11 +20,11 @@ AHEAD = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
+class Admitted:
     """Leave for one call."""
 
-    line: Line
-    pass_: Pass
+    line: ConfiguredProvider
+    pass_: CircuitPermit
     at: float
     """When to make it, by the monotonic clock."""
 
@@ -43,7 +43,7 @@ NEVER = Wait(float("inf"), "an operator holds every provider of the channel")
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Barred:
     """Never: a cap or a guard stands against it."""
 
     reason: str
@@ -58,8 +58,8 @@ class _Search:
 
     notification: Notification
     message: Rendered
-    shut: list[Line] = field(default_factory=list)
-    answer: Leave | Wait = NEVER
+    shut: list[ConfiguredProvider] = field(default_factory=list)
+    answer: Admitted | Wait = NEVER
 
     def put_off(self, wait: Wait) -> None:
         """Take the wait for an answer, unless another line takes it sooner."""
@@ -89,7 +89,7 @@ class Admission:
         self._shares = shares
         self._monotonic = monotonic
 
-    def vet(self, asked: Sequence[Asked]) -> list[Wait | Refused | None]:
+    def vet(self, asked: Sequence[Asked]) -> list[Wait | Barred | None]:
         """
         Ask once for each message what concerns itself alone: holds, caps, its own limits.
 
@@ -102,13 +102,13 @@ class Admission:
         held = [self._held(notification) for notification, _ in asked]
         free = [one for one, wait in zip(asked, held, strict=True) if wait is None]
         refusals = iter(self._flow.guard.refusals(free))
-        answers: list[Wait | Refused | None] = []
+        answers: list[Wait | Barred | None] = []
         for wait, (notification, message) in zip(held, asked, strict=True):
             if wait is not None:
                 answers.append(wait)
                 continue
             reason = next(refusals)
-            answers.append(Refused(reason) if reason else self._of_its_own(notification, message))
+            answers.append(Barred(reason) if reason else self._of_its_own(notification, message))
         return answers
 
     def _held(self, notification: Notification) -> Wait | None:
@@ -125,7 +125,7 @@ class Admission:
                 return Wait(booking.wait, f"the limit {name} lets it go later")
         return None
 
-    def choose(self, asked: Sequence[Asked]) -> list[Leave | Wait]:
+    def choose(self, asked: Sequence[Asked]) -> list[Admitted | Wait]:
         """
         Find for each message a provider whose circuit lets it pass, and book its moment.
 
@@ -139,7 +139,7 @@ class Admission:
 
     def _narrowed(self, searches: Iterable[_Search]) -> list[_Search]:
         """Ask the next provider for each; give those that must ask yet another."""
-        ways: dict[tuple[str, ...], list[tuple[_Search, Line, Pass]]] = {}
+        ways: dict[tuple[str, ...], list[tuple[_Search, ConfiguredProvider, CircuitPermit]]] = {}
         for search in searches:
             # A hold may have been placed since it was vetted.
             held = self._held(search.notification)
@@ -154,7 +154,9 @@ class Admission:
         return [each for names, group in ways.items() for each in self._booked(names, group)]
 
     def _booked(
-        self, names: tuple[str, ...], group: Sequence[tuple[_Search, Line, Pass]]
+        self,
+        names: tuple[str, ...],
+        group: Sequence[tuple[_Search, ConfiguredProvider, CircuitPermit]],
     ) -> list[_Search]:
         """Book one moment each; give those for which the limits have none for long."""
         # All of a channel's lanes have their own threads: one batch is of one lane.
@@ -162,7 +164,7 @@ class Admission:
         costs = [line.cost(search.message) for search, line, _ in group]
         booking = self._flow.limiter.book(names, costs, share=share)
         for (search, line, pass_), at in zip(group, booking.slots, strict=False):
-            search.answer = Leave(line, pass_, at)
+            search.answer = Admitted(line, pass_, at)
         rest = group[len(booking.slots) :]
         for search, line, pass_ in rest:
             self._flow.circuits.released(pass_)
@@ -170,7 +172,7 @@ class Admission:
             search.put_off(Wait(booking.wait, f"the limits of {line.name} let it go later"))
         return [search for search, _, _ in rest] if booking.wait > LONG else []
 
-    def elsewhere(self, asked: Asked, *, tried: Collection[Line]) -> Leave | None:
+    def elsewhere(self, asked: Asked, *, tried: Collection[ConfiguredProvider]) -> Admitted | None:
         """Find another provider for a message that those *tried* certainly did not send."""
         notification, message = asked
         if self._flow.holds.match(notification) is not None:
@@ -180,12 +182,12 @@ class Admission:
             line, pass_, names = found
             booking = self._flow.limiter.book(names, [line.cost(message)], share=share)
             if booking.slots:
-                return Leave(line, pass_, booking.slots[0])
+                return Admitted(line, pass_, booking.slots[0])
             self._flow.circuits.released(pass_)
             shut.append(line)
         return None
 
-    def again(self, leave: Leave, notification: Notification) -> Leave | None:
+    def again(self, leave: Admitted, notification: Notification) -> Admitted | None:
         """Ask once more, at its moment, whether the provider may be called for it by now."""
         holds = self._flow.holds
         if holds.stops_provider(leave.line.name) or holds.match(notification):
@@ -194,9 +196,11 @@ class Admission:
         if leave.pass_.probe:
             return leave
         pass_ = self._flow.circuits.ask(leave.line.name)
-        return None if pass_ is None else Leave(leave.line, pass_, leave.at)
+        return None if pass_ is None else Admitted(leave.line, pass_, leave.at)
 
-    def _line(self, shut: Collection[Line]) -> tuple[Line, Pass, tuple[str, ...]] | Wait:
+    def _line(
+        self, shut: Collection[ConfiguredProvider]
+    ) -> tuple[ConfiguredProvider, CircuitPermit, tuple[str, ...]] | Wait:
         """Find the first line, but for those *shut*, that may be called, and its limits."""
         wait, reason = NEVER.seconds, NEVER.reason
         order = self._gateway.order()

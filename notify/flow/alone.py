@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from notify.flow.meter import Meter
 from notify.policies import ratelimit
-from notify.policies.ratelimit import Ask, Grant, Limit, Standing
+from notify.policies.ratelimit import BookingRequest, Grant, Limit, LimitState
 
 LATELY = 10.0
 """Seconds over which a process's part of a limit is measured."""
@@ -14,7 +14,7 @@ LEAST = 0.02
 """Which part of a rate a process may use that had used none."""
 
 
-class Alone:
+class FallbackLimiter:
     """Books units of one limit for this process alone, without a burst."""
 
     def __init__(self, *, now: float) -> None:
@@ -25,7 +25,7 @@ class Alone:
         """Note what the process got, from whomever."""
         self._lately.add(units, now)
 
-    def book(self, ask: Ask, *, rate: float, now: float) -> Grant:
+    def book(self, ask: BookingRequest, *, rate: float, now: float) -> Grant:
         """
         Book at the process's part of a rate.
 
@@ -34,7 +34,7 @@ class Alone:
         """
         part = min(rate, max(self._lately.rate(now), LEAST * rate))
         grant = ratelimit.book(
-            Standing(tat=self._tat), Limit("", part, 1.0), replace(ask, stock=0.0), now=now
+            LimitState(tat=self._tat), Limit("", part, 1.0), replace(ask, stock=0.0), now=now
         )
         self._tat = grant.tat
         return grant

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 from notify.flow.admission import LONG
 from notify.flow.flow import Flow
-from notify.gateway import Gateway, Line
+from notify.gateway import ConfiguredProvider, Gateway
 
 IN_HAND = 2.0
 """Seconds of work to have in hand: the rest of a backlog stays in RabbitMQ."""
 
 
-class Appetite:
+class PrefetchPolicy:
     """Tells for each lane of one channel how many messages to have in hand, 0 for none."""
 
     def __init__(
@@ -62,7 +62,7 @@ class Appetite:
             return 1
         return max(1, min(self._most, math.ceil(max(map(self._soon, sound)))))
 
-    def _soon(self, line: Line) -> float:
+    def _soon(self, line: ConfiguredProvider) -> float:
         """Tell how many messages a line takes within the time that a message may be in hand."""
         names = self._limits(line)
         rates = [self._rates[name] for name in names if name in self._rates]
@@ -71,6 +71,6 @@ class Appetite:
         rate = min([*rates, *([] if lately is None else [lately])], default=math.inf)
         return min(float(self._most), rate * IN_HAND)
 
-    def _limits(self, line: Line) -> tuple[str, ...]:
+    def _limits(self, line: ConfiguredProvider) -> tuple[str, ...]:
         """Give the limits that a message passes if this line is to be its way."""
         return line.limits + (line.moved if line in self._gateway.reserve else ())

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from notify.errors import StoreError
-from notify.flow.known import Known
-from notify.policies.breaker import Circuit, Counts, Kind, Rules, State
+from notify.flow.known import CircuitView
+from notify.policies.breaker import Circuit, CircuitState, Counts, Kind, Rules
 from notify.store import Store
 from notify.store.db import read_clock
-from notify.store.flow import Slice, Transition
+from notify.store.flow import CircuitTransition, Slice
 from notify.store.flow import circuits as shared
 
 PACE = 0.5
@@ -25,7 +25,7 @@ _FORGET_EVERY = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class CircuitPermit:
     """Leave for one call through a provider; `ended` or `released` gives it back."""
 
     provider: str
@@ -60,7 +60,7 @@ class Circuits:
         self._rng = rng
         self._monotonic = monotonic
         now = monotonic()
-        self._known = {name: Known(name, each, now=now) for name, each in rules.items()}
+        self._known = {name: CircuitView(name, each, now=now) for name, each in rules.items()}
         # One exchange with the store at a time: what was read first must not overwrite the rest.
         self._exchange = threading.Lock()
         self._ahead = 0.0
@@ -86,22 +86,22 @@ class Circuits:
                 self._judge_alone()
                 raise
 
-    def ask(self, provider: str) -> Pass | None:
+    def ask(self, provider: str) -> CircuitPermit | None:
         """Ask for leave to call a provider; None: not now, `wait` tells for how long."""
         known = self._known[provider]
         circuit, now = known.circuit, self._now()
         flows = circuit.flows(now)
-        if flows and circuit.state is State.CLOSED:
-            return Pass(provider, circuit.generation, probe=False)
+        if flows and circuit.state is CircuitState.CLOSED:
+            return CircuitPermit(provider, circuit.generation, probe=False)
         if circuit.probe_due(now) and (probe := self._lease(known)):
             return probe
-        return Pass(provider, circuit.generation, probe=False) if flows else None
+        return CircuitPermit(provider, circuit.generation, probe=False) if flows else None
 
     def flows(self, provider: str) -> bool:
         """Tell whether calls to a provider pass freely, not only as probes."""
         return self._known[provider].circuit.flows(self._now())
 
-    def state(self, provider: str) -> State:
+    def state(self, provider: str) -> CircuitState:
         """Tell where a circuit stands, with an operator's word."""
         return self._known[provider].circuit.stands(self._now())
 
@@ -112,12 +112,12 @@ class Circuits:
         if circuit.flows(now):
             return 0.0
         seconds = circuit.wait(now)
-        if circuit.state is State.HALF_OPEN:
+        if circuit.state is CircuitState.HALF_OPEN:
             # Who probes will say sooner than its leave ends.
             seconds = min(seconds, PACE)
         return max(seconds, known.next_try - self._monotonic())
 
-    def ended(self, pass_: Pass, kind: Kind, seconds: float) -> None:
+    def ended(self, pass_: CircuitPermit, kind: Kind, seconds: float) -> None:
         """
         Hear how a call ended, and how many seconds it took.
 
@@ -140,7 +140,7 @@ class Circuits:
 
         self._settle(known, pass_, transition)
 
-    def released(self, pass_: Pass) -> None:
+    def released(self, pass_: CircuitPermit) -> None:
         """Give leave back, and say nothing of the provider: no call was made, or it was cut off."""
         known = self._known[pass_.provider]
         if pass_.probe and pass_.generation == known.circuit.generation:
@@ -154,7 +154,7 @@ class Circuits:
         """Tell the time by the database's clock, as it went on since it was last read."""
         return self._monotonic() + self._ahead
 
-    def _lease(self, known: Known) -> Pass | None:
+    def _lease(self, known: CircuitView) -> CircuitPermit | None:
         with self._exchange:
             moment = self._monotonic()
             if moment < known.next_try or not known.circuit.probe_due(self._now()):
@@ -168,9 +168,11 @@ class Circuits:
                 won = self._change(known, transition)
             except StoreError:
                 return None
-            return Pass(known.name, known.circuit.generation, probe=True) if won else None
+            return CircuitPermit(known.name, known.circuit.generation, probe=True) if won else None
 
-    def _settle(self, known: Known, pass_: Pass, transition: Transition) -> None:
+    def _settle(
+        self, known: CircuitView, pass_: CircuitPermit, transition: CircuitTransition
+    ) -> None:
         with self._exchange:
             try:
                 if not self._alone:
@@ -182,7 +184,7 @@ class Circuits:
                 known.unwritten.append(transition)
             known.follow(transition, self._now())
 
-    def _change(self, known: Known, transition: Transition) -> bool:
+    def _change(self, known: CircuitView, transition: CircuitTransition) -> bool:
         """Change a circuit for all or, where the store is known to be away, for this process."""
         if self._alone:
             return known.follow(transition, self._now())
@@ -225,7 +227,7 @@ class Circuits:
                 self._change(known, self._tripping(known, cause))
         self._forget()
 
-    def _tripping(self, known: Known, cause: str) -> Transition:
+    def _tripping(self, known: CircuitView, cause: str) -> CircuitTransition:
         generation, rules = known.circuit.generation, known.rules
 
         def transition(circuit: Circuit, now: float) -> Circuit:

@@ -10,10 +10,10 @@ from dataclasses import replace
 import structlog
 
 from notify.flow.meter import Meter
-from notify.flow.tally import Tally
-from notify.policies.breaker import Circuit, Rules, State
+from notify.flow.tally import CallCounts
+from notify.policies.breaker import Circuit, CircuitState, Rules
 from notify.store import Store
-from notify.store.flow import Slice, Transition
+from notify.store.flow import CircuitTransition, Slice
 from notify.store.flow import circuits as shared
 
 log = structlog.get_logger("notify.circuits")
@@ -22,7 +22,7 @@ LATELY = 0.5
 """Seconds over which a process's own calls are told by the second."""
 
 
-class Known:
+class CircuitView:
     """
     A circuit as it was last seen, the calls since then, and what is still to be written.
 
@@ -35,9 +35,9 @@ class Known:
         self.name = name
         self.rules = rules
         self.circuit = Circuit(name)
-        self.tally = Tally(rules)
+        self.tally = CallCounts(rules)
         self.next_try = -math.inf
-        self.unwritten: list[Transition] = []
+        self.unwritten: list[CircuitTransition] = []
         self._calls_per_second = 0.0
         self._lock = threading.Lock()
         self._calls = Meter(LATELY, now=now)
@@ -74,7 +74,7 @@ class Known:
                 connection, self.name, lambda it, at: it.righted(now=at, rules=self.rules)
             )[0]
 
-    def follow(self, transition: Transition, now: float) -> bool:
+    def follow(self, transition: CircuitTransition, now: float) -> bool:
         """Change the circuit for this process alone; tells whether it did change."""
         before = self.circuit.at(now)
         after = transition(before, now)
@@ -94,7 +94,7 @@ class Known:
         self._calls_per_second = (latest.calls + latest.neutral) / seconds
         of_now = [each for each in slices if each.generation == circuit.generation]
         cause = rules.verdict(*rules.sums([(each.bucket, each.counts) for each in of_now], now))
-        if cause is None or circuit.state is not State.CLOSED or not circuit.judges:
+        if cause is None or circuit.state is not CircuitState.CLOSED or not circuit.judges:
             self._suspected = None
             return None
         if self._suspected != circuit.generation:
@@ -111,7 +111,7 @@ class Known:
 def _tell(before: Circuit, after: Circuit) -> None:
     if before.mode is not after.mode:
         log.warning("notify.circuit_told", provider=after.provider, mode=after.mode.value)
-    was_closed, is_closed = (each.state is State.CLOSED for each in (before, after))
+    was_closed, is_closed = (each.state is CircuitState.CLOSED for each in (before, after))
     if after.stuck and after.judges and not before.stuck:
         log.error("notify.circuit_held", provider=after.provider, cause=after.cause)
     elif was_closed and not is_closed:

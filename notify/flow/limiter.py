@@ -10,10 +10,10 @@ from itertools import accumulate
 
 from notify.flow.schedule import Schedule
 from notify.flow.stock import Taken
-from notify.flow.used import Used
-from notify.policies.ratelimit import Limit, Standing
+from notify.flow.used import LimitUsage
+from notify.policies.ratelimit import Limit, LimitState
 from notify.store import Store
-from notify.store.db import Offset
+from notify.store.db import ClockOffset
 from notify.store.flow import limits as record
 
 IDLE = 60.0
@@ -54,9 +54,9 @@ class Limiter:
         self._store = store
         self._monotonic = monotonic
         self._limits = dict(limits)
-        self._offset = Offset()
+        self._offset = ClockOffset()
         self._clean_at = monotonic() + CLEAN
-        self.used = Used()
+        self.used = LimitUsage()
         # Looked up without a lock: two threads that make the same one agree by `setdefault`.
         self._schedules = {name: self._new(limit) for name, limit in limits.items()}
 
@@ -195,7 +195,7 @@ class Limiter:
             seen, now = record.read(connection, names)
         found = {each.name: each.standing for each in seen}
         for name in names:
-            self._schedules[name].learn(found.get(name, Standing()), now)
+            self._schedules[name].learn(found.get(name, LimitState()), now)
         self._tidy()
 
     def _tidy(self) -> None:

@@ -11,7 +11,7 @@ from notify.message import Channel, Notification
 from notify.policies.caps import Hashed, plainly
 
 
-class Per(enum.StrEnum):
+class LimitPer(enum.StrEnum):
     """What each value of has a limit to itself."""
 
     SOURCE = "source"
@@ -25,7 +25,7 @@ class OwnLimit:
     """One configured limit of this kind."""
 
     name: str
-    per: Per
+    per: LimitPer
     channel: Channel | None = None
     """Whose messages it is for; None for all."""
     exempt: frozenset[str] = frozenset()
@@ -63,13 +63,13 @@ class OwnLimits:
             and (value := self._value(limit.per, notification)) is not None
         ]
 
-    def _value(self, per: Per, notification: Notification) -> str | None:
+    def _value(self, per: LimitPer, notification: Notification) -> str | None:
         match per:
-            case Per.SOURCE:
+            case LimitPer.SOURCE:
                 return notification.source
-            case Per.RECIPIENT:
+            case LimitPer.RECIPIENT:
                 # Names of limits are listed and logged; no address is.
                 return self._hashed(as_one(notification.to).encode()).hex()[:32]
-            case Per.COUNTRY:
+            case LimitPer.COUNTRY:
                 on_phone = notification.channel is Channel.SMS
                 return self._country(notification.to) if on_phone else None

@@ -6,7 +6,7 @@ import structlog
 
 from notify.errors import StoreError
 from notify.flow.flow import Flow
-from notify.periodic import Looking
+from notify.periodic import PeriodicThread
 
 PERIOD = 0.5
 """Seconds between two exchanges: what an operator says holds everywhere within two seconds."""
@@ -19,7 +19,7 @@ class Refreshing:
 
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
-        self._looking = Looking("flow", self._look, pause=PERIOD)
+        self._looking = PeriodicThread("flow", self._look, pause=PERIOD)
 
     def start(self) -> None:
         """Learn what is known by now, before anything is consumed; and from then on."""

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from notify.errors import StoreError, StoreRefused
-from notify.flow.alone import Alone
+from notify.flow.alone import FallbackLimiter
 from notify.flow.meter import Meter
-from notify.flow.stock import Drawn, Stock, Taken
+from notify.flow.stock import Drawn, LeasedUnits, Taken
 from notify.policies import ratelimit
-from notify.policies.ratelimit import Ask, Grant, Limit, Standing
+from notify.policies.ratelimit import BookingRequest, Grant, Limit, LimitState
 from notify.store import Store
-from notify.store.db import Offset
+from notify.store.db import ClockOffset
 from notify.store.flow import bookings
 from notify.store.flow import limits as record
 
@@ -37,20 +37,20 @@ class Schedule:
     """
 
     def __init__(
-        self, store: Store, limit: Limit, *, offset: Offset, monotonic: Callable[[], float]
+        self, store: Store, limit: Limit, *, offset: ClockOffset, monotonic: Callable[[], float]
     ) -> None:
         self._store = store
         self._offset = offset
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._stocks: dict[float, Stock] = {}
+        self._stocks: dict[float, LeasedUnits] = {}
         now = monotonic()
-        self._standing = Standing(tat=now)
+        self._standing = LimitState(tat=now)
         self._lately = Meter(_HELD_UP, now=now)
         self._held_up = -_HELD_UP
         self._away_until = now
-        self._alone = Alone(now=now)
-        self._owed: list[Callable[[], tuple[Standing, float]]] = []
+        self._alone = FallbackLimiter(now=now)
+        self._owed: list[Callable[[], tuple[LimitState, float]]] = []
         self.used_at = now
         self.limit = limit
 
@@ -83,7 +83,9 @@ class Schedule:
         return self._look(1.0, share, now).wait([1.0])
 
     def _look(self, cost: float, share: float, now: float) -> Grant:
-        return ratelimit.book(self._standing, self.limit, Ask.of([cost], share=share), now=now)
+        return ratelimit.book(
+            self._standing, self.limit, BookingRequest.of([cost], share=share), now=now
+        )
 
     def lately(self, now: float) -> float | None:
         """Tell how many costs a second it met while it could not meet all; None if it could."""
@@ -111,7 +113,7 @@ class Schedule:
             lease = min(LEASE, self.lapse(1.0, now) / 2) * stock.use.rate(now)
         if lease < WORTH * max(rest):
             lease = 0.0
-        ask = Ask.of(rest, share=share, stock=lease, ahead=ahead)
+        ask = BookingRequest.of(rest, share=share, stock=lease, ahead=ahead)
         grant = self._book(ask)
         # The moment of the booking: where a burst is small, any later one is too late.
         now = grant.now
@@ -129,30 +131,35 @@ class Schedule:
                 self._held_up = now
             return self._given(stock, drawn, costs, wait, now)
 
-    def _stock(self, share: float, now: float) -> Stock:
+    def _stock(self, share: float, now: float) -> LeasedUnits:
         found = self._stocks.get(share)
         if found is None:
-            found = self._stocks[share] = Stock(now=now)
+            found = self._stocks[share] = LeasedUnits(now=now)
         return found
 
     def _given(
-        self, stock: Stock, drawn: list[Drawn], costs: Sequence[float], wait: float, now: float
+        self,
+        stock: LeasedUnits,
+        drawn: list[Drawn],
+        costs: Sequence[float],
+        wait: float,
+        now: float,
     ) -> Taken:
         self._count(stock, len(drawn), sum(costs[: len(drawn)]), now)
         return Taken(drawn, wait)
 
-    def _count(self, stock: Stock, number: int, units: float, now: float) -> None:
+    def _count(self, stock: LeasedUnits, number: int, units: float, now: float) -> None:
         stock.use.add(units, now)
         self._lately.add(number, now)
         self._alone.count(units, now)
 
-    def _refused(self, stock: Stock, now: float) -> float:
+    def _refused(self, stock: LeasedUnits, now: float) -> float:
         wait = self._standing.paused(now) or max(0.0, stock.ask_at - now)
         if wait:
             self._held_up = now
         return wait
 
-    def _book(self, ask: Ask) -> Grant:
+    def _book(self, ask: BookingRequest) -> Grant:
         if self._monotonic() >= self._away_until:
             try:
                 with self._store.booking() as connection:
@@ -176,7 +183,7 @@ class Schedule:
             stock.put_back(drawn)
             self._count(stock, -len(drawn), -units, now)
 
-    def learn(self, standing: Standing, now: float) -> None:
+    def learn(self, standing: LimitState, now: float) -> None:
         """Take over what the store says, by its clock."""
         at = self._monotonic()
         known = standing.shifted(self._offset.learn(now, now=at))
@@ -189,7 +196,7 @@ class Schedule:
         """Heed a complaint: here at once, and for all workers."""
         at = self._monotonic()
 
-        def tell() -> tuple[Standing, float]:
+        def tell() -> tuple[LimitState, float]:
             rest = None if retry_after is None else retry_after - (self._monotonic() - at)
             with self._store.writing() as connection:
                 return record.cut(
@@ -209,7 +216,7 @@ class Schedule:
         """Book nothing for some seconds: here at once, and for all workers."""
         at = self._monotonic()
 
-        def tell() -> tuple[Standing, float]:
+        def tell() -> tuple[LimitState, float]:
             rest = seconds - (self._monotonic() - at)
             with self._store.writing() as connection:
                 return record.pause(connection, self.limit.name, seconds=rest)
@@ -217,7 +224,9 @@ class Schedule:
         self._change(partial(ratelimit.pause, seconds=seconds, now=at), tell)
 
     def _change(
-        self, change: Callable[[Standing], Standing], tell: Callable[[], tuple[Standing, float]]
+        self,
+        change: Callable[[LimitState], LimitState],
+        tell: Callable[[], tuple[LimitState, float]],
     ) -> None:
         now = self._monotonic()
         with self._lock:
@@ -233,7 +242,7 @@ class Schedule:
         with contextlib.suppress(StoreError):
             self.settle()
 
-    def _slower(self, standing: Standing, than: Standing, now: float) -> bool:
+    def _slower(self, standing: LimitState, than: LimitState, now: float) -> bool:
         rate, before = standing.rate(self.limit, now), than.rate(self.limit, now)
         return rate is not None and (before is None or rate < 0.99 * before)
 

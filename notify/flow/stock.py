@@ -16,7 +16,7 @@ _EPSILON = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class UnitRange:
     """The units of a grant from one sum to another."""
 
     grant: Grant
@@ -28,13 +28,13 @@ class Piece:
         """How many they are."""
         return self.end - self.start
 
-    def at(self, now: float) -> Piece:
+    def at(self, now: float) -> UnitRange:
         """Leave out what has lapsed."""
         late = now - self.grant.lapse
         if late <= self.grant.now:
             return self
         lapsed = min(self.end, self.grant.within(late))
-        return self if lapsed <= self.start else Piece(self.grant, lapsed, self.end)
+        return self if lapsed <= self.start else UnitRange(self.grant, lapsed, self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Drawn:
     """One cost's units."""
 
     slot: float
-    pieces: Sequence[Piece] = ()
+    pieces: Sequence[UnitRange] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Taken:
         return [each.slot for each in self.drawn]
 
 
-class Stock:
+class LeasedUnits:
     """
     Units by their slots, the earliest first. It is not safe among threads by itself.
 
@@ -69,14 +69,14 @@ class Stock:
     """
 
     def __init__(self, *, now: float) -> None:
-        self._pieces: deque[Piece] = deque()
+        self._pieces: deque[UnitRange] = deque()
         self.ask_at = now
         self.use = Meter(USE, now=now)
 
     def add(self, grant: Grant) -> None:
         """Put in what was granted."""
         if grant.units > 0:
-            self._pieces.append(Piece(grant, 0.0, grant.units))
+            self._pieces.append(UnitRange(grant, 0.0, grant.units))
 
     def holds(self, cost: float, *, now: float) -> bool:
         """Tell whether there are units enough for one cost."""
@@ -102,8 +102,8 @@ class Stock:
             piece = self._pieces.popleft()
             if piece.units > cost + _EPSILON:
                 middle = piece.start + cost
-                self._pieces.appendleft(Piece(piece.grant, middle, piece.end))
-                piece = Piece(piece.grant, piece.start, middle)
+                self._pieces.appendleft(UnitRange(piece.grant, middle, piece.end))
+                piece = UnitRange(piece.grant, piece.start, middle)
             cost -= piece.units
             pieces.append(piece)
             slot = max(slot, piece.grant.slot(piece.end))

@@ -8,7 +8,7 @@ from collections import deque
 from notify.policies.breaker import Counts, Kind, Rules
 
 
-class Tally:
+class CallCounts:
     """Counts the calls of one generation of a circuit. Safe to share among threads."""
 
     def __init__(self, rules: Rules) -> None:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 
-class Used:
+class LimitUsage:
     """Sums that only grow, by the names of configured limits. Safe among threads."""
 
     def __init__(self) -> None:

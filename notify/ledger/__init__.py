@@ -5,18 +5,18 @@ Here: the ledger (`notify ledger`) and the store-wide gauges. Not here: SQL (`st
 anything that changes a row.
 """
 
-from notify.ledger.census import SHARE, Books, Census, count_through
-from notify.ledger.ledger import LONG, TERMS, Found, Ledger, Line, draw_up
+from notify.ledger.census import SHARE, LedgerSnapshot, RecordMetrics, count_through
+from notify.ledger.ledger import LONG, TERMS, Contradiction, Ledger, Line, draw_up
 
 __all__ = [
     "LONG",
     "SHARE",
     "TERMS",
-    "Books",
-    "Census",
-    "Found",
+    "Contradiction",
     "Ledger",
+    "LedgerSnapshot",
     "Line",
+    "RecordMetrics",
     "count_through",
     "draw_up",
 ]

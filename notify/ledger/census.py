@@ -12,9 +12,9 @@ from datetime import datetime
 
 from notify.ledger.ledger import TERMS, Ledger, sum_up
 from notify.message import Status
-from notify.periodic import Looking
+from notify.periodic import PeriodicThread
 from notify.store import Store
-from notify.store.deadletters import Cause, State, search
+from notify.store.deadletters import Cause, LetterState, search
 from notify.store.ledger import Late, lately
 from notify.telemetry.metrics import Metrics, Reading, catalog
 
@@ -25,7 +25,7 @@ SHARE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class LedgerSnapshot:
     """What is counted through: it takes longer the more is on record."""
 
     ledger: Ledger
@@ -33,7 +33,7 @@ class Books:
     """Dead letters that wait in the archive for an operator."""
 
 
-def count_through(store: Store, *, now: datetime) -> Books:
+def count_through(store: Store, *, now: datetime) -> LedgerSnapshot:
     """
     Count the whole record.
 
@@ -42,10 +42,12 @@ def count_through(store: Store, *, now: datetime) -> Books:
     """
     ledger = sum_up(store, now=now)
     with store.reading() as connection:
-        return Books(ledger, search.count(connection, search.Wanted(state=State.WAITING)))
+        return LedgerSnapshot(
+            ledger, search.count(connection, search.Wanted(state=LetterState.WAITING))
+        )
 
 
-class Census:
+class RecordMetrics:
     """Looks at the whole record again and again, in a thread of its own."""
 
     def __init__(
@@ -60,9 +62,9 @@ class Census:
         self._clock = clock or store.clock
         self._monotonic = monotonic
         self._late: Mapping[str, Late] = {}
-        self._books: Books | None = None
+        self._books: LedgerSnapshot | None = None
         self._count_at = -SHARE * PERIOD
-        self._looking = Looking("census", self.look)
+        self._looking = PeriodicThread("census", self.look)
         metrics.watch(catalog.LATE, self._lateness)
         metrics.watch(catalog.LATE_OLDEST, self._oldest_late)
         metrics.watch(catalog.RECORDED, self._recorded)

@@ -12,15 +12,15 @@ from sqlalchemy import Connection
 
 from notify.message import Status
 from notify.store import Store, contradictions
-from notify.store.ledger import Count, Dead, Doubt, Fault, balance
+from notify.store.ledger import Count, DeadCount, Doubt, Fault, balance
 
 __all__ = [
     "DEAD",
     "IN_FLIGHT",
     "TERMS",
+    "Contradiction",
     "Doubt",
     "Fault",
-    "Found",
     "Ledger",
     "Line",
     "draw_up",
@@ -63,7 +63,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Contradiction:
     """How often one contradiction was found, and the ids of some of those notifications."""
 
     count: int
@@ -85,8 +85,8 @@ class Ledger:
     at: datetime
     accepted: int
     lines: Sequence[Line]
-    faults: Mapping[Fault, Found]
-    doubts: Mapping[Doubt, Found]
+    faults: Mapping[Fault, Contradiction]
+    doubts: Mapping[Doubt, Contradiction]
 
     @property
     def terms(self) -> Mapping[str, int]:
@@ -147,7 +147,7 @@ def term_of(status: str) -> str | None:
     return status if Status(status).final else IN_FLIGHT
 
 
-def _lines(counts: Iterable[Count], dead: Iterable[Dead]) -> Iterator[Line]:
+def _lines(counts: Iterable[Count], dead: Iterable[DeadCount]) -> Iterator[Line]:
     by_lane: dict[tuple[str | None, str | None], list[Count]] = defaultdict(list)
     for count in counts:
         by_lane[count.channel, count.lane].append(count)
@@ -175,7 +175,7 @@ def _line(channel: str | None, lane: str | None, counts: Sequence[Count], dead: 
 
 def _found(
     contradictions: Iterable[tuple[Fault | Doubt, UUID]], *, most: int
-) -> tuple[dict[Fault, Found], dict[Doubt, Found]]:
+) -> tuple[dict[Fault, Contradiction], dict[Doubt, Contradiction]]:
     counts: Counter[Fault | Doubt] = Counter()
     ids: dict[Fault | Doubt, list[UUID]] = defaultdict(list)
     for kind, id_ in contradictions:
@@ -183,6 +183,6 @@ def _found(
         if counts[kind] <= most:
             ids[kind].append(id_)
     return (
-        {kind: Found(counts[kind], ids[kind]) for kind in Fault if kind in counts},
-        {kind: Found(counts[kind], ids[kind]) for kind in Doubt if kind in counts},
+        {kind: Contradiction(counts[kind], ids[kind]) for kind in Fault if kind in counts},
+        {kind: Contradiction(counts[kind], ids[kind]) for kind in Doubt if kind in counts},
     )

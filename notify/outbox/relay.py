@@ -12,7 +12,7 @@ from sqlalchemy import DateTime, Engine, Row, Table, delete, func, or_, select, 
 from sqlalchemy.exc import SQLAlchemyError
 
 from notify.errors import PublishError
-from notify.publisher import Handful, Outgoing, Publisher
+from notify.publisher import Outgoing, Publisher, PublishResult
 
 PERIOD = 0.5
 """Seconds between two looks at the table while it is empty."""
@@ -93,7 +93,7 @@ class OutboxRelay:
         rows = self._take()
         if not rows:
             return 0
-        handful = Handful.publish(rows, self._publisher, outgoing=_outgoing)
+        handful = PublishResult.publish(rows, self._publisher, outgoing=_outgoing)
         self._settle([row.id for row in handful.taken], [row.id for row in handful.left])
         if handful.error is not None and not handful.taken:
             raise handful.error

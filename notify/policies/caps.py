@@ -26,7 +26,7 @@ def plainly(value: bytes) -> bytes:
     return hashlib.sha256(value).digest()
 
 
-class Per(enum.StrEnum):
+class CapPer(enum.StrEnum):
     """Whose notifications a cap counts together."""
 
     RECIPIENT = "recipient"
@@ -73,7 +73,7 @@ class Cap:
     name: str
     most: float
     period: Period
-    per: Per = Per.ALL
+    per: CapPer = CapPer.ALL
     channel: Channel | None = None
     """Which channel it concerns; None concerns all."""
     unit: Unit = Unit.NOTIFICATIONS
@@ -97,11 +97,11 @@ class Cap:
     def counter(self, notification: Notification, *, hashed: Hashed = plainly) -> str:
         """Name the count that a notification adds to; of a recipient it tells only a hash."""
         match self.per:
-            case Per.ALL:
+            case CapPer.ALL:
                 return self.name
-            case Per.SOURCE:
+            case CapPer.SOURCE:
                 return f"{self.name}:{notification.source}"
-            case Per.RECIPIENT:
+            case CapPer.RECIPIENT:
                 return f"{self.name}:{hashed(_person(self.name, notification)).hex()[:_HASHED]}"
 
     def refusal(self, notification: Notification) -> str:
@@ -110,9 +110,9 @@ class Cap:
         if notification.source in self.sources:
             option = f"{option}.sources.{notification.source}"
         whose = {
-            Per.ALL: "",
-            Per.SOURCE: f" from {notification.source}",
-            Per.RECIPIENT: " to one recipient",
+            CapPer.ALL: "",
+            CapPer.SOURCE: f" from {notification.source}",
+            CapPer.RECIPIENT: " to one recipient",
         }[self.per]
         what = "" if self.unit is Unit.SPEND else f" {self.unit}"
         most = f"{self.limit(notification):,.12g}"

@@ -42,7 +42,7 @@ class Unknown(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetrySettings:
     """How long one lane keeps trying."""
 
     attempts: int
@@ -52,7 +52,7 @@ class Patience:
     most: timedelta
 
 
-STRANGER = Patience(
+DEFAULT_RETRY = RetrySettings(
     attempts=8,
     deadline=timedelta(hours=6),
     first=timedelta(seconds=2),
@@ -86,7 +86,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class Next:
+class NextStep:
     """Where a notification stands after a call."""
 
     status: Status
@@ -104,7 +104,7 @@ class RetryPolicy:
     def __init__(
         self,
         *,
-        lanes: Mapping[str, Patience],
+        lanes: Mapping[str, RetrySettings],
         unknown: UnknownRules,
         lookups: Mapping[Channel, timedelta],
         rng: random.Random,
@@ -132,16 +132,16 @@ class RetryPolicy:
         *,
         now: datetime,
         retry_after: float | None = None,
-    ) -> Next:
+    ) -> NextStep:
         """Decide what follows one call's end; *retry_after* is the vendor's wish in seconds."""
         match verdict:
             case Verdict.SENT:
-                return Next(Status.SENT, history.spent + 1)
+                return NextStep(Status.SENT, history.spent + 1)
             case Verdict.REJECTED:
-                return Next(Status.REJECTED, history.spent + 1)
+                return NextStep(Status.REJECTED, history.spent + 1)
             case Verdict.UNKNOWN if notification.channel in self._lookups:
                 due = now + self._lookups[notification.channel]
-                return Next(Status.UNKNOWN, history.spent + 1, due_at=due)
+                return NextStep(Status.UNKNOWN, history.spent + 1, due_at=due)
             case Verdict.UNKNOWN:
                 return self.unresolved(notification, history, now=now)
             case Verdict.THROTTLED:
@@ -156,7 +156,7 @@ class RetryPolicy:
         self, notification: Notification, history: History, *, now: datetime
     ) -> bool:
         """Tell whether one more call may be made at once, to another provider."""
-        lane = self._lanes.get(notification.lane, STRANGER)
+        lane = self._lanes.get(notification.lane, DEFAULT_RETRY)
         end = _begun(notification, history.received_at) + lane.deadline
         if notification.expires_at is not None:
             end = min(end, notification.expires_at)
@@ -183,22 +183,24 @@ class RetryPolicy:
         """
         first = self._lookups.get(notification.channel, timedelta())
         wait = min(max(now - lost_at, first), LONGEST_LOOKUP_WAIT)
-        lane = self._lanes.get(notification.lane, STRANGER)
+        lane = self._lanes.get(notification.lane, DEFAULT_RETRY)
         end = _begun(notification, history.received_at) + lane.deadline
         # Where the wait would pass the deadline, the last look-up is at the deadline.
         due = max(min(now + wait, end), now + _wished(retry_after))
         return due if now < due <= end else None
 
-    def unresolved(self, notification: Notification, history: History, *, now: datetime) -> Next:
+    def unresolved(
+        self, notification: Notification, history: History, *, now: datetime
+    ) -> NextStep:
         """Decide on a lost answer that nobody can look up, or whose look-up found nothing."""
         spent = history.spent + 1
         if self._unknown.of(notification) is Unknown.PARK:
-            return Next(Status.UNKNOWN, spent)
+            return NextStep(Status.UNKNOWN, spent)
         following = self._again(notification, history.received_at, spent, now, None)
         if following.status is Status.QUEUED:
-            return Next(Status.QUEUED, spent, following.due_at, possible_duplicate=True)
+            return NextStep(Status.QUEUED, spent, following.due_at, possible_duplicate=True)
         # It may have arrived: "failed" would claim to know better.
-        return Next(Status.UNKNOWN, spent, note=following.note)
+        return NextStep(Status.UNKNOWN, spent, note=following.note)
 
     def _again(
         self,
@@ -207,19 +209,19 @@ class RetryPolicy:
         spent: int,
         now: datetime,
         retry_after: float | None,
-    ) -> Next:
-        lane = self._lanes.get(notification.lane, STRANGER)
+    ) -> NextStep:
+        lane = self._lanes.get(notification.lane, DEFAULT_RETRY)
         if spent >= lane.attempts:
-            return Next(Status.FAILED, spent, note=f"given up after {spent} attempts")
+            return NextStep(Status.FAILED, spent, note=f"given up after {spent} attempts")
         wait = backoff.delay(max(spent, 1), first=lane.first, most=lane.most, rng=self._rng)
         due = now + max(wait, _wished(retry_after))
         if notification.expires_at is not None and due >= notification.expires_at:
-            return Next(Status.FAILED, spent, note="it would expire before the next attempt")
+            return NextStep(Status.FAILED, spent, note="it would expire before the next attempt")
         if due >= _begun(notification, received_at) + lane.deadline:
-            return Next(
+            return NextStep(
                 Status.FAILED, spent, note="the lane's deadline comes before the next attempt"
             )
-        return Next(Status.QUEUED, spent, due)
+        return NextStep(Status.QUEUED, spent, due)
 
 
 def _begun(notification: Notification, received_at: datetime) -> datetime:

@@ -1,13 +1,13 @@
 """Personal data on record: sealed anew, deleted in time, erased on demand."""
 
-from notify.privacy.erasure import Erased, Found, Person, erase, look
+from notify.privacy.erasure import Erased, ErasureMatch, Person, erase, look
 from notify.privacy.retention import Deleted, Keep, count_old, delete_old
 from notify.privacy.rotation import rotate
 
 __all__ = [
     "Deleted",
     "Erased",
-    "Found",
+    "ErasureMatch",
     "Keep",
     "Person",
     "count_old",

@@ -19,13 +19,13 @@ from notify.store.privacy import (
     slices,
     wipe_deleted,
 )
-from notify.store.sealing import vault_of
+from notify.store.sealing import cipher_of
 
-__all__ = ["Erased", "Found", "Person", "erase", "look"]
+__all__ = ["Erased", "ErasureMatch", "Person", "erase", "look"]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ErasureMatch:
     """
     What the record holds of a recipient.
 
@@ -73,7 +73,7 @@ class Erased:
     shared: Sequence[int]
 
 
-def look(store: Store, person: Person) -> Found:
+def look(store: Store, person: Person) -> ErasureMatch:
     """
     Find all that the record holds of a recipient; changes nothing.
 
@@ -89,7 +89,7 @@ def look(store: Store, person: Person) -> Found:
             statuses += erasure.statuses(connection, few)
             waiting += erasure.waiting(connection, few)
         letters = letters_of(connection, person, ids)
-        return Found(ids, statuses, waiting, letters, erasure.audited(connection, person))
+        return ErasureMatch(ids, statuses, waiting, letters, erasure.audited(connection, person))
 
 
 _BATCH = 500
@@ -98,7 +98,7 @@ _BATCH = 500
 def erase(
     store: Store,
     person: Person,
-    found: Found,
+    found: ErasureMatch,
     actor: Actor,
     *,
     cancel: bool,
@@ -119,7 +119,7 @@ def erase(
     """
     with store.writing() as connection:
         details = {
-            "recipient_hash": vault_of(connection).hashes(person.recipient)[0].hex(),
+            "recipient_hash": cipher_of(connection).hashes(person.recipient)[0].hex(),
             "notifications": len(found.ids),
             "letters": len(found.letters),
             "audit": len(found.audit),

@@ -14,7 +14,7 @@ Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
-class Handful(Generic[Row]):
+class PublishResult(Generic[Row]):
     """
     What became of rows that were published.
 
@@ -31,7 +31,7 @@ class Handful(Generic[Row]):
     @classmethod
     def publish(
         cls, rows: Sequence[Row], publisher: Publisher, *, outgoing: Callable[[Row], Outgoing]
-    ) -> Handful[Row]:
+    ) -> PublishResult[Row]:
         """Make a message of each row and publish them all, in their order."""
         errors = list(publisher.publish_many(map(outgoing, rows)))
         ends = list(zip(rows, errors, strict=True))

@@ -16,7 +16,7 @@ from amqp.method_framing import frame_writer as write_frames
 from notify.contract import IN_MS
 from notify.errors import PublishError, Unconfirmed, Unroutable
 from notify.publisher.connection import FAILURES, connect
-from notify.publisher.outgoing import Entry, Outgoing
+from notify.publisher.outgoing import InFlight, Outgoing
 
 # RabbitMQ keeps its own account of a message in these headers, and before version 4 believes what
 # a publisher claims in them: https://www.rabbitmq.com/docs/dlx#effects
@@ -57,12 +57,12 @@ class Link:
         now: Callable[[], float] = time.time,
     ) -> None:
         """Connect; raises what `connect` raises. `now` stamps the messages, in Unix time."""
-        self.in_flight: dict[int, Entry] = {}
+        self.in_flight: dict[int, InFlight] = {}
         self.alarm = False
         self._tag = 0
         self._user_id = user_id
         self._now = now
-        self._cork = _Cork()
+        self._cork = _WriteBuffer()
         self._connection = connect(
             url,
             timeout=timeout,
@@ -79,7 +79,7 @@ class Link:
         self._channel.events["basic_nack"].add(self._on_nack)
         self._channel.events["basic_return"].add(self._on_return)
 
-    def post(self, entry: Entry) -> None:
+    def post(self, entry: InFlight) -> None:
         """Write a message, or settle it at once where it cannot be written; `flush` follows."""
         message = entry.message
         self._cork.gathering = True
@@ -113,7 +113,7 @@ class Link:
             while True:
                 self._connection.drain_events(timeout=0)
 
-    def sever(self) -> list[Entry]:
+    def sever(self) -> list[InFlight]:
         """Drop the connection without a farewell and return what was in flight."""
         lost = list(self.in_flight.values())
         self.in_flight.clear()
@@ -123,7 +123,7 @@ class Link:
         self._connection.collect()
         return lost
 
-    def close(self) -> list[Entry]:
+    def close(self) -> list[InFlight]:
         """Take leave of the broker, within a second, and return what was in flight."""
         with contextlib.suppress(*FAILURES):
             if not self._connection.connected:
@@ -188,7 +188,7 @@ class Link:
                 entry.error = Unroutable(text, message_id=message.message_id)
                 return
 
-    def _settled(self, tag: int, multiple: bool) -> list[Entry]:
+    def _settled(self, tag: int, multiple: bool) -> list[InFlight]:
         if not multiple:
             return [self.in_flight.pop(tag)] if tag in self.in_flight else []
         tags = list(itertools.takewhile(lambda one: one <= tag, self.in_flight))
@@ -206,7 +206,7 @@ def _read_ahead(transport: Any) -> None:
     transport._quick_recv = lambda size: receive(max(size, _READ_AHEAD))
 
 
-class _Cork:
+class _WriteBuffer:
     """Gathers the frames of a batch, so that it costs one system call and not one a message."""
 
     def __init__(self) -> None:

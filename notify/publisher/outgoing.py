@@ -31,7 +31,7 @@ class Outgoing:
     """Whether it is an error that no queue is bound for its key."""
 
 
-class Entry:
+class InFlight:
     """
     A message in the publisher's hands until it is settled.
 

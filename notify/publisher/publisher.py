@@ -15,7 +15,7 @@ from notify.errors import ConfigError, PublishError, Unconfirmed
 from notify.publisher.connection import FAILURES, why
 from notify.publisher.dialer import Dialer
 from notify.publisher.link import Link
-from notify.publisher.outgoing import Entry, Outgoing, promptly
+from notify.publisher.outgoing import InFlight, Outgoing, promptly
 from notify.telemetry.tracing import publisher_tracer
 
 _ALARM = "the broker is under a memory or disk alarm and takes no messages"
@@ -101,7 +101,7 @@ class Publisher:
         most. Who stops early leaves up to a window of unknown fate.
         """
         source = iter(messages)
-        mine: deque[Entry] = deque()
+        mine: deque[InFlight] = deque()
         try:
             while True:
                 room = self._window - len(mine)
@@ -137,9 +137,9 @@ class Publisher:
         self._turn = threading.Condition()
         self._led = False
         self._waiting = 0
-        self._pending: deque[Entry] = deque()
+        self._pending: deque[InFlight] = deque()
 
-    def _take(self, messages: Iterable[Outgoing]) -> list[Entry]:
+    def _take(self, messages: Iterable[Outgoing]) -> list[InFlight]:
         if self._pid != os.getpid():
             link, self._link = self._link, None
             if link is not None:
@@ -148,14 +148,16 @@ class Publisher:
         batch = list(messages)
         with self._turn:
             deadline = self._clock() + self._timeout
-            entries = [Entry(message, deadline=deadline, tracer=self._tracer) for message in batch]
+            entries = [
+                InFlight(message, deadline=deadline, tracer=self._tracer) for message in batch
+            ]
             if self._closed:
                 self._give_up(entries, "the publisher is closed")
             else:
                 self._pending.extend(entries)
         return entries
 
-    def _await(self, entry: Entry) -> None:
+    def _await(self, entry: InFlight) -> None:
         """Wait until the entry is settled, or settle it as unconfirmed when its time is over."""
         deadline = self._clock() + self._timeout
         if not self._my_turn(entry, deadline):
@@ -169,7 +171,7 @@ class Publisher:
                 self._used_at = self._clock()
                 self._turn.notify_all()
 
-    def _my_turn(self, entry: Entry, deadline: float) -> bool:
+    def _my_turn(self, entry: InFlight, deadline: float) -> bool:
         """Follow while another thread leads; True makes this thread the leader."""
         with self._turn:
             self._waiting += 1
@@ -185,7 +187,7 @@ class Publisher:
             finally:
                 self._waiting -= 1
 
-    def _lead(self, entry: Entry, deadline: float) -> None:
+    def _lead(self, entry: InFlight, deadline: float) -> None:
         """Write and read for everybody until the entry is settled or the link fails."""
         try:
             link = self._linked(deadline)
@@ -199,7 +201,7 @@ class Publisher:
             self._fail("the publishing thread was interrupted", until=self._clock())
             raise
 
-    def _exchange(self, link: Link, entry: Entry, deadline: float) -> None:
+    def _exchange(self, link: Link, entry: InFlight, deadline: float) -> None:
         while self._pending and len(link.in_flight) < self._window:
             one = self._pending.popleft()
             if not one.settled:
@@ -245,7 +247,7 @@ class Publisher:
         while self._pending and self._pending[0].deadline <= until:
             self._give_up([self._pending.popleft()], reason)
 
-    def _give_up(self, entries: Iterable[Entry], reason: str) -> None:
+    def _give_up(self, entries: Iterable[InFlight], reason: str) -> None:
         for entry in entries:
             message_id = entry.message.message_id
             text = f"message {message_id} not confirmed: {reason}; publish it again"

@@ -29,7 +29,7 @@ log = structlog.get_logger("notify.reconcile")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LookupResult:
     """What came of asking a provider."""
 
     why: str
@@ -43,7 +43,7 @@ class Answer:
 
 def ask(
     notification: Notification, lost: Lost, *, gateway: Gateway, templates: Templates
-) -> Answer:
+) -> LookupResult:
     """
     Ask the provider which messages it took that may be this one; never raises.
 
@@ -52,13 +52,13 @@ def ask(
     """
     line = gateway.line(lost.provider)
     if line is None or not line.can_find:
-        return Answer("the answer was lost; this provider cannot be asked")
+        return LookupResult("the answer was lost; this provider cannot be asked")
     since, until = span(lost)
     try:
         message = rendered(notification, lost.attempt_id, templates=templates)
         found = [_id(each) for each in line.find(message, since=since, until=until)]
     except TemplateError:
-        return Answer("the answer was lost, and so is the template that it was made of")
+        return LookupResult("the answer was lost, and so is the template that it was made of")
     except ProviderError as error:
         why = normalize.text(str(error), longest=LONGEST_REASON) or ""
         wait = normalize.seconds(getattr(error, "retry_after", None))
@@ -67,7 +67,7 @@ def ask(
         # Its text could hold anything, so only its kind is told.
         why = f"a fault in the provider {lost.provider}: {type(error).__name__}"
         return _cannot_ask(notification, lost, why, None)
-    return Answer("the answer was lost; the provider's list has no such message", found)
+    return LookupResult("the answer was lost; the provider's list has no such message", found)
 
 
 def _id(receipt: Receipt) -> str:
@@ -111,7 +111,7 @@ def span(lost: Lost) -> tuple[datetime, datetime]:
 
 def _cannot_ask(
     notification: Notification, lost: Lost, why: str, retry_after: float | None
-) -> Answer:
+) -> LookupResult:
     log.warning(
         "notify.lookup_failed",
         **notification.ids,
@@ -120,4 +120,4 @@ def _cannot_ask(
         reason=why,
     )
     text = "the answer was lost, and the provider could not be asked in time"
-    return Answer(text, later=True, retry_after=retry_after)
+    return LookupResult(text, later=True, retry_after=retry_after)

@@ -16,15 +16,15 @@ from sqlalchemy import Connection
 from notify.errors import DecodeError
 from notify.gateway import Gateway
 from notify.message import Notification, Outcome, Status
-from notify.periodic import Looking
+from notify.periodic import PeriodicThread
 from notify.policies.retry import History, RetryPolicy
-from notify.reconcile.lookup import LONGEST_CALL, Answer, ask, read_again, span
+from notify.reconcile.lookup import LONGEST_CALL, LookupResult, ask, read_again, span
 from notify.reconcile.resolution import tell
 from notify.store import Store
 from notify.store.reconcile import (
     Lost,
     Rivals,
-    Standing,
+    Transition,
     last_unknown,
     move,
     postpone,
@@ -60,7 +60,7 @@ class Reconciler:
         self._gateway = gateway
         self._policy = policy
         self._clock = clock or store.clock
-        self._looking = Looking("reconciler", self._look)
+        self._looking = PeriodicThread("reconciler", self._look)
 
     def start(self) -> None:
         """Begin to look."""
@@ -102,7 +102,7 @@ class Reconciler:
         try:
             notification = read_again(row)
         except DecodeError:
-            self._move(row, lost, Standing(Status.UNKNOWN, "its request can no longer be read"))
+            self._move(row, lost, Transition(Status.UNKNOWN, "its request can no longer be read"))
             return
         answer = ask(notification, lost, gateway=self._gateway, templates=self._templates)
         settled = None
@@ -125,7 +125,9 @@ class Reconciler:
         else:
             self._move(row, lost, self._by_rule(notification, lost, answer))
 
-    def _later(self, row: Due, lost: Lost, notification: Notification, answer: Answer) -> None:
+    def _later(
+        self, row: Due, lost: Lost, notification: Notification, answer: LookupResult
+    ) -> None:
         """Ask again, or have the rule decide where the lane's patience is at its end."""
         now = self._clock()
         until = self._policy.look_again(
@@ -141,14 +143,14 @@ class Reconciler:
         with self._store.writing() as connection:
             postpone(connection, row, until=until, now=now)
 
-    def _by_rule(self, notification: Notification, lost: Lost, answer: Answer) -> Standing:
+    def _by_rule(self, notification: Notification, lost: Lost, answer: LookupResult) -> Transition:
         if lost.sent:
-            return Standing(Status.SENT, "an earlier call had sent it")
+            return Transition(Status.SENT, "an earlier call had sent it")
         following = self._policy.unresolved(notification, _history(lost), now=self._clock())
         reason = "; ".join(filter(None, (answer.why, following.note)))
-        return Standing(following.status, reason, following.due_at)
+        return Transition(following.status, reason, following.due_at)
 
-    def _move(self, row: Due, lost: Lost, standing: Standing) -> None:
+    def _move(self, row: Due, lost: Lost, standing: Transition) -> None:
         with self._store.writing() as connection:
             moved = move(connection, row.id, standing, held_until=row.held_until, now=self._clock())
         if moved:
@@ -170,7 +172,7 @@ def _history(lost: Lost) -> History:
     return History(lost.patient_from, lost.spent - 1)
 
 
-def _tell_moved(row: Due, lost: Lost, standing: Standing) -> None:
+def _tell_moved(row: Due, lost: Lost, standing: Transition) -> None:
     parked = standing.status is Status.UNKNOWN
     # Nobody takes a parked one up by itself: an operator must, and is alerted by this line.
     level = log.error if parked else log.warning

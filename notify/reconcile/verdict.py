@@ -14,7 +14,7 @@ from notify.ledger import LONG
 from notify.message import Outcome, Status
 from notify.store import Actor, Store, note, row_of
 from notify.store.reconcile import (
-    Standing,
+    Transition,
     give_up,
     is_erased,
     move,
@@ -26,7 +26,7 @@ from notify.store.reconcile import (
 log = structlog.get_logger("notify.reconcile")
 
 
-class Finding(enum.StrEnum):
+class Resolution(enum.StrEnum):
     """What a person has found out, or decided."""
 
     SENT = "sent"
@@ -40,7 +40,7 @@ class Finding(enum.StrEnum):
 def decide(
     store: Store,
     id_: UUID,
-    finding: Finding,
+    finding: Resolution,
     actor: Actor,
     *,
     source: str | None = None,
@@ -62,17 +62,17 @@ def decide(
     reason = f"an operator decided: {finding.value}"
     with store.writing() as connection:
         notification_id = _undecided(connection, id_, source=source, now=now)
-        if finding is not Finding.SENT and is_erased(connection, notification_id):
+        if finding is not Resolution.SENT and is_erased(connection, notification_id):
             raise NotifyError(f"the recipient of {id_} was erased: it cannot be sent")
         calls = unknown_calls(connection, notification_id)
         match finding:
-            case Finding.SENT:
+            case Resolution.SENT:
                 settle(connection, calls[-1], Outcome.ACCEPTED, reason=reason, now=now)
-            case Finding.NOT_SENT:
+            case Resolution.NOT_SENT:
                 for call in calls:
                     settle(connection, call, Outcome.NOT_SENT, reason=reason, now=now)
-            case Finding.RESEND:
-                again = Standing(Status.QUEUED, reason, due_at=now)
+            case Resolution.RESEND:
+                again = Transition(Status.QUEUED, reason, due_at=now)
                 move(connection, notification_id, again, now=now)
         details = {"id": str(notification_id), "finding": finding.value}
         note(connection, actor, "resolve", details=details, at=now)

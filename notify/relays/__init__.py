@@ -5,6 +5,6 @@ The SQL that takes and marks the rows is in `store.relays`.
 """
 
 from notify.relays.due import Relay
-from notify.relays.events import HANDFUL, Announcer
+from notify.relays.events import HANDFUL, EventRelay
 
-__all__ = ["HANDFUL", "Announcer", "Relay"]
+__all__ = ["HANDFUL", "EventRelay", "Relay"]

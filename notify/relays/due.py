@@ -13,8 +13,8 @@ from itertools import groupby
 import structlog
 
 from notify.message import Channel, Status
-from notify.periodic import Looking
-from notify.publisher import Handful, Outgoing, Publisher
+from notify.periodic import PeriodicThread
+from notify.publisher import Outgoing, Publisher, PublishResult
 from notify.store import Store
 from notify.store.db import right_waits
 from notify.store.relays import Due, take_due
@@ -49,7 +49,7 @@ class Relay:
         self._aside: dict[tuple[Channel, str], datetime] = {}
         # How many steps back of the database's clock were seen to.
         self._righted: int | None = None
-        self._looking = Looking("relay", self._look)
+        self._looking = PeriodicThread("relay", self._look)
 
     def start(self) -> None:
         """Begin to look."""
@@ -110,7 +110,7 @@ class Relay:
             return 0
         readable = [row for row in due if row.sealed is None]
         tell_sealed(row for row in due if row.sealed is not None)
-        handful = Handful.publish(readable, self._publisher, outgoing=outgoing)
+        handful = PublishResult.publish(readable, self._publisher, outgoing=outgoing)
         with self._store.writing() as connection:
             now = self._clock()
             published(connection, handful.taken, now=now)

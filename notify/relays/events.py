@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from notify.periodic import Looking
-from notify.publisher import Handful, Outgoing, Publisher
+from notify.periodic import PeriodicThread
+from notify.publisher import Outgoing, Publisher, PublishResult
 from notify.store import Store
-from notify.store.relays import News, take_news
+from notify.store.relays import PendingEvent, take_events
 from notify.store.relays.events import published, release
 from notify.topology import EVENTS
 
@@ -24,7 +24,7 @@ HOLD = timedelta(seconds=60)
 HANDFUL = 500
 
 
-class Announcer:
+class EventRelay:
     """Publishes what happened to notifications, confirmed, from a thread of its own."""
 
     def __init__(
@@ -38,7 +38,7 @@ class Announcer:
         self._publisher = publisher
         self._clock = clock or store.clock
         # What the last deliveries have recorded need not wait for the next start.
-        self._looking = Looking("announcer", self._look, once_more=True)
+        self._looking = PeriodicThread("announcer", self._look, once_more=True)
 
     def start(self) -> None:
         """Begin to look."""
@@ -61,10 +61,10 @@ class Announcer:
                 under the same ids.
         """
         with self._store.writing() as connection:
-            news = take_news(connection, now=self._clock(), hold=HOLD, limit=HANDFUL)
+            news = take_events(connection, now=self._clock(), hold=HOLD, limit=HANDFUL)
         if not news:
             return 0
-        handful = Handful.publish(news, self._publisher, outgoing=outgoing)
+        handful = PublishResult.publish(news, self._publisher, outgoing=outgoing)
         with self._store.writing() as connection:
             published(connection, handful.taken)
             release(connection, handful.left)
@@ -73,7 +73,7 @@ class Announcer:
         return len(news)
 
 
-def outgoing(news: News) -> Outgoing:
+def outgoing(news: PendingEvent) -> Outgoing:
     """Make a message of an event; that nobody has subscribed to it is no error."""
     event = news.event
     return Outgoing(

@@ -12,20 +12,29 @@ from typing import Self
 
 from notify.errors import ConfigError
 from notify.sandbox.api import Api
-from notify.sandbox.behaviour import Behaviour, Did, Event, Vendor
-from notify.sandbox.desk import Desk
+from notify.sandbox.behaviour import Behaviour, Effect, FeedbackEvent, Vendor
+from notify.sandbox.desk import RequestHandler
 from notify.sandbox.fcm import Fcm
 from notify.sandbox.hosts import Hosts
 from notify.sandbox.inbox import Inbox, Message
-from notify.sandbox.ledger import Entry, Ledger
+from notify.sandbox.ledger import LedgerEntry, SandboxLedger
 from notify.sandbox.page import Page, environment
 from notify.sandbox.sendgrid import SendGrid
-from notify.sandbox.server import Server
+from notify.sandbox.server import SandboxServer
 from notify.sandbox.site import Site, own_routes, vendor_routes
 from notify.sandbox.switch import Switch
 from notify.sandbox.twilio import Twilio
 
-__all__ = ["Behaviour", "Did", "Entry", "Event", "Message", "Sandbox", "Switch", "Vendor"]
+__all__ = [
+    "Behaviour",
+    "Effect",
+    "FeedbackEvent",
+    "LedgerEntry",
+    "Message",
+    "Sandbox",
+    "Switch",
+    "Vendor",
+]
 
 
 class Sandbox:
@@ -38,7 +47,9 @@ class Sandbox:
         switch: Sets outages and latencies while it runs.
     """
 
-    def __init__(self, server: Server, *, inbox: Inbox, ledger: Ledger, switch: Switch) -> None:
+    def __init__(
+        self, server: SandboxServer, *, inbox: Inbox, ledger: SandboxLedger, switch: Switch
+    ) -> None:
         self.inbox = inbox
         self.ledger = ledger
         self.switch = switch
@@ -79,8 +90,12 @@ class Sandbox:
         Raises:
             ConfigError: The address is taken, or the ledger cannot be written.
         """
-        inbox, book, switch = Inbox(keep=keep), Ledger(ledger, keep=keep), Switch(latency=latency)
-        desk = Desk(inbox, book, switch, clock, slow)
+        inbox, book, switch = (
+            Inbox(keep=keep),
+            SandboxLedger(ledger, keep=keep),
+            Switch(latency=latency),
+        )
+        desk = RequestHandler(inbox, book, switch, clock, slow)
         vendors = vendor_routes(
             desk,
             SendGrid(clock, new_id, retry_after),
@@ -89,7 +104,7 @@ class Sandbox:
         )
         own = own_routes(Api(inbox, book, switch), Page(inbox, book, environment()))
         try:
-            server = Server((host, port), Site([*vendors, *own]), Hosts([host, *names]))
+            server = SandboxServer((host, port), Site([*vendors, *own]), Hosts([host, *names]))
         except OSError as error:
             book.close()
             raise ConfigError(

@@ -10,9 +10,9 @@ from typing import Any
 
 from notify.contract import unique
 from notify.sandbox.behaviour import Behaviour, Vendor
-from notify.sandbox.exchange import Answer, Request, as_json
+from notify.sandbox.exchange import HttpAnswer, HttpRequest, as_json
 from notify.sandbox.inbox import Inbox
-from notify.sandbox.ledger import Ledger
+from notify.sandbox.ledger import SandboxLedger
 from notify.sandbox.switch import ACCOUNT, MAX_RATE, MAX_SECONDS, Switch, seconds
 
 DEFAULT_LIMIT = 100
@@ -31,34 +31,34 @@ class Api:
     """
 
     inbox: Inbox
-    ledger: Ledger
+    ledger: SandboxLedger
     switch: Switch
 
-    def messages(self, request: Request) -> Answer:
+    def messages(self, request: HttpRequest) -> HttpAnswer:
         """GET: list the inbox, newest first; by channel, to, notify_id, limit."""
         query = request.arguments
         filters = {key: query.get(key, "") for key in ("channel", "to", "notify_id")}
         return _listed(query, lambda limit: self.inbox.find(**filters, limit=limit))
 
-    def clear(self, request: Request) -> Answer:  # noqa: ARG002 - a route's signature
+    def clear(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002 - a route's signature
         """DELETE: empty the inbox; the ledger stays."""
         return as_json(200, {"deleted": self.inbox.clear()})
 
-    def entries(self, request: Request) -> Answer:
+    def entries(self, request: HttpRequest) -> HttpAnswer:
         """GET: list the ledger, newest first; by notify_id, account, limit."""
         query = request.arguments
         filters = {key: query.get(key, "") for key in ("notify_id", "account")}
         return _listed(query, lambda limit: self.ledger.entries(**filters, limit=limit))
 
-    def counts(self, request: Request) -> Answer:  # noqa: ARG002 - a route's signature
+    def counts(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002 - a route's signature
         """GET: count what all requests did and were answered."""
         return as_json(200, {**self.ledger.counts(), "inbox": len(self.inbox)})
 
-    def behaviour(self, request: Request) -> Answer:  # noqa: ARG002 - a route's signature
+    def behaviour(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002 - a route's signature
         """GET: tell the outage, latency and limit of each vendor and account."""
         return as_json(200, self.switch.as_dict())
 
-    def set_behaviour(self, request: Request) -> Answer:
+    def set_behaviour(self, request: HttpRequest) -> HttpAnswer:
         """PUT: set or end an outage, set a latency or a limit, of one vendor or account or all."""
         try:
             names, changes = _change(json.loads(request.body, object_pairs_hook=unique))
@@ -67,12 +67,12 @@ class Api:
         self.switch.set(names, **changes)
         return as_json(200, self.switch.as_dict())
 
-    def health(self, request: Request) -> Answer:  # noqa: ARG002 - a route's signature
+    def health(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002 - a route's signature
         """GET: tell that the server answers."""
         return as_json(200, {"status": "ok"})
 
 
-def _listed(query: dict[str, str], find: Callable[[int], Iterable[Any]]) -> Answer:
+def _listed(query: dict[str, str], find: Callable[[int], Iterable[Any]]) -> HttpAnswer:
     text = query.get("limit", str(DEFAULT_LIMIT))
     if not (text.isascii() and text.isdigit() and 0 < len(text) < 10):
         return as_json(400, {"error": "limit must be a whole number"})

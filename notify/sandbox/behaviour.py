@@ -52,7 +52,7 @@ class Behaviour(enum.StrEnum):
     """Accepted; the connection is reset in place of the answer."""
 
 
-class Did(enum.StrEnum):
+class Effect(enum.StrEnum):
     """What a request really caused, whatever was answered."""
 
     ACCEPTED = "accepted"
@@ -63,7 +63,7 @@ class Did(enum.StrEnum):
     """It was never looked at."""
 
 
-class Event(enum.StrEnum):
+class FeedbackEvent(enum.StrEnum):
     """What happened to an accepted message later."""
 
     DELIVERED = "delivered"
@@ -71,7 +71,7 @@ class Event(enum.StrEnum):
     DROPPED = "dropped"
 
 
-EVENTS = {Behaviour.BOUNCE: Event.BOUNCED, Behaviour.BLOCKED: Event.DROPPED}
+EVENTS = {Behaviour.BOUNCE: FeedbackEvent.BOUNCED, Behaviour.BLOCKED: FeedbackEvent.DROPPED}
 """The later event of an accepted message, where it is not DELIVERED."""
 
 # +1500555CCNN: CC the behaviour, NN any two digits. +1500 is a range of personal numbers that

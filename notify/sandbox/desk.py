@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from notify.sandbox.allowance import Allowance, Gauge
-from notify.sandbox.behaviour import EVENTS, Behaviour, Did, Event, behaviour_of
-from notify.sandbox.exchange import Answer, Ending, Refused, Reply, Request
+from notify.sandbox.behaviour import EVENTS, Behaviour, Effect, FeedbackEvent, behaviour_of
+from notify.sandbox.exchange import ExchangeEnd, HttpAnswer, HttpRequest, Reply, RequestRefused
 from notify.sandbox.fcm import Fcm
 from notify.sandbox.inbox import Inbox, Message
-from notify.sandbox.ledger import Entry, Ledger
+from notify.sandbox.ledger import LedgerEntry, SandboxLedger
 from notify.sandbox.sendgrid import SendGrid
 from notify.sandbox.switch import Setting, Switch
 from notify.sandbox.twilio import Twilio
@@ -22,10 +22,10 @@ StandIn = SendGrid | Twilio | Fcm
 """Who reads requests and words answers for a vendor."""
 
 _ENDINGS = {
-    Behaviour.RESET: Ending.RESET,
-    Behaviour.LOST: Ending.RESET,
-    Behaviour.HANG: Ending.HANG,
-    Behaviour.MUTE: Ending.HANG,
+    Behaviour.RESET: ExchangeEnd.RESET,
+    Behaviour.LOST: ExchangeEnd.RESET,
+    Behaviour.HANG: ExchangeEnd.HANG,
+    Behaviour.MUTE: ExchangeEnd.HANG,
 }
 _NOT_PROCESSED = {Behaviour.RESET, Behaviour.HANG, Behaviour.GARBLED}
 # These say nothing of the request as a whole; the other recipients are served as ever.
@@ -53,7 +53,7 @@ class _Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class RequestHandler:
     """
     Takes requests to send. Safe to use from several threads.
 
@@ -66,7 +66,7 @@ class Desk:
     """
 
     inbox: Inbox
-    ledger: Ledger
+    ledger: SandboxLedger
     switch: Switch
     clock: Callable[[], datetime]
     slow: float
@@ -74,12 +74,12 @@ class Desk:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _gauge: Gauge = field(default_factory=Gauge)
 
-    def send(self, stand_in: StandIn, request: Request) -> Reply:
+    def send(self, stand_in: StandIn, request: HttpRequest) -> Reply:
         """Deal with one request; it is done and noted before the reply is given back."""
         call = self._call(stand_in, request)
         try:
             messages = stand_in.read(request)
-        except Refused as refused:
+        except RequestRefused as refused:
             return self._turn_down(stand_in, refused.answer, call)
         allowance = self._allowance(call)
         refused_all = Behaviour.THROTTLED if allowance and not allowance.granted else None
@@ -92,32 +92,32 @@ class Desk:
         answer = stand_in.answer(behaviour, messages, allowance)
         reply = Reply(
             answer,
-            ending=_ENDINGS.get(behaviour, Ending.ANSWER),
+            ending=_ENDINGS.get(behaviour, ExchangeEnd.ANSWER),
             delay=call.setting.latency + (self.slow if behaviour is Behaviour.SLOW else 0.0),
         )
         self._do(messages, reply, _did(behaviour, answer), call)
         return reply
 
-    def look_up(self, stand_in: Twilio, request: Request) -> Reply:
+    def look_up(self, stand_in: Twilio, request: HttpRequest) -> Reply:
         """Answer a question about what was sent."""
         return self.ask(stand_in, request, lambda asked: stand_in.look_up(asked, self.inbox))
 
     def ask(
-        self, stand_in: StandIn, request: Request, respond: Callable[[Request], Answer]
+        self, stand_in: StandIn, request: HttpRequest, respond: Callable[[HttpRequest], HttpAnswer]
     ) -> Reply:
         """Answer a question, which sends nothing, unless the vendor has an outage."""
         setting = self._call(stand_in, request).setting
         try:
             answer = respond(request)
-        except Refused as refused:
+        except RequestRefused as refused:
             answer = refused.answer
         behaviour = setting.behaviour
         if behaviour in _OUTAGES:
             answer = stand_in.answer(behaviour, [])
-        ending = _ENDINGS.get(behaviour, Ending.ANSWER) if behaviour else Ending.ANSWER
+        ending = _ENDINGS.get(behaviour, ExchangeEnd.ANSWER) if behaviour else ExchangeEnd.ANSWER
         return Reply(answer, ending=ending, delay=setting.latency)
 
-    def _call(self, stand_in: StandIn, request: Request) -> _Call:
+    def _call(self, stand_in: StandIn, request: HttpRequest) -> _Call:
         account = request.prefix or stand_in.vendor.value
         setting = self.switch.of(stand_in.vendor, account)
         return _Call(arrived=self.clock().timestamp(), account=account, setting=setting)
@@ -140,15 +140,15 @@ class Desk:
                 self._failures.popitem(last=False)
         return Behaviour.DOWN if count <= _FLAKY_FAILURES else Behaviour.DELIVER
 
-    def _do(self, messages: Sequence[Message], reply: Reply, did: Did, call: _Call) -> None:
-        accepted = did is Did.ACCEPTED
+    def _do(self, messages: Sequence[Message], reply: Reply, did: Effect, call: _Call) -> None:
+        accepted = did is Effect.ACCEPTED
         entries = []
         for message in messages:
-            event = EVENTS.get(message.behaviour, Event.DELIVERED)
+            event = EVENTS.get(message.behaviour, FeedbackEvent.DELIVERED)
             if accepted:
                 self.inbox.add(replace(message, event=event))
             entries.append(
-                Entry(
+                LedgerEntry(
                     at=message.at,
                     vendor=message.vendor,
                     did=did,
@@ -165,11 +165,11 @@ class Desk:
             )
         self.ledger.add(entries)
 
-    def _turn_down(self, stand_in: StandIn, answer: Answer, call: _Call) -> Reply:
-        entry = Entry(
+    def _turn_down(self, stand_in: StandIn, answer: HttpAnswer, call: _Call) -> Reply:
+        entry = LedgerEntry(
             at=self.clock(),
             vendor=stand_in.vendor,
-            did=Did.REFUSED,
+            did=Effect.REFUSED,
             answered=answer.status,
             account=call.account,
             arrived=call.arrived,
@@ -185,11 +185,11 @@ def _of_request(messages: Sequence[Message]) -> Behaviour:
     return next(strict, Behaviour.DELIVER)
 
 
-def _did(behaviour: Behaviour, answer: Answer) -> Did:
+def _did(behaviour: Behaviour, answer: HttpAnswer) -> Effect:
     if behaviour in _NOT_PROCESSED or answer.status >= 500:
-        return Did.NOTHING
-    return Did.REFUSED if answer.status >= 400 else Did.ACCEPTED
+        return Effect.NOTHING
+    return Effect.REFUSED if answer.status >= 400 else Effect.ACCEPTED
 
 
 def _answered(reply: Reply) -> int | str:
-    return reply.answer.status if reply.ending is Ending.ANSWER else reply.ending.value
+    return reply.answer.status if reply.ending is ExchangeEnd.ANSWER else reply.ending.value

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """What a client asked."""
 
     method: str
@@ -47,7 +47,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What the server says."""
 
     status: int
@@ -55,7 +55,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Ending(enum.StrEnum):
+class ExchangeEnd(enum.StrEnum):
     """How an exchange ends."""
 
     ANSWER = "answer"
@@ -67,38 +67,38 @@ class Ending(enum.StrEnum):
 class Reply:
     """An answer and how it reaches the client."""
 
-    answer: Answer
-    ending: Ending = Ending.ANSWER
+    answer: HttpAnswer
+    ending: ExchangeEnd = ExchangeEnd.ANSWER
     delay: float = 0.0
     """Seconds to wait first."""
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that a vendor turns down before it looks at the recipient."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: HttpAnswer) -> None:
         super().__init__(f"HTTP {answer.status}")
         self.answer = answer
 
 
-def as_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Answer:
+def as_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -> HttpAnswer:
     """Answer with a JSON document."""
     body = json.dumps(value, ensure_ascii=False).encode()
-    return Answer(status, body, {"Content-Type": "application/json", **(headers or {})})
+    return HttpAnswer(status, body, {"Content-Type": "application/json", **(headers or {})})
 
 
-def as_html(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
+def as_html(status: int, text: str, headers: Mapping[str, str] | None = None) -> HttpAnswer:
     """Answer with an HTML page."""
-    return Answer(
+    return HttpAnswer(
         status, text.encode(), {"Content-Type": "text/html; charset=utf-8", **(headers or {})}
     )
 
 
-def bad_gateway() -> Answer:
+def bad_gateway() -> HttpAnswer:
     """What a proxy says when the vendor behind it is gone."""
     return as_html(502, "<html><head><title>502</title></head><body>Bad Gateway</body></html>\n")
 
 
-def not_the_vendor(status: int) -> Answer:
+def not_the_vendor(status: int) -> HttpAnswer:
     """A stranger's page under the status of success, as captive portals serve it."""
     return as_html(status, "<html><body>Welcome! Please sign in to the network.</body></html>\n")

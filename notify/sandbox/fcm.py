@@ -19,9 +19,9 @@ from notify.message import Channel
 from notify.sandbox.allowance import Allowance
 from notify.sandbox.behaviour import Behaviour, Vendor
 from notify.sandbox.exchange import (
-    Answer,
-    Refused,
-    Request,
+    HttpAnswer,
+    HttpRequest,
+    RequestRefused,
     as_json,
     bad_gateway,
     not_the_vendor,
@@ -80,7 +80,7 @@ class Fcm:
 
     vendor: ClassVar[Vendor] = Vendor.FCM
 
-    def read(self, request: Request) -> list[Message]:
+    def read(self, request: HttpRequest) -> list[Message]:
         """
         Read a request to send.
 
@@ -109,12 +109,12 @@ class Fcm:
             )
         ]
 
-    def only_judges(self, request: Request) -> bool:
+    def only_judges(self, request: HttpRequest) -> bool:
         """Tell whether a request wants its message judged and not sent."""
         named = b'"validate_only"' in request.body
         return named and _envelope(request.body).get("validate_only") is True
 
-    def judge(self, request: Request) -> Answer:
+    def judge(self, request: HttpRequest) -> HttpAnswer:
         """
         Judge a message that is not to be sent.
 
@@ -125,16 +125,16 @@ class Fcm:
         _parse(request.body)
         return as_json(200, {"name": f"projects/{request.groups['project']}/messages/fake"})
 
-    def _check_key(self, request: Request) -> None:
+    def _check_key(self, request: HttpRequest) -> None:
         if request.bearer in ("", "bad-key"):
-            raise Refused(self.answer(Behaviour.DENIED, []))
+            raise RequestRefused(self.answer(Behaviour.DENIED, []))
 
     def answer(
         self,
         behaviour: Behaviour,
         messages: Sequence[Message],
         allowance: Allowance | None = None,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """Say what the behaviour makes FCM say; of its allowance it tells when to come back."""
         if behaviour is Behaviour.BROKEN:
             return bad_gateway()
@@ -147,7 +147,7 @@ class Fcm:
             return _error(status, rpc, code, text, patience)
         return as_json(200, {"name": messages[0].provider_id})
 
-    def grant(self, request: Request) -> Answer:
+    def grant(self, request: HttpRequest) -> HttpAnswer:
         """Exchange a service account's signed assertion for an access token."""
         form = request.form
         if form.get("grant_type") != GRANT:
@@ -174,7 +174,7 @@ def _parse(body: bytes) -> dict[str, Any]:
     message = _envelope(body).get("message")
     fault = _fault(message) if isinstance(message, dict) else "Invalid JSON payload received."
     if fault:
-        raise Refused(_error(400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", fault))
+        raise RequestRefused(_error(400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", fault))
     assert isinstance(message, dict)  # noqa: S101 - anything else is a fault
     return message
 
@@ -207,7 +207,7 @@ def _is_flat(value: object) -> bool:
 
 def _error(
     status: int, rpc: str, code: str, text: str, headers: dict[str, str] | None = None
-) -> Answer:
+) -> HttpAnswer:
     error: dict[str, Any] = {"code": status, "message": text, "status": rpc}
     if code:
         kind = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
@@ -215,7 +215,7 @@ def _error(
     return as_json(status, {"error": error}, headers)
 
 
-def _grant_error(error: str, text: str) -> Answer:
+def _grant_error(error: str, text: str) -> HttpAnswer:
     return as_json(400, {"error": error, "error_description": text})
 
 

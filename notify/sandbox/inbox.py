@@ -11,7 +11,7 @@ from typing import Any
 
 from notify.contract import Spellings, as_one, reading
 from notify.message import Channel
-from notify.sandbox.behaviour import Behaviour, Event, Vendor
+from notify.sandbox.behaviour import Behaviour, FeedbackEvent, Vendor
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Message:
     notify_id: str = ""
     attempt_id: str = ""
     behaviour: Behaviour = Behaviour.DELIVER
-    event: Event = Event.DELIVERED
+    event: FeedbackEvent = FeedbackEvent.DELIVERED
     """What happened to it later."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """What else the request said, in the vendor's own words."""

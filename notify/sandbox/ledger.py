@@ -14,17 +14,17 @@ from typing import Any, TextIO
 
 from notify.errors import ConfigError
 from notify.private import private
-from notify.sandbox.behaviour import Behaviour, Did, Event, Vendor
+from notify.sandbox.behaviour import Behaviour, Effect, FeedbackEvent, Vendor
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """One request to send, to one of its recipients."""
 
     at: datetime
     """In UTC."""
     vendor: Vendor
-    did: Did
+    did: Effect
     answered: int | str
     """The HTTP status, or `reset`, or `hang`."""
     account: str = ""
@@ -38,7 +38,7 @@ class Entry:
     provider_id: str = ""
     """The vendor's id of the message; empty unless it was accepted."""
     behaviour: Behaviour | None = None
-    event: Event | None = None
+    event: FeedbackEvent | None = None
     """What happened later; None unless it was accepted."""
 
     def as_dict(self) -> dict[str, Any]:
@@ -51,10 +51,10 @@ class _Tally:
     """What some entries did and were answered, counted."""
 
     def __init__(self) -> None:
-        self._did = Counter({word.value: 0 for word in Did})
+        self._did = Counter({word.value: 0 for word in Effect})
         self._answered = Counter[str]()
 
-    def add(self, did: Did, answered: str, count: int) -> None:
+    def add(self, did: Effect, answered: str, count: int) -> None:
         self._did[did.value] += count
         self._answered[answered] += count
 
@@ -62,7 +62,7 @@ class _Tally:
         return {**self._did, "answered": dict(self._answered)}
 
 
-class Ledger:
+class SandboxLedger:
     """
     An append-only record, in memory and in a file. Safe to use from several threads.
 
@@ -80,11 +80,11 @@ class Ledger:
             self._file = _appending(path) if path else None
         except OSError as error:
             raise ConfigError(f"cannot write the ledger {path}: {error.strerror}") from None
-        self._entries: deque[Entry] = deque(maxlen=keep)
-        self._counts: Counter[tuple[Vendor, str, Did, str]] = Counter()
+        self._entries: deque[LedgerEntry] = deque(maxlen=keep)
+        self._counts: Counter[tuple[Vendor, str, Effect, str]] = Counter()
         self._lock = threading.Lock()
 
-    def add(self, entries: Sequence[Entry]) -> None:
+    def add(self, entries: Sequence[LedgerEntry]) -> None:
         """Record the entries of one request."""
         lines = "".join(json.dumps(e.as_dict(), ensure_ascii=False) + "\n" for e in entries)
         with self._lock:
@@ -95,7 +95,7 @@ class Ledger:
 
     def entries(
         self, *, notify_id: str = "", account: str = "", limit: int | None = None
-    ) -> list[Entry]:
+    ) -> list[LedgerEntry]:
         """List what is remembered, newest first; of one notification or account, if given."""
         with self._lock:
             newest_first = list(reversed(self._entries))

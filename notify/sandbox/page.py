@@ -11,9 +11,9 @@ import jinja2
 
 from notify.message import Channel
 from notify.policies.segments import beyond_gsm7, segments
-from notify.sandbox.exchange import Answer, Request, as_html
+from notify.sandbox.exchange import HttpAnswer, HttpRequest, as_html
 from notify.sandbox.inbox import Inbox
-from notify.sandbox.ledger import Ledger
+from notify.sandbox.ledger import SandboxLedger
 
 SHOWN = 200
 """How many messages or entries a page shows."""
@@ -58,10 +58,10 @@ class Page:
     """
 
     inbox: Inbox
-    ledger: Ledger
+    ledger: SandboxLedger
     templates: jinja2.Environment
 
-    def list(self, request: Request) -> Answer:
+    def list(self, request: HttpRequest) -> HttpAnswer:
         """Show the newest messages; by channel, or by words."""
         channel, words = request.arguments.get("channel", ""), request.arguments.get("q", "")
         messages = self.inbox.find(channel=channel, text=words.strip(), limit=SHOWN)
@@ -75,7 +75,7 @@ class Page:
             counts=self.ledger.counts(),
         )
 
-    def message(self, request: Request) -> Answer:
+    def message(self, request: HttpRequest) -> HttpAnswer:
         """Show one message."""
         message = self.inbox.get(request.groups["message"])
         if message is None:
@@ -93,23 +93,23 @@ class Page:
             pages=self._pages(),
         )
 
-    def entries(self, request: Request) -> Answer:  # noqa: ARG002 - a route's signature
+    def entries(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002 - a route's signature
         """Show the newest entries of the ledger."""
         entries = self.ledger.entries(limit=SHOWN)
         return self._draw(
             "ledger.html.j2", entries=entries, counts=self.ledger.counts(), pages=self._pages()
         )
 
-    def asset(self, request: Request) -> Answer:
+    def asset(self, request: HttpRequest) -> HttpAnswer:
         """Serve the style or the script."""
         name = request.groups["asset"]
         body = (files("notify.sandbox") / "pages" / name).read_bytes()
-        return Answer(200, body, {**_HEADERS, "Content-Type": _ASSETS[name]})
+        return HttpAnswer(200, body, {**_HEADERS, "Content-Type": _ASSETS[name]})
 
     def _pages(self) -> dict[tuple[str, str], str]:
         """Each kept message's id in the inbox, by its vendor's id and its recipient."""
         return {(message.provider_id, message.to): message.id for message in self.inbox}
 
-    def _draw(self, template: str, *, status: int = 200, **values: Any) -> Answer:
+    def _draw(self, template: str, *, status: int = 200, **values: Any) -> HttpAnswer:
         text = self.templates.get_template(template).render(values)
         return as_html(status, text, _HEADERS)

@@ -16,9 +16,9 @@ from notify.message import Channel
 from notify.sandbox.allowance import Allowance
 from notify.sandbox.behaviour import Behaviour, Vendor
 from notify.sandbox.exchange import (
-    Answer,
-    Refused,
-    Request,
+    HttpAnswer,
+    HttpRequest,
+    RequestRefused,
     as_json,
     bad_gateway,
     not_the_vendor,
@@ -63,7 +63,7 @@ class SendGrid:
 
     vendor: ClassVar[Vendor] = Vendor.SENDGRID
 
-    def read(self, request: Request) -> list[Message]:
+    def read(self, request: HttpRequest) -> list[Message]:
         """
         Read a request to send, one message a recipient.
 
@@ -74,10 +74,10 @@ class SendGrid:
         mail = _parse(request.body)
         faults = list(_faults(mail))
         if faults:
-            raise Refused(_errors(400, *faults))
+            raise RequestRefused(_errors(400, *faults))
         return list(self._messages(mail))
 
-    def scopes(self, request: Request) -> Answer:
+    def scopes(self, request: HttpRequest) -> HttpAnswer:
         """
         Tell what a key may do: GET /v3/scopes.
 
@@ -87,16 +87,16 @@ class SendGrid:
         self._check_key(request)
         return as_json(200, {"scopes": ["mail.send", "sender_verification_eligible"]})
 
-    def _check_key(self, request: Request) -> None:
+    def _check_key(self, request: HttpRequest) -> None:
         if request.bearer in ("", "bad-key"):
-            raise Refused(self.answer(Behaviour.DENIED, []))
+            raise RequestRefused(self.answer(Behaviour.DENIED, []))
 
     def answer(
         self,
         behaviour: Behaviour,
         messages: Sequence[Message],
         allowance: Allowance | None = None,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """Say what the behaviour makes SendGrid say, and what is left of the allowance."""
         if behaviour is Behaviour.BROKEN:
             return bad_gateway()
@@ -108,9 +108,9 @@ class SendGrid:
             return self._with_limits(refusal, allowance) if status == 429 else refusal
         # An opted-out recipient is accepted like any other; the message is dropped later.
         limits = _limits(allowance) if allowance else {}
-        return Answer(202, headers={"X-Message-Id": messages[0].provider_id, **limits})
+        return HttpAnswer(202, headers={"X-Message-Id": messages[0].provider_id, **limits})
 
-    def _with_limits(self, answer: Answer, allowance: Allowance | None) -> Answer:
+    def _with_limits(self, answer: HttpAnswer, allowance: Allowance | None) -> HttpAnswer:
         told = allowance or Allowance(
             granted=False,
             limit=600,
@@ -119,7 +119,7 @@ class SendGrid:
             wait=self.retry_after,
         )
         limits = {"Retry-After": str(told.wait), **_limits(told)}
-        return Answer(answer.status, answer.body, {**answer.headers, **limits})
+        return HttpAnswer(answer.status, answer.body, {**answer.headers, **limits})
 
     def _messages(self, mail: dict[str, Any]) -> Iterator[Message]:
         provider_id, now = self.new_id(), self.clock()
@@ -160,11 +160,11 @@ def _parse(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         mail = None
     if not isinstance(mail, dict):
-        raise Refused(_errors(400, ("Bad Request", None)))
+        raise RequestRefused(_errors(400, ("Bad Request", None)))
     return mail
 
 
-def _errors(status: int, *faults: Fault) -> Answer:
+def _errors(status: int, *faults: Fault) -> HttpAnswer:
     errors = [{"message": text, "field": field, "help": None} for text, field in faults]
     return as_json(status, {"errors": errors})
 

@@ -12,7 +12,7 @@ from socketserver import TCPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from notify.sandbox.exchange import Answer, Ending, Reply, Request, as_json
+from notify.sandbox.exchange import ExchangeEnd, HttpAnswer, HttpRequest, Reply, as_json
 from notify.sandbox.hosts import Hosts
 from notify.sandbox.site import Site
 
@@ -23,7 +23,7 @@ HANG_SECONDS = 120.0
 """How long an unanswered connection stays open."""
 
 
-class Server(ThreadingHTTPServer):
+class SandboxServer(ThreadingHTTPServer):
     """
     Serves a site, one thread a connection.
 
@@ -101,7 +101,7 @@ class Handler(BaseHTTPRequestHandler):
     sys_version = ""
     wbufsize = 1 << 16
     disable_nagle_algorithm = True
-    server: Server
+    server: SandboxServer
 
     def __getattr__(self, name: str) -> Any:
         # The standard library looks for do_GET, do_POST and so on; the site knows the methods.
@@ -137,9 +137,9 @@ class Handler(BaseHTTPRequestHandler):
         local = str(self.connection.getsockname()[0])
         return all(self.server.hosts.allow(host, local=local) for host in hosts)
 
-    def _request(self, body: bytes) -> Request:
+    def _request(self, body: bytes) -> HttpRequest:
         url = urlsplit(self.path)
-        return Request(
+        return HttpRequest(
             method="GET" if self.command == "HEAD" else self.command,
             path=url.path,
             query=url.query,
@@ -154,15 +154,15 @@ class Handler(BaseHTTPRequestHandler):
     def _give(self, reply: Reply) -> None:
         if reply.delay:
             self.server.stopping.wait(reply.delay)
-        if reply.ending is Ending.RESET:
+        if reply.ending is ExchangeEnd.RESET:
             self._reset()
-        elif reply.ending is Ending.HANG:
+        elif reply.ending is ExchangeEnd.HANG:
             self.server.stopping.wait(HANG_SECONDS)
             self.close_connection = True
         else:
             self._write(reply.answer)
 
-    def _write(self, answer: Answer) -> None:
+    def _write(self, answer: HttpAnswer) -> None:
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)

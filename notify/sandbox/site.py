@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from notify.sandbox.api import Api
-from notify.sandbox.desk import Desk
-from notify.sandbox.exchange import Answer, Reply, Request, as_json
+from notify.sandbox.desk import RequestHandler
+from notify.sandbox.exchange import HttpAnswer, HttpRequest, Reply, as_json
 from notify.sandbox.fcm import Fcm
 from notify.sandbox.page import Page
 from notify.sandbox.sendgrid import SendGrid
@@ -17,12 +17,12 @@ from notify.sandbox.twilio import Twilio
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class PageRoute:
     """Requests of one method to one shape of path, and who answers them."""
 
     method: str
     path: re.Pattern[str]
-    answer: Callable[[Request], Reply]
+    answer: Callable[[HttpRequest], Reply]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class Site:
         routes: The addresses; the first that fits answers.
     """
 
-    routes: Sequence[Route]
+    routes: Sequence[PageRoute]
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: HttpRequest) -> Reply:
         """Answer a request: 404 where nobody lives, 405 where another method is expected."""
         allowed = []
         for route in self.routes:
@@ -51,12 +51,14 @@ class Site:
         return Reply(as_json(404, {"error": "there is nothing at this path"}))
 
 
-def vendor_routes(desk: Desk, sendgrid: SendGrid, twilio: Twilio, fcm: Fcm) -> list[Route]:
+def vendor_routes(
+    desk: RequestHandler, sendgrid: SendGrid, twilio: Twilio, fcm: Fcm
+) -> list[PageRoute]:
     """List the vendors' addresses; a name before them tells accounts apart."""
     account = r"/2010-04-01/Accounts/(?P<account>[^/]+)"
     messages = rf"{account}/Messages\.json"
 
-    def push(request: Request) -> Reply:
+    def push(request: HttpRequest) -> Reply:
         if fcm.only_judges(request):
             return desk.ask(fcm, request, fcm.judge)
         return desk.send(fcm, request)
@@ -74,7 +76,7 @@ def vendor_routes(desk: Desk, sendgrid: SendGrid, twilio: Twilio, fcm: Fcm) -> l
     ]
 
 
-def own_routes(api: Api, page: Page) -> list[Route]:
+def own_routes(api: Api, page: Page) -> list[PageRoute]:
     """List the sandbox's own addresses."""
     return [
         _plain("GET", r"/healthz", api.health),
@@ -91,13 +93,13 @@ def own_routes(api: Api, page: Page) -> list[Route]:
     ]
 
 
-def _route(method: str, path: str, answer: Callable[[Request], Reply]) -> Route:
-    return Route(method, re.compile(path), answer)
+def _route(method: str, path: str, answer: Callable[[HttpRequest], Reply]) -> PageRoute:
+    return PageRoute(method, re.compile(path), answer)
 
 
-def _vendor(method: str, path: str, answer: Callable[[Request], Reply]) -> Route:
+def _vendor(method: str, path: str, answer: Callable[[HttpRequest], Reply]) -> PageRoute:
     return _route(method, rf"(?:/(?P<prefix>{ACCOUNT}))?{path}", answer)
 
 
-def _plain(method: str, path: str, answer: Callable[[Request], Answer]) -> Route:
+def _plain(method: str, path: str, answer: Callable[[HttpRequest], HttpAnswer]) -> PageRoute:
     return _route(method, path, lambda request: Reply(answer(request)))

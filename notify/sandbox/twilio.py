@@ -18,9 +18,9 @@ from notify.message import Channel
 from notify.sandbox.allowance import Allowance
 from notify.sandbox.behaviour import Behaviour, Vendor
 from notify.sandbox.exchange import (
-    Answer,
-    Refused,
-    Request,
+    HttpAnswer,
+    HttpRequest,
+    RequestRefused,
     as_json,
     bad_gateway,
     not_the_vendor,
@@ -67,7 +67,7 @@ class Twilio:
 
     vendor: ClassVar[Vendor] = Vendor.TWILIO
 
-    def read(self, request: Request) -> list[Message]:
+    def read(self, request: HttpRequest) -> list[Message]:
         """
         Read a request to send.
 
@@ -102,7 +102,7 @@ class Twilio:
         behaviour: Behaviour,
         messages: Sequence[Message],
         allowance: Allowance | None = None,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """Say what the behaviour makes Twilio say; of its allowance it tells when to come back."""
         if behaviour is Behaviour.BROKEN:
             return bad_gateway()
@@ -117,7 +117,7 @@ class Twilio:
             return _error(status, code, text, patience)
         return as_json(201, resource(messages[0], later=False))
 
-    def look_up(self, request: Request, inbox: Inbox) -> Answer:
+    def look_up(self, request: HttpRequest, inbox: Inbox) -> HttpAnswer:
         """
         List the account's messages, filtered by To, From and DateSent.
 
@@ -136,7 +136,7 @@ class Twilio:
         except ValueError:
             return _error(400, 20001, "A date or page parameter is not valid.")
 
-    def account(self, request: Request) -> Answer:
+    def account(self, request: HttpRequest) -> HttpAnswer:
         """
         Tell of the account.
 
@@ -148,7 +148,7 @@ class Twilio:
         told = {"sid": sid, "status": "active", "type": "Full", "friendly_name": "Sandbox"}
         return as_json(200, told)
 
-    def check_key(self, request: Request) -> None:
+    def check_key(self, request: HttpRequest) -> None:
         """
         Check the Basic credentials: any but none and `bad-key` will do.
 
@@ -157,10 +157,10 @@ class Twilio:
         """
         user, password = _credentials(request)
         if not user or password in ("", "bad-key"):
-            raise Refused(self.answer(Behaviour.DENIED, []))
+            raise RequestRefused(self.answer(Behaviour.DENIED, []))
 
 
-def _credentials(request: Request) -> tuple[str, str]:
+def _credentials(request: HttpRequest) -> tuple[str, str]:
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return "", ""
@@ -171,7 +171,7 @@ def _credentials(request: Request) -> tuple[str, str]:
     return user, password
 
 
-def _error(status: int, code: int, text: str, headers: dict[str, str] | None = None) -> Answer:
+def _error(status: int, code: int, text: str, headers: dict[str, str] | None = None) -> HttpAnswer:
     body = {
         "code": code,
         "message": text,
@@ -183,15 +183,17 @@ def _error(status: int, code: int, text: str, headers: dict[str, str] | None = N
 
 def _check(form: dict[str, str]) -> None:
     if not form.get("To"):
-        raise Refused(_error(400, 21604, "A 'To' phone number is required."))
+        raise RequestRefused(_error(400, 21604, "A 'To' phone number is required."))
     if not (form.get("From") or form.get("MessagingServiceSid")):
-        raise Refused(_error(400, 21603, "A 'From' phone number is required."))
+        raise RequestRefused(_error(400, 21603, "A 'From' phone number is required."))
     if fault := _TEST_SENDERS.get(form.get("From", "")):
-        raise Refused(_error(*fault))
+        raise RequestRefused(_error(*fault))
     if not form.get("Body"):
-        raise Refused(_error(400, 21602, "Message body is required."))
+        raise RequestRefused(_error(400, 21602, "Message body is required."))
     if len(form["Body"]) > 1600:
-        raise Refused(_error(400, 21617, "The message body exceeds the 1600 character limit."))
+        raise RequestRefused(
+            _error(400, 21617, "The message body exceeds the 1600 character limit.")
+        )
     digits = form["To"].removeprefix("+")
     if digits == form["To"] or not (digits.isascii() and digits.isdigit() and 7 < len(digits) < 16):
-        raise Refused(_error(400, *_INVALID))
+        raise RequestRefused(_error(400, *_INVALID))

@@ -8,8 +8,8 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from notify.sandbox.behaviour import Event
-from notify.sandbox.exchange import Request
+from notify.sandbox.behaviour import FeedbackEvent
+from notify.sandbox.exchange import HttpRequest
 from notify.sandbox.inbox import Message
 
 # GSM 03.38: what fits a text of 7-bit characters; the second row takes two places each.
@@ -40,7 +40,7 @@ def resource(message: Message, *, later: bool) -> dict[str, Any]:
     account = message.details.get("account", "")
     uri = f"/2010-04-01/Accounts/{account}/Messages/{message.provider_id}"
     service = message.details.get("MessagingServiceSid")
-    bounced = later and message.event is Event.BOUNCED
+    bounced = later and message.event is FeedbackEvent.BOUNCED
     at_first = "accepted" if service else "queued"
     return {
         "account_sid": account,
@@ -66,7 +66,7 @@ def resource(message: Message, *, later: bool) -> dict[str, Any]:
     }
 
 
-def page_of(messages: Sequence[Message], request: Request) -> dict[str, Any]:
+def page_of(messages: Sequence[Message], request: HttpRequest) -> dict[str, Any]:
     """
     Cut one page, newest first, of the messages that the query asks for.
 

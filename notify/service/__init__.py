@@ -13,18 +13,18 @@ import amqp
 from notify.deadletters import Archive
 from notify.delivery import Delivery, Limits
 from notify.errors import ConfigError
-from notify.flow import Appetite
-from notify.gateway import Gateway, Line
-from notify.ledger import Census
+from notify.flow import PrefetchPolicy
+from notify.gateway import ConfiguredProvider, Gateway
+from notify.ledger import RecordMetrics
 from notify.message import Channel
-from notify.policies.retry import Patience, RetryPolicy, Unknown, UnknownRules
+from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
 from notify.provider import Provider
 from notify.publisher import Publisher, connect
 from notify.reconcile import Reconciler
-from notify.relays import HANDFUL, Announcer, Relay
+from notify.relays import HANDFUL, EventRelay, Relay
 from notify.service.flow import lines_limits, open_flow
 from notify.service.metrics import watch
-from notify.service.pipeline import Way, rates
+from notify.service.pipeline import Pipeline, rates
 from notify.settings import PoolSettings, Settings, keyring_of, secrets_of, ssl_options
 from notify.store import Store
 from notify.telemetry.metrics import Metrics
@@ -91,7 +91,9 @@ def open_gateway(
     return Gateway(
         channel,
         [
-            Line(name, _provider(settings, name, environ), **lines_limits(settings, channel, name))
+            ConfiguredProvider(
+                name, _provider(settings, name, environ), **lines_limits(settings, channel, name)
+            )
             for name in names
         ],
         weights=settings.channels[channel].weights,
@@ -129,7 +131,7 @@ def retry_policy(settings: Settings, gateways: Collection[Gateway]) -> RetryPoli
     lanes = settings.lanes
     return RetryPolicy(
         lanes={
-            name: Patience(
+            name: RetrySettings(
                 attempts=lane.attempts,
                 deadline=timedelta(seconds=lane.deadline),
                 first=timedelta(seconds=lane.first_wait),
@@ -176,10 +178,10 @@ def open_reconciler(settings: Settings, pool: PoolSettings, templates: Templates
     )
 
 
-def open_announcer(settings: Settings) -> Announcer:
+def open_announcer(settings: Settings) -> EventRelay:
     """Wire an announcer: a store of its own, and a publisher to those who subscribe."""
     # A whole handful in flight: with less room, the rest would trickle out one by one.
-    return Announcer(open_store(settings), open_publisher(settings, window=HANDFUL))
+    return EventRelay(open_store(settings), open_publisher(settings, window=HANDFUL))
 
 
 def open_publisher(settings: Settings, *, window: int = 256) -> Publisher:
@@ -201,7 +203,7 @@ def open_publisher(settings: Settings, *, window: int = 256) -> Publisher:
 
 def open_delivery(
     settings: Settings, pool: PoolSettings, metrics: Metrics, tracing: Tracing = NOT_TRACED
-) -> Way:
+) -> Pipeline:
     """Wire one pool's delivery: store, templates, the providers of its channel, flow control."""
     gateway = open_gateway(settings, pool.channel)
     store = open_store(settings, connections=CONNECTIONS_OF_A_LANE * len(pool.lanes))
@@ -221,15 +223,15 @@ def open_delivery(
         tracing=tracing,
     )
     most = pool.prefetch_count
-    appetite = Appetite(flow, gateway, rates=rates(settings), shares=shares, most=most)
-    way = Way(delivery, flow, appetite, templates)
+    appetite = PrefetchPolicy(flow, gateway, rates=rates(settings), shares=shares, most=most)
+    way = Pipeline(delivery, flow, appetite, templates)
     watch(metrics, way, settings, pool)
     return way
 
 
-def open_census(settings: Settings, metrics: Metrics) -> Census:
+def open_census(settings: Settings, metrics: Metrics) -> RecordMetrics:
     """Wire what tells Prometheus of the whole record."""
-    return Census(open_store(settings), metrics)
+    return RecordMetrics(open_store(settings), metrics)
 
 
 def open_archive(settings: Settings, metrics: Metrics) -> Archive:

@@ -6,11 +6,10 @@ import random
 from collections.abc import Iterator
 from functools import partial
 
-from notify.flow import Circuits, Flow, Guard, Holds, Limiter, OwnLimit, OwnLimits, Per
+from notify.flow import Circuits, Flow, Guard, Holds, Limiter, LimitPer, OwnLimit, OwnLimits
 from notify.message import Channel
 from notify.policies.breaker import Rules
-from notify.policies.caps import Cap, Countries, Period, country_of, daily_spend, plainly
-from notify.policies.caps import Per as CapPer
+from notify.policies.caps import Cap, CapPer, Countries, Period, country_of, daily_spend, plainly
 from notify.policies.ratelimit import Limit
 from notify.settings import ChannelSettings, Settings, keyring_of
 from notify.store import Store
@@ -85,7 +84,7 @@ def _moved_to(channel: ChannelSettings) -> list[str]:
 def own_limits(settings: Settings) -> list[OwnLimit]:
     """Give the limits that each source, recipient or country has to itself."""
     return [
-        OwnLimit(name, Per(limit.per), limit.channel, frozenset(limit.exempt))
+        OwnLimit(name, LimitPer(limit.per), limit.channel, frozenset(limit.exempt))
         for name, limit in settings.limits.items()
         if limit.per is not None
     ]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from notify.flow import Flow
-from notify.policies.breaker import State
+from notify.policies.breaker import CircuitState
 from notify.service.flow import own_limits
-from notify.service.pipeline import Way
+from notify.service.pipeline import Pipeline
 from notify.settings import PoolSettings, Settings
 from notify.telemetry.metrics import Metrics, Reading, catalog
 
 
-def watch(metrics: Metrics, way: Way, settings: Settings, pool: PoolSettings) -> None:
+def watch(metrics: Metrics, way: Pipeline, settings: Settings, pool: PoolSettings) -> None:
     """Tell of calls in flight, of the channel's circuits, and of limits in force."""
     flow, delivery = way.flow, way.delivery
     providers = settings.channels[pool.channel].providers
@@ -38,7 +38,7 @@ def watch(metrics: Metrics, way: Way, settings: Settings, pool: PoolSettings) ->
 def _circuits(flow: Flow, providers: Sequence[str]) -> Iterator[Reading]:
     for provider in providers:
         stands = flow.circuits.state(provider)
-        for state in State:
+        for state in CircuitState:
             yield (provider, state.value), float(state is stands)
 
 

@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from notify.delivery import Delivery
-from notify.flow import Appetite, Flow
+from notify.flow import Flow, PrefetchPolicy
 from notify.service.flow import caps, countries, limits
 from notify.settings import Settings
 from notify.templating import Templates
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Pipeline:
     """What a pool's delivery is made of, and what steers how much of it is in hand."""
 
     delivery: Delivery
     flow: Flow
-    appetite: Appetite
+    appetite: PrefetchPolicy
     templates: Templates
 
     def change(self, settings: Settings) -> None:

@@ -19,7 +19,7 @@ from notify.service import open_broker, topology_of
 from notify.settings import DEAD_POOL, load
 from notify.stack.process import Process, ProcessEnded, stop_all
 from notify.stack.rabbitmq import RabbitMQNode, free_ports
-from notify.stack.state import Endpoints, State
+from notify.stack.state import Endpoints, StackState
 from notify.stack.watched import Watched
 from notify.store import Store
 from notify.topology import apply
@@ -71,7 +71,7 @@ class Stack:
             templates: The folder of the user's own templates; workers take up each change in it.
             tell: Takes a sentence about each part that has started, or was started again.
         """
-        self.state = State(folder)
+        self.state = StackState(folder)
         self._amqp = amqp
         self._database = database or self.state.database
         self._pools = pools

@@ -14,7 +14,7 @@ from notify.errors import ConfigError, DecodeError
 from notify.message import Status
 
 
-class Ending(BaseModel):
+class SampleOutcome(BaseModel):
     """How a sample ends: the status of each recipient, and whether it is a dead letter."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,7 +45,7 @@ class Sample(BaseModel):
     """The body, but for the id that each run makes anew."""
     raw: str | None = None
     """The body as it is, for what is not JSON."""
-    expect: Ending
+    expect: SampleOutcome
 
     @model_validator(mode="after")
     def _one_body(self) -> Self:

@@ -91,7 +91,7 @@ class Endpoints:
     """The port of each pool's metrics, on 127.0.0.1."""
 
 
-class State:
+class StackState:
     """
     A stack's folder, held by one stack at a time.
 

@@ -14,7 +14,7 @@ from notify.store.delivery.records import Record
 from notify.store.ids import row_of
 from notify.store.ledger.contradictions import contradictions
 from notify.store.prefixes import ids_beginning
-from notify.store.queries import Attempt, Event, Filter, Story, Summary
+from notify.store.queries import Attempt, Filter, StatusChange, Story, Summary
 from notify.store.store import Store
 
 __all__ = [
@@ -25,9 +25,9 @@ __all__ = [
     "Claim",
     "Claimed",
     "Entry",
-    "Event",
     "Filter",
     "Record",
+    "StatusChange",
     "Store",
     "Story",
     "Summary",

@@ -14,7 +14,7 @@ from notify.errors import Sealed
 from notify.message import Channel, Outcome, Status
 from notify.store.db.clock import Moment, moment
 from notify.store.ids import PUBLIC_ID
-from notify.store.sealing.vault import Vault, spellings, vault_of
+from notify.store.sealing.vault import RowCipher, cipher_of, spellings
 from notify.store.tables import attempts, events, notifications
 
 ERASED = "(erased)"
@@ -39,7 +39,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class StatusChange:
     """One change of a notification's status."""
 
     at: datetime
@@ -87,7 +87,7 @@ class Story:
 
     summary: Summary
     attempts: Sequence[Attempt]
-    events: Sequence[Event]
+    events: Sequence[StatusChange]
 
     @property
     def status(self) -> Status:
@@ -137,9 +137,11 @@ def get(connection: Connection, notification_id: UUID) -> Story | None:
         .order_by(events.c.id)
     )
     return Story(
-        summary=_summary(row, vault_of(connection)),
+        summary=_summary(row, cipher_of(connection)),
         attempts=[_attempt(call) for call in calls],
-        events=[Event(change.at, Status(change.status), change.reason) for change in changes],
+        events=[
+            StatusChange(change.at, Status(change.status), change.reason) for change in changes
+        ],
     )
 
 
@@ -147,11 +149,11 @@ def find(connection: Connection, wanted: Filter, *, limit: int) -> Iterator[Summ
     """Read the newest notifications that match, newest first."""
     query = (
         select(*_SUMMARY)
-        .where(*_conditions(wanted, vault_of(connection)))
+        .where(*_conditions(wanted, cipher_of(connection)))
         .order_by(notifications.c.received_at.desc(), notifications.c.position, notifications.c.id)
         .limit(limit)
     )
-    vault = vault_of(connection)
+    vault = cipher_of(connection)
     return (_summary(row, vault) for row in connection.execute(query))
 
 
@@ -159,20 +161,20 @@ def count(connection: Connection, wanted: Filter) -> dict[Status, int]:
     """Count the notifications that match, by status."""
     query = (
         select(notifications.c.status, func.count())
-        .where(*_conditions(wanted, vault_of(connection)))
+        .where(*_conditions(wanted, cipher_of(connection)))
         .group_by(notifications.c.status)
     )
     return {Status(row[0]): int(row[1]) for row in connection.execute(query)}
 
 
-def sent_to(recipient: str, vault: Vault) -> ColumnElement[bool]:
+def sent_to(recipient: str, vault: RowCipher) -> ColumnElement[bool]:
     """Match the rows of a recipient, sealed or not, however the address is spelled."""
     columns = notifications.c
     unhashed = and_(columns.recipient_hash.is_(None), columns.recipient.in_(spellings(recipient)))
     return or_(columns.recipient_hash.in_(vault.hashes(recipient)), unhashed)
 
 
-def _conditions(wanted: Filter, vault: Vault) -> Iterator[ColumnElement[bool]]:
+def _conditions(wanted: Filter, vault: RowCipher) -> Iterator[ColumnElement[bool]]:
     for name in ("channel", "lane", "source", "status", "template", "batch_id"):
         value = getattr(wanted, name)
         if value is not None:
@@ -185,7 +187,7 @@ def _conditions(wanted: Filter, vault: Vault) -> Iterator[ColumnElement[bool]]:
         yield notifications.c.received_at < moment(wanted.until)
 
 
-def _summary(row: Row[Any], vault: Vault) -> Summary:
+def _summary(row: Row[Any], vault: RowCipher) -> Summary:
     values = row._asdict()
     key_id, erased_at = values.pop("key_id"), values.pop("erased_at")
     values["recipient"] = ERASED if erased_at else _recipient(row, key_id, vault)
@@ -194,7 +196,7 @@ def _summary(row: Row[Any], vault: Vault) -> Summary:
     return Summary(**values)
 
 
-def _recipient(row: Row[Any], key_id: str | None, vault: Vault) -> str:
+def _recipient(row: Row[Any], key_id: str | None, vault: RowCipher) -> str:
     try:
         return vault.recipient(row.id, key_id, row.recipient)
     except Sealed as error:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from notify.message import Status
-from notify.store.deadletters.archive import State
+from notify.store.deadletters.archive import LetterState
 from notify.store.tables import dead_letters, notifications
 
 log = structlog.get_logger("notify.store")
@@ -54,7 +54,7 @@ def right_waits(connection: Connection, *, now: datetime, limit: int) -> int:
     columns = notifications.c
     waits = columns.status.in_(_WAITING)
     due = _right(connection, notifications, "due_at", "updated_at", waits, now=now, limit=limit)
-    replayed = dead_letters.c.state == State.REPLAYED
+    replayed = dead_letters.c.state == LetterState.REPLAYED
     until, at = "replay_until", "state_at"
     return due + _right(connection, dead_letters, until, at, replayed, now=now, limit=limit)
 

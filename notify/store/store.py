@@ -32,7 +32,7 @@ from notify.store.ids import rows_of
 from notify.store.position import Position
 from notify.store.queries import Filter, Story, Summary
 from notify.store.sealing import keys
-from notify.store.sealing.vault import OPTION, Vault
+from notify.store.sealing.vault import OPTION, RowCipher
 
 
 class Store:
@@ -56,7 +56,7 @@ class Store:
     ) -> None:
         """Take the database, the keys that seal in it, and this host's clock, which is watched."""
         self._keyring = keyring
-        self._engine = engine.execution_options(**{OPTION: Vault(keyring)})
+        self._engine = engine.execution_options(**{OPTION: RowCipher(keyring)})
         self._reader = self._engine.execution_options(**{READS_ONLY: True})
         # SQLite lets one transaction write at a time and has the others poll for their turn:
         # within a process, waiting in line is quicker.

@@ -5,7 +5,7 @@ The templates themselves are in `templates/` and in the operator's folder. Nothi
 whom a message goes to, or sends it.
 """
 
-from notify.templating.catalog import Origin, TemplateInfo
+from notify.templating.catalog import TemplateInfo, TemplateOrigin
 from notify.templating.templates import Templates
 
-__all__ = ["Origin", "TemplateInfo", "Templates"]
+__all__ = ["TemplateInfo", "TemplateOrigin", "Templates"]

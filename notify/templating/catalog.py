@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from notify.errors import TemplateError
 from notify.message import Channel
-
-from .locales import is_folder
+from notify.templating.locales import is_folder
 
 PARTS: dict[Channel, dict[str, bool]] = {
     Channel.EMAIL: {"subject": True, "text": True, "html": False},
@@ -25,7 +24,7 @@ _FILE = re.compile(
 )
 
 
-class Origin(enum.StrEnum):
+class TemplateOrigin(enum.StrEnum):
     """Whose files a template is made of."""
 
     PACKAGED = "packaged"
@@ -44,7 +43,7 @@ class TemplateInfo:
     """Its locales' folders, such as `de` or `pt_br`; empty for files in no locale's folder."""
     variables: tuple[str, ...]
     """The names that its files read from the data, those with a default included."""
-    origin: Origin
+    origin: TemplateOrigin
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +99,12 @@ class Catalog:
         """The files of a template."""
         return [path for path, _ in self._of(name)]
 
-    def origin(self, name: str) -> Origin:
+    def origin(self, name: str) -> TemplateOrigin:
         """Whose files a template is made of."""
         whose = {path in self.operator for path in self.paths(name)}
         if len(whose) == 2:
-            return Origin.MIXED
-        return Origin.OPERATOR if True in whose else Origin.PACKAGED
+            return TemplateOrigin.MIXED
+        return TemplateOrigin.OPERATOR if True in whose else TemplateOrigin.PACKAGED
 
     def find(
         self, name: str, channel: Channel, locales: Sequence[str]

@@ -16,9 +16,9 @@ from jinja2 import tests as predicates
 from jinja2.runtime import BlockReference, Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from .formats import FORMATS
-from .printing import PRINTING, printable
-from .refused import Refused
+from notify.templating.formats import FORMATS
+from notify.templating.printing import PRINTING, printable
+from notify.templating.refused import ValueRefused
 
 MAX_RANGE = 1_000
 """How many numbers one `range` may give."""
@@ -60,10 +60,10 @@ class Budget:
         """Take one turn; refused when none is left."""
         self._left -= 1
         if self._left < 0:
-            raise Refused(f"the loops take more than {MAX_STEPS:,} turns")
+            raise ValueRefused(f"the loops take more than {MAX_STEPS:,} turns")
 
 
-class Sandbox(ImmutableSandboxedEnvironment):
+class TemplateSandbox(ImmutableSandboxedEnvironment):
     """Compiles templates that can read JSON data and write text, and do nothing else."""
 
     intercepted_binops = frozenset({"*", "%"})
@@ -164,9 +164,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Numbers only: text is neither repeated with `*` nor formatted with `%`."""
         if not isinstance(left, int | float | Undefined):
-            raise Refused(f"{operator} works with numbers only")
+            raise ValueRefused(f"{operator} works with numbers only")
         if not isinstance(right, int | float | Undefined):
-            raise Refused(f"{operator} works with numbers only")
+            raise ValueRefused(f"{operator} works with numbers only")
         return super().call_binop(context, operator, left, right)
 
     def _check(self, tree: nodes.Template, name: str | None, filename: str | None) -> None:
@@ -238,7 +238,7 @@ def _reference_fault(node: nodes.Extends | nodes.Include, *, html: bool) -> str 
 def _short_range(*bounds: int) -> range:
     numbers = range(*bounds)
     if len(numbers) > MAX_RANGE:
-        raise Refused(f"range gives more than {MAX_RANGE:,} numbers")
+        raise ValueRefused(f"range gives more than {MAX_RANGE:,} numbers")
     return numbers
 
 

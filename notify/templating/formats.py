@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 from jinja2 import pass_context
 from jinja2.runtime import Context, Undefined
 
-from .languages import dates
-from .links import link, unlinked
-from .money import money_format
-from .refused import Refused
+from notify.templating.languages import dates
+from notify.templating.links import link, unlinked
+from notify.templating.money import money_format
+from notify.templating.refused import ValueRefused
 
 MAX_AMOUNT = 10**18
 """Minor units; no message is about more."""
@@ -29,9 +29,9 @@ _AS_IT_IS = object()
 def money(context: Context, amount: Any, currency: Any) -> str:
     """Write an amount given in minor units: 123450 and "EUR" are €1,234.50 or 1.234,50 €."""
     if type(amount) is not int or abs(amount) > MAX_AMOUNT:
-        raise Refused("money needs a whole number of minor units, such as cents")
+        raise ValueRefused("money needs a whole number of minor units, such as cents")
     if not isinstance(currency, str) or not re.fullmatch("[A-Z]{3}", currency):
-        raise Refused("money needs a currency of three capital letters, such as EUR")
+        raise ValueRefused("money needs a currency of three capital letters, such as EUR")
     return _suited(context, money_format(context["locale"], currency).write(amount))
 
 
@@ -41,7 +41,7 @@ def day(context: Context, value: Any) -> str:
     try:
         read = date.fromisoformat(value)
     except (TypeError, ValueError):
-        raise Refused("date needs an ISO 8601 date, such as 2026-03-01") from None
+        raise ValueRefused("date needs an ISO 8601 date, such as 2026-03-01") from None
     return _suited(context, dates(context["locale"]).day(read))
 
 
@@ -56,7 +56,9 @@ def moment(context: Context, value: Any, zone: Any = _AS_IT_IS) -> str:
     except (TypeError, ValueError):
         time = None
     if time is None or time.utcoffset() is None:
-        raise Refused("datetime needs an ISO 8601 time with a zone, such as 2026-03-01T14:05:00Z")
+        raise ValueRefused(
+            "datetime needs an ISO 8601 time with a zone, such as 2026-03-01T14:05:00Z"
+        )
     if zone is not _AS_IT_IS:
         time = time.astimezone(_zone(zone))
     return _suited(context, dates(context["locale"]).moment(time))
@@ -66,7 +68,9 @@ def _zone(name: Any) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (AttributeError, LookupError, OSError, TypeError, ValueError):
-        raise Refused("datetime needs the name of a time zone, such as Europe/Berlin") from None
+        raise ValueRefused(
+            "datetime needs the name of a time zone, such as Europe/Berlin"
+        ) from None
 
 
 def _suited(context: Context, text: str) -> str:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from babel import Locale, UnknownLocaleError
 from babel.dates import get_timezone_name
 
-from .locales import fallbacks
+from notify.templating.locales import fallbacks
 
 # CLDR takes English without a region for that of the United States. Ours is written for readers
 # everywhere: the day first and 24 hours; `en-us` has them otherwise.

@@ -7,7 +7,7 @@ import unicodedata
 from typing import Any
 from urllib.parse import unquote
 
-from .refused import Refused
+from notify.templating.refused import ValueRefused
 
 # RFC 3986, appendix A, with the letters of all scripts as RFC 3987 has them. A user name before
 # the host is left out: it can pose as the host.
@@ -43,7 +43,7 @@ def link(value: Any) -> str:
     """Return an https address as it is.
 
     Raises:
-        Refused: It is not one by RFC 3986, has a user name, or holds what cannot be seen.
+        ValueRefused: It is not one by RFC 3986, has a user name, or holds what cannot be seen.
     """
     match = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
     if (
@@ -51,7 +51,7 @@ def link(value: Any) -> str:
         or int(match["port"] or 0) > _LAST_PORT
         or not _plain(*match.group("host", "rest"))
     ):
-        raise Refused(
+        raise ValueRefused(
             "link needs an https:// address by RFC 3986, without a user name or invisible"
             " characters; other characters are percent-encoded"
         )
@@ -65,7 +65,7 @@ def unlinked(value: Any) -> str:
     in any script; telephone numbers stay as they are.
     """
     if not isinstance(value, str):
-        raise Refused("unlinked needs text")
+        raise ValueRefused("unlinked needs text")
     text = re.sub(r"\\(?=\\)", r"\\ ", value.replace("://", ": "))
     return _JOINT.sub(r"\g<0> ", _SCHEME.sub(": ", text))
 

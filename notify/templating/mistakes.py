@@ -8,16 +8,15 @@ from typing import TypeVar
 import jinja2
 from jinja2 import nodes
 
-from notify.templating.dialect import Sandbox
-
-from .catalog import Catalog
-from .writing import explain, missing_block, no_parent
+from notify.templating.catalog import Catalog
+from notify.templating.dialect import TemplateSandbox
+from notify.templating.writing import explain, missing_block, no_parent
 
 Trees = Mapping[str, nodes.Template]
 _Reference = TypeVar("_Reference", nodes.Extends, nodes.Include)
 
 
-def mistakes(sandbox: Sandbox, catalog: Catalog) -> list[str]:
+def mistakes(sandbox: TemplateSandbox, catalog: Catalog) -> list[str]:
     """Return one line for each mistake of any file, whether or not the file is in use."""
     found = catalog.problems()
     trees: dict[str, nodes.Template] = {}

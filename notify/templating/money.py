@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from babel.numbers import get_currency_symbol, get_decimal_symbol, get_group_symbol
 
-from .languages import known
+from notify.templating.languages import known
 
 # ISO 4217: the currencies in use whose minor unit is not a hundredth. CLDR's own digits are those
 # that shops write, and leave out the minor units of some.

@@ -11,7 +11,7 @@ from jinja2 import filters, pass_eval_context
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Undefined
 
-from .refused import Refused
+from notify.templating.refused import ValueRefused
 
 _KINDS = {
     type(None): "null",
@@ -30,14 +30,16 @@ def printable(value: Any) -> Any:
     """Return a text, a number or missing data as it is.
 
     Raises:
-        Refused: It is a null, a list, a mapping, true or false, or beyond all numbers, which in a
+        ValueRefused: It is null, a list, a mapping, true, false, or not a finite number, which in a
             message is a mistake.
     """
     if isinstance(value, float) and not math.isfinite(value):
-        raise Refused("the value to print is no finite number")
+        raise ValueRefused("the value to print is no finite number")
     if isinstance(value, str | Undefined) or type(value) in (int, float):
         return value
-    raise Refused(f"the value to print is {_KINDS.get(type(value), 'neither text nor a number')}")
+    raise ValueRefused(
+        f"the value to print is {_KINDS.get(type(value), 'neither text nor a number')}"
+    )
 
 
 @pass_eval_context

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class Refused(ValueError):
+class ValueRefused(ValueError):
     """A value that a template cannot use; the text tells which kind is needed, not the value."""

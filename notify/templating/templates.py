@@ -9,11 +9,11 @@ from typing import Any
 
 import jinja2
 
-from notify.contract import Refused, parse
+from notify.contract import RequestInvalid, parse
 from notify.errors import ConfigError, TemplateError
 from notify.message import Channel, Content
 from notify.templating.catalog import PARTS, Catalog, TemplateInfo
-from notify.templating.dialect import BUDGET, Budget, Sandbox
+from notify.templating.dialect import BUDGET, Budget, TemplateSandbox
 from notify.templating.locales import fallbacks
 from notify.templating.mistakes import mistakes
 from notify.templating.writing import checked, explain, write
@@ -34,7 +34,7 @@ class _Message:
 class _Shelf:
     """All that was read from the folders at one time; `reload` puts another in its place."""
 
-    sandbox: Sandbox
+    sandbox: TemplateSandbox
     catalog: Catalog
     messages: dict[tuple[str, Channel, str | None], _Message] = field(default_factory=dict)
 
@@ -128,7 +128,7 @@ class Templates:
             return parse(shelf.sandbox.source(f"{name}/sample.json").encode())
         except jinja2.TemplateNotFound:
             return {}
-        except Refused as error:
+        except RequestInvalid as error:
             why = error.problems[0].for_author.replace("the body", "it")
             raise TemplateError(f"{name}/sample.json is not a JSON object: {why}") from None
 
@@ -179,9 +179,9 @@ class Templates:
         return found
 
 
-def _kept(loader: jinja2.BaseLoader) -> Sandbox:
+def _kept(loader: jinja2.BaseLoader) -> TemplateSandbox:
     """Read all files now: one that is first used later must not be mixed with what is in force."""
-    sandbox = Sandbox(loader)
+    sandbox = TemplateSandbox(loader)
     sources, problems = {}, []
     for path in loader.list_templates():
         if not path.endswith((".j2", ".json")):

@@ -10,8 +10,7 @@ import jinja2
 
 from notify.contract import turns_direction
 from notify.errors import TemplateError
-
-from .refused import Refused
+from notify.templating.refused import ValueRefused
 
 MAX_PART = 512 * 1024
 """How many characters one part of a message may have."""
@@ -43,7 +42,7 @@ def write(template: jinja2.Template, values: dict[str, Any]) -> str:
         for chunk in template.root_render_func(template.new_context(values)):
             size += len(chunk)
             if size > MAX_PART:
-                raise Refused(f"the output has more than {MAX_PART:,} characters")
+                raise ValueRefused(f"the output has more than {MAX_PART:,} characters")
             chunks.append(chunk)
     except (
         # All that an expression over JSON values can raise; their texts may hold such values.
@@ -97,7 +96,7 @@ def explain(error: Exception, path: str) -> str:
             return f"{where}: missing data: {error.message}"
         case jinja2.TemplateNotFound():
             return f"{where}: there is no file {error.name}"
-        case Refused():
+        case ValueRefused():
             return f"{where}: {error}"
         case _:
             return f"{where}: does not work with this data ({type(error).__name__})"

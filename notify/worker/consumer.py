@@ -26,7 +26,7 @@ from notify.publisher import why
 from notify.worker.intake import Intake
 from notify.worker.pause import Pause, Phase
 from notify.worker.received import Batch, Received, TaskMessage
-from notify.worker.vitals import Vitals
+from notify.worker.vitals import LoopState
 
 TASK = "notify.deliver"
 STEER = 0.5
@@ -65,7 +65,7 @@ class Consumer(consumer.Consumer):
         probe: Callable[[], bool],
         appetite: Callable[[str], int],
         hurry: Callable[[], None],
-        vitals: Vitals,
+        vitals: LoopState,
         stop_timeout: float,
         **kwargs: Any,
     ) -> None:

@@ -26,7 +26,7 @@ from notify.worker.received import Batch, RawAMQP
 log = structlog.get_logger("notify.worker")
 
 
-class Quiet(Worker):
+class QuietWorker(Worker):
     """Celery's worker, stopped by SIGTERM without a word on stdout past the log."""
 
     def __init__(
@@ -123,7 +123,7 @@ def celery_worker(
         reload: Called in the handler of SIGHUP.
     """
     _quieten_celery()
-    worker = Quiet(
+    worker = QuietWorker(
         stopping=stopping,
         reload=reload,
         app=app,

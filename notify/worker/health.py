@@ -9,13 +9,13 @@ from contextlib import suppress
 import amqp
 
 from notify.errors import ConfigError, StoreError
-from notify.periodic import Looking
+from notify.periodic import PeriodicThread
 from notify.publisher import FAILURES
 from notify.store import Store
 from notify.store.db import CLOCK_OFF, read_clock
 from notify.topology import Depth, depths
 from notify.worker.backlog import Backlog
-from notify.worker.vitals import Vitals
+from notify.worker.vitals import LoopState
 
 PERIOD = 2.0
 """Seconds between two looks at broker and record."""
@@ -28,7 +28,7 @@ class Health:
 
     def __init__(
         self,
-        vitals: Vitals,
+        vitals: LoopState,
         *,
         queues: Sequence[str],
         connect: Callable[[], amqp.Connection],
@@ -53,7 +53,7 @@ class Health:
         self._connection: amqp.Connection | None = None
         self._depths: dict[str, Depth] = {}
         self._backlogs: dict[str, Backlog] = {}
-        self._looking = Looking("health", self._look)
+        self._looking = PeriodicThread("health", self._look)
         self.broker_up = self.record_up = False
         self.host_ahead = 0.0
 

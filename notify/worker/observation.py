@@ -9,9 +9,9 @@ from importlib.metadata import version
 from notify.service import open_broker, open_store
 from notify.settings import Settings
 from notify.telemetry.metrics import Metrics, catalog
-from notify.telemetry.metrics.server import Server
+from notify.telemetry.metrics.server import MetricsServer
 from notify.worker.health import Health
-from notify.worker.vitals import Vitals
+from notify.worker.vitals import LoopState
 
 
 class Observation:
@@ -25,7 +25,7 @@ class Observation:
         pool: str,
         number: int,
         queues: Sequence[str],
-        vitals: Vitals,
+        vitals: LoopState,
     ) -> None:
         """
         Take what is told.
@@ -47,7 +47,7 @@ class Observation:
         self._server = None
         if port is not None:
             metrics.tell_of_process()
-            self._server = Server(
+            self._server = MetricsServer(
                 metrics,
                 listen=settings.metrics.listen,
                 port=port,
@@ -69,7 +69,7 @@ class Observation:
             self._health.stop(timeout=timeout)
 
 
-def _watch(metrics: Metrics, health: Health, vitals: Vitals) -> None:
+def _watch(metrics: Metrics, health: Health, vitals: LoopState) -> None:
     metrics.watch(catalog.READY, lambda: [((), float(health.unready() is None))])
     metrics.watch(catalog.BROKER_UP, lambda: [((), float(health.broker_up))])
     metrics.watch(catalog.RECORD_UP, lambda: [((), float(health.record_up))])

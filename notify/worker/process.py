@@ -58,7 +58,7 @@ BROKER_PAUSE = 2.0
 log = structlog.get_logger("notify.worker")
 
 
-class Part(Protocol):
+class Component(Protocol):
     """What runs in threads of its own while a worker works."""
 
     def start(self) -> None:
@@ -69,7 +69,7 @@ class Part(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Duty:
+class WorkerRole:
     """
     What one worker process does.
 
@@ -88,16 +88,16 @@ class Duty:
     work: Delivery | Archive
     at_fault: Decision
     change: Callable[[Settings], None]
-    before: Sequence[Part] = ()
-    after: Sequence[Part] = ()
+    before: Sequence[Component] = ()
+    after: Sequence[Component] = ()
 
 
-def deliveries(settings: Settings, metrics: Metrics, name: str, pool: PoolSettings) -> Duty:
+def deliveries(settings: Settings, metrics: Metrics, name: str, pool: PoolSettings) -> WorkerRole:
     """Deliver what waits in one pool's queues, and keep time for the record beside it."""
     tracing = open_tracing(settings, worker=name)
     way = open_delivery(settings, pool, metrics, tracing)
     lanes = {queue_name(pool.channel, lane): lane for lane in pool.lanes}
-    return Duty(
+    return WorkerRole(
         queues=list(lanes),
         appetite=lambda queue: way.appetite.of(lanes[queue]),
         work=way.delivery,
@@ -110,9 +110,9 @@ def deliveries(settings: Settings, metrics: Metrics, name: str, pool: PoolSettin
     )
 
 
-def dead_letters(settings: Settings, metrics: Metrics) -> Duty:
+def dead_letters(settings: Settings, metrics: Metrics) -> WorkerRole:
     """Archive what comes into the dead queue. Nothing lies behind it: a fault never rejects."""
-    return Duty(
+    return WorkerRole(
         queues=[DEAD],
         appetite=lambda _: DEAD_PREFETCH,
         work=open_archive(settings, metrics),
@@ -129,7 +129,7 @@ def run(
     *,
     pool: str,
     number: int,
-    duty: Callable[[Settings, Metrics], Duty],
+    duty: Callable[[Settings, Metrics], WorkerRole],
     logged: Threshold,
     ready: Callable[[], None],
 ) -> int:
@@ -188,7 +188,7 @@ def run(
 def _celery_worker(
     settings: Settings,
     name: str,
-    doing: Duty,
+    doing: WorkerRole,
     *,
     supervision: Supervision,
     ready: Callable[[], None],

@@ -9,9 +9,9 @@ from contextlib import suppress
 import amqp
 
 from notify.errors import ConfigError
-from notify.periodic import Looking
+from notify.periodic import PeriodicThread
 from notify.publisher import FAILURES
-from notify.worker.vitals import Vitals
+from notify.worker.vitals import LoopState
 
 PERIOD = 2.0
 """Seconds between two lines."""
@@ -28,7 +28,7 @@ class StatusLine:
     def __init__(
         self,
         show: Callable[[str], None],
-        vitals: Vitals,
+        vitals: LoopState,
         *,
         queues: Sequence[str],
         connect: Callable[[], amqp.Connection],
@@ -48,7 +48,7 @@ class StatusLine:
         self._connect = connect
         self._monotonic = monotonic
         self._connection: amqp.Connection | None = None
-        self._looking = Looking("status", self._look)
+        self._looking = PeriodicThread("status", self._look)
         self._settled, self._at = vitals.settled, monotonic()
         self.remark: str | None = None
 

@@ -11,7 +11,7 @@ from notify.telemetry.logs import Threshold
 from notify.worker.reload import Reload
 from notify.worker.status_line import StatusLine
 from notify.worker.systemd import Systemd
-from notify.worker.vitals import Vitals
+from notify.worker.vitals import LoopState
 
 REFUSED = "the configuration has mistakes, see the log: what was in force before still is"
 
@@ -42,7 +42,7 @@ class Supervision:
             logged: Where to change the log's level.
         """
         self._systemd = systemd
-        self.vitals = Vitals(alive=systemd.alive, watchdog=systemd.watchdog)
+        self.vitals = LoopState(alive=systemd.alive, watchdog=systemd.watchdog)
         self._line = StatusLine(
             systemd.status, self.vitals, queues=queues, connect=partial(open_broker, settings)
         )

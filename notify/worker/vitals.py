@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 
-class Vitals:
+class LoopState:
     """
     The loop's signs of life, and what it has in hand. Other threads may read the attributes.
 

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import select
 
 from notify.message import Channel, Outcome, Status
-from notify.sandbox import Behaviour, Did
+from notify.sandbox import Behaviour, Effect
 from notify.store import Store
 from notify.store.tables import attempts, dead_letters, events, notifications
 
@@ -182,7 +182,7 @@ def read_sandbox(path: Path) -> list[Seen]:
             id=line["notify_id"],
             attempt_id=line["attempt_id"],
             at=datetime.fromisoformat(line["at"]),
-            accepted=line["did"] == Did.ACCEPTED,
+            accepted=line["did"] == Effect.ACCEPTED,
             lost=line["behaviour"] in LOST_ANSWERS,
         )
         for line in lines

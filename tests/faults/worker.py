@@ -22,7 +22,7 @@ import amqp
 
 from notify import delivery
 from notify.cli import main
-from notify.gateway import Line
+from notify.gateway import ConfiguredProvider
 from notify.relays import due as relay
 from notify.store import Store
 
@@ -43,8 +43,8 @@ IN_THE_MIDST = 0.1
 _PLACES: Mapping[Point, tuple[Any, str]] = {
     Point.BEFORE_CLAIM: (Store, "claim"),
     Point.AFTER_CLAIM: (Store, "claim"),
-    Point.DURING_CALL: (Line, "send"),
-    Point.AFTER_ANSWER: (Line, "send"),
+    Point.DURING_CALL: (ConfiguredProvider, "send"),
+    Point.AFTER_ANSWER: (ConfiguredProvider, "send"),
     Point.BEFORE_ACK: (amqp.Channel, "basic_ack"),
 }
 

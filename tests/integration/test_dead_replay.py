@@ -22,7 +22,7 @@ from notify.message import Channel, Outcome, Status
 from notify.publisher import Outgoing, Publisher
 from notify.sandbox.behaviour import Behaviour
 from notify.store import Filter
-from notify.store.deadletters.archive import State
+from notify.store.deadletters.archive import LetterState
 from notify.store.deadletters.search import DeadLetter, Wanted, find
 from notify.store.tables import audit, dead_letters
 from notify.topology import DEAD
@@ -258,7 +258,7 @@ def test_a_replay_that_is_killed_and_run_again_sends_each_once(rig: Rig) -> None
             check=False,
         )
         assert killed.returncode == -signal.SIGKILL, killed.stderr
-        assert len(kept(rig, state=State.REPLAYED)) == 100
+        assert len(kept(rig, state=LetterState.REPLAYED)) == 100
         assert "100 notifications are lined up" in run(rig, *command)
         until(lambda: rig.store.count(Filter()) == {Status.SENT: 200})
     assert sent(rig) == {str(id_): 1 for id_ in ids}

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from notify.doctor import Finding, Verdict, examine, record
+from notify.doctor import Finding, Severity, examine, record
 from notify.message import Channel
 from notify.policies.breaker import Mode
 from notify.policies.holds import Scope
@@ -107,7 +107,7 @@ OLD_BROKER = "is past its end of life"
 """What Debian 12's RabbitMQ is warned of, beside whatever a test is about."""
 
 
-def told(findings: list[Finding], verdict: Verdict) -> list[str]:
+def told(findings: list[Finding], verdict: Severity) -> list[str]:
     """The findings of one verdict, each in a line; the broker's age is no fault of the stack."""
     found = [each for each in findings if each.verdict is verdict]
     return [f"{each.check}: {each.found}" for each in found if OLD_BROKER not in each.found]
@@ -142,7 +142,7 @@ def test_a_healthy_stack_is_all_good(stack: Stack, store_url: str) -> None:
 
 
 Plant = Callable[[Stack], AbstractContextManager[Any]]
-Fault = tuple[Plant, Verdict, str]
+Fault = tuple[Plant, Severity, str]
 """How to plant it, how bad it is, and what must be told of it: the check, and some words."""
 BESIDES = {"a queue of other arguments": {"rights"}}
 """Checks that find something too: who may see arguments may too much."""
@@ -296,100 +296,100 @@ def _record_at(url: str) -> Plant:
 FAULTS: dict[str, Fault] = {
     "an unknown option": (
         lambda stack: stack.configured(more="[log]\nlevle = 'info'\n"),
-        Verdict.FAIL,
+        Severity.FAIL,
         "configuration: log.levle: unknown option",
     ),
     "the other driver": (
         _as(lambda stack: stack.rig.broker_url.replace("pyamqp", "amqp")),
-        Verdict.FAIL,
+        Severity.FAIL,
         "configuration: amqp.url: amqp:// is refused",
     ),
-    "a password in a file for all": (_exposed, Verdict.FAIL, "credentials: amqp.url: a password"),
+    "a password in a file for all": (_exposed, Severity.FAIL, "credentials: amqp.url: a password"),
     "an environment file for all": (
         lambda stack: _file(stack, "notify.env", "KEY=x"),
-        Verdict.FAIL,
+        Severity.FAIL,
         "credentials: notify.env: everybody may read",
     ),
     "a broken template": (
         _broken_template,
-        Verdict.FAIL,
+        Severity.FAIL,
         "templates: welcome/en/sms.text.j2",
     ),
     "no database": (
         _record_at("postgresql+psycopg://notify@127.0.0.1:1/notify"),
-        Verdict.FAIL,
+        Severity.FAIL,
         "record: the record cannot be used: OperationalError",
     ),
-    "no record": (_record_at("sqlite:////nowhere/n.db"), Verdict.FAIL, "record: there is no file"),
+    "no record": (_record_at("sqlite:////nowhere/n.db"), Severity.FAIL, "record: there is no file"),
     "tables of another version": (
         _old_tables,
-        Verdict.FAIL,
+        Severity.FAIL,
         "migrations: the tables are at revision 0001",
     ),
     "no broker": (
         _as(lambda _: "pyamqp://guest:guest@127.0.0.1:1//"),
-        Verdict.FAIL,
+        Severity.FAIL,
         "broker: cannot be talked to: connection refused",
     ),
     "a wrong password": (
         _as(lambda stack: stack.rig.broker_url.replace(":word@", ":wrong@")),
-        Verdict.FAIL,
+        Severity.FAIL,
         "broker: the broker refused the connection",
     ),
-    "an alarm": (_alarm, Verdict.FAIL, "alarm: the broker takes no messages: its memory or disk"),
-    "a queue too few": (_without_queue, Verdict.FAIL, "topology: queue notify.push.bulk: missing"),
+    "an alarm": (_alarm, Severity.FAIL, "alarm: the broker takes no messages: its memory or disk"),
+    "a queue too few": (_without_queue, Severity.FAIL, "topology: queue notify.push.bulk: missing"),
     "a queue of other arguments": (
         lambda stack: stack.configured(
             (stack.rig.broker_url, stack.admin_url), more="[lanes.bulk]\ndelivery_limit = 3\n"
         ),
-        Verdict.FAIL,
+        Severity.FAIL,
         "topology: queue notify.push.bulk: x-delivery-limit should be '3', is '20'",
     ),
     "a login that may too much": (
         _as(lambda stack: stack.admin_url),
-        Verdict.WARN,
+        Severity.WARN,
         "rights: guest may declare and delete queues",
     ),
     "nobody at the dead letters": (
         lambda stack: _absent(stack, DEAD),
-        Verdict.FAIL,
+        Severity.FAIL,
         f"dead queue: nobody consumes {DEAD}: 0 dead letters wait",
     ),
     "no worker of a pool": (
         lambda stack: _absent(stack, "notify.email.critical", "notify.email.bulk"),
-        Verdict.FAIL,
+        Severity.FAIL,
         "pools: email: nobody consumes notify.email.critical, notify.email.bulk",
     ),
     "a pool that is held": (
         _held_and_not_consumed,
-        Verdict.WARN,
+        Severity.WARN,
         "pools: email: notify.email.bulk not consumed: hold",
     ),
     "a backlog of nobody's": (
         lambda stack: _backlog(stack, "notify.sms.normal", 2),
-        Verdict.FAIL,
+        Severity.FAIL,
         "queues: 2 messages wait in notify.sms.normal, which no configured pool serves",
     ),
-    "a queue nearly full": (_nearly_full, Verdict.WARN, "queues: notify.push.bulk is 100% full"),
+    "a queue nearly full": (_nearly_full, Severity.WARN, "queues: notify.push.bulk is 100% full"),
     "a circuit forced open": (
         lambda stack: _circuit(stack, Mode.OPEN),
-        Verdict.WARN,
+        Severity.WARN,
         "circuits: sendgrid is forced open without end, by ann@ops: INC-7",
     ),
     "a circuit that waits for a word": (
         _stuck_circuit,
-        Verdict.FAIL,
+        Severity.FAIL,
         "circuits: sendgrid stays open until an operator's word: the key was refused",
     ),
-    "a hold without end": (_hold, Verdict.WARN, "holds: hold"),
+    "a hold without end": (_hold, Severity.WARN, "holds: hold"),
     "a key that is refused": (
         lambda stack: _vendor(stack, "denied"),
-        Verdict.FAIL,
+        Severity.FAIL,
         "providers: sendgrid: sendgrid refused our key",
     ),
     "a vendor that is down": (
         lambda stack: _vendor(stack, "down"),
-        Verdict.WARN,
+        Severity.WARN,
         "providers: sendgrid: sendgrid did not take the message now (HTTP 503)",
     ),
 }
@@ -405,11 +405,11 @@ def test_a_planted_fault_is_named_with_its_fix(stack: Stack, name: str) -> None:
         with stack.consumed(*but):
             found = stack.look()
     lines = told(found, verdict)
-    assert any(line.startswith(words) for line in lines), told(found, Verdict.FAIL) + lines
+    assert any(line.startswith(words) for line in lines), told(found, Severity.FAIL) + lines
     bad = [
         each
         for each in found
-        if each.verdict in (Verdict.WARN, Verdict.FAIL) and OLD_BROKER not in each.found
+        if each.verdict in (Severity.WARN, Severity.FAIL) and OLD_BROKER not in each.found
     ]
     assert {each.check for each in bad} == {words.partition(":")[0]} | BESIDES.get(name, set())
     assert all(each.fix for each in bad)
@@ -429,17 +429,17 @@ def test_what_amqp_does_not_tell_is_read_from_definitions(stack: Stack, tmp_path
     stack.node.ctl("clear_policy", "-p", vhost, "careless")
     with stack.consumed():
         found = stack.look(definitions=json.loads(file.read_text()))
-    failed = told(found, Verdict.FAIL)
+    failed = told(found, Severity.FAIL)
     assert "topology: binding notify → exchange notify.work by '#': missing" in failed
     for said in (
         "expires = 60000 deletes what nobody consumes: notify.dead, notify.email.critical,",
         "delivery-limit = 3 loses dead letters: notify.dead",
     ):
         assert any(line.startswith(f"policies: policy careless, {said}") for line in failed)
-    (low,) = told(found, Verdict.WARN)
+    (low,) = told(found, Severity.WARN)
     assert "delivery-limit = 3 holds instead of ours: notify.email.critical," in low
     assert not any("overflow" in each.found for each in found)
-    assert len(told(found, Verdict.UNCHECKED)) == 1
+    assert len(told(found, Severity.UNCHECKED)) == 1
 
 
 def test_a_login_without_rights_is_told_what_it_lacks(
@@ -464,15 +464,15 @@ def test_a_login_without_rights_is_told_what_it_lacks(
 @pytest.mark.parametrize(
     ("seconds", "verdict", "words"),
     [
-        (0.5, Verdict.OK, "less than 1 s between the database's and this host's"),
-        (3.0, Verdict.WARN, "the database's clock is 3.0 s behind this host's"),
-        (-3.0, Verdict.WARN, "the database's clock is 3.0 s ahead of this host's"),
-        (3600.0, Verdict.FAIL, "the database's clock is 1:00:00 behind this host's"),
-        (-10.0, Verdict.FAIL, "the database's clock is 10.0 s ahead of this host's"),
+        (0.5, Severity.OK, "less than 1 s between the database's and this host's"),
+        (3.0, Severity.WARN, "the database's clock is 3.0 s behind this host's"),
+        (-3.0, Severity.WARN, "the database's clock is 3.0 s ahead of this host's"),
+        (3600.0, Severity.FAIL, "the database's clock is 1:00:00 behind this host's"),
+        (-10.0, Severity.FAIL, "the database's clock is 10.0 s ahead of this host's"),
     ],
 )
 def test_a_clock_that_is_off_is_told(
-    store_url: str, seconds: float, verdict: Verdict, words: str
+    store_url: str, seconds: float, verdict: Severity, words: str
 ) -> None:
     """In both directions: either way expiry, limits and leases are judged wrongly."""
     store = migrated(store_url)
@@ -488,7 +488,7 @@ def test_a_database_that_forgets_in_a_crash_is_told(postgres_url: str) -> None:
         connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off".encode())
     with closing(migrated(postgres_url)) as store:
         (found,) = record.database(store)
-    assert (found.check, found.verdict) == ("database", Verdict.FAIL)
+    assert (found.check, found.verdict) == ("database", Severity.FAIL)
     assert found.found.startswith("synchronous_commit is off")
 
 
@@ -496,7 +496,7 @@ def test_statements_that_a_pooler_leaves_unbounded_are_told(postgres_url: str) -
     """A session sets its own bound, but not through a pooler."""
     with pgbouncer(postgres_url) as url, closing(migrated(url)) as store:
         (found,) = record.database(store)
-    assert (found.check, found.verdict) == ("database", Verdict.WARN)
+    assert (found.check, found.verdict) == ("database", Severity.WARN)
     assert "ALTER ROLE ... SET statement_timeout" in (found.fix or "")
 
 
@@ -508,6 +508,6 @@ def test_a_database_that_only_reads_is_told(postgres_url: str, stack: Stack) -> 
     with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on".encode())
     with _record_at(postgres_url)(stack), stack.consumed():
-        failed = told(stack.look(ask_providers=False), Verdict.FAIL)
+        failed = told(stack.look(ask_providers=False), Severity.FAIL)
     (line,) = failed
     assert line.startswith("record: it can be read and not written")

@@ -20,7 +20,7 @@ from sqlalchemy import select
 from notify.errors import PublishError
 from notify.message import Status
 from notify.publisher import Publisher
-from notify.relays.events import HOLD, Announcer
+from notify.relays.events import HOLD, EventRelay
 from notify.store import Store
 from notify.store.tables import events
 from notify.topology import EVENTS
@@ -109,7 +109,7 @@ def test_what_was_just_recorded_is_told_before_a_stop(
     """It need not wait for the next start."""
     _record_sent(store, 1)
     with Publisher(broker_url) as publisher:
-        announcer = Announcer(store, publisher, clock=lambda: NOW)
+        announcer = EventRelay(store, publisher, clock=lambda: NOW)
         announcer.start()
         announcer.stop(timeout=10)
     assert len(subscribe.messages()) == 1
@@ -135,7 +135,7 @@ def test_events_without_a_subscriber_are_done_with(store: Store, broker_url: str
     """Nobody wants them; they must not wait for ever."""
     _record_sent(store, 3)
     with Publisher(broker_url) as publisher:
-        announcer = Announcer(store, publisher, clock=lambda: NOW)
+        announcer = EventRelay(store, publisher, clock=lambda: NOW)
         assert announcer.announce() == 3
         assert announcer.announce() == 0
 
@@ -146,11 +146,11 @@ def test_events_wait_while_the_broker_is_away(
     """They are free again at once, and told in their order when it is back."""
     _record_sent(store, 5)
     with Publisher(NOBODY_LISTENS, timeout=0.2) as away:
-        announcer = Announcer(store, away, clock=lambda: NOW)
+        announcer = EventRelay(store, away, clock=lambda: NOW)
         with pytest.raises(PublishError):
             announcer.announce()
     with Publisher(broker_url) as publisher:
-        assert Announcer(store, publisher, clock=lambda: NOW).announce() == 5
+        assert EventRelay(store, publisher, clock=lambda: NOW).announce() == 5
     sequences = [body["sequence"] for body in subscribe.bodies()]
     assert len(sequences) == 5
     assert sequences == sorted(sequences)
@@ -164,7 +164,7 @@ def test_two_announcers_share_the_work(
 
     def announce() -> None:
         with Publisher(broker_url) as publisher:
-            announcer = Announcer(store, publisher, clock=lambda: NOW)
+            announcer = EventRelay(store, publisher, clock=lambda: NOW)
             while announcer.announce():
                 pass
 
@@ -204,8 +204,8 @@ def test_an_announcer_killed_after_the_confirm_tells_again_under_the_same_id(
     assert killed.returncode == -signal.SIGKILL
     assert len(subscribe.messages()) == 3
     with Publisher(broker_url) as publisher:
-        assert Announcer(store, publisher, clock=lambda: NOW).announce() == 0
-        assert Announcer(store, publisher, clock=lambda: NOW + HOLD).announce() == 3
+        assert EventRelay(store, publisher, clock=lambda: NOW).announce() == 0
+        assert EventRelay(store, publisher, clock=lambda: NOW + HOLD).announce() == 3
     counts = Counter(body["event_id"] for body in subscribe.bodies())
     assert sorted(counts.values()) == [2, 2, 2]
 
@@ -220,7 +220,7 @@ def test_the_thread_outlives_a_broker_that_is_away(store: Store) -> None:
         return NOW
 
     with Publisher(NOBODY_LISTENS, timeout=0.1) as away:
-        announcer = Announcer(store, away, clock=clock)
+        announcer = EventRelay(store, away, clock=clock)
         announcer.start()
         until(lambda: len(looks) == 2)
         announcer.stop(timeout=10)

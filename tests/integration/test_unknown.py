@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from notify.errors import OutcomeUnknown
-from notify.gateway import Gateway, Line
+from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
 from notify.policies.retry import RetryPolicy, Unknown, UnknownRules
 from notify.provider import Provider
@@ -198,7 +198,7 @@ class Killed(Memory):
 
 def reconciler_of(store: Store, provider: Provider, now: datetime) -> Reconciler:
     """A reconciler at a given time."""
-    gateway = Gateway(Channel.SMS, [Line("sendgrid", provider)])
+    gateway = Gateway(Channel.SMS, [ConfiguredProvider("sendgrid", provider)])
     rules = RetryPolicy(
         lanes={},
         unknown=UnknownRules({Channel.SMS: Unknown.PARK}),

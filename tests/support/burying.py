@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from notify import contract
-from notify.deadletters import Archive, Order, Plan, Replayer
+from notify.deadletters import Archive, Replayer, ReplayPlan, ReplayRequest
 from notify.delivery import Arrival, Decision, Limits
 from notify.delivery.decision import Raw
 from notify.message import Notification
@@ -96,14 +96,14 @@ def replayer(store: Store, *, now: datetime = NOW) -> Replayer:
     return Replayer(store, limits=LIMITS, lanes=LANES, clock=lambda: now)
 
 
-def order(store: Store, **changes: Any) -> Order:
+def order(store: Store, **changes: Any) -> ReplayRequest:
     """Order the replay of all letters that wait."""
     with store.reading() as connection:
         ids = find_ids(connection, Wanted())
     values: dict[str, Any] = {"ids": ids, "rate": 10.0}
-    return Order(**(values | changes))
+    return ReplayRequest(**(values | changes))
 
 
-def plan(store: Store, *, now: datetime = NOW, **changes: Any) -> Plan:
+def plan(store: Store, *, now: datetime = NOW, **changes: Any) -> ReplayPlan:
     """Plan the replay of all letters that wait."""
     return replayer(store, now=now).plan(order(store, **changes))

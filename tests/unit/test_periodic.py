@@ -9,7 +9,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from notify.errors import StoreError
-from notify.periodic import REMINDER, STEADY, Looking
+from notify.periodic import REMINDER, STEADY, PeriodicThread
 
 AWAY = StoreError("the record is away")
 
@@ -40,7 +40,7 @@ def _clock(*seconds: float) -> Callable[[], float]:
 
 
 def _logs(script: _Script, clock: Callable[[], float]) -> list[MutableMapping[str, Any]]:
-    looking = Looking("relay", script.look, pause=0.0, monotonic=clock)
+    looking = PeriodicThread("relay", script.look, pause=0.0, monotonic=clock)
     with capture_logs() as logs:
         looking.start()
         assert script.over.wait(5)
@@ -106,7 +106,7 @@ def test_a_failed_look_is_followed_by_the_pause() -> None:
         failed.set()
         return script.look()
 
-    looking = Looking("relay", look, pause=3600.0)
+    looking = PeriodicThread("relay", look, pause=3600.0)
     looking.start()
     assert failed.wait(5)
     looking.stop(timeout=5)
@@ -116,7 +116,7 @@ def test_a_failed_look_is_followed_by_the_pause() -> None:
 def test_it_looks_once_more_after_a_stop_where_that_is_wanted() -> None:
     """What the last deliveries have left is still taken."""
     script = _Script()
-    looking = Looking("announcer", script.look, once_more=True)
+    looking = PeriodicThread("announcer", script.look, once_more=True)
     looking.start()
     assert script.over.wait(5)
     looking.stop(timeout=5)
@@ -132,7 +132,7 @@ def test_it_does_not_look_once_more_at_what_is_away() -> None:
         failed.set()
         return script.look()
 
-    looking = Looking("announcer", look, pause=3600.0, once_more=True)
+    looking = PeriodicThread("announcer", look, pause=3600.0, once_more=True)
     looking.start()
     assert failed.wait(5)
     looking.stop(timeout=5)
@@ -148,7 +148,7 @@ def test_a_stop_waits_no_longer_than_it_is_told() -> None:
         free.wait(5)
         return 0.0
 
-    looking = Looking("relay", look)
+    looking = PeriodicThread("relay", look)
     looking.start()
     assert begun.wait(5)
     looking.stop(timeout=0.01)

@@ -13,7 +13,7 @@ from notify.cli.options.filters import WHOSE, Command, chosen, period, template_
 from notify.cli.options.given import NUMBER
 from notify.errors import NotifyError
 from notify.store import Actor, Store
-from notify.store.deadletters import Cause, State, Wanted, search
+from notify.store.deadletters import Cause, LetterState, Wanted, search
 
 letters = chosen(
     [
@@ -93,7 +93,7 @@ class Choice:
 
     def find(self, store: Store) -> list[int]:
         """Find them, oldest first."""
-        wanted = replace(self.wanted, state=State.WAITING, ids=self.ids or None)
+        wanted = replace(self.wanted, state=LetterState.WAITING, ids=self.ids or None)
         with store.reading() as connection:
             return search.find_ids(connection, wanted, limit=self.limit)
 

@@ -34,7 +34,7 @@ from notify.deadletters import discard as discard_letters
 from notify.errors import NotifyError
 from notify.settings import load
 from notify.store import Filter, Store
-from notify.store.deadletters import DeadLetter, Kept, State, Wanted, kept, search
+from notify.store.deadletters import ArchivedLetter, DeadLetter, LetterState, Wanted, kept, search
 from notify.telemetry.terminal import write_bytes
 
 
@@ -58,7 +58,7 @@ def dead() -> None:
 @letters
 @click.option(
     "--state",
-    type=click.Choice([*(state.value for state in State), "all"]),
+    type=click.Choice([*(state.value for state in LetterState), "all"]),
     default="waiting",
     show_default=True,
     help="Only those that wait, were replayed, or were discarded.",
@@ -78,7 +78,7 @@ def ls(*, wanted: Wanted, state: str, limit: int, counts: bool, as_json: bool) -
       notify dead ls --text order-1017 --state all
       notify dead ls --counts --json
     """
-    wanted = replace(wanted, state=None if state == "all" else State(state))
+    wanted = replace(wanted, state=None if state == "all" else LetterState(state))
     with record(load()) as store, store.reading() as connection:
         if counts:
             _print_counts(search.count(connection, wanted), as_json=as_json)
@@ -160,7 +160,7 @@ dead.add_command(plan)
 dead.add_command(replay)
 
 
-def _one(store: Store, id_: int) -> tuple[DeadLetter, Kept]:
+def _one(store: Store, id_: int) -> tuple[DeadLetter, ArchivedLetter]:
     with store.reading() as connection:
         found = search.find(connection, Wanted(ids=[id_]), limit=1)
         held = kept(connection, id_)
@@ -169,7 +169,7 @@ def _one(store: Store, id_: int) -> tuple[DeadLetter, Kept]:
     return found[0], held
 
 
-def _print_letter(store: Store, letter: DeadLetter, held: Kept, *, whole: bool) -> None:
+def _print_letter(store: Store, letter: DeadLetter, held: ArchivedLetter, *, whole: bool) -> None:
     console = Console()
     story.print_whole(console, view.facts(letter))
     if letter.notification_id is not None:
@@ -190,7 +190,7 @@ def _print_letter(store: Store, letter: DeadLetter, held: Kept, *, whole: bool) 
         click.echo(f"\nmended body, {size}\n{shown(held.mended_body, whole=whole)}")
 
 
-def _as_json(held: Kept, *, whole: bool) -> dict[str, Any]:
+def _as_json(held: ArchivedLetter, *, whole: bool) -> dict[str, Any]:
     """Make JSON of what a letter holds: the very bytes, or what may be shown of them."""
     mended = held.mended_body
     return {

@@ -12,11 +12,11 @@ from pathlib import Path
 import click
 
 from notify.errors import NotifyError
-from notify.store.deadletters import Kept, Mending
+from notify.store.deadletters import ArchivedLetter, Edit
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class EditRequest:
     """What an operator wants changed."""
 
     edit: bool = False
@@ -34,16 +34,16 @@ class Wish:
         if self.edit and self.body is not None:
             raise click.UsageError("--edit and --body exclude each other")
 
-    def of(self, held: Kept, *, wrong: Callable[[Mending], str]) -> Mending:
+    def of(self, held: ArchivedLetter, *, wrong: Callable[[Edit], str]) -> Edit:
         """
         Make the mended letter; let a person edit it until it can be sent, or until they give up.
 
         Args:
             wrong: Tells why a mended letter could not be sent; nothing if it could.
         """
-        before = held.mending or Mending(held.id, held.body, held.routing_key)
+        before = held.mending or Edit(held.id, held.body, held.routing_key)
         body = before.body if self.body is None else self.body
-        mending = Mending(held.id, body, self.key or before.key)
+        mending = Edit(held.id, body, self.key or before.key)
         again = self.edit
         while again:
             mending = replace(mending, body=edited(mending.body))

@@ -25,10 +25,10 @@ from notify.cli.dead.choice import (
     reason_option,
     yes_option,
 )
-from notify.cli.dead.mend import Wish
+from notify.cli.dead.mend import EditRequest
 from notify.cli.dead.progress import followed, lined_up, words
 from notify.cli.options.opened import record
-from notify.deadletters import Mending, Order, Plan
+from notify.deadletters import Edit, ReplayPlan, ReplayRequest
 from notify.errors import NotifyError
 from notify.service.replaying import open_replayer
 from notify.settings import Settings, load
@@ -122,7 +122,7 @@ def replay(
       notify dead replay --edit 17 --reason "INC-9: a comma too many"
       notify dead replay 17 --body mended.json --key email.normal.shop --reason "INC-9" --yes
     """
-    wish = Wish(edit=edit, body=body.read() if body else None, key=key)
+    wish = EditRequest(edit=edit, body=body.read() if body else None, key=key)
     wish.check(chosen=len(ids))
     actor = actor_of(reason)
     settings = load()
@@ -144,9 +144,9 @@ class Replay:
         self._replayer = open_replayer(settings, store)
         self._choice = choice
         self._as_json = as_json
-        self._order = Order(choice.find(store), rate=1.0)
+        self._order = ReplayRequest(choice.find(store), rate=1.0)
 
-    def order(self, *, rate: float, include_unknown: bool, wish: Wish | None = None) -> None:
+    def order(self, *, rate: float, include_unknown: bool, wish: EditRequest | None = None) -> None:
         """Take what is to be done with it."""
         self._order = replace(self._order, rate=rate, include_unknown=include_unknown)
         if wish and self._order.ids:
@@ -189,7 +189,7 @@ class Replay:
         if wait and done:
             self._follow(done)
 
-    def _wrong(self, mending: Mending) -> str:
+    def _wrong(self, mending: Edit) -> str:
         plan = self._replayer.plan(replace(self._order, mending=mending))
         return "; ".join(plan.unfit.values())
 
@@ -201,7 +201,7 @@ class Replay:
         else:
             click.echo(f"ended: {words(ended)}", err=self._as_json)
 
-    def _print(self, plan: Plan) -> None:
+    def _print(self, plan: ReplayPlan) -> None:
         console = Console()
         asked = sum(plan.prospects.values())
         click.echo(f"{plan.letters:,} dead letters that wait, asking for {asked:,} notifications\n")
@@ -214,14 +214,14 @@ class Replay:
         else:
             click.echo("\nNothing is to be replayed.")
 
-    def _dump(self, plan: Plan, *, told: bool) -> None:
+    def _dump(self, plan: ReplayPlan, *, told: bool) -> None:
         """Print the plan if it is to be told, or that nothing follows; else the replay prints."""
         if told:
             click.echo(json.dumps(self._dumped(plan)))
         elif not plan.replayed:
             click.echo(json.dumps({"replay_id": None, "notifications": 0}))
 
-    def _dumped(self, plan: Plan) -> dict[str, object]:
+    def _dumped(self, plan: ReplayPlan) -> dict[str, object]:
         return {
             "letters": plan.letters,
             "notifications": {

@@ -8,24 +8,24 @@ from datetime import UTC, datetime, timedelta
 from rich.text import Text
 
 from notify.cli.console import Table
-from notify.deadletters import Plan, Prospect
+from notify.deadletters import Eligibility, ReplayPlan
 from notify.store.deadletters import Cause, DeadLetter
 from notify.telemetry.terminal import on_one_line
 
 _COLOURS = {
-    Prospect.NEVER_SENT: "green",
-    Prospect.UNKNOWN: "magenta",
-    Prospect.FAILS: "red",
-    Prospect.UNFIT: "red",
+    Eligibility.NEVER_SENT: "green",
+    Eligibility.UNKNOWN: "magenta",
+    Eligibility.FAILS: "red",
+    Eligibility.UNFIT: "red",
 }
 _SAYS = {
-    Prospect.ACCEPTED: "refused: the provider has it",
-    Prospect.EXPIRED: "skipped: its time is over",
-    Prospect.IN_FLIGHT: "skipped: it is on its way already",
-    Prospect.REFUSED: "skipped: the provider will never take it",
-    Prospect.WITHDRAWN: "skipped: it was cancelled or suppressed",
-    Prospect.FAILS: "left: mend its template, or its data with notify dead replay --edit ID",
-    Prospect.UNFIT: "left: mend it with notify dead replay --edit ID",
+    Eligibility.ACCEPTED: "refused: the provider has it",
+    Eligibility.EXPIRED: "skipped: its time is over",
+    Eligibility.IN_FLIGHT: "skipped: it is on its way already",
+    Eligibility.REFUSED: "skipped: the provider will never take it",
+    Eligibility.WITHDRAWN: "skipped: it was cancelled or suppressed",
+    Eligibility.FAILS: "left: mend its template, or its data with notify dead replay --edit ID",
+    Eligibility.UNFIT: "left: mend it with notify dead replay --edit ID",
 }
 _SHOWN = 5
 
@@ -88,20 +88,20 @@ def facts(letter: DeadLetter) -> Table:
     return table
 
 
-def forecast(plan: Plan, *, include_unknown: bool) -> Table:
+def forecast(plan: ReplayPlan, *, include_unknown: bool) -> Table:
     """Tell how the notifications stand that letters ask for, and what a replay does to each."""
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(justify="right")
     table.add_column()
-    for prospect in Prospect:
+    for prospect in Eligibility:
         if number := plan.prospects[prospect]:
             says = _action(prospect, include_unknown=include_unknown)
             table.add_row(Text(prospect, _COLOURS.get(prospect, "")), f"{number:,}", says)
     return table
 
 
-def unfit(plan: Plan) -> list[str]:
+def unfit(plan: ReplayPlan) -> list[str]:
     """Tell why letters cannot be sent as they are written; of many, the first few."""
     lines = [
         f"  dead letter {id_}: {on_one_line(why)}" for id_, why in list(plan.unfit.items())[:_SHOWN]
@@ -110,7 +110,7 @@ def unfit(plan: Plan) -> list[str]:
     return [*lines, f"  and {more:,} more"] if more > 0 else lines
 
 
-def time_needed(plan: Plan, rate: float, *, now: datetime) -> str:
+def time_needed(plan: ReplayPlan, rate: float, *, now: datetime) -> str:
     """Tell how long a replay takes."""
     seconds = plan.seconds(rate, now=now)
     number = sum(plan.replayed.values())
@@ -122,10 +122,10 @@ def time_needed(plan: Plan, rate: float, *, now: datetime) -> str:
     )
 
 
-def _action(prospect: Prospect, *, include_unknown: bool) -> str:
-    if prospect is Prospect.NEVER_SENT:
+def _action(prospect: Eligibility, *, include_unknown: bool) -> str:
+    if prospect is Eligibility.NEVER_SENT:
         return "replayed"
-    if prospect is Prospect.UNKNOWN:
+    if prospect is Eligibility.UNKNOWN:
         if include_unknown:
             return "replayed, as possible duplicates"
         return "left: they may have been sent; --include-unknown replays them"

@@ -15,7 +15,7 @@ from notify.cli.flow.circuits_view import COLOURS
 from notify.cli.options.filters import newest_option, period
 from notify.cli.options.opened import record
 from notify.cli.record.view import print_whole
-from notify.policies.breaker import Mode, State
+from notify.policies.breaker import CircuitState, Mode
 from notify.settings import load
 from notify.store.db import Moment
 from notify.store.flow import Change, ChangeFilter, find_changes
@@ -27,8 +27,8 @@ _since, _until = period("changed")
 @click.argument("providers", metavar="[PROVIDER]...", nargs=-1)
 @click.option(
     "--state",
-    type=click.Choice([each.value for each in State]),
-    callback=lambda _context, _option, value: State(value) if value else None,
+    type=click.Choice([each.value for each in CircuitState]),
+    callback=lambda _context, _option, value: CircuitState(value) if value else None,
     help="Only what changed into this state.",
 )
 @_since
@@ -38,7 +38,7 @@ _since, _until = period("changed")
 def history(
     *,
     providers: Sequence[str],
-    state: State | None,
+    state: CircuitState | None,
     since: Moment | None,
     until: Moment | None,
     limit: int,
@@ -84,7 +84,7 @@ def _listing(changes: Sequence[Change]) -> Table:
     return table
 
 
-def _words(state: State, mode: Mode) -> str:
+def _words(state: CircuitState, mode: Mode) -> str:
     word = state.value.replace("_", "-")
     return (
         word if mode is Mode.AUTO else f"{word} ({'shadow' if mode is Mode.SHADOW else 'forced'})"

@@ -10,18 +10,18 @@ from typing import Any
 from rich.text import Text
 
 from notify.cli.console import Table
-from notify.policies.breaker import Circuit, Counts, Mode, Rules, State
+from notify.policies.breaker import Circuit, CircuitState, Counts, Mode, Rules
 from notify.store import Store
 from notify.store.db import read_clock
 from notify.store.flow import circuits as shared
 
-COLOURS = {State.CLOSED: "green", State.OPEN: "red", State.HALF_OPEN: "yellow"}
+COLOURS = {CircuitState.CLOSED: "green", CircuitState.OPEN: "red", CircuitState.HALF_OPEN: "yellow"}
 """The colour of each state."""
 _WORDS = {Mode.OPEN: "forced open", Mode.CLOSED: "forced closed"}
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CircuitStatus:
     """One provider's circuit, and how all workers' calls ended lately."""
 
     circuit: Circuit
@@ -32,17 +32,17 @@ class Look:
     counts: Counts
 
 
-def look(store: Store, provider: str, rules: Rules) -> Look:
+def look(store: Store, provider: str, rules: Rules) -> CircuitStatus:
     """Look at one provider's circuit, as all workers share it."""
     with store.reading() as connection:
         now = read_clock(connection)
         circuit = shared.current(connection, [provider])[provider].at(now)
         slices = shared.calls(connection, [provider], since=rules.spans(now)[0])
     whole, _ = rules.sums([(each.bucket, each.counts) for each in slices], now)
-    return Look(circuit, now, rules.window, whole)
+    return CircuitStatus(circuit, now, rules.window, whole)
 
 
-def listing(looks: Sequence[Look]) -> Table:
+def listing(looks: Sequence[CircuitStatus]) -> Table:
     """Make a line of each circuit."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("provider", "state", "since (UTC)", "next"):
@@ -72,7 +72,7 @@ def state(circuit: Circuit) -> str:
     return f"{words} (shadow)" if circuit.mode is Mode.SHADOW else words
 
 
-def dumped(look: Look) -> dict[str, Any]:
+def dumped(look: CircuitStatus) -> dict[str, Any]:
     """Make of a circuit what JSON can hold."""
     circuit, counts = look.circuit, look.counts
     return {
@@ -104,7 +104,7 @@ def until(seconds: float | None) -> str:
     return "until further notice" if seconds is None else f"until {_time(seconds)} UTC"
 
 
-def _next(look: Look) -> str:
+def _next(look: CircuitStatus) -> str:
     circuit = look.circuit
     if circuit.mode in _WORDS:
         return until(circuit.mode_until)
@@ -112,10 +112,10 @@ def _next(look: Look) -> str:
         return "waits for an operator"
     if circuit.probe_due(look.now):
         return "probed by the next call"
-    if circuit.state is State.HALF_OPEN:
+    if circuit.state is CircuitState.HALF_OPEN:
         return "is being probed"
     wait = (circuit.open_until or look.now) - look.now
-    return f"probed in {max(wait, 0):.0f} s" if circuit.state is State.OPEN else ""
+    return f"probed in {max(wait, 0):.0f} s" if circuit.state is CircuitState.OPEN else ""
 
 
 def _why(circuit: Circuit) -> Iterator[str]:

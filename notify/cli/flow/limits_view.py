@@ -22,7 +22,7 @@ _NOTICED = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LimitStatus:
     """One limit: as it is configured, and as all workers share it."""
 
     limit: Limit
@@ -72,7 +72,7 @@ def kind_of(settings: Settings, name: str) -> str | None:
     return kind if colon and value and configured and configured.per else None
 
 
-def looks(settings: Settings, store: Store, *, everything: bool) -> list[Look]:
+def looks(settings: Settings, store: Store, *, everything: bool) -> list[LimitStatus]:
     """Look at the configured limits, and at those of single values that are other, or all."""
     known = limits(settings)
     with store.reading() as connection:
@@ -91,13 +91,13 @@ def looks(settings: Settings, store: Store, *, everything: bool) -> list[Look]:
     return sorted(found, key=lambda look: look.limit.name)
 
 
-def _look(settings: Settings, limit: Limit, seen: Mapping[str, Seen], now: float) -> Look:
+def _look(settings: Settings, limit: Limit, seen: Mapping[str, Seen], now: float) -> LimitStatus:
     configured = settings.limits.get(limit.name)
     per = configured.per if configured else None
-    return Look(limit, per, seen.get(limit.name, Seen(limit.name)), now)
+    return LimitStatus(limit, per, seen.get(limit.name, Seen(limit.name)), now)
 
 
-def listing(looks: Sequence[Look]) -> Table:
+def listing(looks: Sequence[LimitStatus]) -> Table:
     """Make a line of each limit."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("limit", no_wrap=True)
@@ -116,14 +116,14 @@ def listing(looks: Sequence[Look]) -> Table:
     return table
 
 
-def sentence(look: Look) -> str:
+def sentence(look: LimitStatus) -> str:
     """Tell how a limit stands."""
     rate = "has no limit" if look.rate is None else f"is at {_number(look.rate)} a second"
     why = "; ".join(_why(look))
     return f"{look.limit.name} {rate}" + (f" ({why})" if why else "")
 
 
-def dumped(look: Look) -> dict[str, Any]:
+def dumped(look: LimitStatus) -> dict[str, Any]:
     """Make of a limit what JSON can hold."""
     standing = look.seen.standing
     return {
@@ -143,7 +143,7 @@ def dumped(look: Look) -> dict[str, Any]:
     }
 
 
-def _in_force(look: Look) -> Text:
+def _in_force(look: LimitStatus) -> Text:
     if look.pause:
         return Text("paused", style="red")
     if look.rate is None:
@@ -151,7 +151,7 @@ def _in_force(look: Look) -> Text:
     return Text(_number(look.rate), style="yellow" if look.said else "")
 
 
-def _why(look: Look) -> Iterator[str]:
+def _why(look: LimitStatus) -> Iterator[str]:
     standing = look.seen.standing
     if look.pause:
         yield f"its provider wants no call for {math.ceil(look.pause)} s"

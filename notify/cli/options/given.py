@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import click
 
-from notify.contract import Refused, parse
+from notify.contract import RequestInvalid, parse
 from notify.errors import NotifyError
 
 NUMBER = click.IntRange(min=1, max=2**62)
@@ -74,7 +74,7 @@ def json_object(content: str | bytes, *, option: str) -> dict[str, Any]:
     given = content.encode(errors="surrogatepass") if isinstance(content, str) else content
     try:
         return parse(given)
-    except Refused as error:
+    except RequestInvalid as error:
         why = error.problems[0].for_author.replace("the body", "it")
         raise click.BadParameter(
             f"""not a JSON object, such as '{{"code": "123456"}}': {why}""", param_hint=option

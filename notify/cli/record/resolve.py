@@ -11,15 +11,15 @@ import click
 from notify.cli.options.actor import myself
 from notify.cli.options.filters import source_option
 from notify.errors import NotifyError, StoreError
-from notify.reconcile import Finding, decide
+from notify.reconcile import Resolution, decide
 from notify.service import open_store
 from notify.settings import load
 from notify.store import Actor
 
 _SAYS = {
-    Finding.SENT: "counts as sent",
-    Finding.NOT_SENT: "is tried again: it was not sent",
-    Finding.RESEND: "is sent again, as a possible duplicate",
+    Resolution.SENT: "counts as sent",
+    Resolution.NOT_SENT: "is tried again: it was not sent",
+    Resolution.RESEND: "is sent again, as a possible duplicate",
 }
 
 
@@ -34,26 +34,26 @@ Examples:
 )
 @click.argument("ids", metavar="ID...", type=click.UUID, nargs=-1, required=True)
 @click.option(
-    "--sent", "finding", flag_value=Finding.SENT, type=Finding, help="It was sent: let it be."
+    "--sent", "finding", flag_value=Resolution.SENT, type=Resolution, help="It was sent: let it be."
 )
 @click.option(
     "--not-sent",
     "finding",
-    flag_value=Finding.NOT_SENT,
-    type=Finding,
+    flag_value=Resolution.NOT_SENT,
+    type=Resolution,
     help="It was certainly not sent: try again.",
 )
 @click.option(
     "--resend",
     "finding",
-    flag_value=Finding.RESEND,
-    type=Finding,
+    flag_value=Resolution.RESEND,
+    type=Resolution,
     help="Nobody can tell: send it again, marked as a possible duplicate.",
 )
 @source_option
 @click.option("--reason", required=True, help="How you know, or why; kept in the audit.")
 def resolve(
-    *, ids: Sequence[UUID], finding: Finding | None, source: str | None, reason: str
+    *, ids: Sequence[UUID], finding: Resolution | None, source: str | None, reason: str
 ) -> None:
     """Decide on notifications whose outcome is unknown, and which wait for a person.
 

@@ -14,8 +14,8 @@ import click
 from notify.cli.options.given import json_argument, name_of
 from notify.cli.options.opened import record
 from notify.cli.options.when import Later, span_of
-from notify.cli.send.report import Report
-from notify.cli.send.requests import Entry, identified, read
+from notify.cli.send.report import SendReport
+from notify.cli.send.requests import PreparedRequest, identified, read
 from notify.cli.send.results import Check, Source, checked, published, stopped_by_signals
 from notify.cli.send.waiting import wait
 from notify.cli.template_names import TemplateNames
@@ -172,7 +172,7 @@ def send(
     composed = None if file else _composed(content)
     entries = read(file, name=name_of(file)) if composed is None else iter([composed])
     source = Source(entries, _unchecked if unchecked else _checker(settings, key))
-    with stopped_by_signals(source), Report(file, as_json=as_json) as report:
+    with stopped_by_signals(source), SendReport(file, as_json=as_json) as report:
         if dry_run:
             report.take(checked(source), source)
         else:
@@ -185,7 +185,9 @@ def send(
     sys.exit(0 if good else 1)
 
 
-def _followed(settings: Settings, key: Route, sent: Entry, *, waits: bool, as_json: bool) -> bool:
+def _followed(
+    settings: Settings, key: Route, sent: PreparedRequest, *, waits: bool, as_json: bool
+) -> bool:
     """Wait for its end if asked to, or say how to see it; return whether all is well."""
     if not waits:
         if not as_json and sent.id:
@@ -200,7 +202,7 @@ def _followed(settings: Settings, key: Route, sent: Entry, *, waits: bool, as_js
         return wait(store, id_, source=key.source, expected=expected, as_json=as_json)
 
 
-def _composed(content: Mapping[str, Any]) -> Entry:
+def _composed(content: Mapping[str, Any]) -> PreparedRequest:
     """Build the request that the flags describe."""
     request = {name: value for name, value in content.items() if value}
     if not request.get("to"):
@@ -217,7 +219,7 @@ def _composed(content: Mapping[str, Any]) -> Entry:
 def _checker(settings: Settings, key: Route) -> Check:
     known = TemplateNames(open_templates(settings))
 
-    def check(entry: Entry) -> str:
+    def check(entry: PreparedRequest) -> str:
         found = problems(
             entry.body,
             channel=key.channel,
@@ -230,5 +232,5 @@ def _checker(settings: Settings, key: Route) -> Check:
     return check
 
 
-def _unchecked(_: Entry) -> str:
+def _unchecked(_: PreparedRequest) -> str:
     return ""

@@ -26,7 +26,7 @@ _GOOD = {"confirmed", "valid"}
 _STEP = 100
 
 
-class Report:
+class SendReport:
     """
     Prints failures as they come, and a summary at the end; as JSON, every result and nothing else.
 

@@ -18,7 +18,7 @@ _BETWEEN = re.compile(r"[\s,]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class RequestText:
     """One request as it stands in its file."""
 
     text: bytes
@@ -27,7 +27,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PreparedRequest:
     """One request, as it will travel."""
 
     body: bytes
@@ -37,7 +37,7 @@ class Entry:
     """Where it begins in its file, from 1."""
 
 
-def read(stream: IO[bytes], *, name: str = "the file") -> Iterator[Entry]:
+def read(stream: IO[bytes], *, name: str = "the file") -> Iterator[PreparedRequest]:
     """
     Yield the requests of a stream, each with an id.
 
@@ -48,7 +48,7 @@ def read(stream: IO[bytes], *, name: str = "the file") -> Iterator[Entry]:
         yield identified(piece.text.strip(), line=piece.line)
 
 
-def pieces(stream: IO[bytes], *, name: str) -> Iterator[Piece]:
+def pieces(stream: IO[bytes], *, name: str) -> Iterator[RequestText]:
     """
     Yield the requests of a stream as they are written.
 
@@ -77,7 +77,7 @@ def pieces(stream: IO[bytes], *, name: str) -> Iterator[Piece]:
         return
     for number, text in itertools.chain(head, lines):
         if text.strip():
-            yield Piece(text.rstrip(b"\r\n"), number)
+            yield RequestText(text.rstrip(b"\r\n"), number)
 
 
 def _is_by_line(lines: list[bytes]) -> bool | None:
@@ -89,40 +89,40 @@ def _is_by_line(lines: list[bytes]) -> bool | None:
     return lines[1].lstrip().startswith(b"{")
 
 
-def identified(body: bytes, *, line: int) -> Entry:
+def identified(body: bytes, *, line: int) -> PreparedRequest:
     """Return the request with its id, or with a fresh one put into it; else it stays as it is."""
     request = _json(body)
     if not isinstance(request, dict):
-        return Entry(body, "", line)
+        return PreparedRequest(body, "", line)
     known = request.get("id")
     if known is not None:
-        return Entry(body, known if isinstance(known, str) else "", line)
+        return PreparedRequest(body, known if isinstance(known, str) else "", line)
     fresh = str(uuid4())
     if "id" in request:
         return _replaced(body, fresh, line=line)
     # Inserted into the text, which is not rewritten: what the contract refuses must stay in it.
     rest = body.lstrip().removeprefix(b"{").lstrip()
     comma = b", " if request else b""
-    return Entry(b'{"id": "' + fresh.encode() + b'"' + comma + rest, fresh, line)
+    return PreparedRequest(b'{"id": "' + fresh.encode() + b'"' + comma + rest, fresh, line)
 
 
-def _replaced(body: bytes, fresh: str, *, line: int) -> Entry:
+def _replaced(body: bytes, fresh: str, *, line: int) -> PreparedRequest:
     """Put an id in the place of null; what the contract cannot read stays as it is."""
     try:
         request = {**parse(body), "id": fresh}
     except DecodeError:
-        return Entry(body, "", line)
-    return Entry(json.dumps(request, ensure_ascii=False).encode(), fresh, line)
+        return PreparedRequest(body, "", line)
+    return PreparedRequest(json.dumps(request, ensure_ascii=False).encode(), fresh, line)
 
 
-def _whole(content: bytes) -> Iterator[Piece]:
+def _whole(content: bytes) -> Iterator[RequestText]:
     """Yield an array's elements, each with its line; or all as one request."""
     if not isinstance(_json(content), list):
         blank = content[: len(content) - len(content.lstrip())]
         if blank != content:
             # Blank lines are left out, indentation stays: columns are counted right.
             skipped = blank.rfind(b"\n") + 1
-            yield Piece(content[skipped:], 1 + content.count(b"\n", 0, skipped))
+            yield RequestText(content[skipped:], 1 + content.count(b"\n", 0, skipped))
         return
     text = content.decode()
     decoder = json.JSONDecoder()
@@ -134,7 +134,7 @@ def _whole(content: bytes) -> Iterator[Piece]:
         if text[start] == "]":
             return
         _, at = decoder.raw_decode(text, start)
-        yield Piece(text[start:at].encode(), line)
+        yield RequestText(text[start:at].encode(), line)
         line += text.count("\n", start, at)
 
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from notify.cli.send.requests import Entry
+from notify.cli.send.requests import PreparedRequest
 from notify.errors import NotifyError, PublishError, Unconfirmed, Unroutable
 from notify.publisher import Outgoing, Publisher
 
-Check = Callable[[Entry], str]
+Check = Callable[[PreparedRequest], str]
 """Tells what is wrong with a request before it is published; nothing, if it is empty."""
 
 
@@ -38,14 +38,14 @@ class Source:
         last: The line of the last request that was taken.
     """
 
-    def __init__(self, entries: Iterable[Entry], check: Check) -> None:
+    def __init__(self, entries: Iterable[PreparedRequest], check: Check) -> None:
         self.stopped = ""
         self.last = 0
         self._entries = iter(entries)
         self._check = check
         self._reading = False
 
-    def __iter__(self) -> Iterator[tuple[Entry, str]]:
+    def __iter__(self) -> Iterator[tuple[PreparedRequest, str]]:
         while not self.stopped and (found := self._next()) is not None:
             self.last = found[0].line
             yield found
@@ -61,7 +61,7 @@ class Source:
         if self._reading or again:
             raise KeyboardInterrupt
 
-    def _next(self) -> tuple[Entry, str] | None:
+    def _next(self) -> tuple[PreparedRequest, str] | None:
         """Read and check the next request."""
         try:
             self._reading = True
@@ -103,7 +103,7 @@ def checked(source: Source) -> Iterator[Result]:
 
 def published(source: Source, publisher: Publisher, *, routing_key: str) -> Iterator[Result]:
     """Publish those requests that pass the check, a window at a time."""
-    sent: deque[Entry] = deque()
+    sent: deque[PreparedRequest] = deque()
     invalid: deque[Result] = deque()
 
     def outgoing() -> Iterator[Outgoing]:

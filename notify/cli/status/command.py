@@ -17,9 +17,9 @@ from notify.cli.flow import circuits_view as circuits
 from notify.cli.flow import holds_view as held
 from notify.cli.flow import limits_view as rates
 from notify.cli.ledger import as_plain as plain_ledger
-from notify.cli.overview import Lookout, Overview, crews, paused
+from notify.cli.overview import Overview, StatusReader, crews, paused
 from notify.cli.status.screen import drawn
-from notify.ledger import Books
+from notify.ledger import LedgerSnapshot
 from notify.settings import Settings, load
 from notify.store.ledger import Late
 
@@ -45,7 +45,7 @@ def status(*, watch: bool, as_json: bool) -> None:
       notify status --json | jq '.queues[] | select(.waiting > 1000) | .name'
     """
     settings = load()
-    with Lookout(settings) as lookout:
+    with StatusReader(settings) as lookout:
         if watch:
             _watch(settings, lookout, as_json=as_json)
             return
@@ -57,7 +57,7 @@ def status(*, watch: bool, as_json: bool) -> None:
     sys.exit(1 if overview.away else 0)
 
 
-def _watch(settings: Settings, lookout: Lookout, *, as_json: bool) -> None:
+def _watch(settings: Settings, lookout: StatusReader, *, as_json: bool) -> None:
     try:
         if as_json:
             for overview in _looks(lookout):
@@ -70,7 +70,7 @@ def _watch(settings: Settings, lookout: Lookout, *, as_json: bool) -> None:
         return
 
 
-def _looks(lookout: Lookout) -> Iterator[Overview]:
+def _looks(lookout: StatusReader) -> Iterator[Overview]:
     while True:
         began = time.monotonic()
         yield lookout.look()
@@ -136,7 +136,7 @@ def _queues(settings: Settings, overview: Overview) -> list[dict[str, Any]] | No
     ]
 
 
-def _ledger(books: Books) -> dict[str, Any]:
+def _ledger(books: LedgerSnapshot) -> dict[str, Any]:
     plain = plain_ledger(books.ledger, None)
     # Contradictions were not looked for, so nothing is said of them.
     return {key: plain[key] for key in ("at", "accepted", "difference", "terms", "lines")}

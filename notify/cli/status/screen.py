@@ -13,7 +13,7 @@ from notify.cli.flow import circuits_view as circuits
 from notify.cli.flow import holds_view as held
 from notify.cli.flow import limits_view as rates
 from notify.cli.overview import Now, Overview, crews, paused
-from notify.ledger import TERMS, Books, Line
+from notify.ledger import TERMS, LedgerSnapshot, Line
 from notify.message import Channel, Status
 from notify.settings import Settings
 from notify.store.ledger import Late
@@ -118,7 +118,7 @@ def _queue(overview: Overview, name: str) -> Sequence[str | Text]:
     ]
 
 
-def _lines(books: Books | None) -> Mapping[tuple[str | None, str | None], Line]:
+def _lines(books: LedgerSnapshot | None) -> Mapping[tuple[str | None, str | None], Line]:
     return {(line.channel, line.lane): line for line in books.ledger.lines} if books else {}
 
 
@@ -137,7 +137,7 @@ def _holds(now: Now) -> Text:
     return Text(told, style="yellow") if told else Text("none")
 
 
-def _record(at: datetime, now: Now, books: Books) -> Table:
+def _record(at: datetime, now: Now, books: LedgerSnapshot) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column()
@@ -153,7 +153,7 @@ def _record(at: datetime, now: Now, books: Books) -> Table:
     return table
 
 
-def _ledger(books: Books) -> Text:
+def _ledger(books: LedgerSnapshot) -> Text:
     ledger, terms = books.ledger, books.ledger.terms
     sums = " + ".join(f"{terms[term]:,} {term}" for term in TERMS if terms.get(term)) or "0"
     line = Text(f"{ledger.accepted:,} accepted = {sums}; difference ")

@@ -7,8 +7,8 @@ clock or a database: times are seconds by whichever clock the caller keeps to.
 
 from __future__ import annotations
 
-from notify.policies.breaker.circuit import INCONCLUSIVE, Circuit, Mode, State
+from notify.policies.breaker.circuit import INCONCLUSIVE, Circuit, CircuitState, Mode
 from notify.policies.breaker.kind import Kind, kind_of
 from notify.policies.breaker.rules import Counts, Rules
 
-__all__ = ["INCONCLUSIVE", "Circuit", "Counts", "Kind", "Mode", "Rules", "State", "kind_of"]
+__all__ = ["INCONCLUSIVE", "Circuit", "CircuitState", "Counts", "Kind", "Mode", "Rules", "kind_of"]

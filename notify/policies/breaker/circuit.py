@@ -16,7 +16,7 @@ SET_BACK = 1.0
 """Seconds by which no time is further ahead than the rules set it, but by a clock set back."""
 
 
-class State(enum.StrEnum):
+class CircuitState(enum.StrEnum):
     """Where a circuit stands."""
 
     CLOSED = "closed"
@@ -60,7 +60,7 @@ class Circuit:
     """
 
     provider: str
-    state: State = State.CLOSED
+    state: CircuitState = CircuitState.CLOSED
     generation: int = 0
     trips: int = 0
     since: float = 0.0
@@ -77,7 +77,7 @@ class Circuit:
     @property
     def stuck(self) -> bool:
         """Whether it stays open until an operator's word, however long that takes."""
-        return self.state is State.OPEN and self.open_until is None
+        return self.state is CircuitState.OPEN and self.open_until is None
 
     @property
     def judges(self) -> bool:
@@ -109,20 +109,20 @@ class Circuit:
         """Tell whether calls pass freely."""
         mode = self.at(now).mode
         if mode is Mode.AUTO:
-            return self.state is State.CLOSED
+            return self.state is CircuitState.CLOSED
         return mode is not Mode.OPEN
 
-    def stands(self, now: float) -> State:
+    def stands(self, now: float) -> CircuitState:
         """Tell the state that an operator's word, if there is one, makes of its own."""
         if self.flows(now):
-            return State.CLOSED
-        return State.OPEN if self.state is State.CLOSED else self.state
+            return CircuitState.CLOSED
+        return CircuitState.OPEN if self.state is CircuitState.CLOSED else self.state
 
     def probe_due(self, now: float) -> bool:
         """Tell whether one probe may pass."""
-        if not self.at(now).judges or self.state is State.CLOSED:
+        if not self.at(now).judges or self.state is CircuitState.CLOSED:
             return False
-        if self.state is State.OPEN:
+        if self.state is CircuitState.OPEN:
             return self.open_until is not None and self.open_until <= now
         return self.probe_until is None or self.probe_until <= now
 
@@ -132,13 +132,13 @@ class Circuit:
         if here.flows(now) or here.probe_due(now):
             return 0.0
         until = here.mode_until if here.mode is Mode.OPEN else here.probe_until
-        if here.mode is Mode.AUTO and here.state is State.OPEN:
+        if here.mode is Mode.AUTO and here.state is CircuitState.OPEN:
             until = here.open_until
         return float("inf") if until is None else max(until - now, 0.0)
 
     def tripped(self, cause: str, *, now: float, rules: Rules, rng: random.Random) -> Self:
         """Open it, for the calls that were counted."""
-        if self.state is not State.CLOSED or not self.judges:
+        if self.state is not CircuitState.CLOSED or not self.judges:
             return self
         return self._opened(1, cause, now + rules.open_seconds(1, rng), now)
 
@@ -146,10 +146,10 @@ class Circuit:
         """Give one probe leave, if one is due."""
         if not self.probe_due(now):
             return self
-        again = self.state is State.HALF_OPEN
+        again = self.state is CircuitState.HALF_OPEN
         return replace(
             self,
-            state=State.HALF_OPEN,
+            state=CircuitState.HALF_OPEN,
             generation=self.generation + 1,
             since=self.since if again else now,
             open_until=None,
@@ -174,7 +174,7 @@ class Circuit:
         if kind is Kind.FATAL:
             cause = "the provider refuses our key or account"
             return self if self.stuck else self._opened(self.trips + 1, cause, None, now)
-        if self.state is not State.HALF_OPEN:
+        if self.state is not CircuitState.HALF_OPEN:
             return self
         if kind is Kind.NEUTRAL:
             return self._told_nothing(now, rules, rng)
@@ -194,11 +194,11 @@ class Circuit:
     def told(self, mode: Mode, *, now: float, until: float | None, actor: str, reason: str) -> Self:
         """Obey an operator. After `auto` and `shadow`, an open circuit may be probed at once."""
         after = self
-        if mode is Mode.CLOSED and self.state is not State.CLOSED:
+        if mode is Mode.CLOSED and self.state is not CircuitState.CLOSED:
             after = self._closed(now)
         elif mode is Mode.OPEN:
             after = self._opened(self.trips, None, until, now)
-        elif self.state is State.OPEN:
+        elif self.state is CircuitState.OPEN:
             after = replace(self, open_until=now)
         return replace(after, mode=mode, mode_until=until, actor=actor, reason=reason)
 
@@ -210,7 +210,7 @@ class Circuit:
     def _opened(self, trips: int, cause: str | None, until: float | None, now: float) -> Self:
         return replace(
             self,
-            state=State.OPEN,
+            state=CircuitState.OPEN,
             generation=self.generation + 1,
             trips=trips,
             since=now,
@@ -224,7 +224,7 @@ class Circuit:
     def _closed(self, now: float) -> Self:
         return replace(
             self,
-            state=State.CLOSED,
+            state=CircuitState.CLOSED,
             generation=self.generation + 1,
             trips=0,
             since=now,

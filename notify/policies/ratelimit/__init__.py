@@ -12,7 +12,7 @@ from notify.policies.ratelimit.booking import (
     FAR_AHEAD,
     RESERVE,
     SLACK,
-    Ask,
+    BookingRequest,
     Grant,
     book,
     horizon,
@@ -25,7 +25,7 @@ from notify.policies.ratelimit.standing import (
     RECOVERY,
     SET_BACK,
     Limit,
-    Standing,
+    LimitState,
 )
 
 __all__ = [
@@ -40,10 +40,10 @@ __all__ = [
     "RESERVE",
     "SET_BACK",
     "SLACK",
-    "Ask",
+    "BookingRequest",
     "Grant",
     "Limit",
-    "Standing",
+    "LimitState",
     "book",
     "cut",
     "horizon",

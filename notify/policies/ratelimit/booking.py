@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from notify.policies.ratelimit.standing import LARGEST, Limit, Standing
+from notify.policies.ratelimit.standing import LARGEST, Limit, LimitState
 
 AHEAD = 0.25
 """Seconds ahead that a slot is booked at most where slots are close to each other."""
@@ -21,7 +21,7 @@ _EPSILON = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class BookingRequest:
     """What a worker wants to book."""
 
     sums: Sequence[float]
@@ -43,7 +43,7 @@ class Ask:
         share: float,
         stock: float = 0.0,
         ahead: float = math.inf,
-    ) -> Ask:
+    ) -> BookingRequest:
         """Ask for costs, each greater than 0, in their order."""
         return cls(tuple(accumulate(costs)), max(costs), stock, share, ahead)
 
@@ -134,7 +134,7 @@ def horizon(share: float, burst: float, rate: float) -> float:
     return min(AHEAD, max(RESERVE * (1 - share) * span, SLACK - share * span))
 
 
-def furthest(standing: Standing, burst: float, rate: float, *, now: float) -> float:
+def furthest(standing: LimitState, burst: float, rate: float, *, now: float) -> float:
     """
     Tell how far ahead a schedule may stand at most.
 
@@ -144,7 +144,7 @@ def furthest(standing: Standing, burst: float, rate: float, *, now: float) -> fl
     return now + standing.paused(now) + max(burst, LARGEST) / rate + FAR_AHEAD
 
 
-def book(standing: Standing, limit: Limit, ask: Ask, *, now: float) -> Grant:
+def book(standing: LimitState, limit: Limit, ask: BookingRequest, *, now: float) -> Grant:
     """Book the longest run of costs that fits; `Grant.tat` is where the schedule stands then."""
     rate = standing.rate(limit, now)
     base = max(standing.tat, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from notify.policies.ratelimit.standing import LONGEST_PAUSE, RECOVERY, Limit, Standing
+from notify.policies.ratelimit.standing import LONGEST_PAUSE, RECOVERY, Limit, LimitState
 
 CUT = 0.7
 """What a provider's complaint leaves of a rate."""
@@ -12,7 +12,7 @@ CUT_EVERY = 1.0
 """Seconds in which only the first of many complaints cuts: they speak of the same moment."""
 
 
-def pause(standing: Standing, *, seconds: float, now: float) -> Standing:
+def pause(standing: LimitState, *, seconds: float, now: float) -> LimitState:
     """Grant nothing for some seconds."""
     if seconds <= standing.paused(now):
         return standing
@@ -20,13 +20,13 @@ def pause(standing: Standing, *, seconds: float, now: float) -> Standing:
 
 
 def cut(
-    standing: Standing,
+    standing: LimitState,
     limit: Limit,
     *,
     retry_after: float | None,
     calls_per_second: float,
     now: float,
-) -> Standing:
+) -> LimitState:
     """
     Heed a provider's complaint that it is asked too much: go slower, and pause if it says so.
 
@@ -46,7 +46,7 @@ def cut(
     return replace(changed, tat=max(standing.tat, void))
 
 
-def _resting(paused: Standing, before: Standing, now: float) -> Standing:
+def _resting(paused: LimitState, before: LimitState, now: float) -> LimitState:
     """
     Keep a lowered rate from recovering in a pause, but for its last second.
 
@@ -59,7 +59,7 @@ def _resting(paused: Standing, before: Standing, now: float) -> Standing:
     return replace(paused, lowered=rate, lowered_at=max(now, paused.paused_until - CUT_EVERY))
 
 
-def _lowered(standing: Standing, limit: Limit, calls_per_second: float, now: float) -> Standing:
+def _lowered(standing: LimitState, limit: Limit, calls_per_second: float, now: float) -> LimitState:
     rate = standing.rate(limit, now)
     before = max(calls_per_second, 1.0) if rate is None else rate
     # While it recovers, the goal stays: a storm of complaints must not make it forget it.

@@ -44,7 +44,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class LimitState:
     """A limit as the whole fleet shares it; times in seconds by the database's clock."""
 
     tat: float = 0.0
@@ -80,12 +80,12 @@ class Standing:
         """Tell for how many seconds nothing is granted."""
         return 0.0 if self.paused_until is None else max(0.0, self.paused_until - now)
 
-    def booked(self, tat: float, paused_until: float | None) -> Standing:
+    def booked(self, tat: float, paused_until: float | None) -> LimitState:
         """Take over what a booking told; of two pauses the longer."""
         longer = max((each for each in (self.paused_until, paused_until) if each), default=None)
         return replace(self, tat=tat, paused_until=longer)
 
-    def righted(self, written_at: float, now: float) -> Standing:
+    def righted(self, written_at: float, now: float) -> LimitState:
         """
         Return it as it stands if the clock was set back since it was written.
 
@@ -102,7 +102,7 @@ class Standing:
             return changed
         return replace(changed, paused_until=now + LONGEST_PAUSE)
 
-    def shifted(self, by: float) -> Standing:
+    def shifted(self, by: float) -> LimitState:
         """Give it in the terms of a clock that is ahead by so many seconds."""
         return replace(
             self,

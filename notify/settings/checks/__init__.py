@@ -4,7 +4,7 @@ Everything that can be wrong with a configuration, for `notify config check` and
 The options themselves are in `settings.model`; nothing here changes a value.
 """
 
-from notify.settings.checks.check import Report
+from notify.settings.checks.check import ConfigReport
 from notify.settings.checks.mistakes import error_of
 
-__all__ = ["Report", "error_of"]
+__all__ = ["ConfigReport", "error_of"]

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from notify.errors import ConfigError
 from notify.settings.checks.exposure import Exposure, exposures
-from notify.settings.checks.finding import Finding, listed, named, table
+from notify.settings.checks.finding import ConfigFinding, listed, named, table
 from notify.settings.checks.fit import misfits, timeout_of
 from notify.settings.checks.lines import located
 from notify.settings.checks.mistakes import judge
@@ -28,7 +28,7 @@ _Section = TypeVar("_Section", bound=Section)
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ConfigReport:
     """
     What `check` found.
 
@@ -39,17 +39,17 @@ class Report:
 
     file: Path | None
     settings: Settings | None
-    mistakes: list[Finding]
-    doubts: list[Finding]
+    mistakes: list[ConfigFinding]
+    doubts: list[ConfigFinding]
     exposures: list[Exposure]
 
     @property
-    def warnings(self) -> list[Finding]:
+    def warnings(self) -> list[ConfigFinding]:
         """What can run so, and somebody should know."""
         return [*(each.finding for each in self.exposures), *self.doubts]
 
 
-def check(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) -> Report:
+def check(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) -> ConfigReport:
     """
     Return every mistake and every doubtful point. Providers are imported, never built.
 
@@ -66,22 +66,24 @@ def check(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) 
         doubts += unprotected(settings, tree, environ=environ)
     doubts += unused_proxies(environ)
     exposed = list(exposures(tree, environ))
-    return Report(tree.file, settings, located(mistakes, tree), located(doubts, tree), exposed)
+    return ConfigReport(
+        tree.file, settings, located(mistakes, tree), located(doubts, tree), exposed
+    )
 
 
-def _missing_files(tree: Tree) -> Iterator[Finding]:
+def _missing_files(tree: Tree) -> Iterator[ConfigFinding]:
     amqp = _section(AmqpSettings, tree, "amqp")
     try:
         if amqp is not None:
             ssl_options(amqp)
     except ConfigError as error:
         key, _, text = str(error).partition(": ")
-        yield Finding(key, text)
+        yield ConfigFinding(key, text)
     templates = _section(TemplateSettings, tree, "templates")
     folder = templates.folder if templates is not None else None
     if folder is not None and not folder.is_dir():
         key = named(("templates", "folder"), tree)
-        yield Finding(key, "no such folder; create it, or remove the line")
+        yield ConfigFinding(key, "no such folder; create it, or remove the line")
 
 
 def _section(model: type[_Section], tree: Tree, name: str) -> _Section | None:
@@ -92,7 +94,7 @@ def _section(model: type[_Section], tree: Tree, name: str) -> _Section | None:
         return None
 
 
-def _missing_secrets(tree: Tree, environ: Mapping[str, str]) -> Iterator[Finding]:
+def _missing_secrets(tree: Tree, environ: Mapping[str, str]) -> Iterator[ConfigFinding]:
     providers = table(tree.values, "providers")
     for name in sorted(_named_by_channels(tree) & providers.keys()):
         raw = providers[name]
@@ -104,7 +106,7 @@ def _missing_secrets(tree: Tree, environ: Mapping[str, str]) -> Iterator[Finding
                 f"no value for {secret}; give it as a file of that name in "
                 "$CREDENTIALS_DIRECTORY, or as an environment variable"
             )
-            yield Finding(named(("providers", name, "secrets", option), tree), text)
+            yield ConfigFinding(named(("providers", name, "secrets", option), tree), text)
 
 
 def _named_by_channels(tree: Tree) -> set[str]:
@@ -112,50 +114,50 @@ def _named_by_channels(tree: Tree) -> set[str]:
     return {name for options in channels for name in listed(options, "providers")}
 
 
-def _keyring(tree: Tree, environ: Mapping[str, str]) -> Iterator[Finding]:
+def _keyring(tree: Tree, environ: Mapping[str, str]) -> Iterator[ConfigFinding]:
     privacy = _section(PrivacySettings, tree, "privacy")
     try:
         if privacy is not None:
             keyring_of(privacy, environ=environ)
     except ConfigError as error:
         key, _, text = str(error).partition(": ")
-        yield Finding(key, text)
+        yield ConfigFinding(key, text)
 
 
 def _in_use(settings: Settings) -> list[str]:
     return sorted({name for each in settings.channels.values() for name in each.providers})
 
 
-def _unserved(settings: Settings, tree: Tree) -> Iterator[Finding]:
+def _unserved(settings: Settings, tree: Tree) -> Iterator[ConfigFinding]:
     served = {(pool.channel, lane) for pool in settings.pools.values() for lane in pool.lanes}
     for channel in settings.channels:
         for lane in settings.lanes:
             if (channel, lane) not in served:
                 text = f"nobody consumes {channel}.{lane}; add the lane to a pool of this channel"
-                yield Finding(f"lanes.{lane}", text)
+                yield ConfigFinding(f"lanes.{lane}", text)
     for name, pool in settings.pools.items():
         by_default = tree.origin(("pools", name, "channel")).kind == "default"
         if pool.channel not in settings.channels and not by_default:
             text = f"cannot start: channels.{pool.channel} names no provider"
-            yield Finding(f"pools.{name}", text)
+            yield ConfigFinding(f"pools.{name}", text)
 
 
-def _unused(settings: Settings) -> Iterator[Finding]:
+def _unused(settings: Settings) -> Iterator[ConfigFinding]:
     if not settings.channels:
-        yield Finding("channels", "none has a provider, so nothing can be sent")
+        yield ConfigFinding("channels", "none has a provider, so nothing can be sent")
     for name in sorted(settings.providers.keys() - set(_in_use(settings))):
-        yield Finding(f"providers.{name}", "no channel names it, so it is never used")
+        yield ConfigFinding(f"providers.{name}", "no channel names it, so it is never used")
 
     named = {limit for provider in settings.providers.values() for limit in provider.limits}
     for name, limit in settings.limits.items():
         if limit.per is None and name not in named:
-            yield Finding(f"limits.{name}", "no provider names it, so it limits nothing")
+            yield ConfigFinding(f"limits.{name}", "no provider names it, so it limits nothing")
 
 
-def _never_slow(settings: Settings) -> Iterator[Finding]:
+def _never_slow(settings: Settings) -> Iterator[ConfigFinding]:
     for name in _in_use(settings):
         provider = settings.providers[name]
         timeout = timeout_of(provider)
         if timeout is not None and provider.breaker.slow_call >= timeout:
             text = "not below the provider's timeout, so no call can be slow; lower it"
-            yield Finding(f"providers.{name}.breaker.slow_call", text)
+            yield ConfigFinding(f"providers.{name}.breaker.slow_call", text)

@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from notify.settings.checks.channels import misfits_of
-from notify.settings.checks.finding import Finding, listed, named, suggestion, table
+from notify.settings.checks.finding import ConfigFinding, listed, named, suggestion, table
 from notify.settings.model import LONGEST_TIMEOUT, ChannelSettings, ProviderSettings
 from notify.settings.sources import Tree
 from notify.settings.words import DEAD_POOL
@@ -26,7 +26,7 @@ _REFERENCES = (
 )
 
 
-def crossings(tree: Tree) -> Iterator[Finding]:
+def crossings(tree: Tree) -> Iterator[ConfigFinding]:
     """Yield every mistake between options, on what was said, so that one run tells all."""
     for section, option, meant in _REFERENCES:
         known = list(table(tree.values, meant))
@@ -36,20 +36,20 @@ def crossings(tree: Tree) -> Iterator[Finding]:
                 key = named((section, name, option), tree)
                 if word not in known:
                     text = f"number {position + 1} is not in [{meant}]; {suggestion(word, known)}"
-                    yield Finding(key, text)
+                    yield ConfigFinding(key, text)
                 elif word in words[:position]:
-                    yield Finding(key, f"number {position + 1} is there already; remove it")
+                    yield ConfigFinding(key, f"number {position + 1} is there already; remove it")
     yield from _limits(tree)
     yield from _ports(tree)
     providers = _good(ProviderSettings, tree, "providers")
     for name, channel in _good(ChannelSettings, tree, "channels").items():
         for below, text in misfits_of(name, channel, providers):
-            yield Finding(named(("channels", name, *below), tree), text)
+            yield ConfigFinding(named(("channels", name, *below), tree), text)
     yield from _timeouts(tree)
     yield from _tls(tree)
 
 
-def _timeouts(tree: Tree) -> Iterator[Finding]:
+def _timeouts(tree: Tree) -> Iterator[ConfigFinding]:
     for name, provider in table(tree.values, "providers").items():
         options = table(provider, "options") if isinstance(provider, dict) else {}
         seconds = options.get("timeout", LONGEST_TIMEOUT)
@@ -60,10 +60,10 @@ def _timeouts(tree: Tree) -> Iterator[Finding]:
                 f"must be a number of seconds, written in the file, above 0 and at most"
                 f" {LONGEST_TIMEOUT:g}: a call that lasts as long as its claim could be made twice"
             )
-            yield Finding(key, text)
+            yield ConfigFinding(key, text)
 
 
-def _limits(tree: Tree) -> Iterator[Finding]:
+def _limits(tree: Tree) -> Iterator[ConfigFinding]:
     limits = table(tree.values, "limits")
     each_has_its_own = {
         name for name, options in limits.items() if isinstance(options, dict) and "per" in options
@@ -73,15 +73,15 @@ def _limits(tree: Tree) -> Iterator[Finding]:
             if word in each_has_its_own:
                 key = named(("providers", name, "limits"), tree)
                 text = f"number {position + 1} has `per` and holds for its channel; remove it here"
-                yield Finding(key, text)
+                yield ConfigFinding(key, text)
 
 
-def _ports(tree: Tree) -> Iterator[Finding]:
+def _ports(tree: Tree) -> Iterator[ConfigFinding]:
     pools = [DEAD_POOL, *table(tree.values, "pools")]
     for name in table(table(tree.values, "metrics"), "ports"):
         if name not in pools:
             key = named(("metrics", "ports", name), tree)
-            yield Finding(key, f"no pool is named so; {suggestion(name, pools)}")
+            yield ConfigFinding(key, f"no pool is named so; {suggestion(name, pools)}")
 
 
 def _good(model: type[_Table], tree: Tree, section: str) -> dict[str, _Table]:
@@ -95,16 +95,16 @@ def _good(model: type[_Table], tree: Tree, section: str) -> dict[str, _Table]:
     return found
 
 
-def _tls(tree: Tree) -> Iterator[Finding]:
+def _tls(tree: Tree) -> Iterator[ConfigFinding]:
     amqp = table(tree.values, "amqp")
     on = str(amqp.get("tls", False)).lower() in ("true", "1", "yes", "on")
     for option in ("ca_file", "cert_file", "key_file"):
         if option in amqp and not on:
             key = named(("amqp", option), tree)
-            yield Finding(key, "has no effect without TLS; set amqp.tls = true, or remove it")
+            yield ConfigFinding(key, "has no effect without TLS; set amqp.tls = true, or remove it")
     if "key_file" in amqp and "cert_file" not in amqp:
-        yield Finding(named(("amqp", "key_file"), tree), "needs amqp.cert_file beside it")
+        yield ConfigFinding(named(("amqp", "key_file"), tree), "needs amqp.cert_file beside it")
     url = amqp.get("url", "")
     if on and isinstance(url, str) and not re.search(r":\d+(/|$)", url):
         key = named(("amqp", "url"), tree)
-        yield Finding(key, "with TLS the port must be written; it is usually 5671")
+        yield ConfigFinding(key, "with TLS the port must be written; it is usually 5671")

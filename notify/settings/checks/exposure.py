@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from notify.settings.checks.finding import Finding
+from notify.settings.checks.finding import ConfigFinding
 from notify.settings.sources import Tree, credential_files
 
 _ACL = "system.posix_acl_access"
@@ -18,7 +18,7 @@ _ACL = "system.posix_acl_access"
 class Exposure:
     """One file that too many may read, and the command that ends it."""
 
-    finding: Finding
+    finding: ConfigFinding
     command: str
 
 
@@ -28,7 +28,7 @@ def exposures(tree: Tree, environ: Mapping[str, str]) -> Iterator[Exposure]:
     for file in secrets:
         if _exposed(file):
             text = "readable by more than its owner; chmod 0400 it"
-            finding = Finding(f"credential {file.name}", text)
+            finding = ConfigFinding(f"credential {file.name}", text)
             yield Exposure(finding, f"chmod 0400 {shlex.quote(str(file))}")
     if tree.file is not None:
         others = set(tree.file.parent.glob("*.env")) - set(secrets)
@@ -40,7 +40,7 @@ def _environment_files(files: Iterable[Path]) -> Iterator[Exposure]:
     for file in files:
         if _open_to_all(file):
             text = "everybody may read this place for secrets; chmod o= it"
-            yield Exposure(Finding(file.name, text), f"chmod o= {shlex.quote(str(file))}")
+            yield Exposure(ConfigFinding(file.name, text), f"chmod o= {shlex.quote(str(file))}")
 
 
 def _passwords(tree: Tree, file: Path) -> Iterator[Exposure]:
@@ -52,7 +52,7 @@ def _passwords(tree: Tree, file: Path) -> Iterator[Exposure]:
             name = f"NOTIFY_{section.upper()}__URL"
             text = f"a password in a file that everybody may read; move it to a credential {name}"
             command = f"chmod o= {shlex.quote(str(file))}"
-            yield Exposure(Finding(f"{section}.url", text), command)
+            yield Exposure(ConfigFinding(f"{section}.url", text), command)
 
 
 def _holds_a_password(url: object) -> bool:

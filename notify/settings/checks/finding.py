@@ -15,7 +15,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,31}|\*")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ConfigFinding:
     """One mistake or warning."""
 
     key: str

@@ -12,12 +12,12 @@ from notify.errors import ConfigError
 from notify.message import Channel
 from notify.provider import OptionChecker
 from notify.settings.checks.classes import named_class
-from notify.settings.checks.finding import Finding, listed, suggestion, table
+from notify.settings.checks.finding import ConfigFinding, listed, suggestion, table
 from notify.settings.model import ProviderSettings
 from notify.settings.sources import Tree
 
 
-def misfits(tree: Tree) -> list[Finding]:
+def misfits(tree: Tree) -> list[ConfigFinding]:
     """Return what is wrong between the providers' tables and their classes."""
     findings = []
     for name, raw in table(tree.values, "providers").items():
@@ -27,7 +27,8 @@ def misfits(tree: Tree) -> list[Finding]:
             # Told with the other mistakes of the file already.
             continue
         findings += [
-            Finding(f"providers.{name}.{key}", text) for key, text in _misfits(provider, name, tree)
+            ConfigFinding(f"providers.{name}.{key}", text)
+            for key, text in _misfits(provider, name, tree)
         ]
     return findings
 

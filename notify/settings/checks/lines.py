@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from notify.settings.checks.finding import Finding
+from notify.settings.checks.finding import ConfigFinding
 from notify.settings.sources import Key, Tree, leaves
 
 # Texts and comments, whole, and what begins or ends a table or a list; a text of several lines
@@ -22,14 +22,14 @@ _TOKEN = re.compile(
 )
 
 
-def located(findings: Iterable[Finding], tree: Tree) -> list[Finding]:
+def located(findings: Iterable[ConfigFinding], tree: Tree) -> list[ConfigFinding]:
     """Give each finding the line of its option, or of its table where the option is missing."""
     found = list(findings)
     lines = lines_of(tree.text) if found else {}
     return [each if each.line else replace(each, line=_line(each, lines, tree)) for each in found]
 
 
-def _line(finding: Finding, lines: dict[Key, int], tree: Tree) -> int | None:
+def _line(finding: ConfigFinding, lines: dict[Key, int], tree: Tree) -> int | None:
     name, came_from, _ = finding.key.partition(" (")
     key = tuple(name.split("."))
     if came_from or tree.origin(key).kind in ("environment", "credential"):

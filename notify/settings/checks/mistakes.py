@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from notify.errors import ConfigError
 from notify.settings.checks.crossings import crossings
-from notify.settings.checks.finding import Finding, named, suggestion
+from notify.settings.checks.finding import ConfigFinding, named, suggestion
 from notify.settings.checks.lines import located
 from notify.settings.model import Settings
 from notify.settings.sources import PREFIX, Key, Tree
@@ -37,7 +37,7 @@ _WORDS = {
 }
 
 
-def judge(tree: Tree) -> tuple[Settings | None, list[Finding]]:
+def judge(tree: Tree) -> tuple[Settings | None, list[ConfigFinding]]:
     """Return the settings, or None and every mistake."""
     findings = list(crossings(tree))
     try:
@@ -49,7 +49,7 @@ def judge(tree: Tree) -> tuple[Settings | None, list[Finding]]:
     return (None if findings else settings), located(findings, tree)
 
 
-def error_of(findings: Sequence[Finding], *, file: Path | None) -> ConfigError:
+def error_of(findings: Sequence[ConfigFinding], *, file: Path | None) -> ConfigError:
     """Return the error that lists the mistakes."""
     count = "a mistake" if len(findings) == 1 else f"{len(findings)} mistakes"
     place = f" ({file})" if file else ""
@@ -57,11 +57,11 @@ def error_of(findings: Sequence[Finding], *, file: Path | None) -> ConfigError:
     return ConfigError(f"the configuration{place} has {count}:{lines}")
 
 
-def _finding(error: ErrorDetails, tree: Tree) -> Finding:
+def _finding(error: ErrorDetails, tree: Tree) -> ConfigFinding:
     key = tuple(str(part) for part in error["loc"] if part != "[key]")
     if error["type"] == "extra_forbidden":
         return _unknown(key, tree)
-    return Finding(named(key, tree), _text(error))
+    return ConfigFinding(named(key, tree), _text(error))
 
 
 def _text(error: ErrorDetails) -> str:
@@ -71,15 +71,17 @@ def _text(error: ErrorDetails) -> str:
     return _WORDS.get(error["type"], message)
 
 
-def _unknown(key: Key, tree: Tree) -> Finding:
+def _unknown(key: Key, tree: Tree) -> ConfigFinding:
     known = _fields(key[:-1])
     origin = tree.origin(key)
     if origin.kind in ("environment", "credential"):
         # The variable that is meant, spelled out, since a nested name is easy to get wrong.
         rest = origin.name.removeprefix(PREFIX).split("__")[len(key) :]
         names = ["__".join([PREFIX + "__".join([*key[:-1], k]).upper(), *rest]) for k in known]
-        return Finding(origin.name, f"unknown option ({origin.kind}); {_hint(origin.name, names)}")
-    return Finding(named(key, tree), f"unknown option; {suggestion(key[-1], known)}")
+        return ConfigFinding(
+            origin.name, f"unknown option ({origin.kind}); {_hint(origin.name, names)}"
+        )
+    return ConfigFinding(named(key, tree), f"unknown option; {suggestion(key[-1], known)}")
 
 
 def _hint(name: str, names: Sequence[str]) -> str:

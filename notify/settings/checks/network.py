@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from urllib.parse import parse_qs, urlsplit
 
-from notify.settings.checks.finding import Finding, named
+from notify.settings.checks.finding import ConfigFinding, named
 from notify.settings.model import Settings
 from notify.settings.sources import Tree
 
@@ -15,17 +15,17 @@ _VERIFIED = "verify-full"
 _PROXIES = frozenset({"all_proxy", "http_proxy", "https_proxy"})
 
 
-def unused_proxies(environ: Mapping[str, str]) -> Iterator[Finding]:
+def unused_proxies(environ: Mapping[str, str]) -> Iterator[ConfigFinding]:
     """Yield the variables that name a proxy, since providers are called without one."""
     for name in sorted(environ):
         if name.lower() in _PROXIES and environ[name]:
             text = "is not used for providers, which are called directly; see `base_url` in"
-            yield Finding(name, f"{text} docs/configuration.md")
+            yield ConfigFinding(name, f"{text} docs/configuration.md")
 
 
 def unprotected(
     settings: Settings, tree: Tree, *, environ: Mapping[str, str] = os.environ
-) -> Iterator[Finding]:
+) -> Iterator[ConfigFinding]:
     """Yield what is left open towards other machines; what stays on this one needs no TLS."""
     if not _local(urlsplit(settings.amqp.url.get_secret_value()).hostname):
         if not settings.amqp.tls:
@@ -33,20 +33,20 @@ def unprotected(
                 "the password and all messages travel in the open; set amqp.tls = true and the"
                 " broker's TLS port in amqp.url"
             )
-            yield Finding(named(("amqp", "tls"), tree), text)
+            yield ConfigFinding(named(("amqp", "tls"), tree), text)
         if not settings.contract.require_user_id:
             text = (
                 "whoever may publish may name any source, unless the broker's topic rights forbid"
                 " it; give each source a user of its name (`notify topology export`), set it to"
                 " true"
             )
-            yield Finding(named(("contract", "require_user_id"), tree), text)
+            yield ConfigFinding(named(("contract", "require_user_id"), tree), text)
     if not _verified(settings.store.url.get_secret_value(), environ):
         text = (
             f"the database's certificate is not checked; add ?sslmode={_VERIFIED} and"
             " &sslrootcert=/path/to/ca.pem (or =system)"
         )
-        yield Finding(named(("store", "url"), tree), text)
+        yield ConfigFinding(named(("store", "url"), tree), text)
 
 
 def _verified(url: str, environ: Mapping[str, str]) -> bool:

@@ -5,9 +5,9 @@ Nothing here knows what is stored.
 """
 
 from notify.store.db.clock import Moment, read_clock
-from notify.store.db.offset import Offset
+from notify.store.db.offset import ClockOffset
 from notify.store.db.record_clock import CLOCK_OFF
 from notify.store.db.schema import unfit
 from notify.store.set_back import right_waits
 
-__all__ = ["CLOCK_OFF", "Moment", "Offset", "read_clock", "right_waits", "unfit"]
+__all__ = ["CLOCK_OFF", "ClockOffset", "Moment", "read_clock", "right_waits", "unfit"]

@@ -11,7 +11,7 @@ STEP = 1.0
 """Seconds by which no answer is late: the database's clock was set back."""
 
 
-class Offset:
+class ClockOffset:
     """
     Estimates it from answers, each of which came later than the database read its clock.
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from notify.errors import StoreError
-from notify.store.db.offset import STEP, Offset
+from notify.store.db.offset import STEP, ClockOffset
 
 FRESH = 10.0
 """Seconds for which one look is relied on."""
@@ -49,7 +49,7 @@ class RecordClock:
         self._look = look
         self._host = host
         self._monotonic = monotonic
-        self._offset = Offset()
+        self._offset = ClockOffset()
         self._looking = threading.Lock()
         self._ahead: float | None = None
         self.set_backs = 0

@@ -2,29 +2,29 @@
 
 from notify.store.deadletters.archive import (
     LONGEST_REASON,
+    ArchivedLetter,
     Cause,
-    Kept,
+    Edit,
     Letter,
-    Mending,
-    State,
+    LetterState,
     keep,
     kept,
     waiting,
 )
-from notify.store.deadletters.known import Known, look_up
+from notify.store.deadletters.known import KnownNotification, look_up
 from notify.store.deadletters.replays import Slot, statuses
 from notify.store.deadletters.search import DeadLetter, Wanted, find
 
 __all__ = [
     "LONGEST_REASON",
+    "ArchivedLetter",
     "Cause",
     "DeadLetter",
-    "Kept",
-    "Known",
+    "Edit",
+    "KnownNotification",
     "Letter",
-    "Mending",
+    "LetterState",
     "Slot",
-    "State",
     "Wanted",
     "find",
     "keep",

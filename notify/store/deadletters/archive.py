@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Channel
-from notify.store.sealing.vault import Vault, vault_of
+from notify.store.sealing.vault import RowCipher, cipher_of
 from notify.store.tables import dead_letters
 
 LONGEST_REASON = 1000
@@ -47,7 +47,7 @@ class Cause(enum.StrEnum):
     OTHER = "other"
 
 
-class State(enum.StrEnum):
+class LetterState(enum.StrEnum):
     """What operators have done with a dead letter."""
 
     WAITING = "waiting"
@@ -82,7 +82,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Mending:
+class Edit:
     """What an operator made of one letter."""
 
     letter_id: int
@@ -92,7 +92,7 @@ class Mending:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ArchivedLetter:
     """What one kept letter holds."""
 
     id: int
@@ -106,11 +106,11 @@ class Kept:
     mended_key: str | None
 
     @property
-    def mending(self) -> Mending | None:
+    def mending(self) -> Edit | None:
         """The two together; None where it was never mended."""
         if self.mended_body is None or self.mended_key is None:
             return None
-        return Mending(self.id, self.mended_body, self.mended_key)
+        return Edit(self.id, self.mended_body, self.mended_key)
 
 
 def keep(connection: Connection, letters: Sequence[Letter], *, now: datetime) -> None:
@@ -125,22 +125,22 @@ def keep(connection: Connection, letters: Sequence[Letter], *, now: datetime) ->
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(dead_letters)
     columns = dead_letters.c
-    settled = columns.state != State.WAITING
+    settled = columns.state != LetterState.WAITING
     statement = statement.on_conflict_do_update(
         index_elements=[columns.fingerprint],
         set_={
-            "state": State.WAITING,
+            "state": LetterState.WAITING,
             "state_at": case((settled, now), else_=columns.state_at),
         },
     )
-    state = {"archived_at": now, "state": State.WAITING, "state_at": now}
-    vault = vault_of(connection)
+    state = {"archived_at": now, "state": LetterState.WAITING, "state_at": now}
+    vault = cipher_of(connection)
     # In one order always, so that two archives wait for each other and not in a circle.
     rows = sorted((_row(letter, vault) for letter in letters), key=lambda row: row["fingerprint"])
     connection.execute(statement, [row | state for row in rows])
 
 
-def _row(letter: Letter, vault: Vault) -> dict[str, Any]:
+def _row(letter: Letter, vault: RowCipher) -> dict[str, Any]:
     fingerprint = vault.fingerprint(letter.fingerprint)
     parts = {"properties": letter.properties, "body": letter.body}
     return {
@@ -150,7 +150,9 @@ def _row(letter: Letter, vault: Vault) -> dict[str, Any]:
     }
 
 
-def waiting(connection: Connection, ids: Collection[int], *, lock: bool = False) -> list[Kept]:
+def waiting(
+    connection: Connection, ids: Collection[int], *, lock: bool = False
+) -> list[ArchivedLetter]:
     """
     Read what those letters hold that wait, oldest first.
 
@@ -158,33 +160,33 @@ def waiting(connection: Connection, ids: Collection[int], *, lock: bool = False)
         lock: Keep others from changing them until the transaction ends.
     """
     columns = dead_letters.c
-    query = select(*_WHOLE).where(columns.id.in_(ids), columns.state == State.WAITING)
+    query = select(*_WHOLE).where(columns.id.in_(ids), columns.state == LetterState.WAITING)
     query = query.order_by(columns.id)
     if lock:
         query = query.with_for_update()
-    vault = vault_of(connection)
+    vault = cipher_of(connection)
     return [_kept(row, vault) for row in connection.execute(query)]
 
 
-def kept(connection: Connection, letter_id: int) -> Kept | None:
+def kept(connection: Connection, letter_id: int) -> ArchivedLetter | None:
     """Read what one letter holds, in whatever state; None if there is none with this id."""
     query = select(*_WHOLE).where(dead_letters.c.id == letter_id)
     row = connection.execute(query).one_or_none()
-    return _kept(row, vault_of(connection)) if row is not None else None
+    return _kept(row, cipher_of(connection)) if row is not None else None
 
 
 def discard(connection: Connection, ids: Collection[int], *, now: datetime) -> list[int]:
     """Mark letters that wait as of no more interest; give which they were. Nothing is deleted."""
     statement = (
         update(dead_letters)
-        .where(dead_letters.c.id.in_(ids), dead_letters.c.state == State.WAITING)
-        .values(state=State.DISCARDED, state_at=now)
+        .where(dead_letters.c.id.in_(ids), dead_letters.c.state == LetterState.WAITING)
+        .values(state=LetterState.DISCARDED, state_at=now)
         .returning(dead_letters.c.id)
     )
     return sorted(connection.execute(statement).scalars())
 
 
-def opened(vault: Vault, row: Row[Any]) -> dict[str, Any]:
+def opened(vault: RowCipher, row: Row[Any]) -> dict[str, Any]:
     """
     Read the parts of a letter that may be sealed, by column; the row has all of `PARTS`.
 
@@ -198,10 +200,10 @@ def opened(vault: Vault, row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _kept(row: Row[Any], vault: Vault) -> Kept:
+def _kept(row: Row[Any], vault: RowCipher) -> ArchivedLetter:
     values = row._asdict() | opened(vault, row)
     del values["fingerprint"], values["key_id"]
-    return Kept(**values)
+    return ArchivedLetter(**values)
 
 
 _NAMES = ("id", "fingerprint", "key_id", "properties", "body", "mended_body")
@@ -209,5 +211,5 @@ PARTS = [dead_letters.c[name] for name in _NAMES]
 """What has to be read of a letter for `opened`."""
 _WHOLE = [
     *PARTS,
-    *(dead_letters.c[name] for name in Kept.__dataclass_fields__ if name not in _NAMES),
+    *(dead_letters.c[name] for name in ArchivedLetter.__dataclass_fields__ if name not in _NAMES),
 ]

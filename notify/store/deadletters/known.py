@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, or_, select, tuple_
 from notify.errors import Sealed
 from notify.message import Notification, Outcome, Status
 from notify.store.ids import PUBLIC_ID, known_as
-from notify.store.sealing.vault import Vault, vault_of
+from notify.store.sealing.vault import RowCipher, cipher_of
 from notify.store.tables import attempts, notifications
 
 
@@ -29,7 +29,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownNotification:
     """What the record knows of one notification."""
 
     id: UUID
@@ -51,7 +51,7 @@ class Known:
 
 def look_up(
     connection: Connection, asked: Iterable[Notification], *, lock: bool = False
-) -> list[Known]:
+) -> list[KnownNotification]:
     """
     Read all rows that have to do with requests: under their keys, or under their ids.
 
@@ -80,10 +80,10 @@ def look_up(
         query = query.with_for_update()
     rows = connection.execute(query).all()
     calls = _calls(connection, related) if rows else {}
-    vault = vault_of(connection)
+    vault = cipher_of(connection)
     plain = {vault.digest(each.digest): each.digest for each in asked}
     return [
-        Known(
+        KnownNotification(
             id=row.id,
             public_id=row.known_by,
             key=(row.source, row.idempotency_key, row.position),
@@ -106,7 +106,7 @@ _KNOWN = (
 )
 
 
-def _digest(row: Row[Any], plain: Mapping[bytes, bytes], vault: Vault) -> bytes:
+def _digest(row: Row[Any], plain: Mapping[bytes, bytes], vault: RowCipher) -> bytes:
     """Read a digest: one that is sealed is told as those asked for are, or as that of another."""
     if row.key_id is None:
         digest: bytes = row.digest

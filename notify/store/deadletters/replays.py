@@ -22,8 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Channel, Identity, Notification, Outcome, Status
-from notify.store.deadletters.archive import PARTS, State, opened
-from notify.store.sealing.vault import Kept, vault_of
+from notify.store.deadletters.archive import PARTS, LetterState, opened
+from notify.store.sealing.vault import SealedFields, cipher_of
 from notify.store.tables import attempts, dead_letters, events, notifications
 
 _TURN = int.from_bytes(b"replay", "big")
@@ -135,14 +135,14 @@ def _insert(connection: Connection, slots: Sequence[Slot], *, now: datetime) -> 
         return set()
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(notifications).on_conflict_do_nothing()
-    vault = vault_of(connection)
+    vault = cipher_of(connection)
     rows = [_row(slot, vault.of_notification(slot.notification), now=now) for slot in slots]
     columns = notifications.c
     done = connection.execute(statement.returning(columns.source, columns.id), rows)
     return {(row.source, row.id) for row in done}
 
 
-def _row(slot: Slot, kept: Kept, *, now: datetime) -> dict[str, Any]:
+def _row(slot: Slot, kept: SealedFields, *, now: datetime) -> dict[str, Any]:
     asked = slot.notification
     return {
         "id": slot.id,
@@ -195,7 +195,7 @@ def mark(
     for id_, until in letters.items():
         values: dict[str, Any] = {"replay_id": replay_id, "replay_until": until}
         if id_ in done:
-            values |= {"state": State.REPLAYED, "state_at": now}
+            values |= {"state": LetterState.REPLAYED, "state_at": now}
         connection.execute(update(dead_letters).where(columns.id == id_).values(values))
 
 
@@ -205,13 +205,13 @@ def mend(
     """Keep what an operator made of a letter, beside what it was."""
     columns = dead_letters.c
     row = connection.execute(select(*PARTS).where(columns.id == letter_id)).one()
-    parts = opened(vault_of(connection), row) | {"mended_body": body}
+    parts = opened(cipher_of(connection), row) | {"mended_body": body}
     connection.execute(
         update(dead_letters)
         .where(columns.id == letter_id)
         .values(
             # The parts of a letter are sealed with one key, be it another now.
-            **vault_of(connection).of_letter(row.fingerprint, parts),
+            **cipher_of(connection).of_letter(row.fingerprint, parts),
             mended_key=key,
             notification_id=notification.batch_id or notification.id,
             channel=notification.channel,

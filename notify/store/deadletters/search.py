@@ -28,9 +28,9 @@ from sqlalchemy import (
 from notify.contract import Spellings
 from notify.message import Channel
 from notify.store.db.clock import Moment, moment
-from notify.store.deadletters.archive import Cause, State
+from notify.store.deadletters.archive import Cause, LetterState
 from notify.store.deadletters.letter_text import readings
-from notify.store.sealing.vault import Vault, vault_of
+from notify.store.sealing.vault import RowCipher, cipher_of
 from notify.store.tables import dead_letters
 
 _AT_ONCE = 20
@@ -56,7 +56,7 @@ class DeadLetter:
     routing_key: str
     queue: str | None
     delivery_count: int | None
-    state: State
+    state: LetterState
     state_at: datetime
     replay_id: UUID | None
 
@@ -74,7 +74,7 @@ class Wanted:
     template: str | None = None
     cause: Cause | None = None
     code: str | None = None
-    state: State | None = None
+    state: LetterState | None = None
     since: Moment | None = None
     """From when on it was archived."""
     until: Moment | None = None
@@ -143,14 +143,14 @@ def _holding(
     query = query.add_columns(plainly.label("plainly"), columns.key_id, columns.fingerprint)
     query = query.add_columns(columns.body.label("kept"), *_WORDS)
     query = query.execution_options(yield_per=_AT_ONCE)
-    vault = vault_of(connection)
+    vault = cipher_of(connection)
     with connection.execute(query) as result:
         for row in result:
             if row.plainly or _holds(row, vault, text, person):
                 yield row
 
 
-def _holds(row: Row[Any], vault: Vault, text: str, person: Spellings) -> bool:
+def _holds(row: Row[Any], vault: RowCipher, text: str, person: Spellings) -> bool:
     """Whether a letter holds a text that SQL does not find: sealed, or a person spelled anew."""
     if row.key_id is None and not person.recognisable:
         return False
@@ -173,7 +173,7 @@ def _letter(row: Row[Any]) -> DeadLetter:
     values = {name: row._mapping[name] for name in DeadLetter.__dataclass_fields__}
     values["channel"] = values["channel"] and Channel(values["channel"])
     values["cause"] = Cause(values["cause"])
-    values["state"] = State(values["state"])
+    values["state"] = LetterState(values["state"])
     return DeadLetter(**values)
 
 

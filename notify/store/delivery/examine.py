@@ -16,14 +16,14 @@ from notify.message import Identity, Notification, Outcome, Status
 from notify.store.delivery.claims import Claim, Claimed, Entry
 from notify.store.delivery.taking import take, untried
 from notify.store.ids import known_as
-from notify.store.reconcile.outcomes import WAITING, Standing, move
-from notify.store.sealing.vault import Vault, vault_of
+from notify.store.reconcile.outcomes import WAITING, Transition, move
+from notify.store.sealing.vault import RowCipher, cipher_of
 from notify.store.set_back import right_leases
 from notify.store.tables import attempts, notifications
 
 log = structlog.get_logger("notify.store")
 
-SENT_BEFORE = Standing(Status.SENT, "an earlier call had sent it")
+SENT_BEFORE = Transition(Status.SENT, "an earlier call had sent it")
 
 
 def examine(
@@ -33,7 +33,7 @@ def examine(
     rows = _find(connection, [entry.notification for entry in known])
     calls = _open_calls(connection, rows.values())
     sent = _known_sent(connection, rows.values())
-    same = _same(vault_of(connection), known, rows)
+    same = _same(cipher_of(connection), known, rows)
     strange = [entry.notification for entry in known if entry.notification.key not in rows]
     owners = _owners(connection, strange)
     answers, taken = {}, []
@@ -116,7 +116,7 @@ def _by_id(asked: Notification, owners: Mapping[UUID, set[str]]) -> Claimed:
 
 
 def _same(
-    vault: Vault, known: Sequence[Entry], rows: Mapping[_Key, Row[Any]]
+    vault: RowCipher, known: Sequence[Entry], rows: Mapping[_Key, Row[Any]]
 ) -> dict[Identity, bool | None]:
     """Tell of each that is on record if it is the same request; None where that is sealed."""
     found: dict[Identity, bool | None] = {}

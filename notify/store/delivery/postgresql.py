@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Row
 from notify.message import Identity, Status
 from notify.store.delivery.claims import Entry
 from notify.store.delivery.records import Record
-from notify.store.sealing.vault import vault_of
+from notify.store.sealing.vault import cipher_of
 
 # Sorted by id, so that two workers with the same messages wait for each other, not in a circle.
 _CLAIM = """
@@ -103,7 +103,7 @@ def claim(
 ) -> set[Identity]:
     """Insert what is new, with its attempt or its end; return the sources and ids that were."""
     asked = [entry.notification for entry in entries]
-    vault = vault_of(engine)
+    vault = cipher_of(engine)
     kept = [vault.of_notification(each) for each in asked]
     written = _run(
         engine,

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from notify.message import Identity, Status
 from notify.store.delivery.claims import Entry
 from notify.store.delivery.records import Record
-from notify.store.sealing.vault import Vault, vault_of
+from notify.store.sealing.vault import RowCipher, cipher_of
 
 _INSERT = """
 INSERT INTO notifications (
@@ -49,7 +49,7 @@ def claim(
     """Insert what is new, with its attempt or its end; return the sources and ids that were."""
     fresh = set()
     at, end = _instant(now), _instant(until)
-    vault = vault_of(engine)
+    vault = cipher_of(engine)
     rows = [_row(entry, vault, at=at, until=end) for entry in entries]
     with _cursor(engine) as cursor:
         for entry, row in zip(entries, rows, strict=True):
@@ -101,7 +101,9 @@ def _cursor(engine: Engine) -> Iterator[Any]:
         yield connection.connection.cursor()
 
 
-def _row(entry: Entry, vault: Vault, *, at: str | None, until: str | None) -> tuple[object, ...]:
+def _row(
+    entry: Entry, vault: RowCipher, *, at: str | None, until: str | None
+) -> tuple[object, ...]:
     asked = entry.notification
     kept = vault.of_notification(asked)
     sending = entry.status is Status.SENDING

@@ -2,7 +2,7 @@
 
 from notify.store.flow.caps import Charge, admit, prune
 from notify.store.flow.circuit_history import Change, ChangeFilter, delete_changes, find_changes
-from notify.store.flow.circuits import Slice, Transition
+from notify.store.flow.circuits import CircuitTransition, Slice
 from notify.store.flow.holds import PARTS
 from notify.store.flow.limits import Seen
 
@@ -11,9 +11,9 @@ __all__ = [
     "Change",
     "ChangeFilter",
     "Charge",
+    "CircuitTransition",
     "Seen",
     "Slice",
-    "Transition",
     "admit",
     "delete_changes",
     "find_changes",

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from notify.policies import ratelimit
-from notify.policies.ratelimit import Ask, Grant, Limit, Standing
+from notify.policies.ratelimit import BookingRequest, Grant, Limit, LimitState
 from notify.store.flow.limits import USE, faded, make, tell_righted
 
 # It says what `ratelimit.book` says. The row is locked before the clock is read, so that no
@@ -89,7 +89,7 @@ RETURNING now, base, pace, burst, tolerance, booked.ahead, horizon, units,
     booked.paused_until, GREATEST(-by, booked.tat - base) AS righted
 """
 
-_STANDING = [field.name for field in fields(Standing)]
+_STANDING = [field.name for field in fields(LimitState)]
 _READ = f"""
 SELECT {", ".join(_STANDING)}, used, used_at, (julianday('now') - 2440587.5) * 86400.0
 FROM limits WHERE name = ?
@@ -112,7 +112,7 @@ _RULES = {
 }
 
 
-def book(connection: Connection, limit: Limit, ask: Ask) -> Grant:
+def book(connection: Connection, limit: Limit, ask: BookingRequest) -> Grant:
     """Book units of one limit, on a connection of `Store.booking`; its row is made if missing."""
     run = _book_on_sqlite if connection.dialect.name == "sqlite" else _book_on_postgresql
     grant = run(connection, limit, ask)
@@ -122,7 +122,7 @@ def book(connection: Connection, limit: Limit, ask: Ask) -> Grant:
     return grant
 
 
-def _book_on_postgresql(connection: Connection, limit: Limit, ask: Ask) -> Grant | None:
+def _book_on_postgresql(connection: Connection, limit: Limit, ask: BookingRequest) -> Grant | None:
     values = {
         "name": limit.name,
         "rate": limit.rate,
@@ -153,14 +153,14 @@ def _book_on_postgresql(connection: Connection, limit: Limit, ask: Ask) -> Grant
     )
 
 
-def _book_on_sqlite(connection: Connection, limit: Limit, ask: Ask) -> Grant | None:
+def _book_on_sqlite(connection: Connection, limit: Limit, ask: BookingRequest) -> Grant | None:
     # There is no need for one statement: the transaction has the database to itself.
     row = connection.exec_driver_sql(_READ, (limit.name,)).one_or_none()
     if row is None:
         return None
     told: list[Any] = list(row)
     *standing, used, used_at, now = told
-    written = Standing(**dict(zip(_STANDING, standing, strict=True)))
+    written = LimitState(**dict(zip(_STANDING, standing, strict=True)))
     righted = written.righted(used_at, now)
     grant = ratelimit.book(righted, limit, ask, now=now)
     tell_righted(limit.name, max(used_at - now, righted.tat - grant.base))

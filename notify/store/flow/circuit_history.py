@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
 
-from notify.policies.breaker import Circuit, Mode, State
+from notify.policies.breaker import Circuit, CircuitState, Mode
 from notify.store.db.clock import Moment, db_now
 from notify.store.tables import circuit_changes
 
@@ -28,8 +28,8 @@ class Change:
     id: int
     provider: str
     at: float
-    state_before: State
-    state: State
+    state_before: CircuitState
+    state: CircuitState
     mode_before: Mode
     mode: Mode
     trips: int
@@ -44,7 +44,7 @@ class ChangeFilter:
 
     providers: Collection[str] = ()
     """Only of these, if any is named."""
-    state: State | None = None
+    state: CircuitState | None = None
     """Only what changed into this state."""
     since: Moment | None = None
     until: Moment | None = None
@@ -74,7 +74,7 @@ def find_changes(connection: Connection, wanted: ChangeFilter, *, limit: int) ->
     return [
         Change(
             **row._asdict()
-            | {"state_before": State(row.state_before), "state": State(row.state)}
+            | {"state_before": CircuitState(row.state_before), "state": CircuitState(row.state)}
             | {"mode_before": Mode(row.mode_before), "mode": Mode(row.mode)}
         )
         for row in connection.execute(query)

@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import Connection, delete, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from notify.policies.breaker import Circuit, Counts, Mode, State
+from notify.policies.breaker import Circuit, CircuitState, Counts, Mode
 from notify.store.audit import Actor, note
 from notify.store.db.clock import db_now, read_clock
 from notify.store.flow.circuit_history import note_change
 from notify.store.tables import circuit_calls
 from notify.store.tables import circuits as table
 
-Transition = Callable[[Circuit, float], Circuit]
+CircuitTransition = Callable[[Circuit, float], Circuit]
 """What a circuit becomes at a time; the circuit itself, where nothing is to be written."""
 
 _SOON = 5.0
@@ -45,7 +45,9 @@ def current(connection: Connection, providers: Collection[str]) -> dict[str, Cir
     return {name: Circuit(name) for name in providers} | {each.provider: each for each in found}
 
 
-def change(connection: Connection, provider: str, transition: Transition) -> tuple[Circuit, bool]:
+def change(
+    connection: Connection, provider: str, transition: CircuitTransition
+) -> tuple[Circuit, bool]:
     """
     Let one circuit pass to what follows; all others who want to wait for the transaction's end.
 
@@ -148,5 +150,5 @@ def _locked(connection: Connection, provider: str) -> Circuit:
 
 
 def _circuit(row: Mapping[Any, Any]) -> Circuit:
-    words = {"state": State(row["state"]), "mode": Mode(row["mode"])}
+    words = {"state": CircuitState(row["state"]), "mode": Mode(row["mode"])}
     return Circuit(**(dict(row) | words))

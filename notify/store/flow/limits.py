@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from notify.policies import ratelimit
-from notify.policies.ratelimit import SET_BACK, Limit, Standing
+from notify.policies.ratelimit import SET_BACK, Limit, LimitState
 from notify.store.audit import Actor
 from notify.store.db.clock import db_now, read_clock
 from notify.store.tables import limits
@@ -25,7 +25,7 @@ USE = 10.0
 KEPT = 3600.0
 """Seconds after which a row that says nothing any more is removed."""
 
-_STANDING = [each.name for each in fields(Standing)]
+_STANDING = [each.name for each in fields(LimitState)]
 _SAID = [name for name in _STANDING if name != "tat"]
 
 
@@ -34,7 +34,7 @@ class Seen:
     """One limit's row, as somebody reads it."""
 
     name: str
-    standing: Standing = field(default_factory=Standing)
+    standing: LimitState = field(default_factory=LimitState)
     use: float = 0.0
     """Units a second that were granted lately."""
     actor: str | None = None
@@ -42,7 +42,7 @@ class Seen:
     reason: str | None = None
 
 
-def pause(connection: Connection, name: str, *, seconds: float) -> tuple[Standing, float]:
+def pause(connection: Connection, name: str, *, seconds: float) -> tuple[LimitState, float]:
     """Grant nothing of a limit for some seconds; give how it stands then, and the clock."""
     return _change(
         connection, name, lambda standing, now: ratelimit.pause(standing, seconds=seconds, now=now)
@@ -51,10 +51,10 @@ def pause(connection: Connection, name: str, *, seconds: float) -> tuple[Standin
 
 def cut(
     connection: Connection, limit: Limit, *, retry_after: float | None, calls_per_second: float
-) -> tuple[Standing, float]:
+) -> tuple[LimitState, float]:
     """Lower a rate after a provider's complaint; give how it stands then, and the clock."""
 
-    def change(standing: Standing, now: float) -> Standing:
+    def change(standing: LimitState, now: float) -> LimitState:
         return ratelimit.cut(
             standing, limit, retry_after=retry_after, calls_per_second=calls_per_second, now=now
         )
@@ -112,8 +112,8 @@ def clean(connection: Connection) -> int:
 
 
 def _change(
-    connection: Connection, name: str, change: Callable[[Standing, float], Standing]
-) -> tuple[Standing, float]:
+    connection: Connection, name: str, change: Callable[[LimitState, float], LimitState]
+) -> tuple[LimitState, float]:
     make(connection, name)
     found = _row(connection, name, lock=True)
     assert found is not None  # noqa: S101 - this transaction has just made it sure
@@ -145,8 +145,8 @@ def tell_righted(name: str, seconds: float) -> None:
         log.warning("notify.clock_set_back", limit=name, seconds=round(seconds, 1))
 
 
-def _standing(row: Row[Any], now: float) -> Standing:
-    written = Standing(**{name: row._mapping[name] for name in _STANDING})
+def _standing(row: Row[Any], now: float) -> LimitState:
+    written = LimitState(**{name: row._mapping[name] for name in _STANDING})
     return written.righted(row.used_at, now)
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from notify.message import Status
-from notify.store.deadletters.archive import Cause, State
+from notify.store.deadletters.archive import Cause, LetterState
 from notify.store.tables import dead_letters, notifications
 
 MOVING = (Status.QUEUED, Status.SENDING)
@@ -42,7 +42,7 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Dead:
+class DeadCount:
     """How many requests of one channel and lane lie in the archive and have no notification."""
 
     channel: str | None
@@ -80,7 +80,7 @@ def counts(connection: Connection) -> Iterator[Count]:
     )
 
 
-def dead(connection: Connection) -> Iterator[Dead]:
+def dead(connection: Connection) -> Iterator[DeadCount]:
     """
     Count the requests that have come to nothing but a dead letter.
 
@@ -95,10 +95,10 @@ def dead(connection: Connection) -> Iterator[Dead]:
     stranger = or_(columns.cause.in_([str(Cause.CONTRACT), str(Cause.CONFLICT)]), ~known)
     query = (
         select(columns.channel, columns.lane, func.count(request.distinct()).label("count_"))
-        .where(columns.state != State.REPLAYED, stranger)
+        .where(columns.state != LetterState.REPLAYED, stranger)
         .group_by(columns.channel, columns.lane)
     )
-    return (Dead(row.channel, row.lane, row.count_) for row in connection.execute(query))
+    return (DeadCount(row.channel, row.lane, row.count_) for row in connection.execute(query))
 
 
 def _recorded(source: ColumnElement[Any], id_: ColumnElement[Any]) -> Iterator[ColumnElement[bool]]:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from notify.contract import Spellings, reading
 from notify.message import Status
 from notify.store.queries import ERASED, sent_to
-from notify.store.sealing.vault import vault_of
+from notify.store.sealing.vault import cipher_of
 from notify.store.tables import attempts, audit, events, notifications
 
 REASON = "its recipient was erased"
@@ -55,7 +55,7 @@ def ids_of(connection: Connection, person: Person) -> list[UUID]:
     # Rows without a hash are of an older version, and in clear; no index helps there.
     unhashed = func.lower(columns.recipient) == reading(person.recipient).lower()
     theirs = or_(
-        sent_to(person.recipient, vault_of(connection)),
+        sent_to(person.recipient, cipher_of(connection)),
         and_(columns.recipient_hash.is_(None), columns.erased_at.is_(None), unhashed),
     )
     return list(connection.execute(select(columns.id).where(theirs).order_by(columns.id)).scalars())
@@ -138,7 +138,7 @@ def _nothing_left(
     The digest stays for that; with a keyring nobody can guess by it what was asked.
     """
     values = {"recipient": "", "recipient_hash": None, "body": b"", "erased_at": now}
-    vault = vault_of(connection)
+    vault = cipher_of(connection)
     if row.key_id is None and vault.keyring.current is not None:
         values |= {"digest": vault.digest(row.digest), "key_id": vault.keyring.current}
     if person.inside(row.idempotency_key):

@@ -14,12 +14,12 @@ from sqlalchemy import Connection, Row, null, select, update
 
 from notify.contract import same
 from notify.message import Identity
-from notify.store.deadletters.archive import PARTS, State, opened
+from notify.store.deadletters.archive import PARTS, LetterState, opened
 from notify.store.deadletters.letter_text import document_of, readings
 from notify.store.ids import identities
 from notify.store.privacy.erasure import Person, slices
 from notify.store.queries import ERASED
-from notify.store.sealing.vault import vault_of
+from notify.store.sealing.vault import cipher_of
 from notify.store.tables import dead_letters
 
 _AT_ONCE = 50
@@ -50,7 +50,7 @@ def letters_of(connection: Connection, person: Person, ids: Sequence[UUID]) -> l
     Raises:
         Sealed: The keyring does not open one of them.
     """
-    columns, vault, known = dead_letters.c, vault_of(connection), set[Identity]()
+    columns, vault, known = dead_letters.c, cipher_of(connection), set[Identity]()
     for few in slices(ids, _AT_ONCE):
         known |= identities(connection, few)
     names = ("state", "source", "notification_id", *_TEXTS)
@@ -61,7 +61,7 @@ def letters_of(connection: Connection, person: Person, ids: Sequence[UUID]) -> l
         parts = opened(vault, row)
         if (row.source, row.notification_id) in known or _within(person, row, parts):
             body = parts["mended_body"] or parts["body"]
-            found.append(Held(row.id, row.state == State.WAITING, _shared(body, person)))
+            found.append(Held(row.id, row.state == LetterState.WAITING, _shared(body, person)))
     return found
 
 
@@ -97,8 +97,8 @@ def erase_letters(
             for name, text in texts.items()
             if person.within(text)
         }
-        if row.state == State.WAITING:
-            values |= {"state": State.DISCARDED, "state_at": now}
+        if row.state == LetterState.WAITING:
+            values |= {"state": LetterState.DISCARDED, "state_at": now}
         nothing: dict[str, Any] = {
             "properties": {},
             "body": b"",

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from notify.keyring import HASH
 from notify.store.deadletters.archive import PARTS, opened
-from notify.store.sealing.vault import Kept, Vault, vault_of
+from notify.store.sealing.vault import RowCipher, SealedFields, cipher_of
 from notify.store.tables import dead_letters, keys, notifications
 
 
@@ -82,7 +82,7 @@ def reseal_notifications(
     Raises:
         Sealed: The keyring does not open one of them; none was changed.
     """
-    columns, vault = notifications.c, vault_of(connection)
+    columns, vault = notifications.c, cipher_of(connection)
     query = select(
         *(columns.id, columns.key_id, columns.recipient, columns.recipient_hash, columns.digest),
         *(columns.body, columns.erased_at),
@@ -94,10 +94,12 @@ def reseal_notifications(
     return [row.id for row in rows]
 
 
-def _resealed(row: Row[Any], vault: Vault) -> dict[str, Any]:
+def _resealed(row: Row[Any], vault: RowCipher) -> dict[str, Any]:
     if row.erased_at is not None:
         # Nothing of it is left to be sealed; its digest is a hash, which no change of keys changes.
-        kept = Kept(vault.keyring.current, row.recipient, row.recipient_hash, row.digest, row.body)
+        kept = SealedFields(
+            vault.keyring.current, row.recipient, row.recipient_hash, row.digest, row.body
+        )
         return asdict(kept)
     to = vault.recipient(row.id, row.key_id, row.recipient)
     body = vault.body(row.id, row.key_id, row.body)
@@ -116,7 +118,7 @@ def reseal_letters(connection: Connection, *, after: int | None, limit: int) -> 
     Raises:
         Sealed: The keyring does not open one of them; none was changed.
     """
-    columns, vault = dead_letters.c, vault_of(connection)
+    columns, vault = dead_letters.c, cipher_of(connection)
     query = select(*PARTS, columns.erased_at)
     rows = _next(connection, query, columns.id, columns.key_id, vault, after=after, limit=limit)
     for row in rows:
@@ -129,7 +131,7 @@ def reseal_letters(connection: Connection, *, after: int | None, limit: int) -> 
     return [row.id for row in rows]
 
 
-def _fingerprint(connection: Connection, row: Row[Any], vault: Vault) -> bytes:
+def _fingerprint(connection: Connection, row: Row[Any], vault: RowCipher) -> bytes:
     """Give the one by which the same message, if it comes again, is recognised from now on."""
     plain: bytes = row.fingerprint
     if row.key_id is not None:
@@ -145,7 +147,7 @@ def _next(
     query: Any,
     id_: ColumnElement[Any],
     key_id: ColumnElement[Any],
-    vault: Vault,
+    vault: RowCipher,
     *,
     after: Any,
     limit: int,
@@ -158,7 +160,7 @@ def _next(
 
 def forget_keys(connection: Connection) -> list[str]:
     """Forget keys that seal nothing any more, but for the current one; give their names."""
-    vault = vault_of(connection)
+    vault = cipher_of(connection)
     used = {HASH, vault.keyring.current, *count(connection).notifications}
     used |= {*count(connection).letters}
     statement = delete(keys).where(keys.c.id.not_in([name for name in used if name]))

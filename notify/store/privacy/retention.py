@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from notify.message import Identity, Status
-from notify.store.deadletters.archive import State
+from notify.store.deadletters.archive import LetterState
 from notify.store.ids import PUBLIC_ID
 from notify.store.tables import (
     attempts,
@@ -158,7 +158,7 @@ def _unwanted() -> Iterator[ColumnElement[bool]]:
             dead_letters.c.notification_id == asked_for,
             # Another source's letter may name any id; one without a source names none for sure.
             dead_letters.c.source == columns.source,
-            dead_letters.c.state == State.WAITING,
+            dead_letters.c.state == LetterState.WAITING,
         )
         yield ~letter.exists()
 
@@ -174,7 +174,7 @@ def _delete_settled(connection: Connection, identities: Sequence[Identity]) -> i
     columns = dead_letters.c
     statement = delete(dead_letters).where(
         tuple_(columns.source, columns.notification_id).in_(identities),
-        columns.state != State.WAITING,
+        columns.state != LetterState.WAITING,
     )
     return connection.execute(statement).rowcount
 
@@ -185,7 +185,7 @@ def delete_letters(connection: Connection, old: Old, *, limit: int) -> Deleted:
     query = select(columns.id, columns.state).where(_over_letters(old))
     query = query.order_by(columns.archived_at).limit(limit).with_for_update(skip_locked=True)
     rows = connection.execute(query).all()
-    unsettled = sum(row.state == State.WAITING for row in rows)
+    unsettled = sum(row.state == LetterState.WAITING for row in rows)
     letters = _delete(connection, dead_letters, columns.id, [row.id for row in rows])
     return Deleted(letters=letters, unsettled=unsettled)
 
@@ -198,7 +198,7 @@ def count_letters(connection: Connection, old: Old) -> int:
 
 def _over_letters(old: Old) -> ColumnElement[bool]:
     columns = dead_letters.c
-    waits = columns.state == State.WAITING
+    waits = columns.state == LetterState.WAITING
     # One that a replay has lined up and not yet sent is left, however long ago that was.
     sending = func.coalesce(columns.replay_until > old.ended, false())
     return and_(

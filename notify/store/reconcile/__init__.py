@@ -11,7 +11,7 @@ from notify.store.reconcile.lost import (
 )
 from notify.store.reconcile.outcomes import (
     Settled,
-    Standing,
+    Transition,
     is_erased,
     move,
     owner_of,
@@ -23,7 +23,7 @@ __all__ = [
     "Lost",
     "Rivals",
     "Settled",
-    "Standing",
+    "Transition",
     "give_up",
     "is_erased",
     "last_unknown",

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, exists, func, select, update
 from notify.message import Channel, Outcome, Status
 from notify.store.queries import sent_to
 from notify.store.relays.due import Due
-from notify.store.sealing.vault import vault_of
+from notify.store.sealing.vault import cipher_of
 from notify.store.tables import attempts, notifications
 
 
@@ -116,7 +116,7 @@ def rivals(
     so that one message is never taken for two.
     """
     of_channel = notifications.c.channel == channel
-    theirs = (of_channel, sent_to(recipient, vault_of(connection)))
+    theirs = (of_channel, sent_to(recipient, cipher_of(connection)))
     unknown = notifications.c.status == Status.UNKNOWN
     locking = select(notifications.c.id).where(*theirs, unknown).order_by(notifications.c.id)
     connection.execute(locking.with_for_update()).all()

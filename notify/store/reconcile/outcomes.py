@@ -19,7 +19,7 @@ WAITING = (Status.UNKNOWN, Status.QUEUED, Status.SCHEDULED)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Transition:
     """Where a notification is to stand, and why."""
 
     status: Status
@@ -97,22 +97,22 @@ def settle(
         return Settled.KNOWN
     accepted = _count(connection, owner, Outcome.ACCEPTED)
     if accepted:
-        moved = move(connection, owner, Standing(Status.SENT, reason), among=WAITING, now=now)
+        moved = move(connection, owner, Transition(Status.SENT, reason), among=WAITING, now=now)
         if outcome is Outcome.ACCEPTED and accepted > 1:
-            told = Standing(Status.SENT if moved else status, "it was sent twice")
+            told = Transition(Status.SENT if moved else status, "it was sent twice")
             _note(connection, owner, told, now=now)
             return Settled.TWICE
     elif _count(connection, owner, Outcome.UNKNOWN):
         return Settled.CORRECTED
     else:
-        moved = move(connection, owner, Standing(Status.QUEUED, reason, due_at=now), now=now)
+        moved = move(connection, owner, Transition(Status.QUEUED, reason, due_at=now), now=now)
     return Settled.MOVED if moved else Settled.CORRECTED
 
 
 def move(
     connection: Connection,
     notification_id: UUID,
-    standing: Standing,
+    standing: Transition,
     *,
     among: Collection[Status] = (Status.UNKNOWN,),
     held_until: datetime | None = None,
@@ -128,7 +128,7 @@ def move(
         held_until: It must be held until then, by the caller who took it.
     """
     if standing.status is Status.QUEUED and is_erased(connection, notification_id):
-        standing = Standing(Status.CANCELLED, "its recipient was erased")
+        standing = Transition(Status.CANCELLED, "its recipient was erased")
     columns = notifications.c
     conditions = [columns.id == notification_id, columns.status.in_([str(each) for each in among])]
     if held_until is not None:
@@ -155,7 +155,7 @@ def move(
 
 
 def _note(
-    connection: Connection, notification_id: UUID, standing: Standing, *, now: datetime
+    connection: Connection, notification_id: UUID, standing: Transition, *, now: datetime
 ) -> None:
     connection.execute(
         insert(events).values(

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, or_, select, update
 from notify.errors import Sealed
 from notify.message import Channel, Status, ids
 from notify.store.ids import PUBLIC_ID
-from notify.store.sealing.vault import Vault, vault_of
+from notify.store.sealing.vault import RowCipher, cipher_of
 from notify.store.set_back import free
 from notify.store.tables import notifications
 
@@ -86,11 +86,11 @@ def take_due(
             columns.traceparent,
         )
     )
-    vault = vault_of(connection)
+    vault = cipher_of(connection)
     return [_due(row, vault, held_until=now + hold) for row in connection.execute(taken)]
 
 
-def _due(row: Row[Any], vault: Vault, *, held_until: datetime) -> Due:
+def _due(row: Row[Any], vault: RowCipher, *, held_until: datetime) -> Due:
     sealed = None
     try:
         body = vault.body(row.id, row.key_id, row.body)

@@ -31,7 +31,7 @@ from notify.errors import Sealed
 from notify.message import Channel, Status
 from notify.store.db.clock import Moment, moment
 from notify.store.ids import PUBLIC_ID
-from notify.store.sealing.vault import METADATA, TELLS_METADATA, Vault, vault_of
+from notify.store.sealing.vault import METADATA, TELLS_METADATA, RowCipher, cipher_of
 from notify.store.set_back import free
 from notify.store.tables import attempts, events, notifications
 
@@ -41,14 +41,16 @@ _BODIES_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class PendingEvent:
     """One event on record, as it is published."""
 
     event: Event
     traceparent: str | None
 
 
-def take_news(connection: Connection, *, now: datetime, hold: timedelta, limit: int) -> list[News]:
+def take_events(
+    connection: Connection, *, now: datetime, hold: timedelta, limit: int
+) -> list[PendingEvent]:
     """
     Take the oldest events that wait to be published, in order, and hold them against others.
 
@@ -74,12 +76,12 @@ def take_news(connection: Connection, *, now: datetime, hold: timedelta, limit: 
     return _read(connection, _among(connection, ids), limit=limit) if ids else []
 
 
-def published(connection: Connection, news: Iterable[News]) -> None:
+def published(connection: Connection, news: Iterable[PendingEvent]) -> None:
     """Note that the broker has these."""
     _let_go(connection, news, {"to_publish": False, "relay_until": None})
 
 
-def release(connection: Connection, news: Iterable[News]) -> None:
+def release(connection: Connection, news: Iterable[PendingEvent]) -> None:
     """Give back what the broker did not take, so that it can be taken again at once."""
     _let_go(connection, news, {"relay_until": None})
 
@@ -92,7 +94,7 @@ def newest(
     source: str | None = None,
     since: Moment | None = None,
     limit: int,
-) -> list[News]:
+) -> list[PendingEvent]:
     """Read the newest changes of status that match, published or not, the oldest of them first."""
     conditions = [
         column == value
@@ -108,7 +110,9 @@ def newest(
     return _read(connection, *conditions, limit=limit)
 
 
-def _let_go(connection: Connection, news: Iterable[News], values: Mapping[str, Any]) -> None:
+def _let_go(
+    connection: Connection, news: Iterable[PendingEvent], values: Mapping[str, Any]
+) -> None:
     ids = [each.event.sequence for each in news]
     if ids:
         connection.execute(update(events).where(_among(connection, ids)).values(values))
@@ -121,7 +125,9 @@ def _among(connection: Connection, ids: Sequence[int]) -> ColumnElement[bool]:
     return events.c.id == any_(literal(ids, ARRAY(BigInteger)))
 
 
-def _read(connection: Connection, *conditions: ColumnElement[bool], limit: int) -> list[News]:
+def _read(
+    connection: Connection, *conditions: ColumnElement[bool], limit: int
+) -> list[PendingEvent]:
     """Read the last events that match, in order, with all that is told of them."""
     asked = notifications.c
     query = (
@@ -166,12 +172,12 @@ def _read(connection: Connection, *conditions: ColumnElement[bool], limit: int) 
     return [_news(row, metadata.get(row.row_id, {})) for row in rows]
 
 
-def _news(row: Row[Any], metadata: dict[str, str]) -> News:
+def _news(row: Row[Any], metadata: dict[str, str]) -> PendingEvent:
     values = dict(row._mapping)
     del values["has_metadata"], values["row_id"]
     traceparent = values.pop("traceparent")
     event_id = uuid5(row.row_id, str(row.sequence))
-    return News(Event(event_id=event_id, metadata=metadata, **values), traceparent)
+    return PendingEvent(Event(event_id=event_id, metadata=metadata, **values), traceparent)
 
 
 def _has_metadata(connection: Connection) -> ColumnElement[bool]:
@@ -196,11 +202,11 @@ def _metadata(connection: Connection, ids: Collection[UUID]) -> dict[UUID, dict[
         .where(notifications.c.id.in_(ids))
         .execution_options(yield_per=_BODIES_AT_ONCE)
     )
-    vault = vault_of(connection)
+    vault = cipher_of(connection)
     return {row.id: _metadata_of(row, vault) for row in connection.execute(query)}
 
 
-def _metadata_of(row: Row[Any], vault: Vault) -> dict[str, str]:
+def _metadata_of(row: Row[Any], vault: RowCipher) -> dict[str, str]:
     try:
         request = json.loads(vault.body(row.id, row.key_id, row.body))
     except Sealed as error:

@@ -14,7 +14,7 @@ from notify.store.tables import dead_letters
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingRefusal:
     """One letter's event."""
 
     letter: int
@@ -23,7 +23,7 @@ class Waiting:
 
 def take_refused(
     connection: Connection, *, now: datetime, hold: timedelta, limit: int
-) -> list[Waiting]:
+) -> list[PendingRefusal]:
     """Take the oldest that wait, and hold them against other processes for a while."""
     columns = dead_letters.c
     chosen = (
@@ -40,21 +40,21 @@ def take_refused(
         .values(refused_until=now + hold)
         .returning(columns.id, columns.refused_event)
     )
-    found = [Waiting(row.id, row.refused_event) for row in connection.execute(taken)]
+    found = [PendingRefusal(row.id, row.refused_event) for row in connection.execute(taken)]
     return sorted(found, key=lambda each: each.letter)
 
 
-def refused_published(connection: Connection, waiting: Iterable[Waiting]) -> None:
+def refused_published(connection: Connection, waiting: Iterable[PendingRefusal]) -> None:
     """Note that the broker has these."""
     _write(connection, waiting, refused_event=null(), refused_until=None)
 
 
-def release_refused(connection: Connection, waiting: Iterable[Waiting]) -> None:
+def release_refused(connection: Connection, waiting: Iterable[PendingRefusal]) -> None:
     """Give back those that the broker did not take."""
     _write(connection, waiting, refused_until=None)
 
 
-def _write(connection: Connection, waiting: Iterable[Waiting], **values: Any) -> None:
+def _write(connection: Connection, waiting: Iterable[PendingRefusal], **values: Any) -> None:
     ids = [each.letter for each in waiting]
     if ids:
         columns = dead_letters.c

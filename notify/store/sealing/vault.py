@@ -31,7 +31,7 @@ _RECIPIENT = "recipient"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SealedFields:
     """What a row keeps of a notification's personal data."""
 
     key_id: str | None
@@ -41,25 +41,25 @@ class Kept:
     body: bytes
 
 
-class Vault:
+class RowCipher:
     """Seals and opens with one keyring; each value opens in its own row and column only."""
 
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
 
-    def of_notification(self, asked: Notification) -> Kept:
+    def of_notification(self, asked: Notification) -> SealedFields:
         """Make what the row of a notification keeps."""
         digest = asked.digest if self.keyring.current is None else self.digest(asked.digest)
         return self.of_parts(asked.id, to=asked.to, body=asked.body, digest=digest)
 
-    def of_parts(self, row: UUID, *, to: str, body: bytes, digest: bytes) -> Kept:
+    def of_parts(self, row: UUID, *, to: str, body: bytes, digest: bytes) -> SealedFields:
         """Make what a row keeps; the digest is as it is kept already."""
         ring = self.keyring
         found_by = ring.hashed(_RECIPIENT, as_one(to).encode())[:_HASHED]
         if ring.current is None:
-            return Kept(None, to, found_by, digest, body)
+            return SealedFields(None, to, found_by, digest, body)
         mark = TELLS_METADATA if METADATA in body else b"\0"
-        return Kept(
+        return SealedFields(
             ring.current,
             base64.b64encode(ring.seal(to.encode(), about=b"recipient" + row.bytes)).decode(),
             found_by,
@@ -162,10 +162,10 @@ class Vault:
         return json.loads(self.keyring.unseal(sealed, key=key_id, about=about))
 
 
-def vault_of(connection: Connection | Engine) -> Vault:
+def cipher_of(connection: Connection | Engine) -> RowCipher:
     """Give the vault of the store that a connection belongs to."""
     vault = connection.get_execution_options().get(OPTION)
-    return vault if isinstance(vault, Vault) else Vault(CLEAR)
+    return vault if isinstance(vault, RowCipher) else RowCipher(CLEAR)
 
 
 def spellings(recipient: str) -> Sequence[str]:

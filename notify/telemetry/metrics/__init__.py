@@ -15,7 +15,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from notify.telemetry.metrics.catalog import FAMILIES, Family, Kind
+from notify.telemetry.metrics.catalog import FAMILIES, Family, MetricType
 
 Reading = tuple[Sequence[str], float]
 """The values of a family's labels, in their order, and the number."""
@@ -47,9 +47,9 @@ class Metrics:
 
     def _make(self, family: Family) -> None:
         name, text, labels = family.name, family.help, family.labels
-        if family.kind is Kind.COUNTED:
+        if family.kind is MetricType.COUNTED:
             self._counters[family] = Counter(name, text, labels, registry=self._registry)
-        elif family.kind is Kind.DURATION:
+        elif family.kind is MetricType.DURATION:
             self._histograms[family] = Histogram(
                 name, text, labels, buckets=family.buckets, registry=self._registry
             )
@@ -68,7 +68,7 @@ class Metrics:
 
     def expect(self, family: Family, *labels: str) -> None:
         """Tell of zero events until there is one, so that the first makes a difference."""
-        if family.kind is Kind.COUNTED:
+        if family.kind is MetricType.COUNTED:
             self._count(family, labels)
         else:
             self._duration(family, labels)
@@ -112,7 +112,9 @@ class _Readings(Collector):
     def collect(self) -> Iterator[Metric]:
         """Read all."""
         for family, reads in list(self._reads.items()):
-            shape = CounterMetricFamily if family.kind is Kind.READ_COUNT else GaugeMetricFamily
+            shape = (
+                CounterMetricFamily if family.kind is MetricType.READ_COUNT else GaugeMetricFamily
+            )
             metric = shape(family.name, family.help, labels=family.labels)
             for read in reads:
                 for labels, value in read():

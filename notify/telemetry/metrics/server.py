@@ -27,7 +27,7 @@ _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 log = structlog.get_logger("notify.metrics")
 
 
-class Server:
+class MetricsServer:
     """
     Answers GET for /metrics, /livez and /readyz, and nothing else.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from notify.policies.breaker import Circuit, Mode, State
+from notify.policies.breaker import Circuit, CircuitState, Mode
 from notify.privacy.retention import Keep, delete_old
 from notify.store import Store
 from notify.store.audit import Actor
@@ -18,7 +18,7 @@ from notify.store.flow.circuits import change, tell
 ANN = Actor("ann@ops-1", "their maintenance")
 
 
-def _to(store: Store, provider: str, state: State, **changes: Any) -> None:
+def _to(store: Store, provider: str, state: CircuitState, **changes: Any) -> None:
     def passed(circuit: Circuit, now: float) -> Circuit:
         after = replace(circuit, state=state, generation=circuit.generation + 1, since=now)
         return replace(after, **changes)
@@ -35,10 +35,17 @@ def _found(store: Store, **wanted: Any) -> list[Change]:
 @pytest.fixture
 def outage(store: Store) -> Store:
     """Of one provider an outage from its beginning to its end, of another an operator's word."""
-    _to(store, "sendgrid", State.OPEN, trips=1, cause="12 of 20 calls failed", open_until=None)
-    _to(store, "sendgrid", State.OPEN, probe_until=None)
-    _to(store, "sendgrid", State.HALF_OPEN)
-    _to(store, "sendgrid", State.CLOSED, trips=0, cause=None)
+    _to(
+        store,
+        "sendgrid",
+        CircuitState.OPEN,
+        trips=1,
+        cause="12 of 20 calls failed",
+        open_until=None,
+    )
+    _to(store, "sendgrid", CircuitState.OPEN, probe_until=None)
+    _to(store, "sendgrid", CircuitState.HALF_OPEN)
+    _to(store, "sendgrid", CircuitState.CLOSED, trips=0, cause=None)
     with store.writing() as connection:
         tell(connection, "twilio", Mode.OPEN, seconds=60, actor=ANN)
     return store
@@ -47,10 +54,10 @@ def outage(store: Store) -> Store:
 def test_an_outage_is_known_when_it_is_over(outage: Store) -> None:
     """Each change of state once, the newest first; the circuit itself says nothing of it."""
     closed, probed, opened = _found(outage, providers=["sendgrid"])
-    assert (opened.state_before, opened.state) == (State.CLOSED, State.OPEN)
+    assert (opened.state_before, opened.state) == (CircuitState.CLOSED, CircuitState.OPEN)
     assert (opened.cause, opened.trips) == ("12 of 20 calls failed", 1)
-    assert (probed.state_before, probed.state) == (State.OPEN, State.HALF_OPEN)
-    assert (closed.state, closed.cause) == (State.CLOSED, None)
+    assert (probed.state_before, probed.state) == (CircuitState.OPEN, CircuitState.HALF_OPEN)
+    assert (closed.state, closed.cause) == (CircuitState.CLOSED, None)
     assert opened.at <= probed.at <= closed.at
 
 
@@ -64,9 +71,9 @@ def test_what_operators_say_is_kept_too(outage: Store) -> None:
 def test_changes_are_read_by_time_and_state(outage: Store) -> None:
     """By the database's clock, as spans and as moments."""
     now = datetime.now(UTC)
-    assert [each.cause for each in _found(outage, state=State.OPEN, providers=["sendgrid"])] == [
-        "12 of 20 calls failed"
-    ]
+    assert [
+        each.cause for each in _found(outage, state=CircuitState.OPEN, providers=["sendgrid"])
+    ] == ["12 of 20 calls failed"]
     assert len(_found(outage, since=timedelta(days=1))) == 4
     assert _found(outage, until=timedelta(days=1)) == []
     assert len(_found(outage, since=now - timedelta(days=1), until=now + timedelta(days=1))) == 4

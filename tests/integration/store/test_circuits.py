@@ -16,8 +16,8 @@ import pytest
 from sqlalchemy import select, text
 
 from notify.errors import StoreError
-from notify.flow.circuits import PACE, Circuits, Pass
-from notify.policies.breaker import INCONCLUSIVE, Circuit, Counts, Kind, Mode, Rules, State
+from notify.flow.circuits import PACE, CircuitPermit, Circuits
+from notify.policies.breaker import INCONCLUSIVE, Circuit, CircuitState, Counts, Kind, Mode, Rules
 from notify.store import Store
 from notify.store.audit import Actor
 from notify.store.db.clock import read_clock
@@ -59,7 +59,7 @@ class Worker:
         self.clock.now += PACE
         self.circuits.refresh()
 
-    def ask(self) -> Pass | None:
+    def ask(self) -> CircuitPermit | None:
         """Ask for leave, later than it may have asked before."""
         self.clock.now += PACE
         return self.circuits.ask("acme")
@@ -71,7 +71,7 @@ class Worker:
             assert pass_ is not None
             self.circuits.ended(pass_, kind, seconds)
 
-    def probe(self) -> Pass:
+    def probe(self) -> CircuitPermit:
         """Get leave to probe."""
         pass_ = self.ask()
         assert pass_ is not None
@@ -257,7 +257,7 @@ def test_several_workers_that_see_it_open_it_once(
     for _ in range(3):
         together([worker.look for worker in fleet])
     circuit = circuit_in(store)
-    assert (circuit.state, circuit.generation, circuit.trips) == (State.OPEN, 1, 1)
+    assert (circuit.state, circuit.generation, circuit.trips) == (CircuitState.OPEN, 1, 1)
     assert all(worker.ask() is None for worker in fleet)
 
 
@@ -275,7 +275,7 @@ def test_one_bad_host_with_a_tenth_of_the_traffic_opens_nothing(
             worker.look()
         # The bad one was the first to tell of its calls, and need not be the next time.
         rng.shuffle(fleet)
-    assert circuit_in(store).state is State.CLOSED
+    assert circuit_in(store).state is CircuitState.CLOSED
     assert all(worker.ask() is not None for worker in fleet)
 
 
@@ -376,8 +376,8 @@ def test_good_probes_from_whichever_worker_close_it_for_all(
         worker.circuits.ended(pass_, Kind.SUCCESS, 0.1)
         for other in fleet:
             other.look()
-    assert circuit_in(store).state is State.CLOSED
-    assert [worker.ask() for worker in fleet] == [Pass("acme", 5, probe=False)] * 3
+    assert circuit_in(store).state is CircuitState.CLOSED
+    assert [worker.ask() for worker in fleet] == [CircuitPermit("acme", 5, probe=False)] * 3
 
 
 def test_a_lapsed_lease_goes_to_another_and_the_first_word_counts_no_more(
@@ -395,7 +395,7 @@ def test_a_lapsed_lease_goes_to_another_and_the_first_word_counts_no_more(
     other.look()
     pass_ = other.probe()
     one.circuits.ended(late, Kind.FAILURE, 0.1)
-    assert circuit_in(store).state is State.HALF_OPEN
+    assert circuit_in(store).state is CircuitState.HALF_OPEN
     other.circuits.ended(pass_, Kind.SUCCESS, 0.1)
     assert circuit_in(store).passed == 1
 
@@ -438,7 +438,7 @@ def test_inconclusive_probes_open_it_again_for_no_longer(
     for _ in range(INCONCLUSIVE):
         worker.circuits.ended(worker.probe(), Kind.NEUTRAL, 0.1)
     circuit = circuit_in(store)
-    assert (circuit.state, circuit.trips) == (State.OPEN, 1)
+    assert (circuit.state, circuit.trips) == (CircuitState.OPEN, 1)
     assert worker.ask() is None
 
 
@@ -459,7 +459,7 @@ def test_late_calls_of_before_do_not_open_a_circuit_that_was_closed_again(
         one.circuits.ended(late, Kind.FAILURE if number else Kind.FATAL, 60)
     for _ in range(3):
         one.look()
-    assert circuit_in(store).state is State.CLOSED
+    assert circuit_in(store).state is CircuitState.CLOSED
     assert one.ask() is not None
 
 
@@ -478,7 +478,7 @@ def test_the_calls_that_opened_it_do_not_open_it_again_once_it_closed(
     worker.call(Kind.SUCCESS)
     for _ in range(3):
         worker.look()
-    assert circuit_in(store).state is State.CLOSED
+    assert circuit_in(store).state is CircuitState.CLOSED
     worker.call(Kind.SUCCESS)
 
 
@@ -509,7 +509,7 @@ def test_many_fatal_calls_at_once_open_it_once(
     fleet = workers(2)
     passes = [(worker, worker.ask()) for worker in fleet for _ in range(8)]
 
-    def end(worker: Worker, pass_: Pass | None) -> None:
+    def end(worker: Worker, pass_: CircuitPermit | None) -> None:
         assert pass_ is not None
         worker.circuits.ended(pass_, Kind.FATAL, 0.1)
 
@@ -586,7 +586,7 @@ def test_a_shadow_opens_and_probes_and_lets_everything_pass(
     worker.call(Kind.FAILURE, 30)
     worker.look()
     worker.look()
-    assert circuit_in(store).state is State.OPEN
+    assert circuit_in(store).state is CircuitState.OPEN
     worker.call(Kind.FAILURE, 30)
     assert circuit_in(store).trips == 1
     time_goes_by(store, 6)
@@ -594,7 +594,7 @@ def test_a_shadow_opens_and_probes_and_lets_everything_pass(
     pass_ = worker.probe()
     worker.call(Kind.SUCCESS, 5)
     worker.circuits.ended(pass_, Kind.FAILURE, 0.1)
-    assert (circuit_in(store).state, circuit_in(store).trips) == (State.OPEN, 2)
+    assert (circuit_in(store).state, circuit_in(store).trips) == (CircuitState.OPEN, 2)
 
 
 def test_what_operators_say_is_in_the_audit(store: Store) -> None:
@@ -637,7 +637,7 @@ def test_while_the_store_is_away_a_process_judges_by_its_own_calls(
         give_back(store)
     worker.look()
     assert circuit_in(store) == Circuit("acme")
-    assert worker.ask() == Pass("acme", 0, probe=False)
+    assert worker.ask() == CircuitPermit("acme", 0, probe=False)
 
 
 def test_what_the_store_could_not_be_told_is_told_later(

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from notify.message import Notification, Outcome, Status
-from notify.store import Claim, Claimed, Entry, Event, Filter, Store, Story
+from notify.store import Claim, Claimed, Entry, Filter, StatusChange, Store, Story
 from notify.store.delivery.claims import FRESH
-from notify.store.relays.events import take_news
+from notify.store.relays.events import take_events
 from tests.support.recording import (
     LATER,
     LEASE,
@@ -53,7 +53,7 @@ def test_an_end_without_a_call_is_an_event_and_no_attempt(store: Store, status: 
     assert claim_one(store, entry) is Claim.OWNED
     story = _story(store, entry.notification)
     assert (story.status, story.summary.reason, story.summary.attempts) == (status, "why", 0)
-    assert (story.attempts, story.events) == ([], [Event(NOW, status, "why")])
+    assert (story.attempts, story.events) == ([], [StatusChange(NOW, status, "why")])
     assert claim_one(store, call_for(entry.notification)) is Claim.DEAD
 
 
@@ -101,7 +101,7 @@ def test_a_lapsed_call_is_ended_by_whoever_found_it(store: Store) -> None:
     story = _story(store, entry.notification)
     (attempt,) = story.attempts
     assert (attempt.id, attempt.outcome) == (entry.attempt_id, Outcome.UNKNOWN)
-    assert story.events == [Event(LATER, Status.UNKNOWN, attempt.reason)]
+    assert story.events == [StatusChange(LATER, Status.UNKNOWN, attempt.reason)]
     assert (story.status, story.summary.lease_until) == (Status.UNKNOWN, None)
     assert claim_one(store, again, now=LATER) is Claim.DUPLICATE
 
@@ -202,7 +202,7 @@ def test_an_accepted_call_is_recorded_with_the_providers_answer(store: Store) ->
     (attempt,) = story.attempts
     assert (attempt.outcome, attempt.ended_at) == (Outcome.ACCEPTED, record.ended_at)
     assert (attempt.provider_id, attempt.http_status, attempt.reason) == ("m-1", 202, None)
-    assert story.events == [Event(record.ended_at, Status.SENT, None)]
+    assert story.events == [StatusChange(record.ended_at, Status.SENT, None)]
     assert (story.summary.lease_until, story.summary.updated_at) == (None, record.ended_at)
 
 
@@ -254,6 +254,6 @@ def test_an_end_without_a_call_is_news_and_a_wait_is_none(store: Store) -> None:
     ]
     store.claim(entries, now=NOW, lease=LEASE)
     with store.writing() as connection:
-        (news,) = take_news(connection, now=NOW, hold=LEASE, limit=9)
+        (news,) = take_events(connection, now=NOW, hold=LEASE, limit=9)
     assert news.event.status is Status.EXPIRED
     assert news.event.id == ended.id

@@ -18,9 +18,9 @@ from sqlalchemy import update
 
 from notify.contract import Incoming
 from notify.delivery import Arrival, Decision, Delivery, Limits
-from notify.gateway import Gateway, Line
+from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Receipt, Rendered, Status
-from notify.policies.retry import Patience, RetryPolicy, Unknown, UnknownRules
+from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
 from notify.privacy.retention import Keep, delete_old
 from notify.store import Filter, Store, queries
 from notify.store.db.clock import read_clock
@@ -65,7 +65,7 @@ class Slow(Memory):
 @contextmanager
 def _worker(url: str, *providers: Memory, off_by: timedelta) -> Iterator[Delivery]:
     store = _host(off_by, url)
-    lines = [Line(f"memory-{number}", each) for number, each in enumerate(providers)]
+    lines = [ConfiguredProvider(f"memory-{number}", each) for number, each in enumerate(providers)]
     delivery = Delivery(
         store=store,
         templates=Templates(),
@@ -74,7 +74,7 @@ def _worker(url: str, *providers: Memory, off_by: timedelta) -> Iterator[Deliver
         shares={"normal": 1.0},
         limits=Limits(max_body_bytes=100_000, max_recipients=100, require_user_id=False),
         policy=RetryPolicy(
-            lanes={"normal": Patience(9, HOUR, SECOND, SECOND)},
+            lanes={"normal": RetrySettings(9, HOUR, SECOND, SECOND)},
             unknown=UnknownRules({Channel.EMAIL: Unknown.RESEND}),
             lookups={},
             rng=random.Random(7),

@@ -15,12 +15,12 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
 from notify.cli.dead.progress import followed
-from notify.deadletters import Mending, Prospect, discard
+from notify.deadletters import Edit, Eligibility, discard
 from notify.delivery import Done
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Entry, Store
 from notify.store.audit import Actor
-from notify.store.deadletters.archive import State, kept, waiting
+from notify.store.deadletters.archive import LetterState, kept, waiting
 from notify.store.deadletters.archive import discard as discard_letters
 from notify.store.tables import attempts, audit, dead_letters, events, notifications
 from tests.support.burying import (
@@ -91,16 +91,16 @@ def test_what_was_settled_waits_again_if_the_same_message_comes_again(store: Sto
     """Nothing is swallowed because somebody once discarded its like."""
     (letter,) = bury(store, arrival(b"x"))
     discard(store, [letter.id], ANN, now=NOW)
-    assert buried(store)[0].state is State.DISCARDED
+    assert buried(store)[0].state is LetterState.DISCARDED
     (letter,) = bury(store, arrival(b"x"), now=LATER)
-    assert (letter.state, letter.state_at) == (State.WAITING, LATER)
+    assert (letter.state, letter.state_at) == (LetterState.WAITING, LATER)
 
 
 def test_what_waits_and_comes_again_has_waited_since_it_first_came(store: Store) -> None:
     """A replay judges it by that time, and an operator sees how long nobody has looked at it."""
     bury(store, arrival(b"x"))
     (letter,) = bury(store, arrival(b"x"), now=LATER)
-    assert (letter.state, letter.state_at) == (State.WAITING, NOW)
+    assert (letter.state, letter.state_at) == (LetterState.WAITING, NOW)
 
 
 def test_all_of_a_batch_are_settled_when_they_are_written(store: Store) -> None:
@@ -140,7 +140,7 @@ def test_a_key_used_for_another_request_is_a_conflict(store: Store) -> None:
     ]
     letters = bury(store, *map(arrival, others))
     assert [letter.cause for letter in letters] == ["conflict"] * 3
-    assert plan(store).prospects == {Prospect.UNFIT: 3}
+    assert plan(store).prospects == {Eligibility.UNFIT: 3}
     assert replay(store) == []
 
 
@@ -178,29 +178,29 @@ def test_dead_letters_are_found(store: Store, wanted: dict[str, Any], found: int
 def test_each_notification_is_judged_by_the_record(store: Store) -> None:
     """One of each kind, and what a replay does to them."""
     # Templates, by which some would fail, are another test's (test_rehearsal).
-    prospects = [each for each in Prospect if each is not Prospect.FAILS]
+    prospects = [each for each in Eligibility if each is not Eligibility.FAILS]
     bodies = {prospect: body_of(uuid4()) for prospect in prospects}
-    bodies[Prospect.EXPIRED] = body_of(uuid4(), expires_at="2025-01-02T04:00:00Z")
-    bodies[Prospect.UNFIT] = b"{}"
-    ended(store, bodies[Prospect.NEVER_SENT])
-    ended(store, bodies[Prospect.EXPIRED])
-    ended(store, bodies[Prospect.UNKNOWN], status=Status.UNKNOWN, outcome=Outcome.UNKNOWN)
-    ended(store, bodies[Prospect.ACCEPTED], status=Status.SENT, outcome=Outcome.ACCEPTED)
-    ended(store, bodies[Prospect.IN_FLIGHT], status=Status.QUEUED, due_at=LATER)
-    ended(store, bodies[Prospect.REFUSED], status=Status.REJECTED)
-    without_call(store, bodies[Prospect.WITHDRAWN], Status.CANCELLED)
+    bodies[Eligibility.EXPIRED] = body_of(uuid4(), expires_at="2025-01-02T04:00:00Z")
+    bodies[Eligibility.UNFIT] = b"{}"
+    ended(store, bodies[Eligibility.NEVER_SENT])
+    ended(store, bodies[Eligibility.EXPIRED])
+    ended(store, bodies[Eligibility.UNKNOWN], status=Status.UNKNOWN, outcome=Outcome.UNKNOWN)
+    ended(store, bodies[Eligibility.ACCEPTED], status=Status.SENT, outcome=Outcome.ACCEPTED)
+    ended(store, bodies[Eligibility.IN_FLIGHT], status=Status.QUEUED, due_at=LATER)
+    ended(store, bodies[Eligibility.REFUSED], status=Status.REJECTED)
+    without_call(store, bodies[Eligibility.WITHDRAWN], Status.CANCELLED)
     bury(store, *map(arrival, bodies.values()))
     late = NOW + timedelta(days=1)
     assert plan(store, now=late).prospects == dict.fromkeys(prospects, 1)
     assert plan(store, now=late).replayed.total() == 1
     ids = {prospect: read(body)[0].id for prospect, body in bodies.items() if body[2:]}
-    assert replay(store, now=late) == [ids[Prospect.NEVER_SENT]]
-    assert replay(store, now=late, include_unknown=True) == [ids[Prospect.UNKNOWN]]
+    assert replay(store, now=late) == [ids[Eligibility.NEVER_SENT]]
+    assert replay(store, now=late, include_unknown=True) == [ids[Eligibility.UNKNOWN]]
     assert replay(store, now=late, include_unknown=True) == []
-    assert status(store, ids[Prospect.ACCEPTED]) is Status.SENT
+    assert status(store, ids[Eligibility.ACCEPTED]) is Status.SENT
     with store.reading() as connection:
         marked = select(notifications.c.id).where(notifications.c.possible_duplicate)
-        assert connection.execute(marked).scalars().all() == [ids[Prospect.UNKNOWN]]
+        assert connection.execute(marked).scalars().all() == [ids[Eligibility.UNKNOWN]]
 
 
 def test_a_template_that_was_mended_may_be_tried_again(store: Store) -> None:
@@ -208,7 +208,7 @@ def test_a_template_that_was_mended_may_be_tried_again(store: Store) -> None:
     body = body_of(uuid4())
     without_call(store, body, Status.REJECTED, reason="no such template")
     bury(store, arrival(body))
-    assert plan(store).prospects == {Prospect.NEVER_SENT: 1}
+    assert plan(store).prospects == {Eligibility.NEVER_SENT: 1}
 
 
 def test_what_was_refused_after_a_lost_answer_is_not_sent_again(store: Store) -> None:
@@ -220,7 +220,7 @@ def test_what_was_refused_after_a_lost_answer_is_not_sent_again(store: Store) ->
     (claimed,) = store.claim([refusing], now=LATER, lease=LEASE)
     store.record([replace(rejected(refusing), fence=claimed.fence, possible_duplicate=True)])
     bury(store, arrival(body, headers=died("delivery_limit")), now=LATER)
-    assert plan(store).prospects == {Prospect.REFUSED: 1}
+    assert plan(store).prospects == {Eligibility.REFUSED: 1}
     assert replay(store, include_unknown=True) == []
 
 
@@ -231,8 +231,8 @@ def test_a_call_whose_worker_died_with_its_message_is_unknown(store: Store) -> N
     store.claim([call_for(asked)], now=NOW, lease=LEASE)
     bury(store, arrival(body, headers=died("delivery_limit")))
     assert buried(store)[0].delivery_count == 21
-    assert plan(store, now=NOW).prospects == {Prospect.IN_FLIGHT: 1}
-    assert plan(store, now=LATER).prospects == {Prospect.UNKNOWN: 1}
+    assert plan(store, now=NOW).prospects == {Eligibility.IN_FLIGHT: 1}
+    assert plan(store, now=LATER).prospects == {Eligibility.UNKNOWN: 1}
     assert replay(store, include_unknown=True) == [asked.id]
     with store.reading() as connection:
         outcomes: list[str] = list(connection.execute(select(attempts.c.outcome)).scalars())
@@ -246,9 +246,9 @@ def test_what_waits_for_the_very_message_that_died_is_replayed(store: Store) -> 
     with store.writing() as connection:
         connection.execute(update(notifications).values(due_at=None, updated_at=NOW + SECOND))
     bury(store, arrival(body), now=NOW)
-    assert plan(store).prospects == {Prospect.IN_FLIGHT: 1}
+    assert plan(store).prospects == {Eligibility.IN_FLIGHT: 1}
     bury(store, arrival(body, headers=died("delivery_limit")), now=NOW + 2 * SECOND)
-    assert plan(store).prospects == {Prospect.IN_FLIGHT: 1, Prospect.NEVER_SENT: 1}
+    assert plan(store).prospects == {Eligibility.IN_FLIGHT: 1, Eligibility.NEVER_SENT: 1}
     assert replay(store) == [asked.id]
 
 
@@ -257,10 +257,10 @@ def test_two_letters_of_one_notification_are_one_to_be_sent(store: Store) -> Non
     body = body_of(uuid4())
     (asked,) = ended(store, body)
     bury(store, arrival(body), arrival(body, message_id="another"))
-    assert plan(store).prospects == {Prospect.NEVER_SENT: 1, Prospect.IN_FLIGHT: 1}
+    assert plan(store).prospects == {Eligibility.NEVER_SENT: 1, Eligibility.IN_FLIGHT: 1}
     assert plan(store).replayed.total() == 1
     assert replay(store) == [asked.id]
-    assert [letter.state for letter in buried(store)] == [State.REPLAYED, State.WAITING]
+    assert [letter.state for letter in buried(store)] == [LetterState.REPLAYED, LetterState.WAITING]
 
 
 def test_a_replay_gives_times_at_the_rate_after_those_given_before(store: Store) -> None:
@@ -298,7 +298,7 @@ def test_what_no_worker_has_seen_is_recorded_and_then_claimed(store: Store) -> N
     """A batch that matched no queue: each recipient gets a row, a time and a first call."""
     body = body_of(uuid4(), to=["a@example.com", "b@example.com"])
     bury(store, arrival(body, exchange="notify", headers={}))
-    assert plan(store).prospects == {Prospect.NEVER_SENT: 2}
+    assert plan(store).prospects == {Eligibility.NEVER_SENT: 2}
     asked = read(body)
     assert set(replay(store)) == {each.id for each in asked}
     late = LATER + SECOND
@@ -328,9 +328,9 @@ def test_a_letter_with_unknown_ones_left_goes_on_waiting(store: Store) -> None:
         connection.execute(update(attempts).where(unknown).values(outcome=Outcome.UNKNOWN))
     bury(store, arrival(body))
     assert replay(store) == [asked[0].id]
-    assert buried(store)[0].state is State.WAITING
+    assert buried(store)[0].state is LetterState.WAITING
     assert replay(store, include_unknown=True) == [asked[1].id]
-    assert buried(store)[0].state is State.REPLAYED
+    assert buried(store)[0].state is LetterState.REPLAYED
 
 
 def test_many_replays_at_once_take_each_letter_once(store: Store) -> None:
@@ -360,7 +360,7 @@ def test_a_mended_letter_keeps_what_it_was(store: Store) -> None:
     """The audit knows both by their digests; a second replay reads what was made of it."""
     id_ = uuid4()
     (letter,) = bury(store, arrival(b"poison", key="fax.normal.shop"))
-    mending = Mending(letter.id, body_of(id_), "email.normal.shop")
+    mending = Edit(letter.id, body_of(id_), "email.normal.shop")
     assert replay(store, mending=mending) == [id_]
     with store.reading() as connection:
         row = connection.execute(select(dead_letters)).one()
@@ -373,7 +373,7 @@ def test_a_mended_letter_keeps_what_it_was(store: Store) -> None:
     assert [each.action for each in noted] == ["dead.mend", "dead.replay"]
     assert "example.com" not in str(noted)
     bury(store, arrival(b"poison", key="fax.normal.shop"), now=LATER)
-    assert plan(store, now=LATER).prospects == {Prospect.IN_FLIGHT: 1}
+    assert plan(store, now=LATER).prospects == {Eligibility.IN_FLIGHT: 1}
 
 
 def test_discarding_marks_and_deletes_nothing(store: Store) -> None:
@@ -382,7 +382,7 @@ def test_discarding_marks_and_deletes_nothing(store: Store) -> None:
     ids = [letter.id for letter in letters]
     assert discard(store, ids[:1], ANN, now=LATER) == 1
     assert discard(store, ids, ANN, now=LATER) == 1
-    assert [letter.state for letter in buried(store)] == [State.DISCARDED] * 2
+    assert [letter.state for letter in buried(store)] == [LetterState.DISCARDED] * 2
     assert replay(store) == []
     with store.reading() as connection:
         noted: list[Any] = list(connection.execute(select(audit.c.details)).scalars())
@@ -399,7 +399,7 @@ def test_a_thousand_dead_letters_cost_little(store: Store) -> None:
         store.record([accepted(entry, **failed) for entry in entries])
         bury(store, *map(arrival, bodies))
     begin = time.process_time()
-    assert plan(store, now=LATER).prospects == {Prospect.NEVER_SENT: 1000}
+    assert plan(store, now=LATER).prospects == {Eligibility.NEVER_SENT: 1000}
     planned = time.process_time() - begin
     assert len(replay(store, rate=100.0)) == 1000
     assert planned < 2

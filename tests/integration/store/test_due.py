@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Row, select, update
 
 from notify.message import Notification, Outcome, Status
-from notify.store import Claim, Claimed, Entry, Event, Store, Story
+from notify.store import Claim, Claimed, Entry, StatusChange, Store, Story
 from notify.store.delivery.cancel import REASON, Cancelled, cancel
 from notify.store.relays.due import Due, published, take_due
 from notify.store.tables import notifications
@@ -199,7 +199,7 @@ def test_cancelling_takes_what_waits_and_leaves_the_rest(store: Store) -> None:
             assert cancel(connection, each.id, now=LATER) == Cancelled([each.id], {})
         story = _story(store, each)
         assert (story.status, story.summary.reason) == (Status.CANCELLED, REASON)
-        assert story.events[-1] == Event(LATER, Status.CANCELLED, REASON)
+        assert story.events[-1] == StatusChange(LATER, Status.CANCELLED, REASON)
         assert claim_one(store, call_for(each), now=LATER) is Claim.DUPLICATE
     for entry, status in ((begin(store), Status.SENDING), (ended, Status.SENT)):
         id_ = entry.notification.id

@@ -10,13 +10,13 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, insert, select, update
 
-from notify.deadletters import Prospect, discard
+from notify.deadletters import Eligibility, discard
 from notify.errors import NotifyError
 from notify.ledger.ledger import draw_up
 from notify.message import Channel, Notification, Outcome, Status
 from notify.privacy import erasure
 from notify.privacy.erasure import Erased, Person, look
-from notify.reconcile.verdict import Finding, decide
+from notify.reconcile.verdict import Resolution, decide
 from notify.store import Claim, Entry, Filter, Store
 from notify.store.audit import Actor, note
 from notify.store.reconcile.outcomes import settle
@@ -182,16 +182,16 @@ def test_what_was_erased_is_never_sent_again(store: Store) -> None:
     store.record([*(accepted(entry, **lost) for entry in entries), accepted(failed, **spent)])
     _erase(store)
     first, second = entries
-    for finding in (Finding.NOT_SENT, Finding.RESEND):
+    for finding in (Resolution.NOT_SENT, Resolution.RESEND):
         with pytest.raises(NotifyError, match="was erased"):
             decide(store, first.notification.id, finding, ANN, now=LATER)
-    decide(store, first.notification.id, Finding.SENT, ANN, now=LATER)
+    decide(store, first.notification.id, Resolution.SENT, ANN, now=LATER)
     assert second.attempt_id is not None
     with store.writing() as connection:
         settle(connection, second.attempt_id, Outcome.NOT_SENT, reason="it was not", now=LATER)
     assert _status(store, second.notification.id) is Status.CANCELLED
     bury(store, arrival(second.notification.body), arrival(failed.notification.body))
-    assert plan(store, now=LATER).prospects == {Prospect.WITHDRAWN: 2}
+    assert plan(store, now=LATER).prospects == {Eligibility.WITHDRAWN: 2}
     assert draw_up(store, now=LATER).balanced
 
 

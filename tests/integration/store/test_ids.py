@@ -15,7 +15,7 @@ from notify.errors import NotifyError
 from notify.message import Notification, Outcome, Status
 from notify.privacy.erasure import look
 from notify.reconcile.lookup import read_again
-from notify.reconcile.verdict import Finding, decide
+from notify.reconcile.verdict import Resolution, decide
 from notify.relays.due import outgoing
 from notify.relays.events import HOLD
 from notify.store import Claim, Claimed, Entry, Store, Story
@@ -26,7 +26,7 @@ from notify.store.delivery.cancel import cancel
 from notify.store.privacy.erasure import Person
 from notify.store.privacy.retention import Old, delete_ended
 from notify.store.relays.due import take_due
-from notify.store.relays.events import take_news
+from notify.store.relays.events import take_events
 from tests.support.burying import arrival, body_of, bury, order, plan, replayer
 from tests.support.recording import LATER, LEASE, NOW, accepted, answer_to, asked, call_for, put_off
 
@@ -168,7 +168,7 @@ def test_its_events_go_to_its_source_under_its_own_id(store: Store, taken: UUID)
     entry = call_for(asked(id=taken, source="bank", idempotency_key=str(taken)))
     assert answer_to(store, entry).claim is Claim.CONFLICT
     with store.writing() as connection:
-        told = [news.event for news in take_news(connection, now=NOW, hold=HOLD, limit=10)]
+        told = [news.event for news in take_events(connection, now=NOW, hold=HOLD, limit=10)]
     assert [(each.source, each.id) for each in told] == [("bank", taken)]
     assert told[0].routing_key == "email.expired.bank"
 
@@ -203,8 +203,8 @@ def test_a_persons_decision_names_one_source(store: Store, taken: UUID) -> None:
         row = _of(store, taken, source).summary.id
         store.record([replace(accepted(entry.under(row)), **_lost(answer, entry))])
     with pytest.raises(NotifyError, match="bank, shop"):
-        decide(store, taken, Finding.SENT, ANN, now=NOW)
-    decide(store, _of(store, taken).summary.id, Finding.SENT, ANN, now=NOW)
+        decide(store, taken, Resolution.SENT, ANN, now=NOW)
+    decide(store, _of(store, taken).summary.id, Resolution.SENT, ANN, now=NOW)
     statuses = [_of(store, taken, source).status for source in ("bank", "shop")]
     assert statuses == [Status.SENT, Status.UNKNOWN]
 
@@ -236,7 +236,7 @@ def test_a_dead_letter_of_another_source_keeps_no_row(store: Store) -> None:
     entry = Entry(asked(source="bank", template=None), Status.CANCELLED)
     answer_to(store, entry)
     with store.writing() as connection:
-        take_news(connection, now=NOW, hold=timedelta(), limit=10)
+        take_events(connection, now=NOW, hold=timedelta(), limit=10)
         connection.exec_driver_sql("UPDATE events SET to_publish = false")
     _buried(store, entry.notification.id, "club", to=None)
     later = NOW + timedelta(days=9)

@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, update
 
 from notify.errors import StoreError
 from notify.policies import ratelimit
-from notify.policies.ratelimit import Ask, Grant, Limit, Standing
+from notify.policies.ratelimit import BookingRequest, Grant, Limit, LimitState
 from notify.store import Store
 from notify.store.audit import Actor
 from notify.store.db.clock import read_clock
@@ -27,7 +27,7 @@ LIMIT = Limit(NAME, 100.0)
 ANN = Actor("ann@ops-1", "INC-7")
 
 
-def write(store: Store, standing: Standing) -> None:
+def write(store: Store, standing: LimitState) -> None:
     """Let the limit stand so."""
     with store.writing() as connection:
         connection.execute(table.delete().where(table.c.name == NAME))
@@ -35,23 +35,23 @@ def write(store: Store, standing: Standing) -> None:
         connection.execute(insert(table).values(**values, **asdict(standing)))
 
 
-def standing_of(store: Store, name: str = NAME) -> tuple[Standing, float]:
+def standing_of(store: Store, name: str = NAME) -> tuple[LimitState, float]:
     """Read how a limit stands, and the clock."""
     with store.reading() as connection:
         (found,), now = limits.read(connection, [name])
     return found.standing, now
 
 
-def booked(store: Store, ask: Ask, limit: Limit = LIMIT) -> Grant:
+def booked(store: Store, ask: BookingRequest, limit: Limit = LIMIT) -> Grant:
     """Book as a worker does."""
     with store.booking() as connection:
         return book(connection, limit, ask)
 
 
-def some_standing(rng: random.Random, now: float) -> Standing:
+def some_standing(rng: random.Random, now: float) -> LimitState:
     """Make up how a limit may stand."""
     around = (0.0, now - 5, now - 0.1, now + 0.1, now + 0.4, now + 3)
-    standing = Standing(tat=rng.choice(around))
+    standing = LimitState(tat=rng.choice(around))
     if rng.random() < 0.5:
         changes: dict[str, Any] = {"lowered": rng.choice([0.5, 30.0, 70.0])}
         changes |= {"lowered_from": rng.choice([1.0, 100.0]), "lowered_at": rng.choice(around)}
@@ -64,10 +64,10 @@ def some_standing(rng: random.Random, now: float) -> Standing:
     return standing
 
 
-def some_ask(rng: random.Random) -> Ask:
+def some_ask(rng: random.Random) -> BookingRequest:
     """Make up what a worker may want."""
     costs = [rng.choice([0.5, 1.0, 3.0, 20.0]) for _ in range(rng.randint(1, 40))]
-    return Ask.of(
+    return BookingRequest.of(
         costs,
         share=rng.choice([0.1, 0.6, 0.8, 1.0]),
         stock=rng.choice([0.0, 15.0, 400.0]),
@@ -96,10 +96,10 @@ def test_the_database_books_as_the_formulas_say(store: Store, seed: int) -> None
 
 def test_a_limit_s_row_is_made_when_it_is_first_booked(store: Store) -> None:
     """Also when it was removed meanwhile."""
-    assert booked(store, Ask.of([1.0], share=1.0)).units == 1.0
+    assert booked(store, BookingRequest.of([1.0], share=1.0)).units == 1.0
     with store.writing() as connection:
         connection.execute(table.delete())
-    assert booked(store, Ask.of([1.0], share=1.0)).units == 1.0
+    assert booked(store, BookingRequest.of([1.0], share=1.0)).units == 1.0
 
 
 def test_eight_threads_that_book_at_once_get_what_there_is_and_no_more(store: Store) -> None:
@@ -107,7 +107,9 @@ def test_eight_threads_that_book_at_once_get_what_there_is_and_no_more(store: St
     limit = Limit(NAME, 0.001, 200.0)
 
     def work(_: int) -> float:
-        return sum(booked(store, Ask.of([1.0] * 3, share=1.0), limit).units for _ in range(20))
+        return sum(
+            booked(store, BookingRequest.of([1.0] * 3, share=1.0), limit).units for _ in range(20)
+        )
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(work, range(8))) == 100.0
@@ -115,11 +117,11 @@ def test_eight_threads_that_book_at_once_get_what_there_is_and_no_more(store: St
 
 def test_the_clock_is_read_after_the_others_are_waited_for(store: Store, migrated_url: str) -> None:
     """Else a grant would carry the moment at which it began to wait."""
-    booked(store, Ask.of([1.0], share=1.0))
+    booked(store, BookingRequest.of([1.0], share=1.0))
     other = Store.open(migrated_url)
     with ThreadPoolExecutor(1) as pool, other.writing() as connection:
         connection.execute(update(table).values(actor="somebody"))
-        waiting = pool.submit(booked, store, Ask.of([1.0], share=1.0))
+        waiting = pool.submit(booked, store, BookingRequest.of([1.0], share=1.0))
         with pytest.raises(TimeoutError):
             waiting.result(0.3)
         before = read_clock(connection)
@@ -131,13 +133,13 @@ def test_the_clock_is_read_after_the_others_are_waited_for(store: Store, migrate
 def test_nobody_waits_long_for_a_row_that_somebody_keeps_locked(postgres_url: str) -> None:
     """On PostgreSQL; a worker goes on by itself then, and other statements stay patient."""
     store, other = Store.open(postgres_url), migrated(postgres_url)
-    booked(store, Ask.of([1.0], share=1.0))
+    booked(store, BookingRequest.of([1.0], share=1.0))
     with other.writing() as connection:
         connection.execute(update(table).values(actor="somebody"))
         with pytest.raises(StoreError, match="LockNotAvailable"):
-            booked(store, Ask.of([1.0], share=1.0))
+            booked(store, BookingRequest.of([1.0], share=1.0))
     with store.booking() as connection:
-        assert booked(store, Ask.of([1.0], share=1.0)).units == 1.0
+        assert booked(store, BookingRequest.of([1.0], share=1.0)).units == 1.0
         for name, value in (("lock_timeout", "0"), ("synchronous_commit", "on")):
             assert connection.exec_driver_sql(f"SHOW {name}").scalar_one() == value
     store.close()
@@ -147,7 +149,7 @@ def test_nobody_waits_long_for_a_row_that_somebody_keeps_locked(postgres_url: st
 def test_use_is_what_was_granted_lately(store: Store) -> None:
     """It fades within ten seconds or so."""
     for _ in range(5):
-        booked(store, Ask.of([4.0, 4.0], share=1.0))
+        booked(store, BookingRequest.of([4.0, 4.0], share=1.0))
     with store.reading() as connection:
         (found,), _ = limits.read_all(connection, told=False)
     assert found.use == pytest.approx(4.0, rel=0.3)
@@ -156,7 +158,7 @@ def test_use_is_what_was_granted_lately(store: Store) -> None:
     with store.reading() as connection:
         (found,), _ = limits.read_all(connection, told=False)
     assert found.use < 0.25
-    booked(store, Ask.of([1.0], share=1.0))
+    booked(store, BookingRequest.of([1.0], share=1.0))
     with store.reading() as connection:
         (found,), _ = limits.read_all(connection, told=False)
     assert 0.05 < found.use < 0.35
@@ -164,8 +166,8 @@ def test_use_is_what_was_granted_lately(store: Store) -> None:
 
 def test_a_row_that_was_never_used_has_no_use(store: Store) -> None:
     """The fading of fifty years is no number too small for the database."""
-    write(store, Standing())
-    assert booked(store, Ask.of([1.0], share=1.0)).units == 1.0
+    write(store, LimitState())
+    assert booked(store, BookingRequest.of([1.0], share=1.0)).units == 1.0
     with store.reading() as connection:
         assert connection.execute(select(table.c.used)).scalar_one() == pytest.approx(0.1)
 
@@ -189,7 +191,7 @@ def test_a_pause_ends_by_the_database_s_clock(store: Store) -> None:
         limits.pause(connection, NAME, seconds=30.0)
     standing, now = standing_of(store)
     assert 29.0 < standing.paused(now) <= 30.0
-    assert booked(store, Ask.of([1.0], share=1.0)).units == 0.0
+    assert booked(store, BookingRequest.of([1.0], share=1.0)).units == 0.0
 
 
 def test_an_operator_s_rate_is_in_force_until_it_ends(store: Store) -> None:
@@ -210,7 +212,7 @@ def test_an_operator_s_rate_is_in_force_until_it_ends(store: Store) -> None:
 
 def test_a_reset_leaves_what_was_booked_and_nothing_else(store: Store) -> None:
     """Lowered, paused and set: all of it is forgotten; the schedule is not."""
-    booked(store, Ask.of([50.0], share=1.0))
+    booked(store, BookingRequest.of([50.0], share=1.0))
     with store.writing() as connection:
         limits.cut(connection, LIMIT, retry_after=60.0, calls_per_second=9.0)
         limits.set_rate(connection, NAME, 7.0, seconds=60.0, actor=ANN)
@@ -219,7 +221,7 @@ def test_a_reset_leaves_what_was_booked_and_nothing_else(store: Store) -> None:
         assert limits.reset(connection, NAME)
         assert not limits.reset(connection, NAME)
         assert not limits.reset(connection, "nobody")
-    assert standing_of(store)[0] == Standing(tat=before.tat)
+    assert standing_of(store)[0] == LimitState(tat=before.tat)
 
 
 @pytest.mark.parametrize(

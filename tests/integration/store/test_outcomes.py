@@ -12,7 +12,7 @@ import pytest
 from notify.message import Channel, Outcome, Status
 from notify.store import Claim, Entry, Store, Story
 from notify.store.reconcile.lost import Rivals, last_unknown, postpone, rivals, unknown_calls
-from notify.store.reconcile.outcomes import Settled, Standing, move, settle
+from notify.store.reconcile.outcomes import Settled, Transition, move, settle
 from notify.store.relays.due import take_due
 from tests.support.recording import LATER, LEASE, NOW, accepted, begin, call_for, claim_one, put_off
 
@@ -256,7 +256,7 @@ def test_only_who_holds_it_may_decide_or_postpone(store: Store) -> None:
         (late,) = take_due(connection, [Status.UNKNOWN], now=NOW, hold=MINUTE, limit=1)
     with store.writing() as connection:
         (mine,) = take_due(connection, [Status.UNKNOWN], now=LATER, hold=MINUTE, limit=1)
-    parked = Standing(Status.UNKNOWN, "parked")
+    parked = Transition(Status.UNKNOWN, "parked")
     with store.writing() as connection:
         assert not move(connection, late.id, parked, held_until=late.held_until, now=LATER)
         postpone(connection, late, until=LATER + MINUTE, now=LATER)

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from notify.delivery.call import call
-from notify.delivery.ending import Endings
-from notify.delivery.figures import Figures
-from notify.delivery.plan import Ask, Plan
-from notify.delivery.recorder import Ending, Recorder
+from notify.delivery.ending import OutcomeRecorder
+from notify.delivery.figures import DeliveryMetrics
+from notify.delivery.plan import DeliveryItem, Plan
+from notify.delivery.recorder import PendingRecord, Recorder
 from notify.errors import (
     OutcomeUnknown,
     PermanentError,
@@ -24,9 +24,9 @@ from notify.errors import (
     Throttled,
     TransientError,
 )
-from notify.gateway import Line
+from notify.gateway import ConfiguredProvider
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
-from notify.policies.retry import Patience, RetryPolicy, Unknown, UnknownRules
+from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
 from notify.provider import Provider
 from notify.store import Claimed, Entry, Record, Store
 from tests.support.recording import LEASE, NOW, accepted, answer_to, asked, call_for
@@ -89,21 +89,21 @@ ends = st.lists(st.one_of(receipts, errors(), ODD), min_size=1, max_size=6)
 def record_of(entry: Entry, claimed: Claimed, end: object, unused: Any) -> Record:
     """Call a provider that ends so, and return what is to be recorded of it."""
     message = Rendered(entry.notification.id, cast(Any, entry.attempt_id), "a@example.com")
-    answer = call(Line("odd", cast(Provider, Odd(end))), message)
-    lane = Patience(3, timedelta(hours=1), MINUTE, MINUTE)
+    answer = call(ConfiguredProvider("odd", cast(Provider, Odd(end))), message)
+    lane = RetrySettings(3, timedelta(hours=1), MINUTE, MINUTE)
     policy = RetryPolicy(
         lanes={"critical": lane},
         unknown=UnknownRules({Channel.EMAIL: Unknown.RESEND}),
         lookups={},
         rng=random.Random(7),
     )
-    endings = Endings(
+    endings = OutcomeRecorder(
         policy=policy,
         recorder=cast(Recorder, unused),
-        figures=cast(Figures, unused),
+        figures=cast(DeliveryMetrics, unused),
         clock=lambda: NOW,
     )
-    plan = Plan(Ask(entry.notification, cast(Any, unused)), entry)
+    plan = Plan(DeliveryItem(entry.notification, cast(Any, unused)), entry)
     return endings.record_of(plan, claimed, answer)
 
 
@@ -111,8 +111,8 @@ def write(store: Store, records: Sequence[Record]) -> list[bool]:
     """Have a recorder write these, as one group if it can; return whether each was written."""
     told: dict[object, bool] = {}
 
-    def heard(record: Record) -> Ending:
-        return Ending(record, lambda owned: told.update({record.notification_id: owned}))
+    def heard(record: Record) -> PendingRecord:
+        return PendingRecord(record, lambda owned: told.update({record.notification_id: owned}))
 
     recorder = Recorder(store)
     for record in records:

@@ -13,13 +13,18 @@ from sqlalchemy import text
 from notify.contract import Incoming
 from notify.contract.refusal import RefusedEvent, refused_schema
 from notify.deadletters import Archive
-from notify.deadletters.refused import MOST, MOST_OF_A_SOURCE, Allowance, addressee
+from notify.deadletters.refused import MOST, MOST_OF_A_SOURCE, EventAllowance, addressee
 from notify.deadletters.refused_publisher import HOLD, outgoing
 from notify.delivery import Arrival, Limits
 from notify.store import Store
 from notify.store.privacy.erasure import Person
 from notify.store.privacy.letter_erasure import erase_letters
-from notify.store.relays.refused import Waiting, refused_published, release_refused, take_refused
+from notify.store.relays.refused import (
+    PendingRefusal,
+    refused_published,
+    release_refused,
+    take_refused,
+)
 from notify.telemetry.metrics import Metrics, catalog
 from notify.topology import EVENTS
 from tests.support.burying import LANES, LIMITS, arrival, body_of, buried, bury, died
@@ -28,7 +33,7 @@ from tests.support.recording import NOW, answer_to, asked, call_for
 SECRET = "ann_smith@example.com"
 
 
-def taken(store: Store, *, after: timedelta = timedelta(0)) -> list[Waiting]:
+def taken(store: Store, *, after: timedelta = timedelta(0)) -> list[PendingRefusal]:
     """What a process may publish."""
     with store.writing() as connection:
         return take_refused(connection, now=NOW + after, hold=HOLD, limit=200)
@@ -160,7 +165,7 @@ def test_a_letter_is_told_once_however_often_it_comes(store: Store) -> None:
 def test_a_flood_of_one_source_is_bounded_and_counted(store: Store) -> None:
     """Others are told, all letters are archived, and the next minute begins anew."""
     metrics = Metrics()
-    allowance = Allowance(metrics)
+    allowance = EventAllowance(metrics)
     given = [allowance.take("shop", now=NOW) for _ in range(MOST_OF_A_SOURCE + 5)]
     assert given.count(True) == MOST_OF_A_SOURCE
     assert allowance.take("bank", now=NOW)

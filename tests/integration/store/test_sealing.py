@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import insert, select, update
 from structlog.testing import capture_logs
 
-from notify.deadletters import Mending, Prospect
-from notify.doctor.finding import Verdict
+from notify.deadletters import Edit, Eligibility
+from notify.doctor.finding import Severity
 from notify.doctor.record import keys
 from notify.errors import Sealed
 from notify.keyring import CLEAR, Keyring
@@ -27,8 +27,8 @@ from notify.store.deadletters.search import Wanted, find_ids
 from notify.store.privacy.reseal import count, reseal_notifications
 from notify.store.reconcile.lost import rivals
 from notify.store.relays.due import take_due
-from notify.store.relays.events import take_news
-from notify.store.sealing.vault import vault_of
+from notify.store.relays.events import take_events
+from notify.store.sealing.vault import cipher_of
 from notify.store.tables import metadata, notifications
 from tests.support.burying import arrival, body_of, buried, bury, order, plan, read, replayer
 from tests.support.recording import LATER, LEASE, NOW, accepted, asked, call_for, claim_one, put_off
@@ -92,7 +92,7 @@ def test_nothing_personal_lies_in_a_sealed_record(stores: dict[str, Store]) -> N
     notification = read(body_of(uuid4(), to=WHO, text=WORDS))[0]
     _sent(store)
     (letter,) = bury(store, arrival(body_of(uuid4(), to=WHO), user_id="u", reply_to=WORDS))
-    mending = Mending(letter.id, body_of(uuid4(), to=WHO, text=WORDS), "email.normal.shop")
+    mending = Edit(letter.id, body_of(uuid4(), to=WHO, text=WORDS), "email.normal.shop")
     list(replayer(store).replay(order(store, mending=mending), ANN, replay_id=uuid4()))
     claim_one(store, call_for(notification))
     lies = _everything(store)
@@ -149,7 +149,7 @@ def test_a_request_is_known_again_after_the_keys_changed(
     other = replace(notification, digest=b"x" * 32)
     assert claim_one(stores[then], call_for(other)) is Claim.CONFLICT
     bury(stores[then], arrival(notification.body))
-    assert plan(stores[then]).prospects == {Prospect.ACCEPTED: 1}
+    assert plan(stores[then]).prospects == {Eligibility.ACCEPTED: 1}
 
 
 def test_without_its_keyring_nobody_judges_a_sealed_request(stores: dict[str, Store]) -> None:
@@ -201,8 +201,8 @@ def test_a_keyring_that_does_not_fit_is_told_before_it_is_used(stores: dict[str,
     ):
         with pytest.raises(Sealed, match=told):
             stores[name].check_keys(now=NOW)
-        assert [each.verdict for each in keys(stores[name])] == [Verdict.FAIL]
-    assert [each.verdict for each in keys(stores["k2"])] == [Verdict.OK]
+        assert [each.verdict for each in keys(stores[name])] == [Severity.FAIL]
+    assert [each.verdict for each in keys(stores["k2"])] == [Severity.OK]
     stores["k2"].check_keys(now=NOW)
     with pytest.raises(Sealed, match="sealed with the key k2: add it to NOTIFY_KEYRING"):
         stores["k1"].check_keys(now=NOW)
@@ -214,10 +214,10 @@ def test_news_bring_the_metadata_of_sealed_requests(stores: dict[str, Store]) ->
     _sent(store)
     claim_one(store, Entry(asked(), Status.EXPIRED, reason="too late"))
     with store.writing() as connection:
-        news = take_news(connection, now=NOW, hold=LEASE, limit=10)
+        news = take_events(connection, now=NOW, hold=LEASE, limit=10)
     assert [each.event.metadata for each in news] == [{"order": "7"}, {}]
     with stores["strange"].writing() as connection:
-        news = take_news(connection, now=LATER, hold=LEASE, limit=10)
+        news = take_events(connection, now=LATER, hold=LEASE, limit=10)
     assert [each.event.metadata for each in news] == [{}, {}]
 
 
@@ -276,7 +276,7 @@ def test_erasure_seals_the_digest_that_a_row_in_clear_keeps(stores: dict[str, St
     with sealed.reading() as connection:
         row = connection.execute(select(notifications)).one()
     assert (row.key_id, row.recipient, row.body) == ("k2", "", b"")
-    assert row.digest == vault_of(sealed._engine).digest(asked_.digest) != asked_.digest
+    assert row.digest == cipher_of(sealed._engine).digest(asked_.digest) != asked_.digest
     assert claim_one(sealed, call_for(asked_)) is Claim.DUPLICATE
     assert claim_one(sealed, call_for(replace(asked_, digest=b"x" * 32))) is Claim.CONFLICT
 

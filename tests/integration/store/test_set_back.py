@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 
 from notify.flow.circuits import Circuits
 from notify.message import Outcome, Status
-from notify.policies.breaker import Circuit, Counts, Mode, Rules, State
-from notify.policies.ratelimit import LONGEST_PAUSE, Ask, Limit
+from notify.policies.breaker import Circuit, CircuitState, Counts, Mode, Rules
+from notify.policies.ratelimit import LONGEST_PAUSE, BookingRequest, Limit
 from notify.publisher import Publisher
 from notify.relays.due import HOLD, Relay
 from notify.store import Claim, Entry, Store
@@ -29,7 +29,7 @@ from notify.store.flow.circuits import Slice
 from notify.store.flow.holds import wake
 from notify.store.reconcile.lost import postpone
 from notify.store.relays.due import take_due
-from notify.store.relays.events import take_news
+from notify.store.relays.events import take_events
 from notify.store.relays.refused import take_refused
 from notify.store.tables import circuit_calls, circuits, notifications
 from notify.store.tables import limits as limits_table
@@ -39,7 +39,7 @@ from tests.support.recording import LEASE, NOW, accepted, asked, begin, call_for
 HOUR = 3600.0
 STEP = timedelta(hours=1)
 LIMIT = Limit("account", 10.0, 10.0)
-ONE = Ask.of([1.0], share=1.0)
+ONE = BookingRequest.of([1.0], share=1.0)
 ANN = Actor("ann@ops-1", "INC-7")
 RULES = Rules()
 LIMIT_TIMES = ("tat", "used_at", "lowered_at", "paused_until")
@@ -52,7 +52,7 @@ def _set_back(store: Store, table: Table, columns: tuple[str, ...], by: float = 
         connection.execute(update(table).values({name: table.c[name] + by for name in columns}))
 
 
-def _book(store: Store, ask: Ask = ONE) -> Any:
+def _book(store: Store, ask: BookingRequest = ONE) -> Any:
     with store.booking() as connection:
         return bookings.book(connection, LIMIT, ask)
 
@@ -81,9 +81,9 @@ def test_a_limit_goes_on_at_once(store: Store) -> None:
 
 def test_what_was_granted_still_counts(store: Store) -> None:
     """A clock that is set back must not make the burst free once more."""
-    granted = _book(store, Ask.of([1.0] * 5, share=1.0)).units
+    granted = _book(store, BookingRequest.of([1.0] * 5, share=1.0)).units
     _set_back(store, limits_table, LIMIT_TIMES)
-    more = _book(store, Ask.of([1.0] * 100, share=1.0)).units
+    more = _book(store, BookingRequest.of([1.0] * 100, share=1.0)).units
     assert granted == 5
     assert more < 10
 
@@ -193,7 +193,7 @@ def test_a_probe_that_died_is_followed_by_another_in_time(store: Store) -> None:
     with store.writing() as connection:
         connection.execute(update(circuits).values(open_until=0.0))
     leased = _change(store, lambda it, now: it.leased(now=now, rules=RULES))
-    assert leased.state is State.HALF_OPEN
+    assert leased.state is CircuitState.HALF_OPEN
     _set_back(store, circuits, CIRCUIT_TIMES)
     _circuits(store).refresh()
     with store.reading() as connection:
@@ -340,12 +340,12 @@ def test_what_a_dead_relay_held_is_taken_by_another(store: Store) -> None:
     held = NOW + STEP
     assert _due(store, Status.QUEUED, now=held) == {entry.notification.id}
     with store.writing() as connection:
-        assert len(take_news(connection, now=held, hold=HOLD, limit=10)) == 1
+        assert len(take_events(connection, now=held, hold=HOLD, limit=10)) == 1
     assert _due(store, Status.QUEUED, now=held) == set()
     assert _due(store, Status.QUEUED, now=NOW) == {entry.notification.id}
     with store.writing() as connection:
-        assert take_news(connection, now=held, hold=HOLD, limit=10) == []
-        assert len(take_news(connection, now=NOW, hold=HOLD, limit=10)) == 1
+        assert take_events(connection, now=held, hold=HOLD, limit=10) == []
+        assert len(take_events(connection, now=NOW, hold=HOLD, limit=10)) == 1
 
 
 def test_a_refused_event_that_a_dead_process_held_is_taken_by_another(store: Store) -> None:

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from notify.contract.address import email_address, phone_number
 from notify.contract.recipient import Spellings, as_one, reading, same
-from notify.flow.own_limits import OwnLimit, OwnLimits
-from notify.flow.own_limits import Per as OwnPer
+from notify.flow.own_limits import LimitPer, OwnLimit, OwnLimits
 from notify.message import Channel
-from notify.policies.caps import Cap, Per, Period
+from notify.policies.caps import Cap, CapPer, Period
 from notify.sandbox.behaviour import Vendor
 from notify.sandbox.inbox import Inbox, Message
 from tests.support.recording import NOW, asked
@@ -119,9 +118,9 @@ def test_an_address_is_found_whatever_stands_around_it(around: str) -> None:
 def test_caps_and_limits_count_a_person_once() -> None:
     """Ann@ and ann@ get the same mail, and share what one recipient may get."""
     both = [asked(to="Ann@example.com"), asked(to="ann@example.com")]
-    cap = Cap(name="each", most=1, period=Period.DAY, per=Per.RECIPIENT)
+    cap = Cap(name="each", most=1, period=Period.DAY, per=CapPer.RECIPIENT)
     assert len({cap.counter(each) for each in both}) == 1
-    limits = OwnLimits([OwnLimit("each", OwnPer.RECIPIENT)], country=lambda _: None)
+    limits = OwnLimits([OwnLimit("each", LimitPer.RECIPIENT)], country=lambda _: None)
     assert len({limits.of(each)[0][1] for each in both}) == 1
 
 

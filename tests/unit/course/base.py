@@ -10,19 +10,19 @@ from datetime import timedelta
 
 from sqlalchemy import event
 
-from notify.gateway import Gateway, Line
+from notify.gateway import ConfiguredProvider, Gateway
 from notify.keyring import CLEAR, Keyring
 from notify.message import Channel
-from notify.policies.retry import Patience, RetryPolicy, Unknown, UnknownRules
+from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
 from notify.store import Store
 from notify.store.db.engine import connect
-from notify.store.sealing.vault import Vault
+from notify.store.sealing.vault import RowCipher
 from notify.store.tables import metadata
 from notify.templating import Templates
 from tests.unit.course.trouble import Troubles
 from tests.unit.course.vendor import Book, Mail, Texts
 
-PATIENCE = Patience(
+PATIENCE = RetrySettings(
     attempts=2,
     deadline=timedelta(minutes=10),
     first=timedelta(seconds=1),
@@ -35,7 +35,7 @@ class Base:
     """A record in memory, for many worlds one after the other."""
 
     def __init__(self, keyring: Keyring = CLEAR) -> None:
-        self.vault = Vault(keyring)
+        self.vault = RowCipher(keyring)
         engine = connect("sqlite://")
         drivers: list[sqlite3.Connection] = []
         event.listen(engine, "connect", lambda driver, _: drivers.append(driver))
@@ -70,7 +70,7 @@ class Terms:
     def gateway(self, book: Book) -> Gateway:
         """Make the way to a vendor who writes into this book."""
         vendor = Texts(book) if self.asks else Mail(book)
-        return Gateway(self.channel, [Line("vendor", vendor)])
+        return Gateway(self.channel, [ConfiguredProvider("vendor", vendor)])
 
     def policy(self) -> RetryPolicy:
         """Make the rules of what follows a call."""

@@ -12,7 +12,7 @@ from typing import Any
 from notify.contract import Incoming
 from notify.delivery import Again, Arrival, Dead, Decision, Delivery, Done
 from notify.delivery.decision import Raw
-from notify.delivery.recorder import Ending, Recorder
+from notify.delivery.recorder import PendingRecord, Recorder
 from tests.unit.course.broker import Broker, Handed
 from tests.unit.course.clock import Clock
 
@@ -49,7 +49,7 @@ class Scribe(Recorder):
 
     def write(self) -> None:
         """Write what was handed over, as one group."""
-        group: list[Ending] = []
+        group: list[PendingRecord] = []
         self._gather(group)
         if group:
             self._write(group)

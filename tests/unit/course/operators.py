@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from notify.deadletters import Order, Replayer
+from notify.deadletters import Replayer, ReplayRequest
 from notify.message import Outcome
 from notify.reconcile import resolve
-from notify.reconcile.verdict import Finding, decide
+from notify.reconcile.verdict import Resolution, decide
 from notify.store.audit import Actor as Person
 from notify.store.delivery.cancel import cancel
 from tests.support.burying import LIMITS
@@ -35,10 +35,10 @@ class Operators:
 
     def decide(self, id_: str, *, resend: bool) -> None:
         """Look into the vendor's log, or not, and decide."""
-        finding = Finding.RESEND
+        finding = Resolution.RESEND
         if not resend:
             taken = any(call.taken for call in self.world.book.of(id_))
-            finding = Finding.SENT if taken else Finding.NOT_SENT
+            finding = Resolution.SENT if taken else Resolution.NOT_SENT
         with self.world.act(Actor.JUDGE, licence=resend):
             decide(self.world.base.store, UUID(id_), finding, SOMEBODY, now=self.world.now())
 
@@ -64,7 +64,7 @@ class Operators:
             twice: Two operators do so at once, with the same list.
             stops: Whoever does so is killed after the first few.
         """
-        order = Order(self.waiting(), rate=10.0, include_unknown=include_unknown)
+        order = ReplayRequest(self.waiting(), rate=10.0, include_unknown=include_unknown)
         done: list[UUID] = []
         with self.world.act(Actor.REPLAYER, licence=include_unknown):
             planned = self._replayer().plan(order).replayed.total()
@@ -73,7 +73,7 @@ class Operators:
             assert stops or len(done) == planned, f"{planned} were planned, {len(done)} replayed"
         return len(done)
 
-    def _perform(self, order: Order, numbers: Iterable[int], *, stops: bool) -> list[UUID]:
+    def _perform(self, order: ReplayRequest, numbers: Iterable[int], *, stops: bool) -> list[UUID]:
         """Replay in groups, in turns; the numbers are those of the replays."""
         turns = [
             self._replayer().replay(order, SOMEBODY, replay_id=UUID(int=number))

@@ -10,7 +10,7 @@ from datetime import datetime
 from notify import contract
 from notify.errors import DecodeError
 from notify.message import Notification
-from notify.store.sealing.vault import Vault
+from notify.store.sealing.vault import RowCipher
 from tests.support.burying import LIMITS
 from tests.unit.course.snapshot import Key
 
@@ -23,7 +23,7 @@ class Reader:
     """Tells what messages ask for."""
 
     now: Callable[[], datetime]
-    vault: Vault
+    vault: RowCipher
     """Seals digests as the record keeps them."""
     _read: dict[tuple[bytes, str], Sequence[Notification]] = field(default_factory=dict)
     _wants: dict[tuple[bytes, str], Wants] = field(default_factory=dict)

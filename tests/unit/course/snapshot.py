@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from notify.message import Outcome, Status
-from notify.store.sealing.vault import Vault
+from notify.store.sealing.vault import RowCipher
 
 Key = tuple[str, str, int]
 """Source, idempotency key and position: what makes it the same notification."""
@@ -64,7 +64,7 @@ class Letter(NamedTuple):
     fingerprint: bytes
     key_id: str | None
 
-    def opened(self, vault: Vault) -> Letter:
+    def opened(self, vault: RowCipher) -> Letter:
         """Read the body as it was before it was sealed."""
         body = vault.letter_part(self.fingerprint, self.key_id, "body", self.body)
         return self._replace(body=body)
@@ -79,7 +79,7 @@ class Snapshot:
     letters: Sequence[Letter]
 
     @classmethod
-    def of(cls, database: sqlite3.Connection, vault: Vault) -> Snapshot:
+    def of(cls, database: sqlite3.Connection, vault: RowCipher) -> Snapshot:
         """Read what is committed; no transaction may be open."""
         rows = [Row(*each) for each in database.execute(_select(Row, "notifications"))]
         calls = database.execute(f"{_select(Attempt, 'attempts')} ORDER BY number")

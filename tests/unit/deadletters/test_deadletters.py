@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from notify.cli.dead.body import shown
-from notify.deadletters import Archive, Plan, Prospect
+from notify.deadletters import Archive, Eligibility, ReplayPlan
 from notify.deadletters.archive import LOOK_AGAIN
 from notify.deadletters.death import death
 from notify.deadletters.plain import LARGEST, bounded, clean, plain
@@ -142,10 +142,10 @@ def test_a_letter_that_the_record_refuses_is_kept_bare(store: Store) -> None:
 def test_a_plan_takes_as_long_as_its_slowest_channel() -> None:
     """Each channel goes at the rate, after what earlier replays have lined up on it."""
     free = NOW + timedelta(seconds=3)
-    plan = Plan(begins={Channel.SMS: free})
+    plan = ReplayPlan(begins={Channel.SMS: free})
     assert plan.seconds(10.0, now=NOW) == 0.0
     plan.replayed.update({Channel.EMAIL: 40, Channel.SMS: 20})
-    plan.prospects[Prospect.NEVER_SENT] = 60
+    plan.prospects[Eligibility.NEVER_SENT] = 60
     assert plan.seconds(10.0, now=NOW) == 5.0
     assert plan.seconds(10.0, now=NOW.astimezone(UTC) + timedelta(seconds=9)) == 4.0
 

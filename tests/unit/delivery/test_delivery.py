@@ -21,9 +21,9 @@ from notify.contract import Incoming
 from notify.delivery import Again, Arrival, Dead, Decision, Delivery, Done, Limits
 from notify.delivery.permits import Permits
 from notify.errors import PermanentError
-from notify.gateway import Gateway, Line
+from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
-from notify.policies.retry import Patience, RetryPolicy, Unknown, UnknownRules
+from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
 from notify.provider import Provider
 from notify.store import Entry, Filter, Store, Story
 from notify.templating import Templates
@@ -98,12 +98,12 @@ def build(tmp_path: Path) -> Iterator[Build]:
         delivery = Delivery(
             store=store,
             templates=Templates(),
-            gateway=Gateway(Channel.EMAIL, [Line("memory", provider or Memory())]),
+            gateway=Gateway(Channel.EMAIL, [ConfiguredProvider("memory", provider or Memory())]),
             flow=flow_on(store, monotonic=monotonic),
             shares={"normal": 1.0},
             limits=Limits(max_body_bytes=100_000, max_recipients=100, require_user_id=False),
             policy=RetryPolicy(
-                lanes={"normal": Patience(2, timedelta(hours=1), SECOND, SECOND)},
+                lanes={"normal": RetrySettings(2, timedelta(hours=1), SECOND, SECOND)},
                 unknown=UnknownRules({Channel.EMAIL: Unknown.PARK}),
                 lookups={},
                 rng=random.Random(7),

@@ -19,15 +19,15 @@ from notify.contract import Incoming
 from notify.delivery import Again, Arrival, Dead, Decision, Delivery, Done, Limits, calls
 from notify.errors import OutcomeUnknown, Throttled, TransientError, Unauthorized
 from notify.flow import Flow
-from notify.flow.appetite import Appetite
-from notify.flow.own_limits import OwnLimit, Per
-from notify.gateway import Gateway, Line
+from notify.flow.appetite import PrefetchPolicy
+from notify.flow.own_limits import LimitPer, OwnLimit
+from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
 from notify.policies.breaker import Kind, Mode, Rules
 from notify.policies.caps import Cap, Period, Unit
 from notify.policies.holds import Scope
 from notify.policies.ratelimit import Limit
-from notify.policies.retry import Patience, RetryPolicy, Unknown, UnknownRules
+from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
 from notify.store import Store, Story
 from notify.store.audit import Actor
 from notify.store.delivery.handover import hand_over
@@ -89,12 +89,12 @@ class Rig:
         gateway = Gateway(
             Channel.EMAIL,
             [
-                Line("first", self.first, ("first",)),
-                Line("second", self.second, ("second",), ("failover:second",)),
+                ConfiguredProvider("first", self.first, ("first",)),
+                ConfiguredProvider("second", self.second, ("second",), ("failover:second",)),
             ],
         )
         shares = {"normal": 1.0}
-        self.appetite = Appetite(flow, gateway, rates={}, shares=shares, most=64)
+        self.appetite = PrefetchPolicy(flow, gateway, rates={}, shares=shares, most=64)
         self.delivery = Delivery(
             store=store,
             templates=Templates(),
@@ -103,7 +103,7 @@ class Rig:
             shares=shares,
             limits=Limits(max_body_bytes=100_000, max_recipients=100, require_user_id=False),
             policy=RetryPolicy(
-                lanes={"normal": Patience(3, timedelta(hours=1), SECOND, SECOND)},
+                lanes={"normal": RetrySettings(3, timedelta(hours=1), SECOND, SECOND)},
                 unknown=UnknownRules({Channel.EMAIL: Unknown.PARK}),
                 lookups={},
                 rng=random.Random(7),
@@ -440,7 +440,7 @@ def test_a_limit_of_ones_own_puts_one_off_and_no_other(build: Build) -> None:
     """The second message to one person waits on record; another person's goes."""
     rig = build(
         limits={"person": Limit("person", 0.1, 1.0)},
-        own=[OwnLimit("person", Per.RECIPIENT)],
+        own=[OwnLimit("person", LimitPer.RECIPIENT)],
     )
     requests = [body(), body(), body(to="bob@example.com")]
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from notify.delivery.figures import Figures
+from notify.delivery.figures import DeliveryMetrics
 from notify.message import Channel, Notification, Outcome, Status
 from notify.policies.retry import Verdict
 from notify.store import Claim, Claimed, Entry, Record
@@ -25,7 +25,7 @@ class Counted:
 
     def __init__(self) -> None:
         self.metrics = Metrics()
-        self.figures = Figures(
+        self.figures = DeliveryMetrics(
             self.metrics,
             channel=Channel.EMAIL,
             lanes=["normal"],

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from notify.delivery.decision import Tally
-from notify.delivery.plan import Ask, Plan, Planner
-from notify.delivery.turnstile import PATIENCE, Turnstile
+from notify.delivery.decision import Settlement
+from notify.delivery.plan import DeliveryItem, Plan, Planner
+from notify.delivery.turnstile import PATIENCE, Pacer
 from notify.flow.admission import Admission
-from notify.gateway import Gateway, Line
+from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Content, Notification, Status
 from notify.policies.breaker import Rules
 from notify.store import Store
@@ -50,9 +50,9 @@ class Waiting:
                 ),
             )
         flow.refresh()
-        gateway = Gateway(Channel.EMAIL, [Line("only", Memory())])
+        gateway = Gateway(Channel.EMAIL, [ConfiguredProvider("only", Memory())])
         admission = Admission(flow, gateway, shares={}, monotonic=lambda: self.slept)
-        self.turnstile = Turnstile(
+        self.turnstile = Pacer(
             admission, clock=self._clock, monotonic=lambda: self.slept, sleep=self._sleep
         )
         self._planner = Planner(channels={Channel.EMAIL}, templates=Templates())
@@ -65,7 +65,7 @@ class Waiting:
 
     def through(self, notification: Notification) -> Plan:
         """Send one message through, and give what comes out."""
-        ask = Ask(notification, Tally(print, 1))
+        ask = DeliveryItem(notification, Settlement(print, 1))
         plans = [self._planner.plan(ask, now=self._clock())]
         ((plan,),) = self.turnstile.groups(plans)
         return plan

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from notify.doctor import Verdict, broker, host, policies, record
-from notify.doctor.standing import Standing
+from notify.doctor import Severity, broker, host, policies, record
+from notify.doctor.standing import OverridesSnapshot
 from notify.message import Channel
-from notify.policies.breaker import Circuit, Mode, State
+from notify.policies.breaker import Circuit, CircuitState, Mode
 from notify.policies.holds import Hold
-from notify.policies.ratelimit import Standing as LimitStanding
+from notify.policies.ratelimit import LimitState
 from notify.settings import ContractSettings, Settings, StoreSettings
 from notify.store.flow.limits import Seen
 
@@ -63,7 +63,7 @@ def test_a_library_of_another_release_is_told(library: str, version: str, good: 
     """Their older releases hang, crawl or lose."""
     releases = {"amqp": "5.4.2", "celery": "5.7.0", "kombu": "5.7.0", library: version}
     (found,) = host.driver(SETTINGS, version=releases.__getitem__)
-    assert (found.verdict is Verdict.OK) is good
+    assert (found.verdict is Severity.OK) is good
     assert good or f"{library} {version} is installed" in found.found
     assert good or str(found.fix).startswith(f"pip install '{library}~=")
 
@@ -127,8 +127,8 @@ TWO = Settings.model_validate(
     }
 )
 OPEN = Circuit("one", mode=Mode.OPEN)
-SHUT = Circuit("two", state=State.OPEN, open_until=100.0)
-LIMIT = Seen("provider:one", LimitStanding(paused_until=60.0))
+SHUT = Circuit("two", state=CircuitState.OPEN, open_until=100.0)
+LIMIT = Seen("provider:one", LimitState(paused_until=60.0))
 EMAIL = Hold(id=7, channel=Channel.EMAIL, lane="bulk", actor="ann", reason="", since=0.0)
 OF_TWO = Hold(id=8, provider="two", actor="ann", reason="", since=0.0)
 
@@ -153,7 +153,7 @@ def test_a_queue_is_paused_where_no_provider_is_left(
 ) -> None:
     """While one of several can be called, workers consume."""
     known = {name: Circuit(name) for name in ("one", "two")}
-    standing = Standing(
+    standing = OverridesSnapshot(
         now=10.0,
         circuits=known | {each.provider: each for each in circuits},
         holds=holds,

@@ -17,7 +17,7 @@ from sqlalchemy import func, insert, select
 from notify.errors import StoreError
 from notify.flow.guard import HANDFUL, PRUNING, Guard
 from notify.message import Channel, Notification, Rendered
-from notify.policies.caps import Cap, Countries, Per, Period, Unit, daily_spend
+from notify.policies.caps import Cap, CapPer, Countries, Period, Unit, daily_spend
 from notify.store import Store
 from notify.store.flow.caps import Charge, admit
 from notify.store.tables import cap_counts, cap_uses
@@ -109,7 +109,7 @@ def test_what_goes_to_no_allowed_country_uses_up_no_cap(store: Store) -> None:
 
 def test_a_refusal_is_not_another_sources_that_uses_the_same_id(store: Store) -> None:
     """Ids count within their source: in one claim, each gets its own answer."""
-    guard = Guard(store, caps=[_cap(most=1, per=Per.SOURCE)], countries=GERMANY)
+    guard = Guard(store, caps=[_cap(most=1, per=CapPer.SOURCE)], countries=GERMANY)
     id_ = uuid4()
     first, second = _message(source="shop"), _message(source="shop", id=id_)
     assert _passed(guard.refusals([first, second, _message(source="bank", id=id_)])) == [
@@ -121,7 +121,7 @@ def test_a_refusal_is_not_another_sources_that_uses_the_same_id(store: Store) ->
 
 def test_one_person_gets_so_many_and_another_one_as_many(store: Store) -> None:
     """The refusal names neither."""
-    cap = _cap(per=Per.RECIPIENT, exempt=["critical"])
+    cap = _cap(per=CapPer.RECIPIENT, exempt=["critical"])
     guard = Guard(store, caps=[cap])
     ann = [_message(lane="bulk") for _ in range(3)]
     bob = [_message(lane="bulk", to="bob@example.com") for _ in range(2)]
@@ -171,7 +171,7 @@ def test_other_rules_hold_at_once_and_counts_stay(store: Store) -> None:
 
 def test_the_first_full_cap_is_the_one_that_is_named(store: Store) -> None:
     """And nothing is counted in the others."""
-    caps = [_cap(name="wide", most=9), _cap(name="tight", most=0, per=Per.SOURCE)]
+    caps = [_cap(name="wide", most=9), _cap(name="tight", most=0, per=CapPer.SOURCE)]
     guard = Guard(store, caps=caps)
     (answer,) = guard.refusals([_message()])
     assert answer == "caps.tight is used up: 0 notifications from shop a day"

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from notify.flow.stock import Stock
-from notify.policies.ratelimit import Ask, Grant, Limit, Standing, book
+from notify.flow.stock import LeasedUnits
+from notify.policies.ratelimit import BookingRequest, Grant, Limit, LimitState, book
 
 LIMIT = Limit("account", 10.0, 20.0)
 NOW = 100.0
@@ -15,13 +15,13 @@ NOW = 100.0
 
 def granted(costs: list[float], *, lease: float = 0.0, tat: float = 0.0) -> Grant:
     """Book of a limit of 10 a second, of which 10 may go at once."""
-    ask = Ask.of(costs, share=1.0, stock=lease)
-    return book(Standing(tat=tat), LIMIT, ask, now=NOW)
+    ask = BookingRequest.of(costs, share=1.0, stock=lease)
+    return book(LimitState(tat=tat), LIMIT, ask, now=NOW)
 
 
-def stock_of(grant: Grant) -> Stock:
+def stock_of(grant: Grant) -> LeasedUnits:
     """Put one grant in."""
-    stock = Stock(now=NOW)
+    stock = LeasedUnits(now=NOW)
     stock.add(grant)
     return stock
 
@@ -72,7 +72,7 @@ def test_units_lapse_one_by_one_a_quarter_of_the_burst_after_their_slots() -> No
 def test_where_one_cost_takes_the_whole_burst_nothing_may_be_late() -> None:
     """Only what lies ahead may still be used."""
     tight = replace(LIMIT, burst=1.0)
-    grant = book(Standing(), tight, Ask.of([1.0], share=1.0), now=NOW)
+    grant = book(LimitState(), tight, BookingRequest.of([1.0], share=1.0), now=NOW)
     assert grant.lapse == 0.0
     assert stock_of(grant).holds(1.0, now=NOW)
     assert not stock_of(grant).holds(1.0, now=NOW + 0.001)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import update
 
-from notify.ledger.census import PERIOD, Census
+from notify.ledger.census import PERIOD, RecordMetrics
 from notify.store import Store
 from notify.store.tables import notifications
 from notify.telemetry.metrics import Metrics
@@ -23,7 +23,7 @@ def test_it_counts_what_is_on_record_and_tells_what_is_late(store: Store) -> Non
     for plant in (planting.sent, planting.sent, planting.unknown, planting.queued):
         plant(store)
     metrics, now = Metrics(), planting.AFTERWARDS + LEASE + timedelta(seconds=90)
-    census = Census(store, metrics, clock=lambda: now)
+    census = RecordMetrics(store, metrics, clock=lambda: now)
     assert not [line for line in _told(metrics) if line.startswith("notify_record")]
     assert census.look() == PERIOD
     told = _told(metrics)
@@ -46,7 +46,7 @@ def test_what_is_in_no_term_is_told_as_the_difference(store: Store) -> None:
         mine = notifications.c.id == id_
         connection.execute(update(notifications).where(mine).values(status="vanished"))
     metrics = Metrics()
-    Census(store, metrics, clock=lambda: planting.AFTERWARDS).look()
+    RecordMetrics(store, metrics, clock=lambda: planting.AFTERWARDS).look()
     assert "notify_ledger_difference 1.0" in _told(metrics)
 
 
@@ -54,7 +54,7 @@ def test_it_counts_through_no_more_often_than_a_twentieth_of_the_time(store: Sto
     """What is late is looked at each time all the same."""
     ticks = iter([0.0, 10.0, 50.0, 201.0, 201.0])
     metrics = Metrics()
-    census = Census(
+    census = RecordMetrics(
         store, metrics, clock=lambda: planting.AFTERWARDS, monotonic=lambda: next(ticks)
     )
     counted = []

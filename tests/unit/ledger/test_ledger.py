@@ -15,12 +15,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from notify.ledger.ledger import Found, Ledger, draw_up
+from notify.ledger.ledger import Contradiction, Ledger, draw_up
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Entry, Record, Store
 from notify.store.delivery.cancel import cancel
 from notify.store.ledger.contradictions import Doubt, Fault
-from notify.store.reconcile.outcomes import Standing, move, settle
+from notify.store.reconcile.outcomes import Transition, move, settle
 from notify.store.relays.due import published, take_due
 from notify.store.tables import metadata
 from tests.support.migrated import migrated
@@ -104,7 +104,7 @@ def test_each_contradiction_is_named_with_its_id(store: Store, name: str) -> Non
     kind, plant = FAULTS[name]
     planted = plant(store)
     ledger = _drawn(store)
-    assert ledger.faults[kind] == Found(1, [planted])
+    assert ledger.faults[kind] == Contradiction(1, [planted])
     assert _accused(ledger.faults) == {planted}
     assert not ledger.balanced
 
@@ -117,7 +117,7 @@ def test_each_doubt_is_named_and_leaves_the_ledger_balanced(store: Store, name: 
     kind, plant = DOUBTS[name]
     planted = plant(store)
     ledger = _drawn(store)
-    assert ledger.doubts == {kind: Found(1, [planted])}
+    assert ledger.doubts == {kind: Contradiction(1, [planted])}
     assert ledger.balanced
 
 
@@ -142,7 +142,7 @@ def test_no_more_ids_are_listed_than_wanted_and_all_are_counted(store: Store) ->
     found = _drawn(store, ids=2).faults[Fault.ACCEPTED_NOT_SENT]
     assert (found.count, len(found.ids)) == (5, 2)
     assert set(found.ids) < planted
-    assert _drawn(store, ids=0).faults[Fault.ACCEPTED_NOT_SENT] == Found(5, [])
+    assert _drawn(store, ids=0).faults[Fault.ACCEPTED_NOT_SENT] == Contradiction(5, [])
 
 
 @pytest.mark.parametrize("cause", ["unroutable", "conflict", "contract", "delivery_limit"])
@@ -180,7 +180,7 @@ def test_a_conflict_counts_though_its_id_is_that_of_a_notification(store: Store)
     assert _drawn(store).terms == {"sent": 1, "dead": 1}
 
 
-def _accused(found: Mapping[Fault, Found]) -> set[UUID]:
+def _accused(found: Mapping[Fault, Contradiction]) -> set[UUID]:
     return {id_ for each in found.values() for id_ in each.ids}
 
 
@@ -246,7 +246,7 @@ class _Course(RuleBasedStateMachine):
     @rule(data=st.data())
     def an_unknown_one_is_sent_again(self, data: st.DataObject) -> None:
         """Nobody could find out."""
-        standing = Standing(Status.QUEUED, "sent again", due_at=self.now)
+        standing = Transition(Status.QUEUED, "sent again", due_at=self.now)
         asked_for = data.draw(st.sampled_from(self.known[-2:]))
         with self.store.writing() as connection:
             move(connection, asked_for.id, standing, now=self.now)

@@ -19,7 +19,16 @@ from notify.errors import (
     TransientError,
     Unauthorized,
 )
-from notify.policies.breaker import INCONCLUSIVE, Circuit, Counts, Kind, Mode, Rules, State, kind_of
+from notify.policies.breaker import (
+    INCONCLUSIVE,
+    Circuit,
+    CircuitState,
+    Counts,
+    Kind,
+    Mode,
+    Rules,
+    kind_of,
+)
 
 NOW = 1_700_000_000.0
 RULES = Rules()
@@ -48,7 +57,7 @@ def opened(*, rules: Rules = RULES, trips: int = 1, now: float = NOW) -> Circuit
 
 def leased(circuit: Circuit, *, rules: Rules = RULES) -> Circuit:
     """The circuit when its time is over and somebody has leave to probe."""
-    assert circuit.open_until is not None or circuit.state is State.HALF_OPEN
+    assert circuit.open_until is not None or circuit.state is CircuitState.HALF_OPEN
     after = circuit.leased(now=circuit.open_until or circuit.since, rules=rules)
     assert after is not circuit
     return after
@@ -175,7 +184,7 @@ def test_an_open_circuit_lets_nothing_pass_before_its_time() -> None:
 def test_while_one_probes_no_other_does() -> None:
     """Nobody passes until the probe has ended, or its time is over."""
     circuit = leased(opened())
-    assert circuit.state is State.HALF_OPEN
+    assert circuit.state is CircuitState.HALF_OPEN
     assert circuit.leased(now=NOW + 34.9, rules=RULES) is circuit
     assert circuit.wait(NOW + 30) == pytest.approx(5)
 
@@ -196,10 +205,10 @@ def test_good_probes_in_a_row_close_it() -> None:
     circuit = opened()
     for passed in (1, 2):
         circuit = probed(circuit, Kind.SUCCESS)
-        assert (circuit.state, circuit.passed) == (State.HALF_OPEN, passed)
+        assert (circuit.state, circuit.passed) == (CircuitState.HALF_OPEN, passed)
         assert circuit.probe_due(NOW + 5)
     circuit = probed(circuit, Kind.SUCCESS)
-    assert (circuit.state, circuit.trips, circuit.cause) == (State.CLOSED, 0, None)
+    assert (circuit.state, circuit.trips, circuit.cause) == (CircuitState.CLOSED, 0, None)
     assert circuit.flows(NOW + 5)
 
 
@@ -207,14 +216,14 @@ def test_good_probes_in_a_row_close_it() -> None:
 def test_a_bad_probe_opens_it_for_longer(kind: Kind) -> None:
     """However many good ones came before it; no further one is let through at once."""
     circuit = probed(probed(probed(opened(), Kind.SUCCESS), Kind.SUCCESS), kind)
-    assert (circuit.state, circuit.trips, circuit.passed) == (State.OPEN, 2, 0)
+    assert (circuit.state, circuit.trips, circuit.passed) == (CircuitState.OPEN, 2, 0)
     assert circuit.open_until == circuit.since + 10
     assert circuit.cause == "20 of 20 calls failed"
 
 
 def test_a_slow_probe_is_a_bad_one() -> None:
     """It would close a circuit that slow calls have opened."""
-    assert probed(opened(), Kind.SUCCESS, slow=True).state is State.OPEN
+    assert probed(opened(), Kind.SUCCESS, slow=True).state is CircuitState.OPEN
 
 
 @pytest.mark.parametrize(
@@ -238,10 +247,10 @@ def test_neutral_probes_free_the_way_and_then_wait_once_more() -> None:
     circuit = opened(trips=2)
     for _ in range(INCONCLUSIVE - 1):
         circuit = probed(circuit, Kind.NEUTRAL)
-        assert circuit.state is State.HALF_OPEN
+        assert circuit.state is CircuitState.HALF_OPEN
         assert circuit.probe_due(circuit.since)
     circuit = probed(circuit, Kind.NEUTRAL)
-    assert (circuit.state, circuit.trips) == (State.OPEN, 2)
+    assert (circuit.state, circuit.trips) == (CircuitState.OPEN, 2)
     assert circuit.open_until == circuit.since + 10
 
 
@@ -250,9 +259,9 @@ def test_a_good_probe_between_neutral_ones_ends_their_row() -> None:
     kinds = [Kind.NEUTRAL, Kind.NEUTRAL, Kind.SUCCESS] * 3
     circuit = opened()
     for kind in kinds:
-        assert circuit.state is not State.CLOSED
+        assert circuit.state is not CircuitState.CLOSED
         circuit = probed(circuit, kind)
-    assert circuit.state is State.CLOSED
+    assert circuit.state is CircuitState.CLOSED
 
 
 def test_a_probe_that_was_released_counts_nothing() -> None:
@@ -270,7 +279,7 @@ def test_a_probe_that_was_released_counts_nothing() -> None:
 def test_a_fatal_call_opens_it_until_an_operators_word(circuit: Circuit) -> None:
     """No time ends that, nor another end of a call."""
     held = ended(circuit, Kind.FATAL)
-    assert (held.state, held.open_until, held.stuck) == (State.OPEN, None, True)
+    assert (held.state, held.open_until, held.stuck) == (CircuitState.OPEN, None, True)
     assert not held.probe_due(NOW + 1e9)
     assert held.leased(now=NOW + 1e9, rules=RULES) is held
     for kind in Kind:
@@ -299,7 +308,7 @@ def test_an_open_circuit_is_not_opened_again_by_the_calls_before() -> None:
 def test_an_operator_closes_a_circuit_whatever_calls_say() -> None:
     """All pass, and nothing opens it, until that is taken back."""
     closed = told(ended(CLOSED, Kind.FATAL), Mode.CLOSED)
-    assert (closed.state, closed.trips) == (State.CLOSED, 0)
+    assert (closed.state, closed.trips) == (CircuitState.CLOSED, 0)
     assert closed.flows(NOW + 1e9)
     assert closed.tripped("20 of 20 calls failed", now=NOW, rules=RULES, rng=RNG) is closed
     assert ended(closed, Kind.FATAL) is closed
@@ -344,13 +353,13 @@ def test_after_an_operators_word_an_open_circuit_is_probed_at_once(
     """That is how one says that the key is mended, or the provider back."""
     after = told(circuit, mode, now=NOW + 1)
     assert after.probe_due(NOW + 1)
-    assert after.state is State.OPEN
+    assert after.state is CircuitState.OPEN
 
 
 def test_a_shadow_judges_and_lets_everything_pass() -> None:
     """So one sees what it would do before one trusts it."""
     circuit = told(CLOSED, Mode.SHADOW).tripped("all failed", now=NOW, rules=RULES, rng=RNG)
-    assert circuit.state is State.OPEN
+    assert circuit.state is CircuitState.OPEN
     assert circuit.flows(NOW)
     assert not circuit.probe_due(NOW)
     assert circuit.wait(NOW) == 0

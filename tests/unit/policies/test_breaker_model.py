@@ -18,8 +18,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from notify.flow.tally import Tally
-from notify.policies.breaker import INCONCLUSIVE, Circuit, Counts, Kind, Mode, Rules, State
+from notify.flow.tally import CallCounts
+from notify.policies.breaker import INCONCLUSIVE, Circuit, CircuitState, Counts, Kind, Mode, Rules
 
 RULES = Rules(
     window=8,
@@ -58,7 +58,7 @@ class _Model:
     """What is true of the circuit, told as a list of what happened since its last change."""
 
     era: int = 0
-    state: State = State.CLOSED
+    state: CircuitState = CircuitState.CLOSED
     mode: Mode = Mode.AUTO
     mode_until: float | None = None
     since: float = START
@@ -71,7 +71,7 @@ class _Model:
     """How the probes ended since it was last open, without what was released."""
     calls: list[tuple[float, Kind, bool]] = field(default_factory=list)
 
-    def become(self, state: State, now: float) -> None:
+    def become(self, state: CircuitState, now: float) -> None:
         """Come into a state: what happened before is history."""
         self.era += 1
         self.state, self.since, self.prober = state, now, None
@@ -79,7 +79,7 @@ class _Model:
 
     def open(self, now: float, *, trips: int, hold: bool = False) -> None:
         """Open for the *trips*-th time."""
-        self.become(State.OPEN, now)
+        self.become(CircuitState.OPEN, now)
         self.trips = trips
         self.bound = None if hold else min(2.0 * 2 ** max(trips - 1, 0), 12.0)
 
@@ -109,7 +109,7 @@ class _Machine(RuleBasedStateMachine):
         super().__init__()
         self.now = START
         self.circuit = Circuit("acme", since=START)
-        self.tally = Tally(RULES)
+        self.tally = CallCounts(RULES)
         self.slices: list[tuple[int, int, Counts]] = []
         self.model = _Model()
 
@@ -132,7 +132,9 @@ class _Machine(RuleBasedStateMachine):
         """It gets leave exactly when the model says so."""
         model, circuit = self.model, self.circuit
         free = (
-            model.state is State.CLOSED if model.mode is Mode.AUTO else model.mode is not Mode.OPEN
+            model.state is CircuitState.CLOSED
+            if model.mode is Mode.AUTO
+            else model.mode is not Mode.OPEN
         )
         after = circuit.leased(now=self.now, rules=RULES)
         assert circuit.flows(self.now) is free
@@ -168,12 +170,12 @@ class _Machine(RuleBasedStateMachine):
         """Check that a probe is due, and note that one is under way."""
         model = self.model
         assert model.judges
-        if model.state is State.OPEN:
+        if model.state is CircuitState.OPEN:
             assert model.bound is not None
             assert self.now - model.since >= 0.8 * model.bound
-            model.become(State.HALF_OPEN, self.now)
+            model.become(CircuitState.HALF_OPEN, self.now)
         else:
-            assert model.state is State.HALF_OPEN
+            assert model.state is CircuitState.HALF_OPEN
             assert model.prober is None or self.now - model.probed_at >= RULES.probe_timeout
             model.era += 1
             model.calls = []
@@ -211,7 +213,7 @@ class _Machine(RuleBasedStateMachine):
         """Tell the model how a call of its present era ended."""
         model = self.model
         if kind is Kind.FATAL:
-            if model.judges and not (model.state is State.OPEN and model.bound is None):
+            if model.judges and not (model.state is CircuitState.OPEN and model.bound is None):
                 model.open(self.now, trips=model.trips + 1, hold=True)
         elif not call.probe:
             if kind is not Kind.NEUTRAL:
@@ -229,7 +231,7 @@ class _Machine(RuleBasedStateMachine):
                 model.open(self.now, trips=model.trips)
         elif kind is Kind.SUCCESS and not slow:
             if model.good == RULES.probes:
-                model.become(State.CLOSED, self.now)
+                model.become(CircuitState.CLOSED, self.now)
                 model.trips = 0
         else:
             model.open(self.now, trips=model.trips + 1)
@@ -258,7 +260,7 @@ class _Machine(RuleBasedStateMachine):
         before = self.circuit
         self.see(before.tripped(cause, now=self.now, rules=RULES, rng=random.Random(seed)))
         model = self.model
-        if model.judges and model.state is State.CLOSED:
+        if model.judges and model.state is CircuitState.CLOSED:
             model.open(self.now, trips=1)
         else:
             assert self.circuit is before
@@ -281,10 +283,10 @@ class _Machine(RuleBasedStateMachine):
         if mode is Mode.OPEN:
             model.open(self.now, trips=model.trips)
             model.bound = seconds
-        elif mode is Mode.CLOSED and model.state is not State.CLOSED:
-            model.become(State.CLOSED, self.now)
+        elif mode is Mode.CLOSED and model.state is not CircuitState.CLOSED:
+            model.become(CircuitState.CLOSED, self.now)
             model.trips = 0
-        elif mode in (Mode.AUTO, Mode.SHADOW) and model.state is State.OPEN:
+        elif mode in (Mode.AUTO, Mode.SHADOW) and model.state is CircuitState.OPEN:
             model.bound = 0.0
         model.mode, model.mode_until = mode, until
 
@@ -294,13 +296,13 @@ class _Machine(RuleBasedStateMachine):
         model, circuit = self.model, self.circuit
         assert (circuit.state, circuit.trips) == (model.state, model.trips)
         assert circuit.mode is model.mode
-        assert circuit.stuck is (model.state is State.OPEN and model.bound is None)
+        assert circuit.stuck is (model.state is CircuitState.OPEN and model.bound is None)
 
     @invariant()
     def it_is_probed_in_time_and_not_before(self) -> None:
         """However the open time is drawn, it lies between the bound and four fifths of that."""
         model, circuit = self.model, self.circuit
-        if model.state is State.OPEN and model.bound:
+        if model.state is CircuitState.OPEN and model.bound:
             least, most = model.since + 0.8 * model.bound, model.since + model.bound
             assert not circuit.probe_due(least - TINY)
             assert circuit.probe_due(most + TINY)
@@ -314,7 +316,7 @@ class _Machine(RuleBasedStateMachine):
         """And it is the one that the model knows."""
         has = self.circuit.probe_until is not None
         assert has is (self.model.prober is not None)
-        assert not has or self.circuit.state is State.HALF_OPEN
+        assert not has or self.circuit.state is CircuitState.HALF_OPEN
 
     @invariant()
     def neutral_and_late_calls_are_not_counted(self) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notify.message import Channel, Notification
-from notify.policies.caps import Cap, Countries, Per, Period, Unit, country_of, daily_spend
+from notify.policies.caps import Cap, CapPer, Countries, Period, Unit, country_of, daily_spend
 from tests.support.recording import asked
 
 LONGEST_COUNT = 255 - len("x" * 31)
@@ -62,7 +62,7 @@ def test_a_count_belongs_to_a_recipient_a_source_or_all() -> None:
     """The same person counts together whoever writes; the same source whoever is written to."""
     ann, bob = _sms(), _sms("+4915112345679", source="crm")
     ann_again = replace(ann, source="crm", lane="bulk", template="code")
-    for per, same in [(Per.RECIPIENT, ann_again), (Per.SOURCE, replace(bob, source="shop"))]:
+    for per, same in [(CapPer.RECIPIENT, ann_again), (CapPer.SOURCE, replace(bob, source="shop"))]:
         cap = _cap(per=per)
         assert cap.counter(ann) == cap.counter(same)
         assert cap.counter(ann) != cap.counter(bob)
@@ -71,17 +71,17 @@ def test_a_count_belongs_to_a_recipient_a_source_or_all() -> None:
 
 def test_a_count_never_tells_the_recipient() -> None:
     """A hash stands for it, another one for each cap, short enough for its column."""
-    one, two = (_cap(name=name, per=Per.RECIPIENT).counter(_sms()) for name in ("one", "two"))
+    one, two = (_cap(name=name, per=CapPer.RECIPIENT).counter(_sms()) for name in ("one", "two"))
     assert one.startswith("one:")
     assert "15112345678" not in one
     assert one.removeprefix("one:") != two.removeprefix("two:")
-    longest = _cap(name="x" * 31, per=Per.RECIPIENT).counter(asked(to="a" * 4096))
+    longest = _cap(name="x" * 31, per=CapPer.RECIPIENT).counter(asked(to="a" * 4096))
     assert len(longest) <= LONGEST_COUNT
 
 
 def test_one_mailbox_is_one_recipient_however_it_is_written() -> None:
     """Device tokens mean another device for every letter."""
-    cap = _cap(per=Per.RECIPIENT)
+    cap = _cap(per=CapPer.RECIPIENT)
     assert cap.counter(asked(to="Ann@example.com")) == cap.counter(asked(to="ann@example.com"))
     one, other = (asked(channel=Channel.PUSH, to=token) for token in ("aBc", "abc"))
     assert cap.counter(one) != cap.counter(other)
@@ -91,15 +91,15 @@ def test_one_mailbox_is_one_recipient_however_it_is_written() -> None:
     ("cap", "words"),
     [
         (
-            _cap(name="one-person", per=Per.RECIPIENT),
+            _cap(name="one-person", per=CapPer.RECIPIENT),
             "caps.one-person is used up: 5 notifications to one recipient an hour",
         ),
         (
-            _cap(name="quota", per=Per.SOURCE, most=100_000, period=Period.DAY),
+            _cap(name="quota", per=CapPer.SOURCE, most=100_000, period=Period.DAY),
             "caps.quota is used up: 100,000 notifications from shop a day",
         ),
         (
-            _cap(name="quota", per=Per.SOURCE, sources={"shop": 20}, period=Period.MINUTE),
+            _cap(name="quota", per=CapPer.SOURCE, sources={"shop": 20}, period=Period.MINUTE),
             "caps.quota.sources.shop is used up: 20 notifications from shop a minute",
         ),
         (
@@ -116,7 +116,7 @@ def test_a_refusal_names_the_option_to_change(cap: Cap, words: str) -> None:
 
 def test_a_source_may_have_its_own_limit() -> None:
     """The others have the cap's."""
-    cap = _cap(per=Per.SOURCE, sources={"crm": 0})
+    cap = _cap(per=CapPer.SOURCE, sources={"crm": 0})
     assert cap.limit(_sms(source="crm")) == 0
     assert cap.limit(_sms(source="shop")) == 5
 

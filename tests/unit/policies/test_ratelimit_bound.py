@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notify.flow.stock import Stock
-from notify.policies.ratelimit import Ask, Limit, Standing, book, cut, horizon, pause
+from notify.flow.stock import LeasedUnits
+from notify.policies.ratelimit import BookingRequest, Limit, LimitState, book, cut, horizon, pause
 
 # A busy machine is no failure.
 calm = settings(deadline=None)
@@ -52,15 +52,20 @@ Used = list[tuple[float, float]]
 
 def run(limit: Limit, wanted: Sequence[Step]) -> Used:
     """Play a fleet whose processes use at once what they may, and the rest of a stock later."""
-    standing, now, used = Standing(), 1000.0, list[tuple[float, float]]()
-    stocks = dict[tuple[int, float], Stock]()
+    standing, now, used = LimitState(), 1000.0, list[tuple[float, float]]()
+    stocks = dict[tuple[int, float], LeasedUnits]()
     for step in wanted:
         now += step.after
-        stock = stocks.setdefault((step.process, step.share), Stock(now=now))
+        stock = stocks.setdefault((step.process, step.share), LeasedUnits(now=now))
         drawn = stock.draw(step.costs, now=now)
         rest = step.costs[len(drawn) :]
         if rest:
-            grant = book(standing, limit, Ask.of(rest, share=step.share, stock=step.lease), now=now)
+            grant = book(
+                standing,
+                limit,
+                BookingRequest.of(rest, share=step.share, stock=step.lease),
+                now=now,
+            )
             standing = replace(standing, tat=grant.tat)
             stock.add(grant)
             drawn += stock.draw(rest, now=now)
@@ -93,10 +98,10 @@ def test_no_window_holds_more_than_the_rate_and_the_burst(limit: Limit, wanted: 
 def test_a_fleet_that_always_asks_gets_all_that_the_rate_brings(limit: Limit, share: float) -> None:
     """Each asks when it was told to, and oversleeps a little: nothing of the rate is lost."""
     assert limit.rate is not None
-    standing, now, got, turn = Standing(), 0.0, 0.0, 0
+    standing, now, got, turn = LimitState(), 0.0, 0.0, 0
     span = max(20.0, 40 / limit.rate)
     while now < span:
-        ask = Ask.of([1.0] * 16, share=share)
+        ask = BookingRequest.of([1.0] * 16, share=share)
         grant = book(standing, limit, ask, now=now)
         standing = replace(standing, tat=grant.tat)
         got += grant.units
@@ -125,12 +130,12 @@ def test_the_first_lane_finds_units_at_once_whatever_the_others_booked(
 ) -> None:
     """With a second's worth of burst, lanes of a smaller share leave enough for one at once."""
     limit = Limit("account", rate)
-    standing, now = Standing(), 0.0
+    standing, now = LimitState(), 0.0
     for step in wanted:
         now += step.after
-        ask = Ask.of(step.costs, share=step.share, stock=step.lease)
+        ask = BookingRequest.of(step.costs, share=step.share, stock=step.lease)
         standing = replace(standing, tat=book(standing, limit, ask, now=now).tat)
-        mine = book(standing, limit, Ask.of([1.0], share=1.0), now=now)
+        mine = book(standing, limit, BookingRequest.of([1.0], share=1.0), now=now)
         assert mine.slot(1.0) == now
 
 
@@ -141,12 +146,12 @@ def test_the_first_lane_waits_for_itself_and_what_the_others_may_be_ahead(
 ) -> None:
     """However small the burst: its own units, and what lanes of a smaller share may book."""
     assert limit.rate is not None
-    standing, now = Standing(), 0.0
+    standing, now = LimitState(), 0.0
     for step in wanted:
         now += step.after
-        ask = Ask.of(step.costs, share=step.share, stock=step.lease)
+        ask = BookingRequest.of(step.costs, share=step.share, stock=step.lease)
         standing = replace(standing, tat=book(standing, limit, ask, now=now).tat)
-    mine = Ask.of([1.0] * number, share=1.0)
+    mine = BookingRequest.of([1.0] * number, share=1.0)
     grant = book(standing, limit, mine, now=now)
     ahead = max(
         (
@@ -165,14 +170,16 @@ def test_nothing_is_booked_during_a_pause_and_all_is_told_when_it_ends(
     limit: Limit, wanted: list[Step], seconds: float
 ) -> None:
     """The wait is the rest of the pause, to the moment."""
-    standing, now = pause(Standing(), seconds=seconds, now=5.0), 5.0
+    standing, now = pause(LimitState(), seconds=seconds, now=5.0), 5.0
     for step in wanted:
         now = min(now + step.after, 5.0 + seconds * 0.999)
-        ask = Ask.of(step.costs, share=step.share, stock=step.lease)
+        ask = BookingRequest.of(step.costs, share=step.share, stock=step.lease)
         grant = book(standing, limit, ask, now=now)
         assert grant.units == 0.0
         assert now + grant.wait(ask.sums) == pytest.approx(5.0 + seconds)
-    assert book(standing, limit, Ask.of([1.0], share=1.0), now=5.0 + seconds).units == 1.0
+    assert (
+        book(standing, limit, BookingRequest.of([1.0], share=1.0), now=5.0 + seconds).units == 1.0
+    )
 
 
 @calm
@@ -190,7 +197,7 @@ def test_a_rate_recovers_steadily_and_never_above_what_it_may_be(
     limit: Limit, complaints: list[tuple[float, float | None]]
 ) -> None:
     """Whatever was complained of: from then on it only rises, and no further than the ceiling."""
-    standing, now = Standing(), 0.0
+    standing, now = LimitState(), 0.0
     for after, retry_after in complaints:
         now += after
         before = standing.rate(limit, now)

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from notify.message import Channel, Notification, Status
 from notify.policies.retry import (
     History,
-    Next,
-    Patience,
+    NextStep,
     RetryPolicy,
+    RetrySettings,
     Unknown,
     UnknownRules,
     Verdict,
@@ -27,14 +27,14 @@ from tests.support.recording import NOW, asked
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
-PATIENCE = Patience(attempts=4, deadline=HOUR, first=2 * SECOND, most=60 * SECOND)
+PATIENCE = RetrySettings(attempts=4, deadline=HOUR, first=2 * SECOND, most=60 * SECOND)
 PARKING = dict.fromkeys(Channel, Unknown.PARK)
 RESENDING = dict.fromkeys(Channel, Unknown.RESEND)
 
 
 def policy(
     *,
-    patience: Patience = PATIENCE,
+    patience: RetrySettings = PATIENCE,
     channels: Mapping[Channel, Unknown] = RESENDING,
     lookups: Mapping[Channel, timedelta] | None = None,
     seed: int = 7,
@@ -51,7 +51,7 @@ def policy(
 
 def after(
     verdict: Verdict, *, of: Notification | None = None, spent: int = 0, **changes: Any
-) -> Next:
+) -> NextStep:
     """What follows the first call, or a later one, received just now."""
     rules: RetryPolicy = changes.pop("rules", None) or policy()
     history = History(changes.pop("received_at", NOW), spent)
@@ -118,7 +118,7 @@ def test_a_lost_answer_that_can_be_looked_up_is_looked_up_first() -> None:
     for channels in (PARKING, RESENDING):
         rules = policy(channels=channels, lookups={Channel.EMAIL: 30 * SECOND})
         following = after(Verdict.UNKNOWN, rules=rules)
-        assert following == Next(Status.UNKNOWN, 1, due_at=NOW + 30 * SECOND)
+        assert following == NextStep(Status.UNKNOWN, 1, due_at=NOW + 30 * SECOND)
     sms = asked(channel=Channel.SMS)
     assert after(Verdict.UNKNOWN, of=sms, rules=rules).status is Status.QUEUED
 
@@ -162,7 +162,7 @@ def test_patience_with_what_is_scheduled_begins_at_its_time() -> None:
 
 durations = st.timedeltas(timedelta(milliseconds=1), timedelta(days=30))
 patiences = st.builds(
-    Patience, attempts=st.integers(1, 100), deadline=durations, first=durations, most=durations
+    RetrySettings, attempts=st.integers(1, 100), deadline=durations, first=durations, most=durations
 )
 wishes = st.none() | st.floats()
 moments = st.timedeltas(-timedelta(days=400), timedelta(days=400)).map(lambda away: NOW + away)
@@ -183,7 +183,7 @@ situations: dict[str, Any] = {
 }
 
 
-def decide(case: Mapping[str, Any]) -> Next:
+def decide(case: Mapping[str, Any]) -> NextStep:
     """Decide on a situation."""
     names = ("patience", "channels", "lookups", "seed")
     rules = policy(**{name: case[name] for name in names})

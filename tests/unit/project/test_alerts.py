@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from notify.telemetry.metrics.catalog import FAMILIES, Kind
+from notify.telemetry.metrics.catalog import FAMILIES, MetricType
 from tests.support.services import missing
 
 ROOT = Path(__file__).parents[3]
@@ -36,7 +36,7 @@ def _series() -> dict[str, set[str]]:
     """Tell by which labels each series is told."""
     known = {}
     for family in FAMILIES:
-        ends = ("_bucket", "_count", "_sum") if family.kind is Kind.DURATION else ("",)
+        ends = ("_bucket", "_count", "_sum") if family.kind is MetricType.DURATION else ("",)
         known.update({family.name + end: set(family.labels) for end in ends})
     return known
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from notify.gateway import Gateway, Line
+from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel
 from notify.settings.checks.check import check
 from tests.unit.providers.dialects import ALL, MESSAGE, OVER_HTTP
@@ -30,7 +30,7 @@ def test_one_table_of_the_configuration_names_it(tmp_path: Path) -> None:
 
 def test_what_it_does_not_offer_is_not_asked_of_it() -> None:
     """channel, send and close are enough; nobody looks for an answer that was lost there."""
-    gateway = Gateway(Channel.EMAIL, [Line("acme", ACME.make())])
+    gateway = Gateway(Channel.EMAIL, [ConfiguredProvider("acme", ACME.make())])
     assert not gateway.can_find
     with pytest.raises(NotImplementedError, match="acme cannot be asked"):
         gateway.lines[0].find(MESSAGE, since=NOW, until=NOW)

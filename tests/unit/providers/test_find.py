@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from notify.errors import OutcomeUnknown, ProviderError, Throttled, TransientError, Unauthorized
-from notify.gateway import Line
+from notify.gateway import ConfiguredProvider
 from notify.message import Channel
 from notify.provider import Provider
 from notify.sandbox import Sandbox
@@ -34,12 +34,12 @@ SPAN = {"since": NOW - timedelta(seconds=10), "until": NOW + timedelta(seconds=1
 
 
 @pytest.fixture(params=["twilio", "memory"])
-def provider(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Line]:
+def provider(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[ConfiguredProvider]:
     """Each provider that can be asked; its vendor takes what is for LOST and never says so."""
     if request.param == "memory":
-        yield Line("memory", Memory(channel="sms", script={LOST: ["unknown"]}))
+        yield ConfiguredProvider("memory", Memory(channel="sms", script={LOST: ["unknown"]}))
         return
-    line = Line("twilio", TWILIO.make(base_url=sandbox.url))
+    line = ConfiguredProvider("twilio", TWILIO.make(base_url=sandbox.url))
     yield line
     line.provider.close()
 
@@ -49,7 +49,7 @@ def around(now: datetime) -> dict[str, datetime]:
     return {"since": now - timedelta(seconds=30), "until": now + timedelta(seconds=30)}
 
 
-def test_a_message_whose_answer_was_lost_is_found(provider: Line) -> None:
+def test_a_message_whose_answer_was_lost_is_found(provider: ConfiguredProvider) -> None:
     """It is the one that the vendor took, letter for letter, and it has an id."""
     assert provider.can_find
     with pytest.raises(OutcomeUnknown):
@@ -58,7 +58,7 @@ def test_a_message_whose_answer_was_lost_is_found(provider: Line) -> None:
     assert receipt.provider_id
 
 
-def test_what_is_not_like_it_is_not_found(provider: Line) -> None:
+def test_what_is_not_like_it_is_not_found(provider: ConfiguredProvider) -> None:
     """Other words, another recipient, another time: none of them is evidence."""
     for sent in (replace(SMS, text="Other."), replace(SMS, to="+15005550100"), SMS):
         with suppress(OutcomeUnknown):
@@ -70,7 +70,7 @@ def test_what_is_not_like_it_is_not_found(provider: Line) -> None:
     assert provider.find(replace(SMS, text="Never sent."), **around(now)) == []
 
 
-def test_each_message_of_the_same_words_is_told(provider: Line) -> None:
+def test_each_message_of_the_same_words_is_told(provider: ConfiguredProvider) -> None:
     """Which of them is whose, the vendor does not know."""
     for _ in range(3):
         with pytest.raises(OutcomeUnknown):
@@ -89,7 +89,7 @@ def test_memory_can_be_asked_as_the_real_vendors_can(channel: Channel) -> None:
 @pytest.mark.parametrize("make", [SENDGRID.make, lambda: FCM.make(base_url=NOWHERE), Memory])
 def test_who_cannot_be_asked_says_so(make: Callable[[], Provider]) -> None:
     """A look-up there is a slip in our own code, not an answer that nothing was sent."""
-    line = Line("it", make())
+    line = ConfiguredProvider("it", make())
     assert not line.can_find
     with pytest.raises(NotImplementedError):
         line.find(MESSAGE, **SPAN)

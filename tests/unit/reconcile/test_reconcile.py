@@ -19,9 +19,9 @@ from structlog.testing import capture_logs
 from notify.contract import Incoming
 from notify.delivery import Arrival, Delivery, Limits
 from notify.errors import OutcomeUnknown, Throttled
-from notify.gateway import Gateway, Line
+from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
-from notify.policies.retry import Patience, RetryPolicy, Unknown, UnknownRules
+from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
 from notify.provider import Provider
 from notify.reconcile import Reconciler, resolve
 from notify.reconcile.lookup import LONGEST_CALL, MARGIN, span
@@ -77,7 +77,7 @@ class World:
 
     def policy(self) -> RetryPolicy:
         """The rules, with a deadline of ten minutes."""
-        patience = Patience(3, timedelta(minutes=10), SECOND, SECOND)
+        patience = RetrySettings(3, timedelta(minutes=10), SECOND, SECOND)
         return RetryPolicy(
             lanes={"normal": patience, "bulk": patience},
             unknown=UnknownRules({Channel.SMS: self.channel_rule}, **self.rules),
@@ -87,7 +87,7 @@ class World:
 
     def gateway(self, name: str = "twilio", provider: Provider | None = None) -> Gateway:
         """The one provider under a name."""
-        return Gateway(Channel.SMS, [Line(name, provider or self.provider)])
+        return Gateway(Channel.SMS, [ConfiguredProvider(name, provider or self.provider)])
 
     def request(self, lane: str = "normal", **fields: Any) -> UUID:
         """Deliver one SMS; give its id."""

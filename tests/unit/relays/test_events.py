@@ -11,19 +11,19 @@ from notify.contract.event import Event, event_schema
 from notify.message import Channel, Status
 from notify.relays.events import HOLD, outgoing
 from notify.store import Entry, Store
-from notify.store.relays.events import News, newest, published, release, take_news
+from notify.store.relays.events import PendingEvent, newest, published, release, take_events
 from notify.topology import EVENTS
 from tests.support.recording import NOW, accepted, asked, begin, claim_one, rejected
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-def _take(store: Store, *, after: timedelta = timedelta(0), limit: int = 10) -> list[News]:
+def _take(store: Store, *, after: timedelta = timedelta(0), limit: int = 10) -> list[PendingEvent]:
     with store.writing() as connection:
-        return take_news(connection, now=NOW + after, hold=HOLD, limit=limit)
+        return take_events(connection, now=NOW + after, hold=HOLD, limit=limit)
 
 
-def _body(news: News) -> dict[str, Any]:
+def _body(news: PendingEvent) -> dict[str, Any]:
     body: dict[str, Any] = json.loads(outgoing(news).body)
     return body
 

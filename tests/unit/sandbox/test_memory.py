@@ -11,9 +11,9 @@ import pytest
 from notify.errors import ConfigError
 from notify.message import Channel
 from notify.sandbox.allowance import Gauge
-from notify.sandbox.behaviour import Behaviour, Did, Vendor
+from notify.sandbox.behaviour import Behaviour, Effect, Vendor
 from notify.sandbox.inbox import Inbox, Message
-from notify.sandbox.ledger import Entry, Ledger
+from notify.sandbox.ledger import LedgerEntry, SandboxLedger
 from notify.sandbox.switch import Setting, Switch, seconds
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -32,8 +32,12 @@ def _message(number: int, *, to: str = "ada@example.com", subject: str = "Hello"
     )
 
 
-def _entry(did: Did = Did.ACCEPTED, answered: int | str = 202, notify_id: str = "n1") -> Entry:
-    return Entry(at=NOON, vendor=Vendor.SENDGRID, did=did, answered=answered, notify_id=notify_id)
+def _entry(
+    did: Effect = Effect.ACCEPTED, answered: int | str = 202, notify_id: str = "n1"
+) -> LedgerEntry:
+    return LedgerEntry(
+        at=NOON, vendor=Vendor.SENDGRID, did=did, answered=answered, notify_id=notify_id
+    )
 
 
 def test_the_inbox_forgets_the_oldest() -> None:
@@ -61,10 +65,10 @@ def test_the_inbox_is_searched_by_each_filter() -> None:
 def test_the_ledger_counts_what_it_no_longer_remembers(tmp_path: Path) -> None:
     """Memory is bounded; counts and file are exact."""
     path = tmp_path / "ledger.jsonl"
-    ledger = Ledger(path, keep=2)
+    ledger = SandboxLedger(path, keep=2)
     for answer in (202, 202, "reset"):
         ledger.add([_entry(answered=answer)])
-    ledger.add([_entry(did=Did.REFUSED, answered=429, notify_id="n2")])
+    ledger.add([_entry(did=Effect.REFUSED, answered=429, notify_id="n2")])
     counts = ledger.counts()
     assert len(ledger.entries()) == 2
     assert counts["total"] == 4
@@ -89,7 +93,7 @@ def test_the_ledger_appends_to_what_is_there(tmp_path: Path) -> None:
     """A restart loses nothing."""
     path = tmp_path / "ledger.jsonl"
     for _ in range(2):
-        ledger = Ledger(path)
+        ledger = SandboxLedger(path)
         ledger.add([_entry()])
         ledger.close()
     assert len(path.read_text(encoding="utf-8").splitlines()) == 2
@@ -97,15 +101,15 @@ def test_the_ledger_appends_to_what_is_there(tmp_path: Path) -> None:
 
 def test_the_ledger_lists_one_notification() -> None:
     """The newest first, of the asked one only."""
-    ledger = Ledger()
-    ledger.add([_entry(notify_id="n1"), _entry(notify_id="n2"), _entry(Did.NOTHING, 503, "n1")])
+    ledger = SandboxLedger()
+    ledger.add([_entry(notify_id="n1"), _entry(notify_id="n2"), _entry(Effect.NOTHING, 503, "n1")])
     assert [entry.answered for entry in ledger.entries(notify_id="n1")] == [503, 202]
 
 
 def test_a_ledger_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """The error says which file, and why."""
     with pytest.raises(ConfigError, match=r"nowhere/ledger\.jsonl: No such file"):
-        Ledger(tmp_path / "nowhere" / "ledger.jsonl")
+        SandboxLedger(tmp_path / "nowhere" / "ledger.jsonl")
 
 
 def test_a_switch_changes_what_it_is_told_and_no_more() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from notify.message import Channel
 from notify.sandbox.behaviour import Vendor
-from notify.sandbox.exchange import Refused, Request
+from notify.sandbox.exchange import HttpRequest, RequestRefused
 from notify.sandbox.fcm import GRANT, Fcm
 from notify.sandbox.inbox import Inbox, Message
 from notify.sandbox.sendgrid import SendGrid
@@ -43,7 +43,7 @@ def _mail(**changes: Any) -> dict[str, Any]:
 
 def _send_mail(mail: Any, headers: dict[str, str] | None = None) -> list[Message]:
     body = mail if isinstance(mail, bytes) else json.dumps(mail).encode()
-    return SENDGRID.read(Request("POST", "/v3/mail/send", "", headers or BEARER, body))
+    return SENDGRID.read(HttpRequest("POST", "/v3/mail/send", "", headers or BEARER, body))
 
 
 def test_sendgrid_reads_a_message() -> None:
@@ -115,7 +115,7 @@ def _many(count: int) -> list[dict[str, Any]]:
 )
 def test_sendgrid_names_the_field_that_is_wrong(mail: Any, field: str | None) -> None:
     """400, in SendGrid's own error form."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         _send_mail(mail)
     assert caught.value.answer.status == 400
     [error] = json.loads(caught.value.answer.body)["errors"]
@@ -132,7 +132,7 @@ def test_sendgrid_takes_a_thousand_recipients_and_a_template_without_content() -
 @pytest.mark.parametrize("headers", [{"x": "y"}, {"authorization": "Bearer bad-key"}, BASIC])
 def test_sendgrid_refuses_a_key_that_is_not_good(headers: dict[str, str]) -> None:
     """401, whatever the request says."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         _send_mail(b"", headers)
     assert caught.value.answer.status == 401
 
@@ -141,7 +141,7 @@ def _send_sms(fields: Mapping[str, str], headers: dict[str, str] = BASIC) -> lis
     form = {"To": "+4915123456789", "From": "+15005550006", "Body": "Hi", **fields}
     body = urlencode({key: value for key, value in form.items() if value}).encode()
     groups = {"account": "AC1"}
-    return TWILIO.read(Request("POST", "/m", "", headers, body, groups))
+    return TWILIO.read(HttpRequest("POST", "/m", "", headers, body, groups))
 
 
 def test_twilio_reads_a_message() -> None:
@@ -166,7 +166,7 @@ def test_twilio_reads_a_message() -> None:
 )
 def test_twilio_names_what_is_wrong_by_its_code(fields: dict[str, str], code: int) -> None:
     """400, in Twilio's own error form."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         _send_sms(fields)
     error = json.loads(caught.value.answer.body)
     assert (error["status"], error["code"]) == (400, code)
@@ -179,14 +179,14 @@ def test_twilio_names_what_is_wrong_by_its_code(fields: dict[str, str], code: in
 )
 def test_twilio_refuses_credentials_that_are_not_good(authorization: str) -> None:
     """401 with code 20003."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         _send_sms({}, {"authorization": authorization})
     assert caught.value.answer.status == 401
     assert json.loads(caught.value.answer.body)["code"] == 20003
 
 
 def _look_up(query: str, inbox: Inbox) -> Any:
-    request = Request("GET", "/m", query, BASIC, groups={"account": "AC1"})
+    request = HttpRequest("GET", "/m", query, BASIC, groups={"account": "AC1"})
     return json.loads(TWILIO.look_up(request, inbox).body)
 
 
@@ -258,7 +258,7 @@ def test_segments_are_counted_as_networks_count_them(text: str, count: int) -> N
 
 def _send_push(message: Any, headers: dict[str, str] | None = None) -> list[Message]:
     body = json.dumps({"message": message}).encode()
-    return FCM.read(Request("POST", "/p", "", headers or BEARER, body, {"project": "shop"}))
+    return FCM.read(HttpRequest("POST", "/p", "", headers or BEARER, body, {"project": "shop"}))
 
 
 def test_fcm_reads_a_message() -> None:
@@ -288,7 +288,7 @@ def test_fcm_reads_a_message() -> None:
 )
 def test_fcm_refuses_what_it_cannot_read(message: Any) -> None:
     """400 as google.rpc.Status with FCM's own code."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         _send_push(message)
     error = json.loads(caught.value.answer.body)["error"]
     assert (error["code"], error["status"]) == (400, "INVALID_ARGUMENT")
@@ -297,7 +297,7 @@ def test_fcm_refuses_what_it_cannot_read(message: Any) -> None:
 
 def test_fcm_refuses_a_token_that_is_not_good() -> None:
     """401, without looking at the message."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         _send_push(None, {"authorization": "Bearer bad-key"})
     assert caught.value.answer.status == 401
 
@@ -314,7 +314,7 @@ def _grant(claims: Any = None, grant: str = GRANT, **changes: Any) -> tuple[int,
     }
     middle = base64.urlsafe_b64encode(json.dumps(claims or good).encode()).decode().rstrip("=")
     body = urlencode({"grant_type": grant, "assertion": f"e30.{middle}.sig"}).encode()
-    answer = FCM.grant(Request("POST", "/token", body=body))
+    answer = FCM.grant(HttpRequest("POST", "/token", body=body))
     return answer.status, json.loads(answer.body)
 
 

@@ -9,9 +9,9 @@ from typing import ClassVar
 import pytest
 
 from notify.message import Channel, Receipt, Rendered
-from notify.settings.checks.check import Report, check
+from notify.settings.checks.check import ConfigReport, check
 
-Look = Callable[..., Report]
+Look = Callable[..., ConfigReport]
 
 
 class Acme:
@@ -48,7 +48,7 @@ secrets = {{ api_key = "ACME_KEY" }}
 def look(tmp_path: Path) -> Look:
     """Check a configuration text with these variables."""
 
-    def _look(text: str, **environ: str) -> Report:
+    def _look(text: str, **environ: str) -> ConfigReport:
         file = tmp_path / "notify.toml"
         file.write_text(text, "utf-8")
         return check(file, environ={"ACME_KEY": "k", **environ})

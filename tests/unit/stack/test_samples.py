@@ -10,7 +10,7 @@ import pytest
 
 from notify.errors import ConfigError
 from notify.message import Status
-from notify.stack.samples import Ending, Sample, load
+from notify.stack.samples import Sample, SampleOutcome, load
 
 SHIPPED = Path(__file__).parents[3] / "examples" / "samples"
 ID = UUID(int=7)
@@ -41,7 +41,7 @@ def test_each_run_publishes_under_its_own_id() -> None:
         about="",
         routing_key="email.normal.shop",
         publish={"id": "old", "to": "ü@example.org"},
-        expect=Ending(status=Status.SENT),
+        expect=SampleOutcome(status=Status.SENT),
     )
     assert json.loads(sample.body(ID)) == {"id": str(ID), "to": "ü@example.org"}
 
@@ -49,7 +49,7 @@ def test_each_run_publishes_under_its_own_id() -> None:
 def test_a_raw_body_is_published_as_it_is() -> None:
     """What is not JSON stays so."""
     sample = Sample(
-        name="raw", about="", routing_key="a.b.c", raw="not json", expect=Ending(dead=True)
+        name="raw", about="", routing_key="a.b.c", raw="not json", expect=SampleOutcome(dead=True)
     )
     assert sample.body(ID) == b"not json"
     assert not sample.batch

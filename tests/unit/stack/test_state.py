@@ -13,11 +13,11 @@ from google.oauth2 import service_account
 
 from notify.errors import ConfigError
 from notify.message import Channel
-from notify.sandbox.ledger import Ledger
+from notify.sandbox.ledger import SandboxLedger
 from notify.service import open_gateway
 from notify.settings import load
 from notify.stack.process import Process, stop_all
-from notify.stack.state import Endpoints, State, folder_or_temporary
+from notify.stack.state import Endpoints, StackState, folder_or_temporary
 from notify.store import Store
 
 ENDPOINTS = Endpoints(
@@ -29,15 +29,15 @@ ENDPOINTS = Endpoints(
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
+def state(tmp_path: Path) -> Iterator[StackState]:
     """A state folder with everything written."""
-    state = State(tmp_path / "state")
+    state = StackState(tmp_path / "state")
     state.write(ENDPOINTS)
     yield state
     state.release()
 
 
-def test_the_configuration_holds_the_endpoints_whatever_their_letters(state: State) -> None:
+def test_the_configuration_holds_the_endpoints_whatever_their_letters(state: StackState) -> None:
     """Quotes in a password and umlauts in a path survive."""
     config = tomllib.loads(state.config.read_text())
     assert config["amqp"]["url"] == ENDPOINTS.amqp
@@ -46,7 +46,9 @@ def test_the_configuration_holds_the_endpoints_whatever_their_letters(state: Sta
 
 
 @pytest.mark.parametrize("channel", Channel)
-def test_the_configuration_builds_each_channels_provider(state: State, channel: Channel) -> None:
+def test_the_configuration_builds_each_channels_provider(
+    state: StackState, channel: Channel
+) -> None:
     """The sandbox's addresses and the dummy keys are such as the real providers take."""
     environ = state.environ({})
     settings = load(environ=environ)
@@ -63,11 +65,11 @@ def test_nobody_else_reads_a_stacks_folder(tmp_path: Path) -> None:
     """Record, ledger and logs name recipients; notify.toml has the broker's password."""
     before = os.umask(0o000)
     try:
-        state = State(tmp_path / "deep" / "state")
+        state = StackState(tmp_path / "deep" / "state")
         state.write(ENDPOINTS)
         store = Store.open(state.database)
         store.migrate()
-        ledger = Ledger(state.ledger)
+        ledger = SandboxLedger(state.ledger)
         process = Process(
             "x", ["--version"], log=state.log("x"), ready_file=state.ready_file("x"), environ={}
         )
@@ -90,7 +92,7 @@ def test_what_an_older_stack_left_readable_is_closed(tmp_path: Path) -> None:
         (folder / name).touch()
         (folder / name).chmod(0o644)
     folder.chmod(0o755)
-    State(folder).release()
+    StackState(folder).release()
     assert {name: mode for name, mode in modes(folder).items() if mode & 0o077} == {}
 
 
@@ -99,7 +101,7 @@ def test_a_folder_with_other_folders_in_it_keeps_its_mode(tmp_path: Path) -> Non
     (tmp_path / "other").mkdir()
     (tmp_path / "other").chmod(0o755)
     tmp_path.chmod(0o755)
-    state = State(tmp_path)
+    state = StackState(tmp_path)
     state.write(ENDPOINTS)
     state.release()
     found = modes(tmp_path)
@@ -108,7 +110,7 @@ def test_a_folder_with_other_folders_in_it_keeps_its_mode(tmp_path: Path) -> Non
     assert {name: mode for name, mode in found.items() if mode & 0o077} == {}
 
 
-def test_programs_find_the_endpoints_in_a_json_file(state: State) -> None:
+def test_programs_find_the_endpoints_in_a_json_file(state: StackState) -> None:
     """endpoints.json is part of the command's contract."""
     endpoints = json.loads((state.folder / "endpoints.json").read_text())
     assert endpoints == {
@@ -122,7 +124,7 @@ def test_programs_find_the_endpoints_in_a_json_file(state: State) -> None:
     }
 
 
-def test_every_secret_that_the_configuration_names_is_a_private_file(state: State) -> None:
+def test_every_secret_that_the_configuration_names_is_a_private_file(state: StackState) -> None:
     """The workers find their keys, and nobody else does."""
     config = tomllib.loads(state.config.read_text())
     named = {name for one in config["providers"].values() for name in one["secrets"].values()}
@@ -132,7 +134,7 @@ def test_every_secret_that_the_configuration_names_is_a_private_file(state: Stat
     assert state.config.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_service_account_is_one_that_googles_library_accepts(state: State) -> None:
+def test_the_service_account_is_one_that_googles_library_accepts(state: StackState) -> None:
     """A real key, made for this run, and a token address in the sandbox."""
     info = json.loads((state.credentials / "FCM_SERVICE_ACCOUNT").read_text())
     account = service_account.Credentials.from_service_account_info(info)
@@ -140,7 +142,7 @@ def test_the_service_account_is_one_that_googles_library_accepts(state: State) -
     assert info["token_uri"].startswith(ENDPOINTS.sandbox)
 
 
-def test_the_processes_see_only_the_stacks_own_settings(state: State) -> None:
+def test_the_processes_see_only_the_stacks_own_settings(state: StackState) -> None:
     """A NOTIFY_ variable of the caller's shell must not reach into the stack."""
     environ = state.environ({"PATH": "/bin", "NOTIFY_AMQP__URL": "pyamqp://elsewhere//"})
     assert environ == {
@@ -150,19 +152,19 @@ def test_the_processes_see_only_the_stacks_own_settings(state: State) -> None:
     }
 
 
-def test_a_folder_belongs_to_one_stack_at_a_time(state: State) -> None:
+def test_a_folder_belongs_to_one_stack_at_a_time(state: StackState) -> None:
     """Two stacks in one folder would overwrite each other's configuration."""
     with pytest.raises(ConfigError, match="another stack is running"):
-        State(state.folder)
+        StackState(state.folder)
     state.release()
-    State(state.folder).release()
+    StackState(state.folder).release()
 
 
 def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
     """One line, not a traceback."""
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="cannot write to"):
-        State(tmp_path / "file" / "state")
+        StackState(tmp_path / "file" / "state")
 
 
 def test_a_temporary_folder_is_removed_unless_the_stack_failed() -> None:

@@ -22,12 +22,12 @@ from notify.settings import load
 from notify.store import Store
 from notify.store.db.engine import connect
 from notify.telemetry.metrics import Metrics, catalog
-from notify.telemetry.metrics.catalog import Kind
-from notify.telemetry.metrics.server import AT_ONCE, PATIENCE, Server
+from notify.telemetry.metrics.catalog import MetricType
+from notify.telemetry.metrics.server import AT_ONCE, PATIENCE, MetricsServer
 from notify.worker.backlog import Backlog
 from notify.worker.health import HUNG, Health
 from notify.worker.process import _warn_of_clock
-from notify.worker.vitals import Vitals
+from notify.worker.vitals import LoopState
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
 
@@ -46,9 +46,9 @@ def test_the_page_of_metrics_names_each_with_its_type_and_labels() -> None:
 def test_names_keep_to_prometheus_conventions() -> None:
     """Counters end in _total, and nothing else does; a unit is written out."""
     for family in catalog.FAMILIES:
-        counter = family.kind in (Kind.COUNTED, Kind.READ_COUNT)
+        counter = family.kind in (MetricType.COUNTED, MetricType.READ_COUNT)
         assert family.name.endswith("_total") == counter, family.name
-        assert family.kind is not Kind.DURATION or family.name.endswith("_seconds")
+        assert family.kind is not MetricType.DURATION or family.name.endswith("_seconds")
     assert catalog.OBJECTIVE in catalog.DELIVERY.buckets
 
 
@@ -98,9 +98,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def server(clock: Clock) -> Iterator[Server]:
+def server(clock: Clock) -> Iterator[MetricsServer]:
     """A server on a free port, whose worker is alive and waits for its record."""
-    server = Server(
+    server = MetricsServer(
         Metrics(),
         listen="127.0.0.1",
         port=0,
@@ -113,7 +113,7 @@ def server(clock: Clock) -> Iterator[Server]:
     server.stop(timeout=1)
 
 
-def ask(server: Server, request: bytes) -> bytes:
+def ask(server: MetricsServer, request: bytes) -> bytes:
     """Send a few bytes and read the answer to its end."""
     assert server.port is not None
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
@@ -124,7 +124,7 @@ def ask(server: Server, request: bytes) -> bytes:
     return answer
 
 
-def test_a_probe_tells_the_reason_in_a_word(server: Server) -> None:
+def test_a_probe_tells_the_reason_in_a_word(server: MetricsServer) -> None:
     """Whoever is woken reads it in the first line."""
     answer = ask(server, b"GET /readyz HTTP/1.0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.0 503 ")
@@ -133,14 +133,14 @@ def test_a_probe_tells_the_reason_in_a_word(server: Server) -> None:
 
 
 @pytest.mark.parametrize("method", [b"POST", b"PUT", b"DELETE", b"HEAD"])
-def test_nothing_but_get_is_answered(server: Server, method: bytes) -> None:
+def test_nothing_but_get_is_answered(server: MetricsServer, method: bytes) -> None:
     """A port for reading has no other use."""
     answer = ask(server, method + b" /metrics HTTP/1.0\r\nContent-Length: 0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.0 501 ")
     assert b"Python" not in answer
 
 
-def test_clients_that_dawdle_do_not_keep_a_probe_out(server: Server) -> None:
+def test_clients_that_dawdle_do_not_keep_a_probe_out(server: MetricsServer) -> None:
     """However many there are, whoever asks is answered; the oldest of them goes instead."""
     assert server.port is not None
     slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2 * AT_ONCE)]
@@ -156,7 +156,7 @@ def test_clients_that_dawdle_do_not_keep_a_probe_out(server: Server) -> None:
 
 
 def test_a_client_that_sends_byte_by_byte_has_no_more_time_for_it(
-    server: Server, clock: Clock
+    server: MetricsServer, clock: Clock
 ) -> None:
     """The whole request has a limit: each of its bytes would come in time."""
     assert server.port is not None
@@ -178,7 +178,7 @@ def test_a_client_that_does_not_read_is_hung_up_on(clock: Clock) -> None:
         return b"x" * 64 * 1024 * 1024
 
     metrics.text = text  # type: ignore[method-assign]
-    server = Server(
+    server = MetricsServer(
         metrics,
         listen="127.0.0.1",
         port=0,
@@ -209,7 +209,9 @@ def test_no_name_server_is_asked_before_a_worker_starts(monkeypatch: pytest.Monk
         return name
 
     monkeypatch.setattr(socket, "getfqdn", ask)
-    server = Server(Metrics(), listen="127.0.0.1", port=0, alive=lambda: True, unready=lambda: None)
+    server = MetricsServer(
+        Metrics(), listen="127.0.0.1", port=0, alive=lambda: True, unready=lambda: None
+    )
     server.start()
     server.stop(timeout=1)
     assert asked == []
@@ -258,7 +260,7 @@ def test_what_waits_is_as_old_as_the_last_that_was_taken_at_most() -> None:
 def test_health_tells_first_what_explains_the_most(tmp_path: Path) -> None:
     """A worker that stops is no alarm; one whose loop hangs knows nothing of its broker."""
     now = [0.0]
-    vitals = Vitals(alive=lambda: None, watchdog=None, monotonic=lambda: now[0])
+    vitals = LoopState(alive=lambda: None, watchdog=None, monotonic=lambda: now[0])
 
     def nobody() -> amqp.Connection:
         raise ConfigError("no broker")
@@ -290,7 +292,7 @@ def _health(tmp_path: Path, *, host_ahead: float) -> Iterator[Health]:
         raise ConfigError("no broker")
 
     store = Store(connect(f"sqlite:///{tmp_path}/notify.db"), host=lambda: time.time() + host_ahead)
-    vitals = Vitals(alive=lambda: None, watchdog=None)
+    vitals = LoopState(alive=lambda: None, watchdog=None)
     yield Health(vitals, queues=[], connect=nobody, store=store)
     store.close()
 
@@ -304,7 +306,7 @@ def test_readyz_says_that_the_hosts_clock_is_off(
     """It keeps no worker from its work, so the first word stays; whoever looks sees it."""
     with _health(tmp_path, host_ahead=host_ahead) as health:
         health._look()
-        server = Server(
+        server = MetricsServer(
             Metrics(),
             listen="127.0.0.1",
             port=0,

@@ -17,11 +17,11 @@ from opentelemetry.trace import SpanKind
 from notify import contract
 from notify.contract import Incoming
 from notify.delivery.claiming import following
-from notify.delivery.decision import Tally
-from notify.delivery.plan import Ask
+from notify.delivery.decision import Settlement
+from notify.delivery.plan import DeliveryItem
 from notify.errors import ConfigError, Unconfirmed
 from notify.message import Notification
-from notify.publisher.outgoing import Entry, Outgoing
+from notify.publisher.outgoing import InFlight, Outgoing
 from notify.service.tracing import open_tracing
 from notify.settings import Settings
 from notify.settings.tracing import TracingSettings
@@ -112,7 +112,7 @@ def test_all_of_a_batch_belong_to_one_trace(provider: TracerProvider) -> None:
     """Also where it begins with the first, as its message brought none."""
     tracing = Tracing(provider.get_tracer("test"))
     first, other = _asked(None), _asked(None)
-    ask = Ask.begin(first, Tally(lambda _: None, 2), tracing, others=[other])
+    ask = DeliveryItem.begin(first, Settlement(lambda _: None, 2), tracing, others=[other])
     (next_,) = following(ask, Claim.OWNED, tracing)
     assert next_.notification.id == other.id
     assert next_.notification.ids["trace_id"] == ask.notification.ids["trace_id"]
@@ -166,7 +166,7 @@ def test_a_producers_message_carries_its_span_on(
 ) -> None:
     """From taking it to the broker's word, and an error where that is no confirm."""
     message = Outgoing(b"{}", "email.normal.shop", "1")
-    entry = Entry(message, deadline=1.0, tracer=provider.get_tracer("test"))
+    entry = InFlight(message, deadline=1.0, tracer=provider.get_tracer("test"))
     assert exporter.get_finished_spans() == ()
     entry.settle(Unconfirmed("no word", message_id="1"))
     (span,) = exporter.get_finished_spans()
@@ -180,7 +180,7 @@ def test_a_message_that_has_a_trace_keeps_it(
 ) -> None:
     """The relay's and the outbox's belong where they came from."""
     message = Outgoing(b"{}", "email.normal.shop", "1", headers={"traceparent": TRACEPARENT})
-    entry = Entry(message, deadline=1.0, tracer=provider.get_tracer("test"))
+    entry = InFlight(message, deadline=1.0, tracer=provider.get_tracer("test"))
     entry.settle()
     assert entry.message is message
     assert exporter.get_finished_spans() == ()
@@ -189,7 +189,7 @@ def test_a_message_that_has_a_trace_keeps_it(
 def test_a_program_that_does_not_listen_publishes_as_before() -> None:
     """Without an SDK there is no header, and no span to end."""
     message = Outgoing(b"{}", "email.normal.shop", "1")
-    entry = Entry(message, deadline=1.0, tracer=publisher_tracer())
+    entry = InFlight(message, deadline=1.0, tracer=publisher_tracer())
     entry.settle()
     assert entry.message is message
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from notify.errors import ConfigError, TemplateError
 from notify.message import Channel, Content
-from notify.templating import Origin, Templates
+from notify.templating import TemplateOrigin, Templates
 from notify.templating.locales import fallbacks
 
 SECRET = "maria.weber@customer.example"
@@ -767,10 +767,10 @@ def test_templates_are_listed_with_their_origin_and_variables(put: Put) -> None:
     assert listed["t"].variables == ("a", "d", "e")
     assert listed["t"].channels == (Channel.EMAIL,)
     assert listed["t"].locales == ("pt_br",)
-    assert listed["t"].origin is Origin.OPERATOR
-    assert listed["welcome"].origin is Origin.MIXED
+    assert listed["t"].origin is TemplateOrigin.OPERATOR
+    assert listed["welcome"].origin is TemplateOrigin.MIXED
     assert "nickname" in listed["welcome"].variables
-    assert listed["invoice"].origin is Origin.PACKAGED
+    assert listed["invoice"].origin is TemplateOrigin.PACKAGED
 
 
 def test_problems_name_every_broken_file(put: Put) -> None:

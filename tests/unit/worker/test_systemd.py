@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from notify.worker.systemd import Systemd
-from notify.worker.vitals import Vitals
+from notify.worker.vitals import LoopState
 from tests.support.listening import listening
 from tests.support.rig import until
 
@@ -82,7 +82,9 @@ def test_a_loop_that_turns_is_alive_at_a_third_of_the_watchdog(
 ) -> None:
     """However often it turns; and never where nobody asks."""
     now, told = [0.0], list[float]()
-    vitals = Vitals(alive=lambda: told.append(now[0]), watchdog=watchdog, monotonic=lambda: now[0])
+    vitals = LoopState(
+        alive=lambda: told.append(now[0]), watchdog=watchdog, monotonic=lambda: now[0]
+    )
     while now[0] <= 30:
         vitals.turn()
         now[0] += 0.25

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from notify.policies.breaker import Circuit, Counts, Kind, Mode, Rules, State
+from notify.policies.breaker import Circuit, CircuitState, Counts, Kind, Mode, Rules
 from notify.policies.holds import Scope
 from notify.store import Store
 from notify.store.db.clock import read_clock
@@ -157,7 +157,7 @@ def test_several_circuits_are_closed_at_once_and_audited_each(store: Store, noti
     done = notify("breaker", "close", "second", "first", "--for", "1h", "--reason", "INC-7")
     assert done.code == 0
     assert done.out.startswith("first gets all calls, however they end, until 2")
-    assert _circuit(store).state is State.CLOSED
+    assert _circuit(store).state is CircuitState.CLOSED
     with store.reading() as connection:
         rows = connection.execute(select(audit).order_by(audit.c.id)).mappings().all()
     assert [row["details"]["provider"] for row in rows] == ["first", "second"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from notify.policies.ratelimit import Ask, Limit
+from notify.policies.ratelimit import BookingRequest, Limit
 from notify.store import Store
 from notify.store.audit import Actor
 from notify.store.flow import limits
@@ -101,7 +101,7 @@ def test_all_limits_are_listed_also_those_that_nobody_used(notify: Notify) -> No
 def test_use_is_told(store: Store, notify: Notify) -> None:
     """Of all workers together."""
     with store.booking() as connection:
-        book(connection, FIRST, Ask.of([200.0], share=1.0))
+        book(connection, FIRST, BookingRequest.of([200.0], share=1.0))
     assert listed(notify)["provider:first"]["use"] == pytest.approx(20.0, rel=0.2)
 
 
@@ -134,7 +134,7 @@ def test_single_values_are_listed_where_something_was_said_of_them(
     source = Limit("each-source:shop", 5.0)
     for name in ("each-source:shop", "each-source:crm", "retired:long-ago"):
         with store.booking() as connection:
-            book(connection, Limit(name, 5.0), Ask.of([1.0], share=1.0))
+            book(connection, Limit(name, 5.0), BookingRequest.of([1.0], share=1.0))
     with store.writing() as connection:
         limits.cut(connection, source, retry_after=None, calls_per_second=9.0)
     configured = {"each-source", "provider:first", "provider:second", "shared-account"}

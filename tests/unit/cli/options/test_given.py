@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from notify.cli.send.report import Report
-from notify.cli.send.requests import Entry, pieces, read
+from notify.cli.send.report import SendReport
+from notify.cli.send.requests import PreparedRequest, pieces, read
 from notify.cli.send.results import Result, Source, checked
 from tests.support.commands import Notify
 
@@ -172,9 +172,9 @@ def test_many_requests_are_read_in_linear_time() -> None:
     assert [one.line for one in pieces(io.BytesIO(blank), name="x")] == [300_001]
 
 
-def _failing(error: BaseException) -> Iterator[Entry]:
-    yield Entry(b"{}", "first", 1)
-    yield Entry(b"{}", "second", 2)
+def _failing(error: BaseException) -> Iterator[PreparedRequest]:
+    yield PreparedRequest(b"{}", "first", 1)
+    yield PreparedRequest(b"{}", "second", 2)
     raise error
 
 
@@ -194,7 +194,7 @@ def test_what_was_confirmed_is_reported_whatever_ends_the_source(
 ) -> None:
     """The count, and the line after which nothing was published: the rest can be sent later."""
     source = Source(_failing(error), lambda _: "")
-    with Report(io.BytesIO(), as_json=False) as report:
+    with SendReport(io.BytesIO(), as_json=False) as report:
         report.take(checked(source), source)
     told = capsys.readouterr()
     assert told.out.startswith("2 valid in ")
@@ -215,10 +215,10 @@ def test_a_report_that_nobody_reads_stops_the_source(
             """Fail as the kernel does."""
             raise BrokenPipeError
 
-    lines = [Entry(b"{}", str(number), number) for number in range(1, 10)]
+    lines = [PreparedRequest(b"{}", str(number), number) for number in range(1, 10)]
     source = Source(lines, lambda _: "")
     monkeypatch.setattr("sys.stdout", Gone())
-    with Report(io.BytesIO(), as_json=True) as report:
+    with SendReport(io.BytesIO(), as_json=True) as report:
         report.take(checked(source), source)
     told = capsys.readouterr().err
     assert "stopped: nobody reads the output any more; nothing after line 1 was published" in told
@@ -229,7 +229,9 @@ def test_a_signal_lets_what_was_published_be_confirmed_and_reported(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The first ends the reading, as the last line would; a second one ends everything."""
-    source = Source([Entry(b"{}", str(number), number) for number in range(1, 10)], lambda _: "")
+    source = Source(
+        [PreparedRequest(b"{}", str(number), number) for number in range(1, 10)], lambda _: ""
+    )
 
     def results() -> Iterator[Result]:
         for result in checked(source):
@@ -237,7 +239,7 @@ def test_a_signal_lets_what_was_published_be_confirmed_and_reported(
                 source.interrupt()
             yield result
 
-    with Report(io.BytesIO(), as_json=False) as report:
+    with SendReport(io.BytesIO(), as_json=False) as report:
         report.take(results(), source)
     told = capsys.readouterr()
     assert told.out.startswith("3 valid in ")

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from notify.cli import notify
-from notify.cli.send.requests import Entry, read
+from notify.cli.send.requests import PreparedRequest, read
 from notify.cli.send.results import Source, published
 from notify.publisher import Publisher
 
@@ -27,7 +27,7 @@ def run(*arguments: str, stdin: str = "") -> Result:
     return CliRunner().invoke(notify, ["send", *arguments], input=stdin)
 
 
-def entries(text: str) -> list[Entry]:
+def entries(text: str) -> list[PreparedRequest]:
     """Read a file with this content."""
     return list(read(io.BytesIO(text.encode())))
 
@@ -158,7 +158,7 @@ def test_a_request_without_an_id_gets_one_inside() -> None:
 def test_results_keep_the_order_of_the_file() -> None:
     """Refused ones between those that a broker did not take."""
     publisher = Publisher("pyamqp://127.0.0.1:1//", timeout=0.01)
-    lines = [Entry(b"{}", str(number), number) for number in range(1, 8)]
+    lines = [PreparedRequest(b"{}", str(number), number) for number in range(1, 8)]
     source = Source(lines, lambda entry: "odd" if entry.line % 2 else "")
     results = published(source, publisher, routing_key="k")
     assert [(one.line, one.status) for one in results] == [

@@ -11,7 +11,7 @@ import pytest
 
 from notify.cli.options.when import Later
 from notify.cli.send.command import _composed
-from notify.cli.send.requests import Entry
+from notify.cli.send.requests import PreparedRequest
 from notify.cli.send.waiting import ends_of, wait
 from notify.message import Status
 from notify.store import Store
@@ -22,7 +22,7 @@ from tests.support.recording import accepted, begin, rejected
 TO = ("--to", "ann@example.com", "--dry-run")
 
 
-def _document(entry: Entry) -> dict[str, object]:
+def _document(entry: PreparedRequest) -> dict[str, object]:
     document: dict[str, object] = json.loads(entry.body)
     return document
 

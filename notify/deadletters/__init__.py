@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from notify.deadletters.archive import Archive
 from notify.deadletters.discard import discard
-from notify.deadletters.judgement import Eligibility
-from notify.deadletters.order import ReplayRequest
+from notify.deadletters.eligibility import Eligibility
 from notify.deadletters.plan import ReplayPlan
 from notify.deadletters.refused_publisher import RefusedEvents
 from notify.deadletters.rehearsal import Rehearsal
 from notify.deadletters.replay import Replayer, Step
+from notify.deadletters.replay_request import ReplayRequest
 from notify.store.deadletters import Edit
 
 __all__ = [

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from notify.deadletters.book import KnownRequests
+from notify.deadletters.known_requests import KnownRequests
 from notify.deadletters.reading import Reading, read
 from notify.deadletters.refused import EventAllowance, addressee, refused_event
 from notify.delivery import Again, Arrival, Done, Limits

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from notify.deadletters.case import LetterAssessment
-from notify.deadletters.judgement import Eligibility
-from notify.deadletters.order import ReplayRequest
+from notify.deadletters.assessment import LetterAssessment
+from notify.deadletters.eligibility import Eligibility
+from notify.deadletters.replay_request import ReplayRequest
 from notify.message import Channel
 
 

@@ -14,8 +14,8 @@ from uuid import UUID
 
 from notify import contract
 from notify.contract import Problem, RequestInvalid, Route, is_uuid, route, unique
-from notify.deadletters.book import KnownRequests
 from notify.deadletters.death import Death, death
+from notify.deadletters.known_requests import KnownRequests
 from notify.deadletters.plain import bounded, clean
 from notify.deadletters.refused import unroutable
 from notify.delivery import Limits, Raw

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from notify.deadletters.case import Key, LetterAssessment, LetterPart
-from notify.deadletters.judgement import Eligibility
+from notify.deadletters.assessment import Key, LetterAssessment, LetterPart
+from notify.deadletters.eligibility import Eligibility
 from notify.delivery import rendered
 from notify.errors import TemplateError
 from notify.message import Channel, Notification

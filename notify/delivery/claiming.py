@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from notify.delivery.decision import Again, Dead, Decision, Done
-from notify.delivery.ending import LOOK_AGAIN
+from notify.delivery.outcome_recorder import LOOK_AGAIN
 from notify.delivery.plan import DeliveryItem, Plan
 from notify.errors import StoreError, StoreRefused
 from notify.message import Notification, Status

@@ -10,16 +10,16 @@ from datetime import datetime
 import structlog
 
 from notify import contract
-from notify.delivery.calls import LATEST, CallRunner
+from notify.delivery.call_runner import LATEST, CallRunner
 from notify.delivery.claiming import Claimer, distinct, following, without_call
 from notify.delivery.decision import Again, Arrival, Dead, Settlement
-from notify.delivery.ending import LOOK_AGAIN, OutcomeRecorder
-from notify.delivery.figures import DeliveryMetrics
 from notify.delivery.lane import Lane
 from notify.delivery.limits import Limits
+from notify.delivery.metrics import DeliveryMetrics
+from notify.delivery.outcome_recorder import LOOK_AGAIN, OutcomeRecorder
+from notify.delivery.pacer import Pacer
 from notify.delivery.plan import DeliveryItem, Plan, Planner
 from notify.delivery.recorder import Recorder
-from notify.delivery.turnstile import Pacer
 from notify.errors import DecodeError, StoreError
 from notify.flow import Admission, Flow
 from notify.gateway import Gateway

@@ -6,7 +6,6 @@ rules (`policies`), their SQL (`store.flow`), and how a message is delivered (`d
 """
 
 from notify.flow.admission import LONG, Admission, Admitted, Barred, Wait
-from notify.flow.appetite import PrefetchPolicy
 from notify.flow.circuits import CircuitPermit, Circuits
 from notify.flow.flow import Flow
 from notify.flow.guard import Guard
@@ -14,6 +13,7 @@ from notify.flow.holds import Holds
 from notify.flow.limiter import Limiter
 from notify.flow.meter import Meter
 from notify.flow.own_limits import LimitPer, OwnLimit, OwnLimits
+from notify.flow.prefetch import PrefetchPolicy
 from notify.flow.refreshing import Refreshing
 
 __all__ = [

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from notify.errors import StoreError
-from notify.flow.known import CircuitView
+from notify.flow.circuit_view import CircuitView
 from notify.policies.breaker import Circuit, CircuitState, Counts, Kind, Rules
 from notify.store import Store
 from notify.store.db import read_clock

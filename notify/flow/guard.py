@@ -16,7 +16,7 @@ from notify.store.flow import Charge, admit, prune
 
 PRUNING = 60.0
 """Seconds between two times that old counts are forgotten."""
-HANDFUL = 2000
+BATCH_SIZE = 2000
 """How many are forgotten at a time; while there are more, each look forgets as many."""
 
 Asked = tuple[Notification, Rendered]
@@ -95,8 +95,8 @@ class Guard:
         if now < self._pruned + PRUNING:
             return
         with self._store.writing() as connection:
-            done = prune(connection, limit=HANDFUL)
-        if done < HANDFUL:
+            done = prune(connection, limit=BATCH_SIZE)
+        if done < BATCH_SIZE:
             self._pruned = now
 
     def _abroad(self, notification: Notification) -> str | None:

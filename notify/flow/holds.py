@@ -15,7 +15,7 @@ from notify.policies.holds import Hold, Scope
 from notify.store import Store
 from notify.store.flow import holds as record
 
-HANDFUL = 1000
+BATCH_SIZE = 1000
 """How many of those that a hold kept come due at one look; the next look is for the next."""
 
 BEHIND = "notify"
@@ -135,7 +135,7 @@ class Holds:
         have set something aside for it afterwards.
         """
         with self._store.writing() as connection:
-            count = record.wake(connection, ids, now=self._clock(), limit=HANDFUL)
+            count = record.wake(connection, ids, now=self._clock(), limit=BATCH_SIZE)
         if count:
             log.info("notify.released", count=count)
 

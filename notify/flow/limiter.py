@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from notify.flow.leased_units import Taken
 from notify.flow.schedule import Schedule
-from notify.flow.stock import Taken
-from notify.flow.used import LimitUsage
+from notify.flow.usage import LimitUsage
 from notify.policies.ratelimit import Limit, LimitState
 from notify.store import Store
 from notify.store.db import ClockOffset

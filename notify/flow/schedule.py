@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from notify.errors import StoreError, StoreRefused
-from notify.flow.alone import FallbackLimiter
+from notify.flow.fallback import FallbackLimiter
+from notify.flow.leased_units import Drawn, LeasedUnits, Taken
 from notify.flow.meter import Meter
-from notify.flow.stock import Drawn, LeasedUnits, Taken
 from notify.policies import ratelimit
 from notify.policies.ratelimit import BookingRequest, Grant, Limit, LimitState
 from notify.store import Store

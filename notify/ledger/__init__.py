@@ -5,8 +5,8 @@ Here: the ledger (`notify ledger`) and the store-wide gauges. Not here: SQL (`st
 anything that changes a row.
 """
 
-from notify.ledger.census import SHARE, LedgerSnapshot, RecordMetrics, count_through
 from notify.ledger.ledger import LONG, TERMS, Contradiction, Ledger, Line, draw_up
+from notify.ledger.record_metrics import SHARE, LedgerSnapshot, RecordMetrics, count_through
 
 __all__ = [
     "LONG",

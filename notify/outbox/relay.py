@@ -25,7 +25,7 @@ LONGEST_HOLD = timedelta(minutes=10)
 No relay may hold longer: the others take a row that is held for longer for one that was held
 before the database's clock was set back.
 """
-HANDFUL = 256
+BATCH_SIZE = 256
 
 # The producer's own logging, whatever it is.
 log = logging.getLogger("notify.outbox")
@@ -65,7 +65,7 @@ class OutboxRelay:
         self._publisher = publisher
         self._hold = hold
         self._clock = clock
-        self._limit = HANDFUL
+        self._limit = BATCH_SIZE
 
     def run(self, stop: threading.Event) -> None:
         """Publish until *stop* is set; broker or database may be away for any time meanwhile."""
@@ -139,7 +139,7 @@ class OutboxRelay:
         """
         columns = self._table.c
         alone = self._limit == 1
-        self._limit = HANDFUL if done else 1
+        self._limit = BATCH_SIZE if done else 1
         with self._engine.begin() as connection:
             if done:
                 connection.execute(delete(self._table).where(columns.id.in_(done)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from notify.publisher.connection import FAILURES, connect, why
-from notify.publisher.handful import PublishResult
 from notify.publisher.outgoing import Outgoing
 from notify.publisher.publisher import Publisher
+from notify.publisher.result import PublishResult
 
 __all__ = ["FAILURES", "Outgoing", "PublishResult", "Publisher", "connect", "why"]

@@ -5,6 +5,6 @@ The SQL that takes and marks the rows is in `store.relays`.
 """
 
 from notify.relays.due import Relay
-from notify.relays.events import HANDFUL, EventRelay
+from notify.relays.events import BATCH_SIZE, EventRelay
 
-__all__ = ["HANDFUL", "EventRelay", "Relay"]
+__all__ = ["BATCH_SIZE", "EventRelay", "Relay"]

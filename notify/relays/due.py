@@ -27,7 +27,7 @@ HOLD = timedelta(seconds=60)
 """How long a relay may take to publish what it took."""
 RETRY = timedelta(seconds=5)
 """How long what the broker did not take is left alone."""
-HANDFUL = 500
+BATCH_SIZE = 500
 AWAITED = (Status.SCHEDULED, Status.QUEUED)
 
 log = structlog.get_logger("notify.relay")
@@ -61,7 +61,7 @@ class Relay:
 
     def _look(self) -> float:
         try:
-            return 0.0 if self.relay() == HANDFUL else PERIOD
+            return 0.0 if self.relay() == BATCH_SIZE else PERIOD
         finally:
             # Neither may keep the other from being tried.
             self.right()
@@ -78,10 +78,10 @@ class Relay:
         now, set_backs = self._clock(), self._store.clock.set_backs
         if set_backs == self._righted:
             return
-        count = HANDFUL
-        while count >= HANDFUL:
+        count = BATCH_SIZE
+        while count >= BATCH_SIZE:
             with self._store.writing() as connection:
-                count = right_waits(connection, now=now, limit=HANDFUL)
+                count = right_waits(connection, now=now, limit=BATCH_SIZE)
             if count:
                 log.warning("notify.clock_set_back", count=count)
         self._righted = set_backs
@@ -104,7 +104,7 @@ class Relay:
         }
         with self._store.writing() as connection:
             due = take_due(
-                connection, AWAITED, aside=self._aside, now=now, hold=HOLD, limit=HANDFUL
+                connection, AWAITED, aside=self._aside, now=now, hold=HOLD, limit=BATCH_SIZE
             )
         if not due:
             return 0

@@ -21,7 +21,7 @@ PERIOD = 0.5
 """Seconds between two looks at the record while nothing happens."""
 HOLD = timedelta(seconds=60)
 """How long an announcer may take to publish what it took."""
-HANDFUL = 500
+BATCH_SIZE = 500
 
 
 class EventRelay:
@@ -49,7 +49,7 @@ class EventRelay:
         self._looking.stop(timeout=timeout)
 
     def _look(self) -> float:
-        return 0.0 if self.announce() == HANDFUL else PERIOD
+        return 0.0 if self.announce() == BATCH_SIZE else PERIOD
 
     def announce(self) -> int:
         """
@@ -61,7 +61,7 @@ class EventRelay:
                 under the same ids.
         """
         with self._store.writing() as connection:
-            news = take_events(connection, now=self._clock(), hold=HOLD, limit=HANDFUL)
+            news = take_events(connection, now=self._clock(), hold=HOLD, limit=BATCH_SIZE)
         if not news:
             return 0
         handful = PublishResult.publish(news, self._publisher, outgoing=outgoing)

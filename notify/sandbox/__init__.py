@@ -13,12 +13,12 @@ from typing import Self
 from notify.errors import ConfigError
 from notify.sandbox.api import Api
 from notify.sandbox.behaviour import Behaviour, Effect, FeedbackEvent, Vendor
-from notify.sandbox.desk import RequestHandler
 from notify.sandbox.fcm import Fcm
 from notify.sandbox.hosts import Hosts
 from notify.sandbox.inbox import Inbox, Message
 from notify.sandbox.ledger import LedgerEntry, SandboxLedger
 from notify.sandbox.page import Page, environment
+from notify.sandbox.request_handler import RequestHandler
 from notify.sandbox.sendgrid import SendGrid
 from notify.sandbox.server import SandboxServer
 from notify.sandbox.site import Site, own_routes, vendor_routes

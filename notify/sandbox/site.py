@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from notify.sandbox.api import Api
-from notify.sandbox.desk import RequestHandler
 from notify.sandbox.exchange import HttpAnswer, HttpRequest, Reply, as_json
 from notify.sandbox.fcm import Fcm
 from notify.sandbox.page import Page
+from notify.sandbox.request_handler import RequestHandler
 from notify.sandbox.sendgrid import SendGrid
 from notify.sandbox.switch import ACCOUNT
 from notify.sandbox.twilio import Twilio

@@ -21,7 +21,7 @@ from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRu
 from notify.provider import Provider
 from notify.publisher import Publisher, connect
 from notify.reconcile import Reconciler
-from notify.relays import HANDFUL, EventRelay, Relay
+from notify.relays import BATCH_SIZE, EventRelay, Relay
 from notify.service.flow import lines_limits, open_flow
 from notify.service.metrics import watch
 from notify.service.pipeline import Pipeline, rates
@@ -181,7 +181,7 @@ def open_reconciler(settings: Settings, pool: PoolSettings, templates: Templates
 def open_announcer(settings: Settings) -> EventRelay:
     """Wire an announcer: a store of its own, and a publisher to those who subscribe."""
     # A whole handful in flight: with less room, the rest would trickle out one by one.
-    return EventRelay(open_store(settings), open_publisher(settings, window=HANDFUL))
+    return EventRelay(open_store(settings), open_publisher(settings, window=BATCH_SIZE))
 
 
 def open_publisher(settings: Settings, *, window: int = 256) -> Publisher:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from notify.settings.checks.mistakes import error_of, judge
+from notify.settings.checks.validation_errors import error_of, judge
 from notify.settings.flow import BreakerSettings, CapSettings, LimitSettings
 from notify.settings.model import (
     LONGEST_TIMEOUT,

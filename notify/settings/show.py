@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from notify.settings.checks.mistakes import error_of, judge
+from notify.settings.checks.validation_errors import error_of, judge
 from notify.settings.sources import Key, Origin, Tree, leaves, read
 from notify.settings.urls import shown
 

@@ -14,7 +14,7 @@ from notify.errors import Sealed
 from notify.message import Channel, Outcome, Status
 from notify.store.db.clock import Moment, moment
 from notify.store.ids import PUBLIC_ID
-from notify.store.sealing.vault import RowCipher, cipher_of, spellings
+from notify.store.sealing.row_cipher import RowCipher, cipher_of, spellings
 from notify.store.tables import attempts, events, notifications
 
 ERASED = "(erased)"

@@ -32,7 +32,7 @@ from notify.store.ids import rows_of
 from notify.store.position import Position
 from notify.store.queries import Filter, Story, Summary
 from notify.store.sealing import keys
-from notify.store.sealing.vault import OPTION, RowCipher
+from notify.store.sealing.row_cipher import OPTION, RowCipher
 
 
 class Store:

@@ -24,9 +24,9 @@ from vine import promise
 from notify.delivery import Again, Arrival, Dead, Decision, Done
 from notify.publisher import why
 from notify.worker.intake import Intake
+from notify.worker.loop_state import LoopState
 from notify.worker.pause import Pause, Phase
 from notify.worker.received import Batch, Received, TaskMessage
-from notify.worker.vitals import LoopState
 
 TASK = "notify.deliver"
 STEER = 0.5

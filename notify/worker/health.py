@@ -15,7 +15,7 @@ from notify.store import Store
 from notify.store.db import CLOCK_OFF, read_clock
 from notify.topology import Depth, depths
 from notify.worker.backlog import Backlog
-from notify.worker.vitals import LoopState
+from notify.worker.loop_state import LoopState
 
 PERIOD = 2.0
 """Seconds between two looks at broker and record."""

@@ -11,7 +11,7 @@ from notify.settings import Settings
 from notify.telemetry.metrics import Metrics, catalog
 from notify.telemetry.metrics.server import MetricsServer
 from notify.worker.health import Health
-from notify.worker.vitals import LoopState
+from notify.worker.loop_state import LoopState
 
 
 class Observation:

@@ -11,7 +11,7 @@ import amqp
 from notify.errors import ConfigError
 from notify.periodic import PeriodicThread
 from notify.publisher import FAILURES
-from notify.worker.vitals import LoopState
+from notify.worker.loop_state import LoopState
 
 PERIOD = 2.0
 """Seconds between two lines."""

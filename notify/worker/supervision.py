@@ -8,10 +8,10 @@ from functools import partial
 from notify.service import open_broker
 from notify.settings import Settings, load
 from notify.telemetry.logs import Threshold
+from notify.worker.loop_state import LoopState
 from notify.worker.reload import Reload
 from notify.worker.status_line import StatusLine
 from notify.worker.systemd import Systemd
-from notify.worker.vitals import LoopState
 
 REFUSED = "the configuration has mistakes, see the log: what was in force before still is"
 

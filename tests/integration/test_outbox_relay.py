@@ -23,7 +23,7 @@ from sqlalchemy import Engine, MetaData, create_engine, func, insert, select, up
 from notify.errors import PublishError
 from notify.message import Channel, Status
 from notify.outbox import Outbox, OutboxRelay, outbox_table
-from notify.outbox.relay import HANDFUL, HOLD
+from notify.outbox.relay import BATCH_SIZE, HOLD
 from notify.publisher import Publisher
 from notify.topology import DEAD, queue_name
 from tests.support.commands import Done
@@ -314,9 +314,9 @@ def test_it_works_behind_pgbouncer(rig: Rig, postgres_url: str) -> None:
         shop = create_engine(url, connect_args={"prepare_threshold": None})
         TABLE.metadata.create_all(shop)
         for _ in range(2):
-            _put(shop, 10 * HANDFUL)
+            _put(shop, 10 * BATCH_SIZE)
             done = _started(rig, shop, "--once").done()
-            assert done == Done(0, f"{10 * HANDFUL} published\n", "")
+            assert done == Done(0, f"{10 * BATCH_SIZE} published\n", "")
         shop.dispose()
 
 

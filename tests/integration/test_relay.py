@@ -17,7 +17,7 @@ from notify.contract import Incoming, decode
 from notify.errors import PublishError
 from notify.message import Channel, Notification, Status
 from notify.publisher import Outgoing, Publisher, connect
-from notify.relays.due import HANDFUL, HOLD, RETRY, Relay
+from notify.relays.due import BATCH_SIZE, HOLD, RETRY, Relay
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Entry, Filter, Store
 from notify.store.delivery.cancel import cancel
@@ -113,7 +113,7 @@ def test_a_lane_that_is_full_holds_up_no_other(rig: Rig, channel: amqp.Channel) 
     limit = {"x-max-length": 1, "x-overflow": "reject-publish"}
     channel.queue_declare(full, durable=True, auto_delete=False, arguments=limit)
     channel.queue_bind(full, WORK, "email.bulk.#")
-    _scheduled(rig.store, 2 * HANDFUL, due_at=_now() - 9 * SECOND, lane="bulk")
+    _scheduled(rig.store, 2 * BATCH_SIZE, due_at=_now() - 9 * SECOND, lane="bulk")
     made = _scheduled(rig.store, 5, due_at=_now() - SECOND)
     now = _now()
     clock = iter([now, now, now, now, now + RETRY, now + RETRY])

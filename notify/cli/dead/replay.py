@@ -25,7 +25,7 @@ from notify.cli.dead.choice import (
     reason_option,
     yes_option,
 )
-from notify.cli.dead.mend import EditRequest
+from notify.cli.dead.edit import EditRequest
 from notify.cli.dead.progress import followed, lined_up, words
 from notify.cli.options.opened import record
 from notify.deadletters import Edit, ReplayPlan, ReplayRequest

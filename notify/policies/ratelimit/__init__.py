@@ -18,7 +18,7 @@ from notify.policies.ratelimit.booking import (
     horizon,
 )
 from notify.policies.ratelimit.complaint import CUT, CUT_EVERY, cut, pause
-from notify.policies.ratelimit.standing import (
+from notify.policies.ratelimit.limit_state import (
     FORGOTTEN,
     LARGEST,
     LONGEST_PAUSE,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from notify.policies.ratelimit.standing import LARGEST, Limit, LimitState
+from notify.policies.ratelimit.limit_state import LARGEST, Limit, LimitState
 
 AHEAD = 0.25
 """Seconds ahead that a slot is booked at most where slots are close to each other."""

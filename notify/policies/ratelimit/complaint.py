@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from notify.policies.ratelimit.standing import LONGEST_PAUSE, RECOVERY, Limit, LimitState
+from notify.policies.ratelimit.limit_state import LONGEST_PAUSE, RECOVERY, Limit, LimitState
 
 CUT = 0.7
 """What a provider's complaint leaves of a rate."""

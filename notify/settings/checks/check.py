@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from notify.errors import ConfigError
 from notify.settings.checks.exposure import Exposure, exposures
 from notify.settings.checks.finding import ConfigFinding, listed, named, table
-from notify.settings.checks.fit import misfits, timeout_of
 from notify.settings.checks.lines import located
-from notify.settings.checks.mistakes import judge
 from notify.settings.checks.network import unprotected, unused_proxies
+from notify.settings.checks.provider_signature import misfits, timeout_of
+from notify.settings.checks.validation_errors import judge
 from notify.settings.model import AmqpSettings, Settings, TemplateSettings
 from notify.settings.privacy import PrivacySettings
 from notify.settings.secrets import keyring_of, missing_secrets

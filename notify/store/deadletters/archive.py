@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Channel
-from notify.store.sealing.vault import RowCipher, cipher_of
+from notify.store.sealing.row_cipher import RowCipher, cipher_of
 from notify.store.tables import dead_letters
 
 LONGEST_REASON = 1000

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, or_, select, tuple_
 from notify.errors import Sealed
 from notify.message import Notification, Outcome, Status
 from notify.store.ids import PUBLIC_ID, known_as
-from notify.store.sealing.vault import RowCipher, cipher_of
+from notify.store.sealing.row_cipher import RowCipher, cipher_of
 from notify.store.tables import attempts, notifications
 
 

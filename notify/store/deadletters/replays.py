@@ -23,7 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Channel, Identity, Notification, Outcome, Status
 from notify.store.deadletters.archive import PARTS, LetterState, opened
-from notify.store.sealing.vault import SealedFields, cipher_of
+from notify.store.sealing.row_cipher import SealedFields, cipher_of
 from notify.store.tables import attempts, dead_letters, events, notifications
 
 _TURN = int.from_bytes(b"replay", "big")

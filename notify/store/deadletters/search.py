@@ -30,7 +30,7 @@ from notify.message import Channel
 from notify.store.db.clock import Moment, moment
 from notify.store.deadletters.archive import Cause, LetterState
 from notify.store.deadletters.letter_text import readings
-from notify.store.sealing.vault import RowCipher, cipher_of
+from notify.store.sealing.row_cipher import RowCipher, cipher_of
 from notify.store.tables import dead_letters
 
 _AT_ONCE = 20

@@ -17,7 +17,7 @@ from notify.store.delivery.claims import Claim, Claimed, Entry
 from notify.store.delivery.taking import take, untried
 from notify.store.ids import known_as
 from notify.store.reconcile.outcomes import WAITING, Transition, move
-from notify.store.sealing.vault import RowCipher, cipher_of
+from notify.store.sealing.row_cipher import RowCipher, cipher_of
 from notify.store.set_back import right_leases
 from notify.store.tables import attempts, notifications
 

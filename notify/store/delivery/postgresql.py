@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Row
 from notify.message import Identity, Status
 from notify.store.delivery.claims import Entry
 from notify.store.delivery.records import Record
-from notify.store.sealing.vault import cipher_of
+from notify.store.sealing.row_cipher import cipher_of
 
 # Sorted by id, so that two workers with the same messages wait for each other, not in a circle.
 _CLAIM = """

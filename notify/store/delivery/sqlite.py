@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from notify.message import Identity, Status
 from notify.store.delivery.claims import Entry
 from notify.store.delivery.records import Record
-from notify.store.sealing.vault import RowCipher, cipher_of
+from notify.store.sealing.row_cipher import RowCipher, cipher_of
 
 _INSERT = """
 INSERT INTO notifications (

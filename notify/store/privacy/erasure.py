@@ -25,7 +25,7 @@ from sqlalchemy import (
 from notify.contract import Spellings, reading
 from notify.message import Status
 from notify.store.queries import ERASED, sent_to
-from notify.store.sealing.vault import cipher_of
+from notify.store.sealing.row_cipher import cipher_of
 from notify.store.tables import attempts, audit, events, notifications
 
 REASON = "its recipient was erased"

@@ -19,7 +19,7 @@ from notify.store.deadletters.letter_text import document_of, readings
 from notify.store.ids import identities
 from notify.store.privacy.erasure import Person, slices
 from notify.store.queries import ERASED
-from notify.store.sealing.vault import cipher_of
+from notify.store.sealing.row_cipher import cipher_of
 from notify.store.tables import dead_letters
 
 _AT_ONCE = 50

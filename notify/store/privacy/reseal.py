@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from notify.keyring import HASH
 from notify.store.deadletters.archive import PARTS, opened
-from notify.store.sealing.vault import RowCipher, SealedFields, cipher_of
+from notify.store.sealing.row_cipher import RowCipher, SealedFields, cipher_of
 from notify.store.tables import dead_letters, keys, notifications
 
 

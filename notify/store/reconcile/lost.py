@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, exists, func, select, update
 from notify.message import Channel, Outcome, Status
 from notify.store.queries import sent_to
 from notify.store.relays.due import Due
-from notify.store.sealing.vault import cipher_of
+from notify.store.sealing.row_cipher import cipher_of
 from notify.store.tables import attempts, notifications
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, or_, select, update
 from notify.errors import Sealed
 from notify.message import Channel, Status, ids
 from notify.store.ids import PUBLIC_ID
-from notify.store.sealing.vault import RowCipher, cipher_of
+from notify.store.sealing.row_cipher import RowCipher, cipher_of
 from notify.store.set_back import free
 from notify.store.tables import notifications
 

@@ -31,7 +31,7 @@ from notify.errors import Sealed
 from notify.message import Channel, Status
 from notify.store.db.clock import Moment, moment
 from notify.store.ids import PUBLIC_ID
-from notify.store.sealing.vault import METADATA, TELLS_METADATA, RowCipher, cipher_of
+from notify.store.sealing.row_cipher import METADATA, TELLS_METADATA, RowCipher, cipher_of
 from notify.store.set_back import free
 from notify.store.tables import attempts, events, notifications
 

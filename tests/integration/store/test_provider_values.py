@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from notify.delivery.call import call
-from notify.delivery.ending import OutcomeRecorder
-from notify.delivery.figures import DeliveryMetrics
+from notify.delivery.metrics import DeliveryMetrics
+from notify.delivery.outcome_recorder import OutcomeRecorder
 from notify.delivery.plan import DeliveryItem, Plan
 from notify.delivery.recorder import PendingRecord, Recorder
 from notify.errors import (

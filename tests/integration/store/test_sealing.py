@@ -28,7 +28,7 @@ from notify.store.privacy.reseal import count, reseal_notifications
 from notify.store.reconcile.lost import rivals
 from notify.store.relays.due import take_due
 from notify.store.relays.events import take_events
-from notify.store.sealing.vault import cipher_of
+from notify.store.sealing.row_cipher import cipher_of
 from notify.store.tables import metadata, notifications
 from tests.support.burying import arrival, body_of, buried, bury, order, plan, read, replayer
 from tests.support.recording import LATER, LEASE, NOW, accepted, asked, call_for, claim_one, put_off

@@ -16,7 +16,7 @@ from notify.message import Channel
 from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
 from notify.store import Store
 from notify.store.db.engine import connect
-from notify.store.sealing.vault import RowCipher
+from notify.store.sealing.row_cipher import RowCipher
 from notify.store.tables import metadata
 from notify.templating import Templates
 from tests.unit.course.trouble import Troubles

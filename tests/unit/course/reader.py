@@ -10,7 +10,7 @@ from datetime import datetime
 from notify import contract
 from notify.errors import DecodeError
 from notify.message import Notification
-from notify.store.sealing.vault import RowCipher
+from notify.store.sealing.row_cipher import RowCipher
 from tests.support.burying import LIMITS
 from tests.unit.course.snapshot import Key
 

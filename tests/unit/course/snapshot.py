@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from notify.message import Outcome, Status
-from notify.store.sealing.vault import RowCipher
+from notify.store.sealing.row_cipher import RowCipher
 
 Key = tuple[str, str, int]
 """Source, idempotency key and position: what makes it the same notification."""

@@ -16,11 +16,11 @@ import pytest
 from sqlalchemy import update
 
 from notify.contract import Incoming
-from notify.delivery import Again, Arrival, Dead, Decision, Delivery, Done, Limits, calls
+from notify.delivery import Again, Arrival, Dead, Decision, Delivery, Done, Limits, call_runner
 from notify.errors import OutcomeUnknown, Throttled, TransientError, Unauthorized
 from notify.flow import Flow
-from notify.flow.appetite import PrefetchPolicy
 from notify.flow.own_limits import LimitPer, OwnLimit
+from notify.flow.prefetch import PrefetchPolicy
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
 from notify.policies.breaker import Kind, Mode, Rules
@@ -224,10 +224,10 @@ def test_no_call_is_made_that_could_outlast_the_claim_it_was_handed_over_under(
 
     def slowly(*args: Any, **named: Any) -> int | None:
         nonlocal now
-        now += calls.LATEST
+        now += call_runner.LATEST
         return hand_over(*args, **named)
 
-    monkeypatch.setattr(calls, "hand_over", slowly)
+    monkeypatch.setattr(call_runner, "hand_over", slowly)
     busy = TransientError("busy", provider="first", status=503)
     rig = build(Failing(busy), monotonic=lambda: now)
     request = body()
@@ -248,7 +248,7 @@ def test_a_fault_of_ours_after_a_call_does_not_keep_the_message_in_hand_for_ever
     def broken(*_: Any, **__: Any) -> int | None:
         raise RuntimeError
 
-    monkeypatch.setattr(calls, "hand_over", broken)
+    monkeypatch.setattr(call_runner, "hand_over", broken)
     rig = build(Failing(TransientError("busy", provider="first", status=503)))
 
     assert [type(each) for each in rig.deliver(body())] == [Again]

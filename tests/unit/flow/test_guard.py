@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 
 from notify.errors import StoreError
-from notify.flow.guard import HANDFUL, PRUNING, Guard
+from notify.flow.guard import BATCH_SIZE, PRUNING, Guard
 from notify.message import Channel, Notification, Rendered
 from notify.policies.caps import Cap, CapPer, Countries, Period, Unit, daily_spend
 from notify.store import Store
@@ -183,7 +183,7 @@ def test_old_counts_are_forgotten_once_a_minute_or_while_there_are_many(store: S
     """A handful a look, so that what else is looked at comes in time."""
     monotonic = Clock()
     guard = Guard(store, monotonic=monotonic)
-    _plant(store, HANDFUL + 10)
+    _plant(store, BATCH_SIZE + 10)
     guard.refresh()
     assert _uses(store) == 10
     guard.refresh()

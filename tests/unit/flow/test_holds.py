@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from notify.errors import StoreError
-from notify.flow.holds import HANDFUL, Holds
+from notify.flow.holds import BATCH_SIZE, Holds
 from notify.message import Channel, Status
 from notify.policies.holds import Hold, Scope
 from notify.store import Claim, Entry, Filter, Store
@@ -155,14 +155,14 @@ def test_many_come_due_over_several_looks(store: Store, holds: Holds) -> None:
     hold = _place(store, Scope())
     far = datetime.now(UTC) + timedelta(days=1)
     entries = [
-        Entry(asked(), Status.QUEUED, due_at=far, hold_id=hold.id) for _ in range(HANDFUL + 10)
+        Entry(asked(), Status.QUEUED, due_at=far, hold_id=hold.id) for _ in range(BATCH_SIZE + 10)
     ]
     store.claim(entries, now=datetime.now(UTC), lease=LEASE)
     _lift(store, hold)
     holds.refresh()
-    assert len(_due(store)) == HANDFUL
+    assert len(_due(store)) == BATCH_SIZE
     holds.refresh()
-    assert len(_due(store)) == HANDFUL + 10
+    assert len(_due(store)) == BATCH_SIZE + 10
 
 
 def test_a_look_writes_nothing_while_nothing_has_ended(

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from notify.flow.tally import CallCounts
+from notify.flow.call_counts import CallCounts
 from notify.policies.breaker import INCONCLUSIVE, Circuit, CircuitState, Counts, Kind, Mode, Rules
 
 RULES = Rules(

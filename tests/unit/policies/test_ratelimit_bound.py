@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notify.flow.stock import LeasedUnits
+from notify.flow.leased_units import LeasedUnits
 from notify.policies.ratelimit import BookingRequest, Limit, LimitState, book, cut, horizon, pause
 
 # A busy machine is no failure.

@@ -26,8 +26,8 @@ from notify.telemetry.metrics.catalog import MetricType
 from notify.telemetry.metrics.server import AT_ONCE, PATIENCE, MetricsServer
 from notify.worker.backlog import Backlog
 from notify.worker.health import HUNG, Health
+from notify.worker.loop_state import LoopState
 from notify.worker.process import _warn_of_clock
-from notify.worker.vitals import LoopState
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
 

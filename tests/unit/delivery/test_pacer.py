@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from notify.delivery.decision import Settlement
+from notify.delivery.pacer import PATIENCE, Pacer
 from notify.delivery.plan import DeliveryItem, Plan, Planner
-from notify.delivery.turnstile import PATIENCE, Pacer
 from notify.flow.admission import Admission
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Content, Notification, Status

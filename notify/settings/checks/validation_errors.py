@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from notify.errors import ConfigError
-from notify.settings.checks.crossings import crossings
+from notify.settings.checks.cross_checks import crossings
 from notify.settings.checks.finding import ConfigFinding, named, suggestion
 from notify.settings.checks.lines import located
 from notify.settings.model import Settings

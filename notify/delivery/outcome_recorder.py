@@ -11,7 +11,7 @@ import structlog
 
 from notify.delivery.call import CallResult
 from notify.delivery.decision import Again, Dead, Done
-from notify.delivery.figures import DeliveryMetrics
+from notify.delivery.metrics import DeliveryMetrics
 from notify.delivery.plan import Plan
 from notify.delivery.recorder import PendingRecord, Recorder
 from notify.message import Status

@@ -11,8 +11,8 @@ from uuid import uuid4
 import structlog
 
 from notify.delivery.call import CallResult, call
-from notify.delivery.ending import OutcomeRecorder
-from notify.delivery.figures import DeliveryMetrics
+from notify.delivery.metrics import DeliveryMetrics
+from notify.delivery.outcome_recorder import OutcomeRecorder
 from notify.delivery.plan import Plan
 from notify.errors import StoreError
 from notify.flow import Admission, Admitted, Flow

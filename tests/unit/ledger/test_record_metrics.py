@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import update
 
-from notify.ledger.census import PERIOD, RecordMetrics
+from notify.ledger.record_metrics import PERIOD, RecordMetrics
 from notify.store import Store
 from notify.store.tables import notifications
 from notify.telemetry.metrics import Metrics

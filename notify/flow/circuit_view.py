@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import structlog
 
+from notify.flow.call_counts import CallCounts
 from notify.flow.meter import Meter
-from notify.flow.tally import CallCounts
 from notify.policies.breaker import Circuit, CircuitState, Rules
 from notify.store import Store
 from notify.store.flow import CircuitTransition, Slice

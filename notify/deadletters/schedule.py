@@ -10,9 +10,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from notify.deadletters.case import LetterAssessment, LetterPart
-from notify.deadletters.judgement import Eligibility
-from notify.deadletters.order import ReplayRequest
+from notify.deadletters.assessment import LetterAssessment, LetterPart
+from notify.deadletters.eligibility import Eligibility
+from notify.deadletters.replay_request import ReplayRequest
 from notify.message import Channel
 from notify.store import Actor, note
 from notify.store.deadletters import Slot, replays

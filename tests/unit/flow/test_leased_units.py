@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from notify.flow.stock import LeasedUnits
+from notify.flow.leased_units import LeasedUnits
 from notify.policies.ratelimit import BookingRequest, Grant, Limit, LimitState, book
 
 LIMIT = Limit("account", 10.0, 20.0)

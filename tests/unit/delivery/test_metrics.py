@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from notify.delivery.figures import DeliveryMetrics
+from notify.delivery.metrics import DeliveryMetrics
 from notify.message import Channel, Notification, Outcome, Status
 from notify.policies.retry import Verdict
 from notify.store import Claim, Claimed, Entry, Record

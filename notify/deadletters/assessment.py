@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 
 from notify import contract
 from notify.contract import Incoming
-from notify.deadletters.book import KnownRequests
-from notify.deadletters.judgement import Eligibility, judge
-from notify.deadletters.order import ReplayRequest
+from notify.deadletters.eligibility import Eligibility, judge
+from notify.deadletters.known_requests import KnownRequests
+from notify.deadletters.replay_request import ReplayRequest
 from notify.delivery import Limits
 from notify.errors import DecodeError
 from notify.message import Notification

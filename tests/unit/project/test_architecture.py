@@ -1,0 +1,87 @@
+"""docs/architecture.md and pyproject.toml describe the tree as it is, and the tree keeps the rules."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "architecture.md"
+WORDS_OF_A_PROVIDER = {"errors", "message", "provider"}
+VENDORS = {"Fcm", "SendGrid", "Twilio"}
+"""Classes that exist twice on purpose: the vendor's provider, and the sandbox that plays it."""
+MOST_NAMES = 31
+"""Names directly in `notify/`: one that is not needed to find the others should be a subpackage."""
+MOST_LINES = 260
+
+
+def _contracts() -> dict[str, dict[str, list[str]]]:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return {
+        contract["name"]: contract for contract in settings["tool"]["importlinter"]["contracts"]
+    }
+
+
+def _names(layer: str) -> set[str]:
+    return {name.strip() for name in layer.split("|")}
+
+
+def layers_of_page(text: str) -> list[set[str]]:
+    """Return the layers of the page's block under "Layers", from the top down."""
+    found = re.search(r"^## Layers\n.*?^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert found, "docs/architecture.md has no block of layers"
+    return [_names(re.split(r"\s{2,}", line)[0]) for line in found[1].splitlines()]
+
+
+def names_in_notify() -> set[str]:
+    """Return the packages and modules directly in `notify/`."""
+    parts = {path.stem for path in (ROOT / "notify").glob("*.py")}
+    parts |= {path.parent.name for path in (ROOT / "notify").glob("*/__init__.py")}
+    return parts - {"__init__", "__main__"}
+
+
+def modules() -> Iterator[Path]:
+    """Yield each module of the service and of its providers."""
+    for package in ("notify", "providers"):
+        yield from sorted((ROOT / package).rglob("*.py"))
+
+
+def test_the_page_shows_the_layers_that_are_enforced() -> None:
+    """A reader of the page learns the rule that `make check` applies."""
+    enforced = [_names(layer) for layer in _contracts()["Layers"]["layers"]]
+    assert layers_of_page(PAGE.read_text()) == enforced
+
+
+def test_a_layer_that_differs_is_found() -> None:
+    """The comparison above is not vacuous."""
+    page = PAGE.read_text()
+    assert layers_of_page(page.replace("\nservice ", "\nservices ")) != layers_of_page(page)
+
+
+def test_a_provider_may_import_three_modules_of_notify() -> None:
+    """Every other name is forbidden by the contract, also one that is new."""
+    forbidden = set(_contracts()["A provider knows the service's words only"]["forbidden_modules"])
+    assert forbidden == {f"notify.{name}" for name in names_in_notify() - WORDS_OF_A_PROVIDER}
+
+
+def test_few_names_are_directly_in_notify() -> None:
+    """A newcomer can read the list of them."""
+    assert len(names_in_notify()) <= MOST_NAMES, sorted(names_in_notify())
+
+
+def test_no_two_classes_have_one_name() -> None:
+    """A search for a class finds one."""
+    places = defaultdict(list)
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(str(path.relative_to(ROOT)))
+    assert len(places) > 300
+    twice = {name: where for name, where in places.items() if len(where) > 1}
+    assert {name: twice[name] for name in twice.keys() - VENDORS} == {}

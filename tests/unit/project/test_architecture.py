@@ -1,4 +1,4 @@
-"""docs/architecture.md and pyproject.toml describe the tree as it is, and the tree keeps the rules."""
+"""docs/architecture.md and pyproject.toml agree, and the tree keeps their rules."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "architecture.md"

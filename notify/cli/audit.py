@@ -12,8 +12,8 @@ import click
 
 from notify.cli.console import Console, Table
 from notify.cli.options.filters import chosen, newest_option, period
-from notify.cli.options.opened import record
 from notify.cli.record.view import print_whole
+from notify.service import opened_record
 from notify.settings import load
 from notify.store import Act, ActFilter, find_acts
 
@@ -56,7 +56,7 @@ def audit(*, wanted: ActFilter, limit: int, as_json: bool) -> None:
       notify audit --actor ann --json | jq -r .reason
       notify audit --object 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10
     """
-    with record(load()) as store, store.reading() as connection:
+    with opened_record(load()) as store, store.reading() as connection:
         found = find_acts(connection, wanted, limit=limit + 1)
     if not found:
         click.echo("nothing in the audit matches", err=True)

@@ -10,12 +10,12 @@ import click
 from notify.cli.dead.choice import confirm
 from notify.cli.options.actor import myself
 from notify.cli.options.given import first_line_of_stdin
-from notify.cli.options.opened import record
 from notify.contract import reading
 from notify.errors import NotifyError
 from notify.message import Status
 from notify.privacy import Erased, ErasureMatch, Person, look
 from notify.privacy import erase as erase_from
+from notify.service import opened_record
 from notify.settings import load
 from notify.store import Actor
 
@@ -50,7 +50,7 @@ def erase(recipient: str, *, cancel: bool, reason: str, yes: bool, as_json: bool
     if not recipient.strip():
         raise click.UsageError("RECIPIENT is empty")
     person = Person(reading(recipient))
-    with record(load()) as store:
+    with opened_record(load()) as store:
         found = look(store, person)
         if not as_json:
             click.echo(_told(found))

@@ -15,10 +15,10 @@ from notify.cli.options.given import NUMBER
 from notify.cli.options.when import When
 from notify.cli.record.view import coloured
 from notify.contract import REFUSED, Event, RefusedEvent, event_schema, refused_schema
-from notify.errors import NotifyError, StoreError
+from notify.errors import NotifyError
 from notify.message import Channel, Status
 from notify.publisher import why
-from notify.service import open_broker, open_store
+from notify.service import open_broker, opened_record
 from notify.settings import Settings, load
 from notify.store.db import Moment
 from notify.store.relays import newest
@@ -110,23 +110,15 @@ def _recorded(
     status: str | None,
     source: str | None,
 ) -> Iterable[Event]:
-    store = open_store(settings)
-    try:
-        with store.reading() as connection:
-            found = newest(
-                connection,
-                channel=Channel(channel) if channel else None,
-                status=Status(status) if status else None,
-                source=source,
-                since=since,
-                limit=limit,
-            )
-    except StoreError as error:
-        raise NotifyError(
-            f"{error}; check that the database of store.url is up and `notify migrate` was run"
-        ) from None
-    finally:
-        store.close()
+    with opened_record(settings) as store, store.reading() as connection:
+        found = newest(
+            connection,
+            channel=Channel(channel) if channel else None,
+            status=Status(status) if status else None,
+            source=source,
+            since=since,
+            limit=limit,
+        )
     return [news.event for news in found]
 
 

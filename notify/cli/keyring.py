@@ -9,10 +9,10 @@ import click
 
 from notify.cli.console import Console, Table
 from notify.cli.options.actor import myself
-from notify.cli.options.opened import record
 from notify.errors import ConfigError, NotifyError
 from notify.keyring import HASH, NAME, Keyring, new_key
 from notify.privacy import rotate as rotate_all
+from notify.service import opened_record
 from notify.settings import PrivacySettings, keyring_of, load
 from notify.store import Actor
 from notify.store.privacy import reseal
@@ -82,7 +82,7 @@ def check() -> None:
     """
     settings = load()
     known = keyring_of(settings.privacy)
-    with record(settings) as store, store.reading() as connection:
+    with opened_record(settings) as store, store.reading() as connection:
         sealing = reseal.count(connection)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("key", no_wrap=True)
@@ -127,7 +127,7 @@ def rotate(*, batch: int, reason: str) -> None:
     settings = load()
     if keyring_of(settings.privacy).current is None:
         raise NotifyError(f"there is no {NAME} to seal with; `notify keyring new` makes one")
-    with record(settings) as store:
+    with opened_record(settings) as store:
         done = rotate_all(store, Actor(myself(), reason), now=store.clock(), batch=batch)
     click.echo(f"sealed anew: {done.notifications:,} notifications, {done.letters:,} dead letters")
     for name in done.forgotten:

@@ -13,10 +13,9 @@ import click
 
 from notify.cli.console import Console, Table
 from notify.cli.options.given import NUMBER
-from notify.cli.options.opened import record
 from notify.errors import ConfigError, NotifyError
 from notify.ledger import TERMS, Contradiction, Ledger, Line, draw_up
-from notify.service import open_broker, topology_of
+from notify.service import open_broker, opened_record, topology_of
 from notify.settings import Settings, load
 from notify.topology import depths
 
@@ -74,7 +73,7 @@ def ledger(*, by: Group | None, ids: int, broker: bool, as_json: bool) -> None:
       notify ledger --json --ids 1000 | jq .faults
     """
     settings = load()
-    with record(settings) as store:
+    with opened_record(settings) as store:
         drawn = draw_up(store, now=store.clock(), ids=ids)
     queues = _queues(settings) if broker else None
     if as_json:

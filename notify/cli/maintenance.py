@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from notify.cli.ledger import as_plain, ids_option
-from notify.cli.options.opened import record
 from notify.errors import NotifyError
 from notify.ledger import Contradiction, Ledger, draw_up
 from notify.privacy import Deleted, count_old, delete_old
+from notify.service import opened_record
 from notify.service.privacy import keep_of
 from notify.settings import load
 
@@ -49,7 +49,7 @@ def maintenance(*, ids: int, batch: int, dry_run: bool, as_json: bool) -> None:
     """
     settings = load()
     keep = keep_of(settings)
-    with record(settings) as store:
+    with opened_record(settings) as store:
         now = store.clock()
         if dry_run:
             deleted = count_old(store, keep, now=now)

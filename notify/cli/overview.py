@@ -18,10 +18,9 @@ from notify.errors import ConfigError, StoreError
 from notify.ledger import SHARE, LedgerSnapshot, count_through
 from notify.message import Channel, Status
 from notify.publisher import FAILURES, why
-from notify.service import open_broker, open_store, topology_of
+from notify.service import check_tables, open_broker, open_store, topology_of
 from notify.service.flow import breaker_rules
 from notify.settings import DEAD_POOL, Settings
-from notify.store.db import unfit
 from notify.store.flow import holds
 from notify.store.ledger import Late, lately
 from notify.topology import DEAD, Depth, depths, queue_name
@@ -164,8 +163,8 @@ class StatusReader:
                 connection.close()
 
     def _record(self) -> tuple[Now, LedgerSnapshot]:
-        if self._books is None and not self._store.fits():
-            raise ConfigError(unfit(*self._store.revision()))
+        if self._books is None:
+            check_tables(self._store)
         now = self._now()
         began = self._monotonic()
         if self._books is None or began >= self._count_at:

@@ -11,8 +11,8 @@ from typing import Any
 from notify.doctor import broker, host, providers, record, standing
 from notify.doctor.finding import Finding, Severity, fail
 from notify.doctor.standing import OverridesSnapshot
-from notify.errors import ConfigError, StoreError
-from notify.service import open_store
+from notify.errors import ConfigError, NotifyError
+from notify.service import opened_record
 from notify.settings import Settings
 from notify.settings.checks.check import check
 
@@ -60,23 +60,18 @@ def _record(
     settings: Settings, now: Callable[[], float]
 ) -> Generator[Finding, None, OverridesSnapshot | None]:
     try:
-        store = open_store(settings)
+        with opened_record(settings, needs_tables=False) as store:
+            yield from record.room(settings)
+            if not (yield from record.tables(store, settings)):
+                return None
+            yield from record.database(store)
+            yield from record.keys(store)
+            yield from record.clock(store, now=now)
+            snapshot = OverridesSnapshot.read(store, settings)
+            yield from standing.findings(snapshot)
+            return snapshot
     except ConfigError as error:
         yield fail("record", str(error), fix="correct it; notify config check")
-        return None
-    try:
-        yield from record.room(settings)
-        if not (yield from record.tables(store, settings)):
-            return None
-        yield from record.database(store)
-        yield from record.keys(store)
-        yield from record.clock(store, now=now)
-        stands = OverridesSnapshot.read(store, settings)
-        yield from standing.findings(stands)
-    except StoreError as error:
-        yield fail("record", f"it went away meanwhile: {error}", fix="notify doctor, once more")
-        return None
-    else:
-        return stands
-    finally:
-        store.close()
+    except NotifyError as error:
+        yield fail("record", f"it failed during the checks: {error}", fix="notify doctor, again")
+    return None

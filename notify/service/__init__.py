@@ -25,29 +25,17 @@ from notify.relays import BATCH_SIZE, EventRelay, Relay
 from notify.service.flow import lines_limits, open_flow
 from notify.service.metrics import watch
 from notify.service.pipeline import Pipeline, rates
-from notify.settings import PoolSettings, Settings, keyring_of, secrets_of, ssl_options
-from notify.store import Store
+from notify.service.record import check_tables as check_tables
+from notify.service.record import open_store as open_store
+from notify.service.record import opened_record as opened_record
+from notify.settings import PoolSettings, Settings, secrets_of, ssl_options
 from notify.telemetry.metrics import Metrics
 from notify.telemetry.tracing import NOT_TRACED, Tracing
 from notify.templating import Templates
 from notify.topology import Topology
 
-SPARE_CONNECTIONS = 4
-"""Database connections of a worker besides its lanes': its recorder, what looks, and spare ones."""
 CONNECTIONS_OF_A_LANE = 2
 """Database connections of each lane: its claimers."""
-
-
-def open_store(settings: Settings, *, connections: int = 0) -> Store:
-    """
-    Make the record's store, with the keyring; nothing is opened before the first use.
-
-    Raises:
-        ConfigError: The keyring is broken, or is missing and required.
-    """
-    url = settings.store.url.get_secret_value()
-    keyring = keyring_of(settings.privacy)
-    return Store.open(url, pool_size=SPARE_CONNECTIONS + connections, keyring=keyring)
 
 
 def open_templates(settings: Settings) -> Templates:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import faulthandler
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -16,7 +15,6 @@ from celery.apps.worker import Worker
 
 from notify.deadletters import Archive
 from notify.delivery import Again, Dead, Decision, Delivery
-from notify.errors import ConfigError, Sealed, StoreError, StoreUnfit
 from notify.flow import Refreshing
 from notify.publisher import why
 from notify.service import (
@@ -27,13 +25,13 @@ from notify.service import (
     open_delivery,
     open_reconciler,
     open_relay,
-    open_store,
+    opened_record,
     topology_of,
 )
 from notify.service.refused import open_refused_events
 from notify.service.tracing import open_tracing
 from notify.settings import PoolSettings, Settings
-from notify.store.db import CLOCK_OFF, unfit
+from notify.store.db import CLOCK_OFF
 from notify.telemetry.logs import Threshold
 from notify.telemetry.metrics import Metrics
 from notify.topology import DEAD, check, queue_name
@@ -221,16 +219,8 @@ def _celery_worker(
 
 def _require_record(settings: Settings) -> bool:
     """Check that the record can be used as configured; tell whether it is sealed."""
-    with closing(open_store(settings)) as store:
-        try:
-            if not store.fits():
-                raise ConfigError(unfit(*store.revision()))
-            store.check_keys(now=store.clock())
-            _warn_of_clock(store.clock.host_ahead)
-        except (Sealed, StoreUnfit) as error:
-            raise ConfigError(str(error)) from None
-        except StoreError as error:
-            raise ConfigError(f"store.url: {error}; check that the database is up") from None
+    with opened_record(settings) as store:
+        _warn_of_clock(store.clock.host_ahead)
         return store.seals
 
 

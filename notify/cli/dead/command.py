@@ -28,10 +28,10 @@ from notify.cli.dead.choice import (
 from notify.cli.dead.replay import plan, replay
 from notify.cli.options.filters import newest_option
 from notify.cli.options.given import NUMBER
-from notify.cli.options.opened import record
 from notify.cli.record import view as story
 from notify.deadletters import discard as discard_letters
 from notify.errors import NotifyError
+from notify.service import opened_record
 from notify.settings import load
 from notify.store import Filter, Store
 from notify.store.deadletters import ArchivedLetter, DeadLetter, LetterState, Wanted, kept, search
@@ -79,7 +79,7 @@ def ls(*, wanted: Wanted, state: str, limit: int, counts: bool, as_json: bool) -
       notify dead ls --counts --json
     """
     wanted = replace(wanted, state=None if state == "all" else LetterState(state))
-    with record(load()) as store, store.reading() as connection:
+    with opened_record(load()) as store, store.reading() as connection:
         if counts:
             _print_counts(search.count(connection, wanted), as_json=as_json)
             return
@@ -115,7 +115,7 @@ def show(*, id_: int, raw: bool, show_recipients: bool, as_json: bool) -> None:
       notify dead show 17
       notify dead show 17 --raw > body.json
     """
-    with record(load()) as store:
+    with opened_record(load()) as store:
         letter, held = _one(store, id_)
         if raw:
             write_bytes(held.body)
@@ -146,7 +146,7 @@ def discard(
     """
     choice = Choice(ids, wanted, limit)
     actor = actor_of(reason)
-    with record(load()) as store:
+    with opened_record(load()) as store:
         chosen = choice.find(store)
         if not chosen:
             click.echo(choice.none(store), err=True)

@@ -27,9 +27,9 @@ from notify.cli.dead.choice import (
 )
 from notify.cli.dead.edit import EditRequest
 from notify.cli.dead.progress import followed, lined_up, words
-from notify.cli.options.opened import record
 from notify.deadletters import Edit, ReplayPlan, ReplayRequest
 from notify.errors import NotifyError
+from notify.service import opened_record
 from notify.service.replaying import open_replayer
 from notify.settings import Settings, load
 from notify.store import Actor, Store
@@ -64,7 +64,7 @@ def plan(
       notify dead plan 17 18 --include-unknown
     """
     settings = load()
-    with record(settings) as store:
+    with opened_record(settings) as store:
         replaying = Replay(settings, store, Choice(ids, wanted, limit), as_json=as_json)
         replaying.order(rate=rate, include_unknown=include_unknown)
         replaying.plan(told=True)
@@ -126,7 +126,7 @@ def replay(
     wish.check(chosen=len(ids))
     actor = actor_of(reason)
     settings = load()
-    with record(settings) as store:
+    with opened_record(settings) as store:
         replaying = Replay(settings, store, Choice(ids, wanted, limit), as_json=as_json)
         replaying.order(rate=rate, include_unknown=include_unknown, wish=wish)
         if not replaying.plan(told=dry_run or not as_json) or dry_run:

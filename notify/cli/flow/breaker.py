@@ -12,11 +12,11 @@ from notify.cli.console import Console
 from notify.cli.dead.choice import actor_of
 from notify.cli.flow import circuits_view as view
 from notify.cli.flow.breaker_history import history
-from notify.cli.options.opened import record
 from notify.cli.options.span import Span
 from notify.cli.record import view as story
 from notify.cli.stopped import others
 from notify.policies.breaker import Circuit, Mode
+from notify.service import opened_record
 from notify.service.flow import breaker_rules
 from notify.settings import Settings, load
 from notify.store import Store
@@ -57,7 +57,7 @@ def ls(*, as_json: bool) -> None:
     """
     settings = load()
     rules = breaker_rules(settings)
-    with record(settings) as store:
+    with opened_record(settings) as store:
         looks = [view.look(store, name, each) for name, each in sorted(rules.items())]
     if as_json:
         for look in looks:
@@ -161,7 +161,7 @@ def _tell(
     _check(providers, rules)
     actor = actor_of(reason)
     seconds = span.total_seconds() if span else None
-    with record(settings) as store:
+    with opened_record(settings) as store:
         with store.writing() as connection:
             # In one order always, so that two operators wait for each other and not in a circle.
             told = [

@@ -13,9 +13,9 @@ from rich.text import Text
 from notify.cli.console import Console, Table
 from notify.cli.flow.circuits_view import COLOURS
 from notify.cli.options.filters import newest_option, period
-from notify.cli.options.opened import record
 from notify.cli.record.view import print_whole
 from notify.policies.breaker import CircuitState, Mode
+from notify.service import opened_record
 from notify.settings import load
 from notify.store.db import Moment
 from notify.store.flow import Change, ChangeFilter, find_changes
@@ -55,7 +55,7 @@ def history(
       notify breaker history twilio --json | jq -r .cause
     """
     wanted = ChangeFilter(providers=providers, state=state, since=since, until=until)
-    with record(load()) as store, store.reading() as connection:
+    with opened_record(load()) as store, store.reading() as connection:
         found = find_changes(connection, wanted, limit=limit + 1)
     if not found:
         click.echo("no change of a circuit matches", err=True)

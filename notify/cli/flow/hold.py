@@ -13,12 +13,12 @@ import click
 from notify.cli.dead.choice import actor_of
 from notify.cli.flow import holds_view as held
 from notify.cli.options.given import NUMBER
-from notify.cli.options.opened import record
 from notify.cli.options.span import Span
 from notify.cli.stopped import count, others
 from notify.errors import NotifyError
 from notify.message import Channel
 from notify.policies.holds import Hold, Scope
+from notify.service import opened_record
 from notify.settings import Settings, load
 from notify.store import note
 from notify.store.flow import holds as kept_in
@@ -90,7 +90,7 @@ def hold(
     _check(settings, scope, everything=everything)
     actor = actor_of(reason)
     seconds = span.total_seconds() if span else None
-    with record(settings) as store:
+    with opened_record(settings) as store:
         with store.writing() as connection:
             placed = kept_in.place(
                 connection, scope, actor=actor.name, reason=actor.reason, seconds=seconds
@@ -129,7 +129,7 @@ def release(
     if bool(scope.given) + bool(ids) + everything != 1:
         raise click.UsageError("say which: the filters of a hold, or --id, or --all")
     actor = actor_of(reason)
-    with record(load()) as store, store.writing() as connection:
+    with opened_record(load()) as store, store.writing() as connection:
         standing, _ = kept_in.current(connection)
         chosen = [each.id for each in standing if everything or _is(each, scope, ids)]
         if not chosen:
@@ -161,7 +161,7 @@ def holds(*, as_json: bool) -> None:
       notify holds
       notify holds --json | jq .reason
     """
-    with record(load()) as store, store.reading() as connection:
+    with opened_record(load()) as store, store.reading() as connection:
         standing, _ = kept_in.current(connection)
         rows = kept_in.kept(connection, [each.id for each in standing])
     if as_json:

@@ -11,9 +11,9 @@ import click
 from notify.cli.console import Console
 from notify.cli.dead.choice import actor_of
 from notify.cli.flow import limits_view as view
-from notify.cli.options.opened import record
 from notify.cli.options.span import Span
 from notify.cli.record import view as story
+from notify.service import opened_record
 from notify.service.flow import limits, provider_limit
 from notify.settings import Settings, load
 from notify.store import Store, note
@@ -56,7 +56,7 @@ def ls(*, everything: bool, as_json: bool) -> None:
       notify limit ls --json | jq -r 'select(.rate != .configured_rate) | .name'
     """
     settings = load()
-    with record(settings) as store:
+    with opened_record(settings) as store:
         looks = view.looks(settings, store, everything=everything)
     if as_json:
         for look in looks:
@@ -102,7 +102,7 @@ def set_(*, name: str, rate: float, span: timedelta | None, reason: str, as_json
     known = _known(settings, name)
     actor = actor_of(reason)
     seconds = span.total_seconds() if span else None
-    with record(settings) as store:
+    with opened_record(settings) as store:
         with store.writing() as connection:
             shared.set_rate(connection, known, rate, seconds=seconds, actor=actor)
             details = {"name": known, "rate": rate, "seconds": seconds}
@@ -127,7 +127,7 @@ def reset(*, names: Sequence[str], reason: str, as_json: bool) -> None:
     settings = load()
     known = sorted({_known(settings, name) for name in names})
     actor = actor_of(reason)
-    with record(settings) as store:
+    with opened_record(settings) as store:
         with store.writing() as connection:
             changed = [name for name in known if shared.reset(connection, name)]
             if changed:

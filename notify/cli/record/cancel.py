@@ -10,9 +10,9 @@ import click
 
 from notify.cli.options.actor import myself
 from notify.cli.options.filters import source_option
-from notify.cli.options.opened import record
 from notify.errors import NotifyError
 from notify.message import Status
+from notify.service import opened_record
 from notify.settings import load
 from notify.store import Actor, note
 from notify.store import cancel as cancel_in
@@ -39,7 +39,7 @@ def cancel(id_: UUID, reason: str, source: str | None, as_json: bool) -> None:
       notify cancel 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10 --reason "wrong price, INC-12"
       notify cancel 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10 --json | jq .cancelled
     """
-    with record(load()) as store, store.writing() as connection:
+    with opened_record(load()) as store, store.writing() as connection:
         now = store.clock()
         result = cancel_in(connection, id_, source=source, now=now)
         if result.ids:

@@ -14,12 +14,12 @@ import click
 
 from notify.cli.console import Console
 from notify.cli.options.filters import filters, newest_option, source_option
-from notify.cli.options.opened import record
 from notify.cli.record import view as view
 from notify.cli.record.meant import Digits, dead_letters_of, meant, print_letters
 from notify.cli.record.view import timeline
 from notify.errors import NotifyError
 from notify.message import Status
+from notify.service import opened_record
 from notify.settings import load
 from notify.store import Filter, Story, Summary
 from notify.store.db import unfit
@@ -46,7 +46,7 @@ def migrate(check: bool) -> None:
       notify migrate
       notify migrate --check || echo "migrate first"
     """
-    with record(load(), needs_tables=False) as store:
+    with opened_record(load(), needs_tables=False) as store:
         if check:
             current, needed = store.revision()
             if not store.fits():
@@ -80,7 +80,7 @@ def ls(*, wanted: Filter, limit: int, counts: bool, show_recipients: bool, as_js
       notify ls --counts --since 1d --lane critical
       notify ls --json --limit 1000 | jq -r .id
     """
-    with record(load()) as store:
+    with opened_record(load()) as store:
         if counts:
             _print_counts(store.count(wanted), as_json=as_json)
             return
@@ -108,7 +108,7 @@ def show(digits: str, source: str | None, show_recipients: bool, as_json: bool) 
       notify show 0b0e6a52
       notify show 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10 --json | jq .attempts
     """
-    with record(load()) as store:
+    with opened_record(load()) as store:
         id_ = meant(store, digits)
         of_batch = Filter(batch_id=id_, source=source)
         stories = store.known_as(id_, source=source)

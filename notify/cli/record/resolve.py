@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from uuid import UUID
 
 import click
@@ -12,7 +11,7 @@ from notify.cli.options.actor import myself
 from notify.cli.options.filters import source_option
 from notify.errors import NotifyError, StoreError
 from notify.reconcile import Resolution, decide
-from notify.service import open_store
+from notify.service import opened_record
 from notify.settings import load
 from notify.store import Actor
 
@@ -70,15 +69,12 @@ def resolve(
         raise click.UsageError("--reason is empty: say how you know")
     actor = Actor(myself(), reason)
     wrong = 0
-    with closing(open_store(load())) as store:
+    with opened_record(load()) as store:
         for id_ in ids:
             try:
                 decide(store, id_, finding, actor, source=source, now=store.clock())
-            except StoreError as error:
-                raise NotifyError(
-                    f"{error}; check that the database of store.url is up"
-                    " and `notify migrate` was run"
-                ) from None
+            except StoreError:
+                raise
             except NotifyError as error:
                 wrong += 1
                 click.echo(f"notify: {error}", err=True)

@@ -12,7 +12,6 @@ from uuid import UUID
 import click
 
 from notify.cli.options.given import json_argument, name_of
-from notify.cli.options.opened import record
 from notify.cli.options.when import Later, span_of
 from notify.cli.send.report import SendReport
 from notify.cli.send.requests import PreparedRequest, identified, read
@@ -21,7 +20,7 @@ from notify.cli.send.waiting import wait
 from notify.cli.template_names import TemplateNames
 from notify.contract import Route, is_uuid, problems, route
 from notify.errors import DecodeError, NotifyError
-from notify.service import open_publisher, open_templates
+from notify.service import open_publisher, open_templates, opened_record
 from notify.settings import Settings, load
 from notify.topology import routing_key
 
@@ -197,7 +196,7 @@ def _followed(
         raise NotifyError("it was published; without a UUID for its id it cannot be waited for")
     to = json.loads(sent.body).get("to")
     expected = len(to) if isinstance(to, list) else 1
-    with record(settings) as store:
+    with opened_record(settings) as store:
         id_ = UUID(sent.id)
         return wait(store, id_, source=key.source, expected=expected, as_json=as_json)
 

@@ -62,7 +62,16 @@ def test_migrate_check_exits_1_while_a_migration_is_pending(notify: Notify) -> N
 
 
 @pytest.mark.usefixtures("url")
-@pytest.mark.parametrize("arguments", [("ls",), ("ls", "--counts"), ("show", UNKNOWN_ID)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("ls",),
+        ("ls", "--counts"),
+        ("show", UNKNOWN_ID),
+        ("events",),
+        ("resolve", UNKNOWN_ID, "--sent", "--reason", "INC-7"),
+    ],
+)
 def test_without_tables_reading_says_what_to_run(notify: Notify, arguments: Sequence[str]) -> None:
     """One line, and no traceback."""
     done = notify(*arguments)
@@ -72,7 +81,16 @@ def test_without_tables_reading_says_what_to_run(notify: Notify, arguments: Sequ
     ]
 
 
-@pytest.mark.parametrize("arguments", [("ls",), ("show", UNKNOWN_ID), ("migrate",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("ls",),
+        ("show", UNKNOWN_ID),
+        ("migrate",),
+        ("events",),
+        ("resolve", UNKNOWN_ID, "--sent", "--reason", "INC-7"),
+    ],
+)
 def test_a_database_that_is_away_is_one_clear_line(
     notify: Notify, monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]
 ) -> None:

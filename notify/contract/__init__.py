@@ -6,6 +6,7 @@ from notify.contract.decode import decode
 from notify.contract.document import parse, unique
 from notify.contract.envelope import Incoming, Route, is_source, likely_source, route
 from notify.contract.event import Event, event_schema
+from notify.contract.limits import DEFAULT_LIMITS, Limits
 from notify.contract.lint import TemplateCheck, likely_channel, problems
 from notify.contract.problem import Problem, RequestInvalid
 from notify.contract.published import IN_MS
@@ -16,10 +17,12 @@ from notify.contract.schema import schema
 from notify.contract.words import is_uuid, turns_direction
 
 __all__ = [
+    "DEFAULT_LIMITS",
     "IN_MS",
     "REFUSED",
     "Event",
     "Incoming",
+    "Limits",
     "Mistake",
     "Problem",
     "RefusalCause",

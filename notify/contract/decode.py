@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 from notify.contract.check import check
 from notify.contract.document import parse
 from notify.contract.envelope import Incoming, Route, check_envelope, route, too_large, trace
+from notify.contract.limits import Limits
 from notify.contract.problem import Problem, RequestInvalid
 from notify.contract.request import AnyRequest, EmailRequest, PushRequest
 from notify.contract.words import is_uuid
@@ -34,13 +35,7 @@ _CANONICAL = json.JSONEncoder(
 
 
 def decode(
-    incoming: Incoming,
-    *,
-    max_body_bytes: int,
-    max_recipients: int,
-    require_user_id: bool,
-    trusted_user: str | None = None,
-    now: datetime | None = None,
+    incoming: Incoming, limits: Limits, *, now: datetime | None = None
 ) -> list[Notification]:
     """
     Read one message as the notifications it asks for, in the order of its recipients.
@@ -55,29 +50,18 @@ def decode(
     sorted: the same key with the same digest is the same request, even under a new id.
 
     Args:
-        max_body_bytes: The largest body read; all copies of a batch may hold 16 times as much.
-        max_recipients: The longest list of recipients taken.
-        require_user_id: Whether the source must be the AMQP user.
-        trusted_user: An AMQP user whose word is taken for any source: the service's own, which
-            publishes again what has come due.
-        now: The time by which `send_at` is judged; None is the present.
+        now: The time that `send_at` is compared with; None is the present.
 
     Raises:
         DecodeError: With where and why, and no value.
     """
     at = route(incoming.routing_key)
-    check_envelope(
-        incoming,
-        source=at.source,
-        max_body_bytes=max_body_bytes,
-        require_user_id=require_user_id,
-        trusted_user=trusted_user,
-    )
+    check_envelope(incoming, source=at.source, limits=limits)
     document = parse(incoming.body)
-    request = check(document, channel=at.channel, max_recipients=max_recipients, now=now)
+    request = check(document, channel=at.channel, max_recipients=limits.max_recipients, now=now)
     whole = _whole(request, document, incoming=incoming, at=at)
     if isinstance(request.to, list):
-        return list(_members(whole, request.to, document, max_body_bytes=max_body_bytes))
+        return list(_members(whole, request.to, document, limits))
     return [whole]
 
 
@@ -114,8 +98,7 @@ def _members(
     whole: Notification,
     recipients: Sequence[Any],
     document: Mapping[str, Any],
-    *,
-    max_body_bytes: int,
+    limits: Limits,
 ) -> Iterator[Notification]:
     shared = {
         name: value
@@ -132,14 +115,15 @@ def _members(
         copy = {**shared, "id": str(identity), "to": to, "data": data, "batch": batch}
         body = _CANONICAL.encode(copy).encode()
         size += len(body)
-        if large := too_large(body, max_body_bytes) or _unfolded(size, _UNFOLD * max_body_bytes):
-            raise RequestInvalid([large])
+        if problem := too_large(body, limits.max_body_bytes) or _unfolded(size, limits):
+            raise RequestInvalid([problem])
         yield replace(
             whole, id=identity, to=to, body=body, position=position, batch_id=whole.id, data=data
         )
 
 
-def _unfolded(size: int, limit: int) -> Problem | None:
+def _unfolded(size: int, limits: Limits) -> Problem | None:
+    limit = _UNFOLD * limits.max_body_bytes
     if size <= limit:
         return None
     why = f"the recipients' copies are larger than {limit} bytes together"

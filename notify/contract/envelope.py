@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from notify.contract.limits import Limits
 from notify.contract.problem import Problem, RequestInvalid
 from notify.message import Channel
 
@@ -78,26 +79,19 @@ def is_source(text: str) -> bool:
     return _SOURCE.fullmatch(text) is not None
 
 
-def check_envelope(
-    incoming: Incoming,
-    *,
-    source: str,
-    max_body_bytes: int,
-    require_user_id: bool,
-    trusted_user: str | None,
-) -> None:
+def check_envelope(incoming: Incoming, *, source: str, limits: Limits) -> None:
     """
     Check all that can be checked without reading the body.
 
-    The broker vouches for `user_id`, so *trusted_user* stands for the service itself, which
-    publishes for every source.
+    The broker vouches for `user_id`: `limits.trusted_user` is the service itself, which publishes
+    for every source.
 
     Raises:
         Refused: With every problem found.
     """
     problems = []
-    vouched = incoming.user_id is not None and incoming.user_id in (source, trusted_user)
-    if require_user_id and not vouched:
+    vouched = incoming.user_id is not None and incoming.user_id in (source, limits.trusted_user)
+    if limits.require_user_id and not vouched:
         why = "the routing key's source is not the AMQP user_id"
         problems.append(Problem("", why, "publish as the user that the source is named after"))
     if not incoming.content_type:
@@ -108,7 +102,7 @@ def check_envelope(
     if (incoming.content_encoding or "utf-8").lower() not in ("utf-8", "utf8"):
         why = "the content encoding is not utf-8"
         problems.append(Problem("", why, "send plain UTF-8, not compressed"))
-    if large := too_large(incoming.body, max_body_bytes):
+    if large := too_large(incoming.body, limits.max_body_bytes):
         problems.append(large)
     if problems:
         raise RequestInvalid(problems)

@@ -9,6 +9,7 @@ from typing import Any
 from notify.contract.check import check
 from notify.contract.document import parse
 from notify.contract.envelope import too_large
+from notify.contract.limits import DEFAULT_LIMITS, Limits
 from notify.contract.problem import Problem, RequestInvalid
 from notify.message import Channel
 
@@ -20,8 +21,7 @@ def problems(
     text: bytes,
     *,
     channel: Channel | None,
-    max_body_bytes: int = 1_048_576,
-    max_recipients: int = 1000,
+    limits: Limits = DEFAULT_LIMITS,
     template: TemplateCheck | None = None,
     now: datetime | None = None,
 ) -> list[Problem]:
@@ -33,7 +33,7 @@ def problems(
         template: Returns what is wrong with a template's name; names are not looked up if None.
         now: The time by which `send_at` is judged; None is the present.
     """
-    if large := too_large(text, max_body_bytes):
+    if large := too_large(text, limits.max_body_bytes):
         return [large]
     try:
         document = parse(text)
@@ -42,7 +42,7 @@ def problems(
     found = []
     try:
         meant = channel or _look(document)
-        check(document, channel=meant, max_recipients=max_recipients, now=now)
+        check(document, channel=meant, max_recipients=limits.max_recipients, now=now)
     except RequestInvalid as error:
         found = error.problems
     named = document.get("template")

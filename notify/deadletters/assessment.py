@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from notify import contract
-from notify.contract import Incoming
+from notify.contract import Incoming, Limits
 from notify.deadletters.eligibility import Eligibility, judge
 from notify.deadletters.known_requests import KnownRequests
 from notify.deadletters.replay_request import ReplayRequest
-from notify.delivery import Limits
 from notify.errors import DecodeError
 from notify.message import Notification
 from notify.store.deadletters import ArchivedLetter, Edit, KnownNotification, look_up
@@ -121,12 +120,12 @@ class Examiner:
         """Read a letter as a worker would read its replay, or tell why it could not."""
         if mending is None or mending.letter_id != letter.id:
             mending = letter.mending
-        limits = asdict(self._limits)
+        limits = self._limits
         if mending is not None:
-            # The operator who mended it vouches for it.
-            limits["require_user_id"] = False
+            # The operator who edited it vouches for its source.
+            limits = replace(limits, require_user_id=False)
         try:
-            asked = contract.decode(_incoming(letter, mending), **limits, now=now)
+            asked = contract.decode(_incoming(letter, mending), limits, now=now)
         except DecodeError as error:
             return (), str(error)
         lane = asked[0].lane

@@ -7,18 +7,18 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from notify import contract
-from notify.contract import Problem, RequestInvalid, Route, is_uuid, route, unique
+from notify.contract import Limits, Problem, RequestInvalid, Route, is_uuid, route, unique
 from notify.deadletters.death import Death, death
 from notify.deadletters.known_requests import KnownRequests
 from notify.deadletters.plain import bounded, clean
 from notify.deadletters.refused import unroutable
-from notify.delivery import Limits, Raw
+from notify.delivery import Raw
 from notify.errors import DecodeError
 from notify.message import Notification, Status
 from notify.store.deadletters import LONGEST_REASON, Cause, Letter
@@ -184,7 +184,7 @@ def read(incoming: contract.Incoming, raw: Raw, *, limits: Limits, now: datetime
     died = death(raw.exchange, raw.properties)
     properties = bounded(raw.properties)
     try:
-        asked = contract.decode(incoming, **asdict(limits), now=now)
+        asked = contract.decode(incoming, limits, now=now)
     except RequestInvalid as error:
         return Reading(incoming, raw.exchange, properties, died, refused=error)
     return Reading(incoming, raw.exchange, properties, died, asked)

@@ -12,6 +12,7 @@ import structlog
 
 from notify.contract import (
     Incoming,
+    Limits,
     Mistake,
     Problem,
     RefusalCause,
@@ -21,7 +22,6 @@ from notify.contract import (
     likely_source,
     route,
 )
-from notify.delivery import Limits
 from notify.store.deadletters import Letter
 from notify.telemetry.metrics import Metrics, catalog
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from notify.contract import Limits
 from notify.deadletters.assessment import Examiner, Key, LetterAssessment, in_turn
 from notify.deadletters.plan import ReplayPlan
 from notify.deadletters.rehearsal import Rehearsal, told_to_fail
 from notify.deadletters.replay_request import ReplayRequest
 from notify.deadletters.schedule import ReplaySchedule, SlotAllocator, keep_mending
-from notify.delivery import Limits
 from notify.store import Actor, Store
 from notify.store.deadletters import archive as dead
 from notify.store.deadletters import replays

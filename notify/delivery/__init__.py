@@ -7,7 +7,6 @@ Not here: whether a message may be sent now (`flow`), what follows a call (`poli
 
 from notify.delivery.decision import Again, Arrival, Dead, Decision, Done, Raw
 from notify.delivery.delivery import Delivery
-from notify.delivery.limits import Limits
 from notify.delivery.plan import rendered
 from notify.store.delivery import LEASE
 
@@ -19,7 +18,6 @@ __all__ = [
     "Decision",
     "Delivery",
     "Done",
-    "Limits",
     "Raw",
     "rendered",
 ]

@@ -10,11 +10,11 @@ from datetime import datetime
 import structlog
 
 from notify import contract
+from notify.contract import Limits
 from notify.delivery.call_runner import LATEST, CallRunner
 from notify.delivery.claiming import Claimer, distinct, following, without_call
 from notify.delivery.decision import Again, Arrival, Dead, Settlement
 from notify.delivery.lane import Lane
-from notify.delivery.limits import Limits
 from notify.delivery.metrics import DeliveryMetrics
 from notify.delivery.outcome_recorder import LOOK_AGAIN, OutcomeRecorder
 from notify.delivery.pacer import Pacer
@@ -167,16 +167,8 @@ class Delivery:
 
     def _decode(self, arrival: Arrival, *, now: datetime) -> list[DeliveryItem]:
         """Read one message; what does not keep the contract is settled at once."""
-        limits = self._limits
         try:
-            first, *others = contract.decode(
-                arrival.incoming,
-                max_body_bytes=limits.max_body_bytes,
-                max_recipients=limits.max_recipients,
-                require_user_id=limits.require_user_id,
-                trusted_user=limits.trusted_user,
-                now=now,
-            )
+            first, *others = contract.decode(arrival.incoming, self._limits, now=now)
         except DecodeError as error:
             log.warning(
                 "notify.dead",

@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, Table, insert
 from sqlalchemy.orm import Session, scoped_session
 
-from notify.contract import Incoming, decode
+from notify.contract import DEFAULT_LIMITS, Incoming, Limits, decode
 
-MAX_BODY_BYTES = 1_048_576
-MAX_RECIPIENTS = 1000
+MAX_BODY_BYTES = DEFAULT_LIMITS.max_body_bytes
+MAX_RECIPIENTS = DEFAULT_LIMITS.max_recipients
 """The service's defaults."""
 
 
@@ -101,9 +101,7 @@ def outbox_row(
             routing_key=routing_key,
             content_type="application/json",
         ),
-        max_body_bytes=max_body_bytes,
-        max_recipients=max_recipients,
-        require_user_id=False,
+        Limits(max_body_bytes, max_recipients),
     )
     return {
         "routing_key": routing_key,

@@ -97,9 +97,8 @@ def read_again(row: Due) -> Notification:
         message_id=str(row.public_id),
         traceparent=row.traceparent,
     )
-    (notification,) = contract.decode(
-        incoming, max_body_bytes=len(row.body), max_recipients=1, require_user_id=False
-    )
+    limits = contract.Limits(max_body_bytes=len(row.body), max_recipients=1)
+    (notification,) = contract.decode(incoming, limits)
     return replace(notification, id=row.id)
 
 

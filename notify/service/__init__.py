@@ -10,8 +10,9 @@ from pkgutil import resolve_name
 
 import amqp
 
+from notify.contract import Limits
 from notify.deadletters import Archive
-from notify.delivery import Delivery, Limits
+from notify.delivery import Delivery
 from notify.errors import ConfigError
 from notify.flow import PrefetchPolicy
 from notify.gateway import ConfiguredProvider, Gateway
@@ -233,7 +234,7 @@ def open_archive(settings: Settings, metrics: Metrics) -> Archive:
 
 
 def contract_limits(settings: Settings) -> Limits:
-    """Return what a message may be at most, and whom it may come from."""
+    """Return the configured limits on a message, with the service's own AMQP user as trusted."""
     return Limits(
         max_body_bytes=settings.contract.max_body_bytes,
         max_recipients=settings.contract.max_recipients,

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from notify.contract import DEFAULT_LIMITS
 from notify.errors import ConfigError
 from notify.message import Channel
 from notify.policies.retry import Unknown
@@ -98,9 +99,9 @@ class TemplateSettings(Section):
 class ContractSettings(Section):
     """What a producer may send."""
 
-    max_body_bytes: int = Field(default=1_048_576, ge=1, le=134_217_728)
-    max_recipients: int = Field(default=1000, ge=1, le=100_000)
-    require_user_id: bool = False
+    max_body_bytes: int = Field(default=DEFAULT_LIMITS.max_body_bytes, ge=1, le=134_217_728)
+    max_recipients: int = Field(default=DEFAULT_LIMITS.max_recipients, ge=1, le=100_000)
+    require_user_id: bool = DEFAULT_LIMITS.require_user_id
 
 
 class LaneSettings(Section):

@@ -21,7 +21,7 @@ import amqp
 import pytest
 from celery import Celery
 
-from notify.contract import Incoming, decode
+from notify.contract import Incoming, Limits, decode
 from notify.message import Channel, Status
 from notify.publisher import connect
 from notify.settings import LaneSettings
@@ -234,7 +234,7 @@ def test_it_cannot_block_another_sources_messages(stage: Stage) -> None:
     incoming = Incoming(
         nameless, "email.critical.bank", content_type="application/json", message_id=order
     )
-    (read,) = decode(incoming, max_body_bytes=9_999, max_recipients=1, require_user_id=False)
+    (read,) = decode(incoming, Limits(max_recipients=1))
     for occupied in (id_, read.id):
         stage.shop.publish("email.normal.shop", request(occupied))
         until(partial(_sent, stage, occupied, "shop"))

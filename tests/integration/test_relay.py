@@ -13,7 +13,7 @@ import amqp
 import pytest
 from structlog.testing import capture_logs
 
-from notify.contract import Incoming, decode
+from notify.contract import Incoming, Limits, decode
 from notify.errors import PublishError
 from notify.message import Channel, Notification, Status
 from notify.publisher import Outgoing, Publisher, connect
@@ -42,7 +42,7 @@ def _scheduled(
     for number in range(count):
         request = {"id": str(uuid4()), "to": f"r{number}@example.com", "subject": "Hi", "text": "x"}
         incoming = Incoming(json.dumps(request).encode(), f"email.{lane}.shop", "application/json")
-        made += decode(incoming, max_body_bytes=9999, max_recipients=1, require_user_id=False)
+        made += decode(incoming, Limits(max_recipients=1))
     entries = [Entry(each, Status.SCHEDULED, due_at=due_at) for each in made]
     store.claim(entries, now=due_at - SECOND, lease=LEASE)
     return made

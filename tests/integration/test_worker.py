@@ -193,9 +193,7 @@ def _claim(store: Store, bodies: Sequence[bytes]) -> None:
     entries = []
     for body in bodies:
         incoming = Incoming(body, "email.normal.shop", content_type="application/json")
-        (notification,) = contract.decode(
-            incoming, max_body_bytes=len(body), max_recipients=1, require_user_id=False
-        )
+        (notification,) = contract.decode(incoming, contract.Limits(max_recipients=1))
         entries.append(Entry(notification, Status.SENDING, uuid4(), "sendgrid"))
     store.claim(entries, now=datetime.now(UTC), lease=timedelta(hours=1))
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from notify import contract
 from notify.deadletters import Archive, Replayer, ReplayPlan, ReplayRequest
-from notify.delivery import Arrival, Decision, Limits
+from notify.delivery import Arrival, Decision
 from notify.delivery.decision import Raw
 from notify.message import Notification
 from notify.store import Store
@@ -18,7 +18,7 @@ from notify.store.deadletters.search import DeadLetter, Wanted, find, find_ids
 from notify.topology import DEAD
 from tests.support.recording import NOW
 
-LIMITS = Limits(max_body_bytes=1_000_000, max_recipients=1000, require_user_id=False)
+LIMITS = contract.Limits()
 LANES = {"critical": 20, "normal": 20, "bulk": 20}
 KEY = "email.critical.shop"
 
@@ -32,9 +32,7 @@ def body_of(id_: UUID, **fields: Any) -> bytes:
 def read(body: bytes, key: str = KEY) -> list[Notification]:
     """Read a request as a worker does."""
     message = contract.Incoming(body, key, content_type="application/json")
-    return contract.decode(
-        message, max_body_bytes=1_000_000, max_recipients=1000, require_user_id=False
-    )
+    return contract.decode(message, LIMITS)
 
 
 def died(

@@ -20,7 +20,7 @@ from notify.cli.send.waiting import wait
 from notify.cli.template_names import TemplateNames
 from notify.contract import Route, is_uuid, problems, route
 from notify.errors import DecodeError, NotifyError
-from notify.service import open_publisher, open_templates, opened_record
+from notify.service import contract_limits, open_publisher, open_templates, opened_record
 from notify.settings import Settings, load
 from notify.topology import routing_key
 
@@ -222,8 +222,7 @@ def _checker(settings: Settings, key: Route) -> Check:
         found = problems(
             entry.body,
             channel=key.channel,
-            max_body_bytes=settings.contract.max_body_bytes,
-            max_recipients=settings.contract.max_recipients,
+            limits=contract_limits(settings),
             template=known.problem,
         )
         return "; ".join(one.for_author for one in found)

@@ -16,8 +16,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import update
 
-from notify.contract import Incoming
-from notify.delivery import Arrival, Decision, Delivery, Limits
+from notify.contract import Incoming, Limits
+from notify.delivery import Arrival, Decision, Delivery
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Receipt, Rendered, Status
 from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules

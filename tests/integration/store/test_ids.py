@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from notify.contract import Incoming, decode
+from notify.contract import Incoming, Limits, decode
 from notify.errors import NotifyError
 from notify.message import Notification, Outcome, Status
 from notify.privacy.erasure import look
@@ -50,7 +50,7 @@ def _banks(id_: UUID, **fields: Any) -> Notification:
     """The bank's request under an id, as a worker reads it."""
     headers = {"content_type": "application/json", "message_id": fields.pop("message_id", None)}
     message = Incoming(body_of(id_, **fields), "email.critical.bank", **headers)
-    (read,) = decode(message, max_body_bytes=9_999, max_recipients=9, require_user_id=False)
+    (read,) = decode(message, Limits(max_recipients=9))
     return read
 
 
@@ -136,7 +136,7 @@ def test_it_is_published_again_under_the_id_that_its_producer_gave(
         content_type="application/json",
         message_id=message.message_id,
     )
-    (read,) = decode(copy, max_body_bytes=9_999, max_recipients=9, require_user_id=False)
+    (read,) = decode(copy, Limits(max_recipients=9))
     assert (read.identity, read.key) == (notification.identity, notification.key)
     answer = answer_to(store, call_for(read), now=LATER)
     assert (answer.claim, answer.fence, answer.id) == (Claim.OWNED, 2, row)
@@ -151,7 +151,7 @@ def test_a_batch_of_anothers_id_is_no_obstacle(store: Store) -> None:
         content_type="application/json",
         message_id="order-17",
     )
-    members = decode(message, max_body_bytes=9_999, max_recipients=9, require_user_id=False)
+    members = decode(message, Limits(max_recipients=9))
     for member in members:
         answer_to(store, call_for(asked(id=member.id, batch_id=member.batch_id)))
     answers = store.claim([call_for(each) for each in members], now=NOW, lease=LEASE)

@@ -147,9 +147,7 @@ def test_what_was_known_by_its_key_is_claimed_again(migrated_url: str) -> None:
     """It came with another id than its row had, and comes back under its own."""
     slow, first, second = Slow(), str(uuid4()), str(uuid4())
     (arrival,) = _arrivals([second], SimpleQueue())
-    (asked,) = contract.decode(
-        arrival.incoming, max_body_bytes=100_000, max_recipients=1, require_user_id=False
-    )
+    (asked,) = contract.decode(arrival.incoming, contract.Limits(max_recipients=1))
     with _worker(migrated_url, slow, off_by=NOTHING) as delivery:
         store = delivery._store
         now = store.clock()

@@ -10,12 +10,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from notify.contract import Incoming
+from notify.contract import Incoming, Limits
 from notify.contract.refusal import RefusedEvent, refused_schema
 from notify.deadletters import Archive
 from notify.deadletters.refused import MOST, MOST_OF_A_SOURCE, EventAllowance, addressee
 from notify.deadletters.refused_publisher import HOLD, outgoing
-from notify.delivery import Arrival, Limits
+from notify.delivery import Arrival
 from notify.store import Store
 from notify.store.privacy.erasure import Person
 from notify.store.privacy.letter_erasure import erase_letters

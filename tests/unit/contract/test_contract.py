@@ -10,7 +10,15 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from notify.contract import Incoming, decode, likely_channel, problems, schema
+from notify.contract import (
+    DEFAULT_LIMITS,
+    Incoming,
+    Limits,
+    decode,
+    likely_channel,
+    problems,
+    schema,
+)
 from notify.contract.check import _WORDS
 from notify.contract.problem import FIELDS
 from notify.contract.request import MODELS, Part
@@ -27,18 +35,13 @@ from tests.support.malformed import (
     incoming,
 )
 
-LIMITS: dict[str, Any] = {
-    "max_body_bytes": 1_048_576,
-    "max_recipients": 1000,
-    "require_user_id": False,
-}
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def read(body: bytes, key: str = "email.normal.shop", **properties: Any) -> list[Notification]:
     """Decode a body with the properties a correct producer sets."""
     properties = {"content_type": "application/json", **properties}
-    return decode(Incoming(body, key, **properties), **LIMITS)
+    return decode(Incoming(body, key, **properties), DEFAULT_LIMITS)
 
 
 def reason(body: bytes, key: str = "email.normal.shop", **properties: Any) -> str:
@@ -52,14 +55,14 @@ def reason(body: bytes, key: str = "email.normal.shop", **properties: Any) -> st
 def test_a_malformed_message_is_refused_with_its_reason(message: Malformed) -> None:
     """Each row gives a DecodeError that names what is wrong, and no other error."""
     with pytest.raises(DecodeError) as caught:
-        decode(incoming(message), **LIMITS)
+        decode(incoming(message), DEFAULT_LIMITS)
     assert message.why in str(caught.value)
 
 
 @pytest.mark.parametrize("message", FOREIGN_BUT_FINE, ids=lambda message: message.name)
 def test_foreign_properties_do_not_matter(message: Foreign) -> None:
     """A body that keeps the contract is read, whatever headers stand around it."""
-    (notification,) = decode(incoming(message), **LIMITS)
+    (notification,) = decode(incoming(message), DEFAULT_LIMITS)
     assert notification.to == "ann@example.com"
 
 
@@ -166,8 +169,10 @@ def test_a_member_of_a_batch_can_be_published_again() -> None:
 
 def test_a_copy_too_large_to_be_published_again_is_refused() -> None:
     """Otherwise a retry would be dead-lettered for what was fine the first time."""
-    batch = changed(to=["ann@example.com"], data={"name": "x" * (LIMITS["max_body_bytes"] - 150)})
-    assert len(batch) <= LIMITS["max_body_bytes"]
+    batch = changed(
+        to=["ann@example.com"], data={"name": "x" * (DEFAULT_LIMITS.max_body_bytes - 150)}
+    )
+    assert len(batch) <= DEFAULT_LIMITS.max_body_bytes
     assert "larger than" in reason(batch)
 
 
@@ -294,31 +299,31 @@ def test_a_routing_key_of_another_form_is_refused(key: str) -> None:
 
 def test_the_source_must_be_the_broker_user_where_that_is_demanded() -> None:
     """The broker has checked user_id, and nobody the routing key."""
-    limits = {**LIMITS, "require_user_id": True}
+    limits = Limits(require_user_id=True)
     message = Incoming(changed(), "email.normal.shop", "application/json", user_id="shop")
-    assert decode(message, **limits)
+    assert decode(message, limits)
     for user in ("crm", None):
         with pytest.raises(DecodeError, match="user_id"):
-            decode(dataclasses.replace(message, user_id=user), **limits)
+            decode(dataclasses.replace(message, user_id=user), limits)
 
 
 def test_the_services_own_user_may_publish_for_any_source() -> None:
     """Relays publish again what producers asked for, with the worker's own login."""
-    limits = {**LIMITS, "require_user_id": True, "trusted_user": "notify"}
+    limits = Limits(require_user_id=True, trusted_user="notify")
     message = Incoming(changed(), "email.normal.shop", "application/json", user_id="notify")
-    assert decode(message, **limits)
-    assert decode(dataclasses.replace(message, user_id="shop"), **limits)
+    assert decode(message, limits)
+    assert decode(dataclasses.replace(message, user_id="shop"), limits)
     for user in ("crm", "", None):
         with pytest.raises(DecodeError, match="user_id"):
-            decode(dataclasses.replace(message, user_id=user), **limits)
+            decode(dataclasses.replace(message, user_id=user), limits)
 
 
 def test_no_user_is_trusted_where_none_is_named() -> None:
     """A message without user_id is not taken for the service's own."""
-    limits = {**LIMITS, "require_user_id": True, "trusted_user": None}
+    limits = Limits(require_user_id=True, trusted_user=None)
     message = Incoming(changed(), "email.normal.shop", "application/json")
     with pytest.raises(DecodeError, match="user_id"):
-        decode(message, **limits)
+        decode(message, limits)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import email_validator
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from notify.contract import Incoming, decode
+from notify.contract import Incoming, Limits, decode
 from notify.contract.address import email_address
 from notify.contract.schema import schema
 from notify.errors import DecodeError
@@ -53,7 +53,7 @@ def read(
 ) -> list[Notification]:
     """Decode a body as the worker does."""
     message = Incoming(body, key, content_type="application/json", message_id=message_id)
-    return decode(message, max_body_bytes=100_000, max_recipients=20, require_user_id=False)
+    return decode(message, Limits(max_body_bytes=100_000, max_recipients=20))
 
 
 def refusal(body: bytes, key: str, message_id: str | None = None) -> str:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notify.contract import Incoming, decode, problems
+from notify.contract import Incoming, Limits, decode, problems
 from notify.errors import DecodeError
 from notify.message import Channel, Notification
 from tests.support.malformed import changed
@@ -27,9 +27,7 @@ def read(now: datetime = NOW, **fields: Any) -> list[Notification]:
     """Decode a request with these fields, as of a given time."""
     return decode(
         Incoming(changed(**fields), "email.normal.shop", "application/json"),
-        max_body_bytes=100_000,
-        max_recipients=10,
-        require_user_id=False,
+        Limits(max_recipients=10),
         now=now,
     )
 
@@ -121,8 +119,7 @@ def test_every_member_of_a_batch_keeps_the_send_time() -> None:
     assert [each.send_at for each in members] == [datetime(2026, 6, 1, 7, tzinfo=UTC)] * 2
     for member in members:
         message = Incoming(member.body, "email.normal.shop", "application/json")
-        limits: dict[str, Any] = {"max_body_bytes": 100_000, "max_recipients": 1}
-        again = decode(message, **limits, require_user_id=False, now=NOW)
+        again = decode(message, Limits(max_recipients=1), now=NOW)
         assert again == [member]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from notify import contract
@@ -34,7 +34,7 @@ class Reader:
             incoming = contract.Incoming(body, key, content_type="application/json")
             asked: Sequence[Notification] = ()
             with suppress(DecodeError):
-                asked = contract.decode(incoming, **asdict(LIMITS), now=self.now())
+                asked = contract.decode(incoming, LIMITS, now=self.now())
             if self.vault.keyring.current:
                 asked = [replace(each, digest=self.vault.digest(each.digest)) for each in asked]
             self._read[body, key] = asked

@@ -17,8 +17,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from notify import contract
-from notify.contract import Incoming
-from notify.delivery import Again, Arrival, Dead, Decision, Delivery, Done, Limits
+from notify.contract import Incoming, Limits
+from notify.delivery import Again, Arrival, Dead, Decision, Delivery, Done
 from notify.delivery.permits import Permits
 from notify.errors import PermanentError
 from notify.gateway import ConfiguredProvider, Gateway
@@ -197,9 +197,7 @@ def test_a_lapsed_call_is_settled_by_the_same_request_under_another_id(build: Bu
     first = body(idempotency_key="order-7")
     (asked,) = contract.decode(
         Incoming(first, "email.normal.shop", content_type="application/json"),
-        max_body_bytes=100_000,
-        max_recipients=1,
-        require_user_id=False,
+        Limits(max_recipients=1),
     )
     begun = Entry(asked, Status.SENDING, uuid4(), "memory")
     rig.store.claim([begun], now=NOW, lease=SECOND)

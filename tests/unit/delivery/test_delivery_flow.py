@@ -15,8 +15,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import update
 
-from notify.contract import Incoming
-from notify.delivery import Again, Arrival, Dead, Decision, Delivery, Done, Limits, call_runner
+from notify.contract import Incoming, Limits
+from notify.delivery import Again, Arrival, Dead, Decision, Delivery, Done, call_runner
 from notify.errors import OutcomeUnknown, Throttled, TransientError, Unauthorized
 from notify.flow import Flow
 from notify.flow.own_limits import LimitPer, OwnLimit

@@ -56,9 +56,7 @@ def _asked(traceparent: str | None) -> Notification:
     )
     (asked,) = contract.decode(
         incoming,
-        max_body_bytes=1000,
-        max_recipients=1,
-        require_user_id=False,
+        contract.Limits(max_recipients=1),
         now=datetime(2026, 11, 28, tzinfo=UTC),
     )
     return asked

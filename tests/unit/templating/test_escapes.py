@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notify.contract import Incoming, decode
+from notify.contract import Incoming, Limits, decode
 from notify.delivery.plan import rendered
 from notify.errors import DecodeError, TemplateError
 from notify.message import Channel, Content
@@ -113,9 +113,7 @@ def test_inline_content_is_sent_as_it_is(echo: Templates, value: str, channel: C
     try:
         (notification,) = decode(
             incoming,
-            max_body_bytes=100_000,
-            max_recipients=1,
-            require_user_id=False,
+            Limits(max_recipients=1),
             now=datetime(2026, 1, 1, tzinfo=UTC),
         )
     except DecodeError:

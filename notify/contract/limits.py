@@ -1,0 +1,22 @@
+"""The limits on a message that do not depend on its content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a message may be, and which AMQP users may publish it."""
+
+    max_body_bytes: int = 1_048_576
+    """The largest body; the copies of a batch may together have 16 times as many bytes."""
+    max_recipients: int = 1000
+    """The longest list of recipients."""
+    require_user_id: bool = False
+    """Whether the AMQP user must be the source."""
+    trusted_user: str | None = None
+    """The AMQP user that may publish for any source: the service's own, which publishes again."""
+
+
+DEFAULT_LIMITS = Limits()

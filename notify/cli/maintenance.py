@@ -13,8 +13,7 @@ from notify.cli.ledger import as_plain, ids_option
 from notify.errors import NotifyError
 from notify.ledger import Contradiction, Ledger, draw_up
 from notify.privacy import Deleted, count_old, delete_old
-from notify.service import opened_record
-from notify.service.privacy import keep_of
+from notify.service import keep_of, opened_record
 from notify.settings import load
 
 

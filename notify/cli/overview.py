@@ -18,8 +18,7 @@ from notify.errors import ConfigError, StoreError
 from notify.ledger import SHARE, LedgerSnapshot, count_through
 from notify.message import Channel, Status
 from notify.publisher import FAILURES, why
-from notify.service import check_tables, open_broker, open_store, topology_of
-from notify.service.flow import breaker_rules
+from notify.service import breaker_rules, check_tables, open_broker, open_store, topology_of
 from notify.settings import DEAD_POOL, Settings
 from notify.store.flow import holds
 from notify.store.ledger import Late, lately

@@ -11,7 +11,7 @@ from notify.flow import LONG
 from notify.message import Channel
 from notify.policies.breaker import Circuit, CircuitState, Mode
 from notify.policies.holds import Hold
-from notify.service.flow import lines_limits
+from notify.service import lines_limits
 from notify.settings import Settings
 from notify.store import Store
 from notify.store.flow import Seen, circuits, holds, limits

@@ -24,12 +24,12 @@ from notify.service import (
     open_census,
     open_delivery,
     open_reconciler,
+    open_refused_events,
     open_relay,
+    open_tracing,
     opened_record,
     topology_of,
 )
-from notify.service.refused import open_refused_events
-from notify.service.tracing import open_tracing
 from notify.settings import PoolSettings, Settings
 from notify.store.db import CLOCK_OFF
 from notify.telemetry.logs import Threshold

@@ -29,8 +29,7 @@ from notify.cli.dead.edit import EditRequest
 from notify.cli.dead.progress import followed, lined_up, words
 from notify.deadletters import Edit, ReplayPlan, ReplayRequest
 from notify.errors import NotifyError
-from notify.service import opened_record
-from notify.service.replaying import open_replayer
+from notify.service import open_replayer, opened_record
 from notify.settings import Settings, load
 from notify.store import Actor, Store
 from notify.store.deadletters import Wanted, waiting

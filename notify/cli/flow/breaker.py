@@ -16,8 +16,7 @@ from notify.cli.options.span import Span
 from notify.cli.record import view as story
 from notify.cli.stopped import others
 from notify.policies.breaker import Circuit, Mode
-from notify.service import opened_record
-from notify.service.flow import breaker_rules
+from notify.service import breaker_rules, opened_record
 from notify.settings import Settings, load
 from notify.store import Store
 from notify.store.flow import circuits as shared

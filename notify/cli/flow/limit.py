@@ -13,8 +13,7 @@ from notify.cli.dead.choice import actor_of
 from notify.cli.flow import limits_view as view
 from notify.cli.options.span import Span
 from notify.cli.record import view as story
-from notify.service import opened_record
-from notify.service.flow import limits, provider_limit
+from notify.service import limits, opened_record, provider_limit
 from notify.settings import Settings, load
 from notify.store import Store, note
 from notify.store.flow import limits as shared

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from notify.cli.console import Table
 from notify.policies.ratelimit import RECOVERY, Limit
-from notify.service.flow import limits
+from notify.service import limits
 from notify.settings import Settings
 from notify.store import Store
 from notify.store.flow import Seen

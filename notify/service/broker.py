@@ -1,0 +1,52 @@
+"""Connections to RabbitMQ, and the topology that it must have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import amqp
+
+from notify.message import Channel
+from notify.publisher import Publisher, connect
+from notify.settings import Settings, ssl_options
+from notify.topology import Topology
+
+
+def topology_of(settings: Settings) -> Topology:
+    """Tell what the broker must hold for these settings."""
+    return Topology.of(list(Channel), settings.lanes)
+
+
+def open_broker(
+    settings: Settings, *, timeout: float = 5.0, on_alarm: Callable[[bool], None] | None = None
+) -> amqp.Connection:
+    """
+    Connect to the broker, plainly.
+
+    Args:
+        timeout: Seconds for each read and write.
+        on_alarm: Told when the broker takes no messages, and when it does again.
+
+    Raises:
+        ConfigError: The address is wrong, or the broker refuses the user or virtual host.
+        OSError, amqp.AMQPError: It cannot be reached.
+    """
+    url = settings.amqp.url.get_secret_value()
+    return connect(url, timeout=timeout, ssl=ssl_options(settings.amqp), on_alarm=on_alarm)
+
+
+def open_publisher(settings: Settings, *, window: int = 256) -> Publisher:
+    """
+    Make a publisher; nothing is connected before the first message.
+
+    It stamps the login's name where the contract asks for one: consumers take the service's own
+    for any source, and a producer's for its own.
+    """
+    return Publisher(
+        settings.amqp.url.get_secret_value(),
+        timeout=settings.amqp.confirm_timeout,
+        window=window,
+        heartbeat=settings.amqp.heartbeat,
+        ssl=ssl_options(settings.amqp),
+        user_id=settings.amqp.user if settings.contract.require_user_id else None,
+    )

@@ -1,0 +1,22 @@
+"""The limits of a message and the templates, as the settings say."""
+
+from __future__ import annotations
+
+from notify.contract import Limits
+from notify.settings import Settings
+from notify.templating import Templates
+
+
+def contract_limits(settings: Settings) -> Limits:
+    """Return what a message may be at most, and whom it may come from."""
+    return Limits(
+        max_body_bytes=settings.contract.max_body_bytes,
+        max_recipients=settings.contract.max_recipients,
+        require_user_id=settings.contract.require_user_id,
+        trusted_user=settings.amqp.user,
+    )
+
+
+def open_templates(settings: Settings) -> Templates:
+    """Find the templates: the operator's folder before the packaged one."""
+    return Templates(settings.templates.folder, default_locale=settings.templates.default_locale)

@@ -1,0 +1,41 @@
+"""The archive of dead letters, and their replay."""
+
+from __future__ import annotations
+
+from notify.deadletters import Archive, Rehearsal, Replayer
+from notify.ledger import RecordMetrics
+from notify.message import Channel
+from notify.service.contract import contract_limits, open_templates
+from notify.service.flow import countries
+from notify.service.record import open_store
+from notify.settings import Settings
+from notify.store import Store
+from notify.telemetry.metrics import Metrics
+
+
+def open_archive(settings: Settings, metrics: Metrics) -> Archive:
+    """Wire the archive of dead letters."""
+    return Archive(
+        open_store(settings),
+        metrics=metrics,
+        limits=contract_limits(settings),
+        delivery_limits={name: lane.delivery_limit for name, lane in settings.lanes.items()},
+    )
+
+
+def open_census(settings: Settings, metrics: Metrics) -> RecordMetrics:
+    """Wire what tells Prometheus of the whole record."""
+    return RecordMetrics(open_store(settings), metrics)
+
+
+def open_replayer(settings: Settings, store: Store) -> Replayer:
+    """
+    Make what plans and performs replays in a store.
+
+    Raises:
+        ConfigError: The templates cannot be read.
+    """
+    allowed = countries(settings) if Channel.SMS in settings.channels else None
+    rehearsal = Rehearsal(open_templates(settings), allowed)
+    limits = contract_limits(settings)
+    return Replayer(store, limits=limits, lanes=settings.lanes, rehearsal=rehearsal)

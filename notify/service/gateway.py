@@ -1,0 +1,59 @@
+"""The providers of one channel as the settings say."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Mapping
+from pkgutil import resolve_name
+
+from notify.errors import ConfigError
+from notify.gateway import ConfiguredProvider, Gateway
+from notify.message import Channel
+from notify.provider import Provider
+from notify.service.flow import lines_limits
+from notify.settings import Settings, secrets_of
+
+
+def open_gateway(
+    settings: Settings, channel: Channel, *, environ: Mapping[str, str] = os.environ
+) -> Gateway:
+    """
+    Build the providers of one channel, in their order.
+
+    Raises:
+        ConfigError: One cannot be built; the text names its key.
+    """
+    names = settings.channels[channel].providers
+    return Gateway(
+        channel,
+        [
+            ConfiguredProvider(
+                name, _provider(settings, name, environ), **lines_limits(settings, channel, name)
+            )
+            for name in names
+        ],
+        weights=settings.channels[channel].weights,
+        rng=random.Random(),  # noqa: S311 - it spreads load and guards nothing
+    )
+
+
+def _provider(settings: Settings, name: str, environ: Mapping[str, str]) -> Provider:
+    wanted = settings.providers[name]
+    secrets = {
+        option: secret.get_secret_value()
+        for option, secret in secrets_of(wanted, environ=environ).items()
+    }
+    try:
+        build = resolve_name(wanted.use)
+        provider: Provider = build(**wanted.options, **secrets)
+    except (ImportError, AttributeError):
+        raise ConfigError(f"providers.{name}.use: {wanted.use} cannot be imported") from None
+    except (TypeError, ValueError) as error:
+        # The text of a constructor's refusal may show the value that it refuses.
+        kind = type(error).__name__
+        raise ConfigError(
+            f"providers.{name}: {wanted.use} does not take these options or secrets ({kind});"
+            " `notify config check` tells more"
+        ) from None
+    return provider

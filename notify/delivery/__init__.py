@@ -7,6 +7,7 @@ Not here: whether a message may be sent now (`flow`), what follows a call (`poli
 
 from notify.delivery.decision import Again, Arrival, Dead, Decision, Done, Raw
 from notify.delivery.delivery import Delivery
+from notify.delivery.lane import Lane
 from notify.delivery.plan import rendered
 from notify.store.delivery import LEASE
 
@@ -18,6 +19,7 @@ __all__ = [
     "Decision",
     "Delivery",
     "Done",
+    "Lane",
     "Raw",
     "rendered",
 ]

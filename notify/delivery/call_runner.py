@@ -11,8 +11,10 @@ from uuid import uuid4
 import structlog
 
 from notify.delivery.call import CallResult, call
+from notify.delivery.decision import Again
+from notify.delivery.lane import Lane
 from notify.delivery.metrics import DeliveryMetrics
-from notify.delivery.outcome_recorder import OutcomeRecorder
+from notify.delivery.outcome_recorder import LOOK_AGAIN, OutcomeRecorder
 from notify.delivery.plan import Plan
 from notify.errors import StoreError
 from notify.flow import Admission, Admitted, Flow
@@ -40,20 +42,36 @@ class CallRunner:
         store: Store,
         flow: Flow,
         admission: Admission,
-        endings: OutcomeRecorder,
-        figures: DeliveryMetrics,
+        outcomes: OutcomeRecorder,
+        metrics: DeliveryMetrics,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store = store
         self._flow = flow
         self._admission = admission
-        self._endings = endings
-        self._figures = figures
+        self._outcomes = outcomes
+        self._metrics = metrics
         self._monotonic = monotonic
         self._sleep = sleep
 
-    def make(
+    def deadline(self) -> float:
+        """Return the last moment to begin a call whose claim is written from now on."""
+        return self._monotonic() + LATEST
+
+    def run(self, lane: Lane, plan: Plan, claimed: Claimed, deadline: float) -> None:
+        """Make one claimed call, record its outcome, and give its lane's permit back."""
+        try:
+            self._outcomes.call_ended(*self._make(plan, claimed, deadline=deadline))
+        except Exception as error:
+            # Unsettled, the message would stay unacknowledged for ever. Looked at again, its claim
+            # is found once it has lapsed, and the rule for lost answers decides.
+            log.error("notify.call_fault", **plan.ask.notification.ids, exc_info=error)
+            plan.ask.tally.add(Again(LOOK_AGAIN))
+        finally:
+            lane.permits.give()
+
+    def _make(
         self, plan: Plan, claimed: Claimed, *, deadline: float
     ) -> tuple[Plan, Claimed, CallResult]:
         """
@@ -72,7 +90,7 @@ class CallRunner:
             if answer.verdict not in CERTAIN:
                 return plan, claimed, answer
             # Before the new claim is written, as its lease runs from then.
-            deadline = self._monotonic() + LATEST
+            deadline = self.deadline()
             onward = self._onward(plan, claimed, answer, tried=tried)
             if onward is None:
                 return plan, claimed, answer
@@ -102,7 +120,7 @@ class CallRunner:
             http_status=answer.http_status,
         )
         self._flow.circuits.ended(plan.pass_, answer.kind, seconds)
-        self._figures.called(line.name, answer.verdict, seconds)
+        self._metrics.called(line.name, answer.verdict, seconds)
         self._tell_limiter(line, answer)
         return answer
 
@@ -122,7 +140,7 @@ class CallRunner:
     ) -> tuple[Plan, Claimed] | None:
         """Hand the notification on to another provider, if the rules still allow an attempt."""
         assert plan.message is not None  # noqa: S101
-        record = self._endings.handed_on(plan, claimed, answer)
+        record = self._outcomes.handed_on(plan, claimed, answer)
         if record is None:
             return None
         leave = self._admission.elsewhere((plan.ask.notification, plan.message), tried=tried)

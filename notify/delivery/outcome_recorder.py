@@ -37,12 +37,12 @@ class OutcomeRecorder:
         *,
         policy: RetryPolicy,
         recorder: Recorder,
-        figures: DeliveryMetrics,
+        metrics: DeliveryMetrics,
         clock: Callable[[], datetime],
     ) -> None:
         self._policy = policy
         self._recorder = recorder
-        self._figures = figures
+        self._metrics = metrics
         self._clock = clock
 
     def call_ended(self, plan: Plan, claimed: Claimed, answer: CallResult) -> None:
@@ -106,7 +106,7 @@ class OutcomeRecorder:
 
         def recorded(owned: bool) -> None:
             if owned:
-                self._figures.recorded(plan.ask.notification, claimed, record)
+                self._metrics.recorded(plan.ask.notification, claimed, record)
                 _trace(plan, record, began)
             elif (claim := again(plan.entry, record, now=self._clock())) is not None:
                 # The row may have another id than the one that was lost.

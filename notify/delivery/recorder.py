@@ -57,6 +57,10 @@ class Recorder:
         """Hand over an ending; returns at once."""
         self._endings.put(ending)
 
+    def answers(self) -> bool:
+        """Return whether the record can be written; may take as long as a claim that fails."""
+        return self._store.answers()
+
     def claim_again(self, entry: Entry, record: Record, *, now: datetime) -> Claimed | None:
         """
         Claim once more what a call was made for, where the record has lost the call's own claim.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from notify.delivery import Delivery
+from notify.delivery import Lane
 from notify.flow import PrefetchPolicy
 from notify.reconcile import Reconciler
 from notify.service.contract import contract_limits, open_templates
@@ -12,6 +12,7 @@ from notify.service.metrics import watch
 from notify.service.pipeline import Pipeline, rates
 from notify.service.record import open_store
 from notify.service.retry import retry_policy
+from notify.service.wiring import wire_delivery
 from notify.settings import PoolSettings, Settings
 from notify.telemetry.metrics import Metrics
 from notify.telemetry.tracing import NOT_TRACED, Tracing
@@ -30,7 +31,7 @@ def open_delivery(
     flow = open_flow(settings, store)
     shares = {name: settings.lanes[name].share for name in pool.lanes}
     templates = open_templates(settings)
-    delivery = Delivery(
+    delivery = wire_delivery(
         store=store,
         templates=templates,
         gateway=gateway,
@@ -38,7 +39,7 @@ def open_delivery(
         shares=shares,
         limits=contract_limits(settings),
         policy=retry_policy(settings, [gateway]),
-        concurrency=pool.concurrency,
+        lanes={name: Lane(name, pool.concurrency) for name in shares},
         metrics=metrics,
         tracing=tracing,
     )

@@ -20,8 +20,8 @@ from typing import Any
 
 import amqp
 
-from notify import delivery
 from notify.cli import main
+from notify.delivery.claiming import Claimer
 from notify.gateway import ConfiguredProvider
 from notify.relays import due as relay
 from notify.store import Store
@@ -77,7 +77,7 @@ def die() -> None:
 
 def shorten(seconds: float) -> None:
     """Shorten what a drill would spend most of its time on: waiting for who never comes back."""
-    delivery.LEASE = timedelta(seconds=seconds)
+    Claimer.lease = timedelta(seconds=seconds)
     relay.HOLD = timedelta(seconds=seconds)
 
 

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import json
-import random
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import update
 
-from notify.contract import Incoming, Limits
+from notify.contract import Incoming
 from notify.delivery import Arrival, Decision, Delivery
+from notify.flow import Flow
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Receipt, Rendered, Status
-from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
+from notify.policies.retry import Unknown
 from notify.privacy.retention import Keep, delete_old
 from notify.store import Filter, Store, queries
 from notify.store.db.clock import read_clock
 from notify.store.db.engine import connect
 from notify.store.relays.events import newest
 from notify.store.tables import events, notifications
-from notify.templating import Templates
 from providers.memory import Memory
+from tests.support.delivering import delivery_on, policy_for
 from tests.support.flowing import flow_on
 from tests.support.recording import LEASE, accepted, begin
 
@@ -62,28 +62,25 @@ class Slow(Memory):
         return super().send(message)
 
 
+class Host(NamedTuple):
+    """One worker's delivery, and what it shares with others as it knows it."""
+
+    delivery: Delivery
+    store: Store
+    flow: Flow
+
+
 @contextmanager
-def _worker(url: str, *providers: Memory, off_by: timedelta) -> Iterator[Delivery]:
+def _worker(url: str, *providers: Memory, off_by: timedelta) -> Iterator[Host]:
     store = _host(off_by, url)
     lines = [ConfiguredProvider(f"memory-{number}", each) for number, each in enumerate(providers)]
-    delivery = Delivery(
-        store=store,
-        templates=Templates(),
-        gateway=Gateway(Channel.EMAIL, lines),
-        flow=flow_on(store, providers=[line.name for line in lines]),
-        shares={"normal": 1.0},
-        limits=Limits(max_body_bytes=100_000, max_recipients=100, require_user_id=False),
-        policy=RetryPolicy(
-            lanes={"normal": RetrySettings(9, HOUR, SECOND, SECOND)},
-            unknown=UnknownRules({Channel.EMAIL: Unknown.RESEND}),
-            lookups={},
-            rng=random.Random(7),
-        ),
-        concurrency=4,
-    )
+    gateway = Gateway(Channel.EMAIL, lines)
+    flow = flow_on(store, providers=[line.name for line in lines])
+    policy = policy_for(gateway, ["normal"], attempts=9, unknown=Unknown.RESEND)
+    delivery = delivery_on(store, gateway, flow=flow, policy=policy)
     delivery.start()
     try:
-        yield delivery
+        yield Host(delivery, store, flow)
     finally:
         delivery.stop(timeout=10)
         store.close()
@@ -114,9 +111,9 @@ def test_what_comes_twice_is_sent_once_whatever_the_hosts_clocks(
         _worker(migrated_url, slow, off_by=timedelta()) as here,
         _worker(migrated_url, quick, off_by=off_by) as there,
     ):
-        here.deliver(_arrivals(ids, decided))
+        here.delivery.deliver(_arrivals(ids, decided))
         assert slow.called.wait(timeout=30)
-        there.deliver(_arrivals(ids, decided))
+        there.delivery.deliver(_arrivals(ids, decided))
         for _ in ids:
             decided.get(timeout=30)
         slow.free.set()
@@ -139,7 +136,7 @@ def test_a_claim_lasts_a_lease_by_the_databases_clock(migrated_url: str, off_by:
     ids = [str(uuid4())]
     decided: SimpleQueue[Decision] = SimpleQueue()
     with _worker(migrated_url, slow, off_by=off_by) as killed:
-        killed.deliver(_arrivals(ids, decided))
+        killed.delivery.deliver(_arrivals(ids, decided))
         assert slow.called.wait(timeout=30)
         with closing(Store.open(migrated_url)) as store, store.reading() as connection:
             (row,) = connection.execute(

@@ -15,14 +15,14 @@ from sqlalchemy import delete, event
 from structlog.testing import capture_logs
 
 from notify import contract
-from notify.delivery import Again, Decision, Delivery, Done
+from notify.delivery import Again, Decision, Done
 from notify.errors import StoreError
 from notify.message import Outcome, Status
 from notify.store import Entry, Store, Story
 from notify.store.flow import holds as held
 from notify.store.tables import attempts, notifications
 from providers.memory import Memory
-from tests.integration.store.test_clock import SECOND, Slow, _arrivals, _worker
+from tests.integration.store.test_clock import SECOND, Host, Slow, _arrivals, _worker
 from tests.integration.store.test_position import Copy
 from tests.support.migrated import migrated
 from tests.support.recording import begin
@@ -36,8 +36,8 @@ def test_its_outcome_is_recorded_and_it_is_not_sent_twice(store_url: str) -> Non
     migrated(store_url).close()
     slow, ids = Slow(), [str(uuid4())]
     decided: SimpleQueue[Decision] = SimpleQueue()
-    with _worker(store_url, slow, off_by=NOTHING) as delivery:
-        holds, store = delivery._flow.holds, delivery._store
+    with _worker(store_url, slow, off_by=NOTHING) as host:
+        delivery, store, holds = host.delivery, host.store, host.flow.holds
         holds.refresh()
         store.close()
         copy = Copy(store_url)
@@ -95,8 +95,8 @@ def test_its_outcome_waits_until_it_can_be_claimed_again(migrated_url: str) -> N
     slow, ids = Slow(), [str(uuid4())]
     decided: SimpleQueue[Decision] = SimpleQueue()
     looks = threading.Event()
-    with _worker(migrated_url, slow, off_by=NOTHING) as delivery:
-        holds, store = delivery._flow.holds, delivery._store
+    with _worker(migrated_url, slow, off_by=NOTHING) as host:
+        delivery, store, holds = host.delivery, host.store, host.flow.holds
         holds.refresh()
         delivery.deliver(_arrivals(ids, decided))
         assert slow.called.wait(timeout=30)
@@ -115,14 +115,14 @@ def test_its_outcome_waits_until_it_can_be_claimed_again(migrated_url: str) -> N
     assert (story.status, story.summary.possible_duplicate) == (Status.SENT, False)
 
 
-def _lost_during_the_call(delivery: Delivery, slow: Slow, id_: str) -> Decision:
+def _lost_during_the_call(host: Host, slow: Slow, id_: str) -> Decision:
     """Deliver it, and lose its row while the call is under way."""
     decided: SimpleQueue[Decision] = SimpleQueue()
-    delivery.deliver(_arrivals([id_], decided))
+    host.delivery.deliver(_arrivals([id_], decided))
     assert slow.called.wait(timeout=30)
-    _lose(delivery._store)
+    _lose(host.store)
     # As if the hold had been placed and released.
-    delivery._store.position.accept()
+    host.store.position.accept()
     slow.free.set()
     return decided.get(timeout=30)
 
@@ -133,9 +133,9 @@ def test_a_row_with_an_id_of_its_own_is_claimed_again(migrated_url: str, handed_
     slow, id_ = Slow(), str(uuid4())
     away = Memory(script={"ada@example.com": ["transient"]})
     providers = [away, slow] if handed_over else [slow]
-    with _worker(migrated_url, *providers, off_by=NOTHING) as delivery:
-        begin(delivery._store, id=UUID(id_), source="crm")
-        assert _lost_during_the_call(delivery, slow, id_) == Done()
+    with _worker(migrated_url, *providers, off_by=NOTHING) as host:
+        begin(host.store, id=UUID(id_), source="crm")
+        assert _lost_during_the_call(host, slow, id_) == Done()
     assert len(slow.sent) == 1
     story = _only(migrated_url, id_)
     assert (story.status, story.summary.possible_duplicate) == (Status.SENT, False)
@@ -148,12 +148,12 @@ def test_what_was_known_by_its_key_is_claimed_again(migrated_url: str) -> None:
     slow, first, second = Slow(), str(uuid4()), str(uuid4())
     (arrival,) = _arrivals([second], SimpleQueue())
     (asked,) = contract.decode(arrival.incoming, contract.Limits(max_recipients=1))
-    with _worker(migrated_url, slow, off_by=NOTHING) as delivery:
-        store = delivery._store
+    with _worker(migrated_url, slow, off_by=NOTHING) as host:
+        store = host.store
         now = store.clock()
         earlier = replace(asked, id=UUID(first))
         store.claim([Entry(earlier, Status.QUEUED, due_at=now)], now=now, lease=SECOND)
-        assert _lost_during_the_call(delivery, slow, second) == Done()
+        assert _lost_during_the_call(host, slow, second) == Done()
     assert len(slow.sent) == 1
     story = _only(migrated_url, second)
     assert (story.status, story.summary.id) == (Status.SENT, UUID(second))
@@ -167,9 +167,9 @@ def test_a_fault_in_claiming_again_ends_no_recorder(migrated_url: str) -> None:
 
     slow, after = Slow(), str(uuid4())
     decided: SimpleQueue[Decision] = SimpleQueue()
-    with _worker(migrated_url, slow, off_by=NOTHING) as delivery:
-        with _at_each_look(delivery._store, fail):
-            assert isinstance(_lost_during_the_call(delivery, slow, str(uuid4())), Again)
-        delivery.deliver(_arrivals([after], decided))
+    with _worker(migrated_url, slow, off_by=NOTHING) as host:
+        with _at_each_look(host.store, fail):
+            assert isinstance(_lost_during_the_call(host, slow, str(uuid4())), Again)
+        host.delivery.deliver(_arrivals([after], decided))
         assert decided.get(timeout=30) == Done()
     assert _only(migrated_url, after).status is Status.SENT

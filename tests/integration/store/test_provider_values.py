@@ -100,7 +100,7 @@ def record_of(entry: Entry, claimed: Claimed, end: object, unused: Any) -> Recor
     endings = OutcomeRecorder(
         policy=policy,
         recorder=cast(Recorder, unused),
-        figures=cast(DeliveryMetrics, unused),
+        metrics=cast(DeliveryMetrics, unused),
         clock=lambda: NOW,
     )
     plan = Plan(DeliveryItem(entry.notification, cast(Any, unused)), entry)

@@ -18,6 +18,7 @@ from notify.reconcile import Reconciler
 from notify.relays.due import Relay
 from notify.topology import DEAD, queue_name
 from tests.support.burying import LIMITS
+from tests.support.delivering import delivery_on
 from tests.support.flowing import flow_on
 from tests.unit.course.base import Base, Terms
 from tests.unit.course.broker import Broker, Handed, Message
@@ -186,14 +187,14 @@ class World:
 
     def _delivery(self, calls: Calls, clock: Callable[[], datetime]) -> tuple[Delivery, Scribe]:
         scribe = Scribe(self.base.store)
-        delivery = Delivery(
-            store=self.base.store,
-            templates=self.base.templates,
-            gateway=self._gateway,
+        delivery = delivery_on(
+            self.base.store,
+            self._gateway,
             flow=flow_on(self.base.store, providers=["vendor"], monotonic=self.clock.monotonic),
-            shares=dict.fromkeys(self.terms.lanes, 1.0),
-            limits=LIMITS,
             policy=self._policy,
+            limits=LIMITS,
+            templates=self.base.templates,
+            shares=dict.fromkeys(self.terms.lanes, 1.0),
             concurrency=1000,
             clock=clock,
             monotonic=self.clock.monotonic,

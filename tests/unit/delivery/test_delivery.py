@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,11 +22,10 @@ from notify.delivery.permits import Permits
 from notify.errors import PermanentError
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
-from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
 from notify.provider import Provider
 from notify.store import Entry, Filter, Store, Story
-from notify.templating import Templates
 from providers.memory import Memory
+from tests.support.delivering import delivery_on, policy_for
 from tests.support.flowing import flow_on
 from tests.support.migrated import migrated
 
@@ -95,19 +93,12 @@ def build(tmp_path: Path) -> Iterator[Build]:
     ) -> Rig:
         clock = rigs[0].clock if rigs else Clock()
         store = Store.open(url)
-        delivery = Delivery(
-            store=store,
-            templates=Templates(),
-            gateway=Gateway(Channel.EMAIL, [ConfiguredProvider("memory", provider or Memory())]),
+        gateway = Gateway(Channel.EMAIL, [ConfiguredProvider("memory", provider or Memory())])
+        delivery = delivery_on(
+            store,
+            gateway,
             flow=flow_on(store, monotonic=monotonic),
-            shares={"normal": 1.0},
-            limits=Limits(max_body_bytes=100_000, max_recipients=100, require_user_id=False),
-            policy=RetryPolicy(
-                lanes={"normal": RetrySettings(2, timedelta(hours=1), SECOND, SECOND)},
-                unknown=UnknownRules({Channel.EMAIL: Unknown.PARK}),
-                lookups={},
-                rng=random.Random(7),
-            ),
+            policy=policy_for(gateway, ["normal"], attempts=2),
             concurrency=concurrency,
             clock=clock.wall,
             monotonic=monotonic,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,8 +14,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import update
 
-from notify.contract import Incoming, Limits
-from notify.delivery import Again, Arrival, Dead, Decision, Delivery, Done, call_runner
+from notify.contract import Incoming
+from notify.delivery import Again, Arrival, Dead, Decision, Done, call_runner
 from notify.errors import OutcomeUnknown, Throttled, TransientError, Unauthorized
 from notify.flow import Flow
 from notify.flow.own_limits import LimitPer, OwnLimit
@@ -27,7 +26,6 @@ from notify.policies.breaker import Kind, Mode, Rules
 from notify.policies.caps import Cap, Period, Unit
 from notify.policies.holds import Scope
 from notify.policies.ratelimit import Limit
-from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
 from notify.store import Store, Story
 from notify.store.audit import Actor
 from notify.store.delivery.handover import hand_over
@@ -35,8 +33,8 @@ from notify.store.flow import limits
 from notify.store.flow.circuits import tell
 from notify.store.flow.holds import place
 from notify.store.tables import notifications
-from notify.templating import Templates
 from providers.memory import Memory
+from tests.support.delivering import delivery_on
 from tests.support.flowing import flow_on
 from tests.support.migrated import migrated
 
@@ -95,23 +93,7 @@ class Rig:
         )
         shares = {"normal": 1.0}
         self.appetite = PrefetchPolicy(flow, gateway, rates={}, shares=shares, most=64)
-        self.delivery = Delivery(
-            store=store,
-            templates=Templates(),
-            gateway=gateway,
-            flow=flow,
-            shares=shares,
-            limits=Limits(max_body_bytes=100_000, max_recipients=100, require_user_id=False),
-            policy=RetryPolicy(
-                lanes={"normal": RetrySettings(3, timedelta(hours=1), SECOND, SECOND)},
-                unknown=UnknownRules({Channel.EMAIL: Unknown.PARK}),
-                lookups={},
-                rng=random.Random(7),
-            ),
-            concurrency=4,
-            monotonic=monotonic,
-            sleep=sleep,
-        )
+        self.delivery = delivery_on(store, gateway, flow=flow, monotonic=monotonic, sleep=sleep)
         self.delivery.start()
 
     def deliver(self, *bodies: bytes) -> list[Decision]:

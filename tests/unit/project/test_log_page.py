@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from notify.delivery.claiming import _KEPT
+from notify.delivery.dispatcher import _KEPT
 
 ROOT = Path(__file__).parents[3]
 LEVELS = {"debug", "info", "warning", "error"}

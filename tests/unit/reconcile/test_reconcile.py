@@ -16,8 +16,8 @@ from uuid import UUID, uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from notify.contract import Incoming, Limits
-from notify.delivery import Arrival, Delivery
+from notify.contract import Incoming
+from notify.delivery import Arrival
 from notify.errors import OutcomeUnknown, Throttled
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
@@ -31,6 +31,7 @@ from notify.store.reconcile.lost import Lost
 from notify.store.reconcile.outcomes import Settled
 from notify.templating import Templates
 from providers.memory import Memory
+from tests.support.delivering import delivery_on
 from tests.support.flowing import flow_on
 from tests.support.migrated import migrated
 
@@ -99,14 +100,13 @@ class World:
     def deliver(self, body: bytes, lane: str = "normal") -> None:
         """Hand one message to a worker and wait until it is settled."""
         settled: SimpleQueue[object] = SimpleQueue()
-        delivery = Delivery(
-            store=self.store,
-            templates=Templates(),
-            gateway=(gateway := self.gateway()),
+        gateway = self.gateway()
+        delivery = delivery_on(
+            self.store,
+            gateway,
             flow=flow_on(self.store, providers=[line.name for line in gateway.lines]),
-            shares={lane: 1.0},
-            limits=Limits(max_body_bytes=100_000, max_recipients=100, require_user_id=False),
             policy=self.policy(),
+            shares={lane: 1.0},
             concurrency=1,
             clock=lambda: self.clock[0],
         )

@@ -16,8 +16,8 @@ from opentelemetry.trace import SpanKind
 
 from notify import contract
 from notify.contract import Incoming
-from notify.delivery.claiming import following
 from notify.delivery.decision import Settlement
+from notify.delivery.dispatcher import following
 from notify.delivery.plan import DeliveryItem
 from notify.errors import ConfigError, Unconfirmed
 from notify.message import Notification

@@ -1,0 +1,91 @@
+"""Wiring one pool's delivery."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from notify.contract import Limits
+from notify.delivery import Delivery
+from notify.delivery.call_runner import CallRunner
+from notify.delivery.claiming import Claimer
+from notify.delivery.decoder import Decoder
+from notify.delivery.dispatcher import Dispatcher
+from notify.delivery.lane import Lane
+from notify.delivery.metrics import DeliveryMetrics
+from notify.delivery.outcome_recorder import OutcomeRecorder
+from notify.delivery.pacer import Pacer
+from notify.delivery.plan import Planner
+from notify.delivery.recorder import Recorder
+from notify.flow import Admission, Flow
+from notify.gateway import Gateway
+from notify.policies.retry import RetryPolicy
+from notify.store import Store
+from notify.telemetry.metrics import Metrics
+from notify.telemetry.tracing import NOT_TRACED, Tracing
+from notify.templating import Templates
+
+
+def wire_delivery(
+    *,
+    store: Store,
+    templates: Templates,
+    gateway: Gateway,
+    flow: Flow,
+    policy: RetryPolicy,
+    limits: Limits,
+    shares: Mapping[str, float],
+    lanes: Mapping[str, Lane],
+    metrics: Metrics,
+    tracing: Tracing = NOT_TRACED,
+    recorder: Recorder | None = None,
+    clock: Callable[[], datetime] | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Delivery:
+    """
+    Wire a delivery from its parts.
+
+    Args:
+        shares: By lane, the part of each limit's burst that it may use.
+        recorder: Writes the outcomes; one with a thread of its own, if None.
+        clock: Returns the time; the record's clock, if None.
+    """
+    clock = clock or store.clock
+    recorder = recorder or Recorder(store)
+    counts = DeliveryMetrics(
+        metrics,
+        channel=gateway.channel,
+        lanes=lanes,
+        providers=[provider.name for provider in gateway.lines],
+        clock=clock,
+    )
+    admission = Admission(flow, gateway, shares=shares, monotonic=monotonic)
+    outcomes = OutcomeRecorder(policy=policy, recorder=recorder, metrics=counts, clock=clock)
+    calls = CallRunner(
+        store=store,
+        flow=flow,
+        admission=admission,
+        outcomes=outcomes,
+        metrics=counts,
+        monotonic=monotonic,
+        sleep=sleep,
+    )
+    return Delivery(
+        decoder=Decoder(limits, tracing),
+        planner=Planner(channels={gateway.channel}, templates=templates),
+        pacer=Pacer(admission, clock=clock, monotonic=monotonic, sleep=sleep),
+        dispatcher=Dispatcher(
+            claimer=Claimer(store, clock=clock),
+            calls=calls,
+            outcomes=outcomes,
+            circuits=flow.circuits,
+            metrics=counts,
+            tracing=tracing,
+        ),
+        recorder=recorder,
+        lanes=lanes,
+        gateway=gateway,
+        clock=clock,
+    )

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from notify.deadletters.assessment import LetterAssessment, LetterPart
 from notify.deadletters.eligibility import Eligibility
 from notify.deadletters.replay_request import ReplayRequest
-from notify.message import Channel
+from notify.message import Channel, Status
 from notify.store import Actor, note
 from notify.store.deadletters import Slot, replays
 from notify.store.sealing import cipher_of
@@ -122,6 +122,9 @@ def _slot(part: LetterPart, times: SlotAllocator) -> Slot:
     asked, known = part.notification, part.known
     due_at = times.next(asked.channel)
     if known is not None:
-        return Slot(known.id, asked, due_at, part.prospect is Eligibility.UNKNOWN)
+        possible_duplicate = part.prospect is Eligibility.UNKNOWN
+        return Slot(known.id, asked, due_at, known.status, possible_duplicate)
     # A worker would put off what comes before its time, and the record would not take it again.
-    return Slot(asked.id, asked, max(due_at, asked.send_at or due_at))
+    due_at = max(due_at, asked.send_at or due_at)
+    status = Status.SCHEDULED if asked.send_at == due_at else Status.QUEUED
+    return Slot(asked.id, asked, due_at, status)

@@ -152,7 +152,9 @@ class Reconciler:
 
     def _move(self, row: Due, lost: Lost, standing: Transition) -> None:
         with self._store.writing() as connection:
-            moved = move(connection, row.id, standing, held_until=row.held_until, now=self._clock())
+            moved = move(
+                connection, row.id, standing, leased_until=row.held_until, now=self._clock()
+            )
         if moved:
             _tell_moved(row, lost, standing)
 

@@ -13,18 +13,24 @@ from sqlalchemy import (
     Connection,
     bindparam,
     func,
-    insert,
     or_,
     select,
     text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Channel, Identity, Notification, Outcome, Status
 from notify.store.deadletters.archive import PARTS, LetterState, opened
 from notify.store.sealing.row_cipher import SealedFields, cipher_of
-from notify.store.tables import attempts, dead_letters, events, notifications
+from notify.store.tables import attempts, dead_letters, notifications
+from notify.store.transitions import (
+    RowTransition,
+    Transition,
+    enter,
+    per_row,
+    record_events,
+    transition_each,
+)
 
 _TURN = int.from_bytes(b"replay", "big")
 
@@ -37,6 +43,8 @@ class Slot:
     """Of its row: the same request may have been published under several ids."""
     notification: Notification
     due_at: datetime
+    status: Status
+    """Of its row, or the one that a new row begins with."""
     possible_duplicate: bool = False
     """Whether an earlier call may have sent it."""
 
@@ -64,22 +72,12 @@ def lined_up(connection: Connection, *, now: datetime) -> dict[Channel, datetime
     return {Channel(row[0]): row[1] for row in connection.execute(query)}
 
 
-_AGAIN = (
-    update(notifications)
-    .where(notifications.c.id == bindparam("of_notification"))
-    .values(
-        status=Status.QUEUED,
-        reason=None,
-        spent=0,
-        possible_duplicate=or_(
-            notifications.c.possible_duplicate, bindparam("may_be_second", type_=Boolean)
-        ),
-        due_at=bindparam("slot"),
-        relay_until=None,
-        lease_until=None,
-        replayed_at=bindparam("slot"),
-        updated_at=bindparam("at"),
-    )
+_AGAIN = per_row(
+    spent=0,
+    possible_duplicate=or_(
+        notifications.c.possible_duplicate, bindparam("may_be_second", type_=Boolean)
+    ),
+    replayed_at=bindparam("new_due_at"),
 )
 
 
@@ -97,19 +95,17 @@ def send_again(connection: Connection, slots: Sequence[Slot], *, why: str, now: 
         .where(attempts.c.notification_id.in_(ids), attempts.c.outcome.is_(None))
         .values(outcome=Outcome.UNKNOWN, ended_at=now, reason="its outcome was never recorded")
     )
-    connection.execute(
-        _AGAIN,
-        [
-            {
-                "of_notification": slot.id,
-                "may_be_second": slot.possible_duplicate,
-                "slot": slot.due_at,
-                "at": now,
-            }
-            for slot in slots
-        ],
-    )
-    _tell(connection, ids, why=why, now=now)
+    changes = [
+        RowTransition(
+            slot.id,
+            slot.status,
+            Transition(Status.QUEUED, why, slot.due_at),
+            # The event tells why; the row has no reason to wait but its time.
+            {"new_reason": None, "may_be_second": slot.possible_duplicate},
+        )
+        for slot in slots
+    ]
+    transition_each(connection, _AGAIN, changes, now=now)
 
 
 def send_new(
@@ -126,20 +122,22 @@ def send_new(
     apart = [slot.apart() for slot in slots if slot.notification.identity not in fresh]
     fresh |= _insert(connection, apart, now=now)
     written = {id_ for _, id_ in fresh}
-    _tell(connection, written, why=why, now=now)
+    record_events(connection, written, Transition(Status.QUEUED, why), now=now)
     return written
 
 
 def _insert(connection: Connection, slots: Sequence[Slot], *, now: datetime) -> set[Identity]:
-    if not slots:
-        return set()
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(notifications).on_conflict_do_nothing()
-    vault = cipher_of(connection)
-    rows = [_row(slot, vault.of_notification(slot.notification), now=now) for slot in slots]
-    columns = notifications.c
-    done = connection.execute(statement.returning(columns.source, columns.id), rows)
-    return {(row.source, row.id) for row in done}
+    cipher = cipher_of(connection)
+    return enter(
+        connection,
+        (
+            (
+                slot.status,
+                _row(slot, cipher.of_notification(slot.notification), now=now),
+            )
+            for slot in slots
+        ),
+    )
 
 
 def _row(slot: Slot, kept: SealedFields, *, now: datetime) -> dict[str, Any]:
@@ -155,7 +153,6 @@ def _row(slot: Slot, kept: SealedFields, *, now: datetime) -> dict[str, Any]:
         "idempotency_key": asked.idempotency_key,
         **asdict(kept),
         "template": asked.template,
-        "status": Status.SCHEDULED if asked.send_at == slot.due_at else Status.QUEUED,
         "attempts": 0,
         "spent": 0,
         "possible_duplicate": False,
@@ -167,13 +164,6 @@ def _row(slot: Slot, kept: SealedFields, *, now: datetime) -> dict[str, Any]:
         "received_at": now,
         "updated_at": now,
     }
-
-
-def _tell(connection: Connection, ids: Collection[UUID], *, why: str, now: datetime) -> None:
-    """Write the event: of no news to the producer, who is told how it ends."""
-    told = {"at": now, "status": Status.QUEUED, "reason": why[:255], "to_publish": False}
-    if ids:
-        connection.execute(insert(events), [{"notification_id": id_, **told} for id_ in ids])
 
 
 def mark(

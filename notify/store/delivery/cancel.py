@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, or_, select
 
 from notify.message import Status
 from notify.store.ids import known_as, only_source
-from notify.store.tables import events, notifications
+from notify.store.tables import notifications
+from notify.store.transitions import WAITING, Transition, transition
 
 REASON = "an operator cancelled it"
 
@@ -44,19 +45,8 @@ def cancel(
     columns = notifications.c
     meant = or_(known_as([id_]), columns.batch_id == id_)
     meant = only_source(connection, meant, source=source)
-    waiting = columns.status.in_([str(Status.SCHEDULED), str(Status.QUEUED)])
-    values = {"status": Status.CANCELLED, "reason": REASON, "due_at": None, "relay_until": None}
-    statement = (
-        update(notifications)
-        .where(meant, waiting)
-        .values(**values, updated_at=now)
-        .returning(columns.id)
-    )
-    done: set[UUID] = set(connection.execute(statement).scalars())
-    if done:
-        change = {"at": now, "status": Status.CANCELLED, "reason": REASON, "to_publish": True}
-        rows = [{"notification_id": each, **change} for each in done]
-        connection.execute(insert(events), rows)
+    end = Transition(Status.CANCELLED, REASON)
+    done = set(transition(connection, meant, end, among=WAITING, now=now))
     query = select(columns.id, columns.status).where(meant).order_by(columns.position)
     standing = {row.id: Status(row.status) for row in connection.execute(query)}
     return Cancelled(

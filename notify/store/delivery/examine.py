@@ -16,10 +16,11 @@ from notify.message import Identity, Notification, Outcome, Status
 from notify.store.delivery.claims import Claim, Claimed, Entry
 from notify.store.delivery.taking import take, untried
 from notify.store.ids import known_as
-from notify.store.reconcile.outcomes import WAITING, Transition, move
+from notify.store.reconcile.outcomes import NOT_RESENT, move
 from notify.store.sealing.row_cipher import RowCipher, cipher_of
 from notify.store.set_back import right_leases
 from notify.store.tables import attempts, notifications
+from notify.store.transitions import WAITING, Transition
 
 log = structlog.get_logger("notify.store")
 
@@ -46,7 +47,7 @@ def examine(
         answer = _answer(entry, row, calls, is_same=is_same, now=now, lease=lease)
         if is_same and _due(row, entry, now=now):
             if row.id in sent:
-                move(connection, row.id, SENT_BEFORE, among=WAITING, now=now)
+                move(connection, row.id, SENT_BEFORE, among=NOT_RESENT, now=now)
                 answer = Claimed(Claim.DUPLICATE)
             else:
                 taken.append((entry, row))
@@ -161,7 +162,7 @@ def _known_sent(connection: Connection, rows: Iterable[Row[Any]]) -> set[UUID]:
 
 def _waits(row: Row[Any]) -> bool:
     """Tell whether no worker has it in hand and it has not ended."""
-    return row.status in (Status.SCHEDULED, Status.QUEUED)
+    return row.status in WAITING
 
 
 def _published(row: Row[Any]) -> bool:

@@ -9,11 +9,11 @@ from typing import Self
 from uuid import UUID
 
 from notify.message import Outcome, Status
+from notify.store.transitions import LONGEST_REASON, worth_publishing
 
 LONGEST_ID = 255
 LONGEST_CODE = 64
-LONGEST_REASON = 255
-"""Characters that the columns of a vendor's id and code, and of a reason, hold."""
+"""Characters that the columns of a vendor's id and code hold."""
 
 _NOT_PLAIN = re.compile("[^ -~]")
 
@@ -51,8 +51,8 @@ class Record:
 
     @property
     def news(self) -> bool:
-        """Whether a producer would want to hear of it: it has ended, for all that we know."""
-        return self.status.final and self.due_at is None
+        """Whether producers get an event."""
+        return worth_publishing(self.status, self.due_at)
 
     def plain(self) -> Self:
         """Return the same outcome with the vendor's values cut down to what any database stores."""

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Row,
     and_,
     func,
-    insert,
     or_,
     select,
     update,
@@ -27,12 +26,12 @@ from notify.message import Status
 from notify.store.queries import ERASED, sent_to
 from notify.store.sealing.row_cipher import cipher_of
 from notify.store.tables import attempts, audit, events, notifications
+from notify.store.transitions import WAITING, Transition, transition
 
 REASON = "its recipient was erased"
 """Why what waited will never be sent."""
 
 _AT_ONCE = 500
-_WAITING = (Status.SCHEDULED, Status.QUEUED)
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def waiting(connection: Connection, ids: Sequence[UUID]) -> int:
 def _waits() -> ColumnElement[bool]:
     columns = notifications.c
     looked_up = and_(columns.status == Status.UNKNOWN, columns.due_at.is_not(None))
-    return or_(columns.status.in_([str(each) for each in _WAITING]), looked_up)
+    return or_(columns.status.in_([str(each) for each in WAITING]), looked_up)
 
 
 def cancel(connection: Connection, ids: Sequence[UUID], *, now: datetime) -> int:
@@ -87,22 +86,13 @@ def cancel(connection: Connection, ids: Sequence[UUID], *, now: datetime) -> int
     What waits to be sent is cancelled, and its producer hears of it. What waits to be looked up
     stays unknown: nobody can ask for it without the address.
     """
-    columns = notifications.c
-    ours = columns.id.in_(ids)
-    ends = {"due_at": None, "relay_until": None, "updated_at": now, "reason": REASON}
-    waits = columns.status.in_([str(each) for each in _WAITING])
-    cancelled = update(notifications).where(ours, waits).values(**ends, status=Status.CANCELLED)
-    done: list[UUID] = list(connection.execute(cancelled.returning(columns.id)).scalars())
-    parked = update(notifications).where(ours, _waits()).values(**ends)
-    unknown: list[UUID] = list(connection.execute(parked.returning(columns.id)).scalars())
-    rows = [
-        {"notification_id": id_, "at": now, "status": status, "reason": REASON, "to_publish": True}
-        for status, ended in ((Status.CANCELLED, done), (Status.UNKNOWN, unknown))
-        for id_ in ended
-    ]
-    if rows:
-        connection.execute(insert(events), rows)
-    return len(rows)
+    chosen = notifications.c.id.in_(ids)
+    end = Transition(Status.CANCELLED, REASON)
+    cancelled = transition(connection, chosen, end, among=WAITING, now=now)
+    looked_up = and_(chosen, notifications.c.due_at.is_not(None))
+    park = Transition(Status.UNKNOWN, REASON)
+    parked = transition(connection, looked_up, park, among=[Status.UNKNOWN], now=now)
+    return len(cancelled) + len(parked)
 
 
 def erase(

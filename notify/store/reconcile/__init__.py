@@ -11,13 +11,13 @@ from notify.store.reconcile.lost import (
 )
 from notify.store.reconcile.outcomes import (
     Settled,
-    Transition,
     is_erased,
     move,
     owner_of,
     settle,
     status_of,
 )
+from notify.store.transitions import Transition
 
 __all__ = [
     "Lost",

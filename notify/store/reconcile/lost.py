@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, update
 
 from notify.message import Channel, Outcome, Status
 from notify.store.queries import sent_to
 from notify.store.relays.due import Due
 from notify.store.sealing.row_cipher import cipher_of
 from notify.store.tables import attempts, notifications
+from notify.store.transitions import Transition, transition_quietly
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +77,17 @@ def give_up(
         Whether there was such a call; its notification's outcome is unknown then.
     """
     columns = notifications.c
-    given_up = connection.execute(
-        update(notifications)
-        .where(
-            columns.id == notification_id,
-            columns.status == Status.SENDING,
-            columns.lease_until < long_ago,
-        )
-        .values(status=Status.UNKNOWN, lease_until=None, fence=columns.fence + 1, updated_at=now)
+    lapsed = and_(columns.id == notification_id, columns.lease_until < long_ago)
+    # No event: the caller decides in the same transaction what became of it.
+    given_up = transition_quietly(
+        connection,
+        lapsed,
+        Transition(Status.UNKNOWN, None),
+        among=[Status.SENDING],
+        now=now,
+        fence=columns.fence + 1,
     )
-    if not given_up.rowcount:
+    if not given_up:
         return False
     reason = "its outcome was never recorded"
     connection.execute(

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, and_, func, select, update
 
 from notify.message import Outcome, Status
-from notify.store.tables import attempts, events, notifications
+from notify.store.tables import attempts, notifications
+from notify.store.transitions import WAITING, Transition, record_events, transition
 
-WAITING = (Status.UNKNOWN, Status.QUEUED, Status.SCHEDULED)
-"""What the news that a message was sent can still keep from being sent again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """Where a notification is to stand, and why."""
-
-    status: Status
-    reason: str
-    due_at: datetime | None = None
-    """When it is taken up again; None where a person decides, or nobody needs to."""
+NOT_RESENT = (Status.UNKNOWN, *WAITING)
+"""Statuses in which a notification can still be kept from being sent again."""
 
 
 class Settled(enum.Enum):
@@ -97,10 +87,10 @@ def settle(
         return Settled.KNOWN
     accepted = _count(connection, owner, Outcome.ACCEPTED)
     if accepted:
-        moved = move(connection, owner, Transition(Status.SENT, reason), among=WAITING, now=now)
+        moved = move(connection, owner, Transition(Status.SENT, reason), among=NOT_RESENT, now=now)
         if outcome is Outcome.ACCEPTED and accepted > 1:
-            told = Transition(Status.SENT if moved else status, "it was sent twice")
-            _note(connection, owner, told, now=now)
+            remark = Transition(Status.SENT if moved else status, "it was sent twice")
+            record_events(connection, [owner], remark, now=now)
             return Settled.TWICE
     elif _count(connection, owner, Outcome.UNKNOWN):
         return Settled.CORRECTED
@@ -112,60 +102,32 @@ def settle(
 def move(
     connection: Connection,
     notification_id: UUID,
-    standing: Transition,
+    to: Transition,
     *,
     among: Collection[Status] = (Status.UNKNOWN,),
-    held_until: datetime | None = None,
+    leased_until: datetime | None = None,
     now: datetime,
 ) -> bool:
     """
-    Let a notification stand elsewhere; tell whether it did.
+    Change the status of one notification, and return whether it was changed.
 
-    What would be sent again and was erased meanwhile is cancelled instead.
+    One that would be sent again, but whose recipient was erased, is cancelled instead.
 
     Args:
-        among: It must stand in one of these.
-        held_until: It must be held until then, by the caller who took it.
+        among: The statuses it may have.
+        leased_until: If given, the caller's lease, which must still be the row's.
     """
-    if standing.status is Status.QUEUED and is_erased(connection, notification_id):
-        standing = Transition(Status.CANCELLED, "its recipient was erased")
+    if to.status is Status.QUEUED and is_erased(connection, notification_id):
+        to = Transition(Status.CANCELLED, "its recipient was erased")
     columns = notifications.c
-    conditions = [columns.id == notification_id, columns.status.in_([str(each) for each in among])]
-    if held_until is not None:
-        conditions.append(columns.relay_until == held_until)
+    row = columns.id == notification_id
+    if leased_until is not None:
+        row = and_(row, columns.relay_until == leased_until)
     # Each of these calls may have sent it, and so may the next one.
     doubtful = _calls(notification_id, Outcome.ACCEPTED, Outcome.UNKNOWN).scalar_subquery()
-    one_more = 1 if standing.status is Status.QUEUED else 0
-    moved = connection.execute(
-        update(notifications)
-        .where(*conditions)
-        .values(
-            status=standing.status,
-            reason=standing.reason[:255],
-            due_at=standing.due_at,
-            relay_until=None,
-            possible_duplicate=doubtful + one_more > 1,
-            updated_at=now,
-        )
-    )
-    if not moved.rowcount:
-        return False
-    _note(connection, notification_id, standing, now=now)
-    return True
-
-
-def _note(
-    connection: Connection, notification_id: UUID, standing: Transition, *, now: datetime
-) -> None:
-    connection.execute(
-        insert(events).values(
-            notification_id=notification_id,
-            at=now,
-            status=standing.status,
-            reason=standing.reason[:255],
-            to_publish=standing.status.final and standing.due_at is None,
-        )
-    )
+    one_more = 1 if to.status is Status.QUEUED else 0
+    twice = doubtful + one_more > 1
+    return bool(transition(connection, row, to, among=among, now=now, possible_duplicate=twice))
 
 
 def _count(connection: Connection, notification_id: UUID, outcome: Outcome) -> int:

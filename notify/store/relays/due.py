@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import Connection, Row, and_, or_, select, update
 
 from notify.errors import Sealed
 from notify.message import Channel, Status, ids
@@ -16,6 +16,7 @@ from notify.store.ids import PUBLIC_ID
 from notify.store.sealing.row_cipher import RowCipher, cipher_of
 from notify.store.set_back import free
 from notify.store.tables import notifications
+from notify.store.transitions import WAITING, Transition, transition_quietly
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +115,19 @@ def published(connection: Connection, rows: Sequence[Due], *, now: datetime) -> 
     if not rows:
         return
     columns = notifications.c
-    connection.execute(
-        update(notifications)
-        .where(
-            columns.id.in_([row.id for row in rows]),
-            # A worker may have taken it up already, and even have put it off again.
-            columns.relay_until == rows[0].held_until,
-            columns.status.in_([str(Status.SCHEDULED), str(Status.QUEUED)]),
-        )
-        .values(status=Status.QUEUED, due_at=None, relay_until=None, updated_at=now)
+    # A worker may have claimed it already, and even have deferred it again.
+    leased = and_(
+        columns.id.in_([row.id for row in rows]), columns.relay_until == rows[0].held_until
+    )
+    # No event: it waits as before. A hold goes on counting it until a worker has checked.
+    transition_quietly(
+        connection,
+        leased,
+        Transition(Status.QUEUED, None),
+        among=WAITING,
+        now=now,
+        hold_id=columns.hold_id,
+        reason=columns.reason,
     )
 
 

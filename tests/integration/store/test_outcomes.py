@@ -12,8 +12,9 @@ import pytest
 from notify.message import Channel, Outcome, Status
 from notify.store import Claim, Entry, Store, Story
 from notify.store.reconcile.lost import Rivals, last_unknown, postpone, rivals, unknown_calls
-from notify.store.reconcile.outcomes import Settled, Transition, move, settle
+from notify.store.reconcile.outcomes import Settled, move, settle
 from notify.store.relays.due import take_due
+from notify.store.transitions import Transition
 from tests.support.recording import LATER, LEASE, NOW, accepted, begin, call_for, claim_one, put_off
 
 MINUTE = timedelta(minutes=1)
@@ -258,10 +259,10 @@ def test_only_who_holds_it_may_decide_or_postpone(store: Store) -> None:
         (mine,) = take_due(connection, [Status.UNKNOWN], now=LATER, hold=MINUTE, limit=1)
     parked = Transition(Status.UNKNOWN, "parked")
     with store.writing() as connection:
-        assert not move(connection, late.id, parked, held_until=late.held_until, now=LATER)
+        assert not move(connection, late.id, parked, leased_until=late.held_until, now=LATER)
         postpone(connection, late, until=LATER + MINUTE, now=LATER)
-        assert move(connection, mine.id, parked, held_until=mine.held_until, now=LATER)
-        assert not move(connection, mine.id, parked, held_until=mine.held_until, now=LATER)
+        assert move(connection, mine.id, parked, leased_until=mine.held_until, now=LATER)
+        assert not move(connection, mine.id, parked, leased_until=mine.held_until, now=LATER)
     assert [event.status for event in story(store, entry).events] == [Status.UNKNOWN] * 2
 
 

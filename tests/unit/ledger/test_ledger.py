@@ -20,9 +20,10 @@ from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Entry, Record, Store
 from notify.store.delivery.cancel import cancel
 from notify.store.ledger.contradictions import Doubt, Fault
-from notify.store.reconcile.outcomes import Transition, move, settle
+from notify.store.reconcile.outcomes import move, settle
 from notify.store.relays.due import published, take_due
 from notify.store.tables import metadata
+from notify.store.transitions import Transition
 from tests.support.migrated import migrated
 from tests.support.planting import (
     AFTERWARDS,

@@ -1,0 +1,280 @@
+"""
+Changes of a notification's status: which exist, and the functions that make them.
+
+Every change goes through here, with its columns and its event, except the two hot writes: the
+claims and outcomes of `delivery.postgresql` and `delivery.sqlite` are statements of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, insert, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from notify.message import Identity, Status
+from notify.store.tables import events, notifications
+
+LONGEST_REASON = 255
+"""Characters that the column of a reason holds."""
+
+WAITING = (Status.SCHEDULED, Status.QUEUED)
+"""Not ended, and no worker owns it."""
+
+_ENDED_UNSENT = {Status.REJECTED, Status.FAILED, Status.EXPIRED}
+_FROM_WAITING = {
+    *(Status.QUEUED, Status.SENDING, *_ENDED_UNSENT, Status.SUPPRESSED, Status.CANCELLED),
+    # The answer of an earlier call was found.
+    Status.SENT,
+}
+
+ALLOWED: Mapping[Status, Collection[Status]] = {
+    Status.SCHEDULED: _FROM_WAITING,
+    Status.QUEUED: _FROM_WAITING,
+    # To queued: a retry, or a replay of a call that nothing recorded.
+    Status.SENDING: {
+        *(Status.SENT, Status.QUEUED, Status.UNKNOWN, Status.REJECTED, Status.FAILED),
+    },
+    # To unknown: it stays so, and only an operator looks it up from now on.
+    Status.UNKNOWN: {Status.SENT, Status.QUEUED, Status.UNKNOWN, Status.CANCELLED},
+    # By a replay of the dead letter.
+    **{ended: {Status.QUEUED} for ended in _ENDED_UNSENT},
+    Status.SENT: (),
+    Status.DELIVERED: (),
+    Status.BOUNCED: (),
+    Status.COMPLAINED: (),
+    Status.SUPPRESSED: (),
+    Status.CANCELLED: (),
+}
+"""The statuses that may follow each status, the hot writes included."""
+
+
+class IllegalTransition(ValueError):
+    """The code asked for a change of status that `ALLOWED` lacks; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """The status that a notification gets, and why."""
+
+    status: Status
+    reason: str | None
+    due_at: datetime | None = None
+    """When the relay publishes it or the reconciler looks it up; None if neither does."""
+
+    @property
+    def to_publish(self) -> bool:
+        """Whether producers get an event."""
+        return worth_publishing(self.status, self.due_at)
+
+
+@dataclass(frozen=True, slots=True)
+class RowTransition:
+    """
+    The change of one row that the caller has locked.
+
+    Attributes:
+        before: The row's status.
+        values: Parameters of the caller's statement, or replacements for those of `per_row`.
+    """
+
+    id: UUID
+    before: Status
+    to: Transition
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def worth_publishing(status: Status, due_at: datetime | None) -> bool:
+    """Return whether producers get an event: the notification ended, and nothing is due."""
+    return status.final and due_at is None
+
+
+def transition(
+    connection: Connection,
+    rows: ColumnElement[bool],
+    to: Transition,
+    *,
+    among: Collection[Status],
+    now: datetime,
+    **columns: Any,
+) -> list[UUID]:
+    """
+    Change the status of all matching rows, and write an event for each.
+
+    Due time, lease, relay's lease and hold are reset; *columns* are set besides.
+
+    Args:
+        rows: Which rows to change.
+        among: Rows of other statuses stay as they are.
+
+    Returns:
+        The rows that were changed.
+
+    Raises:
+        IllegalTransition: `ALLOWED` has no way from one of *among*.
+    """
+    statement = _update(rows, to, among=among, now=now, columns=columns)
+    result = connection.execute(statement.returning(notifications.c.id))
+    changed: list[UUID] = list(result.scalars())
+    record_events(connection, changed, to, now=now)
+    return changed
+
+
+def transition_quietly(
+    connection: Connection,
+    rows: ColumnElement[bool],
+    to: Transition,
+    *,
+    among: Collection[Status],
+    now: datetime,
+    **columns: Any,
+) -> int:
+    """
+    Change rows as `transition` does, without an event; return how many were changed.
+
+    For what is still waiting afterwards, and for a first step that the same transaction continues.
+    """
+    statement = _update(rows, to, among=among, now=now, columns=columns)
+    return connection.execute(statement).rowcount
+
+
+def _update(
+    rows: ColumnElement[bool],
+    to: Transition,
+    *,
+    among: Collection[Status],
+    now: datetime,
+    columns: dict[str, Any],
+) -> Update:
+    for before in among:
+        require_allowed(before, to.status)
+    changed: dict[str, Any] = {
+        "status": to.status,
+        "reason": _cut(to.reason),
+        "due_at": to.due_at,
+        "relay_until": None,
+        "lease_until": None,
+        "hold_id": None,
+        "updated_at": now,
+    }
+    of_status = notifications.c.status.in_([str(each) for each in among])
+    return update(notifications).where(rows, of_status).values(changed | columns)
+
+
+def per_row(**columns: Any) -> Update:
+    """Build a statement for `transition_each`, which sets *columns* besides."""
+    changed: dict[str, Any] = {
+        "status": bindparam("new_status"),
+        "reason": bindparam("new_reason"),
+        "due_at": bindparam("new_due_at"),
+        "relay_until": None,
+        "lease_until": None,
+        "hold_id": None,
+        "updated_at": bindparam("now"),
+    }
+    of_row = notifications.c.id == bindparam("of_notification")
+    return update(notifications).where(of_row).values(changed | columns)
+
+
+def transition_each(
+    connection: Connection, statement: Update, changes: Sequence[RowTransition], *, now: datetime
+) -> None:
+    """
+    Change locked rows, each in its own way, and write their events.
+
+    A change to `sending` has no event: the attempt records it.
+
+    Args:
+        statement: From `per_row`.
+
+    Raises:
+        IllegalTransition: `ALLOWED` lacks one of the changes.
+    """
+    if not changes:
+        return
+    for change in changes:
+        require_allowed(change.before, change.to.status)
+    connection.execute(statement, [_parameters(change, now=now) for change in changes])
+    _insert_events(
+        connection,
+        (
+            _event(change.id, change.to, now=now)
+            for change in changes
+            if change.to.status is not Status.SENDING
+        ),
+    )
+
+
+def _parameters(change: RowTransition, *, now: datetime) -> dict[str, Any]:
+    return {
+        "of_notification": change.id,
+        "new_status": change.to.status,
+        "new_reason": _cut(change.to.reason),
+        "new_due_at": change.to.due_at,
+        "now": now,
+        **change.values,
+    }
+
+
+def enter(
+    connection: Connection, rows: Iterable[tuple[Status, Mapping[str, Any]]]
+) -> set[Identity]:
+    """
+    Insert waiting notifications that no worker has claimed; no event is written.
+
+    Args:
+        rows: The status and the other columns of each.
+
+    Returns:
+        The source and row id of each that was inserted; the others' keys or ids are in use.
+
+    Raises:
+        IllegalTransition: A status is not one of `WAITING`.
+    """
+    values = [{"status": status, **columns} for status, columns in rows]
+    if not values:
+        return set()
+    if any(each["status"] not in WAITING for each in values):
+        raise IllegalTransition("a notification begins scheduled or queued")
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(notifications).on_conflict_do_nothing()
+    columns = notifications.c
+    done = connection.execute(statement.returning(columns.source, columns.id), values)
+    return {(row.source, row.id) for row in done}
+
+
+def record_events(
+    connection: Connection, ids: Iterable[UUID], to: Transition, *, now: datetime
+) -> None:
+    """Write one event for each notification: its status, or a remark while that stays."""
+    _insert_events(connection, (_event(each, to, now=now) for each in ids))
+
+
+def require_allowed(before: Status, after: Status) -> None:
+    """Raise `IllegalTransition` unless *after* may follow *before*."""
+    if after not in ALLOWED[before]:
+        raise IllegalTransition(f"a notification never goes from {before} to {after}")
+
+
+def _event(id_: UUID, to: Transition, *, now: datetime) -> dict[str, Any]:
+    return {
+        "notification_id": id_,
+        "at": now,
+        "status": to.status,
+        "reason": _cut(to.reason),
+        "to_publish": to.to_publish,
+    }
+
+
+def _insert_events(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
+    values = list(rows)
+    if values:
+        connection.execute(insert(events), values)
+
+
+def _cut(reason: str | None) -> str | None:
+    return reason[:LONGEST_REASON] if reason is not None else None

@@ -1,28 +1,28 @@
-"""Every error of the service. The tree is the policy: its branches are what a caller may do next.
+"""
+Every error of the service. The tree is the policy: its branches are what a caller may do next.
 
     NotifyError
     ├── ConfigError             the service cannot start as configured
     ├── MessageError            the message can never be delivered as written    → dead letters
     │   ├── DecodeError             it does not keep the contract
-    │   ├── Conflict                its idempotency key stands for another body
     │   └── TemplateError           its template is missing, broken or lacks data
     ├── PublishError            the broker did not take responsibility           → publish again
     │   ├── Unroutable              returned: no queue is bound for its key
     │   └── Unconfirmed             refused, or no confirm in time: it may have arrived
     ├── StoreError              the record could not be read or written          → wait, try again
-    │   ├── StoreRefused            it refuses these very values                    → try them alone
-    │   └── Sealed                  its key is not in the keyring                   → give the key
-    ├── ProviderError           the provider did not take the message
-    │   ├── TransientError          not sent, for certain; may work later        → attempt + 1
-    │   │   ├── Throttled               the vendor asks for patience             → slow down
-    │   │   └── Unauthorized            our key or account, not the message      → open the circuit
-    │   ├── PermanentError          can never work                               → rejected
-    │   │   └── InvalidRecipient        the address is wrong or opted out
-    │   └── OutcomeUnknown          the request left, the answer was lost        → the lane's policy
-    └── Deferred                not now; no attempt was made                     → later
+    │   ├── StoreRefused            it refuses these values                         → try them alone
+    │   ├── StoreUnfit              the database needs another setup                → change it
+    │   └── Sealed                  its key is not in the keyring                   → add the key
+    └── ProviderError           the provider did not take the message
+        ├── TransientError          not sent, for certain; may work later        → attempt + 1
+        │   ├── Throttled               the vendor asks for patience             → slow down
+        │   └── Unauthorized            our key or account, not the message      → open the circuit
+        ├── PermanentError          can never work                               → rejected
+        │   └── InvalidRecipient        the address is wrong or opted out
+        └── OutcomeUnknown          the request left, the answer was lost        → the lane's policy
 
-No error text carries a recipient, a body, a key or a vendor's free text, since those may hold
-personal data: a vendor's refusal is named by its status and code.
+No error text carries a recipient, a body, a key or a vendor's free text: those may hold personal
+data. A vendor's refusal is named by its status and code.
 """
 
 from __future__ import annotations
@@ -42,10 +42,6 @@ class MessageError(NotifyError):
 
 class DecodeError(MessageError):
     """The message does not keep the contract; the text names where and why, never the value."""
-
-
-class Conflict(MessageError):
-    """The idempotency key was used before for another body."""
 
 
 class TemplateError(MessageError):
@@ -78,19 +74,19 @@ class StoreError(NotifyError):
 
 
 class StoreRefused(StoreError):
-    """The record is there and refuses these very values; trying them again is in vain."""
+    """The database refuses these values; a retry with the same values fails too."""
 
 
 class StoreUnfit(StoreError):
-    """The database is there, and somebody has to set it up otherwise; the text says how."""
+    """The database answers, but its setup is unfit for the record; the text says what to change."""
 
 
 class Sealed(StoreError):
     """
-    What the record holds cannot be opened with this keyring; it is all there.
+    The keyring cannot open a sealed value; the value itself is intact.
 
     Attributes:
-        key: The name of the key that it was sealed with.
+        key: The name of the key that sealed it.
     """
 
     def __init__(self, text: str, *, key: str) -> None:
@@ -103,7 +99,7 @@ class ProviderError(NotifyError):
     The provider did not take the message.
 
     Attributes:
-        provider: The provider's name in the configuration's words, such as `sendgrid`.
+        provider: The provider's name in the configuration, such as `sendgrid`.
         status: The HTTP status, or None where no answer came.
         code: The vendor's own error code, or None.
         retry_after: Seconds the vendor asks to wait, or None.
@@ -134,7 +130,7 @@ class Throttled(TransientError):
 
 
 class Unauthorized(TransientError):
-    """Our key, account or sender was refused: no message will pass until someone mends it."""
+    """Our key, account or sender was refused: no message passes until an operator fixes it."""
 
 
 class PermanentError(ProviderError):
@@ -147,16 +143,3 @@ class InvalidRecipient(PermanentError):
 
 class OutcomeUnknown(ProviderError):
     """The request left and no trustworthy answer came back: it may have been sent."""
-
-
-class Deferred(NotifyError):
-    """
-    Not now: a limit or an open circuit. No attempt was made.
-
-    Attributes:
-        retry_after: Seconds until it is worth asking again.
-    """
-
-    def __init__(self, text: str, *, retry_after: float) -> None:
-        super().__init__(text)
-        self.retry_after = retry_after

@@ -5,7 +5,6 @@ Also an operator's decision on one (`decide`). The SQL is in `store.reconcile`.
 """
 
 from notify.reconcile.reconciler import Reconciler
-from notify.reconcile.resolution import resolve
 from notify.reconcile.verdict import Resolution, decide
 
-__all__ = ["Reconciler", "Resolution", "decide", "resolve"]
+__all__ = ["Reconciler", "Resolution", "decide"]

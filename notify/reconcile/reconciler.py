@@ -19,7 +19,7 @@ from notify.message import Notification, Outcome, Status
 from notify.periodic import PeriodicThread
 from notify.policies.retry import History, RetryPolicy
 from notify.reconcile.lookup import LONGEST_CALL, LookupResult, ask, read_again, span
-from notify.reconcile.resolution import tell
+from notify.reconcile.settled_log import log_settled
 from notify.store import Store
 from notify.store.reconcile import (
     Lost,
@@ -119,7 +119,7 @@ class Reconciler:
                     now=self._clock(),
                 )
         if settled is not None:
-            tell(row.id, lost.attempt_id, Outcome.ACCEPTED, settled)
+            log_settled(row.id, lost.attempt_id, Outcome.ACCEPTED, settled)
         elif free or answer.later:
             self._later(row, lost, notification, answer)
         else:

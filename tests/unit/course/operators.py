@@ -8,11 +8,11 @@ from uuid import UUID
 
 from notify.deadletters import Replayer, ReplayRequest
 from notify.message import Outcome
-from notify.reconcile import resolve
 from notify.reconcile.verdict import Resolution, decide
 from notify.store.audit import Actor as Person
 from notify.store.delivery.cancel import cancel
 from tests.support.burying import LIMITS
+from tests.support.resolving import resolve
 from tests.unit.course.reference import Actor
 from tests.unit.course.world import World
 

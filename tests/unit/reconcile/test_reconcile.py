@@ -23,7 +23,7 @@ from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
 from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
 from notify.provider import Provider
-from notify.reconcile import Reconciler, resolve
+from notify.reconcile import Reconciler
 from notify.reconcile.lookup import LONGEST_CALL, MARGIN, span
 from notify.reconcile.reconciler import HOLD
 from notify.store import Store, Story
@@ -34,6 +34,7 @@ from providers.memory import Memory
 from tests.support.delivering import delivery_on
 from tests.support.flowing import flow_on
 from tests.support.migrated import migrated
+from tests.support.resolving import resolve
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -402,18 +403,6 @@ def test_a_list_that_does_not_name_its_messages_proves_nothing(make: Make, liste
     world.wait(timedelta(minutes=11))
     assert world.reconcile()
     assert "could not be asked" in (world.story(id_).summary.reason or "")
-
-
-@pytest.mark.parametrize("reported", ["SM\ud800", "SM\x00", "x" * 1000])
-def test_news_may_bring_any_id(make: Make, reported: str) -> None:
-    """A webhook's body is from outside too."""
-    world = make("reset")
-    id_ = world.request()
-    call = world.story(id_).attempts[0].id
-    resolve(world.store, call, Outcome.ACCEPTED, reason="a webhook", provider_id=reported)
-    known = world.story(id_).attempts[0].provider_id or ""
-    assert known.isprintable()
-    assert len(known) <= 255
 
 
 def test_what_another_call_is_known_to_have_sent_is_no_evidence(make: Make) -> None:

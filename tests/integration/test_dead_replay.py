@@ -227,10 +227,10 @@ def test_two_operators_who_replay_at_once_send_each_once(rig: Rig) -> None:
 
 _KILLED_IN_THE_MIDDLE = """
 import os, signal
-from notify.deadletters.lineup import LineUp
+from notify.deadletters.schedule import ReplaySchedule
 from notify.cli import main
 
-write = LineUp.write
+write = ReplaySchedule.write
 calls = []
 
 def write_and_die(self, *arguments, **named):
@@ -240,7 +240,7 @@ def write_and_die(self, *arguments, **named):
         os.kill(os.getpid(), signal.SIGKILL)
     return done
 
-LineUp.write = write_and_die
+ReplaySchedule.write = write_and_die
 main()
 """
 

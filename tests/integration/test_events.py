@@ -186,7 +186,7 @@ def test_an_announcer_killed_after_the_confirm_tells_again_under_the_same_id(
     script = """
         import os, signal, sys
         from datetime import datetime
-        from notify.announcer import Announcer
+        from notify.relays import EventRelay
         from notify.publisher import Publisher
         from notify.store import Store
 
@@ -197,7 +197,7 @@ def test_an_announcer_killed_after_the_confirm_tells_again_under_the_same_id(
                 return iter(confirmed)
 
         now = datetime.fromisoformat(sys.argv[3])
-        Announcer(Store.open(sys.argv[1]), Killed(sys.argv[2]), clock=lambda: now).announce()
+        EventRelay(Store.open(sys.argv[1]), Killed(sys.argv[2]), clock=lambda: now).announce()
     """
     command = [sys.executable, "-c", textwrap.dedent(script), store_url, broker_url]
     killed = subprocess.run([*command, NOW.isoformat()], check=False)

@@ -21,7 +21,7 @@ from notify.publisher import why
 from notify.service import open_broker, opened_record
 from notify.settings import Settings, load
 from notify.store.db import Moment
-from notify.store.relays import newest
+from notify.store.relays import newest_events
 from notify.telemetry.terminal import on_one_line
 from notify.topology import EVENTS
 
@@ -111,7 +111,7 @@ def _recorded(
     source: str | None,
 ) -> Iterable[Event]:
     with opened_record(settings) as store, store.reading() as connection:
-        found = newest(
+        found = newest_events(
             connection,
             channel=Channel(channel) if channel else None,
             status=Status(status) if status else None,

@@ -14,7 +14,7 @@ import click
 from notify.cli.console import Console, Table
 from notify.cli.options.given import NUMBER
 from notify.errors import ConfigError, NotifyError
-from notify.ledger import TERMS, Contradiction, Ledger, Line, draw_up
+from notify.ledger import TERMS, Contradiction, Ledger, Line, build_ledger
 from notify.service import open_broker, opened_record, topology_of
 from notify.settings import Settings, load
 from notify.topology import depths
@@ -74,7 +74,7 @@ def ledger(*, by: Group | None, ids: int, broker: bool, as_json: bool) -> None:
     """
     settings = load()
     with opened_record(settings) as store:
-        drawn = draw_up(store, now=store.clock(), ids=ids)
+        drawn = build_ledger(store, now=store.clock(), ids=ids)
     queues = _queues(settings) if broker else None
     if as_json:
         click.echo(json.dumps(as_plain(drawn, queues), ensure_ascii=False))

@@ -11,7 +11,7 @@ import click
 
 from notify.cli.ledger import as_plain, ids_option
 from notify.errors import NotifyError
-from notify.ledger import Contradiction, Ledger, draw_up
+from notify.ledger import Contradiction, Ledger, build_ledger
 from notify.privacy import Deleted, count_old, delete_old
 from notify.service import keep_of, opened_record
 from notify.settings import load
@@ -54,7 +54,7 @@ def maintenance(*, ids: int, batch: int, dry_run: bool, as_json: bool) -> None:
             deleted = count_old(store, keep, now=now)
         else:
             deleted = delete_old(store, keep, now=now, batch=batch)
-        ledger = draw_up(store, now=store.clock(), ids=ids)
+        ledger = build_ledger(store, now=store.clock(), ids=ids)
     if as_json:
         told = {"deleted": asdict(deleted), "dry_run": dry_run, "ledger": as_plain(ledger, None)}
         click.echo(json.dumps(told, ensure_ascii=False))

@@ -15,13 +15,13 @@ from notify.cli.flow import circuits_view as circuits
 from notify.cli.flow import limits_view as rates
 from notify.doctor.standing import OverridesSnapshot
 from notify.errors import ConfigError, StoreError
-from notify.ledger import SHARE, LedgerSnapshot, count_through
+from notify.ledger import SHARE, LedgerSnapshot, count_record
 from notify.message import Channel, Status
 from notify.publisher import FAILURES, why
 from notify.service import breaker_rules, check_tables, open_broker, open_store, topology_of
 from notify.settings import DEAD_POOL, Settings
 from notify.store.flow import holds
-from notify.store.ledger import Late, lately
+from notify.store.ledger import Late, lateness
 from notify.topology import DEAD, Depth, depths, queue_name
 
 PATIENCE = 3.0
@@ -167,7 +167,7 @@ class StatusReader:
         now = self._now()
         began = self._monotonic()
         if self._books is None or began >= self._count_at:
-            self._books = count_through(self._store, now=self._store.clock())
+            self._books = count_record(self._store, now=self._store.clock())
             took = self._monotonic() - began
             self._count_at = began + SHARE * took
         return now, self._books
@@ -182,15 +182,15 @@ class StatusReader:
             return Now(
                 pace={
                     queue_name(Channel(each.channel), each.lane): each.per_second
-                    for each in lately.pace(connection, now=at)
+                    for each in lateness.pace(connection, now=at)
                 },
                 circuits=looks,
                 limits=limits,
                 standing=standing,
-                kept=holds.kept(connection, [each.id for each in standing.holds]),
-                relay=lately.due(connection, (Status.SCHEDULED, Status.QUEUED), now=at),
-                lookups=lately.due(connection, (Status.UNKNOWN,), now=at),
-                news=lately.news(connection),
+                kept=holds.count_held(connection, [each.id for each in standing.holds]),
+                relay=lateness.count_overdue(connection, (Status.SCHEDULED, Status.QUEUED), now=at),
+                lookups=lateness.count_overdue(connection, (Status.UNKNOWN,), now=at),
+                news=lateness.count_unpublished(connection),
             )
 
 

@@ -57,7 +57,7 @@ def count(settings: Settings, store: Store, scope: Scope, *, left: Others) -> St
     rows: Counter[Status] = Counter()
     with store.reading() as connection:
         for each in scopes:
-            rows.update(record.waiting(connection, each))
+            rows.update(record.count_waiting(connection, each))
     whole = scope.source is None and scope.template is None
     return Stopped(_counted(settings, names), whole, rows)
 

@@ -8,7 +8,7 @@ from notify.deadletters.eligibility import Eligibility
 from notify.deadletters.plan import ReplayPlan
 from notify.deadletters.refused_publisher import RefusedEvents
 from notify.deadletters.rehearsal import Rehearsal
-from notify.deadletters.replay import Replayer, Step
+from notify.deadletters.replay import Replayer, ReplayStep
 from notify.deadletters.replay_request import ReplayRequest
 from notify.store.deadletters import Edit
 
@@ -20,7 +20,7 @@ __all__ = [
     "Rehearsal",
     "ReplayPlan",
     "ReplayRequest",
+    "ReplayStep",
     "Replayer",
-    "Step",
     "discard",
 ]

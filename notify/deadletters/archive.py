@@ -16,7 +16,7 @@ from notify.delivery import Again, Arrival, Done
 from notify.errors import StoreError, StoreRefused
 from notify.message import Notification, ids
 from notify.store import Store
-from notify.store.deadletters import Cause, Letter, keep, look_up
+from notify.store.deadletters import Cause, Letter, archive_letters, find_known
 from notify.telemetry.metrics import Metrics, catalog
 
 LOOK_AGAIN = 2.0
@@ -110,9 +110,9 @@ class Archive:
         letters: list[Letter] = []
         try:
             with self._store.writing() as connection:
-                book = KnownRequests(look_up(connection, firsts))
+                book = KnownRequests(find_known(connection, firsts))
                 letters = [self._letter(each, book, now=now) for each in readings]
-                keep(connection, letters, now=now)
+                archive_letters(connection, letters, now=now)
         except StoreError:
             # The letters come again, alone or after a while, and take from the same allowance.
             events = [each.refused_event for each in letters if each.refused_event]
@@ -138,7 +138,7 @@ class Archive:
     def _keep_bare(self, reading: Reading, *, now: datetime) -> bool | None:
         try:
             with self._store.writing() as connection:
-                keep(connection, [letter := reading.bare()], now=now)
+                archive_letters(connection, [letter := reading.bare()], now=now)
         except StoreRefused as error:
             log.error("notify.archive_refused", error=str(error))
             return False

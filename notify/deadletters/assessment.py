@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 
 from notify import contract
 from notify.contract import Incoming, Limits
-from notify.deadletters.eligibility import Eligibility, judge
+from notify.deadletters.eligibility import Eligibility, assess
 from notify.deadletters.known_requests import KnownRequests
 from notify.deadletters.replay_request import ReplayRequest
 from notify.errors import DecodeError
 from notify.message import Notification
-from notify.store.deadletters import ArchivedLetter, Edit, KnownNotification, look_up
+from notify.store.deadletters import ArchivedLetter, Edit, KnownNotification, find_known
 
 Key = tuple[str, str, int]
 """What makes it the same notification."""
@@ -62,7 +62,7 @@ class LetterAssessment:
         return bool(self.unfit or self.fails) or (unknown and not order.include_unknown)
 
 
-def in_turn(
+def mark_repeats(
     cases: Iterable[LetterAssessment], order: ReplayRequest, sent: set[Key]
 ) -> list[LetterAssessment]:
     """
@@ -82,7 +82,7 @@ def in_turn(
     return judged
 
 
-class Examiner:
+class LetterAssessor:
     """Judges letters by the record as it is at the moment."""
 
     def __init__(self, *, limits: Limits, lanes: Collection[str]) -> None:
@@ -96,7 +96,7 @@ class Examiner:
         self._limits = limits
         self._lanes = frozenset(lanes)
 
-    def judge(
+    def assess(
         self,
         connection: Connection,
         letters: Sequence[ArchivedLetter],
@@ -108,7 +108,7 @@ class Examiner:
         """Judge letters; *lock* keeps the rows that they ask for as they are."""
         read = [(letter, *self._decode(letter, mending, now=now)) for letter in letters]
         firsts = [asked[0] for _, asked, unfit in read if not unfit]
-        book = KnownRequests(look_up(connection, firsts, lock=lock))
+        book = KnownRequests(find_known(connection, firsts, lock=lock))
         return [
             LetterAssessment(letter, unfit=unfit) if unfit else _case(letter, asked, book, now=now)
             for letter, asked, unfit in read
@@ -144,7 +144,7 @@ def _case(
     parts = []
     for each in asked:
         known = book.row(each)
-        prospect = judge(each, known, archived_at=letter.state_at, now=now)
+        prospect = assess(each, known, archived_at=letter.state_at, now=now)
         parts.append(LetterPart(each, known, prospect))
     return LetterAssessment(letter, parts)
 

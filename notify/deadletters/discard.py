@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from notify.store import Actor, Store, note
+from notify.store import Actor, Store, write_audit
 from notify.store.deadletters import archive as dead
 
 GROUP = 500
@@ -24,8 +24,8 @@ def discard(store: Store, ids: Sequence[int], actor: Actor, *, now: datetime) ->
     marked = 0
     for start in range(0, len(ids), GROUP):
         with store.writing() as connection:
-            done = dead.discard(connection, ids[start : start + GROUP], now=now)
+            done = dead.discard_letters(connection, ids[start : start + GROUP], now=now)
             if done:
-                note(connection, actor, "dead.discard", details={"letters": done}, at=now)
+                write_audit(connection, actor, "dead.discard", details={"letters": done}, at=now)
         marked += len(done)
     return marked

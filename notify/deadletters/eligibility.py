@@ -36,7 +36,7 @@ _TAKEN = frozenset({Status.SENT, Status.DELIVERED, Status.BOUNCED, Status.COMPLA
 _WITHDRAWN = frozenset({Status.CANCELLED, Status.SUPPRESSED})
 
 
-def judge(
+def assess(
     asked: Notification, known: KnownNotification | None, *, archived_at: datetime, now: datetime
 ) -> Eligibility:
     """

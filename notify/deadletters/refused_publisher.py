@@ -10,7 +10,12 @@ from notify.contract import RefusedEvent
 from notify.periodic import PeriodicThread
 from notify.publisher import Outgoing, Publisher, PublishResult
 from notify.store import Store
-from notify.store.relays import PendingRefusal, refused_published, release_refused, take_refused
+from notify.store.relays import (
+    PendingRefusal,
+    lease_refused,
+    mark_refused_published,
+    release_refused,
+)
 from notify.topology import EVENTS
 
 PERIOD = 0.5
@@ -55,12 +60,12 @@ class RefusedEvents:
             StoreError: The record cannot be used.
         """
         with self._store.writing() as connection:
-            waiting = take_refused(connection, now=self._clock(), hold=HOLD, limit=AT_ONCE)
+            waiting = lease_refused(connection, now=self._clock(), hold=HOLD, limit=AT_ONCE)
         if not waiting:
             return 0
         handful = PublishResult.publish(waiting, self._publisher, outgoing=outgoing)
         with self._store.writing() as connection:
-            refused_published(connection, handful.taken)
+            mark_refused_published(connection, handful.taken)
             release_refused(connection, handful.left)
         if handful.error is not None:
             raise handful.error

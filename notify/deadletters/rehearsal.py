@@ -46,7 +46,7 @@ class Rehearsal:
         return self._countries.refusal(asked)
 
 
-def told_to_fail(
+def mark_failing(
     cases: Sequence[LetterAssessment], failing: Mapping[Key, str]
 ) -> list[LetterAssessment]:
     """Return the cases with the notifications that would fail again marked as such."""

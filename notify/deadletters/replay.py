@@ -14,11 +14,11 @@ from datetime import datetime
 from uuid import UUID
 
 from notify.contract import Limits
-from notify.deadletters.assessment import Examiner, Key, LetterAssessment, in_turn
+from notify.deadletters.assessment import Key, LetterAssessment, LetterAssessor, mark_repeats
 from notify.deadletters.plan import ReplayPlan
-from notify.deadletters.rehearsal import Rehearsal, told_to_fail
+from notify.deadletters.rehearsal import Rehearsal, mark_failing
 from notify.deadletters.replay_request import ReplayRequest
-from notify.deadletters.schedule import ReplaySchedule, SlotAllocator, keep_mending
+from notify.deadletters.schedule import ReplaySchedule, SlotAllocator, keep_edit
 from notify.store import Actor, Store
 from notify.store.deadletters import archive as dead
 from notify.store.deadletters import replays
@@ -28,7 +28,7 @@ GROUP = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ReplayStep:
     """What one transaction of a replay has done."""
 
     letters: int
@@ -59,7 +59,7 @@ class Replayer:
         """
         self._store = store
         self._rehearsal = rehearsal
-        self._examiner = Examiner(limits=limits, lanes=lanes)
+        self._assessor = LetterAssessor(limits=limits, lanes=lanes)
         self._clock = clock or store.clock
 
     def plan(self, order: ReplayRequest) -> ReplayPlan:
@@ -74,16 +74,18 @@ class Replayer:
         for ids in _groups(order.ids):
             with self._store.reading() as connection:
                 now = self._clock()
-                plan.begins = replays.lined_up(connection, now=now)
-                letters = dead.waiting(connection, ids)
-                cases = self._examiner.judge(connection, letters, order.mending, now=now)
+                plan.begins = replays.last_slots(connection, now=now)
+                letters = dead.read_waiting(connection, ids)
+                cases = self._assessor.assess(connection, letters, order.mending, now=now)
             plan.settled += len(ids) - len(cases)
-            cases = told_to_fail(cases, self._failing(cases))
-            for case in in_turn(cases, order, sent):
+            cases = mark_failing(cases, self._failing(cases))
+            for case in mark_repeats(cases, order, sent):
                 plan.add(case, order)
         return plan
 
-    def replay(self, order: ReplayRequest, actor: Actor, *, replay_id: UUID) -> Iterator[Step]:
+    def replay(
+        self, order: ReplayRequest, actor: Actor, *, replay_id: UUID
+    ) -> Iterator[ReplayStep]:
         """
         Line up what may be sent, group by group; yields after each commit.
 
@@ -93,7 +95,7 @@ class Replayer:
         for ids in _groups(order.ids):
             failing = self._rehearsed(ids, order)
             done = self._line_up(ids, order, actor, failing, replay_id=replay_id)
-            yield Step(len(ids), done)
+            yield ReplayStep(len(ids), done)
 
     def _failing(self, cases: Sequence[LetterAssessment]) -> Mapping[Key, str]:
         return self._rehearsal.failing(cases) if self._rehearsal else {}
@@ -103,9 +105,9 @@ class Replayer:
         if self._rehearsal is None:
             return {}
         with self._store.reading() as connection:
-            letters = dead.waiting(connection, ids)
+            letters = dead.read_waiting(connection, ids)
             now = self._clock()
-            cases = self._examiner.judge(connection, letters, order.mending, now=now)
+            cases = self._assessor.assess(connection, letters, order.mending, now=now)
         return self._failing(cases)
 
     def _line_up(
@@ -118,17 +120,17 @@ class Replayer:
         replay_id: UUID,
     ) -> list[UUID]:
         with self._store.writing() as connection:
-            replays.take_turn(connection)
+            replays.lock_replays(connection)
             now = self._clock()
-            letters = dead.waiting(connection, ids, lock=True)
-            cases = self._examiner.judge(connection, letters, order.mending, now=now, lock=True)
-            cases = in_turn(told_to_fail(cases, failing), order, set())
-            times = SlotAllocator(replays.lined_up(connection, now=now), rate=order.rate, now=now)
+            letters = dead.read_waiting(connection, ids, lock=True)
+            cases = self._assessor.assess(connection, letters, order.mending, now=now, lock=True)
+            cases = mark_repeats(mark_failing(cases, failing), order, set())
+            times = SlotAllocator(replays.last_slots(connection, now=now), rate=order.rate, now=now)
             line = ReplaySchedule.of(cases, order, times)
             if not line.until:
                 return []
             for case in cases:
-                keep_mending(connection, case, order, actor, now=now)
+                keep_edit(connection, case, order, actor, now=now)
             return line.write(connection, order, actor, replay_id=replay_id, now=now)
 
 

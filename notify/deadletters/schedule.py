@@ -14,7 +14,7 @@ from notify.deadletters.assessment import LetterAssessment, LetterPart
 from notify.deadletters.eligibility import Eligibility
 from notify.deadletters.replay_request import ReplayRequest
 from notify.message import Channel, Status
-from notify.store import Actor, note
+from notify.store import Actor, write_audit
 from notify.store.deadletters import Slot, replays
 from notify.store.sealing import cipher_of
 
@@ -62,9 +62,9 @@ class ReplaySchedule:
     ) -> list[UUID]:
         """Write the times and who gave them; give the notifications that have one now."""
         why = f"replayed by {actor.name}: {actor.reason}"
-        replays.send_again(connection, self.again, why=why, now=now)
-        written = replays.send_new(connection, self.new, why=why, now=now)
-        replays.mark(connection, self.until, replay_id=replay_id, done=self.done, now=now)
+        replays.requeue(connection, self.again, why=why, now=now)
+        written = replays.insert_new(connection, self.new, why=why, now=now)
+        replays.mark_replayed(connection, self.until, replay_id=replay_id, done=self.done, now=now)
         lined_up = [*(slot.id for slot in self.again), *written]
         details = {
             "replay_id": str(replay_id),
@@ -74,7 +74,7 @@ class ReplaySchedule:
             "notifications": len(lined_up),
             "possible_duplicates": sum(slot.possible_duplicate for slot in self.again),
         }
-        note(connection, actor, "dead.replay", details=details, at=now)
+        write_audit(connection, actor, "dead.replay", details=details, at=now)
         return lined_up
 
 
@@ -94,7 +94,7 @@ class SlotAllocator:
         return self.last[channel]
 
 
-def keep_mending(
+def keep_edit(
     connection: Connection,
     case: LetterAssessment,
     order: ReplayRequest,
@@ -107,7 +107,7 @@ def keep_mending(
     if mending is None or mending.letter_id != case.kept.id or not case.parts:
         return
     first = case.parts[0].notification
-    replays.mend(connection, mending.letter_id, first, body=mending.body, key=mending.key)
+    replays.save_edit(connection, mending.letter_id, first, body=mending.body, key=mending.key)
     vault, before = cipher_of(connection), case.kept.mended_body or case.kept.body
     details: dict[str, Any] = {
         "letter": mending.letter_id,
@@ -115,7 +115,7 @@ def keep_mending(
         "after": vault.told(mending.body),
         "key": mending.key,
     }
-    note(connection, actor, "dead.mend", details=details, at=now)
+    write_audit(connection, actor, "dead.mend", details=details, at=now)
 
 
 def _slot(part: LetterPart, times: SlotAllocator) -> Slot:

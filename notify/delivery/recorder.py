@@ -13,7 +13,7 @@ import structlog
 from notify.errors import StoreError, StoreRefused
 from notify.store import Claim, Claimed, Entry, Record, Store
 from notify.store.delivery import LEASE
-from notify.store.reconcile import owner_of
+from notify.store.reconcile import notification_of
 
 LARGEST_GROUP = 256
 SHORTEST_PAUSE = 0.05
@@ -79,7 +79,7 @@ class Recorder:
             return None
         try:
             with self._store.reading() as connection:
-                if owner_of(connection, record.attempt_id) is not None:
+                if notification_of(connection, record.attempt_id) is not None:
                     return None
             (claimed,) = self._store.claim([entry], now=now, lease=LEASE)
         except Exception as error:

@@ -14,7 +14,7 @@ from notify.doctor.finding import Finding, fail, ok, warn
 from notify.errors import Sealed, StoreError
 from notify.settings import Settings
 from notify.settings.urls import shown
-from notify.store import Store, probe
+from notify.store import Store, check_writable
 from notify.store.db import read_clock
 
 SKEW_DOUBTED = 1.0
@@ -56,7 +56,7 @@ def tables(store: Store, settings: Settings) -> Generator[Finding, None, bool]:
     yield ok("migrations", f"the tables are at revision {current}")
     try:
         with store.writing() as connection:
-            probe(connection)
+            check_writable(connection)
     except StoreError as error:
         text = f"it can be read and not written: {error} ({where})"
         fix = "is it a standby, a full disk, or another owner's? correct store.url or the rights"

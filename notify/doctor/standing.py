@@ -14,7 +14,7 @@ from notify.policies.holds import Hold
 from notify.service import lines_limits
 from notify.settings import Settings
 from notify.store import Store
-from notify.store.flow import Seen, circuits, holds, limits
+from notify.store.flow import LimitRow, circuits, holds, limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class OverridesSnapshot:
     """By the database's clock."""
     circuits: Mapping[str, Circuit]
     holds: Sequence[Hold]
-    limits: Mapping[str, Seen]
+    limits: Mapping[str, LimitRow]
 
     @classmethod
     def read(cls, store: Store, settings: Settings) -> OverridesSnapshot:

@@ -215,10 +215,10 @@ class Circuits:
                 Slice(name, generation, self._known[name].rules.slice_at(now), counts)
                 for name, (generation, counts) in counted.items()
             ]
-            shared.add(connection, added)
+            shared.add_calls(connection, added)
             circuits = shared.current(connection, self._known)
             oldest = min((known.rules.spans(now)[0] for known in self._known.values()), default=0)
-            slices = shared.calls(connection, self._known, since=oldest)
+            slices = shared.read_calls(connection, self._known, since=oldest)
         self._ahead, self._alone = ahead, False
         for name, known in self._known.items():
             known.see(known.righted(self._store, circuits[name], now))
@@ -249,4 +249,4 @@ class Circuits:
         self._forgot_at = self._monotonic()
         longest = max((known.rules.window for known in self._known.values()), default=0.0)
         with self._store.writing() as connection:
-            shared.forget(connection, older=max(2 * longest, _KEPT))
+            shared.delete_old_calls(connection, older=max(2 * longest, _KEPT))

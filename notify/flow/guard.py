@@ -12,7 +12,7 @@ from notify.policies.caps import Cap, Countries, Hashed, Unit, plainly
 from notify.policies.segments import segments
 from notify.store import Store
 from notify.store.db import read_clock
-from notify.store.flow import Charge, admit, prune
+from notify.store.flow import Charge, charge_caps, prune_caps
 
 PRUNING = 60.0
 """Seconds between two times that old counts are forgotten."""
@@ -95,7 +95,7 @@ class Guard:
         if now < self._pruned + PRUNING:
             return
         with self._store.writing() as connection:
-            done = prune(connection, limit=BATCH_SIZE)
+            done = prune_caps(connection, limit=BATCH_SIZE)
         if done < BATCH_SIZE:
             self._pruned = now
 
@@ -114,7 +114,7 @@ class Guard:
                 (notification.id, [self._charge(cap, notification, message, now) for cap in caps])
                 for (notification, message), caps in concerned
             ]
-            full = admit(connection, charges)
+            full = charge_caps(connection, charges)
         return {
             notification.identity: self._refusal(notification, caps, name)
             for ((notification, _), caps), name in zip(concerned, full, strict=True)

@@ -64,7 +64,7 @@ class Holds:
         before = self._monotonic()
         with self._store.reading() as connection:
             # In this order: what keeps something was placed before, so it is found if it stands.
-            keepers = set(record.keepers(connection))
+            keepers = set(record.hold_ids_in_use(connection))
             found, now = record.current(connection)
         # Counted from before the reading: rather some milliseconds early than late.
         self._known = tuple(_Standing(hold, _ends(hold, now, before)) for hold in found)
@@ -135,7 +135,7 @@ class Holds:
         have set something aside for it afterwards.
         """
         with self._store.writing() as connection:
-            count = record.wake(connection, ids, now=self._clock(), limit=BATCH_SIZE)
+            count = record.release_ended(connection, ids, now=self._clock(), limit=BATCH_SIZE)
         if count:
             log.info("notify.released", count=count)
 

@@ -5,11 +5,11 @@ Here: the ledger (`notify ledger`) and the store-wide gauges. Not here: SQL (`st
 anything that changes a row.
 """
 
-from notify.ledger.ledger import LONG, TERMS, Contradiction, Ledger, Line, draw_up
-from notify.ledger.record_metrics import SHARE, LedgerSnapshot, RecordMetrics, count_through
+from notify.ledger.ledger import GRACE, TERMS, Contradiction, Ledger, Line, build_ledger
+from notify.ledger.record_metrics import SHARE, LedgerSnapshot, RecordMetrics, count_record
 
 __all__ = [
-    "LONG",
+    "GRACE",
     "SHARE",
     "TERMS",
     "Contradiction",
@@ -17,6 +17,6 @@ __all__ = [
     "LedgerSnapshot",
     "Line",
     "RecordMetrics",
-    "count_through",
-    "draw_up",
+    "build_ledger",
+    "count_record",
 ]

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from notify.message import Status
-from notify.store import Store, contradictions
+from notify.store import Store, find_contradictions
 from notify.store.ledger import Count, DeadCount, Doubt, Fault, balance
 
 __all__ = [
@@ -23,11 +23,11 @@ __all__ = [
     "Fault",
     "Ledger",
     "Line",
-    "draw_up",
-    "sum_up",
+    "build_ledger",
+    "count_ledger",
 ]
 
-LONG = timedelta(minutes=5)
+GRACE = timedelta(minutes=5)
 """After its time: longer than any worker or relay that lives needs for what it holds."""
 
 IN_FLIGHT = "in flight"
@@ -104,7 +104,7 @@ class Ledger:
         return not self.faults and not self.difference
 
 
-def draw_up(store: Store, *, now: datetime, ids: int = 10) -> Ledger:
+def build_ledger(store: Store, *, now: datetime, ids: int = 10) -> Ledger:
     """
     Draw up the ledger of one moment, in one reading transaction.
 
@@ -116,14 +116,14 @@ def draw_up(store: Store, *, now: datetime, ids: int = 10) -> Ledger:
     """
     with store.reading() as connection:
         accepted, lines = _summed(connection)
-        found = contradictions(connection, long_ago=now - LONG)
+        found = find_contradictions(connection, long_ago=now - GRACE)
         faults, doubts = _found(found, most=ids)
     return Ledger(now, accepted, lines, faults, doubts)
 
 
-def sum_up(store: Store, *, now: datetime) -> Ledger:
+def count_ledger(store: Store, *, now: datetime) -> Ledger:
     """
-    Count what `draw_up` counts, and look for no contradictions: a fraction of its time.
+    Count what `build_ledger` counts, and look for no contradictions: a fraction of its time.
 
     Raises:
         StoreError: The record cannot be read.

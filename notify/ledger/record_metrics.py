@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from notify.ledger.ledger import TERMS, Ledger, sum_up
+from notify.ledger.ledger import TERMS, Ledger, count_ledger
 from notify.message import Status
 from notify.periodic import PeriodicThread
 from notify.store import Store
 from notify.store.deadletters import Cause, LetterState, search
-from notify.store.ledger import Late, lately
+from notify.store.ledger import Late, lateness
 from notify.telemetry.metrics import Metrics, Reading, catalog
 
 PERIOD = 10.0
@@ -33,17 +33,17 @@ class LedgerSnapshot:
     """Dead letters that wait in the archive for an operator."""
 
 
-def count_through(store: Store, *, now: datetime) -> LedgerSnapshot:
+def count_record(store: Store, *, now: datetime) -> LedgerSnapshot:
     """
     Count the whole record.
 
     Raises:
         StoreError: It cannot be read.
     """
-    ledger = sum_up(store, now=now)
+    ledger = count_ledger(store, now=now)
     with store.reading() as connection:
         return LedgerSnapshot(
-            ledger, search.count(connection, search.Wanted(state=LetterState.WAITING))
+            ledger, search.count_letters(connection, search.LetterFilter(state=LetterState.WAITING))
         )
 
 
@@ -90,13 +90,15 @@ class RecordMetrics:
         now = self._clock()
         with self._store.reading() as connection:
             self._late = {
-                "relay": lately.due(connection, (Status.SCHEDULED, Status.QUEUED), now=now),
-                "lookups": lately.due(connection, (Status.UNKNOWN,), now=now),
-                "events": lately.news(connection),
+                "relay": lateness.count_overdue(
+                    connection, (Status.SCHEDULED, Status.QUEUED), now=now
+                ),
+                "lookups": lateness.count_overdue(connection, (Status.UNKNOWN,), now=now),
+                "events": lateness.count_unpublished(connection),
             }
         began = self._monotonic()
         if began >= self._count_at:
-            self._books = count_through(self._store, now=now)
+            self._books = count_record(self._store, now=now)
             self._count_at = began + SHARE * (self._monotonic() - began)
         return PERIOD
 

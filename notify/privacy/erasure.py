@@ -9,14 +9,14 @@ from datetime import datetime
 from uuid import UUID
 
 from notify.message import Status
-from notify.store import Actor, Store, note
+from notify.store import Actor, Store, write_audit
 from notify.store.privacy import (
-    Held,
+    LetterMatch,
     Person,
+    batches,
     erase_letters,
     erasure,
     letters_of,
-    slices,
     wipe_deleted,
 )
 from notify.store.sealing import cipher_of
@@ -40,7 +40,7 @@ class ErasureMatch:
     ids: Sequence[UUID]
     statuses: Counter[Status]
     waiting: int
-    letters: Sequence[Held]
+    letters: Sequence[LetterMatch]
     audit: Sequence[int]
 
     @property
@@ -82,14 +82,14 @@ def look(store: Store, person: Person) -> ErasureMatch:
         StoreError: The record cannot be used.
     """
     with store.reading() as connection:
-        ids = erasure.ids_of(connection, person)
+        ids = erasure.find_notifications(connection, person)
         statuses: Counter[Status] = Counter()
         waiting = 0
-        for few in slices(ids, _BATCH):
-            statuses += erasure.statuses(connection, few)
-            waiting += erasure.waiting(connection, few)
+        for few in batches(ids, _BATCH):
+            statuses += erasure.count_statuses(connection, few)
+            waiting += erasure.count_waiting(connection, few)
         letters = letters_of(connection, person, ids)
-        return ErasureMatch(ids, statuses, waiting, letters, erasure.audited(connection, person))
+        return ErasureMatch(ids, statuses, waiting, letters, erasure.find_audit(connection, person))
 
 
 _BATCH = 500
@@ -124,19 +124,19 @@ def erase(
             "letters": len(found.letters),
             "audit": len(found.audit),
         }
-        note(connection, actor, "erase", details=details, at=now)
+        write_audit(connection, actor, "erase", details=details, at=now)
         # What operators wrote on this occasion too.
-        erasure.erase_audit(connection, person, erasure.audited(connection, person))
+        erasure.erase_audit(connection, person, erasure.find_audit(connection, person))
     cancelled, done = 0, set[UUID]()
-    for few in slices(found.ids, batch):
+    for few in batches(found.ids, batch):
         with store.writing() as connection:
             wipe_deleted(connection)
             if cancel:
-                cancelled += erasure.cancel(connection, few, now=now)
-            done |= set(erasure.erase(connection, person, few, now=now))
+                cancelled += erasure.end_waiting(connection, few, now=now)
+            done |= set(erasure.erase_notifications(connection, person, few, now=now))
     shared = [each.id for each in found.letters if each.waits and each.shared]
     letters = [each.id for each in found.letters if each.id not in shared]
-    for numbers in slices(letters, batch):
+    for numbers in batches(letters, batch):
         with store.writing() as connection:
             wipe_deleted(connection)
             erase_letters(connection, person, numbers, now=now)

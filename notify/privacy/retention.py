@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from notify.store import Store
-from notify.store.flow import delete_changes
-from notify.store.privacy import Deleted, Old, retention, wipe_deleted
+from notify.store.flow import delete_circuit_changes
+from notify.store.privacy import Deleted, RetentionCutoff, retention, wipe_deleted
 
 __all__ = ["Deleted", "Keep", "count_old", "delete_old"]
 
@@ -33,12 +33,16 @@ class Keep:
     waiting: timedelta
     audit: timedelta
 
-    def old(self, now: datetime) -> Iterator[Old]:
+    def old(self, now: datetime) -> Iterator[RetentionCutoff]:
         """Tell what is over by now, lane by lane."""
         for lane, span in self.lanes.items():
-            yield Old(lanes=[lane], ended=now - span, waiting=now - max(self.waiting, span))
+            yield RetentionCutoff(
+                lanes=[lane], ended=now - span, waiting=now - max(self.waiting, span)
+            )
         waiting = now - max(self.waiting, self.others)
-        yield Old(lanes=[*self.lanes], others=True, ended=now - self.others, waiting=waiting)
+        yield RetentionCutoff(
+            lanes=[*self.lanes], others=True, ended=now - self.others, waiting=waiting
+        )
 
 
 def delete_old(
@@ -85,7 +89,7 @@ def _steps(keep: Keep, now: datetime, batch: int) -> Iterator[_Step]:
     yield _changes(now - keep.audit, batch)
 
 
-def _letters(old: Old, batch: int) -> _Step:
+def _letters(old: RetentionCutoff, batch: int) -> _Step:
     def step(connection: Connection) -> tuple[Deleted, bool]:
         deleted = retention.delete_letters(connection, old, limit=batch)
         return deleted, deleted.letters >= batch
@@ -93,7 +97,7 @@ def _letters(old: Old, batch: int) -> _Step:
     return step
 
 
-def _ended(old: Old, batch: int) -> _Step:
+def _ended(old: RetentionCutoff, batch: int) -> _Step:
     after: datetime | None = None
 
     def step(connection: Connection) -> tuple[Deleted, bool]:
@@ -116,7 +120,7 @@ def _changes(before: datetime, batch: int) -> _Step:
     """What became of circuits is kept as long as what operators did about it, and not counted."""
 
     def step(connection: Connection) -> tuple[Deleted, bool]:
-        return Deleted(), delete_changes(connection, before=before, limit=batch) >= batch
+        return Deleted(), delete_circuit_changes(connection, before=before, limit=batch) >= batch
 
     return step
 

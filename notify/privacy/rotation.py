@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from notify.store import Actor, Store, note
+from notify.store import Actor, Store, write_audit
 from notify.store.privacy import forget_keys, reseal_letters, reseal_notifications
 
 
@@ -44,7 +44,7 @@ def rotate(
     with store.writing() as connection:
         forgotten = forget_keys(connection)
         details = {"notifications": notifications, "letters": letters, "forgotten": forgotten}
-        note(connection, actor, "keyring.rotate", details=details, at=now)
+        write_audit(connection, actor, "keyring.rotate", details=details, at=now)
     return Rotated(notifications, letters, forgotten)
 
 

@@ -15,7 +15,7 @@ from notify.errors import ProviderError, TemplateError
 from notify.gateway import Gateway
 from notify.message import Notification, Receipt
 from notify.store.delivery import LONGEST_ID, LONGEST_REASON
-from notify.store.reconcile import Lost
+from notify.store.reconcile import LostCall
 from notify.store.relays import Due
 from notify.templating import Templates
 from notify.topology import routing_key
@@ -41,8 +41,8 @@ class LookupResult:
     retry_after: float | None = None
 
 
-def ask(
-    notification: Notification, lost: Lost, *, gateway: Gateway, templates: Templates
+def look_up_call(
+    notification: Notification, lost: LostCall, *, gateway: Gateway, templates: Templates
 ) -> LookupResult:
     """
     Ask the provider which messages it took that may be this one; never raises.
@@ -53,7 +53,7 @@ def ask(
     line = gateway.line(lost.provider)
     if line is None or not line.can_find:
         return LookupResult("the answer was lost; this provider cannot be asked")
-    since, until = span(lost)
+    since, until = search_window(lost)
     try:
         message = rendered(notification, lost.attempt_id, templates=templates)
         found = [_id(each) for each in line.find(message, since=since, until=until)]
@@ -83,7 +83,7 @@ def _id(receipt: Receipt) -> str:
     return id_
 
 
-def read_again(row: Due) -> Notification:
+def decode_again(row: Due) -> Notification:
     """
     Read a request again, under its row's id; it was within all limits when it was taken.
 
@@ -102,14 +102,14 @@ def read_again(row: Due) -> Notification:
     return replace(notification, id=row.id)
 
 
-def span(lost: Lost) -> tuple[datetime, datetime]:
+def search_window(lost: LostCall) -> tuple[datetime, datetime]:
     """Tell when the vendor took the call's message, if it did."""
     until = min(lost.ended_at, lost.started_at + LONGEST_CALL)
     return lost.started_at - MARGIN, until + MARGIN
 
 
 def _cannot_ask(
-    notification: Notification, lost: Lost, why: str, retry_after: float | None
+    notification: Notification, lost: LostCall, why: str, retry_after: float | None
 ) -> LookupResult:
     log.warning(
         "notify.lookup_failed",

@@ -18,20 +18,26 @@ from notify.gateway import Gateway
 from notify.message import Notification, Outcome, Status
 from notify.periodic import PeriodicThread
 from notify.policies.retry import History, RetryPolicy
-from notify.reconcile.lookup import LONGEST_CALL, LookupResult, ask, read_again, span
+from notify.reconcile.lookup import (
+    LONGEST_CALL,
+    LookupResult,
+    decode_again,
+    look_up_call,
+    search_window,
+)
 from notify.reconcile.settled_log import log_settled
 from notify.store import Store
 from notify.store.reconcile import (
-    Lost,
-    Rivals,
+    LostCall,
+    RivalCalls,
     Transition,
-    last_unknown,
-    move,
-    postpone,
-    rivals,
-    settle,
+    change_status,
+    find_lost_call,
+    find_rivals,
+    postpone_lookup,
+    settle_call,
 )
-from notify.store.relays import Due, take_due
+from notify.store.relays import Due, lease_due
 from notify.templating import Templates
 
 PERIOD = 1.0
@@ -82,7 +88,7 @@ class Reconciler:
             StoreError: The record cannot be used. The notification is looked up again later.
         """
         with self._store.writing() as connection:
-            taken = take_due(
+            taken = lease_due(
                 connection,
                 [Status.UNKNOWN],
                 channel=self._gateway.channel,
@@ -90,7 +96,7 @@ class Reconciler:
                 hold=HOLD,
                 limit=1,
             )
-            lost = last_unknown(connection, taken[0].id) if taken else None
+            lost = find_lost_call(connection, taken[0].id) if taken else None
         if taken and taken[0].sealed is not None:
             # Held for a while, it is looked up by whoever has the key.
             log.error("notify.sealed", sealed_with=taken[0].sealed, count=1, id=str(taken[0].id))
@@ -98,19 +104,19 @@ class Reconciler:
             self._look_up(taken[0], lost)
         return bool(taken)
 
-    def _look_up(self, row: Due, lost: Lost) -> None:
+    def _look_up(self, row: Due, lost: LostCall) -> None:
         try:
-            notification = read_again(row)
+            notification = decode_again(row)
         except DecodeError:
             self._move(row, lost, Transition(Status.UNKNOWN, "its request can no longer be read"))
             return
-        answer = ask(notification, lost, gateway=self._gateway, templates=self._templates)
+        answer = look_up_call(notification, lost, gateway=self._gateway, templates=self._templates)
         settled = None
         with self._store.writing() as connection:
             others = _rivals(connection, notification, lost)
             free = [id_ for id_ in answer.found if id_ not in others.taken]
             if free and not others.open:
-                settled = settle(
+                settled = settle_call(
                     connection,
                     lost.attempt_id,
                     Outcome.ACCEPTED,
@@ -126,7 +132,7 @@ class Reconciler:
             self._move(row, lost, self._by_rule(notification, lost, answer))
 
     def _later(
-        self, row: Due, lost: Lost, notification: Notification, answer: LookupResult
+        self, row: Due, lost: LostCall, notification: Notification, answer: LookupResult
     ) -> None:
         """Ask again, or have the rule decide where the lane's patience is at its end."""
         now = self._clock()
@@ -141,27 +147,29 @@ class Reconciler:
             self._move(row, lost, self._by_rule(notification, lost, answer))
             return
         with self._store.writing() as connection:
-            postpone(connection, row, until=until, now=now)
+            postpone_lookup(connection, row, until=until, now=now)
 
-    def _by_rule(self, notification: Notification, lost: Lost, answer: LookupResult) -> Transition:
+    def _by_rule(
+        self, notification: Notification, lost: LostCall, answer: LookupResult
+    ) -> Transition:
         if lost.sent:
             return Transition(Status.SENT, "an earlier call had sent it")
         following = self._policy.unresolved(notification, _history(lost), now=self._clock())
         reason = "; ".join(filter(None, (answer.why, following.note)))
         return Transition(following.status, reason, following.due_at)
 
-    def _move(self, row: Due, lost: Lost, standing: Transition) -> None:
+    def _move(self, row: Due, lost: LostCall, standing: Transition) -> None:
         with self._store.writing() as connection:
-            moved = move(
+            moved = change_status(
                 connection, row.id, standing, leased_until=row.held_until, now=self._clock()
             )
         if moved:
             _tell_moved(row, lost, standing)
 
 
-def _rivals(connection: Connection, notification: Notification, lost: Lost) -> Rivals:
-    since, until = span(lost)
-    return rivals(
+def _rivals(connection: Connection, notification: Notification, lost: LostCall) -> RivalCalls:
+    since, until = search_window(lost)
+    return find_rivals(
         connection,
         notification.channel,
         notification.to,
@@ -170,11 +178,11 @@ def _rivals(connection: Connection, notification: Notification, lost: Lost) -> R
     )
 
 
-def _history(lost: Lost) -> History:
+def _history(lost: LostCall) -> History:
     return History(lost.patient_from, lost.spent - 1)
 
 
-def _tell_moved(row: Due, lost: Lost, standing: Transition) -> None:
+def _tell_moved(row: Due, lost: LostCall, standing: Transition) -> None:
     parked = standing.status is Status.UNKNOWN
     # Nobody takes a parked one up by itself: an operator must, and is alerted by this line.
     level = log.error if parked else log.warning

@@ -10,16 +10,16 @@ import structlog
 from sqlalchemy import Connection
 
 from notify.errors import NotifyError
-from notify.ledger import LONG
+from notify.ledger import GRACE
 from notify.message import Outcome, Status
-from notify.store import Actor, Store, note, row_of
+from notify.store import Actor, Store, row_of, write_audit
 from notify.store.reconcile import (
     Transition,
-    give_up,
+    change_status,
+    give_up_lapsed,
     is_erased,
-    move,
-    settle,
-    status_of,
+    lock_status,
+    settle_call,
     unknown_calls,
 )
 
@@ -67,26 +67,26 @@ def decide(
         calls = unknown_calls(connection, notification_id)
         match finding:
             case Resolution.SENT:
-                settle(connection, calls[-1], Outcome.ACCEPTED, reason=reason, now=now)
+                settle_call(connection, calls[-1], Outcome.ACCEPTED, reason=reason, now=now)
             case Resolution.NOT_SENT:
                 for call in calls:
-                    settle(connection, call, Outcome.NOT_SENT, reason=reason, now=now)
+                    settle_call(connection, call, Outcome.NOT_SENT, reason=reason, now=now)
             case Resolution.RESEND:
                 again = Transition(Status.QUEUED, reason, due_at=now)
-                move(connection, notification_id, again, now=now)
+                change_status(connection, notification_id, again, now=now)
         details = {"id": str(notification_id), "finding": finding.value}
-        note(connection, actor, "resolve", details=details, at=now)
+        write_audit(connection, actor, "resolve", details=details, at=now)
     log.warning("notify.decided", id=str(notification_id), finding=finding.value, actor=actor.name)
 
 
 def _undecided(connection: Connection, id_: UUID, *, source: str | None, now: datetime) -> UUID:
     """Find what is to be decided on: an unknown outcome, or a call that nobody will record."""
     notification_id = row_of(connection, id_, source=source)
-    status = notification_id and status_of(connection, notification_id)
+    status = notification_id and lock_status(connection, notification_id)
     if notification_id is None or status is None:
         raise NotifyError(f"no notification {id_} is on record")
-    if status is not Status.UNKNOWN and not give_up(
-        connection, notification_id, long_ago=now - LONG, now=now
+    if status is not Status.UNKNOWN and not give_up_lapsed(
+        connection, notification_id, long_ago=now - GRACE, now=now
     ):
         raise NotifyError(f"{id_} is {status}: there is nothing to decide")
     return notification_id

@@ -16,9 +16,9 @@ from notify.message import Channel, Status
 from notify.periodic import PeriodicThread
 from notify.publisher import Outgoing, Publisher, PublishResult
 from notify.store import Store
-from notify.store.db import right_waits
-from notify.store.relays import Due, take_due
-from notify.store.relays.due import published, release
+from notify.store.db import correct_waits
+from notify.store.relays import Due, lease_due
+from notify.store.relays.due import mark_due_published, release_due
 from notify.topology import WORK, routing_key
 
 PERIOD = 0.5
@@ -81,7 +81,7 @@ class Relay:
         count = BATCH_SIZE
         while count >= BATCH_SIZE:
             with self._store.writing() as connection:
-                count = right_waits(connection, now=now, limit=BATCH_SIZE)
+                count = correct_waits(connection, now=now, limit=BATCH_SIZE)
             if count:
                 log.warning("notify.clock_set_back", count=count)
         self._righted = set_backs
@@ -103,7 +103,7 @@ class Relay:
             lane: until for lane, until in self._aside.items() if now < until <= now + RETRY
         }
         with self._store.writing() as connection:
-            due = take_due(
+            due = lease_due(
                 connection, AWAITED, aside=self._aside, now=now, hold=HOLD, limit=BATCH_SIZE
             )
         if not due:
@@ -113,8 +113,8 @@ class Relay:
         handful = PublishResult.publish(readable, self._publisher, outgoing=outgoing)
         with self._store.writing() as connection:
             now = self._clock()
-            published(connection, handful.taken, now=now)
-            release(connection, handful.left, until=now + RETRY)
+            mark_due_published(connection, handful.taken, now=now)
+            release_due(connection, handful.left, until=now + RETRY)
         for row in handful.taken:
             log.debug("notify.relayed", **row.ids, channel=row.channel, lane=row.lane)
         self._aside.update({(row.channel, row.lane): now + RETRY for row in handful.left})

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from notify.periodic import PeriodicThread
 from notify.publisher import Outgoing, Publisher, PublishResult
 from notify.store import Store
-from notify.store.relays import PendingEvent, take_events
-from notify.store.relays.events import published, release
+from notify.store.relays import PendingEvent, lease_events
+from notify.store.relays.events import mark_events_published, release_events
 from notify.topology import EVENTS
 
 PERIOD = 0.5
@@ -61,13 +61,13 @@ class EventRelay:
                 under the same ids.
         """
         with self._store.writing() as connection:
-            news = take_events(connection, now=self._clock(), hold=HOLD, limit=BATCH_SIZE)
+            news = lease_events(connection, now=self._clock(), hold=HOLD, limit=BATCH_SIZE)
         if not news:
             return 0
         handful = PublishResult.publish(news, self._publisher, outgoing=outgoing)
         with self._store.writing() as connection:
-            published(connection, handful.taken)
-            release(connection, handful.left)
+            mark_events_published(connection, handful.taken)
+            release_events(connection, handful.left)
         if handful.error is not None:
             raise handful.error
         return len(news)

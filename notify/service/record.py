@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from notify.errors import ConfigError, NotifyError, Sealed, StoreError, StoreUnfit
 from notify.settings import Settings, keyring_of
 from notify.store import Store
-from notify.store.db import unfit
+from notify.store.db import revision_problem
 
 SPARE_CONNECTIONS = 4
 """Database connections of a worker besides its lanes': its recorder, what looks, and spare ones."""
@@ -61,4 +61,4 @@ def check_tables(store: Store) -> None:
         ConfigError: It does not; the text says what to run.
     """
     if not store.fits():
-        raise ConfigError(unfit(*store.revision()))
+        raise ConfigError(revision_problem(*store.revision()))

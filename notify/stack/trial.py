@@ -14,7 +14,7 @@ from notify.publisher import Outgoing, Publisher
 from notify.stack.samples import Sample
 from notify.stack.state import Endpoints
 from notify.store import Filter, Store
-from notify.store.deadletters import Wanted, find
+from notify.store.deadletters import LetterFilter, find_letters
 
 _LETTERS = 1000
 """The newest dead letters, among which those of a run are."""
@@ -87,7 +87,7 @@ class Trial:
         """Wait for news for so many seconds, and bring every run up to date."""
         time.sleep(seconds)
         with self.store.reading() as connection:
-            letters = find(connection, Wanted(), limit=_LETTERS)
+            letters = find_letters(connection, LetterFilter(), limit=_LETTERS)
         dead = {letter.message_id for letter in letters}
         for run in self.runs:
             run.dead = str(run.message_id) in dead

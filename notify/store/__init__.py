@@ -5,15 +5,15 @@ The record: what was asked, which calls were made, how each ended.
 take a `Connection` and never commit. Nothing outside this package speaks SQL.
 """
 
-from notify.store.audit import Actor, note
+from notify.store.audit import Actor, write_audit
 from notify.store.audit_search import Act, ActFilter, find_acts
-from notify.store.db.probe import probe
-from notify.store.delivery.cancel import cancel
+from notify.store.db.probe import check_writable
+from notify.store.delivery.cancel import cancel_waiting
 from notify.store.delivery.claims import Claim, Claimed, Entry
 from notify.store.delivery.records import Record
 from notify.store.ids import row_of
-from notify.store.ledger.contradictions import contradictions
-from notify.store.prefixes import ids_beginning
+from notify.store.ledger.contradictions import find_contradictions
+from notify.store.prefixes import ids_with_prefix
 from notify.store.queries import Attempt, Filter, StatusChange, Story, Summary
 from notify.store.store import Store
 
@@ -31,11 +31,11 @@ __all__ = [
     "Store",
     "Story",
     "Summary",
-    "cancel",
-    "contradictions",
+    "cancel_waiting",
+    "check_writable",
     "find_acts",
-    "ids_beginning",
-    "note",
-    "probe",
+    "find_contradictions",
+    "ids_with_prefix",
     "row_of",
+    "write_audit",
 ]

@@ -22,7 +22,7 @@ class Actor:
     """In the person's own words."""
 
 
-def note(
+def write_audit(
     connection: Connection, actor: Actor, action: str, *, details: Mapping[str, Any], at: datetime
 ) -> None:
     """

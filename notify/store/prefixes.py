@@ -14,7 +14,7 @@ _COLUMNS = (
 )
 
 
-def ids_beginning(connection: Connection, digits: str, *, limit: int) -> list[UUID]:
+def ids_with_prefix(connection: Connection, digits: str, *, limit: int) -> list[UUID]:
     """
     Find the ids of notifications, batches and dead letters that begin with some digits, in order.
 

@@ -36,13 +36,15 @@ LONGEST_HOLD = timedelta(seconds=60)
 _WAITING = (str(Status.QUEUED), str(Status.UNKNOWN))
 
 
-def free(held_until: Column[datetime], *, now: datetime, hold: timedelta) -> ColumnElement[bool]:
+def unleased(
+    held_until: Column[datetime], *, now: datetime, hold: timedelta
+) -> ColumnElement[bool]:
     """Match what no relay holds; one that is held for longer than any holds was held before."""
     lie = held_until > now + max(hold, LONGEST_HOLD) + MARGIN
     return or_(held_until.is_(None), held_until <= now, lie)
 
 
-def right_waits(connection: Connection, *, now: datetime, limit: int) -> int:
+def correct_waits(connection: Connection, *, now: datetime, limit: int) -> int:
     """
     Let retries, look-ups and replays that were dated ahead of the clock wait from now on.
 
@@ -85,7 +87,7 @@ def _right(
     return len(rows)
 
 
-def right_leases(
+def correct_leases(
     connection: Connection, rows: Iterable[Row[Any]], *, now: datetime, lease: timedelta
 ) -> None:
     """Let those leases among *rows*, which are locked, end in time that are longer than any."""

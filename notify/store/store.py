@@ -20,7 +20,7 @@ from notify.store import queries
 from notify.store.db import schema
 from notify.store.db.clock import read_clock
 from notify.store.db.engine import READS_ONLY, connect
-from notify.store.db.probe import probe
+from notify.store.db.probe import check_writable
 from notify.store.db.record_clock import RecordClock
 from notify.store.db.refusals import plain_errors
 from notify.store.delivery import postgresql, sqlite
@@ -125,7 +125,7 @@ class Store:
         """Tell whether it can be written; may take as long as a write that fails."""
         try:
             with self.writing() as connection:
-                probe(connection)
+                check_writable(connection)
         except StoreError:
             return False
         return True

@@ -17,7 +17,7 @@ from notify.message import Status
 from notify.publisher import connect
 from notify.stack.rabbitmq import RabbitMQNode, free_ports
 from notify.store import Filter
-from notify.store.deadletters.search import DeadLetter, Wanted, find
+from notify.store.deadletters.search import DeadLetter, LetterFilter, find_letters
 from notify.store.tables import metadata
 from notify.topology import DEAD, EVENTS
 from tests.support.echoing import echo
@@ -221,7 +221,7 @@ def _headers(rig: Rig) -> str:
 
 def _letters(rig: Rig) -> list[DeadLetter]:
     with rig.store.reading() as connection:
-        return find(connection, Wanted(), limit=100)
+        return find_letters(connection, LetterFilter(), limit=100)
 
 
 def _operate(rig: Rig, seen: dict[str, str]) -> None:

@@ -23,7 +23,7 @@ from notify.publisher import Outgoing, Publisher
 from notify.sandbox.behaviour import Behaviour
 from notify.store import Filter
 from notify.store.deadletters.archive import LetterState
-from notify.store.deadletters.search import DeadLetter, Wanted, find
+from notify.store.deadletters.search import DeadLetter, LetterFilter, find_letters
 from notify.store.tables import audit, dead_letters
 from notify.topology import DEAD
 from tests.support.malformed import MALFORMED
@@ -78,7 +78,7 @@ def run(rig: Rig, *arguments: object, code: int = 0, **environ: str) -> str:
 def kept(rig: Rig, **wanted: Any) -> list[DeadLetter]:
     """Read the archive."""
     with rig.store.reading() as connection:
-        return find(connection, Wanted(**wanted), limit=10_000)
+        return find_letters(connection, LetterFilter(**wanted), limit=10_000)
 
 
 def planned(rig: Rig, *arguments: object) -> dict[str, Any]:

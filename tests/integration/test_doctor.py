@@ -208,7 +208,7 @@ def _nearly_full(stack: Stack) -> Iterator[None]:
 @contextmanager
 def _circuit(stack: Stack, mode: Mode) -> Iterator[None]:
     with stack.rig.store.writing() as connection:
-        circuits.tell(connection, "sendgrid", mode, seconds=None, actor=ANN)
+        circuits.set_mode(connection, "sendgrid", mode, seconds=None, actor=ANN)
     yield
     _forget_circuits(stack)
 

@@ -28,7 +28,7 @@ from notify.settings import LaneSettings
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Filter
 from notify.store.deadletters.archive import Cause
-from notify.store.deadletters.search import DeadLetter, Wanted, find
+from notify.store.deadletters.search import DeadLetter, LetterFilter, find_letters
 from notify.topology import DEAD, EVENTS, EXCHANGE, WORK, Topology
 from tests.support.forked import Forked
 from tests.support.least import Login, logins
@@ -64,7 +64,7 @@ class Stage:
     def letters(self) -> list[DeadLetter]:
         """Read the archive of dead letters."""
         with self.rig.store.reading() as connection:
-            return find(connection, Wanted(), limit=10_000)
+            return find_letters(connection, LetterFilter(), limit=10_000)
 
     def spare(self) -> None:
         """Make the spare queue of docs/security.md."""

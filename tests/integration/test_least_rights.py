@@ -11,7 +11,7 @@ import pytest
 
 from notify.message import Status
 from notify.sandbox.behaviour import Behaviour
-from notify.store.deadletters.search import Wanted, find
+from notify.store.deadletters.search import LetterFilter, find_letters
 from notify.topology import EVENTS, Topology
 from tests.support.least import logins
 from tests.support.rig import Rig, surroundings, until
@@ -97,7 +97,7 @@ def test_a_subscriber_hears_of_its_own_source_alone(
 
 def _archived(rig: Rig) -> set[str]:
     with rig.store.reading() as connection:
-        return {letter.cause for letter in find(connection, Wanted(), limit=100)}
+        return {letter.cause for letter in find_letters(connection, LetterFilter(), limit=100)}
 
 
 def _heard(channel: amqp.Channel, told: list[dict[str, Any]]) -> int:

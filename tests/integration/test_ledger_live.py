@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from sqlalchemy import delete
 
 from notify.cli.ledger import ledger
-from notify.ledger.ledger import draw_up
+from notify.ledger.ledger import build_ledger
 from notify.message import Status
 from notify.store import Claim, Filter, Store
 from notify.store.tables import notifications
@@ -21,7 +21,7 @@ from tests.support.rig import Rig, until
 def test_every_contradiction_is_named_on_either_database(store: Store) -> None:
     """All are planted at once, and each kind names exactly its own."""
     planted = {name: plant(store) for name, (_, plant) in (FAULTS | DOUBTS).items()}
-    drawn = draw_up(store, now=AFTERWARDS, ids=100)
+    drawn = build_ledger(store, now=AFTERWARDS, ids=100)
     for kinds, found in ((FAULTS, drawn.faults), (DOUBTS, drawn.doubts)):
         wanted: dict[object, set[object]] = {}
         for name, (kind, _) in kinds.items():
@@ -35,7 +35,7 @@ def test_dead_letters_count_once_on_either_database(store: Store) -> None:
     bury(store, notification_id=id_)
     bury(store, notification_id=None, channel=None, lane=None, cause="contract")
     bury(store, notification_id=sent(store), cause="failed")
-    drawn = draw_up(store, now=AFTERWARDS)
+    drawn = build_ledger(store, now=AFTERWARDS)
     assert (drawn.accepted, drawn.terms, drawn.balanced) == (3, {"sent": 1, "dead": 2}, True)
 
 
@@ -44,7 +44,7 @@ def test_a_letter_is_matched_by_its_own_source(store: Store) -> None:
     shared = sent(store)
     for source in ("bank", "bank", "club", None):
         bury(store, notification_id=shared, source=source, cause="delivery_limit")
-    drawn = draw_up(store, now=AFTERWARDS)
+    drawn = build_ledger(store, now=AFTERWARDS)
     assert (drawn.accepted, drawn.terms, drawn.balanced) == (4, {"sent": 1, "dead": 3}, True)
 
 
@@ -59,7 +59,7 @@ def test_a_letter_is_matched_by_the_id_that_its_producer_gave(store: Store, kept
         with store.writing() as connection:
             of_first = notifications.c.id == first.notification.id
             connection.execute(delete(notifications).where(of_first))
-    assert draw_up(store, now=NOW).accepted == 1 + kept
+    assert build_ledger(store, now=NOW).accepted == 1 + kept
 
 
 def test_it_balances_at_any_moment_beside_workers(rig: Rig) -> None:
@@ -72,7 +72,7 @@ def test_it_balances_at_any_moment_beside_workers(rig: Rig) -> None:
         total = len(ids) - 1 + 300
 
         def done() -> bool:
-            drawn = draw_up(rig.store, now=datetime.now(UTC))
+            drawn = build_ledger(rig.store, now=datetime.now(UTC))
             assert drawn.faults == {}
             assert drawn.difference == 0
             seen.add(drawn.accepted)

@@ -20,7 +20,7 @@ from notify.publisher import Outgoing, Publisher, connect
 from notify.relays.due import BATCH_SIZE, HOLD, RETRY, Relay
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Entry, Filter, Store
-from notify.store.delivery.cancel import cancel
+from notify.store.delivery.cancel import cancel_waiting
 from notify.topology import DEAD, WORK, queue_name
 from tests.support.recording import LEASE
 from tests.support.rig import Rig, until
@@ -159,7 +159,7 @@ def test_what_was_cancelled_meanwhile_is_acknowledged_unsent(rig: Rig) -> None:
     with Publisher(rig.broker_url) as publisher:
         assert Relay(rig.store, publisher).relay() == 3
     with rig.store.writing() as connection:
-        assert cancel(connection, made[0].id, now=_now()).ids == [made[0].id]
+        assert cancel_waiting(connection, made[0].id, now=_now()).ids == [made[0].id]
     with rig.worker():
         until(lambda: rig.waiting(QUEUE) == 0)
         until(lambda: rig.status(made[2].id) is Status.SENT)

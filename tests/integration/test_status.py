@@ -47,7 +47,7 @@ def look(rig: Rig, *, code: int = 0) -> dict[str, Any]:
 def archived(rig: Rig) -> int:
     """Count the dead letters in the archive."""
     with rig.store.reading() as connection:
-        return sum(search.count(connection, search.Wanted()).values())
+        return sum(search.count_letters(connection, search.LetterFilter()).values())
 
 
 def test_one_screen_tells_how_everything_stands(either: Rig) -> None:
@@ -83,7 +83,7 @@ def test_one_screen_tells_how_everything_stands(either: Rig) -> None:
 
     ann = Actor("ann@ops", "INC-7")
     with rig.store.writing() as connection:
-        circuits.tell(connection, "sendgrid", Mode.OPEN, seconds=None, actor=ann)
+        circuits.set_mode(connection, "sendgrid", Mode.OPEN, seconds=None, actor=ann)
         holds.place(connection, Scope(channel=Channel.EMAIL), actor="ann@ops", reason="INC-12")
     rig.requests(3)
     after = look(rig)

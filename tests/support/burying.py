@@ -14,7 +14,7 @@ from notify.delivery import Arrival, Decision
 from notify.delivery.decision import Raw
 from notify.message import Notification
 from notify.store import Store
-from notify.store.deadletters.search import DeadLetter, Wanted, find, find_ids
+from notify.store.deadletters.search import DeadLetter, LetterFilter, find_letter_ids, find_letters
 from notify.topology import DEAD
 from tests.support.recording import NOW
 
@@ -79,7 +79,7 @@ def bury(store: Store, *arrivals: Arrival, now: datetime = NOW) -> list[DeadLett
 def buried(store: Store, **wanted: Any) -> list[DeadLetter]:
     """Read the archive, the oldest first."""
     with store.reading() as connection:
-        return find(connection, Wanted(**wanted), limit=10_000)[::-1]
+        return find_letters(connection, LetterFilter(**wanted), limit=10_000)[::-1]
 
 
 def decisions(store: Store, *bodies: bytes) -> list[Decision]:
@@ -97,7 +97,7 @@ def replayer(store: Store, *, now: datetime = NOW) -> Replayer:
 def order(store: Store, **changes: Any) -> ReplayRequest:
     """Order the replay of all letters that wait."""
     with store.reading() as connection:
-        ids = find_ids(connection, Wanted())
+        ids = find_letter_ids(connection, LetterFilter())
     values: dict[str, Any] = {"ids": ids, "rate": 10.0}
     return ReplayRequest(**(values | changes))
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from notify.message import Outcome
 from notify.reconcile.settled_log import log_settled
 from notify.store import Store
-from notify.store.reconcile import Settled, owner_of, settle
+from notify.store.reconcile import Settled, notification_of, settle_call
 
 
 def resolve(
@@ -24,10 +24,10 @@ def resolve(
     """Settle a call, and log what that changed."""
     with store.writing() as connection:
         now = (clock or store.clock)()
-        settled = settle(
+        settled = settle_call(
             connection, attempt_id, outcome, reason=reason, provider_id=provider_id, now=now
         )
-        owner = owner_of(connection, attempt_id)
+        owner = notification_of(connection, attempt_id)
     if owner is not None:
         log_settled(owner, attempt_id, outcome, settled)
     return settled

@@ -13,7 +13,7 @@ from notify.cli.options.filters import WHOSE, Command, chosen, period, template_
 from notify.cli.options.given import NUMBER
 from notify.errors import NotifyError
 from notify.store import Actor, Store
-from notify.store.deadletters import Cause, LetterState, Wanted, search
+from notify.store.deadletters import Cause, LetterFilter, LetterState, search
 
 letters = chosen(
     [
@@ -47,7 +47,7 @@ letters = chosen(
         *("channel", "lane", "source", "template", "cause"),
         *("code", "notification_id", "since", "until", "text"),
     ],
-    Wanted,
+    LetterFilter,
 )
 """Gives a command the options that choose dead letters; it gets them as `wanted`."""
 
@@ -88,21 +88,21 @@ class Choice:
     """Which dead letters that wait an operator has chosen, and at most how many."""
 
     ids: Sequence[int]
-    wanted: Wanted
+    wanted: LetterFilter
     limit: int | None = None
 
     def find(self, store: Store) -> list[int]:
         """Find them, oldest first."""
         wanted = replace(self.wanted, state=LetterState.WAITING, ids=self.ids or None)
         with store.reading() as connection:
-            return search.find_ids(connection, wanted, limit=self.limit)
+            return search.find_letter_ids(connection, wanted, limit=self.limit)
 
     def none(self, store: Store) -> str:
         """Tell why there is none."""
         if not self.ids:
             return "no dead letter that waits matches"
         with store.reading() as connection:
-            found = search.find(connection, Wanted(ids=self.ids), limit=5)
+            found = search.find_letters(connection, LetterFilter(ids=self.ids), limit=5)
         told = "; ".join(f"dead letter {each.id} is {each.state}" for each in found)
         return told or "there is no dead letter with this ID"
 

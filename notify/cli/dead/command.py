@@ -34,7 +34,14 @@ from notify.errors import NotifyError
 from notify.service import opened_record
 from notify.settings import load
 from notify.store import Filter, Store
-from notify.store.deadletters import ArchivedLetter, DeadLetter, LetterState, Wanted, kept, search
+from notify.store.deadletters import (
+    ArchivedLetter,
+    DeadLetter,
+    LetterFilter,
+    LetterState,
+    read_letter,
+    search,
+)
 from notify.telemetry.terminal import write_bytes
 
 
@@ -66,7 +73,7 @@ def dead() -> None:
 @newest_option
 @click.option("--counts", is_flag=True, help="Count by cause instead of listing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-def ls(*, wanted: Wanted, state: str, limit: int, counts: bool, as_json: bool) -> None:
+def ls(*, wanted: LetterFilter, state: str, limit: int, counts: bool, as_json: bool) -> None:
     """List dead letters, the newest first.
 
     Options narrow the list and are joined by and. All times are in UTC.
@@ -81,9 +88,9 @@ def ls(*, wanted: Wanted, state: str, limit: int, counts: bool, as_json: bool) -
     wanted = replace(wanted, state=None if state == "all" else LetterState(state))
     with opened_record(load()) as store, store.reading() as connection:
         if counts:
-            _print_counts(search.count(connection, wanted), as_json=as_json)
+            _print_counts(search.count_letters(connection, wanted), as_json=as_json)
             return
-        found = search.find(connection, wanted, limit=limit + 1)
+        found = search.find_letters(connection, wanted, limit=limit + 1)
     if not found:
         click.echo("no dead letter matches", err=True)
     elif as_json:
@@ -132,7 +139,7 @@ def show(*, id_: int, raw: bool, show_recipients: bool, as_json: bool) -> None:
 @reason_option
 @yes_option
 def discard(
-    *, ids: Sequence[int], wanted: Wanted, limit: int | None, reason: str, yes: bool
+    *, ids: Sequence[int], wanted: LetterFilter, limit: int | None, reason: str, yes: bool
 ) -> None:
     """Mark dead letters as of no more interest.
 
@@ -162,8 +169,8 @@ dead.add_command(replay)
 
 def _one(store: Store, id_: int) -> tuple[DeadLetter, ArchivedLetter]:
     with store.reading() as connection:
-        found = search.find(connection, Wanted(ids=[id_]), limit=1)
-        held = kept(connection, id_)
+        found = search.find_letters(connection, LetterFilter(ids=[id_]), limit=1)
+        held = read_letter(connection, id_)
     if not found or held is None:
         raise NotifyError(f"there is no dead letter {id_}; `notify dead ls` lists them")
     return found[0], held

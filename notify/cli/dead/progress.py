@@ -10,16 +10,16 @@ from uuid import UUID
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from notify.cli.console import Console
-from notify.deadletters import Step
+from notify.deadletters import ReplayStep
 from notify.message import Status
 from notify.store import Store
-from notify.store.deadletters import statuses
+from notify.store.deadletters import read_statuses
 
 _LOOK = 0.5
 _AT_ONCE = 500
 
 
-def lined_up(steps: Iterable[Step], *, letters: int) -> Iterator[Step]:
+def lined_up(steps: Iterable[ReplayStep], *, letters: int) -> Iterator[ReplayStep]:
     """Show the letters being lined up, on a terminal only; passes the steps on."""
     with _progress() as progress:
         task = progress.add_task("lining up", total=letters, note="")
@@ -53,7 +53,7 @@ def _look(store: Store, ids: Sequence[UUID]) -> dict[UUID, Status]:
     found: dict[UUID, Status] = {}
     for start in range(0, len(ids), _AT_ONCE):
         with store.reading() as connection:
-            found |= statuses(connection, ids[start : start + _AT_ONCE])
+            found |= read_statuses(connection, ids[start : start + _AT_ONCE])
     return found
 
 

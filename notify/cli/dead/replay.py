@@ -32,7 +32,7 @@ from notify.errors import NotifyError
 from notify.service import open_replayer, opened_record
 from notify.settings import Settings, load
 from notify.store import Actor, Store
-from notify.store.deadletters import Wanted, waiting
+from notify.store.deadletters import LetterFilter, read_waiting
 
 
 @click.command()
@@ -44,7 +44,7 @@ from notify.store.deadletters import Wanted, waiting
 def plan(
     *,
     ids: Sequence[int],
-    wanted: Wanted,
+    wanted: LetterFilter,
     rate: float,
     include_unknown: bool,
     limit: int | None,
@@ -94,7 +94,7 @@ def plan(
 def replay(
     *,
     ids: Sequence[int],
-    wanted: Wanted,
+    wanted: LetterFilter,
     rate: float,
     include_unknown: bool,
     limit: int | None,
@@ -150,7 +150,7 @@ class Replay:
         self._order = replace(self._order, rate=rate, include_unknown=include_unknown)
         if wish and self._order.ids:
             with self._store.reading() as connection:
-                held = waiting(connection, self._order.ids)
+                held = read_waiting(connection, self._order.ids)
             if held:
                 mending = wish.of(held[0], wrong=self._wrong)
                 self._order = replace(self._order, mending=mending)

@@ -164,7 +164,7 @@ def _tell(
         with store.writing() as connection:
             # In one order always, so that two operators wait for each other and not in a circle.
             told = [
-                shared.tell(connection, name, mode, seconds=seconds, actor=actor)
+                shared.set_mode(connection, name, mode, seconds=seconds, actor=actor)
                 for name in sorted(set(providers))
             ]
         if as_json:

@@ -18,7 +18,7 @@ from notify.policies.breaker import CircuitState, Mode
 from notify.service import opened_record
 from notify.settings import load
 from notify.store.db import Moment
-from notify.store.flow import Change, ChangeFilter, find_changes
+from notify.store.flow import CircuitChange, CircuitChangeFilter, find_circuit_changes
 
 _since, _until = period("changed")
 
@@ -54,9 +54,9 @@ def history(
       notify breaker history sendgrid --state open
       notify breaker history twilio --json | jq -r .cause
     """
-    wanted = ChangeFilter(providers=providers, state=state, since=since, until=until)
+    wanted = CircuitChangeFilter(providers=providers, state=state, since=since, until=until)
     with opened_record(load()) as store, store.reading() as connection:
-        found = find_changes(connection, wanted, limit=limit + 1)
+        found = find_circuit_changes(connection, wanted, limit=limit + 1)
     if not found:
         click.echo("no change of a circuit matches", err=True)
     elif as_json:
@@ -68,7 +68,7 @@ def history(
         click.echo(f"only the newest {limit} are listed; --limit raises that", err=True)
 
 
-def _listing(changes: Sequence[Change]) -> Table:
+def _listing(changes: Sequence[CircuitChange]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("at (UTC)", "provider", "from", "to"):
         table.add_column(title, no_wrap=True)
@@ -91,7 +91,7 @@ def _words(state: CircuitState, mode: Mode) -> str:
     )
 
 
-def _why(change: Change) -> str:
+def _why(change: CircuitChange) -> str:
     times = f" (opened {change.trips} times)" if change.trips > 1 else ""
     said = f"{change.actor}: {change.reason}" if change.actor else ""
     return "; ".join(
@@ -99,7 +99,7 @@ def _why(change: Change) -> str:
     )
 
 
-def _dumped(change: Change) -> dict[str, Any]:
+def _dumped(change: CircuitChange) -> dict[str, Any]:
     return {
         "id": change.id,
         "at": _moment(change.at).isoformat(),

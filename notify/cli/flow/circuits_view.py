@@ -37,7 +37,7 @@ def look(store: Store, provider: str, rules: Rules) -> CircuitStatus:
     with store.reading() as connection:
         now = read_clock(connection)
         circuit = shared.current(connection, [provider])[provider].at(now)
-        slices = shared.calls(connection, [provider], since=rules.spans(now)[0])
+        slices = shared.read_calls(connection, [provider], since=rules.spans(now)[0])
     whole, _ = rules.sums([(each.bucket, each.counts) for each in slices], now)
     return CircuitStatus(circuit, now, rules.window, whole)
 

@@ -20,7 +20,7 @@ from notify.message import Channel
 from notify.policies.holds import Hold, Scope
 from notify.service import opened_record
 from notify.settings import Settings, load
-from notify.store import note
+from notify.store import write_audit
 from notify.store.flow import holds as kept_in
 
 _SCOPE = [
@@ -46,7 +46,7 @@ def _scoped(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(**values: Any) -> None:
-        parts = {name: values.pop(name) for name in kept_in.PARTS}
+        parts = {name: values.pop(name) for name in kept_in.SCOPE_PARTS}
         scope = Scope(**{name: value or None for name, value in parts.items()})
         if scope.provider is not None and len(scope.given) > 1:
             raise click.UsageError("--provider stands alone: it is held for all messages")
@@ -96,7 +96,7 @@ def hold(
                 connection, scope, actor=actor.name, reason=actor.reason, seconds=seconds
             )
             details = {"id": placed.id, "seconds": seconds, **scope.given}
-            note(connection, actor, "hold", details=details, at=store.clock())
+            write_audit(connection, actor, "hold", details=details, at=store.clock())
             standing, _ = kept_in.current(connection)
         left = others(settings, standing, scope.provider) if scope.provider else {}
         stopped = count(settings, store, scope, left=left)
@@ -134,10 +134,10 @@ def release(
         chosen = [each.id for each in standing if everything or _is(each, scope, ids)]
         if not chosen:
             raise NotifyError(_none(scope, ids))
-        rows = kept_in.kept(connection, chosen)
+        rows = kept_in.count_held(connection, chosen)
         lifted = kept_in.lift(connection, chosen)
         details = {"ids": chosen, "kept": sum(rows.values())}
-        note(connection, actor, "release", details=details, at=store.clock())
+        write_audit(connection, actor, "release", details=details, at=store.clock())
     if as_json:
         released = [held.dumped(each) | {"kept": rows.get(each.id, 0)} for each in lifted]
         click.echo(json.dumps({"released": released, "standing": len(standing) - len(lifted)}))
@@ -163,7 +163,7 @@ def holds(*, as_json: bool) -> None:
     """
     with opened_record(load()) as store, store.reading() as connection:
         standing, _ = kept_in.current(connection)
-        rows = kept_in.kept(connection, [each.id for each in standing])
+        rows = kept_in.count_held(connection, [each.id for each in standing])
     if as_json:
         for each in standing:
             click.echo(json.dumps(held.dumped(each) | {"kept": rows.get(each.id, 0)}))

@@ -8,7 +8,7 @@ from typing import Any
 
 from notify.cli.stopped import Others, Stopped
 from notify.policies.holds import Hold
-from notify.store.flow import PARTS
+from notify.store.flow import SCOPE_PARTS
 
 
 def lines(hold: Hold, stopped: Stopped, left: Others) -> Iterator[str]:
@@ -67,7 +67,7 @@ def listing(standing: Sequence[Hold], rows: Mapping[int, int]) -> Iterator[str]:
 def dumped(hold: Hold) -> dict[str, Any]:
     """Make of a hold what JSON can hold."""
     until = None if hold.until is None else _moment(hold.until).isoformat()
-    parts = {name: getattr(hold, name) for name in PARTS}
+    parts = {name: getattr(hold, name) for name in SCOPE_PARTS}
     said = {"actor": hold.actor, "reason": hold.reason}
     return {
         "id": hold.id,

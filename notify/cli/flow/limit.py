@@ -15,7 +15,7 @@ from notify.cli.options.span import Span
 from notify.cli.record import view as story
 from notify.service import limits, opened_record, provider_limit
 from notify.settings import Settings, load
-from notify.store import Store, note
+from notify.store import Store, write_audit
 from notify.store.flow import limits as shared
 
 
@@ -105,7 +105,7 @@ def set_(*, name: str, rate: float, span: timedelta | None, reason: str, as_json
         with store.writing() as connection:
             shared.set_rate(connection, known, rate, seconds=seconds, actor=actor)
             details = {"name": known, "rate": rate, "seconds": seconds}
-            note(connection, actor, "limit.set", details=details, at=store.clock())
+            write_audit(connection, actor, "limit.set", details=details, at=store.clock())
         _tell(settings, store, [known], as_json=as_json)
 
 
@@ -131,7 +131,7 @@ def reset(*, names: Sequence[str], reason: str, as_json: bool) -> None:
             changed = [name for name in known if shared.reset(connection, name)]
             if changed:
                 details = {"names": changed}
-                note(connection, actor, "limit.reset", details=details, at=store.clock())
+                write_audit(connection, actor, "limit.reset", details=details, at=store.clock())
         for name in known:
             if name not in changed:
                 click.echo(f"{name} was as configured already", err=True)

@@ -15,7 +15,7 @@ from notify.policies.ratelimit import RECOVERY, Limit
 from notify.service import limits
 from notify.settings import Settings
 from notify.store import Store
-from notify.store.flow import Seen
+from notify.store.flow import LimitRow
 from notify.store.flow import limits as shared
 
 _NOTICED = 0.05
@@ -28,7 +28,7 @@ class LimitStatus:
     limit: Limit
     per: str | None
     """What each value of has such a limit to itself."""
-    seen: Seen
+    seen: LimitRow
     now: float
     """The time, by the database's clock."""
 
@@ -91,10 +91,12 @@ def looks(settings: Settings, store: Store, *, everything: bool) -> list[LimitSt
     return sorted(found, key=lambda look: look.limit.name)
 
 
-def _look(settings: Settings, limit: Limit, seen: Mapping[str, Seen], now: float) -> LimitStatus:
+def _look(
+    settings: Settings, limit: Limit, seen: Mapping[str, LimitRow], now: float
+) -> LimitStatus:
     configured = settings.limits.get(limit.name)
     per = configured.per if configured else None
-    return LimitStatus(limit, per, seen.get(limit.name, Seen(limit.name)), now)
+    return LimitStatus(limit, per, seen.get(limit.name, LimitRow(limit.name)), now)
 
 
 def listing(looks: Sequence[LimitStatus]) -> Table:

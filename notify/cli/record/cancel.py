@@ -14,8 +14,8 @@ from notify.errors import NotifyError
 from notify.message import Status
 from notify.service import opened_record
 from notify.settings import load
-from notify.store import Actor, note
-from notify.store import cancel as cancel_in
+from notify.store import Actor, write_audit
+from notify.store import cancel_waiting as cancel_in
 from notify.store.delivery import Cancelled
 
 
@@ -45,7 +45,7 @@ def cancel(id_: UUID, reason: str, source: str | None, as_json: bool) -> None:
         if result.ids:
             left = Counter(status.value for status in result.others.values())
             details = {"id": str(id_), "cancelled": len(result.ids), "left": dict(left)}
-            note(connection, Actor(myself(), reason), "cancel", details=details, at=now)
+            write_audit(connection, Actor(myself(), reason), "cancel", details=details, at=now)
     if as_json:
         click.echo(_dumped(result))
     if not result.ids:

@@ -22,7 +22,7 @@ from notify.message import Status
 from notify.service import opened_record
 from notify.settings import load
 from notify.store import Filter, Story, Summary
-from notify.store.db import unfit
+from notify.store.db import revision_problem
 
 __all__ = ["ls", "migrate", "show", "timeline"]
 
@@ -50,7 +50,7 @@ def migrate(check: bool) -> None:
         if check:
             current, needed = store.revision()
             if not store.fits():
-                raise NotifyError(unfit(current, needed))
+                raise NotifyError(revision_problem(current, needed))
         else:
             current, needed = store.migrate()
     if check and current != needed:

@@ -14,8 +14,8 @@ from notify.cli.console import Console
 from notify.cli.dead import view as view
 from notify.cli.record.view import print_whole
 from notify.errors import NotifyError
-from notify.store import Store, ids_beginning
-from notify.store.deadletters import DeadLetter, Wanted, search
+from notify.store import Store, ids_with_prefix
+from notify.store.deadletters import DeadLetter, LetterFilter, search
 
 _DIGITS = re.compile(r"[0-9a-f]{4,32}")
 _NAMED = 5
@@ -49,7 +49,7 @@ def meant(store: Store, digits: str) -> UUID:
     if len(digits) == 32:
         return UUID(digits)
     with store.reading() as connection:
-        found = ids_beginning(connection, digits, limit=_NAMED + 1)
+        found = ids_with_prefix(connection, digits, limit=_NAMED + 1)
     if not found:
         raise NotifyError(f"no id on record and none in the dead letters begins with {digits}")
     if len(found) > 1:
@@ -61,8 +61,8 @@ def meant(store: Store, digits: str) -> UUID:
 def dead_letters_of(store: Store, id_: UUID, *, source: str | None) -> list[DeadLetter]:
     """Find the dead letters that ask for a notification or a batch, newest first."""
     with store.reading() as connection:
-        wanted = Wanted(notification_id=id_, source=source)
-        return search.find(connection, wanted, limit=_LETTERS)
+        wanted = LetterFilter(notification_id=id_, source=source)
+        return search.find_letters(connection, wanted, limit=_LETTERS)
 
 
 def print_letters(letters: Sequence[DeadLetter], *, as_json: bool) -> None:

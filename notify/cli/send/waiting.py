@@ -13,7 +13,7 @@ import click
 from notify.errors import NotifyError
 from notify.message import Status
 from notify.store import Filter, Store, Summary
-from notify.store.deadletters import DeadLetter, Wanted, search
+from notify.store.deadletters import DeadLetter, LetterFilter, search
 from notify.telemetry.terminal import on_one_line
 
 _LOOK = 0.5
@@ -97,7 +97,9 @@ def _over(summary: Summary) -> bool:
 
 def _dead(store: Store, id_: UUID, *, source: str) -> list[DeadLetter]:
     with store.reading() as connection:
-        return search.find(connection, Wanted(notification_id=id_, source=source), limit=1)
+        return search.find_letters(
+            connection, LetterFilter(notification_id=id_, source=source), limit=1
+        )
 
 
 def _why(letter: DeadLetter) -> str:

@@ -38,7 +38,7 @@ def reason(error: BaseException) -> str:
     return words and f" ({words})"
 
 
-def unfit(error: BaseException) -> bool:
+def needs_operator(error: BaseException) -> bool:
     """Whether the database answered, and somebody has to change it before it can be used."""
     return _state(error) in _UNFIT
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, false, update
 from notify.store.tables import notifications
 
 
-def probe(connection: Connection) -> None:
+def check_writable(connection: Connection) -> None:
     """
     Change nothing, in a way that only a database which lets us write allows.
 

@@ -10,7 +10,7 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from notify.errors import StoreError, StoreRefused, StoreUnfit
-from notify.store.db.away import reason, unfit
+from notify.store.db.away import needs_operator, reason
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def plain_errors() -> Iterator[None]:
     except _REFUSALS as error:
         raise StoreRefused(f"the record refuses a value: {_kind(error)}") from None
     except (SQLAlchemyError, sqlite3.Error) as error:
-        kind = StoreUnfit if unfit(error) else StoreError
+        kind = StoreUnfit if needs_operator(error) else StoreError
         raise kind(f"the record cannot be used: {_kind(error)}{reason(error)}") from None
     except CommandError:
         raise StoreError(

@@ -61,7 +61,7 @@ def fits(connection: Connection) -> bool:
     return floor <= own
 
 
-def unfit(current: str | None, needed: str | None) -> str:
+def revision_problem(current: str | None, needed: str | None) -> str:
     """Tell what is wrong with tables that do not fit, and what to do."""
     found = f"the record's tables are at revision {current}" if current else "there are no tables"
     if current is not None and needed is not None and current > needed:

@@ -7,13 +7,13 @@ from notify.store.deadletters.archive import (
     Edit,
     Letter,
     LetterState,
-    keep,
-    kept,
-    waiting,
+    archive_letters,
+    read_letter,
+    read_waiting,
 )
-from notify.store.deadletters.known import KnownNotification, look_up
-from notify.store.deadletters.replays import Slot, statuses
-from notify.store.deadletters.search import DeadLetter, Wanted, find
+from notify.store.deadletters.known import KnownNotification, find_known
+from notify.store.deadletters.replays import Slot, read_statuses
+from notify.store.deadletters.search import DeadLetter, LetterFilter, find_letters
 
 __all__ = [
     "LONGEST_REASON",
@@ -23,13 +23,13 @@ __all__ = [
     "Edit",
     "KnownNotification",
     "Letter",
+    "LetterFilter",
     "LetterState",
     "Slot",
-    "Wanted",
-    "find",
-    "keep",
-    "kept",
-    "look_up",
-    "statuses",
-    "waiting",
+    "archive_letters",
+    "find_known",
+    "find_letters",
+    "read_letter",
+    "read_statuses",
+    "read_waiting",
 ]

@@ -113,7 +113,7 @@ class ArchivedLetter:
         return Edit(self.id, self.mended_body, self.mended_key)
 
 
-def keep(connection: Connection, letters: Sequence[Letter], *, now: datetime) -> None:
+def archive_letters(connection: Connection, letters: Sequence[Letter], *, now: datetime) -> None:
     """
     Archive letters; one that is there already is not kept twice.
 
@@ -150,7 +150,7 @@ def _row(letter: Letter, vault: RowCipher) -> dict[str, Any]:
     }
 
 
-def waiting(
+def read_waiting(
     connection: Connection, ids: Collection[int], *, lock: bool = False
 ) -> list[ArchivedLetter]:
     """
@@ -168,14 +168,14 @@ def waiting(
     return [_kept(row, vault) for row in connection.execute(query)]
 
 
-def kept(connection: Connection, letter_id: int) -> ArchivedLetter | None:
+def read_letter(connection: Connection, letter_id: int) -> ArchivedLetter | None:
     """Read what one letter holds, in whatever state; None if there is none with this id."""
     query = select(*_WHOLE).where(dead_letters.c.id == letter_id)
     row = connection.execute(query).one_or_none()
     return _kept(row, cipher_of(connection)) if row is not None else None
 
 
-def discard(connection: Connection, ids: Collection[int], *, now: datetime) -> list[int]:
+def discard_letters(connection: Connection, ids: Collection[int], *, now: datetime) -> list[int]:
     """Mark letters that wait as of no more interest; give which they were. Nothing is deleted."""
     statement = (
         update(dead_letters)
@@ -186,7 +186,7 @@ def discard(connection: Connection, ids: Collection[int], *, now: datetime) -> l
     return sorted(connection.execute(statement).scalars())
 
 
-def opened(vault: RowCipher, row: Row[Any]) -> dict[str, Any]:
+def open_parts(vault: RowCipher, row: Row[Any]) -> dict[str, Any]:
     """
     Read the parts of a letter that may be sealed, by column; the row has all of `PARTS`.
 
@@ -201,14 +201,14 @@ def opened(vault: RowCipher, row: Row[Any]) -> dict[str, Any]:
 
 
 def _kept(row: Row[Any], vault: RowCipher) -> ArchivedLetter:
-    values = row._asdict() | opened(vault, row)
+    values = row._asdict() | open_parts(vault, row)
     del values["fingerprint"], values["key_id"]
     return ArchivedLetter(**values)
 
 
 _NAMES = ("id", "fingerprint", "key_id", "properties", "body", "mended_body")
 PARTS = [dead_letters.c[name] for name in _NAMES]
-"""What has to be read of a letter for `opened`."""
+"""What has to be read of a letter for `open_parts`."""
 _WHOLE = [
     *PARTS,
     *(dead_letters.c[name] for name in ArchivedLetter.__dataclass_fields__ if name not in _NAMES),

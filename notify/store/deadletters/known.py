@@ -49,7 +49,7 @@ class KnownNotification:
     """In the order they were made."""
 
 
-def look_up(
+def find_known(
     connection: Connection, asked: Iterable[Notification], *, lock: bool = False
 ) -> list[KnownNotification]:
     """

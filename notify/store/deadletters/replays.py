@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from notify.message import Channel, Identity, Notification, Outcome, Status
-from notify.store.deadletters.archive import PARTS, LetterState, opened
+from notify.store.deadletters.archive import PARTS, LetterState, open_parts
 from notify.store.sealing.row_cipher import SealedFields, cipher_of
 from notify.store.tables import attempts, dead_letters, notifications
 from notify.store.transitions import (
@@ -55,13 +55,13 @@ class Slot:
         return replace(self, id=row_id, notification=asked)
 
 
-def take_turn(connection: Connection) -> None:
+def lock_replays(connection: Connection) -> None:
     """Wait until no other replay writes; on SQLite, writers take turns anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_TURN})"))
 
 
-def lined_up(connection: Connection, *, now: datetime) -> dict[Channel, datetime]:
+def last_slots(connection: Connection, *, now: datetime) -> dict[Channel, datetime]:
     """Tell for each channel until when earlier replays send."""
     columns = dead_letters.c
     query = (
@@ -81,7 +81,7 @@ _AGAIN = per_row(
 )
 
 
-def send_again(connection: Connection, slots: Sequence[Slot], *, why: str, now: datetime) -> None:
+def requeue(connection: Connection, slots: Sequence[Slot], *, why: str, now: datetime) -> None:
     """
     Give rows that the caller has locked a new time; the relay publishes them then.
 
@@ -108,7 +108,7 @@ def send_again(connection: Connection, slots: Sequence[Slot], *, why: str, now: 
     transition_each(connection, _AGAIN, changes, now=now)
 
 
-def send_new(
+def insert_new(
     connection: Connection, slots: Sequence[Slot], *, why: str, now: datetime
 ) -> set[UUID]:
     """
@@ -166,7 +166,7 @@ def _row(slot: Slot, kept: SealedFields, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def mark(
+def mark_replayed(
     connection: Connection,
     letters: Mapping[int, datetime],
     *,
@@ -189,13 +189,13 @@ def mark(
         connection.execute(update(dead_letters).where(columns.id == id_).values(values))
 
 
-def mend(
+def save_edit(
     connection: Connection, letter_id: int, notification: Notification, *, body: bytes, key: str
 ) -> None:
     """Keep what an operator made of a letter, beside what it was."""
     columns = dead_letters.c
     row = connection.execute(select(*PARTS).where(columns.id == letter_id)).one()
-    parts = opened(cipher_of(connection), row) | {"mended_body": body}
+    parts = open_parts(cipher_of(connection), row) | {"mended_body": body}
     connection.execute(
         update(dead_letters)
         .where(columns.id == letter_id)
@@ -212,7 +212,7 @@ def mend(
     )
 
 
-def statuses(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Status]:
+def read_statuses(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Status]:
     """Tell where notifications stand."""
     columns = notifications.c
     query = select(columns.id, columns.status).where(columns.id.in_(ids))

@@ -62,7 +62,7 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class LetterFilter:
     """Which dead letters to look at; None asks for all."""
 
     ids: Collection[int] | None = None
@@ -85,7 +85,7 @@ class Wanted:
     """
 
 
-def find(connection: Connection, wanted: Wanted, *, limit: int) -> list[DeadLetter]:
+def find_letters(connection: Connection, wanted: LetterFilter, *, limit: int) -> list[DeadLetter]:
     """
     Read the newest dead letters that match, newest first.
 
@@ -96,23 +96,25 @@ def find(connection: Connection, wanted: Wanted, *, limit: int) -> list[DeadLett
     return [_letter(row) for row in _rows(connection, query, wanted, limit=limit)]
 
 
-def find_ids(connection: Connection, wanted: Wanted, *, limit: int | None = None) -> list[int]:
+def find_letter_ids(
+    connection: Connection, wanted: LetterFilter, *, limit: int | None = None
+) -> list[int]:
     """
     Read the ids of the oldest dead letters that match, oldest first.
 
     Raises:
-        Sealed: As `find`.
+        Sealed: As `find_letters`.
     """
     query = select(dead_letters.c.id).order_by(dead_letters.c.id)
     return [row.id for row in _rows(connection, query, wanted, limit=limit)]
 
 
-def count(connection: Connection, wanted: Wanted) -> dict[Cause, int]:
+def count_letters(connection: Connection, wanted: LetterFilter) -> dict[Cause, int]:
     """
     Count the dead letters that match, by cause.
 
     Raises:
-        Sealed: As `find`.
+        Sealed: As `find_letters`.
     """
     cause = dead_letters.c.cause
     if wanted.text is not None:
@@ -122,7 +124,7 @@ def count(connection: Connection, wanted: Wanted) -> dict[Cause, int]:
 
 
 def _rows(
-    connection: Connection, query: Select[Any], wanted: Wanted, *, limit: int | None = None
+    connection: Connection, query: Select[Any], wanted: LetterFilter, *, limit: int | None = None
 ) -> Sequence[Row[Any]]:
     query = query.where(*_conditions(wanted))
     if wanted.text is None:
@@ -177,7 +179,7 @@ def _letter(row: Row[Any]) -> DeadLetter:
     return DeadLetter(**values)
 
 
-def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+def _conditions(wanted: LetterFilter) -> Iterator[ColumnElement[bool]]:
     columns = dead_letters.c
     for name in (
         *("notification_id", "channel", "lane", "source"),

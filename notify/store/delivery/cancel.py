@@ -27,7 +27,7 @@ class Cancelled:
     """Those for which it was too late, and where they stand."""
 
 
-def cancel(
+def cancel_waiting(
     connection: Connection, id_: UUID, *, source: str | None = None, now: datetime
 ) -> Cancelled:
     """

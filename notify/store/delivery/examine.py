@@ -16,9 +16,9 @@ from notify.message import Identity, Notification, Outcome, Status
 from notify.store.delivery.claims import Claim, Claimed, Entry
 from notify.store.delivery.taking import take, untried
 from notify.store.ids import known_as
-from notify.store.reconcile.outcomes import NOT_RESENT, move
+from notify.store.reconcile.outcomes import NOT_RESENT, change_status
 from notify.store.sealing.row_cipher import RowCipher, cipher_of
-from notify.store.set_back import right_leases
+from notify.store.set_back import correct_leases
 from notify.store.tables import attempts, notifications
 from notify.store.transitions import WAITING, Transition
 
@@ -47,14 +47,14 @@ def examine(
         answer = _answer(entry, row, calls, is_same=is_same, now=now, lease=lease)
         if is_same and _due(row, entry, now=now):
             if row.id in sent:
-                move(connection, row.id, SENT_BEFORE, among=NOT_RESENT, now=now)
+                change_status(connection, row.id, SENT_BEFORE, among=NOT_RESENT, now=now)
                 answer = Claimed(Claim.DUPLICATE)
             else:
                 taken.append((entry, row))
         if row.id != entry.notification.id:
             answer = replace(answer, id=row.id)
         answers[entry.notification.identity] = answer
-    right_leases(connection, rows.values(), now=now, lease=lease)
+    correct_leases(connection, rows.values(), now=now, lease=lease)
     take(connection, taken, now=now, until=now + lease)
     return answers
 

@@ -1,21 +1,26 @@
 """SQL of `notify.flow`: circuits, rate limits, bookings, holds and caps that all workers share."""
 
-from notify.store.flow.caps import Charge, admit, prune
-from notify.store.flow.circuit_history import Change, ChangeFilter, delete_changes, find_changes
+from notify.store.flow.caps import Charge, charge_caps, prune_caps
+from notify.store.flow.circuit_history import (
+    CircuitChange,
+    CircuitChangeFilter,
+    delete_circuit_changes,
+    find_circuit_changes,
+)
 from notify.store.flow.circuits import CircuitTransition, Slice
-from notify.store.flow.holds import PARTS
-from notify.store.flow.limits import Seen
+from notify.store.flow.holds import SCOPE_PARTS
+from notify.store.flow.limits import LimitRow
 
 __all__ = [
-    "PARTS",
-    "Change",
-    "ChangeFilter",
+    "SCOPE_PARTS",
     "Charge",
+    "CircuitChange",
+    "CircuitChangeFilter",
     "CircuitTransition",
-    "Seen",
+    "LimitRow",
     "Slice",
-    "admit",
-    "delete_changes",
-    "find_changes",
-    "prune",
+    "charge_caps",
+    "delete_circuit_changes",
+    "find_circuit_changes",
+    "prune_caps",
 ]

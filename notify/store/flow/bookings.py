@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from notify.policies import ratelimit
 from notify.policies.ratelimit import BookingRequest, Grant, Limit, LimitState
-from notify.store.flow.limits import USE, faded, make, tell_righted
+from notify.store.flow.limits import USE, ensure_row, faded, log_set_back
 
 # It says what `ratelimit.book` says. The row is locked before the clock is read, so that no
 # moment is judged by what another booking has changed since. Nobody waits for the disk: a crash
@@ -117,7 +117,7 @@ def book(connection: Connection, limit: Limit, ask: BookingRequest) -> Grant:
     run = _book_on_sqlite if connection.dialect.name == "sqlite" else _book_on_postgresql
     grant = run(connection, limit, ask)
     while grant is None:
-        make(connection, limit.name)
+        ensure_row(connection, limit.name)
         grant = run(connection, limit, ask)
     return grant
 
@@ -139,7 +139,7 @@ def _book_on_postgresql(connection: Connection, limit: Limit, ask: BookingReques
         return None
     told: list[Any] = list(row)
     now, base, rate, burst, tolerance, ahead, horizon, units, paused_until, righted = told
-    tell_righted(limit.name, righted)
+    log_set_back(limit.name, righted)
     return Grant(
         now=now,
         base=base,
@@ -163,7 +163,7 @@ def _book_on_sqlite(connection: Connection, limit: Limit, ask: BookingRequest) -
     written = LimitState(**dict(zip(_STANDING, standing, strict=True)))
     righted = written.righted(used_at, now)
     grant = ratelimit.book(righted, limit, ask, now=now)
-    tell_righted(limit.name, max(used_at - now, righted.tat - grant.base))
+    log_set_back(limit.name, max(used_at - now, righted.tat - grant.base))
     used = faded(used, used_at, now) + grant.units / USE
     values = (grant.tat, used, now, righted.lowered_at, righted.paused_until, limit.name)
     connection.exec_driver_sql(_WRITE, values)

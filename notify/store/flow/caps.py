@@ -60,7 +60,7 @@ Count = tuple[str, int, int]
 _Use = tuple[UUID, str]
 
 
-def admit(connection: Connection, asked: Asked) -> list[str | None]:
+def charge_caps(connection: Connection, asked: Asked) -> list[str | None]:
     """
     Charge notifications, each wholly or not at all, and none twice for the same.
 
@@ -152,7 +152,7 @@ def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]
     return statement, {f"all_{name}": [row[name] for row in rows] for name in names}
 
 
-def prune(connection: Connection, *, limit: int) -> int:
+def prune_caps(connection: Connection, *, limit: int) -> int:
     """
     Forget counts and uses of spans of time that are long over.
 

@@ -14,7 +14,7 @@ from notify.store.tables import circuit_changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class CircuitChange:
     """
     One change of a circuit's state, or of what an operator said about it.
 
@@ -39,7 +39,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeFilter:
+class CircuitChangeFilter:
     """Which changes to read; None asks for all."""
 
     providers: Collection[str] = ()
@@ -50,7 +50,7 @@ class ChangeFilter:
     until: Moment | None = None
 
 
-def note_change(connection: Connection, before: Circuit, after: Circuit, *, now: float) -> None:
+def record_change(connection: Connection, before: Circuit, after: Circuit, *, now: float) -> None:
     """Keep a change of state or mode, in the caller's transaction; anything else is no change."""
     if (before.state, before.mode) == (after.state, after.mode):
         return
@@ -66,13 +66,15 @@ def note_change(connection: Connection, before: Circuit, after: Circuit, *, now:
     connection.execute(insert(circuit_changes).values(row))
 
 
-def find_changes(connection: Connection, wanted: ChangeFilter, *, limit: int) -> list[Change]:
+def find_circuit_changes(
+    connection: Connection, wanted: CircuitChangeFilter, *, limit: int
+) -> list[CircuitChange]:
     """Read the newest changes that match, newest first."""
     columns = circuit_changes.c
     query = select(circuit_changes).where(*_conditions(wanted))
     query = query.order_by(columns.at.desc(), columns.id.desc()).limit(limit)
     return [
-        Change(
+        CircuitChange(
             **row._asdict()
             | {"state_before": CircuitState(row.state_before), "state": CircuitState(row.state)}
             | {"mode_before": Mode(row.mode_before), "mode": Mode(row.mode)}
@@ -81,7 +83,7 @@ def find_changes(connection: Connection, wanted: ChangeFilter, *, limit: int) ->
     ]
 
 
-def delete_changes(connection: Connection, *, before: datetime, limit: int) -> int:
+def delete_circuit_changes(connection: Connection, *, before: datetime, limit: int) -> int:
     """Delete the next changes of before then; return how many."""
     columns = circuit_changes.c
     query = select(columns.id).where(columns.at <= before.timestamp()).order_by(columns.id)
@@ -90,7 +92,7 @@ def delete_changes(connection: Connection, *, before: datetime, limit: int) -> i
     return len(ids)
 
 
-def _conditions(wanted: ChangeFilter) -> Iterator[ColumnElement[bool]]:
+def _conditions(wanted: CircuitChangeFilter) -> Iterator[ColumnElement[bool]]:
     columns = circuit_changes.c
     if wanted.providers:
         yield or_(*(columns.provider == name for name in wanted.providers))

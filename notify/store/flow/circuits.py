@@ -11,9 +11,9 @@ from sqlalchemy import Connection, delete, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.policies.breaker import Circuit, CircuitState, Counts, Mode
-from notify.store.audit import Actor, note
+from notify.store.audit import Actor, write_audit
 from notify.store.db.clock import db_now, read_clock
-from notify.store.flow.circuit_history import note_change
+from notify.store.flow.circuit_history import record_change
 from notify.store.tables import circuit_calls
 from notify.store.tables import circuits as table
 
@@ -65,11 +65,11 @@ def change(
     if after != held:
         values = asdict(after)
         connection.execute(update(table).where(table.c.provider == provider).values(values))
-        note_change(connection, held, after, now=now)
+        record_change(connection, held, after, now=now)
     return after, after is not before
 
 
-def tell(
+def set_mode(
     connection: Connection, provider: str, mode: Mode, *, seconds: float | None, actor: Actor
 ) -> Circuit:
     """
@@ -94,11 +94,11 @@ def tell(
         "mode_before": seen[0][0].mode.value,
     }
     at = datetime.fromtimestamp(seen[0][1], UTC)
-    note(connection, actor, f"breaker.{mode}", details=details, at=at)
+    write_audit(connection, actor, f"breaker.{mode}", details=details, at=at)
     return after
 
 
-def add(connection: Connection, slices: Iterable[Slice]) -> None:
+def add_calls(connection: Connection, slices: Iterable[Slice]) -> None:
     """Add what one process has counted to what the others have."""
     # In one order always, so that two processes wait for each other and not in a circle.
     rows = [
@@ -122,14 +122,14 @@ def add(connection: Connection, slices: Iterable[Slice]) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=key, set_=added), rows)
 
 
-def calls(connection: Connection, providers: Collection[str], *, since: int) -> list[Slice]:
+def read_calls(connection: Connection, providers: Collection[str], *, since: int) -> list[Slice]:
     """Read how all workers' calls ended in the slices from *since* on."""
     columns = circuit_calls.c
     query = select(*columns).where(columns.provider.in_(providers), columns.bucket >= since)
     return [Slice(row[0], row[1], row[2], Counts(*row[3:])) for row in connection.execute(query)]
 
 
-def forget(connection: Connection, *, older: float) -> None:
+def delete_old_calls(connection: Connection, *, older: float) -> None:
     """Delete the counts that are *older* than so many seconds, and those of times to come."""
     columns = circuit_calls.c
     old = columns.bucket < (db_now() - older) * 1000

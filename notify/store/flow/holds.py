@@ -26,7 +26,7 @@ from notify.store.db.clock import db_now
 from notify.store.tables import holds, notifications
 
 _WAITING = (str(Status.SCHEDULED), str(Status.QUEUED))
-PARTS = tuple(field.name for field in fields(Scope))
+SCOPE_PARTS = tuple(field.name for field in fields(Scope))
 """The names of what a scope consists of."""
 
 
@@ -39,7 +39,7 @@ def place(
     seconds: float | None = None,
 ) -> Hold:
     """Keep what fits *scope* from being sent, for so many *seconds* or until it is lifted."""
-    parts = {name: getattr(scope, name) for name in PARTS}
+    parts = {name: getattr(scope, name) for name in SCOPE_PARTS}
     row = connection.execute(
         insert(holds)
         .values(
@@ -65,7 +65,7 @@ def lift(connection: Connection, ids: Collection[int]) -> list[Hold]:
     """
     End holds before their time.
 
-    What they kept comes due by `wake`, which every worker calls while there is any.
+    What they kept comes due by `release_ended`, which every worker calls while there is any.
 
     Returns:
         Those that stood until now.
@@ -79,7 +79,7 @@ def lift(connection: Connection, ids: Collection[int]) -> list[Hold]:
     return sorted(map(_hold, connection.execute(statement)), key=lambda hold: hold.id)
 
 
-def keepers(connection: Connection) -> Iterator[int]:
+def hold_ids_in_use(connection: Connection) -> Iterator[int]:
     """
     Give the ids of the holds, ended ones too, for which something waits in the record.
 
@@ -96,7 +96,9 @@ def keepers(connection: Connection) -> Iterator[int]:
         last = found
 
 
-def wake(connection: Connection, ids: Collection[int], *, now: datetime, limit: int) -> int:
+def release_ended(
+    connection: Connection, ids: Collection[int], *, now: datetime, limit: int
+) -> int:
     """
     Make due, oldest hold first, what holds keep that have ended.
 
@@ -125,7 +127,7 @@ def wake(connection: Connection, ids: Collection[int], *, now: datetime, limit: 
     return connection.execute(statement).rowcount
 
 
-def kept(connection: Connection, ids: Collection[int]) -> dict[int, int]:
+def count_held(connection: Connection, ids: Collection[int]) -> dict[int, int]:
     """Count what each hold has set aside in the record."""
     columns = notifications.c
     query = (
@@ -136,7 +138,7 @@ def kept(connection: Connection, ids: Collection[int]) -> dict[int, int]:
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def waiting(connection: Connection, scope: Scope) -> dict[Status, int]:
+def count_waiting(connection: Connection, scope: Scope) -> dict[Status, int]:
     """
     Count, by status, what fits *scope* and waits in the record for its time.
 

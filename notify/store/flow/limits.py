@@ -30,7 +30,7 @@ _SAID = [name for name in _STANDING if name != "tat"]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LimitRow:
     """One limit's row, as somebody reads it."""
 
     name: str
@@ -62,18 +62,18 @@ def cut(
     return _change(connection, limit.name, change)
 
 
-def read(connection: Connection, names: Collection[str]) -> tuple[list[Seen], float]:
+def read(connection: Connection, names: Collection[str]) -> tuple[list[LimitRow], float]:
     """Read the rows of these names, as far as there are any, and the clock."""
     return _read(connection, limits.c.name.in_(names))
 
 
-def read_all(connection: Connection, *, told: bool) -> tuple[list[Seen], float]:
+def read_all(connection: Connection, *, told: bool) -> tuple[list[LimitRow], float]:
     """Read all rows, or those of which an operator or a provider said something; and the clock."""
     said = or_(*(limits.c[each].is_not(None) for each in _SAID))
     return _read(connection, said if told else true())
 
 
-def _read(connection: Connection, which: ColumnElement[bool]) -> tuple[list[Seen], float]:
+def _read(connection: Connection, which: ColumnElement[bool]) -> tuple[list[LimitRow], float]:
     now = read_clock(connection)
     rows = connection.execute(select(limits).where(which).order_by(limits.c.name))
     return [_seen(row, now) for row in rows], now
@@ -83,7 +83,7 @@ def set_rate(
     connection: Connection, name: str, rate: float, *, seconds: float | None, actor: Actor
 ) -> None:
     """Put an operator's rate in place of the configured one, for some seconds or for good."""
-    make(connection, name)
+    ensure_row(connection, name)
     until = None if seconds is None else db_now() + seconds
     values = {"set_rate": rate, "set_until": until, "actor": actor.name, "reason": actor.reason}
     connection.execute(update(limits).where(limits.c.name == name).values(**values))
@@ -114,11 +114,11 @@ def clean(connection: Connection) -> int:
 def _change(
     connection: Connection, name: str, change: Callable[[LimitState, float], LimitState]
 ) -> tuple[LimitState, float]:
-    make(connection, name)
+    ensure_row(connection, name)
     found = _row(connection, name, lock=True)
     assert found is not None  # noqa: S101 - this transaction has just made it sure
     row, now = found
-    tell_righted(name, row.used_at - now)
+    log_set_back(name, row.used_at - now)
     changed = change(_standing(row, now), now)
     # All times of a row are from before its `used_at`: it tells whether the clock was set back.
     values = asdict(changed) | {"used": faded(row.used, row.used_at, now), "used_at": now}
@@ -126,7 +126,7 @@ def _change(
     return changed, now
 
 
-def make(connection: Connection, name: str) -> None:
+def ensure_row(connection: Connection, name: str) -> None:
     """Make a limit's row, if it is missing."""
     build = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
     statement = build(limits).values(name=name, tat=0.0, used=0.0, used_at=0.0)
@@ -139,7 +139,7 @@ def _row(connection: Connection, name: str, *, lock: bool = False) -> tuple[Row[
     return None if row is None else (row, read_clock(connection))
 
 
-def tell_righted(name: str, seconds: float) -> None:
+def log_set_back(name: str, seconds: float) -> None:
     """Log that a limit's times were ahead of the clock by what it was set back, if they were."""
     if seconds > SET_BACK:
         log.warning("notify.clock_set_back", limit=name, seconds=round(seconds, 1))
@@ -155,7 +155,7 @@ def faded(used: float, used_at: float, now: float) -> float:
     return used * math.exp(min(0.0, used_at - now) / USE)
 
 
-def _seen(row: Row[Any], now: float) -> Seen:
-    return Seen(
+def _seen(row: Row[Any], now: float) -> LimitRow:
+    return LimitRow(
         row.name, _standing(row, now), faded(row.used, row.used_at, now), row.actor, row.reason
     )

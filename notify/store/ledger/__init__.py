@@ -2,6 +2,6 @@
 
 from notify.store.ledger.balance import Count, DeadCount
 from notify.store.ledger.contradictions import Doubt, Fault
-from notify.store.ledger.lately import Late
+from notify.store.ledger.lateness import Late
 
 __all__ = ["Count", "DeadCount", "Doubt", "Fault", "Late"]

@@ -57,7 +57,7 @@ class Doubt(enum.StrEnum):
     LOOKUP_OVERDUE = "unknown, and its look-up is long due"
 
 
-def contradictions(
+def find_contradictions(
     connection: Connection, *, long_ago: datetime
 ) -> Iterator[tuple[Fault | Doubt, UUID]]:
     """Find what is wrong, each with the notification's id; *long_ago* is too late for any hold."""

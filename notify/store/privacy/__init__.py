@@ -1,20 +1,20 @@
 """SQL of `notify.privacy`: erasure, retention, and sealing with a new key."""
 
-from notify.store.privacy.erasure import Person, slices
-from notify.store.privacy.letter_erasure import Held, erase_letters, letters_of
+from notify.store.privacy.erasure import Person, batches
+from notify.store.privacy.letter_erasure import LetterMatch, erase_letters, letters_of
 from notify.store.privacy.reseal import forget_keys, reseal_letters, reseal_notifications
-from notify.store.privacy.retention import Deleted, Old, wipe_deleted
+from notify.store.privacy.retention import Deleted, RetentionCutoff, wipe_deleted
 
 __all__ = [
     "Deleted",
-    "Held",
-    "Old",
+    "LetterMatch",
     "Person",
+    "RetentionCutoff",
+    "batches",
     "erase_letters",
     "forget_keys",
     "letters_of",
     "reseal_letters",
     "reseal_notifications",
-    "slices",
     "wipe_deleted",
 ]

@@ -48,7 +48,7 @@ class Person(Spellings):
         return self.without(text, ERASED)
 
 
-def ids_of(connection: Connection, person: Person) -> list[UUID]:
+def find_notifications(connection: Connection, person: Person) -> list[UUID]:
     """Find the notifications to a person of which something is left, in the order of their ids."""
     columns = notifications.c
     # Rows without a hash are of an older version, and in clear; no index helps there.
@@ -60,14 +60,14 @@ def ids_of(connection: Connection, person: Person) -> list[UUID]:
     return list(connection.execute(select(columns.id).where(theirs).order_by(columns.id)).scalars())
 
 
-def statuses(connection: Connection, ids: Sequence[UUID]) -> Counter[Status]:
+def count_statuses(connection: Connection, ids: Sequence[UUID]) -> Counter[Status]:
     """Count notifications by their status."""
     columns = notifications.c
     query = select(columns.status).where(columns.id.in_(ids))
     return Counter(Status(row.status) for row in connection.execute(query))
 
 
-def waiting(connection: Connection, ids: Sequence[UUID]) -> int:
+def count_waiting(connection: Connection, ids: Sequence[UUID]) -> int:
     """Count those that wait to be sent, or to be looked up."""
     query = select(func.count()).select_from(notifications)
     return connection.execute(query.where(notifications.c.id.in_(ids), _waits())).scalar_one()
@@ -79,7 +79,7 @@ def _waits() -> ColumnElement[bool]:
     return or_(columns.status.in_([str(each) for each in WAITING]), looked_up)
 
 
-def cancel(connection: Connection, ids: Sequence[UUID], *, now: datetime) -> int:
+def end_waiting(connection: Connection, ids: Sequence[UUID], *, now: datetime) -> int:
     """
     Let nothing of these wait any more; tells of how many that was so.
 
@@ -95,7 +95,7 @@ def cancel(connection: Connection, ids: Sequence[UUID], *, now: datetime) -> int
     return len(cancelled) + len(parked)
 
 
-def erase(
+def erase_notifications(
     connection: Connection, person: Person, ids: Sequence[UUID], *, now: datetime
 ) -> list[UUID]:
     """
@@ -147,7 +147,7 @@ def _clean_reasons(
             connection.execute(change.values(reason=person.erased(row.reason)))
 
 
-def audited(connection: Connection, person: Person) -> list[int]:
+def find_audit(connection: Connection, person: Person) -> list[int]:
     """Find what operators wrote of a person. Every row is read: no index knows all spellings."""
     columns = audit.c
     query = select(columns.id, columns.reason, columns.details).order_by(columns.id)
@@ -171,6 +171,6 @@ def erase_audit(connection: Connection, person: Person, ids: Collection[int]) ->
         connection.execute(update(audit).where(columns.id == row.id).values(clean))
 
 
-def slices(ids: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+def batches(ids: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     """Cut a list into small transactions."""
     return (ids[start : start + size] for start in range(0, len(ids), size))

@@ -14,10 +14,10 @@ from sqlalchemy import Connection, Row, null, select, update
 
 from notify.contract import same
 from notify.message import Identity
-from notify.store.deadletters.archive import PARTS, LetterState, opened
+from notify.store.deadletters.archive import PARTS, LetterState, open_parts
 from notify.store.deadletters.letter_text import document_of, readings
 from notify.store.ids import identities
-from notify.store.privacy.erasure import Person, slices
+from notify.store.privacy.erasure import Person, batches
 from notify.store.queries import ERASED
 from notify.store.sealing.row_cipher import cipher_of
 from notify.store.tables import dead_letters
@@ -27,7 +27,7 @@ _TEXTS = ("message_id", "reason", "routing_key", "mended_key")
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LetterMatch:
     """
     One letter that holds something of a person.
 
@@ -41,7 +41,7 @@ class Held:
     shared: bool
 
 
-def letters_of(connection: Connection, person: Person, ids: Sequence[UUID]) -> list[Held]:
+def letters_of(connection: Connection, person: Person, ids: Sequence[UUID]) -> list[LetterMatch]:
     """
     Find the letters that hold a person's recipient, or ask for one of these notifications.
 
@@ -51,17 +51,19 @@ def letters_of(connection: Connection, person: Person, ids: Sequence[UUID]) -> l
         Sealed: The keyring does not open one of them.
     """
     columns, vault, known = dead_letters.c, cipher_of(connection), set[Identity]()
-    for few in slices(ids, _AT_ONCE):
+    for few in batches(ids, _AT_ONCE):
         known |= identities(connection, few)
     names = ("state", "source", "notification_id", *_TEXTS)
     query = select(*PARTS, *(columns[name] for name in names))
     query = query.where(columns.erased_at.is_(None)).order_by(columns.id)
     found = []
     for row in connection.execute(query.execution_options(yield_per=_AT_ONCE)):
-        parts = opened(vault, row)
+        parts = open_parts(vault, row)
         if (row.source, row.notification_id) in known or _within(person, row, parts):
             body = parts["mended_body"] or parts["body"]
-            found.append(Held(row.id, row.state == LetterState.WAITING, _shared(body, person)))
+            found.append(
+                LetterMatch(row.id, row.state == LetterState.WAITING, _shared(body, person))
+            )
     return found
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from notify.keyring import HASH
-from notify.store.deadletters.archive import PARTS, opened
+from notify.store.deadletters.archive import PARTS, open_parts
 from notify.store.sealing.row_cipher import RowCipher, SealedFields, cipher_of
 from notify.store.tables import dead_letters, keys, notifications
 
@@ -126,7 +126,7 @@ def reseal_letters(connection: Connection, *, after: int | None, limit: int) -> 
         if row.erased_at is None:
             fingerprint = _fingerprint(connection, row, vault)
             values = {"fingerprint": fingerprint}
-            values |= vault.of_letter(fingerprint, opened(vault, row))
+            values |= vault.of_letter(fingerprint, open_parts(vault, row))
         connection.execute(update(dead_letters).where(columns.id == row.id).values(values))
     return [row.id for row in rows]
 

@@ -37,7 +37,7 @@ _ENDS = [str(each) for each in Status if each.final and each is not Status.UNKNO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Old:
+class RetentionCutoff:
     """
     What is over, of some lanes.
 
@@ -92,7 +92,7 @@ def wipe_deleted(connection: Connection) -> None:
 
 
 def delete_ended(
-    connection: Connection, old: Old, *, after: datetime | None, limit: int
+    connection: Connection, old: RetentionCutoff, *, after: datetime | None, limit: int
 ) -> tuple[Deleted, datetime | None]:
     """
     Delete the next notifications that are over, oldest first, with all that belongs to them.
@@ -126,13 +126,13 @@ def delete_ended(
     return deleted, rows[-1].received_at if len(rows) == limit else None
 
 
-def count_ended(connection: Connection, old: Old) -> int:
+def count_ended(connection: Connection, old: RetentionCutoff) -> int:
     """Count the notifications that `delete_ended` would delete."""
     query = select(func.count()).select_from(notifications).where(_over(old))
     return connection.execute(query).scalar_one()
 
 
-def _over(old: Old) -> ColumnElement[bool]:
+def _over(old: RetentionCutoff) -> ColumnElement[bool]:
     columns = notifications.c
     ended = and_(columns.status.in_(_ENDS), columns.updated_at <= old.ended)
     parked = and_(columns.status == Status.UNKNOWN, columns.updated_at <= old.waiting)
@@ -179,7 +179,7 @@ def _delete_settled(connection: Connection, identities: Sequence[Identity]) -> i
     return connection.execute(statement).rowcount
 
 
-def delete_letters(connection: Connection, old: Old, *, limit: int) -> Deleted:
+def delete_letters(connection: Connection, old: RetentionCutoff, *, limit: int) -> Deleted:
     """Delete the next dead letters that are over: settled, or waiting for long."""
     columns = dead_letters.c
     query = select(columns.id, columns.state).where(_over_letters(old))
@@ -190,13 +190,13 @@ def delete_letters(connection: Connection, old: Old, *, limit: int) -> Deleted:
     return Deleted(letters=letters, unsettled=unsettled)
 
 
-def count_letters(connection: Connection, old: Old) -> int:
+def count_letters(connection: Connection, old: RetentionCutoff) -> int:
     """Count the dead letters that `delete_letters` would delete."""
     query = select(func.count()).select_from(dead_letters).where(_over_letters(old))
     return connection.execute(query).scalar_one()
 
 
-def _over_letters(old: Old) -> ColumnElement[bool]:
+def _over_letters(old: RetentionCutoff) -> ColumnElement[bool]:
     columns = dead_letters.c
     waits = columns.state == LetterState.WAITING
     # One that a replay has lined up and not yet sent is left, however long ago that was.

@@ -1,37 +1,37 @@
 """SQL of `notify.reconcile`: calls without an answer, and how each was resolved."""
 
 from notify.store.reconcile.lost import (
-    Lost,
-    Rivals,
-    give_up,
-    last_unknown,
-    postpone,
-    rivals,
+    LostCall,
+    RivalCalls,
+    find_lost_call,
+    find_rivals,
+    give_up_lapsed,
+    postpone_lookup,
     unknown_calls,
 )
 from notify.store.reconcile.outcomes import (
     Settled,
+    change_status,
     is_erased,
-    move,
-    owner_of,
-    settle,
-    status_of,
+    lock_status,
+    notification_of,
+    settle_call,
 )
 from notify.store.transitions import Transition
 
 __all__ = [
-    "Lost",
-    "Rivals",
+    "LostCall",
+    "RivalCalls",
     "Settled",
     "Transition",
-    "give_up",
+    "change_status",
+    "find_lost_call",
+    "find_rivals",
+    "give_up_lapsed",
     "is_erased",
-    "last_unknown",
-    "move",
-    "owner_of",
-    "postpone",
-    "rivals",
-    "settle",
-    "status_of",
+    "lock_status",
+    "notification_of",
+    "postpone_lookup",
+    "settle_call",
     "unknown_calls",
 ]

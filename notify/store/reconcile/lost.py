@@ -17,7 +17,7 @@ from notify.store.transitions import Transition, transition_quietly
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class LostCall:
     """The newest call of a notification whose answer was lost."""
 
     attempt_id: UUID
@@ -34,7 +34,7 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class Rivals:
+class RivalCalls:
     """The other calls for one recipient, which may have caused what a look-up finds."""
 
     taken: frozenset[str]
@@ -43,7 +43,7 @@ class Rivals:
     """Whether one of them is under way, so that its id is not on record yet."""
 
 
-def last_unknown(connection: Connection, notification_id: UUID) -> Lost | None:
+def find_lost_call(connection: Connection, notification_id: UUID) -> LostCall | None:
     """Find the newest call of a notification whose answer was lost."""
     ended_at = func.coalesce(attempts.c.ended_at, attempts.c.started_at).label("ended_at")
     since = func.coalesce(notifications.c.replayed_at, notifications.c.received_at).label("since")
@@ -61,10 +61,12 @@ def last_unknown(connection: Connection, notification_id: UUID) -> Lost | None:
     ).one_or_none()
     if row is None:
         return None
-    return Lost(row.id, row.provider, row.started_at, row.ended_at, row.since, row.spent, row.sent)
+    return LostCall(
+        row.id, row.provider, row.started_at, row.ended_at, row.since, row.spent, row.sent
+    )
 
 
-def give_up(
+def give_up_lapsed(
     connection: Connection, notification_id: UUID, *, long_ago: datetime, now: datetime
 ) -> bool:
     """
@@ -108,9 +110,9 @@ def unknown_calls(connection: Connection, notification_id: UUID) -> list[UUID]:
     return list(connection.execute(query).scalars())
 
 
-def rivals(
+def find_rivals(
     connection: Connection, channel: Channel, recipient: str, *, since: datetime, until: datetime
-) -> Rivals:
+) -> RivalCalls:
     """
     Read which other calls were made for a recipient in a span of time.
 
@@ -128,13 +130,13 @@ def rivals(
         .where(*theirs, attempts.c.started_at.between(since, until))
     )
     calls = connection.execute(query).all()
-    return Rivals(
+    return RivalCalls(
         taken=frozenset(call.provider_id for call in calls if call.provider_id),
         open=any(call.outcome is None for call in calls),
     )
 
 
-def postpone(connection: Connection, row: Due, *, until: datetime, now: datetime) -> None:
+def postpone_lookup(connection: Connection, row: Due, *, until: datetime, now: datetime) -> None:
     """Look an outcome up later, if the caller still holds the notification."""
     columns = notifications.c
     connection.execute(

@@ -31,7 +31,7 @@ class Settled(enum.Enum):
     """Nothing: there is no such call, or its outcome was known."""
 
 
-def status_of(connection: Connection, notification_id: UUID) -> Status | None:
+def lock_status(connection: Connection, notification_id: UUID) -> Status | None:
     """Read where a notification stands, and keep it there until the transaction ends."""
     status: str | None = connection.execute(
         select(notifications.c.status)
@@ -41,7 +41,7 @@ def status_of(connection: Connection, notification_id: UUID) -> Status | None:
     return Status(status) if status is not None else None
 
 
-def owner_of(connection: Connection, attempt_id: UUID) -> UUID | None:
+def notification_of(connection: Connection, attempt_id: UUID) -> UUID | None:
     """Tell which notification a call was made for; None if there is no such call."""
     owner: UUID | None = connection.execute(
         select(attempts.c.notification_id).where(attempts.c.id == attempt_id)
@@ -57,7 +57,7 @@ def is_erased(connection: Connection, notification_id: UUID) -> bool:
     return connection.execute(erased).first() is not None
 
 
-def settle(
+def settle_call(
     connection: Connection,
     attempt_id: UUID,
     outcome: Outcome,
@@ -73,10 +73,10 @@ def settle(
     again at once, unless another call's answer is missing too. A notification that is being sent
     again, or has ended, keeps its status.
     """
-    owner = owner_of(connection, attempt_id)
+    owner = notification_of(connection, attempt_id)
     if owner is None:
         return Settled.KNOWN
-    status = status_of(connection, owner)
+    status = lock_status(connection, owner)
     assert status is not None  # noqa: S101 - a call is written with its notification
     closed = connection.execute(
         update(attempts)
@@ -87,7 +87,9 @@ def settle(
         return Settled.KNOWN
     accepted = _count(connection, owner, Outcome.ACCEPTED)
     if accepted:
-        moved = move(connection, owner, Transition(Status.SENT, reason), among=NOT_RESENT, now=now)
+        moved = change_status(
+            connection, owner, Transition(Status.SENT, reason), among=NOT_RESENT, now=now
+        )
         if outcome is Outcome.ACCEPTED and accepted > 1:
             remark = Transition(Status.SENT if moved else status, "it was sent twice")
             record_events(connection, [owner], remark, now=now)
@@ -95,11 +97,13 @@ def settle(
     elif _count(connection, owner, Outcome.UNKNOWN):
         return Settled.CORRECTED
     else:
-        moved = move(connection, owner, Transition(Status.QUEUED, reason, due_at=now), now=now)
+        moved = change_status(
+            connection, owner, Transition(Status.QUEUED, reason, due_at=now), now=now
+        )
     return Settled.MOVED if moved else Settled.CORRECTED
 
 
-def move(
+def change_status(
     connection: Connection,
     notification_id: UUID,
     to: Transition,

@@ -14,7 +14,7 @@ from notify.errors import Sealed
 from notify.message import Channel, Status, ids
 from notify.store.ids import PUBLIC_ID
 from notify.store.sealing.row_cipher import RowCipher, cipher_of
-from notify.store.set_back import free
+from notify.store.set_back import unleased
 from notify.store.tables import notifications
 from notify.store.transitions import WAITING, Transition, transition_quietly
 
@@ -43,7 +43,7 @@ class Due:
         return ids(self.id, traceparent=self.traceparent)
 
 
-def take_due(
+def lease_due(
     connection: Connection,
     statuses: Collection[Status],
     *,
@@ -60,7 +60,7 @@ def take_due(
     *aside* are the channels' lanes that are not.
     """
     columns = notifications.c
-    unheld = free(columns.relay_until, now=now, hold=hold)
+    unheld = unleased(columns.relay_until, now=now, hold=hold)
     wanted = [columns.due_at <= now, unheld, columns.status.in_([str(each) for each in statuses])]
     if channel is not None:
         wanted.append(columns.channel == channel)
@@ -110,7 +110,7 @@ def _due(row: Row[Any], vault: RowCipher, *, held_until: datetime) -> Due:
     )
 
 
-def published(connection: Connection, rows: Sequence[Due], *, now: datetime) -> None:
+def mark_due_published(connection: Connection, rows: Sequence[Due], *, now: datetime) -> None:
     """Note that the broker has these: their time is no longer ours to keep."""
     if not rows:
         return
@@ -131,7 +131,7 @@ def published(connection: Connection, rows: Sequence[Due], *, now: datetime) -> 
     )
 
 
-def release(connection: Connection, rows: Sequence[Due], *, until: datetime) -> None:
+def release_due(connection: Connection, rows: Sequence[Due], *, until: datetime) -> None:
     """
     Hold these only *until* then: the broker did not take them, or did not say so.
 

@@ -31,8 +31,8 @@ from notify.errors import Sealed
 from notify.message import Channel, Status
 from notify.store.db.clock import Moment, moment
 from notify.store.ids import PUBLIC_ID
-from notify.store.sealing.row_cipher import METADATA, TELLS_METADATA, RowCipher, cipher_of
-from notify.store.set_back import free
+from notify.store.sealing.row_cipher import HAS_METADATA, METADATA_KEY, RowCipher, cipher_of
+from notify.store.set_back import unleased
 from notify.store.tables import attempts, events, notifications
 
 log = structlog.get_logger("notify.store")
@@ -48,7 +48,7 @@ class PendingEvent:
     traceparent: str | None
 
 
-def take_events(
+def lease_events(
     connection: Connection, *, now: datetime, hold: timedelta, limit: int
 ) -> list[PendingEvent]:
     """
@@ -60,7 +60,7 @@ def take_events(
     chosen = (
         select(columns.id)
         .where(columns.to_publish.is_(True))
-        .where(free(columns.relay_until, now=now, hold=hold))
+        .where(unleased(columns.relay_until, now=now, hold=hold))
         .order_by(columns.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -76,17 +76,17 @@ def take_events(
     return _read(connection, _among(connection, ids), limit=limit) if ids else []
 
 
-def published(connection: Connection, news: Iterable[PendingEvent]) -> None:
+def mark_events_published(connection: Connection, news: Iterable[PendingEvent]) -> None:
     """Note that the broker has these."""
     _let_go(connection, news, {"to_publish": False, "relay_until": None})
 
 
-def release(connection: Connection, news: Iterable[PendingEvent]) -> None:
+def release_events(connection: Connection, news: Iterable[PendingEvent]) -> None:
     """Give back what the broker did not take, so that it can be taken again at once."""
     _let_go(connection, news, {"relay_until": None})
 
 
-def newest(
+def newest_events(
     connection: Connection,
     *,
     channel: Channel | None = None,
@@ -184,13 +184,13 @@ def _has_metadata(connection: Connection) -> ColumnElement[bool]:
     """Spare the bodies of those, most of them, that cannot have any."""
     body = notifications.c.body
     if connection.dialect.name == "sqlite":
-        plain = func.instr(body, literal(METADATA)) > 0
+        plain = func.instr(body, literal(METADATA_KEY)) > 0
         first = func.substr(body, 1, 1)
     else:
-        plain = func.position(literal(METADATA).op("IN")(body)) > 0
+        plain = func.position(literal(METADATA_KEY).op("IN")(body)) > 0
         first = func.substring(body, 1, 1)
     sealed = notifications.c.key_id.is_not(None)
-    return or_(and_(sealed, first == literal(TELLS_METADATA, LargeBinary)), and_(~sealed, plain))
+    return or_(and_(sealed, first == literal(HAS_METADATA, LargeBinary)), and_(~sealed, plain))
 
 
 def _metadata(connection: Connection, ids: Collection[UUID]) -> dict[UUID, dict[str, str]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, null, select, update
 
-from notify.store.set_back import free
+from notify.store.set_back import unleased
 from notify.store.tables import dead_letters
 
 
@@ -21,7 +21,7 @@ class PendingRefusal:
     event: Mapping[str, Any]
 
 
-def take_refused(
+def lease_refused(
     connection: Connection, *, now: datetime, hold: timedelta, limit: int
 ) -> list[PendingRefusal]:
     """Take the oldest that wait, and hold them against other processes for a while."""
@@ -29,7 +29,7 @@ def take_refused(
     chosen = (
         select(columns.id)
         .where(columns.refused_event.is_not(None))
-        .where(free(columns.refused_until, now=now, hold=hold))
+        .where(unleased(columns.refused_until, now=now, hold=hold))
         .order_by(columns.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -44,7 +44,7 @@ def take_refused(
     return sorted(found, key=lambda each: each.letter)
 
 
-def refused_published(connection: Connection, waiting: Iterable[PendingRefusal]) -> None:
+def mark_refused_published(connection: Connection, waiting: Iterable[PendingRefusal]) -> None:
     """Note that the broker has these."""
     _write(connection, waiting, refused_event=null(), refused_until=None)
 

@@ -20,10 +20,10 @@ from notify.message import Notification
 OPTION = "notify_vault"
 """The execution option by which statements know the vault of their store."""
 
-TELLS_METADATA = b"\1"
+HAS_METADATA = b"\1"
 """What a sealed body begins with if there is metadata in it: events need not open the others."""
 
-METADATA = b'"metadata"'
+METADATA_KEY = b'"metadata"'
 """What a body holds that has metadata."""
 
 _HASHED = 16
@@ -58,7 +58,7 @@ class RowCipher:
         found_by = ring.hashed(_RECIPIENT, as_one(to).encode())[:_HASHED]
         if ring.current is None:
             return SealedFields(None, to, found_by, digest, body)
-        mark = TELLS_METADATA if METADATA in body else b"\0"
+        mark = HAS_METADATA if METADATA_KEY in body else b"\0"
         return SealedFields(
             ring.current,
             base64.b64encode(ring.seal(to.encode(), about=b"recipient" + row.bytes)).decode(),

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Filter, Store
-from notify.store.relays.due import take_due
+from notify.store.relays.due import lease_due
 from tests.support.recording import (
     LATER,
     LEASE,
@@ -158,7 +158,7 @@ def test_eight_relays_take_each_due_row_once(store: Store) -> None:
         taken: list[UUID] = []
         while True:
             with store.writing() as connection:
-                due = take_due(connection, [Status.QUEUED], now=LATER, hold=LEASE, limit=CHUNK)
+                due = lease_due(connection, [Status.QUEUED], now=LATER, hold=LEASE, limit=CHUNK)
             if not due:
                 return taken
             taken += [row.id for row in due]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from notify.store import Store
-from notify.store.audit import Actor, note
+from notify.store.audit import Actor, write_audit
 from notify.store.audit_search import ActFilter, find_acts
 from tests.support.recording import NOW
 
@@ -28,7 +28,7 @@ def acts(store: Store) -> Store:
     with store.writing() as connection:
         for minute, (actor, action, details) in enumerate(done):
             at = NOW + timedelta(minutes=minute)
-            note(connection, actor, action, details=details, at=at)
+            write_audit(connection, actor, action, details=details, at=at)
     return store
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select
 from notify.message import Status
 from notify.store import Entry, Store
 from notify.store.db.clock import read_clock
-from notify.store.flow.caps import COUNT_KEPT, USE_KEPT, Charge, admit, prune
+from notify.store.flow.caps import COUNT_KEPT, USE_KEPT, Charge, charge_caps, prune_caps
 from notify.store.tables import cap_counts, cap_uses
 from tests.support.recording import LATER, accepted, asked, begin, claim_one
 
@@ -27,7 +27,7 @@ def _charge(name: str = "shop", *, most: float = 3, cost: float = 1, hour: int =
 
 def _admit(store: Store, *asked: tuple[UUID, list[Charge]]) -> list[str | None]:
     with store.writing() as connection:
-        return admit(connection, asked)
+        return charge_caps(connection, asked)
 
 
 def _used(store: Store) -> dict[tuple[str, int], float]:
@@ -152,7 +152,7 @@ def test_two_workers_in_two_spans_count_the_same_notification_once(store: Store)
 
     def first() -> list[str | None]:
         with store.writing() as connection:
-            answers = admit(connection, [(id_, [_charge()])])
+            answers = charge_caps(connection, [(id_, [_charge()])])
             written.set()
             other.wait(0.3)
         return answers
@@ -172,7 +172,7 @@ def test_two_workers_in_two_spans_count_the_same_notification_once(store: Store)
 
 def _prune(store: Store, *, limit: int = 100) -> int:
     with store.writing() as connection:
-        return prune(connection, limit=limit)
+        return prune_caps(connection, limit=limit)
 
 
 def _span(store: Store, *, ended: float) -> Charge:

@@ -12,8 +12,12 @@ from notify.policies.breaker import Circuit, CircuitState, Mode
 from notify.privacy.retention import Keep, delete_old
 from notify.store import Store
 from notify.store.audit import Actor
-from notify.store.flow.circuit_history import Change, ChangeFilter, find_changes
-from notify.store.flow.circuits import change, tell
+from notify.store.flow.circuit_history import (
+    CircuitChange,
+    CircuitChangeFilter,
+    find_circuit_changes,
+)
+from notify.store.flow.circuits import change, set_mode
 
 ANN = Actor("ann@ops-1", "their maintenance")
 
@@ -27,9 +31,9 @@ def _to(store: Store, provider: str, state: CircuitState, **changes: Any) -> Non
         change(connection, provider, passed)
 
 
-def _found(store: Store, **wanted: Any) -> list[Change]:
+def _found(store: Store, **wanted: Any) -> list[CircuitChange]:
     with store.reading() as connection:
-        return find_changes(connection, ChangeFilter(**wanted), limit=10)
+        return find_circuit_changes(connection, CircuitChangeFilter(**wanted), limit=10)
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ def outage(store: Store) -> Store:
     _to(store, "sendgrid", CircuitState.HALF_OPEN)
     _to(store, "sendgrid", CircuitState.CLOSED, trips=0, cause=None)
     with store.writing() as connection:
-        tell(connection, "twilio", Mode.OPEN, seconds=60, actor=ANN)
+        set_mode(connection, "twilio", Mode.OPEN, seconds=60, actor=ANN)
     return store
 
 

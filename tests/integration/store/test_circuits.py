@@ -146,7 +146,7 @@ def open_circuit(store: Store, *, due: bool = False) -> Circuit:
 def tell(store: Store, mode: Mode, *, seconds: float | None = None) -> Circuit:
     """Say something as an operator does."""
     with store.writing() as connection:
-        return record.tell(connection, "acme", mode, seconds=seconds, actor=ANN)
+        return record.set_mode(connection, "acme", mode, seconds=seconds, actor=ANN)
 
 
 def take_away(store: Store) -> None:
@@ -202,19 +202,19 @@ def test_counts_of_many_workers_add_up(store: Store, migrated_url: str) -> None:
             for _ in range(20):
                 slices = [Slice(name, 3, 5000, Counts(1, 2, 3, 4, 5)) for name in names]
                 with own.writing() as connection:
-                    record.add(connection, slices)
+                    record.add_calls(connection, slices)
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(add, range(6)))
     with store.reading() as connection:
-        found = record.calls(connection, ["a", "c"], since=5000)
+        found = record.read_calls(connection, ["a", "c"], since=5000)
     whole = Counts(120, 240, 360, 480, 600)
     assert sorted(found, key=lambda each: each.provider) == [
         Slice("a", 3, 5000, whole),
         Slice("c", 3, 5000, whole),
     ]
     with store.reading() as connection:
-        assert record.calls(connection, ["a"], since=5001) == []
+        assert record.read_calls(connection, ["a"], since=5001) == []
 
 
 def test_old_counts_are_forgotten(store: Store) -> None:
@@ -222,9 +222,9 @@ def test_old_counts_are_forgotten(store: Store) -> None:
     with store.writing() as connection:
         now = round(read_clock(connection)) * 1000
         added = [Slice("a", 0, now - age * 1000, Counts(calls=age)) for age in (0, 50, 70)]
-        record.add(connection, added)
-        record.forget(connection, older=60)
-        left = record.calls(connection, ["a"], since=0)
+        record.add_calls(connection, added)
+        record.delete_old_calls(connection, older=60)
+        left = record.read_calls(connection, ["a"], since=0)
     assert sorted(each.counts.calls for each in left) == [0, 50]
 
 

@@ -25,7 +25,7 @@ from notify.privacy.retention import Keep, delete_old
 from notify.store import Filter, Store, queries
 from notify.store.db.clock import read_clock
 from notify.store.db.engine import connect
-from notify.store.relays.events import newest
+from notify.store.relays.events import newest_events
 from notify.store.tables import events, notifications
 from providers.memory import Memory
 from tests.support.delivering import delivery_on, policy_for
@@ -173,5 +173,5 @@ def test_how_long_ago_is_counted_by_the_databases_clock(store: Store) -> None:
     assert len(store.find(Filter(until=HOUR))) == 1
     assert store.count(Filter(since=HOUR)) == {Status.SENT: 1}
     with store.reading() as connection:
-        assert len(newest(connection, since=HOUR, limit=5)) == 1
+        assert len(newest_events(connection, since=HOUR, limit=5)) == 1
         assert len(list(queries.find(connection, Filter(until=3 * HOUR), limit=5))) == 0

@@ -20,8 +20,8 @@ from notify.delivery import Done
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Entry, Store
 from notify.store.audit import Actor
-from notify.store.deadletters.archive import LetterState, kept, waiting
-from notify.store.deadletters.archive import discard as discard_letters
+from notify.store.deadletters.archive import LetterState, read_letter, read_waiting
+from notify.store.deadletters.archive import discard_letters as discard_letters
 from notify.store.tables import attempts, audit, dead_letters, events, notifications
 from tests.support.burying import (
     arrival,
@@ -365,7 +365,7 @@ def test_a_mended_letter_keeps_what_it_was(store: Store) -> None:
     with store.reading() as connection:
         row = connection.execute(select(dead_letters)).one()
         noted = connection.execute(select(audit).order_by(audit.c.id)).all()
-        held = kept(connection, letter.id)
+        held = read_letter(connection, letter.id)
     assert held is not None
     assert (held.body, held.routing_key) == (b"poison", "fax.normal.shop")
     assert held.mending == mending
@@ -411,13 +411,13 @@ def test_letters_that_are_replayed_are_kept_from_others_until_it_is_done(store: 
     """Else one could be discarded while its message goes out; SQLite has one writer at a time."""
     (letter,) = bury(store, arrival(b"poison"))
     with store.writing() as replaying, store.writing() as other:
-        assert [each.id for each in waiting(replaying, [letter.id], lock=True)] == [letter.id]
+        assert [each.id for each in read_waiting(replaying, [letter.id], lock=True)] == [letter.id]
         other.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
         with pytest.raises(OperationalError, match="lock timeout"):
             discard_letters(other, [letter.id], now=NOW)
         other.rollback()
     with store.writing() as reading, store.writing() as other:
-        assert waiting(reading, [letter.id])
+        assert read_waiting(reading, [letter.id])
         other.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
         assert discard_letters(other, [letter.id], now=NOW) == [letter.id]
 

@@ -14,8 +14,8 @@ from sqlalchemy import Row, select, update
 
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Claimed, Entry, StatusChange, Store, Story
-from notify.store.delivery.cancel import REASON, Cancelled, cancel
-from notify.store.relays.due import Due, published, take_due
+from notify.store.delivery.cancel import REASON, Cancelled, cancel_waiting
+from notify.store.relays.due import Due, lease_due, mark_due_published
 from notify.store.tables import notifications
 from tests.support.migrated import migrated
 from tests.support.recording import (
@@ -59,12 +59,12 @@ def _scheduled(store: Store, **changes: object) -> Notification:
 
 def _take(store: Store, *, now: datetime = LATER, limit: int = 100) -> list[Due]:
     with store.writing() as connection:
-        return take_due(connection, WAITING, now=now, hold=LEASE, limit=limit)
+        return lease_due(connection, WAITING, now=now, hold=LEASE, limit=limit)
 
 
 def _note(store: Store, rows: list[Due]) -> None:
     with store.writing() as connection:
-        published(connection, rows, now=LATER)
+        mark_due_published(connection, rows, now=LATER)
 
 
 def _row(store: Store, notification: Notification) -> Row[object]:
@@ -196,7 +196,7 @@ def test_cancelling_takes_what_waits_and_leaves_the_rest(store: Store) -> None:
     store.record([accepted(ended)])
     for each in waiting:
         with store.writing() as connection:
-            assert cancel(connection, each.id, now=LATER) == Cancelled([each.id], {})
+            assert cancel_waiting(connection, each.id, now=LATER) == Cancelled([each.id], {})
         story = _story(store, each)
         assert (story.status, story.summary.reason) == (Status.CANCELLED, REASON)
         assert story.events[-1] == StatusChange(LATER, Status.CANCELLED, REASON)
@@ -204,7 +204,7 @@ def test_cancelling_takes_what_waits_and_leaves_the_rest(store: Store) -> None:
     for entry, status in ((begin(store), Status.SENDING), (ended, Status.SENT)):
         id_ = entry.notification.id
         with store.writing() as connection:
-            assert cancel(connection, id_, now=LATER) == Cancelled([], {id_: status})
+            assert cancel_waiting(connection, id_, now=LATER) == Cancelled([], {id_: status})
     assert _take(store, now=LATER + 9 * LEASE) == []
 
 
@@ -215,8 +215,8 @@ def test_cancelling_a_batch_cancels_its_members_in_order(store: Store) -> None:
     taken = call_for(people[1])
     assert claim_one(store, taken, now=DUE) is Claim.OWNED
     with store.writing() as connection:
-        done = cancel(connection, batch, now=LATER)
-        assert cancel(connection, uuid4(), now=LATER) == Cancelled([], {})
+        done = cancel_waiting(connection, batch, now=LATER)
+        assert cancel_waiting(connection, uuid4(), now=LATER) == Cancelled([], {})
     assert done == Cancelled(
         [people[3].id, people[2].id, people[0].id], {people[1].id: Status.SENDING}
     )
@@ -238,7 +238,7 @@ def test_a_worker_and_an_operator_at_once_leave_one_decision(store: Store) -> No
         done: set[UUID] = set()
         for each in reversed(waiting):
             with store.writing() as connection:
-                done.update(cancel(connection, each.id, now=LATER).ids)
+                done.update(cancel_waiting(connection, each.id, now=LATER).ids)
         return done
 
     with ThreadPoolExecutor(2) as pool:

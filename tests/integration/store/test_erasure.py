@@ -12,15 +12,15 @@ from sqlalchemy import func, insert, select, update
 
 from notify.deadletters import Eligibility, discard
 from notify.errors import NotifyError
-from notify.ledger.ledger import draw_up
+from notify.ledger.ledger import build_ledger
 from notify.message import Channel, Notification, Outcome, Status
 from notify.privacy import erasure
 from notify.privacy.erasure import Erased, Person, look
 from notify.reconcile.verdict import Resolution, decide
 from notify.store import Claim, Entry, Filter, Store
-from notify.store.audit import Actor, note
-from notify.store.reconcile.outcomes import settle
-from notify.store.relays.due import take_due
+from notify.store.audit import Actor, write_audit
+from notify.store.reconcile.outcomes import settle_call
+from notify.store.relays.due import lease_due
 from notify.store.tables import attempts, audit, events, metadata, notifications
 from tests.support.burying import arrival, body_of, buried, bury, plan, read
 from tests.support.recording import LATER, LEASE, NOW, accepted, begin, call_for, claim_one, put_off
@@ -51,7 +51,7 @@ def _sent(store: Store, **fields: Any) -> Notification:
 
 def _erase(store: Store, *, batch: int = 2) -> Erased:
     done = erasure.erase(store, WHO, look(store, WHO), ANN, cancel=True, now=LATER, batch=batch)
-    assert draw_up(store, now=LATER).balanced
+    assert build_ledger(store, now=LATER).balanced
     return done
 
 
@@ -79,7 +79,7 @@ def test_nothing_of_a_recipient_is_left_and_the_counts_stay(store: Store) -> Non
         of_before = {"recipient_hash": None, "key_id": None, "recipient": old.to, "body": old.body}
         ours = notifications.c.id == old.id
         connection.execute(update(notifications).where(ours).values(of_before))
-        note(connection, ANN, "cancel", details={"why": f"{WHO.recipient} asked"}, at=NOW)
+        write_audit(connection, ANN, "cancel", details={"why": f"{WHO.recipient} asked"}, at=NOW)
     escaped = json.dumps({"to": WHO.recipient}).replace("@", "\\u0040").encode()
     broken = f'\xff{{"to": "{WHO.recipient}", {WORDS}'.encode("latin-1")
     bury(store, arrival(broken), arrival(escaped), arrival(b"{}", reply_to=WHO.recipient))
@@ -119,7 +119,7 @@ def test_what_waits_is_given_up_first(store: Store) -> None:
     assert _status(store, scheduled.id) is Status.CANCELLED
     assert _status(store, unknown.notification.id) is Status.UNKNOWN
     with store.writing() as connection:
-        assert take_due(connection, [*Status], now=LATER + 9 * LEASE, hold=LEASE, limit=9) == []
+        assert lease_due(connection, [*Status], now=LATER + 9 * LEASE, hold=LEASE, limit=9) == []
     # The copies that lie in RabbitMQ are recognised, acknowledged, and not sent.
     for asked in (scheduled, retried.notification):
         assert claim_one(store, call_for(asked), now=LATER) is Claim.DUPLICATE
@@ -188,11 +188,11 @@ def test_what_was_erased_is_never_sent_again(store: Store) -> None:
     decide(store, first.notification.id, Resolution.SENT, ANN, now=LATER)
     assert second.attempt_id is not None
     with store.writing() as connection:
-        settle(connection, second.attempt_id, Outcome.NOT_SENT, reason="it was not", now=LATER)
+        settle_call(connection, second.attempt_id, Outcome.NOT_SENT, reason="it was not", now=LATER)
     assert _status(store, second.notification.id) is Status.CANCELLED
     bury(store, arrival(second.notification.body), arrival(failed.notification.body))
     assert plan(store, now=LATER).prospects == {Eligibility.WITHDRAWN: 2}
-    assert draw_up(store, now=LATER).balanced
+    assert build_ledger(store, now=LATER).balanced
 
 
 def test_a_message_that_dies_again_after_its_letter_was_erased_is_kept(store: Store) -> None:

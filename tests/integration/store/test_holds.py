@@ -14,9 +14,17 @@ from notify.message import Channel, Status
 from notify.policies.holds import Hold, Scope
 from notify.store import Claim, Entry, Store
 from notify.store.db.clock import read_clock
-from notify.store.delivery.cancel import cancel
-from notify.store.flow.holds import current, keepers, kept, lift, place, waiting, wake
-from notify.store.relays.due import published, take_due
+from notify.store.delivery.cancel import cancel_waiting
+from notify.store.flow.holds import (
+    count_held,
+    count_waiting,
+    current,
+    hold_ids_in_use,
+    lift,
+    place,
+    release_ended,
+)
+from notify.store.relays.due import lease_due, mark_due_published
 from tests.support.recording import LATER, LEASE, NOW, asked, begin, call_for, claim_one, put_off
 
 FAR = LATER + 1000 * LEASE
@@ -46,18 +54,18 @@ def _keep(store: Store, hold: Hold, *, due_at: datetime = FAR, **changes: Any) -
 
 def _keepers(store: Store) -> list[int]:
     with store.reading() as connection:
-        return list(keepers(connection))
+        return list(hold_ids_in_use(connection))
 
 
 def _wake(store: Store, *holds: Hold, limit: int = 100) -> int:
     with store.writing() as connection:
-        return wake(connection, [hold.id for hold in holds], now=NOW, limit=limit)
+        return release_ended(connection, [hold.id for hold in holds], now=NOW, limit=limit)
 
 
 def _due(store: Store) -> set[UUID]:
     with store.writing() as connection:
         statuses = [Status.SCHEDULED, Status.QUEUED]
-        return {row.id for row in take_due(connection, statuses, now=NOW, hold=LEASE, limit=1000)}
+        return {row.id for row in lease_due(connection, statuses, now=NOW, hold=LEASE, limit=1000)}
 
 
 def test_a_hold_stands_from_when_it_is_placed(store: Store) -> None:
@@ -110,7 +118,7 @@ def test_what_an_ended_hold_kept_comes_due(store: Store) -> None:
     assert _due(store) == {ids[0], ids[2], ids[4]}
     standing = [holds[1].id, holds[3].id]
     with store.reading() as connection:
-        assert kept(connection, [hold.id for hold in holds]) == dict.fromkeys(standing, 1)
+        assert count_held(connection, [hold.id for hold in holds]) == dict.fromkeys(standing, 1)
     assert _wake(store, holds[0]) == 0
     assert _wake(store) == 0
 
@@ -144,13 +152,13 @@ def test_the_end_of_a_hold_delays_and_revives_nothing(store: Store) -> None:
     early = _keep(store, hold, due_at=NOW - LEASE)
     cancelled = _keep(store, hold)
     with store.writing() as connection:
-        cancel(connection, cancelled, now=NOW)
+        cancel_waiting(connection, cancelled, now=NOW)
     scheduled = Entry(asked(), Status.SCHEDULED, due_at=FAR, hold_id=hold.id)
     assert claim_one(store, scheduled) is Claim.OWNED
     assert _wake(store, hold) == 3
     assert _keepers(store) == []
     with store.reading() as connection:
-        assert kept(connection, [hold.id]) == {}
+        assert count_held(connection, [hold.id]) == {}
     stories = [store.get(id_) for id_ in (early, cancelled, scheduled.notification.id)]
     assert [(story.status, story.summary.due_at) for story in stories if story] == [
         (Status.QUEUED, NOW - LEASE),
@@ -164,8 +172,8 @@ def test_what_the_broker_has_by_now_is_not_published_again(store: Store) -> None
     hold = _place(store, Scope())
     id_ = _keep(store, hold, due_at=NOW)
     with store.writing() as connection:
-        (row,) = take_due(connection, [Status.QUEUED], now=NOW, hold=LEASE, limit=10)
-        published(connection, [row], now=NOW)
+        (row,) = lease_due(connection, [Status.QUEUED], now=NOW, hold=LEASE, limit=10)
+        mark_due_published(connection, [row], now=NOW)
     assert _wake(store, hold) == 1
     assert _due(store) == set()
     story = store.get(id_)
@@ -195,10 +203,13 @@ def test_what_waits_in_the_record_is_counted_by_status(store: Store) -> None:
     store.record([put_off(with_broker, due_at=None)])
     claim_one(store, Entry(asked(), Status.SCHEDULED, due_at=FAR))
     with store.reading() as connection:
-        assert waiting(connection, Scope(source="crm")) == {Status.SCHEDULED: 1, Status.QUEUED: 1}
-        assert waiting(connection, Scope(source="crm", lane="bulk")) == {Status.QUEUED: 1}
-        assert waiting(connection, Scope(source="crm", channel=Channel.SMS)) == {}
-        assert waiting(connection, Scope()) == {Status.SCHEDULED: 2, Status.QUEUED: 1}
+        assert count_waiting(connection, Scope(source="crm")) == {
+            Status.SCHEDULED: 1,
+            Status.QUEUED: 1,
+        }
+        assert count_waiting(connection, Scope(source="crm", lane="bulk")) == {Status.QUEUED: 1}
+        assert count_waiting(connection, Scope(source="crm", channel=Channel.SMS)) == {}
+        assert count_waiting(connection, Scope()) == {Status.SCHEDULED: 2, Status.QUEUED: 1}
 
 
 def test_the_clock_runs_within_a_transaction(store: Store) -> None:

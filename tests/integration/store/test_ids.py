@@ -14,7 +14,7 @@ from notify.contract import Incoming, Limits, decode
 from notify.errors import NotifyError
 from notify.message import Notification, Outcome, Status
 from notify.privacy.erasure import look
-from notify.reconcile.lookup import read_again
+from notify.reconcile.lookup import decode_again
 from notify.reconcile.verdict import Resolution, decide
 from notify.relays.due import outgoing
 from notify.relays.events import HOLD
@@ -22,11 +22,11 @@ from notify.store import Claim, Claimed, Entry, Store, Story
 from notify.store.audit import Actor
 from notify.store.deadletters.archive import Cause
 from notify.store.delivery.apart import claim_apart
-from notify.store.delivery.cancel import cancel
+from notify.store.delivery.cancel import cancel_waiting
 from notify.store.privacy.erasure import Person
-from notify.store.privacy.retention import Old, delete_ended
-from notify.store.relays.due import take_due
-from notify.store.relays.events import take_events
+from notify.store.privacy.retention import RetentionCutoff, delete_ended
+from notify.store.relays.due import lease_due
+from notify.store.relays.events import lease_events
 from tests.support.burying import arrival, body_of, bury, order, plan, replayer
 from tests.support.recording import LATER, LEASE, NOW, accepted, answer_to, asked, call_for, put_off
 
@@ -127,7 +127,7 @@ def test_it_is_published_again_under_the_id_that_its_producer_gave(
     assert row is not None
     store.record([put_off(entry.under(row))])
     with store.writing() as connection:
-        (due,) = take_due(connection, [Status.QUEUED], now=LATER, hold=HOLD, limit=10)
+        (due,) = lease_due(connection, [Status.QUEUED], now=LATER, hold=HOLD, limit=10)
     message = outgoing(due)
     assert (due.id, message.message_id) == (row, str(id_))
     copy = Incoming(
@@ -140,7 +140,7 @@ def test_it_is_published_again_under_the_id_that_its_producer_gave(
     assert (read.identity, read.key) == (notification.identity, notification.key)
     answer = answer_to(store, call_for(read), now=LATER)
     assert (answer.claim, answer.fence, answer.id) == (Claim.OWNED, 2, row)
-    assert read_again(due).id == row, "a provider's list is searched for the row's id"
+    assert decode_again(due).id == row, "a provider's list is searched for the row's id"
 
 
 def test_a_batch_of_anothers_id_is_no_obstacle(store: Store) -> None:
@@ -168,7 +168,7 @@ def test_its_events_go_to_its_source_under_its_own_id(store: Store, taken: UUID)
     entry = call_for(asked(id=taken, source="bank", idempotency_key=str(taken)))
     assert answer_to(store, entry).claim is Claim.CONFLICT
     with store.writing() as connection:
-        told = [news.event for news in take_events(connection, now=NOW, hold=HOLD, limit=10)]
+        told = [news.event for news in lease_events(connection, now=NOW, hold=HOLD, limit=10)]
     assert [(each.source, each.id) for each in told] == [("bank", taken)]
     assert told[0].routing_key == "email.expired.bank"
 
@@ -181,9 +181,9 @@ def test_a_cancellation_names_one_source(store: Store) -> None:
             answer_to(store, Entry(request, Status.SCHEDULED, due_at=LATER))
     for each in (id_, batch):
         with store.writing() as connection, pytest.raises(NotifyError, match="bank, shop"):
-            cancel(connection, each, now=NOW)
+            cancel_waiting(connection, each, now=NOW)
         with store.writing() as connection:
-            done = cancel(connection, each, source="bank", now=NOW)
+            done = cancel_waiting(connection, each, source="bank", now=NOW)
         assert (len(done.ids), done.others) == (1, {})
     assert _of(store, id_).status is Status.CANCELLED
     assert _of(store, id_, "shop").status is Status.SCHEDULED
@@ -225,7 +225,7 @@ def test_a_dead_letter_is_replayed_whoever_else_has_its_id(store: Store, taken: 
     assert {_of(store, taken, source).summary.id for source in ("bank", "club")} == set(rows)
     # A worker meets it under its own id, and as what was lined up.
     with store.writing() as connection:
-        due = take_due(connection, [Status.QUEUED], now=LATER, hold=HOLD, limit=10)
+        due = lease_due(connection, [Status.QUEUED], now=LATER, hold=HOLD, limit=10)
     assert {outgoing(row).message_id for row in due} == {str(taken)}
     answer = answer_to(store, call_for(_banks(taken)), now=LATER)
     assert (answer.claim, answer.id) == (Claim.OWNED, _of(store, taken).summary.id)
@@ -236,11 +236,11 @@ def test_a_dead_letter_of_another_source_keeps_no_row(store: Store) -> None:
     entry = Entry(asked(source="bank", template=None), Status.CANCELLED)
     answer_to(store, entry)
     with store.writing() as connection:
-        take_events(connection, now=NOW, hold=timedelta(), limit=10)
+        lease_events(connection, now=NOW, hold=timedelta(), limit=10)
         connection.exec_driver_sql("UPDATE events SET to_publish = false")
     _buried(store, entry.notification.id, "club", to=None)
     later = NOW + timedelta(days=9)
-    old = Old(lanes=(), others=True, ended=later, waiting=later)
+    old = RetentionCutoff(lanes=(), others=True, ended=later, waiting=later)
     with store.writing() as connection:
         deleted, _ = delete_ended(connection, old, after=None, limit=10)
     assert (deleted.notifications, deleted.letters) == (1, 0)

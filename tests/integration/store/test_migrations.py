@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, inspect, select, text, update
 
 from notify.errors import StoreError
 from notify.store import Store
-from notify.store.db.schema import unfit
+from notify.store.db.schema import revision_problem
 from notify.store.tables import metadata, notifications
 from tests.support.recording import LEASE, NOW, asked, begin, call_for
 
@@ -54,8 +54,8 @@ def test_tables_of_a_newer_version_say_whom_they_serve(
         connection.execute(text("UPDATE schema_floor SET oldest = :oldest"), {"oldest": oldest})
     assert store.fits() is fits
     store.close()
-    assert "install a newer version" in unfit("9999", HEAD)
-    assert "notify migrate" in unfit("0003", HEAD)
+    assert "install a newer version" in revision_problem("9999", HEAD)
+    assert "notify migrate" in revision_problem("0003", HEAD)
 
 
 def test_the_migrations_build_what_the_code_expects(empty_url: str) -> None:

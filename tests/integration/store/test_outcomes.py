@@ -11,9 +11,15 @@ import pytest
 
 from notify.message import Channel, Outcome, Status
 from notify.store import Claim, Entry, Store, Story
-from notify.store.reconcile.lost import Rivals, last_unknown, postpone, rivals, unknown_calls
-from notify.store.reconcile.outcomes import Settled, move, settle
-from notify.store.relays.due import take_due
+from notify.store.reconcile.lost import (
+    RivalCalls,
+    find_lost_call,
+    find_rivals,
+    postpone_lookup,
+    unknown_calls,
+)
+from notify.store.reconcile.outcomes import Settled, change_status, settle_call
+from notify.store.relays.due import lease_due
 from notify.store.transitions import Transition
 from tests.support.recording import LATER, LEASE, NOW, accepted, begin, call_for, claim_one, put_off
 
@@ -43,7 +49,9 @@ def story(store: Store, entry: Entry) -> Story:
 def news(store: Store, call: UUID, outcome: Outcome, provider_id: str | None = None) -> Settled:
     """Hear how a call ended."""
     with store.writing() as connection:
-        return settle(connection, call, outcome, reason="why", provider_id=provider_id, now=LATER)
+        return settle_call(
+            connection, call, outcome, reason="why", provider_id=provider_id, now=LATER
+        )
 
 
 def take_up_again(store: Store, entry: Entry) -> Entry:
@@ -65,7 +73,7 @@ def test_what_was_sent_is_sent(store: Store) -> None:
     assert (told.attempts[0].outcome, told.attempts[0].provider_id) == (Outcome.ACCEPTED, "SM1")
     assert [event.status for event in told.events] == [Status.UNKNOWN, Status.SENT]
     with store.writing() as connection:
-        taken = take_due(connection, [Status.UNKNOWN], now=LATER, hold=LEASE, limit=9)
+        taken = lease_due(connection, [Status.UNKNOWN], now=LATER, hold=LEASE, limit=9)
     assert taken == []
 
 
@@ -80,7 +88,7 @@ def test_what_was_not_sent_is_tried_again_at_once(store: Store) -> None:
     assert (told.status, told.attempts[0].outcome) == (Status.QUEUED, Outcome.NOT_SENT)
     assert not told.summary.possible_duplicate
     with store.writing() as connection:
-        (due,) = take_due(connection, [Status.QUEUED], now=LATER, hold=LEASE, limit=9)
+        (due,) = lease_due(connection, [Status.QUEUED], now=LATER, hold=LEASE, limit=9)
     assert due.id == entry.notification.id
 
 
@@ -181,7 +189,7 @@ def test_not_sent_by_this_call_is_still_sent_by_another(store: Store) -> None:
     news(store, first, Outcome.ACCEPTED)
     second = lose(store, again, fence=2)
     with store.reading() as connection:
-        call = last_unknown(connection, entry.notification.id)
+        call = find_lost_call(connection, entry.notification.id)
     assert call is not None
     assert call.sent
 
@@ -195,9 +203,9 @@ def test_the_newest_lost_call_is_looked_up(store: Store) -> None:
     first = lose(store, entry, status=Status.QUEUED, due_at=LATER, spent=1)
     second = lose(store, take_up_again(store, entry), fence=2, spent=2, ended_at=LATER + MINUTE)
     with store.reading() as connection:
-        call = last_unknown(connection, entry.notification.id)
+        call = find_lost_call(connection, entry.notification.id)
         assert unknown_calls(connection, entry.notification.id) == [first, second]
-        assert last_unknown(connection, uuid4()) is None
+        assert find_lost_call(connection, uuid4()) is None
     assert call is not None
     assert (call.attempt_id, call.provider) == (second, "sendgrid")
     assert (call.started_at, call.ended_at) == (LATER, LATER + MINUTE)
@@ -213,14 +221,14 @@ def test_rivals_are_the_calls_for_one_recipient_in_a_span(store: Store) -> None:
     store.record([accepted(sms(store, now=NOW - 3 * MINUTE), provider_id="SM3")])
     store.record([accepted(begin(store, to="+4915112345678"), provider_id="m-4")])
 
-    def look() -> Rivals:
+    def look() -> RivalCalls:
         span = {"since": NOW - MINUTE, "until": NOW + MINUTE}
         with store.writing() as connection:
-            return rivals(connection, Channel.SMS, mine.notification.to, **span)
+            return find_rivals(connection, Channel.SMS, mine.notification.to, **span)
 
-    assert look() == Rivals(taken=frozenset({"SM1"}), open=False)
+    assert look() == RivalCalls(taken=frozenset({"SM1"}), open=False)
     sms(store)
-    assert look() == Rivals(taken=frozenset({"SM1"}), open=True)
+    assert look() == RivalCalls(taken=frozenset({"SM1"}), open=True)
 
 
 def test_one_message_is_never_taken_for_two(store: Store) -> None:
@@ -232,11 +240,11 @@ def test_one_message_is_never_taken_for_two(store: Store) -> None:
     def claim(call: UUID) -> None:
         together.wait(5)
         with store.writing() as connection:
-            others = rivals(connection, Channel.SMS, "+4915112345678", since=NOW, until=NOW)
+            others = find_rivals(connection, Channel.SMS, "+4915112345678", since=NOW, until=NOW)
             results[call] = (
                 None
                 if "SM1" in others.taken
-                else settle(
+                else settle_call(
                     connection, call, Outcome.ACCEPTED, reason="", provider_id="SM1", now=LATER
                 )
             )
@@ -254,15 +262,19 @@ def test_only_who_holds_it_may_decide_or_postpone(store: Store) -> None:
     entry = sms(store)
     lose(store, entry, due_at=NOW)
     with store.writing() as connection:
-        (late,) = take_due(connection, [Status.UNKNOWN], now=NOW, hold=MINUTE, limit=1)
+        (late,) = lease_due(connection, [Status.UNKNOWN], now=NOW, hold=MINUTE, limit=1)
     with store.writing() as connection:
-        (mine,) = take_due(connection, [Status.UNKNOWN], now=LATER, hold=MINUTE, limit=1)
+        (mine,) = lease_due(connection, [Status.UNKNOWN], now=LATER, hold=MINUTE, limit=1)
     parked = Transition(Status.UNKNOWN, "parked")
     with store.writing() as connection:
-        assert not move(connection, late.id, parked, leased_until=late.held_until, now=LATER)
-        postpone(connection, late, until=LATER + MINUTE, now=LATER)
-        assert move(connection, mine.id, parked, leased_until=mine.held_until, now=LATER)
-        assert not move(connection, mine.id, parked, leased_until=mine.held_until, now=LATER)
+        assert not change_status(
+            connection, late.id, parked, leased_until=late.held_until, now=LATER
+        )
+        postpone_lookup(connection, late, until=LATER + MINUTE, now=LATER)
+        assert change_status(connection, mine.id, parked, leased_until=mine.held_until, now=LATER)
+        assert not change_status(
+            connection, mine.id, parked, leased_until=mine.held_until, now=LATER
+        )
     assert [event.status for event in story(store, entry).events] == [Status.UNKNOWN] * 2
 
 
@@ -273,13 +285,13 @@ def test_a_postponed_one_is_due_again_at_its_time(store: Store) -> None:
 
     def take(now: datetime, channel: Channel = Channel.SMS) -> list[Any]:
         with store.writing() as connection:
-            return take_due(
+            return lease_due(
                 connection, [Status.UNKNOWN], channel=channel, now=now, hold=MINUTE, limit=1
             )
 
     assert take(NOW, Channel.EMAIL) == []
     (due,) = take(NOW)
     with store.writing() as connection:
-        postpone(connection, due, until=NOW + 2 * MINUTE, now=NOW)
+        postpone_lookup(connection, due, until=NOW + 2 * MINUTE, now=NOW)
     assert take(NOW + MINUTE) == []
     assert len(take(NOW + 2 * MINUTE)) == 1

@@ -12,8 +12,8 @@ from notify.message import Channel
 from notify.privacy import erasure
 from notify.privacy.erasure import Person, look
 from notify.store import Filter, Store
-from notify.store.audit import Actor, note
-from notify.store.deadletters.search import Wanted, find
+from notify.store.audit import Actor, write_audit
+from notify.store.deadletters.search import LetterFilter, find_letters
 from tests.support.burying import arrival, body_of, bury
 from tests.support.recording import LATER, NOW, accepted, begin
 from tests.unit.contract.test_recipient import ANN, ANNS, PHONE, PHONES
@@ -32,7 +32,7 @@ def _planted(store: Store) -> None:
     bury(store, arrival(broken), arrival(spaced, key="sms.normal.shop"), arrival(upper))
     bury(store, arrival(body_of(uuid4(), to="bob@example.com")))
     with store.writing() as connection:
-        note(connection, OPERATOR, "cancel", details={"why": f"{ANNS[2]} asked"}, at=NOW)
+        write_audit(connection, OPERATOR, "cancel", details={"why": f"{ANNS[2]} asked"}, at=NOW)
 
 
 @pytest.mark.parametrize("spelling", [ANN, *ANNS], ids=ascii)
@@ -42,7 +42,7 @@ def test_an_address_is_found_and_erased_by_any_spelling(store: Store, spelling: 
     (row,) = store.find(Filter(recipient=spelling))
     assert row.recipient == ANN
     with store.reading() as connection:
-        assert len(find(connection, Wanted(text=spelling.strip()), limit=10)) == 2
+        assert len(find_letters(connection, LetterFilter(text=spelling.strip()), limit=10)) == 2
     person = Person(spelling)
     found = look(store, person)
     assert (len(found.ids), len(found.letters), len(found.audit)) == (1, 2, 1)
@@ -57,7 +57,7 @@ def test_a_number_is_found_and_erased_by_any_spelling(store: Store, spelling: st
     _planted(store)
     assert [each.recipient for each in store.find(Filter(recipient=spelling))] == [PHONE]
     with store.reading() as connection:
-        assert len(find(connection, Wanted(text=spelling), limit=10)) == 1
+        assert len(find_letters(connection, LetterFilter(text=spelling), limit=10)) == 1
     person = Person(spelling)
     found = look(store, person)
     assert (len(found.ids), len(found.letters)) == (1, 1)

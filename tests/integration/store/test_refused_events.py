@@ -21,9 +21,9 @@ from notify.store.privacy.erasure import Person
 from notify.store.privacy.letter_erasure import erase_letters
 from notify.store.relays.refused import (
     PendingRefusal,
-    refused_published,
+    lease_refused,
+    mark_refused_published,
     release_refused,
-    take_refused,
 )
 from notify.telemetry.metrics import Metrics, catalog
 from notify.topology import EVENTS
@@ -36,7 +36,7 @@ SECRET = "ann_smith@example.com"
 def taken(store: Store, *, after: timedelta = timedelta(0)) -> list[PendingRefusal]:
     """What a process may publish."""
     with store.writing() as connection:
-        return take_refused(connection, now=NOW + after, hold=HOLD, limit=200)
+        return lease_refused(connection, now=NOW + after, hold=HOLD, limit=200)
 
 
 def told(store: Store, *arrivals: Arrival) -> list[RefusedEvent]:
@@ -157,7 +157,7 @@ def test_a_letter_is_told_once_however_often_it_comes(store: Store) -> None:
         release_refused(connection, [waiting])
     assert taken(store) == [waiting]
     with store.writing() as connection:
-        refused_published(connection, [waiting])
+        mark_refused_published(connection, [waiting])
     bury(store, letter)
     assert taken(store, after=2 * HOLD) == []
 

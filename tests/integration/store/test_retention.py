@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import func, insert, select, update
 
 from notify.deadletters import discard
-from notify.ledger.ledger import draw_up
+from notify.ledger.ledger import build_ledger
 from notify.message import Outcome, Status
 from notify.privacy.retention import Deleted, Keep, count_old, delete_old
 from notify.store import Claim, Entry, Store
-from notify.store.audit import Actor, note
+from notify.store.audit import Actor, write_audit
 from notify.store.delivery.examine import examine
 from notify.store.tables import attempts, cap_uses, dead_letters, events, notifications
 from tests.support.burying import arrival, body_of, bury, order, read, replayer
@@ -58,7 +58,7 @@ def _left(store: Store) -> set[UUID]:
 
 def _delete(store: Store, *, after: timedelta, batch: int = 2) -> Deleted:
     deleted = delete_old(store, KEEP, now=NOW + after, batch=batch, sleep=lambda _: None)
-    assert draw_up(store, now=NOW + after).balanced
+    assert build_ledger(store, now=NOW + after).balanced
     return deleted
 
 
@@ -164,7 +164,7 @@ def test_the_audit_is_kept_for_longest(store: Store) -> None:
     """In small steps as well."""
     for _ in range(3):
         with store.writing() as connection:
-            note(connection, ANN, "cancel", details={}, at=NOW)
+            write_audit(connection, ANN, "cancel", details={}, at=NOW)
     assert _delete(store, after=89 * DAY).audit == 0
     assert _delete(store, after=91 * DAY).audit == 3
 

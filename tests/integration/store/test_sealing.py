@@ -22,12 +22,12 @@ from notify.privacy.erasure import Person, erase, look
 from notify.privacy.rotation import rotate
 from notify.store import Claim, Entry, Filter, Store
 from notify.store.audit import Actor
-from notify.store.deadletters.archive import kept
-from notify.store.deadletters.search import Wanted, find_ids
+from notify.store.deadletters.archive import read_letter
+from notify.store.deadletters.search import LetterFilter, find_letter_ids
 from notify.store.privacy.reseal import count, reseal_notifications
-from notify.store.reconcile.lost import rivals
-from notify.store.relays.due import take_due
-from notify.store.relays.events import take_events
+from notify.store.reconcile.lost import find_rivals
+from notify.store.relays.due import lease_due
+from notify.store.relays.events import lease_events
 from notify.store.sealing.row_cipher import cipher_of
 from notify.store.tables import metadata, notifications
 from tests.support.burying import arrival, body_of, buried, bury, order, plan, read, replayer
@@ -99,7 +99,7 @@ def test_nothing_personal_lies_in_a_sealed_record(stores: dict[str, Store]) -> N
     for secret in (WHO, WHO.lower(), "anary.", WORDS, str(notification.digest)[2:-1]):
         assert secret not in lies
     with store.reading() as connection:
-        held = kept(connection, letter.id)
+        held = read_letter(connection, letter.id)
     assert held is not None
     assert (json.loads(held.body)["to"], held.properties["reply_to"]) == (WHO, WORDS)
     assert held.mending == mending
@@ -132,7 +132,7 @@ def test_the_rivals_of_a_lost_sms_are_found_sealed_or_not(stores: dict[str, Stor
         claim_one(stores[name], entry)
         stores[name].record([accepted(entry, provider_id=f"SM{number}")])
     with stores["k2"].writing() as connection:
-        found = rivals(connection, Channel.SMS, to, since=NOW - LEASE, until=LATER)
+        found = find_rivals(connection, Channel.SMS, to, since=NOW - LEASE, until=LATER)
     assert found.taken == {"SM0", "SM1", "SM2"}
 
 
@@ -168,10 +168,10 @@ def test_what_a_keyring_does_not_open_stays_due(stores: dict[str, Store], name: 
     """Held for a moment and told by its key; whoever has the key publishes it then."""
     id_, readable = _due(stores["k1"]), _due(stores["clear"])
     with stores[name].writing() as connection:
-        taken = take_due(connection, WAITING, now=LATER, hold=LEASE, limit=10)
+        taken = lease_due(connection, WAITING, now=LATER, hold=LEASE, limit=10)
     assert {each.id: each.sealed for each in taken} == {id_: "k1", readable: None}
     with stores["k2"].writing() as connection:
-        again = take_due(connection, WAITING, now=LATER + LEASE, hold=LEASE, limit=10)
+        again = lease_due(connection, WAITING, now=LATER + LEASE, hold=LEASE, limit=10)
     assert [json.loads(each.body)["text"] for each in again] == [WORDS, WORDS]
     told = {each.id: each.recipient for each in stores[name].find(Filter())}
     assert told[id_] == "(sealed with k1)"
@@ -186,7 +186,7 @@ def test_what_was_moved_to_another_row_does_not_open_there(stores: dict[str, Sto
         query = select(columns.body, columns.recipient).where(columns.id == first)
         theirs = connection.execute(query).one()._asdict()
         connection.execute(update(notifications).where(columns.id == second).values(theirs))
-        taken = take_due(connection, WAITING, now=LATER, hold=LEASE, limit=10)
+        taken = lease_due(connection, WAITING, now=LATER, hold=LEASE, limit=10)
     assert {each.id: each.sealed for each in taken} == {first: None, second: "k1"}
     told = {each.id: each.recipient for each in store.find(Filter())}
     assert told == {first: WHO, second: "(sealed with k1)"}
@@ -214,10 +214,10 @@ def test_news_bring_the_metadata_of_sealed_requests(stores: dict[str, Store]) ->
     _sent(store)
     claim_one(store, Entry(asked(), Status.EXPIRED, reason="too late"))
     with store.writing() as connection:
-        news = take_events(connection, now=NOW, hold=LEASE, limit=10)
+        news = lease_events(connection, now=NOW, hold=LEASE, limit=10)
     assert [each.event.metadata for each in news] == [{"order": "7"}, {}]
     with stores["strange"].writing() as connection:
-        news = take_events(connection, now=LATER, hold=LEASE, limit=10)
+        news = lease_events(connection, now=LATER, hold=LEASE, limit=10)
     assert [each.event.metadata for each in news] == [{}, {}]
 
 
@@ -229,9 +229,9 @@ def test_sealed_letters_are_searched_by_their_words(stores: dict[str, Store]) ->
     bury(stores["clear"], arrival(b"nothing"))
     bury(stores["k1"], arrival(b"nothing more"))
     with stores["k2"].reading() as connection:
-        assert find_ids(connection, Wanted(text="the canary")) == two
-        assert find_ids(connection, Wanted(text="the canary"), limit=1) == two[:1]
-        assert find_ids(connection, Wanted(text="The Canary")) == []
+        assert find_letter_ids(connection, LetterFilter(text="the canary")) == two
+        assert find_letter_ids(connection, LetterFilter(text="the canary"), limit=1) == two[:1]
+        assert find_letter_ids(connection, LetterFilter(text="The Canary")) == []
 
 
 def test_rotation_seals_all_anew_from_wherever_it_was_stopped(stores: dict[str, Store]) -> None:
@@ -249,12 +249,12 @@ def test_rotation_seals_all_anew_from_wherever_it_was_stopped(stores: dict[str, 
     assert (done.notifications, done.letters, done.forgotten) == (1, 2, ["k1"])
     with newer.reading() as connection:
         sealing = count(connection)
-        held = [kept(connection, each.id) for each in letters]
+        held = [read_letter(connection, each.id) for each in letters]
     assert (sealing.notifications, sealing.letters) == ({"k2": 5}, {"k2": 2})
     assert [each and each.body for each in held] == [b"poison", b"more poison"]
     assert _found(newer) >= ids
     with newer.writing() as connection:
-        (due,) = take_due(connection, WAITING, now=LATER, hold=LEASE, limit=10)
+        (due,) = lease_due(connection, WAITING, now=LATER, hold=LEASE, limit=10)
     assert json.loads(due.body)["text"] == WORDS
     # Each comes again and is known: the letters to the archive, the requests to the workers.
     assert len(bury(newer, arrival(b"poison"), arrival(b"more poison"))) == 2

@@ -21,16 +21,16 @@ from notify.relays.due import HOLD, Relay
 from notify.store import Claim, Entry, Store
 from notify.store.audit import Actor
 from notify.store.db.clock import read_clock
-from notify.store.deadletters.replays import lined_up
-from notify.store.delivery.cancel import cancel
+from notify.store.deadletters.replays import last_slots
+from notify.store.delivery.cancel import cancel_waiting
 from notify.store.flow import bookings, limits
 from notify.store.flow import circuits as shared
 from notify.store.flow.circuits import Slice
-from notify.store.flow.holds import wake
-from notify.store.reconcile.lost import postpone
-from notify.store.relays.due import take_due
-from notify.store.relays.events import take_events
-from notify.store.relays.refused import take_refused
+from notify.store.flow.holds import release_ended
+from notify.store.reconcile.lost import postpone_lookup
+from notify.store.relays.due import lease_due
+from notify.store.relays.events import lease_events
+from notify.store.relays.refused import lease_refused
 from notify.store.tables import circuit_calls, circuits, notifications
 from notify.store.tables import limits as limits_table
 from tests.support.burying import arrival, body_of, bury, order, replayer
@@ -204,7 +204,7 @@ def test_a_probe_that_died_is_followed_by_another_in_time(store: Store) -> None:
 def test_a_circuit_that_an_operator_holds_open_stays_so(store: Store) -> None:
     """Its time was told as a time of day."""
     with store.writing() as connection:
-        shared.tell(connection, "sendgrid", Mode.OPEN, seconds=60.0, actor=ANN)
+        shared.set_mode(connection, "sendgrid", Mode.OPEN, seconds=60.0, actor=ANN)
     before = _row(store, circuits)
     _set_back(store, circuits, (*CIRCUIT_TIMES, "mode_until"))
     _circuits(store).refresh()
@@ -218,8 +218,8 @@ def test_calls_of_before_do_not_count_when_their_time_comes_once_more(store: Sto
     with store.writing() as connection:
         now = read_clock(connection)
         bucket = RULES.slice_at(now + HOUR)
-        shared.add(connection, [Slice("sendgrid", 0, bucket, Counts(calls=50, failures=50))])
-        shared.forget(connection, older=600.0)
+        shared.add_calls(connection, [Slice("sendgrid", 0, bucket, Counts(calls=50, failures=50))])
+        shared.delete_old_calls(connection, older=600.0)
     with store.reading() as connection:
         assert connection.execute(select(circuit_calls)).all() == []
 
@@ -233,7 +233,7 @@ def _queued(store: Store, *, now: datetime) -> UUID:
 
 def _due(store: Store, *statuses: Status, now: datetime) -> set[UUID]:
     with store.writing() as connection:
-        return {row.id for row in take_due(connection, statuses, now=now, hold=HOLD, limit=10)}
+        return {row.id for row in lease_due(connection, statuses, now=now, hold=HOLD, limit=10)}
 
 
 def _righted(store: Store, *, now: datetime) -> None:
@@ -268,8 +268,8 @@ def test_a_postponed_look_up_waits_as_long_as_was_meant(store: Store) -> None:
     store.record([accepted(entry, ended_at=NOW - STEP, due_at=NOW, **lost)])
     ahead = NOW + STEP
     with store.writing() as connection:
-        (due,) = take_due(connection, [Status.UNKNOWN], now=ahead, hold=HOLD, limit=10)
-        postpone(connection, due, until=ahead + LEASE, now=ahead)
+        (due,) = lease_due(connection, [Status.UNKNOWN], now=ahead, hold=HOLD, limit=10)
+        postpone_lookup(connection, due, until=ahead + LEASE, now=ahead)
     _righted(store, now=NOW)
     assert _due(store, Status.UNKNOWN, now=NOW + LEASE / 2) == set()
     assert _due(store, Status.UNKNOWN, now=NOW + LEASE) == {entry.notification.id}
@@ -281,7 +281,7 @@ def test_what_an_ended_hold_kept_is_due_at_once(store: Store) -> None:
     entry = Entry(asked(), Status.QUEUED, due_at=ahead + STEP, hold_id=7)
     assert claim_one(store, entry, now=NOW - STEP) is Claim.OWNED
     with store.writing() as connection:
-        assert wake(connection, [7], now=ahead, limit=10) == 1
+        assert release_ended(connection, [7], now=ahead, limit=10) == 1
     _righted(store, now=NOW)
     assert _due(store, Status.QUEUED, now=NOW) == {entry.notification.id}
 
@@ -291,8 +291,8 @@ def test_an_ended_hold_dates_nothing_that_has_ended(store: Store) -> None:
     entry = Entry(asked(), Status.QUEUED, due_at=NOW + STEP, hold_id=7)
     assert claim_one(store, entry) is Claim.OWNED
     with store.writing() as connection:
-        cancel(connection, entry.notification.id, now=NOW)
-        assert wake(connection, [7], now=NOW + STEP, limit=10) == 1
+        cancel_waiting(connection, entry.notification.id, now=NOW)
+        assert release_ended(connection, [7], now=NOW + STEP, limit=10) == 1
     assert _row(store, notifications).updated_at == NOW
 
 
@@ -340,12 +340,12 @@ def test_what_a_dead_relay_held_is_taken_by_another(store: Store) -> None:
     held = NOW + STEP
     assert _due(store, Status.QUEUED, now=held) == {entry.notification.id}
     with store.writing() as connection:
-        assert len(take_events(connection, now=held, hold=HOLD, limit=10)) == 1
+        assert len(lease_events(connection, now=held, hold=HOLD, limit=10)) == 1
     assert _due(store, Status.QUEUED, now=held) == set()
     assert _due(store, Status.QUEUED, now=NOW) == {entry.notification.id}
     with store.writing() as connection:
-        assert take_events(connection, now=held, hold=HOLD, limit=10) == []
-        assert len(take_events(connection, now=NOW, hold=HOLD, limit=10)) == 1
+        assert lease_events(connection, now=held, hold=HOLD, limit=10) == []
+        assert len(lease_events(connection, now=NOW, hold=HOLD, limit=10)) == 1
 
 
 def test_a_refused_event_that_a_dead_process_held_is_taken_by_another(store: Store) -> None:
@@ -354,7 +354,7 @@ def test_a_refused_event_that_a_dead_process_held_is_taken_by_another(store: Sto
     taken = []
     for now in (NOW + STEP, NOW + STEP, NOW):
         with store.writing() as connection:
-            taken.append(len(take_refused(connection, now=now, hold=HOLD, limit=10)))
+            taken.append(len(lease_refused(connection, now=now, hold=HOLD, limit=10)))
     assert taken == [1, 0, 1]
 
 
@@ -366,7 +366,7 @@ def test_a_replay_does_not_line_up_behind_times_that_are_no_more(store: Store) -
     assert sum(len(step.replayed) for step in steps) == 1
     _righted(store, now=NOW)
     with store.reading() as connection:
-        until = lined_up(connection, now=NOW)
+        until = last_slots(connection, now=NOW)
     assert all(each < NOW + LEASE for each in until.values())
 
 

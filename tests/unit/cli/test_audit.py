@@ -7,7 +7,7 @@ import json
 import pytest
 
 from notify.store import Store
-from notify.store.audit import Actor, note
+from notify.store.audit import Actor, write_audit
 from tests.support.commands import Notify
 from tests.support.recording import NOW
 
@@ -18,7 +18,7 @@ def _acts(store: Store) -> None:
         for number in range(3):
             who = Actor("ann@ops-1", f"INC-{number}")
             details = {"provider": "sendgrid", "seconds": None, "number": number}
-            note(connection, who, "breaker.open", details=details, at=NOW)
+            write_audit(connection, who, "breaker.open", details=details, at=NOW)
 
 
 def test_people_read_who_did_what_to_what_and_why(notify: Notify) -> None:

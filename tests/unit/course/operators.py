@@ -10,7 +10,7 @@ from notify.deadletters import Replayer, ReplayRequest
 from notify.message import Outcome
 from notify.reconcile.verdict import Resolution, decide
 from notify.store.audit import Actor as Person
-from notify.store.delivery.cancel import cancel
+from notify.store.delivery.cancel import cancel_waiting
 from tests.support.burying import LIMITS
 from tests.support.resolving import resolve
 from tests.unit.course.reference import Actor
@@ -31,7 +31,7 @@ class Operators:
         """Cancel a notification, or a batch."""
         world = self.world
         with world.act(Actor.CANCELLER), world.base.store.writing() as connection:
-            cancel(connection, UUID(id_), now=world.now())
+            cancel_waiting(connection, UUID(id_), now=world.now())
 
     def decide(self, id_: str, *, resend: bool) -> None:
         """Look into the vendor's log, or not, and decide."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from notify.ledger.ledger import draw_up
+from notify.ledger.ledger import build_ledger
 from notify.message import Status
 from tests.unit.course.fleet import Phase
 from tests.unit.course.operators import Operators
@@ -39,7 +39,7 @@ def judge_ends(world: World) -> None:
 def judge_books(world: World) -> None:
     """The product's own ledger adds up, and finds no contradiction."""
     with world.base.troubles.spare():
-        ledger = draw_up(world.base.store, now=world.now())
+        ledger = build_ledger(world.base.store, now=world.now())
     assert ledger.balanced, f"{ledger.faults}, difference {ledger.difference}"
 
 

@@ -30,7 +30,7 @@ from notify.store import Store, Story
 from notify.store.audit import Actor
 from notify.store.delivery.handover import hand_over
 from notify.store.flow import limits
-from notify.store.flow.circuits import tell
+from notify.store.flow.circuits import set_mode
 from notify.store.flow.holds import place
 from notify.store.tables import notifications
 from providers.memory import Memory
@@ -116,7 +116,7 @@ class Rig:
         """Say, as an operator, that providers may not be called."""
         with self.store.writing() as connection:
             for provider in providers:
-                tell(connection, provider, Mode.OPEN, seconds=seconds, actor=ANN)
+                set_mode(connection, provider, Mode.OPEN, seconds=seconds, actor=ANN)
         self.flow.refresh()
 
 
@@ -519,7 +519,7 @@ def test_what_was_put_off_has_all_its_lanes_patience_before_it(build: Build) -> 
     _change(rig, request, due_at=datetime.now(UTC) - SECOND, received_at=long_ago)
     with rig.store.writing() as connection:
         for provider in ("first", "second"):
-            tell(connection, provider, Mode.CLOSED, seconds=None, actor=ANN)
+            set_mode(connection, provider, Mode.CLOSED, seconds=None, actor=ANN)
     rig.flow.refresh()
 
     assert rig.deliver(request) == [Done()]

@@ -14,7 +14,7 @@ from notify.policies.breaker import Circuit, CircuitState, Mode
 from notify.policies.holds import Hold
 from notify.policies.ratelimit import LimitState
 from notify.settings import ContractSettings, Settings, StoreSettings
-from notify.store.flow.limits import Seen
+from notify.store.flow.limits import LimitRow
 
 SETTINGS = Settings()
 ROOMY = Settings(contract=ContractSettings(max_body_bytes=64 << 20))
@@ -128,7 +128,7 @@ TWO = Settings.model_validate(
 )
 OPEN = Circuit("one", mode=Mode.OPEN)
 SHUT = Circuit("two", state=CircuitState.OPEN, open_until=100.0)
-LIMIT = Seen("provider:one", LimitState(paused_until=60.0))
+LIMIT = LimitRow("provider:one", LimitState(paused_until=60.0))
 EMAIL = Hold(id=7, channel=Channel.EMAIL, lane="bulk", actor="ann", reason="", since=0.0)
 OF_TWO = Hold(id=8, provider="two", actor="ann", reason="", since=0.0)
 
@@ -149,7 +149,7 @@ OF_TWO = Hold(id=8, provider="two", actor="ann", reason="", since=0.0)
     ],
 )
 def test_a_queue_is_paused_where_no_provider_is_left(
-    circuits: list[Circuit], limits: list[Seen], holds: list[Hold], why: str | None
+    circuits: list[Circuit], limits: list[LimitRow], holds: list[Hold], why: str | None
 ) -> None:
     """While one of several can be called, workers consume."""
     known = {name: Circuit(name) for name in ("one", "two")}

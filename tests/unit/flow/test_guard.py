@@ -19,7 +19,7 @@ from notify.flow.guard import BATCH_SIZE, PRUNING, Guard
 from notify.message import Channel, Notification, Rendered
 from notify.policies.caps import Cap, CapPer, Countries, Period, Unit, daily_spend
 from notify.store import Store
-from notify.store.flow.caps import Charge, admit
+from notify.store.flow.caps import Charge, charge_caps
 from notify.store.tables import cap_counts, cap_uses
 from tests.support.migrated import migrated
 from tests.support.recording import asked
@@ -247,7 +247,7 @@ def test_no_cap_is_exceeded_and_nothing_counted_twice(
                 used.update({(name, hour): cost for name, cost in new.items()})
                 counted |= {(id_, name) for name in new}
         with shared.writing() as connection:
-            answers = admit(connection, asked_now)
+            answers = charge_caps(connection, asked_now)
         assert _passed(answers) == expected
     with shared.reading() as connection:
         rows = connection.execute(select(cap_counts).where(cap_counts.c.name.startswith(example)))

@@ -15,13 +15,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from notify.ledger.ledger import Contradiction, Ledger, draw_up
+from notify.ledger.ledger import Contradiction, Ledger, build_ledger
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Entry, Record, Store
-from notify.store.delivery.cancel import cancel
+from notify.store.delivery.cancel import cancel_waiting
 from notify.store.ledger.contradictions import Doubt, Fault
-from notify.store.reconcile.outcomes import move, settle
-from notify.store.relays.due import published, take_due
+from notify.store.reconcile.outcomes import change_status, settle_call
+from notify.store.relays.due import lease_due, mark_due_published
 from notify.store.tables import metadata
 from notify.store.transitions import Transition
 from tests.support.migrated import migrated
@@ -65,7 +65,7 @@ def _empty(store: Store) -> None:
 
 
 def _drawn(store: Store, *, ids: int = 10) -> Ledger:
-    return draw_up(store, now=AFTERWARDS, ids=ids)
+    return build_ledger(store, now=AFTERWARDS, ids=ids)
 
 
 def test_an_empty_record_balances(store: Store) -> None:
@@ -241,7 +241,7 @@ class _Course(RuleBasedStateMachine):
         """A look-up, a webhook or a person tells how it ended, whatever happened meanwhile."""
         attempt_id = data.draw(st.sampled_from(self.lost))
         with self.store.writing() as connection:
-            settle(connection, attempt_id, outcome, reason="it was found", now=self.now)
+            settle_call(connection, attempt_id, outcome, reason="it was found", now=self.now)
 
     @precondition(lambda self: self.known)
     @rule(data=st.data())
@@ -250,7 +250,7 @@ class _Course(RuleBasedStateMachine):
         standing = Transition(Status.QUEUED, "sent again", due_at=self.now)
         asked_for = data.draw(st.sampled_from(self.known[-2:]))
         with self.store.writing() as connection:
-            move(connection, asked_for.id, standing, now=self.now)
+            change_status(connection, asked_for.id, standing, now=self.now)
 
     @precondition(lambda self: self.known)
     @rule(data=st.data())
@@ -258,17 +258,17 @@ class _Course(RuleBasedStateMachine):
         """In time or not."""
         asked_for = data.draw(st.sampled_from(self.known[-2:]))
         with self.store.writing() as connection:
-            cancel(connection, asked_for.id, now=self.now)
+            cancel_waiting(connection, asked_for.id, now=self.now)
 
     @rule(dies=st.booleans())
     def a_relay_turns(self, dies: bool) -> None:
         """It publishes what is due, and may die before it has noted that."""
         waiting = [Status.SCHEDULED, Status.QUEUED]
         with self.store.writing() as connection:
-            due = take_due(connection, waiting, now=self.now, hold=LEASE, limit=10)
+            due = lease_due(connection, waiting, now=self.now, hold=LEASE, limit=10)
         if not dies:
             with self.store.writing() as connection:
-                published(connection, due, now=self.now)
+                mark_due_published(connection, due, now=self.now)
 
     @rule()
     def time_passes(self) -> None:
@@ -278,7 +278,7 @@ class _Course(RuleBasedStateMachine):
     @rule()
     def the_ledger_is_drawn_up(self) -> None:
         """Each accepted request is somewhere, once, and nothing contradicts itself."""
-        ledger = draw_up(self.store, now=self.now)
+        ledger = build_ledger(self.store, now=self.now)
         assert ledger.faults == {}
         assert (ledger.accepted, ledger.difference) == (len(self.known), 0)
 

@@ -24,10 +24,10 @@ from notify.message import Channel, Outcome, Receipt, Rendered, Status
 from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
 from notify.provider import Provider
 from notify.reconcile import Reconciler
-from notify.reconcile.lookup import LONGEST_CALL, MARGIN, span
+from notify.reconcile.lookup import LONGEST_CALL, MARGIN, search_window
 from notify.reconcile.reconciler import HOLD
 from notify.store import Store, Story
-from notify.store.reconcile.lost import Lost
+from notify.store.reconcile.lost import LostCall
 from notify.store.reconcile.outcomes import Settled
 from notify.templating import Templates
 from providers.memory import Memory
@@ -314,8 +314,8 @@ def test_what_the_vendor_took_after_the_call_had_ended_is_another_message(make: 
 
 def test_a_call_whose_loss_was_noticed_late_is_looked_for_no_longer_than_it_can_last() -> None:
     """Workers may have been away for a day; what the vendor took meanwhile is not this call's."""
-    call = Lost(uuid4(), "twilio", NOW, NOW + timedelta(days=1), NOW, 1, sent=False)
-    assert span(call) == (NOW - MARGIN, NOW + LONGEST_CALL + MARGIN)
+    call = LostCall(uuid4(), "twilio", NOW, NOW + timedelta(days=1), NOW, 1, sent=False)
+    assert search_window(call) == (NOW - MARGIN, NOW + LONGEST_CALL + MARGIN)
 
 
 @pytest.mark.parametrize("gone", ["renamed", "replaced"])

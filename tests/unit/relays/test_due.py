@@ -14,7 +14,7 @@ from notify.message import Channel, Status
 from notify.publisher import Publisher
 from notify.relays.due import HOLD, RETRY, Relay, outgoing
 from notify.store import Claim, Entry, Store
-from notify.store.relays.due import take_due
+from notify.store.relays.due import lease_due
 from notify.store.tables import notifications
 from tests.support.recording import LATER, NOW, asked, begin, call_for, claim_one, put_off
 from tests.support.rig import until
@@ -32,7 +32,7 @@ def _scheduled(store: Store, **changes: Any) -> Entry:
 def _due(store: Store, *, now: datetime) -> int:
     """Count what another relay would get."""
     with store.writing() as connection:
-        return len(take_due(connection, [Status.SCHEDULED], now=now, hold=timedelta(), limit=10))
+        return len(lease_due(connection, [Status.SCHEDULED], now=now, hold=timedelta(), limit=10))
 
 
 def test_a_row_becomes_the_request_that_it_was(store: Store) -> None:
@@ -40,7 +40,7 @@ def test_a_row_becomes_the_request_that_it_was(store: Store) -> None:
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     asked_ = _scheduled(store, body=b'{"v":1}', lane="bulk", traceparent=trace).notification
     with store.writing() as connection:
-        (row,) = take_due(connection, [Status.SCHEDULED], now=LATER, hold=HOLD, limit=10)
+        (row,) = lease_due(connection, [Status.SCHEDULED], now=LATER, hold=HOLD, limit=10)
     message = outgoing(row)
     assert (message.body, message.message_id) == (b'{"v":1}', str(asked_.id))
     assert (message.exchange, message.routing_key) == ("notify.work", "email.bulk.shop")

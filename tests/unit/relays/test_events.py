@@ -11,7 +11,13 @@ from notify.contract.event import Event, event_schema
 from notify.message import Channel, Status
 from notify.relays.events import HOLD, outgoing
 from notify.store import Entry, Store
-from notify.store.relays.events import PendingEvent, newest, published, release, take_events
+from notify.store.relays.events import (
+    PendingEvent,
+    lease_events,
+    mark_events_published,
+    newest_events,
+    release_events,
+)
 from notify.topology import EVENTS
 from tests.support.recording import NOW, accepted, asked, begin, claim_one, rejected
 
@@ -20,7 +26,7 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 def _take(store: Store, *, after: timedelta = timedelta(0), limit: int = 10) -> list[PendingEvent]:
     with store.writing() as connection:
-        return take_events(connection, now=NOW + after, hold=HOLD, limit=limit)
+        return lease_events(connection, now=NOW + after, hold=HOLD, limit=limit)
 
 
 def _body(news: PendingEvent) -> dict[str, Any]:
@@ -79,8 +85,8 @@ def test_who_has_events_in_hand_keeps_them_from_others_for_a_while(store: Store)
     first, second, third, fourth = _take(store)
     assert _take(store, after=HOLD - timedelta(seconds=1)) == []
     with store.writing() as connection:
-        published(connection, [first, third])
-        release(connection, [fourth])
+        mark_events_published(connection, [first, third])
+        release_events(connection, [fourth])
     assert _take(store) == [fourth]
     assert _take(store, after=HOLD) == [second, fourth]
 
@@ -102,7 +108,7 @@ def test_a_retry_is_no_news(store: Store) -> None:
     store.record([accepted(entry, status=Status.QUEUED, due_at=wait.ended_at)])
     assert _take(store) == []
     with store.reading() as connection:
-        (news,) = newest(connection, limit=10)
+        (news,) = newest_events(connection, limit=10)
     assert news.event.status is Status.QUEUED
 
 
@@ -124,7 +130,7 @@ def test_the_newest_on_record_are_chosen_by_what_is_wanted(store: Store) -> None
 
     def found(*, limit: int = 10, **wanted: Any) -> list[Status]:
         with store.reading() as connection:
-            return [each.event.status for each in newest(connection, limit=limit, **wanted)]
+            return [each.event.status for each in newest_events(connection, limit=limit, **wanted)]
 
     assert found() == [Status.SENT, Status.REJECTED, Status.SENT]
     assert found(limit=2) == [Status.REJECTED, Status.SENT]

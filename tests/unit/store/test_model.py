@@ -17,8 +17,8 @@ from hypothesis.stateful import (
 
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Claimed, Entry, Record, Store
-from notify.store.delivery.cancel import cancel
-from notify.store.relays.due import published, take_due
+from notify.store.delivery.cancel import cancel_waiting
+from notify.store.relays.due import lease_due, mark_due_published
 from notify.store.set_back import MARGIN
 from notify.store.tables import metadata
 from tests.support.recording import LEASE, NOW, asked, call_for
@@ -111,13 +111,13 @@ class _Fleet(RuleBasedStateMachine):
         """It takes what is due and publishes it; perhaps it dies before it can say so."""
         expected = {id_ for id_, known in self.model.items() if self._relayable(known)}
         with self.store.writing() as connection:
-            due = take_due(connection, WAITING, now=self.now, hold=HOLD, limit=10)
+            due = lease_due(connection, WAITING, now=self.now, hold=HOLD, limit=10)
         assert {row.id for row in due} == expected
         for id_ in expected:
             self.model[id_].held_until = self.now + HOLD
         if due and not dies:
             with self.store.writing() as connection:
-                published(connection, due, now=self.now)
+                mark_due_published(connection, due, now=self.now)
             for id_ in expected:
                 known = self.model[id_]
                 known.status, known.due_at, known.held_until = Status.QUEUED, None, None
@@ -128,7 +128,7 @@ class _Fleet(RuleBasedStateMachine):
         id_ = self.people[person].id
         known = self.model.get(id_)
         with self.store.writing() as connection:
-            cancelled = cancel(connection, id_, now=self.now)
+            cancelled = cancel_waiting(connection, id_, now=self.now)
         if known is not None and known.status in WAITING:
             assert list(cancelled.ids) == [id_]
             known.end(Status.CANCELLED)

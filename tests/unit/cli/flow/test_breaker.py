@@ -41,7 +41,7 @@ def _fail(store: Store, provider: str, kind: Kind | None = None) -> None:
     with store.writing() as connection:
         shared.change(connection, provider, transition)
         bucket = RULES.slice_at(read_clock(connection))
-        shared.add(connection, [Slice(provider, 0, bucket, Counts(20, 18, 5, 4, 3))])
+        shared.add_calls(connection, [Slice(provider, 0, bucket, Counts(20, 18, 5, 4, 3))])
 
 
 def _listed(notify: Notify) -> dict[str, dict[str, Any]]:

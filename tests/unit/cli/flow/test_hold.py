@@ -13,7 +13,7 @@ from sqlalchemy import select
 from notify.message import Channel, Status
 from notify.policies.holds import Hold, Scope
 from notify.store import Claim, Entry, Store
-from notify.store.flow.holds import current, place, wake
+from notify.store.flow.holds import current, place, release_ended
 from notify.store.tables import audit
 from tests.support.commands import Notify
 from tests.support.recording import asked, claim_one
@@ -179,7 +179,7 @@ def test_a_release_names_the_same_filters(store: Store, notify: Notify) -> None:
     assert (row.action, row.reason) == ("release", "over")
     assert row.details == {"ids": [wide.id, twice.id], "kept": 2}
     with store.writing() as connection:
-        assert wake(connection, row.details["ids"], now=datetime.now(UTC), limit=10) == 2
+        assert release_ended(connection, row.details["ids"], now=datetime.now(UTC), limit=10) == 2
 
 
 def test_a_release_names_ids_or_all(store: Store, notify: Notify) -> None:

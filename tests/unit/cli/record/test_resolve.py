@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select
 
-from notify.ledger.ledger import LONG, Doubt, draw_up
+from notify.ledger.ledger import GRACE, Doubt, build_ledger
 from notify.message import Outcome, Status
 from notify.store import Store, Story
 from notify.store.tables import audit
@@ -75,9 +75,9 @@ def test_a_call_that_nobody_will_record_is_decided_on(
     store: Store, notify: Notify, option: str, status: Status, outcome: Outcome, duplicate: bool
 ) -> None:
     """33 rows stayed `sending` after the record had lost its end, and nothing could end them."""
-    entry = begin(store, now=store.clock() - LONG - 2 * LEASE)
+    entry = begin(store, now=store.clock() - GRACE - 2 * LEASE)
     id_ = entry.notification.id
-    found = draw_up(store, now=store.clock())
+    found = build_ledger(store, now=store.clock())
     assert found.doubts[Doubt.LEASE_PASSED].ids == [id_]
     done = notify("resolve", id_, option, "--reason", "in the vendor's log")
     assert (done.code, done.err) == (0, "")
@@ -85,7 +85,7 @@ def test_a_call_that_nobody_will_record_is_decided_on(
     assert (told.status, told.attempts[0].outcome) == (status, outcome)
     assert told.summary.possible_duplicate is duplicate
     assert store.record([accepted(entry)]) == {id_}
-    found = draw_up(store, now=store.clock())
+    found = build_ledger(store, now=store.clock())
     assert (found.doubts, found.faults) == ({}, {})
 
 

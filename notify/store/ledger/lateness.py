@@ -68,7 +68,7 @@ def _of(notification_id: ColumnElement[UUID]) -> ScalarSelect[str]:
     return lane.where(columns.id == notification_id).scalar_subquery()
 
 
-def due(connection: Connection, statuses: Sequence[Status], *, now: datetime) -> Late:
+def count_overdue(connection: Connection, statuses: Sequence[Status], *, now: datetime) -> Late:
     """Tell what the record should have taken up by now, of those in one of these statuses."""
     columns = notifications.c
     waits = columns.status.in_([str(each) for each in statuses])
@@ -77,7 +77,7 @@ def due(connection: Connection, statuses: Sequence[Status], *, now: datetime) ->
     return Late(row[0], row[1])
 
 
-def news(connection: Connection) -> Late:
+def count_unpublished(connection: Connection) -> Late:
     """Tell what producers were not told yet."""
     query = select(func.count(), func.min(events.c.at)).where(events.c.to_publish.is_(True))
     row = connection.execute(query).one()

@@ -155,7 +155,7 @@ def test_the_end_of_a_hold_delays_and_revives_nothing(store: Store) -> None:
         cancel_waiting(connection, cancelled, now=NOW)
     scheduled = Entry(asked(), Status.SCHEDULED, due_at=FAR, hold_id=hold.id)
     assert claim_one(store, scheduled) is Claim.OWNED
-    assert _wake(store, hold) == 3
+    assert _wake(store, hold) == 2
     assert _keepers(store) == []
     with store.reading() as connection:
         assert count_held(connection, [hold.id]) == {}

@@ -292,6 +292,8 @@ def test_an_ended_hold_dates_nothing_that_has_ended(store: Store) -> None:
     assert claim_one(store, entry) is Claim.OWNED
     with store.writing() as connection:
         cancel_waiting(connection, entry.notification.id, now=NOW)
+        # As a cancelled row of an earlier version, which kept its hold.
+        connection.execute(update(notifications).values(hold_id=7))
         assert release_ended(connection, [7], now=NOW + STEP, limit=10) == 1
     assert _row(store, notifications).updated_at == NOW
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from notify.channels import CHANNELS
 from notify.errors import ConfigError
 from notify.message import Channel, Receipt, Rendered
-from notify.policies.segments import segments
 from notify.provider import Findable, Provider
 
 
@@ -29,8 +29,8 @@ class ConfiguredProvider:
     moved: tuple[str, ...] = ()
 
     def cost(self, message: Rendered) -> float:
-        """Tell what a call uses of the limits, in the provider's unit: segments of an SMS."""
-        return segments(message.text) if self.provider.channel is Channel.SMS else 1
+        """Return what a call uses of the limits, in the channel's unit: segments of an SMS."""
+        return CHANNELS[self.provider.channel].units(message)
 
     def send(self, message: Rendered) -> Receipt:
         """Hand one message to the provider; raises what `Provider.send` raises."""

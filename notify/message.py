@@ -55,6 +55,15 @@ class Outcome(enum.StrEnum):
     """The request left and the answer was lost."""
 
 
+class Unknown(enum.StrEnum):
+    """What to do with a notification whose outcome is unknown."""
+
+    PARK = "park"
+    """Never send it again by itself: an operator decides."""
+    RESEND = "resend"
+    """Send it again, marked as a possible duplicate."""
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """The final words of one message, written by the producer or rendered from a template."""

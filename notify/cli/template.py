@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from notify.channels import CHANNELS
 from notify.cli.console import Console, Table
 from notify.cli.options.given import json_argument
 from notify.errors import TemplateError
@@ -16,14 +17,7 @@ from notify.private import private
 from notify.settings import load
 from notify.templating import TemplateInfo, Templates
 
-# Push messages call theirs title and body.
-_FIELDS = {
-    "subject": "subject",
-    "title": "subject",
-    "text": "text",
-    "body": "text",
-    "html": "html",
-}
+_FIELDS = {part.name: part.field for each in CHANNELS.values() for part in each.parts}
 
 
 @click.group()
@@ -64,7 +58,7 @@ def ls_command(as_json: bool) -> None:
 @click.option(
     "--channel",
     type=click.Choice([channel.value for channel in Channel]),
-    default=Channel.EMAIL.value,
+    default=next(iter(Channel)).value,
     show_default=True,
     help="Which of its versions.",
 )
@@ -151,8 +145,8 @@ def _part(content: Content, part: str) -> str:
 
 
 def _whole(content: Content, channel: Channel, page: Path | None) -> str:
-    head = "Title" if channel is Channel.PUSH else "Subject"
-    lines = [f"{head}: {content.subject}", ""] if content.subject else []
+    names = {part.field: part.name for part in CHANNELS[channel].parts}
+    lines = [f"{names['subject'].title()}: {content.subject}", ""] if content.subject else []
     lines.append(content.text)
     if content.html:
         where = f"in {page}" if page else "--part html prints it, --html FILE saves it"

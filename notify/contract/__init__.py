@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from notify.channels import Request, is_uuid, turns_direction
 from notify.contract.decode import decode
 from notify.contract.document import parse, unique
 from notify.contract.envelope import Incoming, Route, is_source, likely_source, route
@@ -12,9 +13,7 @@ from notify.contract.problem import Problem, RequestInvalid
 from notify.contract.published import IN_MS
 from notify.contract.recipient import Spellings, as_one, reading, same
 from notify.contract.refusal import REFUSED, Mistake, RefusalCause, RefusedEvent, refused_schema
-from notify.contract.request import Request
 from notify.contract.schema import schema
-from notify.contract.words import is_uuid, turns_direction
 
 __all__ = [
     "DEFAULT_LIMITS",

@@ -10,9 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from notify.contract.payload import payload_problems
+from notify.channels import CHANNELS, SHAPES, ChannelDefinition, Request
 from notify.contract.problem import Problem, RequestInvalid, is_name
-from notify.contract.request import INLINE, MODELS, SHAPES, AnyRequest, PushRequest
 from notify.message import Channel
 
 # Enough to mend a request by; a hostile body must not make us word a hundred thousand.
@@ -44,66 +43,61 @@ def check(
     channel: Channel,
     max_recipients: int,
     now: datetime | None = None,
-) -> AnyRequest:
+) -> Request:
     """
     Read a document as a request for `channel`; *now* is the present if None.
 
     Raises:
         Refused: With every problem found.
     """
-    problems = list(_content(document, channel))
+    definition = CHANNELS[channel]
+    problems = list(_content(document, definition))
     recipients = document.get("to")
     if isinstance(recipients, list) and len(recipients) > max_recipients:
         why = f"more than {max_recipients} recipients"
         problems.append(Problem("to", why, "send the rest as a second request"))
         document = {**document, "to": recipients[:max_recipients]}
     try:
-        request = MODELS[channel].model_validate(document)
+        request = definition.request.model_validate(document)
     except ValidationError as error:
-        problems += _worded(error, channel)
+        problems += _worded(error, definition)
         raise RequestInvalid(
             problems, count=len(problems) + max(0, error.error_count() - _WORDED)
         ) from None
     problems += [*_recipients(request), *_times(request, now or datetime.now(UTC))]
-    if isinstance(request, PushRequest):
-        problems += payload_problems(request)
+    problems += [
+        Problem.at(each.where, each.why, each.hint) for each in definition.problems(request)
+    ]
     if problems:
         raise RequestInvalid(problems)
     return request
 
 
-def _content(document: Mapping[str, Any], channel: Channel) -> Iterator[Problem]:
-    """Either a template or the channel's own content: not both, not neither, and whole."""
-    inline = [name for name in INLINE[channel] if document.get(name) is not None]
+def _content(document: Mapping[str, Any], channel: ChannelDefinition) -> Iterator[Problem]:
+    """Yield what is wrong unless there is a template or the whole of the channel's own content."""
+    inline = [part.name for part in channel.parts if document.get(part.name) is not None]
     if document.get("template") is not None:
         if inline:
             hint = "send either the template's name or the content"
             yield Problem("template", f"stands beside {', '.join(inline)}", hint)
         return
     if not inline:
-        hint = f"name a template, or write {_WHOLE[channel]}"
+        hint = f"name a template, or write {_whole(channel)}"
         yield Problem("template", "neither a template nor content", hint)
         return
-    for name in _needed(channel, inline):
-        hint = f"content without a template needs {_WHOLE[channel]}"
-        yield Problem(name, "required beside the other content", hint)
+    for names in channel.complete:
+        if not set(names) & set(inline):
+            hint = f"content without a template needs {_whole(channel)}"
+            yield Problem(names[0], "required beside the other content", hint)
 
 
-_WHOLE = {
-    Channel.EMAIL: "`subject`, and `text` or `html`",
-    Channel.SMS: "`text`",
-    Channel.PUSH: "`title` and `body`",
-}
+def _whole(channel: ChannelDefinition) -> str:
+    """Return the parts of complete content in words, such as "`subject`, and `text` or `html`"."""
+    joined = " and " if all(len(names) == 1 for names in channel.complete) else ", and "
+    return joined.join(" or ".join(f"`{name}`" for name in names) for names in channel.complete)
 
 
-def _needed(channel: Channel, inline: list[str]) -> list[str]:
-    if channel is not Channel.EMAIL:
-        return [name for name in INLINE[channel] if name not in inline]
-    needed = [] if "subject" in inline else ["subject"]
-    return needed if {"text", "html"} & set(inline) else [*needed, "text"]
-
-
-def _recipients(request: AnyRequest) -> Iterator[Problem]:
+def _recipients(request: Request) -> Iterator[Problem]:
     if not isinstance(request.to, list):
         return
     if request.batch is not None:
@@ -116,7 +110,7 @@ def _recipients(request: AnyRequest) -> Iterator[Problem]:
             yield Problem(f"to[{position}]", why, "name each recipient once")
 
 
-def _times(request: AnyRequest, now: datetime) -> Iterator[Problem]:
+def _times(request: Request, now: datetime) -> Iterator[Problem]:
     if request.send_at is None:
         return
     if request.expires_at is not None and request.send_at >= request.expires_at:
@@ -126,14 +120,14 @@ def _times(request: AnyRequest, now: datetime) -> Iterator[Problem]:
         yield Problem("send_at", why, "correct the year, or send the request later")
 
 
-def _worded(error: ValidationError, channel: Channel) -> Iterator[Problem]:
+def _worded(error: ValidationError, channel: ChannelDefinition) -> Iterator[Problem]:
     details = error.errors(include_url=False, include_input=False)
     for detail in details[:_WORDED]:
         where = [part for part in detail["loc"] if part not in SHAPES and part != "[key]"]
         yield _problem(detail, where, channel)
 
 
-def _problem(detail: ErrorDetails, where: list[str | int], channel: Channel) -> Problem:
+def _problem(detail: ErrorDetails, where: list[str | int], channel: ChannelDefinition) -> Problem:
     if detail["type"] == "extra_forbidden":
         return _unknown(where, channel)
     why, hint = _WORDS.get(detail["type"], ("not allowed here", "see `notify schema`"))
@@ -141,18 +135,18 @@ def _problem(detail: ErrorDetails, where: list[str | int], channel: Channel) -> 
     return Problem.at(where, why.format_map(context), hint.format_map(context))
 
 
-def _unknown(where: list[str | int], channel: Channel) -> Problem:
+def _unknown(where: list[str | int], channel: ChannelDefinition) -> Problem:
     """Guess what an unknown field was meant to be."""
     name = str(where[-1])
     if len(where) > 1:
         part = "a recipient has `to` and `data`" if where[0] == "to" else "the service writes it"
         return Problem.at(where, "unknown field", f"leave it out; {part}")
-    known = MODELS[channel].model_fields
+    known = channel.request.model_fields
     if is_name(name) and (close := difflib.get_close_matches(name, known, n=1)):
         return Problem.at(where, f"unknown field, did you mean `{close[0]}`?", "correct its name")
-    for other, names in INLINE.items():
-        if name in names:
-            hint = f"write {_WHOLE[channel]}"
-            return Problem.at(where, f"unknown field: it belongs to {other}, not {channel}", hint)
+    for other in CHANNELS.values():
+        if any(part.name == name for part in other.parts):
+            why = f"unknown field: it belongs to {other.channel}, not {channel.channel}"
+            return Problem.at(where, why, f"write {_whole(channel)}")
     hint = "leave it out; your own labels go into `metadata`, template values into `data`"
     return Problem.at(where, "unknown field", hint)

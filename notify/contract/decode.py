@@ -10,14 +10,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from notify.channels import CHANNELS, Request, is_uuid
 from notify.contract.check import check
 from notify.contract.document import parse
 from notify.contract.envelope import Incoming, Route, check_envelope, route, too_large, trace
 from notify.contract.limits import Limits
 from notify.contract.problem import Problem, RequestInvalid
-from notify.contract.request import AnyRequest, EmailRequest, PushRequest
-from notify.contract.words import is_uuid
-from notify.message import Channel, Content, Notification
+from notify.message import Channel, Notification
 
 # The namespace of the ids made from a producer's own message ids.
 _MESSAGE_IDS = UUID("2f1c7c8e-9d0b-5b86-8f0e-6d3c1f4a7b21")
@@ -66,7 +65,7 @@ def decode(
 
 
 def _whole(
-    request: AnyRequest, document: Mapping[str, Any], *, incoming: Incoming, at: Route
+    request: Request, document: Mapping[str, Any], *, incoming: Incoming, at: Route
 ) -> Notification:
     """Build the notification of a single recipient, or the pattern for those of a batch."""
     identity = request.id or _identity(incoming.message_id, source=at.source)
@@ -83,7 +82,7 @@ def _whole(
         position=part.position if part else 0,
         batch_id=part.id if part else None,
         template=request.template,
-        inline=None if request.template else _inline(request),
+        inline=None if request.template else CHANNELS[at.channel].content(vars(request)),
         data=request.data or {},
         locale=request.locale,
         send_at=request.send_at,
@@ -152,11 +151,3 @@ def _digest(document: Mapping[str, Any], channel: Channel) -> bytes:
         if value is not None and name not in _NOT_MEANING
     }
     return hashlib.sha256(f"{channel} {_CANONICAL.encode(meaning)}".encode()).digest()
-
-
-def _inline(request: AnyRequest) -> Content:
-    if isinstance(request, EmailRequest):
-        return Content(request.subject or "", request.text or "", request.html or "")
-    if isinstance(request, PushRequest):
-        return Content(request.title or "", request.body or "")
-    return Content(text=request.text or "")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from notify.channels import CHANNELS
 from notify.contract.check import check
 from notify.contract.document import parse
 from notify.contract.envelope import too_large
@@ -61,14 +63,24 @@ def likely_channel(text: bytes) -> Channel | None:
 
 
 def _look(document: Mapping[str, Any]) -> Channel:
-    if {"subject", "html"} & document.keys():
-        return Channel.EMAIL
-    if {"title", "body"} & document.keys():
-        return Channel.PUSH
+    for channel, names in _DISTINCTIVE.items():
+        if names & document.keys():
+            return channel
     address = _first_address(document.get("to"))
-    if "@" in address or not address:
-        return Channel.EMAIL
-    return Channel.SMS if address.lstrip("+(").replace(" ", "")[:3].isdigit() else Channel.PUSH
+    meant = (each.channel for each in CHANNELS.values() if each.looks_like_address(address))
+    return next(meant, next(iter(CHANNELS)))
+
+
+def _distinctive() -> dict[Channel, set[str]]:
+    """Return the parts of content that only one channel has."""
+    count = Counter(part.name for each in CHANNELS.values() for part in each.parts)
+    return {
+        each.channel: {part.name for part in each.parts if count[part.name] == 1}
+        for each in CHANNELS.values()
+    }
+
+
+_DISTINCTIVE = _distinctive()
 
 
 def _first_address(to: Any) -> str:

@@ -7,17 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from pydantic_core import PydanticCustomError
-
+from notify.channels import CHANNELS, Part
 from notify.errors import DecodeError
 
 # Names of the contract's own fields; any other name is the producer's, and may be a person's.
-FIELDS = frozenset(
-    {
-        *("v", "id", "to", "idempotency_key", "template", "data", "locale", "send_at"),
-        *("expires_at", "metadata", "batch", "position", "digest"),
-        *("subject", "text", "html", "title", "body"),
-    }
+FIELDS = frozenset(Part.model_fields).union(
+    *(channel.request.model_fields for channel in CHANNELS.values())
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 _NAMED = 5
@@ -75,11 +70,6 @@ class RequestInvalid(DecodeError):
         if count > _NAMED:
             text += f"; {count} problems in all"
         super().__init__(text)
-
-
-def refuse(why: str, hint: str) -> PydanticCustomError:
-    """Build the error that a field's check raises; neither text may hold a part of the value."""
-    return PydanticCustomError("refused", "{why}", {"why": why, "hint": hint})
 
 
 def is_name(text: str) -> bool:

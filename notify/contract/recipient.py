@@ -10,7 +10,7 @@ from functools import cached_property
 import email_validator
 from pydantic_core import PydanticCustomError
 
-from notify.contract.address import email_address
+from notify.channels import email_address
 
 # What people put between the digits of a number, invisible marks of copied contacts included.
 _BETWEEN = r"[\s().\-/\u00ad\u200b\u200e\u200f\u2010-\u2015\u202a-\u202e\u2060]"

@@ -2,48 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from notify.contract.request import INLINE, MODELS, AnyRequest
+from notify.channels import CHANNELS, ChannelDefinition
 from notify.message import Channel
-
-_EXAMPLES: dict[Channel, list[dict[str, Any]]] = {
-    Channel.EMAIL: [
-        {
-            "id": "0d9c2f0e-6f3b-4c59-9a55-0f4b7f2f6f10",
-            "to": "ann@example.com",
-            "template": "welcome",
-            "data": {"name": "Ann"},
-            "locale": "en",
-        },
-        {
-            "id": "5b0f6a7c-0a53-4b0e-8a43-7d0f1a0f2d11",
-            "to": ["ann@example.com", {"to": "bo@example.com", "data": {"name": "Bo"}}],
-            "template": "welcome",
-            "data": {"name": "customer"},
-        },
-    ],
-    Channel.SMS: [
-        {
-            "id": "a2b7d1de-58a5-4d4f-9a39-3c3f0d3b7c12",
-            "to": "+4915112345678",
-            "text": "Your code is 123456.",
-            "expires_at": "2026-11-25T10:00:00Z",
-        }
-    ],
-    Channel.PUSH: [
-        {
-            "id": "f4c1c7f0-7f0b-4a4e-8f64-0f9d8f8e3b13",
-            "to": "dGhpcyBpcyBhIHRva2Vu",
-            "title": "Your parcel",
-            "body": "It arrives today.",
-        }
-    ],
-}
 
 
 class _Untitled(GenerateJsonSchema):
@@ -61,17 +30,18 @@ class _Untitled(GenerateJsonSchema):
 
 def schema(channel: Channel | None = None) -> dict[str, Any]:
     """
-    Describe the body as JSON Schema: that of one channel, or any of the three.
+    Describe the body as JSON Schema: that of one channel, or of any of them.
 
     The schema cannot say everything: whether a number is possible in its country, whether two
     recipients are the same, how deep data may nest. `notify lint` checks all of it.
     """
-    subject: Any = MODELS[channel] if channel else AnyRequest
-    body = TypeAdapter(subject).json_schema(schema_generator=_Untitled)
-    for one, model in MODELS.items():
-        described = body if one is channel else body.get("$defs", {}).get(model.__name__)
+    models = [each.request for each in CHANNELS.values() if channel in (None, each.channel)]
+    body = TypeAdapter(reduce(or_, models)).json_schema(schema_generator=_Untitled)
+    for each in CHANNELS.values():
+        name = each.request.__name__
+        described = body if each.channel is channel else body.get("$defs", {}).get(name)
         if described:
-            described |= {**_content_rule(one), "examples": _EXAMPLES[one]}
+            described |= {**_content_rule(each), "examples": list(each.examples)}
     suffix = f":{channel}" if channel else ""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -81,18 +51,18 @@ def schema(channel: Channel | None = None) -> dict[str, Any]:
     }
 
 
-def _content_rule(channel: Channel) -> dict[str, Any]:
-    """Say that a template and inline content exclude each other, and what content is whole."""
-    whole: dict[Channel, list[dict[str, Any]]] = {
-        Channel.EMAIL: [_given("subject"), {"anyOf": [_given("text"), _given("html")]}],
-        Channel.SMS: [_given("text")],
-        Channel.PUSH: [_given("title"), _given("body")],
-    }
+def _content_rule(channel: ChannelDefinition) -> dict[str, Any]:
+    """Say that a template and inline content exclude each other, and what content is complete."""
     return {
         "if": _given("template"),
-        "then": {"properties": {name: {"type": "null"} for name in INLINE[channel]}},
-        "else": {"allOf": whole[channel]},
+        "then": {"properties": {part.name: {"type": "null"} for part in channel.parts}},
+        "else": {"allOf": [_any_given(names) for names in channel.complete]},
     }
+
+
+def _any_given(names: Sequence[str]) -> dict[str, Any]:
+    rules = [_given(name) for name in names]
+    return rules[0] if len(rules) == 1 else {"anyOf": rules}
 
 
 def _given(name: str) -> dict[str, Any]:

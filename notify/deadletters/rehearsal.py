@@ -19,12 +19,13 @@ _TO_SEND = frozenset({Eligibility.NEVER_SENT, Eligibility.UNKNOWN})
 class Rehearsal:
     """Renders and checks notifications as a worker with the same configuration does."""
 
-    def __init__(self, templates: Templates, countries: Countries | None = None) -> None:
+    def __init__(self, templates: Templates, countries: Mapping[Channel, Countries]) -> None:
         """
         Take what to judge by.
 
         Args:
-            countries: Where SMS may go; None where this configuration does not say.
+            countries: The countries that may be reached, for the channels that this configuration
+                has.
         """
         self._templates = templates
         self._countries = countries
@@ -41,9 +42,8 @@ class Rehearsal:
             rendered(asked, asked.id, templates=self._templates)
         except TemplateError as error:
             return str(error)
-        if self._countries is None or asked.channel is not Channel.SMS:
-            return None
-        return self._countries.refusal(asked)
+        allowed = self._countries.get(asked.channel)
+        return allowed.refusal(asked) if allowed else None
 
 
 def mark_failing(

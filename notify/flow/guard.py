@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
+from notify.channels import CHANNELS
 from notify.message import Channel, Notification, Rendered
 from notify.policies.caps import Cap, Countries, Hashed, Unit, plainly
-from notify.policies.segments import segments
 from notify.store import Store
 from notify.store.db import read_clock
 from notify.store.flow import Charge, charge_caps, prune_caps
@@ -18,6 +18,9 @@ PRUNING = 60.0
 """Seconds between two times that old counts are forgotten."""
 BATCH_SIZE = 2000
 """How many are forgotten at a time; while there are more, each look forgets as many."""
+
+NOWHERE = Countries(())
+"""The countries of a channel for which none are configured."""
 
 Asked = tuple[Notification, Rendered]
 
@@ -34,7 +37,7 @@ class Guard:
         store: Store,
         *,
         caps: Sequence[Cap] = (),
-        countries: Countries | None = None,
+        countries: Mapping[Channel, Countries] | None = None,
         hashed: Hashed = plainly,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -43,17 +46,18 @@ class Guard:
 
         Args:
             caps: What is counted, all of which a notification must fit in.
-            countries: Where SMS may go; without, no SMS passes.
+            countries: The countries that may be reached, for channels of phone numbers; nothing
+                passes on such a channel that is not here.
             hashed: Makes of a recipient what stands for it in the names of counts.
         """
         self._store = store
         self._caps = tuple(caps)
-        self._countries = countries or Countries(())
+        self._countries = countries or {}
         self._hashed = hashed
         self._monotonic = monotonic
         self._pruned = -math.inf
 
-    def change(self, *, caps: Sequence[Cap], countries: Countries) -> None:
+    def change(self, *, caps: Sequence[Cap], countries: Mapping[Channel, Countries]) -> None:
         """Take other rules; what was counted under a cap's name stays counted."""
         self._caps = tuple(caps)
         self._countries = countries
@@ -100,9 +104,9 @@ class Guard:
             self._pruned = now
 
     def _abroad(self, notification: Notification) -> str | None:
-        if notification.channel is not Channel.SMS:
+        if not CHANNELS[notification.channel].by_country:
             return None
-        return self._countries.refusal(notification)
+        return self._countries.get(notification.channel, NOWHERE).refusal(notification)
 
     def _concerning(self, notification: Notification) -> list[Cap]:
         return [cap for cap in self._caps if cap.concerns(notification)]
@@ -130,10 +134,12 @@ class Guard:
         return Charge(name, starts, ends, cost, cap.limit(notification))
 
     def _cost(self, cap: Cap, notification: Notification, message: Rendered) -> float:
-        if cap.unit is Unit.NOTIFICATIONS or notification.channel is not Channel.SMS:
+        if cap.unit is Unit.NOTIFICATIONS:
             return 1.0
-        count = segments(message.text)
-        return count if cap.unit is Unit.SEGMENTS else count * self._countries.price(notification)
+        units = CHANNELS[notification.channel].units(message)
+        if cap.unit is Unit.SEGMENTS:
+            return units
+        return units * self._countries.get(notification.channel, NOWHERE).price(notification)
 
     def _refusal(self, notification: Notification, caps: Sequence[Cap], full: str) -> str:
         names = (cap.counter(notification, hashed=self._hashed) for cap in caps)

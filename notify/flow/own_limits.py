@@ -6,6 +6,7 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from notify.channels import CHANNELS
 from notify.contract import as_one
 from notify.message import Channel, Notification
 from notify.policies.caps import Hashed, plainly
@@ -17,7 +18,7 @@ class LimitPer(enum.StrEnum):
     SOURCE = "source"
     RECIPIENT = "recipient"
     COUNTRY = "country"
-    """Of a phone number: SMS alone has one."""
+    """Of a phone number; other addresses have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +72,5 @@ class OwnLimits:
                 # Names of limits are listed and logged; no address is.
                 return self._hashed(as_one(notification.to).encode()).hex()[:32]
             case LimitPer.COUNTRY:
-                on_phone = notification.channel is Channel.SMS
-                return self._country(notification.to) if on_phone else None
+                by_country = CHANNELS[notification.channel].by_country
+                return self._country(notification.to) if by_country else None

@@ -7,8 +7,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-import phonenumbers
-
+from notify.channels import country_of
 from notify.contract import as_one
 from notify.message import Channel, Notification
 
@@ -119,16 +118,16 @@ class Cap:
         return f"{option} is used up: {most}{what}{whose} {self.period.each}"
 
 
-def daily_spend(most: float) -> Cap:
-    """Cap what all SMS of a day may cost, in the currency of the prices; no lane is exempt."""
+def daily_spend(channel: Channel, most: float) -> Cap:
+    """Cap the cost of a channel's messages in a day, in the prices' currency; no lane is exempt."""
     # A configured cap's name has no dots, so that none can be counted with this one.
-    name = f"channels.{Channel.SMS}.daily_spend"
+    name = f"channels.{channel}.daily_spend"
     return Cap(
         name=name,
         option=name,
         most=most,
         period=Period.DAY,
-        channel=Channel.SMS,
+        channel=channel,
         unit=Unit.SPEND,
     )
 
@@ -161,17 +160,3 @@ class Countries:
         prices = self.prices
         unknown = prices.get(EVERYWHERE, max(prices.values(), default=0.0))
         return prices.get(country_of(notification.to) or EVERYWHERE, unknown)
-
-
-def country_of(number: str) -> str | None:
-    """
-    Find the country of an E.164 number, as an ISO 3166 code; None where no plan has such a number.
-
-    Among countries that share a code (+1, +7, +44), the number's own digits decide.
-    """
-    try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException:
-        return None
-    region: str | None = phonenumbers.region_code_for_number(parsed)
-    return region if region != phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from notify.message import Channel, Notification, Status
+from notify.message import Channel, Notification, Status, Unknown
 from notify.policies import backoff
 
 LONGEST_LOOKUP_WAIT = timedelta(minutes=10)
@@ -30,15 +30,6 @@ class Verdict(enum.Enum):
     """Certainly not sent, and no fault of its own: this try does not count."""
     UNKNOWN = "unknown"
     """It may have been sent."""
-
-
-class Unknown(enum.StrEnum):
-    """What to do with a notification of which nobody knows whether it was sent."""
-
-    PARK = "park"
-    """Never send it again by ourselves: a person decides."""
-    RESEND = "resend"
-    """Send it again, marked as a possible duplicate."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import jinja2
 
+from notify.channels import beyond_gsm7, segments
 from notify.message import Channel
-from notify.policies.segments import beyond_gsm7, segments
 from notify.sandbox.exchange import HttpAnswer, HttpRequest, as_html
 from notify.sandbox.inbox import Inbox
 from notify.sandbox.ledger import SandboxLedger

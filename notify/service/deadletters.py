@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from notify.deadletters import Archive, Rehearsal, Replayer
 from notify.ledger import RecordMetrics
-from notify.message import Channel
 from notify.service.contract import contract_limits, open_templates
 from notify.service.flow import countries
 from notify.service.record import open_store
@@ -35,7 +34,6 @@ def open_replayer(settings: Settings, store: Store) -> Replayer:
     Raises:
         ConfigError: The templates cannot be read.
     """
-    allowed = countries(settings) if Channel.SMS in settings.channels else None
-    rehearsal = Rehearsal(open_templates(settings), allowed)
+    rehearsal = Rehearsal(open_templates(settings), countries(settings))
     limits = contract_limits(settings)
     return Replayer(store, limits=limits, lanes=settings.lanes, rehearsal=rehearsal)

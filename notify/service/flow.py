@@ -6,10 +6,11 @@ import random
 from collections.abc import Iterator
 from functools import partial
 
+from notify.channels import CHANNELS, country_of
 from notify.flow import Circuits, Flow, Guard, Holds, Limiter, LimitPer, OwnLimit, OwnLimits
 from notify.message import Channel
 from notify.policies.breaker import Rules
-from notify.policies.caps import Cap, CapPer, Countries, Period, country_of, daily_spend, plainly
+from notify.policies.caps import Cap, CapPer, Countries, Period, daily_spend, plainly
 from notify.policies.ratelimit import Limit
 from notify.settings import ChannelSettings, Settings, keyring_of
 from notify.store import Store
@@ -91,7 +92,7 @@ def own_limits(settings: Settings) -> list[OwnLimit]:
 
 
 def caps(settings: Settings) -> list[Cap]:
-    """Give the caps, the daily spend on SMS among them."""
+    """Give the caps, the daily spend of channels among them."""
     return [*_named_caps(settings), *_spend(settings)]
 
 
@@ -109,12 +110,15 @@ def _named_caps(settings: Settings) -> Iterator[Cap]:
 
 
 def _spend(settings: Settings) -> Iterator[Cap]:
-    sms = settings.channels.get(Channel.SMS)
-    if sms is not None and sms.daily_spend is not None:
-        yield daily_spend(sms.daily_spend)
+    for name, channel in settings.channels.items():
+        if channel.daily_spend is not None:
+            yield daily_spend(name, channel.daily_spend)
 
 
-def countries(settings: Settings) -> Countries:
-    """Give the countries that may be texted, and what it costs."""
-    sms = settings.channels.get(Channel.SMS)
-    return Countries(sms.countries, sms.prices) if sms is not None else Countries(())
+def countries(settings: Settings) -> dict[Channel, Countries]:
+    """Return the allowed countries, and the prices in each, of the channels that have countries."""
+    return {
+        name: Countries(channel.countries, channel.prices)
+        for name, channel in settings.channels.items()
+        if CHANNELS[name].by_country
+    }

@@ -6,13 +6,10 @@ import random
 from collections.abc import Collection
 from datetime import timedelta
 
+from notify.channels import CHANNELS
 from notify.gateway import Gateway
-from notify.message import Channel
-from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
+from notify.policies.retry import RetryPolicy, RetrySettings, UnknownRules
 from notify.settings import Settings
-
-UNKNOWN = {Channel.EMAIL: Unknown.RESEND, Channel.SMS: Unknown.PARK, Channel.PUSH: Unknown.RESEND}
-"""What is done where nobody knows whether a message was sent, if the configuration is silent."""
 
 
 def retry_policy(settings: Settings, gateways: Collection[Gateway]) -> RetryPolicy:
@@ -29,7 +26,7 @@ def retry_policy(settings: Settings, gateways: Collection[Gateway]) -> RetryPoli
             for name, lane in lanes.items()
         },
         unknown=UnknownRules(
-            channels=UNKNOWN
+            channels={name: each.unknown for name, each in CHANNELS.items()}
             | {
                 channel: one.unknown
                 for channel, one in settings.channels.items()

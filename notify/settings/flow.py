@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from notify.channels import CHANNELS
 from notify.message import Channel
 from notify.policies.caps import EVERYWHERE
 from notify.settings.words import Names, Section, Share, SourceName, listed
@@ -98,12 +99,14 @@ class LimitSettings(Section):
 
     @field_validator("channel")
     @classmethod
-    def _countries_are_of_sms(cls, channel: Channel | None, info: ValidationInfo) -> Channel | None:
+    def _has_countries(cls, channel: Channel | None, info: ValidationInfo) -> Channel | None:
         if info.data.get("per") != "country":
             return channel
-        if channel not in (None, Channel.SMS):
-            raise ValueError('only sms has countries; write "sms", or another `per`')
-        return Channel.SMS
+        by_country = [name for name, each in CHANNELS.items() if each.by_country]
+        if channel not in (None, *by_country):
+            names = " or ".join(f'"{name}"' for name in by_country)
+            raise ValueError(f"{channel} has no countries; write {names}, or another `per`")
+        return channel if channel or len(by_country) > 1 else by_country[0]
 
 
 class CapSettings(Section):

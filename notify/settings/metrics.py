@@ -8,10 +8,16 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from notify.message import Channel
 from notify.settings.words import DEAD_POOL, Section
 
-PORTS: Mapping[str, int] = {DEAD_POOL: 9400, "email": 9410, "sms": 9420, "push": 9430}
-"""The ports of the pools that exist if nothing is said."""
+_FIRST_PORT = 9400
+
+PORTS: Mapping[str, int] = {
+    pool: _FIRST_PORT + 10 * number
+    for number, pool in enumerate([DEAD_POOL, *(channel.value for channel in Channel)])
+}
+"""The default port of each default pool: 9400 for `dead`, 9410 for `email`, and so on."""
 
 
 def _address(text: str) -> str:

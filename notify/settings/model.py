@@ -19,8 +19,7 @@ from pydantic import (
 
 from notify.contract import DEFAULT_LIMITS
 from notify.errors import ConfigError
-from notify.message import Channel
-from notify.policies.retry import Unknown
+from notify.message import Channel, Unknown
 from notify.settings.flow import (
     Amount,
     BreakerSettings,

@@ -14,6 +14,7 @@ from types import TracebackType
 from amqp import AMQPError
 
 from notify.errors import ConfigError
+from notify.message import Channel
 from notify.publisher import why
 from notify.service import open_broker, topology_of
 from notify.settings import DEAD_POOL, load
@@ -24,7 +25,7 @@ from notify.stack.watched import Watched
 from notify.store import Store
 from notify.topology import apply
 
-POOLS = ("email", "sms", "push", DEAD_POOL)
+POOLS = (*(channel.value for channel in Channel), DEAD_POOL)
 
 _START = 60.0
 """Seconds that one part may take to start; a loaded machine included."""

@@ -7,16 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from notify.channels import CHANNELS
 from notify.errors import TemplateError
 from notify.message import Channel
 from notify.templating.locales import is_folder
-
-PARTS: dict[Channel, dict[str, bool]] = {
-    Channel.EMAIL: {"subject": True, "text": True, "html": False},
-    Channel.SMS: {"text": True},
-    Channel.PUSH: {"title": True, "body": True},
-}
-"""The parts of each channel's message, and whether it needs them."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,99}")
 _FILE = re.compile(
@@ -160,13 +154,14 @@ def _parse(path: str) -> _File:
     if match["channel"] not in list(Channel):
         raise TemplateError(f"{path}: there is no channel {match['channel']!r}")
     channel = Channel(match["channel"])
-    if part not in PARTS[channel]:
-        raise TemplateError(f"{path}: a part of {channel} is one of: {', '.join(PARTS[channel])}")
+    parts = [each.name for each in CHANNELS[channel].parts]
+    if part not in parts:
+        raise TemplateError(f"{path}: a part of {channel} is one of: {', '.join(parts)}")
     return _File(name, locale, channel, part)
 
 
 def _require(name: str, locale: str, channel: Channel, parts: Iterable[str]) -> None:
-    needed = [part for part, required in PARTS[channel].items() if required]
+    needed = [part.name for part in CHANNELS[channel].parts if part.in_every_template]
     missing = [part for part in needed if part not in parts]
     if missing:
         folder = f"{name}/{locale}" if locale else name

@@ -9,10 +9,11 @@ from typing import Any
 
 import jinja2
 
+from notify.channels import CHANNELS
 from notify.contract import RequestInvalid, parse
 from notify.errors import ConfigError, TemplateError
 from notify.message import Channel, Content
-from notify.templating.catalog import PARTS, Catalog, TemplateInfo
+from notify.templating.catalog import Catalog, TemplateInfo
 from notify.templating.dialect import BUDGET, Budget, TemplateSandbox
 from notify.templating.locales import fallbacks
 from notify.templating.mistakes import mistakes
@@ -96,9 +97,7 @@ class Templates:
             part: checked(write(template, values), part=part, where=str(template.name))
             for part, template in message.parts.items()
         }
-        if channel is Channel.PUSH:
-            return Content(subject=words["title"], text=words["body"])
-        return Content(**words)
+        return CHANNELS[channel].content(words)
 
     def names(self) -> list[TemplateInfo]:
         """Every template by name, with the variables that its files read."""
@@ -160,7 +159,7 @@ class Templates:
         found, parts = shelf.catalog.find(name, channel, (*wanted, *self._defaults, ""))
         folder = f"{name}/{found}" if found else name
         compiled = {}
-        for part in (part for part in PARTS[channel] if part in parts):
+        for part in (each.name for each in CHANNELS[channel].parts if each.name in parts):
             path = f"{folder}/{channel}.{part}.j2"
             try:
                 compiled[part] = shelf.sandbox.get_template(path)

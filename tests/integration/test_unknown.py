@@ -19,8 +19,8 @@ import pytest
 
 from notify.errors import OutcomeUnknown
 from notify.gateway import ConfiguredProvider, Gateway
-from notify.message import Channel, Outcome, Receipt, Rendered, Status
-from notify.policies.retry import RetryPolicy, Unknown, UnknownRules
+from notify.message import Channel, Outcome, Receipt, Rendered, Status, Unknown
+from notify.policies.retry import RetryPolicy, UnknownRules
 from notify.provider import Provider
 from notify.reconcile import Reconciler
 from notify.reconcile.reconciler import HOLD

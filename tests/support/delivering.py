@@ -13,7 +13,8 @@ from notify.delivery import Delivery, Lane
 from notify.delivery.recorder import Recorder
 from notify.flow import Flow
 from notify.gateway import Gateway
-from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
+from notify.message import Unknown
+from notify.policies.retry import RetryPolicy, RetrySettings, UnknownRules
 from notify.service.wiring import wire_delivery
 from notify.store import Store
 from notify.telemetry.metrics import Metrics

@@ -6,14 +6,16 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from notify.channels import country_of
 from notify.flow import Flow
 from notify.flow.circuits import Circuits
 from notify.flow.guard import Guard
 from notify.flow.holds import Holds
 from notify.flow.limiter import Limiter
 from notify.flow.own_limits import OwnLimit, OwnLimits
+from notify.message import Channel
 from notify.policies.breaker import Rules
-from notify.policies.caps import Cap, Countries, country_of
+from notify.policies.caps import Cap, Countries
 from notify.policies.ratelimit import Limit
 from notify.store import Store
 
@@ -38,6 +40,6 @@ def flow_on(
         ),
         limiter=Limiter(store, limits or {}, monotonic=monotonic),
         holds=Holds(store, monotonic=monotonic),
-        guard=Guard(store, caps=caps, countries=Countries(["*"])),
+        guard=Guard(store, caps=caps, countries={Channel.SMS: Countries(["*"])}),
         own_limits=OwnLimits(own, country=country_of),
     )

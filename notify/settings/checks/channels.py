@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from notify.message import Channel
+from notify.channels import CHANNELS
 from notify.policies.caps import EVERYWHERE
 from notify.settings.checks.finding import suggestion
 from notify.settings.model import ChannelSettings, ProviderSettings
 
 Misfit = tuple[tuple[str, ...], str]
 """The option, below its channel, and what is wrong with it."""
+
+
+_BY_COUNTRY = [name.value for name, each in CHANNELS.items() if each.by_country]
 
 
 def misfits_of(
@@ -26,13 +29,14 @@ def misfits_of(
     """
     yield from _weights(channel)
     yield from _failover(channel, providers)
-    if name == Channel.SMS:
+    if name in _BY_COUNTRY:
         yield from _countries(channel)
-        yield from _prices(channel)
+        yield from _prices(name, channel)
     else:
         for option in ("countries", "prices", "daily_spend"):
             if option in channel.model_fields_set:
-                yield (option,), "belongs to channels.sms; remove it"
+                where = " or ".join(f"channels.{each}" for each in _BY_COUNTRY)
+                yield (option,), f"belongs to {where}; remove it"
 
 
 def _weights(channel: ChannelSettings) -> Iterator[Misfit]:
@@ -73,14 +77,15 @@ def _countries(channel: ChannelSettings) -> Iterator[Misfit]:
         yield ("countries",), text
 
 
-def _prices(channel: ChannelSettings) -> Iterator[Misfit]:
+def _prices(name: str, channel: ChannelSettings) -> Iterator[Misfit]:
     if channel.daily_spend is not None and not channel.prices:
-        yield ("daily_spend",), "cannot be counted without channels.sms.prices; add them"
+        yield ("daily_spend",), f"cannot be counted without channels.{name}.prices; add them"
         return
     everywhere = EVERYWHERE in channel.countries
     for country in channel.prices:
         if not everywhere and country not in {*channel.countries, EVERYWHERE}:
-            yield ("prices", country), "is not in channels.sms.countries; add it there, or remove"
+            text = f"is not in channels.{name}.countries; add it there, or remove"
+            yield ("prices", country), text
     if channel.daily_spend is None or EVERYWHERE in channel.prices:
         return
     for country in channel.countries:

@@ -19,8 +19,7 @@ from notify.contract import Incoming
 from notify.delivery import Arrival, Decision, Delivery
 from notify.flow import Flow
 from notify.gateway import ConfiguredProvider, Gateway
-from notify.message import Channel, Receipt, Rendered, Status
-from notify.policies.retry import Unknown
+from notify.message import Channel, Receipt, Rendered, Status, Unknown
 from notify.privacy.retention import Keep, delete_old
 from notify.store import Filter, Store, queries
 from notify.store.db.clock import read_clock

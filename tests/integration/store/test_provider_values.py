@@ -25,8 +25,8 @@ from notify.errors import (
     TransientError,
 )
 from notify.gateway import ConfiguredProvider
-from notify.message import Channel, Outcome, Receipt, Rendered, Status
-from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
+from notify.message import Channel, Outcome, Receipt, Rendered, Status, Unknown
+from notify.policies.retry import RetryPolicy, RetrySettings, UnknownRules
 from notify.provider import Provider
 from notify.store import Claimed, Entry, Record, Store
 from tests.support.recording import LEASE, NOW, accepted, answer_to, asked, call_for

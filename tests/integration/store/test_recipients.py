@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from notify.contract.address import email_address
+from notify.channels import email_address
 from notify.message import Channel
 from notify.privacy import erasure
 from notify.privacy.erasure import Person, look

@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from notify.channels.push import LARGEST, payload_size
 from notify.cli import notify
 from notify.contract import problems
-from notify.contract.payload import LARGEST, payload_size
 from notify.errors import PermanentError
 from notify.message import Channel
 from notify.provider import Provider

@@ -10,8 +10,8 @@ import email_validator
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from notify.channels import email_address
 from notify.contract import Incoming, Limits, decode
-from notify.contract.address import email_address
 from notify.contract.schema import schema
 from notify.errors import DecodeError
 from notify.message import Channel, Notification

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notify.contract.address import email_address, phone_number
+from notify.channels import email_address
+from notify.channels.phone import phone_number
 from notify.contract.recipient import Spellings, as_one, reading, same
 from notify.flow.own_limits import LimitPer, OwnLimit, OwnLimits
 from notify.message import Channel

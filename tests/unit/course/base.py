@@ -12,8 +12,8 @@ from sqlalchemy import event
 
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.keyring import CLEAR, Keyring
-from notify.message import Channel
-from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
+from notify.message import Channel, Unknown
+from notify.policies.retry import RetryPolicy, RetrySettings, UnknownRules
 from notify.store import Store
 from notify.store.db.engine import connect
 from notify.store.sealing.row_cipher import RowCipher

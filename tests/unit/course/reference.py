@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from notify.message import Notification, Outcome, Rendered, Status
-from notify.policies.retry import Unknown
+from notify.message import Notification, Outcome, Rendered, Status, Unknown
 from notify.relays.due import HOLD
 from tests.unit.course.snapshot import Key, Row, Snapshot
 from tests.unit.course.vendor import Answer, Call

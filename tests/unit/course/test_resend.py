@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notify.message import Channel
-from notify.policies.retry import Unknown
+from notify.message import Channel, Unknown
 from tests.unit.course.base import Terms
 from tests.unit.course.run import run
 

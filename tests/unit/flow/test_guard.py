@@ -24,7 +24,7 @@ from notify.store.tables import cap_counts, cap_uses
 from tests.support.migrated import migrated
 from tests.support.recording import asked
 
-GERMANY = Countries(["DE"], {"DE": 0.25})
+GERMANY = {Channel.SMS: Countries(["DE"], {"DE": 0.25})}
 
 
 @dataclass
@@ -153,7 +153,7 @@ def test_a_long_text_counts_as_the_segments_it_is_charged_as(store: Store) -> No
 
 def test_the_daily_spend_counts_segments_at_the_countrys_price(store: Store) -> None:
     """The refusal names the option; no lane is exempt."""
-    guard = Guard(store, caps=[daily_spend(1.0)], countries=GERMANY)
+    guard = Guard(store, caps=[daily_spend(Channel.SMS, 1.0)], countries=GERMANY)
     answers = guard.refusals([_sms("x" * 161), _sms(), _sms(), _sms(lane="critical"), _message()])
     assert _passed(answers) == [True, True, True, False, True]
     assert answers[3] == "channels.sms.daily_spend is used up: 1 a day"
@@ -165,7 +165,7 @@ def test_other_rules_hold_at_once_and_counts_stay(store: Store) -> None:
     assert _passed(guard.refusals([_sms() for _ in range(3)])) == [True, True, False]
     guard.change(caps=[_cap(most=3)], countries=GERMANY)
     assert _passed(guard.refusals([_sms() for _ in range(2)])) == [True, False]
-    guard.change(caps=[], countries=Countries(["FR"]))
+    guard.change(caps=[], countries={Channel.SMS: Countries(["FR"])})
     assert _passed(guard.refusals([_sms()])) == [False]
 
 

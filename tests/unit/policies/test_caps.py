@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notify.channels import country_of
 from notify.message import Channel, Notification
-from notify.policies.caps import Cap, CapPer, Countries, Period, Unit, country_of, daily_spend
+from notify.policies.caps import Cap, CapPer, Countries, Period, Unit, daily_spend
 from tests.support.recording import asked
 
 LONGEST_COUNT = 255 - len("x" * 31)
@@ -106,7 +107,7 @@ def test_one_mailbox_is_one_recipient_however_it_is_written() -> None:
             _cap(name="all", most=7, unit=Unit.SEGMENTS),
             "caps.all is used up: 7 segments an hour",
         ),
-        (daily_spend(1234.5), "channels.sms.daily_spend is used up: 1,234.5 a day"),
+        (daily_spend(Channel.SMS, 1234.5), "channels.sms.daily_spend is used up: 1,234.5 a day"),
     ],
 )
 def test_a_refusal_names_the_option_to_change(cap: Cap, words: str) -> None:
@@ -123,7 +124,7 @@ def test_a_source_may_have_its_own_limit() -> None:
 
 def test_no_lane_spends_beyond_the_daily_spend() -> None:
     """Fraud asks for login codes, so critical is not exempt."""
-    cap = daily_spend(10)
+    cap = daily_spend(Channel.SMS, 10)
     assert cap.concerns(_sms(lane="critical"))
     assert not cap.concerns(asked(lane="critical"))
 

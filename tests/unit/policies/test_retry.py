@@ -13,13 +13,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from notify.message import Channel, Notification, Status
+from notify.message import Channel, Notification, Status, Unknown
 from notify.policies.retry import (
     History,
     NextStep,
     RetryPolicy,
     RetrySettings,
-    Unknown,
     UnknownRules,
     Verdict,
 )

@@ -20,8 +20,8 @@ from notify.contract import Incoming
 from notify.delivery import Arrival
 from notify.errors import OutcomeUnknown, Throttled
 from notify.gateway import ConfiguredProvider, Gateway
-from notify.message import Channel, Outcome, Receipt, Rendered, Status
-from notify.policies.retry import RetryPolicy, RetrySettings, Unknown, UnknownRules
+from notify.message import Channel, Outcome, Receipt, Rendered, Status, Unknown
+from notify.policies.retry import RetryPolicy, RetrySettings, UnknownRules
 from notify.provider import Provider
 from notify.reconcile import Reconciler
 from notify.reconcile.lookup import LONGEST_CALL, MARGIN, search_window

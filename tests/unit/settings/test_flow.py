@@ -158,7 +158,7 @@ MISTAKES: list[tuple[str, str]] = [
     ),
     (
         f"{LIMIT}per = 'country'\nchannel = 'push'",
-        'limits.x.channel: only sms has countries; write "sms", or another `per`',
+        'limits.x.channel: push has no countries; write "sms", or another `per`',
     ),
     (
         "[limits.provider]\nrate = 1",

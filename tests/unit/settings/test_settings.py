@@ -16,8 +16,7 @@ from pydantic import BaseModel
 
 from notify.delivery import LEASE
 from notify.errors import ConfigError
-from notify.message import Channel
-from notify.policies.retry import Unknown
+from notify.message import Channel, Unknown
 from notify.settings import BreakerSettings, Settings, load, secrets_of
 from notify.settings.model import LONGEST_TIMEOUT
 from notify.settings.show import effective

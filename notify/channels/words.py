@@ -8,8 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
-
-from notify.contract.problem import refuse
+from pydantic_core import PydanticCustomError
 
 # C0 and C1 controls and the Unicode line ends: what could start a new header at some provider.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -25,6 +24,11 @@ _LOCALE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}")
 _TEMPLATE = re.compile(r"[a-z0-9][a-z0-9_]{0,99}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NIL = UUID(int=0)
+
+
+def refuse(why: str, hint: str) -> PydanticCustomError:
+    """Build the error that a field's check raises; neither text may hold a part of the value."""
+    return PydanticCustomError("refused", "{why}", {"why": why, "hint": hint})
 
 
 def _one_line(text: str) -> str:

@@ -19,8 +19,9 @@ import psutil
 
 from benchmarks.load import request
 from notify.message import Channel, Notification, Status
+from notify.periodic import PeriodicThread
 from notify.publisher import Publisher
-from notify.relays.due import Relay
+from notify.relays import DueRows, Relay
 from notify.store import Entry, Store
 from tests.support.services import PostgreSQL
 
@@ -89,7 +90,7 @@ def share(
     store.migrate()
     fill(store, rows)
     with Publisher(NOBODY_LISTENS) as publisher:
-        relay = Relay(store, publisher)
+        relay = PeriodicThread("relay", Relay(DueRows(), store, publisher).step, period=0.5)
         relay.start()
         time.sleep(2)
         mine, its = time.process_time(), server()

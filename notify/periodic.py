@@ -1,4 +1,4 @@
-"""A thread that looks again and again, and outlives what it looks at being away."""
+"""A thread that repeats one step, and continues while what the step needs is away."""
 
 from __future__ import annotations
 
@@ -11,62 +11,65 @@ import structlog
 from notify.errors import NotifyError
 
 PAUSE = 2.0
-"""Seconds until the next look where one failed; a look that fails takes some itself."""
+"""Seconds after a failed step until the next one; a step that fails takes some time itself."""
 REMINDER = 60.0
-"""Seconds between two warnings while looking goes on failing."""
+"""Seconds between two warnings while steps continue to fail."""
 STEADY = 10.0
 """
-Seconds without a failure until looking counts as working again: a relay that sets aside for a
-moment what the broker did not take finds nothing due meanwhile, and meets no broker.
+Seconds without a failure until steps count as working again: a relay that sets aside for a moment
+what the broker did not confirm finds nothing due in that moment, and does not use the broker.
 """
 
-log = structlog.get_logger("notify.looking")
+log = structlog.get_logger("notify.background")
 
 
 class PeriodicThread:
     """
-    Looks at something from a thread of its own, as often as each look says.
+    Repeats one step in a thread of its own.
 
-    A look may fail with any error. It is tried again after a pause, and the log tells
-    when that begins, once a minute while it lasts, and when it has been over for some seconds.
+    A step may raise any error. It is repeated after a pause. The log records when failures begin,
+    once a minute while they last, and when they have been over for some seconds.
     """
 
     def __init__(
         self,
         name: str,
-        look: Callable[[], float],
+        step: Callable[[], bool | None],
         *,
+        period: float,
         pause: float = PAUSE,
         once_more: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """
-        Take what to do.
+        Prepare the thread; `start` starts it.
 
         Args:
-            name: What the thread is called, in the log too.
-            look: Looks once, and gives the seconds until it is worth doing again.
-            pause: Seconds until the next look where one failed.
-            once_more: Whether to look a last time after `stop`, unless looking fails by then.
-            monotonic: Tells the seconds that have passed.
+            name: The thread's name, also in the log.
+            step: The work. It returns True if there is more to do at once.
+            period: Seconds between two steps otherwise.
+            pause: Seconds between a failed step and the next.
+            once_more: Whether to run a last step after `stop`, unless steps are failing then.
+            monotonic: Seconds that never go back.
         """
         self._name = name
-        self._look = look
+        self._step = step
+        self._period = period
         self._pause = pause
         self._once_more = once_more
         self._monotonic = monotonic
         self._failing_since: float | None = None
         self._working_since: float | None = None
-        self._told_at = 0.0
+        self._logged_at = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Look for the first time, at once, and from then on."""
+        """Run the first step at once, in the thread, and repeat it from then on."""
         self._thread.start()
 
     def stop(self, *, timeout: float) -> None:
-        """Finish the look in hand, waiting *timeout* seconds at most, and look no more."""
+        """Begin no further step, and wait for the current one for *timeout* seconds at most."""
         self._stopping.set()
         self._thread.join(timeout)
 
@@ -79,26 +82,26 @@ class PeriodicThread:
 
     def _try(self) -> float:
         try:
-            wait = self._look()
-        except Exception as error:  # noqa: BLE001 - nobody is served by a thread that is gone
+            more = self._step()
+        except Exception as error:  # noqa: BLE001 - the thread must outlive every fault of a step
             self._failed(error)
             return self._pause
         self._worked()
-        return wait
+        return 0.0 if more else self._period
 
     def _failed(self, error: Exception) -> None:
         now = self._monotonic()
         self._working_since = None
         if self._failing_since is None:
             self._failing_since = now
-        elif now - self._told_at < REMINDER:
+        elif now - self._logged_at < REMINDER:
             return
-        self._told_at = now
+        self._logged_at = now
         if not isinstance(error, NotifyError):
-            log.error("notify.looking_fault", thread=self._name, exc_info=error)
+            log.error("notify.background_task_crashed", thread=self._name, exc_info=error)
             return
         log.warning(
-            "notify.looking_fails",
+            "notify.background_task_failing",
             thread=self._name,
             reason=str(error),
             failing_seconds=round(now - self._failing_since, 1),
@@ -114,4 +117,4 @@ class PeriodicThread:
             return
         seconds = round(self._working_since - self._failing_since, 1)
         self._failing_since = self._working_since = None
-        log.info("notify.looking_works", thread=self._name, failing_seconds=seconds)
+        log.info("notify.background_task_recovered", thread=self._name, failing_seconds=seconds)

@@ -6,7 +6,6 @@ from notify.deadletters.archive import Archive
 from notify.deadletters.discard import discard
 from notify.deadletters.eligibility import Eligibility
 from notify.deadletters.plan import ReplayPlan
-from notify.deadletters.refused_publisher import RefusedEvents
 from notify.deadletters.rehearsal import Rehearsal
 from notify.deadletters.replay import Replayer, ReplayStep
 from notify.deadletters.replay_request import ReplayRequest
@@ -16,7 +15,6 @@ __all__ = [
     "Archive",
     "Edit",
     "Eligibility",
-    "RefusedEvents",
     "Rehearsal",
     "ReplayPlan",
     "ReplayRequest",

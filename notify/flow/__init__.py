@@ -14,7 +14,6 @@ from notify.flow.limiter import Limiter
 from notify.flow.meter import Meter
 from notify.flow.own_limits import LimitPer, OwnLimit, OwnLimits
 from notify.flow.prefetch import PrefetchPolicy
-from notify.flow.refreshing import Refreshing
 
 __all__ = [
     "LONG",
@@ -32,6 +31,5 @@ __all__ = [
     "OwnLimit",
     "OwnLimits",
     "PrefetchPolicy",
-    "Refreshing",
     "Wait",
 ]

@@ -6,10 +6,11 @@ anything that changes a row.
 """
 
 from notify.ledger.ledger import GRACE, TERMS, Contradiction, Ledger, Line, build_ledger
-from notify.ledger.record_metrics import SHARE, LedgerSnapshot, RecordMetrics, count_record
+from notify.ledger.record_metrics import PERIOD, SHARE, LedgerSnapshot, RecordMetrics, count_record
 
 __all__ = [
     "GRACE",
+    "PERIOD",
     "SHARE",
     "TERMS",
     "Contradiction",

@@ -1,6 +1,6 @@
-"""The census: what the whole record holds, told to Prometheus by the process of dead letters.
+"""Metrics of the whole record, exported by the process of the dead letters.
 
-Every worker would tell the same, and would ask the database for it; so one process does.
+Every worker would export the same values at the cost of the same queries, so one process does.
 """
 
 from __future__ import annotations
@@ -12,21 +12,20 @@ from datetime import datetime
 
 from notify.ledger.ledger import TERMS, Ledger, count_ledger
 from notify.message import Status
-from notify.periodic import PeriodicThread
 from notify.store import Store
 from notify.store.deadletters import Cause, LetterState, search
 from notify.store.ledger import Late, lateness
 from notify.telemetry.metrics import Metrics, Reading, catalog
 
 PERIOD = 10.0
-"""Seconds between two looks at what is late, which an index tells at once."""
+"""Seconds between two reads of what is late, which cost one look at an index each."""
 SHARE = 20
-"""What is counted through is counted again after so many times what it took, at least."""
+"""A count of the whole record is repeated after at least so many times the time that it took."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerSnapshot:
-    """What is counted through: it takes longer the more is on record."""
+    """The numbers that need a count of the whole record: the larger it is, the longer it takes."""
 
     ledger: Ledger
     dead: Mapping[Cause, int]
@@ -48,7 +47,11 @@ def count_record(store: Store, *, now: datetime) -> LedgerSnapshot:
 
 
 class RecordMetrics:
-    """Looks at the whole record again and again, in a thread of its own."""
+    """
+    Reads and counts the whole record for Prometheus.
+
+    `refresh` is called every `PERIOD` seconds; Prometheus reads the last values.
+    """
 
     def __init__(
         self,
@@ -62,9 +65,8 @@ class RecordMetrics:
         self._clock = clock or store.clock
         self._monotonic = monotonic
         self._late: Mapping[str, Late] = {}
-        self._books: LedgerSnapshot | None = None
+        self._snapshot: LedgerSnapshot | None = None
         self._count_at = -SHARE * PERIOD
-        self._looking = PeriodicThread("census", self.look)
         metrics.watch(catalog.LATE, self._lateness)
         metrics.watch(catalog.LATE_OLDEST, self._oldest_late)
         metrics.watch(catalog.RECORDED, self._recorded)
@@ -72,20 +74,12 @@ class RecordMetrics:
         metrics.watch(catalog.DIFFERENCE, self._difference)
         metrics.watch(catalog.DEAD_WAITING, self._waiting)
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._looking.start()
-
-    def stop(self, *, timeout: float) -> None:
-        """Finish the look in hand, for *timeout* seconds at most."""
-        self._looking.stop(timeout=timeout)
-
-    def look(self) -> float:
+    def refresh(self) -> None:
         """
-        Look once; give the seconds until the next look.
+        Read what is late; count the record, unless the last count was too expensive to repeat yet.
 
         Raises:
-            StoreError: The record cannot be read; what was seen last is told on.
+            StoreError: The record cannot be read; the metrics keep their last values.
         """
         now = self._clock()
         with self._store.reading() as connection:
@@ -98,9 +92,8 @@ class RecordMetrics:
             }
         began = self._monotonic()
         if began >= self._count_at:
-            self._books = count_record(self._store, now=now)
+            self._snapshot = count_record(self._store, now=now)
             self._count_at = began + SHARE * (self._monotonic() - began)
-        return PERIOD
 
     def _lateness(self) -> Iterator[Reading]:
         for work, late in self._late.items():
@@ -111,24 +104,24 @@ class RecordMetrics:
             yield (work,), self._age(late.oldest)
 
     def _recorded(self) -> Iterator[Reading]:
-        for line in self._books.ledger.lines if self._books else ():
+        for line in self._snapshot.ledger.lines if self._snapshot else ():
             for term in TERMS:
                 labels = (line.channel or "", line.lane or "", term.replace(" ", "_"))
                 yield labels, float(line.terms.get(term, 0))
 
     def _oldest(self) -> Iterator[Reading]:
-        for line in self._books.ledger.lines if self._books else ():
+        for line in self._snapshot.ledger.lines if self._snapshot else ():
             if line.channel is not None:
                 yield (line.channel, line.lane or ""), self._age(line.oldest)
 
     def _difference(self) -> Iterator[Reading]:
-        if self._books is not None:
-            yield (), float(self._books.ledger.difference)
+        if self._snapshot is not None:
+            yield (), float(self._snapshot.ledger.difference)
 
     def _waiting(self) -> Iterator[Reading]:
-        if self._books is not None:
+        if self._snapshot is not None:
             for cause in Cause:
-                yield (str(cause),), float(self._books.dead.get(cause, 0))
+                yield (str(cause),), float(self._snapshot.dead.get(cause, 0))
 
     def _age(self, since: datetime | None) -> float:
         return max(0.0, (self._clock() - since).total_seconds()) if since else 0.0

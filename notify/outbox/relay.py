@@ -93,11 +93,11 @@ class OutboxRelay:
         rows = self._take()
         if not rows:
             return 0
-        handful = PublishResult.publish(rows, self._publisher, outgoing=_outgoing)
-        self._settle([row.id for row in handful.taken], [row.id for row in handful.left])
-        if handful.error is not None and not handful.taken:
-            raise handful.error
-        return len(handful.taken)
+        result = PublishResult.publish(rows, self._publisher, outgoing=_outgoing)
+        self._settle([row.id for row in result.confirmed], [row.id for row in result.unconfirmed])
+        if result.error is not None and not result.confirmed:
+            raise result.error
+        return len(result.confirmed)
 
     def _take(self) -> Sequence[Row[Any]]:
         columns, now = self._table.c, self._now()

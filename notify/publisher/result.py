@@ -1,4 +1,4 @@
-"""Publishing a handful of rows: which of them the broker took, and why it left the others."""
+"""Publishing a batch of rows: which of them the broker confirmed, and why it did not the others."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class PublishResult(Generic[Row]):
     What became of rows that were published.
 
     Attributes:
-        taken: Those that the broker has stored.
-        left: The others, which may have arrived all the same.
-        error: Why the first of the others was left; None where all were taken.
+        confirmed: Those that the broker has stored.
+        unconfirmed: The others, which may have arrived all the same.
+        error: Why the first of the others is unconfirmed; None if all are confirmed.
     """
 
-    taken: Sequence[Row]
-    left: Sequence[Row]
+    confirmed: Sequence[Row]
+    unconfirmed: Sequence[Row]
     error: PublishError | None
 
     @classmethod
@@ -36,7 +36,7 @@ class PublishResult(Generic[Row]):
         errors = list(publisher.publish_many(map(outgoing, rows)))
         ends = list(zip(rows, errors, strict=True))
         return cls(
-            taken=[row for row, error in ends if error is None],
-            left=[row for row, error in ends if error is not None],
+            confirmed=[row for row, error in ends if error is None],
+            unconfirmed=[row for row, error in ends if error is not None],
             error=next(filter(None, errors), None),
         )

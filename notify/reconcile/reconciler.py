@@ -16,7 +16,6 @@ from sqlalchemy import Connection
 from notify.errors import DecodeError
 from notify.gateway import Gateway
 from notify.message import Notification, Outcome, Status
-from notify.periodic import PeriodicThread
 from notify.policies.retry import History, RetryPolicy
 from notify.reconcile.lookup import (
     LONGEST_CALL,
@@ -40,8 +39,6 @@ from notify.store.reconcile import (
 from notify.store.relays import Due, lease_due
 from notify.templating import Templates
 
-PERIOD = 1.0
-"""Seconds between two looks at the record while nothing is due."""
 HOLD = timedelta(seconds=60)
 """How long a look-up may take until another reconciler tries."""
 FOUND = "the answer was lost; the provider's list has the message"
@@ -50,7 +47,7 @@ log = structlog.get_logger("notify.reconcile")
 
 
 class Reconciler:
-    """Settles the lost calls of one channel, from a thread of its own."""
+    """Settles the lost calls of one channel, one notification a step."""
 
     def __init__(
         self,
@@ -66,19 +63,6 @@ class Reconciler:
         self._gateway = gateway
         self._policy = policy
         self._clock = clock or store.clock
-        self._looking = PeriodicThread("reconciler", self._look)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._looking.start()
-
-    def stop(self, *, timeout: float) -> None:
-        """Finish the look-up in hand, for *timeout* seconds at most."""
-        self._looking.stop(timeout=timeout)
-        self._gateway.close()
-
-    def _look(self) -> float:
-        return 0.0 if self.reconcile() else PERIOD
 
     def reconcile(self) -> bool:
         """

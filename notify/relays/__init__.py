@@ -1,10 +1,23 @@
 """
-Threads that publish what the record holds to RabbitMQ: due notifications, and producers' events.
+Publishing rows of the record to RabbitMQ: due notifications, status events, refused-message events.
 
-The SQL that takes and marks the rows is in `store.relays`.
+`Relay` is the one publishing step; `DueRows`, `EventRows` and `RefusedRows` say which rows it
+publishes and how. Not here: SQL (`store.relays`), and threads (`service.relays`).
 """
 
-from notify.relays.due import Relay
-from notify.relays.events import BATCH_SIZE, EventRelay
+from notify.relays.due import DueRows, relay_and_repair
+from notify.relays.events import EventRows
+from notify.relays.refused import RefusedRows
+from notify.relays.relay import BATCH_SIZE, Relay, RelayedRows
+from notify.relays.set_back import SetBackRepair
 
-__all__ = ["BATCH_SIZE", "EventRelay", "Relay"]
+__all__ = [
+    "BATCH_SIZE",
+    "DueRows",
+    "EventRows",
+    "RefusedRows",
+    "Relay",
+    "RelayedRows",
+    "SetBackRepair",
+    "relay_and_repair",
+]

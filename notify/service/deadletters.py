@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from notify.deadletters import Archive, Rehearsal, Replayer
-from notify.ledger import RecordMetrics
+from notify.ledger import PERIOD, RecordMetrics
+from notify.periodic import PeriodicThread
 from notify.service.contract import contract_limits, open_templates
 from notify.service.flow import countries
 from notify.service.record import open_store
@@ -22,9 +23,10 @@ def open_archive(settings: Settings, metrics: Metrics) -> Archive:
     )
 
 
-def open_census(settings: Settings, metrics: Metrics) -> RecordMetrics:
-    """Wire what tells Prometheus of the whole record."""
-    return RecordMetrics(open_store(settings), metrics)
+def record_metrics(settings: Settings, metrics: Metrics) -> PeriodicThread:
+    """Wire the metrics of the whole record."""
+    counted = RecordMetrics(open_store(settings), metrics)
+    return PeriodicThread("record metrics", counted.refresh, period=PERIOD)
 
 
 def open_replayer(settings: Settings, store: Store) -> Replayer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from notify.delivery import Lane
 from notify.flow import PrefetchPolicy
+from notify.periodic import PeriodicThread
 from notify.reconcile import Reconciler
 from notify.service.contract import contract_limits, open_templates
 from notify.service.flow import open_flow
@@ -18,6 +19,8 @@ from notify.telemetry.metrics import Metrics
 from notify.telemetry.tracing import NOT_TRACED, Tracing
 from notify.templating import Templates
 
+RECONCILE_PERIOD = 1.0
+"""Seconds between two looks at the record while no look-up is due."""
 CONNECTIONS_OF_A_LANE = 2
 """Database connections of each lane: its claimers."""
 
@@ -50,12 +53,13 @@ def open_delivery(
     return way
 
 
-def open_reconciler(settings: Settings, pool: PoolSettings, templates: Templates) -> Reconciler:
+def open_reconciler(settings: Settings, pool: PoolSettings, templates: Templates) -> PeriodicThread:
     """Wire a pool's reconciler: a store and providers of its own, the delivery's templates."""
     gateway = open_gateway(settings, pool.channel)
-    return Reconciler(
+    reconciler = Reconciler(
         store=open_store(settings),
         templates=templates,
         gateway=gateway,
         policy=retry_policy(settings, [gateway]),
     )
+    return PeriodicThread("reconciler", reconciler.reconcile, period=RECONCILE_PERIOD)

@@ -6,14 +6,23 @@ import random
 from collections.abc import Iterator
 from functools import partial
 
+import structlog
+
 from notify.channels import CHANNELS, country_of
+from notify.errors import StoreError
 from notify.flow import Circuits, Flow, Guard, Holds, Limiter, LimitPer, OwnLimit, OwnLimits
 from notify.message import Channel
+from notify.periodic import PeriodicThread
 from notify.policies.breaker import Rules
 from notify.policies.caps import Cap, CapPer, Countries, Period, daily_spend, plainly
 from notify.policies.ratelimit import Limit
 from notify.settings import ChannelSettings, Settings, keyring_of
 from notify.store import Store
+
+REFRESH_PERIOD = 0.5
+"""Seconds between two exchanges: an operator's override is in force everywhere within 2 s."""
+
+log = structlog.get_logger("notify.flow")
 
 
 def open_flow(settings: Settings, store: Store) -> Flow:
@@ -31,6 +40,15 @@ def open_flow(settings: Settings, store: Store) -> Flow:
         guard=Guard(store, caps=caps(settings), countries=countries(settings), hashed=hashed),
         own_limits=OwnLimits(own_limits(settings), country=country_of, hashed=hashed),
     )
+
+
+def flow_refresh(flow: Flow) -> PeriodicThread:
+    """Refresh flow control once, before anything is consumed, and wire its further refreshes."""
+    try:
+        flow.refresh()
+    except StoreError as error:
+        log.warning("notify.flow_unknown", reason=str(error))
+    return PeriodicThread("flow", flow.refresh, period=REFRESH_PERIOD, pause=REFRESH_PERIOD)
 
 
 def breaker_rules(settings: Settings) -> dict[str, Rules]:

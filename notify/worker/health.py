@@ -53,7 +53,7 @@ class Health:
         self._connection: amqp.Connection | None = None
         self._depths: dict[str, Depth] = {}
         self._backlogs: dict[str, Backlog] = {}
-        self._looking = PeriodicThread("health", self._look)
+        self._looking = PeriodicThread("health", self._look, period=PERIOD)
         self.broker_up = self.record_up = False
         self.host_ahead = 0.0
 
@@ -97,7 +97,7 @@ class Health:
         """Give what is known of those queues."""
         return iter([(name, self._backlogs[name]) for name in list(self._depths)])
 
-    def _look(self) -> float:
+    def _look(self) -> None:
         self.record_up = self._record_answers()
         found = self._seen()
         now = self._clock()
@@ -105,7 +105,6 @@ class Health:
             backlog = self._backlogs.setdefault(name, Backlog(now=now))
             backlog.see(depth.ready, taken=self._vitals.taken.get(name), now=now)
         self._depths = found
-        return PERIOD
 
     def _record_answers(self) -> bool:
         try:

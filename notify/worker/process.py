@@ -15,19 +15,19 @@ from celery.apps.worker import Worker
 
 from notify.deadletters import Archive
 from notify.delivery import Again, Dead, Decision, Delivery
-from notify.flow import Refreshing
 from notify.publisher import why
 from notify.service import (
-    open_announcer,
+    due_relay,
+    event_relay,
+    flow_refresh,
     open_archive,
     open_broker,
-    open_census,
     open_delivery,
     open_reconciler,
-    open_refused_events,
-    open_relay,
     open_tracing,
     opened_record,
+    record_metrics,
+    refused_relay,
     topology_of,
 )
 from notify.settings import PoolSettings, Settings
@@ -103,8 +103,8 @@ def deliveries(settings: Settings, metrics: Metrics, name: str, pool: PoolSettin
         change=way.change,
         # Started before and stopped after: what may be sent is known before anything is consumed,
         # and the last ends are told too.
-        before=[tracing, Refreshing(way.flow), open_announcer(settings)],
-        after=[open_relay(settings), open_reconciler(settings, pool, way.templates)],
+        before=[tracing, flow_refresh(way.flow), event_relay(settings)],
+        after=[due_relay(settings), open_reconciler(settings, pool, way.templates)],
     )
 
 
@@ -116,8 +116,8 @@ def dead_letters(settings: Settings, metrics: Metrics) -> WorkerRole:
         work=open_archive(settings, metrics),
         at_fault=Again(AFTER_FAULT),
         change=lambda _: None,
-        before=[open_refused_events(settings)],
-        after=[open_census(settings, metrics)],
+        before=[refused_relay(settings)],
+        after=[record_metrics(settings, metrics)],
     )
 
 

@@ -48,7 +48,7 @@ class StatusLine:
         self._connect = connect
         self._monotonic = monotonic
         self._connection: amqp.Connection | None = None
-        self._looking = PeriodicThread("status", self._look)
+        self._looking = PeriodicThread("status", self._look, period=PERIOD)
         self._settled, self._at = vitals.settled, monotonic()
         self.remark: str | None = None
 
@@ -61,10 +61,9 @@ class StatusLine:
         self._looking.stop(timeout=timeout)
         self._drop()
 
-    def _look(self) -> float:
+    def _look(self) -> None:
         queued = self._queued()
         self._show(self._line(queued))
-        return PERIOD
 
     def _line(self, queued: int | None) -> str:
         vitals, now = self._vitals, self._monotonic()

@@ -23,7 +23,7 @@ import amqp
 from notify.cli import main
 from notify.delivery.claiming import Claimer
 from notify.gateway import ConfiguredProvider
-from notify.relays import due as relay
+from notify.relays import DueRows
 from notify.store import Store
 
 
@@ -78,7 +78,7 @@ def die() -> None:
 def shorten(seconds: float) -> None:
     """Shorten what a drill would spend most of its time on: waiting for who never comes back."""
     Claimer.lease = timedelta(seconds=seconds)
-    relay.HOLD = timedelta(seconds=seconds)
+    DueRows.hold = timedelta(seconds=seconds)
 
 
 def run(start: Callable[[], object], environ: Mapping[str, str] = os.environ) -> None:

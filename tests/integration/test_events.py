@@ -19,8 +19,10 @@ from sqlalchemy import select
 
 from notify.errors import PublishError
 from notify.message import Status
+from notify.periodic import PeriodicThread
 from notify.publisher import Publisher
-from notify.relays.events import HOLD, EventRelay
+from notify.relays import EventRows, Relay
+from notify.relays.relay import HOLD
 from notify.store import Store
 from notify.store.tables import events
 from notify.topology import EVENTS
@@ -109,9 +111,14 @@ def test_what_was_just_recorded_is_told_before_a_stop(
     """It need not wait for the next start."""
     _record_sent(store, 1)
     with Publisher(broker_url) as publisher:
-        announcer = EventRelay(store, publisher, clock=lambda: NOW)
-        announcer.start()
-        announcer.stop(timeout=10)
+        relay = PeriodicThread(
+            "events",
+            Relay(EventRows(), store, publisher, clock=lambda: NOW).step,
+            period=0.5,
+            once_more=True,
+        )
+        relay.start()
+        relay.stop(timeout=10)
     assert len(subscribe.messages()) == 1
 
 
@@ -135,9 +142,9 @@ def test_events_without_a_subscriber_are_done_with(store: Store, broker_url: str
     """Nobody wants them; they must not wait for ever."""
     _record_sent(store, 3)
     with Publisher(broker_url) as publisher:
-        announcer = EventRelay(store, publisher, clock=lambda: NOW)
-        assert announcer.announce() == 3
-        assert announcer.announce() == 0
+        relay = Relay(EventRows(), store, publisher, clock=lambda: NOW)
+        assert relay.publish() == 3
+        assert relay.publish() == 0
 
 
 def test_events_wait_while_the_broker_is_away(
@@ -146,11 +153,11 @@ def test_events_wait_while_the_broker_is_away(
     """They are free again at once, and told in their order when it is back."""
     _record_sent(store, 5)
     with Publisher(NOBODY_LISTENS, timeout=0.2) as away:
-        announcer = EventRelay(store, away, clock=lambda: NOW)
+        relay = Relay(EventRows(), store, away, clock=lambda: NOW)
         with pytest.raises(PublishError):
-            announcer.announce()
+            relay.publish()
     with Publisher(broker_url) as publisher:
-        assert EventRelay(store, publisher, clock=lambda: NOW).announce() == 5
+        assert Relay(EventRows(), store, publisher, clock=lambda: NOW).publish() == 5
     sequences = [body["sequence"] for body in subscribe.bodies()]
     assert len(sequences) == 5
     assert sequences == sorted(sequences)
@@ -164,8 +171,8 @@ def test_two_announcers_share_the_work(
 
     def announce() -> None:
         with Publisher(broker_url) as publisher:
-            announcer = EventRelay(store, publisher, clock=lambda: NOW)
-            while announcer.announce():
+            relay = Relay(EventRows(), store, publisher, clock=lambda: NOW)
+            while relay.publish():
                 pass
 
     threads = [threading.Thread(target=announce) for _ in range(2)]
@@ -186,7 +193,7 @@ def test_an_announcer_killed_after_the_confirm_tells_again_under_the_same_id(
     script = """
         import os, signal, sys
         from datetime import datetime
-        from notify.relays import EventRelay
+        from notify.relays import EventRows, Relay
         from notify.publisher import Publisher
         from notify.store import Store
 
@@ -197,15 +204,16 @@ def test_an_announcer_killed_after_the_confirm_tells_again_under_the_same_id(
                 return iter(confirmed)
 
         now = datetime.fromisoformat(sys.argv[3])
-        EventRelay(Store.open(sys.argv[1]), Killed(sys.argv[2]), clock=lambda: now).announce()
+        store, publisher = Store.open(sys.argv[1]), Killed(sys.argv[2])
+        Relay(EventRows(), store, publisher, clock=lambda: now).publish()
     """
     command = [sys.executable, "-c", textwrap.dedent(script), store_url, broker_url]
     killed = subprocess.run([*command, NOW.isoformat()], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert len(subscribe.messages()) == 3
     with Publisher(broker_url) as publisher:
-        assert EventRelay(store, publisher, clock=lambda: NOW).announce() == 0
-        assert EventRelay(store, publisher, clock=lambda: NOW + HOLD).announce() == 3
+        assert Relay(EventRows(), store, publisher, clock=lambda: NOW).publish() == 0
+        assert Relay(EventRows(), store, publisher, clock=lambda: NOW + HOLD).publish() == 3
     counts = Counter(body["event_id"] for body in subscribe.bodies())
     assert sorted(counts.values()) == [2, 2, 2]
 
@@ -220,11 +228,14 @@ def test_the_thread_outlives_a_broker_that_is_away(store: Store) -> None:
         return NOW
 
     with Publisher(NOBODY_LISTENS, timeout=0.1) as away:
-        announcer = EventRelay(store, away, clock=clock)
-        announcer.start()
-        until(lambda: len(looks) == 2)
-        announcer.stop(timeout=10)
-    assert looks[1] - looks[0] > timedelta(seconds=1)
+        relay = PeriodicThread(
+            "events", Relay(EventRows(), store, away, clock=clock).step, period=0.5, once_more=True
+        )
+        relay.start()
+        # Each step reads the clock before and after it publishes.
+        until(lambda: len(looks) == 3)
+        relay.stop(timeout=10)
+    assert looks[2] - looks[1] > timedelta(seconds=1)
 
 
 def test_the_command_line_follows_events_until_ctrl_c(rig: Rig) -> None:

@@ -63,7 +63,7 @@ def test_a_worker_does_all_its_work_with_its_exported_rights(
         (str(failed), "sent"),
     }
     assert [line for line in log.splitlines() if '"level":"error"' in line] == []
-    assert "looking_fails" not in log
+    assert "background_task_failing" not in log
 
 
 def test_an_operator_applies_the_topology_and_touches_nothing_else(

@@ -16,8 +16,11 @@ from structlog.testing import capture_logs
 from notify.contract import Incoming, Limits, decode
 from notify.errors import PublishError
 from notify.message import Channel, Notification, Status
+from notify.periodic import PeriodicThread
 from notify.publisher import Outgoing, Publisher, connect
-from notify.relays.due import BATCH_SIZE, HOLD, RETRY, Relay
+from notify.relays import BATCH_SIZE, DueRows, Relay
+from notify.relays.due import RETRY
+from notify.relays.relay import HOLD
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Entry, Filter, Store
 from notify.store.delivery.cancel import cancel_waiting
@@ -70,6 +73,11 @@ class _DiesAfterwards(Publisher):
         raise _Crash
 
 
+def _thread(store: Store, publisher: Publisher) -> PeriodicThread:
+    """Wire a relay as a worker does."""
+    return PeriodicThread("relay", Relay(DueRows(), store, publisher).step, period=0.5)
+
+
 def test_three_relays_publish_two_thousand_due_rows_once_each(
     rig: Rig, channel: amqp.Channel
 ) -> None:
@@ -77,7 +85,7 @@ def test_three_relays_publish_two_thousand_due_rows_once_each(
     made = _scheduled(rig.store, 2000, due_at=_now() - SECOND)
     stores = [Store.open(str(rig.store._engine.url)) for _ in range(3)]
     publishers = [Publisher(rig.broker_url) for _ in range(3)]
-    relays = [Relay(*pair) for pair in zip(stores, publishers, strict=True)]
+    relays = [_thread(*pair) for pair in zip(stores, publishers, strict=True)]
     for relay in relays:
         relay.start()
     until(lambda: rig.store.count(Filter()) == {Status.QUEUED: 2000})
@@ -93,10 +101,10 @@ def test_what_a_dead_relay_published_is_published_again_and_sent_once(rig: Rig) 
     """It died before it could note it; after the hold another one takes over."""
     made = _scheduled(rig.store, 20, due_at=_now() - SECOND)
     with _DiesAfterwards(rig.broker_url) as publisher, pytest.raises(_Crash):
-        Relay(rig.store, publisher).relay()
+        Relay(DueRows(), rig.store, publisher).publish()
     with Publisher(rig.broker_url) as publisher:
-        assert Relay(rig.store, publisher, clock=_now).relay() == 0
-        assert Relay(rig.store, publisher, clock=lambda: _now() + HOLD).relay() == 20
+        assert Relay(DueRows(), rig.store, publisher, clock=_now).publish() == 0
+        assert Relay(DueRows(), rig.store, publisher, clock=lambda: _now() + HOLD).publish() == 20
     assert rig.waiting(QUEUE) == 40
     with rig.worker():
         until(lambda: rig.store.count(Filter()) == {Status.SENT: 20})
@@ -118,12 +126,12 @@ def test_a_lane_that_is_full_holds_up_no_other(rig: Rig, channel: amqp.Channel) 
     now = _now()
     clock = iter([now, now, now, now, now + RETRY, now + RETRY])
     with Publisher(rig.broker_url) as publisher:
-        relay = Relay(rig.store, publisher, clock=lambda: next(clock))
+        relay = Relay(DueRows(), rig.store, publisher, clock=lambda: next(clock))
         with pytest.raises(PublishError, match="refused"):
-            relay.relay()
-        assert relay.relay() == len(made)
+            relay.publish()
+        assert relay.publish() == len(made)
         with pytest.raises(PublishError, match="refused"):
-            relay.relay()
+            relay.publish()
     assert _ids(channel) == Counter(str(each.id) for each in made)
 
 
@@ -133,7 +141,7 @@ def test_while_the_broker_is_away_what_is_due_waits(rig: Rig, rabbitmq: RabbitMQ
     """No hot loop meanwhile, and soon after its return all is published."""
     made = _scheduled(rig.store, 50, due_at=_now() - SECOND)
     publisher = Publisher(rig.broker_url, timeout=1)
-    relay = Relay(rig.store, publisher)
+    relay = _thread(rig.store, publisher)
     with broker_away(rabbitmq, rig.broker_url):
         before = time.process_time()
         with capture_logs() as logs:
@@ -142,7 +150,7 @@ def test_while_the_broker_is_away_what_is_due_waits(rig: Rig, rabbitmq: RabbitMQ
         used = time.process_time() - before
         meanwhile = rig.store.count(Filter())
     assert meanwhile == {Status.SCHEDULED: 50}
-    assert [line["event"] for line in logs] == ["notify.looking_fails"]
+    assert [line["event"] for line in logs] == ["notify.background_task_failing"]
     assert used < 1
     until(lambda: rig.store.count(Filter()) == {Status.QUEUED: 50})
     relay.stop(timeout=5)
@@ -157,7 +165,7 @@ def test_what_was_cancelled_meanwhile_is_acknowledged_unsent(rig: Rig) -> None:
     """Its message was out already; the worker that gets it finds it cancelled."""
     made = _scheduled(rig.store, 3, due_at=_now() - SECOND)
     with Publisher(rig.broker_url) as publisher:
-        assert Relay(rig.store, publisher).relay() == 3
+        assert Relay(DueRows(), rig.store, publisher).publish() == 3
     with rig.store.writing() as connection:
         assert cancel_waiting(connection, made[0].id, now=_now()).ids == [made[0].id]
     with rig.worker():

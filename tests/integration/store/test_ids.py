@@ -16,8 +16,8 @@ from notify.message import Notification, Outcome, Status
 from notify.privacy.erasure import look
 from notify.reconcile.lookup import decode_again
 from notify.reconcile.verdict import Resolution, decide
-from notify.relays.due import outgoing
-from notify.relays.events import HOLD
+from notify.relays import DueRows
+from notify.relays.relay import HOLD
 from notify.store import Claim, Claimed, Entry, Store, Story
 from notify.store.audit import Actor
 from notify.store.deadletters.archive import Cause
@@ -128,7 +128,7 @@ def test_it_is_published_again_under_the_id_that_its_producer_gave(
     store.record([put_off(entry.under(row))])
     with store.writing() as connection:
         (due,) = lease_due(connection, [Status.QUEUED], now=LATER, hold=HOLD, limit=10)
-    message = outgoing(due)
+    message = DueRows().outgoing(due)
     assert (due.id, message.message_id) == (row, str(id_))
     copy = Incoming(
         message.body,
@@ -226,7 +226,7 @@ def test_a_dead_letter_is_replayed_whoever_else_has_its_id(store: Store, taken: 
     # A worker meets it under its own id, and as what was lined up.
     with store.writing() as connection:
         due = lease_due(connection, [Status.QUEUED], now=LATER, hold=HOLD, limit=10)
-    assert {outgoing(row).message_id for row in due} == {str(taken)}
+    assert {DueRows().outgoing(row).message_id for row in due} == {str(taken)}
     answer = answer_to(store, call_for(_banks(taken)), now=LATER)
     assert (answer.claim, answer.id) == (Claim.OWNED, _of(store, taken).summary.id)
 

@@ -14,8 +14,9 @@ from notify.contract import Incoming, Limits
 from notify.contract.refusal import RefusedEvent, refused_schema
 from notify.deadletters import Archive
 from notify.deadletters.refused import MOST, MOST_OF_A_SOURCE, EventAllowance, addressee
-from notify.deadletters.refused_publisher import HOLD, outgoing
 from notify.delivery import Arrival
+from notify.relays import RefusedRows
+from notify.relays.relay import HOLD
 from notify.store import Store
 from notify.store.privacy.erasure import Person
 from notify.store.privacy.letter_erasure import erase_letters
@@ -42,7 +43,9 @@ def taken(store: Store, *, after: timedelta = timedelta(0)) -> list[PendingRefus
 def told(store: Store, *arrivals: Arrival) -> list[RefusedEvent]:
     """The events about messages that died."""
     bury(store, *arrivals)
-    return [RefusedEvent.model_validate_json(outgoing(each).body) for each in taken(store)]
+    return [
+        RefusedEvent.model_validate_json(RefusedRows().outgoing(each).body) for each in taken(store)
+    ]
 
 
 def lost(body: bytes, key: str) -> Arrival:
@@ -56,7 +59,7 @@ def test_a_source_learns_where_its_message_is_wrong_why_and_what_to_do(store: St
     body = body_of(id_, to=SECRET + "@", ann_smith="x", metadata={"ann_smith": 1}, tempalte="x")
     bury(store, arrival(body, message_id="order-17"))
     (waiting,) = taken(store)
-    message = outgoing(waiting)
+    message = RefusedRows().outgoing(waiting)
     assert (message.exchange, message.routing_key) == (EVENTS, "email.refused.shop")
     assert b"ann_smith" not in message.body
     event = RefusedEvent.model_validate_json(message.body)

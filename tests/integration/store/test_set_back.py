@@ -16,8 +16,8 @@ from notify.flow.circuits import Circuits
 from notify.message import Outcome, Status
 from notify.policies.breaker import Circuit, CircuitState, Counts, Mode, Rules
 from notify.policies.ratelimit import LONGEST_PAUSE, BookingRequest, Limit
-from notify.publisher import Publisher
-from notify.relays.due import HOLD, Relay
+from notify.relays import SetBackRepair
+from notify.relays.relay import HOLD
 from notify.store import Claim, Entry, Store
 from notify.store.audit import Actor
 from notify.store.db.clock import read_clock
@@ -237,8 +237,7 @@ def _due(store: Store, *statuses: Status, now: datetime) -> set[UUID]:
 
 
 def _righted(store: Store, *, now: datetime) -> None:
-    with Publisher("pyamqp://guest:guest@127.0.0.1:1//", timeout=0.1) as publisher:
-        Relay(store, publisher, clock=lambda: now).right()
+    SetBackRepair(store, clock=lambda: now).repair()
 
 
 def test_a_retry_waits_as_long_as_was_meant(store: Store) -> None:
@@ -374,15 +373,14 @@ def test_a_replay_does_not_line_up_behind_times_that_are_no_more(store: Store) -
 
 def test_a_relay_looks_when_a_step_back_was_noticed(store: Store) -> None:
     """And at its start, for the clock may have been set back while no worker ran."""
-    with Publisher("pyamqp://guest:guest@127.0.0.1:1//", timeout=0.1) as publisher:
-        relay = Relay(store, publisher, clock=lambda: NOW)
-        relay.right()
-        id_ = _queued(store, now=NOW + STEP)
-        relay.right()
-        assert _due(store, Status.QUEUED, now=NOW + LEASE) == set()
-        with store.reading() as connection:
-            now = read_clock(connection)
-        store.clock.learn(now + HOUR)
-        store.clock.learn(now)
-        relay.right()
+    repair = SetBackRepair(store, clock=lambda: NOW)
+    repair.repair()
+    id_ = _queued(store, now=NOW + STEP)
+    repair.repair()
+    assert _due(store, Status.QUEUED, now=NOW + LEASE) == set()
+    with store.reading() as connection:
+        now = read_clock(connection)
+    store.clock.learn(now + HOUR)
+    store.clock.learn(now)
+    repair.repair()
     assert _due(store, Status.QUEUED, now=NOW + LEASE) == {id_}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from notify.message import Status
-from notify.relays.due import HOLD
+from notify.relays.relay import HOLD
 from notify.topology import DEAD
 from tests.unit.course.fleet import Phase
 from tests.unit.course.life import MOST, WAITING, Life, one_of, step

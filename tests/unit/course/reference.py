@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from notify.message import Notification, Outcome, Rendered, Status, Unknown
-from notify.relays.due import HOLD
+from notify.relays.relay import HOLD
 from tests.unit.course.snapshot import Key, Row, Snapshot
 from tests.unit.course.vendor import Answer, Call
 

@@ -15,7 +15,7 @@ from notify.errors import PublishError, StoreError
 from notify.message import Rendered, Status
 from notify.publisher import Outgoing, Publisher
 from notify.reconcile import Reconciler
-from notify.relays.due import Relay
+from notify.relays import DueRows, Relay
 from notify.topology import DEAD, queue_name
 from tests.support.burying import LIMITS
 from tests.support.delivering import delivery_on
@@ -93,7 +93,7 @@ class World:
         """Let a relay turn once."""
         end = RelayEnd(self.broker, self._relayed, fate, meanwhile)
         with self.act(Actor.RELAY):
-            Relay(self.base.store, cast(Publisher, end), clock=self.now).relay()
+            Relay(DueRows(), self.base.store, cast(Publisher, end), clock=self.now).publish()
 
     def reconcile(
         self, listing: Listing = Listing.READ, meanwhile: Callable[[], None] = nothing

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import update
 
-from notify.ledger.record_metrics import PERIOD, RecordMetrics
+from notify.ledger.record_metrics import RecordMetrics
 from notify.store import Store
 from notify.store.tables import notifications
 from notify.telemetry.metrics import Metrics
@@ -25,7 +25,7 @@ def test_it_counts_what_is_on_record_and_tells_what_is_late(store: Store) -> Non
     metrics, now = Metrics(), planting.AFTERWARDS + LEASE + timedelta(seconds=90)
     census = RecordMetrics(store, metrics, clock=lambda: now)
     assert not [line for line in _told(metrics) if line.startswith("notify_record")]
-    assert census.look() == PERIOD
+    census.refresh()
     told = _told(metrics)
     lane = 'channel="email",lane="critical"'
     assert f'notify_record_notifications{{{lane},term="sent"}} 2.0' in told
@@ -46,7 +46,7 @@ def test_what_is_in_no_term_is_told_as_the_difference(store: Store) -> None:
         mine = notifications.c.id == id_
         connection.execute(update(notifications).where(mine).values(status="vanished"))
     metrics = Metrics()
-    RecordMetrics(store, metrics, clock=lambda: planting.AFTERWARDS).look()
+    RecordMetrics(store, metrics, clock=lambda: planting.AFTERWARDS).refresh()
     assert "notify_ledger_difference 1.0" in _told(metrics)
 
 
@@ -60,7 +60,7 @@ def test_it_counts_through_no_more_often_than_a_twentieth_of_the_time(store: Sto
     counted = []
     for _ in range(3):
         planting.sent(store)
-        census.look()
+        census.refresh()
         lines = [line for line in _told(metrics) if 'term="sent"' in line]
         counted.append(sum(float(line.rpartition(" ")[2]) for line in lines))
     assert counted == [1.0, 1.0, 3.0]

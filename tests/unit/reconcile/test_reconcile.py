@@ -21,6 +21,7 @@ from notify.delivery import Arrival
 from notify.errors import OutcomeUnknown, Throttled
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Outcome, Receipt, Rendered, Status, Unknown
+from notify.periodic import PeriodicThread
 from notify.policies.retry import RetryPolicy, RetrySettings, UnknownRules
 from notify.provider import Provider
 from notify.reconcile import Reconciler
@@ -526,10 +527,11 @@ def test_a_reconcilers_thread_outlives_a_record_that_is_away(make: Make, tmp_pat
         store=away, templates=Templates(), gateway=world.gateway(), policy=world.policy()
     )
     with capture_logs() as logs:
-        reconciler.start()
+        thread = PeriodicThread("reconciler", reconciler.reconcile, period=1.0)
+        thread.start()
         for _ in range(100):
             if logs:
                 break
             threading.Event().wait(0.05)
-        reconciler.stop(timeout=5)
-    assert [line["event"] for line in logs] == ["notify.looking_fails"]
+        thread.stop(timeout=5)
+    assert [line["event"] for line in logs] == ["notify.background_task_failing"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ from sqlalchemy import select
 
 from notify.errors import PublishError, StoreError
 from notify.message import Channel, Status
+from notify.periodic import PeriodicThread
 from notify.publisher import Publisher
-from notify.relays.due import HOLD, RETRY, Relay, outgoing
+from notify.relays import DueRows, Relay, SetBackRepair, relay_and_repair
+from notify.relays.due import RETRY
+from notify.relays.relay import HOLD
 from notify.store import Claim, Entry, Store
 from notify.store.relays.due import lease_due
 from notify.store.tables import notifications
@@ -35,13 +39,20 @@ def _due(store: Store, *, now: datetime) -> int:
         return len(lease_due(connection, [Status.SCHEDULED], now=now, hold=timedelta(), limit=10))
 
 
+def _thread(store: Store, publisher: Publisher) -> PeriodicThread:
+    """Wire a relay as a worker does."""
+    relay = Relay(DueRows(), store, publisher, clock=lambda: LATER)
+    step = partial(relay_and_repair, relay, SetBackRepair(store, clock=lambda: LATER))
+    return PeriodicThread("relay", step, period=0.5)
+
+
 def test_a_row_becomes_the_request_that_it_was(store: Store) -> None:
     """Its body, key and id; past the exchange that operators tap, and with its trace."""
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     asked_ = _scheduled(store, body=b'{"v":1}', lane="bulk", traceparent=trace).notification
     with store.writing() as connection:
         (row,) = lease_due(connection, [Status.SCHEDULED], now=LATER, hold=HOLD, limit=10)
-    message = outgoing(row)
+    message = DueRows().outgoing(row)
     assert (message.body, message.message_id) == (b'{"v":1}', str(asked_.id))
     assert (message.exchange, message.routing_key) == ("notify.work", "email.bulk.shop")
     assert message.headers == {"traceparent": trace}
@@ -52,9 +63,9 @@ def test_without_a_broker_what_is_due_stays_due(store: Store) -> None:
     """Left alone for a moment, so that nothing runs hot; then any relay may try again."""
     entry = _scheduled(store)
     with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher:
-        relay = Relay(store, publisher, clock=lambda: LATER)
+        relay = Relay(DueRows(), store, publisher, clock=lambda: LATER)
         with pytest.raises(PublishError):
-            relay.relay()
+            relay.publish()
     story = store.get(entry.notification.id)
     assert story is not None
     assert (story.status, story.summary.due_at) == (Status.SCHEDULED, NOW)
@@ -66,7 +77,7 @@ def test_a_copy_is_taken_up_after_a_publishing_of_unknown_fate(store: Store) -> 
     """The message may be out, though its confirm was lost: it is no double of one to come."""
     entry = _scheduled(store)
     with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher, pytest.raises(PublishError):
-        Relay(store, publisher, clock=lambda: LATER).relay()
+        Relay(DueRows(), store, publisher, clock=lambda: LATER).publish()
     behind = NOW - timedelta(seconds=1)
     assert claim_one(store, call_for(entry.notification), now=behind) is Claim.OWNED
 
@@ -85,7 +96,7 @@ def test_waits_that_cannot_be_righted_hold_up_no_relay(store: Store) -> None:
         return bool(relay_until == LATER + RETRY)
 
     with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher:
-        relay = Relay(store, publisher, clock=lambda: LATER)
+        relay = _thread(store, publisher)
         relay.start()
         until(tried)
         relay.stop(timeout=5)
@@ -107,7 +118,7 @@ def test_without_a_broker_waits_are_righted(store: Store) -> None:
         return bool(due_at == LATER + RETRY)
 
     with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher:
-        relay = Relay(store, publisher, clock=lambda: LATER)
+        relay = _thread(store, publisher)
         relay.start()
         until(righted)
         relay.stop(timeout=5)
@@ -117,7 +128,7 @@ def test_without_a_record_it_says_so(tmp_path: Path) -> None:
     """Its thread waits then, and the message says for what."""
     store = Store.open(f"sqlite:///{tmp_path}/none/notify.db")
     with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher, pytest.raises(StoreError):
-        Relay(store, publisher).relay()
+        Relay(DueRows(), store, publisher).publish()
     store.close()
 
 
@@ -126,4 +137,4 @@ def test_nothing_due_connects_to_no_broker(store: Store) -> None:
     entry = Entry(asked(), Status.SCHEDULED, due_at=LATER)
     assert claim_one(store, entry) is Claim.OWNED
     with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher:
-        assert Relay(store, publisher, clock=lambda: NOW).relay() == 0
+        assert Relay(DueRows(), store, publisher, clock=lambda: NOW).publish() == 0

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from notify.contract.event import Event, event_schema
 from notify.message import Channel, Status
-from notify.relays.events import HOLD, outgoing
+from notify.relays import EventRows
+from notify.relays.relay import HOLD
 from notify.store import Entry, Store
 from notify.store.relays.events import (
     PendingEvent,
@@ -30,7 +31,7 @@ def _take(store: Store, *, after: timedelta = timedelta(0), limit: int = 10) -> 
 
 
 def _body(news: PendingEvent) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(outgoing(news).body)
+    body: dict[str, Any] = json.loads(EventRows().outgoing(news).body)
     return body
 
 
@@ -50,7 +51,7 @@ def test_an_event_tells_who_asked_what_became_of_it_and_through_whom(store: Stor
     }
     assert (told["provider"], told["provider_id"], told["attempts"]) == ("sendgrid", "m-1", 1)
     assert told["at"] == "2025-01-02T03:04:05.723901Z"
-    message = outgoing(news)
+    message = EventRows().outgoing(news)
     assert (message.exchange, message.routing_key) == (EVENTS, "email.sent.shop")
     assert message.headers == {"traceparent": TRACE}
     assert message.message_id == told["event_id"]
@@ -62,7 +63,7 @@ def test_an_event_holds_no_recipient_and_no_content(store: Store) -> None:
     body = b'{"to": "ann@example.com", "text": "Your code is 4711.", "metadata": {}}'
     store.record([rejected(begin(store, body=body))])
     (news,) = _take(store)
-    text = outgoing(news).body
+    text = EventRows().outgoing(news).body
     assert b"ann@example.com" not in text
     assert b"4711" not in text
     assert b"21211" in text
@@ -151,7 +152,7 @@ def test_a_subscriber_in_python_reads_an_event_as_it_was_written(store: Store) -
     """With the model, and with fields that a later version may add."""
     store.record([accepted(begin(store))])
     (news,) = _take(store)
-    text = outgoing(news).body
+    text = EventRows().outgoing(news).body
     assert Event.model_validate_json(text) == news.event
     more = {**json.loads(text), "from_the_future": 1}
     assert Event.model_validate(more).id == UUID(json.loads(text)["id"])

@@ -17,12 +17,11 @@ from notify.errors import (
     Unauthorized,
 )
 from notify.message import Channel, Receipt, Rendered
-
-from . import _verdict
-from ._answer import Answer
-from ._http import Transport
-from ._oauth import AccessToken
-from ._options import wrong_addresses, wrong_texts
+from providers._shared import verdict
+from providers._shared.answer import Answer
+from providers._shared.oauth import AccessToken
+from providers._shared.options import wrong_addresses, wrong_texts
+from providers._shared.transport import Transport
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 LONGEST_LIFE = 2_419_200
@@ -191,7 +190,7 @@ class Fcm:
         error = told.get("error")
         error = error if isinstance(error, dict) else {}
         code = _code(error)
-        return _verdict.failure(
+        return verdict.failure(
             "fcm",
             answer,
             genuine=code is not None,

@@ -28,11 +28,10 @@ from notify.errors import (
     Unauthorized,
 )
 from notify.message import Channel, Receipt, Rendered
-
-from . import _verdict
-from ._answer import Answer
-from ._http import Transport
-from ._options import wrong_addresses, wrong_texts
+from providers._shared import verdict
+from providers._shared.answer import Answer
+from providers._shared.options import wrong_addresses, wrong_texts
+from providers._shared.transport import Transport
 
 PERMISSION = "mail.send"
 """What a key must be allowed to."""
@@ -153,7 +152,7 @@ class SendGrid:
         error = next(filter(_blames_the_sender, errors), errors[0] if errors else {})
         field = error.get("field")
         code = field if isinstance(field, str) and _is_path(field) else None
-        return _verdict.failure(
+        return verdict.failure(
             "sendgrid",
             answer,
             genuine="message" in error,
@@ -172,7 +171,7 @@ class SendGrid:
         reset = answer.headers.get("X-RateLimit-Reset") or ""
         if not reset.isdecimal() or len(reset) > len("1800000000"):
             return None
-        return min(max(int(reset) - self._clock(), 0.0), _verdict.LONGEST_WAIT)
+        return min(max(int(reset) - self._clock(), 0.0), verdict.LONGEST_WAIT)
 
 
 def _is_path(field: str) -> bool:

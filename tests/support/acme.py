@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from notify.errors import InvalidRecipient
 from notify.message import Channel, Receipt, Rendered
-from providers import _verdict
-from providers._http import Transport
+from providers._shared import verdict
+from providers._shared.transport import Transport
 
 
 class Acme:
@@ -51,7 +51,7 @@ class Acme:
         if answer.status == 200 and isinstance(told.get("id"), str):
             return Receipt(told["id"])
         code = told.get("code")
-        raise _verdict.failure(
+        raise verdict.failure(
             "acme",
             answer,
             genuine=isinstance(code, str),

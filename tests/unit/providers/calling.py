@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from providers._answer import Answer
-from providers._http import Transport
+from providers._shared.answer import Answer
+from providers._shared.transport import Transport
 
 
 class Open(Protocol):

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from notify.sandbox import Sandbox
-from providers._http import Transport
+from providers._shared.transport import Transport
 from tests.support.vendor import Vendor
 from tests.unit.providers.calling import Open
 

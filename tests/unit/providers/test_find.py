@@ -21,7 +21,8 @@ from notify.sandbox import Sandbox
 from providers.fcm import Fcm
 from providers.memory import Memory
 from providers.sendgrid import SendGrid
-from providers.twilio import LONGEST_LIST, PAGE, Twilio
+from providers.twilio import Twilio
+from providers.twilio.provider import LONGEST_LIST, PAGE
 from tests.support.vendor import Vendor, hang, reset, say
 from tests.unit.providers.dialects import FCM, MESSAGE, SENDGRID, TWILIO, json_reply
 

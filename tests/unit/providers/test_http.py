@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import pytest
 
 from notify.errors import ConfigError, OutcomeUnknown, TransientError
-from providers import _http
 from tests.support.vendor import Reply, Vendor, drip, hang, raw, say, then_close
 from tests.unit.providers.calling import Open, call
 
@@ -152,7 +151,7 @@ def test_a_connection_idle_for_long_is_replaced(
     """A connection that may be closing at the other end is not trusted with a message."""
     sender = transport(vendor.url)
     call(sender)
-    monkeypatch.setattr(_http, "MAX_IDLE", 0.0)
+    monkeypatch.setattr("providers._shared.transport.MAX_IDLE", 0.0)
     call(sender)
     assert vendor.connections == 2
 

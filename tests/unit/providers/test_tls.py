@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from notify.errors import OutcomeUnknown, TransientError
-from providers._answer import Answer
-from providers._http import Transport
+from providers._shared.answer import Answer
+from providers._shared.transport import Transport
 from tests.support.vendor import Vendor, drip, raw, say
 
 

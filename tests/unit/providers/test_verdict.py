@@ -14,8 +14,8 @@ from notify.errors import (
     TransientError,
     Unauthorized,
 )
-from providers._answer import Answer
-from providers._verdict import LONGEST_WAIT, failure, retry_after
+from providers._shared.answer import Answer
+from providers._shared.verdict import LONGEST_WAIT, failure, retry_after
 
 NOW = 1_800_000_000.0
 

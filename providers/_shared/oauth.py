@@ -13,9 +13,8 @@ from google.auth.transport import Request, Response
 from google.oauth2.service_account import Credentials
 
 from notify.errors import ConfigError, OutcomeUnknown, Throttled, TransientError, Unauthorized
-
-from ._answer import Answer
-from ._http import Transport
+from providers._shared.answer import Answer
+from providers._shared.transport import Transport
 
 EARLY = 300.0
 """Seconds before its end at which a token is renewed."""

@@ -14,11 +14,10 @@ from twilio.http import HttpClient
 from twilio.http.response import Response
 
 from notify.errors import ProviderError
-
-from . import _verdict
-from ._answer import Answer
-from ._http import Transport
-from ._twilio_codes import meaning
+from providers._shared import verdict
+from providers._shared.answer import Answer
+from providers._shared.transport import Transport
+from providers.twilio.codes import meaning
 
 _CODES_END = 1_000_000
 _CODE = re.compile(r"[1-9][0-9]{0,5}")
@@ -72,8 +71,8 @@ class Carrier(HttpClient):  # type: ignore[misc]
         # Twilio's older form has `code` and `message`, its newer one (RFC 9457) adds `title`.
         code = _code(told.get("code"))
         if code is None or answer.status < 400:
-            return _verdict.failure("twilio", answer, genuine=False, now=self._clock())
-        return _verdict.failure(
+            return verdict.failure("twilio", answer, genuine=False, now=self._clock())
+        return verdict.failure(
             "twilio",
             answer,
             genuine=True,

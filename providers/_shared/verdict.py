@@ -15,8 +15,7 @@ from notify.errors import (
     TransientError,
     Unauthorized,
 )
-
-from ._answer import Answer
+from providers._shared.answer import Answer
 
 LONGEST_WAIT = 86_400.0
 """Seconds of `Retry-After` that are believed."""

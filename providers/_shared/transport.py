@@ -14,8 +14,7 @@ from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import parse_url
 
 from notify.errors import ConfigError, OutcomeUnknown, TransientError
-
-from ._answer import Answer, receive
+from providers._shared.answer import Answer, receive
 
 MAX_ANSWER = 65_536
 """Bytes of an answer that are read, its headers included; vendors send a few hundred."""

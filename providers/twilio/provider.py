@@ -14,10 +14,9 @@ from twilio.rest import Client
 
 from notify.errors import ConfigError, OutcomeUnknown, Unauthorized
 from notify.message import Channel, Receipt, Rendered
-
-from ._http import BASE_URL, Transport, is_base_url
-from ._options import wrong_addresses, wrong_texts
-from ._twilio import Carrier
+from providers._shared.options import wrong_addresses, wrong_texts
+from providers._shared.transport import BASE_URL, Transport, is_base_url
+from providers.twilio.client import Carrier
 
 LONGEST_VALIDITY = 36_000
 """Seconds: the most that Twilio's ValidityPeriod may say."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ._http import BASE_URL, is_base_url
+from providers._shared.transport import BASE_URL, is_base_url
 
 
 def wrong_addresses(options: Mapping[str, Any], *names: str) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,1 @@
+"""What providers share: transport, answers, access tokens, checks of options. Names no vendor."""

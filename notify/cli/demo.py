@@ -11,9 +11,11 @@ from rich.live import Live
 from rich.text import Text
 
 from notify.cli.console import Console, Table
-from notify.cli.record.view import facts, masked, print_whole, timeline
+from notify.cli.output import plain_table, print_whole
+from notify.cli.record.view import facts, timeline
 from notify.cli.up import state_dir_option, stopping_on_signals, timed_lines
 from notify.stack import SampleOutcome, Stack, Trial, folder_or_temporary, load
+from notify.status import masked
 
 _LOOK = 0.2
 
@@ -90,7 +92,7 @@ def _show_one(trial: Trial, console: Console) -> None:
 
 
 def _table(trial: Trial) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = plain_table()
     for title in ("", "sample", "routing key", "expected", "actual"):
         table.add_column(title, no_wrap=True)
     for run in trial.runs:

@@ -1,17 +1,17 @@
-"""`notify doctor`: what is wrong with an installation, each finding with its fix."""
+"""`notify doctor`: check an installation; each finding has its fix."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
-from dataclasses import asdict
-from typing import IO, Any
+from typing import IO
 
 import click
 
+from notify.cli.options.as_json import json_option
+from notify.cli.output import print_json
 from notify.cli.topology import definitions_option, parsed
-from notify.doctor import Finding, Severity, examine
+from notify.doctor import Finding, Severity, examine, findings_as_json, worst
 
 _COLOURS = {
     Severity.OK: "green",
@@ -20,7 +20,7 @@ _COLOURS = {
     Severity.FAIL: "red",
 }
 _WORDS = {Severity.OK: "ok", Severity.UNCHECKED: "?", Severity.WARN: "warn", Severity.FAIL: "FAIL"}
-_SAID = {
+_COUNTED = {
     Severity.FAIL: "failed",
     Severity.WARN: "doubtful",
     Severity.UNCHECKED: "not checked",
@@ -33,18 +33,19 @@ _NAME = 16
 
 @click.command()
 @definitions_option
-@click.option("--skip-providers", is_flag=True, help="Ask no provider whether it takes our key.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--skip-providers", is_flag=True, help="Ask no provider whether it accepts our key.")
+@json_option
 def doctor(*, definitions: IO[bytes] | None, skip_providers: bool, as_json: bool) -> None:
-    """Look for what is wrong, and tell how to mend it.
+    """Check the installation, and print how to fix each fault.
 
-    Configuration, secrets' files, libraries, templates; the record, its tables and clock; RabbitMQ,
-    its version, topology, rights and alarms; whether each pool's queues are consumed; circuits and
-    holds; whether the providers take our keys. It changes nothing, sends nothing, and may run at
-    any time, as the service's own user with its configuration.
+    It checks the configuration, files of secrets, libraries and templates; the record, its tables
+    and clock; RabbitMQ's version, topology, rights and alarms; whether each pool's queues are
+    consumed; circuits and holds; and whether the providers accept our keys. It changes nothing,
+    sends nothing, and may run at any time, as the service's own user with its configuration.
 
-    The exit code is 0 if nothing is wrong, 1 if something failed, 3 if there are warnings only.
-    What cannot be told from here (?) is listed with how to look, and leaves the exit code alone.
+    The exit code is 0 if nothing is wrong, 1 if something failed, 3 if there are only warnings.
+    A check that is not possible from here (?) is listed with the command that makes it, and does
+    not change the exit code.
 
     \b
     Examples:
@@ -57,16 +58,15 @@ def doctor(*, definitions: IO[bytes] | None, skip_providers: bool, as_json: bool
     for finding in examine(definitions=written, ask_providers=not skip_providers):
         findings.append(finding)
         if not as_json:
-            _tell(finding)
-    worst = _worst(findings)
+            _print(finding)
     if as_json:
-        click.echo(json.dumps(as_plain(findings), ensure_ascii=False))
+        print_json(findings_as_json(findings))
     else:
         click.echo(f"\n{_summary(findings)}")
-    sys.exit(_CODES.get(worst, 0))
+    sys.exit(_CODES.get(worst(findings), 0))
 
 
-def _tell(finding: Finding) -> None:
+def _print(finding: Finding) -> None:
     word = click.style(f"{_WORDS[finding.verdict]:<5}", fg=_COLOURS[finding.verdict])
     first, *rest = finding.found.splitlines()
     click.echo(f"{word} {finding.check:<{_NAME}}  {first}")
@@ -78,20 +78,5 @@ def _tell(finding: Finding) -> None:
 def _summary(findings: list[Finding]) -> str:
     counts = Counter(finding.verdict for finding in findings)
     return ", ".join(
-        f"{counts[verdict]} {said}" for verdict, said in _SAID.items() if counts[verdict]
+        f"{counts[verdict]} {word}" for verdict, word in _COUNTED.items() if counts[verdict]
     )
-
-
-def _worst(findings: list[Finding]) -> Severity:
-    found = {finding.verdict for finding in findings}
-    return next((each for each in (Severity.FAIL, Severity.WARN) if each in found), Severity.OK)
-
-
-def as_plain(findings: list[Finding]) -> dict[str, Any]:
-    """Give the findings as JSON's types."""
-    counts = Counter(finding.verdict.value for finding in findings)
-    return {
-        "verdict": _worst(findings).value,
-        "counts": {verdict.value: counts[verdict.value] for verdict in Severity},
-        "findings": [asdict(finding) for finding in findings],
-    }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 
 import click
 
-from notify.cli.dead.choice import confirm
-from notify.cli.options.actor import myself
+from notify.cli.options.actor import operator
+from notify.cli.options.as_json import json_option
+from notify.cli.options.confirmation import confirm, yes_option
 from notify.cli.options.given import first_line_of_stdin
+from notify.cli.output import print_json
 from notify.contract import reading
 from notify.errors import NotifyError
 from notify.message import Status
@@ -17,6 +18,7 @@ from notify.privacy import Erased, ErasureMatch, Person, look
 from notify.privacy import erase as erase_from
 from notify.service import opened_record
 from notify.settings import load
+from notify.status import erased_as_json
 from notify.store import Actor
 
 
@@ -26,8 +28,8 @@ from notify.store import Actor
     "--cancel", is_flag=True, help="Cancel what still waits to be sent; without, it is refused."
 )
 @click.option("--reason", metavar="TEXT", default="", help="Why; kept in the audit.")
-@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@yes_option
+@json_option
 def erase(recipient: str, *, cancel: bool, reason: str, yes: bool, as_json: bool) -> None:
     """Erase all that the record holds of one recipient.
 
@@ -61,9 +63,12 @@ def erase(recipient: str, *, cancel: bool, reason: str, yes: bool, as_json: bool
             )
         if not found.nothing:
             confirm("erase it, for good?", yes=yes)
-        now, actor = store.clock(), Actor(myself(), reason)
+        now, actor = store.clock(), Actor(operator(), reason)
         done = erase_from(store, person, found, actor, cancel=cancel, now=now)
-    click.echo(_dumped(done) if as_json else _summary(done))
+    if as_json:
+        print_json(erased_as_json(done))
+    else:
+        click.echo(_summary(done))
     _refuse_to_end(done)
 
 
@@ -85,19 +90,6 @@ def _by_status(statuses: Counter[Status]) -> str:
 def _summary(done: Erased) -> str:
     cancelled = f", {done.cancelled:,} of which were cancelled" if done.cancelled else ""
     return f"erased: {done.notifications:,} notifications{cancelled}, {done.letters:,} dead letters"
-
-
-def _dumped(done: Erased) -> str:
-    return json.dumps(
-        {
-            "notifications": done.notifications,
-            "cancelled": done.cancelled,
-            "letters": done.letters,
-            "audit": done.audit,
-            "busy": [str(each) for each in done.busy],
-            "shared_letters": list(done.shared),
-        }
-    )
 
 
 def _refuse_to_end(done: Erased) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC
 
 import amqp
 import click
@@ -13,6 +12,7 @@ from rich.text import Text
 from notify.cli.console import Console
 from notify.cli.options.given import NUMBER
 from notify.cli.options.when import When
+from notify.cli.output import utc
 from notify.cli.record.view import coloured
 from notify.contract import REFUSED, Event, RefusedEvent, event_schema, refused_schema
 from notify.errors import NotifyError
@@ -178,13 +178,12 @@ def _print(event: Event | RefusedEvent, *, as_json: bool) -> None:
 
 
 def _line(event: Event | RefusedEvent) -> Text:
-    when = event.at.astimezone(UTC).isoformat(sep=" ", timespec="milliseconds")[:-6]
     status = coloured(event.status) if isinstance(event, Event) else Text(event.status, "red")
     status.pad_right(max(0, max(map(len, Status)) - len(status)))
     id_ = event.id if isinstance(event, Event) else event.id or event.message_id or "(no id)"
     way = ".".join((event.channel or "none", event.lane or "none", event.source))
     return Text.assemble(
-        f"{when}  ",
+        f"{utc(event.at, timespec='milliseconds')}  ",
         status,
         on_one_line(f"  {id_}  {way}  "),
         on_one_line(", ".join(filter(None, _about(event)))),

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import click
 
-from notify.cli.console import Console, Table
-from notify.cli.options.actor import myself
+from notify.cli.console import Console
+from notify.cli.options.actor import operator
+from notify.cli.output import plain_table
 from notify.errors import ConfigError, NotifyError
 from notify.keyring import HASH, NAME, Keyring, new_key
 from notify.privacy import rotate as rotate_all
@@ -84,7 +85,7 @@ def check() -> None:
     known = keyring_of(settings.privacy)
     with opened_record(settings) as store, store.reading() as connection:
         sealing = reseal.count(connection)
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = plain_table()
     table.add_column("key", no_wrap=True)
     for title in ("notifications", "dead letters"):
         table.add_column(title, justify="right", no_wrap=True)
@@ -128,7 +129,7 @@ def rotate(*, batch: int, reason: str) -> None:
     if keyring_of(settings.privacy).current is None:
         raise NotifyError(f"there is no {NAME} to seal with; `notify keyring new` makes one")
     with opened_record(settings) as store:
-        done = rotate_all(store, Actor(myself(), reason), now=store.clock(), batch=batch)
+        done = rotate_all(store, Actor(operator(), reason), now=store.clock(), batch=batch)
     click.echo(f"sealed anew: {done.notifications:,} notifications, {done.letters:,} dead letters")
     for name in done.forgotten:
         click.echo(f"the key {name} seals nothing any more: remove it from {NAME}")

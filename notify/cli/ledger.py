@@ -1,8 +1,7 @@
-"""`notify ledger`: whether all that was ever accepted is still somewhere, and exactly once."""
+"""`notify ledger`: check that every accepted request is accounted for, exactly once."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,25 +11,28 @@ import amqp
 import click
 
 from notify.cli.console import Console, Table
+from notify.cli.options.as_json import json_option
 from notify.cli.options.given import NUMBER
+from notify.cli.output import print_json, utc
 from notify.errors import ConfigError, NotifyError
 from notify.ledger import TERMS, Contradiction, Ledger, Line, build_ledger
 from notify.service import open_broker, opened_record, topology_of
 from notify.settings import Settings, load
+from notify.status import ledger_as_json
 from notify.topology import depths
 
 Group = tuple[str, ...]
 
 
 class By(click.ParamType[Group]):
-    """Reads `channel`, `lane` or both, joined by a comma."""
+    """Parses `channel`, `lane` or both, joined by a comma."""
 
     name = "by"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Group:
-        """Give the words, in the order of writing."""
+        """Return the words, in the order of writing."""
         words = tuple(str(value).split(","))
         if len(set(words)) != len(words) or set(words) - {"channel", "lane"}:
             self.fail("write channel, lane or channel,lane", param, ctx)
@@ -44,7 +46,7 @@ ids_option = click.option(
     show_default=True,
     help="List at most so many ids of each contradiction.",
 )
-"""Gives a command that tells of contradictions how many ids to list, as `ids`."""
+"""How many ids of each contradiction a command lists, as `ids`."""
 
 
 @click.command()
@@ -55,16 +57,16 @@ ids_option = click.option(
     help="Break the terms down by channel, lane, or channel,lane.",
 )
 @ids_option
-@click.option("--broker", is_flag=True, help="Add what lies in each queue of the broker.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--broker", is_flag=True, help="Add the messages in each queue of the broker.")
+@json_option
 def ledger(*, by: Group | None, ids: int, broker: bool, as_json: bool) -> None:
     """Check that every accepted request is accounted for, exactly once.
 
     It may run at any time, beside the workers: it reads one moment of the record. Accepted must
     equal the sum of the terms, and every status must agree with the calls and events on record.
-    A contradiction is listed with the ids it is about, and the exit code is 1; what is merely
-    doubtful, such as a lease that passed long ago, is listed and leaves the exit code 0. What
-    lies in the broker's queues is not on record yet: --broker shows it.
+    A contradiction is listed with its ids, and the exit code is 1; a doubt, such as a lease that
+    ended long ago, is listed, and the exit code stays 0. Messages in the broker's queues are not
+    on record yet: --broker shows them.
 
     \b
     Examples:
@@ -77,15 +79,17 @@ def ledger(*, by: Group | None, ids: int, broker: bool, as_json: bool) -> None:
         drawn = build_ledger(store, now=store.clock(), ids=ids)
     queues = _queues(settings) if broker else None
     if as_json:
-        click.echo(json.dumps(as_plain(drawn, queues), ensure_ascii=False))
+        print_json(ledger_as_json(drawn, queues))
     else:
         show(Console(), drawn, by=by, queues=queues)
     if not drawn.balanced:
-        raise NotifyError("the ledger does not balance: `notify show ID` tells an id's whole story")
+        raise NotifyError(
+            "the ledger does not balance: `notify show ID` shows the timeline of an id"
+        )
 
 
 def _queues(settings: Settings) -> dict[str, tuple[int, int]]:
-    """Ask the broker for each queue's messages and consumers."""
+    """Return each queue's messages and consumers, from the broker."""
     try:
         connection = open_broker(settings)
     except (OSError, amqp.AMQPError) as error:
@@ -113,7 +117,7 @@ def show(
     queues: Mapping[str, tuple[int, int]] | None,
 ) -> None:
     """Print the ledger for people."""
-    console.print(f"ledger at {ledger.at:%Y-%m-%d %H:%M:%S} UTC\n", highlight=False)
+    console.print(f"ledger at {utc(ledger.at)} UTC\n", highlight=False)
     console.print(_terms(ledger) if by is None else _breakdown(ledger, by))
     if waiting := [line for line in ledger.lines if line.oldest is not None]:
         console.print()
@@ -166,7 +170,7 @@ def _print_found(console: Console, title: str, found: Mapping[Any, Contradiction
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1) -> Table:
-    """Make a plain table whose first columns are words and whose others are numbers."""
+    """Return a table whose first columns are words and whose others are numbers."""
     table = Table(box=None, pad_edge=False, show_header=any(titles))
     for place, title in enumerate(titles):
         table.add_column(title, justify="left" if place < words else "right", no_wrap=True)
@@ -179,45 +183,3 @@ def _age(line: Line, at: datetime) -> str:
     if line.oldest is None:
         return ""
     return str(timedelta(seconds=round((at - line.oldest).total_seconds())))
-
-
-def as_plain(ledger: Ledger, queues: Mapping[str, tuple[int, int]] | None) -> dict[str, Any]:
-    """Give the ledger as JSON's types."""
-    plain = {
-        "at": ledger.at.isoformat(),
-        "balanced": ledger.balanced,
-        "accepted": ledger.accepted,
-        "difference": ledger.difference,
-        "terms": {term: ledger.terms.get(term, 0) for term in TERMS},
-        "lines": [_plain_line(line, ledger.at) for line in ledger.lines],
-        "faults": _plain_found(ledger.faults),
-        "doubts": _plain_found(ledger.doubts),
-    }
-    if queues is not None:
-        plain["queues"] = {
-            name: {"ready": ready, "consumers": consumers}
-            for name, (ready, consumers) in queues.items()
-        }
-    return plain
-
-
-def _plain_line(line: Line, at: datetime) -> dict[str, Any]:
-    age = line.oldest and (at - line.oldest).total_seconds()
-    return {
-        "channel": line.channel,
-        "lane": line.lane,
-        "terms": dict(line.terms),
-        "in_flight": dict(line.in_flight),
-        "oldest_seconds": age,
-    }
-
-
-def _plain_found(found: Mapping[Any, Contradiction]) -> dict[str, Any]:
-    return {
-        kind.name.lower(): {
-            "means": kind.value,
-            "count": each.count,
-            "ids": [str(id_) for id_ in each.ids],
-        }
-        for kind, each in found.items()
-    }

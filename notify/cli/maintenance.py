@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-from notify.cli.ledger import as_plain, ids_option
+from notify.cli.ledger import ids_option
+from notify.cli.options.as_json import json_option
+from notify.cli.output import print_json
 from notify.errors import NotifyError
 from notify.ledger import Contradiction, Ledger, build_ledger
 from notify.privacy import Deleted, count_old, delete_old
 from notify.service import keep_of, opened_record
 from notify.settings import load
+from notify.status import ledger_as_json
 
 
 @click.command()
@@ -29,7 +31,7 @@ from notify.settings import load
 @click.option(
     "--dry-run", is_flag=True, help="Delete nothing; tell how many notifications and letters."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def maintenance(*, ids: int, batch: int, dry_run: bool, as_json: bool) -> None:
     """Do what the record needs once a day: delete what is over, check the ledger.
 
@@ -56,8 +58,8 @@ def maintenance(*, ids: int, batch: int, dry_run: bool, as_json: bool) -> None:
             deleted = delete_old(store, keep, now=now, batch=batch)
         ledger = build_ledger(store, now=store.clock(), ids=ids)
     if as_json:
-        told = {"deleted": asdict(deleted), "dry_run": dry_run, "ledger": as_plain(ledger, None)}
-        click.echo(json.dumps(told, ensure_ascii=False))
+        values = {"deleted": asdict(deleted), "dry_run": dry_run}
+        print_json(values | {"ledger": ledger_as_json(ledger, None)})
     else:
         _tell_deleted(deleted, dry_run=dry_run)
         _tell(ledger)

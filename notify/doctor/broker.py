@@ -10,12 +10,12 @@ import amqp
 
 from notify.doctor import policies, queues, rights
 from notify.doctor.finding import Finding, fail, ok, unchecked, warn
-from notify.doctor.standing import OverridesSnapshot
 from notify.errors import ConfigError
 from notify.publisher import why
 from notify.service import open_broker, topology_of
 from notify.settings import LONGEST_TIMEOUT, Settings
 from notify.settings.urls import shown
+from notify.status import OverridesSnapshot
 from notify.topology import Difference, depths, diff, differences, missing
 from notify.worker.pause import HOLD
 
@@ -33,19 +33,19 @@ CONSUMER_TIMEOUT = HOLD + 2 * LONGEST_TIMEOUT + 250
 
 
 def findings(
-    settings: Settings, *, definitions: Mapping[str, Any] | None, standing: OverridesSnapshot | None
+    settings: Settings, *, definitions: Mapping[str, Any] | None, snapshot: OverridesSnapshot | None
 ) -> Iterator[Finding]:
     """
     Tell all of the broker.
 
     Args:
         definitions: What `rabbitmqctl export_definitions` wrote, if it is at hand.
-        standing: What keeps workers from consuming; None where it could not be read.
+        snapshot: What keeps workers from consuming; None where it could not be read.
     """
     address = shown(settings.amqp.url.get_secret_value())
     try:
         with open_broker(settings, timeout=PATIENCE) as connection:
-            yield from _all(settings, connection, definitions=definitions, standing=standing)
+            yield from _all(settings, connection, definitions=definitions, snapshot=snapshot)
     except ConfigError as error:
         fix = "correct amqp.url; rabbitmqctl list_permissions -p " + shlex.quote(
             settings.amqp.vhost
@@ -61,7 +61,7 @@ def _all(
     connection: amqp.Connection,
     *,
     definitions: Mapping[str, Any] | None,
-    standing: OverridesSnapshot | None,
+    snapshot: OverridesSnapshot | None,
 ) -> Iterator[Finding]:
     yield from version(connection.server_properties, settings)
     topology = topology_of(settings)
@@ -72,7 +72,7 @@ def _all(
     yield from _topology(settings, connection, definitions, may_configure=found.configure)
     yield from policies.findings(settings, definitions)
     yield _consumer_timeout()
-    yield from queues.findings(settings, there, standing=standing)
+    yield from queues.findings(settings, there, snapshot=snapshot)
 
 
 def version(properties: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from notify.doctor.finding import Finding, fail, ok, warn
-from notify.doctor.standing import OverridesSnapshot
 from notify.message import Channel
 from notify.settings import DEAD_POOL, PoolSettings, Settings
+from notify.status import OverridesSnapshot
 from notify.topology import DEAD, Depth, queue_name
 
 FULL = 0.8
@@ -15,18 +15,18 @@ FULL = 0.8
 
 
 def findings(
-    settings: Settings, depths: Mapping[str, Depth], *, standing: OverridesSnapshot | None
+    settings: Settings, depths: Mapping[str, Depth], *, snapshot: OverridesSnapshot | None
 ) -> Iterator[Finding]:
     """
     Tell who is missing at which queue.
 
     Args:
         depths: The queues that are there.
-        standing: Why workers may rightly not consume; None where it could not be read.
+        snapshot: Why workers may rightly not consume; None where it could not be read.
     """
     if DEAD in depths:
         yield _dead(depths[DEAD])
-    yield from _pools(settings, depths, standing)
+    yield from _pools(settings, depths, snapshot)
     told = [*_unserved(settings, depths), *_full(settings, depths)]
     yield from told
     if not told:
@@ -42,11 +42,11 @@ def _dead(depth: Depth) -> Finding:
 
 
 def _pools(
-    settings: Settings, depths: Mapping[str, Depth], standing: OverridesSnapshot | None
+    settings: Settings, depths: Mapping[str, Depth], snapshot: OverridesSnapshot | None
 ) -> Iterator[Finding]:
     for name, pool in settings.pools.items():
         if pool.channel in settings.channels:
-            yield from _pool(settings, name, pool, depths, standing)
+            yield from _pool(settings, name, pool, depths, snapshot)
 
 
 def _pool(
@@ -54,7 +54,7 @@ def _pool(
     name: str,
     pool: PoolSettings,
     depths: Mapping[str, Depth],
-    standing: OverridesSnapshot | None,
+    snapshot: OverridesSnapshot | None,
 ) -> Iterator[Finding]:
     lanes = {lane: depths.get(queue_name(pool.channel, lane)) for lane in pool.lanes}
     idle = [lane for lane, depth in lanes.items() if depth is not None and not depth.consumers]
@@ -63,7 +63,7 @@ def _pool(
         return
     by_reason: dict[str | None, list[str]] = {}
     for lane in idle:
-        why = standing.pause(settings, pool.channel, lane) if standing else "the record is away"
+        why = snapshot.pause(settings, pool.channel, lane) if snapshot else "the record is away"
         by_reason.setdefault(why, []).append(queue_name(pool.channel, lane))
     for reason, names in by_reason.items():
         queues = ", ".join(names)

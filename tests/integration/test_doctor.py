@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from notify.doctor import Finding, Severity, examine, record
+from notify.flow.overrides import set_breaker_mode
 from notify.message import Channel
 from notify.policies.breaker import Mode
 from notify.policies.holds import Scope
@@ -24,7 +25,7 @@ from notify.service import topology_of
 from notify.settings import load
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store.audit import Actor
-from notify.store.flow import circuits, holds
+from notify.store.flow import holds
 from notify.topology import DEAD, Topology, apply, worker_rights
 from tests.support.migrated import migrated
 from tests.support.pooler import pgbouncer
@@ -207,8 +208,7 @@ def _nearly_full(stack: Stack) -> Iterator[None]:
 
 @contextmanager
 def _circuit(stack: Stack, mode: Mode) -> Iterator[None]:
-    with stack.rig.store.writing() as connection:
-        circuits.set_mode(connection, "sendgrid", mode, seconds=None, actor=ANN)
+    set_breaker_mode(stack.rig.store, ["sendgrid"], mode, ANN, seconds=None)
     yield
     _forget_circuits(stack)
 
@@ -379,7 +379,7 @@ FAULTS: dict[str, Fault] = {
     "a circuit that waits for a word": (
         _stuck_circuit,
         Severity.FAIL,
-        "circuits: sendgrid stays open until an operator's word: the key was refused",
+        "circuits: sendgrid stays open until an operator resets it: the key was refused",
     ),
     "a hold without end": (_hold, Severity.WARN, "holds: hold"),
     "a key that is refused": (

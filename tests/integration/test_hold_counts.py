@@ -9,11 +9,11 @@ from pathlib import Path
 import amqp
 import pytest
 
-from notify.cli.flow.holds_view import lines
-from notify.cli.stopped import count, others
+from notify.cli.flow.holds_view import effects
 from notify.message import Channel
 from notify.policies.holds import Hold, Scope
 from notify.settings import Settings, load
+from notify.status import alternatives, count_held
 from notify.store import Store
 from notify.topology import queue_name
 from tests.support.migrated import migrated
@@ -79,10 +79,10 @@ def test_messages_are_counted_in_the_queues_that_a_hold_concerns(
     settings: Settings, store: Store, scope: Scope, words: str
 ) -> None:
     """Of a source or template, a queue cannot tell how many: at most all."""
-    left = others(settings, [], scope.provider) if scope.provider else {}
-    stopped = count(settings, store, scope, left=left)
+    others = alternatives(settings, [], scope.provider) if scope.provider else {}
+    held = count_held(settings, store, scope, others=others)
     hold = Hold(**asdict(scope), id=1, actor="ann", reason="why", since=0)
-    assert f"waiting in RabbitMQ: {words}" in list(lines(hold, stopped, {}))
+    assert f"waiting in RabbitMQ: {words}" in list(effects(hold, held, {}))
 
 
 def test_a_queue_that_is_not_there_counts_as_empty(
@@ -90,6 +90,6 @@ def test_a_queue_that_is_not_there_counts_as_empty(
 ) -> None:
     """A lane that was configured and not applied yet keeps nobody from holding the others."""
     channel.queue_delete(queue_name(Channel.SMS, "critical"))
-    stopped = count(settings, store, Scope(channel=Channel.SMS), left={})
-    assert stopped.queues is not None
-    assert sorted(stopped.queues.values()) == [0, 0, 3]
+    held = count_held(settings, store, Scope(channel=Channel.SMS), others={})
+    assert held.queues is not None
+    assert sorted(held.queues.values()) == [0, 0, 3]

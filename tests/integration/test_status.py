@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from notify.flow import overrides
 from notify.message import Channel, Status
 from notify.policies.breaker import Mode
 from notify.policies.holds import Scope
 from notify.store.audit import Actor
 from notify.store.deadletters import search
-from notify.store.flow import circuits, holds
 from tests.support.rig import Rig, surroundings, until
 
 QUEUE = "notify.email.normal"
@@ -82,9 +82,9 @@ def test_one_screen_tells_how_everything_stands(either: Rig) -> None:
         assert words in screen.out
 
     ann = Actor("ann@ops", "INC-7")
-    with rig.store.writing() as connection:
-        circuits.set_mode(connection, "sendgrid", Mode.OPEN, seconds=None, actor=ann)
-        holds.place(connection, Scope(channel=Channel.EMAIL), actor="ann@ops", reason="INC-12")
+    overrides.set_breaker_mode(rig.store, ["sendgrid"], Mode.OPEN, ann, seconds=None)
+    hold = Scope(channel=Channel.EMAIL)
+    overrides.place_hold(rig.store, hold, Actor("ann@ops", "INC-12"), seconds=None)
     rig.requests(3)
     after = look(rig)
     queues = {each["name"]: each for each in after["queues"]}

@@ -1,4 +1,4 @@
-"""Mending a dead letter: another body, typed or from a file, or another routing key."""
+"""Editing a dead letter before its replay: another body, typed or from a file, or another key."""
 
 from __future__ import annotations
 
@@ -8,54 +8,89 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO, Self
 
 import click
 
+from notify.cli.options.filters import grouped
 from notify.errors import NotifyError
 from notify.store.deadletters import ArchivedLetter, Edit
 
 
 @dataclass(frozen=True, slots=True)
 class EditRequest:
-    """What an operator wants changed."""
+    """What an operator wants to edit."""
 
-    edit: bool = False
+    in_editor: bool = False
     body: bytes | None = None
     key: str | None = None
 
+    @classmethod
+    def of_options(cls, *, edit: bool, body: IO[bytes] | None, key: str | None) -> Self:
+        """Return the request that the options describe."""
+        return cls(edit, body.read() if body else None, key)
+
     def __bool__(self) -> bool:
-        """Tell whether anything is to be changed."""
-        return self.edit or self.body is not None or self.key is not None
+        """Whether there is anything to edit."""
+        return self.in_editor or self.body is not None or self.key is not None
 
     def check(self, *, chosen: int) -> None:
-        """Raise a usage error where it does not fit what was chosen."""
+        """
+        Check that the options go together.
+
+        Raises:
+            click.UsageError: They do not.
+        """
         if self and chosen != 1:
-            raise click.UsageError("--edit, --body and --key mend one dead letter: give its ID")
-        if self.edit and self.body is not None:
+            raise click.UsageError("--edit, --body and --key edit one dead letter: give its ID")
+        if self.in_editor and self.body is not None:
             raise click.UsageError("--edit and --body exclude each other")
 
-    def of(self, held: ArchivedLetter, *, wrong: Callable[[Edit], str]) -> Edit:
+    def edited(self, letter: ArchivedLetter, *, problem: Callable[[Edit], str]) -> Edit:
         """
-        Make the mended letter; let a person edit it until it can be sent, or until they give up.
+        Return the edited letter; an operator may edit it until it can be sent, or give up.
 
         Args:
-            wrong: Tells why a mended letter could not be sent; nothing if it could.
+            problem: Returns why an edited letter cannot be sent; empty if it can.
         """
-        before = held.mending or Edit(held.id, held.body, held.routing_key)
+        before = letter.mending or Edit(letter.id, letter.body, letter.routing_key)
         body = before.body if self.body is None else self.body
-        mending = Edit(held.id, body, self.key or before.key)
-        again = self.edit
+        edit = Edit(letter.id, body, self.key or before.key)
+        again = self.in_editor
         while again:
-            mending = replace(mending, body=edited(mending.body))
-            why = wrong(mending)
+            edit = replace(edit, body=in_editor(edit.body))
+            why = problem(edit)
             if why:
                 click.echo(f"it cannot be sent yet: {why}", err=True)
             again = bool(why) and sys.stdin.isatty() and click.confirm("Edit it again?")
-        return mending
+        return edit
 
 
-def edited(body: bytes) -> bytes:
-    """Let a person change bytes in $EDITOR, in a file that nobody else may read."""
+edit_options = grouped(
+    [
+        click.option("--edit", is_flag=True, help="Edit the body of the one ID in $EDITOR first."),
+        click.option(
+            "--body",
+            type=click.File("rb"),
+            metavar="FILE",
+            help="Send this body instead, for one ID. - reads standard input.",
+        ),
+        click.option("--key", metavar="KEY", help="Send it to this routing key, for one ID."),
+    ],
+    ["edit", "body", "key"],
+    EditRequest.of_options,
+    name="edit",
+)
+"""Adds the options that edit a dead letter to a command, which receives them as `edit`."""
+
+
+def in_editor(body: bytes) -> bytes:
+    """
+    Return a body as an operator has edited it in $EDITOR, in a file that only they may read.
+
+    Raises:
+        NotifyError: The editor cannot be started.
+    """
     with tempfile.TemporaryDirectory(prefix="notify-") as folder:
         file = Path(folder) / "body.json"
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:

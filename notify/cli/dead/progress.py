@@ -1,4 +1,4 @@
-"""A replay on its way, as its operator sees it: lined up, then sent."""
+"""The progress of a replay on the operator's terminal: first scheduled, then sent."""
 
 from __future__ import annotations
 
@@ -15,41 +15,43 @@ from notify.message import Status
 from notify.store import Store
 from notify.store.deadletters import read_statuses
 
-_LOOK = 0.5
+_INTERVAL = 0.5
+"""Seconds between two reads of the statuses."""
 _AT_ONCE = 500
+"""Statuses that one query reads at most."""
 
 
-def lined_up(steps: Iterable[ReplayStep], *, letters: int) -> Iterator[ReplayStep]:
-    """Show the letters being lined up, on a terminal only; passes the steps on."""
+def scheduling(steps: Iterable[ReplayStep], *, letters: int) -> Iterator[ReplayStep]:
+    """Pass the steps of a replay on, and show them on a terminal."""
     with _progress() as progress:
-        task = progress.add_task("lining up", total=letters, note="")
+        task = progress.add_task("scheduling", total=letters, note="")
         for step in steps:
             progress.advance(task, step.letters)
             yield step
 
 
 def followed(store: Store, ids: Sequence[UUID]) -> Counter[Status]:
-    """Show notifications ending until all have; give how they did."""
+    """Wait until notifications have ended, and return how many ended with each status."""
     ended: Counter[Status] = Counter()
     pending = list(ids)
     with _progress() as progress:
         task = progress.add_task("sending", total=len(ids), note="")
         while pending:
-            found = _look(store, pending)
+            found = _statuses(store, pending)
             ended.update(status for status in found.values() if status.final)
             pending = [id_ for id_ in pending if id_ not in found or not found[id_].final]
             progress.update(task, completed=ended.total(), note=words(ended))
             if pending:
-                time.sleep(_LOOK)
+                time.sleep(_INTERVAL)
     return ended
 
 
 def words(ended: Counter[Status]) -> str:
-    """Tell how notifications ended, the most frequent end first."""
+    """Return how many notifications ended with each status, the most frequent first."""
     return ", ".join(f"{number:,} {status}" for status, number in ended.most_common())
 
 
-def _look(store: Store, ids: Sequence[UUID]) -> dict[UUID, Status]:
+def _statuses(store: Store, ids: Sequence[UUID]) -> dict[UUID, Status]:
     found: dict[UUID, Status] = {}
     for start in range(0, len(ids), _AT_ONCE):
         with store.reading() as connection:

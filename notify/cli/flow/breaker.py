@@ -1,35 +1,34 @@
-"""`notify breaker`: the providers' circuits, to look at and to overrule."""
+"""`notify breaker`: the providers' circuits; list and override them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 import click
 
 from notify.cli.console import Console
-from notify.cli.dead.choice import actor_of
-from notify.cli.flow import circuits_view as view
 from notify.cli.flow.breaker_history import history
-from notify.cli.options.span import Span
-from notify.cli.record import view as story
-from notify.cli.stopped import others
+from notify.cli.flow.circuits_view import ends, listing
+from notify.cli.options.actor import actor_of, reason_option
+from notify.cli.options.as_json import json_lines_option
+from notify.cli.options.span import span_option
+from notify.cli.output import print_json, print_whole
+from notify.flow import overrides
 from notify.policies.breaker import Circuit, Mode
 from notify.service import breaker_rules, opened_record
 from notify.settings import Settings, load
+from notify.status import alternatives, read_circuits, read_holds
 from notify.store import Store
-from notify.store.flow import circuits as shared
-from notify.store.flow import holds
 
 
 @click.group()
 def breaker() -> None:
-    """Look at the providers' circuits, and open or close them by hand.
+    """List the providers' circuits, and open or close them by hand.
 
-    A circuit opens by itself when too many calls fail or crawl, so that no attempt is wasted, and
-    closes when the provider is well again. What is said here holds on all workers within 2
-    seconds, and the audit keeps who said it and why.
+    A circuit opens automatically when too many calls fail or are slow, so that no attempt is
+    wasted, and closes when the provider has recovered. An override is in effect on all workers
+    within 2 seconds, and the audit records who made it and why.
 
     \b
     Examples:
@@ -42,12 +41,11 @@ def breaker() -> None:
 
 
 @breaker.command(name="ls")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@json_lines_option
 def ls(*, as_json: bool) -> None:
     """List the circuits of all configured providers, as all workers share them.
 
-    The calls are those of the window that the circuit judges by, a minute by default. All times
-    are in UTC.
+    Calls are counted over the circuit's window, a minute by default. All times are in UTC.
 
     \b
     Examples:
@@ -55,104 +53,94 @@ def ls(*, as_json: bool) -> None:
       notify breaker ls --json | jq -r 'select(.state != "closed") | .provider'
     """
     settings = load()
-    rules = breaker_rules(settings)
     with opened_record(settings) as store:
-        looks = [view.look(store, name, each) for name, each in sorted(rules.items())]
+        found = read_circuits(store, breaker_rules(settings))
     if as_json:
-        for look in looks:
-            click.echo(json.dumps(view.dumped(look)))
-    elif looks:
-        story.print_whole(Console(), view.listing(looks))
+        for each in found:
+            print_json(each.as_json())
+    elif found:
+        print_whole(Console(), listing(found))
     else:
         click.echo("no provider is configured", err=True)
 
 
 _providers = click.argument("providers", metavar="PROVIDER...", nargs=-1, required=True)
-_reason = click.option(
-    "--reason", required=True, metavar="TEXT", help="Why; shown by `notify breaker ls`, audited."
-)
-_span = click.option(
-    "--for",
-    "span",
-    type=Span(),
-    metavar="SPAN",
-    help="End by itself after 90s, 30m, 2h or 3d; without, it stands until `auto` is said.",
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+_reason = reason_option("Why; shown by `notify breaker ls` and kept in the audit.")
+_span = span_option("`auto`")
 
 
 @breaker.command(name="open")
 @_providers
 @_span
 @_reason
-@_json
+@json_lines_option
 def open_(*, providers: Sequence[str], span: timedelta | None, reason: str, as_json: bool) -> None:
-    """Let no call pass to a provider, not even a probe.
+    """Permit no call to a provider, not even a probe.
 
-    Its channel goes on through the next provider; if there is none, messages wait, in RabbitMQ. A
-    call that is being made is not cut off. When its time is over, the provider is probed first.
+    Its channel goes on through the next provider; without one, messages wait in RabbitMQ. A call
+    in flight is not cancelled. When SPAN is over, the provider is probed first.
 
     \b
     Examples:
       notify breaker open sendgrid --for 30m --reason "their maintenance"
       notify breaker open twilio --reason "INC-7: they send everything twice"
     """
-    _tell(Mode.OPEN, providers, span=span, reason=reason, as_json=as_json)
+    _override(Mode.OPEN, providers, span=span, reason=reason, as_json=as_json)
 
 
 @breaker.command()
 @_providers
 @_span
 @_reason
-@_json
+@json_lines_option
 def close(*, providers: Sequence[str], span: timedelta | None, reason: str, as_json: bool) -> None:
-    """Let all calls pass to a provider, however they end.
+    """Permit all calls to a provider, whatever their outcome.
 
-    Calls are still counted: when the time is over, or at `auto`, the circuit may open at once. To
-    have a circuit tried again sooner, say `auto` instead.
+    Calls are still counted: when SPAN is over, or at `auto`, the circuit may open at once. To
+    retry a provider sooner, use `auto` instead.
 
     \b
     Examples:
       notify breaker close twilio --for 1h --reason "INC-7: their errors are harmless"
     """
-    _tell(Mode.CLOSED, providers, span=span, reason=reason, as_json=as_json)
+    _override(Mode.CLOSED, providers, span=span, reason=reason, as_json=as_json)
 
 
 @breaker.command()
 @_providers
 @_span
 @_reason
-@_json
+@json_lines_option
 def shadow(*, providers: Sequence[str], span: timedelta | None, reason: str, as_json: bool) -> None:
-    """Let all calls pass, and see in `ls` and in the log what the circuit would do.
+    """Permit all calls, and show in `ls` and in the log what the circuit would do.
 
     \b
     Examples:
       notify breaker shadow sendgrid --for 1d --reason "new rules, on trial"
     """
-    _tell(Mode.SHADOW, providers, span=span, reason=reason, as_json=as_json)
+    _override(Mode.SHADOW, providers, span=span, reason=reason, as_json=as_json)
 
 
 @breaker.command()
 @_providers
 @_reason
-@_json
+@json_lines_option
 def auto(*, providers: Sequence[str], reason: str, as_json: bool) -> None:
-    """Let a circuit judge for itself again; if it is open, it is probed at once.
+    """Return a circuit to its rules; if it is open, it is probed at once.
 
-    This also frees a circuit that opened because the provider refused our key: mend that first.
+    This also resets a circuit that opened because the provider refused our key: fix that first.
 
     \b
     Examples:
       notify breaker auto sendgrid --reason "the key is renewed"
     """
-    _tell(Mode.AUTO, providers, span=None, reason=reason, as_json=as_json)
+    _override(Mode.AUTO, providers, span=None, reason=reason, as_json=as_json)
 
 
 breaker.add_command(history)
 
 
-def _tell(
+def _override(
     mode: Mode, providers: Sequence[str], *, span: timedelta | None, reason: str, as_json: bool
 ) -> None:
     settings = load()
@@ -161,21 +149,15 @@ def _tell(
     actor = actor_of(reason)
     seconds = span.total_seconds() if span else None
     with opened_record(settings) as store:
-        with store.writing() as connection:
-            # In one order always, so that two operators wait for each other and not in a circle.
-            told = [
-                shared.set_mode(connection, name, mode, seconds=seconds, actor=actor)
-                for name in sorted(set(providers))
-            ]
+        circuits = overrides.set_breaker_mode(store, providers, mode, actor, seconds=seconds)
         if as_json:
-            for each in told:
-                look = view.look(store, each.provider, rules[each.provider])
-                click.echo(json.dumps(view.dumped(look)))
+            for status in read_circuits(store, {name: rules[name] for name in providers}):
+                print_json(status.as_json())
             return
-        for each in told:
-            click.echo(_said(each))
+        for circuit in circuits:
+            click.echo(_sentence(circuit))
             if mode is Mode.OPEN:
-                _tell_of_others(settings, store, each.provider)
+                _print_alternatives(settings, store, circuit.provider)
     click.echo("in effect on all workers within 2 seconds")
 
 
@@ -183,28 +165,28 @@ def _check(providers: Sequence[str], known: Collection[str]) -> None:
     for name in providers:
         if name not in known:
             names = ", ".join(sorted(known)) or "none"
-            raise click.UsageError(f"no provider {name} is configured; there are {names}")
+            raise click.UsageError(f"no provider {name} is configured; configured: {names}")
 
 
-def _said(circuit: Circuit) -> str:
+def _sentence(circuit: Circuit) -> str:
     if circuit.mode is Mode.AUTO:
-        tried = "" if circuit.flows(0) else ", and is probed by the next call"
-        return f"{circuit.provider} judges for itself again{tried}"
+        probed = "" if circuit.flows(0) else ", and is probed by the next call"
+        return f"{circuit.provider} follows its rules again{probed}"
     does = {
         Mode.OPEN: "gets no call",
-        Mode.CLOSED: "gets all calls, however they end,",
-        Mode.SHADOW: "gets all calls, and is judged in the shadow,",
+        Mode.CLOSED: "gets all calls, whatever their outcome,",
+        Mode.SHADOW: "gets all calls, with its circuit in shadow mode,",
     }[circuit.mode]
-    return f"{circuit.provider} {does} {view.until(circuit.mode_until)}"
+    return f"{circuit.provider} {does} {ends(circuit)}"
 
 
-def _tell_of_others(settings: Settings, store: Store, provider: str) -> None:
-    with store.reading() as connection:
-        standing, now = holds.current(connection)
-        circuits = shared.current(connection, settings.providers)
-    shut = {name for name, each in circuits.items() if each.at(now).mode is Mode.OPEN}
-    for channel, names in others(settings, standing, provider).items():
-        if left := [name for name in names if name not in shut]:
-            click.echo(f"{channel} goes on through {', '.join(left)}")
+def _print_alternatives(settings: Settings, store: Store, provider: str) -> None:
+    """Print through which providers the channels go on; a forced-open circuit is not one."""
+    current = [each.hold for each in read_holds(store)]
+    circuits = [each.circuit for each in read_circuits(store, breaker_rules(settings))]
+    forced = {circuit.provider for circuit in circuits if circuit.mode is Mode.OPEN}
+    for channel, names in alternatives(settings, current, provider).items():
+        if others := [name for name in names if name not in forced]:
+            click.echo(f"{channel} goes on through {', '.join(others)}")
         else:
             click.echo(f"{channel} has no other provider: it waits")

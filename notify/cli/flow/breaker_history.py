@@ -1,22 +1,21 @@
-"""`notify breaker history`: what became of circuits, after the outage is over."""
+"""`notify breaker history`: how circuits changed, also after an outage is over."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any
 
 import click
 from rich.text import Text
 
 from notify.cli.console import Console, Table
 from notify.cli.flow.circuits_view import COLOURS
+from notify.cli.options.as_json import json_lines_option
 from notify.cli.options.filters import newest_option, period
-from notify.cli.record.view import print_whole
+from notify.cli.output import plain_table, print_json, print_whole, utc
 from notify.policies.breaker import CircuitState, Mode
 from notify.service import opened_record
 from notify.settings import load
+from notify.status import change_as_json
 from notify.store.db import Moment
 from notify.store.flow import CircuitChange, CircuitChangeFilter, find_circuit_changes
 
@@ -29,12 +28,12 @@ _since, _until = period("changed")
     "--state",
     type=click.Choice([each.value for each in CircuitState]),
     callback=lambda _context, _option, value: CircuitState(value) if value else None,
-    help="Only what changed into this state.",
+    help="Only changes into this state.",
 )
 @_since
 @_until
 @newest_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@json_lines_option
 def history(
     *,
     providers: Sequence[str],
@@ -44,7 +43,7 @@ def history(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List how circuits changed, the newest first: opened, probed, closed, overruled.
+    """List how circuits changed, the newest first: opened, probed, closed, overridden.
 
     `notify maintenance` deletes a change after privacy.keep_audit days. All times are in UTC.
 
@@ -61,7 +60,7 @@ def history(
         click.echo("no change of a circuit matches", err=True)
     elif as_json:
         for each in found[:limit]:
-            click.echo(json.dumps(_dumped(each), ensure_ascii=False))
+            print_json(change_as_json(each))
     else:
         print_whole(Console(), _listing(found[:limit]))
     if len(found) > limit:
@@ -69,13 +68,13 @@ def history(
 
 
 def _listing(changes: Sequence[CircuitChange]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = plain_table()
     for title in ("at (UTC)", "provider", "from", "to"):
         table.add_column(title, no_wrap=True)
     table.add_column("why", min_width=20, overflow="fold")
     for each in changes:
         table.add_row(
-            f"{_moment(each.at):%Y-%m-%d %H:%M:%S}",
+            utc(each.at),
             each.provider,
             _words(each.state_before, each.mode_before),
             Text(_words(each.state, each.mode), style=COLOURS[each.state]),
@@ -86,34 +85,13 @@ def _listing(changes: Sequence[CircuitChange]) -> Table:
 
 def _words(state: CircuitState, mode: Mode) -> str:
     word = state.value.replace("_", "-")
-    return (
-        word if mode is Mode.AUTO else f"{word} ({'shadow' if mode is Mode.SHADOW else 'forced'})"
-    )
+    if mode is Mode.AUTO:
+        return word
+    return f"{word} ({'shadow' if mode is Mode.SHADOW else 'forced'})"
 
 
 def _why(change: CircuitChange) -> str:
     times = f" (opened {change.trips} times)" if change.trips > 1 else ""
-    said = f"{change.actor}: {change.reason}" if change.actor else ""
-    return "; ".join(
-        part for part in (f"{change.cause}{times}" if change.cause else "", said) if part
-    )
-
-
-def _dumped(change: CircuitChange) -> dict[str, Any]:
-    return {
-        "id": change.id,
-        "at": _moment(change.at).isoformat(),
-        "provider": change.provider,
-        "state_before": change.state_before.value,
-        "state": change.state.value,
-        "mode_before": change.mode_before.value,
-        "mode": change.mode.value,
-        "trips": change.trips,
-        "cause": change.cause,
-        "actor": change.actor,
-        "reason": change.reason,
-    }
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+    cause = f"{change.cause}{times}" if change.cause else ""
+    override = f"{change.actor}: {change.reason}" if change.actor else ""
+    return "; ".join(part for part in (cause, override) if part)

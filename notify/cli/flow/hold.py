@@ -1,8 +1,7 @@
-"""`notify hold`, `notify release`, `notify holds`: the switch that keeps messages from leaving."""
+"""`notify hold`, `notify release`, `notify holds`: the kill switch for messages."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import reduce, wraps
@@ -10,18 +9,20 @@ from typing import Any
 
 import click
 
-from notify.cli.dead.choice import actor_of
-from notify.cli.flow import holds_view as held
+from notify.cli.flow.holds_view import effects, listing
+from notify.cli.options.actor import actor_of, reason_option
+from notify.cli.options.as_json import json_lines_option, json_option
 from notify.cli.options.given import NUMBER
-from notify.cli.options.span import Span
-from notify.cli.stopped import count, others
+from notify.cli.options.span import span_option
+from notify.cli.output import print_json
 from notify.errors import NotifyError
+from notify.flow import overrides
 from notify.message import Channel
 from notify.policies.holds import Hold, Scope
 from notify.service import opened_record
 from notify.settings import Settings, load
-from notify.store import write_audit
-from notify.store.flow import holds as kept_in
+from notify.status import alternatives, count_held, hold_as_json, read_holds
+from notify.store.flow import SCOPE_PARTS
 
 _SCOPE = [
     click.option(
@@ -31,25 +32,22 @@ _SCOPE = [
         help="This channel.",
     ),
     click.option("--lane", metavar="NAME", help="This lane, such as bulk."),
-    click.option("--source", metavar="NAME", help="What this producing service asked for."),
-    click.option("--template", metavar="NAME", help="What names this template."),
-    click.option("--provider", metavar="NAME", help="This provider; alone, with no other filter."),
+    click.option("--source", metavar="NAME", help="Messages of this producing service."),
+    click.option("--template", metavar="NAME", help="Messages that use this template."),
+    click.option("--provider", metavar="NAME", help="This provider; without any other filter."),
 ]
-_reason = click.option(
-    "--reason", required=True, metavar="TEXT", help="Why; shown by `notify holds` and audited."
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+_reason = reason_option("Why; shown by `notify holds` and kept in the audit.")
 
 
 def _scoped(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say what a hold stops; it gets them as `scope`."""
+    """Add the options of a hold's scope to a command, which receives them as `scope`."""
 
     @wraps(command)
     def run(**values: Any) -> None:
-        parts = {name: values.pop(name) for name in kept_in.SCOPE_PARTS}
+        parts = {name: values.pop(name) for name in SCOPE_PARTS}
         scope = Scope(**{name: value or None for name, value in parts.items()})
         if scope.provider is not None and len(scope.given) > 1:
-            raise click.UsageError("--provider stands alone: it is held for all messages")
+            raise click.UsageError("--provider excludes other filters: it holds all messages")
         command(scope=scope, **values)
 
     return reduce(lambda wrapped, option: option(wrapped), reversed(_SCOPE), run)
@@ -57,27 +55,22 @@ def _scoped(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command()
 @_scoped
-@click.option("--all", "everything", is_flag=True, help="Everything that is to be sent.")
-@click.option(
-    "--for",
-    "span",
-    type=Span(),
-    metavar="SPAN",
-    help="End by itself after 90s, 30m, 2h or 3d; without, it stands until it is released.",
-)
+@click.option("--all", "everything", is_flag=True, help="All messages.")
+@span_option("it is released")
 @_reason
-@_json
+@json_option
 def hold(
     *, scope: Scope, everything: bool, span: timedelta | None, reason: str, as_json: bool
 ) -> None:
     """Keep messages from being sent, on all workers within 2 seconds.
 
-    What fits all filters waits, and none of it fails: messages of a whole channel or lane stay in
-    RabbitMQ, those of a source or template are set aside in the record as their turn comes. What
-    expires meanwhile ends `expired`. A call that is being made is not cut off. If a provider is
-    held, its channel's next provider sends; if there is none, the channel waits.
+    Messages that match all filters wait, and none of them fails: those of a whole channel or lane
+    stay in RabbitMQ, those of a source or template are set aside in the record when a worker
+    receives them. A message that expires before the release ends `expired`. A call in flight is
+    not cancelled. If a provider is on hold, its channel's next provider sends; without one, the
+    channel waits.
 
-    It prints what waits already.
+    The command prints how many messages wait already.
 
     \b
     Examples:
@@ -91,19 +84,14 @@ def hold(
     actor = actor_of(reason)
     seconds = span.total_seconds() if span else None
     with opened_record(settings) as store:
-        with store.writing() as connection:
-            placed = kept_in.place(
-                connection, scope, actor=actor.name, reason=actor.reason, seconds=seconds
-            )
-            details = {"id": placed.id, "seconds": seconds, **scope.given}
-            write_audit(connection, actor, "hold", details=details, at=store.clock())
-            standing, _ = kept_in.current(connection)
-        left = others(settings, standing, scope.provider) if scope.provider else {}
-        stopped = count(settings, store, scope, left=left)
+        placed = overrides.place_hold(store, scope, actor, seconds=seconds)
+        current = [each.hold for each in read_holds(store)]
+        others = alternatives(settings, current, scope.provider) if scope.provider else {}
+        held = count_held(settings, store, scope, others=others)
     if as_json:
-        click.echo(json.dumps({"hold": held.dumped(placed), "waiting": held.counts(stopped)}))
+        print_json({"hold": hold_as_json(placed), "waiting": held.as_json()})
     else:
-        click.echo("\n".join(held.lines(placed, stopped, left)))
+        click.echo("\n".join(effects(placed, held, others)))
 
 
 @click.command()
@@ -111,48 +99,49 @@ def hold(
 @click.option("--id", "ids", type=NUMBER, metavar="ID", multiple=True, help="This hold.")
 @click.option("--all", "everything", is_flag=True, help="All holds.")
 @_reason
-@_json
+@json_option
 def release(
     *, scope: Scope, ids: Sequence[int], everything: bool, reason: str, as_json: bool
 ) -> None:
-    """End holds, so that what they kept is sent, on all workers within 2 seconds.
+    """Release holds, so that their messages are sent, on all workers within 2 seconds.
 
-    Give the filters that the hold was placed with, neither more nor fewer, or its id. What was set
-    aside in the record comes due at once; with much of it that takes some seconds.
+    Name a hold by exactly the filters that it was placed with, or by its id. Notifications that it
+    set aside in the record come due at once; many of them take some seconds.
 
     \b
     Examples:
       notify release --channel sms --reason "INC-12 is over"
-      notify release --id 7 --id 8 --reason "links are mended"
+      notify release --id 7 --id 8 --reason "links are fixed"
       notify release --all --reason "drill is over"
     """
     if bool(scope.given) + bool(ids) + everything != 1:
-        raise click.UsageError("say which: the filters of a hold, or --id, or --all")
+        raise click.UsageError("name the holds: by the filters of one, by --id, or --all")
     actor = actor_of(reason)
-    with opened_record(load()) as store, store.writing() as connection:
-        standing, _ = kept_in.current(connection)
-        chosen = [each.id for each in standing if everything or _is(each, scope, ids)]
-        if not chosen:
-            raise NotifyError(_none(scope, ids))
-        rows = kept_in.count_held(connection, chosen)
-        lifted = kept_in.lift(connection, chosen)
-        details = {"ids": chosen, "kept": sum(rows.values())}
-        write_audit(connection, actor, "release", details=details, at=store.clock())
+    with opened_record(load()) as store:
+        done = overrides.release_holds(
+            store, lambda each: everything or _is_meant(each, scope, ids), actor
+        )
+    if not done.holds:
+        raise NotifyError(_no_match(scope, ids))
     if as_json:
-        released = [held.dumped(each) | {"kept": rows.get(each.id, 0)} for each in lifted]
-        click.echo(json.dumps({"released": released, "standing": len(standing) - len(lifted)}))
+        released = [
+            hold_as_json(each) | {"kept": done.set_aside.get(each.id, 0)} for each in done.holds
+        ]
+        print_json({"released": released, "standing": done.remaining})
         return
-    for each in lifted:
-        came = f"; {rows[each.id]:,} on record come due" if each.id in rows else ""
-        click.echo(f"hold {each.id} is released: {each}{came}")
-    if left := len(standing) - len(lifted):
-        click.echo(f"{left:,} other {'holds stand' if left > 1 else 'hold stands'}: notify holds")
+    for each in done.holds:
+        count = done.set_aside.get(each.id, 0)
+        due = f"; {count:,} on record come due" if count else ""
+        click.echo(f"hold {each.id} is released: {each}{due}")
+    if done.remaining:
+        noun = "holds are" if done.remaining > 1 else "hold is"
+        click.echo(f"{done.remaining:,} other {noun} in force: notify holds")
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@json_lines_option
 def holds(*, as_json: bool) -> None:
-    """List the holds that stand, and how many notifications each has set aside in the record.
+    """List the holds in force, and how many notifications each has set aside in the record.
 
     Messages that wait in RabbitMQ are not counted. All times are in UTC.
 
@@ -161,33 +150,34 @@ def holds(*, as_json: bool) -> None:
       notify holds
       notify holds --json | jq .reason
     """
-    with opened_record(load()) as store, store.reading() as connection:
-        standing, _ = kept_in.current(connection)
-        rows = kept_in.count_held(connection, [each.id for each in standing])
+    with opened_record(load()) as store:
+        current = read_holds(store)
     if as_json:
-        for each in standing:
-            click.echo(json.dumps(held.dumped(each) | {"kept": rows.get(each.id, 0)}))
-    elif standing:
-        click.echo("\n".join(held.listing(standing, rows)))
+        for each in current:
+            print_json(each.as_json())
+    elif current:
+        click.echo("\n".join(listing(current)))
     else:
-        click.echo("nothing is held")
+        click.echo("no hold is in force")
 
 
 def _check(settings: Settings, scope: Scope, *, everything: bool) -> None:
     if everything == bool(scope.given):
-        raise click.UsageError("say what to hold: by filters, or --all")
+        raise click.UsageError("name the messages to hold: by filters, or --all")
     if scope.lane is not None and scope.lane not in settings.lanes:
         known = ", ".join(sorted(settings.lanes))
-        raise click.UsageError(f"no lane {scope.lane} is configured; there are {known}")
+        raise click.UsageError(f"no lane {scope.lane} is configured; configured lanes: {known}")
     if scope.provider is not None and scope.provider not in settings.providers:
         known = ", ".join(sorted(settings.providers)) or "none"
-        raise click.UsageError(f"no provider {scope.provider} is configured; there are {known}")
+        raise click.UsageError(
+            f"no provider {scope.provider} is configured; configured providers: {known}"
+        )
 
 
-def _is(hold: Hold, scope: Scope, ids: Sequence[int]) -> bool:
+def _is_meant(hold: Hold, scope: Scope, ids: Sequence[int]) -> bool:
     return hold.id in ids or (not ids and hold.given == scope.given)
 
 
-def _none(scope: Scope, ids: Sequence[int]) -> str:
-    asked = f"hold {', '.join(map(str, ids))}" if ids else f"hold for exactly {scope}"
-    return f"no {asked} stands; `notify holds` lists those that do"
+def _no_match(scope: Scope, ids: Sequence[int]) -> str:
+    wanted = f"hold {', '.join(map(str, ids))}" if ids else f"hold for exactly {scope}"
+    return f"no {wanted} is in force; `notify holds` lists the holds in force"

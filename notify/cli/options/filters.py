@@ -1,4 +1,4 @@
-"""The options that choose notifications or dead letters, and the values that people give them."""
+"""The options that filter notifications and dead letters."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from notify.message import Channel, Status
 from notify.store import Filter
 
 Command = Callable[..., None]
-"""What a command does, before or after options were added."""
+"""A command's function, before or after options are added."""
 
-WHOSE = [
+ROUTE = [
     click.option(
         "--channel",
         type=click.Choice([channel.value for channel in Channel]),
@@ -27,78 +27,84 @@ WHOSE = [
     click.option("--lane", metavar="NAME", help="Only this lane, such as critical."),
     click.option("--source", metavar="NAME", help="Only from this producing service."),
 ]
-"""The options that the routing key answers."""
+"""The options that filter by the parts of a routing key."""
 
-template_option = click.option("--template", metavar="NAME", help="Only what names this template.")
+template_option = click.option("--template", metavar="NAME", help="Only with this template.")
 
 
 source_option = click.option(
-    "--source", metavar="NAME", help="Whose notification it is, where several sources use the ID."
+    "--source",
+    metavar="NAME",
+    help="The notification's source, needed if several sources use the ID.",
 )
 
 newest_option = click.option(
     "--limit",
     type=NUMBER,
+    metavar="NUMBER",
     default=50,
     show_default=True,
-    help="List at most so many, the newest.",
+    help="List at most the newest NUMBER.",
 )
 
 
-def period(happened: str) -> list[Callable[[Command], Command]]:
-    """Make the options of a period in which something *happened*, such as `received`."""
+def period(verb: str) -> list[Callable[[Command], Command]]:
+    """Return the options of a period in which something was *verb*, such as `received`."""
     return [
         click.option(
             "--since",
             type=When(),
             metavar="WHEN",
-            help=f"Only what was {happened} from then on: 15m, 2h or 3d ago, or 2025-01-31T09:00Z.",
+            help=f"Only {verb} since then: 15m, 2h or 3d ago, or 2025-01-31T09:00Z.",
         ),
         click.option(
             "--until",
             type=When(),
             metavar="WHEN",
-            help=f"Only what was {happened} before then; written as for --since.",
+            help=f"Only {verb} before then; written as for --since.",
         ),
     ]
 
 
-def chosen(
+def grouped(
     options: Sequence[Callable[[Command], Command]],
-    names: Collection[str],
+    values: Collection[str],
     into: Callable[..., Any],
+    *,
+    name: str,
 ) -> Callable[[Command], Command]:
     """
-    Make a decorator that gives a command options; it gets their values as one, `wanted`.
+    Return a decorator that adds options to a command, which receives their values as one object.
 
     Args:
         options: The options, in the order of the help.
-        names: What the options' values are called.
-        into: Makes one of them.
+        values: The parameters that click would pass for them.
+        into: Builds the object from these, given by keyword.
+        name: The command's parameter for it.
     """
 
     def decorate(command: Command) -> Command:
         @wraps(command)
-        def run(**values: Any) -> None:
-            wanted = into(**{name: values.pop(name) for name in names})
-            command(wanted=wanted, **values)
+        def run(**given: Any) -> None:
+            built = into(**{value: given.pop(value) for value in values})
+            command(**{name: built}, **given)
 
-        given: Command = run
+        decorated: Command = run
         for option in reversed(options):
-            given = option(given)
-        return given
+            decorated = option(decorated)
+        return decorated
 
     return decorate
 
 
-filters = chosen(
+filters = grouped(
     [
-        *WHOSE,
+        *ROUTE,
         click.option(
             "--status",
             type=click.Choice([status.value for status in Status]),
             callback=lambda _context, _option, value: Status(value) if value else None,
-            help="Only what has this status.",
+            help="Only with this status.",
         ),
         template_option,
         click.option(
@@ -119,5 +125,6 @@ filters = chosen(
     ],
     Filter.__dataclass_fields__,
     Filter,
+    name="wanted",
 )
-"""Gives a command the options that choose notifications; it gets them as `wanted`."""
+"""Adds the options that filter notifications to a command, which receives them as `wanted`."""

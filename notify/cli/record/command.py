@@ -1,30 +1,26 @@
-"""`notify ls`, `notify show` and `notify migrate`: the record for people and programs."""
+"""`notify ls`, `notify show` and `notify migrate`: list, show and migrate the record."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import click
 
 from notify.cli.console import Console
+from notify.cli.options.as_json import json_lines_option, json_option
 from notify.cli.options.filters import filters, newest_option, source_option
-from notify.cli.record import view as view
-from notify.cli.record.meant import Digits, dead_letters_of, meant, print_letters
-from notify.cli.record.view import timeline
+from notify.cli.output import print_json, print_whole
+from notify.cli.record import view
+from notify.cli.record.id_prefix import IdPrefix, dead_letters_of, print_letters, resolved
 from notify.errors import NotifyError
 from notify.message import Status
 from notify.service import opened_record
 from notify.settings import load
+from notify.status import batch_as_json, masked, story_as_json, summary_as_json
 from notify.store import Filter, Story, Summary
 from notify.store.db import revision_problem
-
-__all__ = ["ls", "migrate", "show", "timeline"]
 
 _show_recipients = click.option(
     "--show-recipients", is_flag=True, help="Show recipients whole instead of a•••@example.com."
@@ -36,10 +32,10 @@ _show_recipients = click.option(
     "--check", is_flag=True, help="Change nothing; exit 1 if the tables need a migration."
 )
 def migrate(check: bool) -> None:
-    """Bring the record's tables to the shape that this version needs.
+    """Migrate the record's tables to the revision that this version needs.
 
-    Run it once per deployment, before the workers start. It is harmless to run again, and from
-    several machines at once. The database is that of store.url in the configuration.
+    Run it once per deployment, before the workers start. It may run again, and on several machines
+    at once. The database is that of store.url in the configuration.
 
     \b
     Examples:
@@ -54,12 +50,14 @@ def migrate(check: bool) -> None:
         else:
             current, needed = store.migrate()
     if check and current != needed:
-        click.echo(f"the record's tables are newer, at revision {current}: they serve this version")
+        click.echo(
+            f"the record's tables are newer, at revision {current}: this version works with them"
+        )
     elif current == needed:
         click.echo(f"the record's tables are at revision {needed}: nothing to do")
     else:
         before = f"revision {current}" if current else "nothing"
-        click.echo(f"the record's tables were brought from {before} to revision {needed}")
+        click.echo(f"the record's tables were migrated from {before} to revision {needed}")
 
 
 @click.command()
@@ -67,11 +65,11 @@ def migrate(check: bool) -> None:
 @newest_option
 @click.option("--counts", is_flag=True, help="Count by status instead of listing.")
 @_show_recipients
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@json_lines_option
 def ls(*, wanted: Filter, limit: int, counts: bool, show_recipients: bool, as_json: bool) -> None:
     """List recorded notifications, the newest first.
 
-    Options narrow the list and are joined by and. All times are in UTC. Recipients are masked.
+    A notification is listed if it matches all options. All times are in UTC. Recipients are masked.
 
     \b
     Examples:
@@ -91,17 +89,17 @@ def ls(*, wanted: Filter, limit: int, counts: bool, show_recipients: bool, as_js
 
 
 @click.command()
-@click.argument("digits", metavar="ID", type=Digits())
+@click.argument("digits", metavar="ID", type=IdPrefix())
 @source_option
 @_show_recipients
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def show(digits: str, source: str | None, show_recipients: bool, as_json: bool) -> None:
-    """Show all that happened to one notification, in the order of time.
+    """Show one notification and its timeline.
 
-    The first digits of the ID are enough, 4 or more, if no other begins so. If it is a batch's, it
-    shows what became of each of its recipients. Where several sources use the ID, each one's is
-    shown. What is not on record is looked for in the dead letters. All times are in UTC. The
-    recipient is masked.
+    The first 4 digits of the ID or more are enough if they are unique. For the ID of a batch, it
+    shows the status of each recipient. If several sources use the ID, it shows the notification of
+    each. An ID that is not on record is searched for in the dead letters. All times are in UTC.
+    The recipient is masked.
 
     \b
     Examples:
@@ -109,7 +107,7 @@ def show(digits: str, source: str | None, show_recipients: bool, as_json: bool) 
       notify show 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10 --json | jq .attempts
     """
     with opened_record(load()) as store:
-        id_ = meant(store, digits)
+        id_ = resolved(store, digits)
         of_batch = Filter(batch_id=id_, source=source)
         stories = store.known_as(id_, source=source)
         counts = store.count(of_batch)
@@ -126,46 +124,41 @@ def show(digits: str, source: str | None, show_recipients: bool, as_json: bool) 
     elif not stories and not found:
         raise NotifyError(
             f"no notification and no batch {id_} is on record or in the dead letters: no worker"
-            " has taken it yet"
+            " has received it yet"
         )
 
 
 def _shown(summaries: Sequence[Summary], show_recipients: bool) -> list[Summary]:
-    return list(summaries) if show_recipients else [view.masked(each) for each in summaries]
+    return list(summaries) if show_recipients else [masked(each) for each in summaries]
 
 
 def _print_list(summaries: Sequence[Summary], *, as_json: bool) -> None:
     if not summaries:
-        click.echo("nothing on record matches", err=True)
+        click.echo("no notification on record matches", err=True)
     elif as_json:
         for each in summaries:
-            click.echo(_json(_fields(each)))
+            print_json(summary_as_json(each))
     else:
-        view.print_whole(Console(), view.listing(summaries))
+        print_whole(Console(), view.listing(summaries))
 
 
 def _print_counts(counts: dict[Status, int], *, as_json: bool) -> None:
     if as_json:
-        click.echo(_json(counts))
+        print_json(counts)
     elif counts:
         Console().print(view.totals(counts))
     else:
-        click.echo("nothing on record matches", err=True)
+        click.echo("no notification on record matches", err=True)
 
 
 def _print_story(story: Story, summary: Summary, *, as_json: bool) -> None:
     if as_json:
-        attempts = [
-            asdict(attempt) | {"duration_ms": view.milliseconds(attempt)}
-            for attempt in story.attempts
-        ]
-        events = [asdict(event) for event in story.events]
-        click.echo(_json(_fields(summary) | {"attempts": attempts, "events": events}))
+        print_json(story_as_json(story, summary))
         return
     console = Console()
-    view.print_whole(console, view.facts(summary))
+    print_whole(console, view.facts(summary))
     console.print()
-    view.print_whole(console, view.timeline(story))
+    print_whole(console, view.timeline(story))
 
 
 def _print_batches(id_: UUID, summaries: Sequence[Summary], *, as_json: bool) -> None:
@@ -178,26 +171,10 @@ def _print_batch(
     id_: UUID, counts: dict[Status, int], summaries: Sequence[Summary], *, as_json: bool
 ) -> None:
     if as_json:
-        rows = [_fields(each) for each in sorted(summaries, key=lambda each: each.position)]
-        click.echo(_json({"batch_id": id_, "counts": counts, "members": rows}))
+        print_json(batch_as_json(id_, counts, summaries))
         return
     console = Console()
     console.print(f"batch {id_}\n", highlight=False)
     console.print(view.totals(counts))
     console.print()
-    view.print_whole(console, view.members(summaries))
-
-
-def _fields(summary: Summary) -> dict[str, Any]:
-    """Name a notification by its producer's id, and by its row's where a command must choose."""
-    values = asdict(summary)
-    row_id = values.pop("id")
-    return {"id": values.pop("public_id"), "row_id": row_id, **values}
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=_plain)
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    print_whole(console, view.members(summaries))

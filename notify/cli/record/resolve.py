@@ -1,4 +1,4 @@
-"""`notify resolve`: a person decides where nobody knows whether a notification was sent."""
+"""`notify resolve`: an operator decides on notifications whose outcome is unknown."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from uuid import UUID
 
 import click
 
-from notify.cli.options.actor import myself
+from notify.cli.options.actor import actor_of, reason_option
 from notify.cli.options.filters import source_option
 from notify.errors import NotifyError, StoreError
 from notify.reconcile import Resolution, decide
 from notify.service import opened_record
 from notify.settings import load
-from notify.store import Actor
 
 _SAYS = {
     Resolution.SENT: "counts as sent",
-    Resolution.NOT_SENT: "is tried again: it was not sent",
+    Resolution.NOT_SENT: "was not sent: it is attempted again",
     Resolution.RESEND: "is sent again, as a possible duplicate",
 }
 
@@ -28,47 +27,44 @@ Examples:
   notify ls --status unknown
   notify resolve 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10 --sent --reason "in Twilio's log"
   notify ls --status unknown --source shop --json | jq -r .id \\
-    | xargs notify resolve --not-sent --reason "INC-7: Twilio took nothing"
+    | xargs notify resolve --not-sent --reason "INC-7: Twilio accepted nothing"
 """
 )
 @click.argument("ids", metavar="ID...", type=click.UUID, nargs=-1, required=True)
-@click.option(
-    "--sent", "finding", flag_value=Resolution.SENT, type=Resolution, help="It was sent: let it be."
-)
+@click.option("--sent", "finding", flag_value=Resolution.SENT, type=Resolution, help="It was sent.")
 @click.option(
     "--not-sent",
     "finding",
     flag_value=Resolution.NOT_SENT,
     type=Resolution,
-    help="It was certainly not sent: try again.",
+    help="It was certainly not sent: attempt it again.",
 )
 @click.option(
     "--resend",
     "finding",
     flag_value=Resolution.RESEND,
     type=Resolution,
-    help="Nobody can tell: send it again, marked as a possible duplicate.",
+    help="It cannot be found out: send it again, marked as a possible duplicate.",
 )
 @source_option
-@click.option("--reason", required=True, help="How you know, or why; kept in the audit.")
+@reason_option("How you know, or why; kept in the audit.")
 def resolve(
     *, ids: Sequence[UUID], finding: Resolution | None, source: str | None, reason: str
 ) -> None:
-    """Decide on notifications whose outcome is unknown, and which wait for a person.
+    """Decide on notifications whose outcome is unknown and that wait for an operator.
 
-    So does one that stays `sending` five minutes after its lease: nobody will record its call.
+    Also on a notification that is `sending` five minutes after its lease: no worker will record
+    its call.
 
-    The answer to a call was lost, the provider's list did not help or there is none, and the rule
-    is to park. Find out what happened, in the provider's own log or by asking the recipient, and
-    say so. The audit keeps who decided and why. What another decision or a late answer has settled
-    meanwhile is left alone and reported.
+    A notification waits for an operator if the provider's answer was lost, the provider's list did
+    not help or does not exist, and the rule is to park. Find out what happened, in the provider's
+    log or from the recipient, and name it. The audit records who decided and why. A notification
+    that another decision or a late answer has settled is not changed, and is reported.
     """
     if finding is None:
-        raise click.UsageError("say what you found out: --sent, --not-sent or --resend")
-    if not reason.strip():
-        raise click.UsageError("--reason is empty: say how you know")
-    actor = Actor(myself(), reason)
-    wrong = 0
+        raise click.UsageError("name what you found out: --sent, --not-sent or --resend")
+    actor = actor_of(reason, hint="say how you know")
+    refused = 0
     with opened_record(load()) as store:
         for id_ in ids:
             try:
@@ -76,9 +72,9 @@ def resolve(
             except StoreError:
                 raise
             except NotifyError as error:
-                wrong += 1
+                refused += 1
                 click.echo(f"notify: {error}", err=True)
             else:
                 click.echo(f"{id_} {_SAYS[finding]}")
-    if wrong:
-        raise NotifyError(f"{wrong} of {len(ids)} were left as they are")
+    if refused:
+        raise NotifyError(f"{refused} of {len(ids)} were not changed")

@@ -1,19 +1,19 @@
-"""The record as people read it: lists, one notification's timeline, recipients masked."""
+"""Notifications as tables: lists, batches, one notification and its timeline."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from rich.cells import cell_len
 from rich.console import JustifyMethod
-from rich.measure import Measurement
 from rich.text import Text
 
-from notify.cli.console import Console, Table
-from notify.message import Outcome, Status
-from notify.store import Attempt, Story, Summary
+from notify.cli.console import Table
+from notify.cli.output import plain_table, utc
+from notify.message import Status
+from notify.status import timeline as steps_of
+from notify.store import Story, Summary
 
 _COLOURS = {
     Status.SCHEDULED: "cyan",
@@ -27,44 +27,21 @@ _COLOURS = {
     Status.CANCELLED: "yellow",
 }
 _DUE = {
-    Status.SCHEDULED: "it is to be sent then",
+    Status.SCHEDULED: "it is sent then",
     Status.QUEUED: "the next attempt",
     Status.UNKNOWN: "the provider is asked whether it was sent",
 }
-_SELDOM = ("attempts", "due (UTC)")
-_WIDEST = 10_000
-_SHORT = 12
+_OPTIONAL = ("attempts", "due (UTC)")
+"""Columns that are left out if no row has a value."""
 _NARROWEST = 40
-
-
-def masked(summary: Summary) -> Summary:
-    """Hide all of the recipient but what helps to tell one from another."""
-    return replace(summary, recipient=mask(summary.recipient))
-
-
-def mask(recipient: str) -> str:
-    """Show `ann@example.com` as `a•••@example.com`, and of numbers and tokens both ends."""
-    local, at, domain = recipient.rpartition("@")
-    if at:
-        return f"{local[:1]}•••@{domain}"
-    if recipient.startswith("+"):
-        return f"{recipient[:3]}•••••{recipient[-2:]}"
-    return f"{recipient[:4]}•••{recipient[-2:]}" if len(recipient) > _SHORT else "•••"
-
-
-def print_whole(console: Console, table: Table) -> None:
-    """Print a table whose ids and words are never cut, however narrow the terminal is."""
-    size = Measurement.get(console, console.options.update(max_width=_WIDEST), table)
-    wanted = size.minimum if console.is_terminal else size.maximum
-    console.width = max(console.width, wanted)
-    console.print(table)
+"""Columns that a terminal of any width leaves to the last cell of a row."""
 
 
 def listing(summaries: Sequence[Summary]) -> Table:
-    """Make a line of each notification."""
+    """Return a table with a row for each notification."""
     titles = "id", "received (UTC)", "channel", "lane", "source", "template", "status", "to"
-    return _lines(
-        (*titles, *_SELDOM, "reason"),
+    return _table(
+        (*titles, *_OPTIONAL, "reason"),
         [
             (
                 str(each.public_id),
@@ -75,7 +52,7 @@ def listing(summaries: Sequence[Summary]) -> Table:
                 each.template or "",
                 coloured(each.status),
                 each.recipient,
-                *_seldom(each),
+                *_optional(each),
                 _why(each),
             )
             for each in summaries
@@ -84,7 +61,7 @@ def listing(summaries: Sequence[Summary]) -> Table:
 
 
 def totals(counts: Mapping[Status, int]) -> Table:
-    """Make a line of each status that occurs, in the order of a notification's life."""
+    """Return a table with a row for each status that occurs, in the order of a life cycle."""
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(justify="right")
@@ -96,23 +73,23 @@ def totals(counts: Mapping[Status, int]) -> Table:
 
 
 def members(summaries: Sequence[Summary]) -> Table:
-    """Make a line of each recipient of a batch, in the batch's order."""
+    """Return a table with a row for each recipient of a batch, in the batch's order."""
     rows = [
         (
             str(each.position),
             str(each.public_id),
             coloured(each.status),
             each.recipient,
-            *_seldom(each),
+            *_optional(each),
             _why(each),
         )
         for each in sorted(summaries, key=lambda each: each.position)
     ]
-    return _lines(("#", "id", "status", "to", *_SELDOM, "reason"), rows)
+    return _table(("#", "id", "status", "to", *_OPTIONAL, "reason"), rows)
 
 
 def facts(summary: Summary) -> Table:
-    """Tell what was asked for, and where it stands."""
+    """Return a table of what was requested, and the notification's status."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -129,7 +106,7 @@ def facts(summary: Summary) -> Table:
     if summary.expires_at is not None:
         table.add_row("expires", f"{_time(summary.expires_at)} UTC")
     if summary.due_at is not None:
-        what = _DUE.get(summary.status, "it is taken up again")
+        what = _DUE.get(summary.status, "it is continued")
         table.add_row("due", f"{_time(summary.due_at)} UTC: {what}")
     if summary.attempts > 1 or summary.due_at is not None:
         counted = f"{summary.spent} of them against the lane's limit"
@@ -146,70 +123,28 @@ def _id(summary: Summary) -> str:
 
 
 def timeline(story: Story) -> Table:
-    """Make a line of each thing that happened to one notification, in the order of time."""
+    """Return a table with a row for each step of a notification, and for each open attempt."""
     begin = story.summary.received_at
     rows = [
-        (_time(step.at), f"{(step.at - begin).total_seconds():+.3f} s", step.what, step.how)
-        for step in sorted(_steps(story), key=lambda step: step.at)
+        (
+            _time(step.at),
+            f"{(step.at - begin).total_seconds():+.3f} s",
+            Text(step.name) if step.status is None else coloured(step.status),
+            step.details,
+        )
+        for step in steps_of(story)
     ]
     rows += [
         ("", "", Text(f"attempt {attempt.number} open"), _lease(story.summary))
         for attempt in story.attempts
         if attempt.outcome is None
     ]
-    return _lines(("time (UTC)", "after", "what", "how"), rows)
-
-
-def milliseconds(attempt: Attempt) -> int | None:
-    """Tell how long a call took; None while it is open."""
-    if attempt.ended_at is None:
-        return None
-    return round((attempt.ended_at - attempt.started_at).total_seconds() * 1000)
+    return _table(("time (UTC)", "after", "what", "how"), rows)
 
 
 def coloured(status: Status) -> Text:
-    """Write a status in its colour; what went wrong is red."""
+    """Return a status in its colour; failures are red."""
     return Text(status.value, _COLOURS.get(status, "red"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    at: datetime
-    what: Text
-    how: str
-
-
-def _steps(story: Story) -> Iterator[_Step]:
-    """Tell what happened; of things at one instant, causes come first."""
-    summary = story.summary
-    asked = f"{summary.channel} for lane {summary.lane} from {summary.source}"
-    yield _Step(summary.received_at, Text("received"), asked)
-    for attempt in story.attempts:
-        name = f"attempt {attempt.number}"
-        yield _Step(attempt.started_at, Text(f"{name} begun"), f"through {attempt.provider}")
-        if attempt.ended_at is not None and attempt.outcome is not None:
-            what = f"{name} {_words(attempt.outcome)}"
-            yield _Step(attempt.ended_at, Text(what), _answer(attempt))
-    told = {attempt.reason for attempt in story.attempts}
-    for event in story.events:
-        # The change that an attempt brought about need not repeat the attempt's reason.
-        reason = event.reason if event.reason not in told else None
-        yield _Step(event.at, coloured(event.status), reason or "")
-
-
-def _answer(attempt: Attempt) -> str:
-    parts = [
-        f"{milliseconds(attempt)} ms",
-        attempt.http_status and f"HTTP {attempt.http_status}",
-        attempt.code and f"code {attempt.code}",
-        attempt.provider_id and f"provider id {attempt.provider_id}",
-        attempt.reason,
-    ]
-    return ", ".join(part for part in parts if part)
-
-
-def _words(outcome: Outcome) -> str:
-    return outcome.value.replace("_", " ")
 
 
 def _lease(summary: Summary) -> str:
@@ -217,8 +152,8 @@ def _lease(summary: Summary) -> str:
     return f"lease until {_time(until)} UTC" if until is not None else "no lease"
 
 
-def _seldom(summary: Summary) -> tuple[str, str]:
-    """Tell what few notifications have: several attempts, or a time at which they are due."""
+def _optional(summary: Summary) -> tuple[str, str]:
+    """Return the number of attempts if there are several, and the time it is due if it has one."""
     attempts = str(summary.attempts) if summary.attempts > 1 else ""
     return attempts, _time(summary.due_at) if summary.due_at is not None else ""
 
@@ -228,11 +163,11 @@ def _why(summary: Summary) -> str:
     return "; ".join(part for part in (note, summary.reason) if part)
 
 
-def _lines(titles: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> Table:
-    """Make a table without rules, of which only the last column gives way to a narrow terminal."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> Table:
+    """Return a table of which only the last column is wrapped on a narrow terminal."""
+    table = plain_table()
     empty = {
-        n for n, title in enumerate(titles) if title in _SELDOM and not any(r[n] for r in rows)
+        n for n, title in enumerate(titles) if title in _OPTIONAL and not any(r[n] for r in rows)
     }
     titles = [title for n, title in enumerate(titles) if n not in empty]
     rows = [[cell for n, cell in enumerate(row) if n not in empty] for row in rows]
@@ -248,4 +183,4 @@ def _lines(titles: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> Table
 
 
 def _time(when: datetime) -> str:
-    return when.astimezone(UTC).isoformat(sep=" ", timespec="milliseconds")[:-6]
+    return utc(when, timespec="milliseconds")

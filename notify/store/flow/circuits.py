@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.policies.breaker import Circuit, CircuitState, Counts, Mode
-from notify.store.audit import Actor, write_audit
 from notify.store.db.clock import db_now, read_clock
 from notify.store.flow.circuit_history import record_change
 from notify.store.tables import circuit_calls
@@ -67,35 +65,6 @@ def change(
         connection.execute(update(table).where(table.c.provider == provider).values(values))
         record_change(connection, held, after, now=now)
     return after, after is not before
-
-
-def set_mode(
-    connection: Connection, provider: str, mode: Mode, *, seconds: float | None, actor: Actor
-) -> Circuit:
-    """
-    Write what an operator says about a circuit, and the audit of it.
-
-    Args:
-        seconds: How long it is in force; None: until further notice.
-    """
-    seen = []
-
-    def obey(circuit: Circuit, now: float) -> Circuit:
-        seen.append((circuit, now))
-        until = None if seconds is None else now + seconds
-        name, reason = actor.name[:255], actor.reason[:1000]
-        return circuit.told(mode, now=now, until=until, actor=name, reason=reason)
-
-    after, _ = change(connection, provider, obey)
-    details = {
-        "provider": provider,
-        "seconds": seconds,
-        "state_before": seen[0][0].state.value,
-        "mode_before": seen[0][0].mode.value,
-    }
-    at = datetime.fromtimestamp(seen[0][1], UTC)
-    write_audit(connection, actor, f"breaker.{mode}", details=details, at=at)
-    return after
 
 
 def add_calls(connection: Connection, slices: Iterable[Slice]) -> None:

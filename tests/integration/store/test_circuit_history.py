@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from notify.flow.overrides import set_breaker_mode
 from notify.policies.breaker import Circuit, CircuitState, Mode
 from notify.privacy.retention import Keep, delete_old
 from notify.store import Store
@@ -17,7 +18,7 @@ from notify.store.flow.circuit_history import (
     CircuitChangeFilter,
     find_circuit_changes,
 )
-from notify.store.flow.circuits import change, set_mode
+from notify.store.flow.circuits import change
 
 ANN = Actor("ann@ops-1", "their maintenance")
 
@@ -50,8 +51,7 @@ def outage(store: Store) -> Store:
     _to(store, "sendgrid", CircuitState.OPEN, probe_until=None)
     _to(store, "sendgrid", CircuitState.HALF_OPEN)
     _to(store, "sendgrid", CircuitState.CLOSED, trips=0, cause=None)
-    with store.writing() as connection:
-        set_mode(connection, "twilio", Mode.OPEN, seconds=60, actor=ANN)
+    set_breaker_mode(store, ["twilio"], Mode.OPEN, ANN, seconds=60)
     return store
 
 

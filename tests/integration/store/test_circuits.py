@@ -17,6 +17,7 @@ from sqlalchemy import select, text
 
 from notify.errors import StoreError
 from notify.flow.circuits import PACE, CircuitPermit, Circuits
+from notify.flow.overrides import set_breaker_mode
 from notify.policies.breaker import INCONCLUSIVE, Circuit, CircuitState, Counts, Kind, Mode, Rules
 from notify.store import Store
 from notify.store.audit import Actor
@@ -145,8 +146,8 @@ def open_circuit(store: Store, *, due: bool = False) -> Circuit:
 
 def tell(store: Store, mode: Mode, *, seconds: float | None = None) -> Circuit:
     """Say something as an operator does."""
-    with store.writing() as connection:
-        return record.set_mode(connection, "acme", mode, seconds=seconds, actor=ANN)
+    (circuit,) = set_breaker_mode(store, ["acme"], mode, ANN, seconds=seconds)
+    return circuit
 
 
 def take_away(store: Store) -> None:
@@ -521,7 +522,7 @@ def test_many_fatal_calls_at_once_open_it_once(
 def test_an_operators_word_holds_everywhere_until_its_time_is_over(
     workers: Callable[[int], list[Worker]], store: Store, mode: Mode
 ) -> None:
-    """Then the circuit judges for itself again; after an open one it is probed first."""
+    """Then the circuit follows its rules again; after an open one it is probed first."""
     one, other = workers(2)
     tell(store, mode, seconds=60)
     time_goes_by(store, 59)

@@ -13,6 +13,7 @@ from sqlalchemy import Table, select, update
 from structlog.testing import capture_logs
 
 from notify.flow.circuits import Circuits
+from notify.flow.overrides import set_breaker_mode
 from notify.message import Outcome, Status
 from notify.policies.breaker import Circuit, CircuitState, Counts, Mode, Rules
 from notify.policies.ratelimit import LONGEST_PAUSE, BookingRequest, Limit
@@ -203,8 +204,7 @@ def test_a_probe_that_died_is_followed_by_another_in_time(store: Store) -> None:
 
 def test_a_circuit_that_an_operator_holds_open_stays_so(store: Store) -> None:
     """Its time was told as a time of day."""
-    with store.writing() as connection:
-        shared.set_mode(connection, "sendgrid", Mode.OPEN, seconds=60.0, actor=ANN)
+    set_breaker_mode(store, ["sendgrid"], Mode.OPEN, ANN, seconds=60.0)
     before = _row(store, circuits)
     _set_back(store, circuits, (*CIRCUIT_TIMES, "mode_until"))
     _circuits(store).refresh()

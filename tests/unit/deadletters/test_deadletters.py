@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event
 
-from notify.cli.dead.body import shown
 from notify.deadletters import Archive, Eligibility, ReplayPlan
 from notify.deadletters.archive import LOOK_AGAIN
 from notify.deadletters.death import death
 from notify.deadletters.plain import LARGEST, bounded, clean, plain
 from notify.delivery import Again, Decision, Done
 from notify.message import Channel
+from notify.status.letter_body import readable
 from notify.store import Store
 from notify.topology import DEAD
 from tests.support.burying import LANES, LIMITS, arrival, body_of, buried, died
@@ -163,14 +163,23 @@ def test_a_plan_takes_as_long_as_its_slowest_channel() -> None:
 )
 def test_recipients_in_bodies_are_masked(body: bytes, here: str, absent: str) -> None:
     """Where it cannot be read too; the rest stands where it stood."""
-    text = shown(body, whole=False)
+    text = readable(body, show_recipients=False)
     assert here in text
     assert absent not in text
 
 
 def test_a_body_is_shown_whole_on_request() -> None:
     """JSON laid out, broken text as it is, bytes in hexadecimal, and never without end."""
-    assert shown(b'{"to":"ann@example.com"}', whole=True) == '{\n  "to": "ann@example.com"\n}'
-    assert shown(b"to,ann@example.com\n", whole=True) == "to,ann@example.com\n"
-    assert shown(b"\xff\x00A", whole=True).split() == ["00000000", "ff", "00", "41", "..A"]
-    assert "characters more: --raw" in shown(b"x" * 30_000, whole=True)
+    assert (
+        readable(b'{"to":"ann@example.com"}', show_recipients=True)
+        == '{\n  "to": "ann@example.com"\n}'
+    )
+    assert readable(b"to,ann@example.com\n", show_recipients=True) == "to,ann@example.com\n"
+    assert readable(b"\xff\x00A", show_recipients=True).split() == [
+        "00000000",
+        "ff",
+        "00",
+        "41",
+        "..A",
+    ]
+    assert "characters more: --raw" in readable(b"x" * 30_000, show_recipients=True)

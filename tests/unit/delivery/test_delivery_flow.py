@@ -18,6 +18,7 @@ from notify.contract import Incoming
 from notify.delivery import Again, Arrival, Dead, Decision, Done, call_runner
 from notify.errors import OutcomeUnknown, Throttled, TransientError, Unauthorized
 from notify.flow import Flow
+from notify.flow.overrides import set_breaker_mode
 from notify.flow.own_limits import LimitPer, OwnLimit
 from notify.flow.prefetch import PrefetchPolicy
 from notify.gateway import ConfiguredProvider, Gateway
@@ -30,7 +31,6 @@ from notify.store import Store, Story
 from notify.store.audit import Actor
 from notify.store.delivery.handover import hand_over
 from notify.store.flow import limits
-from notify.store.flow.circuits import set_mode
 from notify.store.flow.holds import place
 from notify.store.tables import notifications
 from providers.memory import Memory
@@ -114,9 +114,7 @@ class Rig:
 
     def open_circuits(self, *providers: str, seconds: float | None = None) -> None:
         """Say, as an operator, that providers may not be called."""
-        with self.store.writing() as connection:
-            for provider in providers:
-                set_mode(connection, provider, Mode.OPEN, seconds=seconds, actor=ANN)
+        set_breaker_mode(self.store, providers, Mode.OPEN, ANN, seconds=seconds)
         self.flow.refresh()
 
 
@@ -517,9 +515,7 @@ def test_what_was_put_off_has_all_its_lanes_patience_before_it(build: Build) -> 
     rig.deliver(request)
     long_ago = datetime.now(UTC) - timedelta(hours=3)
     _change(rig, request, due_at=datetime.now(UTC) - SECOND, received_at=long_ago)
-    with rig.store.writing() as connection:
-        for provider in ("first", "second"):
-            set_mode(connection, provider, Mode.CLOSED, seconds=None, actor=ANN)
+    set_breaker_mode(rig.store, ("first", "second"), Mode.CLOSED, ANN, seconds=None)
     rig.flow.refresh()
 
     assert rig.deliver(request) == [Done()]

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from notify.doctor import Severity, broker, host, policies, record
-from notify.doctor.standing import OverridesSnapshot
 from notify.message import Channel
 from notify.policies.breaker import Circuit, CircuitState, Mode
 from notify.policies.holds import Hold
 from notify.policies.ratelimit import LimitState
 from notify.settings import ContractSettings, Settings, StoreSettings
+from notify.status import OverridesSnapshot
 from notify.store.flow.limits import LimitRow
 
 SETTINGS = Settings()

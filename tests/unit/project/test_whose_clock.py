@@ -9,13 +9,13 @@ ROOT = Path(__file__).parents[3]
 HOSTS = re.compile(r"datetime\.now\(|time\.time\b|time\.time_ns\b|utcnow|func\.now\(")
 ALLOWED = {
     "cli/keyring.py": "names a key",
-    "cli/overview.py": "heads a screen while the record is away",
+    "status/reader.py": "heads a screen while the record is away",
     "cli/send/command.py": "dates a request, as its producer",
     "cli/options/when.py": "dates a request, as its producer",
     "contract/check.py": "lints a file without a record",
     "delivery/metrics.py": "is a default that delivery replaces",
     "delivery/pacer.py": "is a default that delivery replaces",
-    "doctor/__init__.py": "compares it with the database's",
+    "doctor/examine.py": "compares it with the database's",
     "worker/health.py": "measures queues of this process",
     "outbox/relay.py": "is the clock of a SQLite file on this host",
     "publisher/link.py": "dates a message",

@@ -104,9 +104,9 @@ def test_show_tells_what_became_of_the_notification(store: Store, notify: Notify
 def test_plan_tells_what_a_replay_would_do(notify: Notify) -> None:
     """And changes nothing."""
     told = notify("plan", "--rate", "2").out
-    assert "3 dead letters that wait, asking for 3 notifications" in told
+    assert "3 waiting dead letters, requesting 3 notifications" in told
     assert "never sent  1  replayed" in told
-    assert "unfit       2  left: mend it" in told
+    assert "unfit       2  left: fix it" in told
     assert "dead letter 3: the content type is not application/json" in told
     assert "At 2 a second for each channel, 1 take 0.5 s, until " in told
     plan = json.loads(notify("plan", "--json").out)
@@ -118,7 +118,7 @@ def test_replay_lines_up_what_may_be_sent(store: Store, notify: Notify, dead: UU
     """With the person and the reason in the audit; again, it does nothing."""
     done = notify("replay", *WHY, "--no-wait")
     assert (done.code, done.err) == (0, "")
-    assert "1 notifications are lined up, as replay " in done.out
+    assert "1 notifications are scheduled, as replay " in done.out
     story = store.get(dead)
     assert story is not None
     assert story.status is Status.QUEUED

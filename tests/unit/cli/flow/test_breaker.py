@@ -103,7 +103,7 @@ def test_a_held_circuit_is_probed_after_auto(store: Store, notify: Notify) -> No
     done = notify("breaker", "auto", "first", "--reason", "the key is renewed")
     assert done.code == 0
     assert done.out.splitlines() == [
-        "first judges for itself again, and is probed by the next call",
+        "first follows its rules again, and is probed by the next call",
         "in effect on all workers within 2 seconds",
     ]
     assert "probed by the next call" in _line(notify, "first")
@@ -156,7 +156,7 @@ def test_several_circuits_are_closed_at_once_and_audited_each(store: Store, noti
     _fail(store, "first")
     done = notify("breaker", "close", "second", "first", "--for", "1h", "--reason", "INC-7")
     assert done.code == 0
-    assert done.out.startswith("first gets all calls, however they end, until 2")
+    assert done.out.startswith("first gets all calls, whatever their outcome, until 2")
     assert _circuit(store).state is CircuitState.CLOSED
     with store.reading() as connection:
         rows = connection.execute(select(audit).order_by(audit.c.id)).mappings().all()
@@ -178,7 +178,7 @@ def test_a_shadow_is_told_and_listed(store: Store, notify: Notify) -> None:
 
 
 def test_a_word_whose_time_is_over_is_listed_no_more(store: Store, notify: Notify) -> None:
-    """The circuit judges for itself again, whether or not a worker has noticed."""
+    """The circuit follows its rules again, whether or not a worker has noticed."""
     with store.writing() as connection:
         shared.change(
             connection,
@@ -195,10 +195,10 @@ def test_a_word_whose_time_is_over_is_listed_no_more(store: Store, notify: Notif
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("open", "third", "--reason", "x"), "no provider third is configured; there are first,"),
+        (("open", "third", "--reason", "x"), "no provider third is configured; configured: first,"),
         (("open", "first"), "Missing option '--reason'"),
         (("open", "first", "--reason", " "), "--reason is empty"),
-        (("open", "first", "--reason", "x", "--for", "soon"), "is no span of time"),
+        (("open", "first", "--reason", "x", "--for", "soon"), "is not a span of time"),
         (("auto", "first", "--reason", "x", "--for", "5m"), "No such option"),
         (("close", "--reason", "x"), "Missing argument 'PROVIDER...'"),
     ],

@@ -59,7 +59,7 @@ def test_a_hold_is_placed_counted_and_audited(store: Store, notify: Notify) -> N
     (placed,) = _standing(store)
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
-        f"hold {placed.id} stands: channel sms, source crm, until it is released",
+        f"hold {placed.id} is placed: channel sms, source crm, until it is released",
         "in effect on all workers within 2 seconds",
         "waiting in RabbitMQ: not counted, since it cannot be reached",
         "waiting on record: 1 (1 scheduled)",
@@ -112,7 +112,7 @@ def test_everything_is_held_by_that_word_alone(store: Store, notify: Notify) -> 
     assert notify("hold", "--channel", "", "--reason", "x").code == 2
     assert notify("hold", "--all", "--lane", "bulk", "--reason", "x").code == 2
     assert _standing(store) == []
-    assert "stands: everything, until" in notify("hold", "--all", "--reason", "x").out
+    assert "is placed: everything, until" in notify("hold", "--all", "--reason", "x").out
     (placed,) = _standing(store)
     assert placed.stops_queue(Channel.SMS, "critical")
 
@@ -120,11 +120,17 @@ def test_everything_is_held_by_that_word_alone(store: Store, notify: Notify) -> 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--lane", "crit"], "no lane crit is configured; there are bulk, critical, normal"),
-        (["--provider", "sendgrid"], "no provider sendgrid is configured; there are first, only"),
-        (["--provider", "first", "--lane", "bulk"], "--provider stands alone"),
-        (["--lane", "bulk", "--for", "soon"], "'soon' is no span of time; write it as 90s, 30m"),
-        (["--lane", "bulk", "--for", "0m"], "'0m' is no span of time"),
+        (
+            ["--lane", "crit"],
+            "no lane crit is configured; configured lanes: bulk, critical, normal",
+        ),
+        (
+            ["--provider", "sendgrid"],
+            "no provider sendgrid is configured; configured providers: first, only",
+        ),
+        (["--provider", "first", "--lane", "bulk"], "--provider excludes other filters"),
+        (["--lane", "bulk", "--for", "soon"], "'soon' is not a span of time; write it as 90s, 30m"),
+        (["--lane", "bulk", "--for", "0m"], "'0m' is not a span of time"),
         (["--lane", "bulk", "--reason", " "], "--reason is empty"),
     ],
 )
@@ -172,7 +178,7 @@ def test_a_release_names_the_same_filters(store: Store, notify: Notify) -> None:
     assert done.out.splitlines() == [
         f"hold {wide.id} is released: channel sms; 2 on record come due",
         f"hold {twice.id} is released: channel sms",
-        "1 other hold stands: notify holds",
+        "1 other hold is in force: notify holds",
     ]
     assert _standing(store) == [narrow]
     (row,) = _audit(store)
@@ -205,13 +211,13 @@ def test_what_does_not_stand_cannot_be_released(store: Store, notify: Notify) ->
     ]:
         done = notify("release", "--reason", "x", *arguments)
         assert (done.code, done.out) == (1, "")
-        assert f"no {words} stands; `notify holds` lists those that do" in done.err
+        assert f"no {words} is in force; `notify holds` lists the holds in force" in done.err
     assert (_standing(store), _audit(store)) == ([held], [])
 
 
 def test_holds_are_listed_with_what_they_keep(store: Store, notify: Notify) -> None:
     """In two lines each, for people."""
-    assert notify("holds").out == "nothing is held\n"
+    assert notify("holds").out == "no hold is in force\n"
     first, second = _place(store, lane="bulk"), _place(store, source="crm")
     _waits(store, hold=second)
     since = datetime.fromtimestamp(first.since, UTC)

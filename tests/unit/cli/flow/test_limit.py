@@ -123,7 +123,7 @@ def test_a_pause_is_told_with_its_rest(store: Store, notify: Notify) -> None:
     with store.writing() as connection:
         limits.cut(connection, FIRST, retry_after=60.0, calls_per_second=9.0)
     line = told(notify)["provider:first"]
-    assert line.startswith("500 500 paused its provider wants no call for 60 s; lowered by")
+    assert line.startswith("500 500 paused paused by its provider for 60 s; lowered by")
     assert 58 < listed(notify)["provider:first"]["paused_seconds"] <= 60
 
 
@@ -203,13 +203,16 @@ def test_a_reset_of_what_is_as_configured_is_not_audited(store: Store, notify: N
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (("set", "third", "5", "--reason", "x"), "no limit third is configured; there are each-"),
+        (
+            ("set", "third", "5", "--reason", "x"),
+            "no limit third is configured; configured limits: each-",
+        ),
         (("set", "shared-account:x", "5", "--reason", "x"), "no limit shared-account:x is"),
         (("set", "each-source:", "5", "--reason", "x"), "no limit each-source: is configured"),
         (("set", "first", "0", "--reason", "x"), "is not in the range 0<x<="),
         (("set", "first", "5"), "Missing option '--reason'"),
         (("set", "first", "5", "--reason", " "), "--reason is empty"),
-        (("set", "first", "5", "--reason", "x", "--for", "soon"), "is no span of time"),
+        (("set", "first", "5", "--reason", "x", "--for", "soon"), "is not a span of time"),
         (("reset", "third", "--reason", "x"), "no limit third is configured"),
         (("reset", "--reason", "x"), "Missing argument 'NAME...'"),
     ],

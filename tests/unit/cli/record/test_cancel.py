@@ -59,7 +59,7 @@ def test_a_retry_that_waits_is_cancelled(store: Store, notify: Notify) -> None:
 @pytest.mark.parametrize(
     ("end", "why"),
     [
-        (False, "is with a worker just now: try again in a moment"),
+        (False, "is being sent: try again in a moment"),
         (True, "is sent: there is nothing left to cancel"),
     ],
 )
@@ -97,7 +97,7 @@ def test_of_a_batch_all_that_wait_are_cancelled_and_the_others_named(
     assert row.details == {"id": str(batch), "cancelled": 3, "left": {"sending": 1}}
     again = notify("cancel", batch)
     assert (again.code, again.out) == (1, "")
-    assert again.err.startswith(f"notify: nothing of the batch {batch} waits any more: 1 sending")
+    assert again.err.startswith(f"notify: no member of the batch {batch} waits any more: 1 sending")
 
 
 def test_json_names_every_id(store: Store, notify: Notify) -> None:

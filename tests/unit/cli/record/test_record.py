@@ -11,9 +11,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from notify.cli.console import Console
-from notify.cli.record.command import timeline
-from notify.cli.record.view import listing, mask, masked, print_whole
+from notify.cli.output import print_whole
+from notify.cli.record.view import listing, timeline
 from notify.message import Channel, Status
+from notify.status import mask, masked
 from notify.store import Entry, Filter, Store
 from tests.support.commands import Done, Notify
 from tests.support.recording import (
@@ -42,7 +43,7 @@ def test_migrate_tells_what_it_did_and_again_does_nothing(notify: Notify) -> Non
     first, again = notify("migrate"), notify("migrate")
     assert (first.code, first.out) == (
         0,
-        "the record's tables were brought from nothing to revision 0008\n",
+        "the record's tables were migrated from nothing to revision 0008\n",
     )
     assert (again.code, again.out) == (
         0,
@@ -226,7 +227,7 @@ def test_ls_says_when_the_limit_leaves_some_out(store: Store, notify: Notify) ->
 def test_ls_says_on_stderr_that_nothing_matches(notify: Notify, arguments: Sequence[str]) -> None:
     """A script's input stays empty."""
     done = notify("ls", "--lane", "bulk", *arguments)
-    assert (done.code, done.out, done.err) == (0, "", "nothing on record matches\n")
+    assert (done.code, done.out, done.err) == (0, "", "no notification on record matches\n")
 
 
 def test_ls_counts_by_status(store: Store, notify: Notify) -> None:

@@ -99,7 +99,7 @@ def test_several_are_decided_each_on_its_own(store: Store, notify: Notify) -> No
     assert story(store, sending).status is Status.SENDING
     assert f"{sending} is sending: there is nothing to decide" in done.err
     assert f"no notification {stranger} is on record" in done.err
-    assert done.err.endswith("notify: 2 of 4 were left as they are\n")
+    assert done.err.endswith("notify: 2 of 4 were not changed\n")
 
 
 def test_a_decision_is_taken_once(store: Store, notify: Notify) -> None:

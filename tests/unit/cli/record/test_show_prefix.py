@@ -36,11 +36,11 @@ def test_what_is_not_on_record_is_found_in_the_dead_letters(store: Store, notify
     for digits in (str(ONE), "0b0e"):
         done = notify("show", digits)
         assert done.code == 0
-        assert "it lies in the dead letters" in done.out
+        assert "it is in the dead letters" in done.out
         assert "unknown field" in done.out
         assert "notify dead show 1" in done.err
     (letter,) = json.loads(notify("show", "0b0e", "--json").out)["dead_letters"]
     assert (letter["id"], letter["cause"]) == (1, "contract")
     missing = notify("show", uuid4())
     assert missing.code == 1
-    assert "no worker has taken it yet" in missing.err
+    assert "no worker has received it yet" in missing.err

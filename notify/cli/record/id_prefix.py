@@ -1,29 +1,29 @@
-"""Which id a person means, given by its first digits; and what died before it was on record."""
+"""Ids by their first digits; and the dead letters of an id that is not on record."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from uuid import UUID
 
 import click
 
 from notify.cli.console import Console
-from notify.cli.dead import view as view
-from notify.cli.record.view import print_whole
+from notify.cli.dead import view
+from notify.cli.output import print_json, print_whole
 from notify.errors import NotifyError
+from notify.status import letter_as_json
 from notify.store import Store, ids_with_prefix
 from notify.store.deadletters import DeadLetter, LetterFilter, search
 
 _DIGITS = re.compile(r"[0-9a-f]{4,32}")
 _NAMED = 5
+"""Ids that an error names at most."""
 _LETTERS = 50
 
 
-class Digits(click.ParamType[str]):
-    """Reads an id, or its first 4 digits or more, as hexadecimal digits."""
+class IdPrefix(click.ParamType[str]):
+    """Parses an id, or its first 4 hexadecimal digits or more."""
 
     name = "id"
 
@@ -34,17 +34,17 @@ class Digits(click.ParamType[str]):
         digits = str(value).lower().replace("-", "")
         if not _DIGITS.fullmatch(digits):
             self.fail(
-                f"{value!r} is not an id; write a UUID, or 4 of its digits or more", param, ctx
+                f"{value!r} is not an id; write a UUID, or its first 4 digits or more", param, ctx
             )
         return digits
 
 
-def meant(store: Store, digits: str) -> UUID:
+def resolved(store: Store, digits: str) -> UUID:
     """
-    Find the id that begins with some digits.
+    Return the id that begins with *digits*.
 
     Raises:
-        NotifyError: None does, or several; names these.
+        NotifyError: None does, or several do; the text names these.
     """
     if len(digits) == 32:
         return UUID(digits)
@@ -59,19 +59,18 @@ def meant(store: Store, digits: str) -> UUID:
 
 
 def dead_letters_of(store: Store, id_: UUID, *, source: str | None) -> list[DeadLetter]:
-    """Find the dead letters that ask for a notification or a batch, newest first."""
+    """Return the dead letters that request a notification or a batch, newest first."""
     with store.reading() as connection:
         wanted = LetterFilter(notification_id=id_, source=source)
         return search.find_letters(connection, wanted, limit=_LETTERS)
 
 
 def print_letters(letters: Sequence[DeadLetter], *, as_json: bool) -> None:
-    """Print what is known of letters, and how to see more."""
+    """Print dead letters without their content, and the command that shows it."""
     if as_json:
-        rows = [asdict(each) for each in letters]
-        click.echo(json.dumps({"dead_letters": rows}, ensure_ascii=False, default=str))
+        print_json({"dead_letters": [letter_as_json(each) for each in letters]})
         return
-    click.echo("It is not on record; it lies in the dead letters:")
+    click.echo("It is not on record; it is in the dead letters:")
     for each in letters:
         click.echo()
         print_whole(Console(), view.facts(each))

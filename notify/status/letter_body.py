@@ -1,4 +1,4 @@
-"""A message's body as people read it: JSON laid out, text as it is, else hexadecimal."""
+"""A dead letter's body in readable form: JSON indented, text as it is, anything else as hex."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import json
 import re
 from typing import Any
 
-from notify.cli.record.view import mask
 from notify.contract import parse
 from notify.errors import DecodeError
+from notify.status.notification import mask
 
 LONGEST = 20_000
 """Characters of a body that are shown."""
 _WIDTH = 16
+"""Bytes on a line of a hex dump."""
 
-# What looks like a telephone number, wherever it stands; and words, of which those around an @ look
+# Anything like a telephone number, wherever it is; and words, of which those with an @ inside look
 # like addresses. UTF-16 has a NUL beside each letter and digit. One pattern for an address
-# would take time that grows with the body's square.
+# would take time that grows with the square of the body's length.
 _NUMBER = re.compile(rb"\+?\0?\d[\d\0 ()/-]{6,}\d")
 _LETTER = rb"[^\s\"'<>(),;:\x00-\x1f]"
 _WORD = re.compile(rb"(?:%b\0){2,}%b?|%b+" % (_LETTER, _LETTER, _LETTER))
@@ -24,24 +25,25 @@ _WORD = re.compile(rb"(?:%b\0){2,}%b?|%b+" % (_LETTER, _LETTER, _LETTER))
 _ATS = (b"@", "\uff20".encode(), "\ufe6b".encode())
 
 
-def shown(body: bytes, *, whole: bool) -> str:
+def readable(body: bytes, *, show_recipients: bool) -> str:
     """
-    Write a body for a person.
+    Return a body as text for people.
 
     Args:
-        whole: Show recipients; otherwise they are masked, and so is what looks like one.
+        show_recipients: Otherwise recipients are masked; in a body that the contract cannot read,
+            anything that looks like an address or a number.
     """
     try:
         document = parse(body)
     except DecodeError:
-        return _cut(_unread(body if whole else _hidden(body)))
-    if not whole:
-        document = {**document, "to": _masked(document.get("to"))} if "to" in document else document
+        return _cut(_unparsed(body if show_recipients else _hidden(body)))
+    if not show_recipients and "to" in document:
+        document = {**document, "to": _masked(document["to"])}
     return _cut(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def _masked(to: Any) -> Any:
-    """Mask recipients in whatever form they stand there."""
+    """Mask recipients in any form that `to` may have."""
     if isinstance(to, str):
         return mask(to)
     if isinstance(to, list):
@@ -52,7 +54,7 @@ def _masked(to: Any) -> Any:
 
 
 def _hidden(body: bytes) -> bytes:
-    """Mask what looks like an address or a number, in a time that grows with the body."""
+    """Mask anything that looks like an address or a number, in time linear in the body's length."""
     return _NUMBER.sub(_dots, _WORD.sub(_dotted_address, body))
 
 
@@ -61,12 +63,12 @@ def _dotted_address(match: re.Match[bytes]) -> bytes:
 
 
 def _dots(match: re.Match[bytes]) -> bytes:
-    """Keep the length, so that the places of what is wrong stay true."""
+    """Keep the length, so that positions in error texts stay right."""
     found = match[0]
     return found[:1] + b"*" * (len(found) - 1)
 
 
-def _unread(body: bytes) -> str:
+def _unparsed(body: bytes) -> str:
     try:
         text = body.decode()
     except UnicodeDecodeError:

@@ -1,0 +1,36 @@
+"""The use case of cancelling: notifications that no worker has claimed yet are never sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from uuid import UUID
+
+from notify.store import Actor, Store, cancel_waiting, write_audit
+from notify.store.delivery import Cancelled
+
+
+def cancel(store: Store, id_: UUID, actor: Actor, *, source: str | None = None) -> Cancelled:
+    """
+    Cancel a notification, or all of a batch that no worker has claimed, with its audit row.
+
+    Their producers are notified by events. If nothing could be cancelled, nothing is written.
+
+    Args:
+        id_: The id of a notification or a batch.
+        source: Its source, needed if several sources use the id.
+
+    Returns:
+        The notifications that were cancelled, and those for which it was too late.
+
+    Raises:
+        NotifyError: Several sources use the id.
+        StoreError: The record cannot be written.
+    """
+    with store.writing() as connection:
+        now = store.clock()
+        result = cancel_waiting(connection, id_, source=source, now=now)
+        if result.ids:
+            left = Counter(status.value for status in result.others.values())
+            details = {"id": str(id_), "cancelled": len(result.ids), "left": dict(left)}
+            write_audit(connection, actor, "cancel", details=details, at=now)
+    return result

@@ -1,0 +1,54 @@
+"""Dead letters as JSON, and what a replay of them would do."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from notify.deadletters import ReplayPlan
+from notify.status.letter_body import readable
+from notify.store.deadletters import ArchivedLetter, DeadLetter
+
+
+def letter_as_json(letter: DeadLetter) -> dict[str, Any]:
+    """Return a dead letter as `notify dead ls --json` prints it, without its content."""
+    return asdict(letter)
+
+
+def content_as_json(letter: ArchivedLetter, *, show_recipients: bool) -> dict[str, Any]:
+    """
+    Return a dead letter's content as `notify dead show --json` adds it.
+
+    Args:
+        show_recipients: Include the body as it is; otherwise recipients in it are masked.
+    """
+    edited = letter.mended_body
+    whole = show_recipients
+    return {
+        "properties": letter.properties,
+        "body_base64": base64.b64encode(letter.body).decode() if whole else None,
+        "body": readable(letter.body, show_recipients=whole),
+        "mended_body": readable(edited, show_recipients=whole) if edited is not None else None,
+        "mended_key": letter.mended_key,
+    }
+
+
+def plan_as_json(plan: ReplayPlan, *, rate: float, now: datetime) -> dict[str, Any]:
+    """
+    Return the plan of a replay as `notify dead plan --json` prints it.
+
+    Args:
+        rate: Notifications a second, for each channel.
+    """
+    return {
+        "letters": plan.letters,
+        "notifications": {
+            prospect.replace(" ", "_"): number for prospect, number in plan.prospects.items()
+        },
+        "replayed": sum(plan.replayed.values()),
+        "rate": rate,
+        "seconds": round(plan.seconds(rate, now=now), 3),
+        "unfit": {str(id_): why for id_, why in plan.unfit.items()},
+    }

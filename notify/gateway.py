@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from notify.channels import CHANNELS
-from notify.errors import ConfigError
+from notify.errors import ConfigError, ProviderError
 from notify.message import Channel, Receipt, Rendered
-from notify.provider import Findable, Provider
+from notify.provider import Findable, Provider, SendsMany
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,17 @@ class ConfiguredProvider:
     def send(self, message: Rendered) -> Receipt:
         """Hand one message to the provider; raises what `Provider.send` raises."""
         return self.provider.send(message)
+
+    def send_many(self, messages: Sequence[Rendered]) -> Sequence[Receipt | ProviderError]:
+        """
+        Send several messages in one call; see `SendsMany.send_many`.
+
+        Raises:
+            NotImplementedError: The provider sends one message a call.
+        """
+        if not isinstance(self.provider, SendsMany):
+            raise NotImplementedError(f"{self.name} sends one message a call")
+        return self.provider.send_many(messages)
 
     @property
     def can_find(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from notify.errors import ProviderError
 from notify.message import Channel, Receipt, Rendered
 
 
@@ -57,6 +58,26 @@ class Findable(Protocol):
         Raises:
             ProviderError: It could not be asked, or its list is too long to tell.
             NotImplementedError: `can_find` is false.
+        """
+        ...
+
+
+@runtime_checkable
+class SendsMany(Protocol):
+    """An optional part of a provider: one request of its vendor's sends several messages."""
+
+    most: ClassVar[int]
+    """The most messages of one call, 2 or more."""
+
+    def send_many(self, messages: Sequence[Rendered], /) -> Sequence[Receipt | ProviderError]:
+        """
+        Send several messages in one call bounded in time.
+
+        Returns:
+            For each message in order its receipt, or the error that `Provider.send` would raise.
+
+        Raises:
+            ProviderError: As `Provider.send`; it holds for every message.
         """
         ...
 

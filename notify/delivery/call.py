@@ -1,8 +1,10 @@
-"""One call to a provider, and what its end says."""
+"""One call to a provider, and what its end says of each message."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -19,7 +21,7 @@ log = structlog.get_logger("notify.call")
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """How a call ended."""
+    """How a call ended for one message."""
 
     verdict: Verdict
     provider_id: str | None = None
@@ -35,42 +37,83 @@ class CallResult:
 
     @property
     def outcome(self) -> Outcome:
-        """What the attempt is closed with."""
+        """The outcome of the attempt."""
         return outcome_of(self.verdict)
 
 
 def outcome_of(verdict: Verdict) -> Outcome:
-    """Tell what an attempt is closed with that ended so."""
+    """Return the outcome of an attempt with this verdict."""
     return _OUTCOMES.get(verdict, Outcome.NOT_SENT)
 
 
 _OUTCOMES = {Verdict.SENT: Outcome.ACCEPTED, Verdict.UNKNOWN: Outcome.UNKNOWN}
 
 
-def call(line: ConfiguredProvider, message: Rendered) -> CallResult:
+def send(provider: ConfiguredProvider, messages: Sequence[Rendered]) -> list[CallResult]:
     """
-    Make the call; whatever happens, there is an answer, and the record can store it.
+    Make one call, and return a result for each message that the record can store.
 
-    A provider that returns has handed the message over, whatever it returns: to call that unknown
-    would send the message again.
+    No exception of the provider gets out. Where it returns, it has handed the message over,
+    whatever it returns: to record that as unknown would send the message again.
+
+    Args:
+        messages: One; or several, where the provider is `SendsMany`.
     """
+    if len(messages) == 1:
+        return [_result(provider, messages[0], partial(provider.send, messages[0]))]
+    answers = _answers(provider, messages)
+    return [
+        _result(provider, message, partial(_received, answer))
+        for message, answer in zip(messages, answers, strict=True)
+    ]
+
+
+def _answers(provider: ConfiguredProvider, messages: Sequence[Rendered]) -> Sequence[object]:
     try:
-        return _called(line, message)
+        answers = provider.send_many(messages)
+        if len(answers) == len(messages):
+            return answers
+        raise ValueError("send_many returned another number of answers")  # noqa: TRY301
+    except Exception as error:  # noqa: BLE001 - it is each message's answer
+        return [error] * len(messages)
+
+
+def _received(answer: object) -> object:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def gravest(results: Sequence[CallResult]) -> Kind:
+    """Return what all results of one call say about the provider."""
+    return min((result.kind for result in results), key=_GRAVEST_FIRST.index)
+
+
+_GRAVEST_FIRST = (Kind.FATAL, Kind.UNREACHABLE, Kind.FAILURE, Kind.SUCCESS, Kind.NEUTRAL)
+
+
+def _result(
+    provider: ConfiguredProvider, message: Rendered, received: Callable[[], object]
+) -> CallResult:
+    try:
+        return _read(provider, message, received)
     except Exception as error:  # noqa: BLE001 - a fault in a provider must not stop its neighbours
         # The error's text could hold anything, so only its kind is logged.
         kind = type(error).__name__
-        _log_fault(line, message, kind)
-        reason = f"a fault in the provider {line.name}: {kind}"
+        _log_fault(provider, message, kind)
+        reason = f"a fault in the provider {provider.name}: {kind}"
         return CallResult(Verdict.UNKNOWN, reason=reason, kind=Kind.FAILURE)
 
 
-def _called(line: ConfiguredProvider, message: Rendered) -> CallResult:
+def _read(
+    provider: ConfiguredProvider, message: Rendered, received: Callable[[], object]
+) -> CallResult:
     try:
-        receipt: object = line.send(message)
+        receipt = received()
     except ProviderError as error:
         return _refused(error)
     if not isinstance(receipt, Receipt):
-        _log_fault(line, message, f"returned {type(receipt).__name__}, not a Receipt")
+        _log_fault(provider, message, f"returned {type(receipt).__name__}, not a Receipt")
         return CallResult(Verdict.SENT, kind=Kind.SUCCESS)
     return CallResult(
         Verdict.SENT,
@@ -80,9 +123,9 @@ def _called(line: ConfiguredProvider, message: Rendered) -> CallResult:
     )
 
 
-def _log_fault(line: ConfiguredProvider, message: Rendered, kind: str) -> None:
+def _log_fault(provider: ConfiguredProvider, message: Rendered, kind: str) -> None:
     id_ = str(message.notification_id)
-    log.error("notify.provider_fault", id=id_, provider=line.name, error_kind=kind)
+    log.error("notify.provider_fault", id=id_, provider=provider.name, error_kind=kind)
 
 
 def _refused(error: ProviderError) -> CallResult:

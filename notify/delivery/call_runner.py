@@ -1,40 +1,41 @@
-"""Making a call, and going on to the next provider where one certainly did not send."""
+"""Making a call, and trying the next provider for what one certainly did not send."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
 import structlog
 
-from notify.delivery.call import CallResult, call
+from notify.delivery.call import CallResult, gravest, send
 from notify.delivery.decision import Again
 from notify.delivery.lane import Lane
 from notify.delivery.metrics import DeliveryMetrics
 from notify.delivery.outcome_recorder import LOOK_AGAIN, OutcomeRecorder
-from notify.delivery.plan import Plan
+from notify.delivery.plan import Attempt, Call, Ready
 from notify.errors import StoreError
 from notify.flow import Admission, Admitted, Flow
 from notify.gateway import ConfiguredProvider
 from notify.policies.retry import Verdict
 from notify.settings import LONGEST_TIMEOUT
-from notify.store import Claimed, Record, Store
+from notify.store import Record, Store
 from notify.store.delivery import LEASE, hand_over
+from notify.telemetry.tracing import nanoseconds_now
 
 LATEST = (LEASE - timedelta(seconds=2 * LONGEST_TIMEOUT)).total_seconds()
-"""Seconds after its claim at which a call may begin at the latest, to be over within the lease."""
+"""Seconds after its claim within which a call must begin, to end within the lease."""
 
 CERTAIN = frozenset({Verdict.RETRY, Verdict.THROTTLED})
-"""It was certainly not sent, and another provider may take it."""
+"""The message was certainly not sent, so another provider may send it."""
 
 log = structlog.get_logger("notify.delivery")
 
 
 class CallRunner:
-    """Makes the calls of claimed plans, in the senders' threads."""
+    """Makes the calls of claimed messages, in the senders' threads."""
 
     def __init__(
         self,
@@ -59,106 +60,111 @@ class CallRunner:
         """Return the last moment to begin a call whose claim is written from now on."""
         return self._monotonic() + LATEST
 
-    def run(self, lane: Lane, plan: Plan, claimed: Claimed, deadline: float) -> None:
-        """Make one claimed call, record its outcome, and give its lane's permit back."""
-        try:
-            self._outcomes.call_ended(*self._make(plan, claimed, deadline=deadline))
-        except Exception as error:
-            # Unsettled, the message would stay unacknowledged for ever. Looked at again, its claim
-            # is found once it has lapsed, and the rule for lost answers decides.
-            log.error("notify.call_fault", **plan.ask.notification.ids, exc_info=error)
-            plan.ask.tally.add(Again(LOOK_AGAIN))
-        finally:
-            lane.permits.give()
-
-    def _make(
-        self, plan: Plan, claimed: Claimed, *, deadline: float
-    ) -> tuple[Plan, Claimed, CallResult]:
+    def run(self, lane: Lane, call: Call, attempts: Sequence[Attempt], deadline: float) -> None:
         """
-        Call, and call the next provider while there is one and nothing was sent.
+        Make a call, have its outcomes recorded, and release the lane's permits.
 
         Args:
+            attempts: The call's messages that are claimed; each has one of the lane's permits.
             deadline: The last moment to begin, by the monotonic clock.
-
-        Returns:
-            The last call's plan and claim, and how it ended.
         """
-        tried: list[ConfiguredProvider] = []
-        while True:
-            answer = self._call(plan, deadline=deadline)
-            tried.append(_line(plan))
-            if answer.verdict not in CERTAIN:
-                return plan, claimed, answer
+        try:
+            results = self._make(call, attempts, deadline=deadline)
+        except Exception as error:  # noqa: BLE001 - logged for each message
+            for attempt in attempts:
+                _fail(attempt, error)
+        else:
+            for attempt, result in zip(attempts, results, strict=True):
+                self._conclude(call.provider, attempt, result)
+        finally:
+            lane.permits.give(len(attempts))
+
+    def _conclude(self, provider: ConfiguredProvider, attempt: Attempt, result: CallResult) -> None:
+        try:
+            self._outcomes.call_ended(*self._last(provider, attempt, result))
+        except Exception as error:  # noqa: BLE001 - logged with the message
+            _fail(attempt, error)
+
+    def _last(
+        self, provider: ConfiguredProvider, attempt: Attempt, result: CallResult
+    ) -> tuple[Attempt, CallResult]:
+        """Try other providers while nothing was sent; return the last attempt, and its result."""
+        tried = [provider]
+        while result.verdict in CERTAIN:
             # Before the new claim is written, as its lease runs from then.
             deadline = self.deadline()
-            onward = self._onward(plan, claimed, answer, tried=tried)
+            onward = self._onward(attempt, result, tried=tried)
             if onward is None:
-                return plan, claimed, answer
-            plan, claimed = onward
+                break
+            following, attempt = onward
+            (result,) = self._make(following, [attempt], deadline=deadline)
+            tried.append(following.provider)
+        return attempt, result
 
-    def _call(self, plan: Plan, *, deadline: float) -> CallResult:
-        assert plan.pass_ is not None  # noqa: S101 - only plans with a call come here
-        assert plan.message is not None  # noqa: S101
-        line = _line(plan)
-        began = self._monotonic()
+    def _make(
+        self, call: Call, attempts: Sequence[Attempt], *, deadline: float
+    ) -> list[CallResult]:
+        provider, circuits = call.provider, self._flow.circuits
+        began, began_at = self._monotonic(), nanoseconds_now()
         if began >= deadline:
-            self._flow.circuits.released(plan.pass_)
+            circuits.released(call.permit)
             reason = "the worker was held up too long after its claim, so the call was not made"
-            return CallResult(Verdict.RETRY, reason=reason)
+            return [CallResult(Verdict.RETRY, reason=reason)] * len(attempts)
         try:
-            with plan.ask.trace.during("send"):
-                answer = call(line, plan.message)
+            results = send(provider, [attempt.message for attempt in attempts])
         except BaseException:
             # Cut off: it says nothing about the provider.
-            self._flow.circuits.released(plan.pass_)
+            circuits.released(call.permit)
             raise
-        seconds = self._monotonic() - began
-        plan.ask.trace.tell(
-            provider=line.name,
-            attempt_id=str(plan.message.attempt_id),
-            outcome=answer.outcome.value,
-            http_status=answer.http_status,
-        )
-        self._flow.circuits.ended(plan.pass_, answer.kind, seconds)
-        self._metrics.called(line.name, answer.verdict, seconds)
-        self._tell_limiter(line, answer)
-        return answer
-
-    def _tell_limiter(self, line: ConfiguredProvider, answer: CallResult) -> None:
-        flow = self._flow
-        if answer.verdict is Verdict.THROTTLED:
-            flow.limiter.throttled(
-                line.limits,
-                retry_after=answer.retry_after,
-                calls_per_second=flow.circuits.calls_per_second(line.name),
+        seconds, ended_at = self._monotonic() - began, nanoseconds_now()
+        for attempt, result in zip(attempts, results, strict=True):
+            attempt.item.trace.note("send", began_at, ended_at)
+            attempt.item.trace.tell(
+                provider=provider.name,
+                attempt_id=str(attempt.message.attempt_id),
+                outcome=result.outcome.value,
+                http_status=result.http_status,
             )
-        elif answer.exhausted_for is not None:
-            flow.limiter.exhausted(line.limits, answer.exhausted_for)
+        circuits.ended(call.permit, gravest(results), seconds)
+        self._metrics.called(provider.name, [result.verdict for result in results], seconds)
+        for result in results:
+            self._limit(provider, result)
+        return results
+
+    def _limit(self, provider: ConfiguredProvider, result: CallResult) -> None:
+        """Slow down or pause the provider's limits, if the result asks for it."""
+        flow = self._flow
+        if result.verdict is Verdict.THROTTLED:
+            flow.limiter.throttled(
+                provider.limits,
+                retry_after=result.retry_after,
+                calls_per_second=flow.circuits.calls_per_second(provider.name),
+            )
+        elif result.exhausted_for is not None:
+            flow.limiter.exhausted(provider.limits, result.exhausted_for)
 
     def _onward(
-        self, plan: Plan, claimed: Claimed, answer: CallResult, *, tried: list[ConfiguredProvider]
-    ) -> tuple[Plan, Claimed] | None:
-        """Hand the notification on to another provider, if the rules still allow an attempt."""
-        assert plan.message is not None  # noqa: S101
-        record = self._outcomes.handed_on(plan, claimed, answer)
+        self, attempt: Attempt, result: CallResult, *, tried: Sequence[ConfiguredProvider]
+    ) -> tuple[Call, Attempt] | None:
+        """Hand a message over to another provider, if the rules still allow an attempt."""
+        record = self._outcomes.handed_on(attempt, result)
         if record is None:
             return None
-        leave = self._admission.elsewhere((plan.ask.notification, plan.message), tried=tried)
-        if leave is None:
+        admitted = self._admission.elsewhere(attempt.notification, attempt.message, tried=tried)
+        if admitted is None:
             return None
-        onward = self._handed_over(plan, claimed, leave, record)
+        onward = self._handed_over(attempt, admitted, record)
         if onward is None:
-            self._flow.circuits.released(leave.pass_)
+            self._flow.circuits.released(admitted.permit)
             return None
-        rest = leave.at - self._monotonic()
+        rest = admitted.at - self._monotonic()
         if rest > 0:
             self._sleep(rest)
         return onward
 
     def _handed_over(
-        self, plan: Plan, claimed: Claimed, leave: Admitted, record: Record
-    ) -> tuple[Plan, Claimed] | None:
-        assert plan.message is not None  # noqa: S101
+        self, attempt: Attempt, admitted: Admitted, record: Record
+    ) -> tuple[Call, Attempt] | None:
         attempt_id = uuid4()
         try:
             with self._store.writing() as connection:
@@ -166,7 +172,7 @@ class CallRunner:
                     connection,
                     record,
                     attempt_id=attempt_id,
-                    provider=leave.line.name,
+                    provider=admitted.provider.name,
                     until=record.ended_at + LEASE,
                 )
         except StoreError as error:
@@ -176,19 +182,20 @@ class CallRunner:
             return None
         log.info(
             "notify.handed_over",
-            **plan.ask.notification.ids,
-            provider=_line(plan).name,
-            next_provider=leave.line.name,
+            **attempt.notification.ids,
+            provider=attempt.entry.provider,
+            next_provider=admitted.provider.name,
             reason=record.reason,
         )
-        following = replace(
-            plan,
-            entry=replace(plan.entry, attempt_id=attempt_id),
-            message=replace(plan.message, attempt_id=attempt_id),
-        )
-        return following.through(leave), replace(claimed, fence=fence, spent=record.spent)
+        entry = replace(attempt.entry, attempt_id=attempt_id)
+        message = replace(attempt.message, attempt_id=attempt_id)
+        onward = Ready(attempt.item, entry, message).call(admitted)
+        claimed = replace(attempt.claimed, fence=fence, spent=record.spent)
+        return onward, onward.parts[0].attempt(claimed)
 
 
-def _line(plan: Plan) -> ConfiguredProvider:
-    assert plan.line is not None  # noqa: S101 - only plans with a call come here
-    return plan.line
+def _fail(attempt: Attempt, error: Exception) -> None:
+    # Undecided, the message would stay unacknowledged for ever. When it is looked at again, its
+    # claim is found once it has lapsed, and the rule for lost answers decides.
+    log.error("notify.call_fault", **attempt.notification.ids, exc_info=error)
+    attempt.item.settlement.add(Again(LOOK_AGAIN))

@@ -1,4 +1,4 @@
-"""Claiming a group of plans in one transaction."""
+"""Claiming a group of entries in one transaction."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import ClassVar
 
 import structlog
 
-from notify.delivery.plan import Plan
 from notify.errors import StoreError, StoreRefused
-from notify.store import Claim, Claimed, Store
+from notify.store import Claim, Claimed, Entry, Store
 from notify.store.delivery import LEASE
 
 log = structlog.get_logger("notify.delivery")
@@ -18,7 +17,7 @@ log = structlog.get_logger("notify.delivery")
 
 class Claimer:
     """
-    Claims plans in the record, even if the store refuses one of them.
+    Claims entries in the record, even if the store refuses one of them.
 
     Attributes:
         lease: How long a claim keeps other workers away.
@@ -30,19 +29,19 @@ class Claimer:
         self._store = store
         self._clock = clock or store.clock
 
-    def claim(self, plans: Sequence[Plan]) -> list[Claimed | None]:
-        """Claim all in one transaction; None stands for a plan that cannot be stored now."""
-        return self._claim(plans, self._clock())
+    def claim(self, entries: Sequence[Entry]) -> list[Claimed | None]:
+        """Claim all in one transaction; None stands for an entry that cannot be stored now."""
+        return self._claim(entries, self._clock())
 
-    def _claim(self, plans: Sequence[Plan], now: datetime) -> list[Claimed | None]:
+    def _claim(self, entries: Sequence[Entry], now: datetime) -> list[Claimed | None]:
         try:
-            return [*self._store.claim([plan.entry for plan in plans], now=now, lease=self.lease)]
+            return [*self._store.claim(entries, now=now, lease=self.lease)]
         except StoreRefused as error:
             # One bad row fails the whole transaction: find it, and claim the others without it.
-            if len(plans) > 1:
-                return [answer for plan in plans for answer in self._claim([plan], now)]
-            log.error("notify.refused", **plans[0].ask.notification.ids, error=str(error))
+            if len(entries) > 1:
+                return [claimed for entry in entries for claimed in self._claim([entry], now)]
+            log.error("notify.refused", **entries[0].notification.ids, error=str(error))
             return [Claimed(Claim.CONFLICT)]
         except StoreError as error:
-            log.error("notify.store_away", waiting=len(plans), error=str(error))
-            return [None] * len(plans)
+            log.error("notify.store_away", waiting=len(entries), error=str(error))
+            return [None] * len(entries)

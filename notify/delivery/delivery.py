@@ -134,7 +134,8 @@ class Delivery:
             plans = [self._planner.plan(item, now=now) for item in left.values()]
             for group in self._pacer.groups(plans):
                 for plan in group:
-                    del left[id(plan.ask)]
+                    for part in plan.parts:
+                        del left[id(part.item)]
                 follow_ups, calls, store_ok = self._dispatcher.dispatch(lane, group)
                 more += follow_ups
                 begun += calls

@@ -1,10 +1,11 @@
-"""Dispatching a claimed group: start its calls, and settle what needs none."""
+"""Dispatching a group: claim it, start its calls, and settle what needs none."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
+from uuid import UUID
 
 import structlog
 
@@ -14,10 +15,10 @@ from notify.delivery.decision import Again, Dead, Decision, Done
 from notify.delivery.lane import Lane
 from notify.delivery.metrics import DeliveryMetrics
 from notify.delivery.outcome_recorder import LOOK_AGAIN, OutcomeRecorder
-from notify.delivery.plan import DeliveryItem, Plan
+from notify.delivery.plan import Call, DeliveryItem, NoCall, Plan, Ready
 from notify.flow import Circuits
 from notify.message import Notification, Status
-from notify.store import Claim, Claimed
+from notify.store import Claim, Claimed, Entry
 from notify.telemetry.tracing import Tracing, nanoseconds_now
 
 _KEPT = {
@@ -25,7 +26,7 @@ _KEPT = {
     Status.QUEUED: "notify.deferred",
     Status.SUPPRESSED: "notify.suppressed",
 }
-"""The log events of what the record keeps, so that nothing is left to do with the message."""
+"""The log events of the statuses after which nothing is left to do with the message."""
 
 log = structlog.get_logger("notify.delivery")
 
@@ -36,13 +37,13 @@ class Dispatched(NamedTuple):
     follow_ups: list[DeliveryItem]
     """The other recipients of batches whose first is on record now."""
     calls: int
-    """How many calls have begun; each keeps one of the lane's permits until its end."""
+    """The messages whose calls have begun; each keeps one of the lane's permits until its end."""
     store_ok: bool
     """Whether the record answered every claim."""
 
 
 class Dispatcher:
-    """Claims groups of plans, and hands the calls to a lane's senders."""
+    """Claims groups of plans, and submits the calls to a lane's senders. Safe among threads."""
 
     def __init__(
         self,
@@ -65,71 +66,87 @@ class Dispatcher:
         """Claim a group, start its calls, and settle the rest."""
         deadline = self._calls.deadline()
         began = nanoseconds_now()
-        answers = self._claimer.claim(plans)
+        answers = self._claimer.claim([part.entry for plan in plans for part in plan.parts])
         ended = nanoseconds_now()
         follow_ups: list[DeliveryItem] = []
         calls = 0
-        for planned, claimed in zip(plans, answers, strict=True):
-            plan = planned.under(claimed.id) if claimed else planned
-            answer = claimed.claim if claimed else None
-            self._metrics.claimed(plan.entry, claimed)
-            plan.ask.trace.note("claim", began, ended)
-            follow_ups += following(plan.ask, answer, self._tracing)
-            if claimed and answer is Claim.OWNED and plan.pass_ is not None:
-                lane.senders.submit(self._calls.run, lane, plan, claimed, deadline)
-                calls += 1
-                continue
-            if plan.pass_ is not None:
-                self._circuits.released(plan.pass_)
-            if claimed and answer is Claim.LAPSED:
-                self._outcomes.call_lapsed(plan, claimed)
+        remaining = iter(answers)
+        for plan in plans:
+            parts: Sequence[NoCall | Ready] = plan.parts
+            claims = [next(remaining) for _ in parts]
+            for part, claimed in zip(parts, claims, strict=True):
+                self._metrics.claimed(part.entry, claimed)
+                part.item.trace.note("claim", began, ended)
+                follow_ups += following(part.item, claimed, self._tracing)
+            if isinstance(plan, Call):
+                calls += self._start(lane, plan, claims, deadline)
             else:
-                plan.ask.tally.add(without_call(plan, claimed))
+                self._settle(plan.item, plan.entry, claims[0])
         return Dispatched(follow_ups, calls, None not in answers)
 
+    def _start(
+        self, lane: Lane, call: Call, claims: Sequence[Claimed | None], deadline: float
+    ) -> int:
+        """Start a call of the messages that are claimed; return how many they are."""
+        attempts = []
+        for part, claimed in zip(call.parts, claims, strict=True):
+            if claimed and claimed.claim is Claim.OWNED:
+                attempts.append(part.attempt(claimed))
+            else:
+                self._settle(part.item, part.entry, claimed)
+        if attempts:
+            lane.senders.submit(self._calls.run, lane, call, attempts, deadline)
+        else:
+            self._circuits.released(call.permit)
+        return len(attempts)
 
-def following(ask: DeliveryItem, answer: Claim | None, tracing: Tracing) -> list[DeliveryItem]:
+    def _settle(self, item: DeliveryItem, entry: Entry, claimed: Claimed | None) -> None:
+        match claimed:
+            case None:
+                item.settlement.add(Again(LOOK_AGAIN))
+            case Claimed(claim=Claim.BUSY, wait=wait):
+                item.settlement.add(Again(max(LOOK_AGAIN, wait.total_seconds())))
+            case Claimed(claim=Claim.LAPSED, attempt_id=UUID() as lapsed):
+                self._outcomes.call_lapsed(item.under(claimed.id), entry, claimed, lapsed)
+            case _:
+                item.settlement.add(_decided(item.under(claimed.id), entry, claimed.claim))
+
+
+def following(item: DeliveryItem, claimed: Claimed | None, tracing: Tracing) -> list[DeliveryItem]:
     """
-    Ask for a batch's other recipients once its first is known.
+    Return a batch's other recipients once its first is on record.
 
-    All share one digest, so the first tells whether the whole request is in conflict: then
+    All share one digest, so the first shows whether the whole request is in conflict: then
     none of it may be sent, not even to recipients that the record has never seen.
     """
-    match answer:
-        case Claim.CONFLICT:
-            decision: Decision = Dead()
-        case None:
-            decision = Again(LOOK_AGAIN)
-        case _:
-            traceparent = ask.notification.traceparent
-            return [
-                DeliveryItem.begin(_within(traceparent, other), ask.tally, tracing)
-                for other in ask.others
-            ]
-    for _ in ask.others:
-        ask.tally.add(decision)
+    if not item.others:
+        return []
+    if claimed and claimed.claim is not Claim.CONFLICT:
+        traceparent = item.notification.traceparent
+        return [
+            DeliveryItem.begin(_within(traceparent, other), item.settlement, tracing)
+            for other in item.others
+        ]
+    decision = Dead() if claimed else Again(LOOK_AGAIN)
+    for _ in item.others:
+        item.settlement.add(decision)
     return []
 
 
 def _within(traceparent: str | None, other: Notification) -> Notification:
-    """Give a batch's member in the trace of its first, which may have begun here."""
+    """Return a batch's member in the trace of its first, which may have begun here."""
     same = other.traceparent == traceparent
     return other if same else replace(other, traceparent=traceparent)
 
 
-def without_call(plan: Plan, claimed: Claimed | None) -> Decision:
-    """Decide on a notification for which no call is made."""
-    notification = plan.ask.notification
+def _decided(item: DeliveryItem, entry: Entry, claim: Claim) -> Decision:
+    """Return the decision on a notification that needs no call, and log it."""
+    notification = item.notification
     identity = notification.ids | {"source": notification.source}
-    if claimed is None:
-        return Again(LOOK_AGAIN)
-    answer = claimed.claim
-    if answer is Claim.BUSY:
-        return Again(max(LOOK_AGAIN, claimed.wait.total_seconds()))
-    # An answer other than this has left the record as it was.
-    written = answer is Claim.OWNED
-    plan.ask.trace.ended(notification, plan.entry.status if written else answer.value)
-    match answer:
+    # Any other answer has left the record as it was.
+    written = claim is Claim.OWNED
+    item.trace.ended(notification, entry.status if written else claim.value)
+    match claim:
         case Claim.DUPLICATE:
             log.info("notify.duplicate", **identity)
             return Done()
@@ -139,10 +156,8 @@ def without_call(plan: Plan, claimed: Claimed | None) -> Decision:
         case Claim.CONFLICT:
             log.warning("notify.dead", **identity, cause="conflict")
             return Dead()
-        case Claim.OWNED if plan.entry.status in _KEPT:
-            log.info(_KEPT[plan.entry.status], **identity, reason=plan.entry.reason)
-            return Done()
-        case Claim.OWNED | Claim.LAPSED:
-            entry = plan.entry
-            log.warning("notify.dead", **identity, cause=str(entry.status), reason=entry.reason)
-            return Dead()
+    if written and entry.status in _KEPT:
+        log.info(_KEPT[entry.status], **identity, reason=entry.reason)
+        return Done()
+    log.warning("notify.dead", **identity, cause=str(entry.status), reason=entry.reason)
+    return Dead()

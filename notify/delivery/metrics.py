@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 from notify.delivery.call import outcome_of
@@ -55,10 +55,11 @@ class DeliveryMetrics:
             case Claim.CONFLICT:
                 self._metrics.count(catalog.CONFLICTS, *labels)
 
-    def called(self, provider: str, verdict: Verdict, seconds: float) -> None:
-        """Count a call to a provider."""
-        outcome = outcome_of(verdict)
-        self._metrics.count(catalog.ATTEMPTS, provider, outcome.value, verdict.value)
+    def called(self, provider: str, verdicts: Iterable[Verdict], seconds: float) -> None:
+        """Count a call to a provider, and the verdict on each of its messages."""
+        for verdict in verdicts:
+            outcome = outcome_of(verdict)
+            self._metrics.count(catalog.ATTEMPTS, provider, outcome.value, verdict.value)
         self._metrics.observe(catalog.CALL, seconds, provider)
 
     def recorded(self, notification: Notification, claimed: Claimed, record: Record) -> None:

@@ -1,4 +1,4 @@
-"""How calls end on record: what follows by the rules, written, then the message decided on."""
+"""Recording how calls ended: what follows by the rules, written, then the message decided on."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import structlog
 from notify.delivery.call import CallResult
 from notify.delivery.decision import Again, Dead, Done
 from notify.delivery.metrics import DeliveryMetrics
-from notify.delivery.plan import Plan
+from notify.delivery.plan import Attempt, DeliveryItem
 from notify.delivery.recorder import PendingRecord, Recorder
-from notify.message import Status
+from notify.message import Notification, Status
 from notify.policies.retry import History, RetryPolicy, Verdict
-from notify.store import Claimed, Record
+from notify.store import Claimed, Entry, Record
 from notify.store.delivery import LONGEST_REASON
 from notify.telemetry.tracing import nanoseconds_now
 
@@ -30,7 +30,7 @@ log = structlog.get_logger("notify.delivery")
 
 
 class OutcomeRecorder:
-    """Takes the ends of calls, from any thread."""
+    """Has the outcomes of calls recorded, from any thread."""
 
     def __init__(
         self,
@@ -45,105 +45,108 @@ class OutcomeRecorder:
         self._metrics = metrics
         self._clock = clock
 
-    def call_ended(self, plan: Plan, claimed: Claimed, answer: CallResult) -> None:
-        """Record the end of a call that this worker has made."""
-        self._put(plan, claimed, self.record_of(plan, claimed, answer))
+    def call_ended(self, attempt: Attempt, result: CallResult) -> None:
+        """Record the outcome of a call that this worker has made."""
+        record = self.record_of(attempt, result)
+        self._put(attempt.item, attempt.entry, attempt.claimed, record)
 
-    def call_lapsed(self, plan: Plan, claimed: Claimed) -> None:
-        """Record the end of a call whose worker never came back."""
-        assert claimed.attempt_id is not None  # noqa: S101 - a lapsed claim has its call
+    def call_lapsed(
+        self, item: DeliveryItem, entry: Entry, claimed: Claimed, attempt_id: UUID
+    ) -> None:
+        """Record the unknown outcome of another worker's call whose claim has lapsed."""
         reason = "the worker that made the call never recorded its outcome"
-        answer = CallResult(Verdict.UNKNOWN, reason=reason)
-        self._put(plan, claimed, self._record(plan, claimed, claimed.attempt_id, answer))
+        result = CallResult(Verdict.UNKNOWN, reason=reason)
+        self._put(
+            item, entry, claimed, self._record(item.notification, claimed, attempt_id, result)
+        )
 
-    def record_of(self, plan: Plan, claimed: Claimed, answer: CallResult) -> Record:
-        """Tell what is to be recorded of a call that this worker has made."""
-        assert plan.entry.attempt_id is not None  # noqa: S101 - only plans with a call come here
-        return self._record(plan, claimed, plan.entry.attempt_id, answer)
+    def record_of(self, attempt: Attempt, result: CallResult) -> Record:
+        """Return what to record of a call that this worker has made."""
+        attempt_id = attempt.message.attempt_id
+        return self._record(attempt.notification, attempt.claimed, attempt_id, result)
 
-    def handed_on(self, plan: Plan, claimed: Claimed, answer: CallResult) -> Record | None:
+    def handed_on(self, attempt: Attempt, result: CallResult) -> Record | None:
         """
-        Tell what is to be recorded of a call where another provider is called at once.
+        Return what to record of a call after which another provider is called at once.
 
-        What this provider wants of the next attempt, such as a long wait, does not matter then.
+        The next attempt that this provider asks for, such as one after a long wait, does not
+        matter then.
 
         Returns:
             None where the lane allows no further call.
         """
-        record = self.record_of(plan, claimed, answer)
+        record = self.record_of(attempt, result)
         now = record.ended_at
-        history = History(claimed.received_at or now, record.spent)
-        allowed = self._policy.allows_another(plan.ask.notification, history, now=now)
-        return replace(record, reason=answer.reason) if allowed else None
+        history = History(attempt.claimed.received_at or now, record.spent)
+        allowed = self._policy.allows_another(attempt.notification, history, now=now)
+        return replace(record, reason=result.reason) if allowed else None
 
-    def _record(self, plan: Plan, claimed: Claimed, attempt_id: UUID, answer: CallResult) -> Record:
+    def _record(
+        self, notification: Notification, claimed: Claimed, attempt_id: UUID, result: CallResult
+    ) -> Record:
         now = self._clock()
-        notification = plan.ask.notification
         history = History(claimed.received_at or now, claimed.spent)
         following = self._policy.after(
-            answer.verdict, notification, history, now=now, retry_after=answer.retry_after
+            result.verdict, notification, history, now=now, retry_after=result.retry_after
         )
-        reason = "; ".join(filter(None, (answer.reason, following.note)))
+        reason = "; ".join(filter(None, (result.reason, following.note)))
         return Record(
             notification_id=notification.id,
             attempt_id=attempt_id,
             ended_at=now,
-            outcome=answer.outcome,
+            outcome=result.outcome,
             status=following.status,
             fence=claimed.fence,
-            provider_id=answer.provider_id,
-            http_status=answer.http_status,
-            code=answer.code,
+            provider_id=result.provider_id,
+            http_status=result.http_status,
+            code=result.code,
             reason=reason[:LONGEST_REASON] or None,
             spent=following.spent,
             due_at=following.due_at,
             possible_duplicate=following.possible_duplicate,
         )
 
-    def _put(self, plan: Plan, claimed: Claimed, record: Record) -> None:
+    def _put(self, item: DeliveryItem, entry: Entry, claimed: Claimed, record: Record) -> None:
         began = nanoseconds_now()
-        again = self._recorder.claim_again
+        claim_again = self._recorder.claim_again
 
         def recorded(owned: bool) -> None:
             if owned:
-                self._metrics.recorded(plan.ask.notification, claimed, record)
-                _trace(plan, record, began)
-            elif (claim := again(plan.entry, record, now=self._clock())) is not None:
+                self._metrics.recorded(item.notification, claimed, record)
+                item.trace.note("record", began, nanoseconds_now())
+                item.trace.ended(item.notification, record.status)
+            elif (again := claim_again(entry, record, now=self._clock())) is not None:
                 # The row may have another id than the one that was lost.
-                row = claim.id or plan.entry.notification.id
-                self._put(plan, claim, replace(record, notification_id=row, fence=claim.fence))
+                row = again.id or entry.notification.id
+                self._put(
+                    item, entry, again, replace(record, notification_id=row, fence=again.fence)
+                )
                 return
-            _decide(plan, record, owned=owned)
+            _decide(item, entry.provider, record, owned=owned)
 
         self._recorder.put(PendingRecord(record, recorded))
 
 
-def _trace(plan: Plan, record: Record, began: int) -> None:
-    trace = plan.ask.trace
-    trace.note("record", began, nanoseconds_now())
-    trace.ended(plan.ask.notification, record.status)
-
-
-def _decide(plan: Plan, record: Record, *, owned: bool) -> None:
+def _decide(item: DeliveryItem, provider: str | None, record: Record, *, owned: bool) -> None:
     """Decide on a notification whose call is on record, or was taken over by another worker."""
-    notification = plan.ask.notification
+    notification = item.notification
     if not owned:
         log.error("notify.fenced", **notification.ids, outcome=record.outcome)
-        plan.ask.tally.add(Again(LOOK_AGAIN))
+        item.settlement.add(Again(LOOK_AGAIN))
         return
-    tell = log.info if record.status is Status.SENT else log.warning
+    write = log.info if record.status is Status.SENT else log.warning
     event = f"notify.{record.status}"
     if record.status is Status.UNKNOWN and record.due_at is None:
-        # Nobody takes it up by itself any more: an operator must, and is alerted by this line.
-        tell, event = log.error, "notify.parked"
+        # No worker takes it up again: an operator must decide, and is alerted by this line.
+        write, event = log.error, "notify.parked"
     known = {
-        "provider": plan.entry.provider,
+        "provider": provider,
         "http_status": record.http_status,
         "code": record.code,
         "reason": record.reason,
         "due_at": record.due_at and record.due_at.isoformat(),
     }
-    tell(
+    write(
         event,
         **notification.ids,
         attempt_id=str(record.attempt_id),
@@ -152,4 +155,4 @@ def _decide(plan: Plan, record: Record, *, owned: bool) -> None:
         source=notification.source,
         **{name: value for name, value in known.items() if value is not None},
     )
-    plan.ask.tally.add(Dead() if record.status in DEAD_ENDS else Done())
+    item.settlement.add(Dead() if record.status in DEAD_ENDS else Done())

@@ -1,4 +1,4 @@
-"""Letting messages through in groups, each at its moment, as flow control gives leave."""
+"""Releasing messages in groups, each at the moment that flow control has booked for it."""
 
 from __future__ import annotations
 
@@ -6,31 +6,33 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from notify.delivery.plan import Plan
-from notify.flow import LONG, Admission, Admitted, Barred, Wait
+from notify.delivery.plan import Call, NoCall, Plan, Ready
+from notify.flow import LONG, Admission, Admitted, Barred, Screening, Wait
 from notify.message import Notification, Rendered
 
 TOGETHER = 0.01
-"""Seconds within which messages go as one group: a write for each would cost more."""
+"""Seconds within which messages go as one group: one write for each would cost more."""
 PATIENCE = 10.0
-"""Seconds after which what still waits in hand is put off, however short its next wait would be."""
+"""Seconds after which what is still buffered is deferred, however short its next wait would be."""
 
 
 class Pacer:
     """
     Turns plans into groups to write and call at once.
 
-    It sleeps between them, so each lane goes through it in threads of its own.
+    It sleeps between them, so each lane calls it from its own threads.
     """
 
     def __init__(
         self,
+        screening: Screening,
         admission: Admission,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._screening = screening
         self._admission = admission
         self._clock = clock
         self._monotonic = monotonic
@@ -38,108 +40,109 @@ class Pacer:
         self._hurried = False
 
     def hurry(self) -> None:
-        """Put off from now on whatever may not go at once: the worker is about to stop."""
+        """From now on defer whatever may not go at once: the worker is about to stop."""
         self._hurried = True
 
-    def groups(self, plans: Sequence[Plan]) -> Iterator[list[Plan]]:
+    def groups(self, planned: Sequence[NoCall | Ready]) -> Iterator[list[Plan]]:
         """
-        Give all plans, in groups: those for a call with their line, others with their end.
+        Yield all in groups: a message with its call, or with what to record instead of one.
 
-        What would wait in hand for long is put off instead: then the record keeps its time.
+        A message that would wait for long is deferred: then the record keeps its time.
 
         Raises:
             StoreError: A cap could not be counted.
         """
-        ready, calls = self._vetted(plans)
+        going, waiting = self._screened(planned)
         end = self._monotonic() + PATIENCE
-        while calls:
+        while waiting:
             longest = LONG if self._monotonic() < end and not self._hurried else 0.0
-            leaves, done, calls, wait = self._chosen(calls, longest=longest)
-            ready += done
-            for at, group in _by_moment(leaves):
-                if ready and at > self._monotonic():
-                    yield ready
-                    ready = []
-                let, back = self._let(group, again=self._paused(at))
-                ready += let
-                calls += back
-            if ready:
-                yield ready
-                ready = []
-            if calls and not leaves:
+            admitted, done, waiting, wait = self._chosen(waiting, longest=longest)
+            going += done
+            for at, group in _by_moment(admitted):
+                if going and at > self._monotonic():
+                    yield going
+                    going = []
+                calls, refused = self._calls(group, confirm=self._slept(at))
+                going += calls
+                waiting += refused
+            if going:
+                yield going
+                going = []
+            if waiting and not admitted:
                 self._sleep(wait)
-        if ready:
-            yield ready
+        if going:
+            yield going
 
-    def _chosen(
-        self, calls: Sequence[Plan], *, longest: float
-    ) -> tuple[list[tuple[Admitted, Plan]], list[Plan], list[Plan], float]:
-        """Part what has leave, what ends or is put off, and what waits in hand; tell how long."""
-        now = self._clock()
-        done = [plan.expired() for plan in calls if plan.ask.notification.expired(now)]
-        calls = [plan for plan in calls if not plan.ask.notification.expired(now)]
-        leaves, waiting = [], []
-        wait = 0.0
-        for plan, answer in zip(calls, self._admission.choose(_asked(calls)), strict=True):
-            if isinstance(answer, Admitted):
-                leaves.append((answer, plan))
-            elif answer.seconds > longest:
-                done.append(plan.put_off(answer, now=now))
-            else:
-                waiting.append(plan)
-                wait = max(wait, answer.seconds)
-        return leaves, done, waiting, wait
-
-    def _vetted(self, plans: Sequence[Plan]) -> tuple[list[Plan], list[Plan]]:
-        """Part what ends or is put off by itself from what asks for a call."""
-        ready = [plan for plan in plans if plan.message is None]
-        asking = [plan for plan in plans if plan.message is not None]
-        calls = []
-        for plan, answer in zip(asking, self._admission.vet(_asked(asking)), strict=True):
+    def _screened(self, planned: Sequence[NoCall | Ready]) -> tuple[list[Plan], list[Ready]]:
+        """Separate what ends or is deferred by itself from what asks for a call."""
+        going: list[Plan] = [each for each in planned if isinstance(each, NoCall)]
+        ready = [each for each in planned if isinstance(each, Ready)]
+        passed = []
+        for each, answer in zip(ready, self._screening.screen(_asked(ready)), strict=True):
             match answer:
                 case Wait():
-                    ready.append(plan.put_off(answer, now=self._clock()))
+                    going.append(each.deferred(answer, now=self._clock()))
                 case Barred():
-                    ready.append(plan.refused(answer))
+                    going.append(each.refused(answer))
                 case None:
-                    calls.append(plan)
-        return ready, calls
+                    passed.append(each)
+        return going, passed
 
-    def _let(
-        self, group: Sequence[tuple[Admitted, Plan]], *, again: bool
-    ) -> tuple[list[Plan], list[Plan]]:
-        """Let through what may go now, asking *again* if need be; the others must begin anew."""
-        let, back = [], []
-        for leave, plan in group:
-            asked = plan.ask.notification
-            confirmed = self._admission.again(leave, asked) if again else leave
-            if confirmed is None:
-                back.append(plan)
+    def _chosen(
+        self, ready: Sequence[Ready], *, longest: float
+    ) -> tuple[list[tuple[Admitted, Ready]], list[NoCall], list[Ready], float]:
+        """Separate what is admitted, what ends or is deferred, and what waits; and how long."""
+        now = self._clock()
+        done = [each.expired() for each in ready if each.item.notification.expired(now)]
+        ready = [each for each in ready if not each.item.notification.expired(now)]
+        admitted, waiting = [], []
+        wait = 0.0
+        for each, answer in zip(ready, self._admission.choose(_asked(ready)), strict=True):
+            if isinstance(answer, Admitted):
+                admitted.append((answer, each))
+            elif answer.seconds > longest:
+                done.append(each.deferred(answer, now=now))
             else:
-                let.append(plan.through(confirmed))
-        return let, back
+                waiting.append(each)
+                wait = max(wait, answer.seconds)
+        return admitted, done, waiting, wait
 
-    def _paused(self, until: float) -> bool:
-        """Sleep until a moment, and tell whether that took any time."""
+    def _calls(
+        self, group: Sequence[tuple[Admitted, Ready]], *, confirm: bool
+    ) -> tuple[list[Call], list[Ready]]:
+        """Return the calls that may be made now, confirmed if need be, and what must wait again."""
+        calls, refused = [], []
+        for admitted, ready in group:
+            confirmed: Admitted | None = admitted
+            if confirm:
+                confirmed = self._admission.confirm(admitted, ready.item.notification)
+            if confirmed is None:
+                refused.append(ready)
+            else:
+                calls.append(ready.call(confirmed))
+        return calls, refused
+
+    def _slept(self, until: float) -> bool:
+        """Sleep until a moment; return whether that took any time."""
         rest = until - self._monotonic()
         if rest > 0:
             self._sleep(rest)
         return rest > 0
 
 
-def _asked(plans: Sequence[Plan]) -> list[tuple[Notification, Rendered]]:
-    return [(plan.ask.notification, plan.message) for plan in plans if plan.message is not None]
+def _asked(ready: Sequence[Ready]) -> list[tuple[Notification, Rendered]]:
+    return [(each.item.notification, each.message) for each in ready]
 
 
 def _by_moment(
-    leaves: Sequence[tuple[Admitted, Plan]],
-) -> Iterator[tuple[float, list[tuple[Admitted, Plan]]]]:
-    """Group by the moment to go; a group goes with its last, so none goes too soon."""
-    group: list[tuple[Admitted, Plan]] = []
-    for leave, plan in sorted(leaves, key=lambda pair: pair[0].at):
-        if group and leave.at > group[0][0].at + TOGETHER:
+    admitted: Sequence[tuple[Admitted, Ready]],
+) -> Iterator[tuple[float, list[tuple[Admitted, Ready]]]]:
+    """Group by the booked moment; a group goes with its last, so none goes too soon."""
+    group: list[tuple[Admitted, Ready]] = []
+    for pair in sorted(admitted, key=lambda pair: pair[0].at):
+        if group and pair[0].at > group[0][0].at + TOGETHER:
             yield group[-1][0].at, group
             group = []
-        group.append((leave, plan))
+        group.append(pair)
     if group:
         yield group[-1][0].at, group

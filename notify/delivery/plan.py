@@ -1,4 +1,4 @@
-"""What is to be done for one notification: a call to make, or an end without a call."""
+"""What each notification needs: a call to a provider, or a record without a call."""
 
 from __future__ import annotations
 
@@ -12,131 +12,179 @@ from notify.errors import TemplateError
 from notify.flow import Admitted, Barred, CircuitPermit, Wait
 from notify.gateway import ConfiguredProvider
 from notify.message import Channel, Content, Notification, Rendered, Status
-from notify.store import Entry
+from notify.store import Claimed, Entry
 from notify.store.delivery import LONGEST_REASON
 from notify.telemetry.tracing import NO_TRACE, Trace, Tracing
 from notify.templating import Templates
 
-LOOK_BACK = timedelta(seconds=60)
-"""How long what must wait is put off at most: an operator may change his mind meanwhile."""
-HELD = timedelta(days=7)
-"""How long what an operator holds is put off; its release makes it due at once."""
+LONGEST_DEFERRAL = timedelta(seconds=60)
+"""The longest deferral, so that what an operator changes takes effect within a minute."""
+HELD_FOR = timedelta(days=7)
+"""The deferral of a held notification; the hold's release makes it due at once."""
 _TOO_LATE = "it expired before it could be sent"
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryItem:
-    """One notification to deliver, and its message's tally."""
+    """One notification to deliver, and its message's settlement."""
 
     notification: Notification
-    tally: Settlement
+    settlement: Settlement
     others: Sequence[Notification] = ()
-    """The rest of its batch, to be asked for once this one is known."""
+    """The rest of its batch, delivered once this one is on record."""
     trace: Trace = NO_TRACE
-    """Where what is done for it is noted."""
 
     @classmethod
     def begin(
         cls,
         notification: Notification,
-        tally: Settlement,
+        settlement: Settlement,
         tracing: Tracing,
         *,
         others: Sequence[Notification] = (),
     ) -> DeliveryItem:
-        """Begin to deliver it, and its trace."""
+        """Return the item, with its trace begun."""
         traced, trace = tracing.begin(notification)
-        return cls(traced, tally, others, trace)
+        return cls(traced, settlement, others, trace)
 
     def decide_all(self, decision: Decision) -> None:
         """Decide on the notification and on the rest of its batch alike."""
         for _ in range(1 + len(self.others)):
-            self.tally.add(decision)
+            self.settlement.add(decision)
+
+    def under(self, id_: UUID | None) -> DeliveryItem:
+        """Return it under the id that the record knows the notification by; itself if None."""
+        return (
+            self if id_ is None else replace(self, notification=replace(self.notification, id=id_))
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class NoCall:
+    """A notification that is recorded without a call: it ends, or it is due later."""
+
+    item: DeliveryItem
+    entry: Entry
+
+    @property
+    def parts(self) -> tuple[NoCall, ...]:
+        """What to claim: itself."""
+        return (self,)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
     """
-    What is asked, what to write before acting, and the message if a call is to be made.
+    A notification with its rendered message.
 
     Attributes:
-        line: Whom to call, once there is leave to.
-        pass_: The leave of that line's circuit.
+        entry: What to claim for it. Its notification keeps the producer's id, even where the
+            record knows the item's by another.
     """
 
-    ask: DeliveryItem
+    item: DeliveryItem
     entry: Entry
-    message: Rendered | None = None
-    line: ConfiguredProvider | None = None
-    pass_: CircuitPermit | None = None
+    message: Rendered
 
-    def through(self, leave: Admitted) -> Plan:
-        """Plan the call through the line that there is leave for."""
-        # Not what is asked, which may be under the row's id: the entry has its producer's.
-        entry = replace(self.entry, provider=leave.line.name)
-        return Plan(self.ask, entry, self.message, leave.line, leave.pass_)
+    def call(self, admitted: Admitted) -> Call:
+        """Return the call that flow control has admitted."""
+        entry = replace(self.entry, provider=admitted.provider.name)
+        part = Ready(self.item, entry, self.message)
+        return Call(admitted.provider, admitted.permit, (part,))
 
-    def put_off(self, wait: Wait, *, now: datetime) -> Plan:
-        """Have the record keep it: no attempt is made, and none is counted."""
-        notification = self.ask.notification
+    def attempt(self, claimed: Claimed) -> Attempt:
+        """Return it as claimed, under the id that the record knows it by."""
+        message = self.message
+        if claimed.id is not None:
+            message = replace(message, notification_id=claimed.id)
+        return Attempt(self.item.under(claimed.id), self.entry, message, claimed)
+
+    def deferred(self, wait: Wait, *, now: datetime) -> NoCall:
+        """Leave it to the record until it is due; no attempt is made, and none is counted."""
+        notification = self.item.notification
         if wait.hold_id is not None:
-            due = now + HELD
+            due = now + HELD_FOR
         else:
-            due = now + min(timedelta(seconds=min(wait.seconds, 3600.0)), LOOK_BACK)
+            due = now + min(timedelta(seconds=min(wait.seconds, 3600.0)), LONGEST_DEFERRAL)
         if notification.expires_at is not None:
             due = min(due, notification.expires_at)
         entry = Entry(
             notification, Status.QUEUED, reason=wait.reason, due_at=due, hold_id=wait.hold_id
         )
-        return Plan(self.ask, entry)
+        return NoCall(self.item, entry)
 
-    def refused(self, refused: Barred) -> Plan:
-        """End it without a call."""
-        return _end(self.ask, Status.SUPPRESSED, refused.reason)
+    def refused(self, barred: Barred) -> NoCall:
+        """End it as suppressed."""
+        return _end(self.item, Status.SUPPRESSED, barred.reason)
 
-    def expired(self) -> Plan:
-        """End it, since its time is over."""
-        return _end(self.ask, Status.EXPIRED, _TOO_LATE)
+    def expired(self) -> NoCall:
+        """End it as expired."""
+        return _end(self.item, Status.EXPIRED, _TOO_LATE)
 
-    def under(self, id_: UUID | None) -> Plan:
-        """Give the same plan under the id that the record knows the notification by, if another."""
-        if id_ is None:
-            return self
-        notification = replace(self.ask.notification, id=id_)
-        message = self.message and replace(self.message, notification_id=id_)
-        return replace(self, ask=replace(self.ask, notification=notification), message=message)
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """
+    A call to make: one provider, and one message or several.
+
+    Attributes:
+        permit: The circuit's, one for the call.
+        parts: One, or as many as the provider takes in one call.
+    """
+
+    provider: ConfiguredProvider
+    permit: CircuitPermit
+    parts: tuple[Ready, ...]
+
+
+Plan = NoCall | Call
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One claimed message of a call."""
+
+    item: DeliveryItem
+    entry: Entry
+    message: Rendered
+    claimed: Claimed
+
+    @property
+    def notification(self) -> Notification:
+        """The notification, under the id that the record knows it by."""
+        return self.item.notification
 
 
 class Planner:
-    """Decides, without touching the record, what each notification needs."""
+    """Decides, without access to the record, what each notification needs."""
 
     def __init__(self, *, channels: Collection[Channel], templates: Templates) -> None:
         self._channels = channels
         self._templates = templates
 
-    def plan(self, ask: DeliveryItem, *, now: datetime) -> Plan:
-        """Check and render one notification; whom to call is not yet said."""
-        notification = ask.notification
+    def plan(self, item: DeliveryItem, *, now: datetime) -> NoCall | Ready:
+        """Check and render one notification; its provider is chosen later."""
+        notification = item.notification
         if notification.send_at is not None and notification.send_at > now:
             entry = Entry(notification, Status.SCHEDULED, due_at=notification.send_at)
-            return Plan(ask, entry)
+            return NoCall(item, entry)
         if notification.expired(now):
-            return _end(ask, Status.EXPIRED, _TOO_LATE)
+            return _end(item, Status.EXPIRED, _TOO_LATE)
         if notification.channel not in self._channels:
             reason = f"this worker has no provider for {notification.channel}"
-            return _end(ask, Status.FAILED, reason)
+            return _end(item, Status.FAILED, reason)
         attempt_id = uuid4()
         try:
-            with ask.trace.during("render"):
+            with item.trace.during("render"):
                 message = rendered(notification, attempt_id, templates=self._templates)
         except TemplateError as error:
-            return _end(ask, Status.REJECTED, str(error))
-        return Plan(ask, Entry(notification, Status.SENDING, attempt_id), message)
+            return _end(item, Status.REJECTED, str(error))
+        return Ready(item, Entry(notification, Status.SENDING, attempt_id), message)
 
 
 def rendered(notification: Notification, attempt_id: UUID, *, templates: Templates) -> Rendered:
     """
-    Write the message of one attempt in its final words.
+    Return the message of one attempt in its final words.
 
     Raises:
         TemplateError: The template is missing or broken, or lacks data.
@@ -167,5 +215,5 @@ def _content(notification: Notification, templates: Templates) -> Content:
     )
 
 
-def _end(ask: DeliveryItem, status: Status, reason: str) -> Plan:
-    return Plan(ask, Entry(ask.notification, status, reason=reason[:LONGEST_REASON]))
+def _end(item: DeliveryItem, status: Status, reason: str) -> NoCall:
+    return NoCall(item, Entry(item.notification, status, reason=reason[:LONGEST_REASON]))

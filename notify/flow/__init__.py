@@ -5,7 +5,7 @@ Here: limits, circuits, holds and caps in force, each refreshed from the record.
 rules (`policies`), their SQL (`store.flow`), and how a message is delivered (`delivery`).
 """
 
-from notify.flow.admission import LONG, Admission, Admitted, Barred, Wait
+from notify.flow.admission import LONG, Admission, Admitted
 from notify.flow.circuits import CircuitPermit, Circuits
 from notify.flow.flow import Flow
 from notify.flow.guard import Guard
@@ -14,6 +14,7 @@ from notify.flow.limiter import Limiter
 from notify.flow.meter import Meter
 from notify.flow.own_limits import LimitPer, OwnLimit, OwnLimits
 from notify.flow.prefetch import PrefetchPolicy
+from notify.flow.screening import Barred, Screening, Wait
 
 __all__ = [
     "LONG",
@@ -31,5 +32,6 @@ __all__ = [
     "OwnLimit",
     "OwnLimits",
     "PrefetchPolicy",
+    "Screening",
     "Wait",
 ]

@@ -18,7 +18,7 @@ from notify.delivery.outcome_recorder import OutcomeRecorder
 from notify.delivery.pacer import Pacer
 from notify.delivery.plan import Planner
 from notify.delivery.recorder import Recorder
-from notify.flow import Admission, Flow
+from notify.flow import Admission, Flow, Screening
 from notify.gateway import Gateway
 from notify.policies.retry import RetryPolicy
 from notify.store import Store
@@ -75,7 +75,9 @@ def wire_delivery(
     return Delivery(
         decoder=Decoder(limits, tracing),
         planner=Planner(channels={gateway.channel}, templates=templates),
-        pacer=Pacer(admission, clock=clock, monotonic=monotonic, sleep=sleep),
+        pacer=Pacer(
+            Screening(flow, gateway), admission, clock=clock, monotonic=monotonic, sleep=sleep
+        ),
         dispatcher=Dispatcher(
             claimer=Claimer(store, clock=clock),
             calls=calls,

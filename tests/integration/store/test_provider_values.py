@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notify.delivery.call import call
+from notify.delivery.call import send
 from notify.delivery.metrics import DeliveryMetrics
 from notify.delivery.outcome_recorder import OutcomeRecorder
-from notify.delivery.plan import DeliveryItem, Plan
+from notify.delivery.plan import Attempt, DeliveryItem
 from notify.delivery.recorder import PendingRecord, Recorder
 from notify.errors import (
     OutcomeUnknown,
@@ -89,7 +89,7 @@ ends = st.lists(st.one_of(receipts, errors(), ODD), min_size=1, max_size=6)
 def record_of(entry: Entry, claimed: Claimed, end: object, unused: Any) -> Record:
     """Call a provider that ends so, and return what is to be recorded of it."""
     message = Rendered(entry.notification.id, cast(Any, entry.attempt_id), "a@example.com")
-    answer = call(ConfiguredProvider("odd", cast(Provider, Odd(end))), message)
+    (result,) = send(ConfiguredProvider("odd", cast(Provider, Odd(end))), [message])
     lane = RetrySettings(3, timedelta(hours=1), MINUTE, MINUTE)
     policy = RetryPolicy(
         lanes={"critical": lane},
@@ -97,14 +97,14 @@ def record_of(entry: Entry, claimed: Claimed, end: object, unused: Any) -> Recor
         lookups={},
         rng=random.Random(7),
     )
-    endings = OutcomeRecorder(
+    outcomes = OutcomeRecorder(
         policy=policy,
         recorder=cast(Recorder, unused),
         metrics=cast(DeliveryMetrics, unused),
         clock=lambda: NOW,
     )
-    plan = Plan(DeliveryItem(entry.notification, cast(Any, unused)), entry)
-    return endings.record_of(plan, claimed, answer)
+    item = DeliveryItem(entry.notification, cast(Any, unused))
+    return outcomes.record_of(Attempt(item, entry, message, claimed), result)
 
 
 def write(store: Store, records: Sequence[Record]) -> list[bool]:

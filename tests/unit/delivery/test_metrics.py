@@ -149,7 +149,7 @@ def test_what_did_not_reach_its_recipient_is_no_delivery(counted: Counted) -> No
 
 def test_a_call_counts_by_its_outcome_and_lasts(counted: Counted) -> None:
     """Under the provider's name."""
-    counted.figures.called("sendgrid", Verdict.SENT, 0.25)
+    counted.figures.called("sendgrid", [Verdict.SENT], 0.25)
     assert counted.found() == {
         'attempts_total{outcome="accepted",provider="sendgrid",verdict="sent"}': 1,
         'call_seconds_count{provider="sendgrid"}': 1,

@@ -12,12 +12,12 @@ import pytest
 
 from notify.delivery.decision import Settlement
 from notify.delivery.pacer import PATIENCE, Pacer
-from notify.delivery.plan import DeliveryItem, Plan, Planner
-from notify.flow.admission import Admission
+from notify.delivery.plan import DeliveryItem, Planner
+from notify.flow import Admission, Screening
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Content, Notification, Status
 from notify.policies.breaker import Rules
-from notify.store import Store
+from notify.store import Entry, Store
 from notify.store.flow.circuits import change
 from notify.templating import Templates
 from providers.memory import Memory
@@ -29,7 +29,7 @@ INLINE = Content(subject="Hello", text="Hi.")
 
 
 class Waiting:
-    """A turnstile whose only provider is being probed by another worker, for as long as you like.
+    """A pacer whose only provider is being probed by another worker, for as long as you like.
 
     Its clocks go on as it sleeps, and no sooner.
     """
@@ -52,8 +52,12 @@ class Waiting:
         flow.refresh()
         gateway = Gateway(Channel.EMAIL, [ConfiguredProvider("only", Memory())])
         admission = Admission(flow, gateway, shares={}, monotonic=lambda: self.slept)
-        self.turnstile = Pacer(
-            admission, clock=self._clock, monotonic=lambda: self.slept, sleep=self._sleep
+        self.pacer = Pacer(
+            Screening(flow, gateway),
+            admission,
+            clock=self._clock,
+            monotonic=lambda: self.slept,
+            sleep=self._sleep,
         )
         self._planner = Planner(channels={Channel.EMAIL}, templates=Templates())
 
@@ -63,12 +67,13 @@ class Waiting:
     def _sleep(self, seconds: float) -> None:
         self.slept += seconds
 
-    def through(self, notification: Notification) -> Plan:
-        """Send one message through, and give what comes out."""
-        ask = DeliveryItem(notification, Settlement(print, 1))
-        plans = [self._planner.plan(ask, now=self._clock())]
-        ((plan,),) = self.turnstile.groups(plans)
-        return plan
+    def through(self, notification: Notification) -> Entry:
+        """Pace one message, and return what is recorded of it."""
+        item = DeliveryItem(notification, Settlement(print, 1))
+        planned = [self._planner.plan(item, now=self._clock())]
+        ((plan,),) = self.pacer.groups(planned)
+        (part,) = plan.parts
+        return part.entry
 
 
 @pytest.fixture
@@ -81,19 +86,19 @@ def waiting(tmp_path: Path) -> Iterator[Waiting]:
 
 def test_what_has_waited_in_hand_for_long_is_put_off(waiting: Waiting) -> None:
     """Each of its waits was short, but nobody could say how many there would be."""
-    plan = waiting.through(asked(template=None, inline=INLINE))
+    entry = waiting.through(asked(template=None, inline=INLINE))
 
     assert PATIENCE <= waiting.slept <= PATIENCE + 1
-    assert plan.entry.status is Status.QUEUED
-    assert plan.entry.due_at is not None
-    assert plan.entry.due_at <= waiting.began + timedelta(seconds=PATIENCE + 2)
+    assert entry.status is Status.QUEUED
+    assert entry.due_at is not None
+    assert entry.due_at <= waiting.began + timedelta(seconds=PATIENCE + 2)
 
 
 def test_what_expires_while_it_waits_in_hand_is_not_sent(waiting: Waiting) -> None:
     """It ends as soon as anybody looks."""
     expires_at = waiting.began + timedelta(seconds=2)
 
-    plan = waiting.through(asked(template=None, inline=INLINE, expires_at=expires_at))
+    entry = waiting.through(asked(template=None, inline=INLINE, expires_at=expires_at))
 
     assert 2 <= waiting.slept <= 3
-    assert plan.entry.status is Status.EXPIRED
+    assert entry.status is Status.EXPIRED

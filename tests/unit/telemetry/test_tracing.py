@@ -25,7 +25,7 @@ from notify.publisher.outgoing import InFlight, Outgoing
 from notify.service import open_tracing
 from notify.settings import Settings
 from notify.settings.tracing import TracingSettings
-from notify.store import Claim
+from notify.store import Claim, Claimed
 from notify.telemetry.tracing import NO_TRACE, NOT_TRACED, Noted, Tracing, publisher_tracer
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -110,10 +110,10 @@ def test_all_of_a_batch_belong_to_one_trace(provider: TracerProvider) -> None:
     """Also where it begins with the first, as its message brought none."""
     tracing = Tracing(provider.get_tracer("test"))
     first, other = _asked(None), _asked(None)
-    ask = DeliveryItem.begin(first, Settlement(lambda _: None, 2), tracing, others=[other])
-    (next_,) = following(ask, Claim.OWNED, tracing)
+    item = DeliveryItem.begin(first, Settlement(lambda _: None, 2), tracing, others=[other])
+    (next_,) = following(item, Claimed(Claim.OWNED), tracing)
     assert next_.notification.id == other.id
-    assert next_.notification.ids["trace_id"] == ask.notification.ids["trace_id"]
+    assert next_.notification.ids["trace_id"] == item.notification.ids["trace_id"]
 
 
 def test_what_this_process_does_not_sample_is_not_sampled_again(

@@ -1,11 +1,11 @@
-# Every verb does its own set-up: `make run` or `make test` is all a fresh clone needs.
+# Every target does its own set-up: `make run` or `make test` is all a fresh clone needs.
 
 PYTHON ?= python3
 BIN    := .venv/bin
 STAMP  := .venv/.installed
 DEBIAN := scripts/require-debian.sh
 
-# Compiled files save each of the many processes a second.
+# Compiled files save a second in each of the many processes.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -14,18 +14,18 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(STAMP) ## Make .venv with the locked dependencies and notify itself
+install: $(STAMP) ## Create .venv with the locked dependencies and notify itself
 
 # Done again only when the lock or the project's description changed.
 $(STAMP): requirements.lock pyproject.toml
 	PYTHON="$(PYTHON)" scripts/make-venv.sh
 	@touch $@
 
-run: install ## Start everything, send the sample notifications, show what became of each
+run: install ## Start everything, send the sample notifications, show how each ended
 	@$(DEBIAN) rabbitmq-server
 	@$(BIN)/notify demo
 
-up: install ## The same stack, staying up until Ctrl-C, to try things against
+up: install ## The same stack, until Ctrl-C, for experiments
 	@$(DEBIAN) rabbitmq-server
 	@$(BIN)/notify up
 
@@ -37,7 +37,7 @@ else
 	@$(BIN)/pytest -n 4 --dist worksteal --durations 20 $(ARGS)
 endif
 
-faults: install ## Break the real thing in every way we know, and count (docs/guarantees.md)
+faults: install ## Inject faults into a real installation, and count losses (docs/guarantees.md)
 	@$(DEBIAN) rabbitmq-server postgresql
 	@$(BIN)/python -m tests.faults $(ARGS)
 
@@ -55,19 +55,19 @@ check: install ## Style, types, layers, docstrings, and how exposed each systemd
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/interrogate notify providers
 	@for unit in systemd/*.service; do \
-		told=$$(systemd-analyze security --no-pager --offline=true --threshold=15 "$$unit") || bad=1; \
-		echo "$$told" | tail -n 1; \
+		exposure=$$(systemd-analyze security --no-pager --offline=true --threshold=15 "$$unit") || bad=1; \
+		echo "$$exposure" | tail -n 1; \
 	done; test -z "$$bad"
 
 bench: install ## Measure against plain Celery and the bare broker (benchmarks/README.md)
 	@$(DEBIAN) rabbitmq-server postgresql nginx-light
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-bench-flow: install ## Hold flow control by a whole fleet against its targets (benchmarks/README.md)
+bench-flow: install ## Measure a fleet's flow control against targets (benchmarks/README.md)
 	@$(DEBIAN) rabbitmq-server postgresql nginx-light
 	@$(BIN)/python -m benchmarks.flow $(ARGS)
 
-lock: install ## Resolve the dependencies anew and write requirements.lock
+lock: install ## Resolve the dependencies again and write requirements.lock
 	@$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --python-version 3.11 \
 		--universal --no-header --quiet --upgrade -o requirements.lock
@@ -81,5 +81,5 @@ package: install ## Audit the lock, build the wheel and a Debian package that ne
 	@scripts/make-deb.sh dist/*.whl
 	@ls -sh1 dist
 
-boot-test: install ## Boot the package in a container, and break and probe it there; RELEASE=13: that Debian
+boot-test: install ## Boot the package in a container, and inject faults there; RELEASE=13: on that Debian
 	@$(BIN)/python -m tests.boot $(if $(RELEASE),--release $(RELEASE))

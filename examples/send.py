@@ -15,7 +15,7 @@ from notify.publisher import Outgoing, Publisher
 
 
 def main() -> None:
-    """Send a parcel's good news to the address on the command line, and print its id."""
+    """Publish a mail to the address on the command line, and print its id."""
     if len(sys.argv) != 2:
         sys.exit("usage: python examples/send.py EMAIL_ADDRESS")
     message_id = str(uuid4())

@@ -3,8 +3,8 @@
 #
 #   AMQP_URL=amqp://guest:guest@127.0.0.1:5672// examples/send.sh anna@example.org
 #
-# This client does not wait for the broker's confirm. It is good for a try; a service uses a client
-# that does (see send.py).
+# This client does not wait for the broker's confirm. It is for experiments; a service needs a client
+# that waits (see send.py).
 set -eu
 
 to=${1:?usage: examples/send.sh EMAIL_ADDRESS}

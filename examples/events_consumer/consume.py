@@ -3,7 +3,7 @@ Keep an order's mail status up to date from events, each exactly once.
 
     AMQP_URL=pyamqp://guest:guest@127.0.0.1:5672// python examples/events_consumer/consume.py shop
 
-It needs nothing of notify: py-amqp for AMQP, and a table for what it has learned.
+It does not import notify: it needs only py-amqp, and a table for the statuses.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ WHERE excluded.sequence > mails.sequence
 
 
 def main() -> None:
-    """Subscribe to all ends of one source's notifications, and note each."""
+    """Subscribe to all final statuses of one source's notifications, and record each."""
     if len(sys.argv) != 2:
         sys.exit("usage: python examples/events_consumer/consume.py SOURCE")
     source = sys.argv[1]
     mails = sqlite3.connect(os.environ.get("MAILS", "mails.db"))
     mails.execute(TABLE)
     with connect() as connection, connection.channel() as channel:
-        # A queue of our own keeps events while we are away; its length limit drops the oldest
-        # should we never come back.
+        # Our own queue keeps events while we are stopped; its length limit drops the oldest
+        # if we never start again.
         queue = f"{source}.events"
         arguments = {"x-queue-type": "quorum", "x-max-length": 1_000_000}
         channel.queue_declare(queue, durable=True, auto_delete=False, arguments=arguments)
@@ -51,13 +51,13 @@ def main() -> None:
         def learn(message: amqp.Message) -> None:
             event = json.loads(message.body)
             if event["status"] == "refused":
-                # A message of ours is wrong and became no mail: for a developer to correct.
+                # A message of ours is wrong and did not become a mail: a developer must correct it.
                 sys.stdout.write(f"{event['id'] or event['message_id']} refused {faults(event)}\n")
                 sys.stdout.flush()
             elif note(mails, event):
                 sys.stdout.write(f"{event['id']} {event['status']} {event['reason'] or ''}\n")
                 sys.stdout.flush()
-            # Only now: what we had not committed comes again.
+            # Only now: RabbitMQ delivers an event again that we had not committed.
             channel.basic_ack(message.delivery_tag)
 
         channel.basic_consume(queue, callback=learn)
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def faults(event: dict[str, Any]) -> str:
-    """Say where a refused message is wrong, why, and what to do."""
+    """Return where a refused message is wrong, why, and what to do."""
     return "; ".join(
         f"{problem['where']} {problem['why']} ({problem['hint']})".strip()
         for problem in event["problems"]
@@ -77,7 +77,7 @@ def faults(event: dict[str, Any]) -> str:
 
 
 def note(mails: sqlite3.Connection, event: dict[str, Any]) -> bool:
-    """Commit what an event tells; False if it is old news."""
+    """Commit an event; return False if a newer one is recorded already."""
     with mails:
         return bool(mails.execute(LEARN, event).rowcount)
 

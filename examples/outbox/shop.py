@@ -1,5 +1,5 @@
 """
-Place an order and ask for its mail in one transaction.
+Place an order and request its mail in one transaction.
 
     python examples/outbox/shop.py ada@sandbox.test            # commit, publish
     python examples/outbox/shop.py ada@sandbox.test --crash    # commit, die before publishing
@@ -22,19 +22,19 @@ class Base(DeclarativeBase):
 
 
 class Order(Base):
-    """What somebody bought."""
+    """A purchase."""
 
     __tablename__ = "orders"
     id: Mapped[int] = mapped_column(primary_key=True)
     buyer: Mapped[str] = mapped_column(String(254))
 
 
-# The outbox is one of the shop's own tables: `create_all` or the shop's migrations make it.
+# The outbox is one of the shop's own tables: `create_all` or the shop's migrations create it.
 OUTBOX = outbox_table(Base.metadata)
 
 
 def order(engine: Engine, buyer: str) -> str:
-    """Write the order and its mail, both or none; give the notification's id."""
+    """Write the order and its mail, both or none; return the notification's id."""
     with Session(engine) as session, session.begin():
         bought = Order(buyer=buyer)
         session.add(bought)
@@ -54,7 +54,7 @@ def order(engine: Engine, buyer: str) -> str:
 
 
 def main() -> None:
-    """Order once; then be a relay until the outbox is empty."""
+    """Place one order; then relay until the outbox is empty."""
     arguments = sys.argv[1:]
     crash = "--crash" in arguments
     buyers = [argument for argument in arguments if argument != "--crash"]
@@ -68,7 +68,7 @@ def main() -> None:
         os._exit(1)
     url = os.environ.get("AMQP_URL", "pyamqp://guest:guest@127.0.0.1:5672//")
     with Publisher(url) as publisher:
-        # A service would run it in a thread or a process of its own: OutboxRelay(...).run(stop).
+        # A service would run it in its own thread or process: OutboxRelay(...).run(stop).
         relay = OutboxRelay(engine, OUTBOX, publisher)
         while relay.relay():
             pass

@@ -1,4 +1,4 @@
-"""RabbitMQ: reachable, of a good version, taking messages, and made as the service needs it."""
+"""RabbitMQ: reachable, of a supported version, accepting messages, with the right topology."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ PATIENCE = 5.0
 """Seconds for each question to the broker."""
 
 OLDEST = (3, 10)
-"""The first RabbitMQ that confirms a dead letter before it forgets the message."""
+"""The first RabbitMQ that removes a message only when its dead letter is confirmed."""
 FOURTH = (4, 0)
 SIZE_OF_FOURTH = 16 << 20
-"""Bytes of a message that RabbitMQ 4 takes unless told otherwise; 128 MiB before."""
+"""Largest message in bytes that RabbitMQ 4 accepts by default; 128 MiB before version 4."""
 
 CONSUMER_TIMEOUT = HOLD + 2 * LONGEST_TIMEOUT + 250
-"""Seconds that a worker may have a message in hand: it waits for the record, then calls, twice."""
+"""Seconds for which a message may be unacknowledged: a wait for the record, then two calls."""
 
 
 def findings(
     settings: Settings, *, definitions: Mapping[str, Any] | None, snapshot: OverridesSnapshot | None
 ) -> Iterator[Finding]:
     """
-    Tell all of the broker.
+    Check everything about the broker.
 
     Args:
-        definitions: What `rabbitmqctl export_definitions` wrote, if it is at hand.
-        snapshot: What keeps workers from consuming; None where it could not be read.
+        definitions: The output of `rabbitmqctl export_definitions`, if there is one.
+        snapshot: What keeps workers from consuming; None if it could not be read.
     """
     address = shown(settings.amqp.url.get_secret_value())
     try:
@@ -53,7 +53,7 @@ def findings(
         yield fail("broker", f"{error} ({address})", fix=fix)
     except (OSError, amqp.AMQPError) as error:
         fix = "systemctl status rabbitmq-server on its machine; correct amqp.url"
-        yield fail("broker", f"cannot be talked to: {why(error)} ({address})", fix=fix)
+        yield fail("broker", f"cannot be reached: {why(error)} ({address})", fix=fix)
 
 
 def _all(
@@ -66,36 +66,36 @@ def _all(
     yield from version(connection.server_properties, settings)
     topology = topology_of(settings)
     names = [queue.name for queue in topology.queues]
-    looked = depths(names, connection)
-    there = {name: depth for name, depth in looked.items() if depth is not None}
-    found = yield from rights.findings(settings, there, patience=PATIENCE)
-    yield from _topology(settings, connection, definitions, may_configure=found.configure)
+    found_depths = depths(names, connection)
+    there = {name: depth for name, depth in found_depths.items() if depth is not None}
+    may = yield from rights.findings(settings, there, patience=PATIENCE)
+    yield from _topology(settings, connection, definitions, may_configure=may.configure)
     yield from policies.findings(settings, definitions)
     yield _consumer_timeout()
     yield from queues.findings(settings, there, snapshot=snapshot)
 
 
 def version(properties: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
-    """Tell what is known to go wrong with the broker's version."""
+    """Report the known faults of the broker's version."""
     product, text = str(properties.get("product")), str(properties.get("version"))
     numbers = tuple(int(part) for part in text.split(".")[:2] if part.isdecimal())
     if product != "RabbitMQ" or len(numbers) < 2:
-        told = f"it says to be {product} {text}: quorum queues and their dead-lettering are needed"
-        yield fail("broker", told, fix="use RabbitMQ 3.10 or later")
+        found = f"it reports {product} {text}: quorum queues with dead-lettering are needed"
+        yield fail("broker", found, fix="use RabbitMQ 3.10 or later")
         return
     if numbers < OLDEST:
-        told = f"RabbitMQ {text} may lose dead letters: it has no at-least-once dead-lettering"
-        yield fail("broker", told, fix="upgrade to RabbitMQ 3.10 or later")
+        found = f"RabbitMQ {text} may lose dead letters: it has no at-least-once dead-lettering"
+        yield fail("broker", found, fix="upgrade to RabbitMQ 3.10 or later")
         return
     if numbers < FOURTH:
-        told = f"RabbitMQ {text} is past its end of life: its makers fix nothing in it any more"
-        yield warn("broker", told, fix="docs/operations.md#broker-from-debian-12-to-13")
+        found = f"RabbitMQ {text} is past its end of life: it gets no more fixes"
+        yield warn("broker", found, fix="docs/operations.md#broker-from-debian-12-to-13")
     if numbers >= FOURTH and settings.contract.max_body_bytes > SIZE_OF_FOURTH:
-        told = f"RabbitMQ {text} takes 16 MiB, contract.max_body_bytes allows more"
+        found = f"RabbitMQ {text} accepts 16 MiB, contract.max_body_bytes allows more"
         fix = f"rabbitmq.conf: max_message_size = {settings.contract.max_body_bytes}"
-        yield warn("broker", told, fix=fix)
-    usual = "limits deliveries to 20" if numbers >= FOURTH else "limits no deliveries"
-    yield ok("broker", f"RabbitMQ {text}; by itself it {usual}, each queue of ours says its own")
+        yield warn("broker", found, fix=fix)
+    usual = "limits deliveries to 20" if numbers >= FOURTH else "does not limit deliveries"
+    yield ok("broker", f"RabbitMQ {text}; by default it {usual}, our queues set their own limit")
 
 
 def _topology(
@@ -117,14 +117,14 @@ def _topology(
     count = len(topology.declared)
     if not found:
         compared = "as described, bindings included" if whole else "as described"
-        told = compared if whole or may_configure else "there"
-        yield ok("topology", f"{count} exchanges and queues are {told}")
+        state = compared if whole or may_configure else "there"
+        yield ok("topology", f"{count} exchanges and queues are {state}")
     if not whole:
         what = "bindings" if may_configure else "arguments and bindings"
-        told = f"{what} are not compared: " + (
-            "AMQP does not tell" if may_configure else "this login may not configure"
+        text = f"{what} are not compared: " + (
+            "AMQP cannot read them" if may_configure else "this login may not configure"
         )
-        yield unchecked("topology", told, fix=policies.WITH_DEFINITIONS)
+        yield unchecked("topology", text, fix=policies.WITH_DEFINITIONS)
 
 
 def _difference(found: Difference) -> Finding:
@@ -136,6 +136,6 @@ def _difference(found: Difference) -> Finding:
 
 def _consumer_timeout() -> Finding:
     least = round(CONSUMER_TIMEOUT * 1000)
-    told = f"AMQP does not tell; it must be {least} ms or more, and is 1800000 unless changed"
+    text = f"AMQP cannot read it; it must be {least} ms or more, and is 1800000 by default"
     fix = "rabbitmqctl eval 'application:get_env(rabbit, consumer_timeout).'"
-    return unchecked("consumer timeout", told, fix=fix)
+    return unchecked("consumer timeout", text, fix=fix)

@@ -1,4 +1,4 @@
-"""What can be looked at on this host alone: configuration, secrets, libraries, templates."""
+"""Checks of this host alone: configuration, secrets, libraries, templates."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ RELEASES: Mapping[str, tuple[int, int, int]] = {
     "amqp": (5, 4, 2),
 }
 """
-The oldest release of each that is good, of the one minor version that is: Celery 5.6 consumes at
-a twentieth of the rate, and py-amqp 5.3 waits for ever for a confirm after an error.
+The oldest supported release of the one supported minor version of each: Celery 5.6 consumes at a
+twentieth of the rate, and py-amqp 5.3 waits for ever for a confirm after an error.
 """
 
 
 def configuration(report: ConfigReport) -> Iterator[Finding]:
-    """Tell every mistake and doubt, as `notify config check` does."""
+    """Report every mistake and doubt that `notify config check` finds."""
     place = report.file or "no file"
     for mistake in report.mistakes:
         yield fail("configuration", str(mistake), fix=f"correct it ({place}); notify config check")
     for doubt in report.doubts:
-        yield warn("configuration", str(doubt), fix=f"look at it ({place}); notify config show")
+        yield warn("configuration", str(doubt), fix=f"check it ({place}); notify config show")
     if not report.mistakes and not report.doubts:
         yield ok("configuration", f"valid ({place})")
 
 
 def credentials(report: ConfigReport) -> Iterator[Finding]:
-    """Tell which secrets too many may read."""
+    """Report the secrets that other users may read."""
     for exposure in report.exposures:
         yield fail("credentials", str(exposure.finding), fix=exposure.command)
     if not report.exposures:
-        yield ok("credentials", "nobody else may read them")
+        yield ok("credentials", "no other user may read them")
 
 
 def driver(
     settings: Settings, *, version: Callable[[str], str] = importlib.metadata.version
 ) -> Iterator[Finding]:
-    """Tell whether the broker is spoken to by the one library that confirms, and which releases."""
+    """Check that the AMQP library is the one that confirms, and the releases of the libraries."""
     name = Connection(settings.amqp.url.get_secret_value()).transport.driver_name
     if name != DRIVER:
-        yield fail("driver", f"{name} speaks to the broker", fix="amqp.url: write pyamqp://")
+        yield fail("driver", f"{name} connects to the broker", fix="amqp.url: write pyamqp://")
     wrong = False
     found = {library: version(library) for library in RELEASES}
     for library, oldest in RELEASES.items():
@@ -65,17 +65,17 @@ def driver(
 
 
 def templates(settings: Settings) -> Iterator[Finding]:
-    """Tell what is wrong with any template, in use or not."""
+    """Report every template with a fault, used or not."""
     try:
-        all_ = open_templates(settings)
+        found = open_templates(settings)
     except ConfigError as error:
         yield fail("templates", str(error), fix="create the folder, or correct templates.folder")
         return
-    problems = all_.problems()
+    problems = found.problems()
     for problem in problems:
         yield fail("templates", problem, fix="correct the file; notify template ls")
     if not problems:
-        yield ok("templates", f"{len(all_.names())} compile")
+        yield ok("templates", f"{len(found.names())} compile")
 
 
 def _numbers(version: str) -> tuple[int, ...]:

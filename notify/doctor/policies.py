@@ -1,4 +1,4 @@
-"""RabbitMQ's policies that would change what the topology says of a queue."""
+"""RabbitMQ's policies that change how a queue of the topology behaves."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ WITH_DEFINITIONS = (
 _APPLIES = ("all", "queues", "quorum_queues")
 _OPERATOR = "operator_policy"
 
-# Of two numbers the lower holds, whether it stands in an argument or in a policy. Where an
-# argument is a word, the argument holds.
+# Of two numbers, one in an argument and one in a policy, the lower is in force. If an argument is a
+# word, the argument is in force.
 _LOWER = ("max-length", "delivery-limit")
-_NONE_OF_OURS = {
-    "expires": "deletes what nobody consumes",
-    "message-ttl": "lets messages die",
+_UNWANTED = {
+    "expires": "deletes queues without a consumer",
+    "message-ttl": "expires messages",
     "max-length-bytes": "limits by bytes too",
 }
 _LOSES = ("expires",)
@@ -32,7 +32,7 @@ _LOSES = ("expires",)
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What a policy does to a queue; `kind` is the word of the command that ends it."""
+    """A policy's effect on a queue; `kind` is the word of the command that removes the policy."""
 
     policy: str
     kind: str
@@ -41,9 +41,9 @@ class _Change:
 
 
 def findings(settings: Settings, definitions: Mapping[str, Any] | None) -> Iterator[Finding]:
-    """Tell which policies fit one of our queues and do what its arguments do not say."""
+    """Report the policies that match a queue and change it against its arguments."""
     if definitions is None:
-        yield unchecked("policies", "AMQP does not tell of them", fix=WITH_DEFINITIONS)
+        yield unchecked("policies", "AMQP cannot read them", fix=WITH_DEFINITIONS)
         return
     vhost = settings.amqp.vhost
     queues: dict[_Change, list[str]] = {}
@@ -56,13 +56,13 @@ def findings(settings: Settings, definitions: Mapping[str, Any] | None) -> Itera
         fix = f"rabbitmqctl clear_{change.kind} -p {vhost} {change.policy}"
         yield (fail if change.loses else warn)("policies", text, fix=fix)
     if not queues:
-        yield ok("policies", "none changes a queue of ours")
+        yield ok("policies", "none changes our queues")
 
 
 def _policies(
     definitions: Mapping[str, Any], vhost: str, queue: str
 ) -> Iterator[Mapping[str, Any]]:
-    """Give what is in force for a queue: the policy of the highest priority, of either kind."""
+    """Yield the policies in force for a queue: of each kind, the one of the highest priority."""
     ours = [each for each in definitions.get("policies", ()) if each["vhost"] == vhost]
     operators = [
         {"name": each["name"], "kind": _OPERATOR, **each["value"]}
@@ -70,29 +70,31 @@ def _policies(
         if each["vhost"] == vhost and each["component"] == _OPERATOR
     ]
     for kind in (ours, operators):
-        fitting = [each for each in kind if _fits(each, queue)]
-        if fitting:
-            yield max(fitting, key=lambda each: int(each.get("priority", 0)))
+        matching = [each for each in kind if _matches(each, queue)]
+        if matching:
+            yield max(matching, key=lambda each: int(each.get("priority", 0)))
 
 
-def _fits(policy: Mapping[str, Any], queue: str) -> bool:
+def _matches(policy: Mapping[str, Any], queue: str) -> bool:
     if policy.get("apply-to", "all") not in _APPLIES:
         return False
     try:
         return re.search(policy["pattern"], queue) is not None
     except re.error:
-        # Erlang's expressions know more than Python's: rather one too many than one too few.
+        # Erlang's expressions can do more than Python's: report one too many, not one too few.
         return True
 
 
 def _changes(queue: Queue, policy: Mapping[str, Any]) -> Iterator[_Change]:
     kind = policy.get("kind", "policy")
     for key, value in policy["definition"].items():
-        said = f"{key} = {value}"
-        if key in _NONE_OF_OURS:
-            what = f"{said} {_NONE_OF_OURS[key]}"
+        setting = f"{key} = {value}"
+        if key in _UNWANTED:
+            what = f"{setting} {_UNWANTED[key]}"
             yield _Change(policy["name"], kind, what, loses=key in _LOSES)
         elif key in _LOWER and queue.name == DEAD:
-            yield _Change(policy["name"], kind, f"{said} loses dead letters", loses=True)
+            yield _Change(policy["name"], kind, f"{setting} loses dead letters", loses=True)
         elif key in _LOWER and value < queue.arguments[f"x-{key}"]:
-            yield _Change(policy["name"], kind, f"{said} holds instead of ours", loses=False)
+            yield _Change(
+                policy["name"], kind, f"{setting} is in force instead of ours", loses=False
+            )

@@ -1,4 +1,4 @@
-"""Whether the providers would take our keys. Nothing is sent."""
+"""Whether the providers accept our keys. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from notify.settings import Settings
 
 
 def findings(settings: Settings, *, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Ask each provider that a channel names."""
+    """Check each provider of each channel."""
     for channel in settings.channels:
         try:
             gateway = open_gateway(settings, channel, environ=environ)
@@ -22,21 +22,21 @@ def findings(settings: Settings, *, environ: Mapping[str, str]) -> Iterator[Find
             continue
         try:
             for line in gateway.lines:
-                yield _asked(settings, line)
+                yield _checked(settings, line)
         finally:
             gateway.close()
 
 
-def _asked(settings: Settings, line: ConfiguredProvider) -> Finding:
+def _checked(settings: Settings, line: ConfiguredProvider) -> Finding:
     provider, secrets = line.provider, ", ".join(settings.providers[line.name].secrets.values())
     if not isinstance(provider, Checkable):
         fix = f"notify send {provider.channel}.normal.doctor --to yourself"
-        return unchecked("providers", f"{line.name} cannot be asked without sending", fix=fix)
+        return unchecked("providers", f"{line.name} cannot be checked without sending", fix=fix)
     try:
         provider.check()
     except Unauthorized as error:
         return fail("providers", f"{line.name}: {error}", fix=f"renew {secrets or 'its account'}")
     except ProviderError as error:
-        fix = "is there a way out to it, and is it up? see its status page, then notify doctor"
+        fix = "check the network to it and its status page, then notify doctor"
         return warn("providers", f"{line.name}: {error}", fix=fix)
-    return ok("providers", f"{line.name} takes our key")
+    return ok("providers", f"{line.name} accepts our key")

@@ -11,25 +11,25 @@ from notify.status import OverridesSnapshot
 from notify.topology import DEAD, Depth, queue_name
 
 FULL = 0.8
-"""The part of a queue's longest length from which on it is nearly full."""
+"""The part of a queue's maximum length from which it is nearly full."""
 
 
 def findings(
     settings: Settings, depths: Mapping[str, Depth], *, snapshot: OverridesSnapshot | None
 ) -> Iterator[Finding]:
     """
-    Tell who is missing at which queue.
+    Report queues without a consumer, and queues that are nearly full.
 
     Args:
-        depths: The queues that are there.
-        snapshot: Why workers may rightly not consume; None where it could not be read.
+        depths: The queues that exist.
+        snapshot: What may keep workers from consuming; None if it could not be read.
     """
     if DEAD in depths:
         yield _dead(depths[DEAD])
     yield from _pools(settings, depths, snapshot)
-    told = [*_unserved(settings, depths), *_full(settings, depths)]
-    yield from told
-    if not told:
+    found = [*_unserved(settings, depths), *_full(settings, depths)]
+    yield from found
+    if not found:
         waiting = sum(depth.ready for name, depth in depths.items() if name != DEAD)
         yield ok("queues", f"{waiting:,} messages wait, and each queue has room")
 
@@ -37,7 +37,7 @@ def findings(
 def _dead(depth: Depth) -> Finding:
     if depth.consumers:
         return ok("dead queue", f"is archived; {depth.ready:,} wait")
-    text = f"nobody consumes {DEAD}: {depth.ready:,} dead letters wait to be archived"
+    text = f"{DEAD} has no consumer: {depth.ready:,} dead letters wait to be archived"
     return fail("dead queue", text, fix=_start(DEAD_POOL))
 
 
@@ -68,10 +68,10 @@ def _pool(
     for reason, names in by_reason.items():
         queues = ", ".join(names)
         if reason is None:
-            yield fail("pools", f"{name}: nobody consumes {queues}", fix=_start(name))
+            yield fail("pools", f"{name}: no consumer for {queues}", fix=_start(name))
         else:
             text = f"{name}: {queues} not consumed: {reason}"
-            yield warn("pools", text, fix="notify status tells what waits; see circuits and holds")
+            yield warn("pools", text, fix="notify status shows what waits; see circuits and holds")
 
 
 def _unserved(settings: Settings, depths: Mapping[str, Depth]) -> Iterator[Finding]:
@@ -94,13 +94,13 @@ def _full(settings: Settings, depths: Mapping[str, Depth]) -> Iterator[Finding]:
             depth = depths.get(name)
             if depth is not None and depth.ready >= FULL * options.max_length:
                 part = depth.ready / options.max_length
-                text = f"{name} is {part:.0%} full; a full one refuses what producers publish"
+                text = f"{name} is {part:.0%} full; a full queue refuses messages"
                 fix = f"{_start(_pool_of(settings, channel, lane) + '-2')}; notify status"
                 yield warn("queues", text, fix=fix)
 
 
 def _pool_of(settings: Settings, channel: Channel, lane: str) -> str:
-    """Name the pool that serves a lane, or that should be there."""
+    """Return the pool that serves a lane; the channel's name if none does."""
     serving = (
         name
         for name, pool in settings.pools.items()

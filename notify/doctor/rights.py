@@ -1,9 +1,9 @@
 """
-What the service's login may do, probed without doing it.
+The rights of the service's login, probed without using them.
 
-Each probe asks for something that RabbitMQ refuses in any case, after it has checked the right: 403
-says that the right is missing, any other refusal that it is there. Nothing is published, taken or
-made.
+Each probe is a request that RabbitMQ always refuses, after it has checked the right: a 403 means
+that the right is missing, any other refusal that it exists. Nothing is published, consumed or
+declared.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from notify.topology import DEAD, EVENTS, WORK, worker_rights
 
 
 class _Blocked(Exception):
-    """The broker says that it takes no message."""
+    """The broker has reported that it accepts no messages."""
 
 
 def _give_up(blocked: bool) -> None:
-    """End the wait for an answer that will not come; the connection is of no more use."""
+    """Stop waiting for an answer that will not come; the connection cannot be used again."""
     if blocked:
         raise _Blocked
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What the login may do."""
+    """The rights of the login."""
 
     unreadable: list[str] = field(default_factory=list)
     unwritable: list[str] = field(default_factory=list)
@@ -44,16 +44,16 @@ def findings(
     settings: Settings, queues: Collection[str], *, patience: float
 ) -> Generator[Finding, None, Rights]:
     """
-    Tell whether messages are taken, and whether the login has the rights of a worker and no more.
+    Check that messages are accepted, and that the login has a worker's rights and no more.
 
     Args:
-        queues: Those that are there.
-        patience: Seconds for an answer; what takes longer means that the broker takes no message.
+        queues: The queues that exist.
+        patience: Seconds for an answer; without one, the broker counts as accepting no messages.
     """
     with open_broker(settings, timeout=patience) as connection:
         unreadable = [name for name in queues if not may_read(connection, name)]
         configure = may_configure(connection)
-    # Its own connection: in an alarm the broker reads no more from one that has published.
+    # A separate connection: in an alarm the broker stops reading from one that has published.
     connection = open_broker(settings, timeout=patience, on_alarm=_give_up)
     unwritable: list[str] = []
     try:
@@ -62,18 +62,18 @@ def findings(
         yield _unread(error)
         connection.collect()
     else:
-        yield ok("alarm", "the broker takes messages")
+        yield ok("alarm", "the broker accepts messages")
         connection.close()
     found = Rights(unreadable, unwritable, configure)
-    yield from _judged(settings, found)
+    yield from _compared(settings, found)
     return found
 
 
 def may_read(connection: amqp.Connection, queue: str) -> bool:
-    """Tell whether a queue may be consumed."""
+    """Return whether the login may consume a queue."""
 
     def consume(channel: amqp.Channel) -> None:
-        # Should a broker take this priority after all, it hands out one message and gets it back.
+        # If a broker accepts this priority after all, it delivers one message and gets it back.
         channel.basic_qos(0, 1, False)
         channel.basic_consume(queue, arguments={"x-priority": "none"})
 
@@ -82,7 +82,7 @@ def may_read(connection: amqp.Connection, queue: str) -> bool:
 
 def may_write(connection: amqp.Connection, exchange: str) -> bool:
     """
-    Tell whether an exchange may be published to.
+    Return whether the login may publish to an exchange.
 
     Raises:
         TimeoutError: The broker does not read what is published.
@@ -91,14 +91,14 @@ def may_write(connection: amqp.Connection, exchange: str) -> bool:
     def publish(channel: amqp.Channel) -> None:
         message = amqp.Message(b"", expiration="none")
         channel.basic_publish(message, exchange, "email.normal.notify")
-        # Publishing has no answer: this one comes after the refusal.
+        # Publishing has no answer; this answer arrives after the refusal.
         channel.basic_qos(0, 1, False)
 
     return _allowed(connection, publish)
 
 
 def may_configure(connection: amqp.Connection) -> bool:
-    """Tell whether a queue of the service's names may be declared and deleted."""
+    """Return whether the login may declare and delete queues of the service's names."""
     return _allowed(connection, lambda channel: channel.queue_delete(f"notify.{uuid4()}"))
 
 
@@ -115,12 +115,16 @@ def _allowed(connection: amqp.Connection, ask: Callable[[amqp.Channel], object])
 
 
 def _unread(error: Exception) -> Finding:
-    why = "its memory or disk is short" if isinstance(error, _Blocked) else "no answer in time"
-    text = f"the broker takes no messages: {why}; producers wait, retries too"
+    why = (
+        "it is short of memory or disk space"
+        if isinstance(error, _Blocked)
+        else "no answer in time"
+    )
+    text = f"the broker accepts no messages: {why}; producers and retries wait"
     return fail("alarm", text, fix="rabbitmq-diagnostics alarms; free memory or disk there")
 
 
-def _judged(settings: Settings, rights: Rights) -> Iterator[Finding]:
+def _compared(settings: Settings, rights: Rights) -> Iterator[Finding]:
     user, vhost = settings.amqp.user, settings.amqp.vhost
     least = worker_rights()
     words = (user, least["configure"], least["write"], least["read"])

@@ -329,14 +329,14 @@ FAULTS: dict[str, Fault] = {
     "no broker": (
         _as(lambda _: "pyamqp://guest:guest@127.0.0.1:1//"),
         Severity.FAIL,
-        "broker: cannot be talked to: connection refused",
+        "broker: cannot be reached: connection refused",
     ),
     "a wrong password": (
         _as(lambda stack: stack.rig.broker_url.replace(":word@", ":wrong@")),
         Severity.FAIL,
         "broker: the broker refused the connection",
     ),
-    "an alarm": (_alarm, Severity.FAIL, "alarm: the broker takes no messages: its memory or disk"),
+    "an alarm": (_alarm, Severity.FAIL, "alarm: the broker accepts no messages: it is short"),
     "a queue too few": (_without_queue, Severity.FAIL, "topology: queue notify.push.bulk: missing"),
     "a queue of other arguments": (
         lambda stack: stack.configured(
@@ -353,12 +353,12 @@ FAULTS: dict[str, Fault] = {
     "nobody at the dead letters": (
         lambda stack: _absent(stack, DEAD),
         Severity.FAIL,
-        f"dead queue: nobody consumes {DEAD}: 0 dead letters wait",
+        f"dead queue: {DEAD} has no consumer: 0 dead letters wait",
     ),
     "no worker of a pool": (
         lambda stack: _absent(stack, "notify.email.critical", "notify.email.bulk"),
         Severity.FAIL,
-        "pools: email: nobody consumes notify.email.critical, notify.email.bulk",
+        "pools: email: no consumer for notify.email.critical, notify.email.bulk",
     ),
     "a pool that is held": (
         _held_and_not_consumed,
@@ -432,12 +432,12 @@ def test_what_amqp_does_not_tell_is_read_from_definitions(stack: Stack, tmp_path
     failed = told(found, Severity.FAIL)
     assert "topology: binding notify → exchange notify.work by '#': missing" in failed
     for said in (
-        "expires = 60000 deletes what nobody consumes: notify.dead, notify.email.critical,",
+        "expires = 60000 deletes queues without a consumer: notify.dead, notify.email.critical,",
         "delivery-limit = 3 loses dead letters: notify.dead",
     ):
         assert any(line.startswith(f"policies: policy careless, {said}") for line in failed)
     (low,) = told(found, Severity.WARN)
-    assert "delivery-limit = 3 holds instead of ours: notify.email.critical," in low
+    assert "delivery-limit = 3 is in force instead of ours: notify.email.critical," in low
     assert not any("overflow" in each.found for each in found)
     assert len(told(found, Severity.UNCHECKED)) == 1
 

@@ -25,10 +25,10 @@ ROOMY = Settings(contract=ContractSettings(max_body_bytes=64 << 20))
     [
         ("RabbitMQ", "3.10.8", SETTINGS, ["warn", "ok"], "past its end of life"),
         ("RabbitMQ", "3.13.7", ROOMY, ["warn", "ok"], "RabbitMQ 3.13.7 is past its end of life"),
-        ("RabbitMQ", "4.3.5", SETTINGS, ["ok"], "by itself it limits deliveries to 20"),
-        ("RabbitMQ", "4.0.1", ROOMY, ["warn", "ok"], "takes 16 MiB"),
+        ("RabbitMQ", "4.3.5", SETTINGS, ["ok"], "by default it limits deliveries to 20"),
+        ("RabbitMQ", "4.0.1", ROOMY, ["warn", "ok"], "accepts 16 MiB"),
         ("RabbitMQ", "3.9.29", SETTINGS, ["fail"], "no at-least-once dead-lettering"),
-        ("RabbitMQ", "4", SETTINGS, ["fail"], "it says to be RabbitMQ 4"),
+        ("RabbitMQ", "4", SETTINGS, ["fail"], "it reports RabbitMQ 4"),
         ("Other", "3.13.0", SETTINGS, ["fail"], "quorum queues"),
     ],
 )
@@ -41,7 +41,9 @@ def test_a_lethal_broker_is_told_from_a_good_one(
     assert words in found[0].found
 
 
-@pytest.mark.parametrize(("version", "usual"), [("3.10.8", "no deliveries"), ("4.0.5", "to 20")])
+@pytest.mark.parametrize(
+    ("version", "usual"), [("3.10.8", "does not limit deliveries"), ("4.0.5", "to 20")]
+)
 def test_the_usual_delivery_limit_is_told(version: str, usual: str) -> None:
     """An operator who adds a queue by hand has to know it."""
     *_, found = broker.version({"product": "RabbitMQ", "version": version}, SETTINGS)
@@ -113,7 +115,7 @@ def test_of_several_policies_the_one_in_force_is_judged() -> None:
         ],
     }
     (found,) = policies.findings(SETTINGS, definitions)
-    assert found.found == "policy ops, max-length = 9 holds instead of ours: notify.sms.bulk"
+    assert found.found == "policy ops, max-length = 9 is in force instead of ours: notify.sms.bulk"
     assert found.fix == "rabbitmqctl clear_operator_policy -p / ops"
 
 

@@ -31,17 +31,18 @@ def span(seconds: float) -> str:
     return f"{seconds / 86400:.0f} d"
 
 
-def until(seconds: float | None, *, otherwise: str) -> str:
+def until(seconds: float | None, *, otherwise: str, timespec: str = "minutes") -> str:
     """
     Return when an override ends: `until 2025-01-31 09:00 UTC`.
 
     Args:
         seconds: Seconds since 1970; None if it has no end.
         otherwise: What ends it then, such as `it is released`.
+        timespec: The last part of the time to write.
     """
     if seconds is None:
         return f"until {otherwise}"
-    return f"until {utc(seconds, timespec='minutes')} UTC"
+    return f"until {utc(seconds, timespec=timespec)} UTC"
 
 
 def plain_table(*, show_header: bool = True) -> Table:

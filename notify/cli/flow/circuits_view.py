@@ -41,7 +41,7 @@ def listing(circuits: Sequence[CircuitStatus]) -> Table:
 
 def ends(circuit: Circuit) -> str:
     """Return when an operator's mode ends."""
-    return until(circuit.mode_until, otherwise="further notice")
+    return until(circuit.mode_until, otherwise="further notice", timespec="seconds")
 
 
 def _state(circuit: Circuit) -> str:

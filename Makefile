@@ -34,7 +34,7 @@ ifdef RELEASE
 	@$(BIN)/python -m tests.debian $(RELEASE) make test ARGS="$(ARGS)"
 else
 	@$(DEBIAN) rabbitmq-server postgresql pgbouncer amqp-tools prometheus
-	@$(BIN)/pytest -n 4 --dist worksteal --durations 20 $(ARGS)
+	@TMPDIR=$$(scripts/test-folder.sh) $(BIN)/pytest -n 4 --dist worksteal --durations 20 $(ARGS)
 endif
 
 faults: install ## Inject faults into a real installation, and count losses (docs/guarantees.md)

@@ -20,9 +20,9 @@ from tests.unit.course.machine import Course
 from tests.unit.course.trouble import Trouble
 from tests.unit.course.vendor import Answer
 
-COURSES = 45
+COURSES = 30
 LENGTH = 100
-ENOUGH = 6_000
+ENOUGH = 4_000
 """Acts of one run at least: three runs make tens of thousands."""
 
 EVERYWHERE = frozenset(

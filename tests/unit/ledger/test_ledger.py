@@ -332,7 +332,7 @@ def test_the_ledger_balances_after_any_course_of_events(store: Store) -> None:
     run_state_machine_as_test(
         Course,
         settings=settings(
-            max_examples=100,
+            max_examples=60,
             stateful_step_count=25,
             deadline=None,
             database=None,

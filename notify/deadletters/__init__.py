@@ -1,4 +1,9 @@
-"""Dead letters: archived as they came, judged by the record, replayed or discarded by operators."""
+"""
+Dead letters: archived as they came, replayed or discarded by operators.
+
+Here: the archive of the dead queue, the plan and the replay. Not here: SQL (`store.deadletters`),
+sending, or the command line.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draining the dead queue: what is in it is written down first, and then acknowledged."""
+"""Draining the dead queue: each message is archived first, and then acknowledged."""
 
 from __future__ import annotations
 
@@ -20,17 +20,16 @@ from notify.store.deadletters import Cause, Letter, archive_letters, find_known
 from notify.telemetry.metrics import Metrics, catalog
 
 LOOK_AGAIN = 2.0
-"""Seconds until a message is looked at again that the record did not take."""
+"""Seconds until a message is tried again that the record did not accept."""
 
 log = structlog.get_logger("notify.archive")
 
 
 class Archive:
     """
-    Takes dead letters in batches, for the task that delivers elsewhere.
+    Archives dead letters in batches; it runs in the task that delivers in other pools.
 
-    Nothing lies behind the dead queue, so a message is acknowledged when it is in the archive,
-    and for no other reason.
+    The dead queue has no dead-letter exchange: a message is acknowledged only once it is archived.
     """
 
     def __init__(
@@ -43,12 +42,12 @@ class Archive:
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         """
-        Take what to read messages by.
+        Create an archive.
 
         Args:
-            limits: Those of delivery, so that the same reasons are found.
-            delivery_limits: How often the broker gives out a message of each lane.
-            metrics: Where to count what is archived; nowhere that is looked at, if None.
+            limits: The contract's, as delivery applies them, so that the reasons are the same.
+            delivery_limits: How often the broker redelivers a message, by lane.
+            metrics: Where to count archived letters; None counts them nowhere.
         """
         self._store = store
         self._limits = limits
@@ -63,18 +62,18 @@ class Archive:
         """Do nothing: it has no threads of its own."""
 
     def stop(self, *, timeout: float) -> None:  # noqa: ARG002 - as delivery is stopped
-        """Give back the record's connections."""
+        """Close the record's connections."""
         self._store.close()
 
     def hurry(self) -> None:
-        """Finish soon: here nothing ever waits."""
+        """Do nothing: no message waits here."""
 
     def record_answers(self) -> bool:
-        """Tell whether the record can be written."""
+        """Return whether the record can be written."""
         return self._store.answers()
 
     def deliver(self, arrivals: Sequence[Arrival]) -> bool:
-        """Archive a batch in one transaction, and settle each; tell if the record was there."""
+        """Archive a batch in one transaction and settle each; return if the record answered."""
         try:
             now = self._clock()
         except StoreError as error:
@@ -85,21 +84,23 @@ class Archive:
         readings = [
             read(each.incoming, each.raw(), limits=self._limits, now=now) for each in arrivals
         ]
-        worked = True
-        for arrival, kept in zip(arrivals, self._keep(readings, now=now), strict=True):
-            arrival.settle(Done() if kept else Again(LOOK_AGAIN))
-            worked = worked and kept is not None
-        return worked
+        answered = True
+        for arrival, archived in zip(arrivals, self._archive(readings, now=now), strict=True):
+            arrival.settle(Done() if archived else Again(LOOK_AGAIN))
+            answered = answered and archived is not None
+        return answered
 
-    def _keep(self, readings: Sequence[Reading], *, now: datetime) -> list[bool | None]:
-        """Write all; tell of each if it is kept, or None where the record is away."""
+    def _archive(self, readings: Sequence[Reading], *, now: datetime) -> list[bool | None]:
+        """Write all; return for each whether it is archived, or None if the record is away."""
         try:
             self._write(readings, now=now)
         except StoreRefused:
-            # One bad row fails the whole transaction: find it, and spare its neighbours.
+            # One bad row fails the whole transaction: write them one by one.
             if len(readings) > 1:
-                return [kept for each in readings for kept in self._keep([each], now=now)]
-            return [self._keep_bare(readings[0], now=now)]
+                return [
+                    archived for each in readings for archived in self._archive([each], now=now)
+                ]
+            return [self._archive_bare(readings[0], now=now)]
         except StoreError as error:
             log.error("notify.store_away", waiting=len(readings), error=str(error))
             return [None] * len(readings)
@@ -110,22 +111,22 @@ class Archive:
         letters: list[Letter] = []
         try:
             with self._store.writing() as connection:
-                book = KnownRequests(find_known(connection, firsts))
-                letters = [self._letter(each, book, now=now) for each in readings]
+                known = KnownRequests(find_known(connection, firsts))
+                letters = [self._letter(each, known, now=now) for each in readings]
                 archive_letters(connection, letters, now=now)
         except StoreError:
-            # The letters come again, alone or after a while, and take from the same allowance.
+            # The letters are redelivered, and take from the same allowance again.
             events = [each.refused_event for each in letters if each.refused_event]
             self._allowance.give_back([each["source"] for each in events], now=now)
             raise
         for reading, letter in zip(readings, letters, strict=True):
             self._metrics.count(catalog.DEAD_LETTERS, letter.cause.value)
-            _tell(letter, reading.notifications)
+            _log_archived(letter, reading.notifications)
 
-    def _letter(self, reading: Reading, book: KnownRequests, *, now: datetime) -> Letter:
-        """Make a letter, and the event that tells its source why it was refused."""
+    def _letter(self, reading: Reading, known: KnownRequests, *, now: datetime) -> Letter:
+        """Return the letter, with the event that explains the refusal to its source."""
         lanes = self._delivery_limits
-        letter = reading.letter(book, delivery_limits=lanes)
+        letter = reading.letter(known, delivery_limits=lanes)
         problems = reading.problems(letter.cause, lanes=lanes)
         if not problems:
             return letter
@@ -135,7 +136,7 @@ class Archive:
         event = refused_event(letter, reading.incoming, problems, to=to, now=now)
         return replace(letter, refused_event=event.model_dump(mode="json"))
 
-    def _keep_bare(self, reading: Reading, *, now: datetime) -> bool | None:
+    def _archive_bare(self, reading: Reading, *, now: datetime) -> bool | None:
         try:
             with self._store.writing() as connection:
                 archive_letters(connection, [letter := reading.bare()], now=now)
@@ -149,8 +150,8 @@ class Archive:
         return True
 
 
-def _tell(letter: Letter, asked: Sequence[Notification]) -> None:
-    known = {
+def _log_archived(letter: Letter, asked: Sequence[Notification]) -> None:
+    fields = {
         "cause": letter.cause,
         "reason": letter.reason,
         **_ids(letter, asked),
@@ -158,8 +159,9 @@ def _tell(letter: Letter, asked: Sequence[Notification]) -> None:
         "lane": letter.lane,
         "source": letter.source,
     }
-    told = {name: value for name, value in known.items() if value is not None}
-    log.info("notify.archived", **told)
+    log.info(
+        "notify.archived", **{name: value for name, value in fields.items() if value is not None}
+    )
 
 
 def _ids(letter: Letter, asked: Sequence[Notification]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""One dead letter, judged: what it asks for, and how each of that stands."""
+"""Assessing dead letters: which notifications each asks for, and which may be sent again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from notify.message import Notification
 from notify.store.deadletters import ArchivedLetter, Edit, KnownNotification, find_known
 
 Key = tuple[str, str, int]
-"""What makes it the same notification."""
+"""The key of a notification: two with the same key are the same notification."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,14 @@ class LetterPart:
 
     notification: Notification
     known: KnownNotification | None
-    prospect: Eligibility
+    eligibility: Eligibility
 
 
 @dataclass(frozen=True, slots=True)
 class LetterAssessment:
-    """One letter, judged."""
+    """One letter, and the eligibility of its notifications."""
 
-    kept: ArchivedLetter
+    letter: ArchivedLetter
     parts: Sequence[LetterPart] = ()
     unfit: str = ""
     """Why it cannot be sent as it is written; empty if it can."""
@@ -43,54 +43,56 @@ class LetterAssessment:
     """Why a worker would end a notification of it without a call; empty if it would not."""
 
     @property
-    def prospects(self) -> Iterator[Eligibility]:
-        """How its notifications stand; of a letter that cannot be read, it counts as one."""
-        return (
-            (part.prospect for part in self.parts) if not self.unfit else iter([Eligibility.UNFIT])
-        )
+    def eligibilities(self) -> Iterator[Eligibility]:
+        """Each notification's; a letter that cannot be read counts as one that is unfit."""
+        if self.unfit:
+            return iter([Eligibility.UNFIT])
+        return (part.eligibility for part in self.parts)
 
-    def wanted(self, order: ReplayRequest) -> Iterator[LetterPart]:
-        """Give the notifications that the order sends."""
+    def selected(self, request: ReplayRequest) -> Iterator[LetterPart]:
+        """Yield the notifications that the request sends."""
         for part in self.parts:
-            unknown = part.prospect is Eligibility.UNKNOWN and order.include_unknown
-            if unknown or part.prospect is Eligibility.NEVER_SENT:
+            unknown = part.eligibility is Eligibility.UNKNOWN and request.include_unknown
+            if unknown or part.eligibility is Eligibility.NEVER_SENT:
                 yield part
 
-    def left(self, order: ReplayRequest) -> bool:
-        """Tell whether something is left that a later replay may send."""
-        unknown = any(part.prospect is Eligibility.UNKNOWN for part in self.parts)
-        return bool(self.unfit or self.fails) or (unknown and not order.include_unknown)
+    def has_more(self, request: ReplayRequest) -> bool:
+        """Return whether the letter holds something that a later replay may send."""
+        unknown = any(part.eligibility is Eligibility.UNKNOWN for part in self.parts)
+        return bool(self.unfit or self.fails) or (unknown and not request.include_unknown)
 
 
 def mark_repeats(
-    cases: Iterable[LetterAssessment], order: ReplayRequest, sent: set[Key]
+    assessments: Iterable[LetterAssessment], request: ReplayRequest, sent: set[Key]
 ) -> list[LetterAssessment]:
     """
-    Judge letters that ask for the same as an earlier one as they will stand after that one.
+    Mark as in flight what an earlier letter of the same replay sends already.
 
     Args:
-        sent: What letters before these have the order send; what these add is added.
+        sent: The keys that earlier letters send; those of these letters are added.
     """
-    judged = []
-    for case in cases:
+    marked = []
+    for each in assessments:
         parts = [
-            replace(part, prospect=Eligibility.IN_FLIGHT) if part.notification.key in sent else part
-            for part in case.parts
+            replace(part, eligibility=Eligibility.IN_FLIGHT)
+            if part.notification.key in sent
+            else part
+            for part in each.parts
         ]
-        judged.append(replace(case, parts=parts))
-        sent |= {part.notification.key for part in judged[-1].wanted(order)}
-    return judged
+        marked.append(replace(each, parts=parts))
+        sent |= {part.notification.key for part in marked[-1].selected(request)}
+    return marked
 
 
 class LetterAssessor:
-    """Judges letters by the record as it is at the moment."""
+    """Assesses letters by the record as it is at the moment."""
 
     def __init__(self, *, limits: Limits, lanes: Collection[str]) -> None:
         """
-        Take what to judge letters by.
+        Create an assessor.
 
         Args:
-            limits: Those of delivery.
+            limits: The contract's, as delivery applies them.
             lanes: The lanes that have queues.
         """
         self._limits = limits
@@ -100,57 +102,59 @@ class LetterAssessor:
         self,
         connection: Connection,
         letters: Sequence[ArchivedLetter],
-        mending: Edit | None,
+        edit: Edit | None,
         *,
         now: datetime,
         lock: bool = False,
     ) -> list[LetterAssessment]:
-        """Judge letters; *lock* keeps the rows that they ask for as they are."""
-        read = [(letter, *self._decode(letter, mending, now=now)) for letter in letters]
-        firsts = [asked[0] for _, asked, unfit in read if not unfit]
-        book = KnownRequests(find_known(connection, firsts, lock=lock))
+        """Assess letters; *lock* locks the rows of their notifications."""
+        decoded = [(letter, *self._decode(letter, edit, now=now)) for letter in letters]
+        firsts = [asked[0] for _, asked, unfit in decoded if not unfit]
+        known = KnownRequests(find_known(connection, firsts, lock=lock))
         return [
-            LetterAssessment(letter, unfit=unfit) if unfit else _case(letter, asked, book, now=now)
-            for letter, asked, unfit in read
+            LetterAssessment(letter, unfit=unfit)
+            if unfit
+            else _assessed(letter, asked, known, now=now)
+            for letter, asked, unfit in decoded
         ]
 
     def _decode(
-        self, letter: ArchivedLetter, mending: Edit | None, *, now: datetime
+        self, letter: ArchivedLetter, edit: Edit | None, *, now: datetime
     ) -> tuple[Sequence[Notification], str]:
-        """Read a letter as a worker would read its replay, or tell why it could not."""
-        if mending is None or mending.letter_id != letter.id:
-            mending = letter.mending
+        """Decode a letter as a worker would decode its replay, or return why it could not."""
+        if edit is None or edit.letter_id != letter.id:
+            edit = letter.edit
         limits = self._limits
-        if mending is not None:
+        if edit is not None:
             # The operator who edited it vouches for its source.
             limits = replace(limits, require_user_id=False)
         try:
-            asked = contract.decode(_incoming(letter, mending), limits, now=now)
+            asked = contract.decode(_incoming(letter, edit), limits, now=now)
         except DecodeError as error:
             return (), str(error)
         lane = asked[0].lane
         if lane not in self._lanes:
             lanes = ", ".join(sorted(self._lanes))
-            return (), f"no queue takes the lane {lane}: configure it, or edit the key ({lanes})"
+            return (), f"the lane {lane} has no queue: configure it, or edit the key ({lanes})"
         return asked, ""
 
 
-def _case(
-    letter: ArchivedLetter, asked: Sequence[Notification], book: KnownRequests, *, now: datetime
+def _assessed(
+    letter: ArchivedLetter, asked: Sequence[Notification], requests: KnownRequests, *, now: datetime
 ) -> LetterAssessment:
-    if any(book.conflicts(each) for each in asked):
-        why = "its key or id stands for another request: mend it with an id and key of its own"
+    if any(requests.conflicts(each) for each in asked):
+        why = "another request has its key or id: edit it, with a new id and a new key"
         return LetterAssessment(letter, unfit=why)
     parts = []
     for each in asked:
-        known = book.row(each)
-        prospect = assess(each, known, archived_at=letter.state_at, now=now)
-        parts.append(LetterPart(each, known, prospect))
+        known = requests.row(each)
+        eligibility = assess(each, known, archived_at=letter.state_at, now=now)
+        parts.append(LetterPart(each, known, eligibility))
     return LetterAssessment(letter, parts)
 
 
-def _incoming(letter: ArchivedLetter, mending: Edit | None) -> Incoming:
-    """Make the message anew that was archived, or what was made of it: that is JSON."""
+def _incoming(letter: ArchivedLetter, edit: Edit | None) -> Incoming:
+    """Rebuild the archived message, with the edited body and key if there are any."""
     properties = letter.properties
     headers = properties.get("application_headers")
     around: dict[str, Any] = {
@@ -158,8 +162,9 @@ def _incoming(letter: ArchivedLetter, mending: Edit | None) -> Incoming:
         "user_id": _text(properties.get("user_id")),
         "traceparent": _text(headers.get("traceparent")) if isinstance(headers, dict) else None,
     }
-    if mending is not None:
-        return Incoming(mending.body, mending.key, content_type="application/json", **around)
+    if edit is not None:
+        # An edited body is plain JSON, whatever the encoding of the original.
+        return Incoming(edit.body, edit.key, content_type="application/json", **around)
     return Incoming(
         letter.body,
         letter.routing_key,

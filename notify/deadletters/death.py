@@ -1,4 +1,4 @@
-"""What the broker tells of a message's death."""
+"""Why and where a message died, as the broker's headers report it."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from notify.topology import DEAD
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """How a message came into the dead queue. A message that matched no queue has no death."""
+    """How a message came into the dead queue. An unroutable message has no death."""
 
     reason: str
     """The broker's word: rejected, delivery_limit, expired or maxlen."""
     queue: str | None
     exchange: str
-    """Where it had been published before it died."""
+    """The exchange that it was published to before it died."""
     at: datetime | None
 
 
 def death(exchange: str, properties: Mapping[str, Any]) -> Death | None:
     """
-    Read a message's first death; None if it matched no queue.
+    Return a message's first death; None if it matched no queue.
 
-    Any producer may write these headers, in any type: what is not as the broker writes it is
-    passed over.
+    Any producer may write these headers, with values of any type. Those that the broker would not
+    write are ignored.
     """
     headers = properties.get("application_headers")
     table: Mapping[str, Any] = headers if isinstance(headers, Mapping) else {}
     deaths = table.get("x-death")
     if exchange != DEAD and not deaths:
         return None
-    # The newest stands first. Of ours there is one, since whoever publishes again strips them.
+    # Newest first. Our messages have one: the headers are stripped on each publish.
     entries = deaths if isinstance(deaths, list) else []
     first = next((each for each in reversed(entries) if isinstance(each, Mapping)), {})
     return Death(

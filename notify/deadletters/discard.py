@@ -1,4 +1,4 @@
-"""Discarding: an operator's word that nothing is to be done about dead letters."""
+"""Discarding dead letters: an operator decides that they need no replay."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from notify.store import Actor, Store, write_audit
-from notify.store.deadletters import archive as dead
+from notify.store.deadletters import discard_letters
 
 GROUP = 500
+"""Letters that one transaction marks."""
 
 
 def discard(store: Store, ids: Sequence[int], actor: Actor, *, now: datetime) -> int:
     """
-    Mark dead letters that wait as of no more interest, with an audit row; delete nothing.
+    Mark waiting dead letters as discarded, with an audit row; nothing is deleted.
 
     Returns:
-        How many were marked; the others have been settled meanwhile.
+        How many were marked; the others are no longer waiting.
 
     Raises:
         StoreError: The record cannot be used.
@@ -24,7 +25,7 @@ def discard(store: Store, ids: Sequence[int], actor: Actor, *, now: datetime) ->
     marked = 0
     for start in range(0, len(ids), GROUP):
         with store.writing() as connection:
-            done = dead.discard_letters(connection, ids[start : start + GROUP], now=now)
+            done = discard_letters(connection, ids[start : start + GROUP], now=now)
             if done:
                 write_audit(connection, actor, "dead.discard", details={"letters": done}, at=now)
         marked += len(done)

@@ -1,4 +1,4 @@
-"""What a replay would do to one notification, by what the record knows of it at this moment."""
+"""Whether one notification of a dead letter may be sent again, by its row and its calls."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from notify.store.deadletters import KnownNotification
 
 
 class Eligibility(enum.StrEnum):
-    """How a notification stands that a dead letter asks for."""
+    """Whether a replay may send a notification, and why not."""
 
     NEVER_SENT = "never sent"
     """No call was made, or none that can have sent it."""
     UNKNOWN = "unknown"
     """A call's outcome is unknown: it may have been sent."""
     ACCEPTED = "accepted"
-    """The provider took it."""
+    """A provider accepted it."""
     EXPIRED = "expired"
-    """Its time is over."""
+    """It has expired."""
     IN_FLIGHT = "in flight"
-    """It is being sent, or will be by itself."""
+    """It is being sent, or will be without a replay."""
     REFUSED = "refused"
-    """The provider will never take it."""
+    """The provider will never accept it."""
     WITHDRAWN = "withdrawn"
     """It was cancelled or suppressed, or its recipient was erased."""
     FAILS = "would fail"
     """A worker would end it without a call: its template fails, or its country is not allowed."""
     UNFIT = "unfit"
-    """It cannot be sent as it is written."""
+    """The letter cannot be sent as it is written."""
 
 
-_TAKEN = frozenset({Status.SENT, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED})
+_ACCEPTED = frozenset({Status.SENT, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED})
 _WITHDRAWN = frozenset({Status.CANCELLED, Status.SUPPRESSED})
 
 
@@ -40,18 +40,22 @@ def assess(
     asked: Notification, known: KnownNotification | None, *, archived_at: datetime, now: datetime
 ) -> Eligibility:
     """
-    Judge one notification; *archived_at* tells since when its message is surely dead.
+    Return the eligibility of one notification.
 
-    The gravest fact decides: what was accepted is so whatever came later.
+    The gravest fact decides: one that was accepted stays so, whatever came later.
+
+    Args:
+        known: Its row, if it has one.
+        archived_at: When its dead letter was archived.
     """
     outcomes = {call.outcome for call in known.calls} if known else set()
     expired = asked.expired(now)
     if known is not None:
-        if known.status in _TAKEN or Outcome.ACCEPTED in outcomes:
+        if known.status in _ACCEPTED or Outcome.ACCEPTED in outcomes:
             return Eligibility.ACCEPTED
         if known.status in _WITHDRAWN or known.erased:
             return Eligibility.WITHDRAWN
-        if _moves(known, archived_at=archived_at, now=now):
+        if _in_flight(known, archived_at=archived_at, now=now):
             return Eligibility.IN_FLIGHT
     if expired:
         return Eligibility.EXPIRED
@@ -62,18 +66,18 @@ def assess(
     return Eligibility.NEVER_SENT
 
 
-def _moves(known: KnownNotification, *, archived_at: datetime, now: datetime) -> bool:
-    """Tell whether something other than the dead message will take it up, or has it in hand."""
+def _in_flight(known: KnownNotification, *, archived_at: datetime, now: datetime) -> bool:
+    """Return whether a worker owns it, or another message or the relay will bring it to one."""
     if known.status is Status.SENDING:
         return known.lease_until is not None and known.lease_until > now
     if known.due_at is not None:
         return True
-    # It waits for a message from the broker. If it has not changed since this one died, this is
-    # the one that it waits for. Should there be another, the claim lets one of them through.
+    # It waits for a message from the broker: the dead one, unless the row changed after that died.
+    # If there is another message, the claim accepts only one of them.
     return not known.status.final and known.updated_at > archived_at
 
 
 def _refused(known: KnownNotification) -> bool:
-    """Tell whether it was the provider that rejected it: a template can be mended."""
+    """Return whether the provider rejected it. A template's error is no provider's: edit it."""
     last = known.calls[-1] if known.calls else None
     return known.status is Status.REJECTED and last is not None and last.reason == known.reason

@@ -1,4 +1,4 @@
-"""The rows of the record that have to do with some requests, to be asked about each."""
+"""The rows of the record that some requests may refer to, found by key and by id."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from notify.store.deadletters import KnownNotification
 
 
 class KnownRequests:
-    """What `look_up` has found, by key and by id."""
+    """The result of `find_known`, by key and by id."""
 
     def __init__(self, rows: Iterable[KnownNotification]) -> None:
         self._by_key: dict[tuple[str, str, int], KnownNotification] = {}
@@ -22,11 +22,11 @@ class KnownRequests:
             self._digests.setdefault(row.key[:2], set()).add(row.digest)
 
     def row(self, asked: Notification) -> KnownNotification | None:
-        """Find the row of a notification, under whatever id it was first published."""
+        """Return the row with a notification's key, under any id; None if there is none."""
         return self._by_key.get(asked.key)
 
     def conflicts(self, asked: Notification) -> bool:
-        """Tell whether its key, or its id within its source, stands for another request."""
+        """Return whether another request has its key, or its id within its source."""
         if self._digests.get(asked.key[:2], {asked.digest}) != {asked.digest}:
             return True
         return asked.key not in self._by_key and asked.identity in self._identities

@@ -1,4 +1,4 @@
-"""AMQP values of any type, as JSON and as text that any database takes."""
+"""AMQP values of any type, as JSON and as text that any database stores."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LARGEST = 65_536
 
 
 def plain(value: Any, *, deep: int = 0) -> Any:
-    """Make JSON of an AMQP value; what JSON has no form for is told in words."""
+    """Return an AMQP value as JSON; values without a JSON form become text."""
     if isinstance(value, Mapping | list | tuple) and deep == DEEPEST:
         return "(nested too deep)"
     if isinstance(value, Mapping):
@@ -26,29 +26,29 @@ def plain(value: Any, *, deep: int = 0) -> Any:
 
 
 def bounded(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Make JSON of a message's properties; where it is too much, large headers are left out."""
+    """Return a message's properties as JSON, without the largest headers if it is too long."""
     whole: dict[str, Any] = plain(properties)
     headers = whole.get("application_headers")
     if not isinstance(headers, dict) or _size(whole) <= LARGEST:
         return whole
     room = LARGEST
-    kept = {}
+    small = {}
     for name, value in sorted(headers.items(), key=lambda header: _size(header)):
         room -= _size([name, value])
         if room > 0:
-            kept[name] = value
-    left_out = f"{len(headers) - len(kept)} headers, too large to keep"
-    return {**whole, "application_headers": kept, "left_out": left_out}
+            small[name] = value
+    left_out = f"{len(headers) - len(small)} headers, too large to keep"
+    return {**whole, "application_headers": small, "left_out": left_out}
 
 
 def clean(text: str, *, longest: int | None = None) -> str:
-    """Spell out what no database takes as text: NUL, and half characters."""
+    """Escape what no database stores as text: NUL, and lone surrogates."""
     safe = text.encode(errors="backslashreplace").decode().replace("\x00", "\\x00")
     return safe[:longest]
 
 
 def instant(value: Any) -> datetime | None:
-    """Read a time as AMQP brings it: in UTC, without saying so."""
+    """Return an AMQP time, which is UTC without a zone; None if it is of another type."""
     return _utc(value) if isinstance(value, datetime) else None
 
 

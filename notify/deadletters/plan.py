@@ -1,4 +1,4 @@
-"""The dry run: what a replay would do, and how long it takes."""
+"""The dry run: what a replay would do, and how long it would take."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ class ReplayPlan:
 
     letters: int = 0
     settled: int = 0
-    """Letters that were chosen and do not wait."""
-    prospects: Counter[Eligibility] = field(default_factory=Counter)
+    """Chosen letters that are no longer waiting."""
+    eligibilities: Counter[Eligibility] = field(default_factory=Counter)
     replayed: Counter[Channel] = field(default_factory=Counter)
     unfit: dict[int, str] = field(default_factory=dict)
     """Why letters cannot be sent as they are written, or would fail again, by their ids."""
     begins: dict[Channel, datetime] = field(default_factory=dict)
-    """When earlier replays of a channel, still under way, leave it free."""
+    """When the last slot of earlier replays of a channel is, if any is still to come."""
 
     def seconds(self, rate: float, *, now: datetime) -> float:
-        """Tell how long it takes until the last notification is sent at *rate* a second."""
+        """Return the seconds until the last notification is sent, at *rate* a second."""
         times = [
             max(0.0, (self.begins.get(channel, now) - now).total_seconds()) + number / rate
             for channel, number in self.replayed.items()
         ]
         return max(times, default=0.0)
 
-    def add(self, case: LetterAssessment, order: ReplayRequest) -> None:
+    def add(self, assessment: LetterAssessment, request: ReplayRequest) -> None:
         """Count one letter."""
         self.letters += 1
-        self.prospects.update(case.prospects)
-        self.replayed.update(part.notification.channel for part in case.wanted(order))
-        if why := case.unfit or case.fails:
-            self.unfit[case.kept.id] = why
+        self.eligibilities.update(assessment.eligibilities)
+        selected = assessment.selected(request)
+        self.replayed.update(part.notification.channel for part in selected)
+        if why := assessment.unfit or assessment.fails:
+            self.unfit[assessment.letter.id] = why

@@ -1,4 +1,4 @@
-"""One message out of the dead queue, read as far as it can be."""
+"""One message from the dead queue, decoded as far as possible."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from notify.message import Notification, Status
 from notify.store.deadletters import LONGEST_REASON, Cause, Letter
 
 _BROKERS = {
-    "delivery_limit": (Cause.DELIVERY_LIMIT, "given out too often without being settled"),
+    "delivery_limit": (Cause.DELIVERY_LIMIT, "delivered too often without being settled"),
     "maxlen": (Cause.MAXLEN, "its queue was full"),
-    "expired": (Cause.BROKER_EXPIRED, "it lay in its queue for longer than the broker allows"),
+    "expired": (Cause.BROKER_EXPIRED, "it waited in its queue for longer than the broker allows"),
 }
 _ENDS = {
     Status.FAILED: Cause.FAILED,
     Status.EXPIRED: Cause.EXPIRED,
     Status.REJECTED: Cause.REJECTED,
 }
-# RabbitMQ writes both into what it delivers again; the second from 4.3 on.
+# RabbitMQ adds both to redelivered messages; the second since 4.3.
 # https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling
 _COUNTS = frozenset({"x-delivery-count", "x-acquired-count"})
 CONFLICT = Problem(
     "",
-    "its key or id stands for another request",
-    "send another request under an id and key of its own",
+    "another request has its key or id",
+    "send it with a new id and a new key",
 )
 _TEMPLATE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a message says, and what is wrong with it."""
+    """A decoded message, and why it was refused if it was."""
 
     incoming: contract.Incoming
     exchange: str
@@ -54,11 +54,11 @@ class Reading:
     death: Death | None
     notifications: Sequence[Notification] = field(default_factory=list)
     refused: RequestInvalid | None = None
-    """Why it does not keep the contract; None if it does."""
+    """How it breaks the contract; None if it does not."""
 
-    def letter(self, book: KnownRequests, *, delivery_limits: Mapping[str, int]) -> Letter:
-        """Make what is archived, with the cause as the record knows it."""
-        cause, reason, code = self._why(book, lanes=delivery_limits)
+    def letter(self, known: KnownRequests, *, delivery_limits: Mapping[str, int]) -> Letter:
+        """Return the letter to archive, with the cause according to the record."""
+        cause, reason, code = self._why(known, lanes=delivery_limits)
         incoming, died = self.incoming, self.death
         at = self._route()
         lane = at.lane if at else None
@@ -79,15 +79,15 @@ class Reading:
             exchange=clean(died.exchange if died else self.exchange, longest=255),
             routing_key=clean(incoming.routing_key, longest=255),
             queue=died.queue if died else None,
-            # The broker gives a message out once more than the limit says, then lets it die.
+            # The broker delivers a message once more than its limit says, then dead-letters it.
             delivery_count=limit + 1 if limit and cause is Cause.DELIVERY_LIMIT else None,
             properties=self.properties,
             body=incoming.body,
         )
 
     def bare(self) -> Letter:
-        """Make a letter of the body and nothing else, for a record that refuses the rest."""
-        reason = "the record refused what stood around the body"
+        """Return a letter of the body alone, for a record that refuses the rest."""
+        reason = "the record refused the message's properties"
         return Letter(
             fingerprint=self._fingerprint(),
             cause=Cause.OTHER,
@@ -100,7 +100,7 @@ class Reading:
         )
 
     def problems(self, cause: Cause, *, lanes: Collection[str]) -> Sequence[Problem]:
-        """Return what its producer can correct; empty where the message is not to blame."""
+        """Return what its producer can correct; empty if the message is not at fault."""
         mistakes = self.refused.problems if self.refused else []
         match cause:
             case Cause.CONTRACT:
@@ -112,7 +112,9 @@ class Reading:
             case _:
                 return []
 
-    def _why(self, book: KnownRequests, *, lanes: Collection[str]) -> tuple[Cause, str, str | None]:
+    def _why(
+        self, known: KnownRequests, *, lanes: Collection[str]
+    ) -> tuple[Cause, str, str | None]:
         if self.death is None:
             found = self.problems(Cause.UNROUTABLE, lanes=lanes)
             return Cause.UNROUTABLE, str(RequestInvalid(found)), None
@@ -120,16 +122,16 @@ class Reading:
             return *_BROKERS[self.death.reason], None
         if self.refused is not None:
             return Cause.CONTRACT, str(self.refused), None
-        if any(book.conflicts(each) for each in self.notifications):
+        if any(known.conflicts(each) for each in self.notifications):
             return Cause.CONFLICT, str(CONFLICT), None
-        return self._ended(book)
+        return self._ended(known)
 
-    def _ended(self, book: KnownRequests) -> tuple[Cause, str, str | None]:
-        """Tell how the notifications ended that the message died of: of a batch, the most so."""
-        rows = [row for each in self.notifications if (row := book.row(each))]
+    def _ended(self, known: KnownRequests) -> tuple[Cause, str, str | None]:
+        """Return the cause of a rejected message: the most frequent end of its notifications."""
+        rows = [row for each in self.notifications if (row := known.row(each))]
         dead = [row for row in rows if row.status in _ENDS]
         if not dead:
-            return Cause.OTHER, "rejected by a worker; its log tells more", None
+            return Cause.OTHER, "rejected by a worker; see the worker's log", None
         status = Counter(row.status for row in dead).most_common(1)[0][0]
         row = next(row for row in dead if row.status is status)
         several = f"{len(dead)} of {len(self.notifications)}: " if self.notifications[1:] else ""
@@ -137,7 +139,7 @@ class Reading:
         return _ENDS[status], several + (row.reason or ""), code
 
     def _fingerprint(self) -> bytes:
-        """Identify this message; how often the broker delivered it does not count."""
+        """Return a digest of this message; how often it was delivered does not change it."""
         properties = dict(self.properties)
         headers = properties.get("application_headers")
         if isinstance(headers, dict):
@@ -162,7 +164,7 @@ class Reading:
         return document if isinstance(document, dict) else {}
 
     def _likely_id(self) -> UUID | None:
-        """Find the id that a broken request was to have."""
+        """Return the id that a malformed request most likely has; None if there is none."""
         for text in (self._document().get("id"), self.incoming.message_id):
             if isinstance(text, str) and is_uuid(text):
                 return UUID(text)
@@ -180,7 +182,7 @@ _UNREAD = (
 
 
 def read(incoming: contract.Incoming, raw: Raw, *, limits: Limits, now: datetime) -> Reading:
-    """Read one message; whatever it holds, there is something to archive."""
+    """Decode one message; never raises, so that every message can be archived."""
     died = death(raw.exchange, raw.properties)
     properties = bounded(raw.properties)
     try:

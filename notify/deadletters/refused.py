@@ -1,4 +1,4 @@
-"""Telling a producer of a message that was refused, and no more of it than a flood allows."""
+"""The events that tell a producer about refused messages, limited in number."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from notify.store.deadletters import Letter
 from notify.telemetry.metrics import Metrics, catalog
 
 MOST_OF_A_SOURCE = 60
-"""Refused events of one source in each minute of one archive process."""
+"""Refused events of one source, in each minute of one archive process."""
 MOST = 600
-"""Those of all sources together."""
+"""Refused events of all sources together, in each minute."""
 MOST_PROBLEMS = 20
 _MINUTE = 60.0
 
@@ -36,7 +36,7 @@ log = structlog.get_logger("notify.archive")
 
 
 def unroutable(routing_key: str, *, lanes: Collection[str]) -> Iterator[Problem]:
-    """Say why no queue takes a routing key that is well-formed."""
+    """Yield why no queue is bound for a routing key, if the key is well-formed."""
     try:
         at = route(routing_key)
     except RequestInvalid:
@@ -53,7 +53,7 @@ def unroutable(routing_key: str, *, lanes: Collection[str]) -> Iterator[Problem]
 def refused_event(
     letter: Letter, incoming: Incoming, problems: Collection[Problem], *, to: str, now: datetime
 ) -> RefusedEvent:
-    """Write the event about a letter's message to a source."""
+    """Return the event about a letter's message for the source *to*."""
     mistakes = [
         Mistake(where=each.where, why=each.why, hint=each.hint, line=each.line, column=each.column)
         for each in [*problems][:MOST_PROBLEMS]
@@ -78,10 +78,10 @@ def refused_event(
 
 def addressee(incoming: Incoming, limits: Limits) -> str | None:
     """
-    Find the source that published a message; None where nothing tells.
+    Return the source that published a message; None if it cannot be found out.
 
-    The broker vouches for the AMQP user, and where the contract demands it, a source is one. Else
-    the routing key says, though it may be broken.
+    The broker vouches for the AMQP user, which is the source if the contract requires that.
+    Otherwise the routing key names the source, though the key may be malformed.
     """
     user = incoming.user_id
     vouched = user if user and user != limits.trusted_user and is_source(user) else None
@@ -94,7 +94,7 @@ def addressee(incoming: Incoming, limits: Limits) -> str | None:
 
 
 class EventAllowance:
-    """How many refused events may still be published in this minute; safe to share by threads."""
+    """Counts the refused events that may still be published in this minute. Thread-safe."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -103,39 +103,39 @@ class EventAllowance:
             metrics.expect(catalog.REFUSED_EVENTS_DROPPED, why)
         self._begun = 0.0
         self._total = 0
-        self._of: Counter[str] = Counter()
+        self._by_source: Counter[str] = Counter()
         self._logged: set[str | None] = set()
 
     def take(self, source: str | None, *, now: datetime) -> bool:
-        """Whether one more may be published to a source; one that may not is counted and logged."""
+        """Return whether one more may be published to a source; if not, count and log it."""
         with self._lock:
             at = now.timestamp()
             if not 0 <= at - self._begun < _MINUTE:
                 self._begun, self._total = at, 0
-                self._of.clear()
+                self._by_source.clear()
                 self._logged.clear()
             if source is None:
                 return self._dropped(source, "no_source")
-            if self._total >= MOST or self._of[source] >= MOST_OF_A_SOURCE:
+            if self._total >= MOST or self._by_source[source] >= MOST_OF_A_SOURCE:
                 return self._dropped(source, "flood")
             self._total += 1
-            self._of[source] += 1
+            self._by_source[source] += 1
             return True
 
     def give_back(self, sources: Iterable[str], *, now: datetime) -> None:
-        """Undo what was taken at *now* for events that were not written."""
+        """Undo `take`, of *now*, for events that were not written."""
         with self._lock:
             if 0 <= now.timestamp() - self._begun < _MINUTE:
                 for source in sources:
                     self._total -= 1
-                    self._of[source] -= 1
+                    self._by_source[source] -= 1
 
     def _dropped(self, source: str | None, why: str) -> bool:
         self._metrics.count(catalog.REFUSED_EVENTS_DROPPED, why)
         # The log is bounded too: once a minute for each source that the allowance knows.
-        known = source if source in self._of else None
+        known = source if source in self._by_source else None
         if known not in self._logged:
             self._logged.add(known)
-            told = {"for_source": known} if known else {}
-            log.warning("notify.refused_events_dropped", cause=why, **told)
+            source_field = {"for_source": known} if known else {}
+            log.warning("notify.refused_events_dropped", cause=why, **source_field)
         return False

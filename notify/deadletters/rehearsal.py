@@ -1,4 +1,4 @@
-"""What a worker would do with a replayed notification before any call; nothing is sent."""
+"""The checks that a worker makes of a replayed notification before any call; nothing is sent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from notify.message import Channel, Notification
 from notify.policies.caps import Countries
 from notify.templating import Templates
 
-_TO_SEND = frozenset({Eligibility.NEVER_SENT, Eligibility.UNKNOWN})
+_SENDABLE = frozenset({Eligibility.NEVER_SENT, Eligibility.UNKNOWN})
 
 
 class Rehearsal:
@@ -21,7 +21,7 @@ class Rehearsal:
 
     def __init__(self, templates: Templates, countries: Mapping[Channel, Countries]) -> None:
         """
-        Take what to judge by.
+        Create a rehearsal.
 
         Args:
             countries: The countries that may be reached, for the channels that this configuration
@@ -30,10 +30,13 @@ class Rehearsal:
         self._templates = templates
         self._countries = countries
 
-    def failing(self, cases: Sequence[LetterAssessment]) -> dict[Key, str]:
-        """Return why notifications that could be sent would end without a call, by their keys."""
+    def failures(self, assessments: Sequence[LetterAssessment]) -> dict[Key, str]:
+        """Return, by key, why notifications that could be sent would end without a call."""
         asked = [
-            part.notification for case in cases for part in case.parts if part.prospect in _TO_SEND
+            part.notification
+            for each in assessments
+            for part in each.parts
+            if part.eligibility in _SENDABLE
         ]
         return {each.key: why for each in asked if (why := self._refusal(each))}
 
@@ -47,22 +50,23 @@ class Rehearsal:
 
 
 def mark_failing(
-    cases: Sequence[LetterAssessment], failing: Mapping[Key, str]
+    assessments: Sequence[LetterAssessment], failures: Mapping[Key, str]
 ) -> list[LetterAssessment]:
-    """Return the cases with the notifications that would fail again marked as such."""
-    return [_told(case, failing) for case in cases]
+    """Return the assessments, with the notifications marked that would fail again."""
+    return [_with_failures(each, failures) for each in assessments]
 
 
-def _told(case: LetterAssessment, failing: Mapping[Key, str]) -> LetterAssessment:
-    found = [part for part in case.parts if part.notification.key in failing]
-    if not found:
-        return case
-    several = f"{len(found)} of {len(case.parts)}: " if case.parts[1:] else ""
-    why = several + failing[found[0].notification.key]
-    return replace(case, parts=[_marked(part, failing) for part in case.parts], fails=why)
+def _with_failures(assessment: LetterAssessment, failures: Mapping[Key, str]) -> LetterAssessment:
+    parts = assessment.parts
+    failing = [part for part in parts if part.notification.key in failures]
+    if not failing:
+        return assessment
+    several = f"{len(failing)} of {len(parts)}: " if parts[1:] else ""
+    why = several + failures[failing[0].notification.key]
+    return replace(assessment, parts=[_marked(part, failures) for part in parts], fails=why)
 
 
-def _marked(part: LetterPart, failing: Mapping[Key, str]) -> LetterPart:
-    if part.prospect not in _TO_SEND or part.notification.key not in failing:
+def _marked(part: LetterPart, failures: Mapping[Key, str]) -> LetterPart:
+    if part.eligibility not in _SENDABLE or part.notification.key not in failures:
         return part
-    return replace(part, prospect=Eligibility.FAILS)
+    return replace(part, eligibility=Eligibility.FAILS)

@@ -1,9 +1,10 @@
-"""Replaying: dead letters are judged, and what may be sent again gets a new time in the record.
+"""
+Replaying dead letters: each is assessed, and what may be sent again gets a due time in the record.
 
-A replay publishes nothing itself. In one transaction a group of letters is locked, judged once
-more, and its notifications are given times of their own; the relay of the workers publishes them
-then. So a replay that is killed has done a part of the work and no more, two at once never take the
-same letter, and what is sent passes the limits and the claim that all messages pass.
+A replay publishes nothing itself. One transaction locks a group of letters, assesses them again,
+and writes the due times of their notifications; the workers' relay publishes them then. So a replay
+that is killed has done a part of the work and no more, two at once never replay the same letter,
+and every notification passes the limits and the claim that all messages pass.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from notify.contract import Limits
 from notify.deadletters.assessment import Key, LetterAssessment, LetterAssessor, mark_repeats
 from notify.deadletters.plan import ReplayPlan
@@ -20,11 +23,10 @@ from notify.deadletters.rehearsal import Rehearsal, mark_failing
 from notify.deadletters.replay_request import ReplayRequest
 from notify.deadletters.schedule import ReplaySchedule, SlotAllocator, keep_edit
 from notify.store import Actor, Store
-from notify.store.deadletters import archive as dead
-from notify.store.deadletters import replays
+from notify.store.deadletters import last_slots, lock_replays, read_waiting
 
 GROUP = 50
-"""Letters that are judged, or lined up, in one transaction."""
+"""Letters that one transaction assesses or schedules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,9 @@ class ReplayStep:
     """What one transaction of a replay has done."""
 
     letters: int
-    """Letters looked at, those that were left alone included."""
+    """Letters assessed, those that were not replayed included."""
     replayed: Sequence[UUID]
-    """The notifications that got a new time."""
+    """The notifications that got a new due time."""
 
 
 class Replayer:
@@ -50,88 +52,96 @@ class Replayer:
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         """
-        Take what to judge letters by.
+        Create a replayer.
 
         Args:
-            limits: Those of delivery.
+            limits: The contract's, as delivery applies them.
             lanes: The lanes that have queues.
-            rehearsal: Tells what would fail again at a worker; if None, that is not looked at.
+            rehearsal: Finds what would fail again at a worker; None skips that check.
         """
         self._store = store
         self._rehearsal = rehearsal
         self._assessor = LetterAssessor(limits=limits, lanes=lanes)
         self._clock = clock or store.clock
 
-    def plan(self, order: ReplayRequest) -> ReplayPlan:
+    def plan(self, request: ReplayRequest) -> ReplayPlan:
         """
-        Tell what `replay` would do now, and change nothing.
+        Return what `replay` would do now; nothing is changed.
 
         Raises:
             StoreError: The record cannot be used.
         """
         plan = ReplayPlan()
         sent: set[Key] = set()
-        for ids in _groups(order.ids):
+        for ids in _groups(request.ids):
             with self._store.reading() as connection:
                 now = self._clock()
-                plan.begins = replays.last_slots(connection, now=now)
-                letters = dead.read_waiting(connection, ids)
-                cases = self._assessor.assess(connection, letters, order.mending, now=now)
-            plan.settled += len(ids) - len(cases)
-            cases = mark_failing(cases, self._failing(cases))
-            for case in mark_repeats(cases, order, sent):
-                plan.add(case, order)
+                plan.begins = last_slots(connection, now=now)
+                assessments = self._assess(connection, ids, request, now=now)
+            plan.settled += len(ids) - len(assessments)
+            assessments = mark_failing(assessments, self._failures(assessments))
+            for each in mark_repeats(assessments, request, sent):
+                plan.add(each, request)
         return plan
 
     def replay(
-        self, order: ReplayRequest, actor: Actor, *, replay_id: UUID
+        self, request: ReplayRequest, actor: Actor, *, replay_id: UUID
     ) -> Iterator[ReplayStep]:
         """
-        Line up what may be sent, group by group; yields after each commit.
+        Schedule what may be sent, group by group; yield after each commit.
 
         Raises:
-            StoreError: The record cannot be used; the groups before stay lined up.
+            StoreError: The record cannot be used; earlier groups stay scheduled.
         """
-        for ids in _groups(order.ids):
-            failing = self._rehearsed(ids, order)
-            done = self._line_up(ids, order, actor, failing, replay_id=replay_id)
+        for ids in _groups(request.ids):
+            failures = self._rehearse(ids, request)
+            done = self._schedule(ids, request, actor, failures, replay_id=replay_id)
             yield ReplayStep(len(ids), done)
 
-    def _failing(self, cases: Sequence[LetterAssessment]) -> Mapping[Key, str]:
-        return self._rehearsal.failing(cases) if self._rehearsal else {}
+    def _assess(
+        self,
+        connection: Connection,
+        ids: Sequence[int],
+        request: ReplayRequest,
+        *,
+        now: datetime,
+        lock: bool = False,
+    ) -> list[LetterAssessment]:
+        letters = read_waiting(connection, ids, lock=lock)
+        return self._assessor.assess(connection, letters, request.edit, now=now, lock=lock)
 
-    def _rehearsed(self, ids: Sequence[int], order: ReplayRequest) -> Mapping[Key, str]:
+    def _failures(self, assessments: Sequence[LetterAssessment]) -> Mapping[Key, str]:
+        return self._rehearsal.failures(assessments) if self._rehearsal else {}
+
+    def _rehearse(self, ids: Sequence[int], request: ReplayRequest) -> Mapping[Key, str]:
         """Find what would fail again, before rows are locked: a batch takes long to render."""
         if self._rehearsal is None:
             return {}
         with self._store.reading() as connection:
-            letters = dead.read_waiting(connection, ids)
-            now = self._clock()
-            cases = self._assessor.assess(connection, letters, order.mending, now=now)
-        return self._failing(cases)
+            assessments = self._assess(connection, ids, request, now=self._clock())
+        return self._failures(assessments)
 
-    def _line_up(
+    def _schedule(
         self,
         ids: Sequence[int],
-        order: ReplayRequest,
+        request: ReplayRequest,
         actor: Actor,
-        failing: Mapping[Key, str],
+        failures: Mapping[Key, str],
         *,
         replay_id: UUID,
     ) -> list[UUID]:
         with self._store.writing() as connection:
-            replays.lock_replays(connection)
+            lock_replays(connection)
             now = self._clock()
-            letters = dead.read_waiting(connection, ids, lock=True)
-            cases = self._assessor.assess(connection, letters, order.mending, now=now, lock=True)
-            cases = mark_repeats(mark_failing(cases, failing), order, set())
-            times = SlotAllocator(replays.last_slots(connection, now=now), rate=order.rate, now=now)
-            line = ReplaySchedule.of(cases, order, times)
-            if not line.until:
+            assessments = self._assess(connection, ids, request, now=now, lock=True)
+            assessments = mark_repeats(mark_failing(assessments, failures), request, set())
+            slots = SlotAllocator(last_slots(connection, now=now), rate=request.rate, now=now)
+            schedule = ReplaySchedule.of(assessments, request, slots)
+            if not schedule.until:
                 return []
-            for case in cases:
-                keep_edit(connection, case, order, actor, now=now)
-            return line.write(connection, order, actor, replay_id=replay_id, now=now)
+            for each in assessments:
+                keep_edit(connection, each, request, actor, now=now)
+            return schedule.write(connection, request, actor, replay_id=replay_id, now=now)
 
 
 def _groups(ids: Sequence[int]) -> Iterator[Sequence[int]]:

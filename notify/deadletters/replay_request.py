@@ -1,4 +1,4 @@
-"""What an operator wants replayed."""
+"""What an operator asks to replay."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from notify.store.deadletters import Edit
 
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:
-    """What an operator wants replayed, and how."""
+    """The letters to replay, and how."""
 
     ids: Sequence[int]
     rate: float
     """Notifications a second, for each channel."""
     include_unknown: bool = False
-    """Whether those are sent that may have been sent already."""
-    mending: Edit | None = None
+    """Whether to send notifications that may have been sent already."""
+    edit: Edit | None = None

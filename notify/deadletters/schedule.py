@@ -1,4 +1,4 @@
-"""Giving the notifications of judged letters their times, in the caller's transaction."""
+"""The due times that a replay gives to notifications, written in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from notify.deadletters.eligibility import Eligibility
 from notify.deadletters.replay_request import ReplayRequest
 from notify.message import Channel, Status
 from notify.store import Actor, write_audit
-from notify.store.deadletters import Slot, replays
+from notify.store.deadletters import Slot, insert_new, mark_replayed, requeue, save_edit
 from notify.store.sealing import cipher_of
 
 
 @dataclass(slots=True)
 class ReplaySchedule:
     """
-    The times that one group of letters gets.
+    The slots of one group of letters.
 
     Attributes:
-        again: For rows that are on record.
-        new: For what no worker has seen yet.
-        until: The last time of each letter, by its id.
-        done: The letters of which nothing is left to decide.
+        again: For notifications that have a row.
+        new: For notifications that no worker has recorded.
+        until: The last slot of each letter, by its id.
+        done: The letters that hold nothing more to replay.
     """
 
     again: list[Slot] = field(default_factory=list)
@@ -38,57 +38,66 @@ class ReplaySchedule:
 
     @classmethod
     def of(
-        cls, cases: Sequence[LetterAssessment], order: ReplayRequest, times: SlotAllocator
+        cls,
+        assessments: Sequence[LetterAssessment],
+        request: ReplayRequest,
+        slots: SlotAllocator,
     ) -> ReplaySchedule:
-        """Give a time to each notification that the order sends."""
-        line = cls()
-        for case in cases:
-            for part in case.wanted(order):
-                slot = _slot(part, times)
-                (line.again if part.known else line.new).append(slot)
-                line.until[case.kept.id] = times.last[part.notification.channel]
-            if not case.left(order):
-                line.done.add(case.kept.id)
-        return line
+        """Allocate a slot to each notification that the request sends."""
+        schedule = cls()
+        for each in assessments:
+            for part in each.selected(request):
+                slot = _slot(part, slots)
+                (schedule.again if part.known else schedule.new).append(slot)
+                schedule.until[each.letter.id] = slots.last[part.notification.channel]
+            if not each.has_more(request):
+                schedule.done.add(each.letter.id)
+        return schedule
 
     def write(
         self,
         connection: Connection,
-        order: ReplayRequest,
+        request: ReplayRequest,
         actor: Actor,
         *,
         replay_id: UUID,
         now: datetime,
     ) -> list[UUID]:
-        """Write the times and who gave them; give the notifications that have one now."""
+        """Write the slots and an audit row; return the notifications that have a slot now."""
         why = f"replayed by {actor.name}: {actor.reason}"
-        replays.requeue(connection, self.again, why=why, now=now)
-        written = replays.insert_new(connection, self.new, why=why, now=now)
-        replays.mark_replayed(connection, self.until, replay_id=replay_id, done=self.done, now=now)
-        lined_up = [*(slot.id for slot in self.again), *written]
+        requeue(connection, self.again, why=why, now=now)
+        written = insert_new(connection, self.new, why=why, now=now)
+        mark_replayed(connection, self.until, replay_id=replay_id, done=self.done, now=now)
+        scheduled = [*(slot.id for slot in self.again), *written]
         details = {
             "replay_id": str(replay_id),
-            "rate": order.rate,
-            "include_unknown": order.include_unknown,
+            "rate": request.rate,
+            "include_unknown": request.include_unknown,
             "letters": sorted(self.until),
-            "notifications": len(lined_up),
+            "notifications": len(scheduled),
             "possible_duplicates": sum(slot.possible_duplicate for slot in self.again),
         }
         write_audit(connection, actor, "dead.replay", details=details, at=now)
-        return lined_up
+        return scheduled
 
 
 class SlotAllocator:
-    """Hands out times, evenly for each channel, from where earlier replays end."""
+    """Allocates due times, evenly spaced for each channel, after those of earlier replays."""
 
-    def __init__(self, begins: Mapping[Channel, datetime], *, rate: float, now: datetime) -> None:
-        """Begin now, or where earlier replays of a channel end; *rate* is a second's number."""
-        self.last = dict(begins)
+    def __init__(self, last: Mapping[Channel, datetime], *, rate: float, now: datetime) -> None:
+        """
+        Create an allocator.
+
+        Args:
+            last: The last slots of earlier replays, by channel; the others begin now.
+            rate: Slots a second, for each channel.
+        """
+        self.last = dict(last)
         self._step = timedelta(seconds=1 / rate)
         self._now = now
 
     def next(self, channel: Channel) -> datetime:
-        """Give a channel's next free time."""
+        """Return a channel's next free slot."""
         before = self.last.get(channel)
         self.last[channel] = self._now if before is None else before + self._step
         return self.last[channel]
@@ -96,35 +105,35 @@ class SlotAllocator:
 
 def keep_edit(
     connection: Connection,
-    case: LetterAssessment,
-    order: ReplayRequest,
+    assessment: LetterAssessment,
+    request: ReplayRequest,
     actor: Actor,
     *,
     now: datetime,
 ) -> None:
-    """Keep what was mended beside what it was; the audit tells both by their digests."""
-    mending = order.mending
-    if mending is None or mending.letter_id != case.kept.id or not case.parts:
+    """Save the edit of a letter beside the original; the audit row has both digests."""
+    edit, letter = request.edit, assessment.letter
+    if edit is None or edit.letter_id != letter.id or not assessment.parts:
         return
-    first = case.parts[0].notification
-    replays.save_edit(connection, mending.letter_id, first, body=mending.body, key=mending.key)
-    vault, before = cipher_of(connection), case.kept.mended_body or case.kept.body
+    first = assessment.parts[0].notification
+    save_edit(connection, edit.letter_id, first, body=edit.body, key=edit.key)
+    cipher, before = cipher_of(connection), letter.mended_body or letter.body
     details: dict[str, Any] = {
-        "letter": mending.letter_id,
-        "before": vault.told(before),
-        "after": vault.told(mending.body),
-        "key": mending.key,
+        "letter": edit.letter_id,
+        "before": cipher.content_digest(before),
+        "after": cipher.content_digest(edit.body),
+        "key": edit.key,
     }
     write_audit(connection, actor, "dead.mend", details=details, at=now)
 
 
-def _slot(part: LetterPart, times: SlotAllocator) -> Slot:
+def _slot(part: LetterPart, slots: SlotAllocator) -> Slot:
     asked, known = part.notification, part.known
-    due_at = times.next(asked.channel)
+    due_at = slots.next(asked.channel)
     if known is not None:
-        possible_duplicate = part.prospect is Eligibility.UNKNOWN
+        possible_duplicate = part.eligibility is Eligibility.UNKNOWN
         return Slot(known.id, asked, due_at, known.status, possible_duplicate)
-    # A worker would put off what comes before its time, and the record would not take it again.
+    # Before its time a worker would defer it, and the record refuse it as a duplicate.
     due_at = max(due_at, asked.send_at or due_at)
     status = Status.SCHEDULED if asked.send_at == due_at else Status.QUEUED
     return Slot(asked.id, asked, due_at, status)

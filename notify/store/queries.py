@@ -153,8 +153,8 @@ def find(connection: Connection, wanted: Filter, *, limit: int) -> Iterator[Summ
         .order_by(notifications.c.received_at.desc(), notifications.c.position, notifications.c.id)
         .limit(limit)
     )
-    vault = cipher_of(connection)
-    return (_summary(row, vault) for row in connection.execute(query))
+    cipher = cipher_of(connection)
+    return (_summary(row, cipher) for row in connection.execute(query))
 
 
 def count(connection: Connection, wanted: Filter) -> dict[Status, int]:
@@ -167,38 +167,38 @@ def count(connection: Connection, wanted: Filter) -> dict[Status, int]:
     return {Status(row[0]): int(row[1]) for row in connection.execute(query)}
 
 
-def sent_to(recipient: str, vault: RowCipher) -> ColumnElement[bool]:
+def sent_to(recipient: str, cipher: RowCipher) -> ColumnElement[bool]:
     """Match the rows of a recipient, sealed or not, however the address is spelled."""
     columns = notifications.c
     unhashed = and_(columns.recipient_hash.is_(None), columns.recipient.in_(spellings(recipient)))
-    return or_(columns.recipient_hash.in_(vault.hashes(recipient)), unhashed)
+    return or_(columns.recipient_hash.in_(cipher.hashes(recipient)), unhashed)
 
 
-def _conditions(wanted: Filter, vault: RowCipher) -> Iterator[ColumnElement[bool]]:
+def _conditions(wanted: Filter, cipher: RowCipher) -> Iterator[ColumnElement[bool]]:
     for name in ("channel", "lane", "source", "status", "template", "batch_id"):
         value = getattr(wanted, name)
         if value is not None:
             yield notifications.c[name] == value
     if wanted.recipient is not None:
-        yield sent_to(wanted.recipient, vault)
+        yield sent_to(wanted.recipient, cipher)
     if wanted.since is not None:
         yield notifications.c.received_at >= moment(wanted.since)
     if wanted.until is not None:
         yield notifications.c.received_at < moment(wanted.until)
 
 
-def _summary(row: Row[Any], vault: RowCipher) -> Summary:
+def _summary(row: Row[Any], cipher: RowCipher) -> Summary:
     values = row._asdict()
     key_id, erased_at = values.pop("key_id"), values.pop("erased_at")
-    values["recipient"] = ERASED if erased_at else _recipient(row, key_id, vault)
+    values["recipient"] = ERASED if erased_at else _recipient(row, key_id, cipher)
     values["channel"] = Channel(values["channel"])
     values["status"] = Status(values["status"])
     return Summary(**values)
 
 
-def _recipient(row: Row[Any], key_id: str | None, vault: RowCipher) -> str:
+def _recipient(row: Row[Any], key_id: str | None, cipher: RowCipher) -> str:
     try:
-        return vault.recipient(row.id, key_id, row.recipient)
+        return cipher.open_recipient(row.id, key_id, row.recipient)
     except Sealed as error:
         return f"(sealed with {error.key})"
 

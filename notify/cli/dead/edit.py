@@ -53,7 +53,7 @@ class EditRequest:
         Args:
             problem: Returns why an edited letter cannot be sent; empty if it can.
         """
-        before = letter.mending or Edit(letter.id, letter.body, letter.routing_key)
+        before = letter.edit or Edit(letter.id, letter.body, letter.routing_key)
         body = before.body if self.body is None else self.body
         edit = Edit(letter.id, body, self.key or before.key)
         again = self.in_editor

@@ -128,9 +128,9 @@ def requested(
         return request
 
     def problem(edited: Edit) -> str:
-        return "; ".join(replayer.plan(replace(request, mending=edited)).unfit.values())
+        return "; ".join(replayer.plan(replace(request, edit=edited)).unfit.values())
 
-    return replace(request, mending=edit.edited(letters[0], problem=problem))
+    return replace(request, edit=edit.edited(letters[0], problem=problem))
 
 
 def _show_plan(
@@ -142,7 +142,7 @@ def _show_plan(
     if not request.ids:
         click.echo(choice.why_none(store), err=True)
         return
-    total = sum(plan.prospects.values())
+    total = sum(plan.eligibilities.values())
     click.echo(f"{plan.letters:,} waiting dead letters, requesting {total:,} notifications\n")
     Console().print(view.forecast(plan, include_unknown=request.include_unknown))
     for line in view.unfit(plan):
@@ -154,7 +154,7 @@ def _show_plan(
 
 
 def _refuse_unfit_edit(request: ReplayRequest, plan: ReplayPlan) -> None:
-    if request.mending and plan.unfit:
+    if request.edit and plan.unfit:
         raise NotifyError(f"it cannot be sent yet: {'; '.join(plan.unfit.values())}")
 
 

@@ -97,7 +97,7 @@ def forecast(plan: ReplayPlan, *, include_unknown: bool) -> Table:
     table.add_column(justify="right")
     table.add_column()
     for eligibility in Eligibility:
-        if number := plan.prospects[eligibility]:
+        if number := plan.eligibilities[eligibility]:
             action = _action(eligibility, include_unknown=include_unknown)
             style = _COLOURS.get(eligibility, "")
             table.add_row(Text(eligibility, style), f"{number:,}", action)

@@ -8,12 +8,28 @@ from notify.store.deadletters.archive import (
     Letter,
     LetterState,
     archive_letters,
+    discard_letters,
     read_letter,
     read_waiting,
 )
 from notify.store.deadletters.known import KnownNotification, find_known
-from notify.store.deadletters.replays import Slot, read_statuses
-from notify.store.deadletters.search import DeadLetter, LetterFilter, find_letters
+from notify.store.deadletters.replays import (
+    Slot,
+    insert_new,
+    last_slots,
+    lock_replays,
+    mark_replayed,
+    read_statuses,
+    requeue,
+    save_edit,
+)
+from notify.store.deadletters.search import (
+    DeadLetter,
+    LetterFilter,
+    count_letters,
+    find_letter_ids,
+    find_letters,
+)
 
 __all__ = [
     "LONGEST_REASON",
@@ -27,9 +43,18 @@ __all__ = [
     "LetterState",
     "Slot",
     "archive_letters",
+    "count_letters",
+    "discard_letters",
     "find_known",
+    "find_letter_ids",
     "find_letters",
+    "insert_new",
+    "last_slots",
+    "lock_replays",
+    "mark_replayed",
     "read_letter",
     "read_statuses",
     "read_waiting",
+    "requeue",
+    "save_edit",
 ]

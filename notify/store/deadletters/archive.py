@@ -1,4 +1,4 @@
-"""The archive of dead letters: kept as they came, settled by operators."""
+"""The archive of dead letters: written as they came, settled by operators."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ class Cause(enum.StrEnum):
     """Why a message died, in one word."""
 
     CONTRACT = "contract"
-    """It does not keep the contract."""
+    """It breaks the contract."""
     CONFLICT = "conflict"
-    """Its key or id stands for another request."""
+    """Another request has its key or id."""
     EXPIRED = "expired"
     FAILED = "failed"
     REJECTED = "rejected"
     UNROUTABLE = "unroutable"
     """No queue was bound for its key."""
     DELIVERY_LIMIT = "delivery_limit"
-    """The broker gave it out again and again, and nobody settled it."""
+    """It exceeded the queue's delivery limit."""
     MAXLEN = "maxlen"
     """Its queue was full."""
     BROKER_EXPIRED = "broker_expired"
-    """It lay in its queue for longer than a policy on the broker allows."""
+    """It waited in its queue for longer than a policy on the broker allows."""
     OTHER = "other"
 
 
 class LetterState(enum.StrEnum):
-    """What operators have done with a dead letter."""
+    """Whether an operator has settled a dead letter, and how."""
 
     WAITING = "waiting"
     REPLAYED = "replayed"
@@ -57,7 +57,7 @@ class LetterState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One message out of the dead queue; what cannot be read of it is None."""
+    """One message from the dead queue; None in a field that cannot be decoded."""
 
     fingerprint: bytes
     died_at: datetime | None
@@ -78,12 +78,12 @@ class Letter:
     properties: Mapping[str, Any]
     body: bytes
     refused_event: Mapping[str, Any] | None = None
-    """What its source is told by an event, once."""
+    """The event for its source; published once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What an operator made of one letter."""
+    """An operator's new body and routing key for one letter."""
 
     letter_id: int
     body: bytes
@@ -93,7 +93,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedLetter:
-    """What one kept letter holds."""
+    """The content of one archived letter."""
 
     id: int
     archived_at: datetime
@@ -102,12 +102,12 @@ class ArchivedLetter:
     properties: Mapping[str, Any]
     body: bytes
     mended_body: bytes | None
-    """What an operator made of the body."""
+    """The body as an operator edited it."""
     mended_key: str | None
 
     @property
-    def mending(self) -> Edit | None:
-        """The two together; None where it was never mended."""
+    def edit(self) -> Edit | None:
+        """The edited body and key; None if it was never edited."""
         if self.mended_body is None or self.mended_key is None:
             return None
         return Edit(self.id, self.mended_body, self.mended_key)
@@ -115,10 +115,10 @@ class ArchivedLetter:
 
 def archive_letters(connection: Connection, letters: Sequence[Letter], *, now: datetime) -> None:
     """
-    Archive letters; one that is there already is not kept twice.
+    Archive letters; a message that is archived already gets no second row.
 
-    Had an operator settled that one before, it waits again: the message may well have died anew,
-    and what a replay would do is decided by the record, not by this state.
+    If an operator has settled that row, it waits again: the message may have died again. The record
+    decides what a replay would do, not this state.
     """
     if not letters:
         return
@@ -134,19 +134,19 @@ def archive_letters(connection: Connection, letters: Sequence[Letter], *, now: d
         },
     )
     state = {"archived_at": now, "state": LetterState.WAITING, "state_at": now}
-    vault = cipher_of(connection)
-    # In one order always, so that two archives wait for each other and not in a circle.
-    rows = sorted((_row(letter, vault) for letter in letters), key=lambda row: row["fingerprint"])
+    cipher = cipher_of(connection)
+    # Always in one order, so that two archives do not deadlock.
+    rows = sorted((_row(letter, cipher) for letter in letters), key=lambda row: row["fingerprint"])
     connection.execute(statement, [row | state for row in rows])
 
 
-def _row(letter: Letter, vault: RowCipher) -> dict[str, Any]:
-    fingerprint = vault.fingerprint(letter.fingerprint)
+def _row(letter: Letter, cipher: RowCipher) -> dict[str, Any]:
+    fingerprint = cipher.fingerprint(letter.fingerprint)
     parts = {"properties": letter.properties, "body": letter.body}
     return {
         **asdict(letter),
         "fingerprint": fingerprint,
-        **vault.of_letter(fingerprint, parts),
+        **cipher.seal_letter(fingerprint, parts),
     }
 
 
@@ -154,29 +154,29 @@ def read_waiting(
     connection: Connection, ids: Collection[int], *, lock: bool = False
 ) -> list[ArchivedLetter]:
     """
-    Read what those letters hold that wait, oldest first.
+    Return those of the letters that are waiting, oldest first.
 
     Args:
-        lock: Keep others from changing them until the transaction ends.
+        lock: Lock the rows until the transaction ends.
     """
     columns = dead_letters.c
     query = select(*_WHOLE).where(columns.id.in_(ids), columns.state == LetterState.WAITING)
     query = query.order_by(columns.id)
     if lock:
         query = query.with_for_update()
-    vault = cipher_of(connection)
-    return [_kept(row, vault) for row in connection.execute(query)]
+    cipher = cipher_of(connection)
+    return [_archived(row, cipher) for row in connection.execute(query)]
 
 
 def read_letter(connection: Connection, letter_id: int) -> ArchivedLetter | None:
-    """Read what one letter holds, in whatever state; None if there is none with this id."""
+    """Return one letter in any state; None if there is none with this id."""
     query = select(*_WHOLE).where(dead_letters.c.id == letter_id)
     row = connection.execute(query).one_or_none()
-    return _kept(row, cipher_of(connection)) if row is not None else None
+    return _archived(row, cipher_of(connection)) if row is not None else None
 
 
 def discard_letters(connection: Connection, ids: Collection[int], *, now: datetime) -> list[int]:
-    """Mark letters that wait as of no more interest; give which they were. Nothing is deleted."""
+    """Mark waiting letters as discarded, and return their ids. Nothing is deleted."""
     statement = (
         update(dead_letters)
         .where(dead_letters.c.id.in_(ids), dead_letters.c.state == LetterState.WAITING)
@@ -186,29 +186,30 @@ def discard_letters(connection: Connection, ids: Collection[int], *, now: dateti
     return sorted(connection.execute(statement).scalars())
 
 
-def open_parts(vault: RowCipher, row: Row[Any]) -> dict[str, Any]:
+def open_parts(cipher: RowCipher, row: Row[Any]) -> dict[str, Any]:
     """
-    Read the parts of a letter that may be sealed, by column; the row has all of `PARTS`.
+    Return the parts of a letter that may be sealed, by column; the row has all of `PARTS`.
 
     Raises:
-        Sealed: The keyring does not open them.
+        Sealed: The keyring cannot open them.
     """
     names = ("properties", "body", "mended_body")
     values = row._mapping
     return {
-        name: vault.letter_part(row.fingerprint, row.key_id, name, values[name]) for name in names
+        name: cipher.open_letter_part(row.fingerprint, row.key_id, name, values[name])
+        for name in names
     }
 
 
-def _kept(row: Row[Any], vault: RowCipher) -> ArchivedLetter:
-    values = row._asdict() | open_parts(vault, row)
+def _archived(row: Row[Any], cipher: RowCipher) -> ArchivedLetter:
+    values = row._asdict() | open_parts(cipher, row)
     del values["fingerprint"], values["key_id"]
     return ArchivedLetter(**values)
 
 
 _NAMES = ("id", "fingerprint", "key_id", "properties", "body", "mended_body")
 PARTS = [dead_letters.c[name] for name in _NAMES]
-"""What has to be read of a letter for `open_parts`."""
+"""The columns that `open_parts` needs."""
 _WHOLE = [
     *PARTS,
     *(dead_letters.c[name] for name in ArchivedLetter.__dataclass_fields__ if name not in _NAMES),

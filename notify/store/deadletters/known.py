@@ -1,4 +1,4 @@
-"""What the record knows of some requests: their rows, and the calls made for them."""
+"""The rows that some requests may refer to, and the calls made for them."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class KnownNotification:
-    """What the record knows of one notification."""
+    """One notification on record."""
 
     id: UUID
     """The row's."""
     public_id: UUID
-    """The one by which its source knows it."""
+    """The id that its source uses for it."""
     key: tuple[str, str, int]
     digest: bytes
     status: Status
@@ -44,7 +44,7 @@ class KnownNotification:
     lease_until: datetime | None
     updated_at: datetime
     erased: bool = False
-    """Whether its recipient was erased, so that it can never be sent."""
+    """Whether its recipient was erased: it can never be sent."""
     calls: Sequence[Call] = ()
     """In the order they were made."""
 
@@ -53,15 +53,15 @@ def find_known(
     connection: Connection, asked: Iterable[Notification], *, lock: bool = False
 ) -> list[KnownNotification]:
     """
-    Read all rows that have to do with requests: under their keys, or under their ids.
+    Return all rows that have the keys or the ids of requests.
 
-    A batch is found whole, by its first recipient.
+    All rows of a batch are found by its first recipient.
 
     Args:
-        lock: Keep others from changing them until the transaction ends.
+        lock: Lock the rows until the transaction ends.
 
     Raises:
-        Sealed: One is sealed, and there is no keyring to tell which request it is of.
+        Sealed: One is sealed, and without a keyring its digest cannot be compared.
     """
     asked = list(asked)
     if not asked:
@@ -80,14 +80,14 @@ def find_known(
         query = query.with_for_update()
     rows = connection.execute(query).all()
     calls = _calls(connection, related) if rows else {}
-    vault = cipher_of(connection)
-    plain = {vault.digest(each.digest): each.digest for each in asked}
+    cipher = cipher_of(connection)
+    plain = {cipher.digest(each.digest): each.digest for each in asked}
     return [
         KnownNotification(
             id=row.id,
             public_id=row.known_by,
             key=(row.source, row.idempotency_key, row.position),
-            digest=_digest(row, plain, vault),
+            digest=_digest(row, plain, cipher),
             status=Status(row.status),
             reason=row.reason,
             due_at=row.due_at,
@@ -106,14 +106,15 @@ _KNOWN = (
 )
 
 
-def _digest(row: Row[Any], plain: Mapping[bytes, bytes], vault: RowCipher) -> bytes:
-    """Read a digest: one that is sealed is told as those asked for are, or as that of another."""
+def _digest(row: Row[Any], plain: Mapping[bytes, bytes], cipher: RowCipher) -> bytes:
+    """Return the plain digest of a row if a request has it; else the digest as it is stored."""
     if row.key_id is None:
         digest: bytes = row.digest
         return digest
-    if vault.keyring.current is None:
+    if cipher.keyring.current is None:
         raise Sealed(
-            f"{row.id} is sealed with the key {row.key_id}, and there is no keyring", key=row.key_id
+            f"{row.id} is sealed with the key {row.key_id}, and no keyring is configured",
+            key=row.key_id,
         )
     return plain.get(row.digest, row.digest)
 

@@ -1,4 +1,4 @@
-"""The body of a dead letter as text, in all the ways in which it may be read."""
+"""The body of a dead letter as text, in every form to search."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 def readings(body: bytes | None) -> Iterator[str]:
-    """Yield a body as it stands there; and as JSON, whose letters may be written in numbers."""
+    """Yield a body as it is; and, if it is JSON, with its escapes decoded."""
     if body is None:
         return
     text = body.decode(errors="replace")
@@ -20,13 +20,13 @@ def readings(body: bytes | None) -> Iterator[str]:
     document = document_of(body)
     if document is not None:
         yield json.dumps(document, ensure_ascii=False)
-    # Also where it is JSON: of a key that stands twice, only the last value is in the document.
+    # Also for JSON: of a repeated key, the document has only the last value.
     if "\\u" in text:
         yield _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
 
 
 def document_of(body: bytes) -> Any:
-    """Return what a body says as JSON; None where it is none."""
+    """Return a body parsed as JSON; None if it is not JSON."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

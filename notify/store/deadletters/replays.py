@@ -1,4 +1,4 @@
-"""Putting notifications back to work: a new time in the record, kept by the relay."""
+"""Replays: notifications get a new due time, at which the relay publishes them."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from notify.store.transitions import (
     transition_each,
 )
 
-_TURN = int.from_bytes(b"replay", "big")
+_LOCK = int.from_bytes(b"replay", "big")
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One notification and the time at which it is sent."""
+    """One notification and its due time."""
 
     id: UUID
-    """Of its row: the same request may have been published under several ids."""
+    """Of its row: one request may have been published under several ids."""
     notification: Notification
     due_at: datetime
     status: Status
@@ -49,20 +49,20 @@ class Slot:
     """Whether an earlier call may have sent it."""
 
     def apart(self) -> Slot:
-        """Return the same slot for a row whose id is random, and not the producer's."""
+        """Return the slot with a random row id, where the producer's id is in use."""
         row_id = uuid4()
         asked = replace(self.notification, id=row_id, public_id=self.notification.id)
         return replace(self, id=row_id, notification=asked)
 
 
 def lock_replays(connection: Connection) -> None:
-    """Wait until no other replay writes; on SQLite, writers take turns anyway."""
+    """Lock out other replays until the transaction ends; SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({_TURN})"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
 
 
 def last_slots(connection: Connection, *, now: datetime) -> dict[Channel, datetime]:
-    """Tell for each channel until when earlier replays send."""
+    """Return the last slot of earlier replays for each channel, if it is still to come."""
     columns = dead_letters.c
     query = (
         select(columns.channel, func.max(columns.replay_until))
@@ -83,9 +83,9 @@ _AGAIN = per_row(
 
 def requeue(connection: Connection, slots: Sequence[Slot], *, why: str, now: datetime) -> None:
     """
-    Give rows that the caller has locked a new time; the relay publishes them then.
+    Queue rows that the caller has locked again, for the relay to publish in their slots.
 
-    Their attempts stay; one that was never closed is closed as unknown, since nobody will.
+    Their attempts stay. An open one is closed as unknown: its worker is gone.
     """
     if not slots:
         return
@@ -100,7 +100,7 @@ def requeue(connection: Connection, slots: Sequence[Slot], *, why: str, now: dat
             slot.id,
             slot.status,
             Transition(Status.QUEUED, why, slot.due_at),
-            # The event tells why; the row has no reason to wait but its time.
+            # The event has the reason; the row waits for its due time only.
             {"new_reason": None, "may_be_second": slot.possible_duplicate},
         )
         for slot in slots
@@ -112,13 +112,13 @@ def insert_new(
     connection: Connection, slots: Sequence[Slot], *, why: str, now: datetime
 ) -> set[UUID]:
     """
-    Record notifications that no worker has seen yet, for the relay to publish at their time.
+    Insert notifications that no worker has recorded, for the relay to publish in their slots.
 
     Returns:
-        The rows that were written; the others' keys have been taken this very moment.
+        The rows that were inserted; the keys of the others were recorded in the meantime.
     """
     fresh = _insert(connection, slots, now=now)
-    # Where the id is another source's, the row gets another.
+    # Where another source uses the id, the row gets a random one.
     apart = [slot.apart() for slot in slots if slot.notification.identity not in fresh]
     fresh |= _insert(connection, apart, now=now)
     written = {id_ for _, id_ in fresh}
@@ -133,14 +133,14 @@ def _insert(connection: Connection, slots: Sequence[Slot], *, now: datetime) -> 
         (
             (
                 slot.status,
-                _row(slot, cipher.of_notification(slot.notification), now=now),
+                _row(slot, cipher.seal_notification(slot.notification), now=now),
             )
             for slot in slots
         ),
     )
 
 
-def _row(slot: Slot, kept: SealedFields, *, now: datetime) -> dict[str, Any]:
+def _row(slot: Slot, sealed: SealedFields, *, now: datetime) -> dict[str, Any]:
     asked = slot.notification
     return {
         "id": slot.id,
@@ -151,7 +151,7 @@ def _row(slot: Slot, kept: SealedFields, *, now: datetime) -> dict[str, Any]:
         "channel": asked.channel,
         "lane": asked.lane,
         "idempotency_key": asked.idempotency_key,
-        **asdict(kept),
+        **asdict(sealed),
         "template": asked.template,
         "attempts": 0,
         "spent": 0,
@@ -175,11 +175,11 @@ def mark_replayed(
     now: datetime,
 ) -> None:
     """
-    Note on letters which replay took them up, and until when it sends.
+    Write into letters which replay includes them, and when its last message of each is due.
 
     Args:
-        letters: The time of the last message of each.
-        done: Those of which nothing is left to decide; the others go on waiting.
+        letters: The due time of each letter's last message, by its id.
+        done: The letters that hold nothing more to replay; the others go on waiting.
     """
     columns = dead_letters.c
     for id_, until in letters.items():
@@ -192,7 +192,7 @@ def mark_replayed(
 def save_edit(
     connection: Connection, letter_id: int, notification: Notification, *, body: bytes, key: str
 ) -> None:
-    """Keep what an operator made of a letter, beside what it was."""
+    """Save the edited body and key of a letter beside the original ones."""
     columns = dead_letters.c
     row = connection.execute(select(*PARTS).where(columns.id == letter_id)).one()
     parts = open_parts(cipher_of(connection), row) | {"mended_body": body}
@@ -200,8 +200,8 @@ def save_edit(
         update(dead_letters)
         .where(columns.id == letter_id)
         .values(
-            # The parts of a letter are sealed with one key, be it another now.
-            **cipher_of(connection).of_letter(row.fingerprint, parts),
+            # All parts of a letter are sealed with one key, which may have changed since.
+            **cipher_of(connection).seal_letter(row.fingerprint, parts),
             mended_key=key,
             notification_id=notification.batch_id or notification.id,
             channel=notification.channel,
@@ -213,7 +213,7 @@ def save_edit(
 
 
 def read_statuses(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Status]:
-    """Tell where notifications stand."""
+    """Return the statuses of notifications."""
     columns = notifications.c
     query = select(columns.id, columns.status).where(columns.id.in_(ids))
     return {row.id: Status(row.status) for row in connection.execute(query)}

@@ -1,4 +1,4 @@
-"""Finding dead letters again."""
+"""Searching the dead letters."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _AT_ONCE = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """One kept letter in a line."""
+    """One archived letter, without its content."""
 
     id: int
     archived_at: datetime
@@ -63,11 +63,11 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterFilter:
-    """Which dead letters to look at; None asks for all."""
+    """The dead letters to select; None does not filter."""
 
     ids: Collection[int] | None = None
     notification_id: UUID | None = None
-    """A notification's, or a batch's."""
+    """Of a notification or a batch."""
     channel: Channel | None = None
     lane: str | None = None
     source: str | None = None
@@ -76,21 +76,20 @@ class LetterFilter:
     code: str | None = None
     state: LetterState | None = None
     since: Moment | None = None
-    """From when on it was archived."""
+    """The earliest time of archiving."""
     until: Moment | None = None
     text: str | None = None
     """
-    Stands in the reason, the key or the message id, or letter for letter in the body. A recipient
-    is found in any spelling.
+    A text in the reason, the key, the message id or the body. A recipient is found in any spelling.
     """
 
 
 def find_letters(connection: Connection, wanted: LetterFilter, *, limit: int) -> list[DeadLetter]:
     """
-    Read the newest dead letters that match, newest first.
+    Return the newest dead letters that match, newest first.
 
     Raises:
-        Sealed: Bodies are to be looked into, and the keyring does not open one of them.
+        Sealed: Bodies are searched, and the keyring cannot open one of them.
     """
     query = select(*_LETTER).order_by(dead_letters.c.id.desc())
     return [_letter(row) for row in _rows(connection, query, wanted, limit=limit)]
@@ -100,7 +99,7 @@ def find_letter_ids(
     connection: Connection, wanted: LetterFilter, *, limit: int | None = None
 ) -> list[int]:
     """
-    Read the ids of the oldest dead letters that match, oldest first.
+    Return the ids of the oldest dead letters that match, oldest first.
 
     Raises:
         Sealed: As `find_letters`.
@@ -129,34 +128,34 @@ def _rows(
     query = query.where(*_conditions(wanted))
     if wanted.text is None:
         return connection.execute(query.limit(limit)).all()
-    with closing(_holding(connection, query, wanted.text)) as holding:
-        return list(islice(holding, limit))
+    with closing(_containing(connection, query, wanted.text)) as found:
+        return list(islice(found, limit))
 
 
-def _holding(
+def _containing(
     connection: Connection, query: Select[Any], text: str
 ) -> Generator[Row[Any], None, None]:
-    """Choose what holds a text; what is sealed has to be opened for that."""
+    """Yield the letters that contain a text; sealed ones are opened to search them."""
     columns = dead_letters.c
     person = Spellings(text)
-    plainly = _plainly_holds(text, connection.dialect.name)
+    in_sql = _sql_contains(text, connection.dialect.name)
     if not person.recognisable:
-        query = query.where(or_(plainly, columns.key_id.is_not(None)))
-    query = query.add_columns(plainly.label("plainly"), columns.key_id, columns.fingerprint)
-    query = query.add_columns(columns.body.label("kept"), *_WORDS)
+        query = query.where(or_(in_sql, columns.key_id.is_not(None)))
+    query = query.add_columns(in_sql.label("in_sql"), columns.key_id, columns.fingerprint)
+    query = query.add_columns(columns.body.label("stored"), *_WORDS)
     query = query.execution_options(yield_per=_AT_ONCE)
-    vault = cipher_of(connection)
+    cipher = cipher_of(connection)
     with connection.execute(query) as result:
         for row in result:
-            if row.plainly or _holds(row, vault, text, person):
+            if row.in_sql or _contains(row, cipher, text, person):
                 yield row
 
 
-def _holds(row: Row[Any], vault: RowCipher, text: str, person: Spellings) -> bool:
-    """Whether a letter holds a text that SQL does not find: sealed, or a person spelled anew."""
+def _contains(row: Row[Any], cipher: RowCipher, text: str, person: Spellings) -> bool:
+    """Return whether a letter has a text that SQL cannot find: sealed, or spelled otherwise."""
     if row.key_id is None and not person.recognisable:
         return False
-    body = vault.letter_part(row.fingerprint, row.key_id, "body", row.kept)
+    body = cipher.open_letter_part(row.fingerprint, row.key_id, "body", row.stored)
     if any(part in body for part in spelled(text)):
         return True
     if not person.recognisable:
@@ -196,7 +195,7 @@ def _conditions(wanted: LetterFilter) -> Iterator[ColumnElement[bool]]:
         yield columns.archived_at < moment(wanted.until)
 
 
-def _plainly_holds(text: str, dialect: str) -> ColumnElement[bool]:
+def _sql_contains(text: str, dialect: str) -> ColumnElement[bool]:
     columns = dead_letters.c
     words = (columns.reason, columns.routing_key, columns.message_id)
     within = or_(*(_within(part, dialect) > 0 for part in spelled(text)))
@@ -207,7 +206,7 @@ def _plainly_holds(text: str, dialect: str) -> ColumnElement[bool]:
 
 
 def _within(part: bytes, dialect: str) -> ColumnElement[int]:
-    """Make the place of some bytes in the body, from 1, or 0."""
+    """Return the expression for the position of some bytes in the body, from 1; 0 if absent."""
     sought = literal(part, LargeBinary)
     if dialect == "sqlite":
         return func.instr(dead_letters.c.body, sought)
@@ -215,6 +214,6 @@ def _within(part: bytes, dialect: str) -> ColumnElement[int]:
 
 
 def spelled(text: str) -> set[bytes]:
-    """Spell a text as JSON may: as it is, and with its characters escaped."""
+    """Return the byte forms of a text in JSON: as it is, and with its characters escaped."""
     escaped = json.dumps(text)[1:-1]
     return {text.encode(errors="surrogateescape"), escaped.encode()}

@@ -117,7 +117,7 @@ def _by_id(asked: Notification, owners: Mapping[UUID, set[str]]) -> Claimed:
 
 
 def _same(
-    vault: RowCipher, known: Sequence[Entry], rows: Mapping[_Key, Row[Any]]
+    cipher: RowCipher, known: Sequence[Entry], rows: Mapping[_Key, Row[Any]]
 ) -> dict[Identity, bool | None]:
     """Tell of each that is on record if it is the same request; None where that is sealed."""
     found: dict[Identity, bool | None] = {}
@@ -127,7 +127,7 @@ def _same(
         if row is None:
             continue
         try:
-            found[asked.identity] = vault.is_same(row.key_id, row.digest, asked.digest)
+            found[asked.identity] = cipher.is_same(row.key_id, row.digest, asked.digest)
         except Sealed as error:
             log.error("notify.sealed", sealed_with=error.key, count=1, id=str(row.id))
             found[asked.identity] = None

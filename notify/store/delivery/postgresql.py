@@ -103,8 +103,8 @@ def claim(
 ) -> set[Identity]:
     """Insert what is new, with its attempt or its end; return the sources and ids that were."""
     asked = [entry.notification for entry in entries]
-    vault = cipher_of(engine)
-    kept = [vault.of_notification(each) for each in asked]
+    cipher = cipher_of(engine)
+    kept = [cipher.seal_notification(each) for each in asked]
     written = _run(
         engine,
         _CLAIM,

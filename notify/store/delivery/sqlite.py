@@ -49,8 +49,8 @@ def claim(
     """Insert what is new, with its attempt or its end; return the sources and ids that were."""
     fresh = set()
     at, end = _instant(now), _instant(until)
-    vault = cipher_of(engine)
-    rows = [_row(entry, vault, at=at, until=end) for entry in entries]
+    cipher = cipher_of(engine)
+    rows = [_row(entry, cipher, at=at, until=end) for entry in entries]
     with _cursor(engine) as cursor:
         for entry, row in zip(entries, rows, strict=True):
             if not cursor.execute(_INSERT, row).rowcount:
@@ -102,10 +102,10 @@ def _cursor(engine: Engine) -> Iterator[Any]:
 
 
 def _row(
-    entry: Entry, vault: RowCipher, *, at: str | None, until: str | None
+    entry: Entry, cipher: RowCipher, *, at: str | None, until: str | None
 ) -> tuple[object, ...]:
     asked = entry.notification
-    kept = vault.of_notification(asked)
+    kept = cipher.seal_notification(asked)
     sending = entry.status is Status.SENDING
     return (
         asked.id.hex,

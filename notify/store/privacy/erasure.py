@@ -128,9 +128,9 @@ def _nothing_left(
     The digest stays for that; with a keyring nobody can guess by it what was asked.
     """
     values = {"recipient": "", "recipient_hash": None, "body": b"", "erased_at": now}
-    vault = cipher_of(connection)
-    if row.key_id is None and vault.keyring.current is not None:
-        values |= {"digest": vault.digest(row.digest), "key_id": vault.keyring.current}
+    cipher = cipher_of(connection)
+    if row.key_id is None and cipher.keyring.current is not None:
+        values |= {"digest": cipher.digest(row.digest), "key_id": cipher.keyring.current}
     if person.inside(row.idempotency_key):
         values["idempotency_key"] = f"erased:{row.id}"
     return values

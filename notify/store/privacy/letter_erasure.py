@@ -50,7 +50,7 @@ def letters_of(connection: Connection, person: Person, ids: Sequence[UUID]) -> l
     Raises:
         Sealed: The keyring does not open one of them.
     """
-    columns, vault, known = dead_letters.c, cipher_of(connection), set[Identity]()
+    columns, cipher, known = dead_letters.c, cipher_of(connection), set[Identity]()
     for few in batches(ids, _AT_ONCE):
         known |= identities(connection, few)
     names = ("state", "source", "notification_id", *_TEXTS)
@@ -58,7 +58,7 @@ def letters_of(connection: Connection, person: Person, ids: Sequence[UUID]) -> l
     query = query.where(columns.erased_at.is_(None)).order_by(columns.id)
     found = []
     for row in connection.execute(query.execution_options(yield_per=_AT_ONCE)):
-        parts = open_parts(vault, row)
+        parts = open_parts(cipher, row)
         if (row.source, row.notification_id) in known or _within(person, row, parts):
             body = parts["mended_body"] or parts["body"]
             found.append(

@@ -82,29 +82,29 @@ def reseal_notifications(
     Raises:
         Sealed: The keyring does not open one of them; none was changed.
     """
-    columns, vault = notifications.c, cipher_of(connection)
+    columns, cipher = notifications.c, cipher_of(connection)
     query = select(
         *(columns.id, columns.key_id, columns.recipient, columns.recipient_hash, columns.digest),
         *(columns.body, columns.erased_at),
     )
-    rows = _next(connection, query, columns.id, columns.key_id, vault, after=after, limit=limit)
+    rows = _next(connection, query, columns.id, columns.key_id, cipher, after=after, limit=limit)
     if rows:
-        changes = [{"of_row": row.id, **_renamed(_resealed(row, vault))} for row in rows]
+        changes = [{"of_row": row.id, **_renamed(_resealed(row, cipher))} for row in rows]
         connection.execute(_NOTIFICATION, changes)
     return [row.id for row in rows]
 
 
-def _resealed(row: Row[Any], vault: RowCipher) -> dict[str, Any]:
+def _resealed(row: Row[Any], cipher: RowCipher) -> dict[str, Any]:
     if row.erased_at is not None:
         # Nothing of it is left to be sealed; its digest is a hash, which no change of keys changes.
         kept = SealedFields(
-            vault.keyring.current, row.recipient, row.recipient_hash, row.digest, row.body
+            cipher.keyring.current, row.recipient, row.recipient_hash, row.digest, row.body
         )
         return asdict(kept)
-    to = vault.recipient(row.id, row.key_id, row.recipient)
-    body = vault.body(row.id, row.key_id, row.body)
-    digest = row.digest if row.key_id is not None else vault.digest(row.digest)
-    return asdict(vault.of_parts(row.id, to=to, body=body, digest=digest))
+    to = cipher.open_recipient(row.id, row.key_id, row.recipient)
+    body = cipher.open_body(row.id, row.key_id, row.body)
+    digest = row.digest if row.key_id is not None else cipher.digest(row.digest)
+    return asdict(cipher.seal_parts(row.id, to=to, body=body, digest=digest))
 
 
 def _renamed(values: dict[str, Any]) -> dict[str, Any]:
@@ -118,25 +118,25 @@ def reseal_letters(connection: Connection, *, after: int | None, limit: int) -> 
     Raises:
         Sealed: The keyring does not open one of them; none was changed.
     """
-    columns, vault = dead_letters.c, cipher_of(connection)
+    columns, cipher = dead_letters.c, cipher_of(connection)
     query = select(*PARTS, columns.erased_at)
-    rows = _next(connection, query, columns.id, columns.key_id, vault, after=after, limit=limit)
+    rows = _next(connection, query, columns.id, columns.key_id, cipher, after=after, limit=limit)
     for row in rows:
-        values: dict[str, Any] = {"key_id": vault.keyring.current}
+        values: dict[str, Any] = {"key_id": cipher.keyring.current}
         if row.erased_at is None:
-            fingerprint = _fingerprint(connection, row, vault)
+            fingerprint = _fingerprint(connection, row, cipher)
             values = {"fingerprint": fingerprint}
-            values |= vault.of_letter(fingerprint, open_parts(vault, row))
+            values |= cipher.seal_letter(fingerprint, open_parts(cipher, row))
         connection.execute(update(dead_letters).where(columns.id == row.id).values(values))
     return [row.id for row in rows]
 
 
-def _fingerprint(connection: Connection, row: Row[Any], vault: RowCipher) -> bytes:
+def _fingerprint(connection: Connection, row: Row[Any], cipher: RowCipher) -> bytes:
     """Give the one by which the same message, if it comes again, is recognised from now on."""
     plain: bytes = row.fingerprint
     if row.key_id is not None:
         return plain
-    found = vault.fingerprint(plain)
+    found = cipher.fingerprint(plain)
     taken = select(dead_letters.c.id).where(dead_letters.c.fingerprint == found)
     # It came again already, when there was a keyring: the later letter is the one to recognise.
     return plain if connection.execute(taken).first() else found
@@ -147,12 +147,12 @@ def _next(
     query: Any,
     id_: ColumnElement[Any],
     key_id: ColumnElement[Any],
-    vault: RowCipher,
+    cipher: RowCipher,
     *,
     after: Any,
     limit: int,
 ) -> Sequence[Row[Any]]:
-    query = query.where(or_(key_id.is_(None), key_id != vault.keyring.current))
+    query = query.where(or_(key_id.is_(None), key_id != cipher.keyring.current))
     if after is not None:
         query = query.where(id_ > after)
     return connection.execute(query.order_by(id_).limit(limit).with_for_update()).all()
@@ -160,8 +160,8 @@ def _next(
 
 def forget_keys(connection: Connection) -> list[str]:
     """Forget keys that seal nothing any more, but for the current one; give their names."""
-    vault = cipher_of(connection)
-    used = {HASH, vault.keyring.current, *count(connection).notifications}
+    cipher = cipher_of(connection)
+    used = {HASH, cipher.keyring.current, *count(connection).notifications}
     used |= {*count(connection).letters}
     statement = delete(keys).where(keys.c.id.not_in([name for name in used if name]))
     return sorted(connection.execute(statement.returning(keys.c.id)).scalars())

@@ -87,14 +87,14 @@ def lease_due(
             columns.traceparent,
         )
     )
-    vault = cipher_of(connection)
-    return [_due(row, vault, held_until=now + hold) for row in connection.execute(taken)]
+    cipher = cipher_of(connection)
+    return [_due(row, cipher, held_until=now + hold) for row in connection.execute(taken)]
 
 
-def _due(row: Row[Any], vault: RowCipher, *, held_until: datetime) -> Due:
+def _due(row: Row[Any], cipher: RowCipher, *, held_until: datetime) -> Due:
     sealed = None
     try:
-        body = vault.body(row.id, row.key_id, row.body)
+        body = cipher.open_body(row.id, row.key_id, row.body)
     except Sealed as error:
         body, sealed = b"", error.key
     return Due(

@@ -202,13 +202,13 @@ def _metadata(connection: Connection, ids: Collection[UUID]) -> dict[UUID, dict[
         .where(notifications.c.id.in_(ids))
         .execution_options(yield_per=_BODIES_AT_ONCE)
     )
-    vault = cipher_of(connection)
-    return {row.id: _metadata_of(row, vault) for row in connection.execute(query)}
+    cipher = cipher_of(connection)
+    return {row.id: _metadata_of(row, cipher) for row in connection.execute(query)}
 
 
-def _metadata_of(row: Row[Any], vault: RowCipher) -> dict[str, str]:
+def _metadata_of(row: Row[Any], cipher: RowCipher) -> dict[str, str]:
     try:
-        request = json.loads(vault.body(row.id, row.key_id, row.body))
+        request = json.loads(cipher.open_body(row.id, row.key_id, row.body))
     except Sealed as error:
         # The news is worth more than its labels.
         log.error("notify.sealed", sealed_with=error.key, count=1, id=str(row.id))

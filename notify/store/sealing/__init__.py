@@ -1,4 +1,4 @@
-"""Encryption of personal data in rows, and the keyed hash that finds them again."""
+"""Encryption of personal data in rows, and the keyed hashes that find these rows."""
 
 from notify.store.sealing.row_cipher import cipher_of
 

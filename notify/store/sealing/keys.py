@@ -1,4 +1,4 @@
-"""Which keys have sealed rows of this record: so that a wrong keyring is told before it is used."""
+"""The keys that have sealed rows of this record, so that a wrong keyring is found at the start."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from notify.store.tables import keys
 
 def check(connection: Connection, keyring: Keyring) -> dict[str, bytes]:
     """
-    Hold a keyring against the keys that are noted.
+    Compare a keyring with the keys on record.
 
     Returns:
-        The proofs to note before this keyring seals anything: mostly none.
+        The proofs to record before this keyring seals anything; mostly none.
 
     Raises:
         Sealed: The keyring lacks a key, or has another one under its name.
     """
     proofs = keyring.proofs()
-    noted = {row.id: row.proof for row in connection.execute(select(keys.c.id, keys.c.proof))}
-    for name, proof in sorted(noted.items()):
+    recorded = {row.id: row.proof for row in connection.execute(select(keys.c.id, keys.c.proof))}
+    for name, proof in sorted(recorded.items()):
         if name not in proofs:
             hint = f"add it to {NAME}" if keyring.names else f"there is no {NAME}"
             raise Sealed(f"the record is sealed with the key {name}: {hint}", key=name)
@@ -34,11 +34,11 @@ def check(connection: Connection, keyring: Keyring) -> dict[str, bytes]:
             raise Sealed(text, key=name)
     if keyring.current is None:
         return {}
-    return {name: proofs[name] for name in (keyring.current, HASH) if name not in noted}
+    return {name: proofs[name] for name in (keyring.current, HASH) if name not in recorded}
 
 
 def note(connection: Connection, proofs: Mapping[str, bytes], *, now: datetime) -> None:
-    """Note keys that will seal rows; one that is noted already stays as it is."""
+    """Record keys that will seal rows; existing ones stay as they are."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     rows = [{"id": name, "proof": proof, "since": now} for name, proof in proofs.items()]
     connection.execute(dialect.insert(keys).on_conflict_do_nothing(), rows)

@@ -1,4 +1,4 @@
-"""What is personal in a row: sealed before it is written, and opened when it is read."""
+"""Personal data in rows: sealed before it is written, opened when it is read."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from notify.errors import Sealed
 from notify.keyring import CLEAR, Keyring
 from notify.message import Notification
 
-OPTION = "notify_vault"
-"""The execution option by which statements know the vault of their store."""
+OPTION = "notify_cipher"
+"""The execution option that carries the cipher of a store."""
 
 HAS_METADATA = b"\1"
-"""What a sealed body begins with if there is metadata in it: events need not open the others."""
+"""First byte of a sealed body that contains metadata; events open no other bodies."""
 
 METADATA_KEY = b'"metadata"'
-"""What a body holds that has metadata."""
+"""Bytes in every body that contains metadata."""
 
 _HASHED = 16
 _RECIPIENT = "recipient"
@@ -32,7 +32,7 @@ _RECIPIENT = "recipient"
 
 @dataclass(frozen=True, slots=True)
 class SealedFields:
-    """What a row keeps of a notification's personal data."""
+    """The columns of a row that hold a notification's personal data."""
 
     key_id: str | None
     recipient: str
@@ -47,13 +47,13 @@ class RowCipher:
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
 
-    def of_notification(self, asked: Notification) -> SealedFields:
-        """Make what the row of a notification keeps."""
+    def seal_notification(self, asked: Notification) -> SealedFields:
+        """Return the columns for a notification's personal data."""
         digest = asked.digest if self.keyring.current is None else self.digest(asked.digest)
-        return self.of_parts(asked.id, to=asked.to, body=asked.body, digest=digest)
+        return self.seal_parts(asked.id, to=asked.to, body=asked.body, digest=digest)
 
-    def of_parts(self, row: UUID, *, to: str, body: bytes, digest: bytes) -> SealedFields:
-        """Make what a row keeps; the digest is as it is kept already."""
+    def seal_parts(self, row: UUID, *, to: str, body: bytes, digest: bytes) -> SealedFields:
+        """Return the columns for a row; *digest* is stored as it is."""
         ring = self.keyring
         found_by = ring.hashed(_RECIPIENT, as_one(to).encode())[:_HASHED]
         if ring.current is None:
@@ -67,68 +67,70 @@ class RowCipher:
             ring.seal(body, about=b"body" + row.bytes, mark=mark),
         )
 
-    def recipient(self, row: UUID, key_id: str | None, kept: str) -> str:
+    def open_recipient(self, row: UUID, key_id: str | None, stored: str) -> str:
         """
-        Read a recipient.
+        Return a recipient in clear.
 
         Raises:
-            Sealed: The keyring does not open it.
+            Sealed: The keyring cannot open it.
         """
         if key_id is None:
-            return kept
-        sealed = base64.b64decode(kept)
+            return stored
+        sealed = base64.b64decode(stored)
         return self.keyring.unseal(sealed, key=key_id, about=b"recipient" + row.bytes).decode()
 
-    def body(self, row: UUID, key_id: str | None, kept: bytes) -> bytes:
+    def open_body(self, row: UUID, key_id: str | None, stored: bytes) -> bytes:
         """
-        Read the body of a notification.
+        Return the body of a notification in clear.
 
         Raises:
-            Sealed: The keyring does not open it.
+            Sealed: The keyring cannot open it.
         """
         if key_id is None:
-            return kept
-        return self.keyring.unseal(kept, key=key_id, about=b"body" + row.bytes)
+            return stored
+        return self.keyring.unseal(stored, key=key_id, about=b"body" + row.bytes)
 
     def hashes(self, recipient: str) -> list[bytes]:
-        """Give all hashes that find rows of a recipient: with this keyring, and without."""
+        """Return all hashes that rows of a recipient may have: with this keyring, and without."""
         text = as_one(reading(recipient)).encode()
         rings = (self.keyring, CLEAR) if self.keyring.current else (CLEAR,)
         return [ring.hashed(_RECIPIENT, text)[:_HASHED] for ring in rings]
 
-    def is_same(self, key_id: str | None, kept: bytes, digest: bytes) -> bool:
+    def is_same(self, key_id: str | None, stored: bytes, digest: bytes) -> bool:
         """
-        Tell whether a row's digest is that of a request.
+        Return whether a row's digest is that of a request.
 
         Raises:
-            Sealed: There is no keyring to tell by.
+            Sealed: The digest is sealed, and no keyring is configured.
         """
         if key_id is None:
-            return kept == digest
+            return stored == digest
         if self.keyring.current is None:
-            raise Sealed(f"it is sealed with the key {key_id}, and there is no keyring", key=key_id)
-        return kept == self.digest(digest)
+            raise Sealed(
+                f"it is sealed with the key {key_id}, and no keyring is configured", key=key_id
+            )
+        return stored == self.digest(digest)
 
     def digest(self, plain: bytes) -> bytes:
-        """Make of a request's digest what a sealed row keeps of it."""
-        # The plain one would tell whoever guesses a phone number and a template's name.
+        """Return a request's digest as a sealed row stores it."""
+        # The plain digest would confirm a guess of phone number and template.
         return self.keyring.hashed("request", plain)
 
     def fingerprint(self, plain: bytes) -> bytes:
-        """Make of a dead letter's fingerprint one by which its content cannot be guessed."""
+        """Return a dead letter's fingerprint in a form that confirms no guess of its content."""
         return plain if self.keyring.current is None else self.keyring.hashed("letter", plain)
 
-    def told(self, content: bytes) -> str:
-        """Tell content from any other in words that the audit may keep, in hexadecimal."""
+    def content_digest(self, content: bytes) -> str:
+        """Return a hexadecimal digest of content, in a form that the audit may store."""
         plain = hashlib.sha256(content).digest()
         return self.fingerprint(plain).hex()
 
-    def of_letter(self, letter: bytes, parts: Mapping[str, Any]) -> dict[str, Any]:
+    def seal_letter(self, letter: bytes, parts: Mapping[str, Any]) -> dict[str, Any]:
         """
-        Make what the row of a dead letter keeps, all parts with one key.
+        Return the columns of a dead letter, all sealed with one key.
 
         Args:
-            letter: The fingerprint that the row has.
+            letter: The row's fingerprint.
             parts: Bytes, JSON or None, by column.
         """
         ring = self.keyring
@@ -146,29 +148,29 @@ class RowCipher:
         sealed = self.keyring.seal(json.dumps(part).encode(), about=about)
         return {"sealed": base64.b64encode(sealed).decode()}
 
-    def letter_part(self, letter: bytes, key_id: str | None, name: str, kept: Any) -> Any:
+    def open_letter_part(self, letter: bytes, key_id: str | None, name: str, stored: Any) -> Any:
         """
-        Read one part of a dead letter.
+        Return one part of a dead letter in clear.
 
         Raises:
-            Sealed: The keyring does not open it.
+            Sealed: The keyring cannot open it.
         """
-        if key_id is None or kept is None:
-            return kept
+        if key_id is None or stored is None:
+            return stored
         about = f"letter {name}".encode() + letter
-        if isinstance(kept, bytes):
-            return self.keyring.unseal(kept, key=key_id, about=about)
-        sealed = base64.b64decode(kept["sealed"])
+        if isinstance(stored, bytes):
+            return self.keyring.unseal(stored, key=key_id, about=about)
+        sealed = base64.b64decode(stored["sealed"])
         return json.loads(self.keyring.unseal(sealed, key=key_id, about=about))
 
 
 def cipher_of(connection: Connection | Engine) -> RowCipher:
-    """Give the vault of the store that a connection belongs to."""
-    vault = connection.get_execution_options().get(OPTION)
-    return vault if isinstance(vault, RowCipher) else RowCipher(CLEAR)
+    """Return the cipher of the store that a connection belongs to."""
+    cipher = connection.get_execution_options().get(OPTION)
+    return cipher if isinstance(cipher, RowCipher) else RowCipher(CLEAR)
 
 
 def spellings(recipient: str) -> Sequence[str]:
-    """Give the ways in which a recipient may stand in a text in clear."""
-    kept = reading(recipient)
-    return list(dict.fromkeys((kept, as_one(kept))))
+    """Return the spellings in which clear rows may hold a recipient."""
+    text = reading(recipient)
+    return list(dict.fromkeys((text, as_one(text))))

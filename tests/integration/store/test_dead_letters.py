@@ -140,7 +140,7 @@ def test_a_key_used_for_another_request_is_a_conflict(store: Store) -> None:
     ]
     letters = bury(store, *map(arrival, others))
     assert [letter.cause for letter in letters] == ["conflict"] * 3
-    assert plan(store).prospects == {Eligibility.UNFIT: 3}
+    assert plan(store).eligibilities == {Eligibility.UNFIT: 3}
     assert replay(store) == []
 
 
@@ -191,7 +191,7 @@ def test_each_notification_is_judged_by_the_record(store: Store) -> None:
     without_call(store, bodies[Eligibility.WITHDRAWN], Status.CANCELLED)
     bury(store, *map(arrival, bodies.values()))
     late = NOW + timedelta(days=1)
-    assert plan(store, now=late).prospects == dict.fromkeys(prospects, 1)
+    assert plan(store, now=late).eligibilities == dict.fromkeys(prospects, 1)
     assert plan(store, now=late).replayed.total() == 1
     ids = {prospect: read(body)[0].id for prospect, body in bodies.items() if body[2:]}
     assert replay(store, now=late) == [ids[Eligibility.NEVER_SENT]]
@@ -208,7 +208,7 @@ def test_a_template_that_was_mended_may_be_tried_again(store: Store) -> None:
     body = body_of(uuid4())
     without_call(store, body, Status.REJECTED, reason="no such template")
     bury(store, arrival(body))
-    assert plan(store).prospects == {Eligibility.NEVER_SENT: 1}
+    assert plan(store).eligibilities == {Eligibility.NEVER_SENT: 1}
 
 
 def test_what_was_refused_after_a_lost_answer_is_not_sent_again(store: Store) -> None:
@@ -220,7 +220,7 @@ def test_what_was_refused_after_a_lost_answer_is_not_sent_again(store: Store) ->
     (claimed,) = store.claim([refusing], now=LATER, lease=LEASE)
     store.record([replace(rejected(refusing), fence=claimed.fence, possible_duplicate=True)])
     bury(store, arrival(body, headers=died("delivery_limit")), now=LATER)
-    assert plan(store).prospects == {Eligibility.REFUSED: 1}
+    assert plan(store).eligibilities == {Eligibility.REFUSED: 1}
     assert replay(store, include_unknown=True) == []
 
 
@@ -231,8 +231,8 @@ def test_a_call_whose_worker_died_with_its_message_is_unknown(store: Store) -> N
     store.claim([call_for(asked)], now=NOW, lease=LEASE)
     bury(store, arrival(body, headers=died("delivery_limit")))
     assert buried(store)[0].delivery_count == 21
-    assert plan(store, now=NOW).prospects == {Eligibility.IN_FLIGHT: 1}
-    assert plan(store, now=LATER).prospects == {Eligibility.UNKNOWN: 1}
+    assert plan(store, now=NOW).eligibilities == {Eligibility.IN_FLIGHT: 1}
+    assert plan(store, now=LATER).eligibilities == {Eligibility.UNKNOWN: 1}
     assert replay(store, include_unknown=True) == [asked.id]
     with store.reading() as connection:
         outcomes: list[str] = list(connection.execute(select(attempts.c.outcome)).scalars())
@@ -246,9 +246,9 @@ def test_what_waits_for_the_very_message_that_died_is_replayed(store: Store) -> 
     with store.writing() as connection:
         connection.execute(update(notifications).values(due_at=None, updated_at=NOW + SECOND))
     bury(store, arrival(body), now=NOW)
-    assert plan(store).prospects == {Eligibility.IN_FLIGHT: 1}
+    assert plan(store).eligibilities == {Eligibility.IN_FLIGHT: 1}
     bury(store, arrival(body, headers=died("delivery_limit")), now=NOW + 2 * SECOND)
-    assert plan(store).prospects == {Eligibility.IN_FLIGHT: 1, Eligibility.NEVER_SENT: 1}
+    assert plan(store).eligibilities == {Eligibility.IN_FLIGHT: 1, Eligibility.NEVER_SENT: 1}
     assert replay(store) == [asked.id]
 
 
@@ -257,7 +257,7 @@ def test_two_letters_of_one_notification_are_one_to_be_sent(store: Store) -> Non
     body = body_of(uuid4())
     (asked,) = ended(store, body)
     bury(store, arrival(body), arrival(body, message_id="another"))
-    assert plan(store).prospects == {Eligibility.NEVER_SENT: 1, Eligibility.IN_FLIGHT: 1}
+    assert plan(store).eligibilities == {Eligibility.NEVER_SENT: 1, Eligibility.IN_FLIGHT: 1}
     assert plan(store).replayed.total() == 1
     assert replay(store) == [asked.id]
     assert [letter.state for letter in buried(store)] == [LetterState.REPLAYED, LetterState.WAITING]
@@ -298,7 +298,7 @@ def test_what_no_worker_has_seen_is_recorded_and_then_claimed(store: Store) -> N
     """A batch that matched no queue: each recipient gets a row, a time and a first call."""
     body = body_of(uuid4(), to=["a@example.com", "b@example.com"])
     bury(store, arrival(body, exchange="notify", headers={}))
-    assert plan(store).prospects == {Eligibility.NEVER_SENT: 2}
+    assert plan(store).eligibilities == {Eligibility.NEVER_SENT: 2}
     asked = read(body)
     assert set(replay(store)) == {each.id for each in asked}
     late = LATER + SECOND
@@ -361,19 +361,19 @@ def test_a_mended_letter_keeps_what_it_was(store: Store) -> None:
     id_ = uuid4()
     (letter,) = bury(store, arrival(b"poison", key="fax.normal.shop"))
     mending = Edit(letter.id, body_of(id_), "email.normal.shop")
-    assert replay(store, mending=mending) == [id_]
+    assert replay(store, edit=mending) == [id_]
     with store.reading() as connection:
         row = connection.execute(select(dead_letters)).one()
         noted = connection.execute(select(audit).order_by(audit.c.id)).all()
         held = read_letter(connection, letter.id)
     assert held is not None
     assert (held.body, held.routing_key) == (b"poison", "fax.normal.shop")
-    assert held.mending == mending
+    assert held.edit == mending
     assert (row.channel, row.lane, row.notification_id) == ("email", "normal", id_)
     assert [each.action for each in noted] == ["dead.mend", "dead.replay"]
     assert "example.com" not in str(noted)
     bury(store, arrival(b"poison", key="fax.normal.shop"), now=LATER)
-    assert plan(store, now=LATER).prospects == {Eligibility.IN_FLIGHT: 1}
+    assert plan(store, now=LATER).eligibilities == {Eligibility.IN_FLIGHT: 1}
 
 
 def test_discarding_marks_and_deletes_nothing(store: Store) -> None:
@@ -399,7 +399,7 @@ def test_a_thousand_dead_letters_cost_little(store: Store) -> None:
         store.record([accepted(entry, **failed) for entry in entries])
         bury(store, *map(arrival, bodies))
     begin = time.process_time()
-    assert plan(store, now=LATER).prospects == {Eligibility.NEVER_SENT: 1000}
+    assert plan(store, now=LATER).eligibilities == {Eligibility.NEVER_SENT: 1000}
     planned = time.process_time() - begin
     assert len(replay(store, rate=100.0)) == 1000
     assert planned < 2

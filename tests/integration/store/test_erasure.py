@@ -191,7 +191,7 @@ def test_what_was_erased_is_never_sent_again(store: Store) -> None:
         settle_call(connection, second.attempt_id, Outcome.NOT_SENT, reason="it was not", now=LATER)
     assert _status(store, second.notification.id) is Status.CANCELLED
     bury(store, arrival(second.notification.body), arrival(failed.notification.body))
-    assert plan(store, now=LATER).prospects == {Eligibility.WITHDRAWN: 2}
+    assert plan(store, now=LATER).eligibilities == {Eligibility.WITHDRAWN: 2}
     assert build_ledger(store, now=LATER).balanced
 
 

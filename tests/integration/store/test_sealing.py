@@ -93,7 +93,7 @@ def test_nothing_personal_lies_in_a_sealed_record(stores: dict[str, Store]) -> N
     _sent(store)
     (letter,) = bury(store, arrival(body_of(uuid4(), to=WHO), user_id="u", reply_to=WORDS))
     mending = Edit(letter.id, body_of(uuid4(), to=WHO, text=WORDS), "email.normal.shop")
-    list(replayer(store).replay(order(store, mending=mending), ANN, replay_id=uuid4()))
+    list(replayer(store).replay(order(store, edit=mending), ANN, replay_id=uuid4()))
     claim_one(store, call_for(notification))
     lies = _everything(store)
     for secret in (WHO, WHO.lower(), "anary.", WORDS, str(notification.digest)[2:-1]):
@@ -102,7 +102,7 @@ def test_nothing_personal_lies_in_a_sealed_record(stores: dict[str, Store]) -> N
         held = read_letter(connection, letter.id)
     assert held is not None
     assert (json.loads(held.body)["to"], held.properties["reply_to"]) == (WHO, WORDS)
-    assert held.mending == mending
+    assert held.edit == mending
     _sent(stores["clear"])
     assert WORDS in _everything(store)
 
@@ -149,7 +149,7 @@ def test_a_request_is_known_again_after_the_keys_changed(
     other = replace(notification, digest=b"x" * 32)
     assert claim_one(stores[then], call_for(other)) is Claim.CONFLICT
     bury(stores[then], arrival(notification.body))
-    assert plan(stores[then]).prospects == {Eligibility.ACCEPTED: 1}
+    assert plan(stores[then]).eligibilities == {Eligibility.ACCEPTED: 1}
 
 
 def test_without_its_keyring_nobody_judges_a_sealed_request(stores: dict[str, Store]) -> None:

@@ -35,7 +35,7 @@ class Base:
     """A record in memory, for many worlds one after the other."""
 
     def __init__(self, keyring: Keyring = CLEAR) -> None:
-        self.vault = RowCipher(keyring)
+        self.cipher = RowCipher(keyring)
         engine = connect("sqlite://")
         drivers: list[sqlite3.Connection] = []
         event.listen(engine, "connect", lambda driver, _: drivers.append(driver))

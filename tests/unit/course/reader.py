@@ -23,7 +23,7 @@ class Reader:
     """Tells what messages ask for."""
 
     now: Callable[[], datetime]
-    vault: RowCipher
+    cipher: RowCipher
     """Seals digests as the record keeps them."""
     _read: dict[tuple[bytes, str], Sequence[Notification]] = field(default_factory=dict)
     _wants: dict[tuple[bytes, str], Wants] = field(default_factory=dict)
@@ -35,8 +35,8 @@ class Reader:
             asked: Sequence[Notification] = ()
             with suppress(DecodeError):
                 asked = contract.decode(incoming, LIMITS, now=self.now())
-            if self.vault.keyring.current:
-                asked = [replace(each, digest=self.vault.digest(each.digest)) for each in asked]
+            if self.cipher.keyring.current:
+                asked = [replace(each, digest=self.cipher.digest(each.digest)) for each in asked]
             self._read[body, key] = asked
             self._wants[body, key] = frozenset((each.key, each.digest) for each in asked)
         return self._read[body, key]

@@ -64,9 +64,9 @@ class Letter(NamedTuple):
     fingerprint: bytes
     key_id: str | None
 
-    def opened(self, vault: RowCipher) -> Letter:
+    def opened(self, cipher: RowCipher) -> Letter:
         """Read the body as it was before it was sealed."""
-        body = vault.letter_part(self.fingerprint, self.key_id, "body", self.body)
+        body = cipher.open_letter_part(self.fingerprint, self.key_id, "body", self.body)
         return self._replace(body=body)
 
 
@@ -79,13 +79,13 @@ class Snapshot:
     letters: Sequence[Letter]
 
     @classmethod
-    def of(cls, database: sqlite3.Connection, vault: RowCipher) -> Snapshot:
+    def of(cls, database: sqlite3.Connection, cipher: RowCipher) -> Snapshot:
         """Read what is committed; no transaction may be open."""
         rows = [Row(*each) for each in database.execute(_select(Row, "notifications"))]
         calls = database.execute(f"{_select(Attempt, 'attempts')} ORDER BY number")
         attempts = [Attempt(*each) for each in calls]
         found = [Letter(*each) for each in database.execute(_select(Letter, "dead_letters"))]
-        letters = [each.opened(vault) for each in found]
+        letters = [each.opened(cipher) for each in found]
         return cls({row.id: row for row in rows}, {each.id: each for each in attempts}, letters)
 
     def calls_of(self, id_: str, *outcomes: Outcome | None) -> list[Attempt]:

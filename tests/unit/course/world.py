@@ -50,7 +50,7 @@ class World:
         self.base = base
         self.terms = terms
         self.clock = Clock()
-        self.reader = Reader(self.now, base.vault)
+        self.reader = Reader(self.now, base.cipher)
         self.book = Book(self.clock, self._called)
         self.queues = [queue_name(terms.channel, lane) for lane in terms.lanes]
         queues: dict[str, deque[Message]] = {name: deque() for name in (*self.queues, DEAD)}
@@ -164,7 +164,7 @@ class World:
         """Read the record, if it has changed."""
         changes = self.base.driver.total_changes
         if changes != self._changes:
-            self._changes, self.latest = changes, Snapshot.of(self.base.driver, self.base.vault)
+            self._changes, self.latest = changes, Snapshot.of(self.base.driver, self.base.cipher)
         return self.latest
 
     @contextmanager

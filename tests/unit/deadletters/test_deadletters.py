@@ -145,7 +145,7 @@ def test_a_plan_takes_as_long_as_its_slowest_channel() -> None:
     plan = ReplayPlan(begins={Channel.SMS: free})
     assert plan.seconds(10.0, now=NOW) == 0.0
     plan.replayed.update({Channel.EMAIL: 40, Channel.SMS: 20})
-    plan.prospects[Eligibility.NEVER_SENT] = 60
+    plan.eligibilities[Eligibility.NEVER_SENT] = 60
     assert plan.seconds(10.0, now=NOW) == 5.0
     assert plan.seconds(10.0, now=NOW.astimezone(UTC) + timedelta(seconds=9)) == 4.0
 

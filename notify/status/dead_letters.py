@@ -45,7 +45,7 @@ def plan_as_json(plan: ReplayPlan, *, rate: float, now: datetime) -> dict[str, A
     return {
         "letters": plan.letters,
         "notifications": {
-            prospect.replace(" ", "_"): number for prospect, number in plan.prospects.items()
+            prospect.replace(" ", "_"): number for prospect, number in plan.eligibilities.items()
         },
         "replayed": sum(plan.replayed.values()),
         "rate": rate,

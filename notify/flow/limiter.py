@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from notify.flow.leased_units import Taken
-from notify.flow.schedule import Schedule
+from notify.flow.limit_lease import LimitLease
+from notify.flow.limit_store import LimitStore
 from notify.flow.usage import LimitUsage
 from notify.policies.ratelimit import Limit, LimitState
 from notify.store import Store
@@ -17,31 +18,32 @@ from notify.store.db import ClockOffset
 from notify.store.flow import limits as record
 
 IDLE = 60.0
-"""Seconds after which the limit of a single value that nobody asked for is forgotten here."""
+"""Seconds after which this process forgets an unused limit of a single value."""
 CLEAN = 600.0
-"""Seconds between two looks for rows that say nothing any more."""
+"""Seconds between two removals of rows that no longer say anything."""
 
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """When the first of the costs may go, and when the rest is worth asking for."""
+    """The moments of the first costs, and when the rest may be had."""
 
     slots: Sequence[float]
-    """Monotonic times, none before the one before it; as many as costs were booked."""
+    """Monotonic times in ascending order, one for each cost that was booked."""
     wait: float
-    """Seconds until the rest is worth asking for; 0.0 if there is none."""
+    """Seconds until the rest may be had; 0.0 if all is booked."""
 
 
 class Limiter:
     """
-    Books what providers may be asked, for this process among all. Safe among threads.
+    Books calls to providers, for this process among all. Safe among threads.
 
     The limit of one value, such as a recipient's, is named `NAME:value` after the configured
     limit NAME. A name that is not configured has no limit until its provider complains, or an
     operator sets one.
 
     Attributes:
-        used: What was booked, by the configured limits; those of single values together.
+        used: The units booked, by configured limit; the limits of its single values count
+            together.
     """
 
     def __init__(
@@ -57,14 +59,14 @@ class Limiter:
         self._offset = ClockOffset()
         self._clean_at = monotonic() + CLEAN
         self.used = LimitUsage()
-        # Looked up without a lock: two threads that make the same one agree by `setdefault`.
-        self._schedules = {name: self._new(limit) for name, limit in limits.items()}
+        # Read without a lock: two threads that make the same one agree by `setdefault`.
+        self._leases = {name: self._new(limit) for name, limit in limits.items()}
 
     def change(self, limits: Mapping[str, Limit]) -> None:
-        """Take other limits, by name, in place of the configured ones; holds for what is booked."""
+        """Replace the configured limits, by name; units leased by another limit are lost."""
         self._limits = dict(limits)
-        for name, schedule in list(self._schedules.items()):
-            schedule.change(self._limit(name))
+        for name, lease in list(self._leases.items()):
+            lease.change(self._limit(name))
 
     def book(
         self,
@@ -80,52 +82,50 @@ class Limiter:
         A slot that is not used is lost, not given back.
 
         Args:
-            names: The limits on the way.
+            names: The limits to pass.
             costs: Units, each greater than 0, in the order of sending.
-            share: Which part of the bursts the lane may use, of 0 to 1: the rest is for others.
-            ahead: At most how many seconds ahead to book.
+            share: The part of the bursts that the lane may use, 0 to 1; the rest is for others.
+            ahead: The most seconds ahead to book.
         """
         now = self._monotonic()
-        found = [self._schedule(name) for name in dict.fromkeys(names)]
-        schedules = [each for each in found if not each.free(now)]
-        if not schedules or not costs:
+        found = [self._lease(name) for name in dict.fromkeys(names)]
+        leases = [each for each in found if not each.free(now)]
+        if not leases or not costs:
             return Booking([now] * len(costs), 0.0)
-        booking = self._book(schedules, costs, share=share, ahead=ahead)
-        kinds = [self._kind(each.limit.name) for each in schedules]
+        booking = self._book(leases, costs, share=share, ahead=ahead)
+        kinds = [self._kind(each.limit.name) for each in leases]
         self.used.add(kinds, sum(costs[: len(booking.slots)]), waited=booking.wait > 0)
         return booking
 
     def _book(
-        self, schedules: list[Schedule], costs: Sequence[float], *, share: float, ahead: float
+        self, leases: list[LimitLease], costs: Sequence[float], *, share: float, ahead: float
     ) -> Booking:
-        if len(schedules) == 1:
-            taken = schedules[0].take(costs, share=share, ahead=ahead)
+        if len(leases) == 1:
+            taken = leases[0].take(costs, share=share, ahead=ahead)
             return Booking(_ascending(taken.slots), taken.wait)
-        # Nothing is booked of one limit that another would let lapse.
-        blocked = max(each.blocked(costs[0], share=share) for each in schedules)
+        # Book nothing of one limit that would lapse while another makes it wait.
+        blocked = max(each.blocked(costs[0], share=share) for each in leases)
         if blocked:
             return Booking([], blocked)
-        return self._book_all(schedules, costs, share=share, ahead=ahead)
+        return self._book_all(leases, costs, share=share, ahead=ahead)
 
     def _book_all(
-        self, schedules: list[Schedule], costs: Sequence[float], *, share: float, ahead: float
+        self, leases: list[LimitLease], costs: Sequence[float], *, share: float, ahead: float
     ) -> Booking:
         now, largest = self._monotonic(), max(costs)
-        # The scarcest first, so that of the others no more is asked than can be used.
-        schedules.sort(key=lambda each: each.rate(now) or math.inf)
+        # The scarcest first, so that of the others no more is booked than can be used.
+        leases.sort(key=lambda each: each.rate(now) or math.inf)
         count, wait = len(costs), 0.0
-        given = list[tuple[Schedule, Taken]]()
-        for schedule in schedules:
-            near = min(ahead, self._near(schedules, schedule, largest, now))
-            taken = schedule.take(costs[:count], share=share, ahead=near)
-            given.append((schedule, taken))
+        given = list[tuple[LimitLease, Taken]]()
+        for lease in leases:
+            near = min(ahead, self._near(leases, lease, largest, now))
+            taken = lease.take(costs[:count], share=share, ahead=near)
+            given.append((lease, taken))
             count, wait = len(taken.drawn), max(wait, taken.wait)
             if not count:
                 break
-        for schedule, taken in given:
-            schedule.put_back(
-                taken.drawn[count:], sum(costs[count : len(taken.drawn)]), share=share
-            )
+        for lease, taken in given:
+            lease.put_back(taken.drawn[count:], sum(costs[count : len(taken.drawn)]), share=share)
         # Each of the slots is late enough for one limit, so the latest is for all.
         slots = [now] * count
         for _, taken in given:
@@ -133,77 +133,75 @@ class Limiter:
         return Booking(_ascending(slots), wait)
 
     def _near(
-        self, schedules: Sequence[Schedule], schedule: Schedule, largest: float, now: float
+        self, leases: Sequence[LimitLease], lease: LimitLease, largest: float, now: float
     ) -> float:
-        """Keep a slot of one limit from being so far ahead that another's has lapsed by then."""
-        others = [each for each in schedules if each is not schedule and each.rate(now)]
+        """Return how far ahead to book, so that no slot is later than another limit's lapse."""
+        others = [each for each in leases if each is not lease and each.rate(now)]
         return min((each.lapse(largest, now) for each in others), default=math.inf)
 
     def throttled(
         self, names: Iterable[str], *, retry_after: float | None, calls_per_second: float
     ) -> None:
         """
-        Heed a provider's complaint that it is asked too much; all workers do.
+        Slow all workers down after a provider's complaint that it gets too many calls.
 
         Args:
             names: The limits of the call.
-            retry_after: How many seconds the provider wants to be left alone.
-            calls_per_second: How often the fleet calls it, for where no rate is configured.
+            retry_after: The seconds without calls that the provider asks for.
+            calls_per_second: The fleet's calls to it, used where no rate is configured.
         """
         for name in names:
-            self._schedule(name).throttled(
-                retry_after=retry_after, calls_per_second=calls_per_second
-            )
+            self._lease(name).throttled(retry_after=retry_after, calls_per_second=calls_per_second)
 
     def exhausted(self, names: Iterable[str], seconds: float) -> None:
-        """Heed that nothing is left for so many seconds; all workers do."""
+        """Pause limits, for all workers, of which the provider has no units left for *seconds*."""
         for name in names:
-            self._schedule(name).exhausted(seconds)
+            self._lease(name).exhausted(seconds)
 
     def wait(self, names: Iterable[str], *, share: float = 1.0) -> float:
-        """Tell in how many seconds a unit is worth asking for; 0.0 where it may be had now."""
+        """Return the seconds until a unit may be had; 0.0 where it may be had now."""
         now = self._monotonic()
-        return max((self._schedule(name).wait(share, now) for name in names), default=0.0)
+        return max((self._lease(name).wait(share, now) for name in names), default=0.0)
 
     def rate(self, names: Iterable[str]) -> float | None:
         """
-        Tell how many costs a second this process had met lately; None if all that it asked for.
+        Return the costs a second that this process met recently; None if it met all.
 
         That is how many messages it may send, however many units each of them takes.
         """
         now = self._monotonic()
-        rates = [self._schedule(name).lately(now) for name in names]
+        rates = [self._lease(name).met(now) for name in names]
         return min((rate for rate in rates if rate is not None), default=None)
 
     def rates(self) -> Mapping[str, float]:
-        """Tell the rates in force by the names of limits, where there are any."""
+        """Return the rates in force by the names of limits, where there are any."""
         now = self._monotonic()
-        found = [(name, each.rate(now)) for name, each in list(self._schedules.items())]
+        found = [(name, each.rate(now)) for name, each in list(self._leases.items())]
         return {name: rate for name, rate in found if rate and not self._is_value(name)}
 
     def refresh(self) -> None:
         """
-        Read what other workers, and operators, made of the limits.
+        Exchange the limits' states with the store.
 
         Raises:
-            StoreError: The store cannot be used; what was known stays in force.
+            StoreError: The store cannot be used; the known states stay in force.
         """
-        for schedule in list(self._schedules.values()):
-            schedule.settle()
-        names = [name for name in list(self._schedules) if not self._is_value(name)]
+        for lease in list(self._leases.values()):
+            lease.settle()
+        names = [name for name in list(self._leases) if not self._is_value(name)]
         with self._store.reading() as connection:
-            seen, now = record.read(connection, names)
-        found = {each.name: each.standing for each in seen}
+            rows, now = record.read(connection, names)
+        states = {row.name: row.standing for row in rows}
         for name in names:
-            self._schedules[name].learn(found.get(name, LimitState()), now)
+            self._leases[name].learn(states.get(name, LimitState()), now)
         self._tidy()
 
     def _tidy(self) -> None:
         now = self._monotonic()
-        for name in filter(self._is_value, list(self._schedules)):
-            self._schedules[name].limit = self._limit(name)
-            if self._schedules[name].used_at < now - IDLE:
-                del self._schedules[name]
+        for name in filter(self._is_value, list(self._leases)):
+            self._leases[name].change(self._limit(name))
+            if self._leases[name].used_at < now - IDLE:
+                del self._leases[name]
         if now > self._clean_at:
             self._clean_at = now + CLEAN
             with self._store.writing() as connection:
@@ -215,21 +213,22 @@ class Limiter:
     def _kind(self, name: str) -> str:
         return name.partition(":")[0] if self._is_value(name) else name
 
-    def _schedule(self, name: str) -> Schedule:
-        found = self._schedules.get(name)
+    def _lease(self, name: str) -> LimitLease:
+        found = self._leases.get(name)
         if found is not None:
             return found
-        return self._schedules.setdefault(name, self._new(self._limit(name)))
+        return self._leases.setdefault(name, self._new(self._limit(name)))
 
-    def _new(self, limit: Limit) -> Schedule:
-        return Schedule(self._store, limit, offset=self._offset, monotonic=self._monotonic)
+    def _new(self, limit: Limit) -> LimitLease:
+        store = LimitStore(self._store, offset=self._offset, monotonic=self._monotonic)
+        return LimitLease(limit, store, monotonic=self._monotonic)
 
     def _limit(self, name: str) -> Limit:
-        """Give a value's limit, at the rate of its kind: the configured or an operator's."""
+        """Return a value's limit, at the rate of its kind: the configured or an operator's."""
         if not self._is_value(name):
             return self._limits.get(name, Limit(name))
         kind = name.partition(":")[0]
-        rate = self._schedules[kind].ceiling(self._monotonic())
+        rate = self._leases[kind].ceiling(self._monotonic())
         return Limit(name, rate, self._limits[kind].burst)
 
 

@@ -377,10 +377,10 @@ def test_values_that_nobody_asks_for_are_forgotten(store: Store, clock: Clock) -
     with store.writing() as connection:
         connection.exec_driver_sql("UPDATE limits SET tat = tat - 9999, used_at = used_at - 9999")
         limits.set_rate(connection, "account", 7.0, seconds=None, actor=ANN)
-    assert set(limiter._schedules) == {"account", "one-person", "one-person:a"}
+    assert set(limiter._leases) == {"account", "one-person", "one-person:a"}
     clock.pass_(700.0)
     limiter.refresh()
-    assert set(limiter._schedules) == {"account", "one-person"}
+    assert set(limiter._leases) == {"account", "one-person"}
     with store.reading() as connection:
         found, _ = limits.read_all(connection, told=False)
     assert [each.name for each in found] == ["account"]

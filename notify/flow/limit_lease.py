@@ -1,0 +1,251 @@
+"""One limit as one worker process uses it: from the units that it has leased, where it can."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from notify.errors import StoreError
+from notify.flow.fallback import FallbackLimiter
+from notify.flow.leased_units import Drawn, LeasedUnits, Taken
+from notify.flow.limit_store import LimitStore
+from notify.flow.meter import Meter
+from notify.policies import ratelimit
+from notify.policies.ratelimit import BookingRequest, Grant, Limit, LimitState
+
+LEASE = 0.25
+"""Seconds of its own use that a process books ahead at most, while there is plenty."""
+WORTH = 4
+"""The number of costs that a lease must hold to be made, for what remains of it is lost."""
+_HELD_UP = 2.0
+_SAME = 0.25
+
+
+class LimitLease:
+    """
+    Takes one limit's units. Safe among threads.
+
+    All times are monotonic ones. No lock is held while the store is used.
+
+    Attributes:
+        used_at: When units were last asked for.
+    """
+
+    def __init__(self, limit: Limit, store: LimitStore, *, monotonic: Callable[[], float]) -> None:
+        self._limit = limit
+        self._store = store
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._stocks: dict[float, LeasedUnits] = {}
+        now = monotonic()
+        self._state = LimitState(tat=now)
+        self._recent = Meter(_HELD_UP, now=now)
+        self._held_up = -_HELD_UP
+        self._fallback = FallbackLimiter(now=now)
+        self.used_at = now
+
+    @property
+    def limit(self) -> Limit:
+        """The limit as configured."""
+        return self._limit
+
+    def change(self, limit: Limit) -> None:
+        """Replace the limit; units that are leased by the old one are lost, not used."""
+        if limit == self._limit:
+            return
+        with self._lock:
+            self._limit = limit
+            self._drop(self._monotonic())
+
+    def free(self, now: float) -> bool:
+        """Return whether nothing limits it, as far as this process knows."""
+        return self.rate(now) is None and not self._state.paused(now)
+
+    def rate(self, now: float) -> float | None:
+        """Return the rate in force, as far as this process knows; None where nothing limits."""
+        return self._state.rate(self._limit, now)
+
+    def ceiling(self, now: float) -> float | None:
+        """Return the rate that an operator or the configuration sets."""
+        return self._state.ceiling(self._limit, now)
+
+    def lapse(self, largest: float, now: float) -> float:
+        """Return for how many seconds after its slot a unit may be used."""
+        return self._preview(largest, 1.0, now).lapse
+
+    def wait(self, share: float, now: float) -> float:
+        """Return the seconds until one unit may be had, as far as this process knows."""
+        return self._preview(1.0, share, now).wait([1.0])
+
+    def met(self, now: float) -> float | None:
+        """Return the costs a second that it met recently; None if it met all."""
+        with self._lock:
+            return self._recent.rate(now) if now < self._held_up + _HELD_UP else None
+
+    def blocked(self, cost: float, *, share: float) -> float:
+        """Return the seconds in which a unit certainly cannot be had; 0.0 if one may be."""
+        now = self._monotonic()
+        with self._lock:
+            stock = self._stock(share, now)
+            return 0.0 if stock.holds(cost, now=now) else self._refusal(stock, now)
+
+    def take(self, costs: Sequence[float], *, share: float, ahead: float) -> Taken:
+        """Take units for as many of the costs as may be booked, in their order."""
+        now = self._monotonic()
+        with self._lock:
+            self.used_at = now
+            stock = self._stock(share, now)
+            drawn = stock.draw(costs, now=now)
+            rest = costs[len(drawn) :]
+            wait = self._refusal(stock, now) if rest else 0.0
+            if not rest or wait:
+                return self._taken(stock, drawn, costs, wait, now)
+            request = self._request(stock, rest, share=share, ahead=ahead, now=now)
+        booked = self._store.book(self._limit, request)
+        with self._lock:
+            grant = self._grant(booked, request)
+            # The moment of the booking: where a burst is small, any later one is too late.
+            now = grant.now
+            drawn += self._granted(stock, grant, rest)
+            if len(drawn) < len(costs):
+                wait = self._short(stock, grant, request)
+            return self._taken(stock, drawn, costs, wait, now)
+
+    def put_back(self, drawn: Sequence[Drawn], units: float, *, share: float) -> None:
+        """Return units to the stock that another limit did not allow to use."""
+        now = self._monotonic()
+        with self._lock:
+            stock = self._stock(share, now)
+            stock.put_back(drawn)
+            self._count(stock, -len(drawn), -units, now)
+
+    def learn(self, state: LimitState, now: float) -> None:
+        """Adopt the state that was read from the store at *now*, by the database's clock."""
+        self._adopt(self._store.local(state, now))
+
+    def throttled(self, *, retry_after: float | None, calls_per_second: float) -> None:
+        """Slow down after a complaint: here at once, and for all workers."""
+        cut = partial(
+            ratelimit.cut,
+            limit=self._limit,
+            retry_after=retry_after,
+            calls_per_second=calls_per_second,
+            now=self._monotonic(),
+        )
+        if self._changed(cut):
+            self._store.cut(self._limit, retry_after=retry_after, calls_per_second=calls_per_second)
+            self._report()
+
+    def exhausted(self, seconds: float) -> None:
+        """Book nothing for some seconds: here at once, and for all workers."""
+        if self._changed(partial(ratelimit.pause, seconds=seconds, now=self._monotonic())):
+            self._store.pause(self._limit.name, seconds)
+            self._report()
+
+    def settle(self) -> None:
+        """
+        Write to the store what it does not know yet.
+
+        Raises:
+            StoreError: The store cannot be used.
+        """
+        for state in self._store.write():
+            self._adopt(state)
+
+    def _report(self) -> None:
+        # While the store is away only this process heeds it; a refresh writes it later.
+        with contextlib.suppress(StoreError):
+            self.settle()
+
+    def _preview(self, cost: float, share: float, now: float) -> Grant:
+        request = BookingRequest.of([cost], share=share)
+        return ratelimit.book(self._state, self._limit, request, now=now)
+
+    def _stock(self, share: float, now: float) -> LeasedUnits:
+        found = self._stocks.get(share)
+        if found is None:
+            found = self._stocks[share] = LeasedUnits(now=now)
+        return found
+
+    def _refusal(self, stock: LeasedUnits, now: float) -> float:
+        """Return the seconds in which the store need not be asked, and note that it held up."""
+        wait = self._state.paused(now) or max(0.0, stock.ask_at - now)
+        if wait:
+            self._held_up = now
+        return wait
+
+    def _request(
+        self, stock: LeasedUnits, costs: Sequence[float], *, share: float, ahead: float, now: float
+    ) -> BookingRequest:
+        lease = min(LEASE, self.lapse(1.0, now) / 2) * stock.use.rate(now)
+        if lease < WORTH * max(costs):
+            lease = 0.0
+        return BookingRequest.of(costs, share=share, stock=lease, ahead=ahead)
+
+    def _grant(self, booked: Grant | None, request: BookingRequest) -> Grant:
+        if booked is not None:
+            self._state = self._state.booked(booked.tat, booked.paused_until)
+            return booked
+        now = self._monotonic()
+        return self._fallback.book(request, rate=self.rate(now) or 1.0, now=now)
+
+    def _granted(self, stock: LeasedUnits, grant: Grant, costs: Sequence[float]) -> Sequence[Drawn]:
+        if grant.rate is None and grant.units:
+            return [Drawn(grant.now)] * len(costs)
+        stock.add(grant)
+        return stock.draw(costs, now=grant.now)
+
+    def _short(self, stock: LeasedUnits, grant: Grant, request: BookingRequest) -> float:
+        """Return the seconds until the rest of a request may be had, and note them."""
+        # Another thread may have drawn on the grant: then the grant itself does not say.
+        wait = grant.wait(request.sums) or 0.001
+        # A lane that may book further ahead need not wait as long.
+        stock.ask_at = grant.now + wait - (grant.horizon - grant.ahead)
+        self._held_up = grant.now
+        return wait
+
+    def _taken(
+        self,
+        stock: LeasedUnits,
+        drawn: list[Drawn],
+        costs: Sequence[float],
+        wait: float,
+        now: float,
+    ) -> Taken:
+        self._count(stock, len(drawn), sum(costs[: len(drawn)]), now)
+        return Taken(drawn, wait)
+
+    def _count(self, stock: LeasedUnits, number: int, units: float, now: float) -> None:
+        stock.use.add(units, now)
+        self._recent.add(number, now)
+        self._fallback.count(units, now)
+
+    def _adopt(self, state: LimitState) -> None:
+        now = self._monotonic()
+        with self._lock:
+            before, self._state = self._state, state
+            if state.paused(now) or self._slower(state, before, now):
+                self._drop(now)
+
+    def _changed(self, change: Callable[[LimitState], LimitState]) -> bool:
+        """Change the state here; return whether the other workers should know."""
+        now = self._monotonic()
+        with self._lock:
+            before, changed = self._state, change(self._state)
+            longer = changed.paused(now) - before.paused(now)
+            # Of a storm of complaints, few change anything.
+            if longer < _SAME and not self._slower(changed, before, now):
+                return False
+            self._state = changed
+            self._drop(now)
+            return True
+
+    def _slower(self, state: LimitState, than: LimitState, now: float) -> bool:
+        rate, before = state.rate(self._limit, now), than.rate(self._limit, now)
+        return rate is not None and (before is None or rate < 0.99 * before)
+
+    def _drop(self, now: float) -> None:
+        for stock in self._stocks.values():
+            stock.clear(now=now)

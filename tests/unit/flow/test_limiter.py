@@ -397,6 +397,21 @@ def test_an_operator_s_rate_holds_for_each_value_of_its_kind(store: Store, clock
         assert len(limiter.book([name], [1.0] * 90, share=1.0).slots) == 90
 
 
+def test_units_that_a_value_has_leased_are_dropped_at_its_kinds_new_rate(
+    store: Store, clock: Clock
+) -> None:
+    """They were booked at the old rate: their slots come too fast for the new one."""
+    limiter = limiter_of(store, clock, Limit("one-source", 1000.0))
+    for _ in range(50):
+        limiter.book(["one-source:shop"], [1.0], share=1.0)
+        clock.pass_(0.01)
+    with store.writing() as connection:
+        limits.set_rate(connection, "one-source", 0.001, seconds=60.0, actor=ANN)
+        connection.exec_driver_sql("UPDATE limits SET tat = tat + 9999")
+    limiter.refresh()
+    assert limiter.book(["one-source:shop"], [1.0], share=1.0).slots == []
+
+
 def test_an_operator_s_rate_is_in_force_after_the_next_look(store: Store, clock: Clock) -> None:
     """Also where no rate is configured."""
     limiter = limiter_of(store, clock, Limit("provider:x"))

@@ -38,13 +38,14 @@ def worker(pool: str, name: str | None, ready_file: Path | None) -> None:
       notify worker dead
     """
     settings = load()
-    logged = logs.configure(level=settings.log.level, format=settings.log.format)
+    threshold = logs.configure(level=settings.log.level, format=settings.log.format)
     served, number = _seat(pool, settings)
     wanted = None if served == DEAD_POOL else settings.pool(served)
     # Celery takes a while to import, and only this command needs it.
-    from notify.worker.process import dead_letters, deliveries, run
+    from notify.worker.process import run
+    from notify.worker.roles import dead_letters, deliveries
 
-    duty = partial(deliveries, name=name or pool, pool=wanted) if wanted else dead_letters
+    role = partial(deliveries, name=name or pool, pool=wanted) if wanted else dead_letters
 
     def ready() -> None:
         if ready_file is not None:
@@ -56,8 +57,8 @@ def worker(pool: str, name: str | None, ready_file: Path | None) -> None:
             name or pool,
             pool=served,
             number=number,
-            duty=duty,
-            logged=logged,
+            role=role,
+            threshold=threshold,
             ready=ready,
         )
     )

@@ -61,9 +61,8 @@ class Archive:
     def start(self) -> None:
         """Do nothing: it has no threads of its own."""
 
-    def stop(self, *, timeout: float) -> None:  # noqa: ARG002 - as delivery is stopped
-        """Close the record's connections."""
-        self._store.close()
+    def stop(self, *, timeout: float) -> None:
+        """Do nothing, like `start`."""
 
     def hurry(self) -> None:
         """Do nothing: no message waits here."""

@@ -16,7 +16,6 @@ from notify.delivery.pacer import Pacer
 from notify.delivery.plan import DeliveryItem, Planner
 from notify.delivery.recorder import Recorder
 from notify.errors import StoreError
-from notify.gateway import Gateway
 
 log = structlog.get_logger("notify.delivery")
 
@@ -40,7 +39,6 @@ class Delivery:
         dispatcher: Dispatcher,
         recorder: Recorder,
         lanes: Mapping[str, Lane],
-        gateway: Gateway,
         clock: Callable[[], datetime],
     ) -> None:
         """
@@ -48,7 +46,6 @@ class Delivery:
 
         Args:
             lanes: By name. Any other lane's messages are delivered in the first.
-            gateway: Closed by `stop`.
         """
         self._decoder = decoder
         self._planner = planner
@@ -56,7 +53,6 @@ class Delivery:
         self._dispatcher = dispatcher
         self._recorder = recorder
         self._lanes = lanes
-        self._gateway = gateway
         self._clock = clock
 
     def start(self) -> None:
@@ -68,7 +64,6 @@ class Delivery:
         for lane in self._lanes.values():
             lane.senders.shutdown()
         self._recorder.stop(timeout=timeout)
-        self._gateway.close()
 
     def deliver(self, arrivals: Sequence[Arrival]) -> bool:
         """

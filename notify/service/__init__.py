@@ -7,7 +7,7 @@ Each file wires one subject. Not here: decisions; a part decides by what it is g
 from notify.service.broker import open_broker, open_publisher, topology_of
 from notify.service.contract import contract_limits, open_templates
 from notify.service.deadletters import open_archive, open_replayer, record_metrics
-from notify.service.delivery import open_delivery, open_reconciler
+from notify.service.delivery import open_delivery, reconciliation
 from notify.service.flow import breaker_rules, flow_refresh, limits, lines_limits, provider_limit
 from notify.service.gateway import open_gateway
 from notify.service.pipeline import Pipeline
@@ -33,13 +33,13 @@ __all__ = [
     "open_delivery",
     "open_gateway",
     "open_publisher",
-    "open_reconciler",
     "open_replayer",
     "open_store",
     "open_templates",
     "open_tracing",
     "opened_record",
     "provider_limit",
+    "reconciliation",
     "record_metrics",
     "refused_relay",
     "retry_policy",

@@ -7,26 +7,25 @@ from notify.ledger import PERIOD, RecordMetrics
 from notify.periodic import PeriodicThread
 from notify.service.contract import contract_limits, open_templates
 from notify.service.flow import countries
-from notify.service.record import open_store
 from notify.settings import Settings
 from notify.store import Store
 from notify.telemetry.metrics import Metrics
 
 
-def open_archive(settings: Settings, metrics: Metrics) -> Archive:
+def open_archive(settings: Settings, store: Store, metrics: Metrics) -> Archive:
     """Wire the archive of dead letters."""
     return Archive(
-        open_store(settings),
+        store,
         metrics=metrics,
         limits=contract_limits(settings),
         delivery_limits={name: lane.delivery_limit for name, lane in settings.lanes.items()},
     )
 
 
-def record_metrics(settings: Settings, metrics: Metrics) -> PeriodicThread:
+def record_metrics(store: Store, metrics: Metrics) -> PeriodicThread:
     """Wire the metrics of the whole record."""
-    counted = RecordMetrics(open_store(settings), metrics)
-    return PeriodicThread("record metrics", counted.refresh, period=PERIOD)
+    refresh = RecordMetrics(store, metrics).refresh
+    return PeriodicThread("record metrics", refresh, period=PERIOD)
 
 
 def open_replayer(settings: Settings, store: Store) -> Replayer:

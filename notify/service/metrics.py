@@ -1,4 +1,4 @@
-"""What a pool's delivery and its flow control keep by themselves, told as metrics."""
+"""Metrics that a pool's delivery and its flow control keep themselves, read when exported."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from notify.settings import PoolSettings, Settings
 from notify.telemetry.metrics import Metrics, Reading, catalog
 
 
-def watch(metrics: Metrics, way: Pipeline, settings: Settings, pool: PoolSettings) -> None:
-    """Tell of calls in flight, of the channel's circuits, and of limits in force."""
-    flow, delivery = way.flow, way.delivery
+def watch_delivery(
+    metrics: Metrics, pipeline: Pipeline, settings: Settings, pool: PoolSettings
+) -> None:
+    """Export calls in flight, the circuits of the channel's providers, and the limits in force."""
+    flow, delivery = pipeline.flow, pipeline.delivery
     providers = settings.channels[pool.channel].providers
-    # What each source or recipient may use says nothing beside what all of them use together.
+    # A limit for each source or recipient has no one rate to compare with the use of all of them.
     own = {limit.name for limit in own_limits(settings)}
     metrics.watch(
         catalog.CALLS_IN_FLIGHT,
@@ -37,12 +39,12 @@ def watch(metrics: Metrics, way: Pipeline, settings: Settings, pool: PoolSetting
 
 def _circuits(flow: Flow, providers: Sequence[str]) -> Iterator[Reading]:
     for provider in providers:
-        stands = flow.circuits.state(provider)
+        current = flow.circuits.state(provider)
         for state in CircuitState:
-            yield (provider, state.value), float(state is stands)
+            yield (provider, state.value), float(state is current)
 
 
 def _by_limit(flow: Flow, sums: Mapping[str, float]) -> Iterator[Reading]:
-    # From zero on, for what is limited and was not used yet.
+    # From zero on: a limit that is not used yet has a series too.
     for name in {**flow.limiter.rates(), **sums}:
         yield (name,), float(sums.get(name, 0))

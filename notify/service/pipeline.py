@@ -1,4 +1,4 @@
-"""What a pool's delivery is made of, and what of it changes when the configuration does."""
+"""One pool's delivery with its flow control, and the parts that a reload changes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from notify.templating import Templates
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What a pool's delivery is made of, and what steers how much of it is in hand."""
+    """One pool's delivery, its flow control, its prefetch policy and its templates."""
 
     delivery: Delivery
     flow: Flow
-    appetite: PrefetchPolicy
+    prefetch: PrefetchPolicy
     templates: Templates
 
     def change(self, settings: Settings) -> None:
         """
-        Put into force what may change under way, for what is delivered from here on.
+        Put templates, limits and caps into force for all later deliveries.
 
         Raises:
             ConfigError: A template has a mistake; nothing has changed.
@@ -31,9 +31,9 @@ class Pipeline:
         self.templates.reload()
         self.flow.limiter.change(limits(settings))
         self.flow.guard.change(caps=caps(settings), countries=countries(settings))
-        self.appetite.change(rates(settings))
+        self.prefetch.change(rates(settings))
 
 
 def rates(settings: Settings) -> Mapping[str, float]:
-    """Give the rates that are configured, in units a second, by their limits' names."""
+    """Return the configured rates in units a second, by limit."""
     return {name: limit.rate for name, limit in limits(settings).items() if limit.rate is not None}

@@ -10,11 +10,11 @@ from notify.settings import Settings, keyring_of
 from notify.store import Store
 from notify.store.db import revision_problem
 
-SPARE_CONNECTIONS = 4
-"""Database connections of a worker besides its lanes': its recorder, what looks, and spare ones."""
+COMMAND_CONNECTIONS = 4
+"""Database connections that a command keeps open at most."""
 
 
-def open_store(settings: Settings, *, connections: int = 0) -> Store:
+def open_store(settings: Settings, *, connections: int = COMMAND_CONNECTIONS) -> Store:
     """
     Make the record's store, with the keyring; nothing is opened before the first use.
 
@@ -23,23 +23,26 @@ def open_store(settings: Settings, *, connections: int = 0) -> Store:
     """
     url = settings.store.url.get_secret_value()
     keyring = keyring_of(settings.privacy)
-    return Store.open(url, pool_size=SPARE_CONNECTIONS + connections, keyring=keyring)
+    return Store.open(url, pool_size=connections, keyring=keyring)
 
 
 @contextmanager
-def opened_record(settings: Settings, *, needs_tables: bool = True) -> Iterator[Store]:
+def opened_record(
+    settings: Settings, *, needs_tables: bool = True, connections: int = COMMAND_CONNECTIONS
+) -> Iterator[Store]:
     """
     Open the record, check that it can be used, and close it at the end.
 
     Args:
         needs_tables: Whether to check its tables and keys; only `notify migrate` and the doctor,
             which reports each fault by itself, do not.
+        connections: Database connections to keep open at most.
 
     Raises:
         NotifyError: The database cannot be used, the tables are of another version, or the keyring
             lacks a key; the text says what to do.
     """
-    store = open_store(settings)
+    store = open_store(settings, connections=connections)
     try:
         if needs_tables:
             check_tables(store)

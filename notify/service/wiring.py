@@ -88,6 +88,5 @@ def wire_delivery(
         ),
         recorder=recorder,
         lanes=lanes,
-        gateway=gateway,
         clock=clock,
     )

@@ -17,6 +17,7 @@ from notify.topology.plan import (
     queue_name,
     routing_key,
 )
+from notify.topology.queue_watch import QueueWatch
 
 __all__ = [
     "DEAD",
@@ -30,6 +31,7 @@ __all__ = [
     "Exchange",
     "Producer",
     "Queue",
+    "QueueWatch",
     "Topology",
     "apply",
     "check",

@@ -86,8 +86,8 @@ def create_app(settings: Settings, *, queues: Sequence[str]) -> Celery:
     return app
 
 
-def register(app: Celery, work: Delivery | Archive, *, at_fault: Decision) -> None:
-    """Register the one task: deliver a batch, or archive it. A fault decides on all of it."""
+def register(app: Celery, work: Delivery | Archive, *, on_crash: Decision) -> None:
+    """Register the one task: process a batch; an unexpected error settles all of it alike."""
 
     @app.task(name=TASK, ignore_result=True)
     def deliver(batch: Batch) -> None:
@@ -95,10 +95,10 @@ def register(app: Celery, work: Delivery | Archive, *, at_fault: Decision) -> No
         try:
             worked = work.deliver(batch.arrivals)
         except Exception as error:
-            # The last line of defence: whatever went wrong, no message is lost.
+            # The last line of defence: whatever the error, no message is lost.
             log.error("notify.delivery_fault", messages=len(batch.arrivals), exc_info=error)
             for arrival in batch.arrivals:
-                arrival.settle(at_fault)
+                arrival.settle(on_crash)
         finally:
             batch.begun(worked)
 

@@ -1,21 +1,24 @@
-"""What ties a worker to Prometheus, which asks how it does."""
+"""What makes one worker observable: Prometheus' port, the probes, and systemd's status line."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
 from importlib.metadata import version
 
-from notify.service import open_broker, open_store
+from notify.periodic import PeriodicThread
 from notify.settings import Settings
 from notify.telemetry.metrics import Metrics, catalog
 from notify.telemetry.metrics.server import MetricsServer
-from notify.worker.health import Health
+from notify.worker.health import PERIOD, Health
 from notify.worker.loop_state import LoopState
+from notify.worker.status_line import StatusLine
 
 
 class Observation:
-    """Serves one process's metrics and probes, if the settings give it a port."""
+    """
+    Checks health every few seconds, serves metrics and probes, and writes the status line.
+
+    It does nothing if the settings give the process no port and systemd shows no line.
+    """
 
     def __init__(
         self,
@@ -24,58 +27,62 @@ class Observation:
         *,
         pool: str,
         number: int,
-        queues: Sequence[str],
-        vitals: LoopState,
+        loop: LoopState,
+        health: Health,
+        line: StatusLine | None,
     ) -> None:
         """
-        Take what is told.
+        Prepare the thread and the server; `start` starts them.
 
         Args:
             number: Which of the pool's processes on this machine it is, from 1.
-            queues: Those whose messages are counted.
-            vitals: How the worker's loop does.
+            line: The status line to write; None where no systemd shows it.
         """
-        self._health = Health(
-            vitals,
-            queues=queues,
-            connect=partial(open_broker, settings),
-            store=open_store(settings),
-        )
-        _watch(metrics, self._health, vitals)
+        self._health = health
+        self._line = line
+        self._thread = PeriodicThread("health", self._step, period=PERIOD)
+        _watch(metrics, health, loop)
         metrics.watch(catalog.WORKER, lambda: [((pool, version("notify-service")), 1.0)])
         port = settings.metrics.port(pool, number)
         self._server = None
         if port is not None:
-            metrics.tell_of_process()
+            metrics.watch_process()
             self._server = MetricsServer(
                 metrics,
                 listen=settings.metrics.listen,
                 port=port,
-                alive=self._health.alive,
-                unready=self._health.unready,
-                remark=self._health.remark,
+                alive=health.alive,
+                unready=health.unready,
+                remark=health.remark,
             )
 
     def start(self) -> None:
-        """Begin to look and to answer; where nobody can ask, do neither."""
+        """Start to check and to serve."""
+        if self._server is not None or self._line is not None:
+            self._thread.start()
         if self._server is not None:
-            self._health.start()
             self._server.start()
 
     def stop(self, *, timeout: float) -> None:
-        """Answer no more."""
+        """Serve no more and check no more."""
         if self._server is not None:
             self._server.stop(timeout=timeout)
-            self._health.stop(timeout=timeout)
+        if self._server is not None or self._line is not None:
+            self._thread.stop(timeout=timeout)
+
+    def _step(self) -> None:
+        self._health.check()
+        if self._line is not None:
+            self._line.write()
 
 
-def _watch(metrics: Metrics, health: Health, vitals: LoopState) -> None:
+def _watch(metrics: Metrics, health: Health, loop: LoopState) -> None:
     metrics.watch(catalog.READY, lambda: [((), float(health.unready() is None))])
     metrics.watch(catalog.BROKER_UP, lambda: [((), float(health.broker_up))])
     metrics.watch(catalog.RECORD_UP, lambda: [((), float(health.record_up))])
     metrics.watch(catalog.HOST_AHEAD, lambda: [((), health.host_ahead)])
-    metrics.watch(catalog.IN_HAND, lambda: [((), float(vitals.in_hand))])
-    metrics.watch(catalog.SETTLED, lambda: [((), float(vitals.settled))])
+    metrics.watch(catalog.UNACKNOWLEDGED, lambda: [((), float(loop.unacknowledged))])
+    metrics.watch(catalog.SETTLED, lambda: [((), float(loop.settled))])
     metrics.watch(
         catalog.QUEUE_MESSAGES, lambda: (((name,), each.ready) for name, each in health.depths())
     )

@@ -1,7 +1,7 @@
-"""Pausing while the record is away: nothing may be sent without it, so nothing is taken in hand.
+"""Pausing consumption while the record is away: no message may be sent without it.
 
-What is in hand already stays there, since holding a message costs it nothing and every way of
-giving it back counts as one of the deliveries that it dies of at the limit (docs/adr/0007).
+Buffered messages stay in the worker: that costs them nothing, and every way to return one to the
+broker counts as one of the deliveries that end in the dead letters at the limit (docs/adr/0007).
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from collections.abc import Callable
 
 import structlog
 
-PATIENCE = 3.0
-"""Seconds without a claim that worked until a failed one pauses consumption."""
+TOLERANCE = 3.0
+"""Seconds since the last successful claim after which a failed one pauses consumption."""
 PROBE = (1.0, 2.0)
-"""Seconds between two looks at the record: spread, so that a fleet does not ask at once."""
+"""Seconds between two probes of the record: random, so that a fleet does not probe at once."""
 HOLD = 20 * 60.0
-"""Seconds that messages are kept in hand: RabbitMQ takes them back by force after 30 minutes."""
+"""Seconds for which buffered messages are kept: RabbitMQ's consumer timeout is 30 minutes."""
 FEW = 64
 """
-With fewer in hand than this, consumption resumes as soon as the record answers the probe, since
-their claims may fail for a reason of their own; with more, not before a claim has worked.
+With fewer buffered messages, consumption resumes as soon as the record answers the probe, since
+their claims may fail for a reason of their own; with more, only after a claim has succeeded.
 """
 
 log = structlog.get_logger("notify.pause")
@@ -35,17 +35,17 @@ class Phase(enum.Enum):
     OPEN = "open"
     """It consumes and delivers."""
     PAUSED = "paused"
-    """It does neither, and asks for the record from time to time."""
+    """It does neither, and probes the record from time to time."""
     TRYING = "trying"
-    """The record answers: it delivers what is in hand, and consumes again when a claim works."""
+    """The record answers: it delivers buffered messages, and consumes after the first claim."""
 
 
 class Pause:
     """
-    Decides whether to consume, by how claims end.
+    Decides whether to consume, by the success of claims.
 
-    Its methods are called in the event loop; only the probing has a thread of its own, which
-    hands back to the loop by *post*.
+    Its methods are called in the event loop. Only the probe has a thread of its own, which posts
+    its result to the loop.
     """
 
     def __init__(
@@ -55,26 +55,26 @@ class Pause:
         post: Callable[[Callable[[], None]], None],
         consume: Callable[[bool], None],
         flush: Callable[[], None],
-        in_hand: Callable[[], int],
+        buffered: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
         rng: random.Random,
     ) -> None:
         """
-        Take what it asks and tells.
+        Begin in the phase OPEN.
 
         Args:
-            probe: Tells, maybe after seconds, whether the record can be written.
-            post: Has a step run in the event loop.
+            probe: Returns, maybe after seconds, whether the record can be written.
+            post: Runs a step in the event loop.
             consume: Begins to consume or, given False, ends it.
-            flush: Does with what waits in hand as `phase` and `overdue` say by now.
-            in_hand: Counts what waits in hand.
+            flush: Delivers, keeps or returns the buffered messages by `phase` and `overdue`.
+            buffered: Returns the number of buffered messages.
             rng: Spreads the probes.
         """
         self._probe = probe
         self._post = post
         self._consume = consume
         self._flush = flush
-        self._in_hand = in_hand
+        self._buffered = buffered
         self._monotonic = monotonic
         self._rng = rng
         self._worked_at = self._paused_at = monotonic()
@@ -83,38 +83,38 @@ class Pause:
 
     @property
     def overdue(self) -> bool:
-        """Whether what waits in hand must go back to the broker."""
+        """Whether the buffered messages must be returned to the broker."""
         away = self._monotonic() - self._paused_at
         return self.phase is Phase.PAUSED and (self._stopped.is_set() or away >= HOLD)
 
     @property
     def stopped(self) -> bool:
-        """Whether the worker is about to stop."""
+        """Whether the worker is stopping."""
         return self._stopped.is_set()
 
     def claimed(self, *, worked: bool) -> None:
-        """Hear how the claims of one batch went."""
+        """Process the result of one batch's claims."""
         if worked:
             self._worked_at = self._monotonic()
             if self.phase is Phase.TRYING:
                 self._resume()
         elif self.phase is Phase.TRYING:
             self._wait()
-        elif self.phase is Phase.OPEN and self._monotonic() - self._worked_at >= PATIENCE:
+        elif self.phase is Phase.OPEN and self._monotonic() - self._worked_at >= TOLERANCE:
             self._paused_at = self._monotonic()
             log.warning("notify.paused", reason="the record is away")
             self._wait()
             self._consume(False)
 
     def stop(self) -> None:
-        """Ask no more: the worker is about to stop, and will not wait for the record."""
+        """Probe no more: the worker is stopping, and does not wait for the record."""
         self._stopped.set()
 
     def _wait(self) -> None:
         self.phase = Phase.PAUSED
-        threading.Thread(target=self._watch, name="probe", daemon=True).start()
+        threading.Thread(target=self._probe_repeatedly, name="probe", daemon=True).start()
 
-    def _watch(self) -> None:
+    def _probe_repeatedly(self) -> None:
         while not self._stopped.wait(self._rng.uniform(*PROBE)):
             if self._probe():
                 self._post(self._answered)
@@ -123,7 +123,7 @@ class Pause:
 
     def _answered(self) -> None:
         self.phase = Phase.TRYING
-        if self._in_hand() < FEW:
+        if self._buffered() < FEW:
             self._resume()
         self._flush()
 

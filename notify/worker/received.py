@@ -100,8 +100,8 @@ class Received:
         self.settled = True
         self._message.channel.basic_reject(self.tag, requeue=False)
 
-    def give_back(self) -> None:
-        """Put it back into its queue, which counts as one delivery; raises the same errors."""
+    def requeue(self) -> None:
+        """Return it to its queue, which counts as one delivery; raises the connection's errors."""
         self.settled = True
         self._message.channel.basic_reject(self.tag, requeue=True)
 

@@ -1,97 +1,48 @@
-"""The line that `systemctl status` shows of a worker: what it consumes, how fast, what waits."""
+"""The line that `systemctl status` shows of a worker: its queues, its rate, its backlog."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 
-import amqp
-
-from notify.errors import ConfigError
-from notify.periodic import PeriodicThread
-from notify.publisher import FAILURES
+from notify.worker.health import Health
 from notify.worker.loop_state import LoopState
-
-PERIOD = 2.0
-"""Seconds between two lines."""
 
 
 class StatusLine:
     """
-    Writes the line every few seconds, from a thread and by a connection of its own.
+    Writes the status line, from the event loop's state and the last health check.
 
     Attributes:
-        remark: What else an operator should know; None if nothing.
+        remark: Another fact that an operator should know; None if there is none.
     """
 
     def __init__(
         self,
         show: Callable[[str], None],
-        vitals: LoopState,
+        loop: LoopState,
+        health: Health,
         *,
-        queues: Sequence[str],
-        connect: Callable[[], amqp.Connection],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """
-        Take what to tell of, and how.
-
-        Args:
-            show: Shows a line.
-            queues: Those whose messages are counted.
-            connect: Connects to the broker.
-        """
         self._show = show
-        self._vitals = vitals
-        self._queues = queues
-        self._connect = connect
+        self._loop = loop
+        self._health = health
         self._monotonic = monotonic
-        self._connection: amqp.Connection | None = None
-        self._looking = PeriodicThread("status", self._look, period=PERIOD)
-        self._settled, self._at = vitals.settled, monotonic()
+        self._settled, self._at = loop.settled, monotonic()
         self.remark: str | None = None
 
-    def start(self) -> None:
-        """Write the first line, and from then on."""
-        self._looking.start()
-
-    def stop(self, *, timeout: float) -> None:
-        """Write no more."""
-        self._looking.stop(timeout=timeout)
-        self._drop()
-
-    def _look(self) -> None:
-        queued = self._queued()
-        self._show(self._line(queued))
-
-    def _line(self, queued: int | None) -> str:
-        vitals, now = self._vitals, self._monotonic()
-        rate = (vitals.settled - self._settled) / max(now - self._at, 0.001)
-        self._settled, self._at = vitals.settled, now
+    def write(self) -> None:
+        """Show the line as of now; the rate is that since the last line."""
+        loop, now = self._loop, self._monotonic()
+        rate = (loop.settled - self._settled) / max(now - self._at, 0.001)
+        self._settled, self._at = loop.settled, now
+        ready = self._health.ready_messages()
         parts = [
-            f"consuming {', '.join(vitals.consuming) or 'nothing'}",
+            f"consuming {', '.join(loop.consuming) or 'nothing'}",
             f"{rate:,.1f} messages/s settled",
-            f"{vitals.in_hand:,} in hand",
-            "the broker does not answer" if queued is None else f"{queued:,} queued",
+            f"{loop.unacknowledged:,} unacknowledged",
+            "the broker does not answer" if ready is None else f"{ready:,} ready",
             *([self.remark] if self.remark else []),
         ]
-        return "; ".join(parts)
-
-    def _queued(self) -> int | None:
-        """Count what is ready in the queues; None while the broker does not tell."""
-        try:
-            if self._connection is None:
-                self._connection = self._connect()
-            with self._connection.channel() as channel:
-                answers = [channel.queue_declare(name, passive=True) for name in self._queues]
-        except (*FAILURES, ConfigError):
-            self._drop()
-            return None
-        return sum(int(answer.message_count) for answer in answers)
-
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(*FAILURES):
-                connection.close()
+        self._show("; ".join(parts))

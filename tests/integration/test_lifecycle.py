@@ -105,7 +105,7 @@ def test_systemd_hears_of_the_start_the_life_the_work_and_the_stop(rig: Rig, ear
         until(lambda: ear.words().count("READY=1") == 2)
     first, *_ = (each for each in ear.words("STATUS") if " 0.0 " not in each and "settled" in each)
     assert first.startswith("consuming notify.email.critical, notify.email.normal, notify.email.bu")
-    assert first.endswith("messages/s settled; 0 in hand; 0 queued")
+    assert first.endswith("messages/s settled; 0 unacknowledged; 0 ready")
     assert any("; the broker does not answer" in each for each in ear.words("STATUS"))
     assert ear.moments("STOPPING=1")
     assert ear.moments("READY=1")[-1] < ear.moments("STOPPING=1")[0]

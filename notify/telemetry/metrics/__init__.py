@@ -54,8 +54,8 @@ class Metrics:
                 name, text, labels, buckets=family.buckets, registry=self._registry
             )
 
-    def tell_of_process(self) -> None:
-        """Tell of this process's memory, processor time and open files too."""
+    def watch_process(self) -> None:
+        """Export this process's memory, processor time and open files too."""
         ProcessCollector(registry=self._registry)
 
     def count(self, family: Family, *labels: str, amount: float = 1.0) -> None:

@@ -123,8 +123,8 @@ WORKER = Family(
     ("pool", "version"),
 )
 READY = Family("notify_worker_ready", MetricType.READ, "1 while /readyz says ok, else 0.")
-IN_HAND = Family(
-    "notify_in_hand", MetricType.READ, "Messages taken from the broker and not settled."
+UNACKNOWLEDGED = Family(
+    "notify_unacknowledged", MetricType.READ, "Messages received and not acknowledged or rejected."
 )
 SETTLED = Family(
     "notify_settled_total", MetricType.READ_COUNT, "Messages acknowledged or rejected."

@@ -54,7 +54,7 @@ def _event(call: ast.Call) -> str | None:
             args=[ast.Constant(value=str(event))],
         ) if name in LEVELS:
             return event
-        case ast.Call(func=ast.Name(id="tell"), args=[ast.Constant(value=str(event))]):
+        case ast.Call(func=ast.Name(id="tell" | "write"), args=[ast.Constant(value=str(event))]):
             return event
     return None
 

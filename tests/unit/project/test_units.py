@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from notify.worker.process import PARTS_TIMEOUT, STOP_TIMEOUT
+from notify.worker.process import COMPONENTS_TIMEOUT, STOP_TIMEOUT
 from tests.support.services import missing
 
 UNITS = Path(__file__).parents[3] / "systemd"
@@ -70,7 +70,7 @@ def _hardening(unit: Path) -> str:
 def test_systemd_waits_longer_for_a_stop_than_the_worker_does() -> None:
     """Else it would kill a worker in the midst of the calls that it is about to finish."""
     (seconds,) = settings(_WORKER)["TimeoutStopSec"]
-    assert int(seconds) > STOP_TIMEOUT + PARTS_TIMEOUT
+    assert int(seconds) > STOP_TIMEOUT + COMPONENTS_TIMEOUT
 
 
 def test_the_user_of_the_units_is_made_and_owns_their_folder() -> None:

@@ -7,7 +7,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,17 +17,18 @@ from structlog.testing import capture_logs
 
 from notify.contract.published import IN_MS, published
 from notify.errors import ConfigError
-from notify.service import open_delivery
+from notify.service import open_delivery, open_gateway
 from notify.settings import load
 from notify.store import Store
 from notify.store.db.engine import connect
 from notify.telemetry.metrics import Metrics, catalog
 from notify.telemetry.metrics.catalog import MetricType
 from notify.telemetry.metrics.server import AT_ONCE, PATIENCE, MetricsServer
+from notify.topology import QueueWatch
 from notify.worker.backlog import Backlog
 from notify.worker.health import HUNG, Health
 from notify.worker.loop_state import LoopState
-from notify.worker.process import _warn_of_clock
+from notify.worker.process import warn_of_clock
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
 
@@ -73,7 +74,10 @@ def test_the_rate_of_one_source_is_not_told_beside_the_use_of_all(tmp_path: Path
     file = tmp_path / "notify.toml"
     file.write_text(CONFIG.format(folder=tmp_path))
     settings, metrics = load(file, environ={}), Metrics()
-    open_delivery(settings, settings.pool("email"), metrics)
+    pool = settings.pool("email")
+    store = Store.open(f"sqlite:///{tmp_path}/notify.db")
+    with closing(open_gateway(settings, pool.channel)) as gateway:
+        open_delivery(settings, pool, store, gateway, metrics)
     text = metrics.text().decode()
     assert re.findall(r'^notify_limit_rate{limit="(.+)"} (.+)$', text, re.M) == [
         ("shared", "100.0")
@@ -257,22 +261,22 @@ def test_what_waits_is_as_old_as_the_last_that_was_taken_at_most() -> None:
     assert (backlog.oldest, backlog.drain) == (0, 0)
 
 
+def _no_broker() -> amqp.Connection:
+    raise ConfigError("no broker")
+
+
 def test_health_tells_first_what_explains_the_most(tmp_path: Path) -> None:
     """A worker that stops is no alarm; one whose loop hangs knows nothing of its broker."""
     now = [0.0]
     vitals = LoopState(alive=lambda: None, watchdog=None, monotonic=lambda: now[0])
 
-    def nobody() -> amqp.Connection:
-        raise ConfigError("no broker")
-
     health = Health(
         vitals,
-        queues=["q"],
-        connect=nobody,
+        queues=QueueWatch(["q"], connect=_no_broker),
         store=Store.open(f"sqlite:///{tmp_path}/none/notify.db"),
         monotonic=lambda: now[0],
     )
-    health._look()
+    health.check()
     assert health.unready() == "broker_away"
     vitals.connected = health.broker_up = True
     assert health.unready() == "record_away"
@@ -288,12 +292,9 @@ def test_health_tells_first_what_explains_the_most(tmp_path: Path) -> None:
 
 @contextmanager
 def _health(tmp_path: Path, *, host_ahead: float) -> Iterator[Health]:
-    def nobody() -> amqp.Connection:
-        raise ConfigError("no broker")
-
     store = Store(connect(f"sqlite:///{tmp_path}/notify.db"), host=lambda: time.time() + host_ahead)
     vitals = LoopState(alive=lambda: None, watchdog=None)
-    yield Health(vitals, queues=[], connect=nobody, store=store)
+    yield Health(vitals, queues=QueueWatch([], connect=_no_broker), store=store)
     store.close()
 
 
@@ -305,7 +306,7 @@ def test_readyz_says_that_the_hosts_clock_is_off(
 ) -> None:
     """It keeps no worker from its work, so the first word stays; whoever looks sees it."""
     with _health(tmp_path, host_ahead=host_ahead) as health:
-        health._look()
+        health.check()
         server = MetricsServer(
             Metrics(),
             listen="127.0.0.1",
@@ -328,7 +329,7 @@ def test_readyz_says_that_the_hosts_clock_is_off(
 def test_a_clock_that_is_right_needs_no_remark(tmp_path: Path) -> None:
     """A second line is worth reading."""
     with _health(tmp_path, host_ahead=1.0) as health:
-        health._look()
+        health.check()
         assert health.record_up
         assert health.remark() is None
 
@@ -337,7 +338,7 @@ def test_a_worker_warns_at_its_start_that_its_clock_is_off() -> None:
     """The record does not go by it; vendors' tokens do."""
     with capture_logs() as logs:
         for host_ahead in (0.0, 4.9, -4.9, 3600.04, -5.1):
-            _warn_of_clock(host_ahead)
+            warn_of_clock(host_ahead)
     assert [(each["event"], each["host_ahead"]) for each in logs] == [
         ("notify.clock_off", 3600.0),
         ("notify.clock_off", -5.1),

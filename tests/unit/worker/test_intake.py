@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from notify.worker.intake import CLAIMERS, LARGEST_BATCH, MOST_ASIDE, Intake
+from notify.worker.intake import CLAIMERS, LARGEST_BATCH, MOST_DEFERRED, Intake
 from notify.worker.received import Received
 
 
@@ -19,7 +19,7 @@ def _message() -> Received:
 def intake() -> Intake:
     """An intake with more waiting than all claimers take at once."""
     intake = Intake("notify.email.normal")
-    intake.waiting.extend(_message() for _ in range(LARGEST_BATCH * CLAIMERS + 1))
+    intake.buffer.extend(_message() for _ in range(LARGEST_BATCH * CLAIMERS + 1))
     return intake
 
 
@@ -34,11 +34,11 @@ def test_each_idle_claimer_gets_one_batch(intake: Intake) -> None:
 def test_a_lost_connection_leaves_nothing_in_hand(intake: Intake) -> None:
     """The broker has what was dropped, and nothing is consumed any more."""
     intake.prefetch = 64
-    intake.in_hand = len(intake.waiting) + 3
+    intake.unacknowledged = len(intake.buffer) + 3
     intake.forget()
-    assert not intake.waiting
+    assert not intake.buffer
     assert intake.prefetch == 0
-    assert intake.in_hand == 3  # in a batch by then: each is settled in its time
+    assert intake.unacknowledged == 3  # in a batch by then: each is settled in its time
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_what_earlier_consumers_brought_counts(
 ) -> None:
     """However often the mind is changed, twice of what is wanted is never in hand for long."""
     intake = Intake("notify.email.normal")
-    intake.prefetch, intake.in_hand = prefetch, in_hand
+    intake.prefetch, intake.unacknowledged = prefetch, in_hand
     assert intake.next_prefetch(wanted) == next_prefetch
 
 
@@ -99,7 +99,7 @@ def delivered(intake: Intake, number: int, *, size: int = 100) -> list[Received]
     messages = [cast(Received, Message(size=size)) for _ in range(number)]
     for message in messages:
         intake.admit(message)
-    intake.waiting.clear()
+    intake.buffer.clear()
     return messages
 
 
@@ -109,19 +109,19 @@ def test_messages_set_aside_do_not_use_up_the_prefetch() -> None:
     intake.begin(8)
     busy = delivered(intake, 8)
     for message in busy[:3]:
-        intake.set_aside(message)
-    assert (intake.clogged, intake.next_prefetch(8), intake.in_hand) == (False, 8, 5)
+        intake.defer(message)
+    assert (intake.clogged, intake.next_prefetch(8), intake.unacknowledged) == (False, 8, 5)
 
     for message in busy[3:]:
-        intake.set_aside(message)
-    assert (intake.clogged, intake.in_hand) == (True, 0)
+        intake.defer(message)
+    assert (intake.clogged, intake.unacknowledged) == (True, 0)
     intake.begin(intake.new_prefetch(8))
 
     assert (intake.clogged, intake.prefetch) == (False, 8)
-    intake.take_up(busy[0])
-    assert (intake.in_hand, list(intake.waiting)) == (1, [busy[0]])
+    intake.retry(busy[0])
+    assert (intake.unacknowledged, list(intake.buffer)) == (1, [busy[0]])
     # The broker counts it for the consumer before.
-    intake.set_aside(busy[0])
+    intake.defer(busy[0])
     assert not intake.clogged
 
 
@@ -131,17 +131,17 @@ def test_a_message_that_is_looked_at_again_is_set_aside_once() -> None:
     intake.begin(8)
     (busy,) = delivered(intake, 1)
     for _ in range(10):
-        intake.set_aside(busy)
+        intake.defer(busy)
         assert not intake.clogged
-        intake.take_up(busy)
-    assert intake.in_hand == 1
+        intake.retry(busy)
+    assert intake.unacknowledged == 1
 
 
 def test_a_prefetch_of_one_is_used_up_by_one() -> None:
     """A provider that is being tried with one message gets another where that one is busy."""
     intake = Intake("notify.email.normal")
     intake.begin(1)
-    intake.set_aside(*delivered(intake, 1))
+    intake.defer(*delivered(intake, 1))
     assert intake.clogged
     assert intake.new_prefetch(1) == 1
 
@@ -151,7 +151,7 @@ def test_messages_set_aside_make_small_differences_worth_no_new_consumer() -> No
     intake = Intake("notify.email.normal")
     intake.begin(8)
     for message in delivered(intake, 8):
-        intake.set_aside(message)
+        intake.defer(message)
     assert intake.clogged
     assert [intake.next_prefetch(wanted) for wanted in (7, 9)] == [8, 8]
     assert [intake.new_prefetch(wanted) for wanted in (7, 9)] == [7, 9]
@@ -159,7 +159,7 @@ def test_messages_set_aside_make_small_differences_worth_no_new_consumer() -> No
 
 def test_where_nothing_is_wanted_no_new_consumer_begins(intake: Intake) -> None:
     """Whatever is in hand."""
-    intake.in_hand = 3
+    intake.unacknowledged = 3
     assert intake.new_prefetch(0) == 0
 
 
@@ -171,11 +171,11 @@ def test_what_is_set_aside_is_bounded() -> None:
     while True:
         for message in delivered(intake, 4, size=1_000_000):
             held += 1
-            intake.set_aside(message)
+            intake.defer(message)
         if not intake.clogged:
             break
         intake.begin(4)
-    assert held == MOST_ASIDE // 1_000_000 // 4 * 4 + 4
+    assert held == MOST_DEFERRED // 1_000_000 // 4 * 4 + 4
 
 
 def test_a_lost_connection_forgets_what_was_set_aside() -> None:
@@ -183,17 +183,17 @@ def test_a_lost_connection_forgets_what_was_set_aside() -> None:
     intake = Intake("notify.email.normal")
     intake.begin(2)
     before, late = delivered(intake, 2)
-    intake.set_aside(before)
+    intake.defer(before)
     for message in (before, late):
         cast(Message, message).alive = False
     intake.forget()
-    intake.set_aside(late)
+    intake.defer(late)
     intake.begin(2)
 
-    intake.take_up(before)
-    intake.take_up(late)
+    intake.retry(before)
+    intake.retry(late)
 
-    assert (intake.in_hand, list(intake.waiting), intake.clogged) == (0, [], False)
+    assert (intake.unacknowledged, list(intake.buffer), intake.clogged) == (0, [], False)
     again = delivered(intake, 1)
-    intake.set_aside(*again)
+    intake.defer(*again)
     assert intake.clogged

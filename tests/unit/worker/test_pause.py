@@ -10,7 +10,7 @@ from queue import SimpleQueue
 import pytest
 
 from notify.worker import pause
-from notify.worker.pause import FEW, HOLD, PATIENCE, Pause, Phase
+from notify.worker.pause import FEW, HOLD, TOLERANCE, Pause, Phase
 
 
 class Loop:
@@ -18,7 +18,7 @@ class Loop:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.in_hand = 0
+        self.buffered = 0
         self.consumes: list[bool] = []
         self.flushed = 0
         self.probes = 0
@@ -29,7 +29,7 @@ class Loop:
             post=self._inbox.put,
             consume=self.consumes.append,
             flush=self._flush,
-            in_hand=lambda: self.in_hand,
+            buffered=lambda: self.buffered,
             monotonic=lambda: self.now,
             rng=random.Random(7),
         )
@@ -70,13 +70,13 @@ def test_a_failed_claim_among_others_that_work_pauses_nothing(loop: Loop) -> Non
     """A deadlock or a failover of a second is no outage."""
     for _ in range(10):
         loop.pause.claimed(worked=True)
-        loop.away(PATIENCE / 2)
+        loop.away(TOLERANCE / 2)
     assert (loop.pause.phase, loop.consumes, loop.probes) == (Phase.OPEN, [], 0)
 
 
 def test_consumption_pauses_once_no_claim_has_worked_for_a_while(loop: Loop) -> None:
     """It is told to stop once, however many claims fail."""
-    loop.away(PATIENCE)
+    loop.away(TOLERANCE)
     loop.away(1)
     loop.away(1)
     assert (loop.pause.phase, loop.consumes) == (Phase.PAUSED, [False])
@@ -84,7 +84,7 @@ def test_consumption_pauses_once_no_claim_has_worked_for_a_while(loop: Loop) -> 
 
 def test_consumption_resumes_when_the_record_answers(loop: Loop) -> None:
     """By itself, and what is in hand is delivered first."""
-    loop.away(PATIENCE)
+    loop.away(TOLERANCE)
     loop.turn()
     assert loop.pause.phase is Phase.PAUSED
     flushed = loop.flushed
@@ -95,8 +95,8 @@ def test_consumption_resumes_when_the_record_answers(loop: Loop) -> None:
 
 def test_with_much_in_hand_it_consumes_only_after_a_claim_has_worked(loop: Loop) -> None:
     """A record that answers and takes no writes must not fill the worker's memory."""
-    loop.in_hand = FEW
-    loop.away(PATIENCE)
+    loop.buffered = FEW
+    loop.away(TOLERANCE)
     for _ in range(3):
         loop.back()
         assert (loop.pause.phase, loop.consumes) == (Phase.TRYING, [False])
@@ -110,7 +110,7 @@ def test_with_much_in_hand_it_consumes_only_after_a_claim_has_worked(loop: Loop)
 
 def test_what_is_in_hand_is_held_until_the_broker_would_take_it_back(loop: Loop) -> None:
     """Holding costs nothing, giving back counts as a delivery: once an outage at most."""
-    loop.away(PATIENCE)
+    loop.away(TOLERANCE)
     overdue = [loop.pause.overdue]
     for seconds in (HOLD - 1, 1):
         loop.now += seconds
@@ -122,8 +122,8 @@ def test_what_is_in_hand_is_held_until_the_broker_would_take_it_back(loop: Loop)
 
 def test_a_record_that_refuses_writes_does_not_prolong_the_hold(loop: Loop) -> None:
     """The messages are in hand since the first pause, whatever the probes have said since."""
-    loop.in_hand = FEW
-    loop.away(PATIENCE)
+    loop.buffered = FEW
+    loop.away(TOLERANCE)
     loop.now += HOLD / 2
     loop.back()
     loop.answers = False
@@ -133,7 +133,7 @@ def test_a_record_that_refuses_writes_does_not_prolong_the_hold(loop: Loop) -> N
 
 def test_a_worker_that_stops_gives_back_and_asks_no_more(loop: Loop) -> None:
     """It does not wait for a record that may stay away for hours."""
-    loop.away(PATIENCE)
+    loop.away(TOLERANCE)
     loop.pause.stop()
     assert loop.pause.overdue
     for thread in list(threading.enumerate()):

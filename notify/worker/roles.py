@@ -1,0 +1,127 @@
+"""The two roles of a worker process: delivering one pool's messages, and archiving dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from typing import Protocol
+
+from notify.deadletters import Archive
+from notify.delivery import Again, Dead, Decision, Delivery
+from notify.relays import BATCH_SIZE
+from notify.service import (
+    due_relay,
+    event_relay,
+    flow_refresh,
+    open_archive,
+    open_delivery,
+    open_gateway,
+    open_publisher,
+    open_tracing,
+    reconciliation,
+    record_metrics,
+    refused_relay,
+)
+from notify.settings import DEAD_POOL, PoolSettings, Settings
+from notify.store import Store
+from notify.telemetry.metrics import Metrics
+from notify.topology import DEAD, queue_name
+from notify.worker.intake import CLAIMERS
+
+DEAD_PREFETCH = 128
+"""Unacknowledged dead letters: two batches, whatever the size of their bodies."""
+CRASH_DELAY = 5.0
+"""Seconds until dead letters are tried again after an unexpected error."""
+BACKGROUND_CONNECTIONS = 7
+"""Database connections of the recorder, the health check, the probe, and the four other threads."""
+SPARE_CONNECTIONS = 4
+"""Database connections for calls that change a circuit or a cap at the same moment."""
+
+
+class Component(Protocol):
+    """A part of a worker that has threads of its own."""
+
+    def start(self) -> None:
+        """Start the threads, and return."""
+
+    def stop(self, *, timeout: float) -> None:
+        """Stop them, within *timeout* seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRole:
+    """
+    What one worker process consumes and does.
+
+    Attributes:
+        queues: The queues that it consumes.
+        prefetch: Returns at once how many messages of a queue may be unacknowledged, 0 for none.
+        work: Processes the messages.
+        on_crash: The decision on messages whose batch meets an unexpected error.
+        change: Puts a changed configuration into force, or raises `ConfigError`.
+        before: Components to start before the work and to stop after it.
+        after: Components to start after the work and to stop before it.
+        close: Closes what they use, once all of them are stopped.
+    """
+
+    queues: Sequence[str]
+    prefetch: Callable[[str], int]
+    work: Delivery | Archive
+    on_crash: Decision
+    change: Callable[[Settings], None]
+    before: Sequence[Component]
+    after: Sequence[Component]
+    close: Callable[[], None]
+
+
+def database_connections(settings: Settings, pool: str) -> int:
+    """Return how many database connections a worker of a pool may hold."""
+    queues = 1 if pool == DEAD_POOL else len(settings.pool(pool).lanes)
+    return CLAIMERS * queues + BACKGROUND_CONNECTIONS + SPARE_CONNECTIONS
+
+
+def deliveries(
+    settings: Settings, store: Store, metrics: Metrics, *, name: str, pool: PoolSettings
+) -> WorkerRole:
+    """Build the role that delivers one pool's messages, with relays and reconciler beside it."""
+    tracing = open_tracing(settings, worker=name)
+    with ExitStack() as opened:
+        gateway = opened.enter_context(closing(open_gateway(settings, pool.channel)))
+        # Not one publisher for both: what does not confirm on one connection fails all that is in
+        # flight on it, so a subscriber's queue could delay retries, and a work queue the events.
+        work_publisher = opened.enter_context(open_publisher(settings))
+        # A whole batch in flight: with a smaller window, its rest would go out one by one.
+        event_publisher = opened.enter_context(open_publisher(settings, window=BATCH_SIZE))
+        pipeline = open_delivery(settings, pool, store, gateway, metrics, tracing)
+        lanes = {queue_name(pool.channel, lane): lane for lane in pool.lanes}
+        return WorkerRole(
+            queues=list(lanes),
+            prefetch=lambda queue: pipeline.prefetch.of(lanes[queue]),
+            work=pipeline.delivery,
+            on_crash=Dead(),
+            change=pipeline.change,
+            # Flow control is known before anything is consumed, and the events of the last
+            # deliveries are published too.
+            before=[tracing, flow_refresh(pipeline.flow), event_relay(store, event_publisher)],
+            after=[
+                due_relay(store, work_publisher),
+                reconciliation(settings, store, gateway, pipeline.templates),
+            ],
+            close=opened.pop_all().close,
+        )
+
+
+def dead_letters(settings: Settings, store: Store, metrics: Metrics) -> WorkerRole:
+    """Build the role that archives dead letters; no error rejects one, as no queue lies behind."""
+    publisher = open_publisher(settings)
+    return WorkerRole(
+        queues=[DEAD],
+        prefetch=lambda _: DEAD_PREFETCH,
+        work=open_archive(settings, store, metrics),
+        on_crash=Again(CRASH_DELAY),
+        change=lambda _: None,
+        before=[refused_relay(store, publisher)],
+        after=[record_metrics(store, metrics)],
+        close=publisher.close,
+    )

@@ -57,7 +57,7 @@ class Stage:
 
 @contextmanager
 def staged() -> Iterator[Stage]:
-    """Start what all contenders share."""
+    """Start the services that all contenders share."""
     with tempfile.TemporaryDirectory(prefix="notify-bench-") as name:
         folder = Path(name)
         node = RabbitMQNode.start(folder / "rabbitmq")
@@ -78,7 +78,7 @@ def staged() -> Iterator[Stage]:
 
 
 def contenders(stage: Stage, provider: str) -> list[Contender]:
-    """List who takes part."""
+    """List the contenders."""
     where = {"amqp": stage.amqp, "provider": provider}
     return [
         celery("prefork 2", "-P", "prefork", "-c", "2", **where),
@@ -90,7 +90,7 @@ def contenders(stage: Stage, provider: str) -> list[Contender]:
 
 
 def throughput(stage: Stage, *, messages: int, rounds: int) -> dict[str, float]:
-    """Let everybody work off the backlog in turn, several times; give the medians."""
+    """Let each contender deliver the backlog in turn, several times; return the medians."""
     provider = Nginx(stage.folder)
     bench = Bench(stage.amqp, provider, stage.folder)
     rates: dict[str, list[float]] = {}
@@ -110,14 +110,14 @@ def throughput(stage: Stage, *, messages: int, rounds: int) -> dict[str, float]:
 
 
 def recorded(stage: Stage) -> dict[str, int]:
-    """Count what each store has on record."""
+    """Count the notifications on record in each store."""
     return {
         name: sum(Store.open(url).count(Filter()).values()) for name, url in stage.stores.items()
     }
 
 
 def latencies(stage: Stage) -> dict[str, tuple[float, float]]:
-    """Measure a lone message through the best plain Celery and through both stores."""
+    """Measure single messages through the best plain Celery and through both stores."""
     with latency.Watch() as watch:
         wanted = [one for one in contenders(stage, watch.url) if one.name in LONE]
         return {
@@ -130,7 +130,7 @@ LONE = ("celery prefork 2", "celery threads 20", "notify PostgreSQL", "notify SQ
 
 
 def idle_rss(stage: Stage) -> float:
-    """Start a worker on empty queues and give its resident memory in MB."""
+    """Start a worker on empty queues and return its resident memory in MB."""
     ready = stage.folder / "idle.ready"
     config = stage.config("PostgreSQL", "http://127.0.0.1:9")
     worker = notify("idle", config=config)
@@ -143,7 +143,7 @@ def idle_rss(stage: Stage) -> float:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a Markdown table."""
+    """Return a Markdown table."""
     lines = [head, ["---"] + ["--:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

@@ -1,4 +1,4 @@
-"""The limit: a bare py-amqp consumer that posts over a kept connection and acknowledges."""
+"""The upper bound: a bare py-amqp consumer that posts over a kept-alive connection."""
 
 from __future__ import annotations
 

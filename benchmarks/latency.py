@@ -1,4 +1,4 @@
-"""A lone message on an idle stack: from its publication to the provider's first byte of it."""
+"""One message on an idle stack: from its publication to its first byte at the provider."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GAP = 0.02
 
 
 class Watch:
-    """A provider that takes everything and notes when."""
+    """A provider that accepts everything and records the times."""
 
     def __init__(self) -> None:
         """Listen on a free port."""
@@ -42,18 +42,18 @@ class Watch:
                 self.end_headers()
 
             def log_message(self, *_: Any) -> None:
-                """Stay silent."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def has(self, number: int) -> bool:
-        """Tell whether so many messages have arrived."""
+        """Return whether this many messages have arrived."""
         return len(self.arrivals) >= number
 
     def __enter__(self) -> Self:
-        """Watch."""
+        """Start."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -63,7 +63,7 @@ class Watch:
 
 
 def measure(contender: Contender, *, amqp: str, watch: Watch, folder: Path) -> tuple[float, float]:
-    """Publish one message at a time; give the median and the 99th percentile in seconds."""
+    """Publish one message at a time; return the median and the 99th percentile in seconds."""
     celery = contender.speaks_celery
     build: Callable[[int], amqp_client.Message] = load.task if celery else load.plain
     route = (plain_queue.NAME, plain_queue.NAME) if celery else load.PLAIN_ROUTE

@@ -1,4 +1,4 @@
-"""Messages for the contenders, published ahead of each run."""
+"""Messages for the contenders, published before each run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def connect(url: str) -> amqp.Connection:
 
 
 def request(number: int) -> dict[str, str]:
-    """Write one notification as a producer would."""
+    """Return one notification as a producer would write it."""
     return {
         "id": str(uuid4()),
         "to": f"customer{number}@example.com",
@@ -38,12 +38,12 @@ def request(number: int) -> dict[str, str]:
 
 
 def plain(number: int) -> amqp.Message:
-    """Wrap one notification as the plain JSON that notify and the bare consumer take."""
+    """Return one notification as the plain JSON that notify and the bare consumer read."""
     return _message(json.dumps(request(number)), {})
 
 
 def task(number: int) -> amqp.Message:
-    """Wrap one notification as a call of the plain Celery application's task."""
+    """Return one notification as a call of the plain Celery application's task."""
     fields = request(number)
     id_ = fields.pop("id")
     headers = {"task": "plain.send_email", "id": id_, "lang": "py", "root_id": id_}

@@ -1,4 +1,4 @@
-"""The thing a team would write in an afternoon: a Celery task that calls the SendGrid SDK."""
+"""A team's first version: a Celery task that calls the SendGrid SDK."""
 
 from __future__ import annotations
 

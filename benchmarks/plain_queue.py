@@ -8,7 +8,7 @@ NAME = "plain.email"
 
 
 def declare(amqp: str) -> None:
-    """Make the queue and its exchange, as the application would at its first start."""
+    """Declare the queue and its exchange, as the application would at its first start."""
     connection = connect(amqp)
     channel = connection.channel()
     channel.exchange_declare(NAME, "direct", durable=True, auto_delete=False)
@@ -20,6 +20,6 @@ def declare(amqp: str) -> None:
 
 
 def delete(amqp: str) -> None:
-    """Remove the queue, with what is left in it."""
+    """Delete the queue and its messages."""
     with connect(amqp) as connection:
         connection.channel().queue_delete(NAME)

@@ -14,7 +14,7 @@ PIPELINED = 10_000
 
 
 def one_by_one(amqp: str) -> float:
-    """Publish and wait for the confirm, again and again; give the rate a second."""
+    """Publish and wait for the confirm, repeatedly; return the rate a second."""
     with load.connect(amqp) as connection:
         channel = connection.channel()
         channel.confirm_select()
@@ -26,7 +26,7 @@ def one_by_one(amqp: str) -> float:
 
 
 def pipelined(amqp: str) -> float:
-    """Publish through our publisher; give the rate a second."""
+    """Publish through our publisher; return the rate a second."""
     requests = [load.request(number) for number in range(PIPELINED)]
     messages = [
         Outgoing(body=json.dumps(request).encode(), routing_key=load.KEY, message_id=request["id"])
@@ -43,7 +43,7 @@ def pipelined(amqp: str) -> float:
 
 
 def compare(amqp: str, *, rounds: int) -> tuple[float, float]:
-    """Give both rates, each the median of its rounds; the queue is emptied between them."""
+    """Return both rates, each the median of its rounds; the queue is emptied between them."""
     slow, fast = [], []
     for _ in range(rounds):
         slow.append(one_by_one(amqp))
@@ -54,6 +54,6 @@ def compare(amqp: str, *, rounds: int) -> tuple[float, float]:
 
 
 def purge(amqp: str) -> None:
-    """Throw away what was published."""
+    """Delete the published messages."""
     with load.connect(amqp) as connection:
         connection.channel().queue_purge(load.QUEUE)

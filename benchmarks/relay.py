@@ -1,7 +1,7 @@
-"""What keeping time costs: a relay beside many scheduled rows of which none is due.
+"""The cost of a relay beside many scheduled rows, none of them due.
 
 Run it with `python -m benchmarks.relay`; it starts its own PostgreSQL and connects to no broker,
-since nothing comes due.
+since nothing becomes due.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NOBODY_LISTENS = "pyamqp://guest:guest@127.0.0.1:1//"
 
 @contextmanager
 def databases() -> Iterator[dict[str, tuple[str, Callable[[], float]]]]:
-    """Give each kind of database: its address, and what tells its server's CPU seconds."""
+    """Yield each kind of database: its address, and a function for its server's CPU seconds."""
     server = PostgreSQL()
     with tempfile.TemporaryDirectory(prefix="notify-relay-") as folder:
         server.start()
@@ -56,7 +56,7 @@ def _seconds_of_server(url: str) -> float:
 
 
 def fill(store: Store, rows: int) -> None:
-    """Record so many notifications that are to be sent tomorrow, spread over a day."""
+    """Record this many notifications that are scheduled for tomorrow, spread over a day."""
     now = datetime.now(UTC)
     for first in range(0, rows, AT_ONCE):
         entries = [
@@ -85,7 +85,7 @@ def _asked() -> Notification:
 def share(
     url: str, *, rows: int, seconds: float, server: Callable[[], float]
 ) -> tuple[float, float]:
-    """Tell which part of a core a relay uses, and which its database's server does for it."""
+    """Return which part of a core a relay uses, and which its database's server does for it."""
     store = Store.open(url)
     store.migrate()
     fill(store, rows)

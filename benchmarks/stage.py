@@ -1,4 +1,4 @@
-"""What every contender stands on: one broker, one database, one provider, all private."""
+"""The contenders' environment: one broker, one database, one provider, all private."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ http {{
 
 
 class Nginx:
-    """A provider that takes everything at once: Debian's nginx with `return 202`."""
+    """A provider that accepts everything at once: Debian's nginx with `return 202`."""
 
     def __init__(self, folder: Path) -> None:
         """Start it on a free port, with its files in *folder*."""
@@ -58,7 +58,7 @@ class Nginx:
         return True
 
     def served(self) -> int:
-        """Count the requests it has answered, our own looks at its status left out."""
+        """Count the requests it has answered, except our own for its status."""
         self._own += 1
         with urlopen(f"{self.url}/status", timeout=5) as answer:
             text = answer.read().decode()
@@ -72,7 +72,7 @@ class Nginx:
 
 
 def free_port() -> int:
-    """Find a port that is free now."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -102,7 +102,7 @@ def processes(
 
 
 def stop(running: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Ask each to stop, wait, and kill what does not."""
+    """Ask each to stop, wait, and kill those that do not."""
     for process in running:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
@@ -115,7 +115,7 @@ def stop(running: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 def wait_until(true: Callable[[], bool], *, what: str, timeout: float = 60.0) -> None:
-    """Poll until *true* says so."""
+    """Poll until *true* returns True."""
     end = time.monotonic() + timeout
     while not true():
         if time.monotonic() > end:

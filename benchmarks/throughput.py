@@ -1,4 +1,4 @@
-"""Contenders with the same backlog, broker and provider: how many messages a second each does."""
+"""Contenders with the same backlog, broker and provider: messages a second of each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WARM = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One way to do the job: what is published for it, and which programs do it."""
+    """One contender: the messages that it receives, and its programs."""
 
     name: str
     commands: Sequence[Sequence[str]]
@@ -28,14 +28,14 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where contenders run."""
+    """The contenders' environment."""
 
     amqp: str
     provider: Nginx
     folder: Path
 
     def run(self, contender: Contender, *, messages: int) -> float:
-        """Publish a backlog, let the contender work it off, and give its rate a second."""
+        """Publish a backlog, let the contender deliver it, and return its rate a second."""
         celery = contender.speaks_celery
         load.backlog(
             self.amqp,
@@ -48,7 +48,7 @@ class Bench:
         with processes(contender.commands, environ=contender.environ, log=log):
             start = self._reach(before + int(messages * WARM), what=contender.name)
             end = self._reach(before + messages, what=contender.name)
-            # What is acknowledged last must be so before the processes are told to stop.
+            # The last message must be acknowledged before the processes are stopped.
             time.sleep(0.5)
         left = load.depth(self.amqp, [plain_queue.NAME if celery else load.QUEUE])
         extra = self.provider.served() - before - messages
@@ -73,7 +73,7 @@ def celery(name: str, *flags: str, amqp: str, provider: str) -> Contender:
 
 
 def bare(*, amqp: str, provider: str) -> Contender:
-    """Two consumers with nothing but a socket on each side."""
+    """Two consumers with only a socket on each side."""
     return Contender(
         "bare py-amqp",
         [[PYTHON, "-m", "benchmarks.bare_amqp"]] * 2,
@@ -82,7 +82,7 @@ def bare(*, amqp: str, provider: str) -> Contender:
 
 
 def notify(name: str, *, config: Path) -> Contender:
-    """Two worker processes of ours with everything switched on."""
+    """Two notify worker processes with all features."""
     return Contender(
         f"notify {name}",
         [

@@ -1,10 +1,10 @@
 """
-Ask PyPI for known vulnerabilities of what the lock pins, by pip-audit in an environment of its own.
+Ask PyPI for known vulnerabilities of the locked packages, by pip-audit in its own environment.
 
-    python scripts/audit.py                # exits with 1 where one is known, or it could not ask
-    python scripts/audit.py --optional     # the second is said and no failure: without a network
+    python scripts/audit.py                # exits with 1 if one is known, or it could not ask
+    python scripts/audit.py --optional     # the second is only reported: without a network
 
-Silence of PyPI is no clean bill: an advisory that could not be asked for may be there.
+No answer is not a pass: there may be an advisory that could not be read.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def verdict(report: Mapping[str, Any], *, optional: bool) -> int:
-    """Print what pip-audit has found; return the exit code."""
+    """Print pip-audit's findings; return the exit code."""
     asked = [each for each in report["dependencies"] if "skip_reason" not in each]
     if not asked:
         return _unknown("PyPI gives no advisories here", optional=optional)
@@ -54,7 +54,7 @@ def verdict(report: Mapping[str, Any], *, optional: bool) -> int:
 
 
 def _report() -> dict[str, Any] | None:
-    """Run pip-audit; None where it could not work."""
+    """Run pip-audit; return None if it could not work."""
     program, answer = HOME / "bin" / "pip-audit", HOME / "report.json"
     try:
         if not program.exists():
@@ -65,7 +65,7 @@ def _report() -> dict[str, Any] | None:
         lock = ["--disable-pip", "--require-hashes", "--requirement", "requirements.lock"]
         quiet = ["--progress-spinner", "off", "--timeout", "10"]
         report = ["--format", "json", "--output", answer]
-        # It exits with 1 both for a vulnerability and for want of a network.
+        # It exits with 1 both for a vulnerability and without a network.
         _run([program, *lock, *quiet, *report])
         told: dict[str, Any] = json.loads(answer.read_text())
     except (OSError, ValueError, subprocess.SubprocessError):

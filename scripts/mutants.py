@@ -37,20 +37,20 @@ PACKAGES = ("store", "delivery", "outbox", "reconcile")
 ROUNDS = ("not postgresql", "postgresql")
 NOTHING_COLLECTED = 5
 LIMIT = 600.0
-"""Seconds for the tests of one break: what takes longer hangs, and is noticed too."""
+"""Seconds for the tests of one break; a longer run counts as a hang, which is noticed."""
 HOME = Path(__file__).parents[1]
 
 
 @dataclass(slots=True)
 class Tally:
-    """How many breaks were made and noticed, by package; safe to share among threads."""
+    """The number of breaks made and noticed, by package; thread-safe."""
 
     made: Counter[str] = field(default_factory=Counter)
     noticed: Counter[str] = field(default_factory=Counter)
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, mutant: Mutant, *, noticed: bool, diff: str) -> None:
-        """Count one and say so; of what survived, show the break."""
+        """Count and print one break; show the change of a survivor."""
         package = mutant.module.parts[1]
         with self._turn:
             self.made[package] += 1
@@ -61,7 +61,7 @@ class Tally:
                 _say(diff)
 
     def lines(self) -> Iterator[str]:
-        """Say the share noticed, of each package and of all."""
+        """Print the noticed share, of each package and of all."""
         for package in (*self.made, ""):
             made = self.made[package] if package else self.made.total()
             noticed = self.noticed[package] if package else self.noticed.total()
@@ -70,10 +70,10 @@ class Tally:
 
 
 def main() -> int:
-    """Break and test until the time is up; 0 whatever survived, since that is no failure."""
+    """Break and test until the time is up; always return 0, since a survivor is not a failure."""
     options = _options()
     with tempfile.TemporaryDirectory(prefix="notify-mutants-") as folder:
-        # Somebody may go on working in the checkout meanwhile.
+        # The checkout may change during the run.
         tree = _copy(options.tree, Path(folder) / "whole")
         tally = _run(options, tree, Path(folder))
     _say("\n".join([f"seed={options.seed}", *tally.lines()]))
@@ -118,7 +118,7 @@ def _say(text: str) -> None:
 
 
 def _noticed(copy: Path, mutant: Mutant, tests: Sequence[str], *, python: Path) -> bool:
-    """Put the break into the copy, run the tests, and take it out again."""
+    """Apply the break to the copy, run the tests, and revert it."""
     module = copy / mutant.module
     whole = module.read_text()
     _put(module, mutant.code)
@@ -129,7 +129,7 @@ def _noticed(copy: Path, mutant: Mutant, tests: Sequence[str], *, python: Path) 
 
 
 def _put(module: Path, code: str) -> None:
-    """Replace a module; its compiled file is told by second and size, which a break may share."""
+    """Replace a module, and its compiled file, which Python matches by second and size only."""
     module.write_text(code)
     for compiled in module.parent.glob(f"__pycache__/{module.stem}.*.pyc"):
         compiled.unlink()
@@ -154,13 +154,13 @@ def _fails(copy: Path, tests: Sequence[str], which: str, *, python: Path) -> boo
 
 
 def _copy(tree: Path, to: Path) -> Path:
-    """Copy what a checkout holds, without what was made of it."""
+    """Copy a checkout without generated files."""
     left_out = shutil.ignore_patterns(".*", "__pycache__", "build", "dist")
     return Path(shutil.copytree(tree, to, ignore=left_out))
 
 
 def _tests(groups: Sequence[Mapping[str, list[str]]], module: Path, copy: Path) -> list[str]:
-    """Name the tests of a module's group, those that this checkout has."""
+    """Return the tests of a module's group that this checkout has."""
     for group in groups:
         if any(fnmatch(str(module), pattern) for pattern in group["modules"]):
             return [test for test in group["tests"] if (copy / test).exists()]

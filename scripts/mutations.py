@@ -1,4 +1,4 @@
-"""What may be broken in a module: the operators of Cosmic Ray, and two for SQL and for calls."""
+"""The breaks of a module: the operators of Cosmic Ray, and two for SQL and for calls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cosmic_ray.operators.operator import Operator
 from cosmic_ray.plugins import get_operator, operator_names
 
 EQUIVALENT = ("NoOp", "Eq_Is", "Eq_IsNot", "NotEq_Is", "NotEq_IsNot", "RemoveDecorator")
-"""Ends of names of operators that change nothing, or make what no linter lets pass."""
+"""Suffixes of operators whose breaks change nothing, or that any linter rejects."""
 CONDITIONS = frozenset({"where", "and_", "having"})
 
 Position = tuple[int, int]
@@ -27,7 +27,7 @@ Span = tuple[Position, Position]
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One break: in which module, where, by what, and the module's text with it."""
+    """One break: its module, place and operator, and the changed text."""
 
     module: Path
     line: int
@@ -36,7 +36,7 @@ class Mutant:
 
 
 class DropCondition(Operator):  # type: ignore[misc]
-    """Leave one condition out of a statement's `where`."""
+    """Removes one condition of a statement's `where`."""
 
     def mutation_positions(self, node: Any) -> Iterator[Span]:
         """Find each argument of a call that joins conditions."""
@@ -44,7 +44,7 @@ class DropCondition(Operator):  # type: ignore[misc]
             yield argument.start_pos, argument.end_pos
 
     def mutate(self, node: Any, index: int) -> Any:
-        """Put what is always true in an argument's place."""
+        """Replace an argument by a true condition."""
         argument = _conditions(node)[index]
         space = argument.get_first_leaf().prefix
         siblings = argument.parent.children
@@ -58,7 +58,7 @@ class DropCondition(Operator):  # type: ignore[misc]
 
 
 class DropCall(Operator):  # type: ignore[misc]
-    """Leave out a statement that is a call and nothing else."""
+    """Removes a statement that is only a call."""
 
     def mutation_positions(self, node: Any) -> Iterator[Span]:
         """Find a statement that is a call."""
@@ -66,7 +66,7 @@ class DropCall(Operator):  # type: ignore[misc]
             yield node.start_pos, node.end_pos
 
     def mutate(self, node: Any, index: int) -> Any:  # noqa: ARG002
-        """Put `pass` in its place."""
+        """Replace it by `pass`."""
         node.children[0] = parso.parse(f"{node.get_first_leaf().prefix}pass")
         return node
 
@@ -77,7 +77,7 @@ class DropCall(Operator):  # type: ignore[misc]
 
 
 def sample(root: Path, modules: list[Path], *, chance: random.Random) -> Iterator[Mutant]:
-    """Break one place after the other, in random order, each in one way that is drawn for it."""
+    """Yield a break of each place, in random order, each with one random operator."""
     places = [
         (module, ways)
         for module in modules
@@ -92,7 +92,7 @@ def sample(root: Path, modules: list[Path], *, chance: random.Random) -> Iterato
 
 
 def _places(source: str) -> dict[Span, list[tuple[str, Operator, int, int]]]:
-    """Find all ways to break each place of a module, annotations and imports left out."""
+    """Return all breaks of each place of a module, except annotations and imports."""
     tree = get_ast(source)
     nodes = list(ast_nodes(tree))
     never = list(_never_run(source))
@@ -134,7 +134,7 @@ def _is_call_statement(node: Any) -> bool:
 
 
 def _never_run(source: str) -> Iterator[Span]:
-    """Yield the spans of annotations and decorators: types and forms are for other checks."""
+    """Yield the spans of annotations and decorators, which other checks cover."""
     for node in ast.walk(ast.parse(source)):
         parts = [getattr(node, name, None) for name in ("annotation", "returns")]
         for part in [*filter(None, parts), *getattr(node, "decorator_list", ())]:

@@ -1,9 +1,9 @@
 """
-Remove from an environment what its libraries bring and the service never imports.
+Remove the modules from an environment that the service never imports.
 
     python scripts/prune.py /opt/notify/lib/python3.11/site-packages
 
-The lists of files that the libraries brought (RECORD) are kept true.
+The libraries' lists of files (RECORD) are updated.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 UNUSED: Mapping[str, frozenset[str]] = {
-    # Of Twilio's products the provider calls Programmable Messaging, which is a part of `api`.
+    # The provider uses only Twilio's Programmable Messaging, which is a part of `api`.
     "twilio/rest/*": frozenset({"__init__.py", "api"}),
     "twilio/twiml": frozenset(),
-    # Which town, carrier and time zone a number is of: nobody asks. With them go their modules.
+    # A number's town, carrier and time zone are not used, nor are their modules.
     "phonenumbers/geodata": frozenset(),
     "phonenumbers/carrierdata": frozenset(),
     "phonenumbers/tzdata": frozenset(),
     "phonenumbers/geocoder.py": frozenset(),
     "phonenumbers/carrier.py": frozenset(),
     "phonenumbers/timezone.py": frozenset(),
-    # Tests, and what others need for theirs. SendGrid's are in a package `test` of all names.
+    # Tests, and helpers for tests. SendGrid's are in a package named `test`.
     "test": frozenset(),
     "certifi/tests": frozenset(),
     "alembic/testing": frozenset(),
@@ -40,7 +40,7 @@ def unused(site: Path) -> Iterator[Path]:
     Yield the files and folders that are never imported.
 
     Raises:
-        FileNotFoundError: A pattern matches nothing: the library has changed, so look again.
+        FileNotFoundError: A pattern matches nothing: the library has changed, so check it.
     """
     for pattern, kept in UNUSED.items():
         found = [path for path in sorted(site.glob(pattern)) if path.name not in kept]

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Install the named Debian packages where they are missing. Quick when nothing is missing.
+# Install those of the named Debian packages that are missing. Quick if none is.
 #
 #   scripts/require-debian.sh rabbitmq-server postgresql
 #
-# As root it installs them, and shows what apt says only if it fails; no service is started on the
-# way. Otherwise it says what to install.
+# As root it installs them without starting services, and shows apt's output only if it fails.
+# Otherwise it prints what to install.
 set -eu
 
-# What a package is wanted for, by the program it brings: one installed in another way counts too.
+# The program that is needed of each package: one installed in another way counts too.
 present() {
     case $1 in
         rabbitmq-server) found /usr/lib/rabbitmq/bin/rabbitmq-server || command -v rabbitmq-server ;;

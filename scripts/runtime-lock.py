@@ -3,7 +3,7 @@ Print the part of requirements.lock that the service itself needs, without its d
 
     python scripts/runtime-lock.py < requirements.lock > runtime.lock
 
-The lock tells under each requirement what asks for it; the rest follows from that.
+The lock names under each requirement the packages that require it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ITSELF = "notify-service (pyproject.toml)"
 
 
 def runtime(lock: str) -> str:
-    """Return the requirements that the service asks for, and those that they ask for in turn."""
+    """Return the requirements of the service, direct and indirect."""
     blocks = {
         text.split("==")[0]: text for text in re.split(r"^(?=[a-z0-9])", lock, flags=re.M | re.I)
     }

@@ -1,10 +1,10 @@
 """
-Write what the service is made of, as a bill of materials in CycloneDX 1.5.
+Write the service's bill of materials in CycloneDX 1.5.
 
     python scripts/runtime-lock.py < requirements.lock | python scripts/sbom.py 1.0.0 > sbom.json
 
-Each package of the lock has its version and the hashes of its files; what another system than Linux
-needs is left out. The same lock makes the same bill.
+Each package of the lock has its version and the hashes of its files; packages that Linux does not
+need are omitted. The same lock makes the same bill.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ITSELF = "notify-service"
 
 
 def bill(lock: str, *, version: str) -> dict[str, Any]:
-    """Describe the service of this version with all that the lock pins."""
+    """Return the bill of this version, with all locked packages."""
     parts = [_component(block) for block in re.split(r"^(?=[a-z0-9])", lock, flags=re.M | re.I)]
     components = [part for part in parts if part is not None]
     itself = {"type": "application", "name": ITSELF, "version": version, "bom-ref": ITSELF}

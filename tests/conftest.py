@@ -25,8 +25,8 @@ from tests.support.services import PostgreSQL, Users, Vhosts, missing
 
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_from_outside() -> None:
-    """Keep the settings of whoever runs the tests away from them, and how they are run."""
-    # A shell has what it runs in the background ignore Ctrl-C, and every process from there on.
+    """Hide the developer's own settings from the tests."""
+    # A shell makes background processes ignore Ctrl-C, and their children inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith("NOTIFY_")]:
         del os.environ[name]
@@ -34,7 +34,7 @@ def _nothing_from_outside() -> None:
 
 @pytest.fixture(scope="session")
 def rabbitmq() -> Iterator[RabbitMQNode]:
-    """A RabbitMQ node of this session's own; leave it running and unblocked."""
+    """A RabbitMQ node for this session; a test must leave it running and unblocked."""
     with tempfile.TemporaryDirectory(prefix="notify-rabbitmq-") as folder:
         try:
             node = RabbitMQNode.start(Path(folder))
@@ -55,7 +55,7 @@ def vhosts(rabbitmq: RabbitMQNode) -> Vhosts:
 
 @pytest.fixture
 def users(rabbitmq: RabbitMQNode) -> Iterator[Users]:
-    """Users of the session's node; those that this test imports end with it."""
+    """Users of the session's node; those that this test imports are removed after it."""
     users = Users(rabbitmq)
     yield users
     users.remove()
@@ -63,20 +63,20 @@ def users(rabbitmq: RabbitMQNode) -> Iterator[Users]:
 
 @pytest.fixture
 def vhost_url(vhosts: Vhosts) -> str:
-    """The address of an empty virtual host for this test alone."""
+    """The address of an empty virtual host for this test."""
     return vhosts.fresh_url()
 
 
 @pytest.fixture(scope="session")
 def topology() -> Topology:
-    """What the default settings want on the broker."""
+    """The broker objects of the default settings."""
     lanes = {name: LaneSettings() for name in ("critical", "normal", "bulk")}
     return Topology.of(list(Channel), lanes)
 
 
 @pytest.fixture
 def broker_url(vhost_url: str, topology: Topology) -> Iterator[str]:
-    """The address of a virtual host for this test alone, with the default topology."""
+    """The address of a virtual host for this test, with the default topology."""
     with connect(vhost_url) as connection:
         apply(topology, connection)
     yield vhost_url
@@ -87,14 +87,14 @@ def broker_url(vhost_url: str, topology: Topology) -> Iterator[str]:
 
 @pytest.fixture
 def channel(broker_url: str) -> Iterator[amqp.Channel]:
-    """A plain channel to this test's broker, to look at its queues."""
+    """A plain channel to this test's broker, to inspect its queues."""
     with connect(broker_url) as connection, connection.channel() as channel:
         yield channel
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
-    """A PostgreSQL cluster of this session's own."""
+    """A PostgreSQL cluster for this session."""
     server = PostgreSQL()
     try:
         server.start()
@@ -105,14 +105,14 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 @pytest.fixture
 def postgres_url(postgresql: PostgreSQL) -> Iterator[str]:
-    """The address of an empty PostgreSQL database for this test alone."""
+    """The address of an empty PostgreSQL database for this test."""
     with postgresql.database() as url:
         yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a record for this test alone, in each kind of database in turn."""
+    """The address of a record for this test, in each kind of database in turn."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/notify.db"
         return
@@ -123,7 +123,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the file of `store` lies."""
+    """The file of `store`."""
     return tmp_path / "notify.db"
 
 

@@ -1,4 +1,4 @@
-"""`make bench-flow`: flow control by a whole fleet, held against its targets."""
+"""`make bench-flow`: flow control of a whole fleet, compared to its targets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGE = Path(__file__).parents[1] / "README.md"
 
 
 def main() -> int:
-    """Play the scenes that are asked for; 1 if any missed a target."""
+    """Play the selected scenes; return 1 if any missed a target."""
     options = _options()
     scenes = _chosen(options)
     folder = Path(tempfile.mkdtemp(prefix="notify-flow-"))
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def play(scene: Scene, shared: Services, folder: Path, *, quick: bool) -> Result:
-    """Play one scene on services that are up, and leave them up."""
+    """Play one scene on running services, which stay up."""
     began = time.monotonic()
     figures: Sequence[Figure] = ()
     with staged(shared, folder, scene.terms, quick=quick) as stage:
@@ -60,7 +60,7 @@ def play(scene: Scene, shared: Services, folder: Path, *, quick: bool) -> Result
 
 
 def _chosen(options: argparse.Namespace) -> list[Scene]:
-    """Choose by name, or else the short set or all."""
+    """Return the scenes selected by name, or the short set, or all."""
     if options.only:
         scenes = [scene for scene in SCENES.values() if options.only in scene.name]
         if not scenes:

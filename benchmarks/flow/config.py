@@ -1,4 +1,4 @@
-"""The configuration of a scene: the service's defaults, and what the scene is about."""
+"""The configuration of a scene: the defaults, and the scene's own options."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ url = "{store}"
 @dataclass(frozen=True, slots=True)
 class Terms:
     """
-    On what terms a scene runs.
+    The terms of a scene.
 
     Attributes:
         providers: By name, in the order of their channel.
         rates: By provider, its limit in units a second; others have none.
         breaker: Options of every provider's circuit that differ from the defaults.
         on_sqlite: Whether the record is a SQLite file, not a PostgreSQL database.
-        latency: Seconds that the provider takes to answer.
+        latency: Seconds until the provider answers.
     """
 
     providers: Sequence[str] = (FIRST,)
@@ -63,7 +63,7 @@ class Terms:
 
     @property
     def channels(self) -> list[Channel]:
-        """The channels of the providers; each has vendors of its own."""
+        """The channels of the providers; each has its own vendors."""
         return list(dict.fromkeys(_KINDS[name][0] for name in self.providers))
 
 

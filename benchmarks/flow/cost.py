@@ -1,4 +1,4 @@
-"""What a limit costs where it never holds anything up."""
+"""The cost of a limit that never delays anything."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ secrets = {{ api_key = "BENCH_KEY" }}
 
 
 def play(stage: Stage) -> list[Figure]:
-    """Let two workers do the same backlog with and without a limit, in turn."""
+    """Let two workers deliver the same backlog with and without a limit, alternately."""
     provider = Nginx(stage.folder)
     messages = int(stage.seconds(MESSAGES, MESSAGES * 2 / 3))
     pairs = int(stage.seconds(PAIRS, 2))
@@ -38,7 +38,7 @@ def play(stage: Stage) -> list[Figure]:
     rates: dict[str, list[float]] = {plain.name: [], limited.name: []}
     try:
         for number in range(pairs):
-            # Each goes first as often as the other: the machine is not the same all the time.
+            # Each comes first equally often, since the machine's speed changes.
             for each in (plain, limited) if number % 2 else (limited, plain):
                 rates[each.name].append(bench.run(each, messages=messages))
     finally:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Figure:
     """
-    One thing that was measured.
+    One measured value.
 
     Attributes:
-        name: What it is, in words.
-        value: What was measured.
+        name: Its description.
+        value: The measured value.
         unit: Of the value: empty, `s`, `ms` or `%`.
-        most: What it may be at most; None where nothing bounds it.
-        least: What it must be at least.
+        most: The upper bound; None if there is none.
+        least: The lower bound; None if there is none.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Figure:
 
     @property
     def target(self) -> str:
-        """The bounds as people read them; empty where there are none."""
+        """The bounds as people read them; empty without any."""
         bounds = [("<=", self.most), (">=", self.least)]
         return ", ".join(f"{sign} {self._said(at)}" for sign, at in bounds if at is not None)
 
@@ -52,12 +52,12 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a scene showed."""
+    """A scene's result."""
 
     name: str
     figures: Sequence[Figure]
     faults: Sequence[str]
-    """What else was wrong, in words: lost messages, workers that died, a scene that broke off."""
+    """A sentence for each other fault: lost messages, workers that died, a scene that broke off."""
     took: float
     """Seconds."""
 

@@ -1,4 +1,4 @@
-"""What a login code and a push message notice of 100,000 bulk emails."""
+"""The effect of 100,000 bulk emails on login codes and push messages."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from notify.publisher import Publisher
 BULK_RATE = 200.0
 """Emails a second: the provider's limit, for all lanes."""
 PULSE = 5.0
-"""Messages a second, of each of the two that are watched."""
+"""Messages a second, for each of the two measured streams."""
 WARM_UP = 5.0
 BACKLOG = 100_000
 
 
 @dataclass(slots=True)
 class Pulse:
-    """Publishes single messages at a steady pace, as a context, and notes when."""
+    """Publishes single messages at a steady pace within a context, and records the times."""
 
     url: str
     channel: Channel
@@ -95,14 +95,14 @@ def play(stage: Stage) -> Sequence[Figure]:
 
 
 def _span(stage: Stage, full: float, quick: float) -> tuple[float, float]:
-    """Let the pulses run for so many seconds; tell from when to when."""
+    """Let the pulses run for this many seconds; return the span."""
     begin = time.time()
     time.sleep(stage.seconds(full, quick))
     return begin, time.time()
 
 
 def _delays(stage: Stage, pulse: Pulse, span: tuple[float, float], account: str) -> list[float]:
-    """Tell how long the messages of a span took to reach their provider."""
+    """Return how long the messages of a span took to reach their provider."""
     begin, end = span
     published = {id_: at for id_, at in pulse.published.items() if begin <= at < end}
     found = delays(published, stage.arrivals(account))

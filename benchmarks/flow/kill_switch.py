@@ -1,4 +1,4 @@
-"""How soon `notify hold` stops what it holds, under load, and what becomes of it."""
+"""How soon `notify hold` stops messages under load, and how they end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from notify.message import Channel
 EFFECTIVE = 2.0
 """Seconds in which a hold is in effect on all workers."""
 SCOPES = (("--channel", "email"), ("--source", SOURCE))
-"""A hold that stops consumption, and one that sets messages aside one by one."""
+"""A hold that stops consumption, and one that defers messages one by one."""
 
 
 def play(stage: Stage) -> Sequence[Figure]:
@@ -44,7 +44,7 @@ def _round(stage: Stage, option: str, value: str) -> list[Figure]:
     asked = time.time()
     released = stage.notify("release", option, value, "--reason", "bench")
     flowing = flowing_again(stage, FIRST, since=asked, timeout=60)
-    # As much again: what was held is sent besides.
+    # Twice the rate, since the held messages are sent too.
     time.sleep(stage.seconds(10.0, 5.0))
     times = stage.times(FIRST)
     after = [at for at in times if held <= at < asked]

@@ -1,4 +1,4 @@
-"""What the arrivals at a provider say: rates, gaps, moments. Times are seconds since 1970."""
+"""Rates, gaps and moments from the arrivals at a provider. Times are seconds since 1970."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Arrival:
     accepted: bool
     answered: str
     id: str
-    """The notification's; empty where the provider did not read it."""
+    """The notification's id; empty if the provider did not read it."""
 
     @classmethod
     def of(cls, line: Mapping[str, object]) -> Arrival:
@@ -34,9 +34,9 @@ class Arrival:
 
 def excess(times: Sequence[float], *, rate: float, burst: float, cost: float = 1.0) -> float:
     """
-    Tell by how many units the fullest window of any length goes beyond rate * T + burst.
+    Return by how many units the fullest window of any length exceeds rate * T + burst.
 
-    Not more than 0 if the limit was kept.
+    At most 0 if the limit was kept.
 
     Args:
         times: When the calls arrived.
@@ -47,7 +47,7 @@ def excess(times: Sequence[float], *, rate: float, burst: float, cost: float = 1
     worst = -math.inf
     before, start = 0.0, -math.inf
     for at in sorted(times):
-        # The best window that ends here begins where what came before was least for its time.
+        # The fullest window that ends here begins after the fewest arrivals for their time.
         start = max(start, rate * at - before)
         before += cost
         worst = max(worst, before - rate * at + start)
@@ -57,20 +57,20 @@ def excess(times: Sequence[float], *, rate: float, burst: float, cost: float = 1
 def used(
     times: Sequence[float], *, rate: float, begin: float, seconds: float, cost: float = 1.0
 ) -> float:
-    """Tell which part of a limit was used in a span of time."""
+    """Return which part of a limit was used in a span of time."""
     return cost * count(times, begin, begin + seconds) / (rate * seconds)
 
 
 def count(times: Sequence[float], begin: float, end: float) -> int:
-    """Count what arrived in a span of time."""
+    """Count the arrivals in a span of time."""
     return sum(begin <= at < end for at in times)
 
 
 def quiet_since(times: Sequence[float], *, begin: float, end: float, gap: float) -> float:
     """
-    Tell when the calls after *begin* stopped: the last one before the first gap.
+    Return when the calls after *begin* stopped: the last one before the first gap.
 
-    Infinity if there is no gap of so many seconds before *end*.
+    Infinity if there is no gap of this length before *end*.
     """
     last = begin
     for at in sorted(times):
@@ -86,9 +86,9 @@ def flows_from(
     times: Sequence[float], *, begin: float, rate: float, part: float = 0.9, window: float = 2.0
 ) -> float:
     """
-    Tell when the calls after *begin* came to flow again; infinity if they did not.
+    Return when the calls after *begin* came to flow again; infinity if they did not.
 
-    That is the first moment from which on a window brings that part of the rate.
+    That is the first moment at which a window reaches that part of the rate.
     """
     ordered = sorted(at for at in times if at >= begin)
     needed = math.ceil(part * rate * window)
@@ -100,7 +100,7 @@ def flows_from(
 
 def most_in_one(times: Sequence[float], *, spans: Sequence[tuple[float, float]]) -> int:
     """
-    Count the calls that followed each open span of a circuit; give the most of any.
+    Count the calls after each open span of a circuit; return the highest count.
 
     A call within a span is one too many: it counts as if it were another after it.
 
@@ -116,12 +116,12 @@ def most_in_one(times: Sequence[float], *, spans: Sequence[tuple[float, float]])
 
 
 def p95(values: Sequence[float]) -> float:
-    """Tell what all but a twentieth of the values stay below; infinity for want of values."""
+    """Return the 95th percentile; infinity without values."""
     return quantiles(values, n=20)[18] if len(values) > 1 else math.inf
 
 
 def delays(published: Mapping[str, float], arrivals: Sequence[Arrival]) -> list[float]:
-    """Tell how long each message took from its publication to its first arrival."""
+    """Return how long each message took from its publication to its first arrival."""
     firsts: dict[str, float] = {}
     for arrival in arrivals:
         if arrival.id in published:

@@ -16,7 +16,7 @@ _LONG = "Your order has left our house and will be with you on Friday. " * 6
 
 
 def maker(channel: Channel, lane: str = "normal") -> Callable[[int], Outgoing]:
-    """Give what makes a channel's messages by their number."""
+    """Return the function that makes a channel's messages by their number."""
 
     def make(number: int) -> Outgoing:
         id_ = str(uuid4())

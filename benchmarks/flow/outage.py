@@ -1,4 +1,4 @@
-"""A provider that answers 503 to everything, with a second one and without, once and again."""
+"""A provider that answers 503 to everything: with a second one, without, and repeatedly."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.faults.stage import until
 RATE = 200
 """Messages a second."""
 GAP = 2.0
-"""Seconds without a call that tell that all workers have stopped; a circuit is open for longer."""
+"""Seconds without a call after which all workers have stopped; a circuit is open for longer."""
 WITHIN = 5.0
 """Seconds in which all workers must have stopped, and another provider has the traffic."""
 LOOKED_AT = 1.0
-"""Seconds in which workers that consume no more deal with what they had in hand."""
+"""Seconds in which workers that stopped consuming settle their messages."""
 
 
 LATE = 1.5
@@ -40,7 +40,7 @@ class Outage:
 
 
 def under_way(stage: Stage, *, account: str = FIRST) -> None:
-    """Wait until the stream flows, and for a few seconds more."""
+    """Wait until the stream is steady, and for a few seconds more."""
     flowing = until(lambda: len(stage.arrivals(account)) >= RATE, timeout=60)
     if not flowing:
         raise TimeoutError("the workers deliver nothing")
@@ -48,7 +48,7 @@ def under_way(stage: Stage, *, account: str = FIRST) -> None:
 
 
 def flowing_again(stage: Stage, account: str, *, since: float, timeout: float) -> float:
-    """Wait until an account gets the stream again; give the seconds since a moment."""
+    """Wait until an account gets the stream again; return the seconds since a moment."""
 
     def flows() -> bool:
         times = stage.times(account)
@@ -59,7 +59,7 @@ def flowing_again(stage: Stage, account: str, *, since: float, timeout: float) -
 
 
 def dead(stage: Stage) -> Sequence[Figure]:
-    """Let the first provider die under load and come back, while there is a second one."""
+    """Stop the first provider under load and restore it, with a second one."""
     with Watch(stage.store) as watch:
         stage.start(*WORKERS)
         load = stage.load(RATE, maker(Channel.EMAIL))
@@ -81,7 +81,7 @@ def dead(stage: Stage) -> Sequence[Figure]:
 
 
 def alone(stage: Stage) -> Sequence[Figure]:
-    """Let the only provider die under load and come back."""
+    """Stop the only provider under load and restore it."""
     with Watch(stage.store) as watch:
         stage.start(*WORKERS)
         load = stage.load(RATE, maker(Channel.EMAIL))
@@ -107,7 +107,7 @@ def alone(stage: Stage) -> Sequence[Figure]:
 
 
 def flapping(stage: Stage) -> Sequence[Figure]:
-    """Let the first provider go down again and again, and come up for a few seconds between."""
+    """Stop the first provider repeatedly, with a few seconds up in between."""
     outages = []
     with Watch(stage.store) as watch:
         stage.start(*WORKERS)
@@ -136,7 +136,7 @@ def flapping(stage: Stage) -> Sequence[Figure]:
 
 
 def open_figures(stage: Stage, watch: Watch, outage: Outage) -> list[Figure]:
-    """Tell how soon all workers left a dead provider alone, and how well."""
+    """Return how soon all workers stopped calling a dead provider, and how completely."""
     times = stage.times(FIRST)
     stopped = quiet_since(times, begin=outage.begin, end=outage.end, gap=GAP)
     spans = [each for each in watch.spans(FIRST) if outage.begin <= each[0] < outage.end]
@@ -151,13 +151,13 @@ def open_figures(stage: Stage, watch: Watch, outage: Outage) -> list[Figure]:
 
 
 def last_open(watch: Watch, end: float) -> float:
-    """Tell how long the circuit was to stay open when the provider came back."""
+    """Return how long the circuit was set to stay open when the provider was restored."""
     lasted = [until - begin for begin, until in watch.spans(FIRST) if begin < end + LATE]
     return lasted[-1] if lasted else 0.0
 
 
 def not_sent(stage: Stage) -> int:
-    """Count what ended in any other way than sent."""
+    """Count the notifications that did not end as sent."""
     return sum(number for status, number in stage.statuses().items() if status != "sent")
 
 

@@ -19,23 +19,23 @@ from notify.message import Channel
 SETTLE = 4.0
 """Seconds between the workers' start and the measurement: the burst is used up by then."""
 SPARE = 15.0
-"""Seconds for which the backlog lasts beyond those measured."""
+"""Seconds that the backlog lasts beyond the measured span."""
 SEGMENTS = 3.0
 BASELINE = 50.0
 
 
 def terms(name: str, rate: float, *, on_sqlite: bool) -> Terms:
-    """Limit one provider; its burst is the default, what one second brings."""
+    """Limit one provider; its burst is the default, one second's units."""
     return Terms(providers=(name,), rates={name: rate}, on_sqlite=on_sqlite)
 
 
 def email(rate: float) -> Callable[[Stage], Sequence[Figure]]:
-    """Make a scene of emails at a limit."""
+    """Return a scene of emails at a limit."""
     return lambda stage: _play(stage, Channel.EMAIL, FIRST, rate=rate, cost=1.0)
 
 
 def sms(rate: float) -> Callable[[Stage], Sequence[Figure]]:
-    """Make a scene of SMS at a limit in segments; each message has three."""
+    """Return a scene of SMS at a limit in segments; each message has three."""
     return lambda stage: _play(stage, Channel.SMS, SMS, rate=rate, cost=SEGMENTS)
 
 
@@ -79,7 +79,7 @@ def _celery(stage: Stage, number: int) -> float:
     environ = {
         "BENCH_AMQP": stage.url,
         "BENCH_PROVIDER": f"{stage.sandbox.ready_text}/{FIRST}",
-        # It counts for each worker, so each gets its part.
+        # It counts per worker, so each gets its part.
         "BENCH_RATE_LIMIT": f"{BASELINE / number}/s",
     }
     commands = [[*command, *options, "-n", f"{name}@%h"] for name in WORKERS[:number]]

@@ -1,4 +1,4 @@
-"""What the scenes showed, as lines and as the table in benchmarks/README.md."""
+"""The scenes' results, as lines and as the table in benchmarks/README.md."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _HEAD = "| scene | what | measured | target |\n|---|---|---:|---:|"
 
 
 def line(result: Result) -> str:
-    """Tell one scene in a line."""
+    """Return one scene's result in a line."""
     told = "  ".join(_told(figure) for figure in result.figures)
     return f"{'ok  ' if result.good else 'FAIL'} {result.name:32} {told}  took={result.took:.0f}s"
 
 
 def table(results: Sequence[Result]) -> str:
-    """Tell all in a Markdown table."""
+    """Return all figures as a Markdown table."""
     return "\n".join([_HEAD, *(row for result in results for row in _rows(result))])
 
 
 def last_line(results: Sequence[Result]) -> str:
-    """Sum all up in one line."""
+    """Return the sums in one line."""
     missed = sum(not figure.good for result in results for figure in result.figures)
     return (
         f"flow: scenes={len(results)} failed={sum(not result.good for result in results)}"
@@ -34,7 +34,7 @@ def last_line(results: Sequence[Result]) -> str:
 
 
 def section(results: Sequence[Result]) -> str:
-    """Write what stands between the marks of the page."""
+    """Write the text between the marks of the page."""
     minutes = sum(result.took for result in results) / 60
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {minutes:.0f} minutes"
     return f"{table(results)}\n\n`{last_line(results)}`\n\n{machine}."

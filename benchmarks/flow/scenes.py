@@ -15,7 +15,7 @@ TWO = Terms(providers=(FIRST, SECOND))
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One thing to show."""
+    """One scene."""
 
     name: str
     play: Callable[[Stage], Sequence[Figure]]

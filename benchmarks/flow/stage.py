@@ -1,4 +1,4 @@
-"""What a scene plays on: broker, record, sandbox and workers, each a process of its own."""
+"""A scene's environment: broker, record, sandbox and workers, each a separate process."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.faults.stage import Services, ended, in_queues, queues, until
 
 WORKERS = ("email-1", "email-2", "email-3", "email-4")
 START = 60.0
-"""Seconds that a process may take to start."""
+"""Seconds that a process has to start."""
 STOP = 60.0
 REST = 180.0
 """Seconds in which everything comes to rest."""
@@ -42,7 +42,7 @@ LANES = ("critical", "normal", "bulk")
 
 @dataclass(slots=True)
 class Stage:
-    """One scene's surroundings while it runs."""
+    """One scene's environment while it runs."""
 
     services: Services
     folder: Path
@@ -50,16 +50,16 @@ class Stage:
     store_url: str
     quick: bool
     sandboxes: Mapping[Channel, Process]
-    """What plays the vendors: a process for each channel, so that none waits for another's."""
+    """The sandboxes: one process for each channel, so that channels do not wait for each other."""
     environ: Mapping[str, str]
     workers: list[Process] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    """What went wrong besides the figures, in words."""
+    """A sentence for each fault that is not a figure."""
     _loads: list[Load] = field(default_factory=list)
 
     @property
     def sandbox(self) -> Process:
-        """What plays the vendors of the scene's first channel."""
+        """The sandbox of the scene's first channel."""
         return next(iter(self.sandboxes.values()))
 
     @property
@@ -68,7 +68,7 @@ class Stage:
         return self.services.broker.url
 
     def seconds(self, full: float, quick: float) -> float:
-        """Choose how long something lasts."""
+        """Return a duration, by the set that is played."""
         return quick if self.quick else full
 
     def start(self, *names: str) -> None:
@@ -85,13 +85,13 @@ class Stage:
         self.workers.clear()
 
     def clear(self) -> None:
-        """Leave nothing running, whatever happened."""
+        """Stop everything, whatever happened."""
         for load in self._loads:
             load.abandon()
         self.stop()
 
     def notify(self, *command: str) -> float:
-        """Run a command of the service as an operator would; give the moment it returned."""
+        """Run a `notify` command as an operator would; return the time of its end."""
         done = subprocess.run(
             [sys.executable, "-P", "-m", "notify", *command],
             env=dict(self.environ),
@@ -105,21 +105,21 @@ class Stage:
         return time.time()
 
     def behave(self, account: str, **setting: str | float | None) -> float:
-        """Set how the first channel's vendor treats an account from now on; give the moment."""
+        """Set how the first channel's vendor treats an account from now on; return the moment."""
         body = json.dumps({"account": account, **setting}).encode()
         address = f"{self.sandbox.ready_text}/api/behaviour"
         with urlopen(Request(address, body, method="PUT"), timeout=10):
             return time.time()
 
     def arrivals(self, *accounts: str) -> list[Arrival]:
-        """Read the sandboxes' ledgers: what reached these accounts so far, or any."""
+        """Return the requests to these accounts so far, or to any, from the sandboxes' ledgers."""
         texts = (_ledger(self.folder, channel).read_text() for channel in self.sandboxes)
         lines = (line for text in texts for line in text.rpartition("\n")[0].splitlines())
         found = (Arrival.of(json.loads(line)) for line in lines)
         return [each for each in found if not accounts or each.account in accounts]
 
     def times(self, *accounts: str) -> list[float]:
-        """Tell when requests reached these accounts, in order."""
+        """Return when requests reached these accounts, in order."""
         return sorted(each.at for each in self.arrivals(*accounts))
 
     def load(self, rate: int, make: Callable[[int], Outgoing]) -> Load:
@@ -142,11 +142,11 @@ class Stage:
                     raise error
 
     def attempts(self, provider: str) -> list[float]:
-        """Tell when each attempt through a provider began, by the record."""
+        """Return when each attempt through a provider began, by the record."""
         return self._moments(select(attempts.c.started_at).where(attempts.c.provider == provider))
 
     def received(self) -> list[float]:
-        """Tell when a worker first took each notification in hand, by the record."""
+        """Return when a worker first received each notification, by the record."""
         return self._moments(select(notifications.c.received_at))
 
     def statuses(self) -> Mapping[Status, int]:
@@ -154,29 +154,29 @@ class Stage:
         return self.store.count(Filter())
 
     def come_to_rest(self, published: int) -> None:
-        """Wait until all that was published has ended, and stop the workers."""
+        """Wait until all notifications have ended, and stop the workers."""
         if not until(lambda: ended(self.store, expected=published), timeout=REST):
             self.faults.append("not everything came to rest")
         self.stop()
 
     def depth(self, *lanes: str, channel: Channel = Channel.EMAIL) -> int:
-        """Count the messages in lanes' queues, those in hand included."""
+        """Count the messages in lanes' queues, including unacknowledged ones."""
         return in_queues(self.services.broker.ctl, [queue_name(channel, lane) for lane in lanes])
 
     def purge(self, lane: str, channel: Channel = Channel.EMAIL) -> int:
-        """Drop what waits in a queue and is in nobody's hands; give how many that were."""
+        """Delete the ready messages of a queue; return their number."""
         with connect(self.url) as connection:
             dropped: int = connection.channel().queue_purge(queue_name(channel, lane))
         return dropped
 
     def log_lines(self, event: str) -> list[dict[str, object]]:
-        """Find what the workers logged under a name."""
+        """Return the workers' log lines of one event."""
         texts = (each.read_text() for each in self.folder.glob("email-*.log"))
         lines = (line for text in texts for line in text.splitlines() if f'"{event}"' in line)
         return [json.loads(line) for line in lines]
 
     def judged(self, published: Sequence[Published], *, cuts: int = 0) -> Findings:
-        """Hold publisher, record and provider against each other; what is wrong is a fault."""
+        """Compare publisher, record and provider; each difference is a fault."""
         waiting = self.depth(*LANES)
         recorded = read_record(self.store, dead=(), waiting=waiting)
         ledger = _ledger(self.folder, next(iter(self.sandboxes)))
@@ -200,7 +200,7 @@ class Stage:
 
 @contextmanager
 def staged(shared: Services, folder: Path, terms: Terms, *, quick: bool) -> Iterator[Stage]:
-    """Set a stage with no worker on it yet; whatever happens, it is empty afterwards."""
+    """Set up an environment without workers; stop everything afterwards."""
     folder.mkdir(parents=True)
     with ExitStack() as cleanup:
         url = f"sqlite:///{folder}/notify.db"
@@ -217,7 +217,7 @@ def staged(shared: Services, folder: Path, terms: Terms, *, quick: bool) -> Iter
         addresses = {channel: each.ready_text for channel, each in sandboxes.items()}
         path = folder / "notify.toml"
         path.write_text(config(terms, broker=shared.broker.url, store=url, sandboxes=addresses))
-        # The last channel is push, where there is one: its sandbox gives out the tokens.
+        # The last channel is push, if there is one: its sandbox issues the tokens.
         secrets = dummies(next(reversed(addresses.values())))
         environ = {**_plain_environ(), **secrets, "NOTIFY_CONFIG": str(path)}
         stage = Stage(shared, folder, store, url, quick, sandboxes, environ)

@@ -1,4 +1,4 @@
-"""Providers in trouble that is not an outage: a lower limit, slow answers, a bad key."""
+"""Failing providers without an outage: a lower limit, slow answers, a bad key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from notify.policies.breaker import CircuitState
 from notify.sandbox import Behaviour
 
 LOWER = 100
-"""Calls that the provider takes in each second of the storm: half of what it took before."""
+"""Calls that the provider accepts in each second of the storm: half as many as before."""
 OFFERED = 150
 """Messages a second that are published: above the lower limit, below the higher."""
 FAST, SLOW = 0.1, 1.0
@@ -27,7 +27,7 @@ SLOW_CALL = 0.5
 
 
 def storm(stage: Stage) -> Sequence[Figure]:
-    """Let the provider halve its limit under load; it answers 429 to whatever goes beyond."""
+    """Halve the provider's limit under load; it answers 429 to calls beyond it."""
     with Watch(stage.store) as watch:
         stage.behave(FIRST, rate=2 * LOWER)
         stage.start(*WORKERS)
@@ -54,7 +54,7 @@ def storm(stage: Stage) -> Sequence[Figure]:
 
 
 def slow(stage: Stage) -> Sequence[Figure]:
-    """Let the first provider take ten times as long to answer: no call tells so any sooner."""
+    """Make the first provider answer ten times slower; no call shows it any sooner."""
     with Watch(stage.store) as watch:
         stage.behave(FIRST, latency=FAST)
         stage.start(*WORKERS)
@@ -84,7 +84,7 @@ def slow(stage: Stage) -> Sequence[Figure]:
 
 
 def bad_key(stage: Stage) -> Sequence[Figure]:
-    """Let the first provider refuse our key; then it takes it again, and nobody has said so yet."""
+    """Make the first provider refuse our key, then accept it before an operator runs `auto`."""
     with Watch(stage.store) as watch:
         stage.start(*WORKERS)
         load = stage.load(RATE, maker(Channel.EMAIL))

@@ -1,4 +1,4 @@
-"""What the circuits were seen to do, by the record that all workers share."""
+"""The circuits' changes, from the record that all workers share."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Sight:
 
 
 class Watch:
-    """Looks at the circuits ten times a second, as a context, and notes what changed."""
+    """Reads the circuits ten times a second within a context, and records changes."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -40,7 +40,7 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin to look."""
+        """Start reading."""
         self._thread.start()
         return self
 
@@ -50,12 +50,12 @@ class Watch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop looking."""
+        """Stop reading."""
         self._over.set()
         self._thread.join()
 
     def of(self, provider: str) -> list[Sight]:
-        """Tell what a provider's circuit did, in order."""
+        """Return the changes of a provider's circuit, in order."""
         return list(self._seen.get(provider, ()))
 
     def opened(self, provider: str, *, after: float) -> Sight | None:
@@ -64,7 +64,7 @@ class Watch:
         return next((each for each in found if each.since >= after), None)
 
     def spans(self, provider: str) -> list[tuple[float, float]]:
-        """Tell when a circuit opened, and when it might be probed, each time."""
+        """Return when a circuit opened, and when it might be probed, each time."""
         return sorted(
             {
                 (each.since, each.open_until)

@@ -1,4 +1,4 @@
-"""`make boot-test`: the Debian package on a booted machine, used, broken and probed."""
+"""`make boot-test`: the Debian package on a booted machine, in use, with faults, and probed."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ GUARANTEES = ROOT / "docs" / "guarantees.md"
 
 
 def main() -> int:
-    """Run the test; 1 if any promise was broken, 0 if all were kept or cannot be tried here."""
+    """Run the test; return 1 if a promise was broken, 0 if not or if it cannot run here."""
     options = _options()
     try:
         _require()
         return _run(options.package or _built(options.release), release=options.release)
     except CannotBoot as error:
         print(f"boot-test: skipped: {error}", flush=True)
-        # Where CI is set, a test that does not run is no success.
+        # If CI is set, a test that does not run is a failure.
         return int(bool(os.environ.get("CI")))
 
 
@@ -62,7 +62,7 @@ def _require() -> None:
 
 
 def _built(release: str) -> Path:
-    """Build the package on the release that it is for; an audit is not what is tested here."""
+    """Build the package on its own release, without the audit, which is not tested here."""
     verb = ("make", "--no-print-directory", "package", "AUDIT=optional")
     if release == release_here():
         subprocess.run(verb, cwd=ROOT, check=True)
@@ -101,7 +101,7 @@ def _run(package: Path, *, release: str) -> int:
 
 
 def _played(stage: Stage, package: Path) -> Figures | None:
-    """Play all scenes; None if one could not be played to its end."""
+    """Play all scenes; return None if one could not be completed."""
     try:
         return _scenes(stage, package)
     except (Failed, subprocess.TimeoutExpired) as error:
@@ -164,7 +164,7 @@ def _judged(stage: Stage, *, sigkill: float, hang: float, denied: int) -> Figure
 
 @contextmanager
 def _told(sentence: str) -> Iterator[None]:
-    """Tell what was done, and how many seconds it took."""
+    """Print what was done, and how many seconds it took."""
     began = time.monotonic()
     yield
     print(f"{time.monotonic() - began:6.1f} s  {sentence}", flush=True)

@@ -1,4 +1,4 @@
-"""What the Debian package holds, whose it is and who may read it."""
+"""The files of the Debian package, their owners and modes."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ UNWANTED = (
     "/twilio/rest/video/",
     "/phonenumbers/geodata/",
 )
-"""What tells where it was built, what only developers need, and what nothing imports."""
+"""Files that reveal where it was built, that only developers need, or that nothing imports."""
 
 
 _UNCHECKED = 0b01
-"""The flags of a compiled file that holds no time and is taken without a look (PEP 552)."""
+"""The flags of a compiled file without a time, which is used unchecked (PEP 552)."""
 
 
 def mistakes(package: Path, *, release: str) -> Iterator[str]:
-    """Yield what is wrong with a package for a Debian release, uninstalled."""
+    """Yield the faults of a package for a Debian release, without installing it."""
     version = _said("--field", str(package), "Version").strip()
     if not version.endswith(f"+deb{release}"):
         yield f"the version {version} does not say that it is for Debian {release}"
@@ -51,7 +51,7 @@ def mistakes(package: Path, *, release: str) -> Iterator[str]:
 
 
 def mistakes_in(listing: str, *, wanted: Mapping[str, str]) -> Iterator[str]:
-    """Tell what is wrong with files as `dpkg-deb --contents` lists them."""
+    """Return the faults of files as `dpkg-deb --contents` lists them."""
     modes, owners = {}, set()
     for line in listing.splitlines():
         mode, owner, _, _, _, name = line.split(maxsplit=5)
@@ -70,7 +70,7 @@ def mistakes_in(listing: str, *, wanted: Mapping[str, str]) -> Iterator[str]:
 
 
 def varying(package: Path) -> list[str]:
-    """Name the files that hold a time or a place of the build: they differ from build to build."""
+    """Return the files that contain a time or path of the build, so differ in each build."""
     unpacking = ["dpkg-deb", "--fsys-tarfile", str(package)]
     with subprocess.Popen(unpacking, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -78,7 +78,7 @@ def varying(package: Path) -> list[str]:
 
 
 def varying_in(archive: IO[bytes]) -> list[str]:
-    """Name such files of a tar archive."""
+    """Return such files of a tar archive."""
     with tarfile.open(fileobj=archive, mode="r|") as files:
         return [
             member.name
@@ -91,12 +91,12 @@ def _varies(name: str, file: IO[bytes] | None) -> bool:
     assert file is not None
     if name.endswith(".pyc"):
         return int.from_bytes(file.read(8)[4:], "little") != _UNCHECKED
-    # The digest of a program of pip's making, which began with the folder that it was made in.
+    # The digest of a script made by pip, whose first line had the folder of the build.
     return name.endswith(".dist-info/RECORD") and b"../bin/" in file.read()
 
 
 def _unsafe(mode: str) -> bool:
-    """Whether others than the owner may write, or it runs as its owner."""
+    """Whether others than the owner may write it, or it is setuid."""
     return "w" in (mode[5], mode[8]) or "s" in mode.lower()
 
 

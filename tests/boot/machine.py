@@ -1,4 +1,4 @@
-"""A Debian with a systemd of its own, booted in a container that shares this machine's network."""
+"""A Debian with its own systemd, booted in a container that shares this machine's network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ENVIRON = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": 
 
 
 class Failed(Exception):
-    """A command in the machine failed; the text holds its last words."""
+    """A command in the machine failed; the text has its last output."""
 
 
 class Machine:
@@ -29,7 +29,7 @@ class Machine:
     A booted machine.
 
     Attributes:
-        root: Its root folder, seen from outside.
+        root: Its root folder, on the host.
     """
 
     def __init__(self, root: Path, nspawn: subprocess.Popen[bytes]) -> None:
@@ -39,10 +39,10 @@ class Machine:
 
     def said(self, *command: str, timeout: float = 120.0) -> str:
         """
-        Run a command as root and give what it printed.
+        Run a command as root and return its output.
 
         Raises:
-            Failed: It exited with something else than 0.
+            Failed: Its exit code was not 0.
         """
         done = self.run(*command, timeout=timeout)
         if done.returncode:
@@ -51,7 +51,7 @@ class Machine:
         return done.stdout.strip()
 
     def run(self, *command: str, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
-        """Run a command as root, whatever comes of it."""
+        """Run a command as root, and ignore its exit code."""
         return subprocess.run(
             ["nsenter", f"--target={self._leader}", *_NAMESPACES, "--", *command],
             env=_ENVIRON,

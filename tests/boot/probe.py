@@ -1,8 +1,8 @@
 """
-Try what a worker must not be able to do, and what it must; print what came of each, as JSON.
+Try what a worker must not be able to do, and what it must; print the results as JSON.
 
-It runs inside the container, by Debian's own Python, once within a worker's unit and once free:
-what is refused in the unit must work outside, or the attempt itself is wrong.
+It runs inside the container with Debian's Python, once in a worker's unit and once outside: an
+attempt that the unit refuses must work outside, or the attempt itself is wrong.
 """
 
 from __future__ import annotations
@@ -34,63 +34,63 @@ def write_etc() -> None:
 
 
 def read_home() -> None:
-    """Look into root's home."""
+    """List root's home."""
     os.listdir("/root")  # noqa: PTH208 - Path.iterdir is lazy
 
 
 def see_others() -> None:
-    """Look at another process."""
+    """Read another process's status."""
     Path("/proc/1/status").read_text()
 
 
 def write_and_execute() -> None:
-    """Run what was written into memory."""
+    """Map memory that is writable and executable."""
     mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC).close()
 
 
 def mount() -> None:
-    """Put another folder in place of one."""
+    """Mount a file system."""
     _call(LIBC.mount, b"probe", b"/mnt", b"tmpfs", 0, None)
     _call(LIBC.umount, b"/mnt")
 
 
 def raw_socket() -> None:
-    """Forge packets."""
+    """Open a raw socket."""
     socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP).close()
 
 
 def packet_socket() -> None:
-    """Listen to the network of others."""
+    """Capture the network's traffic."""
     socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
 
 
 def namespace() -> None:
-    """Leave for a namespace of its own."""
+    """Enter a new namespace."""
     _call(LIBC.unshare, CLONE_NEWUTS)
 
 
 def set_uid() -> None:
-    """Leave a program behind that runs as somebody else."""
+    """Create a setuid program."""
     with tempfile.NamedTemporaryFile() as file:
         Path(file.name).chmod(0o4755)
 
 
 def personality() -> None:
-    """Pretend to be another kind of system."""
+    """Change the execution domain (personality)."""
     _call(LIBC.personality, PER_LINUX32)
 
 
 def keep_state() -> None:
-    """Write where a SQLite record lies."""
+    """Write to the folder of a SQLite record."""
     _write("/var/lib/notify/probe")
 
 
 def read_credential() -> None:
-    """Read the secrets that systemd handed over, which nobody else may."""
+    """Read the credentials from systemd, which no other user may read."""
     file = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / "providers.env"
     file.read_text()
     mode = file.stat().st_mode
-    # With an ACL, by which systemd 254 and later lets the user in, the group bits are its mask.
+    # With an ACL, which systemd 254 and later use for the user, the group bits are its mask.
     if mode & 0o007 or (mode & 0o070 and "system.posix_acl_access" not in os.listxattr(file)):
         raise PermissionError(errno.EPERM, "others may read it")
 

@@ -1,4 +1,4 @@
-"""What a boot test showed, as its last line and as the section in docs/guarantees.md."""
+"""A boot test's results, as its last line and as the section in docs/guarantees.md."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.faults.report import put
 
 
 def marks(release: str) -> tuple[str, str]:
-    """Return what stands around the section of a Debian release."""
+    """Return the text before and after the section of a Debian release."""
     return (
         f"<!-- boot on Debian {release}: written by make boot-test -->",
         f"<!-- end of boot on Debian {release} -->",
@@ -18,22 +18,22 @@ def marks(release: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was measured and counted."""
+    """The measured times and counts."""
 
     sigkill: float
     """Seconds from a worker's kill -9 until its channel sends again."""
     hang: float
-    """Seconds from a worker's last sign of life until its channel sends again."""
+    """Seconds from a worker's last heartbeat until its channel sends again."""
     restarts: int
     published: int
     lost: int
     duplicates: int
     denied: int
-    """Forbidden things that were tried in a worker's sandbox, and refused."""
+    """Forbidden actions that were tried in a worker's sandbox, and refused."""
 
 
 def last_line(figures: Figures) -> str:
-    """Sum all up in one line."""
+    """Return the sums in one line."""
     return (
         f"boot: sigkill_s={figures.sigkill:.1f} hang_s={figures.hang:.1f}"
         f" restarts={figures.restarts} lost={figures.lost} duplicates={figures.duplicates}"
@@ -42,7 +42,7 @@ def last_line(figures: Figures) -> str:
 
 
 def section(figures: Figures) -> str:
-    """Tell all in a Markdown table."""
+    """Return all figures as a Markdown table."""
     rows = {
         "a worker is killed (kill -9): until its channel sends again": f"{figures.sigkill:.1f} s",
         "a worker hangs (SIGSTOP): until the watchdog has replaced it and it sends": (

@@ -1,4 +1,4 @@
-"""What the hardening of a worker's unit denies, tried from within."""
+"""The hardening of a worker's unit, tested from within."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.boot.machine import Machine
 DONE = probe.DONE
 UNIT = "notify-worker@probe.service"
 _SCRIPT = "/opt/notify-probe.py"
-_ANSWER = "/var/tmp/notify-probe.json"  # noqa: S108 - in the container, and nobody else's
-# An instance of the very unit that the workers have: only what it runs is another thing.
+_ANSWER = "/var/tmp/notify-probe.json"  # noqa: S108 - in the container, where it is private
+# An instance of the workers' own unit, with another program.
 _DROP_IN = f"""
 [Service]
 Type=oneshot
@@ -25,7 +25,7 @@ ExecStart=/usr/bin/python3 {_SCRIPT}
 ExecReload=
 StandardOutput=truncate:{_ANSWER}
 """
-# Root may write anywhere by the files' modes: what stops it is the sandbox alone.
+# The files' modes let root write anywhere: only the sandbox prevents it.
 _AS_ROOT = """
 [Service]
 User=root
@@ -35,7 +35,7 @@ StateDirectory=
 
 
 def probed(machine: Machine) -> tuple[int, list[str]]:
-    """Probe as the service's user, as root, and outside: how much was denied, what was wrong."""
+    """Probe as the service's user, as root, and outside; return the denials and the faults."""
     machine.put(_SCRIPT, Path(probe.__file__).read_text())
     machine.put(f"/etc/systemd/system/{UNIT}.d/probe.conf", _DROP_IN)
     user = _within(machine)
@@ -48,10 +48,10 @@ def probed(machine: Machine) -> tuple[int, list[str]]:
 def judged(
     user: Mapping[str, str], root: Mapping[str, str], free: Mapping[str, str]
 ) -> tuple[int, list[str]]:
-    """Tell how much was denied, and what is wrong, by the answers of the three probes."""
+    """Return how much was denied, and the faults, from the answers of the three probes."""
     denied = [each.__name__ for each in probe.DENIED]
     allowed = [each.__name__ for each in probe.ALLOWED]
-    # These two it is the service's user who may not: the kernel hides no process from the group
+    # These two are denied to the service's user only: the kernel hides no process from the group
     # root, and the source of the secrets is root's own.
     users = {probe.see_others.__name__, probe.read_secrets.__name__}
     by_sandbox = [name for name in denied if name not in users]

@@ -1,4 +1,4 @@
-"""What is done to the installed package, in order; each scene notes what it finds wrong."""
+"""The scenes with the installed package, in order; each records the faults that it finds."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from tests.support.malformed import MALFORMED
 
 RESTARTS = 20
 UNDER_WAY = 50
-"""Calls that the vendors see between two restarts at least."""
+"""The least number of calls to the vendors between two restarts."""
 BACK_WITHIN = 120.0
-"""Seconds in which a worker that was killed or hangs has to send again."""
+"""Seconds in which a worker that was killed or hangs must send again."""
 AT_REST_WITHIN = 180.0
-INSTALLED = "/var/tmp/notify.deb"  # noqa: S108 - in the container, and nobody else's
+INSTALLED = "/var/tmp/notify.deb"  # noqa: S108 - in the container, where it is private
 UNITS = [unit(pool) for pool in POOLS]
 TEMPLATES = "/etc/notify/templates/greeting/en"
 
 
 def install(stage: Stage, package: Path) -> None:
-    """Install the package with nothing to download, and look at what it made."""
+    """Install the package without downloads, and check what it created."""
     machine = stage.machine
     shutil.copy(package, machine.root / INSTALLED.lstrip("/"))
     machine.said("dpkg", "--install", INSTALLED)
@@ -50,7 +50,7 @@ def install(stage: Stage, package: Path) -> None:
 
 
 def start(stage: Stage) -> None:
-    """Do what docs/operations.md tells a new operator to do."""
+    """Follow the installation of docs/operations.md."""
     machine = stage.machine
     stage.configure()
     write_greeting(stage, "Good morning.")
@@ -65,7 +65,7 @@ def start(stage: Stage) -> None:
 
 
 def deliver(stage: Stage) -> None:
-    """Send on each channel, and let a message die."""
+    """Send on each channel, and produce a dead letter."""
     for channel in Channel:
         if stage.seconds_to_send(channel, within=30) == float("inf"):
             stage.faulty.append(f"no {channel} was sent")
@@ -77,10 +77,10 @@ def deliver(stage: Stage) -> None:
 
 
 def examine(stage: Stage) -> None:
-    """Ask the service itself whether anything is wrong."""
+    """Run the service's own checks."""
     told = stage.machine.run("notify", "doctor", "--json").stdout
     for finding in json.loads(told)["findings"]:
-        # Debian 12's RabbitMQ is old, which is no fault of the package.
+        # Debian 12's RabbitMQ is old, which is not the package's fault.
         old = "is past its end of life" in finding["found"]
         if finding["verdict"] in ("warn", "fail") and not old:
             stage.faulty.append(f"the doctor finds something: {finding}")
@@ -104,7 +104,7 @@ def kill(stage: Stage) -> float:
 
 
 def hang(stage: Stage) -> float:
-    """Stop a worker from running; measure until the watchdog has had it replaced and it sends."""
+    """Freeze a worker; measure until the watchdog has replaced it and it sends."""
     return _back(stage, "STOP")
 
 
@@ -114,7 +114,7 @@ def _back(stage: Stage, signal: str) -> float:
     seconds = stage.seconds_to_send(Channel.EMAIL, within=BACK_WITHIN)
     if stage.machine.show(unit("email"), "MainPID") == before:
         stage.faulty.append(f"the worker was not replaced after SIG{signal}")
-    # At rest again, so that no fault that follows cuts off a call: that would excuse a duplicate.
+    # At rest again, so that the next fault cuts off no call, which would excuse a duplicate.
     if seconds == float("inf") or not stage.at_rest(within=30):
         stage.faulty.append(f"the worker does not deliver after SIG{signal}")
     stage.active("email")
@@ -123,7 +123,7 @@ def _back(stage: Stage, signal: str) -> float:
 
 @contextmanager
 def under_load(stage: Stage) -> Iterator[None]:
-    """Publish all the while, each message confirmed or published again; wait for the last end."""
+    """Publish within this context, confirmed or published again; wait for all to end."""
     stage.load.start()
     try:
         yield
@@ -136,7 +136,7 @@ def under_load(stage: Stage) -> Iterator[None]:
 
 
 def reload(stage: Stage) -> None:
-    """Have the workers read a template anew; none of them is replaced."""
+    """Make the workers reload a template; none of them is replaced."""
     before = _pids(stage)
     write_greeting(stage, "Good evening.")
     stage.machine.said("systemctl", "reload", *UNITS)
@@ -148,7 +148,7 @@ def reload(stage: Stage) -> None:
 
 
 def restart(stage: Stage, times: int = RESTARTS) -> None:
-    """Restart everything, over and over; each worker has to end in good order."""
+    """Restart everything repeatedly; each worker must exit cleanly."""
     for number in range(1, times + 1):
         before = _pids(stage)
         stage.machine.said("systemctl", "restart", "notify.target")
@@ -162,21 +162,21 @@ def restart(stage: Stage, times: int = RESTARTS) -> None:
 
 
 def under_way(stage: Stage) -> None:
-    """Wait until the workers deliver again, so that the next fault finds them at it."""
+    """Wait until the workers deliver again, so that the next fault comes under load."""
     before = stage.calls()
     if not until(lambda: stage.calls() >= before + UNDER_WAY, timeout=60):
         stage.faulty.append("the workers deliver nothing under load")
 
 
 def failures(stage: Stage) -> list[str]:
-    """Read what systemd had to say against the workers."""
+    """Return systemd's complaints about the workers."""
     words = ("Failed with result", "timed out", "Main process exited, code=killed")
     journal = stage.machine.said("journalctl", "--output=cat", "_PID=1").splitlines()
     return [line for line in journal if "notify" in line and any(word in line for word in words)]
 
 
 def upgrade(stage: Stage) -> None:
-    """Install again: the workers go on, and what an operator wrote stays."""
+    """Install again: the workers continue, and an operator's files stay."""
     before, configured = _pids(stage), stage.machine.said("cat", "/etc/notify/notify.toml")
     said = stage.machine.said("dpkg", "--install", "--force-confdef", "--force-confold", INSTALLED)
     if "systemctl restart notify.target" not in said:
@@ -192,7 +192,7 @@ def upgrade(stage: Stage) -> None:
 
 
 def purge(stage: Stage) -> None:
-    """Remove it: the workers stop in good order, and nothing is left."""
+    """Remove it: the workers stop cleanly, and nothing is left."""
     stage.machine.said("dpkg", "--purge", "notify-service")
     for path in ("/opt/notify", "/etc/notify", "/var/lib/notify", "/usr/bin/notify"):
         if (stage.machine.root / path.lstrip("/")).exists():

@@ -1,4 +1,4 @@
-"""The machine's own RabbitMQ and PostgreSQL: Debian's packages and units, on ports of their own."""
+"""The machine's own RabbitMQ and PostgreSQL: Debian's packages and units, on separate ports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.faults.stage import until
 
 UP_WITHIN = 90.0
 PASSWORD = "word"
-# The machine shares the network with the one around it, which may have a RabbitMQ too.
+# The machine shares the network with its host, which may have a RabbitMQ too.
 _RABBITMQ = """\
 NODENAME=notify@localhost
 NODE_IP_ADDRESS=127.0.0.1
@@ -23,7 +23,7 @@ export ERL_EPMD_ADDRESS=127.0.0.1
 export ERL_EPMD_PORT={epmd_port}
 """
 _EPMD = ("epmd.service", "epmd.socket", "epmd@.service", "epmd@.socket")
-"""They listen on a port of everybody's; the server starts another `epmd` where it finds none."""
+"""They use a shared port; the server starts another `epmd` if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,14 @@ class Broker:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the services listen: not where those of the machine around may."""
+    """The services' ports, different from the host's."""
 
     broker: int
     database: int
 
     @classmethod
     def configured(cls, root: Path) -> Ports:
-        """Write both services' configuration into a root that has not booted yet."""
+        """Write both services' configuration into a root that has not been booted."""
         broker, database, dist_port, epmd_port = free_ports(4)
         rabbitmq = _RABBITMQ.format(port=broker, dist_port=dist_port, epmd_port=epmd_port)
         (root / "etc/rabbitmq/rabbitmq-env.conf").write_text(rabbitmq)
@@ -71,7 +71,7 @@ def broker(machine: Machine, ports: Ports) -> Broker:
 
 
 def database(machine: Machine, ports: Ports) -> str:
-    """Make a database as its administrator does; return its address."""
+    """Create a database as its administrator does; return its address."""
     answers = ("runuser", "-u", "postgres", "--", "pg_isready", "-p", str(ports.database))
     until(lambda: machine.run(*answers).returncode == 0, timeout=UP_WITHIN)
     role = f"CREATE ROLE notify LOGIN PASSWORD '{PASSWORD}'"

@@ -1,4 +1,4 @@
-"""The booted machine with notify on it, and what it needs around it: broker, database, vendors."""
+"""The booted machine with notify, and its environment: broker, database, vendors."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ secrets = {{ service_account = "FCM_SERVICE_ACCOUNT" }}
 
 @dataclass(slots=True)
 class Stage:
-    """All that a boot test plays on."""
+    """A boot test's whole environment."""
 
     machine: Machine
     broker: Broker
@@ -74,9 +74,9 @@ class Stage:
     load: Load
     folder: Path
     ports: Mapping[str, int]
-    """Where each pool's worker answers Prometheus."""
+    """Each pool's metrics address."""
     faulty: list[str] = field(default_factory=list)
-    """Every promise that was broken, in words."""
+    """A sentence for each broken promise."""
 
     def configure(self) -> None:
         """Write the configuration and the secrets, as an operator does."""
@@ -92,14 +92,14 @@ class Stage:
         self.machine.put("/etc/notify/providers.env", "".join(lines), mode=0o600)
 
     def let_in(self, definitions: str) -> None:
-        """Give the broker what the service exports: users of least rights, each with a password."""
+        """Import the exported definitions, and set a password for each user."""
         self.machine.put(_DEFINITIONS, definitions)
         self.broker.ctl("import_definitions", _DEFINITIONS)
         for user in (WORKER_USER, OPERATOR_USER, SOURCE):
             self.broker.ctl("change_password", user, PASSWORD)
 
     def seconds_to_send(self, channel: Channel, *, within: float) -> float:
-        """Publish one notification and measure until the vendor has it; infinite if never."""
+        """Publish one notification; return the seconds until the vendor has it, or infinity."""
         began = datetime.now(UTC)
         message = request(list(Channel).index(channel))
         self.load.publish([message])
@@ -112,18 +112,18 @@ class Stage:
         return [each.at for each in found]
 
     def calls(self) -> int:
-        """Count the requests that the vendors have seen."""
+        """Count the requests that the vendors have received."""
         return (self.folder / "sandbox.jsonl").read_bytes().count(b"\n")
 
     def at_rest(self, *, within: float) -> bool:
-        """Wait until all that was published has ended and no message waits."""
+        """Wait until all notifications have ended and no message waits."""
         wanted = sum(not each.poison for each in self.load.journal.latest())
         return until(
             lambda: ended(self.store, expected=wanted) and self.waiting() == 0, timeout=within
         )
 
     def waiting(self) -> int:
-        """Count the messages in the work queues, those included that workers have in hand."""
+        """Count the messages in the work queues, including unacknowledged ones."""
         return in_queues(self.broker.ctl, [queue_name(each, LANE) for each in Channel])
 
     def archived(self) -> int:
@@ -132,17 +132,17 @@ class Stage:
             return connection.scalar(select(func.count()).select_from(dead_letters)) or 0
 
     def timed_out(self) -> int:
-        """Count the calls that no answer came to in time: this machine was too slow."""
+        """Count the calls without an answer in time: this machine was too slow."""
         found = attempts.c.reason.contains("(TimeoutError)")
         with self.store.reading() as connection:
             return connection.scalar(select(func.count()).where(found)) or 0
 
     def recorded(self) -> Recorded:
-        """Read the record; the worker `dead` has archived what died."""
+        """Read the record, including the archive of the worker `dead`."""
         return read_record(self.store, dead=(), waiting=self.waiting())
 
     def active(self, *pools: str) -> bool:
-        """Tell whether the workers of these pools are up, and say so if not."""
+        """Return whether the workers of these pools are up, and print it if not."""
         down = [pool for pool in pools if self.machine.show(unit(pool), "ActiveState") != "active"]
         self.faulty += [f"the worker of {pool} is not up" for pool in down]
         return not down
@@ -150,7 +150,7 @@ class Stage:
 
 @contextmanager
 def staged(folder: Path, release: str) -> Iterator[Stage]:
-    """Boot a machine of a Debian release with its services, and ours around; notify is to come."""
+    """Boot a machine of a Debian release with its services and our vendors, without notify."""
     with ExitStack() as cleanup:
         root = unpacked(folder, release)
         listens = Ports.configured(root)
@@ -166,17 +166,17 @@ def staged(folder: Path, release: str) -> Iterator[Stage]:
 
 
 def as_user(name: str, broker: Broker) -> str:
-    """Give the broker's address for one of its users."""
+    """Return the broker's address for one of its users."""
     return broker.url.replace("guest:guest@", f"{name}:{PASSWORD}@")
 
 
 def unit(pool: str) -> str:
-    """Name the unit of a pool's worker."""
+    """Return the unit of a pool's worker."""
     return f"notify-worker@{pool}.service"
 
 
 def request(number: int) -> Outgoing:
-    """Make one request: an email, an SMS, a push message in turn."""
+    """Return one request: an email, an SMS, a push message in turn."""
     channel = list(Channel)[number % len(Channel)]
     words = {"text": f"Your code is {number}."}
     if channel is Channel.EMAIL:
@@ -189,7 +189,7 @@ def request(number: int) -> Outgoing:
 
 
 def outgoing(channel: Channel, **words: object) -> Outgoing:
-    """Make a request of these words, with an id of its own."""
+    """Return a request with these fields and a new id."""
     id_ = str(uuid4())
     body = json.dumps({"id": id_, **words}).encode()
     return Outgoing(body=body, routing_key=routing_key(channel, LANE, SOURCE), message_id=id_)

@@ -1,4 +1,4 @@
-"""RabbitMQ taken from Debian 12 to 13: not in place, but as docs/operations.md says."""
+"""The upgrade of RabbitMQ from Debian 12 to 13, as docs/operations.md describes it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VHOST = "notify"
 QUEUE = queue_name(Channel.EMAIL, LANE)
 KEY = f"{Channel.EMAIL}.{LANE}.{SOURCE}"
 WAITING = 20
-"""Messages that a careless operator left in a queue."""
+"""Messages left in a queue by mistake."""
 _DATA = "var/lib/rabbitmq/mnesia"
 _DEFINITIONS = "/var/lib/rabbitmq/definitions.json"
 TOPOLOGY = Topology.of(list(Channel), {LANE: LaneSettings()})
@@ -31,14 +31,14 @@ TOPOLOGY = Topology.of(list(Channel), {LANE: LaneSettings()})
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A machine with a RabbitMQ, which may be off."""
+    """A machine with RabbitMQ, running or not."""
 
     root: Path
     ports: Ports
 
     @classmethod
     def made(cls, folder: Path, release: str) -> Node:
-        """Unpack a machine of a release; it has not booted yet."""
+        """Unpack a machine of a release, without booting it."""
         folder.mkdir()
         root = unpacked(folder, release)
         return cls(root, Ports.configured(root))
@@ -56,12 +56,12 @@ class Node:
             yield broker(machine, self.ports)
 
     def login(self, user: str) -> Login:
-        """How a user of the virtual host reaches it."""
+        """The address for a user of the virtual host."""
         return Login(f"pyamqp://{user}:{PASSWORD}@127.0.0.1:{self.ports.broker}/{VHOST}")
 
 
 def faults(folder: Path) -> Iterator[str]:
-    """Play the upgrade on two machines, and yield what does not go as the page says."""
+    """Play the upgrade on two machines, and yield the differences from the page."""
     folder.mkdir()
     old, new = Node.made(folder / "12", "12"), Node.made(folder / "13", "13")
     with old.broker() as rabbitmq:
@@ -96,7 +96,7 @@ def _set_up(rabbitmq: Broker) -> None:
 
 
 def _refuses(node: Node, data: Path) -> bool:
-    """Whether it does not start on data of the other release, and says the known reason."""
+    """Whether it refuses to start on data of the other release, with the known reason."""
     kept = node.root / _DATA
     shutil.rmtree(kept, ignore_errors=True)
     shutil.copytree(data, kept)
@@ -111,7 +111,7 @@ def _refuses(node: Node, data: Path) -> bool:
 
 
 def _drained(node: Node) -> int:
-    """Take what waits, as workers do, and count it."""
+    """Consume the waiting messages, as workers do, and count them."""
     count = 0
     with connect(node.login("notify-worker").url) as connection:
         channel = connection.channel()

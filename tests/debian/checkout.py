@@ -1,4 +1,4 @@
-"""A copy of this checkout in a Debian of another release, where the project's own verbs run."""
+"""A copy of this checkout in a Debian of another release, in which `make` targets run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.debian.image import ROOT, alone, cache, unpacked
 
 _HERE = "/srv/notify"
 _KEPT = {".venv"}
-"""What `make` keeps up to date by itself, and takes minutes to make."""
+"""Kept in the copy: `make` updates it itself, and creating it takes minutes."""
 
 
 class Checkout:
@@ -22,7 +22,7 @@ class Checkout:
     The copy.
 
     Attributes:
-        folder: Where it lies, seen from outside.
+        folder: Its path outside the container.
     """
 
     def __init__(self, root: Path) -> None:
@@ -34,12 +34,12 @@ class Checkout:
         Run a command in it, as root.
 
         Raises:
-            subprocess.CalledProcessError: It exited with something else than 0.
+            subprocess.CalledProcessError: Its exit code was not 0.
         """
         run_in(self._root, *command, folder=_HERE, environ={"SOURCE_DATE_EPOCH": _committed_at()})
 
     def renew(self) -> None:
-        """Copy what git knows or would know; what was made in the copy goes, but for its .venv."""
+        """Copy all files but ignored ones; delete others in the copy, except its .venv."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in self.folder.iterdir():
             if path.name not in _KEPT:
@@ -53,7 +53,7 @@ class Checkout:
 
 @contextmanager
 def checkout_on(release: str) -> Iterator[Checkout]:
-    """Open the one copy on a release, for this process alone; it is kept for the next time."""
+    """Open the copy for a release, for this process only; it is kept for the next run."""
     home = cache() / f"checkout-{release}"
     with alone(home.name):
         if not (home / "root").exists():

@@ -1,4 +1,4 @@
-"""Commands in a Debian that lies in a folder, by systemd-nspawn, on this machine's network."""
+"""Commands in a Debian in a folder, by systemd-nspawn, on this machine's network."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ NSPAWN = (
     "--timezone=off",
     "--link-journal=no",
 )
-"""Of the machine around it the container shares nothing but the network."""
+"""The container shares only the network with its host."""
 _TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 _PASSED_ON = ("CI", "COURSE", "SOURCE_DATE_EPOCH")
-"""What changes how tests run, and how a package is built."""
+"""Variables that change how tests run, and how a package is built."""
 
 
 class CannotBoot(Exception):
@@ -43,16 +43,16 @@ def run_in(
     root: Path, *command: str, folder: str = "/", environ: Mapping[str, str] | None = None
 ) -> None:
     """
-    Run a command in a root folder as root; what it prints is printed.
+    Run a command in a root folder as root, with its output on ours.
 
     Packages are fetched as this machine fetches them: by its proxies and its authorities.
 
     Args:
-        folder: Where it runs, in the container.
-        environ: Variables besides those that this machine has for pip and for proxies.
+        folder: The working directory, in the container.
+        environ: Variables in addition to this machine's for pip and for proxies.
 
     Raises:
-        subprocess.CalledProcessError: It exited with something else than 0.
+        subprocess.CalledProcessError: Its exit code was not 0.
     """
     variables = {name: value for name, value in os.environ.items() if _passed_on(name)}
     variables |= environ or {}

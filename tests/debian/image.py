@@ -1,4 +1,4 @@
-"""A small Debian with the services that notify stands on, made once and kept outside the tree."""
+"""A small Debian with the services that notify needs, created once and kept outside the tree."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ ROOT = Path(__file__).parents[2]
 SUITES = {"12": "bookworm", "13": "trixie"}
 """The releases that notify supports, by number."""
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "procps", "python3", "ca-certificates", "make")
-"""What every Debian machine has, what the package depends on, and `make`."""
+"""The packages of every Debian machine, the dependencies of ours, and `make`."""
 SERVICES = ("rabbitmq-server", "postgresql")
 NEEDED = ("debootstrap", "systemd-container")
-"""What this machine needs to make one and to run it."""
+"""The packages that this machine needs to create an image and to run it."""
 _INSTALL = "/srv/require-debian.sh"
 
 
@@ -49,7 +49,7 @@ def cache() -> Path:
 
 @contextmanager
 def alone(name: str) -> Iterator[None]:
-    """Wait until no other process works on what this names in the cache."""
+    """Lock a name in the cache; wait until no other process has it."""
     with (cache() / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -71,7 +71,7 @@ def _tarball(release: str) -> Path:
 def _make(folder: Path, suite: str, tarball: Path) -> None:
     root, partial = folder / "root", tarball.with_suffix(".partial")
     _run("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", suite, str(root))
-    # Debootstrap configures no services well; apt in the container does, and starts none.
+    # Debootstrap configures services badly; apt in the container does it well, and starts none.
     shutil.copy(ROOT / "scripts" / "require-debian.sh", root / _INSTALL.lstrip("/"))
     run_in(root, _INSTALL, *SERVICES)
     for left in ("var/cache/apt/archives", "usr/share/doc"):

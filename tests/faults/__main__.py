@@ -1,4 +1,4 @@
-"""`make faults`: every drill, one after the other, and the table of what they showed."""
+"""`make faults`: every drill in turn, and the table of their results."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ GUARANTEES = Path(__file__).parents[2] / "docs" / "guarantees.md"
 
 
 def main() -> int:
-    """Play the drills that are asked for; 1 if any broke a promise or could not be played."""
+    """Play the selected drills; return 1 if any broke a promise or could not be played."""
     options = _options()
     drills = QUICK if options.quick else DRILLS
     names = [name for name in drills if options.only in name]
     folder = Path(tempfile.mkdtemp(prefix="notify-faults-"))
     print(f"ledgers and logs, kept unless all is well: {folder}", flush=True)
-    # The short set guards each change on any machine, however busy: it judges no seconds.
+    # The short set runs for each change, also on busy machines, so it checks no times.
     within = math.inf if options.quick else RESUMED_WITHIN
     results: list[Result] = []
     with Session(folder, within=within) as session:

@@ -1,4 +1,4 @@
-"""The checker: joins the three ledgers of a drill and tells what does not add up."""
+"""The checker: joins the three ledgers of a drill and reports contradictions."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tests.faults.ledgers import Call, Fate, Published, Recorded, Row, Seen, dig
 UNSENT = frozenset(
     {Status.FAILED, Status.REJECTED, Status.EXPIRED, Status.CANCELLED, Status.SUPPRESSED}
 )
-"""Ends that say: no vendor ever took it."""
+"""Final statuses that mean: no vendor accepted it."""
 PARKING = frozenset({Channel.SMS})
-"""Channels whose notifications are never sent again by themselves once an answer is lost."""
+"""Channels whose notifications are not sent again automatically after a lost answer."""
 ROUNDED = timedelta(milliseconds=1)
-"""The sandbox writes down whole milliseconds."""
+"""The sandbox records whole milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the checker counted, and every rule that was broken, in words."""
+    """The checker's counts, and a sentence for each broken rule."""
 
     published: int
     lost: int
@@ -48,7 +48,7 @@ class Joined:
     cuts: int
 
     def accepts(self, id_: str) -> int:
-        """Count how often the vendor took a notification."""
+        """Count how often the vendor accepted a notification."""
         return sum(each.accepted for each in self.seen.get(id_, ()))
 
 
@@ -56,12 +56,12 @@ def check(
     published: Collection[Published], recorded: Recorded, seen: Collection[Seen], *, cuts: int
 ) -> Findings:
     """
-    Hold the ledgers against each other.
+    Compare the ledgers.
 
     Args:
-        published: The last word of the publisher on each message.
+        published: The publisher's last entry for each message.
         recorded: The record and the dead letters, after everything has come to rest.
-        seen: What reached the vendors.
+        seen: The requests that reached the vendors.
         cuts: How many calls of each channel the drill may have cut off in the middle.
     """
     requests = defaultdict(list)
@@ -95,7 +95,7 @@ def check(
 
 
 def _lost(joined: Joined) -> Iterator[str]:
-    """What the broker confirmed is on record or among the dead letters."""
+    """Each confirmed message is on record or among the dead letters."""
     dead = {digest(body) for body in joined.recorded.dead}
     known = joined.rows.keys() | {id_in(body) for body in joined.recorded.dead}
     for each in joined.published:
@@ -104,7 +104,7 @@ def _lost(joined: Joined) -> Iterator[str]:
 
 
 def _double_ends(joined: Joined) -> Iterator[str]:
-    """Each notification ends once, unless it was taken up again in between."""
+    """Each notification ends once, unless it was reopened in between."""
     dead = {id_in(body) for body in joined.recorded.dead}
     for row in joined.recorded.rows:
         ended = False
@@ -119,7 +119,7 @@ def _double_ends(joined: Joined) -> Iterator[str]:
 
 
 def _restless(joined: Joined) -> Iterator[str]:
-    """Everything has come to rest, and nothing is there that nobody asked for."""
+    """Everything has come to rest, and every row was requested."""
     asked = {each.key for each in joined.published}
     for row in joined.recorded.rows:
         if not row.settled:
@@ -131,7 +131,7 @@ def _restless(joined: Joined) -> Iterator[str]:
 
 
 def _wrong_states(joined: Joined) -> Iterator[str]:
-    """The status says what the vendor saw and what the history tells."""
+    """The status agrees with the vendor and with the history."""
     for row in joined.recorded.rows:
         accepts = joined.accepts(row.id)
         if row.status is Status.SENT and not accepts:
@@ -143,7 +143,7 @@ def _wrong_states(joined: Joined) -> Iterator[str]:
 
 
 def _journal(joined: Joined) -> Iterator[str]:
-    """Each request was journalled before it left, and its outcome is what the vendor did."""
+    """Each request was journalled before it left, and its outcome agrees with the vendor."""
     for id_, requests in joined.seen.items():
         row = joined.rows.get(id_)
         calls = {call.id: call for call in row.calls} if row else {}
@@ -163,7 +163,7 @@ def _journalled(request: Seen, call: Call | None) -> Iterator[str]:
 
 
 def _outcomes(joined: Joined) -> Iterator[str]:
-    """Each call on record is closed, and none claims an acceptance that never was."""
+    """Each call on record is closed, and each recorded acceptance is the vendor's."""
     taken = {each.attempt_id for many in joined.seen.values() for each in many if each.accepted}
     for row in joined.recorded.rows:
         for call in row.calls:

@@ -45,7 +45,7 @@ Node.
 
 
 class PatientNode(RabbitMQNode):
-    """A node whose commands may take long: a drill shares the machine with all that it starts."""
+    """A node whose commands may take long, since a drill shares the machine with its processes."""
 
     def ctl(self, *arguments: str, timeout: float = PATIENCE) -> str:
         """Run `rabbitmqctl` against this node and return what it printed."""
@@ -74,11 +74,11 @@ class ClusterNode(PatientNode):
 
     @property
     def name(self) -> str:
-        """What the cluster calls it."""
+        """Its name in the cluster."""
         return self._name
 
     def _environment(self) -> dict[str, str]:
-        """Return the environment that its programs get: what it listens on is its namespace's."""
+        """Return the environment of its programs, which listen in its own namespace."""
         of_one_machine = ("ERL_EPMD_ADDRESS", "ERL_EPMD_PORT", "RABBITMQ_DIST_PORT")
         environment = super()._environment()
         return {key: value for key, value in environment.items() if key not in of_one_machine} | {
@@ -122,7 +122,7 @@ class Cluster:
         self._network.cut(self._lost.number)
 
     def heal(self) -> None:
-        """Let the node that was cut off reach the others again."""
+        """Reconnect the node that was cut off."""
         if self._lost is not None:
             self._network.heal(self._lost.number)
         self._lost = None

@@ -16,7 +16,7 @@ AWAY = 20.0
 
 
 def kill_leader(stage: Stage) -> None:
-    """Kill the node that leads the queues: two of three go on, and the third comes back later."""
+    """Kill the node that leads the queues: two of three continue, and the third returns later."""
     stage.broker.kill()
     stage.healed()
     time.sleep(AWAY)

@@ -1,4 +1,4 @@
-"""The drills: what goes wrong while four workers deliver a steady stream of notifications."""
+"""The drills: faults while four workers deliver a steady stream of notifications."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.malformed import MALFORMED
 PLAIN = Terms()
 CLUSTERED = Terms(clustered=True)
 OUTAGE = 5.0
-"""Seconds that a vendor is out of order."""
+"""Seconds that a vendor fails."""
 DEAD_AT_LEAST = 500
 """Dead letters that are replayed twice at once."""
 PASSING = {
@@ -34,18 +34,18 @@ PASSING = {
     Point.AFTER_ANSWER: 60,
     Point.BEFORE_ACK: 60,
 }
-"""Which passing of each point is a worker's last."""
+"""How often a worker passes each point; it dies at the last one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """One fault, and what it may cost at most."""
+    """One fault, and its highest permitted cost."""
 
     name: str
     fault: Callable[[Stage], None]
-    """Runs under load; returns when the fault is over."""
+    """Runs under load; returns when the fault ends."""
     cut_workers: int = 0
-    """How many workers of each channel lose the calls that they have in flight."""
+    """How many workers of each channel lose their calls in flight."""
     die_at: Point | None = None
     """Where all four workers kill themselves, once each."""
     terms: Terms = PLAIN
@@ -73,7 +73,7 @@ def _kill_all(stage: Stage) -> None:
 
 
 def sigterms(rounds: int) -> Callable[[Stage], None]:
-    """Make a fault that stops one worker of each channel under load, and starts it, in turn."""
+    """Return a fault that stops one worker of each channel under load, and starts it, in turn."""
 
     def fault(stage: Stage) -> None:
         for number in range(rounds):
@@ -127,7 +127,7 @@ def _kill_database(stage: Stage) -> None:
 
 
 def vendors(behaviour: Behaviour, *, seconds: float = OUTAGE) -> Callable[[Stage], None]:
-    """Make a fault in which every vendor behaves in one way for a while."""
+    """Return a fault in which every vendor has one behaviour for a while."""
 
     def fault(stage: Stage) -> None:
         stage.vendors(behaviour, seconds=seconds)
@@ -145,7 +145,7 @@ def _flood(stage: Stage) -> None:
 
 
 def _poison(stage: Stage) -> None:
-    """Among the healthy ones; the archiver is killed while it takes what has died of it."""
+    """Publish poison among healthy messages; kill the archiver while it archives."""
     stage.fleet.start(ARCHIVER)
     stage.fleet.ready(ARCHIVER)
     rows = [row for row in MALFORMED if row.routing_key.startswith(tuple(CHANNELS))]
@@ -157,7 +157,7 @@ def _poison(stage: Stage) -> None:
 
 
 def _replay_twice(stage: Stage) -> None:
-    """Two operators replay what an outage has killed, at the same moment."""
+    """Two operators replay the dead letters of an outage at the same moment."""
     stage.fleet.start(ARCHIVER)
     stage.fleet.ready(ARCHIVER)
     stage.sandbox.switch.set(behaviour=Behaviour.DOWN)
@@ -219,7 +219,7 @@ _ALL = (
     Drill("provider: invalid JSON", vendors(Behaviour.GARBLED)),
     Drill("1,000 duplicates of one id at once", _flood),
     Drill("poison among healthy neighbours", _poison),
-    # With a circuit, an outage kills nothing that could be replayed.
+    # With a circuit, an outage leaves no dead letters to replay.
     Drill(
         "the same replay twice at once",
         _replay_twice,

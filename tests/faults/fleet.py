@@ -20,7 +20,7 @@ STOPPED_WITHIN = 60.0
 
 
 class WorkerEnded(Exception):
-    """A worker ended by itself where it should have begun to consume: the product's fault."""
+    """A worker exited instead of starting to consume: the product's fault."""
 
 
 class Fleet:
@@ -38,7 +38,7 @@ class Fleet:
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.faulty: list[str] = []
-        """What was wrong with how workers ended, in words."""
+        """A sentence for each worker that ended wrongly."""
 
     def start(self, *names: str, die_at: str = "") -> None:
         """Start workers without waiting for them; each dies at *die_at* if that is given."""
@@ -62,7 +62,7 @@ class Fleet:
         Wait until workers consume.
 
         Raises:
-            WorkerEnded: One of them exited; the text holds its last words.
+            WorkerEnded: One of them exited; the text has its last output.
             TimeoutError: One of them takes too long.
         """
         end = time.monotonic() + READY_WITHIN
@@ -82,12 +82,12 @@ class Fleet:
         self.killed(*names)
 
     def killed(self, *names: str, within: float = KILLED_WITHIN) -> None:
-        """Wait until workers are dead, as they were armed to be."""
+        """Wait until workers that kill themselves are dead."""
         for name in names:
             code = self._processes[name].wait(within)
             if code != -signal.SIGKILL:
                 self.faulty.append(f"{name} exited with {code} where it should have been killed")
-            # Not stopped at the drill's end, unless it is started again.
+            # It is not stopped at the drill's end, unless it is started again.
             del self._processes[name]
 
     def stop(self, *names: str) -> None:
@@ -110,7 +110,7 @@ class Fleet:
             self._processes[name].send_signal(signal.SIGSTOP)
 
     def thaw(self, *names: str) -> None:
-        """Let frozen workers go on."""
+        """Resume frozen workers."""
         for name in names:
             self._processes[name].send_signal(signal.SIGCONT)
 
@@ -134,11 +134,11 @@ class Fleet:
                 self.faulty.append(f"a command exited with {process.returncode}: {said[-300:]}")
 
     def stop_all(self) -> None:
-        """Stop every worker that there is."""
+        """Stop all workers."""
         self.stop(*self._processes)
 
     def end(self) -> None:
-        """Leave nothing behind, whatever happened."""
+        """Stop everything, whatever happened."""
         for process in self._processes.values():
             process.kill()
             process.wait()

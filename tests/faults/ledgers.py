@@ -1,4 +1,4 @@
-"""Three accounts of one drill: what was published, what is on record, what the vendors saw."""
+"""Three ledgers of one drill: the publisher's, the record, the vendors'."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ LOST_ANSWERS = frozenset(
         Behaviour.LOST,
     }
 )
-"""After these, nobody at our end can know whether the vendor took the message."""
+"""After these answers, we cannot know whether the vendor accepted the message."""
 
 
 class Fate(enum.StrEnum):
-    """What the publisher knows of a message."""
+    """The state of a message, as its publisher knows it."""
 
     TRYING = "trying"
     CONFIRMED = "confirmed"
@@ -44,7 +44,7 @@ class Fate(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One message as its producer knows it; the latest word on it counts."""
+    """One message as its producer knows it; the latest entry counts."""
 
     key: str
     """The notification's id; of a poisonous message, the digest of its body."""
@@ -76,7 +76,7 @@ class Row:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing more happens to it by itself."""
+        """Whether it is in a final state."""
         return self.status.final and self.due_at is None
 
 
@@ -88,7 +88,7 @@ class Recorded:
     dead: tuple[bytes, ...] = ()
     """The body of each dead letter that is neither replayed nor discarded."""
     waiting: int = 0
-    """Messages that are left in the work queues."""
+    """Messages left in the work queues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +106,14 @@ class Seen:
 
 @dataclass(slots=True)
 class Journal:
-    """The publisher's ledger: a line before each try and a line after it, on disk at once."""
+    """The publisher's ledger: a line before each try and one after it, synced to disk."""
 
     path: Path
     _latest: dict[str, Published] = field(default_factory=dict)
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, words: Iterable[Published]) -> None:
-        """Append, and wait for the disk."""
+        """Append, and sync to disk."""
         noted = list(words)
         with self._turn, self.path.open("a") as file:
             for word in noted:
@@ -124,17 +124,17 @@ class Journal:
         self._latest.update((word.key, word) for word in noted)
 
     def latest(self) -> list[Published]:
-        """Give the last word on each message."""
+        """Return the latest entry for each message."""
         return list(self._latest.values())
 
 
 def digest(body: bytes) -> str:
-    """Name a body that has no id."""
+    """Return a name for a body without an id."""
     return hashlib.sha256(body).hexdigest()
 
 
 def id_in(body: bytes) -> str | None:
-    """Find the id that a message asks for, if it can be told."""
+    """Return a message's id, or None if it cannot be read."""
     try:
         id_ = json.loads(body)["id"]
     except (ValueError, LookupError, TypeError, RecursionError):
@@ -175,7 +175,7 @@ def _row(row: Any, calls: dict[str, list[Call]], history: dict[str, list[Status]
 
 
 def read_sandbox(path: Path) -> list[Seen]:
-    """Read the sandbox's ledger from its file, which knows all."""
+    """Read the sandbox's ledger from its file, which is complete."""
     lines = (json.loads(line) for line in path.read_text().splitlines())
     return [
         Seen(

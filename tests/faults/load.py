@@ -1,4 +1,4 @@
-"""A producer under way: a steady stream of requests, each confirmed or published again."""
+"""A running producer: a steady stream of requests, each confirmed or published again."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ LANE = "normal"
 SOURCE = "shop"
 CHANNELS = (Channel.EMAIL, Channel.SMS)
 TICK = 0.1
-"""Seconds between two handfuls of messages."""
+"""Seconds between two batches of messages."""
 TAIL = 300
-"""How many messages follow a fault's end at least."""
+"""The least number of messages after a fault's end."""
 
 
 class Load:
     """
-    Publishes a steady stream from a thread of its own, until it is told to finish.
+    Publishes a steady stream in its own thread, until `finish`.
 
     Attributes:
         journal: The publisher's ledger.
@@ -50,10 +50,10 @@ class Load:
 
         Args:
             url: The broker.
-            folder: Where the ledger lies.
+            folder: The ledger's folder.
             rate: Messages a second.
-            minimum: How many to publish at least.
-            make: Makes each message by its number; without, an email and an SMS in turn.
+            minimum: The least number to publish.
+            make: Returns each message by its number; default: an email and an SMS in turn.
         """
         self.journal = Journal(folder / "publisher.jsonl")
         self._url = url
@@ -68,18 +68,18 @@ class Load:
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
 
     def start(self) -> None:
-        """Begin to publish."""
+        """Start to publish."""
         self._thread.start()
 
     def finish(self, *, timeout: float, tail: int = TAIL) -> None:
-        """Publish the rest, *tail* more at least, and all again that is not confirmed."""
+        """Publish the rest, at least *tail* more, and all unconfirmed ones again."""
         self._minimum = max(self._minimum, self._made + tail)
         self._finishing.set()
         self._thread.join(timeout)
         self._publisher.close()
 
     def abandon(self) -> None:
-        """Publish no more, whatever is unconfirmed; harmless if it never began."""
+        """Stop publishing, even with unconfirmed messages; harmless if it never started."""
         self._abandoned.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -99,7 +99,7 @@ class Load:
         self.journal.note([Published(message.message_id, fate)])
 
     def poison(self, rows: Iterable[Malformed]) -> None:
-        """Publish what no worker can deliver, one by one, each confirmed."""
+        """Publish undeliverable messages one by one, each confirmed."""
         with connect(self._url) as connection:
             channel = connection.channel()
             channel.confirm_select()
@@ -115,7 +115,7 @@ class Load:
                 self.journal.note([Published(key, Fate.CONFIRMED, poison=True)])
 
     def publish(self, messages: list[Outgoing]) -> list[Outgoing]:
-        """Publish a handful of good messages; give those that were not confirmed."""
+        """Publish a batch of good messages; return the unconfirmed ones."""
         self.journal.note([Published(each.message_id, Fate.TRYING) for each in messages])
         words, unconfirmed = [], []
         errors = self._publisher.publish_many(messages)
@@ -145,7 +145,7 @@ class Load:
 
 
 def request(number: int) -> Outgoing:
-    """Make one request: even numbers are emails, odd ones SMS."""
+    """Return one request: an email for even numbers, an SMS for odd ones."""
     channel = CHANNELS[number % 2]
     id_ = str(uuid4())
     to = f"r{number}@example.com" if channel is Channel.EMAIL else f"+49151{10_000_000 + number}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tests.faults.unplayed import Unplayable
 
 _NOWHERE = "02:00:00:00:00:fe"
-"""A hardware address that nobody has: what is sent to it is dropped in silence."""
+"""An unused hardware address: frames to it are dropped silently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +28,17 @@ class Network:
         return f"{self.net}.{member}"
 
     def inside(self, member: int) -> Sequence[str]:
-        """Return what a program is started by to run as a member."""
+        """Return the command prefix that runs a program as a member."""
         return ("ip", "netns", "exec", self._namespace(member))
 
     def cut(self, member: int) -> None:
-        """Drop in silence what a member and the others send each other; we still reach all."""
+        """Silently drop traffic between a member and the others; we still reach all."""
         for here, there in self._ways(member):
             wrong = ("lladdr", _NOWHERE, "nud", "permanent")
             self._neighbour(here, "replace", self.address(there), *wrong)
 
     def heal(self, member: int) -> None:
-        """Let a member and the others reach each other again."""
+        """Reconnect a member and the others."""
         for here, there in self._ways(member):
             self._neighbour(here, "del", self.address(there))
 
@@ -58,10 +58,10 @@ class Network:
 @contextmanager
 def network(size: int) -> Iterator[Network]:
     """
-    Lay a network, and take it away afterwards.
+    Create a network, and remove it afterwards.
 
     Raises:
-        Unplayable: It cannot be done here: it needs root, iproute2 and namespaces.
+        Unplayable: Not possible here: it needs root, iproute2 and namespaces.
     """
     if os.geteuid() != 0:
         raise Unplayable("a network of namespaces needs root")

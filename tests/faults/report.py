@@ -1,4 +1,4 @@
-"""What the drills showed, as lines and as the table in docs/guarantees.md."""
+"""The drills' results, as lines and as the table in docs/guarantees.md."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HEAD = (
 
 
 def line(result: Result) -> str:
-    """Report one drill in a line."""
+    """Return one drill's result in a line."""
     found = result.findings
     if found is None:
         return f"NONE {result.drill.name:42} not played: {result.obstacle}"
@@ -32,7 +32,7 @@ def line(result: Result) -> str:
 
 
 def table(results: Sequence[Result]) -> str:
-    """Report all in a Markdown table."""
+    """Return all results as a Markdown table."""
     return "\n".join([_HEAD, *map(_row, results)])
 
 
@@ -48,7 +48,7 @@ def _row(result: Result) -> str:
 
 
 def last_line(results: Sequence[Result]) -> str:
-    """Sum all up in one line, and count the drills that could not be played if there are any."""
+    """Return the sums in one line, with the number of drills that could not be played, if any."""
     found = [result.findings for result in results if result.findings is not None]
     missed = len(results) - len(found)
     return (
@@ -68,7 +68,7 @@ def write(path: Path, results: Sequence[Result]) -> None:
 
 
 def put(path: Path, text: str, *, between: tuple[str, str]) -> None:
-    """Replace what stands between two marks of a page."""
+    """Replace the text between two marks of a page."""
     begin, end = between
     before, _, rest = path.read_text().partition(begin)
     _, _, after = rest.partition(end)

@@ -17,18 +17,18 @@ from tests.faults.load import CHANNELS
 from tests.faults.stage import Services, Stage, staged, until
 
 UNDER_WAY = 200
-"""Notifications that the vendors have seen when the fault begins."""
+"""Notifications that the vendors have received when the fault begins."""
 RESUMED_WITHIN = 15.0
 AT_REST_WITHIN = 180.0
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a drill showed."""
+    """A drill's result."""
 
     drill: Drill
     findings: Findings | None
-    """None where it could not be played: nothing was shown then, neither good nor bad."""
+    """None if it could not be played, which proves nothing."""
     resumed: float | None
     """Seconds from the fault's end to the first new acceptance, of the slower channel."""
     took: float
@@ -38,7 +38,7 @@ class Result:
 
     @classmethod
     def not_played(cls, drill: Drill, obstacle: str, *, took: float) -> Self:
-        """Make the result of a drill that could not be played."""
+        """Return the result of a drill that could not be played."""
         return cls(drill, None, None, took, (), obstacle)
 
     @property
@@ -49,13 +49,13 @@ class Result:
 
 def run(drill: Drill, shared: Services, folder: Path, *, within: float = RESUMED_WITHIN) -> Result:
     """
-    Run one drill on services that are up, and leave them up.
+    Run one drill on running services, which stay up.
 
     Args:
-        drill: What to break, and how.
+        drill: The fault and its terms.
         shared: The services.
-        folder: Where its ledgers and logs go.
-        within: Seconds after the fault's end in which the service must go on.
+        folder: For its ledgers and logs.
+        within: Seconds after the fault's end in which deliveries must resume.
 
     Raises:
         Exception: One of `OBSTACLES`: the drill could not be played. The services may be broken.
@@ -85,7 +85,7 @@ def _play(drill: Drill, stage: Stage) -> None:
     stage.fleet.start(*drill.workers, die_at=die_at)
     stage.fleet.ready(*drill.workers)
     stage.load.start()
-    # Workers that kill themselves choose their time; other faults begin under load.
+    # Workers that kill themselves choose the moment; other faults begin under load.
     if drill.die_at is None and not until(lambda: _under_way(stage), timeout=60):
         raise TimeoutError("the workers deliver nothing")
     drill.fault(stage)

@@ -1,4 +1,4 @@
-"""A session of drills, one after the other, none of which ends the session."""
+"""A session of drills in turn; a drill that cannot be played does not end it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tests.faults.unplayed import OBSTACLES, reason
 
 
 class Session:
-    """Plays drills on services that they share, and replaces these after a drill that broke off."""
+    """Plays drills on shared services, and replaces these after a drill that broke off."""
 
     def __init__(self, folder: Path, *, within: float) -> None:
         """
         Prepare; services start with the first drill.
 
         Args:
-            folder: Where ledgers and logs go.
-            within: Seconds after a fault's end in which the service must go on.
+            folder: For ledgers and logs.
+            within: Seconds after a fault's end in which deliveries must resume.
         """
         self._folder = folder
         self._within = within
@@ -33,7 +33,7 @@ class Session:
         self._open = ExitStack()
 
     def play(self, drill: Drill) -> Result:
-        """Play one drill; a result without findings says why it could not be played."""
+        """Play one drill; a result without findings has the reason why it could not be played."""
         self._played += 1
         folder = self._folder / f"{self._played:02}"
         began = time.monotonic()
@@ -52,7 +52,7 @@ class Session:
         return self._services
 
     def _replace(self) -> None:
-        """Stop the services: who knows what the drill has left of them."""
+        """Stop the services, which the drill may have damaged."""
         self._services = None
         stopping, self._open = self._open, ExitStack()
         try:

@@ -1,4 +1,4 @@
-"""What a drill plays on: a real broker, a real database, the vendors' stand-in, four workers."""
+"""A drill's environment: a real broker, a real database, the vendors' stand-in, four workers."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from tests.faults.terms import Terms
 from tests.support.services import PostgreSQL
 
 LATENCY = 0.2
-"""Seconds that the vendors take to answer: at 100 messages a second, 20 calls are in flight."""
+"""Seconds until the vendors answer: at 100 messages a second, 20 calls are in flight."""
 
-# Asks each queue itself: what `list_queues` tells of a quorum queue is seconds old.
+# Asks each queue itself: `list_queues` shows a quorum queue's counts seconds late.
 _COUNT = """
 lists:sum([begin
     {{ok, Queue}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, Name)),
@@ -47,7 +47,7 @@ class Broker(Protocol):
 
     @property
     def url(self) -> str:
-        """The address that producers and workers are given."""
+        """The address for producers and workers."""
 
     def ctl(self, *arguments: str) -> str:
         """Run `rabbitmqctl` and return what it printed."""
@@ -61,7 +61,7 @@ class Broker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What all drills share, one after the other."""
+    """The services that drills share, in turn."""
 
     broker: RabbitMQNode
     postgresql: PostgreSQL
@@ -69,7 +69,7 @@ class Services:
 
 @contextmanager
 def services(folder: Path) -> Iterator[Services]:
-    """Start a broker and a PostgreSQL cluster of our own."""
+    """Start a private broker and PostgreSQL cluster."""
     with ExitStack() as cleanup:
         broker = PatientNode.start(folder / "rabbitmq", timeout=PATIENCE)
         cleanup.callback(broker.stop)
@@ -81,11 +81,11 @@ def services(folder: Path) -> Iterator[Services]:
 
 @dataclass(slots=True)
 class Stage:
-    """One drill's surroundings while it runs."""
+    """One drill's environment while it runs."""
 
     services: Services
     broker: Broker
-    """The shared node, or a cluster of this drill's own."""
+    """The shared node, or this drill's own cluster."""
     folder: Path
     store: Store
     sandbox: Sandbox
@@ -94,17 +94,17 @@ class Stage:
     healed_at: datetime | None = None
 
     def healed(self) -> None:
-        """Note that the fault is over: from now on the service has to work again."""
+        """Record that the fault is over: from now on the service must work again."""
         self.healed_at = datetime.now(UTC)
 
     def vendors(self, behaviour: Behaviour | None, *, seconds: float) -> None:
-        """Have every vendor behave in one way for a while."""
+        """Give every vendor one behaviour for a while."""
         self.sandbox.switch.set(behaviour=behaviour)
         time.sleep(seconds)
         self.sandbox.switch.set(behaviour=None)
 
     def refuse(self, *, seconds: float) -> None:
-        """Have nobody listen at the vendors' address for a while."""
+        """Close the vendors' address for a while."""
         port = int(self.sandbox.url.rpartition(":")[2])
         self.sandbox.stop()
         time.sleep(seconds)
@@ -112,9 +112,9 @@ class Stage:
 
     def settled(self, *, expected: int) -> bool:
         """
-        Tell whether all that was published has ended and no message waits.
+        Return whether all notifications have ended and no message waits.
 
-        A worker that stops hands the copies back that it has put off, so those count too. A broker
+        A worker that stops requeues the copies that it has set aside, so those count too. A broker
         that does not answer is asked again.
         """
         try:
@@ -128,15 +128,15 @@ class Stage:
             return connection.scalar(select(func.count()).select_from(dead_letters)) or 0
 
     def waiting(self) -> int:
-        """Count the messages in the work queues, those included that workers have in hand."""
+        """Count the messages in the work queues, including unacknowledged ones."""
         return in_queues(self.broker.ctl, [queue_name(each, LANE) for each in CHANNELS])
 
     def recorded(self) -> Recorded:
-        """Read the record, the archive and what is left on the broker."""
+        """Read the record, the archive and the messages left on the broker."""
         return read_record(self.store, dead=self.dead(), waiting=self.waiting())
 
     def dead(self) -> list[bytes]:
-        """Take everything out of the dead queue."""
+        """Remove and return all messages of the dead queue."""
         bodies = []
         with connect(self.broker.url) as connection:
             channel = connection.channel()
@@ -147,7 +147,7 @@ class Stage:
 
 
 def ended(store: Store, *, expected: int) -> bool:
-    """Tell whether so many notifications are on record and all have ended."""
+    """Return whether this many notifications are on record and all have ended."""
     columns = notifications.c
     open_ = columns.status.in_(["scheduled", "queued", "sending"]) | columns.due_at.is_not(None)
     try:
@@ -160,13 +160,13 @@ def ended(store: Store, *, expected: int) -> bool:
 
 
 def in_queues(rabbitmqctl: Callable[..., str], names: Sequence[str]) -> int:
-    """Count the messages in queues, those included that workers have in hand."""
+    """Count the messages in queues, including unacknowledged ones."""
     quoted = ", ".join(f'<<"{name}">>' for name in names)
     return int(rabbitmqctl("eval", _COUNT.format(names=quoted)))
 
 
 def until(true: Callable[[], bool], *, timeout: float, pause: float = 0.25) -> bool:
-    """Wait for a condition; tell whether it came true in time."""
+    """Wait for a condition; return whether it became true in time."""
     end = time.monotonic() + timeout
     while not (met := true()) and time.monotonic() < end:
         time.sleep(pause)
@@ -180,7 +180,7 @@ def open_sandbox(folder: Path, *, port: int = 0) -> Sandbox:
 
 @contextmanager
 def staged(shared: Services, folder: Path, terms: Terms) -> Iterator[Stage]:
-    """Set a stage with no worker on it yet; whatever happens, it is empty afterwards."""
+    """Set up an environment without workers; stop everything afterwards."""
     folder.mkdir(parents=True)
     with ExitStack() as cleanup:
         broker: Broker = shared.broker
@@ -209,7 +209,7 @@ def staged(shared: Services, folder: Path, terms: Terms) -> Iterator[Stage]:
 
 @contextmanager
 def queues(url: str, channels: Sequence[Channel] = tuple(Channel)) -> Iterator[None]:
-    """Give the broker all queues, and take them away afterwards."""
+    """Declare all queues on the broker, and delete them afterwards."""
     lanes = {lane: LaneSettings() for lane in ("critical", LANE, "bulk")}
     topology = Topology.of(channels, lanes)
     with connect(url) as connection:

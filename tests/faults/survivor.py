@@ -16,7 +16,7 @@ SURVIVORS = tuple(f"{channel}-1" for channel in CHANNELS)
 SLOW = 1.2
 """Seconds that the vendors take before the kill, so that most calls of all workers are open."""
 OPEN = 90
-"""Calls that are open at the kill, of 160 at most: those of the dead exceed a survivor's prefetch,
+"""Open calls at the kill, of 160 at most: those of the dead exceed a survivor's prefetch,
 which is 32 for each channel."""
 TAKEN = 3.0
 """Seconds after which the survivors have received all that the dead ones had."""
@@ -24,10 +24,10 @@ TAKEN = 3.0
 
 def kill_all_but_one(stage: Stage) -> None:
     """
-    Kill four of five workers of each channel, and start none in their place.
+    Kill four of five workers of each channel, and start no others.
 
-    The service has to go on without them, not when the leases of their calls have passed. What it
-    accepts is counted from a moment at which the survivors' own calls have ended.
+    The service must continue without waiting for the leases of their calls. Acceptances
+    are counted from a moment at which the survivors' own calls have ended.
     """
     stage.sandbox.switch.set(latency=SLOW)
     if not until(lambda: _open_calls(stage) >= OPEN, timeout=60):

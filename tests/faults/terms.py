@@ -1,11 +1,11 @@
-"""On what terms a drill runs, and the configuration of its workers."""
+"""The terms of a drill, and the configuration of its workers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 CONCURRENCY = 16
-"""Calls that a worker has in flight at most."""
+"""The most calls that a worker may have in flight."""
 CONFIG = """
 [amqp]
 url = "{broker_url}"
@@ -50,16 +50,16 @@ minimum_calls = {judged_calls}
 @dataclass(frozen=True, slots=True)
 class Terms:
     """
-    On what terms a drill runs.
+    The terms of a drill.
 
     Attributes:
         on_sqlite: Whether the record is a SQLite file, not a PostgreSQL database.
-        lease: Seconds until a dead worker's calls are taken for lost.
-        attempts: How often a notification is tried.
+        lease: Seconds until a dead worker's calls count as lost.
+        attempts: The most attempts of a notification.
         rate: Messages a second.
-        minimum: Messages at least.
-        judged_calls: How many calls it takes for a circuit to open.
-        timeout: Seconds that a vendor may take to answer.
+        minimum: The least number of messages.
+        judged_calls: The calls that a circuit needs to open.
+        timeout: Seconds that a vendor has to answer.
         clustered: Whether the broker is a cluster of three nodes behind a balancer.
     """
 

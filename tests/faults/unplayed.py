@@ -14,7 +14,7 @@ from notify.errors import NotifyError
 
 
 class Unplayable(Exception):
-    """This machine lacks what a drill needs; the text says what."""
+    """This machine lacks something that a drill needs, named in the text."""
 
 
 OBSTACLES = (
@@ -31,8 +31,8 @@ OBSTACLES = (
     pytest.fail.Exception,
 )
 """
-What keeps a drill from being played to its end. A timeout is an OSError; an answer that no tool
-should give is a ValueError or an AssertionError; pytest's are raised where PostgreSQL is missing.
+Errors that prevent a drill from being played. A timeout is an OSError; an impossible answer of
+a tool is a ValueError or an AssertionError; pytest's are raised if PostgreSQL is missing.
 """
 LONGEST = 160
 

@@ -1,8 +1,8 @@
 """
 A worker that kills itself at a chosen point: `python -m tests.faults.worker POOL [OPTIONS]`.
 
-It is the product's own worker, with wrappers around the product's own functions. DIE_AT names
-the point and which passing of it is the last, such as `after_claim:20`; LEASE sets the seconds
+It is the product's own worker, with wrappers around the product's own functions. DIE_AT has
+the point and how often it is passed, such as `after_claim:20`; LEASE sets the seconds
 that others wait for a dead worker.
 """
 
@@ -38,7 +38,7 @@ class Point(enum.StrEnum):
 
 
 IN_THE_MIDST = 0.1
-"""Seconds after the request left, while the vendor still takes its time to answer."""
+"""Seconds after the request left, before the vendor answers."""
 
 _PLACES: Mapping[Point, tuple[Any, str]] = {
     Point.BEFORE_CLAIM: (Store, "claim"),
@@ -50,7 +50,7 @@ _PLACES: Mapping[Point, tuple[Any, str]] = {
 
 
 def arm(point: Point, passing: int) -> None:
-    """Wrap the function at the point, so that one passing of it ends the process."""
+    """Wrap the function at the point, so that its n-th call ends the process."""
     owner, name = _PLACES[point]
     passings = itertools.count(1)
     plain = getattr(owner, name)
@@ -76,13 +76,13 @@ def die() -> None:
 
 
 def shorten(seconds: float) -> None:
-    """Shorten what a drill would spend most of its time on: waiting for who never comes back."""
+    """Shorten the leases of dead workers, which a drill would mostly wait for."""
     Claimer.lease = timedelta(seconds=seconds)
     DueRows.hold = timedelta(seconds=seconds)
 
 
 def run(start: Callable[[], object], environ: Mapping[str, str] = os.environ) -> None:
-    """Set the worker up as the environment says, and start it."""
+    """Configure the worker from the environment, and start it."""
     shorten(float(environ.get("LEASE", "60")))
     if where := environ.get("DIE_AT"):
         point, _, passing = where.partition(":")

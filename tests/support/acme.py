@@ -1,4 +1,4 @@
-"""A provider as CONTRIBUTING.md says one is added: what it needs, and nothing else."""
+"""A minimal provider, added as CONTRIBUTING.md describes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from providers._shared.transport import Transport
 
 
 class Acme:
-    """Sends email through a vendor that is not there."""
+    """Sends email through a vendor that does not exist."""
 
     channel: ClassVar[Channel] = Channel.EMAIL
 
@@ -37,7 +37,7 @@ class Acme:
         self._head = self._transport.head("/messages", {"Authorization": f"Bearer {api_key}"})
 
     def send(self, message: Rendered, /) -> Receipt:
-        """Hand one email to Acme; the receipt's id is Acme's own."""
+        """Send one email to Acme; the receipt has Acme's own id."""
         mail = {
             "from": self._sender,
             "to": message.to,

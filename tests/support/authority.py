@@ -15,10 +15,10 @@ DAY = datetime.timedelta(days=1)
 
 
 class Authority:
-    """Signs certificates; `file` is what those who trust it are given."""
+    """Signs certificates; `file` is the authority's own certificate, for its clients."""
 
     def __init__(self, folder: Path, name: str = "ca") -> None:
-        """Make the authority's own key and certificate."""
+        """Create the authority's own key and certificate."""
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -30,7 +30,7 @@ class Authority:
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, name: str, *, expired: bool = False) -> tuple[Path, Path]:
-        """Sign a certificate for 127.0.0.1 alone; give its file and its key's."""
+        """Sign a certificate for 127.0.0.1 alone; return its file and its key's."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         hosts = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]

@@ -38,9 +38,9 @@ def read(body: bytes, key: str = KEY) -> list[Notification]:
 def died(
     reason: str = "rejected", *, at: datetime = NOW, queue: str = "notify.email.critical"
 ) -> dict[str, Any]:
-    """Write the headers that the broker gives a message that died."""
+    """Return the headers that the broker adds to a dead letter."""
     first = {"x-first-death-reason": reason, "x-first-death-queue": queue}
-    # The broker tells UTC without saying so.
+    # The broker's times are in UTC, without a zone.
     death = {"reason": reason, "queue": queue, "time": at.replace(tzinfo=None), "count": 1}
     return {"x-death": [{**death, "exchange": "notify"}], **first, "x-delivery-count": 0}
 
@@ -54,7 +54,7 @@ def arrival(
     settle: Any = lambda _: None,
     **properties: Any,
 ) -> Arrival:
-    """Make one message of the dead queue."""
+    """Return one message of the dead queue."""
     around = {
         "content_type": "application/json",
         "application_headers": died() if headers is None else dict(headers),
@@ -70,32 +70,32 @@ def arrival(
 
 
 def bury(store: Store, *arrivals: Arrival, now: datetime = NOW) -> list[DeadLetter]:
-    """Archive messages as one batch; give the whole archive, the oldest first."""
+    """Archive messages as one batch; return the whole archive, the oldest first."""
     archive = Archive(store, limits=LIMITS, delivery_limits=LANES, clock=lambda: now)
     archive.deliver(arrivals)
     return buried(store)
 
 
 def buried(store: Store, **wanted: Any) -> list[DeadLetter]:
-    """Read the archive, the oldest first."""
+    """Return the archive, oldest first."""
     with store.reading() as connection:
         return find_letters(connection, LetterFilter(**wanted), limit=10_000)[::-1]
 
 
 def decisions(store: Store, *bodies: bytes) -> list[Decision]:
-    """Archive bodies, and give what was decided on their messages."""
+    """Archive bodies; return the decisions on their messages."""
     told: list[Decision] = []
     bury(store, *(arrival(body, settle=told.append) for body in bodies))
     return told
 
 
 def replayer(store: Store, *, now: datetime = NOW) -> Replayer:
-    """Make what replays, at one moment."""
+    """Return a replayer with a fixed time."""
     return Replayer(store, limits=LIMITS, lanes=LANES, clock=lambda: now)
 
 
 def order(store: Store, **changes: Any) -> ReplayRequest:
-    """Order the replay of all letters that wait."""
+    """Return a request to replay all waiting letters."""
     with store.reading() as connection:
         ids = find_letter_ids(connection, LetterFilter())
     values: dict[str, Any] = {"ids": ids, "rate": 10.0}
@@ -103,5 +103,5 @@ def order(store: Store, **changes: Any) -> ReplayRequest:
 
 
 def plan(store: Store, *, now: datetime = NOW, **changes: Any) -> ReplayPlan:
-    """Plan the replay of all letters that wait."""
+    """Plan the replay of all waiting letters."""
     return replayer(store, now=now).plan(order(store, **changes))

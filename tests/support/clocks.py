@@ -24,7 +24,7 @@ DELETE FROM clocks.now;
 
 class Clock:
     """
-    Seconds since 1970, and a monotonic clock at once. It stands still until `pass_`.
+    Seconds since 1970, and a monotonic clock at once. It advances only by `pass_`.
 
     A test of limits or circuits that waits in real seconds depends on how busy the machine is,
     and one that reads two real clocks on how far they are apart.
@@ -39,13 +39,13 @@ class Clock:
         return self._seconds
 
     def pass_(self, seconds: float) -> None:
-        """Move it on, or back by a negative number."""
+        """Advance it, or set it back by a negative number."""
         self._seconds += seconds
         for connection in self._postgresql:
             connection.execute("UPDATE clocks.now SET seconds = %s", [self._seconds])
 
     def keep(self, store: Store) -> None:
-        """Have the database of this store read this clock, until the store is closed."""
+        """Make the database of this store read this clock, until the store is closed."""
         engine = store._engine
         engine.dispose()
         if engine.dialect.name == "sqlite":

@@ -1,4 +1,4 @@
-"""What a command line left behind, for tests that call it."""
+"""The command line, called within a test's own process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a command left behind."""
+    """A command's output and exit code."""
 
     code: int
     out: str
@@ -16,4 +16,4 @@ class Done:
 
 
 Notify = Callable[..., Done]
-"""Calls the command line with the words after `notify`."""
+"""Calls the command line with the arguments after `notify`."""

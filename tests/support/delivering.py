@@ -1,4 +1,4 @@
-"""A delivery for tests: the service's own wiring, with what a test wants to steer."""
+"""A delivery for tests: the service's own wiring, with arguments that a test controls."""
 
 from __future__ import annotations
 

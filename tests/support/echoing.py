@@ -1,4 +1,4 @@
-"""A vendor that repeats in its answers what it was sent, and a provider that does in its faults."""
+"""A vendor that repeats requests in its answers, and a provider that repeats them in its errors."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class Leaky:
         self._api_key = api_key
 
     def send(self, message: Rendered, /) -> Receipt:
-        """Fail as no provider should."""
+        """Raise an error with the message in it, as no provider should."""
         cause = ValueError(f"{message} {self._api_key}")
         raise RuntimeError(f"{message!r} by {self._api_key}") from cause
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Release nothing."""
 
 
 class _Echo(BaseHTTPRequestHandler):
-    """Answers with the status that the recipient ends in, and with all it has heard."""
+    """Answers with the status at the end of the recipient, and with the whole request."""
 
     def do_POST(self) -> None:
-        """Refuse, in the words of the request."""
+        """Refuse the request, and repeat its text."""
         heard = unquote_plus(self.rfile.read(int(self.headers["Content-Length"])).decode())
         heard += str(self.headers)
         found = re.search(r"\d(\d{3})(?!\d)", heard)
@@ -50,7 +50,7 @@ class _Echo(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing of its own."""
+        """Log nothing."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Flow control for tests: real parts on a real record, with what a test wants limited."""
+"""Flow control for tests: real parts on a real record, with a test's own limits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def flow_on(
     caps: Sequence[Cap] = (),
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Flow:
-    """Wire one process's flow control; without further words it lets everything through."""
+    """Wire one process's flow control; by default nothing is limited."""
     return Flow(
         circuits=Circuits(
             store,

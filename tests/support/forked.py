@@ -1,4 +1,4 @@
-"""Processes of `notify` that need not import anything: most of what a start costs, and a test."""
+"""Processes of `notify` that are forked instead of started: imports are most of a start's cost."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ PRELOADED = (
 
 class Forked:
     """
-    `notify` as a process of its own, forked from one that has imported it already.
+    `notify` in a separate process, forked from one that has imported it already.
 
-    It is asked and ended like a `subprocess.Popen`; what it prints goes to files.
+    It has the methods of `subprocess.Popen`; its output goes to files.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ class Forked:
         self._process.start()
 
     def poll(self) -> int | None:
-        """Give the exit code, negative for a signal, or None while it runs."""
+        """Return the exit code, negative for a signal, or None while it runs."""
         return self._process.exitcode
 
     def wait(self, timeout: float) -> int:
-        """Wait for its end and give the exit code; `TimeoutExpired` if it takes longer."""
+        """Wait for its end and return the exit code; `TimeoutExpired` if it takes longer."""
         self._process.join(timeout)
         code = self._process.exitcode
         if code is None:
@@ -60,19 +60,19 @@ class Forked:
         return code
 
     def out(self) -> str:
-        """Tell what it has printed by now."""
+        """Return its output so far."""
         return _text(self._files[0])
 
     def err(self) -> str:
-        """Tell what it has printed to the error output by now."""
+        """Return its error output so far."""
         return _text(self._files[1])
 
     def done(self, timeout: float = 60) -> Done:
-        """Wait for its end and tell what it left behind."""
+        """Wait for its end; return its output and exit code."""
         return Done(self.wait(timeout), *(file.read_text() for file in self._files))
 
     def terminate(self) -> None:
-        """Ask it to stop."""
+        """Send SIGTERM."""
         self.send_signal(signal.SIGTERM)
 
     def send_signal(self, number: signal.Signals) -> None:

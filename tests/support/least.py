@@ -1,4 +1,4 @@
-"""A broker with the exported users, and what whoever holds one of their passwords can try."""
+"""A broker with the exported users, and everything that a user with a password can try."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Login:
 
     @contextmanager
     def channel(self) -> Iterator[amqp.Channel]:
-        """Open a channel; a refusal closes it, and the connection is closed without complaint."""
+        """Open a channel; a refusal closes it, and closing the connection ignores errors."""
         with connect(self.url) as connection:
             yield connection.channel()
 
@@ -47,7 +47,7 @@ class Login:
         exchange: str = EXCHANGE,
         user_id: str | None = None,
     ) -> None:
-        """Publish one message under this user's name, or another's; raises what the broker says."""
+        """Publish one message as this user, or with another's name; raises the broker's error."""
         others = {"user_id": user_id or self.user, "delivery_mode": 2, **properties}
         headers = others.pop("headers", {})
         self.post(key, amqp.Message(body, application_headers=headers, **others), exchange=exchange)
@@ -60,7 +60,7 @@ class Login:
                 channel.basic_publish_confirm(message, exchange, key, mandatory=True, timeout=10)
 
     def request(self, key: str, **fields: Any) -> UUID:
-        """Ask for one email and give its id."""
+        """Publish one email and return its id."""
         id_ = uuid4()
         request = {"id": str(id_), "to": "ada@example.com", "subject": "Hello", "text": "Hi."}
         self.publish(key, json.dumps({**request, **fields}).encode())
@@ -68,7 +68,7 @@ class Login:
 
 
 def logins(users: Users, url: str, topology: Topology, folder: Path) -> dict[str, Login]:
-    """Import the definitions for a virtual host, and let all their users in."""
+    """Import the definitions for a virtual host, and set passwords for all their users."""
     definitions = export(
         topology,
         vhost=url.rpartition("/")[2],

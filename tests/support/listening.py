@@ -1,4 +1,4 @@
-"""What systemd would hear of a process: its notify socket, a real one, with a thread that reads."""
+"""systemd's side of a process: a real notify socket, with a thread that reads it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class Ear:
-    """Keeps the words that arrive, each with the moment when it did."""
+    """Records each message with its time of arrival."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -22,14 +22,14 @@ class Ear:
         self._thread.start()
 
     def words(self, name: str = "") -> list[str]:
-        """Give what was said, in order; of one variable alone, if named, its values."""
+        """Return the messages in order, or only the values of one variable."""
         lines = [line for _, said in list(self._heard) for line in said.splitlines()]
         if not name:
             return lines
         return [value for key, _, value in (line.partition("=") for line in lines) if key == name]
 
     def moments(self, word: str) -> list[float]:
-        """Tell when a word was said, by the monotonic clock."""
+        """Return when a message arrived, by the monotonic clock."""
         return [at for at, said in list(self._heard) if word in said.splitlines()]
 
     def _listen(self) -> None:
@@ -37,7 +37,7 @@ class Ear:
             self._heard.append((time.monotonic(), said.decode()))
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop reading."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
             own.sendto(b"", self._socket.getsockname())
         self._thread.join()
@@ -46,7 +46,7 @@ class Ear:
 
 @contextmanager
 def listening(address: str | Path) -> Iterator[Ear]:
-    """Hear what is said to an address; an @ begins one that is in no file system."""
+    """Read the messages to an address; an @ marks an abstract one, outside the file system."""
     ear = Ear(str(address))
     try:
         yield ear

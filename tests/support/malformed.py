@@ -1,9 +1,9 @@
 """
 Messages a worker must survive: those it dead-letters, and foreign ones it must deliver.
 
-The first half rebuilds what kills a stock Celery 5.7 worker or is lost by it: task headers with
-the wrong types, bodies that are no task, content that cannot be decoded. The rest breaks our own
-contract in one way each. `why` is a part of the reason that the log must give.
+The first half reproduces messages that kill a stock Celery 5.7 worker, or that it loses: task
+headers with the wrong types, bodies that are not a task, undecodable content. Each of the others
+breaks our own contract in one way. `why` is a part of the reason that the log must have.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ REQUEST = {"id": ID, "to": "ann@example.com", "template": "welcome", "data": DAT
 
 
 class Malformed(NamedTuple):
-    """One message that does not keep the contract."""
+    """One message that breaks the contract."""
 
     name: str
     body: bytes
@@ -32,11 +32,11 @@ class Malformed(NamedTuple):
     properties: Mapping[str, Any] = JSON
     """AMQP properties by their names in AMQP, `headers` among them."""
     routing_key: str = "email.normal.shop"
-    """Each lands in a queue that a worker consumes."""
+    """Each is routed to a queue that a worker consumes."""
 
 
 class Foreign(NamedTuple):
-    """One message that keeps the contract, among properties that mean nothing to us."""
+    """One message that meets the contract, with foreign properties."""
 
     name: str
     properties: Mapping[str, Any] = JSON
@@ -45,18 +45,18 @@ class Foreign(NamedTuple):
 
 
 def changed(**fields: Any) -> bytes:
-    """Write the good request with some fields set, and those set to None left out."""
+    """Return the good request with some fields set, and without those set to None."""
     fields = {**REQUEST, **fields}
     return json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
 
 
 def raw(name: str, value: bytes) -> bytes:
-    """Write the good request with one field as given, for what json.dumps would not write."""
+    """Return the good request with one field as raw JSON, which json.dumps would not write."""
     return changed(**{name: "@@"}).replace(b'"@@"', value)
 
 
 def task(body: bytes, name: str, **headers: Any) -> Malformed:
-    """Write a message with the headers of a Celery task and a body that is none of ours."""
+    """Return a message with the headers of a Celery task and a foreign body."""
     headers = {"lang": "py", "task": "notify.deliver", "id": ID, **headers}
     headers = {key: value for key, value in headers.items() if value is not None}
     why = "must be a JSON object" if body != b'{"a":1}' else "*: unknown field"

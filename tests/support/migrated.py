@@ -12,7 +12,7 @@ from notify.store import Store
 
 
 def migrated(url: str) -> Store:
-    """Open a record with all its tables; an SQLite file that is not there is made."""
+    """Open a record with all its tables; an SQLite file is created if it does not exist."""
     where = make_url(url)
     if where.drivername == "sqlite" and where.database and not Path(where.database).exists():
         Path(where.database).write_bytes(_tables())

@@ -1,4 +1,4 @@
-"""Contradictions planted into a record by hand, one of each kind that the ledger knows."""
+"""Contradictions written directly into a record, one of each kind that the ledger finds."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from notify.store.tables import attempts, dead_letters, events, notifications
 from tests.support.recording import LATER, LEASE, NOW, accepted, asked, begin, put_off, rejected
 
 AFTERWARDS = NOW + timedelta(hours=1)
-"""When the ledger is drawn up: no hold of then can last."""
+"""The time of the ledger: any lease of the planted rows has ended by then."""
 
 Plant = Callable[[Store], UUID]
 
 
 def sent(store: Store) -> UUID:
-    """A notification that was sent, as it should be."""
+    """A notification that was sent, without a contradiction."""
     entry = begin(store)
     store.record([accepted(entry)])
     return entry.notification.id
 
 
 def sending(store: Store) -> UUID:
-    """A notification whose call is under way when the ledger is drawn up."""
+    """A notification whose call is in flight at the time of the ledger."""
     return begin(store, now=AFTERWARDS).notification.id
 
 
 def queued(store: Store) -> UUID:
-    """A notification that is due again a minute after the ledger is drawn up."""
+    """A notification that is due again a minute after the time of the ledger."""
     entry = begin(store)
     store.record([put_off(entry, due_at=AFTERWARDS + LEASE)])
     return entry.notification.id
@@ -173,7 +173,7 @@ DOUBTS: dict[str, tuple[Doubt, Plant]] = {
 
 
 def bury(store: Store, **changes: Any) -> UUID:
-    """Put a dead letter into the archive, and give the id that it asks for."""
+    """Put a dead letter into the archive, and return its notification's id."""
     id_ = uuid4()
     values = {
         "fingerprint": uuid4().bytes * 2,

@@ -1,4 +1,4 @@
-"""A PgBouncer of a test's own, in front of the session's PostgreSQL."""
+"""A PgBouncer for one test, in front of the session's PostgreSQL."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _AS_NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", 
 @contextmanager
 def pgbouncer(url: str, *, more: str = "") -> Iterator[str]:
     """
-    Pool the transactions of a database; yield its address by the pooler.
+    Pool the transactions of a database; yield its address through the pooler.
 
     Args:
-        more: Lines of its configuration, which is otherwise as it comes.
+        more: Lines that are added to its default configuration.
     """
     program = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin")
     if program is None:

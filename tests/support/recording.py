@@ -16,7 +16,7 @@ LATER = NOW + 2 * LEASE
 
 
 def asked(**changes: Any) -> Notification:
-    """A notification that no other test has asked for."""
+    """A new notification, unique among tests."""
     id_ = changes.pop("id", None) or uuid4()
     values: dict[str, Any] = {
         "source": "shop",
@@ -32,18 +32,18 @@ def asked(**changes: Any) -> Notification:
 
 
 def call_for(notification: Notification, *, attempt_id: UUID | None = None) -> Entry:
-    """The wish to call a provider for it."""
+    """A claim for one call to a provider."""
     return Entry(notification, Status.SENDING, attempt_id or uuid4(), "sendgrid")
 
 
 def answer_to(store: Store, entry: Entry, *, now: datetime = NOW) -> Claimed:
-    """All that the record answers to a single claim."""
+    """The record's whole answer to a single claim."""
     (answer,) = store.claim([entry], now=now, lease=LEASE)
     return answer
 
 
 def claim_one(store: Store, entry: Entry, *, now: datetime = NOW) -> Claim:
-    """Whether the record gives a single notification into the claimer's hands."""
+    """Whether the record grants the claim of a single notification."""
     return answer_to(store, entry, now=now).claim
 
 
@@ -55,7 +55,7 @@ def begin(store: Store, *, now: datetime = NOW, **changes: Any) -> Entry:
 
 
 def accepted(entry: Entry, **changes: Any) -> Record:
-    """The outcome of a claimed call: the provider took it."""
+    """The outcome of a claimed call: the provider accepted it."""
     assert entry.attempt_id is not None
     values: dict[str, Any] = {
         "ended_at": NOW + timedelta(milliseconds=45),
@@ -70,7 +70,7 @@ def accepted(entry: Entry, **changes: Any) -> Record:
 
 
 def put_off(entry: Entry, **changes: Any) -> Record:
-    """The outcome of a claimed call: not this time, and it is due again after a minute."""
+    """The outcome of a claimed call: a temporary failure, due again after a minute."""
     values: dict[str, Any] = {
         "outcome": Outcome.NOT_SENT,
         "status": Status.QUEUED,
@@ -83,7 +83,7 @@ def put_off(entry: Entry, **changes: Any) -> Record:
 
 
 def lost(entry: Entry, answer: Claimed, **changes: Any) -> Record:
-    """The outcome of a call whose worker never came back, as whoever found it lapsed says."""
+    """The outcome of a dead worker's call, as recorded by the worker that finds it."""
     assert answer.claim is Claim.LAPSED
     values: dict[str, Any] = {
         "attempt_id": answer.attempt_id,
@@ -99,7 +99,7 @@ def lost(entry: Entry, answer: Claimed, **changes: Any) -> Record:
 
 
 def rejected(entry: Entry) -> Record:
-    """The outcome of a claimed call: the provider will never take it."""
+    """The outcome of a claimed call: the provider rejects it."""
     return accepted(
         entry,
         outcome=Outcome.NOT_SENT,

@@ -1,4 +1,4 @@
-"""How a call ended whose answer was lost, reported later: as a vendor's webhook would."""
+"""Late evidence of a lost call's outcome, as a vendor's webhook would report it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def resolve(
     provider_id: str | None = None,
     clock: Callable[[], datetime] | None = None,
 ) -> Settled:
-    """Settle a call, and log what that changed."""
+    """Settle a call, and log the change."""
     with store.writing() as connection:
         now = (clock or store.clock)()
         settled = settle_call(

@@ -1,4 +1,4 @@
-"""A worker's whole surroundings, real all of them: broker, record, vendors' stand-in."""
+"""A worker's whole environment of real parts: broker, record, vendors' stand-in."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ secrets = {{ api_key = "KEY" }}
 
 @dataclass(frozen=True)
 class Rig:
-    """What a worker needs and what can be seen of it."""
+    """The services that a worker needs, and its visible results."""
 
     config: Path
     folder: Path
@@ -56,7 +56,7 @@ class Rig:
     sandbox: Sandbox
 
     def start(self, name: str = "email", *, pool: str = "email") -> Forked:
-        """Start a worker and leave it to its fate."""
+        """Start a worker, without waiting for it or stopping it."""
         ready = self._ready(name)
         ready.unlink(missing_ok=True)
         log = self.folder / f"{name}.log"
@@ -64,7 +64,7 @@ class Rig:
         return Forked(arguments, environ=self._environ(), out=log, err=log)
 
     def command(self, *arguments: object, **environ: str) -> Forked:
-        """Start a command as an operator does, and leave it to its fate."""
+        """Start a command as an operator does, without waiting for it."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         return Forked(
             [str(each) for each in arguments],
@@ -82,7 +82,7 @@ class Rig:
 
     @contextmanager
     def worker(self, name: str = "email", *, pool: str = "email") -> Iterator[Forked]:
-        """Run a worker; it must exit with 0 when it is told to stop, unless it was killed."""
+        """Run a worker; it must exit with 0 when it is stopped, unless it was killed."""
         process = self.start(name, pool=pool)
         try:
             until(lambda: self._ready(name).exists() or process.poll() is not None)
@@ -98,7 +98,7 @@ class Rig:
         return self.folder / f"{name}.ready"
 
     def log(self, name: str = "email") -> str:
-        """Read what a worker has logged."""
+        """Return a worker's log lines."""
         return (self.folder / f"{name}.log").read_text()
 
     def publish(
@@ -123,23 +123,23 @@ class Rig:
                 channel.basic_publish_confirm(message, EXCHANGE, key, mandatory=True, timeout=10)
 
     def request(self, **fields: Any) -> UUID:
-        """Publish one email and give its id."""
+        """Publish one email and return its id."""
         return self.requests(1, **fields)[0]
 
     def requests(self, number: int, **fields: Any) -> list[UUID]:
-        """Publish emails in one go, however busy the machine is, and give their ids."""
+        """Publish emails in one batch, even on a busy machine, and return their ids."""
         ids = [uuid4() for _ in range(number)]
         request = {"to": "ada@example.com", "subject": "Hello", "text": "Hi.", **fields}
         self._publish([json.dumps({"id": str(id_), **request}).encode() for id_ in ids])
         return ids
 
     def status(self, id_: UUID) -> Status | None:
-        """Read where a notification stands."""
+        """Return a notification's status."""
         story = self.store.get(id_)
         return story.status if story else None
 
     def dead(self) -> list[bytes]:
-        """Take everything out of the dead queue."""
+        """Remove and return all messages of the dead queue."""
         bodies = []
         with connect(self.broker_url) as connection:
             channel = connection.channel()
@@ -155,11 +155,11 @@ class Rig:
 
 
 PATIENCE = 90.0
-"""Seconds until a condition is taken for one that never comes, on the busiest machine."""
+"""Seconds until a condition counts as failed, even on the busiest machine."""
 
 
 def until(true: Callable[[], bool], *, timeout: float = PATIENCE) -> None:
-    """Wait for a condition; fail when it takes too long. No test may expect that it is quick."""
+    """Wait for a condition; fail if it takes too long. A test must not assert that it is quick."""
     end = time.monotonic() + timeout
     while not true():
         assert time.monotonic() < end, "it took too long"

@@ -55,14 +55,14 @@ _REMOVE_USERS = """
 
 
 def missing(reason: str) -> NoReturn:
-    """Skip the test for want of a service; where CI is set, fail it."""
+    """Skip the test because a service is missing; fail it if CI is set."""
     if os.environ.get("CI"):
         pytest.fail(f"{reason} (CI is set, so this is no reason to skip)", pytrace=False)
     pytest.skip(reason)
 
 
 class Vhosts:
-    """Virtual hosts of a node, made many at a time: one `rabbitmqctl` takes most of a second."""
+    """Virtual hosts of a node, created in batches: one `rabbitmqctl` takes most of a second."""
 
     def __init__(self, node: RabbitMQNode) -> None:
         self._node = node
@@ -70,14 +70,14 @@ class Vhosts:
         self._next = 1
 
     def fresh_url(self) -> str:
-        """Return the address of a virtual host that nobody used before."""
+        """Return the address of an unused virtual host."""
         if not self._numbers:
             self._numbers = self._made()
         return self._node.vhost_url(f"test-{self._numbers.pop()}")
 
     def _made(self) -> list[int]:
         first = self._next
-        # Where this fails, one test does, and the next one asks for others.
+        # If this fails, one test fails, and the next one creates others.
         self._next += _VHOSTS_AT_ONCE
         last = self._next - 1
         self._node.ctl("eval", _MAKE_VHOSTS.format(first=first, last=last))
@@ -86,7 +86,7 @@ class Vhosts:
 
 @contextlib.contextmanager
 def broker_away(node: RabbitMQNode, url: str) -> Iterator[None]:
-    """Have a broker take no connection, and cut those to one virtual host; a restart costs more."""
+    """Make a broker refuse connections, and cut those to one virtual host, without a restart."""
     node.ctl("suspend_listeners")
     try:
         node.ctl("close_all_connections", "-p", url.rpartition("/")[2], "away")
@@ -96,7 +96,7 @@ def broker_away(node: RabbitMQNode, url: str) -> Iterator[None]:
 
 
 class Users:
-    """A node's users for one test; none outlives it under a name that another may want."""
+    """A node's users for one test; they are removed after it, so their names are free again."""
 
     def __init__(self, node: RabbitMQNode) -> None:
         self._node = node
@@ -111,7 +111,7 @@ class Users:
         read: str = "^$",
         keys: str = ".*",
     ) -> tuple[str, str]:
-        """Make a user with these rights on a virtual host, named after it: its name and address."""
+        """Create a user with these rights on a virtual host, named after it; return both."""
         vhost = url.rpartition("/")[2]
         name = f"{vhost}-user"
         rights = {"configure": configure, "write": write, "read": read, "keys": keys}
@@ -120,19 +120,19 @@ class Users:
         return name, self._address(url, name)
 
     def bring(self, definitions: object, folder: Path) -> None:
-        """Import definitions, which may hold users; they cannot log in yet."""
+        """Import definitions, which may contain users; these cannot log in yet."""
         file = folder / "definitions.json"
         file.write_text(json.dumps(definitions))
         self._brought = True
         self._node.ctl("import_definitions", str(file))
 
     def let_in(self, url: str, *names: str) -> list[str]:
-        """Set the passwords of users who came with imported definitions; return their addresses."""
+        """Set the passwords of imported users; return their addresses."""
         self._node.ctl("eval", _LET_IN.format(names=",".join(f'<<"{name}">>' for name in names)))
         return [self._address(url, name) for name in names]
 
     def remove(self) -> None:
-        """Remove the users that definitions have brought, whose names are theirs to choose."""
+        """Remove imported users, whose names the definitions choose."""
         if self._brought:
             self._node.ctl("eval", _REMOVE_USERS)
 
@@ -141,7 +141,7 @@ class Users:
 
 
 class PostgreSQL:
-    """A PostgreSQL cluster of its own, with durable writes, on a free port of 127.0.0.1."""
+    """A private PostgreSQL cluster, with durable writes, on a free port of 127.0.0.1."""
 
     def __init__(self) -> None:
         self._programs = _postgresql_programs()
@@ -152,7 +152,7 @@ class PostgreSQL:
         self._server: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Make the cluster and start it; returns once it answers."""
+        """Create the cluster and start it; return once it answers."""
         if os.geteuid() == 0:
             owner = pwd.getpwnam(_POSTGRES_USER)
             os.chown(self._folder, owner.pw_uid, owner.pw_gid)
@@ -184,7 +184,7 @@ class PostgreSQL:
         psutil.wait_procs(processes, timeout=20)
 
     def resume(self) -> None:
-        """Start the server on the data it has; returns once it answers."""
+        """Start the server on its data; return once it answers."""
         data = self._folder / "data"
         listen = ["-k", str(self._folder), "-h", "127.0.0.1", "-p", str(self._port)]
         with (self._folder / "server.log").open("wb") as log:
@@ -199,7 +199,7 @@ class PostgreSQL:
 
     @contextlib.contextmanager
     def tls(self, certificate: Path, key: Path) -> Iterator[None]:
-        """Offer TLS by a certificate for as long as this lasts, as its administrator would."""
+        """Offer TLS with a certificate within this context, as an administrator would."""
         folder = Path(tempfile.mkdtemp(dir=self._folder))
         ours = [shutil.copy(file, folder) for file in (certificate, key)]
         for path in (folder, *map(Path, ours)):
@@ -218,13 +218,13 @@ class PostgreSQL:
             self._reload()
 
     def _reload(self) -> None:
-        """Have it read its settings; those who connect from now on meet them."""
+        """Make the server reload its settings; they apply to new connections."""
         self._execute("SELECT pg_reload_conf()")
         time.sleep(0.2)
 
     @contextlib.contextmanager
     def database(self, *, like: str = "template1") -> Iterator[str]:
-        """Make a database, an empty one if not like another; yield its address, and drop it."""
+        """Create a database, empty or a copy; yield its address, and drop it afterwards."""
         self._databases += 1
         name = f"test_{self._databases}"
         self._execute(f"CREATE DATABASE {name} TEMPLATE {like}")
@@ -233,7 +233,7 @@ class PostgreSQL:
 
     @contextlib.contextmanager
     def record(self) -> Iterator[str]:
-        """Make a database with the record's tables, yield its address, and drop it."""
+        """Create a database with the record's tables, yield its address, and drop it afterwards."""
         if not self._has_tables:
             self._execute(f"CREATE DATABASE {_TABLES}")
             migrated(self._address(_TABLES)).close()
@@ -271,7 +271,7 @@ class PostgreSQL:
 
 
 def _postgresql_programs() -> Path:
-    """Find Debian's programs by their folder; its wrappers manage clusters of the machine."""
+    """Return a program in Debian's versioned folder; the wrappers manage the machine's clusters."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
         missing("PostgreSQL is not installed: apt-get install postgresql")
@@ -279,7 +279,7 @@ def _postgresql_programs() -> Path:
 
 
 def _as_postgres() -> list[str]:
-    """Let the kernel end the server with the tests; root may not run it, so drop to its user."""
+    """Make the kernel end the server with the tests; root may not run it, so drop to its user."""
     command = ["setpriv", "--pdeathsig", "INT"]
     if os.geteuid() == 0:
         command += ["--reuid", _POSTGRES_USER, "--regid", _POSTGRES_USER, "--clear-groups"]

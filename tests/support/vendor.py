@@ -1,4 +1,4 @@
-"""A vendor for tests: a real HTTP server on loopback that does what the test tells it to."""
+"""A vendor for tests: a real HTTP server on loopback that a test scripts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Seen:
 
 
 Reply = Callable[[socket.socket, threading.Event], bool]
-"""Answers one request on its connection; tells whether the connection stays open."""
+"""Answers one request on its connection; returns whether the connection stays open."""
 
 
 def say(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
@@ -40,7 +40,7 @@ def say(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None
 
 
 def raw(answer: bytes, *, keep: bool = False) -> Reply:
-    """Write these bytes, whatever they are."""
+    """Write these raw bytes."""
 
     def reply(connection: socket.socket, _stopped: threading.Event) -> bool:
         connection.sendall(answer)
@@ -63,7 +63,7 @@ def drip(answer: bytes, *, every: float) -> Reply:
 
 
 def then_close(first: Reply) -> Reply:
-    """Answer so, and close the connection without having announced it."""
+    """Answer, and close the connection without announcing it."""
 
     def reply(connection: socket.socket, stopped: threading.Event) -> bool:
         first(connection, stopped)
@@ -73,13 +73,13 @@ def then_close(first: Reply) -> Reply:
 
 
 def hang(_connection: socket.socket, stopped: threading.Event) -> bool:
-    """Read the request and stay silent until the test ends: only the client can end the wait."""
+    """Read the request and do not answer until the test ends: only the client can end the wait."""
     stopped.wait()
     return False
 
 
 def hang_up(_connection: socket.socket, _stopped: threading.Event) -> bool:
-    """Read the request and close the connection in good order, without an answer."""
+    """Read the request and close the connection cleanly, without an answer."""
     return False
 
 
@@ -94,7 +94,7 @@ class Vendor:
     The server. Use it as a context manager.
 
     Attributes:
-        default: The answer to a request for which nothing else was scripted.
+        default: The answer to a request without a scripted one.
         tls: The server's certificate, to speak TLS.
         seen: The requests so far, oldest first.
         connections: How many connections were accepted so far.
@@ -135,25 +135,25 @@ class Vendor:
 
     @property
     def url(self) -> str:
-        """Where it listens, without a trailing slash."""
+        """Its address, without a trailing slash."""
         scheme = "https" if self.tls else "http"
         return f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def on(self, path: str, reply: Reply) -> None:
-        """Answer every request for this path so."""
+        """Set the answer to every request for this path."""
         self._paths[path] = reply
 
     def then(self, *replies: Reply) -> None:
-        """Answer the coming requests so, one each, before the default."""
+        """Set the answers to the next requests, one each, before the default."""
         self._next.extend(replies)
 
     def wait_for_requests(self, count: int) -> bool:
-        """Whether so many requests came, within the patience of a test."""
+        """Whether this many requests came within `PATIENCE`."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self.seen) >= count, PATIENCE)
 
     def wait_for_no_connection(self) -> bool:
-        """Whether every connection was closed, within the patience of a test."""
+        """Whether every connection was closed within `PATIENCE`."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._live, PATIENCE)
 

@@ -1,4 +1,4 @@
-"""The alerts and the dashboard that are shipped ask for metrics that there are."""
+"""The shipped alerts and dashboard use existing metrics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CASES = Path(__file__).with_name("alert_cases.yml")
 
 
 def queries() -> Iterator[str]:
-    """Give all that Prometheus is asked."""
+    """Return all queries to Prometheus."""
     for panel in json.loads(DASHBOARD.read_text())["panels"]:
         yield from (target["expr"] for target in panel.get("targets", ()))
     text = re.sub(r">-\n\s+", "", ALERTS.read_text())
@@ -33,7 +33,7 @@ def queries() -> Iterator[str]:
 
 
 def _series() -> dict[str, set[str]]:
-    """Tell by which labels each series is told."""
+    """Return the labels of each series."""
     known = {}
     for family in FAMILIES:
         ends = ("_bucket", "_count", "_sum") if family.kind is MetricType.DURATION else ("",)
@@ -43,7 +43,7 @@ def _series() -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("query", list(queries()))
 def test_a_query_names_series_and_labels_that_there_are(query: str) -> None:
-    """One that names another would show nothing, or never alarm."""
+    """A query for another metric would show nothing, or never alert."""
     known, labels = _series(), set()
     asked = _SELECTED.findall(query)
     assert asked or "node_" in query or "up{" in query
@@ -56,7 +56,7 @@ def test_a_query_names_series_and_labels_that_there_are(query: str) -> None:
 
 
 def test_every_alert_leads_to_a_section_of_the_runbook() -> None:
-    """Whoever is woken finds the commands at once."""
+    """An operator on call finds the commands at once."""
     page = (ROOT / "docs/operations.md").read_text()
     anchors = {title.lower().replace(" ", "-") for title in re.findall(r"^## (.+)$", page, re.M)}
     text = ALERTS.read_text()
@@ -66,13 +66,13 @@ def test_every_alert_leads_to_a_section_of_the_runbook() -> None:
 
 
 def test_the_dashboard_shows_every_metric() -> None:
-    """What is told and looked at by nobody could go."""
+    """A metric without an alert or a panel could be removed."""
     shown = DASHBOARD.read_text() + ALERTS.read_text()
     assert [each.name for each in FAMILIES if each.name not in shown] == ["notify_worker_info"]
 
 
 def test_the_alerts_alarm_when_they_should_and_not_before(tmp_path: Path) -> None:
-    """Prometheus' own tool plays their courses."""
+    """Prometheus' own tool runs their cases."""
     promtool = shutil.which("promtool")
     if promtool is None:
         missing("promtool is not installed: apt-get install prometheus")

@@ -1,4 +1,4 @@
-"""How `make bench-flow` reads arrivals, and how it tells what it found."""
+"""How `make bench-flow` reads arrivals, and how it reports its results."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BAD = Result("b", [Figure("stopped after", math.inf, "s", most=5.0)], ("email-1 
 def test_the_fullest_window_is_the_fullest_of_all(
     moments: list[int], rate: float, cost: float
 ) -> None:
-    """As trying every window tells, one by one."""
+    """The result equals that of trying every window."""
     times = sorted(moment / 1000 for moment in moments)
     tried = [
         cost * (last - first + 1) - rate * (times[last] - times[first])
@@ -50,7 +50,7 @@ def test_the_fullest_window_is_the_fullest_of_all(
 
 
 def test_a_kept_limit_has_no_excess_and_a_broken_one_has() -> None:
-    """Eleven at once, where ten may go, are one too many."""
+    """Eleven at once, where ten are allowed, are one too many."""
     even = [number / 10 for number in range(100)]
     assert excess(even, rate=10, burst=1) <= 1e-9
     assert excess([5.0] * 11, rate=10, burst=10) == pytest.approx(1.0)
@@ -71,7 +71,7 @@ def test_calls_have_stopped_before_the_first_gap() -> None:
 
 
 def test_a_stream_flows_again_from_its_first_full_window() -> None:
-    """Three probes beforehand are no stream."""
+    """Three probes before it are not a stream."""
     times = [1.0, 1.1, 1.2, *(10.0 + number / 100 for number in range(400))]
     assert flows_from(times, begin=0.0, rate=100) == 10.0
     assert math.isinf(flows_from(times, begin=13.0, rate=100))
@@ -95,13 +95,13 @@ def test_a_message_is_timed_by_its_first_arrival() -> None:
 
 
 def test_the_95th_percentile_of_next_to_nothing_is_never_good() -> None:
-    """A scene that saw no message must not pass for a fast one."""
+    """A scene without messages must not count as fast."""
     assert math.isinf(p95([0.1]))
     assert p95([float(number) for number in range(1, 101)]) == pytest.approx(95.95)
 
 
 def test_figures_are_held_against_their_bounds() -> None:
-    """And are said as people read them."""
+    """And are formatted for people."""
     assert [figure.good for figure in [*GOOD.figures, *BAD.figures]] == [True, True, False]
     assert Figure("bulk", 123_456).measured == "123,456"
     assert Figure("p95", 12.345, "ms", most=20).measured == "12.3 ms"
@@ -130,7 +130,7 @@ def test_the_page_keeps_what_is_around_the_table(tmp_path: Path) -> None:
 
 
 def test_the_configuration_of_every_scene_is_one_that_notify_takes(tmp_path: Path) -> None:
-    """A scene that asks for an unknown option would show nothing."""
+    """A scene with an unknown option would show nothing."""
     secrets = dict.fromkeys(
         [
             "SENDGRID_API_KEY",
@@ -154,6 +154,6 @@ def test_the_configuration_of_every_scene_is_one_that_notify_takes(tmp_path: Pat
 
 
 def test_the_short_set_is_a_part_of_all() -> None:
-    """Both hold what must be shown."""
+    """Both contain the required scenes."""
     assert len(SCENES) >= 12
     assert 5 <= sum(scene.quick for scene in SCENES.values()) <= 8

@@ -48,7 +48,7 @@ def test_a_tight_sandbox_passes() -> None:
 
 
 def test_each_hole_in_the_sandbox_is_told() -> None:
-    """By the user, by root, and by a probe that proves nothing since it fails everywhere."""
+    """For the user, for root, and for a probe that proves nothing since it fails everywhere."""
     name = probe.mount.__name__
     open_ = {name: probe.DONE}
     assert judged(TIGHT | open_, DENIED, FREE)[1] == ["a worker can mount"]
@@ -57,7 +57,7 @@ def test_each_hole_in_the_sandbox_is_told() -> None:
 
 
 def test_a_sandbox_that_forbids_the_work_is_told() -> None:
-    """A worker without its secrets is safe and of no use."""
+    """A worker without its secrets is safe and useless."""
     name = probe.read_credential.__name__
     assert judged(TIGHT | {name: "ENOENT"}, DENIED, FREE)[1] == [
         "a worker cannot read_credential: ENOENT"
@@ -65,7 +65,7 @@ def test_a_sandbox_that_forbids_the_work_is_told() -> None:
 
 
 def test_a_file_that_others_may_write_is_told() -> None:
-    """So is one that belongs to nobody's root, and one that only developers need."""
+    """So is one that is not root's, and one that only developers need."""
     listing = (
         "-rw-rw-r-- root/root 3 2026-01-01 00:00 ./opt/notify/a\n"
         "-rw-r--r-- ann/ann 3 2026-01-01 00:00 ./opt/notify/lib/python3.11/site-packages/pytest/b\n"
@@ -75,7 +75,7 @@ def test_a_file_that_others_may_write_is_told() -> None:
 
 
 def test_a_file_that_differs_from_build_to_build_is_told(tmp_path: Path) -> None:
-    """Such a file makes the same checkout another package each time."""
+    """With such a file, each build of the same checkout differs."""
     modes = py_compile.PycInvalidationMode
     source = tmp_path / "source.py"
     source.write_text("")

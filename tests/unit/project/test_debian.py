@@ -11,7 +11,7 @@ from tests.debian.image import ROOT, SUITES
 
 
 def test_a_copy_holds_what_git_knows_and_nothing_that_was_made_in_it(tmp_path: Path) -> None:
-    """Its environment stays, which `make` keeps up to date and which takes minutes to make."""
+    """Its environment stays: `make` updates it, and creating it takes minutes."""
     if not (ROOT / ".git").exists():
         pytest.skip("this is such a copy itself")
     checkout = Checkout(tmp_path)

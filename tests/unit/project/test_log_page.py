@@ -1,4 +1,4 @@
-"""docs/logs.md and the code tell of the same events."""
+"""docs/logs.md and the code have the same events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 LEVELS = {"debug", "info", "warning", "error"}
 BY_STATUS = {f"notify.{end}" for end in ("sent", "queued", "failed", "rejected", "expired")}
 MADE_UP = {*BY_STATUS, *_KEPT.values(), "notify.unknown", "notify.parked", "library.message"}
-"""Events whose names stand in no call."""
+"""Events whose names are in no call."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ def _lines() -> Iterator[Line]:
 
 
 def _is_ids(word: ast.keyword) -> bool:
-    """Tell whether a call gives all the ids of a notification at once."""
+    """Return whether a call passes all the ids of a notification at once."""
     return word.arg is None and isinstance(word.value, ast.Attribute) and word.value.attr == "ids"
 
 
 def _event(call: ast.Call) -> str | None:
-    """Give the event that a call logs; None if it logs none, or one that is made up."""
+    """Return the event that a call logs; None if it logs none, or one with a computed name."""
     match call:
         case ast.Call(
             func=ast.Attribute(value=ast.Name(id="log"), attr=name),
@@ -61,7 +61,7 @@ def _event(call: ast.Call) -> str | None:
 
 @pytest.fixture(scope="module")
 def page() -> dict[str, tuple[set[str], set[str]]]:
-    """What the page says of each event: its levels and its fields."""
+    """Return each event's levels and fields from the page."""
     rows = re.findall(
         r"^\| `([a-z_.]+)` \| ([a-z, ]+) \| (.*?) \| .+\|$",
         (ROOT / "docs/logs.md").read_text(),
@@ -80,7 +80,7 @@ def page() -> dict[str, tuple[set[str], set[str]]]:
 def test_the_page_lists_every_event_and_no_other(
     page: dict[str, tuple[set[str], set[str]]],
 ) -> None:
-    """An operator who meets a line finds out what it says."""
+    """An operator can look up each line."""
     logged = {line.event for line in _lines()}
     assert len(logged) > 30, "the calls that log are not found any more"
     assert set(page) == logged | MADE_UP
@@ -89,7 +89,7 @@ def test_the_page_lists_every_event_and_no_other(
 def test_the_page_has_each_events_level_and_fields(
     page: dict[str, tuple[set[str], set[str]]],
 ) -> None:
-    """Whoever searches by a field, or alarms on a level, can rely on the page."""
+    """A search by a field, or an alert on a level, can rely on the page."""
     for line in _lines():
         levels, fields = page[line.event]
         assert line.level is None or line.level in levels, line
@@ -99,7 +99,7 @@ def test_the_page_has_each_events_level_and_fields(
 def test_a_line_about_one_notification_has_its_id(
     page: dict[str, tuple[set[str], set[str]]],
 ) -> None:
-    """Its story can be followed by one search, across processes."""
+    """One search finds all lines of a notification, across processes."""
     about_one = {event for event, (_, fields) in page.items() if fields & {"attempt_id", "source"}}
     assert len(about_one) > 10
     assert all("id" in page[event][1] for event in about_one)

@@ -19,7 +19,7 @@ MODULES = [
 
 
 def test_each_module_has_tests() -> None:
-    """A module without any would count as one whose breaks nobody notices."""
+    """A break of a module without any tests would always count as unnoticed."""
     patterns = [pattern for group in GROUPS for pattern in group["modules"]]
     assert MODULES
     assert [each for each in MODULES if not any(fnmatch(each, one) for one in patterns)] == []
@@ -27,7 +27,7 @@ def test_each_module_has_tests() -> None:
 
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group["modules"][0])
 def test_what_a_group_names_exists(group: dict[str, list[str]]) -> None:
-    """A test that was renamed would judge nothing, in silence."""
+    """A renamed test would silently judge nothing."""
     assert [test for test in group["tests"] if not (ROOT / test).exists()] == []
     for pattern in group["modules"]:
         assert any(fnmatch(each, pattern) for each in MODULES), pattern

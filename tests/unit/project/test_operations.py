@@ -1,4 +1,4 @@
-"""What docs/operations.md tells an operator to type exists, and alerts find their sections."""
+"""The commands of docs/operations.md exist, and alerts find their sections."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ ASKED_FOR = {
 
 
 def anchors(text: str) -> set[str]:
-    """Give the anchors of a page's headings, as they are linked to."""
+    """Return the anchors of a page's headings, as links name them."""
     return {title.lower().replace(" ", "-") for title in re.findall(r"^## (.+)$", text, re.M)}
 
 
 def commands(text: str) -> Iterator[str]:
-    """Find what is to be typed: lines of code blocks, and code within a line."""
+    """Yield the commands: lines of code blocks, and code within a line."""
     blocks = re.findall(r"^```\w*\n(.*?)^```$", text, re.M | re.S)
     lines = [line for block in blocks for line in block.splitlines()]
     spans = re.findall(r"`([^`\n]+)`", re.sub(r"^```\w*\n.*?^```$", "", text, flags=re.M | re.S))
@@ -58,7 +58,7 @@ def commands(text: str) -> Iterator[str]:
 
 
 def mistake(line: str) -> str | None:
-    """Tell what is wrong with a command line, or None."""
+    """Return a command line's mistake, or None."""
     words = shlex.split(line)[1:]
     command: click.Command = notify
     with click.Context(notify) as context:
@@ -73,7 +73,7 @@ def mistake(line: str) -> str | None:
 
 
 def test_every_command_exists_with_its_options() -> None:
-    """At three in the morning nobody wants to guess what the page meant."""
+    """An operator at three in the morning must not have to guess."""
     found = set(commands(PAGE.read_text()))
     assert len(found) > 30
     assert [told for line in sorted(found) if (told := mistake(line))] == []
@@ -83,12 +83,12 @@ def test_every_command_exists_with_its_options() -> None:
     "line", ["notify holdd --all", "notify dead", "notify dead replay --reason x --every 17"]
 )
 def test_a_command_that_does_not_exist_is_found(line: str) -> None:
-    """The check itself, seen to fail."""
+    """The check above is not vacuous."""
     assert mistake(line)
 
 
 def test_alerts_and_operators_find_their_sections() -> None:
-    """A link into the page leads somewhere, within it too."""
+    """Links into the page, and within it, have a target."""
     text = PAGE.read_text()
     there = anchors(text)
     assert there >= ALERTED | ASKED_FOR

@@ -1,4 +1,4 @@
-"""What the project promises as a package, a lock file and a command line."""
+"""The project as a package, a lock file and a command line."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]
 
 
 def test_the_wheel_holds_every_file_of_its_packages(wheel: zipfile.ZipFile) -> None:
-    """Migrations, templates and pages are no Python files and easily forgotten."""
+    """Migrations, templates and pages are not Python files and easily forgotten."""
     files = {
         str(path.relative_to(ROOT))
         for package in ("notify", "providers", "templates")
@@ -64,7 +64,7 @@ def test_the_version_is_the_packages() -> None:
 
 
 def test_the_lock_pins_every_dependency_by_hash_and_names_no_address() -> None:
-    """What was tested is what is installed, from whichever index."""
+    """The tested versions are installed, from any index."""
     lock = (ROOT / "requirements.lock").read_text()
     pins = re.findall(r"^[a-z0-9._-]+==\S+", lock, re.MULTILINE | re.IGNORECASE)
     blocks = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE | re.IGNORECASE)
@@ -82,7 +82,7 @@ def test_the_lock_holds_what_the_project_asks_for() -> None:
 
 
 def test_the_makefile_explains_each_of_its_few_verbs() -> None:
-    """`make` alone tells a newcomer what there is."""
+    """`make` alone lists all targets."""
     makefile = (ROOT / "Makefile").read_text()
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert phony is not None
@@ -105,7 +105,7 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 
 
 def test_every_option_of_every_command_is_explained() -> None:
-    """An option without a word of help is a riddle."""
+    """Every option has a help text."""
     silent = [
         f"{name} {option.opts[0]}"
         for name, command in commands()
@@ -116,7 +116,7 @@ def test_every_option_of_every_command_is_explained() -> None:
 
 
 def test_every_command_says_what_it_does_and_shows_an_example() -> None:
-    """The help is enough to begin with."""
+    """The help is sufficient for a start."""
     for name, command in commands():
         text = CliRunner().invoke(command_line, [*name.split(), "--help"]).output
         assert command.help, name
@@ -124,14 +124,14 @@ def test_every_command_says_what_it_does_and_shows_an_example() -> None:
 
 
 def test_no_page_installs_from_an_index() -> None:
-    """No release is on one: the name there is nobody's, or a stranger's."""
+    """No release is on one: the name there is unused, or another project's."""
     pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     wanted = re.compile(r"install[^\n]*[ '\"]notify-service(?!_)")
     assert [page.name for page in pages if wanted.search(page.read_text())] == []
 
 
 def test_the_page_about_traces_installs_what_the_extra_holds() -> None:
-    """The Debian package's environment gets it by name."""
+    """The Debian package's environment installs it by name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     page = (ROOT / "docs" / "tracing.md").read_text()
     for requirement in project["optional-dependencies"]["otel"]:

@@ -1,4 +1,4 @@
-"""What the Debian package leaves out of its libraries is what nothing of ours imports."""
+"""The Debian package omits only modules that the service does not import."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_what_is_left_out_is_most_of_twilios_sdk_and_of_the_metadata() -> None:
 
 
 def test_a_pattern_that_matches_nothing_is_an_error(tmp_path: Path) -> None:
-    """A library that was changed by an update is looked at again."""
+    """If an update changes a library, its patterns must be checked again."""
     with pytest.raises(FileNotFoundError, match=r"twilio/rest/\* matches nothing"):
         list(prune.unused(tmp_path))
 
@@ -56,7 +56,7 @@ def test_a_pattern_that_matches_nothing_is_an_error(tmp_path: Path) -> None:
 def test_the_list_of_installed_files_stays_true(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it names is there, so that whoever compares finds no fault."""
+    """RECORD names existing files only, so that a comparison finds no fault."""
     monkeypatch.setattr(prune, "UNUSED", {"lib/*": frozenset({"kept.py"})})
     for name in ("lib/kept.py", "lib/gone/a.py", "lib-1.dist-info/RECORD"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What `make` installs on the way, and how much of it a newcomer has to read."""
+"""The Debian packages that `make` installs, and its output."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DPKG_QUERY = """#!/bin/sh
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
-    """A folder with an apt-get that tells much, and a dpkg-query that believes it."""
+    """A folder with a verbose apt-get, and a dpkg-query that finds its packages."""
     if os.geteuid():
         pytest.skip("only root installs packages")
     for name, text in (("apt-get", APT), ("dpkg-query", DPKG_QUERY)):
@@ -32,7 +32,7 @@ def programs(tmp_path: Path) -> Path:
 
 
 def required(programs: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Ask for a package that no machine has."""
+    """Request a package that no machine has."""
     return subprocess.run(
         [ROOT / "scripts" / "require-debian.sh", "no-such-package"],
         env={"PATH": f"{programs}:{os.environ['PATH']}", **environ},
@@ -43,14 +43,14 @@ def required(programs: Path, **environ: str) -> subprocess.CompletedProcess[str]
 
 
 def test_an_installation_says_in_one_line_what_it_installs(programs: Path) -> None:
-    """A newcomer's first `make run` is no screen of dpkg's progress."""
+    """The first `make run` does not show dpkg's progress."""
     done = required(programs)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == "Installing Debian packages: no-such-package\n"
 
 
 def test_an_installation_that_fails_shows_what_apt_said(programs: Path) -> None:
-    """What is wrong with a mirror stands there only."""
+    """Only apt's output has a mirror's error."""
     done = required(programs, APT_CODE="100")
     assert done.returncode != 0
     assert "Unpacking all of update" in done.stderr

@@ -1,4 +1,4 @@
-"""What tells what the service is made of, and whether anything is known against it."""
+"""The bill of materials, and the audit of known vulnerabilities."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ colorama==0.4.6 ; sys_platform == 'win32' \\
 
 
 def test_the_bill_names_each_package_with_its_hashes() -> None:
-    """What only another system needs is not in it; the same lock makes the same bill."""
+    """It omits packages for other systems; the same lock makes the same bill."""
     bill = sbom.bill(LOCK, version="1.0.0")
     assert [part["purl"] for part in bill["components"]] == ["pkg:pypi/jinja2@3.1.6"]
     assert [each["content"][0] for each in bill["components"][0]["hashes"]] == ["a", "b"]
@@ -50,7 +50,7 @@ def test_the_bill_of_the_real_lock_holds_what_the_service_names() -> None:
 def test_an_audit_fails_for_what_is_known(
     capsys: pytest.CaptureFixture[str], dependencies: list[Any], code: int, words: str
 ) -> None:
-    """Even where it was allowed to ask nobody."""
+    """Even if the audit was optional."""
     for optional in (False, True):
         assert audit.verdict({"dependencies": dependencies}, optional=optional) == code
         assert words in capsys.readouterr().err
@@ -67,7 +67,7 @@ def test_an_audit_fails_for_what_is_known(
 def test_an_audit_that_could_not_ask_fails_unless_told_otherwise(
     capsys: pytest.CaptureFixture[str], dependencies: list[Any]
 ) -> None:
-    """Silence is no clean bill; what was left out is named, with the way to build all the same."""
+    """No answer is not a pass; the omitted check is named, with the way to build without it."""
     assert audit.verdict({"dependencies": dependencies}, optional=False) == 1
     told = capsys.readouterr().err
     assert "NOT DONE: PyPI gives no advisories" in told

@@ -1,4 +1,4 @@
-"""The systemd units: without mistakes, in step with the program, and little left to an intruder."""
+"""The systemd units: without mistakes, in step with the program, and hardened."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def settings(unit: Path) -> dict[str, list[str]]:
-    """Read what a unit sets, comments aside."""
+    """Return a unit's directives."""
     found: dict[str, list[str]] = {}
     for line in unit.read_text().splitlines():
         if match := re.fullmatch(r"([A-Za-z]+)=(.*)", line):
@@ -48,7 +48,7 @@ def test_the_units_have_no_mistakes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
 def test_a_service_is_exposed_little(unit: Path) -> None:
-    """Ten is everything, one about what any program with a network has; ours stays within 1.5."""
+    """Ten is full exposure, one about that of any program with a network; ours stays within 1.5."""
     checked = analyze("security", "--offline=true", "--threshold=15", str(unit))
     exposure = re.search(r"exposure level for (\S+): ([\d.]+)", checked.stdout)
     assert exposure is not None, checked.stderr
@@ -56,7 +56,7 @@ def test_a_service_is_exposed_little(unit: Path) -> None:
 
 
 def test_the_services_are_hardened_alike() -> None:
-    """What is denied to one is denied to the other: a line that is added belongs to both."""
+    """Both have the same hardening: a new line belongs to both."""
     first, *others = [_hardening(unit) for unit in SERVICES]
     assert len(SERVICES) == 2
     assert all(other == first for other in others)
@@ -68,7 +68,7 @@ def _hardening(unit: Path) -> str:
 
 
 def test_systemd_waits_longer_for_a_stop_than_the_worker_does() -> None:
-    """Else it would kill a worker in the midst of the calls that it is about to finish."""
+    """Otherwise it would kill a worker during its last calls."""
     (seconds,) = settings(_WORKER)["TimeoutStopSec"]
     assert int(seconds) > STOP_TIMEOUT + COMPONENTS_TIMEOUT
 

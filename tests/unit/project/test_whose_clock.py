@@ -1,4 +1,4 @@
-"""The host's clock is read where nothing on record is compared with it, and nowhere else."""
+"""The host's clock is read only where nothing on record is compared with it."""
 
 from __future__ import annotations
 

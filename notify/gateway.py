@@ -1,4 +1,4 @@
-"""One channel's ways out: its providers, in the order they are asked."""
+"""The providers of one channel, in the order in which they are tried."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ConfiguredProvider:
 
     Attributes:
         limits: The rate limits that each call passes.
-        moved: Those that a message passes besides which comes from another provider's line.
+        moved: The rate limits that a message passes as well if it comes from another provider.
     """
 
     name: str
@@ -28,12 +28,22 @@ class ConfiguredProvider:
     limits: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
 
+    @property
+    def channel(self) -> Channel:
+        """The channel that it sends."""
+        return self.provider.channel
+
     def cost(self, message: Rendered) -> float:
         """Return what a call uses of the limits, in the channel's unit: segments of an SMS."""
-        return CHANNELS[self.provider.channel].units(message)
+        return CHANNELS[self.channel].units(message)
 
     def send(self, message: Rendered) -> Receipt:
-        """Hand one message to the provider; raises what `Provider.send` raises."""
+        """
+        Send one message; see `Provider.send`.
+
+        Raises:
+            ProviderError: As `Provider.send`.
+        """
         return self.provider.send(message)
 
     def send_many(self, messages: Sequence[Rendered]) -> Sequence[Receipt | ProviderError]:
@@ -41,6 +51,7 @@ class ConfiguredProvider:
         Send several messages in one call; see `SendsMany.send_many`.
 
         Raises:
+            ProviderError: As `SendsMany.send_many`.
             NotImplementedError: The provider sends one message a call.
         """
         if not isinstance(self.provider, SendsMany):
@@ -49,18 +60,19 @@ class ConfiguredProvider:
 
     @property
     def can_find(self) -> bool:
-        """Whether the provider can be asked what it took."""
+        """Whether `find` can return what the provider accepted."""
         return isinstance(self.provider, Findable) and self.provider.can_find
 
     def find(self, message: Rendered, *, since: datetime, until: datetime) -> Sequence[Receipt]:
         """
-        Ask what the provider took; see `Findable.find`.
+        Return what the provider accepted; see `Findable.find`.
 
         Raises:
+            ProviderError: As `Findable.find`.
             NotImplementedError: `can_find` is false.
         """
         if not isinstance(self.provider, Findable):
-            raise NotImplementedError(f"{self.name} cannot be asked what it took")
+            raise NotImplementedError(f"{self.name} cannot find messages")
         return self.provider.find(message, since=since, until=until)
 
 
@@ -68,62 +80,61 @@ class Gateway:
     """
     The providers of one channel.
 
-    A caller first chooses a line, so that the attempt can be journalled under the provider's
-    name, and sends through it afterwards.
+    A caller first chooses one, so that the attempt can be recorded under its name, and sends
+    through it afterwards.
     """
 
     def __init__(
         self,
         channel: Channel,
-        lines: Sequence[ConfiguredProvider],
+        providers: Sequence[ConfiguredProvider],
         *,
         weights: Mapping[str, float] | None = None,
         rng: random.Random | None = None,
     ) -> None:
         """
-        Take the lines in the order of preference.
+        Check the providers, which are in the order of preference.
 
         Args:
-            weights: By line, its part of the messages; without, the first takes all it can.
+            weights: By name, each provider's part of the messages; without weights, the first
+                sends all it can.
             rng: Draws by weight.
 
         Raises:
-            ConfigError: There is none, or one speaks another channel.
+            ConfigError: There are no providers, or one sends another channel.
         """
-        if not lines:
+        if not providers:
             raise ConfigError(f"channels.{channel}.providers is empty: name a provider")
-        for line in lines:
-            if line.provider.channel is not channel:
-                raise ConfigError(
-                    f"channels.{channel}.providers: {line.name} sends {line.provider.channel}"
-                )
+        for each in providers:
+            if each.channel is not channel:
+                raise ConfigError(f"channels.{channel}.providers: {each.name} sends {each.channel}")
         self.channel = channel
-        self.lines = tuple(lines)
-        self._weights = [weights.get(line.name, 0.0) for line in lines] if weights else None
+        self.providers = tuple(providers)
+        self._weights = [weights.get(each.name, 0.0) for each in providers] if weights else None
         self._rng = rng or random.Random()  # noqa: S311 - it spreads load and guards nothing
 
     def order(self) -> tuple[ConfiguredProvider, ...]:
-        """Give the lines in the order to try for the next message."""
+        """Return the providers in the order to try for the next message."""
         if self._weights is None:
-            return self.lines
-        (first,) = self._rng.choices(self.lines, self._weights)
-        return (first, *(line for line in self.lines if line is not first))
+            return self.providers
+        (first,) = self._rng.choices(self.providers, self._weights)
+        return (first, *(each for each in self.providers if each is not first))
 
     @property
     def reserve(self) -> tuple[ConfiguredProvider, ...]:
-        """Those lines that take only what comes from another; none, where weights part it."""
-        return self.lines[1:] if self._weights is None else ()
+        """The providers that send only what comes from another; empty if there are weights."""
+        return self.providers[1:] if self._weights is None else ()
 
     @property
     def can_find(self) -> bool:
-        """Whether any of the providers can be asked what it took."""
-        return any(line.can_find for line in self.lines)
+        """Whether any of the providers can find what it accepted."""
+        return any(each.can_find for each in self.providers)
 
-    def line(self, name: str) -> ConfiguredProvider | None:
-        """Find a provider by its name in the configuration; None if it has none such by now."""
-        return next((line for line in self.lines if line.name == name), None)
+    def provider(self, name: str) -> ConfiguredProvider | None:
+        """Return the provider of a name in the configuration; None if it is not there any more."""
+        return next((each for each in self.providers if each.name == name), None)
 
     def close(self) -> None:
         """Close all providers. No call follows."""
-        for line in self.lines:
-            line.provider.close()
+        for each in self.providers:
+            each.provider.close()

@@ -77,7 +77,7 @@ class CallRunner:
             for attempt, result in zip(attempts, results, strict=True):
                 self._conclude(call.provider, attempt, result)
         finally:
-            lane.permits.give(len(attempts))
+            lane.permits.release(len(attempts))
 
     def _conclude(self, provider: ConfiguredProvider, attempt: Attempt, result: CallResult) -> None:
         try:

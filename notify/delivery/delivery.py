@@ -105,7 +105,7 @@ class Delivery:
     def _deliver(self, name: str, waiting: list[DeliveryItem]) -> bool:
         lane = self._lanes.get(name) or next(iter(self._lanes.values()))
         while waiting:
-            permits = lane.permits.take(len(waiting))
+            permits = lane.permits.acquire(len(waiting))
             more, worked = self._begin(lane, waiting[:permits])
             waiting[:permits] = more
             if not worked:
@@ -140,7 +140,7 @@ class Delivery:
             log.error("notify.store_away", waiting=len(left), error=str(error))
             return [*more, *left.values()], False
         finally:
-            lane.permits.give(len(items) - begun)
+            lane.permits.release(len(items) - begun)
         return more, True
 
 

@@ -7,7 +7,7 @@ import re
 from decimal import Decimal
 from uuid import UUID
 
-from notify.policies.retry import LONGEST_WISH
+from notify.policies.retry import LONGEST_RETRY_AFTER
 
 _STATUS = re.compile(r"[1-9][0-9]{2}")
 
@@ -51,7 +51,7 @@ def http_status(value: object) -> int | None:
 
 def seconds(value: object) -> float | None:
     """
-    Return a wait in seconds, at least 0.0 and at most `LONGEST_WISH`; None if it is not a number.
+    Return a wait in seconds, between 0.0 and `LONGEST_RETRY_AFTER`; None if it is not a number.
 
     No clock or date holds every float.
     """
@@ -61,4 +61,4 @@ def seconds(value: object) -> float | None:
         wait = float(value)
     except (ValueError, OverflowError):
         return None
-    return None if math.isnan(wait) else min(max(wait, 0.0), LONGEST_WISH)
+    return None if math.isnan(wait) else min(max(wait, 0.0), LONGEST_RETRY_AFTER)

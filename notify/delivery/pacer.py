@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from notify.delivery.plan import Call, NoCall, Plan, Ready
-from notify.flow import LONG, Admission, Admitted, Barred, Screening, Wait
+from notify.flow import LONGEST_WAIT, Admission, Admitted, Barred, Screening, Wait
 from notify.message import Notification, Rendered
 
 TOGETHER = 0.01
 """Seconds within which messages go as one group: one write for each would cost more."""
-PATIENCE = 10.0
+LONGEST_PACING = 10.0
 """Seconds after which what is still buffered is deferred, however short its next wait would be."""
 
 
@@ -53,9 +53,9 @@ class Pacer:
             StoreError: A cap could not be counted.
         """
         going, waiting = self._screened(planned)
-        end = self._monotonic() + PATIENCE
+        end = self._monotonic() + LONGEST_PACING
         while waiting:
-            longest = LONG if self._monotonic() < end and not self._hurried else 0.0
+            longest = LONGEST_WAIT if self._monotonic() < end and not self._hurried else 0.0
             admitted, done, waiting, wait = self._chosen(waiting, longest=longest)
             going += done
             for at, group in _by_moment(admitted):

@@ -7,10 +7,10 @@ import threading
 
 class Permits:
     """
-    A counted allowance that is taken several at a time.
+    Permits that are acquired several at a time.
 
-    Claims take permits before they write, so no notification is claimed that must then wait
-    for a free sender while its lease runs.
+    They are acquired before a claim is written, so that no claimed notification waits for a free
+    sender while its lease runs.
     """
 
     def __init__(self, number: int) -> None:
@@ -19,11 +19,11 @@ class Permits:
 
     @property
     def taken(self) -> int:
-        """How many are not free."""
+        """The number that is in use."""
         return self._number - self._free
 
-    def take(self, wanted: int) -> int:
-        """Wait until one is free, then take as many as are, at most *wanted*."""
+    def acquire(self, wanted: int) -> int:
+        """Wait until one is free, then acquire all that are, at most *wanted*; return how many."""
         with self._freed:
             while self._free == 0:
                 self._freed.wait()
@@ -31,8 +31,8 @@ class Permits:
             self._free -= taken
             return taken
 
-    def give(self, number: int = 1) -> None:
-        """Give back."""
+    def release(self, number: int = 1) -> None:
+        """Make so many free again."""
         with self._freed:
             self._free += number
             self._freed.notify()

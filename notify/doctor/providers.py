@@ -21,7 +21,7 @@ def findings(settings: Settings, *, environ: Mapping[str, str]) -> Iterator[Find
             yield fail("providers", str(error), fix="notify config check")
             continue
         try:
-            for line in gateway.lines:
+            for line in gateway.providers:
                 yield _checked(settings, line)
         finally:
             gateway.close()

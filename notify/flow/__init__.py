@@ -5,7 +5,7 @@ Here: limits, circuits, holds and caps in force, each refreshed from the record.
 rules (`policies`), their SQL (`store.flow`), and how a message is delivered (`delivery`).
 """
 
-from notify.flow.admission import LONG, Admission, Admitted
+from notify.flow.admission import LONGEST_WAIT, Admission, Admitted
 from notify.flow.circuits import CircuitPermit, Circuits
 from notify.flow.flow import Flow
 from notify.flow.guard import Guard
@@ -17,7 +17,7 @@ from notify.flow.prefetch import PrefetchPolicy
 from notify.flow.screening import Barred, Screening, Wait
 
 __all__ = [
-    "LONG",
+    "LONGEST_WAIT",
     "Admission",
     "Admitted",
     "Barred",

@@ -13,7 +13,7 @@ from notify.flow.screening import Wait
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Notification, Rendered
 
-LONG = 3.0
+LONGEST_WAIT = 3.0
 """The longest wait of a buffered message, in seconds; one that would be longer is deferred."""
 SOON = 0.25
 """Seconds until a circuit is tried again that another worker is probing."""
@@ -121,7 +121,7 @@ class Admission:
             self._flow.circuits.released(permit)
             search.shut.append(provider)
             search.wait(Wait(booking.wait, f"the limits of {provider.name} let it go later"))
-        return [search for search, _ in rest] if booking.wait > LONG else []
+        return [search for search, _ in rest] if booking.wait > LONGEST_WAIT else []
 
     def elsewhere(
         self,

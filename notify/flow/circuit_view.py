@@ -63,15 +63,15 @@ class CircuitView:
         self.tally.begin(circuit.generation)
         _tell(before, circuit)
 
-    def righted(self, store: Store, found: Circuit, now: float) -> Circuit:
+    def corrected(self, store: Store, found: Circuit, now: float) -> Circuit:
         """Right the circuit, for all, if a clock wrote its times that was set back since."""
         circuit = found.at(now)
-        if circuit.righted(now=now, rules=self.rules) == circuit:
+        if circuit.corrected(now=now, rules=self.rules) == circuit:
             return circuit
         log.warning("notify.clock_set_back", circuit=self.name)
         with store.writing() as connection:
             return shared.change(
-                connection, self.name, lambda it, at: it.righted(now=at, rules=self.rules)
+                connection, self.name, lambda it, at: it.corrected(now=at, rules=self.rules)
             )[0]
 
     def follow(self, transition: CircuitTransition, now: float) -> bool:
@@ -93,7 +93,7 @@ class CircuitView:
         seconds = now - rules.spans(now)[1] / 1000
         self._calls_per_second = (latest.calls + latest.neutral) / seconds
         of_now = [each for each in slices if each.generation == circuit.generation]
-        cause = rules.verdict(*rules.sums([(each.bucket, each.counts) for each in of_now], now))
+        cause = rules.trip_cause(*rules.sums([(each.bucket, each.counts) for each in of_now], now))
         if cause is None or circuit.state is not CircuitState.CLOSED or not circuit.judges:
             self._suspected = None
             return None
@@ -105,7 +105,7 @@ class CircuitView:
 
     def weigh_alone(self, now: float) -> str | None:
         """Tell why this process's own calls open the circuit; None: they do not."""
-        return self.rules.verdict(*self.tally.spans(now))
+        return self.rules.trip_cause(*self.tally.spans(now))
 
 
 def _tell(before: Circuit, after: Circuit) -> None:

@@ -18,7 +18,7 @@ from notify.store.db import read_clock
 from notify.store.flow import CircuitTransition, Slice
 from notify.store.flow import circuits as shared
 
-PACE = 0.5
+EXCHANGE_PERIOD = 0.5
 """Seconds between two looks at the store, and between two tries to get leave to probe."""
 _KEPT = 600.0
 _FORGET_EVERY = 60.0
@@ -39,7 +39,7 @@ class Circuits:
     Gives leave for calls, hears how they end, and opens and closes the circuits by that.
 
     Safe to share among threads. While all is well a call costs no look at the store; `refresh`,
-    called every `PACE` seconds, exchanges counts and circuits with the other workers.
+    called every `EXCHANGE_PERIOD` seconds, exchanges counts and circuits with the other workers.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Circuits:
 
     def state(self, provider: str) -> CircuitState:
         """Tell where a circuit stands, with an operator's word."""
-        return self._known[provider].circuit.stands(self._now())
+        return self._known[provider].circuit.effective_state(self._now())
 
     def wait(self, provider: str) -> float:
         """Tell the seconds until asking is worth it; infinity: not before an operator's word."""
@@ -114,7 +114,7 @@ class Circuits:
         seconds = circuit.wait(now)
         if circuit.state is CircuitState.HALF_OPEN:
             # Who probes will say sooner than its leave ends.
-            seconds = min(seconds, PACE)
+            seconds = min(seconds, EXCHANGE_PERIOD)
         return max(seconds, known.next_try - self._monotonic())
 
     def ended(self, pass_: CircuitPermit, kind: Kind, seconds: float) -> None:
@@ -159,7 +159,7 @@ class Circuits:
             moment = self._monotonic()
             if moment < known.next_try or not known.circuit.probe_due(self._now()):
                 return None
-            known.next_try = moment + PACE
+            known.next_try = moment + EXCHANGE_PERIOD
 
             def transition(circuit: Circuit, now: float) -> Circuit:
                 return circuit.leased(now=now, rules=known.rules)
@@ -221,7 +221,7 @@ class Circuits:
             slices = shared.read_calls(connection, self._known, since=oldest)
         self._ahead, self._alone = ahead, False
         for name, known in self._known.items():
-            known.see(known.righted(self._store, circuits[name], now))
+            known.see(known.corrected(self._store, circuits[name], now))
             cause = known.weigh([each for each in slices if each.provider == name], now)
             if cause is not None:
                 self._change(known, self._tripping(known, cause))

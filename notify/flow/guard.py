@@ -9,7 +9,7 @@ from uuid import UUID
 
 from notify.channels import CHANNELS
 from notify.message import Channel, Notification, Rendered
-from notify.policies.caps import Cap, Countries, Hashed, Unit, plainly
+from notify.policies.caps import Cap, Countries, Hashed, Unit, plain_hash
 from notify.store import Store
 from notify.store.db import read_clock
 from notify.store.flow import Charge, charge_caps, prune_caps
@@ -38,7 +38,7 @@ class Guard:
         *,
         caps: Sequence[Cap] = (),
         countries: Mapping[Channel, Countries] | None = None,
-        hashed: Hashed = plainly,
+        hashed: Hashed = plain_hash,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """
@@ -109,7 +109,7 @@ class Guard:
         return self._countries.get(notification.channel, NOWHERE).refusal(notification)
 
     def _concerning(self, notification: Notification) -> list[Cap]:
-        return [cap for cap in self._caps if cap.concerns(notification)]
+        return [cap for cap in self._caps if cap.applies_to(notification)]
 
     def _count(self, concerned: Sequence[tuple[Asked, list[Cap]]]) -> dict[tuple[str, UUID], str]:
         with self._store.writing() as connection:

@@ -134,7 +134,7 @@ def _set_mode(
         seen.append((circuit, now))
         until = None if seconds is None else now + seconds
         name, reason = actor.name[:255], actor.reason[:1000]
-        return circuit.told(mode, now=now, until=until, actor=name, reason=reason)
+        return circuit.overridden(mode, now=now, until=until, actor=name, reason=reason)
 
     after, _ = circuits.change(connection, provider, overridden)
     ((before, now),) = seen

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from notify.channels import CHANNELS
 from notify.contract import as_one
 from notify.message import Channel, Notification
-from notify.policies.caps import Hashed, plainly
+from notify.policies.caps import Hashed, plain_hash
 
 
 class LimitPer(enum.StrEnum):
@@ -41,7 +41,7 @@ class OwnLimits:
         limits: Sequence[OwnLimit],
         *,
         country: Callable[[str], str | None],
-        hashed: Hashed = plainly,
+        hashed: Hashed = plain_hash,
     ) -> None:
         """
         Take the configured limits.

@@ -65,7 +65,7 @@ class Screening:
         return answers
 
     def _limited(self, notification: Notification, message: Rendered) -> Wait | None:
-        cost = self._gateway.lines[0].cost(message)
+        cost = self._gateway.providers[0].cost(message)
         for name, limit in self._flow.own_limits.of(notification):
             booking = self._flow.limiter.book([limit], [cost], share=1.0, ahead=AHEAD)
             if not booking.slots:

@@ -20,7 +20,7 @@ Hashed = Callable[[bytes], bytes]
 """Makes of a value what stands for it."""
 
 
-def plainly(value: bytes) -> bytes:
+def plain_hash(value: bytes) -> bytes:
     """Hash a value so that whoever knows it can tell."""
     return hashlib.sha256(value).digest()
 
@@ -83,7 +83,7 @@ class Cap:
     option: str = ""
     """Where it is configured; `caps.` and its name where empty."""
 
-    def concerns(self, notification: Notification) -> bool:
+    def applies_to(self, notification: Notification) -> bool:
         """Tell whether it counts a notification."""
         return self.channel in (None, notification.channel) and (
             notification.lane not in self.exempt
@@ -93,7 +93,7 @@ class Cap:
         """Tell how much may pass of those that are counted with a notification."""
         return self.sources.get(notification.source, self.most)
 
-    def counter(self, notification: Notification, *, hashed: Hashed = plainly) -> str:
+    def counter(self, notification: Notification, *, hashed: Hashed = plain_hash) -> str:
         """Name the count that a notification adds to; of a recipient it tells only a hash."""
         match self.per:
             case CapPer.ALL:

@@ -14,7 +14,7 @@ from notify.policies import backoff
 LONGEST_LOOKUP_WAIT = timedelta(minutes=10)
 """Between two look-ups, where the provider could not be asked."""
 
-LONGEST_WISH = 30 * 86_400.0
+LONGEST_RETRY_AFTER = 30 * 86_400.0
 """Seconds of a vendor's wish to wait that are believed; every deadline comes first."""
 
 
@@ -153,7 +153,7 @@ class RetryPolicy:
             end = min(end, notification.expires_at)
         return history.spent < lane.attempts and now < end
 
-    def look_again(
+    def next_lookup(
         self,
         notification: Notification,
         history: History,
@@ -222,4 +222,4 @@ def _begun(notification: Notification, received_at: datetime) -> datetime:
 
 def _wished(retry_after: float | None) -> timedelta:
     """The vendor's wish; a provider may hand over anything, and no date holds any number."""
-    return timedelta(seconds=min(max(0.0, retry_after or 0.0), LONGEST_WISH))
+    return timedelta(seconds=min(max(0.0, retry_after or 0.0), LONGEST_RETRY_AFTER))

@@ -50,7 +50,7 @@ def look_up_call(
     The words are those that the templates make now: a template that was changed in between hides
     the message.
     """
-    line = gateway.line(lost.provider)
+    line = gateway.provider(lost.provider)
     if line is None or not line.can_find:
         return LookupResult("the answer was lost; this provider cannot be asked")
     since, until = search_window(lost)

@@ -120,7 +120,7 @@ class Reconciler:
     ) -> None:
         """Ask again, or have the rule decide where the lane's patience is at its end."""
         now = self._clock()
-        until = self._policy.look_again(
+        until = self._policy.next_lookup(
             notification,
             _history(lost),
             lost_at=lost.ended_at,

@@ -14,7 +14,7 @@ from notify.flow import Circuits, Flow, Guard, Holds, Limiter, LimitPer, OwnLimi
 from notify.message import Channel
 from notify.periodic import PeriodicThread
 from notify.policies.breaker import Rules
-from notify.policies.caps import Cap, CapPer, Countries, Period, daily_spend, plainly
+from notify.policies.caps import Cap, CapPer, Countries, Period, daily_spend, plain_hash
 from notify.policies.ratelimit import Limit
 from notify.settings import ChannelSettings, Settings, keyring_of
 from notify.store import Store
@@ -28,7 +28,7 @@ log = structlog.get_logger("notify.flow")
 def open_flow(settings: Settings, store: Store) -> Flow:
     """Wire one process's flow control; nothing is known before its first `refresh`."""
     keyring = keyring_of(settings.privacy)
-    hashed = partial(keyring.hashed, "limit") if keyring.current else plainly
+    hashed = partial(keyring.hashed, "limit") if keyring.current else plain_hash
     return Flow(
         circuits=Circuits(
             store,

@@ -58,7 +58,7 @@ def wire_delivery(
         metrics,
         channel=gateway.channel,
         lanes=lanes,
-        providers=[provider.name for provider in gateway.lines],
+        providers=[provider.name for provider in gateway.providers],
         clock=clock,
     )
     admission = Admission(flow, gateway, shares=shares, monotonic=monotonic)

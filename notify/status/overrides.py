@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from notify.flow import LONG
+from notify.flow import LONGEST_WAIT
 from notify.message import Channel
 from notify.policies.breaker import Circuit
 from notify.policies.holds import Hold
@@ -61,11 +61,14 @@ class OverridesSnapshot:
         for hold in self.holds:
             if hold.stops_provider(provider):
                 return f"hold {hold.id} stops it"
-        if self.circuits[provider].wait(self.now) > LONG:
+        if self.circuits[provider].wait(self.now) > LONGEST_WAIT:
             return "its circuit is open"
         for name in lines_limits(settings, channel, provider)["limits"]:
             seen = self.limits.get(name)
-            if seen and max(seen.standing.paused(self.now), seen.standing.tat - self.now) > LONG:
+            if (
+                seen
+                and max(seen.standing.paused(self.now), seen.standing.tat - self.now) > LONGEST_WAIT
+            ):
                 return f"its limit {name} is used up or paused"
         return None
 

@@ -90,7 +90,7 @@ class Circuit:
             return self
         return replace(self, mode=Mode.AUTO, mode_until=None, actor=None, reason=None)
 
-    def righted(self, *, now: float, rules: Rules) -> Self:
+    def corrected(self, *, now: float, rules: Rules) -> Self:
         """
         Bring times nearer that are further ahead than the rules set any.
 
@@ -112,7 +112,7 @@ class Circuit:
             return self.state is CircuitState.CLOSED
         return mode is not Mode.OPEN
 
-    def stands(self, now: float) -> CircuitState:
+    def effective_state(self, now: float) -> CircuitState:
         """Tell the state that an operator's word, if there is one, makes of its own."""
         if self.flows(now):
             return CircuitState.CLOSED
@@ -191,7 +191,9 @@ class Circuit:
             return self
         return replace(self, probe_until=None)
 
-    def told(self, mode: Mode, *, now: float, until: float | None, actor: str, reason: str) -> Self:
+    def overridden(
+        self, mode: Mode, *, now: float, until: float | None, actor: str, reason: str
+    ) -> Self:
         """Obey an operator. After `auto` and `shadow`, an open circuit may be probed at once."""
         after = self
         if mode is Mode.CLOSED and self.state is not CircuitState.CLOSED:

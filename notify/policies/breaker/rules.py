@@ -96,7 +96,7 @@ class Rules:
                 latest += counts
         return whole, latest
 
-    def verdict(self, *spans: Counts) -> str | None:
+    def trip_cause(self, *spans: Counts) -> str | None:
         """Tell why the calls of any of the spans open the circuit; None if they do not."""
         return next(filter(None, map(self._judge, spans)), None)
 

@@ -85,7 +85,7 @@ class LimitState:
         longer = max((each for each in (self.paused_until, paused_until) if each), default=None)
         return replace(self, tat=tat, paused_until=longer)
 
-    def righted(self, written_at: float, now: float) -> LimitState:
+    def corrected(self, written_at: float, now: float) -> LimitState:
         """
         Return it as it stands if the clock was set back since it was written.
 

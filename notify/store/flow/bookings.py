@@ -161,10 +161,10 @@ def _book_on_sqlite(connection: Connection, limit: Limit, ask: BookingRequest) -
     told: list[Any] = list(row)
     *standing, used, used_at, now = told
     written = LimitState(**dict(zip(_STANDING, standing, strict=True)))
-    righted = written.righted(used_at, now)
-    grant = ratelimit.book(righted, limit, ask, now=now)
-    log_set_back(limit.name, max(used_at - now, righted.tat - grant.base))
+    corrected = written.corrected(used_at, now)
+    grant = ratelimit.book(corrected, limit, ask, now=now)
+    log_set_back(limit.name, max(used_at - now, corrected.tat - grant.base))
     used = faded(used, used_at, now) + grant.units / USE
-    values = (grant.tat, used, now, righted.lowered_at, righted.paused_until, limit.name)
+    values = (grant.tat, used, now, corrected.lowered_at, corrected.paused_until, limit.name)
     connection.exec_driver_sql(_WRITE, values)
     return grant

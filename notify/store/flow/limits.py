@@ -147,7 +147,7 @@ def log_set_back(name: str, seconds: float) -> None:
 
 def _standing(row: Row[Any], now: float) -> LimitState:
     written = LimitState(**{name: row._mapping[name] for name in _STANDING})
-    return written.righted(row.used_at, now)
+    return written.corrected(row.used_at, now)
 
 
 def faded(used: float, used_at: float, now: float) -> float:

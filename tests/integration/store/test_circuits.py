@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import select, text
 
 from notify.errors import StoreError
-from notify.flow.circuits import PACE, CircuitPermit, Circuits
+from notify.flow.circuits import EXCHANGE_PERIOD, CircuitPermit, Circuits
 from notify.flow.overrides import set_breaker_mode
 from notify.policies.breaker import INCONCLUSIVE, Circuit, CircuitState, Counts, Kind, Mode, Rules
 from notify.store import Store
@@ -57,12 +57,12 @@ class Worker:
 
     def look(self) -> None:
         """Exchange with the others, as it does twice a second."""
-        self.clock.now += PACE
+        self.clock.now += EXCHANGE_PERIOD
         self.circuits.refresh()
 
     def ask(self) -> CircuitPermit | None:
         """Ask for leave, later than it may have asked before."""
-        self.clock.now += PACE
+        self.clock.now += EXCHANGE_PERIOD
         return self.circuits.ask("acme")
 
     def call(self, kind: Kind, number: int = 1, *, seconds: float = 0.1) -> None:
@@ -172,7 +172,7 @@ def test_a_circuit_is_read_as_it_was_written(store: Store) -> None:
     written = []
 
     def transition(circuit: Circuit, now: float) -> Circuit:
-        after = circuit.told(Mode.SHADOW, now=now, until=now + 60, actor="ann", reason="ü 😀")
+        after = circuit.overridden(Mode.SHADOW, now=now, until=now + 60, actor="ann", reason="ü 😀")
         after = after.tripped("all failed", now=now, rules=RULES, rng=random.Random(1))
         written.append(after.leased(now=now + 60, rules=RULES))
         return written[0]
@@ -373,7 +373,7 @@ def test_good_probes_from_whichever_worker_close_it_for_all(
             if other is not worker:
                 other.look()
                 assert other.ask() is None
-                assert other.circuits.wait("acme") <= PACE
+                assert other.circuits.wait("acme") <= EXCHANGE_PERIOD
         worker.circuits.ended(pass_, Kind.SUCCESS, 0.1)
         for other in fleet:
             other.look()
@@ -423,8 +423,8 @@ def test_one_process_tries_for_the_probe_at_most_twice_a_second(
     worker.circuits.released(worker.probe())
     assert worker.circuits.wait("acme") > 0
     assert worker.circuits.ask("acme") is None
-    assert worker.circuits.wait("acme") == pytest.approx(PACE)
-    worker.clock.now += PACE
+    assert worker.circuits.wait("acme") == pytest.approx(EXCHANGE_PERIOD)
+    worker.clock.now += EXCHANGE_PERIOD
     assert worker.circuits.wait("acme") <= 0
     assert worker.circuits.ask("acme") is not None
 

@@ -542,12 +542,12 @@ def test_a_store_that_is_away_sends_nothing_and_keeps_the_message(build: Build) 
 def test_permits_never_exceed_their_number() -> None:
     """Taking waits for a free one, and never gives more than there are."""
     permits = Permits(3)
-    assert permits.take(2) == 2
-    assert permits.take(5) == 1
+    assert permits.acquire(2) == 2
+    assert permits.acquire(5) == 1
     taken: SimpleQueue[int] = SimpleQueue()
-    thread = threading.Thread(target=lambda: taken.put(permits.take(5)))
+    thread = threading.Thread(target=lambda: taken.put(permits.acquire(5)))
     thread.start()
-    permits.give(2)
+    permits.release(2)
     thread.join(5)
     assert taken.get(timeout=5) in (1, 2)
 

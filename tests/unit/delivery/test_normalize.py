@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notify.delivery import normalize
-from notify.policies.retry import LONGEST_WISH
+from notify.policies.retry import LONGEST_RETRY_AFTER
 
 
 class Shout(str):
@@ -104,7 +104,7 @@ def test_a_status_has_three_digits(value: object, expected: int | None) -> None:
         ("30", 30.0),
         (Decimal(2), 2.0),
         (-5, 0.0),
-        (math.inf, LONGEST_WISH),
+        (math.inf, LONGEST_RETRY_AFTER),
         (10**400, None),
         (math.nan, None),
         ("soon", None),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from notify.delivery.decision import Settlement
-from notify.delivery.pacer import PATIENCE, Pacer
+from notify.delivery.pacer import LONGEST_PACING, Pacer
 from notify.delivery.plan import DeliveryItem, Planner
 from notify.flow import Admission, Screening
 from notify.gateway import ConfiguredProvider, Gateway
@@ -88,10 +88,10 @@ def test_what_has_waited_in_hand_for_long_is_put_off(waiting: Waiting) -> None:
     """Each of its waits was short, but nobody could say how many there would be."""
     entry = waiting.through(asked(template=None, inline=INLINE))
 
-    assert PATIENCE <= waiting.slept <= PATIENCE + 1
+    assert LONGEST_PACING <= waiting.slept <= LONGEST_PACING + 1
     assert entry.status is Status.QUEUED
     assert entry.due_at is not None
-    assert entry.due_at <= waiting.began + timedelta(seconds=PATIENCE + 2)
+    assert entry.due_at <= waiting.began + timedelta(seconds=LONGEST_PACING + 2)
 
 
 def test_what_expires_while_it_waits_in_hand_is_not_sent(waiting: Waiting) -> None:

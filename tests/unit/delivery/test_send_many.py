@@ -80,10 +80,10 @@ class Rig:
         admitted = Admitted(self._bulk, permit, 0.0)
         parts = tuple(self.ready(each).call(admitted).parts[0] for each in notifications)
         dispatcher: Dispatcher = self.delivery._dispatcher
-        self.lane.permits.take(len(parts))
+        self.lane.permits.acquire(len(parts))
         _, calls, store_ok = dispatcher.dispatch(self.lane, [Call(self._bulk, permit, parts)])
         assert store_ok
-        self.lane.permits.give(len(parts) - calls)
+        self.lane.permits.release(len(parts) - calls)
         decisions = dict(self._decided.get(timeout=10) for _ in parts)
         self.lane.senders.shutdown()
         assert self.lane.permits.taken == 0

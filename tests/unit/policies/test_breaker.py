@@ -77,7 +77,7 @@ def probed(circuit: Circuit, kind: Kind, *, slow: bool = False, rules: Rules = R
 
 def told(circuit: Circuit, mode: Mode, *, now: float = NOW, until: float | None = None) -> Circuit:
     """The circuit after an operator's word."""
-    return circuit.told(mode, now=now, until=until, actor="ann@ops-1", reason="INC-7")
+    return circuit.overridden(mode, now=now, until=until, actor="ann@ops-1", reason="INC-7")
 
 
 @pytest.mark.parametrize(
@@ -131,13 +131,13 @@ def test_a_call_that_was_cut_off_says_nothing(error: BaseException) -> None:
 )
 def test_the_circuit_opens_at_the_rates_and_not_before(counts: Counts, cause: str | None) -> None:
     """Neutral calls neither make up the minimum nor thin out the failures."""
-    assert RULES.verdict(counts) == cause
+    assert RULES.trip_cause(counts) == cause
 
 
 def test_a_bad_host_with_a_tenth_of_the_traffic_opens_nothing() -> None:
     """It fails to connect, always: the fleet's calls say that the provider works."""
     fleet = Counts(calls=900) + Counts(calls=100, failures=100, unreachable=100)
-    assert RULES.verdict(fleet, fleet) is None
+    assert RULES.trip_cause(fleet, fleet) is None
 
 
 def test_a_busy_provider_that_goes_down_is_seen_in_the_latest_calls() -> None:
@@ -146,8 +146,8 @@ def test_a_busy_provider_that_goes_down_is_seen_in_the_latest_calls() -> None:
     slices = [(begin - second * 1000, Counts(calls=200)) for second in range(4, 60, 2)]
     slices += [(begin - 2000, Counts(calls=400, failures=400))]
     whole, latest = RULES.sums(slices, NOW)
-    assert RULES.verdict(whole) is None
-    assert RULES.verdict(whole, latest) == "400 of 400 calls failed"
+    assert RULES.trip_cause(whole) is None
+    assert RULES.trip_cause(whole, latest) == "400 of 400 calls failed"
 
 
 def test_calls_count_for_the_window_and_no_longer() -> None:

@@ -253,7 +253,7 @@ class _Machine(RuleBasedStateMachine):
         self.slices.append((generation, RULES.slice_at(self.now), counts))
         own = [(begin, each) for number, begin, each in self.slices if number == generation]
         assert RULES.sums(own, self.now) == self.tally.spans(self.now)
-        cause = RULES.verdict(*RULES.sums(own, self.now))
+        cause = RULES.trip_cause(*RULES.sums(own, self.now))
         if cause is None:
             return
         self.is_bad_enough()
@@ -279,7 +279,7 @@ class _Machine(RuleBasedStateMachine):
             return
         model = self.model
         until = None if seconds is None else self.now + seconds
-        self.see(self.circuit.told(mode, now=self.now, until=until, actor="ann", reason="x"))
+        self.see(self.circuit.overridden(mode, now=self.now, until=until, actor="ann", reason="x"))
         if mode is Mode.OPEN:
             model.open(self.now, trips=model.trips)
             model.bound = seconds

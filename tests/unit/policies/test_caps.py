@@ -53,10 +53,10 @@ def test_spans_begin_with_the_clock_in_utc(period: Period, starts: datetime) -> 
 def test_a_cap_concerns_its_channel_and_all_lanes_that_are_not_exempt() -> None:
     """Without a channel it concerns them all."""
     cap = _cap(channel=Channel.SMS, exempt=["critical"])
-    assert cap.concerns(_sms(lane="bulk"))
-    assert not cap.concerns(_sms(lane="critical"))
-    assert not cap.concerns(asked(lane="bulk"))
-    assert _cap().concerns(asked(lane="critical"))
+    assert cap.applies_to(_sms(lane="bulk"))
+    assert not cap.applies_to(_sms(lane="critical"))
+    assert not cap.applies_to(asked(lane="bulk"))
+    assert _cap().applies_to(asked(lane="critical"))
 
 
 def test_a_count_belongs_to_a_recipient_a_source_or_all() -> None:
@@ -125,8 +125,8 @@ def test_a_source_may_have_its_own_limit() -> None:
 def test_no_lane_spends_beyond_the_daily_spend() -> None:
     """Fraud asks for login codes, so critical is not exempt."""
     cap = daily_spend(Channel.SMS, 10)
-    assert cap.concerns(_sms(lane="critical"))
-    assert not cap.concerns(asked(lane="critical"))
+    assert cap.applies_to(_sms(lane="critical"))
+    assert not cap.applies_to(asked(lane="critical"))
 
 
 @pytest.mark.parametrize(

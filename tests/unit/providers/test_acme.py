@@ -33,7 +33,7 @@ def test_what_it_does_not_offer_is_not_asked_of_it() -> None:
     gateway = Gateway(Channel.EMAIL, [ConfiguredProvider("acme", ACME.make())])
     assert not gateway.can_find
     with pytest.raises(NotImplementedError, match="acme cannot be asked"):
-        gateway.lines[0].find(MESSAGE, since=NOW, until=NOW)
+        gateway.providers[0].find(MESSAGE, since=NOW, until=NOW)
     gateway.close()
 
 

@@ -106,7 +106,7 @@ class World:
         delivery = delivery_on(
             self.store,
             gateway,
-            flow=flow_on(self.store, providers=[line.name for line in gateway.lines]),
+            flow=flow_on(self.store, providers=[line.name for line in gateway.providers]),
             policy=self.policy(),
             shares={lane: 1.0},
             concurrency=1,

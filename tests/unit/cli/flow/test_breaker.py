@@ -183,7 +183,7 @@ def test_a_word_whose_time_is_over_is_listed_no_more(store: Store, notify: Notif
         shared.change(
             connection,
             "first",
-            lambda circuit, now: circuit.told(
+            lambda circuit, now: circuit.overridden(
                 Mode.OPEN, now=now - 60, until=now - 1, actor="ann", reason="x"
             ),
         )

@@ -72,7 +72,7 @@ class ConfiguredProvider:
             NotImplementedError: `can_find` is false.
         """
         if not isinstance(self.provider, Findable):
-            raise NotImplementedError(f"{self.name} cannot find messages")
+            raise NotImplementedError(f"{self.name} cannot be asked what it accepted")
         return self.provider.find(message, since=since, until=until)
 
 

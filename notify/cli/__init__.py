@@ -1,4 +1,10 @@
-"""The `notify` command: one file a group of commands, imported only when it is called."""
+"""
+The `notify` command: parse, call a use case or a read model, print.
+
+One file a group of commands, imported only when it is called. Not here: anything that changes the
+record by itself (`flow.overrides`, `deadletters`, `privacy`, ...), or that a web console needs too
+(`status`).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +19,7 @@ from notify import __version__
 from notify.errors import NotifyError
 from notify.telemetry.terminal import guarded_output
 
-# Command → module; the function in the module has the command's name.
+# Command → module. The function in the module has the name of the command.
 COMMANDS = {
     "audit": "audit",
     "breaker": "flow.breaker",
@@ -49,7 +55,7 @@ COMMANDS = {
 
 
 class _Commands(click.Group):
-    """Finds a command's module when it is named, so that `notify --help` stays quick."""
+    """Imports a command's module when it is called, so that `notify --help` is quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return sorted(COMMANDS)
@@ -58,7 +64,7 @@ class _Commands(click.Group):
         if name not in COMMANDS:
             return None
         command = getattr(import_module(f"notify.cli.{COMMANDS[name]}"), name)
-        assert isinstance(command, click.Command)  # noqa: S101 - a slip in the table above
+        assert isinstance(command, click.Command)  # noqa: S101 - a mistake in the table above
         return command
 
 
@@ -87,7 +93,7 @@ def main() -> NoReturn:
 
 
 def _refuse_undecodable(arguments: Sequence[str]) -> None:
-    """Refuse arguments with bytes that are not UTF-8: no database, file or message takes them."""
+    """Refuse arguments that are not UTF-8: no database, file or message accepts them."""
     for place, word in enumerate(arguments, 1):
         try:
             word.encode()

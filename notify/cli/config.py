@@ -1,4 +1,4 @@
-"""`notify config`: check the configuration, or show what is in effect."""
+"""`notify config`: check the configuration, or show the options in effect."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
 
 @click.group()
 def config() -> None:
-    """Check the configuration, or show what is in effect.
+    """Check the configuration, or show the options in effect.
 
     \b
     Example:
@@ -28,12 +28,12 @@ def config() -> None:
 @config.command("check")
 @_FILE
 def check_command(file: Path | None) -> None:
-    """Tell every mistake at once, by its key, with its fix; exit 1 if there is one.
+    """List every mistake by its key, with its fix; exit 1 if there is one.
 
-    Looks at FILE, or else at $NOTIFY_CONFIG, or else at /etc/notify/notify.toml, together with
-    the environment and $CREDENTIALS_DIRECTORY, as a worker would. Providers are imported and
-    their secrets looked for, but nothing is connected to and nothing is sent. No value is ever
-    printed.
+    It reads FILE, or else $NOTIFY_CONFIG, or else /etc/notify/notify.toml, together with the
+    environment and $CREDENTIALS_DIRECTORY, as a worker does. It imports the providers and checks
+    that their secrets exist, but connects to nothing and sends nothing. It prints no value of an
+    option.
 
     \b
     Example:
@@ -46,13 +46,13 @@ def check_command(file: Path | None) -> None:
         raise error_of(report.mistakes, file=report.file)
     click.echo(_summary(report))
     if not keyring_of(PrivacySettings()).names:
-        click.echo(f"recipients and bodies are recorded in clear: there is no {NAME}")
+        click.echo(f"recipients and bodies are recorded in clear: {NAME} is not set")
 
 
 @config.command("show")
 @_FILE
 def show_command(file: Path | None) -> None:
-    """Print every option in effect and where its value comes from; secrets stay hidden.
+    """Print every option in effect and the origin of its value; secrets are hidden.
 
     \b
     Example:
@@ -78,5 +78,5 @@ def _summary(report: ConfigReport) -> str:
         "pool": len(settings.pools),
         "provider": len(settings.providers),
     }
-    told = ", ".join(f"{count} {word}{'s' * (count != 1)}" for word, count in counts.items())
-    return f"the configuration is good: {told} ({report.file or 'no file'})"
+    words = ", ".join(f"{count} {word}{'s' * (count != 1)}" for word, count in counts.items())
+    return f"the configuration is valid: {words} ({report.file or 'no file'})"

@@ -1,4 +1,4 @@
-"""Rich's console and table as all commands use them: styles are ours, text steers no terminal."""
+"""Rich's console and table for all commands: text cannot send control codes to a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from notify.telemetry.terminal import escaped, on_one_line, styled
 
 
 class Console(console.Console):
-    """Writes to standard output, or with `stderr` to standard error."""
+    """A console on standard output, or with `stderr` on standard error."""
 
     def __init__(self, *, stderr: bool = False, **options: Any) -> None:
         file = options.pop("file", sys.stderr if stderr else sys.stdout)
@@ -24,7 +24,7 @@ class Console(console.Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Render with all text escaped; control codes of rich's own pass."""
+        """Render with all text escaped; only rich's own control codes pass."""
         for segment in super().render(renderable, options):
             if segment.control:
                 yield segment
@@ -33,11 +33,11 @@ class Console(console.Console):
 
 
 class Table(table.Table):
-    """A table whose cells are plain text on one line each: no markup, no line of a stranger's."""
+    """A table whose cells are plain text on one line: no markup, no line breaks from data."""
 
     @classmethod
     def grid(cls, *headers: table.Column | str, **options: Any) -> Table:
-        """Make a table without lines and titles."""
+        """Return a table without lines and titles."""
         return cast("Table", super().grid(*headers, **options))
 
     def add_row(self, *cells: RenderableType | None, **options: Any) -> None:

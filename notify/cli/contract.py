@@ -1,4 +1,4 @@
-"""`notify schema` and `notify lint`: the contract for people who write producers."""
+"""`notify schema` and `notify lint`: the contract for authors of producers."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _channel = click.option(
     "--channel",
     type=click.Choice([channel.value for channel in Channel]),
     callback=lambda _context, _option, value: Channel(value) if value else None,
-    help="The channel meant; it stands in the routing key, not in the body.",
+    help="The channel, which is in the routing key and not in the body.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """What is wrong with one request."""
+    """The problems of one request."""
 
     line: int
     channel: Channel | None
@@ -57,15 +57,15 @@ def schema(channel: Channel | None) -> None:
     "--templates",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Look the templates' names up in this folder, and among the packaged ones. Default: the"
-    " configured templates.folder; without either, names are not looked up.",
+    help="Check the templates' names against this folder and the packaged ones. Default: the"
+    " configured templates.folder; without either, names are not checked.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
 def lint(file: str, channel: Channel | None, templates: Path | None, as_json: bool) -> None:
-    """Check requests before they are published: all that is wrong, where, and what to do.
+    """Check requests before they are published: every problem, its place, and what to do.
 
-    FILE holds one request, a JSON array of requests, or JSON Lines; - reads standard input.
-    Without --channel each request is checked for the channel it looks like. Exits 1 if any is
+    FILE contains one request, a JSON array of requests, or JSON Lines; - reads standard input.
+    Without --channel each request is checked for its most likely channel. Exits 1 if any is
     wrong.
 
     \b
@@ -87,7 +87,7 @@ def lint(file: str, channel: Channel | None, templates: Path | None, as_json: bo
 
 
 def _template_check(folder: Path | None) -> TemplateCheck | None:
-    """Look names up where the folder is known; who writes producers need not configure a worker."""
+    """Return a check of names; None if no folder is known, as for an author of producers."""
     if folder is None:
         try:
             folder = load().templates.folder

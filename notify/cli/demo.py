@@ -1,4 +1,4 @@
-"""`notify demo`: the samples through a stack of their own, each checked for its ending."""
+"""`notify demo`: send samples through a private stack, and check how each ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from notify.cli.up import state_dir_option, stopping_on_signals, timed_lines
 from notify.stack import SampleOutcome, Stack, Trial, folder_or_temporary, load
 from notify.status import masked
 
-_LOOK = 0.2
+_INTERVAL = 0.2
 
 
 @click.command(
@@ -32,7 +32,7 @@ Examples:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default="examples/samples",
     show_default=True,
-    help="The folder of sample files: what to publish, and how it must end.",
+    help="The folder of sample files: the requests to publish, and how each must end.",
 )
 @state_dir_option
 @click.option(
@@ -41,13 +41,13 @@ Examples:
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long the samples may take to end.",
+    help="The time in which all samples must end.",
 )
 def demo(examples: Path, state_dir: Path | None, timeout: float) -> None:
-    """Start everything, publish sample notifications and show what became of each.
+    """Start everything, publish sample notifications and show how each ends.
 
-    It exits with 0 only if every sample ended as its file says it must. Nothing leaves this
-    machine, and nothing it started is left running.
+    It exits with 0 only if every sample ended as its file expects. Nothing leaves this machine,
+    and everything that it started is stopped.
     """
     samples = load(examples)
     console = Console()
@@ -68,24 +68,24 @@ def demo(examples: Path, state_dir: Path | None, timeout: float) -> None:
 
 
 def _follow(trial: Trial, stack: Stack, console: Console, timeout: float) -> float:
-    """Show the samples until each has ended as it must, or the time is up."""
+    """Show the samples until each has ended as expected, or the time is up."""
     begin = time.monotonic()
     with Live(_table(trial), console=console, auto_refresh=False) as live:
         while not trial.as_expected and time.monotonic() - begin < timeout:
             stack.check()
-            trial.observe(seconds=_LOOK)
+            trial.observe(seconds=_INTERVAL)
             live.update(_table(trial), refresh=True)
     console.print()
     return time.monotonic() - begin
 
 
 def _show_one(trial: Trial, console: Console) -> None:
-    """Show one sample's whole timeline: the longest, for most can be learnt from it."""
-    told = [(run, story) for run in trial.runs if (story := trial.store.get(run.message_id))]
-    if not told:
+    """Show one sample's timeline: the longest, which shows most."""
+    stories = [(run, story) for run in trial.runs if (story := trial.store.get(run.message_id))]
+    if not stories:
         return
-    run, story = max(told, key=lambda one: len(one[1].attempts) + len(one[1].events))
-    console.print(f"\n[bold]{run.sample.name}[/] in detail, as `notify show` tells it:\n")
+    run, story = max(stories, key=lambda one: len(one[1].attempts) + len(one[1].events))
+    console.print(f"\n[bold]{run.sample.name}[/] in detail, as `notify show` prints it:\n")
     print_whole(console, facts(masked(story.summary)))
     console.print()
     print_whole(console, timeline(story))
@@ -117,5 +117,5 @@ def _ending(ending: SampleOutcome) -> str:
 def _verdict(trial: Trial, seconds: float) -> str:
     wrong = [run.sample.name for run in trial.runs if not run.as_expected]
     if wrong:
-        return f"[red]Not as their files say after {seconds:.1f} s:[/] {', '.join(wrong)}"
-    return f"[green]All {len(trial.runs)} samples ended as they must[/] in {seconds:.1f} s."
+        return f"[red]Not as expected after {seconds:.1f} s:[/] {', '.join(wrong)}"
+    return f"[green]All {len(trial.runs)} samples ended as expected[/] in {seconds:.1f} s."

@@ -1,4 +1,4 @@
-"""`notify erase`: a person's data leave the record."""
+"""`notify erase`: erase a person's data from the record."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from notify.store import Actor
 @click.command()
 @click.argument("recipient", metavar="RECIPIENT")
 @click.option(
-    "--cancel", is_flag=True, help="Cancel what still waits to be sent; without, it is refused."
+    "--cancel", is_flag=True, help="Cancel notifications that wait; without it, they are refused."
 )
 @click.option("--reason", metavar="TEXT", default="", help="Why; kept in the audit.")
 @yes_option
 @json_option
 def erase(recipient: str, *, cancel: bool, reason: str, yes: bool, as_json: bool) -> None:
-    """Erase all that the record holds of one recipient.
+    """Erase the personal data of one recipient from the record.
 
     RECIPIENT is an address, a phone number or a device token; `-` reads it from stdin, which leaves
-    no trace in the shell's history, and needs --yes. Address, body and data go from its
-    notifications, its dead letters and the audit; statuses, times and counts stay. It may be
-    interrupted and run again. The audit keeps who did it, and a hash of the recipient.
+    no trace in the shell's history, and needs --yes. Address, body and data are removed from its
+    notifications, its dead letters and the audit; statuses, times and counts stay. The command may
+    be interrupted and run again. The audit records who ran it, and a hash of the recipient.
 
-    What lies in RabbitMQ or in backups is not reached: docs/privacy.md tells what to do there.
-    Exit code 1 means that something is left, and says what.
+    Messages in RabbitMQ and backups are not erased: docs/privacy.md says what to do there.
+    Exit code 1 means that something is left, and the text says what.
 
     \b
     Examples:
@@ -55,26 +55,26 @@ def erase(recipient: str, *, cancel: bool, reason: str, yes: bool, as_json: bool
     with opened_record(load()) as store:
         found = look(store, person)
         if not as_json:
-            click.echo(_told(found))
+            click.echo(_counts(found))
         if found.to_cancel and not cancel:
             raise NotifyError(
-                f"{found.to_cancel:,} of it still wait to be sent or decided: nothing was erased;"
-                " --cancel gives them up first"
+                f"{found.to_cancel:,} of them still wait to be sent or decided: nothing was erased;"
+                " --cancel cancels them first"
             )
         if not found.nothing:
-            confirm("erase it, for good?", yes=yes)
+            confirm("Erase it? This cannot be undone.", yes=yes)
         now, actor = store.clock(), Actor(operator(), reason)
         done = erase_from(store, person, found, actor, cancel=cancel, now=now)
     if as_json:
         print_json(erased_as_json(done))
     else:
         click.echo(_summary(done))
-    _refuse_to_end(done)
+    _raise_if_incomplete(done)
 
 
-def _told(found: ErasureMatch) -> str:
+def _counts(found: ErasureMatch) -> str:
     if found.nothing:
-        return "the record holds nothing of this recipient"
+        return "the record has no data of this recipient"
     waits = sum(each.waits for each in found.letters)
     lines = [f"{len(found.ids):,} notifications{_by_status(found.statuses)}"]
     lines += [f"{len(found.letters):,} dead letters" + (f", {waits:,} that wait" if waits else "")]
@@ -83,8 +83,8 @@ def _told(found: ErasureMatch) -> str:
 
 
 def _by_status(statuses: Counter[Status]) -> str:
-    told = ", ".join(f"{statuses[each]:,} {each}" for each in Status if statuses[each])
-    return f": {told}" if told else ""
+    counts = ", ".join(f"{statuses[each]:,} {each}" for each in Status if statuses[each])
+    return f": {counts}" if counts else ""
 
 
 def _summary(done: Erased) -> str:
@@ -92,13 +92,15 @@ def _summary(done: Erased) -> str:
     return f"erased: {done.notifications:,} notifications{cancelled}, {done.letters:,} dead letters"
 
 
-def _refuse_to_end(done: Erased) -> None:
+def _raise_if_incomplete(done: Erased) -> None:
     left = []
     if done.busy:
         ids = ", ".join(str(each) for each in done.busy[:5])
-        left.append(f"{len(done.busy):,} are with a worker: run it again in a minute ({ids})")
+        left.append(f"{len(done.busy):,} are being sent: run it again in a minute ({ids})")
     if done.shared:
         ids = ", ".join(str(each) for each in done.shared)
-        left.append(f"dead letters that wait name others too: replay or discard them first ({ids})")
+        left.append(
+            f"waiting dead letters name other recipients too: replay or discard them first ({ids})"
+        )
     if left:
         raise NotifyError("something is left: " + "; ".join(left))

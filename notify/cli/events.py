@@ -1,4 +1,4 @@
-"""`notify events`: what happened to notifications, as it happens or from the record."""
+"""`notify events`: changes of status, as they are published or from the record."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _RIGHTS = (
     r"to follow, the broker's user needs the rights to configure, write and read ^amq\.gen-"
     f" and to read {EVENTS}"
 )
-_LOOK_UP = 1.0
+_WAIT = 1.0
+"""Seconds of one wait for events."""
 
 
 @click.command(
@@ -48,24 +49,25 @@ Examples:
 @click.option(
     "--status",
     type=click.Choice([*(each.value for each in Status), REFUSED]),
-    help="Only this new status; refused: messages that became no notification.",
+    help="Only this new status; refused: messages that did not become a notification.",
 )
-@click.option("--source", metavar="NAME", help="Only what this producing service asked for.")
+@click.option("--source", metavar="NAME", help="Only notifications of this producing service.")
 @click.option(
     "--since",
     type=When(),
     metavar="WHEN",
-    help="From the record, only from then on: 15m, 2h or 3d ago, or 2025-01-31T09:00Z.",
+    help="From the record, only since then: 15m, 2h or 3d ago, or 2025-01-31T09:00Z.",
 )
 @click.option(
     "--limit",
     type=NUMBER,
+    metavar="NUMBER",
     default=50,
     show_default=True,
-    help="From the record, at most so many, the newest.",
+    help="From the record, at most the newest NUMBER.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-@click.option("--schema", is_flag=True, help="Print the events' JSON Schema and do nothing else.")
+@click.option("--schema", is_flag=True, help="Only print the events' JSON Schema.")
 def events(
     *,
     follow: bool,
@@ -77,9 +79,9 @@ def events(
 ) -> None:
     r"""Show changes of status: the newest on record, or with --follow all as they are published.
 
-    The record has every change, also those that are no news to a producer, such as a retry; only
-    ends are published. Options narrow the list and are joined by and. All times are in UTC. An
-    event holds no recipient and no content.
+    The record has every change, also those that are not published, such as a retry; only final
+    statuses are published. An event is listed if it matches all options. It contains no recipient
+    and no content. All times are in UTC.
 
     To follow, the broker's user needs the rights to configure, write and read ^amq\.gen- (a queue
     of this command's own) and to read notify.events.
@@ -89,16 +91,16 @@ def events(
         click.echo(json.dumps(described, indent=2))
         return
     if follow and since is not None:
-        raise click.UsageError("--since reads the record: leave it out or --follow")
+        raise click.UsageError("--since reads the record and --follow does not: use one of them")
     if wanted["status"] == REFUSED and not follow:
         raise click.UsageError("refused messages are dead letters: see `notify dead ls`")
     found = _published(load(), **wanted) if follow else _recorded(load(), since, limit, **wanted)
-    nothing = True
+    printed = False
     for event in found:
-        nothing = False
+        printed = True
         _print(event, as_json=as_json)
-    if nothing and not follow:
-        click.echo("nothing on record matches", err=True)
+    if not printed and not follow:
+        click.echo("no event on record matches", err=True)
 
 
 def _recorded(
@@ -123,17 +125,17 @@ def _recorded(
 
 
 def _published(settings: Settings, **wanted: str | None) -> Iterator[Event | RefusedEvent]:
-    """Yield events as they come, until Ctrl-C."""
+    """Yield events as they are published, until Ctrl-C."""
     key = ".".join(wanted[part] or "*" for part in ("channel", "status", "source"))
     try:
         with open_broker(settings) as connection, connection.channel() as channel:
-            came: list[Event | RefusedEvent] = []
-            _subscribe(channel, key, came)
+            arrived: list[Event | RefusedEvent] = []
+            _subscribe(channel, key, arrived)
             click.echo(f"following {EVENTS} by {key}; Ctrl-C stops", err=True)
             while True:
                 _receive(connection)
-                yield from came
-                came.clear()
+                yield from arrived
+                arrived.clear()
     except KeyboardInterrupt:
         return
     except amqp.AccessRefused:
@@ -142,18 +144,18 @@ def _published(settings: Settings, **wanted: str | None) -> Iterator[Event | Ref
         raise NotifyError(f"the broker has no {EVENTS}: run `notify topology apply`") from None
     except (OSError, amqp.AMQPError) as error:
         raise NotifyError(
-            f"the broker is away: {why(error)}; what is published meanwhile is on record:"
+            f"the broker is away: {why(error)}; events until it is back are on record:"
             " notify events --since"
         ) from None
 
 
-def _subscribe(channel: amqp.Channel, key: str, came: list[Event | RefusedEvent]) -> None:
+def _subscribe(channel: amqp.Channel, key: str, arrived: list[Event | RefusedEvent]) -> None:
     queue = channel.queue_declare("", exclusive=True, auto_delete=True).queue
     channel.queue_bind(queue, EVENTS, key)
     channel.basic_consume(
         queue,
         no_ack=True,
-        callback=lambda message: came.append(_read(message)),
+        callback=lambda message: arrived.append(_read(message)),
     )
 
 
@@ -163,9 +165,9 @@ def _read(message: amqp.Message) -> Event | RefusedEvent:
 
 
 def _receive(connection: amqp.Connection) -> None:
-    """Wait a moment for the next event."""
+    """Wait up to a second for the next event."""
     try:
-        connection.drain_events(timeout=_LOOK_UP)
+        connection.drain_events(timeout=_WAIT)
     except TimeoutError:
         return
 
@@ -181,11 +183,11 @@ def _line(event: Event | RefusedEvent) -> Text:
     status = coloured(event.status) if isinstance(event, Event) else Text(event.status, "red")
     status.pad_right(max(0, max(map(len, Status)) - len(status)))
     id_ = event.id if isinstance(event, Event) else event.id or event.message_id or "(no id)"
-    way = ".".join((event.channel or "none", event.lane or "none", event.source))
+    route = ".".join((event.channel or "none", event.lane or "none", event.source))
     return Text.assemble(
         f"{utc(event.at, timespec='milliseconds')}  ",
         status,
-        on_one_line(f"  {id_}  {way}  "),
+        on_one_line(f"  {id_}  {route}  "),
         on_one_line(", ".join(filter(None, _about(event)))),
     )
 

@@ -21,17 +21,16 @@ from notify.store.privacy import reseal
 
 @click.group()
 def keyring() -> None:
-    """Make, check and change the keys that seal personal data in the record.
+    """Create, check and rotate the keys that seal personal data in the record.
 
-    The keyring is the credential NOTIFY_KEYRING: one key a line, of which the first seals and all
-    of them open. docs/privacy.md tells how to introduce it, and how to change the key while the
-    workers run.
+    The keyring is the credential NOTIFY_KEYRING: one key a line; the first seals, and all of them
+    open. docs/privacy.md says how to introduce it, and how to rotate the key while workers run.
 
     \b
     Examples:
       notify keyring new > /etc/notify/credentials/NOTIFY_KEYRING
       notify keyring check
-      notify keyring rotate --reason "the yearly change"
+      notify keyring rotate --reason "yearly rotation"
     """
 
 
@@ -45,11 +44,11 @@ def _name(_context: click.Context, _option: click.Parameter, name: str | None) -
 @keyring.command()
 @click.argument("name", metavar="[NAME]", required=False, callback=_name)
 def new(name: str) -> None:
-    """Print a new key, named NAME or after today: a whole keyring, where there is none.
+    """Print a new key, named NAME or by today's date; a whole keyring if there is none.
 
-    To change the key, add the printed line at the end of the keyring on every machine and restart
+    To rotate the key, add the printed line at the end of the keyring on every machine and restart
     the workers, so that all of them can open what it seals. Then move it to the top, restart them
-    again, and run `notify keyring rotate`. The key named hash stays as it is.
+    again, and run `notify keyring rotate`. The key named hash is not rotated.
 
     \b
     Example:
@@ -67,15 +66,15 @@ def _known() -> Keyring:
     try:
         return keyring_of(PrivacySettings())
     except ConfigError as error:
-        raise NotifyError(f"the keyring that is there is broken: {error}") from None
+        raise NotifyError(f"the configured keyring is broken: {error}") from None
 
 
 @keyring.command()
 def check() -> None:
-    """Tell what each key has sealed, and which keys are needed no more; changes nothing.
+    """Count the rows that each key has sealed, and name the keys that are not needed any more.
 
-    Exit code 1 means that the record is sealed with a key that the keyring lacks, or has another
-    of the same name: no worker starts with such a keyring.
+    It changes nothing. Exit code 1 means that the record is sealed with a key that the keyring
+    lacks, or that the keyring has another key of the same name: no worker starts with it.
 
     \b
     Example:
@@ -89,7 +88,7 @@ def check() -> None:
     table.add_column("key", no_wrap=True)
     for title in ("notifications", "dead letters"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("what it does", no_wrap=True)
+    table.add_column("use", no_wrap=True)
     for name in dict.fromkeys([*known.names, None]):
         counts = [sealing.notifications[name], sealing.letters[name]]
         role = _role(known, name, rows=sum(counts))
@@ -115,21 +114,22 @@ def _role(known: Keyring, name: str | None, *, rows: int) -> str:
 )
 @click.option("--reason", metavar="TEXT", default="", help="Why; kept in the audit.")
 def rotate(*, batch: int, reason: str) -> None:
-    """Seal with the first key all that is in clear, or sealed with another one.
+    """Seal all rows that are in clear, or sealed with another key, with the first key.
 
-    It may run beside the workers, and rests as long as it works. Stopped anywhere, it has done a
-    part; run it again for the rest. Run it when all workers have the new key on top.
+    It may run beside the workers, and pauses after each transaction for as long as that took. It
+    may be stopped at any time; run it again for the rest. Run it when all workers have the new key
+    on top.
 
     \b
     Examples:
-      notify keyring rotate --reason "the yearly change"
+      notify keyring rotate --reason "yearly rotation"
       notify keyring check
     """
     settings = load()
     if keyring_of(settings.privacy).current is None:
-        raise NotifyError(f"there is no {NAME} to seal with; `notify keyring new` makes one")
+        raise NotifyError(f"there is no {NAME} to seal with; `notify keyring new` creates one")
     with opened_record(settings) as store:
         done = rotate_all(store, Actor(operator(), reason), now=store.clock(), batch=batch)
-    click.echo(f"sealed anew: {done.notifications:,} notifications, {done.letters:,} dead letters")
+    click.echo(f"sealed again: {done.notifications:,} notifications, {done.letters:,} dead letters")
     for name in done.forgotten:
         click.echo(f"the key {name} seals nothing any more: remove it from {NAME}")

@@ -116,7 +116,7 @@ def show(
     by: Group | None,
     queues: Mapping[str, tuple[int, int]] | None,
 ) -> None:
-    """Print the ledger for people."""
+    """Print the ledger as tables."""
     console.print(f"ledger at {utc(ledger.at)} UTC\n", highlight=False)
     console.print(_terms(ledger) if by is None else _breakdown(ledger, by))
     if waiting := [line for line in ledger.lines if line.oldest is not None]:
@@ -128,7 +128,7 @@ def show(
     for title, found in (("contradictions", ledger.faults), ("doubts", ledger.doubts)):
         _print_found(console, title, found)
     if ledger.difference:
-        console.print(f"\n[red]{ledger.difference} accepted, and in none of the terms[/red]")
+        console.print(f"\n[red]{ledger.difference} accepted, but in none of the terms[/red]")
     if ledger.balanced:
         console.print("\n[green]it balances[/green]")
 

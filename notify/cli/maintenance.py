@@ -1,4 +1,4 @@
-"""`notify maintenance`: what a timer has done to the record every day."""
+"""`notify maintenance`: the daily work on the record, run by a timer."""
 
 from __future__ import annotations
 
@@ -26,21 +26,20 @@ from notify.status import ledger_as_json
     type=click.IntRange(min=1, max=10_000),
     default=500,
     show_default=True,
-    help="Delete so many rows in one transaction.",
+    help="Rows to delete in one transaction.",
 )
-@click.option(
-    "--dry-run", is_flag=True, help="Delete nothing; tell how many notifications and letters."
-)
+@click.option("--dry-run", is_flag=True, help="Delete nothing; count notifications and letters.")
 @json_option
 def maintenance(*, ids: int, batch: int, dry_run: bool, as_json: bool) -> None:
-    """Do what the record needs once a day: delete what is over, check the ledger.
+    """Do the daily work on the record: delete old rows, check the ledger.
 
-    What has ended is deleted with all that belongs to it when it was kept for as many days as its
-    lane's `keep` says; dead letters and the audit as [privacy] says. Nothing is deleted that still
-    waits to be sent, to be looked up or to be told to its producer.
+    A notification that has ended is deleted, with its attempts and events, after the days of its
+    lane's `keep`; dead letters and audit rows after those in [privacy]. Notifications that wait to
+    be sent or looked up, or whose events are not published yet, are never deleted.
 
     It may run at any time, beside the workers, and on several machines. Exit code 1 means that
-    the record contradicts itself; the ids are listed, and `notify show ID` tells the story of one.
+    the record contradicts itself; the ids are listed, and `notify show ID` shows the timeline of
+    one.
 
     \b
     Examples:
@@ -61,31 +60,31 @@ def maintenance(*, ids: int, batch: int, dry_run: bool, as_json: bool) -> None:
         values = {"deleted": asdict(deleted), "dry_run": dry_run}
         print_json(values | {"ledger": ledger_as_json(ledger, None)})
     else:
-        _tell_deleted(deleted, dry_run=dry_run)
-        _tell(ledger)
+        _print_deleted(deleted, dry_run=dry_run)
+        _print_ledger(ledger)
     if not ledger.balanced:
         raise NotifyError("the ledger does not balance: `notify show ID` tells an id's whole story")
 
 
-def _tell_deleted(deleted: Deleted, *, dry_run: bool) -> None:
+def _print_deleted(deleted: Deleted, *, dry_run: bool) -> None:
     if dry_run:
-        told = f"{deleted.notifications:,} notifications and {deleted.letters:,} dead letters"
-        click.echo(f"would be deleted: {told}")
+        counts = f"{deleted.notifications:,} notifications and {deleted.letters:,} dead letters"
+        click.echo(f"would be deleted: {counts}")
         return
-    told = (
+    counts = (
         f"{deleted.notifications:,} notifications, {deleted.attempts:,} attempts, "
         f"{deleted.events:,} events, {deleted.letters:,} dead letters, {deleted.audit:,} audit rows"
     )
-    click.echo(f"deleted: {told}")
+    click.echo(f"deleted: {counts}")
     if deleted.unsettled:
-        click.echo(f"{deleted.unsettled:,} of the dead letters had waited for a person till then")
+        click.echo(f"{deleted.unsettled:,} of the dead letters were still waiting for an operator")
 
 
-def _tell(ledger: Ledger) -> None:
+def _print_ledger(ledger: Ledger) -> None:
     for title, found in (("contradiction", ledger.faults), ("doubt", ledger.doubts)):
         _list(title, found)
     if ledger.difference:
-        click.echo(f"{ledger.difference:,} accepted, and in none of the terms")
+        click.echo(f"{ledger.difference:,} accepted, but in none of the terms")
     if ledger.balanced:
         click.echo(f"ledger: {ledger.accepted:,} accepted, it balances")
 

@@ -1,4 +1,4 @@
-"""`notify outbox`: publish what producers have written into the outbox of their own database."""
+"""`notify outbox`: publish the requests in the outbox of a producer's database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from notify.telemetry import logs
 
 @click.group()
 def outbox() -> None:
-    """Publish requests that producers wrote in their own database's transactions.
+    """Publish requests that producers wrote in transactions of their own database.
 
     \b
     Example:
@@ -35,20 +35,18 @@ def outbox() -> None:
     required=True,
     envvar="OUTBOX_DATABASE_URL",
     show_envvar=True,
-    help="The producer's database, as SQLAlchemy writes it.",
+    help="The producer's database, as a URL of SQLAlchemy.",
 )
 @click.option(
     "--table", default="notify_outbox", show_default=True, metavar="NAME", help="The outbox."
 )
-@click.option(
-    "--once", is_flag=True, help="Publish what is there, and exit; for a timer, or to look."
-)
+@click.option("--once", is_flag=True, help="Publish the committed requests, and exit; for a timer.")
 def relay(database: str, table: str, once: bool) -> None:
-    """Publish what producers commit to their outbox, confirmed, until SIGTERM or Ctrl-C.
+    """Publish the requests that producers commit to their outbox, until SIGTERM or Ctrl-C.
 
-    The broker is amqp.url of the configuration. Run it where producers do not run an OutboxRelay
-    themselves; several may run at once. While the broker or the database is away it waits. With
-    --once it exits with 1 if the broker or the database cannot be used.
+    Each is confirmed by the broker of amqp.url. Run it if producers do not run an OutboxRelay
+    themselves; several may run at once. It waits while the broker or the database is away; with
+    --once it exits with 1 then.
 
     \b
     Examples:
@@ -66,7 +64,7 @@ def relay(database: str, table: str, once: bool) -> None:
         if once:
             _empty(worker)
         else:
-            worker.run(_until_told())
+            worker.run(_stop_signal())
     engine.dispose()
 
 
@@ -74,13 +72,13 @@ def _engine(url: str) -> Engine:
     try:
         if make_url(url).drivername != "postgresql+psycopg":
             return create_engine(url)
-        # A producer's database may stand behind a pooler, which loses prepared statements, and
-        # have another isolation level and encoding than what a relay needs.
+        # A producer's database may be behind a pooler, which loses prepared statements, and may
+        # have another isolation level and encoding than a relay needs.
         session = {"prepare_threshold": None, "client_encoding": "utf8"}
         return create_engine(url, isolation_level="READ COMMITTED", connect_args=session)
     except (ArgumentError, ImportError, ValueError):
         raise ConfigError(
-            "--database names no database; write sqlite:////path/shop.db"
+            "--database does not name a database; write sqlite:////path/shop.db"
             " or postgresql+psycopg://user@host/database"
         ) from None
 
@@ -88,10 +86,10 @@ def _engine(url: str) -> Engine:
 def _empty(worker: OutboxRelay) -> None:
     count = 0
     try:
-        while taken := worker.relay():
-            count += taken
+        while published := worker.relay():
+            count += published
     except SQLAlchemyError as error:
-        # Its text could show a request.
+        # Its text may contain a request.
         kind = type(getattr(error, "orig", None) or error).__name__
         raise ConfigError(
             f"the outbox cannot be used: {kind}; check --database and --table"
@@ -99,13 +97,13 @@ def _empty(worker: OutboxRelay) -> None:
     click.echo(f"{count} published")
 
 
-def _until_told() -> threading.Event:
-    """Make an event that SIGTERM and SIGINT set."""
+def _stop_signal() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set."""
     stop = threading.Event()
 
-    def told(_number: int, _frame: FrameType | None) -> None:
+    def handle(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, told)
+        signal.signal(number, handle)
     return stop

@@ -1,4 +1,4 @@
-"""`notify sandbox`: the vendors' stand-ins as a server."""
+"""`notify sandbox`: a server that imitates the vendors."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from notify.sandbox import Sandbox
     type=click.IntRange(0, 65535),
     default=8025,
     show_default=True,
-    help="Port to listen on; 0 takes a free one.",
+    help="Port to listen on; 0 for a free one.",
 )
 @click.option(
     "--allow-host",
     "names",
     multiple=True,
     metavar="NAME",
-    help="Answer to this name too, such as that of a container. Requests to any name but these, "
+    help="Also answer to this name, such as a container's. Requests to any name but these, "
     "--host, this machine's and the loopback's are refused.",
 )
 @click.option(
@@ -41,13 +41,13 @@ from notify.sandbox import Sandbox
     "--ledger",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Append to this JSON Lines file what each request did and was answered.",
+    help="Append each request and its answer to this JSON Lines file.",
 )
 @click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write the address to this file once it answers.",
+    help="Write the address to this file once the server answers.",
 )
 @click.pass_context
 def sandbox(
@@ -65,8 +65,8 @@ def sandbox(
 
     Reserved recipients show every way a vendor can fail: bounce@sandbox.test bounces,
     throttled@sandbox.test gets 429, lost@sandbox.test is accepted and the answer lost.
-    A web page shows what was sent. docs/sandbox.md lists all. `switch` makes one that
-    runs fail, slow down or refuse calls above a rate.
+    docs/sandbox.md lists all. A web page shows the messages sent. `switch` makes a running
+    sandbox fail, slow down or refuse calls above a rate.
 
     \b
     Example:
@@ -105,7 +105,7 @@ def _greeting(url: str, ledger: Path | None) -> str:
 
 
 def _write(ready_file: Path, url: str) -> None:
-    # Renamed into place, so that whoever waits for the file never reads half of it.
+    # Renamed into place, so that a process that waits for the file never reads half of it.
     partial = ready_file.with_name(f"{ready_file.name}.part")
     try:
         partial.write_text(f"{url}\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`notify sandbox switch`: outages, latencies and limits of a sandbox that runs."""
+"""`notify sandbox switch`: outages, latencies and limits of a running sandbox."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TIMEOUT = 10.0
 
 
 class Duration(click.ParamType[float]):
-    """A time such as `50ms` or `1.5s`."""
+    """Parses a time such as `50ms` or `1.5s`."""
 
     name = "duration"
 
@@ -52,30 +52,32 @@ class _Rate(click.ParamType[int | str]):
 @click.command()
 @click.option(
     "--url",
-    help="Where the sandbox listens. Default: that of the `notify up` whose notify.toml is in "
+    help="The sandbox's address. Default: that of the `notify up` whose notify.toml is in "
     f"NOTIFY_CONFIG, else {_ALONE}.",
 )
 @click.option(
-    "--vendor", type=click.Choice([each.value for each in Vendor]), help="Whose calls to change."
+    "--vendor",
+    type=click.Choice([each.value for each in Vendor]),
+    help="Change calls to this vendor.",
 )
 @click.option(
     "--account",
     metavar="NAME",
-    help="Whose calls to change: the name in base_url behind the sandbox's address.",
+    help="Change calls of this account: the name in base_url after the sandbox's address.",
 )
 @click.option(
     "--behaviour",
     type=click.Choice([_END, *(each.value for each in Behaviour)]),
     metavar="WORD",
-    help="What every call meets: down, denied, hang, slow or another word of docs/sandbox.md; "
-    f"{_END}: what its recipient is reserved for.",
+    help="How every call ends: down, denied, hang, slow or another word of docs/sandbox.md; "
+    f"{_END}: as its recipient says.",
 )
 @click.option("--latency", type=Duration(), help="Wait before each answer, such as 50ms.")
 @click.option(
     "--rate",
     type=_Rate(),
     metavar=f"N|{_END}",
-    help="Calls taken in each second; the others get 429.",
+    help="Calls accepted a second; the others get 429.",
 )
 def switch(
     *,
@@ -86,9 +88,9 @@ def switch(
     latency: float | None,
     rate: int | str | None,
 ) -> None:
-    """Change what calls to a running sandbox meet; without an option, show it.
+    """Change how a running sandbox answers; without an option, show it.
 
-    Applies to all vendors and accounts unless one is named.
+    The change applies to all vendors and accounts unless one is named.
 
     \b
     Example:
@@ -100,49 +102,53 @@ def switch(
         raise click.UsageError("--url begins with http://, such as http://127.0.0.1:8025")
     if vendor and account:
         raise click.UsageError("name a vendor or an account, not both")
-    said = {"behaviour": behaviour, "latency": latency, "rate": rate}
+    options = {"behaviour": behaviour, "latency": latency, "rate": rate}
     changes = {
-        name: None if value == _END else value for name, value in said.items() if value is not None
+        name: None if value == _END else value
+        for name, value in options.items()
+        if value is not None
     }
     if (vendor or account) and not changes:
-        raise click.UsageError("say what to change: --behaviour, --latency or --rate")
-    whose = {"vendor": vendor, "account": account}
-    wanted = {name: value for name, value in whose.items() if value} | changes
-    _show(_ask(url, wanted))
+        raise click.UsageError("name what to change: --behaviour, --latency or --rate")
+    target = {"vendor": vendor, "account": account}
+    wanted = {name: value for name, value in target.items() if value} | changes
+    _print(_request(url, wanted))
 
 
 def _running() -> str | None:
-    """Return where the sandbox of the stack listens whose configuration is in force."""
+    """Return the address of the sandbox that belongs to the configured stack, if there is one."""
     config = os.environ.get("NOTIFY_CONFIG")
-    told = Path(config).with_name(ENDPOINTS) if config else None
-    if told is None or not told.is_file():
+    endpoints = Path(config).with_name(ENDPOINTS) if config else None
+    if endpoints is None or not endpoints.is_file():
         return None
     try:
-        return str(json.loads(told.read_bytes())["sandbox"])
+        return str(json.loads(endpoints.read_bytes())["sandbox"])
     except (OSError, ValueError, LookupError, TypeError):
         raise ConfigError(
-            f"{told} does not say where a sandbox listens; name it by --url"
+            f"{endpoints} does not name a sandbox's address; name it by --url"
         ) from None
 
 
-def _ask(url: str, wanted: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _request(url: str, wanted: dict[str, Any]) -> dict[str, dict[str, Any]]:
     method, body = ("PUT", {"json": wanted}) if wanted else ("GET", {})
     try:
         with urllib3.PoolManager(retries=False, timeout=_TIMEOUT) as http:
             answer = http.request(method, f"{url.rstrip('/')}/api/behaviour", **body)
-            told = answer.json()
+            content = answer.json()
     except (urllib3.exceptions.HTTPError, ValueError):
-        told, answer = None, None
-    if answer is None or not isinstance(told, dict):
+        content, answer = None, None
+    if answer is None or not isinstance(content, dict):
         raise ConfigError(
             f"no sandbox answers at {url}; start one with `notify sandbox`, or name one by --url"
         )
     if answer.status != 200:
-        raise ConfigError(f"the sandbox refused it: {told.get('error', f'HTTP {answer.status}')}")
-    return told
+        raise ConfigError(
+            f"the sandbox refused it: {content.get('error', f'HTTP {answer.status}')}"
+        )
+    return content
 
 
-def _show(settings: dict[str, dict[str, Any]]) -> None:
+def _print(settings: dict[str, dict[str, Any]]) -> None:
     rows = [
         (
             name,
@@ -154,5 +160,5 @@ def _show(settings: dict[str, dict[str, Any]]) -> None:
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        told = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        click.echo(told.rstrip())
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip())

@@ -1,4 +1,4 @@
-"""`notify template`: see which templates there are, and what they make of some data."""
+"""`notify template`: list the templates, or preview one."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def template() -> None:
 def ls_command(as_json: bool) -> None:
     """List every template with its channels, locales, variables and origin.
 
-    All files are compiled; the command exits 1 and names each that is broken. The origin is
-    "mixed" where files of your folder replace some of the packaged ones.
+    All files are compiled; the command exits 1 and names each broken one. The origin is "mixed" if
+    files of your folder replace some of the packaged ones.
 
     \b
     Example:
@@ -60,7 +60,7 @@ def ls_command(as_json: bool) -> None:
     type=click.Choice([channel.value for channel in Channel]),
     default=next(iter(Channel)).value,
     show_default=True,
-    help="Which of its versions.",
+    help="The channel whose version to render.",
 )
 @click.option("--locale", help="The recipient's language, such as de or pt-BR.")
 @click.option(
@@ -70,7 +70,7 @@ def ls_command(as_json: bool) -> None:
     help="The data as a JSON object, or @ and a file's name (@- reads standard input). "
     "Without it, the template's own sample.json.",
 )
-@click.option("--part", type=click.Choice(list(_FIELDS)), help="Print this part alone, as it is.")
+@click.option("--part", type=click.Choice(list(_FIELDS)), help="Print only this part, as it is.")
 @click.option(
     "--html",
     "page",

@@ -1,4 +1,4 @@
-"""Whether a template exists, before a request that names it is published."""
+"""Check that a template exists before a request that names it is published."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from notify.contract import Problem
 from notify.message import Channel
 from notify.templating import Templates
 
-_HINT = "`notify template ls` lists those of this configuration"
+_HINT = "`notify template ls` lists the templates of this configuration"
 
 
 class TemplateNames:
@@ -19,10 +19,10 @@ class TemplateNames:
 
     def problem(self, name: str, channel: Channel | None) -> Problem | None:
         """
-        Return what is wrong with a template's name; None if nothing is.
+        Return the problem of a template's name; None if there is none.
 
         Args:
-            channel: The channel that it must have a version for; None where that is not known.
+            channel: The channel that it must have a version for; None if it is not known.
         """
         known = self._channels.get(name)
         if known is None:

@@ -1,4 +1,4 @@
-"""`notify topology`: make the broker as the service needs it, compare it, write it to a file."""
+"""`notify topology`: declare what the service needs on the broker, compare it, export it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ definitions_option = click.option(
     "--definitions",
     type=click.File("rb"),
     metavar="FILE",
-    help="Compare with what `rabbitmqctl export_definitions FILE` wrote, bindings included, "
+    help="Compare the output of `rabbitmqctl export_definitions FILE`, bindings included, "
     "instead of asking the broker. - reads standard input.",
 )
 
@@ -48,10 +48,10 @@ def topology() -> None:
 
 @topology.command(name="apply")
 def apply_command() -> None:
-    """Declare what is missing; change nothing that exists.
+    """Declare missing exchanges, queues and bindings; change none that exists.
 
-    It may run again at any time. What exists with other arguments is reported and left alone:
-    RabbitMQ cannot change a queue's arguments, so empty and delete the queue, then apply.
+    It may run again at any time. A queue that exists with other arguments is reported and not
+    changed: RabbitMQ cannot change a queue's arguments, so empty and delete the queue, then apply.
 
     \b
     Example:
@@ -71,10 +71,10 @@ def apply_command() -> None:
 @definitions_option
 @_vhost
 def diff_command(definitions: IO[bytes] | None, vhost: str | None) -> None:
-    """Tell what is missing on the broker or differs there. Exits 1 if anything does.
+    """List what is missing on the broker or differs there; exit 1 if there is a difference.
 
-    Over AMQP exchanges and queues are compared, one differing argument of each at a time, as a
-    user who may configure. AMQP cannot read bindings: --definitions compares those too.
+    Over AMQP it compares exchanges and queues, and reports one differing argument of each; it needs
+    a user who may configure. AMQP cannot read bindings: --definitions compares those too.
 
     \b
     Examples:
@@ -101,7 +101,7 @@ def diff_command(definitions: IO[bytes] | None, vhost: str | None) -> None:
     multiple=True,
     metavar="SOURCE:CHANNELS",
     callback=lambda _context, _option, values: tuple(_producer(value) for value in values),
-    help="A service that may publish, and on which channels, such as shop:email,sms. "
+    help="A service that may publish, and its channels, such as shop:email,sms. "
     "May be given several times.",
 )
 @click.option(
@@ -126,9 +126,9 @@ def export_command(
     users: bool,
     vhost: str | None,
 ) -> None:
-    """Print RabbitMQ definitions: the topology, and the least rights for those who use it.
+    """Print RabbitMQ definitions: the topology, and the least rights for its users.
 
-    The user notify-worker may take from the queues and publish again, and declare nothing;
+    The user notify-worker may consume the queues and publish, and declare nothing;
     notify-operator may apply the topology, send, and follow events. A producer's user has its
     source's name and may publish only with its own routing keys; a subscriber's may bind its queue
     to its source's events only. Rights need users that exist: add them first (`rabbitmqctl
@@ -153,7 +153,7 @@ def export_command(
 
 @contextmanager
 def _broker(settings: Settings) -> Iterator[amqp.Connection]:
-    """Connect as the settings say; what goes wrong becomes one clear line."""
+    """Connect as the settings say; report a failure as one clear line."""
     try:
         connection = connect(
             settings.amqp.url.get_secret_value(),
@@ -163,11 +163,11 @@ def _broker(settings: Settings) -> Iterator[amqp.Connection]:
         with connection:
             yield connection
     except (OSError, amqp.AMQPError) as error:
-        raise ConfigError(f"amqp.url: cannot talk to the broker: {why(error)}") from None
+        raise ConfigError(f"amqp.url: the broker cannot be reached: {why(error)}") from None
 
 
 def parsed(file: IO[bytes]) -> dict[str, Any]:
-    """Read what `rabbitmqctl export_definitions` wrote."""
+    """Return the definitions in the output of `rabbitmqctl export_definitions`."""
     content = file.read()
     refuse_foreign(content, name=name_of(file))
     try:
@@ -176,7 +176,7 @@ def parsed(file: IO[bytes]) -> dict[str, Any]:
         definitions = None
     if not isinstance(definitions, dict) or "queues" not in definitions:
         raise click.BadParameter(
-            "not what `rabbitmqctl export_definitions` writes", param_hint="--definitions"
+            "not the output of `rabbitmqctl export_definitions`", param_hint="--definitions"
         )
     return definitions
 
@@ -205,4 +205,4 @@ def _print(found: list[Difference], beside: str) -> None:
     if found:
         click.echo(f"\n{len(found)} differences{beside}; `notify topology apply` adds the missing")
     else:
-        click.echo(f"the broker is as it should be{beside}")
+        click.echo(f"the broker matches the configuration{beside}")

@@ -1,4 +1,4 @@
-"""`notify up`: everything notify needs, started on this machine until Ctrl-C."""
+"""`notify up`: run everything that notify needs on this machine until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import click
 from notify.stack import POOLS, Stack, folder_or_temporary
 
 _CHECK = 0.5
+"""Seconds between two checks of the parts."""
 
 state_dir_option = click.option(
     "--state-dir",
@@ -75,7 +76,7 @@ Examples:
     envvar="NOTIFY_TEMPLATES__FOLDER",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Your own templates, which come before the packaged ones; a change is taken up at once. "
+    help="Your own templates, preferred to the packaged ones; a change is in effect at once. "
     "Default: $NOTIFY_TEMPLATES__FOLDER, if it is set.",
 )
 def up(
@@ -88,10 +89,10 @@ def up(
 ) -> None:
     """Start a broker, a record, the provider sandbox and the workers, until Ctrl-C.
 
-    Nothing leaves this machine: the sandbox plays SendGrid, Twilio and FCM. The state folder
-    receives notify.toml, for any other notify command through NOTIFY_CONFIG, and endpoints.json
-    (amqp, database, sandbox, metrics), for programs. A worker that ends, because it was stopped or
-    killed, is started again; the end of any other part is the stack's.
+    Nothing leaves this machine: the sandbox imitates SendGrid, Twilio and FCM. It writes two files
+    to the state folder: notify.toml, for any other notify command through NOTIFY_CONFIG, and
+    endpoints.json (amqp, database, sandbox, metrics), for programs. A worker that is stopped or
+    killed is started again; if any other part ends, the stack ends.
     """
     with (
         stopping_on_signals(),
@@ -116,19 +117,19 @@ def up(
 
 
 def timed_lines() -> Callable[[str], None]:
-    """Return a teller that prints each sentence with the seconds since now."""
+    """Return a function that prints each sentence with the seconds since now."""
     begin = time.monotonic()
 
-    def tell(sentence: str) -> None:
+    def print_line(sentence: str) -> None:
         click.echo(f"  {time.monotonic() - begin:5.1f} s  {sentence}")
 
-    return tell
+    return print_line
 
 
 @contextmanager
 def stopping_on_signals() -> Iterator[None]:
-    """Treat SIGTERM and a closed terminal like Ctrl-C; one before all is up exits with 1."""
-    # SIGINT too: a shell that starts us in the background has it ignored.
+    """Treat SIGTERM and a closed terminal like Ctrl-C; before everything is up, exit with 1."""
+    # SIGINT too: a shell ignores it for a command that it starts in the background.
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
         numbers.append(signal.SIGHUP)
@@ -154,7 +155,7 @@ Everything is up; Ctrl-C stops it. In another terminal:
   notify show ID
   notify dead ls
 
-What was sent is shown at {stack.endpoints.sandbox}/
+Sent messages are at {stack.endpoints.sandbox}/
 Metrics are at {", ".join(f"127.0.0.1:{port}" for port in stack.endpoints.metrics.values())}
 Logs are in {stack.state.folder / "logs"}
 """

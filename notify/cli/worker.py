@@ -1,4 +1,4 @@
-"""`notify worker`: deliver what waits in one pool's queues, or archive dead letters."""
+"""`notify worker`: deliver the messages of one pool's queues, or archive dead letters."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from notify.telemetry import logs
 @click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write this file once consumption has begun.",
+    help="Write this file when consumption has begun.",
 )
 def worker(pool: str, name: str | None, ready_file: Path | None) -> None:
-    """Deliver what waits in the queues of POOL, in the foreground.
+    """Deliver the messages in the queues of POOL, in the foreground.
 
-    POOL is a name under [pools] in the configuration, such as email, sms or push. A number behind
-    it, as in email-2, makes a name for one more process of the same pool.
+    POOL is a name under [pools] in the configuration, such as email, sms or push. A number after
+    it, as in email-2, names another process of the same pool.
 
-    SIGTERM and Ctrl-C stop it: it takes no more, finishes what it has in hand, and exits with 0.
-    SIGHUP has it read templates, limits and the log level anew while it works on.
+    SIGTERM and Ctrl-C stop it: it drains the messages in flight, and exits with 0. SIGHUP makes it
+    reload templates, limits and the log level while it works.
 
-    The pool named dead is always there: it archives what lies in the dead queue, for `notify dead`.
+    The pool named dead always exists: it archives the messages of the dead queue, for `notify
+    dead`.
 
     \b
     Examples:
@@ -39,9 +40,9 @@ def worker(pool: str, name: str | None, ready_file: Path | None) -> None:
     """
     settings = load()
     threshold = logs.configure(level=settings.log.level, format=settings.log.format)
-    served, number = _seat(pool, settings)
+    served, number = _pool_and_number(pool, settings)
     wanted = None if served == DEAD_POOL else settings.pool(served)
-    # Celery takes a while to import, and only this command needs it.
+    # Celery is slow to import, and only this command needs it.
     from notify.worker.process import run
     from notify.worker.roles import dead_letters, deliveries
 
@@ -64,8 +65,8 @@ def worker(pool: str, name: str | None, ready_file: Path | None) -> None:
     )
 
 
-def _seat(name: str, settings: Settings) -> tuple[str, int]:
-    """Find which pool a name means, its own or the one with a number behind it, and the number."""
+def _pool_and_number(name: str, settings: Settings) -> tuple[str, int]:
+    """Return the pool that a name means, with or without a number after it, and the number."""
     pools = {*settings.pools, DEAD_POOL}
     pool, _, number = name.rpartition("-")
     numbered = name not in pools and number.isdecimal() and pool in pools

@@ -201,7 +201,7 @@ def test_a_replay_sends_each_once_and_again_sends_none(rig: Rig) -> None:
         begin = time.monotonic()
         run(rig, "dead", "replay", "--rate", 20, *WHY, "--wait")
         took = time.monotonic() - begin
-        assert "no dead letter that waits" in run(rig, "dead", "replay", *WHY)
+        assert "no waiting dead letter" in run(rig, "dead", "replay", *WHY)
     assert took > 0.95
     assert sent(rig) == {str(id_): 1 for id_ in ids}
     assert {letter.state for letter in kept(rig)} == {"replayed"}
@@ -259,7 +259,7 @@ def test_a_replay_that_is_killed_and_run_again_sends_each_once(rig: Rig) -> None
         )
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         assert len(kept(rig, state=LetterState.REPLAYED)) == 100
-        assert "100 notifications are lined up" in run(rig, *command)
+        assert "100 notifications are scheduled" in run(rig, *command)
         until(lambda: rig.store.count(Filter()) == {Status.SENT: 200})
     assert sent(rig) == {str(id_): 1 for id_ in ids}
 
@@ -276,7 +276,7 @@ def test_poison_that_is_mended_is_delivered(rig: Rig, tmp_path: Path) -> None:
         until(lambda: len(kept(rig)) == 1)
         (letter,) = kept(rig)
         assert planned(rig)["notifications"] == {"unfit": 1}
-        assert "1 dead letters" in run(rig, "dead", "plan")
+        assert "1 waiting dead letters" in run(rig, "dead", "plan")
         why = run(rig, "dead", "replay", letter.id, *WHY, code=0)
         assert "Nothing is to be replayed" in why
         mend = ("dead", "replay", "--edit", letter.id, *WHY, "--wait")

@@ -265,7 +265,7 @@ def test_the_command_line_shows_the_newest_on_record(rig: Rig) -> None:
     assert f"sent        {sent}  email.normal.shop  through sendgrid" in done.out
     assert "sandbox.test" not in done.out
     nothing = rig.notify("events", "--channel", "push")
-    assert (nothing.code, nothing.err) == (0, "no notification on record matches\n")
+    assert (nothing.code, nothing.err) == (0, "no event on record matches\n")
 
 
 def test_who_may_not_follow_is_told_which_rights_that_takes(rig: Rig, users: Users) -> None:

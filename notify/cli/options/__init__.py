@@ -1,1 +1,1 @@
-"""Options and arguments that several commands share, and how their text is read."""
+"""Options and arguments that several commands share, and the parsing of their text."""

@@ -1,4 +1,4 @@
-"""What people give to a command as text: arguments, files and standard input, read as UTF-8."""
+"""Text that operators pass to a command: arguments, files and standard input, read as UTF-8."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from notify.contract import RequestInvalid, parse
 from notify.errors import NotifyError
 
 NUMBER = click.IntRange(min=1, max=2**62)
-"""A number that names or counts something on record."""
+"""The id or the count of something on record."""
 
-# The longer marks first: that of UTF-32 begins like that of UTF-16.
+# Longer marks first: the mark of UTF-32 begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "is UTF-32"),
     (codecs.BOM_UTF32_BE, "is UTF-32"),
@@ -26,17 +26,17 @@ _MARKS = (
 
 
 def name_of(file: IO[bytes]) -> str:
-    """Return what to call an open file in an error."""
+    """Return the name of an open file for error texts."""
     name = str(getattr(file, "name", "<stdin>"))
     return "standard input" if name == "<stdin>" else name
 
 
 def refuse_foreign(head: bytes, *, name: str) -> None:
     """
-    Refuse a file by its first bytes, where they are not those of plain UTF-8.
+    Refuse a file whose first bytes are not plain UTF-8.
 
     Raises:
-        NotifyError: Says what it is instead, and what to do.
+        NotifyError: The text names the encoding, and what to do.
     """
     found = next((what for mark, what in _MARKS if head.startswith(mark)), None)
     if found is None and b"\0" in head[:2]:
@@ -46,16 +46,16 @@ def refuse_foreign(head: bytes, *, name: str) -> None:
 
 
 def standard_input() -> bytes:
-    """Read standard input to its end, as bytes."""
+    """Return all of standard input, as bytes."""
     return sys.stdin.buffer.read()
 
 
 def text_of(content: bytes, *, name: str) -> str:
     """
-    Read bytes as UTF-8 text.
+    Decode bytes as UTF-8.
 
     Raises:
-        NotifyError: They are not; says where.
+        NotifyError: They are not UTF-8; the text names the position.
     """
     refuse_foreign(content, name=name)
     try:
@@ -66,10 +66,10 @@ def text_of(content: bytes, *, name: str) -> str:
 
 def json_object(content: str | bytes, *, option: str) -> dict[str, Any]:
     """
-    Read a JSON object as strictly as the contract reads requests.
+    Parse a JSON object as strictly as the contract parses requests.
 
     Raises:
-        click.BadParameter: It is not one; says where and why, and no value.
+        click.BadParameter: It is not one; the text says where and why, and shows no value.
     """
     given = content.encode(errors="surrogatepass") if isinstance(content, str) else content
     try:
@@ -83,10 +83,10 @@ def json_object(content: str | bytes, *, option: str) -> dict[str, Any]:
 
 def json_argument(given: str, *, option: str) -> dict[str, Any]:
     """
-    Read the JSON object of an option: the object itself, or `@` and a file's name, `@-` for stdin.
+    Parse the JSON object of an option: the object, or `@` and a file's name, `@-` for stdin.
 
     Raises:
-        click.BadParameter: The file cannot be read, or it is no JSON object.
+        click.BadParameter: The file cannot be read, or is not a JSON object.
     """
     if not given.startswith("@"):
         return json_object(given, option=option)
@@ -95,12 +95,12 @@ def json_argument(given: str, *, option: str) -> dict[str, Any]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise click.BadParameter(f"cannot read {given[1:]}: {reason}", param_hint=option) from None
-    # A mark is no part of the one object that a file of sample data holds, as in templates.
+    # As in templates, a mark before the one object of a file of sample data is ignored.
     content = content.removeprefix(codecs.BOM_UTF8)
     refuse_foreign(content, name=given[1:])
     return json_object(content, option=option)
 
 
 def first_line_of_stdin() -> str:
-    """Read the first line of standard input, without the space around it."""
+    """Return the first line of standard input, without the space around it."""
     return text_of(sys.stdin.buffer.readline(), name="standard input").strip()

@@ -1,1 +1,1 @@
-"""`notify send`: read requests, publish them, report what RabbitMQ confirmed."""
+"""`notify send`: read requests, publish them, report each confirm of RabbitMQ."""

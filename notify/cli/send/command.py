@@ -1,4 +1,4 @@
-"""`notify send`: publish one notification by flags, or many from a file, and say what became."""
+"""`notify send`: publish one notification by options, or many from a file; report the result."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _metadata(
         if not name or not equals:
             raise click.BadParameter(f"{each!r}: write NAME=VALUE, such as order=1017")
         if name in labels:
-            raise click.BadParameter(f"{name!r} stands twice")
+            raise click.BadParameter(f"{name!r} is given twice")
         labels[name] = value
     return labels
 
@@ -83,7 +83,7 @@ Examples:
     "--data",
     metavar="JSON|@FILE",
     callback=_data,
-    help="What the template needs: a JSON object, or @ and a file's name (@- reads stdin).",
+    help="The template's data: a JSON object, or @ and a file's name (@- reads stdin).",
 )
 @click.option("--locale", metavar="TAG", help="The language to write in, such as de or pt-BR.")
 @click.option("--subject", metavar="TEXT", help="The email's subject, instead of a template.")
@@ -94,8 +94,8 @@ Examples:
 @click.option(
     "--id",
     metavar="UUID",
-    help="The notification's id; publishing it again sends "
-    "nothing twice. Default: a fresh one, which is printed.",
+    help="The notification's id; publishing it again does not "
+    "send it twice. Default: a new one, which is printed.",
 )
 @click.option("--idempotency-key", metavar="KEY", help="Sent once for each key. Default: the id.")
 @click.option(
@@ -103,40 +103,42 @@ Examples:
     metavar="NAME=VALUE",
     multiple=True,
     callback=_metadata,
-    help="A label of your own, kept with the notification and in its events. May be given several "
+    help="Your own label, recorded with the notification and in its events. May be given several "
     "times.",
 )
 @click.option(
     "--send-at",
     type=Later(),
     metavar="WHEN",
-    help="Do not send before: in 30s, 10m, 2h or 1d from now, or 2025-01-31T09:00Z.",
+    help="Do not send before then: 30s, 10m, 2h or 1d from now, or 2025-01-31T09:00Z.",
 )
 @click.option(
     "--expires-in",
     "expires_at",
     metavar="DURATION",
     callback=_duration,
-    help="Do not send later than this from now: 30s, 10m, 2h, 1d.",
+    help="Do not send after this time from now: 30s, 10m, 2h, 1d.",
 )
 @click.option(
     "--file",
     type=click.File("rb"),
     metavar="FILE",
-    help="Publish what a file holds: "
+    help="Publish the requests in a file: "
     "JSON Lines, or one JSON object or array; - reads standard input.",
 )
 @click.option(
     "--wait",
     "waits",
     is_flag=True,
-    help="Stay until it has ended, and print how; needs the record. Exits 1 unless it was sent.",
+    help="Wait until it has ended, and print its status; needs the record. Exits 1 unless sent.",
 )
-@click.option("--dry-run", is_flag=True, help="Only check against the contract; publish nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Only check the requests against the contract; publish nothing."
+)
 @click.option(
     "--unchecked",
     is_flag=True,
-    help="Publish without checking: what breaks the contract goes to the dead letters.",
+    help="Publish without a check: a request that breaks the contract becomes a dead letter.",
 )
 @click.option(
     "--json",
@@ -155,29 +157,31 @@ def send(
 ) -> None:
     """Publish notifications and wait until RabbitMQ has confirmed them.
 
-    CHANNEL.LANE.SOURCE is the routing key: what kind of message (email, sms, push), how urgent
-    (critical, normal, bulk), and who asks. Exits 1 if any request was not confirmed; a request
+    CHANNEL.LANE.SOURCE is the routing key: the channel (email, sms, push), the urgency (critical,
+    normal, bulk), and the producing service. Exits 1 if any request was not confirmed; a request
     may be published again with the same id at any time. A template must exist in this machine's
-    configuration; --unchecked publishes without looking.
+    configuration; --unchecked publishes without this check.
     """
     if file and any(content.values()):
-        raise click.UsageError("--file holds whole requests: leave the flags of a single one out")
+        raise click.UsageError("--file contains whole requests: omit the options of a single one")
     if waits and (file or dry_run):
-        raise click.UsageError("--wait is for one request that is published: leave out --file")
+        raise click.UsageError(
+            "--wait is for one request that is published: omit --file and --dry-run"
+        )
     settings = load()
     if key.lane not in settings.lanes and not unchecked:
         lanes = ", ".join(settings.lanes)
-        raise click.UsageError(f"no lane {key.lane!r} is configured; there are {lanes}")
+        raise click.UsageError(f"no lane {key.lane!r} is configured; configured lanes: {lanes}")
     composed = None if file else _composed(content)
     entries = read(file, name=name_of(file)) if composed is None else iter([composed])
     source = Source(entries, _unchecked if unchecked else _checker(settings, key))
     with stopped_by_signals(source), SendReport(file, as_json=as_json) as report:
         if dry_run:
-            report.take(checked(source), source)
+            report.consume(checked(source), source)
         else:
             name = routing_key(key.channel, key.lane, key.source)
             with open_publisher(settings) as publisher:
-                report.take(published(source, publisher, routing_key=name), source)
+                report.consume(published(source, publisher, routing_key=name), source)
     good = not report.bad
     if good and composed is not None and not dry_run:
         good = _followed(settings, key, composed, waits=waits, as_json=as_json)
@@ -187,13 +191,13 @@ def send(
 def _followed(
     settings: Settings, key: Route, sent: PreparedRequest, *, waits: bool, as_json: bool
 ) -> bool:
-    """Wait for its end if asked to, or say how to see it; return whether all is well."""
+    """Wait until it has ended, or print how to see it; return whether it was sent."""
     if not waits:
         if not as_json and sent.id:
-            click.echo(f"notify show {sent.id} tells what becomes of it; --wait stays", err=True)
+            click.echo(f"notify show {sent.id} shows its status; --wait waits for it", err=True)
         return True
     if not is_uuid(sent.id):
-        raise NotifyError("it was published; without a UUID for its id it cannot be waited for")
+        raise NotifyError("it was published; to wait for it, its id must be a UUID")
     to = json.loads(sent.body).get("to")
     expected = len(to) if isinstance(to, list) else 1
     with opened_record(settings) as store:
@@ -202,7 +206,7 @@ def _followed(
 
 
 def _composed(content: Mapping[str, Any]) -> PreparedRequest:
-    """Build the request that the flags describe."""
+    """Return the request that the options describe."""
     request = {name: value for name, value in content.items() if value}
     if not request.get("to"):
         raise click.UsageError("--to or --file is needed")

@@ -1,4 +1,4 @@
-"""Tells a person, or a program, what became of requests while they are published."""
+"""The report on requests while they are published, for operators or as JSON."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from notify.cli.console import Console
 from notify.cli.send.results import Result, Source
 from notify.telemetry.terminal import on_one_line
 
-# A window of messages that the broker did not take, one after the other: it takes none.
 _HOPELESS = 256
+"""Unconfirmed messages in a row, a whole window, after which the broker counts as away."""
 _GOOD = {"confirmed", "valid"}
 _STEP = 100
 
 
 class SendReport:
     """
-    Prints failures as they come, and a summary at the end; as JSON, every result and nothing else.
+    Prints failures as they occur, and a summary at the end; as JSON, every result and nothing else.
 
     Attributes:
-        bad: How many requests failed, or were left out because the broker takes nothing.
+        bad: How many requests failed; one more if publishing was stopped early.
     """
 
     def __init__(self, file: IO[bytes] | None, *, as_json: bool) -> None:
@@ -62,24 +62,24 @@ class SendReport:
     def __exit__(self, *_: object) -> None:
         self._context.close()
 
-    def take(self, results: Iterable[Result], source: Source) -> None:
-        """Report each result, and at the end what was not read; stops a source that is in vain."""
-        in_vain = 0
+    def consume(self, results: Iterable[Result], source: Source) -> None:
+        """Report each result, then the total; stop the source if the broker accepts nothing."""
+        unconfirmed = 0
         try:
             for result in results:
-                self._tell(result)
-                in_vain = in_vain + 1 if result.status == "unconfirmed" else 0
-                if in_vain == _HOPELESS:
-                    source.stop(f"the broker took none of the last {_HOPELESS}")
+                self._report(result)
+                unconfirmed = unconfirmed + 1 if result.status == "unconfirmed" else 0
+                if unconfirmed == _HOPELESS:
+                    source.stop(f"the broker confirmed none of the last {_HOPELESS}")
                 if self._unread:
-                    source.stop("nobody reads the output any more")
+                    source.stop("the output is closed")
         except KeyboardInterrupt:
             source.stop("interrupted")
-            self._line("what was not confirmed yet may have been published all the same")
+            self._line("requests that were not confirmed yet may have been published")
         self._context.close()
         self._summary(source)
 
-    def _tell(self, result: Result) -> None:
+    def _report(self, result: Result) -> None:
         self._counts[result.status] += 1
         self.bad += result.status not in _GOOD
         if self._as_json:
@@ -109,7 +109,7 @@ class SendReport:
             self._line(counts or "no requests")
 
     def _print(self, text: str) -> None:
-        """Print a line of the result; who reads it may leave before its end."""
+        """Print a line of the result; its reader may close the pipe before the end."""
         try:
             click.echo(text)
         except OSError:
@@ -124,7 +124,7 @@ class SendReport:
 
 
 def _lines(file: IO[bytes]) -> int | None:
-    """Count the lines of a regular file; None where reading ahead would take them away."""
+    """Return the lines of a regular file; None for a stream, which cannot be read twice."""
     try:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return None

@@ -1,4 +1,4 @@
-"""Requests in a file: JSON Lines as they come, or one JSON object or array."""
+"""Requests in a file: JSON Lines, or one JSON object or array."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _BETWEEN = re.compile(r"[\s,]*")
 
 @dataclass(frozen=True, slots=True)
 class RequestText:
-    """One request as it stands in its file."""
+    """One request as it is written in its file."""
 
     text: bytes
     line: int
-    """Where it begins, from 1."""
+    """The line where it begins, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedRequest:
-    """One request, as it will travel."""
+    """One request as it is published."""
 
     body: bytes
     id: str
-    """What the request says, or a fresh UUID put into it; empty where it can hold none."""
+    """The request's own, or a new UUID that was inserted; empty if there is no place for one."""
     line: int
-    """Where it begins in its file, from 1."""
+    """The line where it begins in its file, from 1."""
 
 
 def read(stream: IO[bytes], *, name: str = "the file") -> Iterator[PreparedRequest]:
@@ -42,7 +42,7 @@ def read(stream: IO[bytes], *, name: str = "the file") -> Iterator[PreparedReque
     Yield the requests of a stream, each with an id.
 
     Raises:
-        NotifyError: As `pieces`.
+        NotifyError: See `pieces`.
     """
     for piece in pieces(stream, name=name):
         yield identified(piece.text.strip(), line=piece.line)
@@ -52,14 +52,14 @@ def pieces(stream: IO[bytes], *, name: str) -> Iterator[RequestText]:
     """
     Yield the requests of a stream as they are written.
 
-    JSON Lines are read one line at a time, so the stream may be long or slow. What is no JSON is
-    yielded too, as one piece, for the contract to say what is wrong.
+    JSON Lines are read one line at a time, so the stream may be long or slow. Text that is not JSON
+    is yielded too, as one piece, so that the contract reports its faults.
 
     Args:
-        name: What to call the stream in an error.
+        name: The stream's name in error texts.
 
     Raises:
-        NotifyError: It is not in UTF-8, by its first bytes.
+        NotifyError: Its first bytes are not UTF-8.
     """
     lines = enumerate(stream, 1)
     head: list[tuple[int, bytes]] = []
@@ -81,7 +81,7 @@ def pieces(stream: IO[bytes], *, name: str) -> Iterator[RequestText]:
 
 
 def _is_by_line(lines: list[bytes]) -> bool | None:
-    """Judge by the first lines that are not blank whether each holds a request; None: read on."""
+    """Return whether each line is a request, by the first non-blank lines; None: read more."""
     if isinstance(_json(lines[0]), dict):
         return True
     if len(lines) == 1:
@@ -90,37 +90,37 @@ def _is_by_line(lines: list[bytes]) -> bool | None:
 
 
 def identified(body: bytes, *, line: int) -> PreparedRequest:
-    """Return the request with its id, or with a fresh one put into it; else it stays as it is."""
+    """Return the request with its id, or with a new one inserted if there is a place for it."""
     request = _json(body)
     if not isinstance(request, dict):
         return PreparedRequest(body, "", line)
     known = request.get("id")
     if known is not None:
         return PreparedRequest(body, known if isinstance(known, str) else "", line)
-    fresh = str(uuid4())
+    new_id = str(uuid4())
     if "id" in request:
-        return _replaced(body, fresh, line=line)
-    # Inserted into the text, which is not rewritten: what the contract refuses must stay in it.
+        return _replaced(body, new_id, line=line)
+    # Inserted into the text, which is not rewritten: it must keep what the contract refuses.
     rest = body.lstrip().removeprefix(b"{").lstrip()
     comma = b", " if request else b""
-    return PreparedRequest(b'{"id": "' + fresh.encode() + b'"' + comma + rest, fresh, line)
+    return PreparedRequest(b'{"id": "' + new_id.encode() + b'"' + comma + rest, new_id, line)
 
 
-def _replaced(body: bytes, fresh: str, *, line: int) -> PreparedRequest:
-    """Put an id in the place of null; what the contract cannot read stays as it is."""
+def _replaced(body: bytes, new_id: str, *, line: int) -> PreparedRequest:
+    """Replace a null id; a body that the contract cannot read is not changed."""
     try:
-        request = {**parse(body), "id": fresh}
+        request = {**parse(body), "id": new_id}
     except DecodeError:
         return PreparedRequest(body, "", line)
-    return PreparedRequest(json.dumps(request, ensure_ascii=False).encode(), fresh, line)
+    return PreparedRequest(json.dumps(request, ensure_ascii=False).encode(), new_id, line)
 
 
 def _whole(content: bytes) -> Iterator[RequestText]:
-    """Yield an array's elements, each with its line; or all as one request."""
+    """Yield an array's elements, each with its line; or the whole content as one request."""
     if not isinstance(_json(content), list):
         blank = content[: len(content) - len(content.lstrip())]
         if blank != content:
-            # Blank lines are left out, indentation stays: columns are counted right.
+            # Blank lines are skipped, but indentation is kept, so that columns are right.
             skipped = blank.rfind(b"\n") + 1
             yield RequestText(content[skipped:], 1 + content.count(b"\n", 0, skipped))
         return
@@ -139,7 +139,7 @@ def _whole(content: bytes) -> Iterator[RequestText]:
 
 
 def _json(content: bytes) -> object:
-    """Return what the text says; None where it says nothing."""
+    """Return the parsed JSON; None if it is not JSON."""
     try:
         value: object = json.loads(content.decode())
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""From requests to results: each checked, published and confirmed, in the order of reading."""
+"""Check, publish and confirm requests; results are in the order of reading."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from notify.errors import NotifyError, PublishError, Unconfirmed, Unroutable
 from notify.publisher import Outgoing, Publisher
 
 Check = Callable[[PreparedRequest], str]
-"""Tells what is wrong with a request before it is published; nothing, if it is empty."""
+"""Returns the problem of a request before it is published; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one request."""
+    """The result of one request."""
 
     line: int
     id: str
@@ -30,12 +30,12 @@ class Result:
 
 class Source:
     """
-    Requests as they are read and checked. Whatever ends the reading early ends it like the last
-    line does, so that what was published before is still confirmed and reported.
+    Requests as they are read and checked. A failure ends the reading like the last line does, so
+    that requests published before it are still confirmed and reported.
 
     Attributes:
-        stopped: Why it ended before its end; empty where it did not.
-        last: The line of the last request that was taken.
+        stopped: Why the reading ended early; empty if it did not.
+        last: The line of the last request that was read.
     """
 
     def __init__(self, entries: Iterable[PreparedRequest], check: Check) -> None:
@@ -51,11 +51,11 @@ class Source:
             yield found
 
     def stop(self, why: str) -> None:
-        """Take no more from it."""
+        """Read no more requests."""
         self.stopped = self.stopped or why
 
     def interrupt(self) -> None:
-        """Take no more from it, and end a read that waits; called by the handler of a signal."""
+        """Read no more requests, and end a blocked read; called by a signal handler."""
         again = bool(self.stopped)
         self.stop("interrupted")
         if self._reading or again:
@@ -70,7 +70,9 @@ class Source:
         except NotifyError as error:
             self.stop(str(error))
         except OSError as error:
-            self.stop(f"the file cannot be read on: {error.strerror or type(error).__name__}")
+            self.stop(
+                f"the file cannot be read any further: {error.strerror or type(error).__name__}"
+            )
         except (ValueError, RecursionError, MemoryError) as error:
             self.stop(f"the next request cannot be read ({type(error).__name__})")
         except KeyboardInterrupt:
@@ -82,7 +84,7 @@ class Source:
 
 @contextmanager
 def stopped_by_signals(source: Source) -> Iterator[None]:
-    """Have Ctrl-C, SIGTERM and SIGHUP end the source, once; a second one ends everything."""
+    """Stop the source on Ctrl-C, SIGTERM or SIGHUP; a second signal ends the command."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -102,7 +104,7 @@ def checked(source: Source) -> Iterator[Result]:
 
 
 def published(source: Source, publisher: Publisher, *, routing_key: str) -> Iterator[Result]:
-    """Publish those requests that pass the check, a window at a time."""
+    """Publish the requests that pass the check, a window at a time."""
     sent: deque[PreparedRequest] = deque()
     invalid: deque[Result] = deque()
 
@@ -118,12 +120,12 @@ def published(source: Source, publisher: Publisher, *, routing_key: str) -> Iter
         entry = sent.popleft()
         while invalid and invalid[0].line < entry.line:
             yield invalid.popleft()
-        yield Result(entry.line, entry.id, _status(error), _told(error))
+        yield Result(entry.line, entry.id, _status(error), _error_text(error))
     yield from invalid
 
 
-def _told(error: PublishError | None) -> str:
-    """Say what happened, and what to try next."""
+def _error_text(error: PublishError | None) -> str:
+    """Return what happened, and what to try next."""
     hint = "; see `notify topology diff`" if isinstance(error, Unroutable) else ""
     return f"{error}{hint}" if error else ""
 

@@ -1,22 +1,23 @@
-"""`notify send --wait`: staying until what was published has ended."""
+"""`notify send --wait`: wait until the published notifications have ended."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
 import click
 
+from notify.cli.output import print_json
 from notify.errors import NotifyError
 from notify.message import Status
 from notify.store import Filter, Store, Summary
 from notify.store.deadletters import DeadLetter, LetterFilter, search
 from notify.telemetry.terminal import on_one_line
 
-_LOOK = 0.5
+_INTERVAL = 0.5
+"""Seconds between two reads of the record."""
 _MOST = 1_000_000
 _GOOD = frozenset({Status.SENT, Status.DELIVERED})
 
@@ -27,12 +28,12 @@ class End:
 
     id: UUID
     status: str
-    """Its status, or `dead` where it lies in the dead letters and was never recorded."""
+    """Its status, or `dead` if it is in the dead letters and was never recorded."""
     reason: str | None
 
     @property
     def good(self) -> bool:
-        """Whether the provider has taken it."""
+        """Whether the provider has accepted it."""
         return self.status in _GOOD
 
 
@@ -45,38 +46,37 @@ def ends_of(
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[End]:
     """
-    Wait until a notification, or all recipients of a batch, have ended; return how.
+    Wait until a notification, or all recipients of a batch, have ended; return their ends.
 
     Args:
-        expected: How many notifications the request asks for.
+        expected: How many notifications the request contains.
 
     Raises:
         StoreError: The record cannot be read.
     """
     while True:
         found = _recorded(store, id_, source=source)
-        if len(found) >= expected and all(_over(each) for each in found):
+        if len(found) >= expected and all(_ended(each) for each in found):
             return [End(each.id, each.status.value, each.reason) for each in found]
         if not found and (letters := _dead(store, id_, source=source)):
             return [End(id_, "dead", _why(letters[0]))]
-        sleep(_LOOK)
+        sleep(_INTERVAL)
 
 
 def wait(store: Store, id_: UUID, *, source: str, expected: int, as_json: bool) -> bool:
     """
-    Print how a request's notifications end; return whether the provider has taken all of them.
+    Print how a request's notifications end; return whether the provider has accepted all of them.
 
     Raises:
-        NotifyError: It was interrupted; the notification goes on without the command.
+        NotifyError: It was interrupted; the notification is delivered without the command.
     """
     try:
         ends = ends_of(store, id_, source=source, expected=expected)
     except KeyboardInterrupt:
-        raise NotifyError(f"it goes on without this command: notify show {id_}") from None
+        raise NotifyError(f"it is delivered without this command: notify show {id_}") from None
     for end in ends:
         if as_json:
-            told = {"id": str(end.id), "status": end.status, "reason": end.reason}
-            click.echo(json.dumps(told, ensure_ascii=False))
+            print_json(asdict(end))
         else:
             why = f": {end.reason}" if end.reason else ""
             click.echo(on_one_line(f"{end.id} {end.status}{why}"))
@@ -90,8 +90,8 @@ def _recorded(store: Store, id_: UUID, *, source: str) -> Sequence[Summary]:
     return store.find(Filter(batch_id=id_, source=source), limit=_MOST)
 
 
-def _over(summary: Summary) -> bool:
-    # What is unknown and has a time is still to be looked up.
+def _ended(summary: Summary) -> bool:
+    # An unknown outcome with a due time is still to be looked up.
     return summary.status.final and summary.due_at is None
 
 

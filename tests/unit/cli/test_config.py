@@ -31,8 +31,8 @@ def test_the_shipped_example_is_good() -> None:
     result = run("check", str(EXAMPLE), **SECRETS)
     assert result.exit_code == 0, result.exception
     assert result.stdout == (
-        f"the configuration is good: 3 channels, 3 lanes, 3 pools, 3 providers ({EXAMPLE})\n"
-        "recipients and bodies are recorded in clear: there is no NOTIFY_KEYRING\n"
+        f"the configuration is valid: 3 channels, 3 lanes, 3 pools, 3 providers ({EXAMPLE})\n"
+        "recipients and bodies are recorded in clear: NOTIFY_KEYRING is not set\n"
     )
     assert result.stderr == ""
 
@@ -58,7 +58,7 @@ def test_warnings_do_not_fail_a_check(tmp_path: Path) -> None:
     result = run("check", str(file))
     assert result.exit_code == 0
     assert result.stderr == "warning: channels: none has a provider, so nothing can be sent\n"
-    assert result.stdout.startswith("the configuration is good: 0 channels, 3 lanes, 3 pools, 0 p")
+    assert result.stdout.startswith("the configuration is valid: 0 channels, 3 lanes, 3 pools, 0 p")
 
 
 def test_show_prints_every_option_with_its_origin_and_no_secret() -> None:

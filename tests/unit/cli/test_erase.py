@@ -50,7 +50,7 @@ def test_what_is_found_is_shown_and_erased(store: Store, notify: Notify) -> None
     again = notify(WHO)
     assert (again.code, again.out.splitlines()[0]) == (
         0,
-        "the record holds nothing of this recipient",
+        "the record has no data of this recipient",
     )
 
 
@@ -60,7 +60,7 @@ def test_what_waits_is_refused_unless_it_may_be_cancelled(store: Store, notify: 
     claim_one(store, Entry(asked(), Status.SCHEDULED, due_at=LATER))
     done = notify(WHO, "--yes")
     assert done.code == 1
-    assert "1 of it still wait to be sent or decided: nothing was erased" in done.err
+    assert "1 of them still wait to be sent or decided: nothing was erased" in done.err
     assert _left(store) == 2
     told = json.loads(notify(WHO, "--yes", "--cancel", "--json").out)
     assert (told["notifications"], told["cancelled"]) == (2, 1)

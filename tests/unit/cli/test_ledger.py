@@ -54,7 +54,7 @@ def test_a_status_of_nobodys_makes_a_difference(store: Store, notify: Notify) ->
     FAULTS["a status of nobody's"][1](store)
     done = notify()
     assert done.code == 1
-    assert "1 accepted, and in none of the terms" in done.out
+    assert "1 accepted, but in none of the terms" in done.out
 
 
 def test_a_doubt_is_told_and_leaves_the_exit_code_0(store: Store, notify: Notify) -> None:

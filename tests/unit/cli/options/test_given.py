@@ -195,7 +195,7 @@ def test_what_was_confirmed_is_reported_whatever_ends_the_source(
     """The count, and the line after which nothing was published: the rest can be sent later."""
     source = Source(_failing(error), lambda _: "")
     with SendReport(io.BytesIO(), as_json=False) as report:
-        report.take(checked(source), source)
+        report.consume(checked(source), source)
     told = capsys.readouterr()
     assert told.out.startswith("2 valid in ")
     assert why in told.err
@@ -219,9 +219,9 @@ def test_a_report_that_nobody_reads_stops_the_source(
     source = Source(lines, lambda _: "")
     monkeypatch.setattr("sys.stdout", Gone())
     with SendReport(io.BytesIO(), as_json=True) as report:
-        report.take(checked(source), source)
+        report.consume(checked(source), source)
     told = capsys.readouterr().err
-    assert "stopped: nobody reads the output any more; nothing after line 1 was published" in told
+    assert "stopped: the output is closed; nothing after line 1 was published" in told
     assert "1 valid" in told
 
 
@@ -240,7 +240,7 @@ def test_a_signal_lets_what_was_published_be_confirmed_and_reported(
             yield result
 
     with SendReport(io.BytesIO(), as_json=False) as report:
-        report.take(results(), source)
+        report.consume(results(), source)
     told = capsys.readouterr()
     assert told.out.startswith("3 valid in ")
     assert "stopped: interrupted; nothing after line 3 was published" in told.err

@@ -243,7 +243,11 @@ def test_ls_counts_by_status(store: Store, notify: Notify) -> None:
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize(
     ("when", "why"),
-    [("15x", "is no time"), ("yesterday", "is no time"), ("2025-01-31T09:00", "lacks its zone")],
+    [
+        ("15x", "is not a time"),
+        ("yesterday", "is not a time"),
+        ("2025-01-31T09:00", "lacks its zone"),
+    ],
 )
 def test_ls_refuses_a_time_it_cannot_place(notify: Notify, when: str, why: str) -> None:
     """With what to write instead."""

@@ -61,7 +61,7 @@ def test_a_fresh_id_is_made_and_printed() -> None:
         (["email.normal.shop", "--to", "a", "--data", "[1]"], "not a JSON object"),
         (["email.normal.shop", "--to", "a", "--expires-in", "soon"], "such as 10m"),
         (["email.normal.shop", "--to", "a", "--expires-in", "9999999999999d"], "such as 10m"),
-        (["email.normal.shop", "--to", "a", "--file", "-"], "leave the flags"),
+        (["email.normal.shop", "--to", "a", "--file", "-"], "omit the options"),
         (["email.normal.shop", "--file", "/nowhere.jsonl"], "No such file"),
     ],
 )

@@ -47,8 +47,8 @@ def test_a_span_is_from_now_on() -> None:
     ("arguments", "why"),
     [
         (("--metadata", "order"), "write NAME=VALUE"),
-        (("--metadata", "a=1", "--metadata", "a=2"), "stands twice"),
-        (("--send-at", "soon"), "is no time"),
+        (("--metadata", "a=1", "--metadata", "a=2"), "is given twice"),
+        (("--send-at", "soon"), "is not a time"),
         (("--wait",), "--wait is for one request"),
     ],
 )

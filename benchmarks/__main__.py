@@ -90,7 +90,7 @@ def contenders(stage: Stage, provider: str) -> list[Contender]:
 
 
 def throughput(stage: Stage, *, messages: int, rounds: int) -> dict[str, float]:
-    """Let each contender deliver the backlog in turn, several times; return the medians."""
+    """Measure each contender on the backlog in turn, several times; return the medians."""
     provider = Nginx(stage.folder)
     bench = Bench(stage.amqp, provider, stage.folder)
     rates: dict[str, list[float]] = {}

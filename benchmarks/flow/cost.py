@@ -28,7 +28,7 @@ secrets = {{ api_key = "BENCH_KEY" }}
 
 
 def play(stage: Stage) -> list[Figure]:
-    """Let two workers deliver the same backlog with and without a limit, alternately."""
+    """Measure two workers on the same backlog with and without a limit, alternately."""
     provider = Nginx(stage.folder)
     messages = int(stage.seconds(MESSAGES, MESSAGES * 2 / 3))
     pairs = int(stage.seconds(PAIRS, 2))

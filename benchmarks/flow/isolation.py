@@ -95,7 +95,7 @@ def play(stage: Stage) -> Sequence[Figure]:
 
 
 def _span(stage: Stage, full: float, quick: float) -> tuple[float, float]:
-    """Let the pulses run for this many seconds; return the span."""
+    """Run the pulses for this many seconds; return the span."""
     begin = time.time()
     time.sleep(stage.seconds(full, quick))
     return begin, time.time()

@@ -62,7 +62,7 @@ def _play(
 
 
 def celery(stage: Stage) -> list[Figure]:
-    """Let plain Celery keep the same limit by its own `rate_limit`: one worker, and four."""
+    """Run plain Celery at the same limit by its own `rate_limit`: one worker, and four."""
     plain_queue.declare(stage.url)
     shares = [(number, _celery(stage, number)) for number in (1, len(WORKERS))]
     plain_queue.delete(stage.url)

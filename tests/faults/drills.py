@@ -50,7 +50,7 @@ class Drill:
     """Where all four workers kill themselves, once each."""
     terms: Terms = PLAIN
     workers: Sequence[str] = WORKERS
-    """Which workers run when the fault begins."""
+    """The workers that run when the fault begins."""
 
     @property
     def cuts(self) -> int:

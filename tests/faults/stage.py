@@ -98,7 +98,7 @@ class Stage:
         self.healed_at = datetime.now(UTC)
 
     def vendors(self, behaviour: Behaviour | None, *, seconds: float) -> None:
-        """Give every vendor one behaviour for a while."""
+        """Set one behaviour for every vendor for a while."""
         self.sandbox.switch.set(behaviour=behaviour)
         time.sleep(seconds)
         self.sandbox.switch.set(behaviour=None)

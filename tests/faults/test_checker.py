@@ -78,7 +78,7 @@ def test_a_lost_id_is_caught(books: Books) -> None:
 
 
 def test_an_unconfirmed_message_may_be_missing_or_there(books: Books) -> None:
-    """Nobody promised it to the producer."""
+    """It was never confirmed to the producer."""
     books.published.append(Published("perhaps", Fate.UNCONFIRMED))
     books.published[0] = replace(books.published[0], fate=Fate.UNCONFIRMED)
     assert books.check().violations == ()
@@ -92,7 +92,7 @@ def test_lost_poison_is_caught(books: Books) -> None:
 
 
 def test_kept_poison_passes(books: Books) -> None:
-    """Bytes that are no JSON, among the dead letters."""
+    """Bytes that are not JSON, among the dead letters."""
     books.published.append(Published(digest(b"\xff"), Fate.CONFIRMED, poison=True))
     books.dead.append(b"\xff")
     assert books.check().violations == ()
@@ -146,7 +146,7 @@ def test_a_lost_answer_excuses_only_its_own_notification(books: Books) -> None:
 
 
 def test_a_duplicate_in_silence_is_caught(books: Books) -> None:
-    """With a cause, but nobody is told."""
+    """With a cause, but without the mark."""
     row = books.sent(Channel.EMAIL)
     books.sent_again(row, lost=True)
     assert [text.split()[-4:] for text in books.check().violations] == [
@@ -217,7 +217,7 @@ def test_a_sent_dead_letter_is_caught(books: Books) -> None:
 
 
 def test_leftovers_and_strangers_are_caught(books: Books) -> None:
-    """A queue that is not empty, and a row that nobody asked for."""
+    """A queue that is not empty, and a row without a request."""
     books.waiting = 3
     books.sent(Channel.EMAIL)
     books.published.pop()

@@ -1,4 +1,4 @@
-"""What a drill's cluster is made of: the network, the balancer, and why it cannot be had."""
+"""A drill's cluster: the network, the balancer, and reasons why it cannot be created."""
 
 from __future__ import annotations
 

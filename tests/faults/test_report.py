@@ -1,4 +1,4 @@
-"""What the drills print and write."""
+"""The output of the drills."""
 
 from __future__ import annotations
 

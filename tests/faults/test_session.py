@@ -55,7 +55,7 @@ def _slow() -> Exception:
 
 
 def _obstruct(monkeypatch: pytest.MonkeyPatch, obstacles: Mapping[str, BaseException]) -> None:
-    """Have some drills break off, and all others be played."""
+    """Make some drills break off, and the others succeed."""
 
     def play(drill: Drill, _: object, __: Path, *, within: float) -> Result:
         assert within > 0
@@ -142,7 +142,7 @@ def test_a_session_without_obstacles_exits_with_0(
 def test_a_worker_that_starts_slowly_is_an_obstacle_with_its_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The machine may be to blame, so it is no broken promise; a worker that exits is one."""
+    """The machine may be the cause, so it is not a broken promise; a worker that exits is one."""
     config = tmp_path / "notify.toml"
     config.write_text("")
     workers = Fleet(tmp_path, config, lease=1.0)

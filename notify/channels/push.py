@@ -15,10 +15,10 @@ from notify.channels.words import Line, refuse
 from notify.message import Channel, Unknown
 
 LARGEST = 4096
-"""Bytes of title, body and data together, the names of the data and our own two ids included."""
+"""Bytes of title, body and data together, including the names of the data and the two ids."""
 
 # https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode, INVALID_ARGUMENT. The pages
-# about `data` are narrower or wider than each other: this is all that any of them reserves.
+# about `data` differ from each other: this is everything that any of them reserves.
 _RESERVED = frozenset({"from", "message_type"})
 _PREFIXES = ("gcm", "google")
 _IDS = dict.fromkeys(("notify_id", "attempt_id"), "0" * 36)
@@ -93,7 +93,7 @@ class PushChannel(ChannelDefinition):
             where = "body" if request.body else "metadata"
             rest = "with title and metadata" if request.body else "alone"
             why = f"{size} bytes {rest}; FCM takes {LARGEST}"
-            hint = "shorten it; a letter of another alphabet has two bytes or more"
+            hint = "shorten it; a letter outside ASCII takes two bytes or more"
             yield ContentProblem([where], why, hint)
 
 
@@ -104,10 +104,10 @@ def _reserved(metadata: Mapping[str, str]) -> Iterator[ContentProblem]:
             yield ContentProblem(["metadata", name], "a name that FCM reserves", hint)
         elif name in _IDS:
             hint = "rename it: notify_id and attempt_id reach the app with the message's own values"
-            yield ContentProblem(["metadata", name], "a name of our own", hint)
+            yield ContentProblem(["metadata", name], "a name that the service uses", hint)
 
 
 def payload_size(title: str, body: str, data: Mapping[str, str]) -> int:
-    """Return the bytes that a push message takes, as JSON in UTF-8 without spaces."""
+    """Return the size of a push message in bytes, as JSON in UTF-8 without spaces."""
     parts = [{"title": title, "body": body}, {**data, **_IDS}]
     return len(json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode())

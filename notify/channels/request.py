@@ -21,7 +21,7 @@ from notify.channels.words import (
 A = TypeVar("A")
 R = TypeVar("R")
 
-# Labels of the shapes `to` may have; they stand in pydantic's error paths and nowhere else.
+# Labels of the shapes of `to`; they occur only in pydantic's error paths.
 SHAPES = frozenset({"<address>", "<list>", "<recipient>"})
 
 
@@ -41,7 +41,7 @@ To = Annotated[
     | Annotated[list[_Item[A, R]], Field(min_length=1), Tag("<list>")],
     Discriminator(_shape),
 ]
-TO = "One recipient, or a list of them, each with its own `data` if need be."
+TO = "One recipient, or a list of them, each with its own `data` if needed."
 
 
 class Strict(BaseModel):
@@ -51,27 +51,27 @@ class Strict(BaseModel):
 
 
 class Part(Strict):
-    """Where a recipient's own copy of a batch comes from; written by the service alone."""
+    """The batch that a recipient's own copy belongs to; only the service writes it."""
 
     id: Identity = Field(description="The batch's id.")
     position: Annotated[int, Field(ge=0, lt=1_000_000)] = Field(
         description="Which recipient of the batch this is, from 0."
     )
-    digest: Digest = Field(description="SHA-256 of the whole batch's meaning.")
+    digest: Digest = Field(description="SHA-256 of the meaning of the whole batch.")
 
 
 class Request(Strict):
     """
-    The fields every channel shares. Null means absent.
+    The fields that all channels share. Null means absent.
 
-    That `template` and inline content exclude each other is checked by `check`, which knows the
-    channel and reports it beside everything else that is wrong.
+    `contract.check` checks that `template` and inline content exclude each other, since it reports
+    all problems at once.
     """
 
     v: Version | None = Field(default=1, description="Version of this contract.")
     id: Identity | None = Field(
         default=None,
-        description="The request's identity; absent, the AMQP message_id stands for it.",
+        description="The request's id; if absent, the AMQP message_id is used.",
         examples=["0d9c2f0e-6f3b-4c59-9a55-0f4b7f2f6f10"],
     )
     to: Any = Field(description=TO)
@@ -85,7 +85,7 @@ class Request(Strict):
     )
     data: dict[str, Any] | None = Field(
         default=None,
-        description="What the template needs; a recipient's own data go over it.",
+        description="The template's variables; a recipient's own data override them.",
         examples=[{"name": "Ann"}],
     )
     locale: Locale | None = Field(
@@ -106,10 +106,10 @@ class Request(Strict):
     )
     metadata: Annotated[dict[MetadataName, MetadataValue], Field(max_length=20)] | None = Field(
         default=None,
-        description="Your own labels, kept with the notification and told in its events.",
+        description="Your own labels, recorded with the notification and repeated in its events.",
         examples=[{"order": "1017"}],
     )
     batch: Part | None = Field(
         default=None,
-        description="Written by the service into each recipient's copy of a batch: leave it out.",
+        description="Written by the service into each recipient's copy of a batch: do not set it.",
     )

@@ -1,4 +1,4 @@
-"""How many segments an SMS takes on the air, which is what providers count and charge."""
+"""The segments of an SMS, which are what providers count and charge."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _GSM_7 = _BASIC | _EXTENDED
 
 
 def beyond_gsm7(text: str) -> str:
-    """Return the characters for which a text needs UCS-2, each once, in their order."""
+    """Return the characters that make a text need UCS-2, each once, in order."""
     return "".join(dict.fromkeys(each for each in text if each not in _GSM_7))
 
 
 def segments(text: str) -> int:
     """
-    Count the segments of a text: 160 or, joined, 153 characters of GSM-7, else 70 or 67 of UCS-2.
+    Return the number of segments: 160 or, joined, 153 characters of GSM-7, else 70 or 67 of UCS-2.
 
     A character of GSM-7's extension table counts twice, one outside Unicode's first plane counts
-    twice in UCS-2, and neither is split. An empty text takes one.
+    twice in UCS-2, and neither is split. An empty text has one.
     """
     kinds = set(text)
     if kinds <= _BASIC:

@@ -24,7 +24,7 @@ class SmsRequest(Request):
     """An SMS: `template` or `text`."""
 
     to: To[PhoneNumber, SmsRecipient] = Field(description=TO)
-    # 1,600 is the most Twilio takes (its error 21617), and no gateway we know takes more.
+    # 1,600 is the most Twilio takes (its error 21617), and no known gateway takes more.
     text: Annotated[str, Field(min_length=1, max_length=1600)] | None = Field(
         default=None, description="The text."
     )

@@ -1,4 +1,4 @@
-"""The kinds of text a request is made of; each is refused with a reason, a hint, and no value."""
+"""The types of a request's fields; each refuses with a reason and a hint, never with the value."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from uuid import UUID
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-# C0 and C1 controls and the Unicode line ends: what could start a new header at some provider.
+# C0 and C1 controls and the Unicode line ends, any of which could start a new header at a provider.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# Explicit changes of direction (UAX 9, 2.1 to 2.3): they make a line read as another one. The marks
-# U+200E, U+200F and U+061C may stand: they settle the direction of their neighbours and no more.
+# Explicit changes of direction (UAX 9, 2.1 to 2.3) can make a line read as a different one. The
+# marks U+200E, U+200F and U+061C are allowed: they affect only the direction of their neighbours.
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TIME = re.compile(
@@ -27,7 +27,7 @@ _NIL = UUID(int=0)
 
 
 def refuse(why: str, hint: str) -> PydanticCustomError:
-    """Build the error that a field's check raises; neither text may hold a part of the value."""
+    """Return the error for a field's check to raise; neither text may contain part of the value."""
     return PydanticCustomError("refused", "{why}", {"why": why, "hint": hint})
 
 
@@ -38,13 +38,13 @@ def _one_line(text: str) -> str:
 
 
 def turns_direction(text: str) -> bool:
-    """Whether a text overrides, embeds or isolates a direction, so that it can read as another."""
+    """Whether a text overrides, embeds or isolates a direction, so that it can read differently."""
     return _DIRECTION.search(text) is not None
 
 
 def _headline(text: str) -> str:
     if turns_direction(text):
-        raise refuse("contains a bidirectional override", "leave out U+202A-E and U+2066-9")
+        raise refuse("contains a bidirectional override", "remove U+202A-E and U+2066-9")
     return _one_line(text)
 
 
@@ -56,12 +56,12 @@ def _printable(text: str) -> str:
 
 def _version(number: int) -> int:
     if number != 1:
-        raise refuse("no such version of the contract", "write 1 or leave it out")
+        raise refuse("no such version of the contract", "write 1 or remove it")
     return number
 
 
 def is_uuid(text: str) -> bool:
-    """Tell whether a text is a UUID in its usual form, the nil UUID excepted."""
+    """Whether a text is a UUID in its usual form, and not the nil UUID."""
     return _UUID.fullmatch(text) is not None and UUID(text) != _NIL
 
 
@@ -70,7 +70,7 @@ def _uuid(value: Any) -> UUID:
         raise refuse("not a UUID", "write it as 8-4-4-4-12 hexadecimal digits in a string")
     identity = UUID(value)
     if identity == _NIL:
-        raise refuse("the nil UUID stands for no id", "make a new UUID for each request")
+        raise refuse("the nil UUID is not an id", "make a new UUID for each request")
     return identity
 
 
@@ -95,14 +95,14 @@ def _locale(text: str) -> str:
 
 def _template(text: str) -> str:
     if not _TEMPLATE.fullmatch(text):
-        hint = "small letters, digits and _; `notify template ls` lists them"
+        hint = "lower-case letters, digits and _; `notify template ls` lists them"
         raise refuse("not a template's name", hint)
     return text
 
 
 def _digest(text: str) -> str:
     if not _DIGEST.fullmatch(text):
-        raise refuse("not a SHA-256 in hexadecimal", "leave `batch` to the service")
+        raise refuse("not a SHA-256 in hexadecimal", "remove `batch`: the service writes it")
     return text
 
 
@@ -121,7 +121,7 @@ Locale = Annotated[str, AfterValidator(_locale), _matching(_LOCALE)]
 TemplateName = Annotated[str, AfterValidator(_template), _matching(_TEMPLATE)]
 Digest = Annotated[str, AfterValidator(_digest), _matching(_DIGEST)]
 Text = Annotated[str, Field(min_length=1)]
-# What ends up in a header or beside one. 998: the longest line RFC 5322 (2.1.1) allows.
+# For values in or next to a header. 998: the longest line RFC 5322 (2.1.1) allows.
 Line = Annotated[str, Field(min_length=1, max_length=998), AfterValidator(_headline)]
 Key = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 MetadataName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_one_line)]

@@ -11,7 +11,7 @@ from notify.cli.options.as_json import json_option
 from notify.cli.options.confirmation import confirm, yes_option
 from notify.cli.options.given import first_line_of_stdin
 from notify.cli.output import print_json
-from notify.contract import reading
+from notify.contract import normal_form
 from notify.errors import NotifyError
 from notify.message import Status
 from notify.privacy import Erased, ErasureMatch, Person, look
@@ -51,7 +51,7 @@ def erase(recipient: str, *, cancel: bool, reason: str, yes: bool, as_json: bool
         recipient = first_line_of_stdin()
     if not recipient.strip():
         raise click.UsageError("RECIPIENT is empty")
-    person = Person(reading(recipient))
+    person = Person(normal_form(recipient))
     with opened_record(load()) as store:
         found = look(store, person)
         if not as_json:

@@ -1,4 +1,9 @@
-"""What producers may send: read strictly, refused with reasons, described as JSON Schema."""
+"""
+The contract with producers: how a message is read, why it is refused, and its JSON Schema.
+
+Also the events that subscribers read, and the spellings of a recipient. Not here: the differences
+between channels (`channels`), and dead letters (`deadletters`).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ from notify.contract.limits import DEFAULT_LIMITS, Limits
 from notify.contract.lint import TemplateCheck, likely_channel, problems
 from notify.contract.problem import Problem, RequestInvalid
 from notify.contract.published import IN_MS
-from notify.contract.recipient import Spellings, as_one, reading, same
+from notify.contract.recipient import Spellings, case_folded, normal_form, same_recipient
 from notify.contract.refusal import REFUSED, Mistake, RefusalCause, RefusedEvent, refused_schema
 from notify.contract.schema import schema
 
@@ -31,19 +36,19 @@ __all__ = [
     "Route",
     "Spellings",
     "TemplateCheck",
-    "as_one",
+    "case_folded",
     "decode",
     "event_schema",
     "is_source",
     "is_uuid",
     "likely_channel",
     "likely_source",
+    "normal_form",
     "parse",
     "problems",
-    "reading",
     "refused_schema",
     "route",
-    "same",
+    "same_recipient",
     "schema",
     "turns_direction",
     "unique",

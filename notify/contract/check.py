@@ -1,4 +1,4 @@
-"""A parsed document against the contract of its channel; all that is wrong at once."""
+"""Check a parsed document against the contract of its channel; report all problems at once."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from notify.channels import CHANNELS, SHAPES, ChannelDefinition, Request
 from notify.contract.problem import Problem, RequestInvalid, is_name
 from notify.message import Channel
 
-# Enough to mend a request by; a hostile body must not make us word a hundred thousand.
-_WORDED = 100
+# Enough to correct a request by; a hostile body must not cost a hundred thousand texts.
+_MOST_PROBLEMS = 100
 
-# What is scheduled waits in the record; a time further off is rather a slip than a plan.
+# Scheduled notifications wait in the record; a later time is more likely a mistake than a plan.
 _FURTHEST = timedelta(days=366)
 
-# pydantic's error types in our words: why, hint. The braces are filled from the error's context.
+# Why and hint by pydantic's error type. The braces are filled from the error's context.
 _WORDS = {
     "missing": ("required", "add it"),
     "string_type": ("must be a string", "write it in double quotes"),
-    "string_too_short": ("must not be empty", "fill it in or leave it out"),
+    "string_too_short": ("must not be empty", "fill it in or remove it"),
     "string_too_long": ("longer than {max_length} characters", "shorten it"),
     "int_type": ("must be an integer", "write it without quotes"),
     "dict_type": ("must be an object", "write it in {{ }}"),
     "model_type": ("must be a string or an object", 'write "address" or {{"to": "address"}}'),
-    "too_long": ("more than {max_length} entries", "leave some out"),
-    "too_short": ("names no recipient", "name at least one"),
+    "too_long": ("more than {max_length} entries", "remove some"),
+    "too_short": ("has no recipient", "name at least one"),
     "greater_than_equal": ("must be {ge} or more", "correct it"),
     "less_than": ("must be less than {lt}", "correct it"),
     "refused": ("{why}", "{hint}"),
@@ -45,10 +45,10 @@ def check(
     now: datetime | None = None,
 ) -> Request:
     """
-    Read a document as a request for `channel`; *now* is the present if None.
+    Return a document as a request for `channel`; *now* is the present if None.
 
     Raises:
-        Refused: With every problem found.
+        RequestInvalid: With every problem found.
     """
     definition = CHANNELS[channel]
     problems = list(_content(document, definition))
@@ -60,9 +60,9 @@ def check(
     try:
         request = definition.request.model_validate(document)
     except ValidationError as error:
-        problems += _worded(error, definition)
+        problems += _field_problems(error, definition)
         raise RequestInvalid(
-            problems, count=len(problems) + max(0, error.error_count() - _WORDED)
+            problems, count=len(problems) + max(0, error.error_count() - _MOST_PROBLEMS)
         ) from None
     problems += [*_recipients(request), *_times(request, now or datetime.now(UTC))]
     problems += [
@@ -79,7 +79,7 @@ def _content(document: Mapping[str, Any], channel: ChannelDefinition) -> Iterato
     if document.get("template") is not None:
         if inline:
             hint = "send either the template's name or the content"
-            yield Problem("template", f"stands beside {', '.join(inline)}", hint)
+            yield Problem("template", f"set together with {', '.join(inline)}", hint)
         return
     if not inline:
         hint = f"name a template, or write {_whole(channel)}"
@@ -88,7 +88,7 @@ def _content(document: Mapping[str, Any], channel: ChannelDefinition) -> Iterato
     for names in channel.complete:
         if not set(names) & set(inline):
             hint = f"content without a template needs {_whole(channel)}"
-            yield Problem(names[0], "required beside the other content", hint)
+            yield Problem(names[0], "required with the other content", hint)
 
 
 def _whole(channel: ChannelDefinition) -> str:
@@ -101,7 +101,7 @@ def _recipients(request: Request) -> Iterator[Problem]:
     if not isinstance(request.to, list):
         return
     if request.batch is not None:
-        yield Problem("batch", "stands beside a list of recipients", "leave `batch` out")
+        yield Problem("batch", "must not be set with a list of recipients", "remove `batch`")
     first: dict[str, int] = {}
     for position, item in enumerate(request.to):
         address = item if isinstance(item, str) else item.to
@@ -114,15 +114,17 @@ def _times(request: Request, now: datetime) -> Iterator[Problem]:
     if request.send_at is None:
         return
     if request.expires_at is not None and request.send_at >= request.expires_at:
-        yield Problem("send_at", "not before expires_at", "it would expire unsent: correct one")
+        yield Problem(
+            "send_at", "not before expires_at", "it would expire unsent: correct one of them"
+        )
     if request.send_at > now + _FURTHEST:
         why = f"more than {_FURTHEST.days} days ahead"
         yield Problem("send_at", why, "correct the year, or send the request later")
 
 
-def _worded(error: ValidationError, channel: ChannelDefinition) -> Iterator[Problem]:
+def _field_problems(error: ValidationError, channel: ChannelDefinition) -> Iterator[Problem]:
     details = error.errors(include_url=False, include_input=False)
-    for detail in details[:_WORDED]:
+    for detail in details[:_MOST_PROBLEMS]:
         where = [part for part in detail["loc"] if part not in SHAPES and part != "[key]"]
         yield _problem(detail, where, channel)
 
@@ -136,11 +138,15 @@ def _problem(detail: ErrorDetails, where: list[str | int], channel: ChannelDefin
 
 
 def _unknown(where: list[str | int], channel: ChannelDefinition) -> Problem:
-    """Guess what an unknown field was meant to be."""
+    """Return the problem of an unknown field, with the field that was probably meant."""
     name = str(where[-1])
     if len(where) > 1:
-        part = "a recipient has `to` and `data`" if where[0] == "to" else "the service writes it"
-        return Problem.at(where, "unknown field", f"leave it out; {part}")
+        part = (
+            "a recipient has `to` and `data`"
+            if where[0] == "to"
+            else "the service writes this object"
+        )
+        return Problem.at(where, "unknown field", f"remove it; {part}")
     known = channel.request.model_fields
     if is_name(name) and (close := difflib.get_close_matches(name, known, n=1)):
         return Problem.at(where, f"unknown field, did you mean `{close[0]}`?", "correct its name")
@@ -148,5 +154,5 @@ def _unknown(where: list[str | int], channel: ChannelDefinition) -> Problem:
         if any(part.name == name for part in other.parts):
             why = f"unknown field: it belongs to {other.channel}, not {channel.channel}"
             return Problem.at(where, why, f"write {_whole(channel)}")
-    hint = "leave it out; your own labels go into `metadata`, template values into `data`"
+    hint = "remove it; your own labels go into `metadata`, template values into `data`"
     return Problem.at(where, "unknown field", hint)

@@ -1,4 +1,4 @@
-"""An incoming message to its notifications: one for each recipient."""
+"""Decode an incoming message into its notifications: one for each recipient."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from notify.contract.limits import Limits
 from notify.contract.problem import Problem, RequestInvalid
 from notify.message import Channel, Notification
 
-# The namespace of the ids made from a producer's own message ids.
+# The namespace of ids that are derived from a producer's own message ids.
 _MESSAGE_IDS = UUID("2f1c7c8e-9d0b-5b86-8f0e-6d3c1f4a7b21")
 
-# Recipients' copies may together hold this many times the largest body: a small request must not
-# unfold into a worker's whole memory.
-_UNFOLD = 16
+# The recipients' copies may together be this many times the largest body: a small request must not
+# fill a worker's memory.
+_EXPANSION = 16
 
-# What says which request it is, and not what is asked.
-_NOT_MEANING = frozenset({"v", "id", "idempotency_key", "batch"})
+# Fields that identify a request and do not change its meaning.
+_IDENTIFYING = frozenset({"v", "id", "idempotency_key", "batch"})
 
 _CANONICAL = json.JSONEncoder(
     sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
@@ -37,12 +37,12 @@ def decode(
     incoming: Incoming, limits: Limits, *, now: datetime | None = None
 ) -> list[Notification]:
     """
-    Read one message as the notifications it asks for, in the order of its recipients.
+    Return the notifications that one message asks for, in the order of its recipients.
 
-    A single recipient keeps the request's id and its body byte for byte. The members of a batch
-    (`to` is a list, be it of one) get the id `uuid5(request id, position)` and a body of their own
-    in which `batch` tells the request's id, the position and the digest: decoded again, that body
-    gives the same notification, so that publishing it once more is never a second request.
+    A single recipient keeps the request's id and its body byte for byte. Each member of a batch
+    (`to` is a list, even of one) gets the id `uuid5(request id, position)` and a body of its own,
+    in which `batch` has the request's id, the position and the digest. Decoded again, that body is
+    the same notification, so that publishing it again is never a second request.
 
     The idempotency key is the producer's, or the id in its canonical form. The digest is the
     SHA-256 of the channel and of the body without `v`, `id`, `idempotency_key` and nulls, its keys
@@ -52,35 +52,35 @@ def decode(
         now: The time that `send_at` is compared with; None is the present.
 
     Raises:
-        DecodeError: With where and why, and no value.
+        DecodeError: A `RequestInvalid`; its text names where and why, never a value.
     """
     at = route(incoming.routing_key)
     check_envelope(incoming, source=at.source, limits=limits)
     document = parse(incoming.body)
     request = check(document, channel=at.channel, max_recipients=limits.max_recipients, now=now)
-    whole = _whole(request, document, incoming=incoming, at=at)
+    notification = _notification(request, document, incoming=incoming, at=at)
     if isinstance(request.to, list):
-        return list(_members(whole, request.to, document, limits))
-    return [whole]
+        return list(_members(notification, request.to, document, limits))
+    return [notification]
 
 
-def _whole(
+def _notification(
     request: Request, document: Mapping[str, Any], *, incoming: Incoming, at: Route
 ) -> Notification:
-    """Build the notification of a single recipient, or the pattern for those of a batch."""
-    identity = request.id or _identity(incoming.message_id, source=at.source)
-    part = request.batch
+    """Build the notification of a single recipient, or the template for those of a batch."""
+    id_ = request.id or _id_of(incoming.message_id, source=at.source)
+    batch = request.batch
     return Notification(
-        id=identity,
+        id=id_,
         source=at.source,
         channel=at.channel,
         lane=at.lane,
         to=request.to if isinstance(request.to, str) else "",
-        idempotency_key=request.idempotency_key or str(identity),
-        digest=bytes.fromhex(part.digest) if part else _digest(document, at.channel),
+        idempotency_key=request.idempotency_key or str(id_),
+        digest=bytes.fromhex(batch.digest) if batch else _digest(document, at.channel),
         body=incoming.body,
-        position=part.position if part else 0,
-        batch_id=part.id if part else None,
+        position=batch.position if batch else 0,
+        batch_id=batch.id if batch else None,
         template=request.template,
         inline=None if request.template else CHANNELS[at.channel].content(vars(request)),
         data=request.data or {},
@@ -114,15 +114,15 @@ def _members(
         copy = {**shared, "id": str(identity), "to": to, "data": data, "batch": batch}
         body = _CANONICAL.encode(copy).encode()
         size += len(body)
-        if problem := too_large(body, limits.max_body_bytes) or _unfolded(size, limits):
+        if problem := too_large(body, limits.max_body_bytes) or _too_large_together(size, limits):
             raise RequestInvalid([problem])
         yield replace(
             whole, id=identity, to=to, body=body, position=position, batch_id=whole.id, data=data
         )
 
 
-def _unfolded(size: int, limits: Limits) -> Problem | None:
-    limit = _UNFOLD * limits.max_body_bytes
+def _too_large_together(size: int, limits: Limits) -> Problem | None:
+    limit = _EXPANSION * limits.max_body_bytes
     if size <= limit:
         return None
     why = f"the recipients' copies are larger than {limit} bytes together"
@@ -130,8 +130,8 @@ def _unfolded(size: int, limits: Limits) -> Problem | None:
     return Problem("to", why, hint)
 
 
-def _identity(message_id: str | None, *, source: str) -> UUID:
-    """Take a UUID from the AMQP message id, or make one of it that stays the same."""
+def _id_of(message_id: str | None, *, source: str) -> UUID:
+    """Return the AMQP message id as a UUID, or a UUID that is always the same for that id."""
     if not message_id:
         hint = "put a UUID there or set the AMQP message_id"
         raise RequestInvalid([Problem("id", "missing, and no AMQP message_id either", hint)])
@@ -140,7 +140,7 @@ def _identity(message_id: str | None, *, source: str) -> UUID:
         raise RequestInvalid([Problem("", why, "use a UUID")])
     if is_uuid(message_id):
         return UUID(message_id)
-    # A source holds no slash, so that the two cannot run into each other.
+    # A source has no slash, so no two pairs of source and id give one name.
     return uuid5(_MESSAGE_IDS, f"{source}/{message_id}")
 
 
@@ -148,6 +148,6 @@ def _digest(document: Mapping[str, Any], channel: Channel) -> bytes:
     meaning = {
         name: value
         for name, value in document.items()
-        if value is not None and name not in _NOT_MEANING
+        if value is not None and name not in _IDENTIFYING
     }
     return hashlib.sha256(f"{channel} {_CANONICAL.encode(meaning)}".encode()).digest()

@@ -1,7 +1,7 @@
 """
-Bytes to a JSON object, strictly: whatever two JSON libraries could read differently is refused.
+Parse bytes as a JSON object, and refuse anything that two JSON libraries may read differently.
 
-That is duplicate keys, NaN and Infinity, numbers that do not fit 64 bits, NUL and lone surrogates,
+Refused: duplicate keys, NaN and Infinity, numbers that do not fit 64 bits, NUL and lone surrogates,
 a byte order mark, and nesting deeper than 32.
 """
 
@@ -17,14 +17,14 @@ from notify.contract.problem import Problem, RequestInvalid
 
 MAX_DEPTH = 32
 
-# The escapes that can stand for NUL or for half a character.
+# Escapes of NUL or of half a surrogate pair.
 _SUSPECT_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 _BOM = b"\xef\xbb\xbf"
 
 
 class _Unreadable(ValueError):
-    """JSON by its grammar, but not to be trusted to mean one thing."""
+    """JSON by its grammar, but ambiguous."""
 
     def __init__(self, why: str, hint: str, *where: str) -> None:
         self.problem = Problem.at(where, why, hint)
@@ -33,15 +33,15 @@ class _Unreadable(ValueError):
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """
-    Make an object of its pairs, as a hook of `json`.
+    Return the object of its pairs, as a hook of `json`.
 
     Raises:
-        ValueError: A key stands twice, so that two readers could take two values.
+        ValueError: A key occurs twice, so that two readers could read two values.
     """
     fields = dict(pairs)
     if len(fields) != len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise _Unreadable("stands twice in one object", "keep one", twice)
+        raise _Unreadable("occurs twice in one object", "keep one", twice)
     return fields
 
 
@@ -57,7 +57,7 @@ def _float(text: str) -> float:
 
 
 def _integer(text: str) -> int:
-    # 20 characters hold every 64-bit integer; a longer text is not worth converting.
+    # 20 characters are enough for every 64-bit integer; do not convert a longer text.
     if len(text) > 20 or not -(2**63) <= (number := int(text)) < 2**64:
         raise _Unreadable("an integer does not fit 64 bits", "write it as a string")
     return number
@@ -73,10 +73,10 @@ _DECODER = json.JSONDecoder(
 
 def parse(body: bytes) -> dict[str, Any]:
     """
-    Read `body` as one JSON object.
+    Return `body` as one JSON object.
 
     Raises:
-        Refused: With the one problem that stopped the reading.
+        RequestInvalid: With the problem that stopped the parser.
     """
     text = _text(body)
     try:
@@ -107,11 +107,11 @@ def _text(body: bytes) -> str:
 
 
 def _broken(error: json.JSONDecodeError) -> Problem:
-    # The parser's words name what it expected, and no value.
+    # The parser's message names what it expected, never a value.
     what = error.msg[:1].lower() + error.msg[1:].removesuffix(": ")
     if not error.doc.strip():
         return Problem("", "the body is empty", "send a JSON object")
-    return Problem("", f"not JSON: {what}", "mend the syntax there", error.lineno, error.colno)
+    return Problem("", f"not JSON: {what}", "correct the syntax there", error.lineno, error.colno)
 
 
 def _too_deep(*where: str | int) -> Problem:
@@ -119,7 +119,7 @@ def _too_deep(*where: str | int) -> Problem:
 
 
 def _inspect(value: dict[str, Any] | list[Any], parts: tuple[str | int, ...] = ()) -> None:
-    """Refuse depth, NUL and lone surrogates; called only where the text gives reason to look."""
+    """Refuse depth, NUL and lone surrogates; called only if the text may contain them."""
     if len(parts) >= MAX_DEPTH:
         raise RequestInvalid([_too_deep(*parts[:3])])
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value):

@@ -1,4 +1,4 @@
-"""What travels around the body: routing key, content type, sender, trace."""
+"""Everything around the body: routing key, content type, sender, trace."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TRACEPARENT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One message as the broker hands it over: the body, untouched, and what the contract reads."""
+    """One message as the broker delivers it: the body, unchanged, and the properties used here."""
 
     body: bytes
     routing_key: str
@@ -29,15 +29,15 @@ class Incoming:
     content_encoding: str | None = None
     message_id: str | None = None
     user_id: str | None = None
-    """The AMQP user, which the broker has checked where it is set."""
+    """The AMQP user, which the broker has verified if it is set."""
     traceparent: str | None = None
     published_at: datetime | None = None
-    """When it was published, as far as it tells, or else taken from the broker."""
+    """When it was published, by its own properties; else when it came from the broker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What a routing key `<channel>.<lane>.<source>` says."""
+    """The parts of a routing key `<channel>.<lane>.<source>`."""
 
     channel: Channel
     lane: str
@@ -46,10 +46,10 @@ class Route:
 
 def route(routing_key: str) -> Route:
     """
-    Read a routing key.
+    Return the parts of a routing key.
 
     Raises:
-        Refused: Naming the part that is wrong.
+        RequestInvalid: It names the part that is wrong.
     """
     parts = routing_key.split(".")
     if len(parts) != 3:
@@ -58,47 +58,47 @@ def route(routing_key: str) -> Route:
     channel = next((each for each in Channel if each == name), None)
     if channel is None:
         hint = f"begin it with {', '.join(Channel)}"
-        raise _unfit("channel", name, fits=name.lower() in set(Channel), hint=hint)
+        raise _bad_part("channel", name, fits=name.lower() in set(Channel), hint=hint)
     if not _LANE.fullmatch(lane):
-        hint = "small letters, digits and -, at most 31"
-        raise _unfit("lane", lane, fits=bool(_LANE.fullmatch(lane.lower())), hint=hint)
+        hint = "lower-case letters, digits and -, at most 31"
+        raise _bad_part("lane", lane, fits=bool(_LANE.fullmatch(lane.lower())), hint=hint)
     if not _SOURCE.fullmatch(source):
-        hint = "small letters, digits, - and _, at most 63"
-        raise _unfit("source", source, fits=bool(_SOURCE.fullmatch(source.lower())), hint=hint)
+        hint = "lower-case letters, digits, - and _, at most 63"
+        raise _bad_part("source", source, fits=bool(_SOURCE.fullmatch(source.lower())), hint=hint)
     return Route(channel, lane, source)
 
 
 def likely_source(routing_key: str) -> str | None:
-    """Return the source that a broken routing key is meant to end with; None if none fits."""
+    """Return the source that a broken routing key probably ends with; None if it cannot be one."""
     source = routing_key.rpartition(".")[2].lower()
     return source if is_source(source) else None
 
 
 def is_source(text: str) -> bool:
-    """Whether a text may be the name of a source."""
+    """Whether a text is a valid name of a source."""
     return _SOURCE.fullmatch(text) is not None
 
 
 def check_envelope(incoming: Incoming, *, source: str, limits: Limits) -> None:
     """
-    Check all that can be checked without reading the body.
+    Check everything except the body's content.
 
-    The broker vouches for `user_id`: `limits.trusted_user` is the service itself, which publishes
-    for every source.
+    The broker verifies `user_id`: `limits.trusted_user` is the service itself, which publishes for
+    every source.
 
     Raises:
-        Refused: With every problem found.
+        RequestInvalid: With every problem found.
     """
     problems = []
-    vouched = incoming.user_id is not None and incoming.user_id in (source, limits.trusted_user)
-    if limits.require_user_id and not vouched:
+    verified = incoming.user_id is not None and incoming.user_id in (source, limits.trusted_user)
+    if limits.require_user_id and not verified:
         why = "the routing key's source is not the AMQP user_id"
         problems.append(Problem("", why, "publish as the user that the source is named after"))
     if not incoming.content_type:
         problems.append(Problem("", "no content type", "set it to application/json"))
     elif not _JSON.fullmatch(incoming.content_type):
         why = "the content type is not application/json"
-        problems.append(Problem("", why, "send JSON and say so"))
+        problems.append(Problem("", why, "send JSON and set it to application/json"))
     if (incoming.content_encoding or "utf-8").lower() not in ("utf-8", "utf8"):
         why = "the content encoding is not utf-8"
         problems.append(Problem("", why, "send plain UTF-8, not compressed"))
@@ -109,27 +109,27 @@ def check_envelope(incoming: Incoming, *, source: str, limits: Limits) -> None:
 
 
 def too_large(body: bytes, limit: int) -> Problem | None:
-    """Tell whether a body is larger than `limit` bytes, before anything reads it."""
+    """Return the problem of a body larger than `limit` bytes, else None; nothing is parsed."""
     if len(body) <= limit:
         return None
     return Problem("", f"the body is larger than {limit} bytes", "send less, or several requests")
 
 
 def trace(traceparent: str | None) -> str | None:
-    """Return a W3C traceparent, or None where it is missing or not in that form."""
+    """Return a W3C traceparent; None if it is missing or malformed."""
     # A foreign client may put any AMQP type into a header.
     if isinstance(traceparent, str) and _TRACEPARENT.fullmatch(traceparent):
         return traceparent
     return None
 
 
-def _unfit(part: str, text: str, *, fits: bool, hint: str) -> RequestInvalid:
-    """Say what is wrong with a part of the key; *fits*: it would do in small letters."""
+def _bad_part(part: str, text: str, *, fits: bool, hint: str) -> RequestInvalid:
+    """Return the error for a part of the key; *fits* if it is valid in lower case."""
     if not text:
-        return _refused(f"names no {part}", hint)
+        return _refused(f"has no {part}", hint)
     if fits:
-        return _refused(f"has a {part} that is not in lower case", "write it in small letters")
-    unknown = "is none" if part == "channel" else "has other characters or is too long"
+        return _refused(f"has a {part} that is not in lower case", "write it in lower case")
+    unknown = "does not exist" if part == "channel" else "has other characters or is too long"
     return _refused(f"has a {part} that {unknown}", hint)
 
 

@@ -1,4 +1,4 @@
-"""What subscribers read: one JSON object for each change of a notification's status."""
+"""The events that subscribers read: one JSON object for each change of a notification's status."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Event(BaseModel):
     """
     One change of a notification's status, version 1 of its JSON form.
 
-    It names no recipient and holds no content, so that whoever may subscribe learns no personal
-    data from it, unless a producer has put some into its own metadata or idempotency key.
+    It has no recipient and no content, so that a subscriber sees no personal data unless a producer
+    put some into its own metadata or idempotency key.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,10 +37,12 @@ class Event(BaseModel):
     lane: str = Field(description="How urgent it is.")
     idempotency_key: str = Field(description="The producer's key, or the request's id.")
     template: str | None = Field(description="The template; null where the content was inline.")
-    status: Status = Field(description="Where the notification stands since then.")
-    reason: str | None = Field(description="Why, where there is more to say than the status does.")
+    status: Status = Field(description="The notification's status since then.")
+    reason: str | None = Field(
+        description="Why it has this status, if the status alone does not say it."
+    )
     attempts: int = Field(description="How many calls were made to providers.")
-    provider: str | None = Field(description="Whom the last call reached for, if one was made.")
+    provider: str | None = Field(description="The provider of the last call, if one was made.")
     provider_id: str | None = Field(description="The provider's own id of the message.")
     code: str | None = Field(description="The provider's error code.")
     possible_duplicate: bool = Field(
@@ -55,7 +57,7 @@ class Event(BaseModel):
 
 
 def event_schema() -> dict[str, Any]:
-    """Describe an event as JSON Schema (draft 2020-12), for subscribers in any language."""
+    """Return the JSON Schema (draft 2020-12) of an event, for subscribers in any language."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:notify:event:v1",

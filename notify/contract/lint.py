@@ -1,4 +1,4 @@
-"""The check before publishing: everything that is wrong with one body, and where."""
+"""The check before publishing: every problem of one body, with its place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from notify.contract.problem import Problem, RequestInvalid
 from notify.message import Channel
 
 TemplateCheck = Callable[[str, Channel | None], Problem | None]
-"""Returns what is wrong with a template's name, for a channel or for any."""
+"""Returns the problem of a template's name, for one channel or for any; None if it is fine."""
 
 
 def problems(
@@ -28,12 +28,12 @@ def problems(
     now: datetime | None = None,
 ) -> list[Problem]:
     """
-    Tell all that is wrong with one body; an empty list means it keeps the contract.
+    Return every problem of one body; an empty list means that it keeps the contract.
 
     Args:
-        channel: The channel it is meant for; None takes the one that `likely_channel` names.
-        template: Returns what is wrong with a template's name; names are not looked up if None.
-        now: The time by which `send_at` is judged; None is the present.
+        channel: The channel it is meant for; None is the one that `likely_channel` returns.
+        template: Checks a template's name; names are not looked up if None.
+        now: The time that `send_at` is compared with; None is the present.
     """
     if large := too_large(text, limits.max_body_bytes):
         return [large]
@@ -43,7 +43,7 @@ def problems(
         return error.problems
     found = []
     try:
-        meant = channel or _look(document)
+        meant = channel or _likely(document)
         check(document, channel=meant, max_recipients=limits.max_recipients, now=now)
     except RequestInvalid as error:
         found = error.problems
@@ -55,14 +55,14 @@ def problems(
 
 
 def likely_channel(text: bytes) -> Channel | None:
-    """Guess which channel a body is written for; None where it is no JSON object."""
+    """Return the channel that a body was probably written for; None if it is not a JSON object."""
     try:
-        return _look(parse(text))
+        return _likely(parse(text))
     except RequestInvalid:
         return None
 
 
-def _look(document: Mapping[str, Any]) -> Channel:
+def _likely(document: Mapping[str, Any]) -> Channel:
     for channel, names in _DISTINCTIVE.items():
         if names & document.keys():
             return channel

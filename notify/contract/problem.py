@@ -1,4 +1,4 @@
-"""What is wrong with a request, in words that name the place and the reason but never the value."""
+"""Problems of a request: the place, the reason and the fix, never the value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Self
 from notify.channels import CHANNELS, Part
 from notify.errors import DecodeError
 
-# Names of the contract's own fields; any other name is the producer's, and may be a person's.
+# The contract's own field names; any other name is the producer's, and may be a person's.
 FIELDS = frozenset(Part.model_fields).union(
     *(channel.request.model_fields for channel in CHANNELS.values())
 )
@@ -20,29 +20,29 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, and where."""
+    """One mistake, and where it is."""
 
     where: str
-    """The JSON path, such as `to[3].data.*`; a name that is not the contract's own is `*`."""
+    """The JSON path, such as `to[3].data.*`; a name that the contract does not define is `*`."""
     why: str
     """The reason, without the value."""
     hint: str = ""
     """What to do about it, or empty."""
     line: int | None = None
-    """Counted from 1; known for broken JSON only."""
+    """Counted from 1; set for broken JSON only."""
     column: int | None = None
-    """Counted from 1, in characters; known for broken JSON only."""
+    """Counted from 1, in characters; set for broken JSON only."""
     named: str = ""
-    """The path with all its names, for the author of the body alone: never log or keep it."""
+    """The path with all names, only for the author of the body: never log or store it."""
 
     @classmethod
     def at(cls, parts: Sequence[str | int], why: str, hint: str) -> Self:
-        """Make a problem of the place that *parts* lead to."""
+        """Return the problem at the path of *parts*."""
         return cls(_path(parts, FIELDS.__contains__), why, hint, named=_path(parts, is_name))
 
     @property
     def for_author(self) -> str:
-        """The text with all names, for the terminal of whoever wrote the body."""
+        """The text with all names, for the terminal of the body's author."""
         return str(replace(self, where=self.named or self.where))
 
     def __str__(self) -> str:
@@ -54,26 +54,26 @@ class Problem:
 
 class RequestInvalid(DecodeError):
     """
-    A request that does not keep the contract, with its problems as values.
+    A request breaks the contract.
 
     Attributes:
-        problems: What is wrong. The error's text names the first five, each with its fix, and how
-            many there are.
+        problems: Every mistake found. The error's text has the first five, each with its fix, and
+            their number.
     """
 
     def __init__(self, problems: Sequence[Problem], *, count: int | None = None) -> None:
         self.problems = list(problems)
         count = len(problems) if count is None else count
-        # Several unknown fields read alike once their names are left out.
+        # Several unknown fields have the same text, since it omits their names.
         texts = dict.fromkeys(str(problem) for problem in problems)
         text = "; ".join([*texts][:_NAMED])
         if count > _NAMED:
-            text += f"; {count} problems in all"
+            text += f"; {count} problems in total"
         super().__init__(text)
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a key looks like a field's name, so that its author may be shown it."""
+    """Whether a key looks like a field's name, so that its author may see it."""
     return _NAME.fullmatch(text) is not None
 
 

@@ -1,4 +1,4 @@
-"""When a message was published, as far as it tells."""
+"""The time at which a message was published, by its own properties."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 IN_MS = "timestamp_in_ms"
-"""The header with the milliseconds, named as RabbitMQ names it where it stamps messages itself."""
+"""The header with milliseconds; RabbitMQ uses this name when it stamps messages itself."""
 OLDEST = 30 * 86_400.0
-"""Seconds: who says that a message is older tells nothing of it."""
+"""Seconds; an older time in a message is not believed."""
 
 
-def published(properties: Mapping[str, Any], headers: Mapping[str, Any], *, now: float) -> datetime:
+def publication_time(
+    properties: Mapping[str, Any], headers: Mapping[str, Any], *, now: float
+) -> datetime:
     """
-    Tell when a message was published: by its header in ms, else by its AMQP timestamp in seconds.
+    Return when a message was published: by its header in ms, else by its AMQP timestamp in seconds.
 
     Args:
-        now: Seconds since 1970 when it was taken from the broker: what tells nothing, tells of a
-            time to come or of one too long ago counts from then.
+        now: Seconds since 1970 when it came from the broker. Returned if the message has no time,
+            one in the future, or one too long ago.
     """
     at = _number(headers.get(IN_MS), 0.001) or _number(properties.get("timestamp"), 1.0) or now
     return datetime.fromtimestamp(at if now - OLDEST <= at <= now else now, UTC)

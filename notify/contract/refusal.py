@@ -1,4 +1,4 @@
-"""What a producer reads of a message that was refused: where it is wrong, why, and what to do."""
+"""The event of a refused message, for its producer: where it is wrong, why, and what to do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from notify.contract.problem import Problem
 from notify.message import Channel
 
 REFUSED = "refused"
-"""The status in the routing key; no notification ever has it."""
+"""The status in the routing key; no notification has it."""
 
 
 class RefusalCause(enum.StrEnum):
@@ -25,7 +25,7 @@ class RefusalCause(enum.StrEnum):
 
 
 class Mistake(BaseModel):
-    """One thing that is wrong, as `notify lint` reports it, without any value."""
+    """One problem, as `notify lint` reports it, without any value."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,8 +35,8 @@ class Mistake(BaseModel):
     )
     why: str = Field(description="The reason.")
     hint: str = Field(description="What to do about it.")
-    line: int | None = Field(description="Counted from 1; null but for broken JSON.")
-    column: int | None = Field(description="Counted from 1; null but for broken JSON.")
+    line: int | None = Field(description="Counted from 1; null except for broken JSON.")
+    column: int | None = Field(description="Counted from 1; null except for broken JSON.")
 
     def __str__(self) -> str:
         return str(Problem(self.where, self.why, self.hint, self.line, self.column))
@@ -44,10 +44,10 @@ class Mistake(BaseModel):
 
 class RefusedEvent(BaseModel):
     """
-    A message that was refused and lies in the dead letters, version 1 of its JSON form.
+    A message was refused and is in the dead letters; version 1 of its JSON form.
 
-    It is not the end of a notification: there is none, or another one has its id or key. An
-    operator may still correct the message and send it.
+    It does not end a notification: there is none, or another one has its id or key. An operator may
+    still correct the message and send it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,27 +60,27 @@ class RefusedEvent(BaseModel):
         0, description="Older than any event of the notification that has the same id."
     )
     at: datetime = Field(description="When the message was archived, in UTC.")
-    status: Literal["refused"] = Field("refused", description="Tells it from other events.")
+    status: Literal["refused"] = Field("refused", description="Distinguishes it from other events.")
     id: UUID | None = Field(description="The request's id, if it has one that can be read.")
     message_id: str | None = Field(description="The AMQP message_id, if it can be read.")
-    source: str = Field(description="Whose message it was.")
+    source: str = Field(description="The service that published the message.")
     channel: Channel | None = Field(description="Null where the routing key names none.")
     lane: str | None = Field(description="Null where the routing key names none.")
     cause: RefusalCause = Field(
-        description="Why: the contract is not kept, its key or id stands for another request, or no"
+        description="Why: it breaks the contract, its key or id belongs to another request, or no"
         " queue takes its routing key."
     )
     reason: str | None = Field(description="The problems in one line.")
-    problems: list[Mistake] = Field(description="What is wrong, at most 20.")
+    problems: list[Mistake] = Field(description="The problems, at most 20.")
 
     @property
     def routing_key(self) -> str:
-        """The key it is published with; a channel that is not known is `none`."""
+        """The key it is published with; an unknown channel is `none`."""
         return f"{self.channel or 'none'}.{REFUSED}.{self.source}"
 
 
 def refused_schema() -> dict[str, Any]:
-    """Describe a refused event as JSON Schema (draft 2020-12)."""
+    """Return the JSON Schema (draft 2020-12) of a refused event."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:notify:refused:v1",

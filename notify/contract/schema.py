@@ -16,7 +16,7 @@ from notify.message import Channel
 
 
 class _Untitled(GenerateJsonSchema):
-    """Leaves out the titles that only repeat the fields' names."""
+    """Omits the titles that only repeat the fields' names."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's hook
         return False
@@ -30,9 +30,9 @@ class _Untitled(GenerateJsonSchema):
 
 def schema(channel: Channel | None = None) -> dict[str, Any]:
     """
-    Describe the body as JSON Schema: that of one channel, or of any of them.
+    Return the JSON Schema of the body of one channel, or of all of them.
 
-    The schema cannot say everything: whether a number is possible in its country, whether two
+    A schema cannot express everything: whether a number is possible in its country, whether two
     recipients are the same, how deep data may nest. `notify lint` checks all of it.
     """
     models = [each.request for each in CHANNELS.values() if channel in (None, each.channel)]
@@ -52,7 +52,7 @@ def schema(channel: Channel | None = None) -> dict[str, Any]:
 
 
 def _content_rule(channel: ChannelDefinition) -> dict[str, Any]:
-    """Say that a template and inline content exclude each other, and what content is complete."""
+    """Return the rule that a template excludes inline content, and that content is complete."""
     return {
         "if": _given("template"),
         "then": {"properties": {part.name: {"type": "null"} for part in channel.parts}},

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from notify.channels import CHANNELS
-from notify.contract import as_one
+from notify.contract import case_folded
 from notify.message import Channel, Notification
 from notify.policies.caps import Hashed, plain_hash
 
@@ -70,7 +70,7 @@ class OwnLimits:
                 return notification.source
             case LimitPer.RECIPIENT:
                 # Names of limits are listed and logged; no address is.
-                return self._hashed(as_one(notification.to).encode()).hex()[:32]
+                return self._hashed(case_folded(notification.to).encode()).hex()[:32]
             case LimitPer.COUNTRY:
                 by_country = CHANNELS[notification.channel].by_country
                 return self._country(notification.to) if by_country else None

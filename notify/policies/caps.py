@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from notify.channels import country_of
-from notify.contract import as_one
+from notify.contract import case_folded
 from notify.message import Channel, Notification
 
 EVERYWHERE = "*"
@@ -135,7 +135,7 @@ def daily_spend(channel: Channel, most: float) -> Cap:
 def _person(name: str, notification: Notification) -> bytes:
     """Tell one recipient from others; the cap's name makes it another one for every cap."""
     # Nearly all providers deliver Ann@ and ann@ to the same person.
-    return f"{name}\0{notification.channel}\0{as_one(notification.to)}".encode()
+    return f"{name}\0{notification.channel}\0{case_folded(notification.to)}".encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from notify.contract import Spellings, as_one, reading
+from notify.contract import Spellings, case_folded, normal_form
 from notify.message import Channel
 from notify.sandbox.behaviour import Behaviour, FeedbackEvent, Vendor
 
@@ -104,13 +104,13 @@ class Inbox:
             text: Words anywhere in recipient, subject, text or notification id, in any case.
             limit: At most so many; None for all.
         """
-        wanted = (reading(text) if Spellings(text).recognisable else text).casefold()
-        recipient = as_one(reading(to))
+        wanted = (normal_form(text) if Spellings(text).recognisable else text).casefold()
+        recipient = case_folded(normal_form(to))
         found = (
             message
             for message in self
             if (not channel or message.channel == channel)
-            and (not to or as_one(reading(message.to)) == recipient)
+            and (not to or case_folded(normal_form(message.to)) == recipient)
             and (not notify_id or message.notify_id == notify_id)
             and wanted in _searchable(message, wanted)
         )

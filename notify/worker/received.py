@@ -12,7 +12,7 @@ import kombu
 from celery.app.amqp import AMQP
 
 from notify.contract import Incoming
-from notify.contract.published import published
+from notify.contract.published import publication_time
 from notify.delivery import Arrival, Raw
 
 
@@ -83,7 +83,7 @@ class Received:
             message_id=properties.get("message_id"),
             user_id=properties.get("user_id"),
             traceparent=_text(headers.get("traceparent")),
-            published_at=published(properties, headers, now=self._taken_at),
+            published_at=publication_time(properties, headers, now=self._taken_at),
         )
 
     def raw(self) -> Raw:

@@ -394,7 +394,7 @@ def test_a_switch_with_a_key_twice_is_refused(sandbox: Sandbox, http: urllib3.Po
     body = b'{"vendor": "twilio", "behaviour": "down", "behaviour": null}'
     answer = http.request("PUT", f"{sandbox.url}/api/behaviour", body=body)
     assert answer.status == 400
-    assert "stands twice" in answer.json()["error"]
+    assert "occurs twice" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("vendor", list(Vendor))

@@ -162,7 +162,7 @@ _NOT_JSON = [
         raw("data", b'{"n":%s}' % (b"9" * 10_000)),
         "does not fit 64 bits",
     ),
-    Malformed("a key twice", changed()[:-1] + b',"to":"bo@example.com"}', "to: stands twice"),
+    Malformed("a key twice", changed()[:-1] + b',"to":"bo@example.com"}', "to: occurs twice"),
     Malformed("half a surrogate pair", raw("data", b'{"name":"\\ud83d"}'), "surrogate"),
     Malformed("NUL", raw("data", b'{"name":"A\\u0000"}'), "NUL"),
     Malformed("2 MB", changed(data={"name": "x" * 2_000_000}), "larger than"),
@@ -183,7 +183,7 @@ _WRONG_FIELDS = [
     ),
     Malformed("no recipient", changed(to=None), "to: required"),
     Malformed("a recipient that is a number", changed(to=5), "to: must be a string"),
-    Malformed("zero recipients", changed(to=[]), "to: names no recipient"),
+    Malformed("zero recipients", changed(to=[]), "to: has no recipient"),
     Malformed(
         "1,001 recipients",
         changed(to=[f"a{n}@example.com" for n in range(1001)]),
@@ -221,7 +221,7 @@ _WRONG_FIELDS = [
     Malformed(
         "template and content",
         changed(subject="Hi", text="Hello"),
-        "template: stands beside subject, text",
+        "template: set together with subject, text",
     ),
     Malformed("a subject without text", changed(template=None, subject="Hi"), "text: required"),
     Malformed(

@@ -10,7 +10,7 @@ import click
 
 from notify.cli.options.given import NUMBER
 from notify.cli.options.when import When
-from notify.contract import reading
+from notify.contract import normal_form
 from notify.message import Channel, Status
 from notify.store import Filter
 
@@ -111,7 +111,7 @@ filters = grouped(
             "--to",
             "recipient",
             metavar="RECIPIENT",
-            callback=lambda _context, _option, value: reading(value) if value else None,
+            callback=lambda _context, _option, value: normal_form(value) if value else None,
             help="Only to this email address, phone number or device token.",
         ),
         click.option(

@@ -161,7 +161,7 @@ def _contains(row: Row[Any], cipher: RowCipher, text: str, person: Spellings) ->
     if not person.recognisable:
         return False
     words = (row._mapping[column.key] for column in _WORDS)
-    return any(person.within(each) for each in (*words, *readings(body)))
+    return any(person.is_in(each) for each in (*words, *readings(body)))
 
 
 _WORDS = [

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from notify.contract import Spellings, reading
+from notify.contract import Spellings, normal_form
 from notify.message import Status
 from notify.store.queries import ERASED, sent_to
 from notify.store.sealing.row_cipher import cipher_of
@@ -45,14 +45,14 @@ class Person(Spellings):
 
     def erased(self, text: str) -> str:
         """Return a text without it."""
-        return self.without(text, ERASED)
+        return self.replaced_in(text, ERASED)
 
 
 def find_notifications(connection: Connection, person: Person) -> list[UUID]:
     """Find the notifications to a person of which something is left, in the order of their ids."""
     columns = notifications.c
     # Rows without a hash are of an older version, and in clear; no index helps there.
-    unhashed = func.lower(columns.recipient) == reading(person.recipient).lower()
+    unhashed = func.lower(columns.recipient) == normal_form(person.recipient).lower()
     theirs = or_(
         sent_to(person.recipient, cipher_of(connection)),
         and_(columns.recipient_hash.is_(None), columns.erased_at.is_(None), unhashed),
@@ -131,7 +131,7 @@ def _nothing_left(
     cipher = cipher_of(connection)
     if row.key_id is None and cipher.keyring.current is not None:
         values |= {"digest": cipher.digest(row.digest), "key_id": cipher.keyring.current}
-    if person.inside(row.idempotency_key):
+    if person.is_part_of(row.idempotency_key):
         values["idempotency_key"] = f"erased:{row.id}"
     return values
 
@@ -142,7 +142,7 @@ def _clean_reasons(
     """Take a person out of words that ought not to have told of him."""
     query = select(table.c.id, table.c.reason).where(rows, table.c.reason.is_not(None))
     for row in connection.execute(query).all():
-        if person.within(row.reason):
+        if person.is_in(row.reason):
             change = update(table).where(table.c.id == row.id)
             connection.execute(change.values(reason=person.erased(row.reason)))
 
@@ -154,7 +154,7 @@ def find_audit(connection: Connection, person: Person) -> list[int]:
     return [
         row.id
         for row in connection.execute(query.execution_options(yield_per=_AT_ONCE))
-        if person.within(row.reason) or person.within(_written(row.details))
+        if person.is_in(row.reason) or person.is_in(_written(row.details))
     ]
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, null, select, update
 
-from notify.contract import same
+from notify.contract import same_recipient
 from notify.message import Identity
 from notify.store.deadletters.archive import PARTS, LetterState, open_parts
 from notify.store.deadletters.letter_text import document_of, readings
@@ -71,7 +71,7 @@ def _within(person: Person, row: Row[Any], parts: dict[str, Any]) -> bool:
     texts = [row._mapping[name] for name in _TEXTS]
     texts += [json.dumps(parts["properties"], ensure_ascii=False)]
     texts += [text for name in ("body", "mended_body") for text in readings(parts[name])]
-    return any(person.within(text) for text in texts)
+    return any(person.is_in(text) for text in texts)
 
 
 def _shared(body: bytes, person: Person) -> bool:
@@ -82,7 +82,10 @@ def _shared(body: bytes, person: Person) -> bool:
         return False
     recipients = to if isinstance(to, list) else [to]
     addresses = [each.get("to") if isinstance(each, dict) else each for each in recipients]
-    return any(not isinstance(each, str) or not same(each, person.recipient) for each in addresses)
+    return any(
+        not isinstance(each, str) or not same_recipient(each, person.recipient)
+        for each in addresses
+    )
 
 
 def erase_letters(
@@ -97,7 +100,7 @@ def erase_letters(
         values: dict[str, Any] = {
             name: ERASED if name == "routing_key" else None
             for name, text in texts.items()
-            if person.within(text)
+            if person.is_in(text)
         }
         if row.state == LetterState.WAITING:
             values |= {"state": LetterState.DISCARDED, "state_at": now}

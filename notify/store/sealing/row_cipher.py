@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
-from notify.contract import as_one, reading
+from notify.contract import case_folded, normal_form
 from notify.errors import Sealed
 from notify.keyring import CLEAR, Keyring
 from notify.message import Notification
@@ -55,7 +55,7 @@ class RowCipher:
     def seal_parts(self, row: UUID, *, to: str, body: bytes, digest: bytes) -> SealedFields:
         """Return the columns for a row; *digest* is stored as it is."""
         ring = self.keyring
-        found_by = ring.hashed(_RECIPIENT, as_one(to).encode())[:_HASHED]
+        found_by = ring.hashed(_RECIPIENT, case_folded(to).encode())[:_HASHED]
         if ring.current is None:
             return SealedFields(None, to, found_by, digest, body)
         mark = HAS_METADATA if METADATA_KEY in body else b"\0"
@@ -92,7 +92,7 @@ class RowCipher:
 
     def hashes(self, recipient: str) -> list[bytes]:
         """Return all hashes that rows of a recipient may have: with this keyring, and without."""
-        text = as_one(reading(recipient)).encode()
+        text = case_folded(normal_form(recipient)).encode()
         rings = (self.keyring, CLEAR) if self.keyring.current else (CLEAR,)
         return [ring.hashed(_RECIPIENT, text)[:_HASHED] for ring in rings]
 
@@ -172,5 +172,5 @@ def cipher_of(connection: Connection | Engine) -> RowCipher:
 
 def spellings(recipient: str) -> Sequence[str]:
     """Return the spellings in which clear rows may hold a recipient."""
-    text = reading(recipient)
-    return list(dict.fromkeys((text, as_one(text))))
+    text = normal_form(recipient)
+    return list(dict.fromkeys((text, case_folded(text))))

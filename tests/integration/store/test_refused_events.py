@@ -112,14 +112,14 @@ def test_an_unknown_lane_names_the_lanes(store: Store) -> None:
         ("email.normal.Shop", "none.refused.shop", "a source that is not in lower case"),
         ("Email.normal.shop", "none.refused.shop", "a channel that is not in lower case"),
         ("email.Normal.shop", "none.refused.shop", "a lane that is not in lower case"),
-        ("fax.normal.shop", "none.refused.shop", "a channel that is none"),
+        ("fax.normal.shop", "none.refused.shop", "a channel that does not exist"),
         ("email.shop", "none.refused.shop", "is not <channel>.<lane>.<source>"),
     ],
 )
 def test_a_broken_key_is_told_to_the_source_that_it_means(
     store: Store, key: str, routing_key: str, why: str
 ) -> None:
-    """A queue of the source's is bound by its name in small letters."""
+    """A queue of the source's is bound by its name in lower-case letters."""
     (event,) = told(store, lost(body_of(uuid4()), key))
     assert event.routing_key == routing_key
     assert why in event.problems[0].why

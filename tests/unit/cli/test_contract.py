@@ -94,7 +94,7 @@ def test_the_elements_of_an_array_are_read_as_strictly_as_a_lone_request() -> No
     """Cutting an array leaves each request as it was written, repeated keys included."""
     twice = GOOD[:-1] + b',"to":"bo@example.com"}'
     (problem,) = findings(b"[" + GOOD + b"," + twice + b"]")["problems"]
-    assert (problem["request"], problem["why"]) == (1, "stands twice in one object")
+    assert (problem["request"], problem["why"]) == (1, "occurs twice in one object")
 
 
 def test_the_channel_can_be_named() -> None:

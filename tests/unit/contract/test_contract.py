@@ -340,7 +340,7 @@ def test_several_problems_are_told_at_once() -> None:
     fields = {"locale": 1, "template": 2, "data": 3, "metadata": 4, "idempotency_key": 5, "x": 6}
     text = reason(changed(**fields))
     assert text.count(";") == 5
-    assert text.endswith("6 problems in all")
+    assert text.endswith("6 problems in total")
 
 
 def test_numbers_are_kept_exactly() -> None:
@@ -359,7 +359,7 @@ def test_nesting_of_32_is_taken() -> None:
 def test_a_copy_of_a_batch_names_one_recipient() -> None:
     """`batch` in a request of several recipients would give them all one position."""
     batch = {"id": ID, "position": 0, "digest": "0" * 64}
-    assert "batch: stands beside" in reason(changed(to=["ann@example.com"], batch=batch))
+    assert "batch: must not be set" in reason(changed(to=["ann@example.com"], batch=batch))
 
 
 def test_every_wording_can_be_written() -> None:

@@ -70,7 +70,7 @@ def test_a_name_that_fcm_reserves_is_refused(fcm: Provider, name: str) -> None:
 def test_a_name_of_our_own_ids_is_refused(name: str) -> None:
     """The app would find our id in its place: the producer's value was replaced silently."""
     (problem,) = told(metadata={name: "order-17"})
-    assert problem.startswith("metadata.*: a name of our own (rename it")
+    assert problem.startswith("metadata.*: a name that the service uses (rename it")
     assert told(template="welcome", title=None, body=None, metadata={name: "x"}) == [problem]
     sms = {"id": str(uuid4()), "to": "+4915112345678", "text": "b", "metadata": {name: "x"}}
     assert problems(json.dumps(sms).encode(), channel=Channel.SMS) == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from notify.channels import email_address
 from notify.channels.phone import phone_number
-from notify.contract.recipient import Spellings, as_one, reading, same
+from notify.contract.recipient import Spellings, case_folded, normal_form, same_recipient
 from notify.flow.own_limits import LimitPer, OwnLimit, OwnLimits
 from notify.message import Channel
 from notify.policies.caps import Cap, CapPer, Period
@@ -43,14 +43,14 @@ PHONES = [
 @pytest.mark.parametrize("spelling", ANNS, ids=ascii)
 def test_an_address_is_read_as_the_contract_keeps_it(spelling: str) -> None:
     """Whatever alphabet, case or normal form a person types it in."""
-    assert as_one(reading(spelling)) == ANN
-    assert same(spelling, ANN)
+    assert case_folded(normal_form(spelling)) == ANN
+    assert same_recipient(spelling, ANN)
 
 
 @pytest.mark.parametrize("spelling", PHONES, ids=ascii)
 def test_a_phone_number_is_read_as_the_contract_keeps_it(spelling: str) -> None:
     """Spaces, brackets, a leading 00, marks that a copy from the contacts brings along."""
-    assert reading(spelling) == PHONE == phone_number(PHONE)
+    assert normal_form(spelling) == PHONE == phone_number(PHONE)
 
 
 @pytest.mark.parametrize(
@@ -58,22 +58,22 @@ def test_a_phone_number_is_read_as_the_contract_keeps_it(spelling: str) -> None:
 )
 def test_what_is_no_address_stays_as_it_is(token: str) -> None:
     """A device token may hold anything printable; nothing raises."""
-    assert reading(token) == token
+    assert normal_form(token) == token
 
 
 @given(st.emails())
 def test_what_the_contract_keeps_is_read_as_itself(text: str) -> None:
     """Else a recipient on record could not be found by what `notify show` prints of it."""
     kept = email_address(text)
-    assert reading(kept) == kept
-    assert reading(text) == kept
+    assert normal_form(kept) == kept
+    assert normal_form(text) == kept
 
 
 @given(st.text(max_size=60))
 def test_any_text_can_be_read(text: str) -> None:
     """It comes from a command line."""
-    assert reading(reading(text)) == reading(text)
-    Spellings(text).within(text)
+    assert normal_form(normal_form(text)) == normal_form(text)
+    Spellings(text).is_in(text)
 
 
 @pytest.mark.parametrize("spelling", [ANN, *ANNS[:-1]], ids=ascii)
@@ -81,22 +81,22 @@ def test_any_text_can_be_read(text: str) -> None:
 def test_an_address_is_found_in_any_text(asked_for: str, spelling: str) -> None:
     """And taken out whole, with nothing left of its spelling."""
     text = f'{{"to": "{spelling}", "name": "Bob"}}'
-    assert Spellings(asked_for).within(text)
-    assert Spellings(asked_for).without(text, "(gone)") == '{"to": "(gone)", "name": "Bob"}'
+    assert Spellings(asked_for).is_in(text)
+    assert Spellings(asked_for).replaced_in(text, "(gone)") == '{"to": "(gone)", "name": "Bob"}'
 
 
 @pytest.mark.parametrize("spelling", [PHONE, *PHONES[:4]], ids=ascii)
 def test_a_number_is_found_in_any_text(spelling: str) -> None:
     """A number with spaces breaks the contract: it is in the dead letters, and nowhere else."""
     text = json.dumps({"to": spelling}, ensure_ascii=False)
-    assert Spellings(PHONE).without(text, "(gone)") == '{"to": "(gone)"}'
+    assert Spellings(PHONE).replaced_in(text, "(gone)") == '{"to": "(gone)"}'
 
 
 @pytest.mark.parametrize("text", ["+491511234567890", "10049 151 12345678", "bob@münchen.example"])
 def test_others_are_not_found(text: str) -> None:
     """A longer number is another one."""
-    assert not Spellings(PHONE).within(text)
-    assert not Spellings(ANN).within(text)
+    assert not Spellings(PHONE).is_in(text)
+    assert not Spellings(ANN).is_in(text)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_others_are_not_found(text: str) -> None:
 )
 def test_an_address_within_anothers_is_not_found(other: str) -> None:
     """Erasing Ann would empty the letters of Joann."""
-    assert not Spellings("ann@x.de").within(f'{{"to": "{other}"}}')
+    assert not Spellings("ann@x.de").is_in(f'{{"to": "{other}"}}')
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_an_address_within_anothers_is_not_found(other: str) -> None:
 )
 def test_an_address_is_found_whatever_stands_around_it(around: str) -> None:
     """Escapes of JSON and of URLs end in letters."""
-    assert Spellings("ann@x.de").without(around.format("ann@x.de"), "-") == around.format("-")
+    assert Spellings("ann@x.de").replaced_in(around.format("ann@x.de"), "-") == around.format("-")
 
 
 def test_caps_and_limits_count_a_person_once() -> None:

@@ -79,7 +79,7 @@ def test_a_request_of_a_transaction_that_fails_was_never_written(engine: Engine)
         (KEY, {"text": "half \ud83d"}, "UTF-8"),
         (KEY, {"metadata": {"weight": float("nan")}}, "NaN"),
         ("email.shop", {}, "<channel>.<lane>.<source>"),
-        ("fax.normal.shop", {}, "channel that is none"),
+        ("fax.normal.shop", {}, "channel that does not exist"),
     ],
 )
 def test_what_breaks_the_contract_fails_in_the_producers_hands(

@@ -15,7 +15,7 @@ import amqp
 import pytest
 from structlog.testing import capture_logs
 
-from notify.contract.published import IN_MS, published
+from notify.contract.published import IN_MS, publication_time
 from notify.errors import ConfigError
 from notify.service import open_delivery, open_gateway
 from notify.settings import load
@@ -241,7 +241,7 @@ def test_a_message_says_when_it_was_published_or_counts_from_its_receipt(
     properties: dict[str, object], headers: dict[str, object], seconds: float
 ) -> None:
     """Nobody who lies, or whose clock is wrong, makes up more than a message's age."""
-    at = published(properties, headers, now=NOON.timestamp())
+    at = publication_time(properties, headers, now=NOON.timestamp())
     assert (at - NOON).total_seconds() == pytest.approx(seconds)
 
 

@@ -68,7 +68,7 @@ def test_a_file_that_is_not_plain_utf_8_is_refused(
         (b'{"a": "\\ud83d"}', "half of a surrogate pair"),
         (DEEP.encode(), "nested deeper"),
         (b"[" * 100_000, "nested deeper"),
-        (b'{"a": 1, "a": 2}', "stands twice"),
+        (b'{"a": 1, "a": 2}', "occurs twice"),
         (b'{"a": NaN}', "not JSON"),
         (b'{"a": 1' + b"0" * 5000 + b"}", "64 bits"),
         (b'{"a": "\xff"}', "not UTF-8"),

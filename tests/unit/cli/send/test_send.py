@@ -54,7 +54,7 @@ def test_a_fresh_id_is_made_and_printed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["fax.normal.shop"], "has a channel that is none"),
+        (["fax.normal.shop"], "has a channel that does not exist"),
         (["email.shop"], "not <channel>.<lane>.<source>"),
         (["email.urgent.shop", "--to", "a"], "no lane 'urgent' is configured"),
         (["email.normal.shop"], "--to or --file is needed"),

@@ -104,7 +104,9 @@ def bad_key(stage: Stage) -> Sequence[Figure]:
     sight = watch.opened(FIRST, after=begin)
     moved = flows_from(stage.times(SECOND), begin=begin, rate=RATE)
     stopped = quiet_since(times, begin=begin, end=mended, gap=GAP)
-    alerts = [each for each in stage.log_lines("notify.circuit_held") if each["level"] == "error"]
+    alerts = [
+        each for each in stage.log_lines("notify.circuit_locked_open") if each["level"] == "error"
+    ]
     return [
         Figure("opened after", sight.since - begin if sight else math.inf, "s", most=1.0),
         Figure("stopped after", stopped - begin, "s", most=WITHIN),

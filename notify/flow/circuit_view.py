@@ -1,4 +1,4 @@
-"""What one process knows of one provider's circuit."""
+"""One provider's circuit, as one process knows it."""
 
 from __future__ import annotations
 
@@ -18,53 +18,55 @@ from notify.store.flow import circuits as shared
 
 log = structlog.get_logger("notify.circuits")
 
-LATELY = 0.5
-"""Seconds over which a process's own calls are told by the second."""
+RATE_SPAN = 0.5
+"""Seconds over which a process's own rate of calls is measured."""
 
 
 class CircuitView:
     """
-    A circuit as it was last seen, the calls since then, and what is still to be written.
+    A circuit as it was last read, the calls since then, and the changes still to be written.
 
     Attributes:
-        next_try: When leave to probe may be asked for again, by the monotonic clock.
-        unwritten: What the store could not be told.
+        counts: This process's calls.
+        next_try: When a permit to probe may be asked for again, by the monotonic clock.
+        unwritten: The changes that the store does not have yet.
     """
 
     def __init__(self, name: str, rules: Rules, *, now: float) -> None:
         self.name = name
         self.rules = rules
         self.circuit = Circuit(name)
-        self.tally = CallCounts(rules)
+        self.counts = CallCounts(rules)
         self.next_try = -math.inf
         self.unwritten: list[CircuitTransition] = []
         self._calls_per_second = 0.0
         self._lock = threading.Lock()
-        self._calls = Meter(LATELY, now=now)
+        self._calls = Meter(RATE_SPAN, now=now)
         self._suspected: int | None = None
 
     def called(self, now: float) -> None:
-        """Note that a call of this process ended, by the monotonic clock."""
+        """Count a call of this process that ended, by the monotonic clock."""
         with self._lock:
             self._calls.add(1, now)
 
     def calls_per_second(self, now: float) -> float:
         """
-        Tell how many calls all workers make, as far as this one knows.
+        Return how many calls all workers make, as far as this one knows.
 
-        What they told lags behind where they have just begun: then its own tell more.
+        Counts of other workers arrive late. When calls have just begun, this process's own rate
+        is the better estimate.
         """
         with self._lock:
             return max(self._calls_per_second, self._calls.rate(now))
 
-    def see(self, circuit: Circuit) -> None:
-        """Take the circuit as it is now, and log what an operator should hear of."""
+    def update(self, circuit: Circuit) -> None:
+        """Replace the circuit, and log the change."""
         before, self.circuit = self.circuit, circuit
-        self.tally.begin(circuit.generation)
-        _tell(before, circuit)
+        self.counts.begin(circuit.generation)
+        _log_change(before, circuit)
 
     def corrected(self, store: Store, found: Circuit, now: float) -> Circuit:
-        """Right the circuit, for all, if a clock wrote its times that was set back since."""
+        """Correct the circuit, for all workers, if a clock wrote its times that was set back."""
         circuit = found.at(now)
         if circuit.corrected(now=now, rules=self.rules) == circuit:
             return circuit
@@ -74,20 +76,20 @@ class CircuitView:
                 connection, self.name, lambda it, at: it.corrected(now=at, rules=self.rules)
             )[0]
 
-    def follow(self, transition: CircuitTransition, now: float) -> bool:
-        """Change the circuit for this process alone; tells whether it did change."""
+    def change_here(self, transition: CircuitTransition, now: float) -> bool:
+        """Change the circuit for this process alone; return whether it did change."""
         before = self.circuit.at(now)
         after = transition(before, now)
         if after is before:
             return False
         if after.generation != before.generation:
-            # Never one that the store may come to: what this process saw alone counts for no other.
+            # Never a generation that the store may reach: the others do not count these calls.
             after = replace(after, generation=-abs(before.generation) - 1)
-        self.see(after)
+        self.update(after)
         return True
 
-    def weigh(self, slices: Sequence[Slice], now: float) -> str | None:
-        """Tell why the calls of all workers open the circuit now; None: they do not."""
+    def trip_cause(self, slices: Sequence[Slice], now: float) -> str | None:
+        """Return why the calls of all workers open the circuit now; None if they do not."""
         rules, circuit = self.rules, self.circuit
         _, latest = rules.sums([(each.bucket, each.counts) for each in slices], now)
         seconds = now - rules.spans(now)[1] / 1000
@@ -98,22 +100,22 @@ class CircuitView:
             self._suspected = None
             return None
         if self._suspected != circuit.generation:
-            # Others may not have told yet how well their calls went: by the next look they have.
+            # Other workers may not have written their good calls yet; by the next time they have.
             self._suspected = circuit.generation
             return None
         return cause
 
-    def weigh_alone(self, now: float) -> str | None:
-        """Tell why this process's own calls open the circuit; None: they do not."""
-        return self.rules.trip_cause(*self.tally.spans(now))
+    def own_trip_cause(self, now: float) -> str | None:
+        """Return why this process's own calls open the circuit; None if they do not."""
+        return self.rules.trip_cause(*self.counts.spans(now))
 
 
-def _tell(before: Circuit, after: Circuit) -> None:
+def _log_change(before: Circuit, after: Circuit) -> None:
     if before.mode is not after.mode:
-        log.warning("notify.circuit_told", provider=after.provider, mode=after.mode.value)
+        log.warning("notify.circuit_overridden", provider=after.provider, mode=after.mode.value)
     was_closed, is_closed = (each.state is CircuitState.CLOSED for each in (before, after))
     if after.stuck and after.judges and not before.stuck:
-        log.error("notify.circuit_held", provider=after.provider, cause=after.cause)
+        log.error("notify.circuit_locked_open", provider=after.provider, cause=after.cause)
     elif was_closed and not is_closed:
         log.warning("notify.circuit_opened", provider=after.provider, cause=after.cause)
     elif is_closed and not was_closed:

@@ -202,6 +202,6 @@ def test_the_circuit_counts_a_call_once_by_its_gravest_result(rig: Rig) -> None:
     rig.bulk.answer = lambda _: [Receipt("a"), TransientError("down", provider="bulk", status=503)]
     rig.call(*some)
 
-    counts = rig.flow.circuits._known["bulk"].tally.take(0.0)[1]
+    counts = rig.flow.circuits._views["bulk"].counts.take(0.0)[1]
 
     assert (counts.calls, counts.failures) == (1, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import click
 
+from notify.cli.output import print_json
 from notify.cli.send.requests import RequestText, pieces
 from notify.cli.template_names import TemplateNames
 from notify.contract import Problem, TemplateCheck, likely_channel, problems
@@ -47,7 +47,7 @@ def schema(channel: Channel | None) -> None:
     Example:
       notify schema --channel email > email.schema.json
     """
-    click.echo(json.dumps(contract_schema(channel), indent=2, ensure_ascii=False))
+    print_json(contract_schema(channel), indent=2)
 
 
 @click.command()
@@ -80,7 +80,7 @@ def lint(file: str, channel: Channel | None, templates: Path | None, as_json: bo
     found = [_finding(entry, channel, check) for entry in entries]
     wrong = [finding for finding in found if finding.problems]
     if as_json:
-        click.echo(json.dumps(_as_json(found), indent=2))
+        print_json(_as_json(found), indent=2)
     else:
         _print(name, wrong, total=len(entries))
     sys.exit(1 if wrong else 0)

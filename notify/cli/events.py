@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 
 import amqp
@@ -12,7 +11,7 @@ from rich.text import Text
 from notify.cli.console import Console
 from notify.cli.options.given import NUMBER
 from notify.cli.options.when import When
-from notify.cli.output import utc
+from notify.cli.output import print_json, utc
 from notify.cli.record.view import coloured
 from notify.contract import REFUSED, Event, RefusedEvent, event_schema, refused_schema
 from notify.errors import NotifyError
@@ -88,7 +87,7 @@ def events(
     """
     if schema:
         described = refused_schema() if wanted["status"] == REFUSED else event_schema()
-        click.echo(json.dumps(described, indent=2))
+        print_json(described, indent=2)
         return
     if follow and since is not None:
         raise click.UsageError("--since reads the record and --follow does not: use one of them")

@@ -11,7 +11,7 @@ import click
 import urllib3
 
 from notify.errors import ConfigError
-from notify.sandbox.behaviour import Behaviour, Vendor
+from notify.sandbox import Behaviour, Vendor
 from notify.sandbox.switch import MAX_RATE, seconds
 from notify.stack import ENDPOINTS
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import click
 from notify.channels import CHANNELS
 from notify.cli.console import Console, Table
 from notify.cli.options.given import json_argument
+from notify.cli.output import print_json
 from notify.errors import TemplateError
 from notify.message import Channel, Content
 from notify.private import private
@@ -45,7 +45,7 @@ def ls_command(as_json: bool) -> None:
     templates = _templates()
     listed = templates.names()
     if as_json:
-        click.echo(json.dumps([_as_json(each) for each in listed], indent=2))
+        print_json([_as_json(each) for each in listed], indent=2)
     else:
         Console().print(_table(listed))
     problems = templates.problems()

@@ -13,6 +13,7 @@ import amqp
 import click
 
 from notify.cli.options.given import name_of, refuse_foreign
+from notify.cli.output import print_json
 from notify.errors import ConfigError
 from notify.message import Channel
 from notify.publisher import connect, why
@@ -148,7 +149,7 @@ def export_command(
         subscribers=subscribers,
         users=users,
     )
-    click.echo(json.dumps(definitions, indent=2))
+    print_json(definitions, indent=2)
 
 
 @contextmanager

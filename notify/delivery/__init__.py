@@ -5,6 +5,7 @@ Not here: whether a message may be sent now (`flow`), what follows a call (`poli
 (`store.delivery`), and anything of Celery or AMQP (`worker`).
 """
 
+from notify.delivery.cancel import cancel_notifications
 from notify.delivery.decision import Again, Arrival, Dead, Decision, Done, Raw
 from notify.delivery.delivery import Delivery
 from notify.delivery.lane import Lane
@@ -21,5 +22,6 @@ __all__ = [
     "Done",
     "Lane",
     "Raw",
+    "cancel_notifications",
     "rendered",
 ]

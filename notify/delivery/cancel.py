@@ -9,7 +9,9 @@ from notify.store import Actor, Store, cancel_waiting, write_audit
 from notify.store.delivery import Cancelled
 
 
-def cancel(store: Store, id_: UUID, actor: Actor, *, source: str | None = None) -> Cancelled:
+def cancel_notifications(
+    store: Store, id_: UUID, actor: Actor, *, source: str | None = None
+) -> Cancelled:
     """
     Cancel a notification, or all of a batch that no worker has claimed, with its audit row.
 

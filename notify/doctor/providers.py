@@ -1,4 +1,4 @@
-"""Whether the providers accept our keys. Nothing is sent."""
+"""Check that the providers accept our keys. Nothing is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether every queue is consumed, and has room."""
+"""Check that every queue is consumed, and has room."""
 
 from __future__ import annotations
 

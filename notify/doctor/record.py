@@ -56,16 +56,19 @@ def tables(store: Store, settings: Settings) -> Generator[Finding, None, bool]:
         yield fail("migrations", text, fix="notify migrate")
         return False
     yield ok("migrations", f"the tables are at revision {current}")
+    yield _writable(store, where)
+    return True
+
+
+def _writable(store: Store, where: str) -> Finding:
     try:
         with store.writing() as connection:
             check_writable(connection)
     except StoreError as error:
         text = f"it can be read but not written: {error} ({where})"
         fix = "check for a standby, a full disk, another owner; correct store.url or the rights"
-        yield fail("record", text, fix=fix)
-    else:
-        yield ok("record", f"can be read and written ({where})")
-    return True
+        return fail("record", text, fix=fix)
+    return ok("record", f"can be read and written ({where})")
 
 
 def database(store: Store) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ class CircuitStatus:
             "since": iso(circuit.since or None),
             "open_until": iso(circuit.open_until),
             "probe_until": iso(circuit.probe_until),
-            "held": circuit.stuck,
+            "locked_open": circuit.stuck,
             "trips": circuit.trips,
             "cause": circuit.cause,
             "mode": circuit.mode.value,

@@ -37,7 +37,7 @@ class HoldStatus:
 
 @dataclass(frozen=True, slots=True)
 class HeldMessages:
-    """What a hold keeps from being sent."""
+    """The messages and notifications that a hold keeps from being sent."""
 
     queues: Mapping[str, int] | None
     """Messages in RabbitMQ that no worker has taken, by queue; None if it cannot be reached."""

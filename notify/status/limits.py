@@ -21,7 +21,7 @@ class LimitStatus:
 
     limit: Limit
     per: str | None
-    """What each value of has such a limit to itself: source, recipient or country."""
+    """`source`, `recipient` or `country` if each value of it has its own limit; else None."""
     seen: LimitRow
     now: float
     """The time by the database's clock, in seconds since 1970."""

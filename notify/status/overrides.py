@@ -1,4 +1,4 @@
-"""What flow control and operators keep from being sent, at one moment: circuits, limits, holds."""
+"""Circuits, limits and holds that keep messages from being sent, at one moment."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from notify.topology import DEAD, Depth, queue_name
 
 @dataclass(frozen=True, slots=True)
 class RecordStatus:
-    """What the record answers quickly, however large it is."""
+    """The part of the overview that is quick to read, however large the record is."""
 
     pace: Mapping[str, float]
     """By queue: notifications sent a second, over the last 30 seconds at most."""

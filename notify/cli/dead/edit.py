@@ -19,7 +19,7 @@ from notify.store.deadletters import ArchivedLetter, Edit
 
 @dataclass(frozen=True, slots=True)
 class EditRequest:
-    """What an operator wants to edit."""
+    """The edits that an operator requests."""
 
     in_editor: bool = False
     body: bytes | None = None

@@ -11,7 +11,7 @@ from notify.cli.options.actor import operator
 from notify.cli.options.as_json import json_option
 from notify.cli.options.filters import source_option
 from notify.cli.output import print_json
-from notify.delivery.cancel import cancel as cancel_notifications
+from notify.delivery import cancel_notifications
 from notify.errors import NotifyError
 from notify.message import Status
 from notify.service import opened_record

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import sys
@@ -18,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from notify.cli.console import Console
 from notify.cli.send.results import Result, Source
+from notify.status import to_json
 from notify.telemetry.terminal import on_one_line
 
 _HOPELESS = 256
@@ -83,7 +83,7 @@ class SendReport:
         self._counts[result.status] += 1
         self.bad += result.status not in _GOOD
         if self._as_json:
-            self._print(json.dumps(asdict(result)))
+            self._print(to_json(asdict(result)))
         elif result.error:
             place = f"line {result.line}: " if result.line else ""
             name = "" if result.id in result.error else f"{result.id}: "

@@ -81,7 +81,7 @@ def test_an_open_circuit_shows_why_it_opened_and_when_it_is_tried(
     assert "  25%  " in line
     assert line.rstrip().endswith("18 of 20 calls failed")
     found = _listed(notify)["first"]
-    assert (found["state"], found["trips"], found["held"]) == ("open", 1, False)
+    assert (found["state"], found["trips"], found["locked_open"]) == ("open", 1, False)
     assert found["open_until"] > found["since"]
     assert (found["calls"], found["failures"], found["slow"]) == (20, 18, 5)
     assert (found["unreachable"], found["neutral"]) == (4, 3)
@@ -94,7 +94,7 @@ def test_a_circuit_that_waits_for_an_operator_says_so(store: Store, notify: Noti
     line = _line(notify, "first")
     assert "waits for an operator" in line
     assert "the provider refuses our key or account" in line
-    assert _listed(notify)["first"]["held"]
+    assert _listed(notify)["first"]["locked_open"]
 
 
 def test_a_held_circuit_is_probed_after_auto(store: Store, notify: Notify) -> None:

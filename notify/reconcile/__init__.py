@@ -1,5 +1,5 @@
 """
-Unknown outcomes: the provider is asked what it took; where that does not help, the rule decides.
+Unknown outcomes: the provider is asked what it accepted; failing that, the lane's rule decides.
 
 Also an operator's decision on one (`decide`). The SQL is in `store.reconcile`.
 """

@@ -1,4 +1,4 @@
-"""Asking a provider what it took: once more the message of a lost call, and when it was made."""
+"""Looking up a lost call: the provider is asked for messages that may be its own."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from notify.templating import Templates
 from notify.topology import routing_key
 
 MARGIN = timedelta(seconds=15)
-"""How far the vendor's clock may be from ours, and how late it may take up a request."""
+"""Tolerance for the vendor's clock, and for its delay before it records a request."""
 LONGEST_CALL = 2 * LEASE
-"""How long after its claim a call has ended at the latest, whoever notices that, and when."""
+"""The longest time from a call's claim to its end, whenever the end is noticed."""
 
 log = structlog.get_logger("notify.reconcile")
 
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """What came of asking a provider."""
+    """The result of asking a provider."""
 
     why: str
-    """Why the rule decides, if it must."""
+    """Why the lane's rule decides, if nothing is found."""
     found: Sequence[str] = ()
     """The vendor's ids of messages that may be this one, oldest first."""
     later: bool = False
-    """Whether it could not be asked now and may be later."""
+    """Whether it could not be asked now, but may be later."""
     retry_after: float | None = None
 
 
@@ -45,26 +45,25 @@ def look_up_call(
     notification: Notification, lost: LostCall, *, gateway: Gateway, templates: Templates
 ) -> LookupResult:
     """
-    Ask the provider which messages it took that may be this one; never raises.
+    Ask the provider which accepted messages may be this one; never raises.
 
-    The words are those that the templates make now: a template that was changed in between hides
-    the message.
+    The text to search for is rendered again: if the template has changed, the message is not found.
     """
     line = gateway.provider(lost.provider)
     if line is None or not line.can_find:
-        return LookupResult("the answer was lost; this provider cannot be asked")
+        return LookupResult("the answer was lost; this provider has no look-up")
     since, until = search_window(lost)
     try:
         message = rendered(notification, lost.attempt_id, templates=templates)
         found = [_id(each) for each in line.find(message, since=since, until=until)]
     except TemplateError:
-        return LookupResult("the answer was lost, and so is the template that it was made of")
+        return LookupResult("the answer was lost, and its template no longer renders")
     except ProviderError as error:
         why = normalize.text(str(error), longest=LONGEST_REASON) or ""
         wait = normalize.seconds(getattr(error, "retry_after", None))
         return _cannot_ask(notification, lost, why, wait)
     except Exception as error:  # noqa: BLE001 - a fault in a provider must not end the thread
-        # Its text could hold anything, so only its kind is told.
+        # The error's text could hold anything, so only its kind is logged.
         why = f"a fault in the provider {lost.provider}: {type(error).__name__}"
         return _cannot_ask(notification, lost, why, None)
     return LookupResult("the answer was lost; the provider's list has no such message", found)
@@ -72,10 +71,10 @@ def look_up_call(
 
 def _id(receipt: Receipt) -> str:
     """
-    Return the id of a message that the vendor lists, as it is on record where it is known.
+    Return the vendor's id of a listed message, in the form that the record stores.
 
     Raises:
-        ValueError: It has none, so that nobody can tell which call it belongs to.
+        ValueError: It has no id, so it cannot be matched to a call.
     """
     id_ = normalize.text(receipt.provider_id, longest=LONGEST_ID)
     if id_ is None:
@@ -85,10 +84,10 @@ def _id(receipt: Receipt) -> str:
 
 def decode_again(row: Due) -> Notification:
     """
-    Read a request again, under its row's id; it was within all limits when it was taken.
+    Decode a row's request, under the row's id; no limits apply, since it was accepted before.
 
     Raises:
-        DecodeError: It was written for another version.
+        DecodeError: Another version wrote it.
     """
     incoming = Incoming(
         row.body,
@@ -103,7 +102,7 @@ def decode_again(row: Due) -> Notification:
 
 
 def search_window(lost: LostCall) -> tuple[datetime, datetime]:
-    """Tell when the vendor took the call's message, if it did."""
+    """Return the first and last time at which the vendor may have accepted the message."""
     until = min(lost.ended_at, lost.started_at + LONGEST_CALL)
     return lost.started_at - MARGIN, until + MARGIN
 

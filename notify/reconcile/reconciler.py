@@ -1,8 +1,8 @@
-"""Unknown outcomes: the provider is asked what it took; where that does not help, the rule decides.
+"""
+The reconciler: settles the lost calls of one channel, in every worker process of the channel.
 
-One reconciler runs in every worker process, for the worker's channel. Rows are taken under a lock
-that the others skip, held for a while in case their reconciler dies, and changed only if they
-still stand as they were taken.
+Rows are leased under a lock that other reconcilers skip. They are changed only while the lease is
+still the reconciler's own.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from notify.store.reconcile import (
 from notify.store.relays import Due, lease_due
 from notify.templating import Templates
 
-HOLD = timedelta(seconds=60)
-"""How long a look-up may take until another reconciler tries."""
+LEASE = timedelta(seconds=60)
+"""The lease of a look-up: after it, another reconciler may try."""
 FOUND = "the answer was lost; the provider's list has the message"
 
 log = structlog.get_logger("notify.reconcile")
@@ -66,39 +66,41 @@ class Reconciler:
 
     def reconcile(self) -> bool:
         """
-        Settle one notification whose look-up is due; tell whether there was one.
+        Settle one notification whose look-up is due, and return whether there was one.
 
         Raises:
             StoreError: The record cannot be used. The notification is looked up again later.
         """
         with self._store.writing() as connection:
-            taken = lease_due(
+            leased = lease_due(
                 connection,
                 [Status.UNKNOWN],
                 channel=self._gateway.channel,
                 now=self._clock(),
-                hold=HOLD,
+                lease=LEASE,
                 limit=1,
             )
-            lost = find_lost_call(connection, taken[0].id) if taken else None
-        if taken and taken[0].sealed is not None:
-            # Held for a while, it is looked up by whoever has the key.
-            log.error("notify.sealed", sealed_with=taken[0].sealed, count=1, id=str(taken[0].id))
+            lost = find_lost_call(connection, leased[0].id) if leased else None
+        if leased and leased[0].sealed is not None:
+            # After the lease, a reconciler that has the key can look it up.
+            log.error("notify.sealed", sealed_with=leased[0].sealed, count=1, id=str(leased[0].id))
         elif lost is not None:
-            self._look_up(taken[0], lost)
-        return bool(taken)
+            self._look_up(leased[0], lost)
+        return bool(leased)
 
     def _look_up(self, row: Due, lost: LostCall) -> None:
         try:
             notification = decode_again(row)
         except DecodeError:
-            self._move(row, lost, Transition(Status.UNKNOWN, "its request can no longer be read"))
+            self._change(
+                row, lost, Transition(Status.UNKNOWN, "its request can no longer be decoded")
+            )
             return
         answer = look_up_call(notification, lost, gateway=self._gateway, templates=self._templates)
         settled = None
         with self._store.writing() as connection:
             others = _rivals(connection, notification, lost)
-            free = [id_ for id_ in answer.found if id_ not in others.taken]
+            free = [id_ for id_ in answer.found if id_ not in others.provider_ids]
             if free and not others.open:
                 settled = settle_call(
                     connection,
@@ -113,12 +115,12 @@ class Reconciler:
         elif free or answer.later:
             self._later(row, lost, notification, answer)
         else:
-            self._move(row, lost, self._by_rule(notification, lost, answer))
+            self._change(row, lost, self._by_rule(notification, lost, answer))
 
     def _later(
         self, row: Due, lost: LostCall, notification: Notification, answer: LookupResult
     ) -> None:
-        """Ask again, or have the rule decide where the lane's patience is at its end."""
+        """Postpone the look-up, or apply the rule if the lane's deadline comes first."""
         now = self._clock()
         until = self._policy.next_lookup(
             notification,
@@ -128,7 +130,7 @@ class Reconciler:
             retry_after=answer.retry_after,
         )
         if until is None:
-            self._move(row, lost, self._by_rule(notification, lost, answer))
+            self._change(row, lost, self._by_rule(notification, lost, answer))
             return
         with self._store.writing() as connection:
             postpone_lookup(connection, row, until=until, now=now)
@@ -142,13 +144,13 @@ class Reconciler:
         reason = "; ".join(filter(None, (answer.why, following.note)))
         return Transition(following.status, reason, following.due_at)
 
-    def _move(self, row: Due, lost: LostCall, standing: Transition) -> None:
+    def _change(self, row: Due, lost: LostCall, to: Transition) -> None:
         with self._store.writing() as connection:
-            moved = change_status(
-                connection, row.id, standing, leased_until=row.held_until, now=self._clock()
+            changed = change_status(
+                connection, row.id, to, leased_until=row.leased_until, now=self._clock()
             )
-        if moved:
-            _tell_moved(row, lost, standing)
+        if changed:
+            _log_change(row, lost, to)
 
 
 def _rivals(connection: Connection, notification: Notification, lost: LostCall) -> RivalCalls:
@@ -163,21 +165,21 @@ def _rivals(connection: Connection, notification: Notification, lost: LostCall) 
 
 
 def _history(lost: LostCall) -> History:
-    return History(lost.patient_from, lost.spent - 1)
+    return History(lost.deadline_from, lost.spent - 1)
 
 
-def _tell_moved(row: Due, lost: LostCall, standing: Transition) -> None:
-    parked = standing.status is Status.UNKNOWN
-    # Nobody takes a parked one up by itself: an operator must, and is alerted by this line.
+def _log_change(row: Due, lost: LostCall, to: Transition) -> None:
+    parked = to.status is Status.UNKNOWN
+    # Only an operator can settle a parked one, and this line alerts them.
     level = log.error if parked else log.warning
     level(
-        "notify.parked" if parked else f"notify.{standing.status}",
+        "notify.parked" if parked else f"notify.{to.status}",
         **row.ids,
         attempt_id=str(lost.attempt_id),
         channel=row.channel,
         lane=row.lane,
         source=row.source,
         provider=lost.provider,
-        reason=standing.reason,
-        **({"due_at": standing.due_at.isoformat()} if standing.due_at else {}),
+        reason=to.reason,
+        **({"due_at": to.due_at.isoformat()} if to.due_at else {}),
     )

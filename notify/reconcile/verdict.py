@@ -1,4 +1,4 @@
-"""A person's decision on a notification of which nobody knows whether it was sent."""
+"""An operator's decision on a notification with an unknown outcome."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ log = structlog.get_logger("notify.reconcile")
 
 
 class Resolution(enum.StrEnum):
-    """What a person has found out, or decided."""
+    """What an operator has found out, or decided."""
 
     SENT = "sent"
-    """It was sent: nothing more is to be done."""
+    """It was sent."""
     NOT_SENT = "not-sent"
-    """It was certainly not sent: it is tried again."""
+    """It was certainly not sent: it is retried."""
     RESEND = "resend"
-    """Nobody knows: it is sent again, marked as a possible duplicate."""
+    """It is still unknown: it is sent again, marked as a possible duplicate."""
 
 
 def decide(
@@ -47,16 +47,16 @@ def decide(
     now: datetime,
 ) -> None:
     """
-    Take a person's decision, and write who decided and why to the audit, in one transaction.
+    Apply an operator's decision, and write it to the audit, in one transaction.
 
     Args:
-        id_: The notification's, the producer's or the row's.
-        source: Whose it is, where several sources use the id.
+        id_: The notification's id, the producer's or the row's.
+        source: The notification's source, if several sources use the id.
 
     Raises:
         NotifyError: The notification is not on record, several sources use the id, its outcome is
-            not unknown (any more) and no call was left unrecorded, or it is to be sent and its
-            recipient was erased.
+            not unknown and no call is left unrecorded, or it is to be sent and its recipient was
+            erased.
         StoreError: The record cannot be used; nothing was changed.
     """
     reason = f"an operator decided: {finding.value}"
@@ -80,7 +80,7 @@ def decide(
 
 
 def _undecided(connection: Connection, id_: UUID, *, source: str | None, now: datetime) -> UUID:
-    """Find what is to be decided on: an unknown outcome, or a call that nobody will record."""
+    """Return the row of an unknown outcome; a call that no worker will record becomes one."""
     notification_id = row_of(connection, id_, source=source)
     status = notification_id and lock_status(connection, notification_id)
     if notification_id is None or status is None:

@@ -25,7 +25,7 @@ class EventRows:
 
     def lease(self, connection: Connection, *, now: datetime) -> Sequence[PendingEvent]:
         """Lease the oldest events."""
-        return lease_events(connection, now=now, hold=HOLD, limit=BATCH_SIZE)
+        return lease_events(connection, now=now, lease=HOLD, limit=BATCH_SIZE)
 
     def readable(self, row: PendingEvent) -> bool:  # noqa: ARG002 - as every kind of rows is asked
         """Return True: an event is readable without a key."""

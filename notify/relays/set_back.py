@@ -9,7 +9,7 @@ import structlog
 
 from notify.relays.relay import BATCH_SIZE
 from notify.store import Store
-from notify.store.db import correct_waits
+from notify.store.relays import correct_waits
 
 log = structlog.get_logger("notify.relay")
 

@@ -1,7 +1,8 @@
-"""What waits in the record after the database's clock was set back: it does not wait longer.
+"""
+Corrections after the database's clock was set back, so that no row waits longer because of it.
 
-A row is dated by its last change. Where that is ahead of the clock, the clock was set back since;
-what the row waits for is still as far ahead of its change as it was meant to be.
+A row is dated by its last change. If that date is ahead of the clock, the clock was set back since
+then. The time between the change and the due time is still the intended wait.
 """
 
 from __future__ import annotations
@@ -30,25 +31,25 @@ from notify.store.tables import dead_letters, notifications
 log = structlog.get_logger("notify.store")
 
 MARGIN = timedelta(seconds=5)
-"""So far ahead a time may be by clocks that were measured by different processes."""
-LONGEST_HOLD = timedelta(seconds=60)
-"""No relay, reconciler or announcer holds longer what it took."""
+"""How far ahead a time may be because processes measure the clock separately."""
+LONGEST_LEASE = timedelta(seconds=60)
+"""The longest lease of a relay or reconciler."""
 _WAITING = (str(Status.QUEUED), str(Status.UNKNOWN))
 
 
 def unleased(
-    held_until: Column[datetime], *, now: datetime, hold: timedelta
+    leased_until: Column[datetime], *, now: datetime, lease: timedelta
 ) -> ColumnElement[bool]:
-    """Match what no relay holds; one that is held for longer than any holds was held before."""
-    lie = held_until > now + max(hold, LONGEST_HOLD) + MARGIN
-    return or_(held_until.is_(None), held_until <= now, lie)
+    """Match rows without a lease; a lease longer than any dates from before the set-back."""
+    bogus = leased_until > now + max(lease, LONGEST_LEASE) + MARGIN
+    return or_(leased_until.is_(None), leased_until <= now, bogus)
 
 
 def correct_waits(connection: Connection, *, now: datetime, limit: int) -> int:
     """
-    Let retries, look-ups and replays that were dated ahead of the clock wait from now on.
+    Date retries, look-ups and replays from now that are dated ahead of the clock.
 
-    What is scheduled was asked for at a time of day, and keeps it.
+    A scheduled notification was requested for a time of day, and keeps it.
 
     Returns:
         How many rows were changed; at most *limit* of each kind.
@@ -90,7 +91,7 @@ def _right(
 def correct_leases(
     connection: Connection, rows: Iterable[Row[Any]], *, now: datetime, lease: timedelta
 ) -> None:
-    """Let those leases among *rows*, which are locked, end in time that are longer than any."""
+    """Shorten leases that are longer than any should be; *rows* are locked by the caller."""
     latest = now + lease + MARGIN
     ids = [row.id for row in rows if row.lease_until is not None and row.lease_until > latest]
     if ids:

@@ -23,7 +23,7 @@ from notify.message import Channel, Outcome, Receipt, Rendered, Status, Unknown
 from notify.policies.retry import RetryPolicy, UnknownRules
 from notify.provider import Provider
 from notify.reconcile import Reconciler
-from notify.reconcile.reconciler import HOLD
+from notify.reconcile.reconciler import LEASE as LOOKUP_LEASE
 from notify.sandbox import Behaviour
 from notify.store import Store, Story
 from notify.templating import Templates
@@ -228,9 +228,9 @@ def test_a_kill_between_look_up_and_record_costs_a_minute(store_url: str) -> Non
     )
 
     assert killed.returncode == -signal.SIGKILL
-    held = LATER + HOLD - timedelta(microseconds=1)
+    held = LATER + LOOKUP_LEASE - timedelta(microseconds=1)
     assert not reconciler_of(store, provider, held).reconcile()
-    assert reconciler_of(store, provider, LATER + HOLD).reconcile()
+    assert reconciler_of(store, provider, LATER + LOOKUP_LEASE).reconcile()
     story = store.get(id_)
     assert story is not None
     assert (story.status, story.attempts[0].outcome) == (Status.SENT, Outcome.ACCEPTED)

@@ -8,6 +8,5 @@ from notify.store.db.clock import Moment, read_clock
 from notify.store.db.offset import ClockOffset
 from notify.store.db.record_clock import CLOCK_OFF
 from notify.store.db.schema import revision_problem
-from notify.store.set_back import correct_waits
 
-__all__ = ["CLOCK_OFF", "ClockOffset", "Moment", "correct_waits", "read_clock", "revision_problem"]
+__all__ = ["CLOCK_OFF", "ClockOffset", "Moment", "read_clock", "revision_problem"]

@@ -1,4 +1,4 @@
-"""SQL of `notify.reconcile`: calls without an answer, and how each was resolved."""
+"""SQL of `notify.reconcile`: lost calls, and how each is settled."""
 
 from notify.store.reconcile.lost import (
     LostCall,

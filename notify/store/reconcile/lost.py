@@ -1,4 +1,4 @@
-"""What a look-up of a lost call has to know: the call, and its rivals for what is found."""
+"""Lost calls and their rivals: the other calls that the found messages may belong to."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ class LostCall:
     provider: str
     started_at: datetime
     ended_at: datetime
-    """When it was given up, by its own worker or by the one that found it."""
-    patient_from: datetime
-    """From when the lane's patience counts: the receipt, or the last replay."""
+    """When its own worker, or the one that found it, recorded it as unknown."""
+    deadline_from: datetime
+    """When the lane's deadline began: at the receipt, or at the last replay."""
     spent: int
     """Calls that count against the lane's limit, this one included."""
     sent: bool
-    """Whether another call of the same notification is known by now to have sent it."""
+    """Whether another call of the same notification is known to have sent it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RivalCalls:
-    """The other calls for one recipient, which may have caused what a look-up finds."""
+    """Other calls for one recipient, which may have caused the messages that a look-up finds."""
 
-    taken: frozenset[str]
-    """The provider's ids that stand for one of them."""
+    provider_ids: frozenset[str]
+    """The provider's ids that belong to one of them."""
     open: bool
-    """Whether one of them is under way, so that its id is not on record yet."""
+    """Whether one of them is in flight, so that its id is not on record yet."""
 
 
 def find_lost_call(connection: Connection, notification_id: UUID) -> LostCall | None:
-    """Find the newest call of a notification whose answer was lost."""
+    """Return the newest lost call of a notification; None if there is none."""
     ended_at = func.coalesce(attempts.c.ended_at, attempts.c.started_at).label("ended_at")
     since = func.coalesce(notifications.c.replayed_at, notifications.c.received_at).label("since")
     others = attempts.alias()
@@ -70,13 +70,13 @@ def give_up_lapsed(
     connection: Connection, notification_id: UUID, *, long_ago: datetime, now: datetime
 ) -> bool:
     """
-    Take a call that nobody recorded, and whose lease passed *long_ago*, for a lost answer.
+    Record a call as lost that has no outcome, and whose lease passed before *long_ago*.
 
     Its message may be gone: the record lost the outcome after the message was acknowledged. The
-    fence rises, so that a worker that wakes up can record nothing.
+    fence rises, so that a worker that resumes late cannot record anything.
 
     Returns:
-        Whether there was such a call; its notification's outcome is unknown then.
+        Whether there was such a call; the notification's status is unknown then.
     """
     columns = notifications.c
     lapsed = and_(columns.id == notification_id, columns.lease_until < long_ago)
@@ -101,7 +101,7 @@ def give_up_lapsed(
 
 
 def unknown_calls(connection: Connection, notification_id: UUID) -> list[UUID]:
-    """List all calls of a notification whose answer was lost, oldest first."""
+    """Return all lost calls of a notification, oldest first."""
     query = (
         select(attempts.c.id)
         .where(attempts.c.notification_id == notification_id, _ended(Outcome.UNKNOWN))
@@ -114,37 +114,37 @@ def find_rivals(
     connection: Connection, channel: Channel, recipient: str, *, since: datetime, until: datetime
 ) -> RivalCalls:
     """
-    Read which other calls were made for a recipient in a span of time.
+    Return the other calls for a recipient in a span of time.
 
-    Those who look up others of its lost calls at the same time wait until the transaction ends,
-    so that one message is never taken for two.
+    Rows with unknown outcomes are locked until the transaction ends, so that two look-ups at the
+    same time never credit one message to two calls.
     """
     of_channel = notifications.c.channel == channel
-    theirs = (of_channel, sent_to(recipient, cipher_of(connection)))
+    of_recipient = (of_channel, sent_to(recipient, cipher_of(connection)))
     unknown = notifications.c.status == Status.UNKNOWN
-    locking = select(notifications.c.id).where(*theirs, unknown).order_by(notifications.c.id)
+    locking = select(notifications.c.id).where(*of_recipient, unknown).order_by(notifications.c.id)
     connection.execute(locking.with_for_update()).all()
     query = (
         select(attempts.c.provider_id, attempts.c.outcome)
         .join(notifications, notifications.c.id == attempts.c.notification_id)
-        .where(*theirs, attempts.c.started_at.between(since, until))
+        .where(*of_recipient, attempts.c.started_at.between(since, until))
     )
     calls = connection.execute(query).all()
     return RivalCalls(
-        taken=frozenset(call.provider_id for call in calls if call.provider_id),
+        provider_ids=frozenset(call.provider_id for call in calls if call.provider_id),
         open=any(call.outcome is None for call in calls),
     )
 
 
 def postpone_lookup(connection: Connection, row: Due, *, until: datetime, now: datetime) -> None:
-    """Look an outcome up later, if the caller still holds the notification."""
+    """Set a later time for a look-up, if the caller still has the lease."""
     columns = notifications.c
     connection.execute(
         update(notifications)
         .where(
             columns.id == row.id,
             columns.status == Status.UNKNOWN,
-            columns.relay_until == row.held_until,
+            columns.relay_until == row.leased_until,
         )
         .values(due_at=until, relay_until=None, updated_at=now)
     )

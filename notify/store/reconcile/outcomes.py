@@ -1,4 +1,4 @@
-"""Settling calls whose answer was lost: by a provider's look-up, a webhook, or a person."""
+"""Settling lost calls: by a provider's look-up, a webhook, or an operator."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ NOT_RESENT = (Status.UNKNOWN, *WAITING)
 
 
 class Settled(enum.Enum):
-    """What the news of a call's outcome has changed."""
+    """What a call's outcome has changed."""
 
     MOVED = "moved"
-    """Its notification stands elsewhere now."""
+    """The outcome, and the status of its notification."""
     CORRECTED = "corrected"
-    """The call's outcome alone: the notification had gone on, or another call is unknown."""
+    """Only the outcome: the status had changed already, or another call is unknown."""
     TWICE = "twice"
-    """The call's outcome, and now two calls are known to have sent it."""
+    """The outcome; two calls are known to have sent it."""
     KNOWN = "known"
-    """Nothing: there is no such call, or its outcome was known."""
+    """Nothing: there is no such call, or its outcome was known already."""
 
 
 def lock_status(connection: Connection, notification_id: UUID) -> Status | None:
-    """Read where a notification stands, and keep it there until the transaction ends."""
+    """Lock a notification until the transaction ends, and return its status; None if unknown."""
     status: str | None = connection.execute(
         select(notifications.c.status)
         .where(notifications.c.id == notification_id)
@@ -42,7 +42,7 @@ def lock_status(connection: Connection, notification_id: UUID) -> Status | None:
 
 
 def notification_of(connection: Connection, attempt_id: UUID) -> UUID | None:
-    """Tell which notification a call was made for; None if there is no such call."""
+    """Return the notification of a call; None if there is no such call."""
     owner: UUID | None = connection.execute(
         select(attempts.c.notification_id).where(attempts.c.id == attempt_id)
     ).scalar_one_or_none()
@@ -50,7 +50,7 @@ def notification_of(connection: Connection, attempt_id: UUID) -> UUID | None:
 
 
 def is_erased(connection: Connection, notification_id: UUID) -> bool:
-    """Tell whether a notification's recipient was erased, so that it can never be sent."""
+    """Return whether a notification's recipient was erased, so that it can never be sent."""
     erased = select(notifications.c.id).where(
         notifications.c.id == notification_id, notifications.c.erased_at.is_not(None)
     )
@@ -67,11 +67,11 @@ def settle_call(
     now: datetime,
 ) -> Settled:
     """
-    Write how a call ended whose answer was lost, and what that means for its notification.
+    Write the outcome of a lost call, and change the status of its notification accordingly.
 
-    What was sent is sent, even if it already waits to be sent again. What was not sent is tried
-    again at once, unless another call's answer is missing too. A notification that is being sent
-    again, or has ended, keeps its status.
+    If the call sent it, the status is sent, even if the notification waits to be sent again. If
+    not, it is retried at once, unless another of its calls is unknown. A notification that is being
+    sent again, or has ended, keeps its status.
     """
     owner = notification_of(connection, attempt_id)
     if owner is None:
@@ -87,20 +87,20 @@ def settle_call(
         return Settled.KNOWN
     accepted = _count(connection, owner, Outcome.ACCEPTED)
     if accepted:
-        moved = change_status(
+        changed = change_status(
             connection, owner, Transition(Status.SENT, reason), among=NOT_RESENT, now=now
         )
         if outcome is Outcome.ACCEPTED and accepted > 1:
-            remark = Transition(Status.SENT if moved else status, "it was sent twice")
+            remark = Transition(Status.SENT if changed else status, "it was sent twice")
             record_events(connection, [owner], remark, now=now)
             return Settled.TWICE
     elif _count(connection, owner, Outcome.UNKNOWN):
         return Settled.CORRECTED
     else:
-        moved = change_status(
+        changed = change_status(
             connection, owner, Transition(Status.QUEUED, reason, due_at=now), now=now
         )
-    return Settled.MOVED if moved else Settled.CORRECTED
+    return Settled.MOVED if changed else Settled.CORRECTED
 
 
 def change_status(

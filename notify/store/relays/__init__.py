@@ -1,4 +1,4 @@
-"""SQL of `notify.relays`: rows that wait to be published, leased by one relay at a time."""
+"""SQL of `notify.relays`: rows to publish, each leased to one relay at a time."""
 
 from notify.store.relays.due import Due, lease_due, mark_due_published, release_due
 from notify.store.relays.events import (
@@ -14,11 +14,13 @@ from notify.store.relays.refused import (
     mark_refused_published,
     release_refused,
 )
+from notify.store.set_back import correct_waits
 
 __all__ = [
     "Due",
     "PendingEvent",
     "PendingRefusal",
+    "correct_waits",
     "lease_due",
     "lease_events",
     "lease_refused",

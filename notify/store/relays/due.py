@@ -1,4 +1,4 @@
-"""What has come due: rows whose time the record keeps, handed to one relay at a time."""
+"""Due notifications, leased to one relay or reconciler at a time."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from notify.store.transitions import WAITING, Transition, transition_quietly
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One notification whose time has come."""
+    """One notification that is due."""
 
     id: UUID
     source: str
     channel: Channel
     lane: str
     body: bytes
-    """Its request; empty where the keyring does not open it."""
+    """Its request; empty if the keyring cannot open it."""
     traceparent: str | None
-    held_until: datetime
-    """Until then no other relay gets it."""
+    leased_until: datetime
+    """The end of the lease: no other relay gets it before."""
     public_id: UUID
-    """The id that its producer knows it by; a message about it carries this one."""
+    """The id that its producer uses; messages carry this one."""
     sealed: str | None = None
-    """The key that it is sealed with and that does not open it here."""
+    """The name of the key that it is sealed with, if the keyring cannot open it."""
 
     @property
     def ids(self) -> dict[str, str]:
-        """What each line of the log about it begins with."""
+        """The fields that identify it in every log line."""
         return ids(self.id, traceparent=self.traceparent)
 
 
@@ -50,18 +50,20 @@ def lease_due(
     channel: Channel | None = None,
     aside: Collection[tuple[Channel, str]] = (),
     now: datetime,
-    hold: timedelta,
+    lease: timedelta,
     limit: int,
 ) -> list[Due]:
     """
-    Take what is due in one of *statuses*, oldest first, and hold it against other relays.
+    Lease due notifications that have one of *statuses*, and return them, oldest first.
 
-    A relay that dies lets go when *hold* is over. Without a *channel*, all of them are meant;
-    *aside* are the channels' lanes that are not.
+    Args:
+        channel: None for all channels.
+        aside: Channels and lanes to leave out.
+        lease: When it is over, another relay may lease the rows: this one may have died.
     """
     columns = notifications.c
-    unheld = unleased(columns.relay_until, now=now, hold=hold)
-    wanted = [columns.due_at <= now, unheld, columns.status.in_([str(each) for each in statuses])]
+    free = unleased(columns.relay_until, now=now, lease=lease)
+    wanted = [columns.due_at <= now, free, columns.status.in_([str(each) for each in statuses])]
     if channel is not None:
         wanted.append(columns.channel == channel)
     wanted += [or_(columns.channel != each, columns.lane != lane) for each, lane in aside]
@@ -75,7 +77,7 @@ def lease_due(
     taken = (
         update(notifications)
         .where(columns.id.in_(chosen.scalar_subquery()))
-        .values(relay_until=now + hold)
+        .values(relay_until=now + lease)
         .returning(
             columns.id,
             PUBLIC_ID.label("public_id"),
@@ -88,10 +90,10 @@ def lease_due(
         )
     )
     cipher = cipher_of(connection)
-    return [_due(row, cipher, held_until=now + hold) for row in connection.execute(taken)]
+    return [_due(row, cipher, leased_until=now + lease) for row in connection.execute(taken)]
 
 
-def _due(row: Row[Any], cipher: RowCipher, *, held_until: datetime) -> Due:
+def _due(row: Row[Any], cipher: RowCipher, *, leased_until: datetime) -> Due:
     sealed = None
     try:
         body = cipher.open_body(row.id, row.key_id, row.body)
@@ -104,22 +106,22 @@ def _due(row: Row[Any], cipher: RowCipher, *, held_until: datetime) -> Due:
         row.lane,
         body,
         row.traceparent,
-        held_until,
+        leased_until,
         row.public_id,
         sealed,
     )
 
 
 def mark_due_published(connection: Connection, rows: Sequence[Due], *, now: datetime) -> None:
-    """Note that the broker has these: their time is no longer ours to keep."""
+    """Queue these without a due time: the broker confirmed their messages."""
     if not rows:
         return
     columns = notifications.c
-    # A worker may have claimed it already, and even have deferred it again.
+    # A worker may have claimed one already, and even have deferred it again.
     leased = and_(
-        columns.id.in_([row.id for row in rows]), columns.relay_until == rows[0].held_until
+        columns.id.in_([row.id for row in rows]), columns.relay_until == rows[0].leased_until
     )
-    # No event: it waits as before. A hold goes on counting it until a worker has checked.
+    # No event: they wait as before. A hold counts its rows until a worker has checked them.
     transition_quietly(
         connection,
         leased,
@@ -133,9 +135,9 @@ def mark_due_published(connection: Connection, rows: Sequence[Due], *, now: date
 
 def release_due(connection: Connection, rows: Sequence[Due], *, until: datetime) -> None:
     """
-    Hold these only *until* then: the broker did not take them, or did not say so.
+    Shorten the leases: the broker did not confirm the messages.
 
-    They stay marked as held once: a message may be out, and it is not a double of one to come.
+    The rows stay marked as leased: a message may be on its way, and must not count as a duplicate.
     """
     if not rows:
         return
@@ -144,7 +146,7 @@ def release_due(connection: Connection, rows: Sequence[Due], *, until: datetime)
         update(notifications)
         .where(
             columns.id.in_([row.id for row in rows]),
-            columns.relay_until == rows[0].held_until,
+            columns.relay_until == rows[0].leased_until,
         )
         .values(relay_until=until)
     )

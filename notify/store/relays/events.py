@@ -1,4 +1,4 @@
-"""What producers want to hear of: changes of status that wait to be published as events."""
+"""Events for producers: changes of status that wait to be published."""
 
 from __future__ import annotations
 
@@ -37,30 +37,30 @@ from notify.store.tables import attempts, events, notifications
 
 log = structlog.get_logger("notify.store")
 
-_BODIES_AT_ONCE = 20
+_BATCH = 20
 
 
 @dataclass(frozen=True, slots=True)
 class PendingEvent:
-    """One event on record, as it is published."""
+    """One event to publish."""
 
     event: Event
     traceparent: str | None
 
 
 def lease_events(
-    connection: Connection, *, now: datetime, hold: timedelta, limit: int
+    connection: Connection, *, now: datetime, lease: timedelta, limit: int
 ) -> list[PendingEvent]:
     """
-    Take the oldest events that wait to be published, in order, and hold them against others.
+    Lease the oldest unpublished events, and return them in order.
 
-    Whoever dies with them in hand lets go when *hold* is over.
+    When *lease* is over, another relay may lease them: this one may have died.
     """
     columns = events.c
     chosen = (
         select(columns.id)
         .where(columns.to_publish.is_(True))
-        .where(unleased(columns.relay_until, now=now, hold=hold))
+        .where(unleased(columns.relay_until, now=now, lease=lease))
         .order_by(columns.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -69,21 +69,21 @@ def lease_events(
     taken = (
         update(events)
         .where(columns.id.in_(select(chosen.c.id)))
-        .values(relay_until=now + hold)
+        .values(relay_until=now + lease)
         .returning(columns.id)
     )
     ids: list[int] = list(connection.execute(taken).scalars())
     return _read(connection, _among(connection, ids), limit=limit) if ids else []
 
 
-def mark_events_published(connection: Connection, news: Iterable[PendingEvent]) -> None:
-    """Note that the broker has these."""
-    _let_go(connection, news, {"to_publish": False, "relay_until": None})
+def mark_events_published(connection: Connection, pending: Iterable[PendingEvent]) -> None:
+    """Mark events as published: the broker confirmed them."""
+    _update(connection, pending, {"to_publish": False, "relay_until": None})
 
 
-def release_events(connection: Connection, news: Iterable[PendingEvent]) -> None:
-    """Give back what the broker did not take, so that it can be taken again at once."""
-    _let_go(connection, news, {"relay_until": None})
+def release_events(connection: Connection, pending: Iterable[PendingEvent]) -> None:
+    """End the leases of events that the broker did not confirm."""
+    _update(connection, pending, {"relay_until": None})
 
 
 def newest_events(
@@ -95,7 +95,7 @@ def newest_events(
     since: Moment | None = None,
     limit: int,
 ) -> list[PendingEvent]:
-    """Read the newest changes of status that match, published or not, the oldest of them first."""
+    """Return the newest changes of status that match, published or not, oldest first."""
     conditions = [
         column == value
         for column, value in (
@@ -110,16 +110,16 @@ def newest_events(
     return _read(connection, *conditions, limit=limit)
 
 
-def _let_go(
-    connection: Connection, news: Iterable[PendingEvent], values: Mapping[str, Any]
+def _update(
+    connection: Connection, pending: Iterable[PendingEvent], values: Mapping[str, Any]
 ) -> None:
-    ids = [each.event.sequence for each in news]
+    ids = [each.event.sequence for each in pending]
     if ids:
         connection.execute(update(events).where(_among(connection, ids)).values(values))
 
 
 def _among(connection: Connection, ids: Sequence[int]) -> ColumnElement[bool]:
-    """Name events by their ids: on PostgreSQL one array is cheaper than hundreds of values."""
+    """Match events by id: on PostgreSQL one array is cheaper than hundreds of values."""
     if connection.dialect.name == "sqlite":
         return events.c.id.in_(ids)
     return events.c.id == any_(literal(ids, ARRAY(BigInteger)))
@@ -128,7 +128,7 @@ def _among(connection: Connection, ids: Sequence[int]) -> ColumnElement[bool]:
 def _read(
     connection: Connection, *conditions: ColumnElement[bool], limit: int
 ) -> list[PendingEvent]:
-    """Read the last events that match, in order, with all that is told of them."""
+    """Return the last events that match, in order, with the fields to publish."""
     asked = notifications.c
     query = (
         select(
@@ -159,7 +159,7 @@ def _read(
             and_(
                 attempts.c.notification_id == asked.id,
                 attempts.c.number == asked.attempts,
-                # Another call may have begun since; the event does not speak of that one.
+                # Not a call that began after the event.
                 attempts.c.started_at <= events.c.at,
             ),
         )
@@ -169,10 +169,10 @@ def _read(
     )
     rows = connection.execute(query).all()[::-1]
     metadata = _metadata(connection, {row.row_id for row in rows if row.has_metadata})
-    return [_news(row, metadata.get(row.row_id, {})) for row in rows]
+    return [_pending_event(row, metadata.get(row.row_id, {})) for row in rows]
 
 
-def _news(row: Row[Any], metadata: dict[str, str]) -> PendingEvent:
+def _pending_event(row: Row[Any], metadata: dict[str, str]) -> PendingEvent:
     values = dict(row._mapping)
     del values["has_metadata"], values["row_id"]
     traceparent = values.pop("traceparent")
@@ -181,7 +181,7 @@ def _news(row: Row[Any], metadata: dict[str, str]) -> PendingEvent:
 
 
 def _has_metadata(connection: Connection) -> ColumnElement[bool]:
-    """Spare the bodies of those, most of them, that cannot have any."""
+    """Match rows that may have metadata, so that most bodies are not read."""
     body = notifications.c.body
     if connection.dialect.name == "sqlite":
         plain = func.instr(body, literal(METADATA_KEY)) > 0
@@ -194,13 +194,13 @@ def _has_metadata(connection: Connection) -> ColumnElement[bool]:
 
 
 def _metadata(connection: Connection, ids: Collection[UUID]) -> dict[UUID, dict[str, str]]:
-    """Read metadata out of the requests, a few at a time, since a body may be large."""
+    """Return the metadata of requests; bodies may be large, so they are read in batches."""
     if not ids:
         return {}
     query = (
         select(notifications.c.id, notifications.c.key_id, notifications.c.body)
         .where(notifications.c.id.in_(ids))
-        .execution_options(yield_per=_BODIES_AT_ONCE)
+        .execution_options(yield_per=_BATCH)
     )
     cipher = cipher_of(connection)
     return {row.id: _metadata_of(row, cipher) for row in connection.execute(query)}
@@ -210,7 +210,7 @@ def _metadata_of(row: Row[Any], cipher: RowCipher) -> dict[str, str]:
     try:
         request = json.loads(cipher.open_body(row.id, row.key_id, row.body))
     except Sealed as error:
-        # The news is worth more than its labels.
+        # An event without metadata is better than none.
         log.error("notify.sealed", sealed_with=error.key, count=1, id=str(row.id))
         return {}
     metadata = request.get("metadata") or {}

@@ -1,4 +1,4 @@
-"""Events about refused messages that wait to be published, beside their dead letters."""
+"""Events about refused messages, which wait in the rows of their dead letters."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from notify.store.tables import dead_letters
 
 @dataclass(frozen=True, slots=True)
 class PendingRefusal:
-    """One letter's event."""
+    """The event about one letter."""
 
     letter: int
     event: Mapping[str, Any]
 
 
 def lease_refused(
-    connection: Connection, *, now: datetime, hold: timedelta, limit: int
+    connection: Connection, *, now: datetime, lease: timedelta, limit: int
 ) -> list[PendingRefusal]:
-    """Take the oldest that wait, and hold them against other processes for a while."""
+    """Lease the oldest unpublished events about refused messages, and return them in order."""
     columns = dead_letters.c
     chosen = (
         select(columns.id)
         .where(columns.refused_event.is_not(None))
-        .where(unleased(columns.refused_until, now=now, hold=hold))
+        .where(unleased(columns.refused_until, now=now, lease=lease))
         .order_by(columns.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -37,25 +37,25 @@ def lease_refused(
     taken = (
         update(dead_letters)
         .where(columns.id.in_(chosen.scalar_subquery()))
-        .values(refused_until=now + hold)
+        .values(refused_until=now + lease)
         .returning(columns.id, columns.refused_event)
     )
     found = [PendingRefusal(row.id, row.refused_event) for row in connection.execute(taken)]
     return sorted(found, key=lambda each: each.letter)
 
 
-def mark_refused_published(connection: Connection, waiting: Iterable[PendingRefusal]) -> None:
-    """Note that the broker has these."""
-    _write(connection, waiting, refused_event=null(), refused_until=None)
+def mark_refused_published(connection: Connection, pending: Iterable[PendingRefusal]) -> None:
+    """Remove events from their letters: the broker confirmed them."""
+    _write(connection, pending, refused_event=null(), refused_until=None)
 
 
-def release_refused(connection: Connection, waiting: Iterable[PendingRefusal]) -> None:
-    """Give back those that the broker did not take."""
-    _write(connection, waiting, refused_until=None)
+def release_refused(connection: Connection, pending: Iterable[PendingRefusal]) -> None:
+    """End the leases of events that the broker did not confirm."""
+    _write(connection, pending, refused_until=None)
 
 
-def _write(connection: Connection, waiting: Iterable[PendingRefusal], **values: Any) -> None:
-    ids = [each.letter for each in waiting]
+def _write(connection: Connection, pending: Iterable[PendingRefusal], **values: Any) -> None:
+    ids = [each.letter for each in pending]
     if ids:
         columns = dead_letters.c
         connection.execute(update(dead_letters).where(columns.id.in_(ids)).values(values))

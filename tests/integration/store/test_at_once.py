@@ -158,7 +158,7 @@ def test_eight_relays_take_each_due_row_once(store: Store) -> None:
         taken: list[UUID] = []
         while True:
             with store.writing() as connection:
-                due = lease_due(connection, [Status.QUEUED], now=LATER, hold=LEASE, limit=CHUNK)
+                due = lease_due(connection, [Status.QUEUED], now=LATER, lease=LEASE, limit=CHUNK)
             if not due:
                 return taken
             taken += [row.id for row in due]

@@ -254,6 +254,6 @@ def test_an_end_without_a_call_is_news_and_a_wait_is_none(store: Store) -> None:
     ]
     store.claim(entries, now=NOW, lease=LEASE)
     with store.writing() as connection:
-        (news,) = lease_events(connection, now=NOW, hold=LEASE, limit=9)
+        (news,) = lease_events(connection, now=NOW, lease=LEASE, limit=9)
     assert news.event.status is Status.EXPIRED
     assert news.event.id == ended.id

@@ -59,7 +59,7 @@ def _scheduled(store: Store, **changes: object) -> Notification:
 
 def _take(store: Store, *, now: datetime = LATER, limit: int = 100) -> list[Due]:
     with store.writing() as connection:
-        return lease_due(connection, WAITING, now=now, hold=LEASE, limit=limit)
+        return lease_due(connection, WAITING, now=now, lease=LEASE, limit=limit)
 
 
 def _note(store: Store, rows: list[Due]) -> None:
@@ -167,7 +167,7 @@ def test_what_was_published_is_noted_of_rows_that_wait_only(store: Store) -> Non
     store.record([put_off(again, fence=2, **unknown)])
     with store.writing() as connection:
         held = update(notifications).where(notifications.c.id == notification.id)
-        connection.execute(held.values(relay_until=rows[0].held_until))
+        connection.execute(held.values(relay_until=rows[0].leased_until))
     before = _row(store, notification)
     _note(store, rows)
     assert _row(store, notification) == before

@@ -119,7 +119,7 @@ def test_what_waits_is_given_up_first(store: Store) -> None:
     assert _status(store, scheduled.id) is Status.CANCELLED
     assert _status(store, unknown.notification.id) is Status.UNKNOWN
     with store.writing() as connection:
-        assert lease_due(connection, [*Status], now=LATER + 9 * LEASE, hold=LEASE, limit=9) == []
+        assert lease_due(connection, [*Status], now=LATER + 9 * LEASE, lease=LEASE, limit=9) == []
     # The copies that lie in RabbitMQ are recognised, acknowledged, and not sent.
     for asked in (scheduled, retried.notification):
         assert claim_one(store, call_for(asked), now=LATER) is Claim.DUPLICATE

@@ -65,7 +65,7 @@ def _wake(store: Store, *holds: Hold, limit: int = 100) -> int:
 def _due(store: Store) -> set[UUID]:
     with store.writing() as connection:
         statuses = [Status.SCHEDULED, Status.QUEUED]
-        return {row.id for row in lease_due(connection, statuses, now=NOW, hold=LEASE, limit=1000)}
+        return {row.id for row in lease_due(connection, statuses, now=NOW, lease=LEASE, limit=1000)}
 
 
 def test_a_hold_stands_from_when_it_is_placed(store: Store) -> None:
@@ -172,7 +172,7 @@ def test_what_the_broker_has_by_now_is_not_published_again(store: Store) -> None
     hold = _place(store, Scope())
     id_ = _keep(store, hold, due_at=NOW)
     with store.writing() as connection:
-        (row,) = lease_due(connection, [Status.QUEUED], now=NOW, hold=LEASE, limit=10)
+        (row,) = lease_due(connection, [Status.QUEUED], now=NOW, lease=LEASE, limit=10)
         mark_due_published(connection, [row], now=NOW)
     assert _wake(store, hold) == 1
     assert _due(store) == set()

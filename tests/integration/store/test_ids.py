@@ -127,7 +127,7 @@ def test_it_is_published_again_under_the_id_that_its_producer_gave(
     assert row is not None
     store.record([put_off(entry.under(row))])
     with store.writing() as connection:
-        (due,) = lease_due(connection, [Status.QUEUED], now=LATER, hold=HOLD, limit=10)
+        (due,) = lease_due(connection, [Status.QUEUED], now=LATER, lease=HOLD, limit=10)
     message = DueRows().outgoing(due)
     assert (due.id, message.message_id) == (row, str(id_))
     copy = Incoming(
@@ -168,7 +168,7 @@ def test_its_events_go_to_its_source_under_its_own_id(store: Store, taken: UUID)
     entry = call_for(asked(id=taken, source="bank", idempotency_key=str(taken)))
     assert answer_to(store, entry).claim is Claim.CONFLICT
     with store.writing() as connection:
-        told = [news.event for news in lease_events(connection, now=NOW, hold=HOLD, limit=10)]
+        told = [news.event for news in lease_events(connection, now=NOW, lease=HOLD, limit=10)]
     assert [(each.source, each.id) for each in told] == [("bank", taken)]
     assert told[0].routing_key == "email.expired.bank"
 
@@ -225,7 +225,7 @@ def test_a_dead_letter_is_replayed_whoever_else_has_its_id(store: Store, taken: 
     assert {_of(store, taken, source).summary.id for source in ("bank", "club")} == set(rows)
     # A worker meets it under its own id, and as what was lined up.
     with store.writing() as connection:
-        due = lease_due(connection, [Status.QUEUED], now=LATER, hold=HOLD, limit=10)
+        due = lease_due(connection, [Status.QUEUED], now=LATER, lease=HOLD, limit=10)
     assert {DueRows().outgoing(row).message_id for row in due} == {str(taken)}
     answer = answer_to(store, call_for(_banks(taken)), now=LATER)
     assert (answer.claim, answer.id) == (Claim.OWNED, _of(store, taken).summary.id)
@@ -236,7 +236,7 @@ def test_a_dead_letter_of_another_source_keeps_no_row(store: Store) -> None:
     entry = Entry(asked(source="bank", template=None), Status.CANCELLED)
     answer_to(store, entry)
     with store.writing() as connection:
-        lease_events(connection, now=NOW, hold=timedelta(), limit=10)
+        lease_events(connection, now=NOW, lease=timedelta(), limit=10)
         connection.exec_driver_sql("UPDATE events SET to_publish = false")
     _buried(store, entry.notification.id, "club", to=None)
     later = NOW + timedelta(days=9)

@@ -73,7 +73,7 @@ def test_what_was_sent_is_sent(store: Store) -> None:
     assert (told.attempts[0].outcome, told.attempts[0].provider_id) == (Outcome.ACCEPTED, "SM1")
     assert [event.status for event in told.events] == [Status.UNKNOWN, Status.SENT]
     with store.writing() as connection:
-        taken = lease_due(connection, [Status.UNKNOWN], now=LATER, hold=LEASE, limit=9)
+        taken = lease_due(connection, [Status.UNKNOWN], now=LATER, lease=LEASE, limit=9)
     assert taken == []
 
 
@@ -88,7 +88,7 @@ def test_what_was_not_sent_is_tried_again_at_once(store: Store) -> None:
     assert (told.status, told.attempts[0].outcome) == (Status.QUEUED, Outcome.NOT_SENT)
     assert not told.summary.possible_duplicate
     with store.writing() as connection:
-        (due,) = lease_due(connection, [Status.QUEUED], now=LATER, hold=LEASE, limit=9)
+        (due,) = lease_due(connection, [Status.QUEUED], now=LATER, lease=LEASE, limit=9)
     assert due.id == entry.notification.id
 
 
@@ -209,7 +209,7 @@ def test_the_newest_lost_call_is_looked_up(store: Store) -> None:
     assert call is not None
     assert (call.attempt_id, call.provider) == (second, "sendgrid")
     assert (call.started_at, call.ended_at) == (LATER, LATER + MINUTE)
-    assert (call.patient_from, call.spent, call.sent) == (NOW, 2, False)
+    assert (call.deadline_from, call.spent, call.sent) == (NOW, 2, False)
 
 
 def test_rivals_are_the_calls_for_one_recipient_in_a_span(store: Store) -> None:
@@ -226,9 +226,9 @@ def test_rivals_are_the_calls_for_one_recipient_in_a_span(store: Store) -> None:
         with store.writing() as connection:
             return find_rivals(connection, Channel.SMS, mine.notification.to, **span)
 
-    assert look() == RivalCalls(taken=frozenset({"SM1"}), open=False)
+    assert look() == RivalCalls(provider_ids=frozenset({"SM1"}), open=False)
     sms(store)
-    assert look() == RivalCalls(taken=frozenset({"SM1"}), open=True)
+    assert look() == RivalCalls(provider_ids=frozenset({"SM1"}), open=True)
 
 
 def test_one_message_is_never_taken_for_two(store: Store) -> None:
@@ -243,7 +243,7 @@ def test_one_message_is_never_taken_for_two(store: Store) -> None:
             others = find_rivals(connection, Channel.SMS, "+4915112345678", since=NOW, until=NOW)
             results[call] = (
                 None
-                if "SM1" in others.taken
+                if "SM1" in others.provider_ids
                 else settle_call(
                     connection, call, Outcome.ACCEPTED, reason="", provider_id="SM1", now=LATER
                 )
@@ -262,18 +262,18 @@ def test_only_who_holds_it_may_decide_or_postpone(store: Store) -> None:
     entry = sms(store)
     lose(store, entry, due_at=NOW)
     with store.writing() as connection:
-        (late,) = lease_due(connection, [Status.UNKNOWN], now=NOW, hold=MINUTE, limit=1)
+        (late,) = lease_due(connection, [Status.UNKNOWN], now=NOW, lease=MINUTE, limit=1)
     with store.writing() as connection:
-        (mine,) = lease_due(connection, [Status.UNKNOWN], now=LATER, hold=MINUTE, limit=1)
+        (mine,) = lease_due(connection, [Status.UNKNOWN], now=LATER, lease=MINUTE, limit=1)
     parked = Transition(Status.UNKNOWN, "parked")
     with store.writing() as connection:
         assert not change_status(
-            connection, late.id, parked, leased_until=late.held_until, now=LATER
+            connection, late.id, parked, leased_until=late.leased_until, now=LATER
         )
         postpone_lookup(connection, late, until=LATER + MINUTE, now=LATER)
-        assert change_status(connection, mine.id, parked, leased_until=mine.held_until, now=LATER)
+        assert change_status(connection, mine.id, parked, leased_until=mine.leased_until, now=LATER)
         assert not change_status(
-            connection, mine.id, parked, leased_until=mine.held_until, now=LATER
+            connection, mine.id, parked, leased_until=mine.leased_until, now=LATER
         )
     assert [event.status for event in story(store, entry).events] == [Status.UNKNOWN] * 2
 
@@ -286,7 +286,7 @@ def test_a_postponed_one_is_due_again_at_its_time(store: Store) -> None:
     def take(now: datetime, channel: Channel = Channel.SMS) -> list[Any]:
         with store.writing() as connection:
             return lease_due(
-                connection, [Status.UNKNOWN], channel=channel, now=now, hold=MINUTE, limit=1
+                connection, [Status.UNKNOWN], channel=channel, now=now, lease=MINUTE, limit=1
             )
 
     assert take(NOW, Channel.EMAIL) == []

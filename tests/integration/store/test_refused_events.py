@@ -37,7 +37,7 @@ SECRET = "ann_smith@example.com"
 def taken(store: Store, *, after: timedelta = timedelta(0)) -> list[PendingRefusal]:
     """What a process may publish."""
     with store.writing() as connection:
-        return lease_refused(connection, now=NOW + after, hold=HOLD, limit=200)
+        return lease_refused(connection, now=NOW + after, lease=HOLD, limit=200)
 
 
 def told(store: Store, *arrivals: Arrival) -> list[RefusedEvent]:

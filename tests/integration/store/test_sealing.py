@@ -133,7 +133,7 @@ def test_the_rivals_of_a_lost_sms_are_found_sealed_or_not(stores: dict[str, Stor
         stores[name].record([accepted(entry, provider_id=f"SM{number}")])
     with stores["k2"].writing() as connection:
         found = find_rivals(connection, Channel.SMS, to, since=NOW - LEASE, until=LATER)
-    assert found.taken == {"SM0", "SM1", "SM2"}
+    assert found.provider_ids == {"SM0", "SM1", "SM2"}
 
 
 @pytest.mark.parametrize(("first", "then"), [("clear", "k1"), ("k1", "k2"), ("k1", "k1")])
@@ -168,10 +168,10 @@ def test_what_a_keyring_does_not_open_stays_due(stores: dict[str, Store], name: 
     """Held for a moment and told by its key; whoever has the key publishes it then."""
     id_, readable = _due(stores["k1"]), _due(stores["clear"])
     with stores[name].writing() as connection:
-        taken = lease_due(connection, WAITING, now=LATER, hold=LEASE, limit=10)
+        taken = lease_due(connection, WAITING, now=LATER, lease=LEASE, limit=10)
     assert {each.id: each.sealed for each in taken} == {id_: "k1", readable: None}
     with stores["k2"].writing() as connection:
-        again = lease_due(connection, WAITING, now=LATER + LEASE, hold=LEASE, limit=10)
+        again = lease_due(connection, WAITING, now=LATER + LEASE, lease=LEASE, limit=10)
     assert [json.loads(each.body)["text"] for each in again] == [WORDS, WORDS]
     told = {each.id: each.recipient for each in stores[name].find(Filter())}
     assert told[id_] == "(sealed with k1)"
@@ -186,7 +186,7 @@ def test_what_was_moved_to_another_row_does_not_open_there(stores: dict[str, Sto
         query = select(columns.body, columns.recipient).where(columns.id == first)
         theirs = connection.execute(query).one()._asdict()
         connection.execute(update(notifications).where(columns.id == second).values(theirs))
-        taken = lease_due(connection, WAITING, now=LATER, hold=LEASE, limit=10)
+        taken = lease_due(connection, WAITING, now=LATER, lease=LEASE, limit=10)
     assert {each.id: each.sealed for each in taken} == {first: None, second: "k1"}
     told = {each.id: each.recipient for each in store.find(Filter())}
     assert told == {first: WHO, second: "(sealed with k1)"}
@@ -214,10 +214,10 @@ def test_news_bring_the_metadata_of_sealed_requests(stores: dict[str, Store]) ->
     _sent(store)
     claim_one(store, Entry(asked(), Status.EXPIRED, reason="too late"))
     with store.writing() as connection:
-        news = lease_events(connection, now=NOW, hold=LEASE, limit=10)
+        news = lease_events(connection, now=NOW, lease=LEASE, limit=10)
     assert [each.event.metadata for each in news] == [{"order": "7"}, {}]
     with stores["strange"].writing() as connection:
-        news = lease_events(connection, now=LATER, hold=LEASE, limit=10)
+        news = lease_events(connection, now=LATER, lease=LEASE, limit=10)
     assert [each.event.metadata for each in news] == [{}, {}]
 
 
@@ -254,7 +254,7 @@ def test_rotation_seals_all_anew_from_wherever_it_was_stopped(stores: dict[str, 
     assert [each and each.body for each in held] == [b"poison", b"more poison"]
     assert _found(newer) >= ids
     with newer.writing() as connection:
-        (due,) = lease_due(connection, WAITING, now=LATER, hold=LEASE, limit=10)
+        (due,) = lease_due(connection, WAITING, now=LATER, lease=LEASE, limit=10)
     assert json.loads(due.body)["text"] == WORDS
     # Each comes again and is known: the letters to the archive, the requests to the workers.
     assert len(bury(newer, arrival(b"poison"), arrival(b"more poison"))) == 2

@@ -265,7 +265,7 @@ class _Course(RuleBasedStateMachine):
         """It publishes what is due, and may die before it has noted that."""
         waiting = [Status.SCHEDULED, Status.QUEUED]
         with self.store.writing() as connection:
-            due = lease_due(connection, waiting, now=self.now, hold=LEASE, limit=10)
+            due = lease_due(connection, waiting, now=self.now, lease=LEASE, limit=10)
         if not dies:
             with self.store.writing() as connection:
                 mark_due_published(connection, due, now=self.now)

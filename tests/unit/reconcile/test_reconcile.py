@@ -26,7 +26,7 @@ from notify.policies.retry import RetryPolicy, RetrySettings, UnknownRules
 from notify.provider import Provider
 from notify.reconcile import Reconciler
 from notify.reconcile.lookup import LONGEST_CALL, MARGIN, search_window
-from notify.reconcile.reconciler import HOLD
+from notify.reconcile.reconciler import LEASE
 from notify.store import Store, Story
 from notify.store.reconcile.lost import LostCall
 from notify.store.reconcile.outcomes import Settled
@@ -333,7 +333,7 @@ def test_nobody_left_to_ask_leaves_it_to_the_rule(make: Make, gone: str) -> None
     gateway = world.gateway("other") if gone == "renamed" else world.gateway(provider=deaf)
     assert world.reconcile(gateway)
     assert world.story(id_).status is Status.UNKNOWN
-    assert "cannot be asked" in (world.story(id_).summary.reason or "")
+    assert "has no look-up" in (world.story(id_).summary.reason or "")
     assert not world.reconcile()
 
 
@@ -470,7 +470,7 @@ def test_a_reconciler_that_comes_back_late_changes_nothing(make: Make) -> None:
 
     def overtaken() -> None:
         world.provider.meanwhile = lambda: None
-        world.wait(HOLD)
+        world.wait(LEASE)
         assert world.reconcile()
 
     world.provider.meanwhile = overtaken

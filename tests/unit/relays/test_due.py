@@ -36,7 +36,7 @@ def _scheduled(store: Store, **changes: Any) -> Entry:
 def _due(store: Store, *, now: datetime) -> int:
     """Count what another relay would get."""
     with store.writing() as connection:
-        return len(lease_due(connection, [Status.SCHEDULED], now=now, hold=timedelta(), limit=10))
+        return len(lease_due(connection, [Status.SCHEDULED], now=now, lease=timedelta(), limit=10))
 
 
 def _thread(store: Store, publisher: Publisher) -> PeriodicThread:
@@ -51,7 +51,7 @@ def test_a_row_becomes_the_request_that_it_was(store: Store) -> None:
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     asked_ = _scheduled(store, body=b'{"v":1}', lane="bulk", traceparent=trace).notification
     with store.writing() as connection:
-        (row,) = lease_due(connection, [Status.SCHEDULED], now=LATER, hold=HOLD, limit=10)
+        (row,) = lease_due(connection, [Status.SCHEDULED], now=LATER, lease=HOLD, limit=10)
     message = DueRows().outgoing(row)
     assert (message.body, message.message_id) == (b'{"v":1}', str(asked_.id))
     assert (message.exchange, message.routing_key) == ("notify.work", "email.bulk.shop")

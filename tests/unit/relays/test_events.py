@@ -27,7 +27,7 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 def _take(store: Store, *, after: timedelta = timedelta(0), limit: int = 10) -> list[PendingEvent]:
     with store.writing() as connection:
-        return lease_events(connection, now=NOW + after, hold=HOLD, limit=limit)
+        return lease_events(connection, now=NOW + after, lease=HOLD, limit=limit)
 
 
 def _body(news: PendingEvent) -> dict[str, Any]:

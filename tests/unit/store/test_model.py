@@ -111,7 +111,7 @@ class _Fleet(RuleBasedStateMachine):
         """It takes what is due and publishes it; perhaps it dies before it can say so."""
         expected = {id_ for id_, known in self.model.items() if self._relayable(known)}
         with self.store.writing() as connection:
-            due = lease_due(connection, WAITING, now=self.now, hold=HOLD, limit=10)
+            due = lease_due(connection, WAITING, now=self.now, lease=HOLD, limit=10)
         assert {row.id for row in due} == expected
         for id_ in expected:
             self.model[id_].held_until = self.now + HOLD

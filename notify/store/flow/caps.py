@@ -178,5 +178,8 @@ def _remove(connection: Connection, table: Table, old: ColumnElement[bool], limi
         .order_by(table.c.ends)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        # Run once: PostgreSQL may repeat a subquery, and delete more rows than the limit.
+        .cte("chosen")
     )
-    return connection.execute(delete(table).where(tuple_(*key).in_(chosen))).rowcount
+    statement = delete(table).where(tuple_(*key).in_(select(chosen))).returning(key[0])
+    return len(connection.execute(statement).all())

@@ -112,19 +112,22 @@ def release_ended(
         .order_by(columns.hold_id)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        # Run once: PostgreSQL may repeat a subquery, and lock more rows than the limit.
+        .cte("chosen")
     )
     waits = and_(columns.status == str(Status.QUEUED), columns.due_at > now)
     statement = (
         update(notifications)
-        .where(columns.id.in_(chosen.scalar_subquery()))
+        .where(columns.id.in_(select(chosen.c.id)))
         .values(
             hold_id=None,
             due_at=case((waits, now), else_=columns.due_at),
             # A wait is dated by its change (`set_back`).
             updated_at=case((waits, now), else_=columns.updated_at),
         )
+        .returning(columns.id)
     )
-    return connection.execute(statement).rowcount
+    return len(connection.execute(statement).all())
 
 
 def count_held(connection: Connection, ids: Collection[int]) -> dict[int, int]:

@@ -73,10 +73,12 @@ def lease_due(
         .order_by(columns.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        # Run once: PostgreSQL may repeat a subquery, and lock more rows than the limit.
+        .cte("chosen")
     )
     taken = (
         update(notifications)
-        .where(columns.id.in_(chosen.scalar_subquery()))
+        .where(columns.id.in_(select(chosen.c.id)))
         .values(relay_until=now + lease)
         .returning(
             columns.id,

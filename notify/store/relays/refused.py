@@ -33,10 +33,12 @@ def lease_refused(
         .order_by(columns.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        # Run once: PostgreSQL may repeat a subquery, and lock more rows than the limit.
+        .cte("chosen")
     )
     taken = (
         update(dead_letters)
-        .where(columns.id.in_(chosen.scalar_subquery()))
+        .where(columns.id.in_(select(chosen.c.id)))
         .values(refused_until=now + lease)
         .returning(columns.id, columns.refused_event)
     )

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from notify.settings.checks.validation_errors import error_of, judge
+from notify.settings.checks.validation_errors import error_of, validated
 from notify.settings.flow import BreakerSettings, CapSettings, LimitSettings
 from notify.settings.model import (
     LONGEST_TIMEOUT,
@@ -64,7 +64,7 @@ def load(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) -
         ConfigError: Lists every mistake by its key, with its fix.
     """
     tree = read(path, environ=environ)
-    settings, mistakes = judge(tree)
+    settings, mistakes = validated(tree)
     if settings is None:
         raise error_of(mistakes, file=tree.file)
     return settings

@@ -13,7 +13,7 @@ _Table = TypeVar("_Table", bound=Section)
 _Name = TypeVar("_Name", bound=str)
 
 
-def in_force(old: Settings, new: Settings) -> Settings:
+def after_reload(old: Settings, new: Settings) -> Settings:
     """
     Give the options that hold after a reload: the new ones, as far as they can change.
 
@@ -31,7 +31,7 @@ def in_force(old: Settings, new: Settings) -> Settings:
     )
 
 
-def differences(one: Settings, other: Settings) -> list[str]:
+def changed_keys(one: Settings, other: Settings) -> list[str]:
     """Give the keys of the options that differ, never their values."""
     here, there = (dict(leaves(each.model_dump())) for each in (one, other))
     missing = object()

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from notify.settings.checks.validation_errors import error_of, judge
+from notify.settings.checks.validation_errors import error_of, validated
 from notify.settings.sources import Key, Origin, Tree, leaves, read
 from notify.settings.urls import shown
 
@@ -35,7 +35,7 @@ def effective(
         ConfigError: The configuration has mistakes; lists them.
     """
     tree = read(path, environ=environ)
-    settings, mistakes = judge(tree)
+    settings, mistakes = validated(tree)
     if settings is None:
         raise error_of(mistakes, file=tree.file)
     for key, value in leaves(settings.model_dump()):

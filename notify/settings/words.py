@@ -27,7 +27,7 @@ def _pool_name(name: str) -> str:
 
 
 def _limit_name(name: str) -> str:
-    if name in TAKEN_LIMITS:
+    if name in RESERVED_LIMITS:
         raise ValueError("the service keeps limits of its own under this name: choose another")
     return _name(name)
 
@@ -95,7 +95,7 @@ SECRET_OPTIONS = frozenset(
 DEAD_POOL = "dead"
 """The pool that drains the dead queue; it needs no configuration."""
 
-TAKEN_LIMITS = frozenset({"failover", "provider"})
+RESERVED_LIMITS = frozenset({"failover", "provider"})
 """What the names of the service's own limits begin with, as in `provider:sendgrid`."""
 
 LaneName = Annotated[str, AfterValidator(_lane_name)]

@@ -10,7 +10,7 @@ import structlog
 
 from notify.errors import ConfigError
 from notify.settings import Settings
-from notify.settings.reloading import differences, in_force
+from notify.settings.reloading import after_reload, changed_keys
 
 log = structlog.get_logger("notify.reload")
 
@@ -79,10 +79,10 @@ class Reload:
 
     def _reload(self) -> None:
         wanted = self._read()
-        settings = in_force(self._settings, wanted)
+        settings = after_reload(self._settings, wanted)
         self._change(settings)
-        changed = differences(self._settings, settings)
+        changed = changed_keys(self._settings, settings)
         self._settings = settings
         log.info("notify.reloaded", changed=changed)
-        if waiting := differences(settings, wanted):
+        if waiting := changed_keys(settings, wanted):
             log.warning("notify.reload_needs_restart", keys=waiting)

@@ -9,16 +9,16 @@ from notify.policies.caps import EVERYWHERE
 from notify.settings.checks.finding import suggestion
 from notify.settings.model import ChannelSettings, ProviderSettings
 
-Misfit = tuple[tuple[str, ...], str]
+OptionProblem = tuple[tuple[str, ...], str]
 """The option, below its channel, and what is wrong with it."""
 
 
 _BY_COUNTRY = [name.value for name, each in CHANNELS.items() if each.by_country]
 
 
-def misfits_of(
+def channel_problems(
     name: str, channel: ChannelSettings, providers: Mapping[str, ProviderSettings]
-) -> Iterator[Misfit]:
+) -> Iterator[OptionProblem]:
     """
     Yield what is wrong in one channel.
 
@@ -39,7 +39,7 @@ def misfits_of(
                 yield (option,), f"belongs to {where}; remove it"
 
 
-def _weights(channel: ChannelSettings) -> Iterator[Misfit]:
+def _weights(channel: ChannelSettings) -> Iterator[OptionProblem]:
     if "weights" not in channel.model_fields_set:
         return
     for provider in channel.weights:
@@ -56,7 +56,7 @@ def _weights(channel: ChannelSettings) -> Iterator[Misfit]:
 
 def _failover(
     channel: ChannelSettings, providers: Mapping[str, ProviderSettings]
-) -> Iterator[Misfit]:
+) -> Iterator[OptionProblem]:
     if channel.failover_share == 1:
         return
     first = 0 if channel.weights else 1
@@ -68,7 +68,7 @@ def _failover(
         yield ("failover_share",), "has no effect with one provider; add another, or remove this"
 
 
-def _countries(channel: ChannelSettings) -> Iterator[Misfit]:
+def _countries(channel: ChannelSettings) -> Iterator[OptionProblem]:
     if not channel.countries:
         text = (
             'is missing: list the countries that may be texted, such as ["DE", "US"], '
@@ -77,7 +77,7 @@ def _countries(channel: ChannelSettings) -> Iterator[Misfit]:
         yield ("countries",), text
 
 
-def _prices(name: str, channel: ChannelSettings) -> Iterator[Misfit]:
+def _prices(name: str, channel: ChannelSettings) -> Iterator[OptionProblem]:
     if channel.daily_spend is not None and not channel.prices:
         yield ("daily_spend",), f"cannot be counted without channels.{name}.prices; add them"
         return

@@ -12,11 +12,11 @@ from pydantic import ValidationError
 
 from notify.errors import ConfigError
 from notify.settings.checks.exposure import Exposure, exposures
-from notify.settings.checks.finding import ConfigFinding, listed, named, table
+from notify.settings.checks.finding import ConfigFinding, names_in, shown_key, table_in
 from notify.settings.checks.lines import located
 from notify.settings.checks.network import unprotected, unused_proxies
-from notify.settings.checks.provider_signature import misfits, timeout_of
-from notify.settings.checks.validation_errors import judge
+from notify.settings.checks.provider_signature import signature_problems, timeout_of
+from notify.settings.checks.validation_errors import validated
 from notify.settings.model import AmqpSettings, Settings, TemplateSettings
 from notify.settings.privacy import PrivacySettings
 from notify.settings.secrets import keyring_of, missing_secrets
@@ -57,8 +57,8 @@ def check(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) 
         ConfigError: The file cannot be read, or is no TOML.
     """
     tree = read(path, environ=environ)
-    settings, mistakes = judge(tree)
-    mistakes += [*misfits(tree), *_missing_files(tree), *_missing_secrets(tree, environ)]
+    settings, mistakes = validated(tree)
+    mistakes += [*signature_problems(tree), *_missing_files(tree), *_missing_secrets(tree, environ)]
     mistakes += _keyring(tree, environ)
     doubts = []
     if settings is not None:
@@ -82,7 +82,7 @@ def _missing_files(tree: Tree) -> Iterator[ConfigFinding]:
     templates = _section(TemplateSettings, tree, "templates")
     folder = templates.folder if templates is not None else None
     if folder is not None and not folder.is_dir():
-        key = named(("templates", "folder"), tree)
+        key = shown_key(("templates", "folder"), tree)
         yield ConfigFinding(key, "no such folder; create it, or remove the line")
 
 
@@ -95,10 +95,10 @@ def _section(model: type[_Section], tree: Tree, name: str) -> _Section | None:
 
 
 def _missing_secrets(tree: Tree, environ: Mapping[str, str]) -> Iterator[ConfigFinding]:
-    providers = table(tree.values, "providers")
+    providers = table_in(tree.values, "providers")
     for name in sorted(_named_by_channels(tree) & providers.keys()):
         raw = providers[name]
-        secrets = table(raw, "secrets") if isinstance(raw, dict) else {}
+        secrets = table_in(raw, "secrets") if isinstance(raw, dict) else {}
         # A name of another form is told already, and may be a secret itself.
         good = {option: each for option, each in secrets.items() if is_secret_name(each)}
         for option, secret in missing_secrets(good, environ=environ):
@@ -106,12 +106,12 @@ def _missing_secrets(tree: Tree, environ: Mapping[str, str]) -> Iterator[ConfigF
                 f"no value for {secret}; give it as a file of that name in "
                 "$CREDENTIALS_DIRECTORY, or as an environment variable"
             )
-            yield ConfigFinding(named(("providers", name, "secrets", option), tree), text)
+            yield ConfigFinding(shown_key(("providers", name, "secrets", option), tree), text)
 
 
 def _named_by_channels(tree: Tree) -> set[str]:
-    channels = table(tree.values, "channels").values()
-    return {name for options in channels for name in listed(options, "providers")}
+    channels = table_in(tree.values, "channels").values()
+    return {name for options in channels for name in names_in(options, "providers")}
 
 
 def _keyring(tree: Tree, environ: Mapping[str, str]) -> Iterator[ConfigFinding]:
@@ -148,9 +148,9 @@ def _unused(settings: Settings) -> Iterator[ConfigFinding]:
     for name in sorted(settings.providers.keys() - set(_in_use(settings))):
         yield ConfigFinding(f"providers.{name}", "no channel names it, so it is never used")
 
-    named = {limit for provider in settings.providers.values() for limit in provider.limits}
+    shown_key = {limit for provider in settings.providers.values() for limit in provider.limits}
     for name, limit in settings.limits.items():
-        if limit.per is None and name not in named:
+        if limit.per is None and name not in shown_key:
             yield ConfigFinding(f"limits.{name}", "no provider names it, so it limits nothing")
 
 

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from notify.settings.checks.channels import misfits_of
-from notify.settings.checks.finding import ConfigFinding, listed, named, suggestion, table
+from notify.settings.checks.channels import channel_problems
+from notify.settings.checks.finding import ConfigFinding, names_in, shown_key, suggestion, table_in
 from notify.settings.model import LONGEST_TIMEOUT, ChannelSettings, ProviderSettings
 from notify.settings.sources import Tree
 from notify.settings.words import DEAD_POOL
@@ -26,14 +26,14 @@ _REFERENCES = (
 )
 
 
-def crossings(tree: Tree) -> Iterator[ConfigFinding]:
+def cross_checks(tree: Tree) -> Iterator[ConfigFinding]:
     """Yield every mistake between options, on what was said, so that one run tells all."""
     for section, option, meant in _REFERENCES:
-        known = list(table(tree.values, meant))
-        for name, options in table(tree.values, section).items():
-            words = listed(options, option)
+        known = list(table_in(tree.values, meant))
+        for name, options in table_in(tree.values, section).items():
+            words = names_in(options, option)
             for position, word in enumerate(words):
-                key = named((section, name, option), tree)
+                key = shown_key((section, name, option), tree)
                 if word not in known:
                     text = f"number {position + 1} is not in [{meant}]; {suggestion(word, known)}"
                     yield ConfigFinding(key, text)
@@ -43,19 +43,19 @@ def crossings(tree: Tree) -> Iterator[ConfigFinding]:
     yield from _ports(tree)
     providers = _good(ProviderSettings, tree, "providers")
     for name, channel in _good(ChannelSettings, tree, "channels").items():
-        for below, text in misfits_of(name, channel, providers):
-            yield ConfigFinding(named(("channels", name, *below), tree), text)
+        for below, text in channel_problems(name, channel, providers):
+            yield ConfigFinding(shown_key(("channels", name, *below), tree), text)
     yield from _timeouts(tree)
     yield from _tls(tree)
 
 
 def _timeouts(tree: Tree) -> Iterator[ConfigFinding]:
-    for name, provider in table(tree.values, "providers").items():
-        options = table(provider, "options") if isinstance(provider, dict) else {}
+    for name, provider in table_in(tree.values, "providers").items():
+        options = table_in(provider, "options") if isinstance(provider, dict) else {}
         seconds = options.get("timeout", LONGEST_TIMEOUT)
         number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
         if not number or not 0 < seconds <= LONGEST_TIMEOUT:
-            key = named(("providers", name, "options", "timeout"), tree)
+            key = shown_key(("providers", name, "options", "timeout"), tree)
             text = (
                 f"must be a number of seconds, written in the file, above 0 and at most"
                 f" {LONGEST_TIMEOUT:g}: a call that lasts as long as its claim could be made twice"
@@ -64,30 +64,30 @@ def _timeouts(tree: Tree) -> Iterator[ConfigFinding]:
 
 
 def _limits(tree: Tree) -> Iterator[ConfigFinding]:
-    limits = table(tree.values, "limits")
+    limits = table_in(tree.values, "limits")
     each_has_its_own = {
         name for name, options in limits.items() if isinstance(options, dict) and "per" in options
     }
-    for name, options in table(tree.values, "providers").items():
-        for position, word in enumerate(listed(options, "limits")):
+    for name, options in table_in(tree.values, "providers").items():
+        for position, word in enumerate(names_in(options, "limits")):
             if word in each_has_its_own:
-                key = named(("providers", name, "limits"), tree)
+                key = shown_key(("providers", name, "limits"), tree)
                 text = f"number {position + 1} has `per` and holds for its channel; remove it here"
                 yield ConfigFinding(key, text)
 
 
 def _ports(tree: Tree) -> Iterator[ConfigFinding]:
-    pools = [DEAD_POOL, *table(tree.values, "pools")]
-    for name in table(table(tree.values, "metrics"), "ports"):
+    pools = [DEAD_POOL, *table_in(tree.values, "pools")]
+    for name in table_in(table_in(tree.values, "metrics"), "ports"):
         if name not in pools:
-            key = named(("metrics", "ports", name), tree)
+            key = shown_key(("metrics", "ports", name), tree)
             yield ConfigFinding(key, f"no pool is named so; {suggestion(name, pools)}")
 
 
 def _good(model: type[_Table], tree: Tree, section: str) -> dict[str, _Table]:
     """Return the tables of a section that are valid alone; of others enough is told already."""
     found = {}
-    for name, raw in table(tree.values, section).items():
+    for name, raw in table_in(tree.values, section).items():
         try:
             found[name] = model.model_validate(raw)
         except ValidationError:
@@ -96,15 +96,15 @@ def _good(model: type[_Table], tree: Tree, section: str) -> dict[str, _Table]:
 
 
 def _tls(tree: Tree) -> Iterator[ConfigFinding]:
-    amqp = table(tree.values, "amqp")
+    amqp = table_in(tree.values, "amqp")
     on = str(amqp.get("tls", False)).lower() in ("true", "1", "yes", "on")
     for option in ("ca_file", "cert_file", "key_file"):
         if option in amqp and not on:
-            key = named(("amqp", option), tree)
+            key = shown_key(("amqp", option), tree)
             yield ConfigFinding(key, "has no effect without TLS; set amqp.tls = true, or remove it")
     if "key_file" in amqp and "cert_file" not in amqp:
-        yield ConfigFinding(named(("amqp", "key_file"), tree), "needs amqp.cert_file beside it")
+        yield ConfigFinding(shown_key(("amqp", "key_file"), tree), "needs amqp.cert_file beside it")
     url = amqp.get("url", "")
     if on and isinstance(url, str) and not re.search(r":\d+(/|$)", url):
-        key = named(("amqp", "url"), tree)
+        key = shown_key(("amqp", "url"), tree)
         yield ConfigFinding(key, "with TLS the port must be written; it is usually 5671")

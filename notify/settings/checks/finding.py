@@ -29,7 +29,7 @@ class ConfigFinding:
         return f"{self.key}: {self.text}{place}"
 
 
-def named(key: Key, tree: Tree) -> str:
+def shown_key(key: Key, tree: Tree) -> str:
     """Return the key for a reader, with its variable or credential if it came from one."""
     shown = ".".join(part if _PLAIN.fullmatch(part) else "(hidden)" for part in key)
     origin = tree.origin(key)
@@ -48,13 +48,13 @@ def suggestion(word: str, known: Sequence[str]) -> str:
     return f"known are: {', '.join(known)}" if known else "none is defined"
 
 
-def table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def table_in(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return a table of the raw values, empty where something else was written."""
     found = values.get(name)
     return found if isinstance(found, dict) else {}
 
 
-def listed(options: Any, name: str) -> list[str]:
+def names_in(options: Any, name: str) -> list[str]:
     """Return a list of names from raw options, empty where something else was written."""
     value = options.get(name) if isinstance(options, dict) else None
     if isinstance(value, str):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from urllib.parse import parse_qs, urlsplit
 
-from notify.settings.checks.finding import ConfigFinding, named
+from notify.settings.checks.finding import ConfigFinding, shown_key
 from notify.settings.model import Settings
 from notify.settings.sources import Tree
 
@@ -33,20 +33,20 @@ def unprotected(
                 "the password and all messages travel in the open; set amqp.tls = true and the"
                 " broker's TLS port in amqp.url"
             )
-            yield ConfigFinding(named(("amqp", "tls"), tree), text)
+            yield ConfigFinding(shown_key(("amqp", "tls"), tree), text)
         if not settings.contract.require_user_id:
             text = (
                 "whoever may publish may name any source, unless the broker's topic rights forbid"
                 " it; give each source a user of its name (`notify topology export`), set it to"
                 " true"
             )
-            yield ConfigFinding(named(("contract", "require_user_id"), tree), text)
+            yield ConfigFinding(shown_key(("contract", "require_user_id"), tree), text)
     if not _verified(settings.store.url.get_secret_value(), environ):
         text = (
             f"the database's certificate is not checked; add ?sslmode={_VERIFIED} and"
             " &sslrootcert=/path/to/ca.pem (or =system)"
         )
-        yield ConfigFinding(named(("store", "url"), tree), text)
+        yield ConfigFinding(shown_key(("store", "url"), tree), text)
 
 
 def _verified(url: str, environ: Mapping[str, str]) -> bool:

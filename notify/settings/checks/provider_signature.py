@@ -12,15 +12,15 @@ from notify.errors import ConfigError
 from notify.message import Channel
 from notify.provider import OptionChecker
 from notify.settings.checks.classes import named_class
-from notify.settings.checks.finding import ConfigFinding, listed, suggestion, table
+from notify.settings.checks.finding import ConfigFinding, names_in, suggestion, table_in
 from notify.settings.model import ProviderSettings
 from notify.settings.sources import Tree
 
 
-def misfits(tree: Tree) -> list[ConfigFinding]:
+def signature_problems(tree: Tree) -> list[ConfigFinding]:
     """Return what is wrong between the providers' tables and their classes."""
     findings = []
-    for name, raw in table(tree.values, "providers").items():
+    for name, raw in table_in(tree.values, "providers").items():
         try:
             provider = ProviderSettings.model_validate(raw)
         except ValidationError:
@@ -65,8 +65,8 @@ def _misfits(provider: ProviderSettings, name: str, tree: Tree) -> Iterator[tupl
 
 
 def _channels_of(name: str, tree: Tree) -> list[str]:
-    channels = table(tree.values, "channels")
-    return [each for each, options in channels.items() if name in listed(options, "providers")]
+    channels = table_in(tree.values, "channels")
+    return [each for each, options in channels.items() if name in names_in(options, "providers")]
 
 
 def _arguments(factory: Any, provider: ProviderSettings) -> Iterator[tuple[str, str]]:

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from notify.errors import ConfigError
-from notify.settings.checks.cross_checks import crossings
-from notify.settings.checks.finding import ConfigFinding, named, suggestion
+from notify.settings.checks.cross_checks import cross_checks
+from notify.settings.checks.finding import ConfigFinding, shown_key, suggestion
 from notify.settings.checks.lines import located
 from notify.settings.model import Settings
 from notify.settings.sources import PREFIX, Key, Tree
@@ -37,9 +37,9 @@ _WORDS = {
 }
 
 
-def judge(tree: Tree) -> tuple[Settings | None, list[ConfigFinding]]:
+def validated(tree: Tree) -> tuple[Settings | None, list[ConfigFinding]]:
     """Return the settings, or None and every mistake."""
-    findings = list(crossings(tree))
+    findings = list(cross_checks(tree))
     try:
         settings = Settings.model_validate(tree.values)
     except ValidationError as error:
@@ -61,7 +61,7 @@ def _finding(error: ErrorDetails, tree: Tree) -> ConfigFinding:
     key = tuple(str(part) for part in error["loc"] if part != "[key]")
     if error["type"] == "extra_forbidden":
         return _unknown(key, tree)
-    return ConfigFinding(named(key, tree), _text(error))
+    return ConfigFinding(shown_key(key, tree), _text(error))
 
 
 def _text(error: ErrorDetails) -> str:
@@ -81,7 +81,7 @@ def _unknown(key: Key, tree: Tree) -> ConfigFinding:
         return ConfigFinding(
             origin.name, f"unknown option ({origin.kind}); {_hint(origin.name, names)}"
         )
-    return ConfigFinding(named(key, tree), f"unknown option; {suggestion(key[-1], known)}")
+    return ConfigFinding(shown_key(key, tree), f"unknown option; {suggestion(key[-1], known)}")
 
 
 def _hint(name: str, names: Sequence[str]) -> str:

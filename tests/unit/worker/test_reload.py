@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from notify.settings import Settings, load
-from notify.settings.reloading import differences, in_force
+from notify.settings.reloading import after_reload, changed_keys
 
 _OLD = """
 log = { level = "info", format = "json" }
@@ -64,8 +64,8 @@ def _settings(folder: Path, *changes: dict[str, str]) -> Settings:
 def test_rates_caps_countries_and_the_log_level_come_into_force(tmp_path: Path) -> None:
     """All of the new file then holds, and nothing waits for a restart."""
     old, new = _settings(tmp_path), _settings(tmp_path, _NOW)
-    assert in_force(old, new) == new
-    assert differences(old, new) == [
+    assert after_reload(old, new) == new
+    assert changed_keys(old, new) == [
         "caps.quota.most",
         "channels.sms.countries",
         "channels.sms.daily_spend",
@@ -83,9 +83,9 @@ def test_the_rest_stays_as_it_was_and_is_named_without_its_values(tmp_path: Path
     """What is in force is then a mixture that was never written, yet each part of it was."""
     old = _settings(tmp_path)
     new = _settings(tmp_path, _NOW, _LATER)
-    held = in_force(old, new)
+    held = after_reload(old, new)
     assert held == _settings(tmp_path, _NOW)
-    waiting = differences(held, new)
+    waiting = changed_keys(held, new)
     assert waiting == [
         "amqp.url",
         "limits.more.burst",
@@ -99,4 +99,4 @@ def test_the_rest_stays_as_it_was_and_is_named_without_its_values(tmp_path: Path
         "providers.twilio.limits",
         "providers.twilio.options.sender",
     ]
-    assert differences(new, new) == []
+    assert changed_keys(new, new) == []

@@ -35,7 +35,7 @@ WHY = ("--reason", "INC-7: the vendor is back", "--yes")
 
 @pytest.fixture(autouse=True)
 def _no_second_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lane that gives up at once, so that messages die quickly."""
+    """A lane with one attempt, so that messages die quickly."""
     monkeypatch.setenv("NOTIFY_LANES__NORMAL__ATTEMPTS", "1")
 
 
@@ -48,7 +48,7 @@ def rig(tmp_path: Path, broker_url: str, store_url: str) -> Iterator[Rig]:
 
 @pytest.fixture
 def sqlite_rig(tmp_path: Path, broker_url: str) -> Iterator[Rig]:
-    """A worker's surroundings on SQLite, for what is the same on any database."""
+    """A worker's surroundings on SQLite, for tests that do not depend on the database."""
     url = f"sqlite:///{tmp_path}/notify.db"
     with surroundings(tmp_path, broker_url=broker_url, store_url=url) as rig:
         yield _without_breaker(rig)
@@ -69,7 +69,7 @@ def workers(rig: Rig) -> Iterator[None]:
 
 
 def run(rig: Rig, *arguments: object, code: int = 0, **environ: str) -> str:
-    """Run a notify command to its end, and give what it printed."""
+    """Run a notify command to its end, and return its output."""
     done = rig.notify(*arguments, **environ)
     assert done.code == code, done
     return done.out + done.err
@@ -82,7 +82,7 @@ def kept(rig: Rig, **wanted: Any) -> list[DeadLetter]:
 
 
 def planned(rig: Rig, *arguments: object) -> dict[str, Any]:
-    """Plan a replay, and give the plan."""
+    """Plan a replay, and return the plan."""
     plan: dict[str, Any] = json.loads(run(rig, "dead", "plan", *arguments, "--json"))
     return plan
 
@@ -115,12 +115,12 @@ def many(rig: Rig, requests: list[dict[str, Any]]) -> None:
 
 
 def sent(rig: Rig) -> Counter[str]:
-    """Count what the vendor took, by notification."""
+    """Count the messages that the vendor accepted, by notification."""
     return Counter(message.notify_id for message in rig.sandbox.messages())
 
 
 def audited(rig: Rig) -> list[Any]:
-    """Read what operators did."""
+    """Read the audit."""
     with rig.store.reading() as connection:
         return list(connection.execute(select(audit).order_by(audit.c.id)))
 
@@ -142,7 +142,7 @@ main()
 
 
 def test_a_crash_between_commit_and_acknowledgement_archives_once(rig: Rig) -> None:
-    """The broker delivers again what is in the archive already."""
+    """The broker redelivers a letter that is in the archive already."""
     bodies = [b"not json %d" % number for number in range(30)]
     with rig.worker():
         for body in bodies:
@@ -246,7 +246,7 @@ main()
 
 
 def test_a_replay_that_is_killed_and_run_again_sends_each_once(rig: Rig) -> None:
-    """What was committed goes on; the rest is taken up by the second run."""
+    """Committed groups are sent; the second run schedules the rest."""
     with workers(rig):
         ids = fail(rig, 200)
         command = ["dead", "replay", "--rate", "500", *WHY, "--no-wait"]
@@ -264,7 +264,7 @@ def test_a_replay_that_is_killed_and_run_again_sends_each_once(rig: Rig) -> None
     assert sent(rig) == {str(id_): 1 for id_ in ids}
 
 
-def test_poison_that_is_mended_is_delivered(rig: Rig, tmp_path: Path) -> None:
+def test_an_edited_poison_message_is_delivered(rig: Rig, tmp_path: Path) -> None:
     """In the editor; the original stays, and the audit knows both by their digests only."""
     id_ = uuid4()
     body = json.dumps(email(id_)).encode()
@@ -288,8 +288,8 @@ def test_poison_that_is_mended_is_delivered(rig: Rig, tmp_path: Path) -> None:
     assert "ada@" not in str(audited(rig))
 
 
-def test_what_matched_no_queue_is_sent_to_another_key(sqlite_rig: Rig) -> None:
-    """A channel that nobody serves, or a lane; the request keeps its id."""
+def test_a_message_without_a_queue_is_sent_to_another_key(sqlite_rig: Rig) -> None:
+    """A channel or lane without a pool; the request keeps its id."""
     rig = sqlite_rig
     fax, vip = uuid4(), uuid4()
     rig.publish(json.dumps(email(fax)).encode(), "fax.normal.shop")
@@ -305,7 +305,7 @@ def test_what_matched_no_queue_is_sent_to_another_key(sqlite_rig: Rig) -> None:
 
 
 def test_of_a_batch_only_those_are_replayed_that_failed(sqlite_rig: Rig) -> None:
-    """The others are not sent again; what fails again is a dead letter of its own."""
+    """The others are not sent again; one that fails again is a new dead letter."""
     rig = sqlite_rig
     with workers(rig):
         batch = rig.request(to=["ann@example.com", "down@sandbox.test", "bo@example.com"])

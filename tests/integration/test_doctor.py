@@ -65,7 +65,7 @@ class Stack:
 
     @contextmanager
     def consumed(self, *but: str) -> Iterator[None]:
-        """Have somebody at each queue, as workers would, but at these."""
+        """Consume each queue, as workers would, except these."""
         with connect(self.admin_url) as connection:
             channel = connection.channel()
             channel.basic_qos(0, 1, False)
@@ -79,7 +79,7 @@ class Stack:
 
     @contextmanager
     def on_broker(self) -> Iterator[amqp.Channel]:
-        """Do something as a user who may do anything."""
+        """Do something as a user with all rights."""
         with connect(self.admin_url) as connection, connection.channel() as channel:
             yield channel
 
@@ -115,7 +115,7 @@ def told(findings: list[Finding], verdict: Severity) -> list[str]:
 
 
 def test_a_healthy_stack_is_all_good(stack: Stack, store_url: str) -> None:
-    """With real workers, on either database; what AMQP does not tell is no fault."""
+    """With real workers, on either database; what AMQP cannot read is not a fault."""
     url = f"sqlite:///{stack.rig.folder}/notify.db"
     store = migrated(store_url)
     store.close()
@@ -144,9 +144,9 @@ def test_a_healthy_stack_is_all_good(stack: Stack, store_url: str) -> None:
 
 Plant = Callable[[Stack], AbstractContextManager[Any]]
 Fault = tuple[Plant, Severity, str]
-"""How to plant it, how bad it is, and what must be told of it: the check, and some words."""
+"""How to cause it, its severity, and the finding: the check, and some words."""
 BESIDES = {"a queue of other arguments": {"rights"}}
-"""Checks that find something too: who may see arguments may too much."""
+"""Checks that also find something: a login that can read arguments has too many rights."""
 
 
 @contextmanager
@@ -262,7 +262,7 @@ def _old_tables(stack: Stack) -> Iterator[None]:
 
 @contextmanager
 def _absent(stack: Stack, *queues: str) -> Iterator[None]:
-    """Nobody is at these queues: the looks of the other tests have somebody at each."""
+    """These queues have no consumer; in the other tests each queue has one."""
     stack.rig.folder.joinpath("absent").write_text(" ".join(queues))
     yield
     stack.rig.folder.joinpath("absent").unlink()
@@ -415,7 +415,7 @@ def test_a_planted_fault_is_named_with_its_fix(stack: Stack, name: str) -> None:
     assert all(each.fix for each in bad)
 
 
-def test_what_amqp_does_not_tell_is_read_from_definitions(stack: Stack, tmp_path: Path) -> None:
+def test_what_amqp_cannot_read_is_read_from_definitions(stack: Stack, tmp_path: Path) -> None:
     """A policy that deletes queues, a limit below ours, a lost binding."""
     vhost = stack.admin_url.rpartition("/")[2]
     policy = {"expires": 60_000, "delivery-limit": 3, "overflow": "drop-head"}
@@ -442,10 +442,10 @@ def test_what_amqp_does_not_tell_is_read_from_definitions(stack: Stack, tmp_path
     assert len(told(found, Severity.UNCHECKED)) == 1
 
 
-def test_a_login_without_rights_is_told_what_it_lacks(
+def test_missing_rights_of_a_login_are_reported(
     stack: Stack, vhosts: Vhosts, topology: Topology, users: Users
 ) -> None:
-    """The command that gives it the rights of a worker stands beside it."""
+    """The fix is the command that sets a worker's rights."""
     admin = vhosts.fresh_url()
     with connect(admin) as connection:
         apply(topology, connection)
@@ -471,7 +471,7 @@ def test_a_login_without_rights_is_told_what_it_lacks(
         (-10.0, Severity.FAIL, "the database's clock is 10.0 s ahead of this host's"),
     ],
 )
-def test_a_clock_that_is_off_is_told(
+def test_a_clock_that_is_off_is_reported(
     store_url: str, seconds: float, verdict: Severity, words: str
 ) -> None:
     """In both directions: either way expiry, limits and leases are judged wrongly."""
@@ -481,7 +481,7 @@ def test_a_clock_that_is_off_is_told(
     assert (found.verdict, found.found) == (verdict, words)
 
 
-def test_a_database_that_forgets_in_a_crash_is_told(postgres_url: str) -> None:
+def test_a_database_that_forgets_in_a_crash_is_reported(postgres_url: str) -> None:
     """What was acknowledged on its word would be sent again, or be lost."""
     name = postgres_url.rpartition("/")[2]
     with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
@@ -492,7 +492,7 @@ def test_a_database_that_forgets_in_a_crash_is_told(postgres_url: str) -> None:
     assert found.found.startswith("synchronous_commit is off")
 
 
-def test_statements_that_a_pooler_leaves_unbounded_are_told(postgres_url: str) -> None:
+def test_statements_without_a_timeout_are_reported(postgres_url: str) -> None:
     """A session sets its own bound, but not through a pooler."""
     with pgbouncer(postgres_url) as url, closing(migrated(url)) as store:
         (found,) = record.database(store)
@@ -500,7 +500,7 @@ def test_statements_that_a_pooler_leaves_unbounded_are_told(postgres_url: str) -
     assert "ALTER ROLE ... SET statement_timeout" in (found.fix or "")
 
 
-def test_a_database_that_only_reads_is_told(postgres_url: str, stack: Stack) -> None:
+def test_a_read_only_database_is_reported(postgres_url: str, stack: Stack) -> None:
     """A standby answers every question; nothing could be sent."""
     store = migrated(postgres_url)
     store.close()

@@ -78,7 +78,7 @@ def channel(channel: amqp.Channel) -> amqp.Channel:
 def test_messages_are_counted_in_the_queues_that_a_hold_concerns(
     settings: Settings, store: Store, scope: Scope, words: str
 ) -> None:
-    """Of a source or template, a queue cannot tell how many: at most all."""
+    """For a source or template the count is an upper bound: a queue does not know them."""
     others = alternatives(settings, [], scope.provider) if scope.provider else {}
     held = count_held(settings, store, scope, others=others)
     hold = Hold(**asdict(scope), id=1, actor="ann", reason="why", since=0)
@@ -88,7 +88,7 @@ def test_messages_are_counted_in_the_queues_that_a_hold_concerns(
 def test_a_queue_that_is_not_there_counts_as_empty(
     settings: Settings, store: Store, channel: amqp.Channel
 ) -> None:
-    """A lane that was configured and not applied yet keeps nobody from holding the others."""
+    """A lane without its queue yet does not keep operators from holding the others."""
     channel.queue_delete(queue_name(Channel.SMS, "critical"))
     held = count_held(settings, store, Scope(channel=Channel.SMS), others={})
     assert held.queues is not None

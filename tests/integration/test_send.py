@@ -42,8 +42,10 @@ def test_one_notification_is_in_its_queue(channel: amqp.Channel) -> None:
     assert message.properties["content_type"] == "application/json"
 
 
-def test_a_file_is_published_but_for_its_wrong_lines(channel: amqp.Channel, tmp_path: Path) -> None:
-    """The good ones are confirmed, the bad one is named, and the exit code tells."""
+def test_a_file_is_published_except_its_invalid_lines(
+    channel: amqp.Channel, tmp_path: Path
+) -> None:
+    """The good ones are confirmed, the bad one is named, and the exit code is 1."""
     file = tmp_path / "batch.jsonl"
     lines = [json.dumps(REQUEST)] * 1000
     lines[499] = json.dumps({**REQUEST, "to": "nobody"})
@@ -70,7 +72,7 @@ def test_unchecked_requests_reach_the_queue(channel: amqp.Channel) -> None:
 
 
 def test_a_broker_that_is_down_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the id, the reason and what to do."""
+    """With the id, the reason and the fix."""
     monkeypatch.setenv("NOTIFY_AMQP__URL", "pyamqp://guest:guest@127.0.0.1:1//")
     monkeypatch.setenv("NOTIFY_AMQP__CONFIRM_TIMEOUT", "0.2")
     result = run("email.normal.shop", "--file", "-", stdin=json.dumps(REQUEST))
@@ -78,8 +80,8 @@ def test_a_broker_that_is_down_is_one_clear_line(monkeypatch: pytest.MonkeyPatch
     assert "not confirmed: connection refused; publish it again" in result.stderr
 
 
-def test_a_broker_that_takes_nothing_ends_a_long_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says where it stopped, so that the rest can be sent later."""
+def test_a_broker_that_accepts_nothing_ends_a_long_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the last line, so that the rest can be sent later."""
     monkeypatch.setenv("NOTIFY_AMQP__URL", "pyamqp://guest:guest@127.0.0.1:1//")
     monkeypatch.setenv("NOTIFY_AMQP__CONFIRM_TIMEOUT", "0.2")
     stdin = "\n".join([json.dumps(REQUEST)] * 2000)

@@ -50,8 +50,8 @@ def archived(rig: Rig) -> int:
         return sum(search.count_letters(connection, search.LetterFilter()).values())
 
 
-def test_one_screen_tells_how_everything_stands(either: Rig) -> None:
-    """What was sent, what waits and why, and what operators have said."""
+def test_one_screen_shows_the_whole_service(either: Rig) -> None:
+    """Sent and waiting messages, the reason of a pause, and overrides."""
     rig = either
     sent = rig.requests(5)
     rig.publish(b"no json")
@@ -102,8 +102,8 @@ def test_one_screen_tells_how_everything_stands(either: Rig) -> None:
         assert words in out
 
 
-def test_a_part_that_is_away_says_so_and_the_rest_is_shown(rig: Rig) -> None:
-    """At night one of both is away: that is when somebody looks."""
+def test_an_unreadable_part_shows_why_and_the_rest_is_shown(rig: Rig) -> None:
+    """Operators need the command most while one of both is away."""
     config = rig.config.read_text()
     rig.config.write_text(config.replace(rig.broker_url, "pyamqp://guest:guest@127.0.0.1:1//"))
     told = look(rig, code=1)
@@ -127,8 +127,8 @@ def test_a_part_that_is_away_says_so_and_the_rest_is_shown(rig: Rig) -> None:
     assert "cannot be read: the record" in rig.notify("status").out
 
 
-def test_watching_tells_what_grows_until_ctrl_c(rig: Rig) -> None:
-    """A line every two seconds; it ends as if nothing were wrong."""
+def test_watching_shows_growth_until_ctrl_c(rig: Rig) -> None:
+    """A line every two seconds; Ctrl-C ends it with exit code 0."""
     process = rig.command("status", "--watch", "--json")
     lines: list[dict[str, Any]] = []
 

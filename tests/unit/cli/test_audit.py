@@ -21,7 +21,7 @@ def _acts(store: Store) -> None:
             write_audit(connection, who, "breaker.open", details=details, at=NOW)
 
 
-def test_people_read_who_did_what_to_what_and_why(notify: Notify) -> None:
+def test_the_list_shows_actor_action_object_and_reason(notify: Notify) -> None:
     """A line each, the newest first."""
     done = notify("audit")
     title, *lines = done.out.splitlines()
@@ -31,7 +31,7 @@ def test_people_read_who_did_what_to_what_and_why(notify: Notify) -> None:
 
 
 def test_programs_read_an_object_a_line(notify: Notify) -> None:
-    """With the details as they were written, and the same words on what is left out."""
+    """With the details as they were written, and the same note on omitted rows."""
     done = notify("audit", "--json", "--limit", 2)
     first, second = map(json.loads, done.out.splitlines())
     assert (first["reason"], second["reason"]) == ("INC-2", "INC-1")
@@ -40,7 +40,7 @@ def test_programs_read_an_object_a_line(notify: Notify) -> None:
     assert "only the newest 2 are listed" in done.err
 
 
-def test_filters_are_joined_and_nothing_is_said_so(notify: Notify) -> None:
+def test_filters_are_joined_and_an_empty_list_is_reported(notify: Notify) -> None:
     """Exit code 0, as of any list."""
     assert notify("audit", "--actor", "ann", "--object", "sendgrid", "--action", "breaker").out
     assert notify("audit", "--until", "1d").out

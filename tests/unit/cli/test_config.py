@@ -52,7 +52,7 @@ def test_mistakes_go_to_stderr_and_the_exit_code_is_1(tmp_path: Path) -> None:
 
 
 def test_warnings_do_not_fail_a_check(tmp_path: Path) -> None:
-    """They are told before the summary, on stderr."""
+    """They are printed before the summary, on stderr."""
     file = tmp_path / "notify.toml"
     file.write_text("")
     result = run("check", str(file))
@@ -75,7 +75,7 @@ def test_show_prints_every_option_with_its_origin_and_no_secret() -> None:
 
 @pytest.mark.parametrize("args", [[], ["check"], ["show"]])
 def test_the_help_has_an_example(args: list[str]) -> None:
-    """Every command says how it is called."""
+    """Every command has an example."""
     result = run(*args, "--help")
     assert result.exit_code == 0
     assert "Example:\n" in result.stdout

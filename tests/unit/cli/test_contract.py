@@ -49,7 +49,7 @@ def test_a_good_request_exits_0(tmp_path: Path) -> None:
 
 
 def test_a_wrong_request_exits_1_with_place_reason_and_fix() -> None:
-    """One line what is wrong, one what to do."""
+    """One line for the problem, one for the hint."""
     result = run("lint", "-", stdin=BAD)
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
@@ -61,7 +61,7 @@ def test_a_wrong_request_exits_1_with_place_reason_and_fix() -> None:
     ]
 
 
-def test_broken_json_is_told_by_line_and_column() -> None:
+def test_broken_json_is_reported_by_line_and_column() -> None:
     """Counted in the file, as editors do."""
     result = run("lint", "-", stdin=b'{\n  "to": "ann@example.com"\n  "template": "x"\n}')
     assert "  3:3  not JSON: expecting ',' delimiter" in result.stdout.splitlines()
@@ -111,7 +111,7 @@ def test_json_counts_requests() -> None:
     assert (found["requests"], found["wrong"]) == (2, 1)
 
 
-def test_a_missing_file_is_a_slip_of_usage() -> None:
+def test_a_missing_file_is_a_usage_error() -> None:
     """Exit code 2, as for any wrong argument."""
     assert run("lint", "/nonexistent.json").exit_code == 2
 

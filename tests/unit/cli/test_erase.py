@@ -30,7 +30,7 @@ def _left(store: Store) -> int:
     return sum(store.count(Filter(recipient=WHO)).values())
 
 
-def test_what_is_found_is_shown_and_erased(store: Store, notify: Notify) -> None:
+def test_matches_are_shown_and_erased(store: Store, notify: Notify) -> None:
     """Once; the second time there is nothing, and that is no mistake."""
     sent(store)
     sent(store)
@@ -54,8 +54,10 @@ def test_what_is_found_is_shown_and_erased(store: Store, notify: Notify) -> None
     )
 
 
-def test_what_waits_is_refused_unless_it_may_be_cancelled(store: Store, notify: Notify) -> None:
-    """Nothing is erased before the operator has said so."""
+def test_waiting_notifications_are_refused_unless_they_may_be_cancelled(
+    store: Store, notify: Notify
+) -> None:
+    """Nothing is erased before the operator has confirmed."""
     sent(store)
     claim_one(store, Entry(asked(), Status.SCHEDULED, due_at=LATER))
     done = notify(WHO, "--yes")
@@ -67,7 +69,7 @@ def test_what_waits_is_refused_unless_it_may_be_cancelled(store: Store, notify: 
     assert store.count(Filter()) == {Status.SENT: 1, Status.CANCELLED: 1}
 
 
-def test_nobody_to_ask_means_no(store: Store, notify: Notify) -> None:
+def test_without_a_terminal_nothing_is_erased(store: Store, notify: Notify) -> None:
     """A script must say --yes."""
     sent(store)
     done = notify(WHO)
@@ -76,8 +78,8 @@ def test_nobody_to_ask_means_no(store: Store, notify: Notify) -> None:
     assert _left(store) == 1
 
 
-def test_what_is_left_is_told_with_exit_code_1(store: Store, notify: Notify) -> None:
-    """What a worker has in hand, and a letter that others wait for."""
+def test_remaining_data_is_reported_with_exit_code_1(store: Store, notify: Notify) -> None:
+    """A notification that is being sent, and a letter that names other recipients."""
     id_ = sending(store)
     (letter,) = bury(store, arrival(body_of(id_, to=[WHO, "bob@example.com"])))
     done = notify(WHO, "--yes", "--cancel")

@@ -37,10 +37,10 @@ def test_a_new_keyring_can_be_used_and_a_new_key_added(
     assert notify("new", "hash").code == 2
 
 
-def test_a_key_is_changed_in_the_steps_that_the_help_tells(
+def test_a_key_is_rotated_by_the_steps_in_the_help(
     store: Store, notify: Notify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Check tells how far it is, and rotate which key may go."""
+    """`check` counts the rows, and `rotate` names the key to remove."""
     sent(store)
     rows = []
     for ring in (FIRST, f"{FIRST} {SECOND}", f"{SECOND} {FIRST}"):

@@ -24,7 +24,7 @@ def _rows(done: Done) -> list[list[str]]:
 
 
 def test_a_sound_record_balances(store: Store, notify: Notify) -> None:
-    """Each term has its line, and the sum is what was accepted."""
+    """Each term has its line, and the sum is the number accepted."""
     sent(store)
     failed(store)
     bury(store)
@@ -37,8 +37,10 @@ def test_a_sound_record_balances(store: Store, notify: Notify) -> None:
     assert rows[-1] == ["it", "balances"]
 
 
-def test_a_contradiction_is_told_with_its_id_and_exit_code_1(store: Store, notify: Notify) -> None:
-    """An operator reads what is wrong, of which one, and what to run next."""
+def test_a_contradiction_is_reported_with_its_id_and_exit_code_1(
+    store: Store, notify: Notify
+) -> None:
+    """The output names the contradiction, the id, and the command to run next."""
     kind, plant = FAULTS["sent, never called"]
     planted = plant(store)
     done = notify()
@@ -49,7 +51,7 @@ def test_a_contradiction_is_told_with_its_id_and_exit_code_1(store: Store, notif
     assert done.err.startswith("notify: the ledger does not balance")
 
 
-def test_a_status_of_nobodys_makes_a_difference(store: Store, notify: Notify) -> None:
+def test_an_unknown_status_makes_a_difference(store: Store, notify: Notify) -> None:
     """What is in none of the terms is counted."""
     FAULTS["a status of nobody's"][1](store)
     done = notify()
@@ -57,7 +59,7 @@ def test_a_status_of_nobodys_makes_a_difference(store: Store, notify: Notify) ->
     assert "1 accepted, but in none of the terms" in done.out
 
 
-def test_a_doubt_is_told_and_leaves_the_exit_code_0(store: Store, notify: Notify) -> None:
+def test_a_doubt_is_reported_and_the_exit_code_is_0(store: Store, notify: Notify) -> None:
     """A lease that passed long ago may be a worker that was just killed."""
     kind, plant = DOUBTS["due for an hour"]
     planted = plant(store)
@@ -76,7 +78,7 @@ def test_more_ids_are_listed_on_demand(store: Store, notify: Notify) -> None:
 
 
 def test_the_terms_are_broken_down_on_demand(store: Store, notify: Notify) -> None:
-    """By channel, by lane, or by both; what cannot be read of a dead letter is a question mark."""
+    """By channel, by lane, or by both; an unknown part of a dead letter is a question mark."""
     sent(store)
     claim_one(store, call_for(asked(lane="bulk")))
     bury(store, channel=None, lane=None)
@@ -88,7 +90,7 @@ def test_the_terms_are_broken_down_on_demand(store: Store, notify: Notify) -> No
     assert ["critical", "1", "0", "0"] in _rows(notify("--by", "lane"))
 
 
-def test_the_oldest_in_flight_is_told_per_channel_and_lane(store: Store, notify: Notify) -> None:
+def test_the_oldest_in_flight_is_shown_per_channel_and_lane(store: Store, notify: Notify) -> None:
     """So many days and hours: a lane that hangs catches the eye."""
     queued(store)
     lines = notify().out.splitlines()
@@ -115,21 +117,21 @@ def test_a_program_gets_one_json_object(store: Store, notify: Notify) -> None:
 
 @pytest.mark.parametrize("what", ["source", "channel,channel", "lane,", ""])
 def test_a_breakdown_by_something_else_is_a_usage_error(notify: Notify, what: str) -> None:
-    """The words that it knows are told."""
+    """The error names the valid words."""
     done = notify("--by", what)
     assert done.code == 2
     assert "write channel, lane or channel,lane" in done.err
 
 
 @pytest.mark.usefixtures("url")
-def test_a_record_without_tables_is_told_in_one_line(notify: Notify) -> None:
+def test_a_record_without_tables_is_reported_in_one_line(notify: Notify) -> None:
     """With the command that makes them."""
     done = notify()
     assert done.code == 1
     assert "notify migrate" in done.err
 
 
-def test_a_broker_that_is_away_is_told_in_one_line(
+def test_a_broker_that_is_away_is_reported_in_one_line(
     store: Store, notify: Notify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the password of its address."""

@@ -29,7 +29,7 @@ def test_a_sound_record_passes_in_one_line(store: Store, notify: Notify) -> None
 
 
 def test_a_contradiction_fails_the_unit_and_names_the_id(store: Store, notify: Notify) -> None:
-    """The timer's failure alarms, and its output tells where to look."""
+    """The timer fails, which alarms, and the output names the ids."""
     kind, plant = FAULTS["sent, never called"]
     planted = plant(store)
     done = notify()

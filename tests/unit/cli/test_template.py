@@ -38,7 +38,7 @@ def error(*words: str, kind: type[NotifyError] = TemplateError) -> str:
 
 @pytest.mark.usefixtures("folder")
 def test_templates_are_listed_in_a_table() -> None:
-    """Ours and the packaged, one line each, with what they need."""
+    """The folder's and the packaged ones, one line each, with their variables."""
     result = run("ls")
     lines = [line.split() for line in result.output.splitlines()]
     assert result.exit_code == 0
@@ -62,8 +62,8 @@ def test_templates_are_listed_as_json() -> None:
     assert len(listed) == 6
 
 
-def test_a_listing_ends_with_what_is_broken(folder: Path) -> None:
-    """The table still comes; the exit tells that something is wrong."""
+def test_a_listing_ends_with_the_broken_templates(folder: Path) -> None:
+    """The table is still printed; the exit code is 1."""
     (folder / "t" / "push.title.j2").write_text("{{")
     text = error("ls")
     assert "t/push.title.j2, line 1: " in text
@@ -81,8 +81,8 @@ def test_a_preview_uses_the_templates_sample_and_the_default_locale() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_preview_takes_data_from_its_option_a_file_or_standard_input(tmp_path: Path) -> None:
-    """All three give the same."""
+def test_a_preview_reads_data_from_its_option_a_file_or_standard_input(tmp_path: Path) -> None:
+    """All three print the same."""
     text = '{"name": "Ada"}'
     file = tmp_path / "data.json"
     file.write_text(text)

@@ -32,10 +32,10 @@ ROOMY = Settings(contract=ContractSettings(max_body_bytes=64 << 20))
         ("Other", "3.13.0", SETTINGS, ["fail"], "quorum queues"),
     ],
 )
-def test_a_lethal_broker_is_told_from_a_good_one(
+def test_an_unsupported_broker_is_reported(
     product: str, version: str, settings: Settings, verdicts: list[str], words: str
 ) -> None:
-    """By what is known of each version."""
+    """By the known faults of each version."""
     found = list(broker.version({"product": product, "version": version}, settings))
     assert [each.verdict for each in found] == verdicts
     assert words in found[0].found
@@ -44,8 +44,8 @@ def test_a_lethal_broker_is_told_from_a_good_one(
 @pytest.mark.parametrize(
     ("version", "usual"), [("3.10.8", "does not limit deliveries"), ("4.0.5", "to 20")]
 )
-def test_the_usual_delivery_limit_is_told(version: str, usual: str) -> None:
-    """An operator who adds a queue by hand has to know it."""
+def test_the_default_delivery_limit_is_reported(version: str, usual: str) -> None:
+    """Operators who add a queue by hand need to know it."""
     *_, found = broker.version({"product": "RabbitMQ", "version": version}, SETTINGS)
     assert usual in found.found
 
@@ -61,7 +61,7 @@ def test_the_usual_delivery_limit_is_told(version: str, usual: str) -> None:
         ("kombu", "5.7.0rc1", True),
     ],
 )
-def test_a_library_of_another_release_is_told(library: str, version: str, good: bool) -> None:
+def test_a_library_of_another_release_is_reported(library: str, version: str, good: bool) -> None:
     """Their older releases hang, crawl or lose."""
     releases = {"amqp": "5.4.2", "celery": "5.7.0", "kombu": "5.7.0", library: version}
     (found,) = host.driver(SETTINGS, version=releases.__getitem__)
@@ -73,7 +73,7 @@ def test_a_library_of_another_release_is_told(library: str, version: str, good: 
 @pytest.mark.parametrize(
     ("free", "verdict"), [(99 << 20, "fail"), (1000 << 20, "warn"), (2 << 30, "ok")]
 )
-def test_a_disk_that_fills_is_told(tmp_path: Path, free: int, verdict: str) -> None:
+def test_a_disk_that_fills_is_reported(tmp_path: Path, free: int, verdict: str) -> None:
     """Before SQLite can write no more."""
     settings = Settings(store=StoreSettings.model_validate({"url": f"sqlite:///{tmp_path}/n.db"}))
     (found,) = record.room(settings, free=lambda _: free)
@@ -81,8 +81,8 @@ def test_a_disk_that_fills_is_told(tmp_path: Path, free: int, verdict: str) -> N
     assert f"{free / (1 << 20):,.0f} MiB are free" in found.found
 
 
-def test_postgresqls_disk_is_not_ours_to_see() -> None:
-    """It stands elsewhere."""
+def test_postgresqls_disk_is_not_checked() -> None:
+    """It is on another machine."""
     url = "postgresql+psycopg://u@h/d"
     settings = Settings(store=StoreSettings.model_validate({"url": url}))
     assert list(record.room(settings)) == []

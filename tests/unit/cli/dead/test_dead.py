@@ -40,7 +40,7 @@ def dead(store: Store) -> UUID:
 
 @pytest.mark.usefixtures("dead")
 def test_ls_lists_the_newest_first_with_their_causes(notify: Notify) -> None:
-    """A line each; no recipient is among what is told."""
+    """A line each, without a recipient."""
     lines = notify("ls").out.splitlines()
     assert [line.split()[0] for line in lines[1:]] == ["3", "2", "1"]
     assert "contract" in lines[1]
@@ -69,7 +69,7 @@ def test_ls_filters_and_counts(notify: Notify) -> None:
     assert (nothing.code, nothing.out, nothing.err) == (0, "", "no dead letter matches\n")
 
 
-def test_show_tells_all_and_masks_recipients(notify: Notify, dead: UUID) -> None:
+def test_show_prints_the_letter_and_masks_recipients(notify: Notify, dead: UUID) -> None:
     """The letter, its properties and its body."""
     told = notify("show", 2).out
     assert "no queue was bound for its key" in told
@@ -89,7 +89,7 @@ def test_show_tells_all_and_masks_recipients(notify: Notify, dead: UUID) -> None
     )
 
 
-def test_show_tells_what_became_of_the_notification(store: Store, notify: Notify) -> None:
+def test_show_prints_the_timeline_of_the_notification(store: Store, notify: Notify) -> None:
     """Its timeline, with every attempt."""
     id_ = uuid4()
     entry = begin(store, id=id_)
@@ -101,7 +101,7 @@ def test_show_tells_what_became_of_the_notification(store: Store, notify: Notify
 
 
 @pytest.mark.usefixtures("dead")
-def test_plan_tells_what_a_replay_would_do(notify: Notify) -> None:
+def test_plan_shows_what_a_replay_would_do(notify: Notify) -> None:
     """And changes nothing."""
     told = notify("plan", "--rate", "2").out
     assert "3 waiting dead letters, requesting 3 notifications" in told
@@ -114,7 +114,7 @@ def test_plan_tells_what_a_replay_would_do(notify: Notify) -> None:
     assert notify("replay", *WHY, "--dry-run", "--json").out == json.dumps(plan) + "\n"
 
 
-def test_replay_lines_up_what_may_be_sent(store: Store, notify: Notify, dead: UUID) -> None:
+def test_replay_schedules_what_may_be_sent(store: Store, notify: Notify, dead: UUID) -> None:
     """With the person and the reason in the audit; again, it does nothing."""
     done = notify("replay", *WHY, "--no-wait")
     assert (done.code, done.err) == (0, "")
@@ -189,7 +189,7 @@ def test_a_command_that_is_not_whole_is_a_usage_error(
 
 
 @pytest.mark.usefixtures("dead")
-def test_discard_marks_what_was_chosen(store: Store, notify: Notify) -> None:
+def test_discard_marks_the_chosen_letters(store: Store, notify: Notify) -> None:
     """They are listed under their state from then on."""
     assert notify("discard", "--cause", "contract", *WHY).out == "2 dead letters were discarded\n"
     assert len(notify("ls", "--json").out.splitlines()) == 1

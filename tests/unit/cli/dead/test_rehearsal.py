@@ -67,8 +67,8 @@ def planted(store: Store) -> UUID:
 
 
 @pytest.mark.usefixtures("planted")
-def test_plan_counts_what_would_fail_again_and_says_why(notify: Notify) -> None:
-    """By the workers' templates and countries; what is expired is told as that."""
+def test_plan_counts_what_would_fail_again_and_the_reasons(notify: Notify) -> None:
+    """By the workers' templates and countries; expired ones are counted as expired."""
     plan = _plan(notify)
     assert plan["notifications"] == {"never_sent": 2, "would_fail": 4, "expired": 1}
     assert plan["replayed"] == 2
@@ -85,7 +85,7 @@ def test_plan_counts_what_would_fail_again_and_says_why(notify: Notify) -> None:
     assert "left: fix its template" in shown
 
 
-def test_replay_leaves_what_would_fail_again(notify: Notify, store: Store, planted: UUID) -> None:
+def test_replay_skips_what_would_fail_again(notify: Notify, store: Store, planted: UUID) -> None:
     """It sends the rest, of a batch too, and the letters go on waiting."""
     assert notify("dead", "replay", *WHY, "--no-wait").code == 0
     queued = store.find(Filter(status=Status.QUEUED))
@@ -94,9 +94,7 @@ def test_replay_leaves_what_would_fail_again(notify: Notify, store: Store, plant
     assert _plan(notify)["notifications"]["would_fail"] == 4
 
 
-def test_a_mended_template_is_all_that_is_needed(
-    notify: Notify, store: Store, folder: Path
-) -> None:
+def test_a_fixed_template_is_all_that_is_needed(notify: Notify, store: Store, folder: Path) -> None:
     """The plan is of this moment."""
     bury(store, arrival(_template()))
     assert _plan(notify)["replayed"] == 0
@@ -105,7 +103,7 @@ def test_a_mended_template_is_all_that_is_needed(
 
 
 def test_a_mending_that_would_fail_is_refused(notify: Notify, store: Store, tmp_path: Path) -> None:
-    """Before it is kept: with the reason that a worker would give."""
+    """Before it is saved, with the reason that a worker would record."""
     id_ = uuid4()
     bury(store, arrival(_template(id_)))
     body = tmp_path / "body.json"

@@ -88,8 +88,10 @@ def test_an_open_circuit_shows_why_it_opened_and_when_it_is_tried(
     assert (found["failure_rate"], found["slow_rate"]) == (0.9, 0.25)
 
 
-def test_a_circuit_that_waits_for_an_operator_says_so(store: Store, notify: Notify) -> None:
-    """A refused key does not mend itself."""
+def test_a_circuit_that_waits_for_an_operator_is_listed_as_such(
+    store: Store, notify: Notify
+) -> None:
+    """A refused key needs an operator."""
     _fail(store, "first", Kind.FATAL)
     line = _line(notify, "first")
     assert "waits for an operator" in line
@@ -98,7 +100,7 @@ def test_a_circuit_that_waits_for_an_operator_says_so(store: Store, notify: Noti
 
 
 def test_a_held_circuit_is_probed_after_auto(store: Store, notify: Notify) -> None:
-    """The word that frees it, and what is said about it."""
+    """It resets the circuit, and the command prints so."""
     _fail(store, "first", Kind.FATAL)
     done = notify("breaker", "auto", "first", "--reason", "the key is renewed")
     assert done.code == 0
@@ -112,7 +114,7 @@ def test_a_held_circuit_is_probed_after_auto(store: Store, notify: Notify) -> No
 def test_an_opened_circuit_gets_no_call_and_its_channel_goes_on(
     store: Store, notify: Notify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Through the next provider, as the command says; the list tells who did it and why."""
+    """Through the next provider, which is printed; the list shows the operator and the reason."""
     monkeypatch.setattr("socket.gethostname", lambda: "ops-1")
     done = notify("breaker", "open", "first", "--for", "30m", "--reason", "their maintenance")
     assert done.code == 0
@@ -129,7 +131,7 @@ def test_an_opened_circuit_gets_no_call_and_its_channel_goes_on(
 
 
 def test_a_channel_without_another_provider_waits(store: Store, notify: Notify) -> None:
-    """The operator is told before anybody else notices."""
+    """The command prints that the channel waits."""
     assert store is not None
     done = notify("breaker", "open", "only", "--reason", "x")
     assert done.out.splitlines()[:2] == [
@@ -138,9 +140,7 @@ def test_a_channel_without_another_provider_waits(store: Store, notify: Notify) 
     ]
 
 
-def test_nobody_goes_on_through_a_provider_that_is_shut_as_well(
-    store: Store, notify: Notify
-) -> None:
+def test_no_channel_goes_on_through_a_second_open_circuit(store: Store, notify: Notify) -> None:
     """By the same command, or by a hold."""
     done = notify("breaker", "open", "first", "second", "--reason", "x")
     assert done.out.count("email has no other provider: it waits") == 2
@@ -152,7 +152,7 @@ def test_nobody_goes_on_through_a_provider_that_is_shut_as_well(
 
 
 def test_several_circuits_are_closed_at_once_and_audited_each(store: Store, notify: Notify) -> None:
-    """Who, what and why is kept for each."""
+    """Each has an audit row."""
     _fail(store, "first")
     done = notify("breaker", "close", "second", "first", "--for", "1h", "--reason", "INC-7")
     assert done.code == 0
@@ -166,8 +166,8 @@ def test_several_circuits_are_closed_at_once_and_audited_each(store: Store, noti
     assert rows[0]["details"]["state_before"] == "open"
 
 
-def test_a_shadow_is_told_and_listed(store: Store, notify: Notify) -> None:
-    """The state is what the circuit would do; calls pass."""
+def test_shadow_mode_is_printed_and_listed(store: Store, notify: Notify) -> None:
+    """The list shows the state by the rules; calls pass."""
     done = notify("breaker", "shadow", "first", "--reason", "on trial", "--json")
     assert json.loads(done.out)["mode"] == "shadow"
     _fail(store, "first")
@@ -177,7 +177,7 @@ def test_a_shadow_is_told_and_listed(store: Store, notify: Notify) -> None:
     assert line.rstrip().endswith("shadow until further notice: on trial")
 
 
-def test_a_word_whose_time_is_over_is_listed_no_more(store: Store, notify: Notify) -> None:
+def test_an_override_whose_time_is_over_is_not_listed(store: Store, notify: Notify) -> None:
     """The circuit follows its rules again, whether or not a worker has noticed."""
     with store.writing() as connection:
         shared.change(
@@ -203,7 +203,7 @@ def test_a_word_whose_time_is_over_is_listed_no_more(store: Store, notify: Notif
         (("close", "--reason", "x"), "Missing argument 'PROVIDER...'"),
     ],
 )
-def test_a_slip_is_a_usage_error_and_changes_nothing(
+def test_a_mistake_is_a_usage_error_and_changes_nothing(
     store: Store, notify: Notify, words: tuple[str, ...], complaint: str
 ) -> None:
     """Of several providers, none is touched if one is unknown."""
@@ -214,7 +214,7 @@ def test_a_slip_is_a_usage_error_and_changes_nothing(
 
 
 def test_tables_of_another_version_are_named(url: str, notify: Notify) -> None:
-    """The command says what to run."""
+    """The error names the command to run."""
     assert url
     done = notify("breaker", "ls")
     assert done.code == 1

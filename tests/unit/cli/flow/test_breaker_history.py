@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("three_providers")
 
 
 @pytest.mark.usefixtures("store")
-def test_history_lists_what_became_of_circuits(notify: Notify) -> None:
+def test_history_lists_changes_of_circuits(notify: Notify) -> None:
     """A line each for people, an object each for programs, the newest first."""
     why = ("--reason", "their maintenance")
     assert notify("breaker", "open", "first", *why).code == 0
@@ -31,7 +31,7 @@ def test_history_lists_what_became_of_circuits(notify: Notify) -> None:
     assert "only the newest 1" in notify("breaker", "history", "--limit", 1).err
 
 
-def test_nothing_is_said_so(notify: Notify, store: Store) -> None:
+def test_an_empty_list_is_reported(notify: Notify, store: Store) -> None:
     """Exit code 0, as of any list."""
     assert store.revision()
     done = notify("breaker", "history", "--state", "half_open")

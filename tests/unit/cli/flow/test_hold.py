@@ -52,7 +52,7 @@ def _audit(store: Store) -> list[Any]:
 
 
 def test_a_hold_is_placed_counted_and_audited(store: Store, notify: Notify) -> None:
-    """It is in force though RabbitMQ cannot be asked, which is said."""
+    """It is in force although RabbitMQ is away, and the command prints so."""
     _waits(store, source="crm", channel=Channel.SMS)
     _waits(store, source="shop", channel=Channel.SMS)
     done = notify("hold", "--channel", "sms", "--source", "crm", "--reason", "INC-12")
@@ -74,7 +74,7 @@ def test_a_hold_is_placed_counted_and_audited(store: Store, notify: Notify) -> N
 
 
 def test_a_hold_may_end_by_itself(store: Store, notify: Notify) -> None:
-    """The time is told in UTC."""
+    """The time is in UTC."""
     done = notify("hold", "--lane", "bulk", "--for", "30m", "--reason", "x")
     (placed,) = _standing(store)
     assert placed.until == pytest.approx(placed.since + 1800, abs=0.1)
@@ -100,7 +100,7 @@ def test_a_held_providers_channel_goes_on_or_waits(store: Store, notify: Notify)
 
 @pytest.mark.usefixtures("store")
 def test_a_channel_whose_other_provider_is_held_too_waits(notify: Notify) -> None:
-    """Nobody is told that it goes on through one that is stopped."""
+    """A provider on hold is not listed as an alternative."""
     notify("hold", "--provider", "second", "--reason", "x")
     told = notify("hold", "--provider", "first", "--reason", "x").out.splitlines()
     assert told[2] == "email has no other provider: it waits"
@@ -134,7 +134,7 @@ def test_everything_is_held_by_that_word_alone(store: Store, notify: Notify) -> 
         (["--lane", "bulk", "--reason", " "], "--reason is empty"),
     ],
 )
-def test_a_slip_is_told_before_anything_is_held(
+def test_a_usage_error_is_reported_before_anything_is_held(
     store: Store, notify: Notify, arguments: list[str], words: str
 ) -> None:
     """A hold on a lane that does not exist would calm an operator and stop nothing."""
@@ -145,7 +145,7 @@ def test_a_slip_is_told_before_anything_is_held(
 
 
 def test_a_hold_as_json(store: Store, notify: Notify) -> None:
-    """The hold, and what waits."""
+    """The hold, and the numbers of waiting messages."""
     _waits(store, lane="bulk")
     done = notify("hold", "--lane", "bulk", "--for", "1h", "--reason", "x", "--json")
     told = json.loads(done.out)
@@ -202,8 +202,8 @@ def test_a_release_names_ids_or_all(store: Store, notify: Notify) -> None:
     assert (told["standing"], _standing(store)) == (0, [])
 
 
-def test_what_does_not_stand_cannot_be_released(store: Store, notify: Notify) -> None:
-    """It says what was looked for, and leaves the others alone."""
+def test_a_hold_not_in_force_cannot_be_released(store: Store, notify: Notify) -> None:
+    """The error names the filters; other holds are not changed."""
     held = _place(store, lane="bulk")
     for arguments, words in [
         (["--channel", "sms", "--lane", "bulk"], "hold for exactly channel sms, lane bulk"),
@@ -215,7 +215,7 @@ def test_what_does_not_stand_cannot_be_released(store: Store, notify: Notify) ->
     assert (_standing(store), _audit(store)) == ([held], [])
 
 
-def test_holds_are_listed_with_what_they_keep(store: Store, notify: Notify) -> None:
+def test_holds_are_listed_with_their_counts(store: Store, notify: Notify) -> None:
     """In two lines each, for people."""
     assert notify("holds").out == "no hold is in force\n"
     first, second = _place(store, lane="bulk"), _place(store, source="crm")

@@ -52,7 +52,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def listed(notify: Notify, *options: str) -> dict[str, dict[str, Any]]:
-    """Give what `ls` tells programs, by name."""
+    """Return the JSON of `ls`, by name."""
     done = notify("limit", "ls", "--json", *options)
     assert (done.code, done.err) == (0, "")
     return {each["name"]: each for each in map(json.loads, done.out.splitlines())}
@@ -65,7 +65,7 @@ def audited(store: Store) -> list[Any]:
 
 
 def told(notify: Notify) -> dict[str, str]:
-    """Give what `ls` tells people, by name."""
+    """Return the lines of `ls`, by name."""
     done = notify("limit", "ls")
     assert (done.code, done.err) == (0, "")
     _, *lines = (" ".join(line.split()) for line in done.out.splitlines())
@@ -98,14 +98,14 @@ def test_all_limits_are_listed_also_those_that_nobody_used(notify: Notify) -> No
     }
 
 
-def test_use_is_told(store: Store, notify: Notify) -> None:
+def test_use_is_listed(store: Store, notify: Notify) -> None:
     """Of all workers together."""
     with store.booking() as connection:
         book(connection, FIRST, BookingRequest.of([200.0], share=1.0))
     assert listed(notify)["provider:first"]["use"] == pytest.approx(20.0, rel=0.2)
 
 
-def test_a_lowered_rate_is_told_with_when_it_is_back(store: Store, notify: Notify) -> None:
+def test_a_lowered_rate_is_listed_with_its_recovery(store: Store, notify: Notify) -> None:
     """Complaints lowered it; it recovers by itself."""
     with store.writing() as connection:
         limits.cut(connection, FIRST, retry_after=None, calls_per_second=9.0)
@@ -118,8 +118,8 @@ def test_a_lowered_rate_is_told_with_when_it_is_back(store: Store, notify: Notif
     assert found["rate"] == pytest.approx(350, abs=40)
 
 
-def test_a_pause_is_told_with_its_rest(store: Store, notify: Notify) -> None:
-    """And what will be in force after it."""
+def test_a_pause_is_listed_with_its_remaining_seconds(store: Store, notify: Notify) -> None:
+    """And the rate that is in force after it."""
     with store.writing() as connection:
         limits.cut(connection, FIRST, retry_after=60.0, calls_per_second=9.0)
     line = told(notify)["provider:first"]
@@ -127,9 +127,7 @@ def test_a_pause_is_told_with_its_rest(store: Store, notify: Notify) -> None:
     assert 58 < listed(notify)["provider:first"]["paused_seconds"] <= 60
 
 
-def test_single_values_are_listed_where_something_was_said_of_them(
-    store: Store, notify: Notify
-) -> None:
+def test_single_values_are_listed_if_they_differ(store: Store, notify: Notify) -> None:
     """All of them only on demand: they may be a million."""
     source = Limit("each-source:shop", 5.0)
     for name in ("each-source:shop", "each-source:crm", "retired:long-ago"):
@@ -144,7 +142,7 @@ def test_single_values_are_listed_where_something_was_said_of_them(
 
 
 def test_a_rate_is_set_for_a_while_and_audited(store: Store, notify: Notify) -> None:
-    """A provider's name stands for its own limit; the list tells who, until when, and why."""
+    """A provider's name means its own limit; the list shows operator, end and reason."""
     done = notify("limit", "set", "first", "50", "--for", "30m", "--reason", "INC-7: go slow")
     assert (done.code, done.err) == (0, "")
     first, last = done.out.splitlines()
@@ -163,10 +161,8 @@ def test_a_rate_is_set_for_a_while_and_audited(store: Store, notify: Notify) -> 
     assert (found["rate"], found["set_rate"], found["actor"]) == (500.0, None, None)
 
 
-def test_a_rate_that_is_set_without_end_stands_until_it_is_reset(
-    store: Store, notify: Notify
-) -> None:
-    """Also above what is configured, and for one value of a kind."""
+def test_a_rate_without_end_is_in_force_until_it_is_reset(store: Store, notify: Notify) -> None:
+    """Also above the configured rate, and for one value of a limit."""
     done = notify("limit", "set", "each-source:shop", "90", "--reason", "launch", "--json")
     assert done.code == 0
     found = json.loads(done.out)
@@ -179,7 +175,7 @@ def test_a_rate_that_is_set_without_end_stands_until_it_is_reset(
     assert audited(store)[1].details == {"names": ["each-source:shop"]}
 
 
-def test_a_reset_ends_what_operators_and_providers_said(store: Store, notify: Notify) -> None:
+def test_a_reset_ends_a_set_rate_a_pause_and_a_recovery(store: Store, notify: Notify) -> None:
     """A pause, a lowered rate, a rate that was set."""
     with store.writing() as connection:
         limits.cut(connection, FIRST, retry_after=600.0, calls_per_second=9.0)
@@ -192,7 +188,7 @@ def test_a_reset_ends_what_operators_and_providers_said(store: Store, notify: No
     assert row.details == {"names": ["provider:first"]}
 
 
-def test_a_reset_of_what_is_as_configured_is_not_audited(store: Store, notify: Notify) -> None:
+def test_a_reset_of_a_limit_as_configured_is_not_audited(store: Store, notify: Notify) -> None:
     """Nothing was done."""
     done = notify("limit", "reset", "first", "--reason", "to be sure")
     assert (done.code, done.err) == (0, "provider:first was as configured already\n")
@@ -217,10 +213,10 @@ def test_a_reset_of_what_is_as_configured_is_not_audited(store: Store, notify: N
         (("reset", "--reason", "x"), "Missing argument 'NAME...'"),
     ],
 )
-def test_a_slip_changes_nothing(
+def test_a_usage_error_changes_nothing(
     notify: Notify, store: Store, words: tuple[str, ...], error: str
 ) -> None:
-    """It is a usage error that says what is wrong."""
+    """It is a usage error that names the mistake."""
     done = notify("limit", *words)
     assert done.code == 2
     assert error in done.err

@@ -54,7 +54,7 @@ def foreign(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def test_a_file_that_is_not_plain_utf_8_is_refused(
     notify: Notify, foreign: Path, command: tuple[str, ...]
 ) -> None:
-    """As a whole, before anything of it is used, with what to do."""
+    """As a whole, before any of it is used; the error says what to do."""
     done = notify(*command, foreign)
     assert done.code == 1
     assert f"{foreign} " in done.err
@@ -123,7 +123,7 @@ def test_an_argument_that_is_not_utf_8_is_refused(arguments: tuple[bytes, ...]) 
     ids=str,
 )
 @pytest.mark.usefixtures("store")
-def test_a_number_that_no_database_takes_is_refused(
+def test_a_number_that_no_database_can_store_is_refused(
     notify: Notify, arguments: tuple[Any, ...]
 ) -> None:
     """As a slip of usage, not by the driver."""
@@ -156,8 +156,8 @@ def test_half_a_surrogate_pair_is_one_invalid_line(notify: Notify, tmp_path: Pat
 
 
 @pytest.mark.parametrize("id_", ["", '"id": null, '])
-def test_a_key_that_stands_twice_is_still_there_when_a_request_gets_its_id(id_: str) -> None:
-    """Reading it and writing it anew dropped the first, unseen."""
+def test_a_duplicate_key_is_kept_when_a_request_gets_its_id(id_: str) -> None:
+    """Parsing and serializing it again silently dropped the first."""
     body = ('{ID"to": "a@b.example", "to": "c@d.example"}').replace("ID", id_).encode()
     (entry,) = read(io.BytesIO(body))
     assert entry.body.count(b'"to"') == 2
@@ -189,7 +189,7 @@ def _failing(error: BaseException) -> Iterator[PreparedRequest]:
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_what_was_confirmed_is_reported_whatever_ends_the_source(
+def test_confirmed_requests_are_reported_whatever_ends_the_source(
     error: BaseException, why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The count, and the line after which nothing was published: the rest can be sent later."""
@@ -203,7 +203,7 @@ def test_what_was_confirmed_is_reported_whatever_ends_the_source(
     assert report.bad == 1
 
 
-def test_a_report_that_nobody_reads_stops_the_source(
+def test_a_closed_output_stops_the_source(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`notify send --json | head -1` must not publish the rest untold."""
@@ -225,7 +225,7 @@ def test_a_report_that_nobody_reads_stops_the_source(
     assert "1 valid" in told
 
 
-def test_a_signal_lets_what_was_published_be_confirmed_and_reported(
+def test_after_a_signal_published_requests_are_confirmed_and_reported(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The first ends the reading, as the last line would; a second one ends everything."""

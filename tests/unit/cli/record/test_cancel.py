@@ -27,10 +27,10 @@ def _audit(store: Store) -> list[Any]:
         return list(connection.execute(select(audit)))
 
 
-def test_a_scheduled_notification_is_cancelled_told_and_audited(
+def test_a_scheduled_notification_is_cancelled_published_and_audited(
     store: Store, notify: Notify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The producer hears of it by an event; the words of the operator stay in the audit."""
+    """The producer is notified by an event; the operator's reason is only in the audit."""
     monkeypatch.setenv("SUDO_USER", "ann")
     id_ = _scheduled(store)
     done = notify("cancel", id_, "--reason", "wrong price, INC-12")
@@ -49,7 +49,7 @@ def test_a_scheduled_notification_is_cancelled_told_and_audited(
 
 
 def test_a_retry_that_waits_is_cancelled(store: Store, notify: Notify) -> None:
-    """What was tried once need not be tried again."""
+    """A notification with one attempt is not attempted again."""
     entry = begin(store)
     store.record([put_off(entry)])
     assert notify("cancel", entry.notification.id).code == 0
@@ -63,7 +63,7 @@ def test_a_retry_that_waits_is_cancelled(store: Store, notify: Notify) -> None:
         (True, "is sent: there is nothing left to cancel"),
     ],
 )
-def test_what_cannot_be_cancelled_is_told_with_its_status(
+def test_a_notification_that_cannot_be_cancelled_is_reported_with_its_status(
     store: Store, notify: Notify, *, end: bool, why: str
 ) -> None:
     """Exit 1, nothing changed, nothing audited."""
@@ -101,7 +101,7 @@ def test_of_a_batch_all_that_wait_are_cancelled_and_the_others_named(
 
 
 def test_json_names_every_id(store: Store, notify: Notify) -> None:
-    """Also where nothing was cancelled; the exit code tells that."""
+    """Also if nothing was cancelled, with exit code 1."""
     batch = uuid4()
     waiting = [_scheduled(store, batch_id=batch, position=number) for number in range(2)]
     sending = begin(store, batch_id=batch, position=2).notification.id
@@ -116,8 +116,8 @@ def test_json_names_every_id(store: Store, notify: Notify) -> None:
     assert json.loads(again.out) == {"cancelled": [], "left": {str(sending): "sending"}}
 
 
-def test_an_id_that_is_on_record_nowhere_is_told(store: Store, notify: Notify) -> None:
-    """It says where else it may be; a slip of the keyboard is a usage error."""
+def test_an_id_that_is_not_on_record_is_reported(store: Store, notify: Notify) -> None:
+    """The error says where else it may be; a malformed id is a usage error."""
     begin(store, now=NOW)
     id_ = uuid4()
     done = notify("cancel", id_)

@@ -38,7 +38,7 @@ def _ids(done: Done) -> list[UUID]:
 
 
 @pytest.mark.usefixtures("url")
-def test_migrate_tells_what_it_did_and_again_does_nothing(notify: Notify) -> None:
+def test_migrate_reports_the_revisions_and_again_does_nothing(notify: Notify) -> None:
     """A deployment may always run it."""
     first, again = notify("migrate"), notify("migrate")
     assert (first.code, first.out) == (
@@ -73,7 +73,9 @@ def test_migrate_check_exits_1_while_a_migration_is_pending(notify: Notify) -> N
         ("resolve", UNKNOWN_ID, "--sent", "--reason", "INC-7"),
     ],
 )
-def test_without_tables_reading_says_what_to_run(notify: Notify, arguments: Sequence[str]) -> None:
+def test_without_tables_the_error_names_the_command_to_run(
+    notify: Notify, arguments: Sequence[str]
+) -> None:
     """One line, and no traceback."""
     done = notify(*arguments)
     assert done.code == 1
@@ -95,7 +97,7 @@ def test_without_tables_reading_says_what_to_run(notify: Notify, arguments: Sequ
 def test_a_database_that_is_away_is_one_clear_line(
     notify: Notify, monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]
 ) -> None:
-    """It tells where to look, and no password."""
+    """The error says what to check, and shows no password."""
     monkeypatch.setenv("NOTIFY_STORE__URL", "postgresql+psycopg://ann:secret@127.0.0.1:1/notify")
     done = notify(*arguments)
     assert (done.code, done.out, len(done.err.splitlines())) == (1, "", 1)
@@ -128,7 +130,7 @@ def test_ls_shows_whole_ids_and_masks_recipients(store: Store, notify: Notify) -
         ("short", "•••"),
     ],
 )
-def test_masking_keeps_what_tells_people_apart(recipient: str, shown: str) -> None:
+def test_masking_keeps_recipients_distinguishable(recipient: str, shown: str) -> None:
     """Enough to recognise, not enough to write to."""
     assert mask(recipient) == shown
 
@@ -198,7 +200,7 @@ def test_ls_filters(store: Store, notify: Notify, arguments: Sequence[str]) -> N
     assert _ids(notify("ls", "--json", *arguments)) == [wanted.id]
 
 
-def test_ls_until_leaves_out_what_came_later(store: Store, notify: Notify) -> None:
+def test_ls_until_omits_later_notifications(store: Store, notify: Notify) -> None:
     """The span before a time, in any zone."""
     old = begin(store)
     begin(store, now=NOW + timedelta(hours=2))
@@ -213,8 +215,8 @@ def test_ls_finds_an_address_however_its_domain_is_written(store: Store, notify:
     assert _ids(notify("ls", "--json", "--to", "Ann@Example.COM")) == [entry.notification.id]
 
 
-def test_ls_says_when_the_limit_leaves_some_out(store: Store, notify: Notify) -> None:
-    """Nobody takes fifty for all there are."""
+def test_ls_reports_that_the_limit_omits_some(store: Store, notify: Notify) -> None:
+    """The list of fifty says that there are more."""
     for _ in range(3):
         begin(store)
     assert len(_ids(notify("ls", "--json", "--limit", "2"))) == 2
@@ -224,7 +226,9 @@ def test_ls_says_when_the_limit_leaves_some_out(store: Store, notify: Notify) ->
 
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("arguments", [(), ("--json",), ("--counts",)])
-def test_ls_says_on_stderr_that_nothing_matches(notify: Notify, arguments: Sequence[str]) -> None:
+def test_ls_reports_on_stderr_that_nothing_matches(
+    notify: Notify, arguments: Sequence[str]
+) -> None:
     """A script's input stays empty."""
     done = notify("ls", "--lane", "bulk", *arguments)
     assert (done.code, done.out, done.err) == (0, "", "no notification on record matches\n")
@@ -250,7 +254,7 @@ def test_ls_counts_by_status(store: Store, notify: Notify) -> None:
     ],
 )
 def test_ls_refuses_a_time_it_cannot_place(notify: Notify, when: str, why: str) -> None:
-    """With what to write instead."""
+    """The error says what to write instead."""
     done = notify("ls", "--since", when)
     assert done.code == 2
     assert why in done.err
@@ -268,7 +272,7 @@ def test_lists_keep_ids_whole_on_a_narrow_terminal(store: Store) -> None:
         assert word in capture.get()
 
 
-def test_show_tells_the_whole_story_in_order(store: Store, notify: Notify) -> None:
+def test_show_prints_the_timeline_in_order(store: Store, notify: Notify) -> None:
     """Received, each call with its answer, each change of status, with the time since."""
     entry = begin(store, idempotency_key="order-1", expires_at=NOW + timedelta(days=1))
     store.record([replace(rejected(entry), ended_at=NOW + timedelta(seconds=1.25))])
@@ -316,7 +320,7 @@ def test_show_prints_the_story_as_json(store: Store, notify: Notify) -> None:
     assert event == {"at": "2025-01-02T03:04:05.723901+00:00", "status": "sent", "reason": None}
 
 
-def test_show_of_a_batch_tells_of_each_recipient(store: Store, notify: Notify) -> None:
+def test_show_of_a_batch_lists_each_recipient(store: Store, notify: Notify) -> None:
     """Counts first, then the members in the order of the request."""
     batch = uuid4()
     entries = [call_for(asked(batch_id=batch, position=2 - number)) for number in range(3)]
@@ -335,26 +339,28 @@ def test_show_of_a_batch_tells_of_each_recipient(store: Store, notify: Notify) -
 
 @pytest.mark.usefixtures("store")
 def test_show_of_an_unknown_id_exits_1(notify: Notify) -> None:
-    """It says where else the message may be."""
+    """The error says where else the message may be."""
     done = notify("show", UNKNOWN_ID)
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith(f"notify: no notification and no batch {UNKNOWN_ID} is on record")
 
 
 @pytest.mark.usefixtures("store")
-def test_show_of_what_is_no_id_is_a_usage_error(notify: Notify) -> None:
+def test_show_of_a_malformed_id_is_a_usage_error(notify: Notify) -> None:
     """Exit 2, as for every slip of the keyboard."""
     assert notify("show", "ann@example.com").code == 2
 
 
 def test_masked_changes_the_recipient_only(store: Store) -> None:
-    """All else is for everyone who may run the command."""
+    """Everything else is shown to any operator."""
     begin(store)
     (summary,) = store.find(Filter())
     assert replace(masked(summary), recipient=summary.recipient) == summary
 
 
-def test_show_tells_when_a_retry_is_due_and_what_was_spent(store: Store, notify: Notify) -> None:
+def test_show_prints_when_a_retry_is_due_and_the_attempts_spent(
+    store: Store, notify: Notify
+) -> None:
     """Throttled calls are made but not counted; a resend is marked."""
     entry = begin(store)
     store.record([put_off(entry, spent=0, possible_duplicate=True)])
@@ -370,7 +376,7 @@ def test_show_tells_when_a_retry_is_due_and_what_was_spent(store: Store, notify:
 
 
 def test_ls_shows_times_and_attempts_where_there_are_any(store: Store, notify: Notify) -> None:
-    """Few notifications have them, so the columns stand only where they are of use."""
+    """The columns are left out if no notification has a value."""
     entry = begin(store)
     assert "due (UTC)" not in notify("ls").out
     store.record([put_off(entry, possible_duplicate=True)])

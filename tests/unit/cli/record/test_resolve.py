@@ -19,7 +19,7 @@ PARKED = {"outcome": Outcome.UNKNOWN, "status": Status.UNKNOWN, "provider_id": N
 
 @pytest.fixture(autouse=True)
 def _ann(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Ann be who calls."""
+    """Make ann the operator."""
     monkeypatch.setenv("SUDO_USER", "ann")
 
 
@@ -48,7 +48,7 @@ def story(store: Store, id_: UUID) -> Story:
 def test_a_decision_is_carried_out_and_kept_in_the_audit(
     store: Store, notify: Notify, option: str, status: Status, outcome: Outcome, duplicate: bool
 ) -> None:
-    """Who, what, why; and only what nobody can tell is a possible duplicate."""
+    """With operator and reason; only `--resend` marks a possible duplicate."""
     id_ = parked(store)
     done = notify("resolve", id_, option, "--reason", "asked her")
     assert (done.code, done.err) == (0, "")
@@ -71,7 +71,7 @@ def test_a_decision_is_carried_out_and_kept_in_the_audit(
         ("--resend", Status.QUEUED, Outcome.UNKNOWN, True),
     ],
 )
-def test_a_call_that_nobody_will_record_is_decided_on(
+def test_a_call_that_no_worker_will_record_is_decided_on(
     store: Store, notify: Notify, option: str, status: Status, outcome: Outcome, duplicate: bool
 ) -> None:
     """33 rows stayed `sending` after the record had lost its end, and nothing could end them."""
@@ -90,7 +90,7 @@ def test_a_call_that_nobody_will_record_is_decided_on(
 
 
 def test_several_are_decided_each_on_its_own(store: Store, notify: Notify) -> None:
-    """What is not parked is left alone and reported, and the exit code says so."""
+    """One that is not parked is reported and not changed, and the exit code is 1."""
     ids = [parked(store), parked(store)]
     sending, stranger = begin(store, now=store.clock()).notification.id, uuid4()
     done = notify("resolve", ids[0], sending, stranger, ids[1], "--sent", "--reason", "INC-7")
@@ -102,7 +102,7 @@ def test_several_are_decided_each_on_its_own(store: Store, notify: Notify) -> No
     assert done.err.endswith("notify: 2 of 4 were not changed\n")
 
 
-def test_a_decision_is_taken_once(store: Store, notify: Notify) -> None:
+def test_a_decision_is_made_once(store: Store, notify: Notify) -> None:
     """The second operator learns that the first was quicker, and writes no audit."""
     id_ = parked(store)
     assert notify("resolve", id_, "--not-sent", "--reason", "first").code == 0
@@ -125,7 +125,7 @@ def test_a_decision_is_taken_once(store: Store, notify: Notify) -> None:
 def test_half_a_decision_is_a_usage_error(
     store: Store, notify: Notify, arguments: list[object]
 ) -> None:
-    """Without whom, what or why nothing is done."""
+    """Without an id, a finding or a reason nothing is done."""
     assert store.revision()
     assert notify("resolve", *arguments).code == 2
 
@@ -133,7 +133,7 @@ def test_half_a_decision_is_a_usage_error(
 def test_a_record_that_is_away_is_one_clear_line(
     notify: Notify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It tells what to look at."""
+    """The error says what to check."""
     monkeypatch.setenv("NOTIFY_STORE__URL", "sqlite:////nowhere/at/all.db")
     done = notify("resolve", uuid4(), "--sent", "--reason", "why")
     assert (done.code, done.out) == (1, "")

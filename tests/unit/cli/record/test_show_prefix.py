@@ -30,7 +30,7 @@ def test_the_first_digits_are_enough_if_no_other_begins_so(store: Store, notify:
         assert notify("show", wrong).code == 2
 
 
-def test_what_is_not_on_record_is_found_in_the_dead_letters(store: Store, notify: Notify) -> None:
+def test_an_id_not_on_record_is_found_in_the_dead_letters(store: Store, notify: Notify) -> None:
     """By the whole id and by its first digits: why it died, and how to see more."""
     bury(store, arrival(body_of(ONE, tempalte="x")))
     for digits in (str(ONE), "0b0e"):

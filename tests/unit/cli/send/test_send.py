@@ -65,8 +65,8 @@ def test_a_fresh_id_is_made_and_printed() -> None:
         (["email.normal.shop", "--file", "/nowhere.jsonl"], "No such file"),
     ],
 )
-def test_a_slip_on_the_command_line_exits_2(arguments: list[str], words: str) -> None:
-    """One clear line what to write instead."""
+def test_a_usage_error_exits_2(arguments: list[str], words: str) -> None:
+    """One clear line says what to write instead."""
     result = run(*arguments)
     assert result.exit_code == 2
     assert words in result.stderr
@@ -95,8 +95,8 @@ def test_json_prints_one_object_for_each_request() -> None:
     assert "nobody" not in second["error"]
 
 
-def test_unchecked_takes_everything() -> None:
-    """To see what becomes of it."""
+def test_unchecked_accepts_everything() -> None:
+    """To show its status."""
     result = run("email.urgent.shop", "--file", "-", "--dry-run", "--unchecked", stdin="{}")
     assert result.exit_code == 0
 
@@ -124,7 +124,7 @@ def test_json_lines_are_read_as_they_come() -> None:
 
 
 def test_an_array_names_each_element_by_its_line() -> None:
-    """Also nested ones, and what is no object."""
+    """Also nested ones, and a value that is not an object."""
     found = entries('[{"id": "1", "to": [\n"x"]},\n\n {"id": "2"}, 5]')
     assert [(one.id, one.line) for one in found] == [("1", 1), ("2", 4), ("", 4)]
 
@@ -156,7 +156,7 @@ def test_a_request_without_an_id_gets_one_inside() -> None:
 
 
 def test_results_keep_the_order_of_the_file() -> None:
-    """Refused ones between those that a broker did not take."""
+    """Invalid ones between those that the broker did not confirm."""
     publisher = Publisher("pyamqp://127.0.0.1:1//", timeout=0.01)
     lines = [PreparedRequest(b"{}", str(number), number) for number in range(1, 8)]
     source = Source(lines, lambda entry: "odd" if entry.line % 2 else "")

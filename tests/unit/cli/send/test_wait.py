@@ -52,7 +52,7 @@ def test_a_span_is_from_now_on() -> None:
         (("--wait",), "--wait is for one request"),
     ],
 )
-def test_slips_are_told(notify: Notify, arguments: tuple[str, ...], why: str) -> None:
+def test_mistakes_are_usage_errors(notify: Notify, arguments: tuple[str, ...], why: str) -> None:
     """Exit code 2, before anything is published."""
     done = notify("send", "email.normal.shop", *TO, "--template", "welcome", *arguments)
     assert done.code == 2
@@ -60,7 +60,7 @@ def test_slips_are_told(notify: Notify, arguments: tuple[str, ...], why: str) ->
 
 
 def test_a_request_with_all_of_it_is_valid(notify: Notify) -> None:
-    """The contract takes what the flags make."""
+    """The contract accepts the request that the options describe."""
     flags = ("--metadata", "order=1=7", "--metadata", "empty=", "--send-at", "1h")
     done = notify("send", "email.normal.shop", *TO, "--template", "welcome", *flags)
     assert done.code == 0, done.err
@@ -90,7 +90,7 @@ def test_a_template_that_does_not_exist_here_is_refused(notify: Notify) -> None:
     assert "it has no email version, only sms" in other.err
 
 
-def test_lint_looks_template_names_up_where_it_knows_the_folder(
+def test_lint_checks_template_names_if_the_folder_is_known(
     notify: Notify, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Configured, or given; without either, names are left to the workers."""
@@ -105,7 +105,9 @@ def test_lint_looks_template_names_up_where_it_knows_the_folder(
     assert len(found["problems"]) == 1
 
 
-def test_the_end_is_waited_for_and_told(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_end_is_waited_for_and_printed(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Sent is good; anything else is not, with its reason."""
     entry = begin(store)
     id_ = entry.notification.id
@@ -137,7 +139,7 @@ def test_all_recipients_of_a_batch_are_waited_for(store: Store) -> None:
     assert sorted(each.status for each in ends) == ["rejected", "sent"]
 
 
-def test_what_died_before_it_was_recorded_ends_as_dead(store: Store) -> None:
+def test_a_request_that_died_before_it_was_recorded_ends_as_dead(store: Store) -> None:
     """A message that broke the contract is on no record, and would be waited for for ever."""
     id_ = UUID(int=7)
 

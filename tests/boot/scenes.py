@@ -78,8 +78,11 @@ def deliver(stage: Stage) -> None:
 
 def examine(stage: Stage) -> None:
     """Run the service's own checks."""
-    told = stage.machine.run("notify", "doctor", "--json").stdout
-    for finding in json.loads(told)["findings"]:
+    doctor = stage.machine.run("notify", "doctor", "--json")
+    if not doctor.stdout.startswith("{"):
+        stage.faulty.append(f"the doctor fails: {doctor.stderr.strip()}")
+        return
+    for finding in json.loads(doctor.stdout)["findings"]:
         # Debian 12's RabbitMQ is old, which is not the package's fault.
         old = "is past its end of life" in finding["found"]
         if finding["verdict"] in ("warn", "fail") and not old:

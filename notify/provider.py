@@ -1,4 +1,4 @@
-"""The contract of a provider: one vendor's way of taking one rendered message."""
+"""The contract of a provider: how one vendor accepts rendered messages."""
 
 from __future__ import annotations
 
@@ -12,51 +12,52 @@ from notify.message import Channel, Receipt, Rendered
 
 class Provider(Protocol):
     """
-    Translates a rendered message into one vendor's request, and its answer into ours.
+    Translates a rendered message into one vendor's request, and the answer into a `Receipt`.
 
     A provider is built once per process as ``factory(**options, **secrets)`` and called by many
-    threads at once. It holds no retry, limit, breaker, log or store: those stand around it.
+    threads at once. It contains no retry, limit, breaker, log or store: the service adds those.
     """
 
     channel: ClassVar[Channel]
 
     def send(self, message: Rendered, /) -> Receipt:
         """
-        Hand one message to the vendor, in one call bounded in time.
+        Send one message to the vendor, in one call bounded in time.
 
-        To return is to say that the vendor took the message: where that is not certain, raise.
-        Of the receipt's id and an error's code, what the record cannot store is replaced.
+        Returning means that the vendor accepted the message: where that is not certain, raise.
+        In the receipt's id and an error's code, characters that the record cannot store are
+        replaced.
 
         Raises:
             TransientError: It was certainly not sent; `Throttled` and `Unauthorized` say why.
-            PermanentError: The vendor will never take it; `InvalidRecipient` if that is why.
-            OutcomeUnknown: The request left and no trustworthy answer came back.
+            PermanentError: The vendor will never accept it; `InvalidRecipient` if that is why.
+            OutcomeUnknown: The request was sent and no trustworthy answer came back.
         """
         ...
 
     def close(self) -> None:
-        """Give back connections. No call follows."""
+        """Close connections. No call follows."""
         ...
 
 
 @runtime_checkable
 class Findable(Protocol):
-    """What a provider offers besides whose vendor can be asked later what it took."""
+    """An optional part of a provider: its vendor can be asked later what it accepted."""
 
     can_find: ClassVar[bool]
     """Whether `find` answers."""
 
     def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> Sequence[Receipt]:
         """
-        Ask the vendor which messages like this one it took in a span of time, oldest first.
+        Return the messages like this one that the vendor accepted in a span of time, oldest first.
 
-        Like this one is to the same recipient and of the same words, whoever asked for it: the
-        vendor does not know our ids. Each receipt has the vendor's id. None means that the vendor's
-        list was read to its end and holds none. What became of a message after it was taken does
-        not matter here.
+        A message is like this one if it has the same recipient and the same words, whichever
+        notification it is for: the vendor does not know our ids. Each receipt has the vendor's
+        id. An empty list means that the vendor's list was read to its end. The fate of a message
+        after it was accepted does not matter.
 
         Raises:
-            ProviderError: It could not be asked, or its list is too long to tell.
+            ProviderError: The vendor could not be asked, or its list is too long to read.
             NotImplementedError: `can_find` is false.
         """
         ...
@@ -84,30 +85,30 @@ class SendsMany(Protocol):
 
 @runtime_checkable
 class Checkable(Protocol):
-    """What a provider may offer besides: `notify doctor` then finds a bad key before a message."""
+    """An optional part of a provider: `notify doctor` finds a bad key before a message does."""
 
     def check(self) -> None:
         """
-        Ask the vendor, in a call or two bounded in time, whether it would take what we send.
+        Check, in a call or two bounded in time, that the vendor would accept our messages.
 
-        Nothing is sent, and nobody hears of it.
+        Nothing is sent to any recipient.
 
         Raises:
-            Unauthorized: It refuses our key, or the key may not send.
-            ProviderError: It could not be asked.
+            Unauthorized: The vendor refuses our key, or the key may not send.
+            ProviderError: The vendor could not be asked.
         """
         ...
 
 
 @runtime_checkable
 class OptionChecker(Protocol):
-    """What a provider's class may offer besides: `notify config check` asks it, and builds none."""
+    """An optional part of a provider's class: `notify config check` calls it, and builds none."""
 
     @staticmethod
     def wrong_options(options: Mapping[str, Any], /) -> Iterator[tuple[str, str]]:
         """
-        Yield the options that no call can succeed with: the option's name, and what to do.
+        Yield the options that make every call fail: the option's name, and what to do.
 
-        The text says nothing of the value. Options that are secrets are there by name, as None.
+        The text does not contain the value. Options that are secrets are passed as None.
         """
         ...

@@ -129,7 +129,7 @@ def _log_fault(provider: ConfiguredProvider, message: Rendered, kind: str) -> No
 
 
 def _refused(error: ProviderError) -> CallResult:
-    # A provider's own class of error may lack any of these.
+    # An error class of the provider's own may lack any of these.
     return CallResult(
         _verdict(error),
         http_status=normalize.http_status(getattr(error, "status", None)),

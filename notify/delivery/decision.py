@@ -1,4 +1,4 @@
-"""What becomes of a message: the use case decides, the consumer acts."""
+"""The decision on a message: delivery makes it, the consumer acts on it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from notify.contract import Incoming
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """All that it asked for is on record: acknowledge it."""
+    """All that it asks for is on record: acknowledge it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Nothing is decided: keep it in hand and look at it again."""
+    """Nothing is decided: keep it unacknowledged and deliver it again."""
 
     after: float
     """Seconds to wait."""
@@ -33,29 +33,29 @@ Decision = Done | Dead | Again
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """What stands around a message's body, as the broker delivered it."""
+    """A message without its body, as the broker delivered it."""
 
     exchange: str = ""
     properties: Mapping[str, Any] = field(default_factory=dict)
-    """By their names in AMQP, `application_headers` among them; values of any AMQP type."""
+    """By AMQP name, `application_headers` among them; values of any AMQP type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One message from the broker, and whom to tell what becomes of it."""
+    """One message from the broker, and the callback for the decision on it."""
 
     incoming: Incoming
     settle: Callable[[Decision], None]
     """Called exactly once, from any thread."""
     raw: Callable[[], Raw] = Raw
-    """Gives what only the archive of dead letters wants to know."""
+    """Returns what only the archive of dead letters needs."""
 
 
 class Settlement:
     """
     Settles one message when the last of its notifications is decided.
 
-    The gravest decision counts: a batch with one recipient to look at again is looked at again
+    The gravest decision counts: a batch with one recipient to deliver again is delivered again
     as a whole, since what is on record is not sent twice; one with a dead part is dead-lettered.
     """
 
@@ -68,7 +68,7 @@ class Settlement:
         self._lock = threading.Lock()
 
     def add(self, decision: Decision) -> None:
-        """Take the decision on one notification."""
+        """Add the decision on one notification."""
         with self._lock:
             self._left -= 1
             if _gravity(decision) > _gravity(self._gravest):

@@ -1,4 +1,4 @@
-"""One lane's own senders: a slow or throttled lane takes nothing from the others."""
+"""One lane's own senders: a slow or throttled lane does not slow the others."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from notify.delivery.permits import Permits
 
 class Lane:
     """
-    What makes one lane's calls, and how many it may make at once.
+    The threads of one lane's calls, and how many it may make at once.
 
     Attributes:
-        permits: One for each call in flight.
-        senders: What makes them.
+        permits: One for each message in flight.
+        senders: The threads that make the calls.
     """
 
     def __init__(self, name: str, concurrency: int, *, senders: Executor | None = None) -> None:
-        """Take *senders*, or make threads; each comes to be when it is first needed."""
+        """Use *senders*, or threads of its own; each is started when it is first needed."""
         self.permits = Permits(concurrency)
         self.senders = senders or ThreadPoolExecutor(
             concurrency, thread_name_prefix=f"sender-{name}"

@@ -1,4 +1,4 @@
-"""What a delivery tells of itself in figures."""
+"""The metrics of a delivery."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from notify.policies.retry import Verdict
 from notify.store import Claim, Claimed, Entry, Record
 from notify.telemetry.metrics import Metrics, catalog
 
-_STRANGER = "other"
-"""Stands for a lane that no pool of this process has: whoever publishes makes up no labels."""
+_OTHER_LANE = "other"
+"""The label of a lane that no pool of this process has: no producer can make up labels."""
 
 
 class DeliveryMetrics:
@@ -27,7 +27,7 @@ class DeliveryMetrics:
         providers: Sequence[str],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Take where to count, and what there is: all of it is told of from the start."""
+        """Begin all series at zero, so that Prometheus sees the first increase of each."""
         self._metrics = metrics
         self._lanes = frozenset(lanes)
         self._clock = clock
@@ -42,7 +42,7 @@ class DeliveryMetrics:
                 metrics.expect(catalog.ATTEMPTS, provider, outcome_of(verdict).value, verdict.value)
 
     def claimed(self, entry: Entry, claimed: Claimed | None) -> None:
-        """Count what the record answered, None where it did not."""
+        """Count what the record answered to a claim; None if it did not answer."""
         if claimed is None:
             return
         notification = entry.notification
@@ -63,7 +63,7 @@ class DeliveryMetrics:
         self._metrics.observe(catalog.CALL, seconds, provider)
 
     def recorded(self, notification: Notification, claimed: Claimed, record: Record) -> None:
-        """Count how a notification ended, or what became of it, once that is on record."""
+        """Count what a notification's call led to, once that is on record."""
         labels = self._labels(notification)
         if record.possible_duplicate:
             self._metrics.count(catalog.POSSIBLE_DUPLICATES, *labels)
@@ -88,7 +88,7 @@ class DeliveryMetrics:
             self._metrics.count(catalog.ENDED, *labels, entry.status.value)
 
     def _labels(self, notification: Notification) -> tuple[str, str]:
-        lane = notification.lane if notification.lane in self._lanes else _STRANGER
+        lane = notification.lane if notification.lane in self._lanes else _OTHER_LANE
         return notification.channel.value, lane
 
 
@@ -109,4 +109,4 @@ _ENDS = (
     Status.SUPPRESSED,
     Status.UNKNOWN,
 )
-"""How a delivery can end a notification."""
+"""The statuses in which a delivery can end a notification."""

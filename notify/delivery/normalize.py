@@ -36,7 +36,7 @@ def text(value: object, *, longest: int) -> str | None:
             return None
     if not isinstance(value, str):
         return None
-    # A subclass may have a text of its own; drivers look at the exact type.
+    # A subclass may have its own text; drivers check for the exact type.
     plain = str.__str__(value)[:longest]
     if not plain.isprintable():
         plain = "".join(each if each.isprintable() else "?" for each in plain)

@@ -21,10 +21,10 @@ from notify.store.delivery import LONGEST_REASON
 from notify.telemetry.tracing import nanoseconds_now
 
 LOOK_AGAIN = 1.0
-"""Seconds until a message is looked at again that another worker holds, or the store refused."""
+"""Seconds until a message is delivered again that another worker claims, or the store refused."""
 
 DEAD_ENDS = frozenset({Status.EXPIRED, Status.FAILED})
-"""An operator may want to mend these and replay them."""
+"""An operator may edit and replay these."""
 
 log = structlog.get_logger("notify.delivery")
 

@@ -100,7 +100,7 @@ class Ready:
         return Attempt(self.item.under(claimed.id), self.entry, message, claimed)
 
     def deferred(self, wait: Wait, *, now: datetime) -> NoCall:
-        """Leave it to the record until it is due; no attempt is made, and none is counted."""
+        """Have the record keep it until it is due; no attempt is made, and none is counted."""
         notification = self.item.notification
         if wait.hold_id is not None:
             due = now + HELD_FOR

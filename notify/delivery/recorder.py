@@ -1,4 +1,4 @@
-"""Recording in groups: all calls that ended while the last commit went on share the next one."""
+"""Recording in groups: all outcomes that arrive during one commit share the next one."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ log = structlog.get_logger("notify.recorder")
 
 @dataclass(frozen=True, slots=True)
 class PendingRecord:
-    """A call's end, and whom to tell once it is on record."""
+    """An outcome to record, and the callback for when it is on record."""
 
     record: Record
     recorded: Callable[[bool], None]
     """
-    Called with False where another worker had taken the notification over. Where it raises
+    Called with False if another worker had taken the notification over. If it raises
     `StoreError`, the record is written again, and it is called again.
     """
 
 
 class Recorder:
     """
-    Writes endings from many threads, one transaction at a time.
+    Writes outcomes from many threads, one transaction at a time.
 
     While the store is away it keeps trying: the calls were made, and only the record of their
-    outcome keeps them from being made again. Their messages stay unacknowledged meanwhile.
+    outcome keeps them from being made again. Until then their messages stay unacknowledged.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._endings: SimpleQueue[PendingRecord | None] = SimpleQueue()
+        self._pending: SimpleQueue[PendingRecord | None] = SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
@@ -53,9 +53,9 @@ class Recorder:
         """Begin to write."""
         self._thread.start()
 
-    def put(self, ending: PendingRecord) -> None:
-        """Hand over an ending; returns at once."""
-        self._endings.put(ending)
+    def put(self, pending: PendingRecord) -> None:
+        """Have an outcome written; returns at once."""
+        self._pending.put(pending)
 
     def answers(self) -> bool:
         """Return whether the record can be written; may take as long as a claim that fails."""
@@ -63,19 +63,19 @@ class Recorder:
 
     def claim_again(self, entry: Entry, record: Record, *, now: datetime) -> Claimed | None:
         """
-        Claim once more what a call was made for, where the record has lost the call's own claim.
+        Claim a notification again after its call, if the record has lost the call's own claim.
 
-        Else the message would be taken for new, and sent twice.
+        Without it the message would count as new, and be sent twice.
 
         Returns:
-            The claim under which the call's end can be recorded; None where the record has the
-            call, or something else stands against it.
+            The claim under which the outcome can be recorded; None if the record has the call, or
+            does not grant a claim.
 
         Raises:
             StoreError: The record cannot be used now.
         """
         if entry.attempt_id != record.attempt_id:
-            # Another worker's call, whose claim has lapsed.
+            # The call is another worker's, whose claim has lapsed.
             return None
         try:
             with self._store.reading() as connection:
@@ -94,13 +94,13 @@ class Recorder:
         return claimed
 
     def stop(self, *, timeout: float) -> None:
-        """Write what was handed over, for *timeout* seconds at most."""
+        """Write all that is pending, for *timeout* seconds at most."""
         self._stopping.set()
-        self._endings.put(None)
+        self._pending.put(None)
         self._thread.join(timeout)
 
     def _run(self) -> None:
-        while (first := self._endings.get()) is not None:
+        while (first := self._pending.get()) is not None:
             group = [first]
             last = self._gather(group)
             self._write(group)
@@ -108,46 +108,46 @@ class Recorder:
                 return
 
     def _gather(self, group: list[PendingRecord]) -> bool:
-        """Add what else is there; tell whether the end of all was met."""
+        """Add all that is pending to the group; return whether the recorder is to stop after it."""
         while len(group) < LARGEST_GROUP:
             try:
-                ending = self._endings.get_nowait()
+                pending = self._pending.get_nowait()
             except Empty:
                 return False
-            if ending is None:
+            if pending is None:
                 return True
-            group.append(ending)
+            group.append(pending)
         return False
 
     def _write(self, group: Sequence[PendingRecord]) -> None:
         try:
-            late = self._persist([ending.record for ending in group])
+            late = self._persist([pending.record for pending in group])
         except Exception as error:  # noqa: BLE001 - without this thread no outcome is recorded
             self._write_apart(group, error)
             return
         if late is None:
             return
-        for ending in group:
-            self._report(ending, owned=ending.record.notification_id not in late)
+        for pending in group:
+            self._report(pending, owned=pending.record.notification_id not in late)
 
-    def _report(self, ending: PendingRecord, *, owned: bool) -> None:
+    def _report(self, pending: PendingRecord, *, owned: bool) -> None:
         try:
-            ending.recorded(owned)
+            pending.recorded(owned)
         except StoreError as error:
-            # Its claim is lost and could not be made again: from the start, after a pause.
+            # Its claim is lost and could not be made again: start again after a pause.
             log.error("notify.store_away", waiting=1, error=str(error))
             self._stopping.wait(SHORTEST_PAUSE)
-            self._endings.put(ending)
+            self._pending.put(pending)
 
     def _write_apart(self, group: Sequence[PendingRecord], error: Exception) -> None:
-        """Find the outcome that the record refuses, and write it without what it refuses."""
+        """Find the outcome that the record refuses, and write it without the refused values."""
         if len(group) > 1:
             middle = len(group) // 2
             self._write(group[:middle])
             self._write(group[middle:])
             return
-        (ending,) = group
-        record, plain = ending.record, ending.record.plain()
+        (pending,) = group
+        record, plain = pending.record, pending.record.plain()
         log.error(
             "notify.outcome_refused",
             id=str(record.notification_id),
@@ -156,14 +156,14 @@ class Recorder:
             exc_info=error,
         )
         if plain != record:
-            self._write([replace(ending, record=plain)])
+            self._write([replace(pending, record=plain)])
         else:
             # The claim lapses, and the rule for lost answers decides.
-            self._report(ending, owned=False)
+            self._report(pending, owned=False)
 
     def _persist(self, records: list[Record]) -> set[object] | None:
         """
-        Write, however long it takes; None if the worker is told to stop first.
+        Write, however long it takes; None if the recorder is stopped first.
 
         Raises:
             StoreRefused: One of the records cannot be stored.
@@ -177,7 +177,7 @@ class Recorder:
             except StoreError as error:
                 log.error("notify.store_away", waiting=len(records), error=str(error))
                 if self._stopping.wait(pause):
-                    # One more try was made above after the call to stop; the messages were
+                    # One more try was made above after the call to stop. The messages were
                     # never acknowledged, so another worker will find the open attempts.
                     return None
                 pause = min(pause * 2, LONGEST_PAUSE)

@@ -1,5 +1,5 @@
 """
-Flow control in one worker process: what may be sent now, through whom, and how long to wait.
+Flow control in one worker process: which messages may be sent now, by which provider, or when.
 
 Here: limits, circuits, holds and caps in force, each refreshed from the record. Not here: their
 rules (`policies`), their SQL (`store.flow`), and how a message is delivered (`delivery`).

@@ -1,4 +1,4 @@
-"""Going on without the store: a process keeps to the part of a limit that it had before."""
+"""Limiting while the store is away: a process keeps to its recent part of a limit."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from notify.flow.meter import Meter
 from notify.policies import ratelimit
 from notify.policies.ratelimit import BookingRequest, Grant, Limit, LimitState
 
-LATELY = 10.0
+SPAN = 10.0
 """Seconds over which a process's part of a limit is measured."""
 LEAST = 0.02
-"""Which part of a rate a process may use that had used none."""
+"""The part of a rate that a process may use which had used none."""
 
 
 class FallbackLimiter:
@@ -19,22 +19,22 @@ class FallbackLimiter:
 
     def __init__(self, *, now: float) -> None:
         self._tat = now
-        self._lately = Meter(LATELY, now=now)
+        self._recent = Meter(SPAN, now=now)
 
     def count(self, units: float, now: float) -> None:
-        """Note what the process got, from whomever."""
-        self._lately.add(units, now)
+        """Count units that the process used, wherever they were booked."""
+        self._recent.add(units, now)
 
-    def book(self, ask: BookingRequest, *, rate: float, now: float) -> Grant:
+    def book(self, request: BookingRequest, *, rate: float, now: float) -> Grant:
         """
-        Book at the process's part of a rate.
+        Book at this process's part of a rate.
 
         Args:
-            rate: What the whole fleet may do.
+            rate: The whole fleet's, in units a second.
         """
-        part = min(rate, max(self._lately.rate(now), LEAST * rate))
+        part = min(rate, max(self._recent.rate(now), LEAST * rate))
         grant = ratelimit.book(
-            LimitState(tat=self._tat), Limit("", part, 1.0), replace(ask, stock=0.0), now=now
+            LimitState(tat=self._tat), Limit("", part, 1.0), replace(request, stock=0.0), now=now
         )
         self._tat = grant.tat
         return grant

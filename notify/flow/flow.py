@@ -1,4 +1,4 @@
-"""Flow control in one worker process: what may be sent now, through whom, and how long to wait."""
+"""The parts of flow control of one worker process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from notify.flow.own_limits import OwnLimits
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What one process knows of all that may keep a message from being sent now."""
+    """Limits, circuits, holds and caps in force, as one process knows them."""
 
     circuits: Circuits
     limiter: Limiter
@@ -24,10 +24,10 @@ class Flow:
 
     def refresh(self) -> None:
         """
-        Exchange with the store what all workers share; each part tries, whatever the others met.
+        Exchange with the store what all workers share; a part that fails does not stop the others.
 
         Raises:
-            StoreError: The store cannot be used; what was known before stays in force.
+            StoreError: The store cannot be used; the known states stay in force.
         """
         failed: StoreError | None = None
         for part in (self.holds, self.circuits, self.limiter, self.guard):

@@ -1,4 +1,4 @@
-"""What a message must not exceed: caps of number and spend, and the countries that are allowed."""
+"""Refusals: caps of number and spend, and the countries that are allowed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from notify.store.db import read_clock
 from notify.store.flow import Charge, charge_caps, prune_caps
 
 PRUNING = 60.0
-"""Seconds between two times that old counts are forgotten."""
+"""Seconds between two removals of old counts."""
 BATCH_SIZE = 2000
-"""How many are forgotten at a time; while there are more, each look forgets as many."""
+"""The most counts that one refresh removes; while there are more, each refresh removes some."""
 
 NOWHERE = Countries(())
 """The countries of a channel for which none are configured."""
@@ -27,9 +27,9 @@ Asked = tuple[Notification, Rendered]
 
 class Guard:
     """
-    Refuses what no provider should be asked for. Safe among threads.
+    Refuses notifications that may not be sent. Safe among threads.
 
-    It reads and writes the record only for what a cap concerns.
+    It accesses the record only for notifications that a cap applies to.
     """
 
     def __init__(
@@ -42,13 +42,13 @@ class Guard:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """
-        Take the rules.
+        Keep the rules.
 
         Args:
-            caps: What is counted, all of which a notification must fit in.
-            countries: The countries that may be reached, for channels of phone numbers; nothing
-                passes on such a channel that is not here.
-            hashed: Makes of a recipient what stands for it in the names of counts.
+            caps: A notification must fit in all that apply to it.
+            countries: The countries allowed, for channels of phone numbers; such a channel that
+                is not here allows none.
+            hashed: Hashes a recipient for the names of counts.
         """
         self._store = store
         self._caps = tuple(caps)
@@ -58,30 +58,30 @@ class Guard:
         self._pruned = -math.inf
 
     def change(self, *, caps: Sequence[Cap], countries: Mapping[Channel, Countries]) -> None:
-        """Take other rules; what was counted under a cap's name stays counted."""
+        """Replace the rules; the counts under a cap's name are kept."""
         self._caps = tuple(caps)
         self._countries = countries
 
     def refusals(self, asked: Sequence[Asked]) -> list[str | None]:
         """
-        Tell for each message why it must not be sent, and count those that may.
+        Return for each message why it must not be sent, and count those that may.
 
-        A notification is counted once, however often it is asked for: a retry passes.
+        A notification is counted once, however often it is checked: a retry passes.
 
         Returns:
-            The reason in words that name the option to change, never a recipient; None to send.
+            A reason that names the option to change, never a recipient; None if it may be sent.
 
         Raises:
-            StoreError: The caps cannot be counted; nothing was.
+            StoreError: The caps cannot be counted; nothing was counted.
         """
-        answers = [self._abroad(notification) for notification, _ in asked]
-        concerned = [
+        answers = [self._country_refusal(notification) for notification, _ in asked]
+        capped = [
             (one, caps)
             for one, refused in zip(asked, answers, strict=True)
-            if refused is None and (caps := self._concerning(one[0]))
+            if refused is None and (caps := self._caps_of(one[0]))
         ]
-        if concerned:
-            full = self._count(concerned)
+        if capped:
+            full = self._count(capped)
             answers = [
                 refused or full.get(notification.identity)
                 for refused, (notification, _) in zip(answers, asked, strict=True)
@@ -90,7 +90,7 @@ class Guard:
 
     def refresh(self) -> None:
         """
-        Forget old counts, once a minute or while there are many.
+        Remove old counts, once a minute or while there are many.
 
         Raises:
             StoreError: The record cannot be used.
@@ -103,25 +103,25 @@ class Guard:
         if done < BATCH_SIZE:
             self._pruned = now
 
-    def _abroad(self, notification: Notification) -> str | None:
+    def _country_refusal(self, notification: Notification) -> str | None:
         if not CHANNELS[notification.channel].by_country:
             return None
         return self._countries.get(notification.channel, NOWHERE).refusal(notification)
 
-    def _concerning(self, notification: Notification) -> list[Cap]:
+    def _caps_of(self, notification: Notification) -> list[Cap]:
         return [cap for cap in self._caps if cap.applies_to(notification)]
 
-    def _count(self, concerned: Sequence[tuple[Asked, list[Cap]]]) -> dict[tuple[str, UUID], str]:
+    def _count(self, capped: Sequence[tuple[Asked, list[Cap]]]) -> dict[tuple[str, UUID], str]:
         with self._store.writing() as connection:
             now = read_clock(connection)
             charges = [
                 (notification.id, [self._charge(cap, notification, message, now) for cap in caps])
-                for (notification, message), caps in concerned
+                for (notification, message), caps in capped
             ]
             full = charge_caps(connection, charges)
         return {
             notification.identity: self._refusal(notification, caps, name)
-            for ((notification, _), caps), name in zip(concerned, full, strict=True)
+            for ((notification, _), caps), name in zip(capped, full, strict=True)
             if name is not None
         }
 

@@ -1,4 +1,4 @@
-"""What operators hold back, as one worker process knows it: read twice a second."""
+"""The holds that operators placed, as one worker process knows them: read twice a second."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from notify.store import Store
 from notify.store.flow import holds as record
 
 BATCH_SIZE = 1000
-"""How many of those that a hold kept come due at one look; the next look is for the next."""
+"""The most messages of a released hold that come due at one refresh; the next one continues."""
 
 BEHIND = "notify"
-"""Who holds everything where the record is found behind."""
+"""The actor of the hold on everything where the record is found behind."""
 REASON = "the record lacks what was committed to it (docs/operations.md#record-behind)"
 
 log = structlog.get_logger("notify.holds")
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class _ActiveHold:
     hold: Hold
     ends: float
     """By this process's monotonic clock."""
@@ -34,10 +34,10 @@ class _Standing:
 
 class Holds:
     """
-    Tells what has to wait. Any thread may ask, as long as one refreshes.
+    Finds the hold that a message has to wait for. Safe among threads, if one of them refreshes.
 
-    While the record is away, what was known last stays in force; a hold that ends by itself ends
-    in time all the same. Before the first `refresh`, no queue and no provider is known as held.
+    While the record is away, the holds that were read last stay in force; one that ends by itself
+    still ends in time. Before the first `refresh`, no queue and no provider is known as held.
     """
 
     def __init__(
@@ -51,37 +51,37 @@ class Holds:
         self._clock = clock or store.clock
         self._monotonic = monotonic
         # Replaced as a whole, so that no reader needs a lock.
-        self._known: tuple[_Standing, ...] | None = None
+        self._active: tuple[_ActiveHold, ...] | None = None
 
     def refresh(self) -> None:
         """
-        Read the holds that stand, and make due what waits for one that has ended.
+        Read the holds, and make the messages due that wait for one that has ended.
 
         Raises:
-            StoreError: The record cannot be used; what was known stays in force.
+            StoreError: The record cannot be used; the holds that were read last stay in force.
         """
-        stopped = self._stop_behind()
+        held = self._hold_behind()
         before = self._monotonic()
         with self._store.reading() as connection:
-            # In this order: what keeps something was placed before, so it is found if it stands.
-            keepers = set(record.hold_ids_in_use(connection))
+            # In this order: a hold in use was placed before, so it is found unless it has ended.
+            in_use = set(record.hold_ids_in_use(connection))
             found, now = record.current(connection)
-        # Counted from before the reading: rather some milliseconds early than late.
-        self._known = tuple(_Standing(hold, _ends(hold, now, before)) for hold in found)
-        if stopped:
-            # The hold is known from here on, and keeps everything back.
+        # Counted from before the reading: some milliseconds early rather than late.
+        self._active = tuple(_ActiveHold(hold, _ends(hold, now, before)) for hold in found)
+        if held:
+            # From here on the hold is known, and nothing is sent.
             self._store.position.accept()
-        if ended := keepers - {hold.id for hold in found}:
+        if ended := in_use - {hold.id for hold in found}:
             self._wake(ended)
 
-    def _stop_behind(self) -> bool:
+    def _hold_behind(self) -> bool:
         """
-        Hold everything, for all workers, where the record lacks what was committed to it.
+        Hold everything, for all workers, if the record lacks commits.
 
-        What is lacking may have been sent: only a person can tell what that means.
+        The missing messages may have been sent: only an operator can decide what to do.
 
         Returns:
-            Whether that was so, and the hold stands.
+            Whether the record lacks commits, and the hold is in place.
         """
         position = self._store.position
         position.follow_file()
@@ -89,50 +89,50 @@ class Holds:
             if not position.check(connection):
                 return False
         with self._store.writing() as connection:
-            # Looked for where the hold is written: the look before may have met a standby.
+            # Checked where the hold is written: the check before may have met a standby.
             if not position.check(connection):
                 return False
-            standing, _ = record.current(connection)
-            if not any(each.actor == BEHIND and not each.given for each in standing):
+            holds, _ = record.current(connection)
+            if not any(each.actor == BEHIND and not each.given for each in holds):
                 record.place(connection, Scope(), actor=BEHIND, reason=REASON)
         log.error("notify.record_behind", hint="docs/operations.md#record-behind")
         return True
 
     @property
     def record_behind(self) -> bool:
-        """Whether everything is held back because the record was found behind."""
+        """Whether everything is held because the record was found behind."""
         return self._first(lambda hold: hold.actor == BEHIND) is not None
 
     def match(self, notification: Notification) -> Hold | None:
         """
-        Find what keeps a notification back; None if it may be sent.
+        Return the hold that a notification has to wait for; None if it may be sent.
 
         Raises:
-            StoreError: Nothing was ever read, and cannot be now; what is held must not slip out.
+            StoreError: The holds were never read, and cannot be read now; nothing may be sent.
         """
-        if self._known is None:
+        if self._active is None:
             self.refresh()
-        return self._first(lambda hold: hold.matches(notification)) if self._known else None
+        return self._first(lambda hold: hold.matches(notification)) if self._active else None
 
     def stops_queue(self, channel: Channel, lane: str) -> Hold | None:
-        """Find what keeps all messages of a queue back; None if it is to be consumed."""
-        return self._first(lambda hold: hold.stops_queue(channel, lane)) if self._known else None
+        """Return the hold on all messages of a queue; None if it is to be consumed."""
+        return self._first(lambda hold: hold.stops_queue(channel, lane)) if self._active else None
 
     def stops_provider(self, name: str) -> Hold | None:
-        """Find what keeps everything from a provider; None if it may be asked."""
-        return self._first(lambda hold: hold.stops_provider(name)) if self._known else None
+        """Return the hold on a provider; None if it may be called."""
+        return self._first(lambda hold: hold.stops_provider(name)) if self._active else None
 
     def _first(self, stops: Callable[[Hold], bool]) -> Hold | None:
         now = self._monotonic()
-        standing = (each.hold for each in self._known or () if now < each.ends)
-        return next((hold for hold in standing if stops(hold)), None)
+        active = (each.hold for each in self._active or () if now < each.ends)
+        return next((hold for hold in active if stops(hold)), None)
 
     def _wake(self, ids: set[int]) -> None:
         """
-        Make due what waits for holds that have ended.
+        Make the messages due that wait for holds that have ended.
 
-        The rows told of them, not the holds: a worker that had not heard of a hold's end may
-        have set something aside for it afterwards.
+        The ids come from the messages' rows, not from the holds: a worker that did not know of a
+        hold's end may have deferred a message for it afterwards.
         """
         with self._store.writing() as connection:
             count = record.release_ended(connection, ids, now=self._clock(), limit=BATCH_SIZE)
@@ -141,5 +141,5 @@ class Holds:
 
 
 def _ends(hold: Hold, now: float, at: float) -> float:
-    """Translate from the database's clock to ours."""
+    """Return its end by the monotonic clock."""
     return math.inf if hold.until is None else at + (hold.until - now)

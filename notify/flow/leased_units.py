@@ -1,4 +1,4 @@
-"""What one process has booked of one limit for lanes of one share, and not yet used."""
+"""The units of one limit that one process has booked for lanes of one share, and not used yet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from notify.flow.meter import Meter
 from notify.policies.ratelimit import Grant
 
 USE = 5.0
-"""Seconds over which a stock's use is measured."""
+"""Seconds over which the use of leased units is measured."""
 _EPSILON = 1e-9
 
 
@@ -29,7 +29,7 @@ class UnitRange:
         return self.end - self.start
 
     def at(self, now: float) -> UnitRange:
-        """Leave out what has lapsed."""
+        """Return it without the units that have lapsed."""
         late = now - self.grant.lapse
         if late <= self.grant.now:
             return self
@@ -47,25 +47,25 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What was taken for a run of costs."""
+    """The units taken for a run of costs."""
 
     drawn: Sequence[Drawn]
     wait: float = 0.0
-    """Seconds until the rest is worth asking for."""
+    """Seconds until the rest may be had."""
 
     @property
     def slots(self) -> list[float]:
-        """When each may go."""
+        """The moment of each cost, in order."""
         return [each.slot for each in self.drawn]
 
 
 class LeasedUnits:
     """
-    Units by their slots, the earliest first. It is not safe among threads by itself.
+    Units by their slots, the earliest first. Not safe among threads.
 
     Attributes:
         ask_at: Before then the limit has no more.
-        use: How fast they go.
+        use: The units used a second.
     """
 
     def __init__(self, *, now: float) -> None:
@@ -74,16 +74,16 @@ class LeasedUnits:
         self.use = Meter(USE, now=now)
 
     def add(self, grant: Grant) -> None:
-        """Put in what was granted."""
+        """Add the units of a grant."""
         if grant.units > 0:
             self._pieces.append(UnitRange(grant, 0.0, grant.units))
 
     def holds(self, cost: float, *, now: float) -> bool:
-        """Tell whether there are units enough for one cost."""
+        """Return whether there are enough units for one cost."""
         return sum(each.at(now).units for each in self._pieces) > cost - _EPSILON
 
     def draw(self, costs: Iterable[float], *, now: float) -> list[Drawn]:
-        """Take out as many of the costs as there are units for, in their order."""
+        """Remove units for as many of the costs as there are units for, in their order."""
         fresh = [each.at(now) for each in self._pieces]
         self._pieces = deque(each for each in fresh if each.units > _EPSILON)
         left = sum(each.units for each in self._pieces) + _EPSILON
@@ -110,11 +110,11 @@ class LeasedUnits:
         return Drawn(slot, pieces)
 
     def put_back(self, drawn: Sequence[Drawn]) -> None:
-        """Take back what is not used after all."""
+        """Add units again that were drawn and are not used."""
         pieces = [piece for each in drawn for piece in each.pieces]
         self._pieces.extendleft(reversed(pieces))
 
     def clear(self, *, now: float) -> None:
-        """Forget all of it, and ask anew."""
+        """Drop all units; the next ones are asked for at once."""
         self._pieces.clear()
         self.ask_at = now

@@ -1,4 +1,4 @@
-"""How much of something there was a second, lately."""
+"""A recent rate of something, in units a second."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 
 
 class Meter:
-    """A rate over the last seconds; what is longer ago fades."""
+    """A rate over the last seconds; older amounts fade."""
 
     def __init__(self, span: float, *, now: float) -> None:
         """
-        Begin.
+        Begin at zero.
 
         Args:
-            span: Over how many seconds it tells the rate.
+            span: The seconds over which the rate is measured.
             now: The present, by the clock of all later calls.
         """
         self._span = span
@@ -21,12 +21,12 @@ class Meter:
         self._sum = 0.0
 
     def add(self, amount: float, now: float) -> None:
-        """Count so much."""
+        """Count an amount."""
         self._sum = self._faded(now) + amount
         self._at = max(self._at, now)
 
     def rate(self, now: float) -> float:
-        """Tell how much it was a second; a young meter tells by its age."""
+        """Return the rate a second; a meter younger than its span measures over its age."""
         age = max(now - self._begun, self._span / 100)
         return self._faded(now) / (self._span * -math.expm1(-age / self._span))
 

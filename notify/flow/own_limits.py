@@ -1,4 +1,4 @@
-"""Limits that hold for each source, recipient or country by itself."""
+"""Limits that apply to each source, recipient or country separately."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from notify.policies.caps import Hashed, plain_hash
 
 
 class LimitPer(enum.StrEnum):
-    """What each value of has a limit to itself."""
+    """The values that each have their own limit."""
 
     SOURCE = "source"
     RECIPIENT = "recipient"
@@ -28,13 +28,13 @@ class OwnLimit:
     name: str
     per: LimitPer
     channel: Channel | None = None
-    """Whose messages it is for; None for all."""
+    """The channel that it applies to; None for all."""
     exempt: frozenset[str] = frozenset()
-    """The lanes it is not for."""
+    """The lanes that it does not apply to."""
 
 
 class OwnLimits:
-    """Tells which limits a notification has to itself."""
+    """Finds the own limits of a notification."""
 
     def __init__(
         self,
@@ -44,18 +44,18 @@ class OwnLimits:
         hashed: Hashed = plain_hash,
     ) -> None:
         """
-        Take the configured limits.
+        Keep the configured limits.
 
         Args:
-            country: Tells the country of a phone number, in two letters.
-            hashed: Makes of a recipient what stands for it in the names of limits.
+            country: Returns the country of a phone number, in two letters.
+            hashed: Hashes a recipient for the names of limits.
         """
         self._limits = tuple(limits)
         self._country = country
         self._hashed = hashed
 
     def of(self, notification: Notification) -> list[tuple[str, str]]:
-        """Give the name of each limit that is for it, and of the limit of its own value."""
+        """Return the name of each limit that applies, and the name of its limit for the value."""
         return [
             (limit.name, f"{limit.name}:{value}")
             for limit in self._limits

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 
 class LimitUsage:
-    """Sums that only grow, by the names of configured limits. Safe among threads."""
+    """Counters by the names of configured limits. Safe among threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -16,7 +16,7 @@ class LimitUsage:
         self._waits: dict[str, int] = defaultdict(int)
 
     def add(self, limits: Iterable[str], units: float, *, waited: bool) -> None:
-        """Count what was booked of limits together, and whether that was less than asked."""
+        """Count units booked of all these limits, and whether they were fewer than asked."""
         with self._lock:
             for limit in limits:
                 self._units[limit] += units
@@ -30,6 +30,6 @@ class LimitUsage:
 
     @property
     def waits(self) -> Mapping[str, int]:
-        """The times that a limit did not give all that was asked."""
+        """How often a limit did not grant all that was asked."""
         with self._lock:
             return dict(self._waits)

@@ -1,4 +1,4 @@
-"""Caps: how much may be sent in a span of time; and to which countries, at what price."""
+"""Caps: how much may be sent in a span of time; and the allowed countries, with their prices."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from notify.contract import case_folded
 from notify.message import Channel, Notification
 
 EVERYWHERE = "*"
-"""Stands for all countries in a list of those that are allowed, and for all others in prices."""
+"""All countries in a list of allowed ones; all other countries in prices."""
 
 _HASHED = 32
 
 Hashed = Callable[[bytes], bytes]
-"""Makes of a value what stands for it."""
+"""Hashes a value, so that the value itself is not stored."""
 
 
 def plain_hash(value: bytes) -> bytes:
-    """Hash a value so that whoever knows it can tell."""
+    """Return a hash without a key: a known value can be recognised by it."""
     return hashlib.sha256(value).digest()
 
 
 class CapPer(enum.StrEnum):
-    """Whose notifications a cap counts together."""
+    """The notifications that a cap counts together."""
 
     RECIPIENT = "recipient"
     SOURCE = "source"
@@ -34,7 +34,7 @@ class CapPer(enum.StrEnum):
 
 
 class Period(enum.StrEnum):
-    """The spans of time that caps count in; each begins and ends at the same moment everywhere."""
+    """The spans of time of caps; each begins and ends at the same moment for all workers."""
 
     MINUTE = "minute"
     HOUR = "hour"
@@ -43,16 +43,16 @@ class Period(enum.StrEnum):
 
     @property
     def seconds(self) -> int:
-        """How long it is."""
+        """Its length."""
         return {Period.MINUTE: 60, Period.HOUR: 3600, Period.DAY: 86_400}[self]
 
     @property
     def each(self) -> str:
-        """The words for "in each of these"."""
+        """The words for "in each of these spans"."""
         return "an hour" if self is Period.HOUR else f"a {self}"
 
     def around(self, now: float) -> tuple[int, int]:
-        """Find the span that holds a moment, all in seconds since 1970: begin and end."""
+        """Return begin and end of the span that contains a moment, all in seconds since 1970."""
         starts = int(now // self.seconds) * self.seconds
         return starts, starts + self.seconds
 
@@ -67,34 +67,34 @@ class Unit(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cap:
-    """The most that passes in one span of time."""
+    """The most that may be sent in one span of time."""
 
     name: str
     most: float
     period: Period
     per: CapPer = CapPer.ALL
     channel: Channel | None = None
-    """Which channel it concerns; None concerns all."""
+    """The channel that it applies to; None for all."""
     unit: Unit = Unit.NOTIFICATIONS
     exempt: Collection[str] = ()
-    """Lanes that it neither counts nor refuses."""
+    """Lanes whose notifications it neither counts nor refuses."""
     sources: Mapping[str, float] = field(default_factory=dict)
-    """What single sources may send instead of `most`."""
+    """The most of single sources, in place of `most`."""
     option: str = ""
-    """Where it is configured; `caps.` and its name where empty."""
+    """The option that configures it; `caps.` and its name if empty."""
 
     def applies_to(self, notification: Notification) -> bool:
-        """Tell whether it counts a notification."""
+        """Return whether it counts a notification."""
         return self.channel in (None, notification.channel) and (
             notification.lane not in self.exempt
         )
 
     def limit(self, notification: Notification) -> float:
-        """Tell how much may pass of those that are counted with a notification."""
+        """Return the most that may be sent of those that are counted with a notification."""
         return self.sources.get(notification.source, self.most)
 
     def counter(self, notification: Notification, *, hashed: Hashed = plain_hash) -> str:
-        """Name the count that a notification adds to; of a recipient it tells only a hash."""
+        """Return the name of the count of a notification; it has only a hash of a recipient."""
         match self.per:
             case CapPer.ALL:
                 return self.name
@@ -104,7 +104,7 @@ class Cap:
                 return f"{self.name}:{hashed(_person(self.name, notification)).hex()[:_HASHED]}"
 
     def refusal(self, notification: Notification) -> str:
-        """Tell why a notification was refused, by the option to change if it should not be."""
+        """Return why a notification is refused, with the option that would allow it."""
         option = self.option or f"caps.{self.name}"
         if notification.source in self.sources:
             option = f"{option}.sources.{notification.source}"
@@ -133,30 +133,30 @@ def daily_spend(channel: Channel, most: float) -> Cap:
 
 
 def _person(name: str, notification: Notification) -> bytes:
-    """Tell one recipient from others; the cap's name makes it another one for every cap."""
+    """Return what identifies a recipient; with the cap's name, it differs for every cap."""
     # Nearly all providers deliver Ann@ and ann@ to the same person.
     return f"{name}\0{notification.channel}\0{case_folded(notification.to)}".encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Countries:
-    """Which countries SMS are sent to, by ISO 3166 codes, and the price of a segment in each."""
+    """The allowed countries, by ISO 3166 codes, and the price of a segment in each."""
 
     allowed: Collection[str]
     prices: Mapping[str, float] = field(default_factory=dict)
 
     def refusal(self, notification: Notification) -> str | None:
-        """Tell why a phone number's country is not sent to; None if it is."""
+        """Return why a phone number's country is not allowed; None if it is."""
         if EVERYWHERE in self.allowed:
             return None
         country = country_of(notification.to)
         if country in self.allowed:
             return None
-        told = f"SMS to {country} are" if country else "the number's country is unknown, so"
-        return f"{told} not allowed; see channels.{notification.channel}.countries"
+        found = f"SMS to {country} are" if country else "the number's country is unknown, so"
+        return f"{found} not allowed; see channels.{notification.channel}.countries"
 
     def price(self, notification: Notification) -> float:
-        """Tell what a segment to a phone number costs; where none is known, the highest of all."""
+        """Return the price of a segment to a phone number; the highest of all if it is unknown."""
         prices = self.prices
         unknown = prices.get(EVERYWHERE, max(prices.values(), default=0.0))
         return prices.get(country_of(notification.to) or EVERYWHERE, unknown)

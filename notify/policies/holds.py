@@ -1,4 +1,4 @@
-"""Holds: what operators keep from being sent, and which messages that concerns."""
+"""Holds: what operators keep from being sent, and the messages that this applies to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from notify.message import Channel, Notification
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """
-    What a hold stops: all that fits every part that is given; None fits anything.
+    The messages that a hold stops: those that match every part; None matches anything.
 
     Without any part it stops everything.
     """
@@ -20,10 +20,10 @@ class Scope:
     source: str | None = None
     template: str | None = None
     provider: str | None = None
-    """A provider stands alone: it is stopped for all messages, which may go through others."""
+    """Given alone: the provider is not called, and messages may go through others."""
 
     def matches(self, notification: Notification) -> bool:
-        """Tell whether a notification has to wait; a provider's hold stops none by itself."""
+        """Return whether a notification has to wait; a provider's hold stops none by itself."""
         return self.provider is None and (
             self.channel in (None, notification.channel)
             and self.lane in (None, notification.lane)
@@ -32,17 +32,17 @@ class Scope:
         )
 
     def touches_queue(self, channel: Channel, lane: str) -> bool:
-        """Tell whether messages of a queue may have to wait."""
+        """Return whether messages of a queue may have to wait."""
         return (
             self.provider is None and self.channel in (None, channel) and self.lane in (None, lane)
         )
 
     def stops_queue(self, channel: Channel, lane: str) -> bool:
-        """Tell whether all messages of a queue have to wait, so that it need not be consumed."""
+        """Return whether all messages of a queue have to wait, so that it need not be consumed."""
         return self.source is None and self.template is None and self.touches_queue(channel, lane)
 
     def stops_provider(self, name: str) -> bool:
-        """Tell whether nothing may be sent through a provider."""
+        """Return whether nothing may be sent through a provider."""
         return self.provider == name
 
     @property
@@ -55,13 +55,13 @@ class Scope:
         }
 
     def __str__(self) -> str:
-        """Return the words an operator reads."""
+        """Return it as shown to operators."""
         return ", ".join(f"{name} {value}" for name, value in self.given.items()) or "everything"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold(Scope):
-    """One hold: its scope, who placed it, why, and for how long."""
+    """One hold: its scope, its actor and reason, and how long it lasts."""
 
     id: int
     actor: str
@@ -69,4 +69,4 @@ class Hold(Scope):
     since: float
     """Seconds since 1970, by the database's clock."""
     until: float | None = None
-    """When it ends by itself, by the same clock; None where somebody has to release it."""
+    """When it ends by itself, by the same clock; None if an operator has to release it."""

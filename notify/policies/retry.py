@@ -1,4 +1,4 @@
-"""What becomes of a notification after a call: sent, ended, tried again, or left to a person."""
+"""What follows a call: a notification is sent, ended, tried again, or left to an operator."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from notify.message import Channel, Notification, Status, Unknown
 from notify.policies import backoff
 
 LONGEST_LOOKUP_WAIT = timedelta(minutes=10)
-"""Between two look-ups, where the provider could not be asked."""
+"""Between two look-ups, if the provider could not be asked."""
 
 LONGEST_RETRY_AFTER = 30 * 86_400.0
-"""Seconds of a vendor's wish to wait that are believed; every deadline comes first."""
+"""The longest wait in seconds that a vendor can ask for; every deadline comes first."""
 
 
 class Verdict(enum.Enum):
-    """What a call's end says about the notification."""
+    """What the end of a call says about the notification."""
 
     SENT = "sent"
     REJECTED = "rejected"
-    """It can never work."""
+    """The provider will never accept it."""
     RETRY = "retry"
-    """Certainly not sent; it may work later."""
+    """Certainly not sent; it may be sent later."""
     THROTTLED = "throttled"
-    """Certainly not sent, and no fault of its own: this try does not count."""
+    """Certainly not sent, because of the provider's rate limit: this try does not count."""
     UNKNOWN = "unknown"
     """It may have been sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetrySettings:
-    """How long one lane keeps trying."""
+    """How often, and how long, one lane tries."""
 
     attempts: int
     deadline: timedelta
-    """After it was received, or after its own `send_at`; its own expiry may come first."""
+    """After a notification was received, or after its `send_at`; its expiry may come first."""
     first: timedelta
     most: timedelta
 
@@ -49,19 +49,19 @@ DEFAULT_RETRY = RetrySettings(
     first=timedelta(seconds=2),
     most=timedelta(minutes=10),
 )
-"""The patience with a lane that the configuration no longer knows."""
+"""For a lane that is no longer configured."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownRules:
-    """Who decides on unknown outcomes: the template's rule, else the lane's, else the channel's."""
+    """The rule for unknown outcomes: the template's, else the lane's, else the channel's."""
 
     channels: Mapping[Channel, Unknown]
     lanes: Mapping[tuple[str, Channel], Unknown] = field(default_factory=dict)
     templates: Mapping[str, Unknown] = field(default_factory=dict)
 
     def of(self, notification: Notification) -> Unknown:
-        """Find the rule for one notification."""
+        """Return the rule for one notification."""
         by_template = self.templates.get(notification.template or "")
         by_lane = self.lanes.get((notification.lane, notification.channel))
         return by_template or by_lane or self.channels[notification.channel]
@@ -69,7 +69,7 @@ class UnknownRules:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What is known of a notification when a call ends."""
+    """The earlier calls of a notification."""
 
     received_at: datetime
     spent: int
@@ -78,19 +78,19 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """Where a notification stands after a call."""
+    """The state of a notification after a call."""
 
     status: Status
     spent: int
     due_at: datetime | None = None
-    """When it is taken up again; None where it is not, or not by itself."""
+    """When it is due again; None if it is not, or only by an operator."""
     possible_duplicate: bool = False
     note: str = ""
-    """Why it goes no further, where the call's own reason does not say so."""
+    """Why it ends, if the call's own reason does not say so."""
 
 
 class RetryPolicy:
-    """Decides what follows a call, by the lane's patience and the rules for unknown outcomes."""
+    """Decides what follows a call, by the lane's settings and the rules for unknown outcomes."""
 
     def __init__(
         self,
@@ -101,13 +101,13 @@ class RetryPolicy:
         rng: random.Random,
     ) -> None:
         """
-        Take the rules.
+        Keep the rules.
 
         Args:
-            lanes: The patience of each lane.
+            lanes: The settings of each lane.
             unknown: The rules for unknown outcomes.
-            lookups: The channels whose provider can be asked whether it took a message, and how
-                long after a lost answer it is: its own list lags behind.
+            lookups: The channels whose provider can be asked whether it accepted a message, and
+                the wait between a lost answer and the look-up: the provider's own list lags.
             rng: Spreads the retries.
         """
         self._lanes = lanes
@@ -124,7 +124,7 @@ class RetryPolicy:
         now: datetime,
         retry_after: float | None = None,
     ) -> NextStep:
-        """Decide what follows one call's end; *retry_after* is the vendor's wish in seconds."""
+        """Return what follows one call; *retry_after* is the seconds that the vendor asks for."""
         match verdict:
             case Verdict.SENT:
                 return NextStep(Status.SENT, history.spent + 1)
@@ -146,7 +146,7 @@ class RetryPolicy:
     def allows_another(
         self, notification: Notification, history: History, *, now: datetime
     ) -> bool:
-        """Tell whether one more call may be made at once, to another provider."""
+        """Return whether one more call may be made at once, to another provider."""
         lane = self._lanes.get(notification.lane, DEFAULT_RETRY)
         end = _begun(notification, history.received_at) + lane.deadline
         if notification.expires_at is not None:
@@ -163,34 +163,34 @@ class RetryPolicy:
         retry_after: float | None = None,
     ) -> datetime | None:
         """
-        Choose when to ask the provider again that could not be asked now.
+        Return when to ask the provider again that could not be asked now.
 
         Args:
             lost_at: When the call ended; the waits double from then on.
-            retry_after: The vendor's wish in seconds.
+            retry_after: The wait in seconds that the vendor asks for.
 
         Returns:
-            The time, or None where the lane's deadline comes first: `unresolved` decides then.
+            The time, or None if the lane's deadline comes first: `unresolved` decides then.
         """
         first = self._lookups.get(notification.channel, timedelta())
         wait = min(max(now - lost_at, first), LONGEST_LOOKUP_WAIT)
         lane = self._lanes.get(notification.lane, DEFAULT_RETRY)
         end = _begun(notification, history.received_at) + lane.deadline
         # Where the wait would pass the deadline, the last look-up is at the deadline.
-        due = max(min(now + wait, end), now + _wished(retry_after))
+        due = max(min(now + wait, end), now + _requested(retry_after))
         return due if now < due <= end else None
 
     def unresolved(
         self, notification: Notification, history: History, *, now: datetime
     ) -> NextStep:
-        """Decide on a lost answer that nobody can look up, or whose look-up found nothing."""
+        """Return what follows a lost answer that cannot be looked up, or was not found."""
         spent = history.spent + 1
         if self._unknown.of(notification) is Unknown.PARK:
             return NextStep(Status.UNKNOWN, spent)
         following = self._again(notification, history.received_at, spent, now, None)
         if following.status is Status.QUEUED:
             return NextStep(Status.QUEUED, spent, following.due_at, possible_duplicate=True)
-        # It may have arrived: "failed" would claim to know better.
+        # It may have arrived, so it has not failed.
         return NextStep(Status.UNKNOWN, spent, note=following.note)
 
     def _again(
@@ -205,7 +205,7 @@ class RetryPolicy:
         if spent >= lane.attempts:
             return NextStep(Status.FAILED, spent, note=f"given up after {spent} attempts")
         wait = backoff.delay(max(spent, 1), first=lane.first, most=lane.most, rng=self._rng)
-        due = now + max(wait, _wished(retry_after))
+        due = now + max(wait, _requested(retry_after))
         if notification.expires_at is not None and due >= notification.expires_at:
             return NextStep(Status.FAILED, spent, note="it would expire before the next attempt")
         if due >= _begun(notification, received_at) + lane.deadline:
@@ -216,10 +216,10 @@ class RetryPolicy:
 
 
 def _begun(notification: Notification, received_at: datetime) -> datetime:
-    """When the lane's patience begins: what is scheduled has not been tried before its time."""
+    """When the lane's deadline begins: a scheduled message is not tried before its time."""
     return max(received_at, notification.send_at or received_at)
 
 
-def _wished(retry_after: float | None) -> timedelta:
-    """The vendor's wish; a provider may hand over anything, and no date holds any number."""
+def _requested(retry_after: float | None) -> timedelta:
+    """The wait that the vendor asks for, bounded: a provider may return any number."""
     return timedelta(seconds=min(max(0.0, retry_after or 0.0), LONGEST_RETRY_AFTER))

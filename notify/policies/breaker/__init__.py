@@ -1,8 +1,9 @@
-"""When a provider is called no more, and how it is tried again: the rules, and no more than that.
+"""
+The circuit breaker: the rules by which calls to a provider stop and start again.
 
-A circuit is closed while all is well. It opens when too many calls fail or crawl, lets a single
-probe through when its time is over, and closes after some probes went well. Nothing here reads a
-clock or a database: times are seconds by whichever clock the caller keeps to.
+A circuit is closed while all is well. It opens when too many calls fail or are slow, admits a
+single probe when its time is over, and closes after some good probes. Nothing here reads a clock
+or a database: times are seconds by the caller's clock.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One provider's circuit: where it stands, and what follows from what happens."""
+"""One provider's circuit: its state, and the transitions."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from notify.policies.breaker.kind import Kind
 from notify.policies.breaker.rules import Rules
 
 INCONCLUSIVE = 3
-"""Probes in a row that tell nothing about the provider, until the circuit waits once more."""
+"""Probes in a row without information about the provider, after which the circuit waits again."""
 SET_BACK = 1.0
-"""Seconds by which no time is further ahead than the rules set it, but by a clock set back."""
+"""A time this many seconds later than the rules allow was written by a clock set back since."""
 
 
 class CircuitState(enum.StrEnum):
-    """Where a circuit stands."""
+    """The state of a circuit."""
 
     CLOSED = "closed"
-    """Calls pass."""
+    """All calls pass."""
     OPEN = "open"
-    """None does."""
+    """No call passes."""
     HALF_OPEN = "half_open"
-    """One probe at a time does."""
+    """One probe at a time passes."""
 
 
 class Mode(enum.StrEnum):
-    """What an operator said."""
+    """The override of an operator."""
 
     AUTO = "auto"
-    """Nothing: the circuit judges for itself."""
+    """None: the circuit judges for itself."""
     OPEN = "open"
     """No call may pass, not even a probe."""
     CLOSED = "closed"
@@ -43,20 +43,22 @@ class Mode(enum.StrEnum):
 @dataclass(frozen=True, slots=True)
 class Circuit:
     """
-    One provider's circuit. Its methods give the circuit that follows, or itself if nothing does.
+    One provider's circuit. Its transitions return the next circuit, or itself if nothing changes.
 
     Attributes:
-        generation: Raised at each change of state and at each leave to probe: what a call of an
-            earlier one says counts no more.
+        generation: Raised at each change of state and for each probe: calls of an earlier
+            generation no longer count.
         trips: How often it opened since it was last closed.
-        since: When it came into this state.
-        open_until: When it may be probed; None in state open: not before an operator's word.
-        probe_until: Until when somebody has leave to probe; None: nobody has.
+        since: When it entered this state.
+        open_until: When it may be probed; None in state open: when an operator resets it.
+        probe_until: Until when the probe's permit lasts; None: no probe is out.
         passed: Good probes in a row.
-        inconclusive: Probes in a row that told nothing.
+        inconclusive: Probes in a row without information.
         cause: Why it opened.
-        mode: What an operator said, and `mode_until` until when; None: until further notice.
-        actor: Who said so, and why: `reason`.
+        mode: The operator's override.
+        mode_until: When the override ends; None: until further notice.
+        actor: Who overrode it.
+        reason: Why.
     """
 
     provider: str
@@ -76,26 +78,26 @@ class Circuit:
 
     @property
     def stuck(self) -> bool:
-        """Whether it stays open until an operator's word, however long that takes."""
+        """Whether it stays open until an operator resets it."""
         return self.state is CircuitState.OPEN and self.open_until is None
 
     @property
     def judges(self) -> bool:
-        """Whether the ends of calls change it."""
+        """Whether calls change it."""
         return self.mode in (Mode.AUTO, Mode.SHADOW)
 
     def at(self, now: float) -> Self:
-        """Forget an operator's word whose time is over."""
+        """Return it without an override whose time is over."""
         if self.mode_until is None or now < self.mode_until:
             return self
         return replace(self, mode=Mode.AUTO, mode_until=None, actor=None, reason=None)
 
     def corrected(self, *, now: float, rules: Rules) -> Self:
         """
-        Bring times nearer that are further ahead than the rules set any.
+        Shorten times that are further ahead than the rules allow.
 
-        A clock wrote them that was set back since, and would keep the circuit from being probed
-        for as long. An operator's time was told as a time of day, and stays.
+        They were written by a clock that was set back since, and would delay the next probe by as
+        much. An operator's time was given as a time of day, and stays.
         """
         open_until = _at_most(self.open_until, now + rules.longest_open)
         return replace(
@@ -106,20 +108,20 @@ class Circuit:
         )
 
     def flows(self, now: float) -> bool:
-        """Tell whether calls pass freely."""
+        """Return whether calls pass freely."""
         mode = self.at(now).mode
         if mode is Mode.AUTO:
             return self.state is CircuitState.CLOSED
         return mode is not Mode.OPEN
 
     def effective_state(self, now: float) -> CircuitState:
-        """Tell the state that an operator's word, if there is one, makes of its own."""
+        """Return its state, with the operator's override."""
         if self.flows(now):
             return CircuitState.CLOSED
         return CircuitState.OPEN if self.state is CircuitState.CLOSED else self.state
 
     def probe_due(self, now: float) -> bool:
-        """Tell whether one probe may pass."""
+        """Return whether one probe may pass."""
         if not self.at(now).judges or self.state is CircuitState.CLOSED:
             return False
         if self.state is CircuitState.OPEN:
@@ -127,7 +129,7 @@ class Circuit:
         return self.probe_until is None or self.probe_until <= now
 
     def wait(self, now: float) -> float:
-        """Tell the seconds until a call may pass; infinity: not before an operator's word."""
+        """Return the seconds until a call may pass; infinity if only an operator can reset it."""
         here = self.at(now)
         if here.flows(now) or here.probe_due(now):
             return 0.0
@@ -137,13 +139,13 @@ class Circuit:
         return float("inf") if until is None else max(until - now, 0.0)
 
     def tripped(self, cause: str, *, now: float, rules: Rules, rng: random.Random) -> Self:
-        """Open it, for the calls that were counted."""
+        """Open it because of the calls that were counted."""
         if self.state is not CircuitState.CLOSED or not self.judges:
             return self
         return self._opened(1, cause, now + rules.open_seconds(1, rng), now)
 
     def leased(self, *, now: float, rules: Rules) -> Self:
-        """Give one probe leave, if one is due."""
+        """Permit one probe, if one is due."""
         if not self.probe_due(now):
             return self
         again = self.state is CircuitState.HALF_OPEN
@@ -168,7 +170,7 @@ class Circuit:
         rules: Rules,
         rng: random.Random,
     ) -> Self:
-        """Hear how a probe ended, or that any call was fatal; a slow probe is no good one."""
+        """Count how a probe ended, or that any call was fatal; a slow probe is not a good one."""
         if generation != self.generation or not self.judges:
             return self
         if kind is Kind.FATAL:
@@ -177,7 +179,7 @@ class Circuit:
         if self.state is not CircuitState.HALF_OPEN:
             return self
         if kind is Kind.NEUTRAL:
-            return self._told_nothing(now, rules, rng)
+            return self._inconclusive(now, rules, rng)
         if kind is not Kind.SUCCESS or slow:
             trips = self.trips + 1
             return self._opened(trips, self.cause, now + rules.open_seconds(trips, rng), now)
@@ -186,7 +188,7 @@ class Circuit:
         return replace(self, probe_until=None, passed=self.passed + 1, inconclusive=0)
 
     def freed(self, generation: int) -> Self:
-        """Take back a leave to probe that was not used."""
+        """Release a probe's permit that was not used."""
         if generation != self.generation or self.probe_until is None:
             return self
         return replace(self, probe_until=None)
@@ -194,7 +196,7 @@ class Circuit:
     def overridden(
         self, mode: Mode, *, now: float, until: float | None, actor: str, reason: str
     ) -> Self:
-        """Obey an operator. After `auto` and `shadow`, an open circuit may be probed at once."""
+        """Override it. After `auto` and `shadow`, an open circuit may be probed at once."""
         after = self
         if mode is Mode.CLOSED and self.state is not CircuitState.CLOSED:
             after = self._closed(now)
@@ -204,7 +206,7 @@ class Circuit:
             after = replace(self, open_until=now)
         return replace(after, mode=mode, mode_until=until, actor=actor, reason=reason)
 
-    def _told_nothing(self, now: float, rules: Rules, rng: random.Random) -> Self:
+    def _inconclusive(self, now: float, rules: Rules, rng: random.Random) -> Self:
         if self.inconclusive + 1 < INCONCLUSIVE:
             return replace(self, probe_until=None, inconclusive=self.inconclusive + 1)
         return self._opened(self.trips, self.cause, now + rules.open_seconds(self.trips, rng), now)

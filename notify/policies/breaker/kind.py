@@ -1,4 +1,4 @@
-"""What the end of a call says about the provider, in one word."""
+"""What the end of a call says about the provider."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ class Kind(enum.StrEnum):
 
     SUCCESS = "success"
     FAILURE = "failure"
-    """It broke, or nobody knows what it did."""
+    """It failed, or its result is unknown."""
     UNREACHABLE = "unreachable"
     """A failure to connect."""
     NEUTRAL = "neutral"
-    """It works: the recipient was at fault, or we were too fast."""
+    """It works: the recipient is wrong, or our calls were too fast."""
     FATAL = "fatal"
-    """It refuses our key or account: no call can work until someone mends that."""
+    """It refuses our key or account: no call can succeed until an operator corrects that."""
 
 
 def kind_of(error: BaseException | None) -> Kind | None:
     """
-    Tell what the end of a call says about the provider.
+    Return what the end of a call says about the provider.
 
     Args:
-        error: What the call raised; None where the provider took the message.
+        error: The error that the call raised; None if the provider accepted the message.
 
     Returns:
-        None where it says nothing, since the call was cut off: the leave for it is to be released.
+        None if it says nothing, since the call was cut off: its permit is to be released.
     """
     match error:
         case None:
@@ -48,7 +48,7 @@ def kind_of(error: BaseException | None) -> Kind | None:
         case TransientError(status=None):
             return Kind.UNREACHABLE
         case TransientError() | OutcomeUnknown() | ProviderError() | Exception():
-            # A fault in the adapter is one as well: it may have met what it could not read.
+            # So is a fault in the adapter: the answer may have been one that it could not read.
             return Kind.FAILURE
         case _:
             return None

@@ -1,4 +1,4 @@
-"""How many bad calls are too many, and how long a circuit then stays open."""
+"""When a circuit opens, and how long it stays open."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 EARLIEST = 0.8
-"""The least part of an open time that is drawn: several circuits must not return together."""
+"""The least part of an open time that is drawn, so that circuits are not probed together."""
 _DOUBLINGS = 60
 _SLICES = 30
 _SHORTEST, _LONGEST = 1.0, 5.0
@@ -15,7 +15,7 @@ _SHORTEST, _LONGEST = 1.0, 5.0
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How calls ended. Neutral ones are not among `calls`."""
+    """Calls by how they ended. Neutral ones are not among `calls`."""
 
     calls: int = 0
     failures: int = 0
@@ -24,7 +24,7 @@ class Counts:
     neutral: int = 0
 
     def __add__(self, other: Counts) -> Counts:
-        """Put two spans together."""
+        """Add up two spans."""
         return Counts(
             self.calls + other.calls,
             self.failures + other.failures,
@@ -37,20 +37,20 @@ class Counts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """
-    When a circuit opens, and how it is tried again. All times in seconds.
+    When a circuit opens, and how it is probed. All times in seconds.
 
     Attributes:
-        window: How far back calls count.
-        minimum_calls: With fewer, no rate is judged.
+        window: The time for which calls count.
+        minimum_calls: With fewer calls, no rate is judged.
         failure_rate: The part of failed calls that opens it.
-        slow_call: How long a call lasts that is slow.
+        slow_call: The duration from which a call is slow.
         slow_rate: The part of slow calls that opens it.
-        unreachable: Failures to connect that open it without the minimum of calls, where they
-            are the failure rate's part of all.
-        first_open: How long it stays open at first.
-        longest_open: The bound of that, which doubles each time that a probe fails.
+        unreachable: Failures to connect that open it without the minimum of calls, if they are
+            the failure rate's part of all calls.
+        first_open: How long it stays open at first. Doubles each time that a probe fails.
+        longest_open: The longest time that it stays open.
         probes: Good probes in a row that close it.
-        probe_timeout: How long a probe may take until another is let through.
+        probe_timeout: The time after which another probe is admitted.
     """
 
     window: float = 60.0
@@ -70,14 +70,14 @@ class Rules:
         return round(min(max(self.window / _SLICES, _SHORTEST), _LONGEST) * 1000)
 
     def slice_at(self, now: float) -> int:
-        """Tell the slice that *now* is in, by the millisecond at which it begins."""
+        """Return the slice that *now* is in, by the millisecond at which it begins."""
         return int(now * 1000) // self.slice_ms * self.slice_ms
 
     def spans(self, now: float) -> tuple[int, int]:
         """
-        Tell the first slice of the window, and that of its most recent part.
+        Return the first slice of the window, and the first of its most recent part.
 
-        That part is the slice before the present one and the present: what a busy provider did a
+        That part is the present slice and the one before it: the good calls of a busy provider a
         minute ago must not hide for half a minute that it is down.
         """
         present = self.slice_at(now)
@@ -85,7 +85,7 @@ class Rules:
         return present - (slices - 1) * self.slice_ms, present - self.slice_ms
 
     def sums(self, slices: Iterable[tuple[int, Counts]], now: float) -> tuple[Counts, Counts]:
-        """Add up what was counted in the window, and in its most recent part."""
+        """Return the calls in the window, and in its most recent part."""
         first, recent = self.spans(now)
         present = self.slice_at(now)
         whole = latest = Counts()
@@ -97,19 +97,19 @@ class Rules:
         return whole, latest
 
     def trip_cause(self, *spans: Counts) -> str | None:
-        """Tell why the calls of any of the spans open the circuit; None if they do not."""
+        """Return why the calls of any of the spans open the circuit; None if they do not."""
         return next(filter(None, map(self._judge, spans)), None)
 
-    def _judge(self, seen: Counts) -> str | None:
-        failed = seen.failures >= self.failure_rate * seen.calls
-        if failed and seen.unreachable >= self.unreachable:
-            return f"{seen.unreachable} of {seen.calls} calls could not connect"
-        if seen.calls < self.minimum_calls:
+    def _judge(self, counts: Counts) -> str | None:
+        failed = counts.failures >= self.failure_rate * counts.calls
+        if failed and counts.unreachable >= self.unreachable:
+            return f"{counts.unreachable} of {counts.calls} calls could not connect"
+        if counts.calls < self.minimum_calls:
             return None
         if failed:
-            return f"{seen.failures} of {seen.calls} calls failed"
-        if seen.slow >= self.slow_rate * seen.calls:
-            return f"{seen.slow} of {seen.calls} calls took {self.slow_call:g} s or more"
+            return f"{counts.failures} of {counts.calls} calls failed"
+        if counts.slow >= self.slow_rate * counts.calls:
+            return f"{counts.slow} of {counts.calls} calls took {self.slow_call:g} s or more"
         return None
 
     def open_seconds(self, trips: int, rng: random.Random) -> float:

@@ -1,8 +1,9 @@
-"""How fast one may go: the arithmetic of a limit that a fleet shares. It keeps no clock itself.
+"""
+Rate limits: the arithmetic of a limit that a fleet shares. It reads no clock.
 
-A limit is a schedule (GCRA): each unit takes 1/rate seconds of it, and `tat` is when all that was
-granted would be through. A unit may go up to the tolerance before its turn, and is booked some
-time ahead of its slot. docs/limits.md gives the formulas and what follows from them.
+A limit is a schedule (GCRA): each unit takes 1/rate seconds of it, and `tat` is when all granted
+units would be used. A unit may be used up to the tolerance before its turn, and is booked some
+time ahead of its slot. docs/limits.md has the formulas and their consequences.
 """
 
 from __future__ import annotations

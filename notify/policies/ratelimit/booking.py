@@ -1,4 +1,10 @@
-"""Booking units of a limit: as many as fit, each with the moment at which it may go."""
+"""
+Booking units of a limit: as many as fit, each with the moment at which it may be used.
+
+On PostgreSQL the same arithmetic is SQL (store/flow/bookings.py), and must follow every change
+made here. tests/integration/store/test_limits.py compares the two on random states and requests:
+`test_the_database_books_as_the_formulas_say`.
+"""
 
 from __future__ import annotations
 
@@ -10,30 +16,30 @@ from itertools import accumulate
 from notify.policies.ratelimit.limit_state import LARGEST, Limit, LimitState
 
 AHEAD = 0.25
-"""Seconds ahead that a slot is booked at most where slots are close to each other."""
+"""The most seconds ahead that a slot is booked where slots are close to each other."""
 FAR_AHEAD = 2.0
-"""Seconds ahead that the first among the lanes books at most where they are far apart."""
+"""The most seconds ahead that a lane with a share of 1 books where slots are far apart."""
 SLACK = 0.15
 """Seconds that all workers may oversleep before a lane's part of the rate is lost."""
 RESERVE = 0.75
-"""Which part of the burst that a lane leaves to others its bookings ahead leave too."""
+"""The part of the burst reserved for other lanes that bookings ahead keep free as well."""
 _EPSILON = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class BookingRequest:
-    """What a worker wants to book."""
+    """The units that a worker asks for."""
 
     sums: Sequence[float]
     """The running sums of the costs, in units."""
     largest: float
     """The largest of the costs."""
     stock: float
-    """How much to lease in all while there is plenty; no more than asked where less."""
+    """The units to lease in all while there is plenty; if there are fewer, only the costs count."""
     share: float
-    """Which part of the tolerance it may use."""
+    """The part of the tolerance that it may use."""
     ahead: float = math.inf
-    """At most how many seconds ahead of its slot it may book."""
+    """The most seconds ahead of a slot that it may book."""
 
     @classmethod
     def of(
@@ -44,63 +50,62 @@ class BookingRequest:
         stock: float = 0.0,
         ahead: float = math.inf,
     ) -> BookingRequest:
-        """Ask for costs, each greater than 0, in their order."""
+        """Return the request for costs, each greater than 0, in their order."""
         return cls(tuple(accumulate(costs)), max(costs), stock, share, ahead)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What was booked: so many units, each with its slot."""
+    """The units that were booked, each with its slot."""
 
     now: float
-    """When, by the clock of its maker; all its times are by this clock."""
+    """When they were booked. All times of the grant are by this clock."""
     base: float
-    """Where the schedule stood."""
+    """The schedule's `tat` before."""
     rate: float | None
     """The rate in force; None where nothing limits."""
     burst: float
-    """Units that may go at once at this rate, for a share of 1."""
+    """Units that may be used at once at this rate, for a share of 1."""
     tolerance: float
-    """Units that might go at once by this booking."""
+    """Units that this booking could use at once."""
     ahead: float
-    """Seconds ahead that it might book."""
+    """Seconds ahead that it could book."""
     horizon: float
-    """Seconds ahead that it might have booked, had it not been told to stay nearer."""
+    """Seconds ahead that it could have booked without the request's own bound."""
     units: float
-    """How many are booked."""
+    """The number of units booked."""
     paused_until: float | None
-    """Before then nothing is booked."""
+    """Nothing is booked before then."""
 
     @property
     def tat(self) -> float:
-        """Where the schedule stands now."""
+        """The schedule's `tat` after it."""
         return self.base if self.rate is None else self.base + self.units / self.rate
 
     @property
     def lapse(self) -> float:
-        """Seconds after its slot in which a unit must be used; after that it is lost."""
+        """Seconds after its slot within which a unit must be used; later it is lost."""
         if self.rate is None:
             return 0.0
         return max(0.0, 2 * self.burst - max(self.burst, self.tolerance)) / (2 * self.rate)
 
     def slot(self, units: float) -> float:
-        """Tell when the last of so many of its units may go."""
+        """Return when the last of so many of its units may be used."""
         if self.rate is None:
             return self.now
         return max(self.now, self.base + (units - self.tolerance) / self.rate)
 
     def within(self, at: float) -> float:
-        """Tell how many of its units have their slots before a moment."""
+        """Return how many of its units have their slots before a moment."""
         if self.rate is None:
             return self.units
         return min(self.units, (at - self.base) * self.rate + self.tolerance)
 
     def wait(self, sums: Sequence[float]) -> float:
         """
-        Tell in how many seconds the rest is worth asking for; 0.0 if all is booked.
+        Return the seconds until the rest may be asked for; 0.0 if all is booked.
 
-        Not for each unit alone: what comes together within half the time ahead is asked for
-        together.
+        Units that become free within half the time ahead are asked for together.
         """
         if self.paused_until is not None and self.paused_until > self.now:
             return self.paused_until - self.now
@@ -112,7 +117,7 @@ class Grant:
         return max(first, min(whole, self.ahead / 2), 0.001)
 
     def shifted(self, by: float) -> Grant:
-        """Give it in the terms of a clock that is ahead by so many seconds."""
+        """Return it by a clock that is ahead by so many seconds."""
         return replace(
             self,
             now=self.now + by,
@@ -123,10 +128,10 @@ class Grant:
 
 def horizon(share: float, burst: float, rate: float) -> float:
     """
-    Tell how many seconds ahead of its slot a lane books.
+    Return how many seconds ahead of its slot a lane books.
 
-    Far enough that nobody has to be punctual; where the burst allows, near enough that what the
-    lanes of a smaller share have booked leaves the others' part of the burst alone.
+    Far enough that no worker has to be punctual; where the burst allows, near enough that bookings
+    of lanes with a smaller share do not use the other lanes' part of the burst.
     """
     span = burst / rate
     if share >= 1:
@@ -134,22 +139,22 @@ def horizon(share: float, burst: float, rate: float) -> float:
     return min(AHEAD, max(RESERVE * (1 - share) * span, SLACK - share * span))
 
 
-def furthest(standing: LimitState, burst: float, rate: float, *, now: float) -> float:
+def furthest(state: LimitState, burst: float, rate: float, *, now: float) -> float:
     """
-    Tell how far ahead a schedule may stand at most.
+    Return the latest `tat` that a schedule can reach.
 
-    So far it gets by a pause, the largest message or the whole burst, booked as far ahead as may
-    be. What stands further was written by a clock that was set back since, and would stop all.
+    That is by a pause, the largest message or the whole burst, booked as far ahead as possible. A
+    later one was written by a clock that was set back since, and would stop all bookings.
     """
-    return now + standing.paused(now) + max(burst, LARGEST) / rate + FAR_AHEAD
+    return now + state.paused(now) + max(burst, LARGEST) / rate + FAR_AHEAD
 
 
-def book(standing: LimitState, limit: Limit, ask: BookingRequest, *, now: float) -> Grant:
-    """Book the longest run of costs that fits; `Grant.tat` is where the schedule stands then."""
-    rate = standing.rate(limit, now)
-    base = max(standing.tat, now)
-    paused = standing.paused(now) > 0
-    total = ask.sums[-1]
+def book(state: LimitState, limit: Limit, request: BookingRequest, *, now: float) -> Grant:
+    """Book the longest run of costs that fits; `Grant.tat` is the schedule's new `tat`."""
+    rate = state.rate(limit, now)
+    base = max(state.tat, now)
+    paused = state.paused(now) > 0
+    total = request.sums[-1]
     if rate is None:
         units = 0.0 if paused else total
         return Grant(
@@ -161,21 +166,21 @@ def book(standing: LimitState, limit: Limit, ask: BookingRequest, *, now: float)
             ahead=0.0,
             horizon=0.0,
             units=units,
-            paused_until=standing.paused_until,
+            paused_until=state.paused_until,
         )
     burst = limit.tolerance(rate)
-    base = min(base, furthest(standing, burst, rate, now=now))
-    tolerance = max(ask.share * burst, ask.largest)
-    reach = horizon(ask.share, burst, rate)
-    ahead = min(ask.ahead, reach)
+    base = min(base, furthest(state, burst, rate, now=now))
+    tolerance = max(request.share * burst, request.largest)
+    reach = horizon(request.share, burst, rate)
+    ahead = min(request.ahead, reach)
     at_once = (now - base) * rate + tolerance
     room = at_once + ahead * rate
     if paused:
         units = 0.0
     elif room >= total:
-        units = max(total, min(ask.stock, at_once))
+        units = max(total, min(request.stock, at_once))
     else:
-        units = max((each for each in ask.sums if each <= room), default=0.0)
+        units = max((each for each in request.sums if each <= room), default=0.0)
     return Grant(
         now=now,
         base=base,
@@ -185,5 +190,5 @@ def book(standing: LimitState, limit: Limit, ask: BookingRequest, *, now: float)
         ahead=ahead,
         horizon=reach,
         units=units,
-        paused_until=standing.paused_until,
+        paused_until=state.paused_until,
     )

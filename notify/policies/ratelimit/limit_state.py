@@ -1,37 +1,37 @@
-"""A limit as it is configured, and as it stands: which rate is in force, and why."""
+"""A limit as configured, and its shared state: the rate in force, and its reason."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 RECOVERY = 0.02
-"""Which part of the rate before the first cut comes back each second."""
+"""The part of the rate before the first cut that is restored each second."""
 LONGEST_PAUSE = 3600.0
-"""Seconds after which a provider is tried again, whatever it said."""
+"""Seconds after which a provider is called again, whatever wait it asked for."""
 FORGOTTEN = 2.0
-"""At so many times that rate, a limit that nobody configured is forgotten."""
+"""At this multiple of that rate, a limit that is not configured no longer applies."""
 SET_BACK = 1.0
-"""Seconds by which no time that was just written is ahead, but by a clock that was set back."""
+"""A time further ahead than this many seconds was written by a clock that was set back since."""
 LARGEST = 100.0
-"""Units that one message costs at the most."""
+"""The most units that one message costs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit as this process's configuration has it."""
+    """A limit as configured in this process."""
 
     name: str
     rate: float | None = None
-    """Units a second; None where only the provider's complaints or an operator limit it."""
+    """Units a second; None if only a provider's complaints or an operator limit it."""
     burst: float | None = None
-    """Units that may come on top in any span of time; None for what one second brings."""
+    """Units that may come on top in any span of time; None for the units of one second."""
 
     def tolerance(self, rate: float) -> float:
         """
-        Tell how many units may go at once at a rate: half the burst.
+        Return how many units may be used at once at a rate: half the burst.
 
-        The other half pays for what happens between a slot and its call. At a lowered rate, the
-        burst is smaller in proportion.
+        The other half covers delays between a slot and its call. At a lowered rate, the burst is
+        smaller in proportion.
         """
         if self.rate is None:
             return max(rate, 1.0) / 2
@@ -45,7 +45,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitState:
-    """A limit as the whole fleet shares it; times in seconds by the database's clock."""
+    """A limit's state, shared by the fleet; times in seconds by the database's clock."""
 
     tat: float = 0.0
     lowered: float | None = None
@@ -56,19 +56,19 @@ class LimitState:
     set_until: float | None = None
 
     def ceiling(self, limit: Limit, now: float) -> float | None:
-        """Tell the rate without complaints: an operator's while it stands, or the configured."""
+        """Return the rate without complaints: the operator's while in force, or the configured."""
         if self.set_rate is not None and (self.set_until is None or self.set_until > now):
             return self.set_rate
         return limit.rate
 
     def recovered(self, now: float) -> float | None:
-        """Tell how far the rate has come back since the last complaint; None without any."""
+        """Return the rate restored since the last complaint; None without a complaint."""
         if self.lowered is None or self.lowered_from is None or self.lowered_at is None:
             return None
         return self.lowered + RECOVERY * self.lowered_from * max(0.0, now - self.lowered_at)
 
     def rate(self, limit: Limit, now: float) -> float | None:
-        """Tell the rate in force, in units a second; None where nothing limits."""
+        """Return the rate in force, in units a second; None where nothing limits."""
         ceiling, recovered = self.ceiling(limit, now), self.recovered(now)
         if recovered is None:
             return ceiling
@@ -77,25 +77,25 @@ class LimitState:
         return None if recovered > FORGOTTEN * (self.lowered_from or 0.0) else recovered
 
     def paused(self, now: float) -> float:
-        """Tell for how many seconds nothing is granted."""
+        """Return for how many seconds nothing is granted."""
         return 0.0 if self.paused_until is None else max(0.0, self.paused_until - now)
 
     def booked(self, tat: float, paused_until: float | None) -> LimitState:
-        """Take over what a booking told; of two pauses the longer."""
+        """Return it after a booking; of two pauses the longer."""
         longer = max((each for each in (self.paused_until, paused_until) if each), default=None)
         return replace(self, tat=tat, paused_until=longer)
 
     def corrected(self, written_at: float, now: float) -> LimitState:
         """
-        Return it as it stands if the clock was set back since it was written.
+        Return it corrected, if the clock was set back since it was written.
 
-        What was granted and what pauses it keep their length: they begin once more.
+        Granted units and a pause keep their length, and begin again from now.
 
         Args:
             written_at: When it was last written, by the same clock as *now*.
         """
         back = max(0.0, written_at - now)
-        # An operator's time was told as a time of day, and stays.
+        # An operator's time was given as a time of day, and stays.
         moved = replace(self.shifted(-back), set_until=self.set_until)
         changed = moved if back > SET_BACK else self
         if changed.paused(now) <= LONGEST_PAUSE + SET_BACK:
@@ -103,7 +103,7 @@ class LimitState:
         return replace(changed, paused_until=now + LONGEST_PAUSE)
 
     def shifted(self, by: float) -> LimitState:
-        """Give it in the terms of a clock that is ahead by so many seconds."""
+        """Return it by a clock that is ahead by so many seconds."""
         return replace(
             self,
             tat=self.tat + by,

@@ -126,11 +126,11 @@ class Rig:
         """Publish one email and return its id."""
         return self.requests(1, **fields)[0]
 
-    def requests(self, number: int, **fields: Any) -> list[UUID]:
-        """Publish emails in one batch, even on a busy machine, and return their ids."""
+    def requests(self, number: int, *, key: str = "email.normal.shop", **fields: Any) -> list[UUID]:
+        """Publish emails in one go, however busy the machine is, and return their ids."""
         ids = [uuid4() for _ in range(number)]
         request = {"to": "ada@example.com", "subject": "Hello", "text": "Hi.", **fields}
-        self._publish([json.dumps({"id": str(id_), **request}).encode() for id_ in ids])
+        self._publish([json.dumps({"id": str(id_), **request}).encode() for id_ in ids], key)
         return ids
 
     def status(self, id_: UUID) -> Status | None:

@@ -1,0 +1,128 @@
+"""The connections that a worker holds under load, as docs/operations.md states them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from notify.message import Status
+from notify.settings import load
+from notify.stack.rabbitmq import RabbitMQNode, free_ports
+from notify.store.deadletters import LetterFilter
+from notify.store.deadletters.search import count_letters
+from notify.store.queries import Filter
+from notify.worker.roles import database_connections
+from tests.support.listening import listening
+from tests.support.rig import PATIENCE, Rig
+
+PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
+NAME = "the-worker"
+
+
+def _stated(worker: str) -> tuple[str, int]:
+    """Return what the page states of a worker: the database connections, and the AMQP ones."""
+    row = re.search(rf"^\| {worker} \| (.+?) \| (\d+) \|", PAGE.read_text(), re.M)
+    assert row is not None
+    return row[1], int(row[2])
+
+
+def _to_broker(rabbitmq: RabbitMQNode, rig: Rig) -> int:
+    vhost = rig.broker_url.rpartition("/")[2]
+    return rabbitmq.ctl("list_connections", "vhost").split().count(vhost)
+
+
+def _to_database(url: str) -> int:
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+        row = connection.execute(count, [NAME]).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _most(
+    rig: Rig, rabbitmq: RabbitMQNode, store_url: str, *, until: Callable[[], bool]
+) -> tuple[int, int]:
+    """Count a worker's connections until a condition holds, and some seconds more."""
+    to_database = to_broker = 0
+    end = time.monotonic() + PATIENCE
+    while (now := time.monotonic()) < end:
+        to_broker = max(to_broker, _to_broker(rabbitmq, rig))
+        if store_url.startswith("postgresql"):
+            to_database = max(to_database, _to_database(store_url))
+        if until():
+            # Every thread runs at least once in this time.
+            end = min(end, now + 4)
+    assert until()
+    return to_database, to_broker
+
+
+@pytest.fixture
+def observed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    """A worker with metrics and systemd, whose database sessions have a name."""
+    email, dead = free_ports(2)
+    ports = f"ports = {{ email = {email}, dead = {dead} }}"
+    rig.config.write_text(rig.config.read_text().replace("enabled = false", ports))
+    # Sessions that the test itself opens first keep their name.
+    rig.store.count(Filter())
+    with listening(rig.folder / "notify.socket") as ear:
+        monkeypatch.setenv("NOTIFY_SOCKET", ear.address)
+        monkeypatch.setenv("PGAPPNAME", NAME)
+        yield rig
+
+
+def test_a_delivering_worker_holds_the_connections_that_the_page_states(
+    observed: Rig, rabbitmq: RabbitMQNode, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With due rows, events, metrics and the status line: every thread has work."""
+    rig = observed
+    settings = load(rig.config, environ={"KEY": "k"})
+    stated = database_connections(settings, "email")
+    formula, amqp_connections = _stated(r"of a pool with \*n\* lanes")
+    assert (
+        formula
+        == f"2 \N{MULTIPLICATION SIGN} *n* + {stated - 2 * len(settings.pool('email').lanes)}"
+    )
+    for lane in settings.pool("email").lanes:
+        rig.requests(100, key=f"email.{lane}.shop")
+    with rig.worker():
+        monkeypatch.delenv("PGAPPNAME")
+        # Later than they are claimed, so that the relay must publish them.
+        soon = (datetime.now(UTC) + timedelta(seconds=10)).isoformat()
+        rig.requests(60, send_at=soon)
+        most = _most(
+            rig,
+            rabbitmq,
+            store_url,
+            until=lambda: rig.store.count(Filter()) == {Status.SENT: 360},
+        )
+    assert most[1] == amqp_connections
+    assert most[0] <= stated
+    assert bool(most[0]) == store_url.startswith("postgresql")
+
+
+def test_the_worker_of_dead_letters_holds_the_connections_that_the_page_states(
+    observed: Rig, rabbitmq: RabbitMQNode, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It archives, publishes refused events, and counts the record."""
+    rig = observed
+    formula, amqp_connections = _stated("`dead`")
+    stated = database_connections(load(rig.config, environ={"KEY": "k"}), "dead")
+    assert formula == str(stated)
+    for _ in range(20):
+        rig.publish(b"not a request", "email.none.shop")
+
+    def archived() -> bool:
+        with rig.store.reading() as connection:
+            return count_letters(connection, LetterFilter()) != {}
+
+    with rig.worker("dead", pool="dead"):
+        monkeypatch.delenv("PGAPPNAME")
+        most = _most(rig, rabbitmq, store_url, until=archived)
+    assert most[1] == amqp_connections
+    assert most[0] <= stated

@@ -67,7 +67,7 @@ class DeliveryMetrics:
         labels = self._labels(notification)
         if record.possible_duplicate:
             self._metrics.count(catalog.POSSIBLE_DUPLICATES, *labels)
-        if record.news:
+        if record.to_publish:
             self._metrics.count(catalog.ENDED, *labels, record.status.value)
         if record.status is Status.SENT:
             begun = claimed.waited_since or notification.published_at or record.ended_at

@@ -1,4 +1,4 @@
-"""Claiming what has the id of another source's notification: under a row id of its own."""
+"""Claiming notifications whose ids another source uses: under random row ids."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def claim_apart(
     entries: Sequence[Entry], claim: Callable[[Sequence[Entry]], list[Claimed]]
 ) -> dict[Identity, Claimed]:
     """
-    Claim under random row ids, which nobody can occupy before, what only its id was in the way of.
+    Claim, under random row ids, notifications that only conflict by their ids.
 
     Raises:
         StoreRefused: The record refuses a value.
@@ -30,7 +30,7 @@ def claim_apart(
     except StoreRefused:
         raise
     except StoreError:
-        # Others of the same batch are claimed already; these are looked at again.
+        # The rest of the batch is claimed already; these are retried later.
         return all_busy(entries)
     claimed = {}
     for entry, given, answer in zip(entries, apart, answers, strict=True):
@@ -43,5 +43,5 @@ def claim_apart(
 
 
 def all_busy(entries: Sequence[Entry]) -> dict[Identity, Claimed]:
-    """Answer that none can be claimed now."""
+    """Return the answer that none can be claimed now."""
     return {entry.notification.identity: Claimed(Claim.BUSY) for entry in entries}

@@ -1,4 +1,4 @@
-"""Cancelling: what no worker has taken up yet will never be sent."""
+"""Cancelling notifications that no worker has claimed yet."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ REASON = "an operator cancelled it"
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """What became of a wish to cancel; nothing in it means that the record knows no such id."""
+    """The result of cancelling; empty if no such id is on record."""
 
     ids: Sequence[UUID]
-    """Those that will not be sent now, in their batch's order."""
+    """The cancelled ones, in their batch's order."""
     others: dict[UUID, Status]
-    """Those for which it was too late, and where they stand."""
+    """The statuses of those that could no longer be cancelled."""
 
 
 def cancel_waiting(
     connection: Connection, id_: UUID, *, source: str | None = None, now: datetime
 ) -> Cancelled:
     """
-    Cancel a notification, or all of a batch, as far as no worker has taken them up.
+    Cancel a notification, or all of a batch that no worker has claimed.
 
-    A message of theirs that is with the broker is acknowledged unsent by the worker that gets it.
-    Producers hear of each; who cancelled and why is the caller's to audit.
+    A message that is with the broker is acknowledged unsent by the worker that receives it.
+    Producers get an event for each; the caller writes the audit.
 
     Args:
-        source: Whose notification or batch is meant, where several sources use the id.
+        source: The source of the notification or batch, if several use the id.
 
     Raises:
-        NotifyError: Several do, and none of them is named.
+        NotifyError: Several sources use the id, and none is named.
     """
     columns = notifications.c
-    meant = or_(known_as([id_]), columns.batch_id == id_)
-    meant = only_source(connection, meant, source=source)
+    matching = or_(known_as([id_]), columns.batch_id == id_)
+    matching = only_source(connection, matching, source=source)
     end = Transition(Status.CANCELLED, REASON)
-    done = set(transition(connection, meant, end, among=WAITING, now=now))
-    query = select(columns.id, columns.status).where(meant).order_by(columns.position)
-    standing = {row.id: Status(row.status) for row in connection.execute(query)}
+    done = set(transition(connection, matching, end, among=WAITING, now=now))
+    query = select(columns.id, columns.status).where(matching).order_by(columns.position)
+    statuses = {row.id: Status(row.status) for row in connection.execute(query)}
     return Cancelled(
-        ids=[each for each in standing if each in done],
-        others={each: status for each, status in standing.items() if each not in done},
+        ids=[each for each in statuses if each in done],
+        others={each: status for each, status in statuses.items() if each not in done},
     )

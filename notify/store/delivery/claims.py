@@ -16,16 +16,16 @@ LEASE = timedelta(seconds=60)
 @dataclass(frozen=True, slots=True)
 class Entry:
     """
-    What a worker wants recorded before it acts: a call to make, a wait, or an end without a call.
+    What a worker records before it acts: a call to make, a deferral, or an end without a call.
 
     Attributes:
         status: `Status.SENDING` to claim the notification for a call, `Status.SCHEDULED` or
-            `Status.QUEUED` to keep it until *due_at*, else its final status.
-        attempt_id: The call's id; None where none is to be made.
-        provider: Whom the call would reach; None where none is to be made.
-        reason: Why it ended without a call.
-        due_at: When one that waits is taken up.
-        hold_id: Which operator's hold makes it wait.
+            `Status.QUEUED` to defer it until *due_at*, else its final status.
+        attempt_id: The call's id; None without a call.
+        provider: The provider to call; None without a call.
+        reason: Why there is no call.
+        due_at: When a deferred one is published again.
+        hold_id: The operator's hold that defers it.
     """
 
     notification: Notification
@@ -37,42 +37,42 @@ class Entry:
     hold_id: int | None = None
 
     def under(self, row_id: UUID) -> Entry:
-        """Return the same entry for a row with another id than the producer's."""
+        """Return the entry with another row id than the producer's."""
         asked = self.notification
         return replace(self, notification=replace(asked, id=row_id, public_id=asked.id))
 
 
 class Claim(enum.Enum):
-    """What the record answered."""
+    """The record's answer to an entry."""
 
     OWNED = "owned"
-    """Written: the caller goes on."""
+    """Written: the caller owns it."""
     DUPLICATE = "duplicate"
-    """It has ended, or the record keeps its time: nothing is to be done with the message."""
+    """It has ended, or it is due later: the message needs no action."""
     DEAD = "dead"
-    """It has ended where an operator may want it: its message belongs to the dead letters."""
+    """It has ended in a way that an operator may replay: its message is dead-lettered."""
     BUSY = "busy"
-    """Not yet: another worker is on it and its lease has not passed, or our clock is behind."""
+    """Not yet: another worker has the lease, or this clock is behind."""
     CONFLICT = "conflict"
-    """The same key, or the source's same id, stands for another request."""
+    """Another request of the source has its key or its id."""
     LAPSED = "lapsed"
-    """Another worker began a call, its lease passed, and nobody knows how the call ended."""
+    """Another worker's lease has passed, and the outcome of its call is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """
-    The answer for one notification, and what the record knows of it.
+    The answer for one notification, with its state on record.
 
     Attributes:
-        fence: The number under which it is claimed now, or was for the lapsed call.
+        fence: The fence of the new claim, or of the lapsed call.
         spent: Earlier calls that count against the lane's limit.
-        received_at: When it was first received, or last replayed; None if that was just now.
-        waited_since: The same of one that has waited in the record, before its first call too.
+        received_at: When it was first received, or last replayed; None if that is now.
+        waited_since: The same for a deferred one, also before its first call.
         attempt_id: The lapsed call's id.
-        id: The notification's on record, where that is not the one it came with now.
-        id_in_use: With `Claim.CONFLICT`: nothing but another source's use of its id is in the way.
-        wait: How long to leave a busy one alone, where the record can say so.
+        id: The id of its row, if that is not the one it came with.
+        id_in_use: With `Claim.CONFLICT`: the only conflict is that another source uses its id.
+        wait: How long to wait before the next try of a busy one, if that is known.
     """
 
     claim: Claim
@@ -87,9 +87,9 @@ class Claimed:
 
     @property
     def fresh(self) -> bool:
-        """Whether the record had never seen it."""
+        """Whether it was not on record before."""
         return self.claim is Claim.OWNED and self.fence == 1
 
 
 FRESH = Claimed(Claim.OWNED)
-"""The answer for what the record has never seen."""
+"""The answer for a notification that was not on record."""

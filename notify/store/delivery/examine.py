@@ -1,4 +1,4 @@
-"""What a claim finds that is on record already, and what it does with it."""
+"""Claims of notifications that are on record already."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ SENT_BEFORE = Transition(Status.SENT, "an earlier call had sent it")
 def examine(
     connection: Connection, known: Sequence[Entry], *, now: datetime, lease: timedelta
 ) -> dict[Identity, Claimed]:
-    """Take up, in the caller's transaction, what is due of the known; tell about all of them."""
+    """Claim those that are due, in the caller's transaction; return the answer for each."""
     rows = _find(connection, [entry.notification for entry in known])
     calls = _open_calls(connection, rows.values())
     sent = _known_sent(connection, rows.values())
     same = _same(cipher_of(connection), known, rows)
-    strange = [entry.notification for entry in known if entry.notification.key not in rows]
-    owners = _owners(connection, strange)
-    answers, taken = {}, []
+    without_row = [entry.notification for entry in known if entry.notification.key not in rows]
+    owners = _owners(connection, without_row)
+    answers, due = {}, []
     for entry in known:
         row = rows.get(entry.notification.key)
         is_same = same.get(entry.notification.identity)
@@ -50,12 +50,12 @@ def examine(
                 change_status(connection, row.id, SENT_BEFORE, among=NOT_RESENT, now=now)
                 answer = Claimed(Claim.DUPLICATE)
             else:
-                taken.append((entry, row))
+                due.append((entry, row))
         if row.id != entry.notification.id:
             answer = replace(answer, id=row.id)
         answers[entry.notification.identity] = answer
     correct_leases(connection, rows.values(), now=now, lease=lease)
-    take(connection, taken, now=now, until=now + lease)
+    take(connection, due, now=now, until=now + lease)
     return answers
 
 
@@ -63,7 +63,7 @@ _Key = tuple[str, str, int]
 
 
 def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, Row[Any]]:
-    """Read the rows that stood in the way, locked until the transaction ends."""
+    """Return the rows with the same keys, locked until the transaction ends."""
     columns = notifications.c
     key = (columns.source, columns.idempotency_key, columns.position)
     query = (
@@ -80,7 +80,7 @@ def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, 
             columns.spent,
             columns.fence,
             columns.replayed_at,
-            # From here on its lane is patient with it.
+            # The lane's deadline counts from here.
             func.coalesce(columns.replayed_at, columns.received_at).label("received_at"),
         )
         .where(tuple_(*key).in_([notification.key for notification in wanted]))
@@ -93,7 +93,7 @@ def _find(connection: Connection, wanted: Sequence[Notification]) -> dict[_Key, 
 
 
 def _owners(connection: Connection, asked: Sequence[Notification]) -> dict[UUID, set[str]]:
-    """Find the sources that use these ids already, be it for the row or in its stead."""
+    """Return the sources that use these ids, as row ids or as producers' ids."""
     if not asked:
         return {}
     ids = {each for one in asked for each in (one.id, one.public_id) if each is not None}
@@ -107,19 +107,19 @@ def _owners(connection: Connection, asked: Sequence[Notification]) -> dict[UUID,
 
 
 def _by_id(asked: Notification, owners: Mapping[UUID, set[str]]) -> Claimed:
-    """Answer for what has no row under its key: something else has its id."""
+    """Return the answer for one without a row of its key: another notification has its id."""
     if asked.source in owners.get(asked.public_id or asked.id, ()):
         return Claimed(Claim.CONFLICT)
     if asked.id in owners:
         return Claimed(Claim.CONFLICT, id_in_use=True)
-    # What stood in the way was deleted this very moment: next time it is new.
+    # The conflicting row was deleted in the meantime: at the next try it is new.
     return Claimed(Claim.BUSY)
 
 
 def _same(
     cipher: RowCipher, known: Sequence[Entry], rows: Mapping[_Key, Row[Any]]
 ) -> dict[Identity, bool | None]:
-    """Tell of each that is on record if it is the same request; None where that is sealed."""
+    """Return whether each row is of the same request; None if its digest cannot be compared."""
     found: dict[Identity, bool | None] = {}
     for entry in known:
         asked = entry.notification
@@ -135,7 +135,7 @@ def _same(
 
 
 def _open_calls(connection: Connection, rows: Iterable[Row[Any]]) -> dict[UUID, UUID]:
-    """Find the calls under way, by notification."""
+    """Return the calls in flight, by notification."""
     sending = [row.id for row in rows if row.status == Status.SENDING]
     if not sending:
         return {}
@@ -147,9 +147,9 @@ def _open_calls(connection: Connection, rows: Iterable[Row[Any]]) -> dict[UUID, 
 
 def _known_sent(connection: Connection, rows: Iterable[Row[Any]]) -> set[UUID]:
     """
-    Find those that wait for another call, though by now an earlier one is known to have sent them.
+    Return those that wait for another call although an earlier one is known to have sent them.
 
-    The news came while the call between the two was under way, and that one was not taken.
+    That outcome was found while the call between the two was in flight, which was then not sent.
     """
     waiting = [row.id for row in rows if _waits(row) and row.attempts]
     if not waiting:
@@ -161,22 +161,22 @@ def _known_sent(connection: Connection, rows: Iterable[Row[Any]]) -> set[UUID]:
 
 
 def _waits(row: Row[Any]) -> bool:
-    """Tell whether no worker has it in hand and it has not ended."""
+    """Return whether no worker owns it and it has not ended."""
     return row.status in WAITING
 
 
 def _published(row: Row[Any]) -> bool:
     """
-    Tell whether a waiting row is with the broker, or a relay is about to publish it.
+    Return whether a waiting row is with the broker, or a relay is about to publish it.
 
-    Its time has come then, by the relay's clock: this machine's may be behind, and to take this
-    message for a double of one to come would lose it.
+    It is due then by the relay's clock. This machine's clock may be behind, and to treat this
+    message as a duplicate of a later one would lose it.
     """
     return row.due_at is None or row.relay_until is not None
 
 
 def _due(row: Row[Any], entry: Entry, *, now: datetime) -> bool:
-    """Tell whether the entry may take the row up: it waits for this very message, or its time."""
+    """Return whether the entry may claim the row: it waits for this message, or is due."""
     return (
         _waits(row)
         and (_published(row) or row.due_at <= now)
@@ -196,19 +196,19 @@ def _answer(
     if is_same is False:
         return Claimed(Claim.CONFLICT)
     if is_same is None:
-        # Some worker has the keyring that tells.
+        # A worker with another keyring may be able to compare.
         return Claimed(Claim.BUSY, wait=lease / 2)
     if _due(row, entry, now=now):
         begun = None if untried(row, entry) else row.received_at
         return Claimed(Claim.OWNED, row.fence + 1, row.spent, begun, waited_since=row.received_at)
     if _waits(row) and _published(row):
-        # A relay with a quicker clock found a scheduled one due: kept until ours agrees.
+        # A relay whose clock is ahead published a scheduled one: busy until this clock agrees.
         return Claimed(Claim.BUSY)
     if row.status != Status.SENDING:
         return Claimed(Claim.DEAD if _died(row) else Claim.DUPLICATE)
     call = calls.get(row.id)
     if call is not None and call == entry.attempt_id:
-        # Our own claim, whose commit was not confirmed to us.
+        # This worker's own claim, whose commit was not confirmed.
         return Claimed(Claim.OWNED, row.fence, row.spent, row.received_at)
     if row.lease_until is not None and row.lease_until <= now:
         return Claimed(Claim.LAPSED, row.fence, row.spent, row.received_at, call)
@@ -217,10 +217,9 @@ def _answer(
 
 def _wait(row: Row[Any], *, now: datetime, lease: timedelta) -> timedelta:
     """
-    Tell how long to leave a claimed row alone: as long again as the claim has held.
+    Return how long to wait for a claimed row: as long again as the claim is old.
 
-    Most calls end soon. A worker that was killed never ends its own, and the wait ends with its
-    lease.
+    Most calls end soon. A killed worker's call never ends, and the wait ends with its lease.
     """
     left = timedelta() if row.lease_until is None else row.lease_until - now
     return min(lease - left, left)
@@ -228,10 +227,10 @@ def _wait(row: Row[Any], *, now: datetime, lease: timedelta) -> timedelta:
 
 def _died(row: Row[Any]) -> bool:
     """
-    Tell whether the row's message was, or ought to have been, rejected into the dead letters.
+    Return whether the row's message was, or should have been, dead-lettered.
 
-    A worker may have been killed after it recorded the end and before it rejected the message.
-    What a provider has refused for good is no dead letter; what no provider saw is.
+    A worker may have been killed after it recorded the end and before it rejected the message. A
+    notification that a provider rejected is not a dead letter; one that no provider saw is.
     """
     return row.status in (Status.FAILED, Status.EXPIRED) or (
         row.status == Status.REJECTED and row.attempts == 0

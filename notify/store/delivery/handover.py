@@ -1,4 +1,4 @@
-"""Handing a claimed notification on from one provider to the next, without letting go of it."""
+"""Failover: closing a call and opening the next one under a new claim."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def hand_over(
     connection: Connection, ended: Record, *, attempt_id: UUID, provider: str, until: datetime
 ) -> int | None:
     """
-    Close the call that ended and open the next one, under a claim of its own.
+    Close the call that ended and open the next one, under a new claim.
 
-    The fence rises: a worker that never hears of this commit can neither call nor record.
+    The fence rises: a worker that missed this commit can neither call nor record.
 
     Args:
-        ended: How the last call ended; its status and due time do not matter here.
+        ended: The outcome of the last call; its status and due time are not used.
         attempt_id: The next call's id.
         until: The end of the new lease.
 
     Returns:
-        The new fence; None where another worker has taken the notification over.
+        The new fence; None if another worker has taken over the notification.
     """
     columns = notifications.c
     taken = connection.execute(

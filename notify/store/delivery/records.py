@@ -1,4 +1,4 @@
-"""Recording: how a claimed call ended, as the worker that made it says."""
+"""The outcome of a claimed call, as its worker records it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Record:
 
     Attributes:
         fence: The number under which the notification was claimed.
-        status: Where the notification stands now.
-        provider_id: The provider's own id of the message, where it took it.
-        http_status: The provider's HTTP status, where an answer came.
-        code: The vendor's error code, where it gave one.
-        reason: Why it was not sent, in words free of personal data.
+        status: The notification's new status.
+        provider_id: The provider's id of the message, if it accepted it.
+        http_status: The provider's HTTP status, if it answered.
+        code: The vendor's error code, if it returned one.
+        reason: Why it was not sent, without personal data.
     """
 
     notification_id: UUID
@@ -45,17 +45,17 @@ class Record:
     spent: int = 1
     """Calls so far that count against the lane's limit."""
     due_at: datetime | None = None
-    """When it is taken up again; None where it is not."""
+    """When it is tried or looked up again; None if it is not."""
     possible_duplicate: bool = False
     """Whether it will be sent although this call may have sent it."""
 
     @property
-    def news(self) -> bool:
+    def to_publish(self) -> bool:
         """Whether producers get an event."""
         return worth_publishing(self.status, self.due_at)
 
     def plain(self) -> Self:
-        """Return the same outcome with the vendor's values cut down to what any database stores."""
+        """Return the outcome with the vendor's values reduced to what every database stores."""
         status = self.http_status
         return replace(
             self,
@@ -67,5 +67,5 @@ class Record:
 
 
 def _plain(text: object, longest: int) -> str | None:
-    """Keep printable ASCII."""
+    """Return a text with all but printable ASCII replaced."""
     return _NOT_PLAIN.sub("?", text)[:longest] if isinstance(text, str) else None

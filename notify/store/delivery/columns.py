@@ -1,0 +1,103 @@
+"""The columns of the two hot writes, each with its PostgreSQL type, and the rows to write."""
+
+from __future__ import annotations
+
+from notify.message import Status
+from notify.store.delivery.claims import Entry
+from notify.store.delivery.records import Record
+from notify.store.sealing.row_cipher import RowCipher
+
+NEW = {
+    "id": "uuid",
+    "public_id": "uuid",
+    "batch_id": "uuid",
+    "position": "int",
+    "source": "text",
+    "channel": "text",
+    "lane": "text",
+    "idempotency_key": "text",
+    "digest": "bytea",
+    "recipient": "text",
+    "template": "text",
+    "body": "bytea",
+    "status": "text",
+    "reason": "text",
+    "expires_at": "timestamptz",
+    "traceparent": "text",
+    "due_at": "timestamptz",
+    "hold_id": "bigint",
+    "key_id": "text",
+    "recipient_hash": "bytea",
+}
+"""What a claim writes into `notifications`, besides its lease and counts."""
+
+CLAIMED = {**NEW, "attempt_id": "uuid", "provider": "text"}
+"""The same, with the call that it opens; no `attempt_id`, no call."""
+
+ENDED = {
+    "id": "uuid",
+    "attempt_id": "uuid",
+    "fence": "int",
+    "at": "timestamptz",
+    "outcome": "text",
+    "status": "text",
+    "provider_id": "text",
+    "http_status": "int",
+    "code": "text",
+    "reason": "text",
+    "spent": "int",
+    "due_at": "timestamptz",
+    "possible_duplicate": "bool",
+    "to_publish": "bool",
+}
+"""What is written of a call that ended."""
+
+
+def claimed_row(entry: Entry, cipher: RowCipher) -> tuple[object, ...]:
+    """Return the values of an entry in the order of `CLAIMED`."""
+    asked = entry.notification
+    sealed = cipher.seal_notification(asked)
+    return (
+        asked.id,
+        asked.public_id,
+        asked.batch_id,
+        asked.position,
+        asked.source,
+        asked.channel.value,
+        asked.lane,
+        asked.idempotency_key,
+        sealed.digest,
+        sealed.recipient,
+        asked.template,
+        sealed.body,
+        entry.status.value,
+        entry.reason,
+        asked.expires_at,
+        asked.traceparent,
+        entry.due_at,
+        entry.hold_id,
+        sealed.key_id,
+        sealed.recipient_hash,
+        entry.attempt_id if entry.status is Status.SENDING else None,
+        entry.provider,
+    )
+
+
+def ended_row(record: Record) -> tuple[object, ...]:
+    """Return the values of an outcome in the order of `ENDED`."""
+    return (
+        record.notification_id,
+        record.attempt_id,
+        record.fence,
+        record.ended_at,
+        record.outcome.value,
+        record.status.value,
+        record.provider_id,
+        record.http_status,
+        record.code,
+        record.reason,
+        record.spent,
+        record.due_at,
+        record.possible_duplicate,
+        record.to_publish,
+    )

@@ -29,7 +29,7 @@ _BROKERS_OWN = (
 )
 _UNFIT = (amqp.FrameSyntaxError, struct.error, TypeError, ValueError)
 _FLUSH_AT = 65_536
-_READ_AHEAD = 8_192
+READ_AHEAD = 8_192
 _FAREWELL = 1.0
 
 
@@ -72,7 +72,7 @@ class Link:
             on_alarm=self._on_alarm,
             frame_writer=self._cork.frame_writer,
         )
-        _read_ahead(self._connection.transport)
+        read_ahead(self._connection.transport)
         self._channel = self._connection.channel()
         self._channel.confirm_select()
         self._channel.events["basic_ack"].add(self._on_ack)
@@ -195,7 +195,7 @@ class Link:
         return [self.in_flight.pop(one) for one in tags]
 
 
-def _read_ahead(transport: Any) -> None:
+def read_ahead(transport: Any) -> None:
     """
     Have py-amqp fill its read buffer with what is there, and not with the next few bytes.
 
@@ -203,7 +203,7 @@ def _read_ahead(transport: Any) -> None:
     for its interpreter lock after each.
     """
     receive = transport._quick_recv
-    transport._quick_recv = lambda size: receive(max(size, _READ_AHEAD))
+    transport._quick_recv = lambda size: receive(max(size, READ_AHEAD))
 
 
 class _WriteBuffer:

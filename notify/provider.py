@@ -65,7 +65,11 @@ class Findable(Protocol):
 
 @runtime_checkable
 class SendsMany(Protocol):
-    """An optional part of a provider: one request of its vendor's sends several messages."""
+    """
+    An optional part of a provider: one request to its vendor sends several messages.
+
+    The service does not form groups yet, and calls `Provider.send` for each message.
+    """
 
     most: ClassVar[int]
     """The most messages of one call, 2 or more."""

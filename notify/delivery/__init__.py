@@ -9,7 +9,7 @@ from notify.delivery.cancel import cancel_notifications
 from notify.delivery.decision import Again, Arrival, Dead, Decision, Done, Raw
 from notify.delivery.delivery import Delivery
 from notify.delivery.lane import Lane
-from notify.delivery.plan import rendered
+from notify.delivery.planner import rendered
 from notify.store.delivery import LEASE
 
 __all__ = [

@@ -13,7 +13,8 @@ from notify.delivery.dispatcher import Dispatcher
 from notify.delivery.lane import Lane
 from notify.delivery.outcome_recorder import LOOK_AGAIN
 from notify.delivery.pacer import Pacer
-from notify.delivery.plan import DeliveryItem, Planner
+from notify.delivery.plan import DeliveryItem
+from notify.delivery.planner import Planner
 from notify.delivery.recorder import Recorder
 from notify.errors import StoreError
 

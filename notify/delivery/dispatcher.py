@@ -32,7 +32,7 @@ log = structlog.get_logger("notify.delivery")
 
 
 class Dispatched(NamedTuple):
-    """What came of one group."""
+    """The result of one group."""
 
     follow_ups: list[DeliveryItem]
     """The other recipients of batches whose first is on record now."""

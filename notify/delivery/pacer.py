@@ -93,7 +93,7 @@ class Pacer:
     ) -> tuple[list[tuple[Admitted, Ready]], list[NoCall], list[Ready], float]:
         """Separate what is admitted, what ends or is deferred, and what waits; and how long."""
         now = self._clock()
-        done = [each.expired() for each in ready if each.item.notification.expired(now)]
+        done = [NoCall.expired(each.item) for each in ready if each.item.notification.expired(now)]
         ready = [each for each in ready if not each.item.notification.expired(now)]
         admitted, waiting = [], []
         wait = 0.0

@@ -1,27 +1,24 @@
-"""What each notification needs: a call to a provider, or a record without a call."""
+"""The plan for each notification: a call to a provider, or a record without a call."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from notify.delivery.decision import Decision, Settlement
-from notify.errors import TemplateError
 from notify.flow import Admitted, Barred, CircuitPermit, Wait
 from notify.gateway import ConfiguredProvider
-from notify.message import Channel, Content, Notification, Rendered, Status
+from notify.message import Notification, Rendered, Status
 from notify.store import Claimed, Entry
 from notify.store.delivery import LONGEST_REASON
 from notify.telemetry.tracing import NO_TRACE, Trace, Tracing
-from notify.templating import Templates
 
 LONGEST_DEFERRAL = timedelta(seconds=60)
 """The longest deferral, so that what an operator changes takes effect within a minute."""
 HELD_FOR = timedelta(days=7)
 """The deferral of a held notification; the hold's release makes it due at once."""
-_TOO_LATE = "it expired before it could be sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +63,20 @@ class NoCall:
     item: DeliveryItem
     entry: Entry
 
+    @classmethod
+    def ended(cls, item: DeliveryItem, status: Status, reason: str) -> NoCall:
+        """Return the end of a notification in a final status."""
+        entry = Entry(item.notification, status, reason=reason[:LONGEST_REASON])
+        return cls(item, entry)
+
+    @classmethod
+    def expired(cls, item: DeliveryItem) -> NoCall:
+        """Return the end of a notification whose time is over."""
+        return cls.ended(item, Status.EXPIRED, "it expired before it could be sent")
+
     @property
     def parts(self) -> tuple[NoCall, ...]:
-        """What to claim: itself."""
+        """The entries to claim: its own."""
         return (self,)
 
 
@@ -115,11 +123,7 @@ class Ready:
 
     def refused(self, barred: Barred) -> NoCall:
         """End it as suppressed."""
-        return _end(self.item, Status.SUPPRESSED, barred.reason)
-
-    def expired(self) -> NoCall:
-        """End it as expired."""
-        return _end(self.item, Status.EXPIRED, _TOO_LATE)
+        return NoCall.ended(self.item, Status.SUPPRESSED, barred.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,67 +157,3 @@ class Attempt:
     def notification(self) -> Notification:
         """The notification, under the id that the record knows it by."""
         return self.item.notification
-
-
-class Planner:
-    """Decides, without access to the record, what each notification needs."""
-
-    def __init__(self, *, channels: Collection[Channel], templates: Templates) -> None:
-        self._channels = channels
-        self._templates = templates
-
-    def plan(self, item: DeliveryItem, *, now: datetime) -> NoCall | Ready:
-        """Check and render one notification; its provider is chosen later."""
-        notification = item.notification
-        if notification.send_at is not None and notification.send_at > now:
-            entry = Entry(notification, Status.SCHEDULED, due_at=notification.send_at)
-            return NoCall(item, entry)
-        if notification.expired(now):
-            return _end(item, Status.EXPIRED, _TOO_LATE)
-        if notification.channel not in self._channels:
-            reason = f"this worker has no provider for {notification.channel}"
-            return _end(item, Status.FAILED, reason)
-        attempt_id = uuid4()
-        try:
-            with item.trace.during("render"):
-                message = rendered(notification, attempt_id, templates=self._templates)
-        except TemplateError as error:
-            return _end(item, Status.REJECTED, str(error))
-        return Ready(item, Entry(notification, Status.SENDING, attempt_id), message)
-
-
-def rendered(notification: Notification, attempt_id: UUID, *, templates: Templates) -> Rendered:
-    """
-    Return the message of one attempt in its final words.
-
-    Raises:
-        TemplateError: The template is missing or broken, or lacks data.
-    """
-    content = _content(notification, templates)
-    return Rendered(
-        notification_id=notification.id,
-        attempt_id=attempt_id,
-        to=notification.to,
-        subject=content.subject,
-        text=content.text,
-        html=content.html,
-        data=notification.metadata,
-        expires_at=notification.expires_at,
-    )
-
-
-def _content(notification: Notification, templates: Templates) -> Content:
-    if notification.inline is not None:
-        return notification.inline
-    if notification.template is None:
-        raise TemplateError("the notification names no template and brings no content")
-    return templates.render(
-        notification.template,
-        channel=notification.channel,
-        locale=notification.locale,
-        data=notification.data,
-    )
-
-
-def _end(item: DeliveryItem, status: Status, reason: str) -> NoCall:
-    return NoCall(item, Entry(item.notification, status, reason=reason[:LONGEST_REASON]))

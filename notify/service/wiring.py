@@ -16,7 +16,7 @@ from notify.delivery.lane import Lane
 from notify.delivery.metrics import DeliveryMetrics
 from notify.delivery.outcome_recorder import OutcomeRecorder
 from notify.delivery.pacer import Pacer
-from notify.delivery.plan import Planner
+from notify.delivery.planner import Planner
 from notify.delivery.recorder import Recorder
 from notify.flow import Admission, Flow, Screening
 from notify.gateway import Gateway

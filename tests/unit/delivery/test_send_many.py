@@ -15,7 +15,8 @@ import pytest
 from notify.delivery import LEASE, Again, Decision, Done, Lane
 from notify.delivery.decision import Settlement
 from notify.delivery.dispatcher import Dispatcher
-from notify.delivery.plan import Call, DeliveryItem, Planner, Ready
+from notify.delivery.plan import Call, DeliveryItem, Ready
+from notify.delivery.planner import Planner
 from notify.errors import InvalidRecipient, ProviderError, Throttled, TransientError
 from notify.flow import Admitted
 from notify.gateway import ConfiguredProvider, Gateway

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notify.contract import Incoming, Limits, decode
-from notify.delivery.plan import rendered
+from notify.delivery.planner import rendered
 from notify.errors import DecodeError, TemplateError
 from notify.message import Channel, Content
 from notify.templating import Templates

@@ -1,0 +1,73 @@
+"""Checking and rendering one notification."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from notify.delivery.plan import DeliveryItem, NoCall, Ready
+from notify.errors import TemplateError
+from notify.message import Channel, Content, Notification, Rendered, Status
+from notify.store import Entry
+from notify.templating import Templates
+
+
+class Planner:
+    """Decides, without access to the record, what each notification needs."""
+
+    def __init__(self, *, channels: Collection[Channel], templates: Templates) -> None:
+        self._channels = channels
+        self._templates = templates
+
+    def plan(self, item: DeliveryItem, *, now: datetime) -> NoCall | Ready:
+        """Check and render one notification; its provider is chosen later."""
+        notification = item.notification
+        if notification.send_at is not None and notification.send_at > now:
+            entry = Entry(notification, Status.SCHEDULED, due_at=notification.send_at)
+            return NoCall(item, entry)
+        if notification.expired(now):
+            return NoCall.expired(item)
+        if notification.channel not in self._channels:
+            reason = f"this worker has no provider for {notification.channel}"
+            return NoCall.ended(item, Status.FAILED, reason)
+        attempt_id = uuid4()
+        try:
+            with item.trace.during("render"):
+                message = rendered(notification, attempt_id, templates=self._templates)
+        except TemplateError as error:
+            return NoCall.ended(item, Status.REJECTED, str(error))
+        return Ready(item, Entry(notification, Status.SENDING, attempt_id), message)
+
+
+def rendered(notification: Notification, attempt_id: UUID, *, templates: Templates) -> Rendered:
+    """
+    Return the message of one attempt in its final words.
+
+    Raises:
+        TemplateError: The template is missing or broken, or lacks data.
+    """
+    content = _content(notification, templates)
+    return Rendered(
+        notification_id=notification.id,
+        attempt_id=attempt_id,
+        to=notification.to,
+        subject=content.subject,
+        text=content.text,
+        html=content.html,
+        data=notification.metadata,
+        expires_at=notification.expires_at,
+    )
+
+
+def _content(notification: Notification, templates: Templates) -> Content:
+    if notification.inline is not None:
+        return notification.inline
+    if notification.template is None:
+        raise TemplateError("the notification names no template and brings no content")
+    return templates.render(
+        notification.template,
+        channel=notification.channel,
+        locale=notification.locale,
+        data=notification.data,
+    )

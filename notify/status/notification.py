@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from notify.message import Status
-from notify.store import Attempt, Story, Summary
+from notify.store import RecordedAttempt, Story, Summary
 from notify.store.delivery import Cancelled
 
 _SHORT = 12
@@ -66,7 +66,7 @@ def _steps(story: Story) -> Iterator[TimelineStep]:
         yield TimelineStep(event.at, event.status.value, event.status, reason or "")
 
 
-def _answer(attempt: Attempt) -> str:
+def _answer(attempt: RecordedAttempt) -> str:
     parts = [
         f"{milliseconds(attempt)} ms",
         attempt.http_status and f"HTTP {attempt.http_status}",
@@ -77,7 +77,7 @@ def _answer(attempt: Attempt) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def milliseconds(attempt: Attempt) -> int | None:
+def milliseconds(attempt: RecordedAttempt) -> int | None:
     """Return how long a call took; None while it is open."""
     if attempt.ended_at is None:
         return None

@@ -14,19 +14,19 @@ from notify.store.delivery.records import Record
 from notify.store.ids import row_of
 from notify.store.ledger.contradictions import find_contradictions
 from notify.store.prefixes import ids_with_prefix
-from notify.store.queries import Attempt, Filter, StatusChange, Story, Summary
+from notify.store.queries import Filter, RecordedAttempt, StatusChange, Story, Summary
 from notify.store.store import Store
 
 __all__ = [
     "Act",
     "ActFilter",
     "Actor",
-    "Attempt",
     "Claim",
     "Claimed",
     "Entry",
     "Filter",
     "Record",
+    "RecordedAttempt",
     "StatusChange",
     "Store",
     "Story",

@@ -22,7 +22,7 @@ ERASED = "(erased)"
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class RecordedAttempt:
     """One call that was made, or begun, for a notification."""
 
     id: UUID
@@ -86,7 +86,7 @@ class Story:
     """One notification with all that happened to it, in the order it happened."""
 
     summary: Summary
-    attempts: Sequence[Attempt]
+    attempts: Sequence[RecordedAttempt]
     events: Sequence[StatusChange]
 
     @property
@@ -116,7 +116,7 @@ _SUMMARY = [
     notifications.c.key_id,
     notifications.c.erased_at,
 ]
-_ATTEMPT = [attempts.c[name] for name in Attempt.__dataclass_fields__]
+_ATTEMPT = [attempts.c[name] for name in RecordedAttempt.__dataclass_fields__]
 
 
 def get(connection: Connection, notification_id: UUID) -> Story | None:
@@ -203,7 +203,7 @@ def _recipient(row: Row[Any], key_id: str | None, cipher: RowCipher) -> str:
         return f"(sealed with {error.key})"
 
 
-def _attempt(row: Row[Any]) -> Attempt:
+def _attempt(row: Row[Any]) -> RecordedAttempt:
     values = row._asdict()
     values["outcome"] = values["outcome"] and Outcome(values["outcome"])
-    return Attempt(**values)
+    return RecordedAttempt(**values)

@@ -18,7 +18,7 @@ from notify.store.tables import attempts, notifications
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class KnownCall:
     """One call that was made, or begun, for a notification."""
 
     outcome: Outcome | None
@@ -45,7 +45,7 @@ class KnownNotification:
     updated_at: datetime
     erased: bool = False
     """Whether its recipient was erased: it can never be sent."""
-    calls: Sequence[Call] = ()
+    calls: Sequence[KnownCall] = ()
     """In the order they were made."""
 
 
@@ -119,7 +119,7 @@ def _digest(row: Row[Any], plain: Mapping[bytes, bytes], cipher: RowCipher) -> b
     return plain.get(row.digest, row.digest)
 
 
-def _calls(connection: Connection, related: ColumnElement[bool]) -> dict[UUID, list[Call]]:
+def _calls(connection: Connection, related: ColumnElement[bool]) -> dict[UUID, list[KnownCall]]:
     query = (
         select(
             attempts.c.notification_id,
@@ -132,9 +132,9 @@ def _calls(connection: Connection, related: ColumnElement[bool]) -> dict[UUID, l
         .where(related)
         .order_by(attempts.c.notification_id, attempts.c.number)
     )
-    found: dict[UUID, list[Call]] = {}
+    found: dict[UUID, list[KnownCall]] = {}
     for row in connection.execute(query):
         outcome = Outcome(row.outcome) if row.outcome else None
         code = row.code or (str(row.http_status) if row.http_status else None)
-        found.setdefault(row.notification_id, []).append(Call(outcome, row.reason, code))
+        found.setdefault(row.notification_id, []).append(KnownCall(outcome, row.reason, code))
     return found

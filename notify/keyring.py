@@ -35,7 +35,7 @@ _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _SALT = 16
 # No key seals twice, so one nonce does for all.
 _NONCE = bytes(12)
-_EXAMPLE = "`notify keyring new` makes one"
+_EXAMPLE = "`notify keyring new` creates one"
 
 
 class Keyring:

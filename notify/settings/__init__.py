@@ -1,8 +1,9 @@
 """
-The configuration: typed, checked at once, and silent about secrets.
+The configuration: typed, validated as a whole, and never showing a secret.
 
-From the strongest to the weakest: environment variables (`NOTIFY_AMQP__URL`), credentials
-(files of those names in $CREDENTIALS_DIRECTORY), the TOML file, defaults.
+Sources, the strongest first: environment variables (`NOTIFY_AMQP__URL`), credentials (files of
+those names in $CREDENTIALS_DIRECTORY), the TOML file, defaults. Not here: building anything from
+the settings (`service`).
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ __all__ = [
 
 def load(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) -> Settings:
     """
-    Read and check the configuration: `path`, else $NOTIFY_CONFIG, else /etc/notify/notify.toml.
+    Return the checked configuration: `path`, else $NOTIFY_CONFIG, else /etc/notify/notify.toml.
 
     Raises:
         ConfigError: Lists every mistake by its key, with its fix.

@@ -1,4 +1,4 @@
-"""Reading the configuration's files as text, whichever editor wrote them."""
+"""Read the configuration's files as text, whichever editor wrote them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def text_of(file: Path, *, name: str) -> str:
 
     Args:
         file: The file.
-        name: What an error calls it.
+        name: The name of the file in errors.
 
     Raises:
-        ConfigError: It cannot be read, or is no UTF-8; names the file and what to do.
+        ConfigError: It cannot be read, or is not UTF-8; names the file and what to do.
     """
     try:
         raw = file.read_bytes()
     except OSError as error:
         raise ConfigError(f"{name}: {reason(error)}") from None
     if raw.startswith(_UTF16) or b"\x00" in raw:
-        raise ConfigError(f"{name}: is UTF-16 text, or none; save it as UTF-8")
+        raise ConfigError(f"{name}: is UTF-16 or not text; save it as UTF-8")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -41,15 +41,15 @@ def text_of(file: Path, *, name: str) -> str:
 
 def values_of(text: str, *, name: str) -> dict[str, str]:
     """
-    Return the NAME=value lines of an environment file; a mark may begin any of its parts.
+    Return the NAME=value lines of an environment file; any part may begin with a byte order mark.
 
     Args:
         text: The file's text.
-        name: What an error calls the file.
+        name: The name of the file in errors.
 
     Raises:
-        ConfigError: A line's name is none, or is set twice; names the line, and quotes nothing
-            of it, since that may be a part of a secret.
+        ConfigError: A line has no valid name, or one that is set already; reports its number and
+            never its text, which may be part of a secret.
     """
     found: dict[str, str] = {}
     for number, line in enumerate(text.split("\n"), 1):
@@ -67,9 +67,9 @@ def values_of(text: str, *, name: str) -> dict[str, str]:
 
 
 def reason(error: OSError) -> str:
-    """Tell why a file or folder cannot be read, and what to do."""
+    """Return why a file or folder cannot be read, and what to do."""
     if isinstance(error, FileNotFoundError):
         return "does not exist; create it, or name another"
     if isinstance(error, PermissionError):
-        return "may not be read by this user; change its owner or mode"
+        return "this user has no permission to read it; change its owner or mode"
     return f"cannot be read ({os.strerror(error.errno or 0)})"

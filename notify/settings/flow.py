@@ -1,4 +1,4 @@
-"""The options that keep a provider whole: limits, breakers, caps, and what an SMS may cost."""
+"""The options of flow control: limits, circuit breakers, caps, countries and prices."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
 
 def _capitals(value: Any) -> Any:
-    """Write country codes as ISO 3166 does; a variable's name has them small."""
+    """Return country codes in upper case, as in ISO 3166; names of variables are in lower case."""
     if isinstance(value, dict):
         return {str(code).upper(): price for code, price in value.items()}
     codes = listed(value)
@@ -40,13 +40,13 @@ def _countries(codes: list[str]) -> list[str]:
         raise ValueError('"*" allows every country; write it alone, or remove it')
     for position, code in enumerate(codes):
         if code != EVERYWHERE and code not in SUPPORTED_REGIONS:
-            raise ValueError(f"number {position + 1} is no ISO 3166 code of a country, such as DE")
+            raise ValueError(f"number {position + 1} is not an ISO 3166 country code, such as DE")
     return codes
 
 
 def _country(code: str) -> str:
     if code != EVERYWHERE and code not in SUPPORTED_REGIONS:
-        raise ValueError('is no ISO 3166 code of a country, such as DE; "*" stands for the others')
+        raise ValueError('is not an ISO 3166 country code, such as DE; "*" is for all others')
     return code
 
 
@@ -59,7 +59,7 @@ Prices = Annotated[
 
 
 class BreakerSettings(Section):
-    """When a provider's circuit opens, and how it is tried again."""
+    """When a provider's circuit opens, and when it closes again."""
 
     window: float = Field(default=60.0, ge=1, le=3600, allow_inf_nan=False)
     minimum_calls: int = Field(default=20, ge=1, le=1_000_000)
@@ -82,7 +82,7 @@ class BreakerSettings(Section):
 
 
 class LimitSettings(Section):
-    """A rate that providers share by naming it, or that each value of something has."""
+    """A rate that providers share by listing it, or that each source, recipient or country has."""
 
     rate: Rate
     burst: Burst | None = None
@@ -110,7 +110,7 @@ class LimitSettings(Section):
 
 
 class CapSettings(Section):
-    """How many notifications pass in a span of time; what comes on top ends `suppressed`."""
+    """The most notifications in a period; those above it end `suppressed`."""
 
     channel: Channel | None = None
     per: Literal["source", "recipient", "all"]
@@ -121,8 +121,8 @@ class CapSettings(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _login_codes_pass(cls, cap: Any) -> Any:
-        """Let a login code through to whoever has had enough; a source's quota is for all lanes."""
+    def _critical_is_exempt(cls, cap: Any) -> Any:
+        """Exempt the critical lane from a recipient's cap, for login codes; not from a source's."""
         if isinstance(cap, dict) and cap.get("per") == "recipient":
             return {"exempt": ["critical"], **cap}
         return cap

@@ -1,4 +1,4 @@
-"""Where each worker process tells its metrics."""
+"""Where each worker process serves its metrics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _address(text: str) -> str:
         return str(ip_address(text))
     except ValueError:
         raise ValueError(
-            "must be an IP address of this machine, such as 127.0.0.1; 0.0.0.0 means all of them"
+            "must be an IP address of this machine, such as 127.0.0.1; 0.0.0.0 for all of them"
         ) from None
 
 
@@ -47,13 +47,10 @@ class MetricsSettings(Section):
 
     def port(self, pool: str, number: int) -> int | None:
         """
-        Tell the port of a pool's process.
+        Return the port of a pool's process; None if it serves no metrics.
 
         Args:
-            number: Which of the pool's processes on this machine it is, from 1.
-
-        Returns:
-            None where that process is to serve nothing.
+            number: The number of the process among the pool's on this machine, from 1.
         """
         first = self.ports.get(pool, 0) if self.enabled else 0
         port = first + number - 1

@@ -1,4 +1,4 @@
-"""Every option of the service with its default. config/notify.toml tells what each is for."""
+"""Every option of the service with its default; config/notify.toml describes each."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ from notify.settings.words import (
 
 LONGEST_TIMEOUT = 25.0
 """
-Seconds: the most that a provider's option `timeout` may say. A call may take twice as long, where
-it first fetches a token, and must be over and on record before its claim ends.
+Seconds: the highest value of a provider's option `timeout`. A call may take twice as long if it
+first fetches a token, and must have ended and be recorded before its claim ends.
 """
 
 
@@ -70,12 +70,12 @@ class AmqpSettings(Section):
 
     @property
     def user(self) -> str:
-        """The name of the service's own login, as `url` says."""
+        """The service's own AMQP user, from `url`."""
         return unquote(urlsplit(self.url.get_secret_value()).username or "guest")
 
     @property
     def vhost(self) -> str:
-        """The virtual host that `url` names."""
+        """The virtual host, from `url`."""
         return unquote(urlsplit(self.url.get_secret_value()).path[1:]) or "/"
 
 
@@ -88,7 +88,7 @@ class StoreSettings(Section):
 
 
 class TemplateSettings(Section):
-    """Where templates are found, and the language of last resort."""
+    """The folder of templates, and the default language."""
 
     folder: Path | None = None
     unknown: dict[str, Unknown] = Field(default_factory=dict)
@@ -96,7 +96,7 @@ class TemplateSettings(Section):
 
 
 class ContractSettings(Section):
-    """What a producer may send."""
+    """Limits on producers' messages."""
 
     max_body_bytes: int = Field(default=DEFAULT_LIMITS.max_body_bytes, ge=1, le=134_217_728)
     max_recipients: int = Field(default=DEFAULT_LIMITS.max_recipients, ge=1, le=100_000)
@@ -136,12 +136,12 @@ class PoolSettings(Section):
 
     @property
     def prefetch_count(self) -> int:
-        """How many messages of a queue a process takes in hand at most."""
+        """The most unacknowledged messages of a queue in one process."""
         return self.prefetch or 2 * self.concurrency
 
 
 class ChannelSettings(Section):
-    """The providers of one channel, in the order in which they are tried, and what it may cost."""
+    """The providers of one channel, in the order in which they are tried, and its cost limits."""
 
     providers: SomeNames
     weights: dict[str, Amount] = Field(default_factory=dict)
@@ -154,7 +154,7 @@ class ChannelSettings(Section):
 
 
 class ProviderSettings(Section):
-    """One provider: its class, its options, the names of its secrets, and what it can take."""
+    """One provider: its class, its options, the names of its secrets, and its limits."""
 
     use: Place
     options: PlainOptions = Field(default_factory=dict)
@@ -173,7 +173,7 @@ class ProviderSettings(Section):
 
 
 class LogSettings(Section):
-    """How much is logged, and in which form."""
+    """The level and format of the log."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "console"] = "json"
@@ -184,12 +184,12 @@ DEFAULT_LANES: Mapping[str, Mapping[str, Any]] = {
     "normal": {},
     "bulk": {"share": 0.6, "deadline": 86_400},
 }
-"""The lanes that exist if nothing is said, and in what they differ from any other lane."""
+"""The default lanes, with the options in which they differ from other lanes."""
 
 DEFAULT_POOLS: Mapping[str, Mapping[str, Any]] = {
     channel.value: {"channel": channel.value} for channel in Channel
 }
-"""The pools that exist if nothing is said."""
+"""The default pools."""
 
 
 def _default_lanes() -> dict[str, LaneSettings]:
@@ -219,7 +219,7 @@ class Settings(Section):
     caps: dict[Name, CapSettings] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _pools_take_all_lanes(self) -> Settings:
+    def _pools_default_to_all_lanes(self) -> Settings:
         for name, pool in self.pools.items():
             if not pool.lanes:
                 self.pools[name] = pool.model_copy(update={"lanes": list(self.lanes)})
@@ -227,7 +227,7 @@ class Settings(Section):
 
     def pool(self, name: str) -> PoolSettings:
         """
-        Return the pool of this name, ready to be served.
+        Return the pool of this name.
 
         Raises:
             ConfigError: There is no such pool, or its channel has no provider.
@@ -237,10 +237,10 @@ class Settings(Section):
             near = difflib.get_close_matches(name, self.pools, n=1)
             known = ", ".join(self.pools) or "none"
             hint = f"did you mean {near[0]}?" if near else f"configured: {known}"
-            raise ConfigError(f"no pool is named {name!r}; {hint}")
+            raise ConfigError(f"there is no pool {name!r}; {hint}")
         if pool.channel not in self.channels:
             raise ConfigError(
-                f"pool {name} has nobody to send through: "
+                f"pool {name} has no provider to send through: "
                 f"set channels.{pool.channel}.providers in the configuration"
             )
         return pool

@@ -1,10 +1,10 @@
-"""What Kubernetes and Docker say in variables of a service named `notify`: no options of ours."""
+"""Variables that Kubernetes and Docker set for a service named `notify`; they are not options."""
 
 from __future__ import annotations
 
 import re
 
-# An option of ours has two underscores behind its section, and no such ending.
+# An option has two underscores after its section, and no such ending.
 _NAME = r"NOTIFY(_[A-Z0-9]+)*"
 _FACTS = re.compile(
     rf"{_NAME}_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9]+)*"

@@ -1,4 +1,4 @@
-"""The options of personal data: whether it must be sealed, and how long what is kept is kept."""
+"""The options of personal data: whether it must be sealed, and how long it is kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Days = Annotated[float, Field(ge=1, le=3650, allow_inf_nan=False)]
 
 
 class PrivacySettings(Section):
-    """Whether a keyring must be there, and how many days is kept what is of no lane."""
+    """Whether a keyring is required, and the days to keep what belongs to no lane."""
 
     require_keyring: bool = False
     keep_dead: Days = 30

@@ -1,4 +1,4 @@
-"""What of the configuration may change while a worker runs, and what waits for its restart."""
+"""The options that a running worker can reload; the others need a restart."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _Name = TypeVar("_Name", bound=str)
 
 def after_reload(old: Settings, new: Settings) -> Settings:
     """
-    Give the options that hold after a reload: the new ones, as far as they can change.
+    Return the settings after a reload: the new values of the options that can change.
 
-    Those are the rates and bursts of limits and providers, all caps, the countries that are
-    texted with their prices and the daily spend, and the log level. The rest stays as it was.
+    Those are the rates and bursts of limits and providers, all caps, the allowed countries with
+    their prices and the daily spend, and the log level. All others keep their old values.
     """
     return old.model_copy(
         update={
-            "log": _taken(old.log, new.log, "level"),
+            "log": _with_options(old.log, new.log, "level"),
             "caps": new.caps,
             "limits": _each(old.limits, new.limits, "rate", "burst"),
             "providers": _each(old.providers, new.providers, "rate", "burst"),
@@ -32,7 +32,7 @@ def after_reload(old: Settings, new: Settings) -> Settings:
 
 
 def changed_keys(one: Settings, other: Settings) -> list[str]:
-    """Give the keys of the options that differ, never their values."""
+    """Return the keys of the options that differ, never their values."""
     here, there = (dict(leaves(each.model_dump())) for each in (one, other))
     missing = object()
     keys = [key for key in {**here, **there} if here.get(key, missing) != there.get(key, missing)]
@@ -42,12 +42,12 @@ def changed_keys(one: Settings, other: Settings) -> list[str]:
 def _each(
     old: Mapping[_Name, _Table], new: Mapping[_Name, _Table], *options: str
 ) -> dict[_Name, _Table]:
-    """Keep the tables that there were; take these options of those that are there still."""
+    """Return the old tables, with these options from the new ones that have the same name."""
     return {
-        name: _taken(table, new[name], *options) if name in new else table
+        name: _with_options(table, new[name], *options) if name in new else table
         for name, table in old.items()
     }
 
 
-def _taken(old: _Table, new: _Table, *options: str) -> _Table:
+def _with_options(old: _Table, new: _Table, *options: str) -> _Table:
     return old.model_copy(update={option: getattr(new, option) for option in options})

@@ -1,4 +1,4 @@
-"""Secrets, read when they are needed: a provider's when it is built, the record's keyring."""
+"""Secrets, read when they are needed: those of a provider that is built, and the keyring."""
 
 from __future__ import annotations
 
@@ -21,40 +21,41 @@ def secrets_of(
     Return the provider's secrets by option name, from credentials or else the environment.
 
     Raises:
-        ConfigError: Some are not found or empty; the text names all of them.
+        ConfigError: Some are missing or empty; the text names all of them.
     """
     missing = [name for _, name in missing_secrets(provider.secrets, environ=environ)]
     if missing:
         raise ConfigError(
-            f"{provider.use}: no value for {', '.join(missing)}; give each as a file of that name "
-            "in $CREDENTIALS_DIRECTORY, or as an environment variable"
+            f"{provider.use}: no value for {', '.join(missing)}; provide each as a file of that "
+            "name in $CREDENTIALS_DIRECTORY, or as an environment variable"
         )
-    held = {**environ, **_not_empty(credentials(environ))}
-    return {option: SecretStr(held[name]) for option, name in provider.secrets.items()}
+    values = {**environ, **_not_empty(credentials(environ))}
+    return {option: SecretStr(values[name]) for option, name in provider.secrets.items()}
 
 
 def missing_secrets(
     secrets: Mapping[str, str], *, environ: Mapping[str, str] = os.environ
 ) -> list[tuple[str, str]]:
-    """Return the options whose secret is nowhere or empty, with the secret's name."""
-    held = {**environ, **_not_empty(credentials(environ))}
-    return [(option, name) for option, name in secrets.items() if not held.get(name)]
+    """Return the options whose secret is missing or empty, with the secret's name."""
+    values = {**environ, **_not_empty(credentials(environ))}
+    return [(option, name) for option, name in secrets.items() if not values.get(name)]
 
 
 def keyring_of(privacy: PrivacySettings, *, environ: Mapping[str, str] = os.environ) -> Keyring:
     """
-    Read the record's keyring, from credentials or else the environment; without, nothing is sealed.
+    Return the keyring from credentials, else from the environment; without one, nothing is sealed.
 
     Raises:
-        ConfigError: It is no keyring, or there is none and there must be one.
+        ConfigError: It is malformed, or is missing and required.
     """
     text = credentials(environ).get(NAME) or environ.get(NAME, "")
     if text.strip():
         return Keyring.parse(text)
     if privacy.require_keyring:
         raise ConfigError(
-            f"privacy.require_keyring: no value for {NAME}; give it as a file of that name in"
-            " $CREDENTIALS_DIRECTORY, or as an environment variable; `notify keyring new` makes one"
+            f"privacy.require_keyring: no value for {NAME}; `notify keyring new` creates one;"
+            " provide it as a file of that name in $CREDENTIALS_DIRECTORY, or as an environment"
+            " variable"
         )
     return CLEAR
 

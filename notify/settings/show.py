@@ -1,4 +1,4 @@
-"""The configuration in effect, option by option, with where each value comes from."""
+"""The configuration in effect, option by option, with the source of each value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from notify.settings.urls import shown
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """One option in effect; its value is written for a reader, passwords left out."""
+    """One option in effect; its value as text, without passwords."""
 
     key: str
     value: str
@@ -40,18 +40,18 @@ def effective(
         raise error_of(mistakes, file=tree.file)
     for key, value in leaves(settings.model_dump()):
         origin = _origin(key, tree)
-        written = "[hidden]" if _doubtful(key) else _written(value)
+        written = "[hidden]" if _may_be_secret(key) else _written(value)
         yield Effective(".".join(key), written, origin)
 
 
 def _origin(key: Key, tree: Tree) -> Origin:
-    # A variable's key is in small letters, and beats the file; a country's code is shown in large.
-    small = tuple(part.lower() for part in key)
-    return tree.origins.get(small) or tree.origins.get(key) or Origin("default")
+    # A variable's key is in lower case and overrides the file; country codes are in upper case.
+    lower = tuple(part.lower() for part in key)
+    return tree.origins.get(lower) or tree.origins.get(key) or Origin("default")
 
 
-def _doubtful(key: Key) -> bool:
-    """Whether a provider's option sounds like a secret that was not declared as one."""
+def _may_be_secret(key: Key) -> bool:
+    """Whether a provider's option has the name of a secret but was not declared as one."""
     return "options" in key and re.search(r"(key|secret|token|pass\w*)$", key[-1]) is not None
 
 

@@ -1,4 +1,4 @@
-"""Where options come from: environment, credentials, TOML file, defaults, the strongest first."""
+"""The sources of options: environment, credentials, TOML file, defaults, the strongest first."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Key = tuple[str, ...]
 PREFIX = "NOTIFY_"
 DEFAULT_PATH = Path("/etc/notify/notify.toml")
 
-# Not options: where the file is, what systemd tells a service of Type=notify, and the keyring.
+# Not options: the file's path, systemd's socket for a service of Type=notify, and the keyring.
 _NOT_OPTIONS = frozenset({"NOTIFY_CONFIG", "NOTIFY_SOCKET", KEYRING})
 
-_NAMED = ("lanes", "pools", "channels", "providers", "limits", "caps")
+_TABLES = ("lanes", "pools", "channels", "providers", "limits", "caps")
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who said a value."""
+    """The source of a value."""
 
     kind: str
     """`environment`, `credential`, `file` or `default`."""
@@ -38,16 +38,16 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """All that was said, merged and not yet judged."""
+    """The values of all sources, merged and not yet validated."""
 
     file: Path | None
     text: str = field(default="", repr=False)
-    """The file's text; it may hold secrets that belong elsewhere."""
+    """The file's text; it may contain secrets that belong elsewhere."""
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[Key, Origin] = field(default_factory=dict)
 
     def put(self, key: Key, value: Any, origin: Origin) -> None:
-        """Set one value, over whatever was said before."""
+        """Set one value, overriding an earlier one."""
         table = self.values
         for part in key[:-1]:
             inner = table.get(part)
@@ -59,7 +59,7 @@ class Tree:
         self.origins[key] = origin
 
     def origin(self, key: Key) -> Origin:
-        """Return who said this value, or something in it."""
+        """Return the source of this value, or of something in it."""
         for length in range(len(key), 0, -1):
             if key[:length] in self.origins:
                 return self.origins[key[:length]]
@@ -69,10 +69,10 @@ class Tree:
 
 def read(path: Path | None, *, environ: Mapping[str, str]) -> Tree:
     """
-    Merge all sources.
+    Return the merged values of all sources.
 
     Raises:
-        ConfigError: The file or a credential cannot be read; the file is no TOML (with the line);
+        ConfigError: The file or a credential cannot be read; the file is not TOML (with the line);
             two variables or two credentials set the same option.
     """
     file = _file(path, environ)
@@ -86,12 +86,12 @@ def read(path: Path | None, *, environ: Mapping[str, str]) -> Tree:
     for kind, source in (("credential", credentials(environ)), ("environment", environ)):
         for key, name in _named(source).items():
             tree.put(key, source[name], Origin(kind, name))
-    _remove_the_unwanted(tree.values)
+    _remove_disabled(tree.values)
     return tree
 
 
 def _named(source: Mapping[str, str]) -> dict[Key, str]:
-    """Return the name that sets each option; two of them, in different case, are a mistake."""
+    """Return the name that sets each option; two names in different case are a mistake."""
     names: dict[Key, str] = {}
     for name in sorted(source.keys() - _NOT_OPTIONS):
         if name.startswith(PREFIX) and not describes_a_service(name, source[name]):
@@ -102,9 +102,9 @@ def _named(source: Mapping[str, str]) -> dict[Key, str]:
     return names
 
 
-def _remove_the_unwanted(values: dict[str, Any]) -> None:
-    """Drop what is set to false: the way to be rid of a default lane or pool."""
-    for section in _NAMED:
+def _remove_disabled(values: dict[str, Any]) -> None:
+    """Remove tables that are set to false, which is how to disable a default lane or pool."""
+    for section in _TABLES:
         table = values.get(section)
         if isinstance(table, dict):
             values[section] = {k: v for k, v in table.items() if v not in (False, "false")}
@@ -121,7 +121,7 @@ def leaves(table: Mapping[str, Any], above: Key = ()) -> Iterator[tuple[Key, Any
 
 def credentials(environ: Mapping[str, str]) -> dict[str, str]:
     """
-    Return what $CREDENTIALS_DIRECTORY holds: one value a file, or NAME=value lines in `*.env`.
+    Return the values in $CREDENTIALS_DIRECTORY: one a file, or NAME=value lines in `*.env`.
 
     Raises:
         ConfigError: The folder or a file in it cannot be read, or two files set the same name.
@@ -132,7 +132,7 @@ def credentials(environ: Mapping[str, str]) -> dict[str, str]:
         text = text_of(file, name=place).strip()
         values = values_of(text, name=place) if file.suffix == ".env" else {file.name: text}
         for name in sorted(found.keys() & values.keys()):
-            raise ConfigError(f"{place}: {name} is set in another credential too; remove one")
+            raise ConfigError(f"{place}: {name} is also set in another credential; remove one")
         found |= values
     return found
 
@@ -166,5 +166,5 @@ def _toml(file: Path, text: str) -> list[tuple[Key, Any]]:
     except RecursionError:
         raise ConfigError(f"{file}: tables or lists are nested too deep; flatten them") from None
     except ValueError:
-        # The only other thing that Python refuses: an integer of thousands of digits.
+        # The only other refusal of the parser: an integer of thousands of digits.
         raise ConfigError(f"{file}: a number has too many digits; shorten it") from None

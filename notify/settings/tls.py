@@ -1,4 +1,4 @@
-"""TLS to RabbitMQ, as py-amqp wants to be told it."""
+"""TLS to RabbitMQ, as arguments of py-amqp."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from notify.settings.model import AmqpSettings
 
 def ssl_options(amqp: AmqpSettings) -> dict[str, Any] | Literal[False]:
     """
-    Return what py-amqp's and kombu's `ssl=`, and Celery's `broker_use_ssl`, take.
+    Return the value for `ssl=` of py-amqp and kombu, and for Celery's `broker_use_ssl`.
 
     The broker's certificate and host name are always checked. py-amqp checks the name only if
     `server_hostname` is given, and sends it as SNI; a bare `ssl=True` checks the chain alone.
 
     Raises:
-        ConfigError: A certificate or key file is not there.
+        ConfigError: A certificate or key file does not exist.
     """
     if not amqp.tls:
         return False

@@ -1,4 +1,4 @@
-"""Whether deliveries are traced; where to is said by OpenTelemetry's own variables."""
+"""Whether deliveries are traced; OpenTelemetry's own variables set the destination."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from notify.settings.words import Section
 
 
 class TracingSettings(Section):
-    """Whether spans are made and sent."""
+    """Whether spans are recorded and exported."""
 
     enabled: bool = False

@@ -1,4 +1,4 @@
-"""The two addresses, checked without ever repeating them: they hold passwords."""
+"""The addresses of broker and database; errors never repeat them, since they have passwords."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _ENCODE = "percent-encode special characters of the user name and password (/ is
 
 _BROKER_REASONS = {
     "amqp": (
-        "amqp:// is refused: where librabbitmq is importable it becomes that library in silence, "
+        "amqp:// is refused: if librabbitmq is importable, Celery silently uses that library, "
         "which has no publisher confirms, no TLS and no heartbeats; write pyamqp://"
     ),
     "librabbitmq": (
         "librabbitmq:// is refused: that library has no publisher confirms, no TLS and no "
-        "heartbeats, so messages could be lost in silence; write pyamqp:// (the same AMQP 0-9-1)"
+        "heartbeats, so messages could be lost silently; write pyamqp:// (the same AMQP 0-9-1)"
     ),
     "amqps": (
         "amqps:// is refused: it does not check the broker's host name; "
@@ -34,14 +34,16 @@ _STORE_REASONS = {
 
 
 def broker_url(url: SecretStr) -> SecretStr:
-    """Return the URL if it is one whole pyamqp:// address; raises ValueError with the fix."""
+    """Return the URL if it is one pyamqp:// address; else raise ValueError with the fix."""
     text = url.get_secret_value()
     scheme = text.partition("://")[0]
     if scheme != "pyamqp":
         known = _BROKER_REASONS.get(scheme)
         raise ValueError(known or "write pyamqp://user:password@host:5672/vhost")
     if ";" in text:
-        raise ValueError("one address only; put a DNS name or a balancer before a cluster")
+        raise ValueError(
+            "only one address is allowed; use a DNS name or a load balancer for a cluster"
+        )
     parts = _parts(text)
     if not parts.hostname:
         raise ValueError("the host is missing; write pyamqp://user:password@host:5672/vhost")
@@ -51,7 +53,7 @@ def broker_url(url: SecretStr) -> SecretStr:
 
 
 def store_url(url: SecretStr) -> SecretStr:
-    """Return the URL if the store can use it; raises ValueError with the fix."""
+    """Return the URL if the store can use it; else raise ValueError with the fix."""
     text = url.get_secret_value()
     scheme = text.partition("://")[0]
     if scheme not in ("sqlite", "postgresql+psycopg"):
@@ -63,7 +65,7 @@ def store_url(url: SecretStr) -> SecretStr:
 
 
 def shown(url: str) -> str:
-    """Return the URL without its user, password and query; nothing of it if in doubt."""
+    """Return the URL without its user, password and query; "[hidden]" if it has another form."""
     found = re.fullmatch(r"([\w+]+://)([^/@?#]*@)?([\w.:\[\]-]*)(/[\w./-]*)?(\?[^@]*)?", url)
     if found is None:
         return "[hidden]"
@@ -72,17 +74,17 @@ def shown(url: str) -> str:
 
 
 def _parts(text: str) -> SplitResult:
-    # urlsplit drops line ends and tabs, and libraries differ in where a backslash ends the host.
+    # urlsplit removes line ends and tabs, and libraries disagree whether a backslash ends the host.
     if not text.isprintable() or "\\" in text or " " in text:
-        raise ValueError(f"a space, a backslash or a control character stands in it; {_ENCODE}")
+        raise ValueError(f"it contains a space, a backslash or a control character; {_ENCODE}")
     try:
         parts = urlsplit(text)
-        # Reading them is what checks them.
+        # Reading them validates them.
         _ = parts.hostname, parts.port
     except ValueError:
         raise ValueError(f"the host or the port cannot be read; {_ENCODE}") from None
     if "@" in parts.path + parts.query + parts.fragment:
-        raise ValueError(f"an @ stands behind the host; {_ENCODE}")
+        raise ValueError(f"there is an @ after the host; {_ENCODE}")
     if parts.netloc.count("@") > 1:
-        raise ValueError(f"two @ stand before the host; {_ENCODE}")
+        raise ValueError(f"there are two @ before the host; {_ENCODE}")
     return parts

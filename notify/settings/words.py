@@ -1,4 +1,4 @@
-"""The words that options are made of: names, lists of names, and the table they stand in."""
+"""The types of options: names, lists of names, and the table that contains them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _pool_name(name: str) -> str:
 
 def _limit_name(name: str) -> str:
     if name in RESERVED_LIMITS:
-        raise ValueError("the service keeps limits of its own under this name: choose another")
+        raise ValueError("the service has limits of its own under this name: choose another")
     return _name(name)
 
 
@@ -39,7 +39,7 @@ def _source_name(name: str) -> str:
 
 
 def is_secret_name(value: object) -> bool:
-    """Tell whether a value is the name of a secret, and not one itself."""
+    """Whether a value is the name of a secret, and not a secret itself."""
     return isinstance(value, str) and re.fullmatch(r"[A-Z][A-Z0-9_]*", value) is not None
 
 
@@ -60,43 +60,43 @@ def _place(use: str) -> str:
 
 
 def _not_secret(options: dict[str, Any]) -> dict[str, Any]:
-    told = ", ".join(sorted(SECRET_OPTIONS & options.keys()))
-    if told:
-        raise ValueError(f"{told}: never in the file; name it under `secrets` instead")
+    secrets = ", ".join(sorted(SECRET_OPTIONS & options.keys()))
+    if secrets:
+        raise ValueError(f"{secrets}: never in the file; name it under `secrets` instead")
     for name, value in options.items():
-        if _names_a_user(value):
+        if _has_user(value):
             shown = name if re.fullmatch(r"[a-z][a-z0-9_]{0,30}", name) else "an option"
             raise ValueError(
-                f"{shown}: holds an @: what stands before it is taken for a user and password, and"
-                " only what follows for the host; leave it out, and name secrets under `secrets`"
+                f"{shown}: contains an @: text before it is read as a user and password, and only"
+                " text after it as the host; remove it, and name secrets under `secrets`"
             )
     return options
 
 
-def _names_a_user(value: Any) -> bool:
-    """Whether an address, or one in a list or table, may hold a user, or another host than seen."""
+def _has_user(value: Any) -> bool:
+    """Whether an address, or one in a list or table, may have a user or a misleading host."""
     if isinstance(value, str):
         return "://" in value and "@" in value
     if isinstance(value, dict):
-        return any(map(_names_a_user, value.values()))
-    return isinstance(value, list) and any(map(_names_a_user, value))
+        return any(map(_has_user, value.values()))
+    return isinstance(value, list) and any(map(_has_user, value))
 
 
 def listed(value: Any) -> Any:
-    """Let an environment variable hold a list, separated by commas."""
+    """Return a list from text with commas, so that an environment variable can set one."""
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
 SECRET_OPTIONS = frozenset(
     {"api_key", "auth_token", "password", "private_key", "secret", "service_account", "token"}
 )
-"""Names of provider options that hold secrets and are therefore refused under `options`."""
+"""Names of provider options that are secrets and therefore refused under `options`."""
 
 DEAD_POOL = "dead"
-"""The pool that drains the dead queue; it needs no configuration."""
+"""The pool that archives dead letters; it needs no configuration."""
 
 RESERVED_LIMITS = frozenset({"failover", "provider"})
-"""What the names of the service's own limits begin with, as in `provider:sendgrid`."""
+"""The first part of the names of the service's own limits, as in `provider:sendgrid`."""
 
 LaneName = Annotated[str, AfterValidator(_lane_name)]
 LimitName = Annotated[str, AfterValidator(_limit_name)]
@@ -112,6 +112,6 @@ Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Section(BaseModel):
-    """A table of the configuration: frozen, closed to unknown options, silent about its values."""
+    """A table of the configuration: frozen, refuses unknown options, hides values in errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -1,4 +1,4 @@
-"""Whether a channel's own options fit together: weights, failover, countries, prices."""
+"""Checks of a channel's options against each other: weights, failover, countries, prices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from notify.settings.checks.finding import suggestion
 from notify.settings.model import ChannelSettings, ProviderSettings
 
 OptionProblem = tuple[tuple[str, ...], str]
-"""The option, below its channel, and what is wrong with it."""
+"""The option, below its channel, and the text of the mistake."""
 
 
 _BY_COUNTRY = [name.value for name, each in CHANNELS.items() if each.by_country]
@@ -20,12 +20,12 @@ def channel_problems(
     name: str, channel: ChannelSettings, providers: Mapping[str, ProviderSettings]
 ) -> Iterator[OptionProblem]:
     """
-    Yield what is wrong in one channel.
+    Yield the mistakes of one channel.
 
     Args:
-        name: The channel's word.
-        channel: Its options, each valid alone.
-        providers: The configured providers that are valid alone.
+        name: The channel's name.
+        channel: Its options, each valid by itself.
+        providers: The configured providers that are valid by themselves.
     """
     yield from _weights(channel)
     yield from _failover(channel, providers)
@@ -45,13 +45,13 @@ def _weights(channel: ChannelSettings) -> Iterator[OptionProblem]:
     for provider in channel.weights:
         if provider not in channel.providers:
             hint = suggestion(provider, channel.providers)
-            yield ("weights", provider), f"is no provider of this channel; {hint}"
+            yield ("weights", provider), f"is not a provider of this channel; {hint}"
     for position, provider in enumerate(channel.providers):
         if provider not in channel.weights:
-            text = f"has none for provider number {position + 1}; 0 keeps it for failover"
+            text = f"has none for provider number {position + 1}; 0 reserves it for failover"
             yield ("weights",), text
     if not any(channel.weights.values()):
-        yield ("weights",), "must hold one above 0"
+        yield ("weights",), "must contain one above 0"
 
 
 def _failover(
@@ -62,7 +62,9 @@ def _failover(
     first = 0 if channel.weights else 1
     for name in channel.providers[first:]:
         if name in providers and providers[name].rate is None:
-            text = f"is a share of providers.{name}.rate, which is not set; set it, or remove this"
+            text = (
+                f"is a share of providers.{name}.rate, which is not set; set that, or remove this"
+            )
             yield ("failover_share",), text
     if len(channel.providers) == 1:
         yield ("failover_share",), "has no effect with one provider; add another, or remove this"
@@ -71,7 +73,7 @@ def _failover(
 def _countries(channel: ChannelSettings) -> Iterator[OptionProblem]:
     if not channel.countries:
         text = (
-            'is missing: list the countries that may be texted, such as ["DE", "US"], '
+            'is missing: list the countries that may receive SMS, such as ["DE", "US"], '
             'or write ["*"] to allow all'
         )
         yield ("countries",), text
@@ -90,5 +92,5 @@ def _prices(name: str, channel: ChannelSettings) -> Iterator[OptionProblem]:
         return
     for country in channel.countries:
         if country not in channel.prices:
-            text = f"has none for {country}, which daily_spend would miss; add it, or one for *"
+            text = f"has no price for {country}, which daily_spend needs; add it, or one for *"
             yield ("prices",), text

@@ -1,4 +1,4 @@
-"""The long look at a configuration, for `notify config check`: imports, secrets, file modes."""
+"""The full check of a configuration, for `notify config check`: imports, secrets, file modes."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _Section = TypeVar("_Section", bound=Section)
 @dataclass(frozen=True, slots=True)
 class ConfigReport:
     """
-    What `check` found.
+    The result of `check`.
 
     Attributes:
-        settings: None where there are mistakes that forbid loading.
-        exposures: Secrets that others may read.
+        settings: None if there are mistakes that prevent loading.
+        exposures: Secrets that other users can read.
     """
 
     file: Path | None
@@ -45,16 +45,16 @@ class ConfigReport:
 
     @property
     def warnings(self) -> list[ConfigFinding]:
-        """What can run so, and somebody should know."""
+        """What does not prevent a start, but an operator should know."""
         return [*(each.finding for each in self.exposures), *self.doubts]
 
 
 def check(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) -> ConfigReport:
     """
-    Return every mistake and every doubtful point. Providers are imported, never built.
+    Return every mistake and every warning. Providers are imported, never built.
 
     Raises:
-        ConfigError: The file cannot be read, or is no TOML.
+        ConfigError: The file cannot be read, or is not TOML.
     """
     tree = read(path, environ=environ)
     settings, mistakes = validated(tree)
@@ -87,7 +87,7 @@ def _missing_files(tree: Tree) -> Iterator[ConfigFinding]:
 
 
 def _section(model: type[_Section], tree: Tree, name: str) -> _Section | None:
-    """Return one section, whatever the others hold; None where its own mistakes are told."""
+    """Return one section, whatever the others contain; None if it has mistakes of its own."""
     try:
         return model.model_validate(tree.values.get(name, {}))
     except ValidationError:
@@ -99,11 +99,11 @@ def _missing_secrets(tree: Tree, environ: Mapping[str, str]) -> Iterator[ConfigF
     for name in sorted(_named_by_channels(tree) & providers.keys()):
         raw = providers[name]
         secrets = table_in(raw, "secrets") if isinstance(raw, dict) else {}
-        # A name of another form is told already, and may be a secret itself.
+        # A name of another form is reported already, and may be a secret itself.
         good = {option: each for option, each in secrets.items() if is_secret_name(each)}
         for option, secret in missing_secrets(good, environ=environ):
             text = (
-                f"no value for {secret}; give it as a file of that name in "
+                f"no value for {secret}; provide it as a file of that name in "
                 "$CREDENTIALS_DIRECTORY, or as an environment variable"
             )
             yield ConfigFinding(shown_key(("providers", name, "secrets", option), tree), text)
@@ -133,25 +133,25 @@ def _unserved(settings: Settings, tree: Tree) -> Iterator[ConfigFinding]:
     for channel in settings.channels:
         for lane in settings.lanes:
             if (channel, lane) not in served:
-                text = f"nobody consumes {channel}.{lane}; add the lane to a pool of this channel"
+                text = f"no pool consumes {channel}.{lane}; add the lane to a pool of this channel"
                 yield ConfigFinding(f"lanes.{lane}", text)
     for name, pool in settings.pools.items():
         by_default = tree.origin(("pools", name, "channel")).kind == "default"
         if pool.channel not in settings.channels and not by_default:
-            text = f"cannot start: channels.{pool.channel} names no provider"
+            text = f"cannot start: channels.{pool.channel} has no provider"
             yield ConfigFinding(f"pools.{name}", text)
 
 
 def _unused(settings: Settings) -> Iterator[ConfigFinding]:
     if not settings.channels:
-        yield ConfigFinding("channels", "none has a provider, so nothing can be sent")
+        yield ConfigFinding("channels", "none has a provider, so nothing can be sent; add one")
     for name in sorted(settings.providers.keys() - set(_in_use(settings))):
-        yield ConfigFinding(f"providers.{name}", "no channel names it, so it is never used")
+        yield ConfigFinding(f"providers.{name}", "no channel lists it, so it is never used")
 
     shown_key = {limit for provider in settings.providers.values() for limit in provider.limits}
     for name, limit in settings.limits.items():
         if limit.per is None and name not in shown_key:
-            yield ConfigFinding(f"limits.{name}", "no provider names it, so it limits nothing")
+            yield ConfigFinding(f"limits.{name}", "no provider lists it, so it limits nothing")
 
 
 def _never_slow(settings: Settings) -> Iterator[ConfigFinding]:
@@ -159,5 +159,5 @@ def _never_slow(settings: Settings) -> Iterator[ConfigFinding]:
         provider = settings.providers[name]
         timeout = timeout_of(provider)
         if timeout is not None and provider.breaker.slow_call >= timeout:
-            text = "not below the provider's timeout, so no call can be slow; lower it"
+            text = "not below the provider's timeout, so no call counts as slow; lower it"
             yield ConfigFinding(f"providers.{name}.breaker.slow_call", text)

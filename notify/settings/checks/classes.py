@@ -1,4 +1,4 @@
-"""A provider's class by its name, or the one that was probably meant."""
+"""Find a provider's class by its name, or the one that was probably meant."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from notify.errors import ConfigError
 from notify.message import Channel
 from notify.settings.checks.finding import suggestion
 
-# What a module's own lines end in: a variable or file that is missing, a check that fails, an exit.
+# Errors of a module's own code: a missing variable or file, a failed check, an exit.
 _FAULTS = (
     ArithmeticError,
     AssertionError,
@@ -34,7 +34,7 @@ _FAULTS = (
 
 def named_class(use: str) -> Any:
     """
-    Import what a provider's option `use` names, as module:Class.
+    Return the class that a provider's option `use` names, as module:Class.
 
     Raises:
         ConfigError: There is no such module or class, or the module is broken; with a hint.
@@ -45,8 +45,8 @@ def named_class(use: str) -> Any:
     except ModuleNotFoundError as error:
         raise ConfigError(_not_found(place, error)) from None
     except _FAULTS as error:
-        # Only the error's type is told: its text may quote a secret that the module reads.
-        text = f"cannot be imported: its module ends in {type(error).__name__}; correct the module"
+        # Only the error's type is reported: its text may quote a secret that the module reads.
+        text = f"cannot be imported: its module raises {type(error).__name__}; correct the module"
         raise ConfigError(text) from None
     found = getattr(module, name, None)
     if found is None:
@@ -65,9 +65,9 @@ def _not_found(place: str, error: ModuleNotFoundError) -> str:
 
 
 def _near(name: str) -> str | None:
-    """The module beside which one is missing that has nearly its name."""
+    """Return the existing module with nearly the name of a missing one."""
     package, _, last = name.rpartition(".")
-    # A module that is no package has no path, and none within it.
+    # A module that is not a package has no path and no modules in it.
     path = getattr(importlib.import_module(package), "__path__", []) if package else None
     known = [each.name for each in pkgutil.iter_modules(path) if not each.name.startswith("_")]
     near = difflib.get_close_matches(last, known, n=1, cutoff=0.75)

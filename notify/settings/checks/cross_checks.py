@@ -1,4 +1,4 @@
-"""What no option shows alone: names that must exist elsewhere, options that need each other."""
+"""Checks across options: names that must exist elsewhere, options that need each other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from notify.settings.words import DEAD_POOL
 
 _Table = TypeVar("_Table", bound=BaseModel)
 
-# Section, option that holds a list of names, and the section that must hold them.
+# Section, its option with a list of names, and the section that must define them.
 _REFERENCES = (
     ("pools", "lanes", "lanes"),
     ("channels", "providers", "providers"),
@@ -27,7 +27,7 @@ _REFERENCES = (
 
 
 def cross_checks(tree: Tree) -> Iterator[ConfigFinding]:
-    """Yield every mistake between options, on what was said, so that one run tells all."""
+    """Yield every mistake across options, from the raw values, so that one run reports all."""
     for section, option, meant in _REFERENCES:
         known = list(table_in(tree.values, meant))
         for name, options in table_in(tree.values, section).items():
@@ -38,11 +38,11 @@ def cross_checks(tree: Tree) -> Iterator[ConfigFinding]:
                     text = f"number {position + 1} is not in [{meant}]; {suggestion(word, known)}"
                     yield ConfigFinding(key, text)
                 elif word in words[:position]:
-                    yield ConfigFinding(key, f"number {position + 1} is there already; remove it")
+                    yield ConfigFinding(key, f"number {position + 1} is a duplicate; remove it")
     yield from _limits(tree)
     yield from _ports(tree)
-    providers = _good(ProviderSettings, tree, "providers")
-    for name, channel in _good(ChannelSettings, tree, "channels").items():
+    providers = _valid_tables(ProviderSettings, tree, "providers")
+    for name, channel in _valid_tables(ChannelSettings, tree, "channels").items():
         for below, text in channel_problems(name, channel, providers):
             yield ConfigFinding(shown_key(("channels", name, *below), tree), text)
     yield from _timeouts(tree)
@@ -58,7 +58,7 @@ def _timeouts(tree: Tree) -> Iterator[ConfigFinding]:
             key = shown_key(("providers", name, "options", "timeout"), tree)
             text = (
                 f"must be a number of seconds, written in the file, above 0 and at most"
-                f" {LONGEST_TIMEOUT:g}: a call that lasts as long as its claim could be made twice"
+                f" {LONGEST_TIMEOUT:g}: a call that outlasts its claim could be made twice"
             )
             yield ConfigFinding(key, text)
 
@@ -72,7 +72,9 @@ def _limits(tree: Tree) -> Iterator[ConfigFinding]:
         for position, word in enumerate(names_in(options, "limits")):
             if word in each_has_its_own:
                 key = shown_key(("providers", name, "limits"), tree)
-                text = f"number {position + 1} has `per` and holds for its channel; remove it here"
+                text = (
+                    f"number {position + 1} has `per` and is for its whole channel; remove it here"
+                )
                 yield ConfigFinding(key, text)
 
 
@@ -81,11 +83,11 @@ def _ports(tree: Tree) -> Iterator[ConfigFinding]:
     for name in table_in(table_in(tree.values, "metrics"), "ports"):
         if name not in pools:
             key = shown_key(("metrics", "ports", name), tree)
-            yield ConfigFinding(key, f"no pool is named so; {suggestion(name, pools)}")
+            yield ConfigFinding(key, f"no pool has this name; {suggestion(name, pools)}")
 
 
-def _good(model: type[_Table], tree: Tree, section: str) -> dict[str, _Table]:
-    """Return the tables of a section that are valid alone; of others enough is told already."""
+def _valid_tables(model: type[_Table], tree: Tree, section: str) -> dict[str, _Table]:
+    """Return the valid tables of a section; the others are reported already."""
     found = {}
     for name, raw in table_in(tree.values, section).items():
         try:
@@ -103,8 +105,10 @@ def _tls(tree: Tree) -> Iterator[ConfigFinding]:
             key = shown_key(("amqp", option), tree)
             yield ConfigFinding(key, "has no effect without TLS; set amqp.tls = true, or remove it")
     if "key_file" in amqp and "cert_file" not in amqp:
-        yield ConfigFinding(shown_key(("amqp", "key_file"), tree), "needs amqp.cert_file beside it")
+        yield ConfigFinding(
+            shown_key(("amqp", "key_file"), tree), "needs amqp.cert_file too; set it"
+        )
     url = amqp.get("url", "")
     if on and isinstance(url, str) and not re.search(r":\d+(/|$)", url):
         key = shown_key(("amqp", "url"), tree)
-        yield ConfigFinding(key, "with TLS the port must be written; it is usually 5671")
+        yield ConfigFinding(key, "with TLS the port must be written, usually 5671")

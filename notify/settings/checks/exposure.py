@@ -1,4 +1,4 @@
-"""Which files hold secrets and may be read by others."""
+"""Files with secrets that other users can read."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _ACL = "system.posix_acl_access"
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """One file that too many may read, and the command that ends it."""
+    """One file that too many users can read, and the command that corrects it."""
 
     finding: ConfigFinding
     command: str
 
 
 def exposures(tree: Tree, environ: Mapping[str, str]) -> Iterator[Exposure]:
-    """Yield the credentials, environment files and passwords in the configuration that lie open."""
+    """Yield the credentials, environment files and passwords that other users can read."""
     secrets = credential_files(environ)
     for file in secrets:
         if _exposed(file):
@@ -39,7 +39,7 @@ def exposures(tree: Tree, environ: Mapping[str, str]) -> Iterator[Exposure]:
 def _environment_files(files: Iterable[Path]) -> Iterator[Exposure]:
     for file in files:
         if _open_to_all(file):
-            text = "everybody may read this place for secrets; chmod o= it"
+            text = "every user can read this file for secrets; chmod o= it"
             yield Exposure(ConfigFinding(file.name, text), f"chmod o= {shlex.quote(str(file))}")
 
 
@@ -50,7 +50,7 @@ def _passwords(tree: Tree, file: Path) -> Iterator[Exposure]:
         url = table.get("url") if isinstance(table, dict) else None
         if _holds_a_password(url) and tree.origin(key).kind == "file" and _open_to_all(file):
             name = f"NOTIFY_{section.upper()}__URL"
-            text = f"a password in a file that everybody may read; move it to a credential {name}"
+            text = f"a password in a file that every user can read; move it to a credential {name}"
             command = f"chmod o= {shlex.quote(str(file))}"
             yield Exposure(ConfigFinding(f"{section}.url", text), command)
 
@@ -62,7 +62,7 @@ def _holds_a_password(url: object) -> bool:
 
 
 def _exposed(file: Path) -> bool:
-    """Whether others may read it. With an ACL, as systemd sets it, the group bits are its mask."""
+    """Whether others can read it. With an ACL, as systemd sets it, the group bits are its mask."""
     mode = file.stat().st_mode
     return bool(mode & 0o007 or (mode & 0o070 and _ACL not in os.listxattr(file)))
 

@@ -1,4 +1,4 @@
-"""One mistake or warning, told by its key; and how raw, unchecked values are looked at."""
+"""One mistake or warning with its key, and access to raw, unchecked values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ConfigFinding:
     key: str
     text: str
     line: int | None = None
-    """Where in the file, counted from 1; None where it is not in the file."""
+    """Line in the file, counted from 1; None if the option is not in the file."""
 
     def __str__(self) -> str:
         """Return the line shown to the operator."""
@@ -30,7 +30,7 @@ class ConfigFinding:
 
 
 def shown_key(key: Key, tree: Tree) -> str:
-    """Return the key for a reader, with its variable or credential if it came from one."""
+    """Return the key as text, with its variable or credential if it came from one."""
     shown = ".".join(part if _PLAIN.fullmatch(part) else "(hidden)" for part in key)
     origin = tree.origin(key)
     if origin.kind in ("environment", "credential"):
@@ -39,7 +39,7 @@ def shown_key(key: Key, tree: Tree) -> str:
 
 
 def suggestion(word: str, known: Sequence[str]) -> str:
-    """Return the hint to the known word that is meant, or to all of them."""
+    """Return a hint with the known word that was probably meant, or with all of them."""
     known = [each for each in known if _PLAIN.fullmatch(each)]
     by_letters = {each.lower(): each for each in known}
     near = difflib.get_close_matches(word.lower(), by_letters, n=1)
@@ -49,13 +49,13 @@ def suggestion(word: str, known: Sequence[str]) -> str:
 
 
 def table_in(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return a table of the raw values, empty where something else was written."""
+    """Return a table of the raw values; empty if the value is not a table."""
     found = values.get(name)
     return found if isinstance(found, dict) else {}
 
 
 def names_in(options: Any, name: str) -> list[str]:
-    """Return a list of names from raw options, empty where something else was written."""
+    """Return a list of names from raw options; empty if the value is not a list of names."""
     value = options.get(name) if isinstance(options, dict) else None
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]

@@ -1,4 +1,4 @@
-"""In which line of the file an option stands, for whoever has to correct it."""
+"""The line of each option in the file, for the operator who corrects it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import replace
 from notify.settings.checks.finding import ConfigFinding
 from notify.settings.sources import Key, Tree, leaves
 
-# Texts and comments, whole, and what begins or ends a table or a list; a text of several lines
-# may end in two quotes of its own: https://toml.io/en/v1.0.0#string.
+# Whole strings and comments, and the brackets of tables and lists; a string of several lines may
+# end in two quotes of its own: https://toml.io/en/v1.0.0#string.
 _TOKEN = re.compile(
     r'"""(?:\\.|[^\\])*?"""(?:""?)?'
     r"|'''.*?'''(?:''?)?"
@@ -23,7 +23,7 @@ _TOKEN = re.compile(
 
 
 def located(findings: Iterable[ConfigFinding], tree: Tree) -> list[ConfigFinding]:
-    """Give each finding the line of its option, or of its table where the option is missing."""
+    """Return each finding with the line of its option, or of its table if the option is missing."""
     found = list(findings)
     lines = lines_of(tree.text) if found else {}
     return [each if each.line else replace(each, line=_line(each, lines, tree)) for each in found]
@@ -42,9 +42,9 @@ def _line(finding: ConfigFinding, lines: dict[Key, int], tree: Tree) -> int | No
 
 def lines_of(text: str) -> dict[Key, int]:
     """
-    Return the line of each table's head and of each option in a TOML text that is valid.
+    Return the line of each table's header and of each option in a valid TOML text.
 
-    No parser of TOML returns the lines of what it read, so each statement is parsed by itself.
+    Parsers of TOML report no line numbers, so each statement is parsed by itself.
     """
     found: dict[Key, int] = {}
     head: Key = ()

@@ -1,4 +1,4 @@
-"""What others could read or forge on the way to the broker and the database."""
+"""Data that others could read or forge on the network to the broker and the database."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def unused_proxies(environ: Mapping[str, str]) -> Iterator[ConfigFinding]:
 def unprotected(
     settings: Settings, tree: Tree, *, environ: Mapping[str, str] = os.environ
 ) -> Iterator[ConfigFinding]:
-    """Yield what is left open towards other machines; what stays on this one needs no TLS."""
+    """Yield what is unprotected on the way to other machines; this machine itself needs no TLS."""
     if not _local(urlsplit(settings.amqp.url.get_secret_value()).hostname):
         if not settings.amqp.tls:
             text = (
-                "the password and all messages travel in the open; set amqp.tls = true and the"
-                " broker's TLS port in amqp.url"
+                "the password and all messages are sent unencrypted; set amqp.tls = true and"
+                " the broker's TLS port in amqp.url"
             )
             yield ConfigFinding(shown_key(("amqp", "tls"), tree), text)
         if not settings.contract.require_user_id:
             text = (
-                "whoever may publish may name any source, unless the broker's topic rights forbid"
-                " it; give each source a user of its name (`notify topology export`), set it to"
-                " true"
+                "any publisher may use any source's name, unless the broker's topic permissions"
+                " forbid it; create a user for each source (`notify topology export`), and set it"
+                " to true"
             )
             yield ConfigFinding(shown_key(("contract", "require_user_id"), tree), text)
     if not _verified(settings.store.url.get_secret_value(), environ):

@@ -1,4 +1,4 @@
-"""Whether each provider can be imported, serves its channel, and takes its options."""
+"""Checks that each provider can be imported, serves its channel, and accepts its options."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from notify.settings.sources import Tree
 
 
 def signature_problems(tree: Tree) -> list[ConfigFinding]:
-    """Return what is wrong between the providers' tables and their classes."""
+    """Return the mistakes between the providers' tables and their classes."""
     findings = []
     for name, raw in table_in(tree.values, "providers").items():
         try:
             provider = ProviderSettings.model_validate(raw)
         except ValidationError:
-            # Told with the other mistakes of the file already.
+            # Reported with the other mistakes of the file.
             continue
         findings += [
             ConfigFinding(f"providers.{name}.{key}", text)
@@ -34,7 +34,7 @@ def signature_problems(tree: Tree) -> list[ConfigFinding]:
 
 
 def timeout_of(provider: ProviderSettings) -> float | None:
-    """Return the seconds after which a call is given up, as configured or as the class has it."""
+    """Return the timeout of a call in seconds, as configured or by the class's default."""
     try:
         parameters = inspect.signature(named_class(provider.use)).parameters
     except (ConfigError, TypeError, ValueError):
@@ -52,15 +52,15 @@ def _misfits(provider: ProviderSettings, name: str, tree: Tree) -> Iterator[tupl
         return
     channel = getattr(factory, "channel", None)
     if not callable(factory) or channel not in list(Channel):
-        yield "use", "is no provider: its class says no channel (email, sms or push)"
+        yield "use", f"is not a provider: its class has no channel ({', '.join(Channel)})"
         return
     for user in _channels_of(name, tree):
         if user != channel:
-            yield "use", f"sends {channel}, but channels.{user} names it"
+            yield "use", f"sends {channel}, but channels.{user} lists it"
     yield from _arguments(factory, provider)
     if isinstance(factory, OptionChecker):
-        told = {**dict.fromkeys(provider.secrets), **provider.options}
-        for option, text in factory.wrong_options(told):
+        options = {**dict.fromkeys(provider.secrets), **provider.options}
+        for option, text in factory.wrong_options(options):
             yield f"options.{option}", text
 
 
@@ -74,7 +74,7 @@ def _arguments(factory: Any, provider: ProviderSettings) -> Iterator[tuple[str, 
     given = {**dict.fromkeys(provider.options, "options")}
     for option in provider.secrets:
         if option in given:
-            yield f"secrets.{option}", "is under `options` too; keep one of them"
+            yield f"secrets.{option}", "is also under `options`; keep one of them"
         given[option] = "secrets"
     open_ended = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
     for option, where in given.items():

@@ -1,4 +1,4 @@
-"""Judges what was said: every mistake as one line with its key and its fix, never its value."""
+"""Validate the merged values: one line for each mistake, with its key and fix, never the value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WORDS = {
     "dict_type": "must be a table of options",
     "float_parsing": "must be a number",
     "float_type": "must be a number",
-    "finite_number": "must be a finite number: nothing may wait for ever",
+    "finite_number": "must be a finite number: nothing may wait forever",
     "int_from_float": "must be a whole number",
     "int_parsing": "must be a whole number",
     "int_type": "must be a whole number",
@@ -32,8 +32,8 @@ _WORDS = {
     "model_type": "must be a table of options",
     "path_type": "must be a path, in quotes",
     "string_type": "must be text, in quotes",
-    "string_pattern_mismatch": "has another form than expected; see config/notify.toml",
-    "too_short": "must name at least one",
+    "string_pattern_mismatch": "has the wrong form; see config/notify.toml",
+    "too_short": "must list at least one",
 }
 
 
@@ -43,8 +43,8 @@ def validated(tree: Tree) -> tuple[Settings | None, list[ConfigFinding]]:
     try:
         settings = Settings.model_validate(tree.values)
     except ValidationError as error:
-        told = error.errors(include_url=False, include_input=False, include_context=True)
-        findings = [*(_finding(each, tree) for each in told), *findings]
+        errors = error.errors(include_url=False, include_input=False, include_context=True)
+        findings = [*(_finding(each, tree) for each in errors), *findings]
         return None, located(findings, tree)
     return (None if findings else settings), located(findings, tree)
 
@@ -75,7 +75,7 @@ def _unknown(key: Key, tree: Tree) -> ConfigFinding:
     known = _fields(key[:-1])
     origin = tree.origin(key)
     if origin.kind in ("environment", "credential"):
-        # The variable that is meant, spelled out, since a nested name is easy to get wrong.
+        # The whole variable that was probably meant, since a nested name is easy to get wrong.
         rest = origin.name.removeprefix(PREFIX).split("__")[len(key) :]
         names = ["__".join([PREFIX + "__".join([*key[:-1], k]).upper(), *rest]) for k in known]
         return ConfigFinding(

@@ -57,7 +57,9 @@ def test_warnings_do_not_fail_a_check(tmp_path: Path) -> None:
     file.write_text("")
     result = run("check", str(file))
     assert result.exit_code == 0
-    assert result.stderr == "warning: channels: none has a provider, so nothing can be sent\n"
+    assert (
+        result.stderr == "warning: channels: none has a provider, so nothing can be sent; add one\n"
+    )
     assert result.stdout.startswith("the configuration is valid: 0 channels, 3 lanes, 3 pools, 0 p")
 
 

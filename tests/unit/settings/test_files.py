@@ -36,7 +36,7 @@ def test_utf_16_is_refused_by_its_name(tmp_path: Path, encoding: str, name: str)
     file.write_text(f"ACME_KEY = '{SECRET}'\n", encoding=encoding)
     place = "NOTIFY_CONFIG" if name == "notify.toml" else "CREDENTIALS_DIRECTORY"
     environ = {place: str(file if place == "NOTIFY_CONFIG" else tmp_path)}
-    with pytest.raises(ConfigError, match="is UTF-16 text, or none; save it as UTF-8") as caught:
+    with pytest.raises(ConfigError, match="is UTF-16 or not text; save it as UTF-8") as caught:
         load(environ=environ)
     assert name in str(caught.value)
     assert SECRET not in str(caught.value)
@@ -65,7 +65,7 @@ def test_two_credentials_do_not_set_the_same_name(tmp_path: Path) -> None:
     """Which of them won would depend on their files' names."""
     (tmp_path / "ACME_KEY").write_text("1")
     (tmp_path / "more.env").write_text("ACME_KEY=1\n")
-    with pytest.raises(ConfigError, match=r"credential more\.env: ACME_KEY is set in another"):
+    with pytest.raises(ConfigError, match=r"credential more\.env: ACME_KEY is also set in another"):
         credentials({"CREDENTIALS_DIRECTORY": str(tmp_path)})
 
 

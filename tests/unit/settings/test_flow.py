@@ -162,16 +162,19 @@ MISTAKES: list[tuple[str, str]] = [
     ),
     (
         "[limits.provider]\nrate = 1",
-        "limits.provider: the service keeps limits of its own under this name: choose another",
+        "limits.provider: the service has limits of its own under this name: choose another",
     ),
     (
         "[limits.failover]\nrate = 1",
-        "limits.failover: the service keeps limits of its own under th",
+        "limits.failover: the service has limits of its own under th",
     ),
-    (LIMIT + two(a="limits = ['x', 'x']"), "providers.a.limits: number 2 is there already; remove"),
+    (
+        LIMIT + two(a="limits = ['x', 'x']"),
+        "providers.a.limits: number 2 is a duplicate; remove it",
+    ),
     (
         two().replace('"b"]', '"a"]'),
-        "channels.email.providers: number 2 is there already; remove it",
+        "channels.email.providers: number 2 is a duplicate; remove it",
     ),
     (
         LIMIT.replace("x", "acct") + two(a="limits = ['acc']"),
@@ -180,7 +183,7 @@ MISTAKES: list[tuple[str, str]] = [
     (two(a="limits = ['x']"), "providers.a.limits: number 1 is not in [limits]; none is defined"),
     (
         LIMIT + "per = 'source'\n" + two(a="limits = ['x']"),
-        "providers.a.limits: number 1 has `per` and holds for its channel; remove it here",
+        "providers.a.limits: number 1 has `per` and is for its whole channel; remove it here",
     ),
     (two(a="burst = 3"), "providers.a.burst: has no effect without `rate`; add it, or remove this"),
     (two(a="rate = 3\nburst = 0"), "providers.a.burst: must be greater than or equal to 1"),
@@ -203,22 +206,22 @@ MISTAKES: list[tuple[str, str]] = [
     ),
     (
         two(channel="weights = {a = 1, b = 1, c = 1}"),
-        "channels.email.weights.c: is no provider of this channel; known are: a, b",
+        "channels.email.weights.c: is not a provider of this channel; known are: a, b",
     ),
     (
         two(channel="weights = {a = 1}"),
-        "channels.email.weights: has none for provider number 2; 0 keeps it for failover",
+        "channels.email.weights: has none for provider number 2; 0 reserves it for failover",
     ),
-    (two(channel="weights = {a = 0, b = 0}"), "channels.email.weights: must hold one above 0"),
+    (two(channel="weights = {a = 0, b = 0}"), "channels.email.weights: must contain one above 0"),
     (two(channel="weights = {a = -1, b = 1}"), "channels.email.weights.a: must be greater than or"),
     (two(channel="failover_share = 0"), "channels.email.failover_share: must be greater than 0"),
     (
         two(channel="failover_share = 0.5", a="rate = 3"),
-        "channels.email.failover_share: is a share of providers.b.rate, which is not set; set it",
+        "channels.email.failover_share: is a share of providers.b.rate, which is not set; set that",
     ),
     (
         two(channel="failover_share = 0.5\nweights = {a = 1, b = 1}", b="rate = 3"),
-        "channels.email.failover_share: is a share of providers.a.rate, which is not set; set it",
+        "channels.email.failover_share: is a share of providers.a.rate, which is not set; set that",
     ),
     (
         sms("countries = ['DE']\nfailover_share = 0.5"),
@@ -230,13 +233,19 @@ MISTAKES: list[tuple[str, str]] = [
     ),
     (two(channel="prices = {DE = 1}"), "channels.email.prices: belongs to channels.sms; remove it"),
     (two(channel="daily_spend = 1"), "channels.email.daily_spend: belongs to channels.sms; remove"),
-    (sms(""), "channels.sms.countries: is missing: list the countries that may be texted, such as"),
-    (sms("countries = []"), "channels.sms.countries: must name at least one"),
-    (sms("countries = ['DE', 'XX']"), "channels.sms.countries: number 2 is no ISO 3166 code of a"),
+    (
+        sms(""),
+        "channels.sms.countries: is missing: list the countries that may receive SMS, such as",
+    ),
+    (sms("countries = []"), "channels.sms.countries: must list at least one"),
+    (
+        sms("countries = ['DE', 'XX']"),
+        "channels.sms.countries: number 2 is not an ISO 3166 country",
+    ),
     (sms("countries = ['*', 'DE']"), 'channels.sms.countries: "*" allows every country; write it'),
     (
         sms("countries = ['DE']\nprices = {XX = 1}"),
-        "channels.sms.prices.XX: is no ISO 3166 code of a country, such as DE",
+        "channels.sms.prices.XX: is not an ISO 3166 country code, such as DE",
     ),
     (
         sms("countries = ['DE']\nprices = {'*' = -1}"),
@@ -253,11 +262,11 @@ MISTAKES: list[tuple[str, str]] = [
     ),
     (
         sms("countries = ['DE', 'US']\nprices = {US = 1}\ndaily_spend = 1"),
-        "channels.sms.prices: has none for DE, which daily_spend would miss; add it, or one for",
+        "channels.sms.prices: has no price for DE, which daily_spend needs; add it, or one for",
     ),
     (
         sms("countries = ['*']\nprices = {US = 1}\ndaily_spend = 1"),
-        "channels.sms.prices: has none for *, which daily_spend would miss; add it, or one for",
+        "channels.sms.prices: has no price for *, which daily_spend needs; add it, or one for",
     ),
     (CAP.replace("'all'", "'person'"), "caps.x.per: must be 'source', 'recipient' or 'all'"),
     (CAP.replace("per = 'all'", ""), "caps.x.per: is missing; set it"),

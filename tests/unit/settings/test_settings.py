@@ -167,27 +167,33 @@ MISTAKES: list[tuple[str, str]] = [
     ("[amqp]\nurll = 'x'", "amqp.urll: unknown option; did you mean url?"),
     ("[ampq]\nurl = 'x'", "ampq: unknown option; did you mean amqp?"),
     ("[lanes.bulk]\nmax_lenght = 1", "lanes.bulk.max_lenght: unknown option; did you mean max_"),
-    ("[amqp]\nurl = 'amqp://h'", "amqp.url: amqp:// is refused: where librabbitmq is importable"),
+    ("[amqp]\nurl = 'amqp://h'", "amqp.url: amqp:// is refused: if librabbitmq is importable"),
     ("[amqp]\nurl = 'librabbitmq://h'", "amqp.url: librabbitmq:// is refused: that library has no"),
     ("[amqp]\nurl = 'amqps://h'", "amqp.url: amqps:// is refused: it does not check the broker's"),
     ("[amqp]\nurl = 'pyamqps://h'", "amqp.url: pyamqps:// does not exist; write pyamqp:// with"),
     ("[amqp]\nurl = 'http://h'", "amqp.url: write pyamqp://user:password@host:5672/vhost"),
-    ("[amqp]\nurl = 'pyamqp://h;pyamqp://i'", "amqp.url: one address only; put a DNS name"),
+    (
+        "[amqp]\nurl = 'pyamqp://h;pyamqp://i'",
+        "amqp.url: only one address is allowed; use a DNS name",
+    ),
     ("[amqp]\nurl = 'pyamqp:///v'", "amqp.url: the host is missing; write pyamqp://user"),
     ("[amqp]\nurl = 'pyamqp://u:p/w@h'", "amqp.url: the host or the port cannot be read; percent"),
-    ("[amqp]\nurl = 'pyamqp://u:1/w@h'", "amqp.url: an @ stands behind the host; percent-encode"),
+    ("[amqp]\nurl = 'pyamqp://u:1/w@h'", "amqp.url: there is an @ after the host; percent-encode"),
     ("[amqp]\nurl = 'pyamqp://h/v?ssl=1'", "amqp.url: nothing may follow the virtual host; perc"),
-    ("[amqp]\nurl = 'pyamqp://rabbit:1@u:p@h/v'", "amqp.url: two @ stand before the host; percen"),
-    ("[amqp]\nurl = 'pyamqp://u:p@rabbit\\@h/v'", "amqp.url: a space, a backslash or a control"),
-    ('[amqp]\nurl = "pyamqp://rabbit\\n/v"', "amqp.url: a space, a backslash or a control char"),
+    (
+        "[amqp]\nurl = 'pyamqp://rabbit:1@u:p@h/v'",
+        "amqp.url: there are two @ before the host; percen",
+    ),
+    ("[amqp]\nurl = 'pyamqp://u:p@rabbit\\@h/v'", "amqp.url: it contains a space, a backslash or"),
+    ('[amqp]\nurl = "pyamqp://rabbit\\n/v"', "amqp.url: it contains a space, a backslash or a"),
     (
         "[store]\nurl = 'postgresql+psycopg://u:p@db@h/d'",
-        "store.url: two @ stand before the host; percent-encode special characters",
+        "store.url: there are two @ before the host; percent-encode special characters",
     ),
     *(
         (
             f"[providers.x]\nuse = 'x:X'\noptions = {{base_url = '{url}'}}",
-            "providers.x.options: base_url: holds an @: what stands before it is taken for a user",
+            "providers.x.options: base_url: contains an @: text before it is read as a user",
         )
         for url in (
             "https://user@api.example.com",
@@ -200,27 +206,27 @@ MISTAKES: list[tuple[str, str]] = [
     ),
     (
         "[providers.x]\nuse = 'x:X'\noptions = {hosts = ['https://a', 'https://u:p@b']}",
-        "providers.x.options: hosts: holds an @: what stands before it",
+        "providers.x.options: hosts: contains an @: text before it",
     ),
     ("[amqp]\nheartbeat = 'often'", "amqp.heartbeat: must be a whole number"),
     ("[amqp]\nheartbeat = 0", "amqp.heartbeat: must be greater than or equal to 1"),
     ("[amqp]\nconfirm_timeout = inf", "amqp.confirm_timeout: must be a finite number: nothing"),
     ("amqp = 3", "amqp: must be a table of options"),
     ("[amqp]\nca_file = '/x'", "amqp.ca_file: has no effect without TLS; set amqp.tls = true, or"),
-    ("[amqp]\ntls = true", "amqp.url: with TLS the port must be written; it is usually 5671"),
+    ("[amqp]\ntls = true", "amqp.url: with TLS the port must be written, usually 5671"),
     (
         "[amqp]\ntls = true\nkey_file = '/k'\nurl = 'pyamqp://h:5671//'",
-        "amqp.key_file: needs amqp.cert_file beside it",
+        "amqp.key_file: needs amqp.cert_file too",
     ),
     ("[store]\nurl = 'postgresql://h/d'", "store.url: the driver must be named; write postgresql+"),
     ("[store]\nurl = 'postgres://h/d'", "store.url: the driver must be named; write postgresql+p"),
     ("[store]\nurl = 'mysql://h/d'", "store.url: write sqlite:////path/to/file or postgresql+psy"),
     ("[contract]\nrequire_user_id = 'si'", "contract.require_user_id: must be true or false"),
-    ("[templates]\ndefault_locale = '../x'", "templates.default_locale: has another form than"),
+    ("[templates]\ndefault_locale = '../x'", "templates.default_locale: has the wrong form"),
     ("[templates]\nfolder = 3", "templates.folder: must be a path, in quotes"),
     ("[log]\nlevel = 'loud'", "log.level: must be 'debug', 'info', 'warning' or 'error'"),
     ("[lanes.Bulk]", "lanes.Bulk: a lane's name is a-z, 0-9 and -, begins with a letter"),
-    ("[lanes]\ncritical=false\nnormal=false\nbulk=false", "lanes: must name at least one"),
+    ("[lanes]\ncritical=false\nnormal=false\nbulk=false", "lanes: must list at least one"),
     (
         "[lanes.bulk]\nlongest_wait = 1",
         "lanes.bulk.longest_wait: is shorter than first_wait; raise",
@@ -243,7 +249,7 @@ MISTAKES: list[tuple[str, str]] = [
         "[channels.fax]\nproviders = ['x']\n[providers.x]\nuse = 'a:B'",
         "channels.fax: must be 'email', 'sms' or 'push'",
     ),
-    ("[channels.sms]\nproviders = []", "channels.sms.providers: must name at least one"),
+    ("[channels.sms]\nproviders = []", "channels.sms.providers: must list at least one"),
     (
         "[channels.sms]\ncountries = ['*']\nproviders = ['x']",
         "channels.sms.providers: number 1 is not in [providers]",
@@ -254,7 +260,7 @@ MISTAKES: list[tuple[str, str]] = [
         (
             f"[providers.x]\nuse = 'x:X'\noptions = {{timeout = {seconds}}}",
             "providers.x.options.timeout: must be a number of seconds, written in the file, above"
-            " 0 and at most 25: a call that lasts",
+            " 0 and at most 25: a call that outlasts",
         )
         for seconds in ("25.1", "inf", "nan", "0", "-1", "true", "'10'")
     ),
@@ -435,7 +441,9 @@ def test_all_missing_secrets_are_named_at_once() -> None:
     """The error names the provider and each secret, and says where to put them."""
     with pytest.raises(ConfigError) as caught:
         secrets_of(provider(a="KEY_A", b="KEY_B", c="KEY_C"), environ={"KEY_B": "x", "KEY_C": ""})
-    assert str(caught.value).startswith("acme:Acme: no value for KEY_A, KEY_C; give each as a file")
+    assert str(caught.value).startswith(
+        "acme:Acme: no value for KEY_A, KEY_C; provide each as a file"
+    )
 
 
 def provider(**secrets: str) -> Any:
@@ -449,7 +457,7 @@ def test_a_pool_is_found_or_told_why_not() -> None:
     acme = {"providers": {"acme": {"use": "acme:Acme"}}}
     settings = Settings.model_validate({**acme, "channels": {"email": {"providers": ["acme"]}}})
     assert settings.pool("email").channel is Channel.EMAIL
-    with pytest.raises(ConfigError, match="no pool is named 'emial'; did you mean email"):
+    with pytest.raises(ConfigError, match="there is no pool 'emial'; did you mean email"):
         settings.pool("emial")
     with pytest.raises(ConfigError, match=r"set channels\.sms\.providers"):
         settings.pool("sms")

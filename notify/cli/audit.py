@@ -11,7 +11,7 @@ import click
 from notify.cli.console import Console, Table
 from notify.cli.options.as_json import json_lines_option
 from notify.cli.options.filters import grouped, newest_option, period
-from notify.cli.output import plain_table, print_json, print_whole, utc
+from notify.cli.output import plain_table, print_json, print_whole, report_omitted, utc
 from notify.service import opened_record
 from notify.settings import load
 from notify.status import act_as_json
@@ -66,8 +66,7 @@ def audit(*, wanted: ActFilter, limit: int, as_json: bool) -> None:
             print_json(act_as_json(each))
     else:
         print_whole(Console(), _listing(found[:limit]))
-    if len(found) > limit:
-        click.echo(f"only the newest {limit} are listed; --limit raises that", err=True)
+    report_omitted(len(found), limit=limit)
 
 
 def _listing(acts: Sequence[Act]) -> Table:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from notify.cli.options.filters import channel_option
 from notify.cli.output import print_json
 from notify.cli.send.requests import RequestText, pieces
 from notify.cli.template_names import TemplateNames
@@ -19,12 +20,7 @@ from notify.message import Channel
 from notify.settings import load
 from notify.templating import Templates
 
-_channel = click.option(
-    "--channel",
-    type=click.Choice([channel.value for channel in Channel]),
-    callback=lambda _context, _option, value: Channel(value) if value else None,
-    help="The channel, which is in the routing key and not in the body.",
-)
+_channel = channel_option("The channel, which is in the routing key and not in the body.")
 
 
 @dataclass(frozen=True, slots=True)

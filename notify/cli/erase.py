@@ -6,7 +6,7 @@ from collections import Counter
 
 import click
 
-from notify.cli.options.actor import operator
+from notify.cli.options.actor import operator, reason_option
 from notify.cli.options.as_json import json_option
 from notify.cli.options.confirmation import confirm, yes_option
 from notify.cli.options.given import first_line_of_stdin
@@ -27,7 +27,7 @@ from notify.store import Actor
 @click.option(
     "--cancel", is_flag=True, help="Cancel notifications that wait; without it, they are refused."
 )
-@click.option("--reason", metavar="TEXT", default="", help="Why; kept in the audit.")
+@reason_option(required=False)
 @yes_option
 @json_option
 def erase(recipient: str, *, cancel: bool, reason: str, yes: bool, as_json: bool) -> None:

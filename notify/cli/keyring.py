@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import click
 
 from notify.cli.console import Console
-from notify.cli.options.actor import operator
+from notify.cli.options.actor import operator, reason_option
 from notify.cli.output import plain_table
 from notify.errors import ConfigError, NotifyError
 from notify.keyring import HASH, NAME, Keyring, new_key
@@ -112,7 +112,7 @@ def _role(known: Keyring, name: str | None, *, rows: int) -> str:
     show_default=True,
     help="Rows in one transaction.",
 )
-@click.option("--reason", metavar="TEXT", default="", help="Why; kept in the audit.")
+@reason_option(required=False)
 def rotate(*, batch: int, reason: str) -> None:
     """Seal all rows that are in clear, or sealed with another key, with the first key.
 

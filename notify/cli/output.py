@@ -8,7 +8,7 @@ from rich.measure import Measurement
 from notify.cli.console import Console, Table
 from notify.status import to_json, utc
 
-__all__ = ["plain_table", "print_json", "print_whole", "span", "until", "utc"]
+__all__ = ["plain_table", "print_json", "print_whole", "report_omitted", "span", "until", "utc"]
 
 _WIDEST = 10_000
 
@@ -56,3 +56,9 @@ def print_whole(console: Console, table: Table) -> None:
     wanted = size.minimum if console.is_terminal else size.maximum
     console.width = max(console.width, wanted)
     console.print(table)
+
+
+def report_omitted(found: int, *, limit: int) -> None:
+    """Print on standard error that a list is not complete, if more than *limit* were found."""
+    if found > limit:
+        click.echo(f"only the newest {limit} are listed; --limit raises that", err=True)

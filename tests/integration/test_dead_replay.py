@@ -130,13 +130,13 @@ import os, signal
 from notify.deadletters import Archive
 from notify.cli import main
 
-keep = Archive._keep
+keep = Archive._write
 
 def keep_and_die(self, readings, *, now):
     keep(self, readings, now=now)
     os.kill(os.getpid(), signal.SIGKILL)
 
-Archive._keep = keep_and_die
+Archive._write = keep_and_die
 main()
 """
 
@@ -278,7 +278,7 @@ def test_an_edited_poison_message_is_delivered(rig: Rig, tmp_path: Path) -> None
         assert planned(rig)["notifications"] == {"unfit": 1}
         assert "1 waiting dead letters" in run(rig, "dead", "plan")
         why = run(rig, "dead", "replay", letter.id, *WHY, code=0)
-        assert "Nothing is to be replayed" in why
+        assert "There is nothing to replay" in why
         mend = ("dead", "replay", "--edit", letter.id, *WHY, "--wait")
         run(rig, *mend, EDITOR="true", VISUAL="", code=1)
         run(rig, *mend, EDITOR=str(editor), VISUAL="")

@@ -17,7 +17,7 @@ from notify.cli.options.as_json import json_lines_option, json_option
 from notify.cli.options.confirmation import confirm, yes_option
 from notify.cli.options.filters import newest_option
 from notify.cli.options.given import NUMBER
-from notify.cli.output import print_json, print_whole
+from notify.cli.output import print_json, print_whole, report_omitted
 from notify.cli.record import view as record_view
 from notify.deadletters import discard as discard_letters
 from notify.errors import NotifyError
@@ -90,8 +90,7 @@ def ls(*, wanted: LetterFilter, state: str, limit: int, counts: bool, as_json: b
             print_json(letter_as_json(each))
     else:
         print_whole(Console(), view.listing(found[:limit]))
-    if len(found) > limit:
-        click.echo(f"only the newest {limit} are listed; --limit raises that", err=True)
+    report_omitted(len(found), limit=limit)
 
 
 @dead.command()

@@ -25,8 +25,8 @@ _ACTIONS = {
     Eligibility.IN_FLIGHT: "skipped: it is on its way already",
     Eligibility.REFUSED: "skipped: the provider will never accept it",
     Eligibility.WITHDRAWN: "skipped: it was cancelled or suppressed",
-    Eligibility.FAILS: "left: fix its template, or its data with notify dead replay --edit ID",
-    Eligibility.UNFIT: "left: fix it with notify dead replay --edit ID",
+    Eligibility.FAILS: "skipped: fix its template, or its data with notify dead replay --edit ID",
+    Eligibility.UNFIT: "skipped: fix it with notify dead replay --edit ID",
 }
 _SHOWN = 5
 """Letters of which a plan prints at most why they cannot be sent."""
@@ -131,5 +131,5 @@ def _action(eligibility: Eligibility, *, include_unknown: bool) -> str:
     if eligibility is Eligibility.UNKNOWN:
         if include_unknown:
             return "replayed, as possible duplicates"
-        return "left: they may have been sent; --include-unknown replays them"
+        return "skipped: they may have been sent; --include-unknown replays them"
     return _ACTIONS[eligibility]

@@ -11,7 +11,7 @@ from notify.cli.console import Console, Table
 from notify.cli.flow.circuits_view import COLOURS
 from notify.cli.options.as_json import json_lines_option
 from notify.cli.options.filters import newest_option, period
-from notify.cli.output import plain_table, print_json, print_whole, utc
+from notify.cli.output import plain_table, print_json, print_whole, report_omitted, utc
 from notify.policies.breaker import CircuitState, Mode
 from notify.service import opened_record
 from notify.settings import load
@@ -63,8 +63,7 @@ def history(
             print_json(change_as_json(each))
     else:
         print_whole(Console(), _listing(found[:limit]))
-    if len(found) > limit:
-        click.echo(f"only the newest {limit} are listed; --limit raises that", err=True)
+    report_omitted(len(found), limit=limit)
 
 
 def _listing(changes: Sequence[CircuitChange]) -> Table:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from functools import reduce, wraps
 from typing import Any
 
 import click
@@ -12,25 +11,20 @@ import click
 from notify.cli.flow.holds_view import effects, listing
 from notify.cli.options.actor import actor_of, reason_option
 from notify.cli.options.as_json import json_lines_option, json_option
+from notify.cli.options.filters import Command, channel_option, grouped
 from notify.cli.options.given import NUMBER
 from notify.cli.options.span import span_option
 from notify.cli.output import print_json
 from notify.errors import NotifyError
 from notify.flow import overrides
-from notify.message import Channel
 from notify.policies.holds import Hold, Scope
 from notify.service import opened_record
 from notify.settings import Settings, load
 from notify.status import alternatives, count_held, hold_as_json, read_holds
 from notify.store.flow import SCOPE_PARTS
 
-_SCOPE = [
-    click.option(
-        "--channel",
-        type=click.Choice([channel.value for channel in Channel]),
-        callback=lambda _context, _option, value: Channel(value) if value else None,
-        help="This channel.",
-    ),
+_SCOPE: list[Callable[[Command], Command]] = [
+    channel_option("This channel."),
     click.option("--lane", metavar="NAME", help="This lane, such as bulk."),
     click.option("--source", metavar="NAME", help="Messages of this producing service."),
     click.option("--template", metavar="NAME", help="Messages that use this template."),
@@ -39,18 +33,15 @@ _SCOPE = [
 _reason = reason_option("Why; shown by `notify holds` and kept in the audit.")
 
 
-def _scoped(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of a hold's scope to a command, which receives them as `scope`."""
+def _scope(**parts: Any) -> Scope:
+    scope = Scope(**{name: value or None for name, value in parts.items()})
+    if scope.provider is not None and len(scope.given) > 1:
+        raise click.UsageError("--provider excludes other filters: it holds all messages")
+    return scope
 
-    @wraps(command)
-    def run(**values: Any) -> None:
-        parts = {name: values.pop(name) for name in SCOPE_PARTS}
-        scope = Scope(**{name: value or None for name, value in parts.items()})
-        if scope.provider is not None and len(scope.given) > 1:
-            raise click.UsageError("--provider excludes other filters: it holds all messages")
-        command(scope=scope, **values)
 
-    return reduce(lambda wrapped, option: option(wrapped), reversed(_SCOPE), run)
+_scoped = grouped(_SCOPE, SCOPE_PARTS, _scope, name="scope")
+"""Adds the options of a hold's scope to a command, which receives them as `scope`."""
 
 
 @click.command()

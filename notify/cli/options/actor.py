@@ -24,9 +24,13 @@ def operator() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def reason_option(text: str = "Why; kept in the audit.") -> Callable[[Any], Any]:
-    """Return the option `--reason`, which is required; *text* is its help."""
-    return click.option("--reason", required=True, metavar="TEXT", help=text)
+def reason_option(
+    text: str = "Why; kept in the audit.", *, required: bool = True
+) -> Callable[[Any], Any]:
+    """Return the option `--reason` with *text* as its help; if not required, it may be empty."""
+    if required:
+        return click.option("--reason", required=True, metavar="TEXT", help=text)
+    return click.option("--reason", default="", metavar="TEXT", help=text)
 
 
 def actor_of(reason: str, *, hint: str = "say why") -> Actor:

@@ -17,13 +17,19 @@ from notify.store import Filter
 Command = Callable[..., None]
 """A command's function, before or after options are added."""
 
-ROUTE = [
-    click.option(
+
+def channel_option(text: str) -> Callable[[Command], Command]:
+    """Return the option `--channel`, as a `Channel` or None, with *text* as its help."""
+    return click.option(
         "--channel",
         type=click.Choice([channel.value for channel in Channel]),
         callback=lambda _context, _option, value: Channel(value) if value else None,
-        help="Only this channel.",
-    ),
+        help=text,
+    )
+
+
+ROUTE: list[Callable[[Command], Command]] = [
+    channel_option("Only this channel."),
     click.option("--lane", metavar="NAME", help="Only this lane, such as critical."),
     click.option("--source", metavar="NAME", help="Only from this producing service."),
 ]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import click
 
-from notify.cli.options.actor import operator
+from notify.cli.options.actor import operator, reason_option
 from notify.cli.options.as_json import json_option
 from notify.cli.options.filters import source_option
 from notify.cli.output import print_json
@@ -23,7 +23,7 @@ from notify.store.delivery import Cancelled
 
 @click.command()
 @click.argument("id_", metavar="ID", type=click.UUID)
-@click.option("--reason", metavar="TEXT", default="", help="Why; kept only in the audit.")
+@reason_option("Why; kept only in the audit.", required=False)
 @source_option
 @json_option
 def cancel(id_: UUID, reason: str, source: str | None, as_json: bool) -> None:

@@ -11,7 +11,7 @@ import click
 from notify.cli.console import Console
 from notify.cli.options.as_json import json_lines_option, json_option
 from notify.cli.options.filters import filters, newest_option, source_option
-from notify.cli.output import print_json, print_whole
+from notify.cli.output import print_json, print_whole, report_omitted
 from notify.cli.record import view
 from notify.cli.record.id_prefix import IdPrefix, dead_letters_of, print_letters, resolved
 from notify.errors import NotifyError
@@ -84,8 +84,7 @@ def ls(*, wanted: Filter, limit: int, counts: bool, show_recipients: bool, as_js
             return
         found = store.find(wanted, limit=limit + 1)
     _print_list(_shown(found[:limit], show_recipients), as_json=as_json)
-    if len(found) > limit:
-        click.echo(f"only the newest {limit} are listed; --limit raises that", err=True)
+    report_omitted(len(found), limit=limit)
 
 
 @click.command()

@@ -106,7 +106,7 @@ def test_plan_shows_what_a_replay_would_do(notify: Notify) -> None:
     told = notify("plan", "--rate", "2").out
     assert "3 waiting dead letters, requesting 3 notifications" in told
     assert "never sent  1  replayed" in told
-    assert "unfit       2  left: fix it" in told
+    assert "unfit       2  skipped: fix it" in told
     assert "dead letter 3: the content type is not application/json" in told
     assert "At 2 a second for each channel, 1 take 0.5 s, until " in told
     plan = json.loads(notify("plan", "--json").out)

@@ -82,7 +82,7 @@ def test_plan_counts_what_would_fail_again_and_the_reasons(notify: Notify) -> No
     assert "SMS to FR are not allowed" in told
     shown = notify("dead", "plan").out
     assert "would fail" in shown
-    assert "left: fix its template" in shown
+    assert "skipped: fix its template" in shown
 
 
 def test_replay_skips_what_would_fail_again(notify: Notify, store: Store, planted: UUID) -> None:

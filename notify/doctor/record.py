@@ -80,11 +80,11 @@ def database(store: Store) -> Iterator[Finding]:
         *durable, timeout = connection.execute(text(f"SELECT {asked}")).one()
     off = [name for name, value in zip(_DURABLE, durable, strict=True) if value == "off"]
     for name in off:
-        text = f"{name} is off: a crash may lose what was recorded, and it is sent again"
-        yield fail("database", text, fix=f"{name} = on, in postgresql.conf, database and role")
+        found = f"{name} is off: a crash may lose what was recorded, and it is sent again"
+        yield fail("database", found, fix=f"{name} = on, in postgresql.conf, database and role")
     if timeout == "0":
-        text = "it is behind a pooler, and statements have no timeout"
-        yield warn("database", text, fix="ALTER ROLE ... SET statement_timeout = '30s'")
+        found = "it is behind a pooler, and statements have no timeout"
+        yield warn("database", found, fix="ALTER ROLE ... SET statement_timeout = '30s'")
     if not off and timeout != "0":
         yield ok("database", f"a commit survives a crash; statements time out after {timeout}")
 

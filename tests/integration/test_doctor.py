@@ -510,4 +510,4 @@ def test_a_read_only_database_is_reported(postgres_url: str, stack: Stack) -> No
     with _record_at(postgres_url)(stack), stack.consumed():
         failed = told(stack.look(ask_providers=False), Severity.FAIL)
     (line,) = failed
-    assert line.startswith("record: it can be read and not written")
+    assert line.startswith("record: it can be read but not written")

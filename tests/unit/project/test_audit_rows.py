@@ -1,4 +1,4 @@
-"""Audit rows are written by use cases, in the transaction of what they audit."""
+"""Use cases write to the record, with an audit row in the same transaction; commands do not."""
 
 from __future__ import annotations
 
@@ -33,3 +33,13 @@ def test_an_import_in_a_command_is_found() -> None:
     """The search above is not vacuous."""
     assert _imports_writer("from notify.store import Actor, write_audit\n")
     assert not _imports_writer("from notify.store import Actor\n")
+
+
+def test_no_command_writes_by_itself() -> None:
+    """Commands open no transaction that writes: each change is a use case's."""
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "notify" / "cli").rglob("*.py")
+        if ".writing(" in path.read_text()
+    ]
+    assert found == []

@@ -91,7 +91,7 @@ class Fleet:
     store: Store
     clock: Clock
     acts: list[tuple[float, str]] = field(default_factory=list)
-    """Statements of somebody else, and when."""
+    """Statements of another user, and when."""
 
     def run(self, *processes: Process) -> list[Slot]:
         """Run them to their end; return all slots, by the time."""
@@ -219,7 +219,7 @@ def test_without_the_store_each_goes_on_with_its_part(fleet: Fleet) -> None:
     slots = fleet.run(*(Process(limits, ends=7.0) for _ in range(PROCESSES)))
     gone, back = begun + 2.5, begun + 4.5
     assert units(slots, gone + 0.5, back) >= 0.5 * 100 * (back - gone - 0.5)
-    # Nobody knows what the others do. Each one's part is what it got before, of the first burst
+    # No worker knows what the others do. Each one's part is what it got before, of the first burst
     # too, and a second may pass until all know that the record is back.
     beyond = 100.0 / (gone - slots[0].at)
     assert most_above(slots, 100.0) <= 100.0 + beyond * (back + 1 - gone)

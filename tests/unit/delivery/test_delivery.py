@@ -35,12 +35,12 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 @dataclass
 class Clock:
-    """A clock that moves when told."""
+    """A clock that moves when a test moves it."""
 
     now: datetime = NOW
 
     def wall(self) -> datetime:
-        """Give the time of day."""
+        """Return the time of day."""
         return self.now
 
 
@@ -58,7 +58,7 @@ class Rig:
         self.delivery.deliver([self._arrival(*each) for each in enumerate(bodies)])
 
     def deliver(self, *bodies: bytes) -> list[Decision]:
-        """Deliver bodies as one batch; give the decisions in the order of the bodies."""
+        """Deliver bodies as one batch; return the decisions in the order of the bodies."""
         self.begin(*bodies)
         decisions = dict(self.decided.get(timeout=10) for _ in bodies)
         return [decisions[number] for number in range(len(bodies))]
@@ -79,7 +79,7 @@ Build = Callable[..., Rig]
 
 @pytest.fixture
 def build(tmp_path: Path) -> Iterator[Build]:
-    """Give a maker of rigs on one record; each is another worker."""
+    """Return a function that makes rigs on one record; each is another worker."""
     rigs: list[Rig] = []
     here = f"sqlite:///{tmp_path}/notify.db"
     migrated(here).close()
@@ -183,7 +183,7 @@ def test_the_same_request_under_another_id_goes_on_where_the_first_was(build: Bu
 
 
 def test_a_lapsed_call_is_settled_by_the_same_request_under_another_id(build: Build) -> None:
-    """The first message may be gone; nobody but this one can find that its worker died."""
+    """The first message may be gone; only this one can find that its worker died."""
     rig = build(Memory())
     first = body(idempotency_key="order-7")
     (asked,) = contract.decode(
@@ -211,7 +211,7 @@ def test_doubles_within_one_batch_are_sent_once(build: Build) -> None:
 
 
 def test_the_same_key_with_another_body_is_dead_and_never_sent(build: Build) -> None:
-    """A conflict is a fault of the producer, and nobody can tell which body was meant."""
+    """A conflict is the producer's fault, and neither body can be known to be the right one."""
     provider = Memory()
     rig = build(provider)
     assert rig.deliver(body(idempotency_key="order-7")) == [Done()]
@@ -477,7 +477,7 @@ def test_a_call_that_takes_long_elsewhere_is_asked_for_less_often(build: Build) 
 
 
 def test_a_worker_that_wakes_past_its_lease_cannot_record(build: Build) -> None:
-    """Another worker called the outcome unknown meanwhile; the late answer changes nothing."""
+    """Another worker has recorded the outcome as unknown; the late answer changes nothing."""
     slow = Slow()
     first, second = build(slow), build(slow)
     request = body()
@@ -530,7 +530,7 @@ def test_a_slow_call_holds_back_nobody_else(build: Build) -> None:
 
 
 def test_a_store_that_is_away_sends_nothing_and_keeps_the_message(build: Build) -> None:
-    """Without a journal row there is no call."""
+    """Without a row on record there is no call."""
     provider = Memory()
     rig = build(provider, url="sqlite:////nowhere/at/all.db")
 
@@ -540,7 +540,7 @@ def test_a_store_that_is_away_sends_nothing_and_keeps_the_message(build: Build) 
 
 
 def test_permits_never_exceed_their_number() -> None:
-    """Taking waits for a free one, and never gives more than there are."""
+    """`acquire` waits for a free one, and never returns more than there are."""
     permits = Permits(3)
     assert permits.acquire(2) == 2
     assert permits.acquire(5) == 1

@@ -97,7 +97,7 @@ class Rig:
         self.delivery.start()
 
     def deliver(self, *bodies: bytes) -> list[Decision]:
-        """Deliver bodies as one batch; give the decisions in the order of the bodies."""
+        """Deliver bodies as one batch; return the decisions in the order of the bodies."""
         self.delivery.deliver([self._arrival(*each) for each in enumerate(bodies)])
         decisions = dict(self.decided.get(timeout=10) for _ in bodies)
         return [decisions[number] for number in range(len(bodies))]
@@ -123,7 +123,7 @@ Build = Callable[..., Rig]
 
 @pytest.fixture
 def build(tmp_path: Path) -> Iterator[Build]:
-    """Give a maker of one rig on an empty record."""
+    """Return a function that makes one rig on an empty record."""
     rigs: list[Rig] = []
 
     def make(
@@ -220,7 +220,7 @@ def test_no_call_is_made_that_could_outlast_the_claim_it_was_handed_over_under(
     assert "held up" in (story.attempts[1].reason or "")
 
 
-def test_a_fault_of_ours_after_a_call_does_not_keep_the_message_in_hand_for_ever(
+def test_a_fault_of_ours_after_a_call_does_not_keep_the_message_unacknowledged_for_ever(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is looked at again: when its claim has lapsed, the rule for lost answers decides."""
@@ -296,7 +296,7 @@ def test_an_open_circuit_sends_everything_to_the_next_provider(build: Build) -> 
     assert (len(rig.first.calls), len(rig.second.sent)) == (0, 5)
 
 
-def test_with_all_circuits_open_a_message_in_hand_waits_on_record_without_an_attempt(
+def test_with_all_circuits_open_a_message_waits_on_record_without_an_attempt(
     build: Build,
 ) -> None:
     """It is taken up again within a minute, since the circuits may be closed by then."""
@@ -313,7 +313,7 @@ def test_with_all_circuits_open_a_message_in_hand_waits_on_record_without_an_att
     assert "circuit" in (story.summary.reason or "")
 
 
-def test_a_short_wait_is_waited_in_hand(build: Build) -> None:
+def test_a_message_with_a_short_wait_stays_buffered(build: Build) -> None:
     """A circuit that may be probed in a moment is not worth a row."""
     rig = build()
     rig.open_circuits("first", "second", seconds=0.5)
@@ -433,7 +433,7 @@ def test_a_limit_of_ones_own_puts_one_off_and_no_other(build: Build) -> None:
 
 
 def test_a_vendor_that_complains_pauses_its_own_line(build: Build) -> None:
-    """The next message waits on record if the vendor asks for long, and nobody is called."""
+    """The next message waits on record if the vendor asks for long, and no provider is called."""
     slow_down = Throttled("too fast", provider="x", status=429, retry_after=30.0)
     rig = build(Failing(slow_down), Failing(slow_down))
     first, second = body(), body()
@@ -450,16 +450,16 @@ def test_a_vendor_that_complains_pauses_its_own_line(build: Build) -> None:
 def test_a_complaint_that_comes_at_once_lowers_the_rate_from_what_is_called_by_now(
     build: Build,
 ) -> None:
-    """What other workers were told of is seconds old: by that, nobody had called anyone yet."""
+    """The other workers' counts are seconds old: by them, no call had been made yet."""
     slow_down = Throttled("too fast", provider="first", status=429)
     now = 1000.0
     rig = build(Failing(slow_down), monotonic=lambda: now)
     circuits = rig.flow.circuits
-    leave = circuits.ask("first")
-    assert leave is not None
+    permit = circuits.ask("first")
+    assert permit is not None
     for _ in range(100):
         now += 0.005
-        circuits.ended(leave, Kind.SUCCESS, 0.1)
+        circuits.ended(permit, Kind.SUCCESS, 0.1)
 
     rig.deliver(body())
 
@@ -534,7 +534,7 @@ def test_a_worker_that_stops_puts_off_what_would_have_to_wait(build: Build) -> N
 
     assert rig.deliver(*requests) == [Done()] * 20
 
-    # What had leave already; without the hurry it would wait ten seconds for more.
+    # Those that were admitted already; without `hurry` it would wait ten seconds for more.
     assert sum(slept) < 5
     statuses = {rig.story(request).status for request in requests}
     assert statuses == {Status.SENT, Status.QUEUED}

@@ -21,11 +21,11 @@ LANE = 'channel="email",lane="normal"'
 
 
 class Counted:
-    """Figures, and what they have counted."""
+    """Delivery metrics, and what they have counted."""
 
     def __init__(self) -> None:
         self.metrics = Metrics()
-        self.figures = DeliveryMetrics(
+        self.delivery = DeliveryMetrics(
             self.metrics,
             channel=Channel.EMAIL,
             lanes=["normal"],
@@ -46,7 +46,7 @@ class Counted:
 
 @pytest.fixture
 def counted() -> Counted:
-    """Figures that have counted nothing."""
+    """Delivery metrics that have counted nothing."""
     return Counted()
 
 
@@ -74,7 +74,7 @@ def test_what_is_owned_counts_once_as_accepted_and_by_what_became_of_it(
     counted: Counted, status: Status, claimed: Claimed, expected: dict[str, float]
 ) -> None:
     """Taken up again, it is not accepted again; each time it was queued for a while."""
-    counted.figures.claimed(Entry(_asked(), status), claimed)
+    counted.delivery.claimed(Entry(_asked(), status), claimed)
     found = counted.found()
     ends = {name: value for name, value in found.items() if name.startswith("ended_total")}
     lane = {name.partition("{")[0]: value for name, value in found.items() if LANE + "}" in name}
@@ -102,9 +102,9 @@ def test_what_is_owned_counts_once_as_accepted_and_by_what_became_of_it(
 def test_what_is_not_owned_counts_by_why(
     counted: Counted, claim: Claim | None, expected: dict[str, float]
 ) -> None:
-    """What another worker has in hand, or the record did not answer, comes and counts again."""
+    """A message that another worker claims, or that got no answer, is counted when it returns."""
     answer = None if claim is None else Claimed(claim)
-    counted.figures.claimed(Entry(_asked(), Status.SENDING), answer)
+    counted.delivery.claimed(Entry(_asked(), Status.SENDING), answer)
     assert counted.found() == expected
 
 
@@ -123,7 +123,7 @@ def test_a_delivery_lasts_from_when_it_could_begin(
     """From its publishing or its replay, or from the time that its producer asked for."""
     notification = _asked(**fields)
     claimed = Claimed(Claim.OWNED, waited_since=waited_since)
-    counted.figures.recorded(notification, claimed, _ended(notification))
+    counted.delivery.recorded(notification, claimed, _ended(notification))
     assert counted.found() == {
         f'ended_total{{{LANE},status="sent"}}': 1,
         f"delivery_seconds_count{{{LANE}}}": 1,
@@ -136,20 +136,20 @@ def test_what_is_tried_again_has_not_ended(counted: Counted) -> None:
     notification = _asked()
     again = {"status": Status.QUEUED, "outcome": Outcome.UNKNOWN, "due_at": NOW}
     record = _ended(notification, **again, possible_duplicate=True)
-    counted.figures.recorded(notification, FRESH, record)
+    counted.delivery.recorded(notification, FRESH, record)
     assert counted.found() == {f"possible_duplicates_total{{{LANE}}}": 1}
 
 
 def test_what_did_not_reach_its_recipient_is_no_delivery(counted: Counted) -> None:
     """It would make the deliveries look quicker, or slower, than they are."""
     notification = _asked()
-    counted.figures.recorded(notification, FRESH, _ended(notification, status=Status.REJECTED))
+    counted.delivery.recorded(notification, FRESH, _ended(notification, status=Status.REJECTED))
     assert counted.found() == {f'ended_total{{{LANE},status="rejected"}}': 1}
 
 
-def test_a_call_counts_by_its_outcome_and_lasts(counted: Counted) -> None:
+def test_a_call_counts_by_its_outcome_and_duration(counted: Counted) -> None:
     """Under the provider's name."""
-    counted.figures.called("sendgrid", [Verdict.SENT], 0.25)
+    counted.delivery.called("sendgrid", [Verdict.SENT], 0.25)
     assert counted.found() == {
         'attempts_total{outcome="accepted",provider="sendgrid",verdict="sent"}': 1,
         'call_seconds_count{provider="sendgrid"}': 1,
@@ -158,8 +158,8 @@ def test_a_call_counts_by_its_outcome_and_lasts(counted: Counted) -> None:
 
 
 def test_a_lane_that_no_pool_has_makes_no_label(counted: Counted) -> None:
-    """Whoever publishes could make up a million of them."""
-    counted.figures.claimed(Entry(asked(lane="made-up"), Status.SENDING), Claimed(Claim.DUPLICATE))
+    """A producer could make up a million of them."""
+    counted.delivery.claimed(Entry(asked(lane="made-up"), Status.SENDING), Claimed(Claim.DUPLICATE))
     assert counted.found() == {'duplicates_total{channel="email",lane="other"}': 1}
 
 

@@ -57,7 +57,7 @@ class Word(StrEnum):
     ],
 )
 def test_any_value_becomes_printable_text_or_none(value: object, expected: str | None) -> None:
-    """Numbers are ids too; of what is no plain value nothing is kept, as it may hold a person."""
+    """Numbers are ids too; any other type is dropped, as its text may hold personal data."""
     found = normalize.text(value, longest=64)
     assert found == expected
     assert found is None or type(found) is str

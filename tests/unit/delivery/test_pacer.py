@@ -1,4 +1,4 @@
-"""Messages that wait in hand: for how long, and what becomes of them."""
+"""Buffered messages: how long they wait, and how they end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INLINE = Content(subject="Hello", text="Hi.")
 
 
 class Waiting:
-    """A pacer whose only provider is being probed by another worker, for as long as you like.
+    """A pacer whose only provider is being probed by another worker, for as long as a test likes.
 
     Its clocks go on as it sleeps, and no sooner.
     """
@@ -79,14 +79,14 @@ class Waiting:
 
 @pytest.fixture
 def waiting(tmp_path: Path) -> Iterator[Waiting]:
-    """Give one on an empty record."""
+    """Return one on an empty record."""
     store = migrated(f"sqlite:///{tmp_path}/notify.db")
     yield Waiting(store)
     store.close()
 
 
-def test_what_has_waited_in_hand_for_long_is_put_off(waiting: Waiting) -> None:
-    """Each of its waits was short, but nobody could say how many there would be."""
+def test_a_message_that_was_buffered_for_long_is_deferred(waiting: Waiting) -> None:
+    """Each of its waits was short, but their number is not bounded."""
     entry = waiting.through(asked(template=None, inline=INLINE))
 
     assert LONGEST_PACING <= waiting.slept <= LONGEST_PACING + 1
@@ -95,8 +95,8 @@ def test_what_has_waited_in_hand_for_long_is_put_off(waiting: Waiting) -> None:
     assert entry.due_at <= waiting.began + timedelta(seconds=LONGEST_PACING + 2)
 
 
-def test_what_expires_while_it_waits_in_hand_is_not_sent(waiting: Waiting) -> None:
-    """It ends as soon as anybody looks."""
+def test_a_message_that_expires_while_it_is_buffered_is_not_sent(waiting: Waiting) -> None:
+    """It ends at the next round."""
     expires_at = waiting.began + timedelta(seconds=2)
 
     entry = waiting.through(asked(template=None, inline=INLINE, expires_at=expires_at))

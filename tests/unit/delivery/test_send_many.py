@@ -36,7 +36,7 @@ Answer = Receipt | ProviderError | str
 
 
 class Bulk(Memory):
-    """Takes up to three messages in one call, and answers as told."""
+    """Accepts up to three messages in one call, and answers with `answer`."""
 
     channel: ClassVar[Channel] = Channel.EMAIL
     most: ClassVar[int] = 3
@@ -106,7 +106,7 @@ class Rig:
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
-    """Give one on an empty record."""
+    """Return one on an empty record."""
     rig = Rig(migrated(f"sqlite:///{tmp_path}/notify.db"))
     yield rig
     rig.delivery.stop(timeout=5)

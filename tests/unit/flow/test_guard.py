@@ -34,7 +34,7 @@ class Clock:
     now: float = 1000.0
 
     def __call__(self) -> float:
-        """Tell the time."""
+        """Return the time."""
         return self.now
 
 
@@ -74,7 +74,7 @@ def _passed(answers: Sequence[str | None]) -> list[bool]:
 
 
 def test_without_caps_the_record_is_not_asked(tmp_path: Path) -> None:
-    """There is none here, and nobody misses it."""
+    """There is none here, and none is needed."""
     guard = Guard(Store.open(f"sqlite:///{tmp_path}/nowhere/notify.db"), countries=GERMANY)
     assert guard.refusals([_message(), _sms()]) == [None, None]
     assert guard.refusals([]) == []

@@ -1,4 +1,4 @@
-"""Holds as one worker process knows them: what it read last, and what ends meanwhile."""
+"""Holds as one worker process knows them: those it read last, and those that end by themselves."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Clock:
     now: float = 1000.0
 
     def __call__(self) -> float:
-        """Tell the time."""
+        """Return the time."""
         return self.now
 
 
@@ -69,7 +69,7 @@ def _due(store: Store) -> list[UUID]:
     ]
 
 
-def test_a_hold_is_known_from_the_next_look_on(store: Store, holds: Holds) -> None:
+def test_a_hold_is_known_from_the_next_refresh_on(store: Store, holds: Holds) -> None:
     """And forgotten by the look after its end."""
     wanted = asked(source="crm")
     assert holds.match(wanted) is None
@@ -130,7 +130,7 @@ def test_a_hold_ends_in_time_though_the_record_is_away(
 
 
 def test_what_an_ended_hold_kept_comes_due_at_the_next_look(store: Store, holds: Holds) -> None:
-    """Whether somebody released it or its time was over; what others keep waits on."""
+    """Whether it was released or its time was over; messages of other holds still wait."""
     standing, lifted = _place(store, Scope()), _place(store, Scope())
     over = _place(store, Scope(), seconds=-1)
     kept = [_keep(store, hold) for hold in (standing, lifted, over)]

@@ -24,7 +24,7 @@ ANN = Actor("ann@ops-1", "INC-7")
 
 @contextmanager
 def unwritten(path: Path) -> Iterator[None]:
-    """See to it that nobody writes to the record meanwhile."""
+    """Assert that the record is not written to within the block."""
     with closing(sqlite3.connect(path)) as connection:
         before = connection.execute("PRAGMA data_version").fetchall()
         yield
@@ -160,7 +160,7 @@ def test_a_lane_of_a_small_share_leaves_units_for_the_first(store: Store, clock:
 
 
 def test_what_was_leased_is_used_without_the_store(store: Store, clock: Clock) -> None:
-    """A rate that nobody reaches costs a few statements a second."""
+    """A rate that is never reached costs a few statements a second."""
     limiter = limiter_of(store, clock, Limit("account", 1e6))
     for _ in range(300):
         limiter.book(["account"], [1.0] * 16, share=0.6)
@@ -259,7 +259,7 @@ def test_a_storm_of_complaints_is_told_once(store: Store, path: Path, clock: Clo
 
 
 def test_a_complaint_after_a_recovery_cuts_again(store: Store, clock: Clock) -> None:
-    """To the same rate as before: that is no reason not to tell it."""
+    """It is written even if the rate is the same as before."""
     limiter = limiter_of(store, clock, ACCOUNT)
     limiter.throttled(["account"], retry_after=None, calls_per_second=90.0)
     with store.writing() as connection:
@@ -296,7 +296,7 @@ def test_a_complaint_that_cannot_be_told_is_told_at_the_next_look(
 
 
 def test_without_the_store_each_process_keeps_to_its_part(tmp_path: Path, clock: Clock) -> None:
-    """What it got lately; a little, had it got nothing."""
+    """Its recent part; a small one if it had none."""
     path = tmp_path / "record.db"
     store = Store.open(f"sqlite:///{path}")
     clock.keep(store)
@@ -333,7 +333,7 @@ def test_the_store_is_asked_again_when_it_is_back(tmp_path: Path, clock: Clock) 
 
 
 def test_the_rate_is_told_only_while_something_had_to_wait(store: Store, clock: Clock) -> None:
-    """It is what this process got, for how much it takes in hand."""
+    """The rate that this process got decides how many messages it buffers."""
     limiter = limiter_of(store, clock, Limit("account", 20.0))
     limiter.book(["account"], [1.0] * 5, share=1.0)
     assert limiter.rate(["account"]) is None
@@ -346,7 +346,7 @@ def test_the_rate_is_told_only_while_something_had_to_wait(store: Store, clock: 
 
 
 def test_the_rate_is_told_in_messages_whatever_they_cost(store: Store, clock: Clock) -> None:
-    """By units, a worker would have four times too many long SMS in hand."""
+    """By units, a worker would buffer four times too many long SMS."""
     limiter = limiter_of(store, clock, Limit("short", 20.0), Limit("long", 20.0))
     clock.pass_(1.0)
     limiter.book(["short"], [1.0] * 50, share=1.0)
@@ -369,7 +369,7 @@ def test_each_value_has_a_limit_to_itself(store: Store, clock: Clock) -> None:
     assert again.wait == pytest.approx(10.0, abs=0.01)
 
 
-def test_values_that_nobody_asks_for_are_forgotten(store: Store, clock: Clock) -> None:
+def test_values_that_are_not_used_are_forgotten(store: Store, clock: Clock) -> None:
     """A million recipients do not stay in memory, nor on record."""
     limiter = limiter_of(store, clock, ACCOUNT, Limit("one-person", 1.0, 1.0))
     limiter.book(["one-person:a"], [1.0], share=1.0)

@@ -1,4 +1,4 @@
-"""How much there was a second, lately."""
+"""A recent rate."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Highest(random.Random):
     """Draws the largest number, so that a wait shows its ceiling."""
 
     def random(self) -> float:
-        """Give the most that a draw can give."""
+        """Return the largest value that can be drawn."""
         return 1.0
 
 

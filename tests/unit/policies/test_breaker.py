@@ -40,7 +40,7 @@ class Longest(random.Random):
     """Draws the largest number, so that an open time shows its bound."""
 
     def random(self) -> float:
-        """Give the most that a draw can give."""
+        """Return the largest value that can be drawn."""
         return 1.0
 
 
@@ -56,7 +56,7 @@ def opened(*, rules: Rules = RULES, trips: int = 1, now: float = NOW) -> Circuit
 
 
 def leased(circuit: Circuit, *, rules: Rules = RULES) -> Circuit:
-    """The circuit when its time is over and somebody has leave to probe."""
+    """The circuit when its time is over and a probe has its permit."""
     assert circuit.open_until is not None or circuit.state is CircuitState.HALF_OPEN
     after = circuit.leased(now=circuit.open_until or circuit.since, rules=rules)
     assert after is not circuit
@@ -75,8 +75,10 @@ def probed(circuit: Circuit, kind: Kind, *, slow: bool = False, rules: Rules = R
     return ended(leased(circuit, rules=rules), kind, slow=slow, rules=rules)
 
 
-def told(circuit: Circuit, mode: Mode, *, now: float = NOW, until: float | None = None) -> Circuit:
-    """The circuit after an operator's word."""
+def overridden(
+    circuit: Circuit, mode: Mode, *, now: float = NOW, until: float | None = None
+) -> Circuit:
+    """The circuit after an operator's override."""
     return circuit.overridden(mode, now=now, until=until, actor="ann@ops-1", reason="INC-7")
 
 
@@ -107,7 +109,7 @@ def test_each_end_of_a_call_says_one_thing_about_the_provider(
 
 @pytest.mark.parametrize("error", [SystemExit(), KeyboardInterrupt(), GeneratorExit()])
 def test_a_call_that_was_cut_off_says_nothing(error: BaseException) -> None:
-    """Its leave is released: a worker that stops tells nothing about the provider."""
+    """Its permit is released: a worker that stops says nothing about the provider."""
     assert kind_of(error) is None
 
 
@@ -182,7 +184,7 @@ def test_an_open_circuit_lets_nothing_pass_before_its_time() -> None:
 
 
 def test_while_one_probes_no_other_does() -> None:
-    """Nobody passes until the probe has ended, or its time is over."""
+    """No call passes until the probe has ended, or its time is over."""
     circuit = leased(opened())
     assert circuit.state is CircuitState.HALF_OPEN
     assert circuit.leased(now=NOW + 34.9, rules=RULES) is circuit
@@ -243,7 +245,7 @@ def test_an_open_time_is_drawn_below_its_bound(seed: int, trips: int) -> None:
 
 
 def test_neutral_probes_free_the_way_and_then_wait_once_more() -> None:
-    """Three in a row tell nothing: it opens again, for no longer than before."""
+    """After three in a row it opens again, for no longer than before."""
     circuit = opened(trips=2)
     for _ in range(INCONCLUSIVE - 1):
         circuit = probed(circuit, Kind.NEUTRAL)
@@ -265,7 +267,7 @@ def test_a_good_probe_between_neutral_ones_ends_their_row() -> None:
 
 
 def test_a_probe_that_was_released_counts_nothing() -> None:
-    """The next one has leave at once, and the rows of good and neutral ones go on."""
+    """The next one is permitted at once; good and neutral ones in a row still count."""
     circuit = leased(probed(probed(opened(), Kind.SUCCESS), Kind.NEUTRAL))
     freed = circuit.freed(circuit.generation)
     assert freed == replace(circuit, probe_until=None)
@@ -274,7 +276,7 @@ def test_a_probe_that_was_released_counts_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "circuit", [CLOSED, opened(), leased(opened()), told(opened(), Mode.SHADOW)], ids=str
+    "circuit", [CLOSED, opened(), leased(opened()), overridden(opened(), Mode.SHADOW)], ids=str
 )
 def test_a_fatal_call_opens_it_until_an_operators_word(circuit: Circuit) -> None:
     """No time ends that, nor another end of a call."""
@@ -287,7 +289,7 @@ def test_a_fatal_call_opens_it_until_an_operators_word(circuit: Circuit) -> None
 
 
 def test_a_held_circuit_waits_for_ever() -> None:
-    """Nobody is to ask again soon."""
+    """There is no need to ask again soon."""
     assert ended(CLOSED, Kind.FATAL).wait(NOW) == math.inf
 
 
@@ -307,7 +309,7 @@ def test_an_open_circuit_is_not_opened_again_by_the_calls_before() -> None:
 
 def test_an_operator_closes_a_circuit_whatever_calls_say() -> None:
     """All pass, and nothing opens it, until that is taken back."""
-    closed = told(ended(CLOSED, Kind.FATAL), Mode.CLOSED)
+    closed = overridden(ended(CLOSED, Kind.FATAL), Mode.CLOSED)
     assert (closed.state, closed.trips) == (CircuitState.CLOSED, 0)
     assert closed.flows(NOW + 1e9)
     assert closed.tripped("20 of 20 calls failed", now=NOW, rules=RULES, rng=RNG) is closed
@@ -316,15 +318,15 @@ def test_an_operator_closes_a_circuit_whatever_calls_say() -> None:
 
 def test_an_operator_opens_a_circuit_and_no_probe_passes() -> None:
     """A provider that is switched off gets no call at all."""
-    circuit = told(CLOSED, Mode.OPEN)
+    circuit = overridden(CLOSED, Mode.OPEN)
     assert not circuit.flows(NOW + 1e9)
     assert not circuit.probe_due(NOW + 1e9)
     assert circuit.wait(NOW) == math.inf
 
 
 def test_a_forced_open_that_ends_by_itself_is_probed_first() -> None:
-    """Nobody knows yet how the provider does after its maintenance."""
-    circuit = told(CLOSED, Mode.OPEN, until=NOW + 60)
+    """Whether the provider works after its maintenance is not known yet."""
+    circuit = overridden(CLOSED, Mode.OPEN, until=NOW + 60)
     assert circuit.wait(NOW + 20) == pytest.approx(40)
     assert not circuit.probe_due(NOW + 59)
     after = circuit.at(NOW + 60)
@@ -335,8 +337,8 @@ def test_a_forced_open_that_ends_by_itself_is_probed_first() -> None:
 
 
 def test_a_forced_closed_that_ends_by_itself_judges_again() -> None:
-    """The calls of meanwhile were counted, so that it may open at once."""
-    circuit = told(CLOSED, Mode.CLOSED, until=NOW + 60).at(NOW + 60)
+    """Calls during the override were counted, so that it may open at once."""
+    circuit = overridden(CLOSED, Mode.CLOSED, until=NOW + 60).at(NOW + 60)
     assert circuit.generation == CLOSED.generation
     assert circuit.tripped("20 of 20 calls failed", now=NOW + 60, rules=RULES, rng=RNG).trips == 1
 
@@ -344,21 +346,21 @@ def test_a_forced_closed_that_ends_by_itself_judges_again() -> None:
 @pytest.mark.parametrize("mode", [Mode.AUTO, Mode.SHADOW])
 @pytest.mark.parametrize(
     "circuit",
-    [opened(), opened(trips=9), ended(CLOSED, Kind.FATAL), told(CLOSED, Mode.OPEN)],
+    [opened(), opened(trips=9), ended(CLOSED, Kind.FATAL), overridden(CLOSED, Mode.OPEN)],
     ids=str,
 )
 def test_after_an_operators_word_an_open_circuit_is_probed_at_once(
     circuit: Circuit, mode: Mode
 ) -> None:
     """That is how one says that the key is mended, or the provider back."""
-    after = told(circuit, mode, now=NOW + 1)
+    after = overridden(circuit, mode, now=NOW + 1)
     assert after.probe_due(NOW + 1)
     assert after.state is CircuitState.OPEN
 
 
 def test_a_shadow_judges_and_lets_everything_pass() -> None:
     """So one sees what it would do before one trusts it."""
-    circuit = told(CLOSED, Mode.SHADOW).tripped("all failed", now=NOW, rules=RULES, rng=RNG)
+    circuit = overridden(CLOSED, Mode.SHADOW).tripped("all failed", now=NOW, rules=RULES, rng=RNG)
     assert circuit.state is CircuitState.OPEN
     assert circuit.flows(NOW)
     assert not circuit.probe_due(NOW)
@@ -368,7 +370,7 @@ def test_a_shadow_judges_and_lets_everything_pass() -> None:
 
 def test_an_operators_word_leaves_the_rest_of_the_circuit_alone() -> None:
     """A shadow of a closed circuit goes on counting the same calls."""
-    circuit = told(CLOSED, Mode.SHADOW, until=NOW + 1800)
+    circuit = overridden(CLOSED, Mode.SHADOW, until=NOW + 1800)
     assert circuit == replace(
         CLOSED, mode=Mode.SHADOW, mode_until=NOW + 1800, actor="ann@ops-1", reason="INC-7"
     )

@@ -46,7 +46,7 @@ spans = st.sampled_from([0.25, 1.0, 2.0, 5.0, 20.0])
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call under way. The model tells calls apart by their era, the circuit by generation."""
+    """A call in flight. The model keeps calls apart by their era, the circuit by generation."""
 
     era: int
     generation: int
@@ -55,7 +55,7 @@ class _Call:
 
 @dataclass(slots=True)
 class _Model:
-    """What is true of the circuit, told as a list of what happened since its last change."""
+    """The model of the circuit: a list of the events since its last change."""
 
     era: int = 0
     state: CircuitState = CircuitState.CLOSED
@@ -95,7 +95,7 @@ class _Model:
 
     @property
     def vain(self) -> int:
-        """How many probes told nothing, at the end of the row."""
+        """The inconclusive probes at the end of the row."""
         turned = self.row[::-1]
         return next((n for n, kind in enumerate(turned) if kind is Kind.SUCCESS), len(turned))
 
@@ -109,14 +109,14 @@ class _Machine(RuleBasedStateMachine):
         super().__init__()
         self.now = START
         self.circuit = Circuit("acme", since=START)
-        self.tally = CallCounts(RULES)
+        self.counts = CallCounts(RULES)
         self.slices: list[tuple[int, int, Counts]] = []
         self.model = _Model()
 
     def see(self, circuit: Circuit) -> None:
         """Take what the circuit became, as a process does."""
         self.circuit = circuit
-        self.tally.begin(circuit.generation)
+        self.counts.begin(circuit.generation)
 
     @rule(seconds=spans)
     def time_passes(self, seconds: float) -> None:
@@ -129,7 +129,7 @@ class _Machine(RuleBasedStateMachine):
 
     @rule(target=calls)
     def a_worker_asks(self) -> _Call | MultipleResults[_Call]:
-        """It gets leave exactly when the model says so."""
+        """It gets a permit exactly when the model says so."""
         model, circuit = self.model, self.circuit
         free = (
             model.state is CircuitState.CLOSED
@@ -183,7 +183,7 @@ class _Machine(RuleBasedStateMachine):
 
     @rule(target=calls)
     def a_prober_hangs(self) -> _Call | MultipleResults[_Call]:
-        """Until its leave is over; it may still end later, or never."""
+        """Until its permit ends; the call may still end later, or never."""
         wait = self.circuit.wait(self.now)
         if wait > LONG:
             return multiple()
@@ -203,14 +203,14 @@ class _Machine(RuleBasedStateMachine):
             )
             self.see(after)
         else:
-            self.tally.add(call.generation, kind, seconds)
+            self.counts.add(call.generation, kind, seconds)
         if call.era != self.model.era or not (self.model.judges or not call.probe):
             assert self.circuit is before
             return
         self.heard(call, kind, slow=seconds >= 1)
 
     def heard(self, call: _Call, kind: Kind, *, slow: bool) -> None:
-        """Tell the model how a call of its present era ended."""
+        """Record in the model how a call of its present era ended."""
         model = self.model
         if kind is Kind.FATAL:
             if model.judges and not (model.state is CircuitState.OPEN and model.bound is None):
@@ -222,7 +222,7 @@ class _Machine(RuleBasedStateMachine):
             self.heard_probe(kind, slow=slow)
 
     def heard_probe(self, kind: Kind, *, slow: bool) -> None:
-        """Tell the model how the probe ended that it knows of."""
+        """Record in the model how its probe ended."""
         model = self.model
         model.prober = None
         model.row.append(kind)
@@ -249,10 +249,10 @@ class _Machine(RuleBasedStateMachine):
 
     def the_counts_are_judged(self, seed: int) -> None:
         """Judge, as each process does from time to time."""
-        generation, counts = self.tally.take(self.now)
+        generation, counts = self.counts.take(self.now)
         self.slices.append((generation, RULES.slice_at(self.now), counts))
         own = [(begin, each) for number, begin, each in self.slices if number == generation]
-        assert RULES.sums(own, self.now) == self.tally.spans(self.now)
+        assert RULES.sums(own, self.now) == self.counts.spans(self.now)
         cause = RULES.trip_cause(*RULES.sums(own, self.now))
         if cause is None:
             return
@@ -321,7 +321,7 @@ class _Machine(RuleBasedStateMachine):
     @invariant()
     def neutral_and_late_calls_are_not_counted(self) -> None:
         """The process has counted what the model has, in this era."""
-        _, fresh = self.tally.take(self.now)
+        _, fresh = self.counts.take(self.now)
         self.slices.append((self.circuit.generation, RULES.slice_at(self.now), fresh))
         counted = sum(
             each.calls for number, _, each in self.slices if number == self.circuit.generation

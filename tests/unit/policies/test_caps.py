@@ -60,7 +60,7 @@ def test_a_cap_concerns_its_channel_and_all_lanes_that_are_not_exempt() -> None:
 
 
 def test_a_count_belongs_to_a_recipient_a_source_or_all() -> None:
-    """The same person counts together whoever writes; the same source whoever is written to."""
+    """A recipient counts together for all sources, and a source for all recipients."""
     ann, bob = _sms(), _sms("+4915112345679", source="crm")
     ann_again = replace(ann, source="crm", lane="bulk", template="code")
     for per, same in [(CapPer.RECIPIENT, ann_again), (CapPer.SOURCE, replace(bob, source="shop"))]:
@@ -161,8 +161,8 @@ def test_only_allowed_countries_are_sent_to() -> None:
     countries = Countries({"DE", "US"})
     assert countries.refusal(_sms()) is None
     assert countries.refusal(_sms("+12025550123")) is None
-    told = countries.refusal(_sms("+18765551234"))
-    assert told == "SMS to JM are not allowed; see channels.sms.countries"
+    refusal = countries.refusal(_sms("+18765551234"))
+    assert refusal == "SMS to JM are not allowed; see channels.sms.countries"
     unknown = countries.refusal(_sms("+881612345678"))
     assert unknown == "the number's country is unknown, so not allowed; see channels.sms.countries"
     assert Countries(()).refusal(_sms()) is not None

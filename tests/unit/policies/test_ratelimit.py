@@ -83,7 +83,7 @@ def test_complaints_during_a_pause_only_make_it_longer() -> None:
 
 
 def test_complaints_cut_once_while_nothing_is_left() -> None:
-    """A provider that tells of its last unit, and refuses what was under way, is asked too fast."""
+    """A provider that reports its last unit, and refuses calls in flight, gets calls too fast."""
     exhausted = pause(LimitState(), seconds=60.0, now=10.0)
     cut_once = complained(exhausted, now=11.0)
     assert cut_once.paused(11.0) == 59.0

@@ -1,4 +1,4 @@
-"""What a limit promises, whoever books, whatever it costs, and however it is shared."""
+"""The guarantees of a limit, for any worker, any cost and any share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from notify.flow.leased_units import LeasedUnits
 from notify.policies.ratelimit import BookingRequest, Limit, LimitState, book, cut, horizon, pause
 
-# A busy machine is no failure.
+# A busy machine must not fail it.
 calm = settings(deadline=None)
 
 SHARES = (0.1, 0.6, 0.8, 1.0)
@@ -74,7 +74,7 @@ def run(limit: Limit, wanted: Sequence[Step]) -> Used:
 
 
 def most_above(used: Used, rate: float) -> float:
-    """Tell by how many units the fullest of all windows exceeds what the rate brings in it."""
+    """Return by how many units the fullest of all windows exceeds the units of its rate."""
     worst, lowest, total = 0.0, math.inf, 0.0
     for at, cost in used:
         lowest = min(lowest, total - rate * at)
@@ -96,7 +96,7 @@ def test_no_window_holds_more_than_the_rate_and_the_burst(limit: Limit, wanted: 
 @calm
 @given(limits, st.sampled_from(SHARES))
 def test_a_fleet_that_always_asks_gets_all_that_the_rate_brings(limit: Limit, share: float) -> None:
-    """Each asks when it was told to, and oversleeps a little: nothing of the rate is lost."""
+    """Each asks at its time, and oversleeps a little: nothing of the rate is lost."""
     assert limit.rate is not None
     standing, now, got, turn = LimitState(), 0.0, 0.0, 0
     span = max(20.0, 40 / limit.rate)

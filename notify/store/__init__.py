@@ -1,8 +1,9 @@
 """
-The record: what was asked, which calls were made, how each ended.
+The record: notifications, their calls and events, dead letters, and the state of flow control.
 
-`Store` opens it. The SQL of each use case is in the package of the same name below: its functions
-take a `Connection` and never commit. Nothing outside this package speaks SQL.
+`Store` opens it. The SQL of `notify.X` is in `store.X`: functions that use the caller's
+`Connection` and never commit. Every change of a status goes through `transitions`. No SQL belongs
+outside this package, except in the outbox.
 """
 
 from notify.store.audit import Actor, write_audit

@@ -1,4 +1,4 @@
-"""What operators did, who they are, and why: one row each, never changed."""
+"""The audit: one row for each act of an operator, never changed."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from notify.store.tables import audit
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, and why."""
+    """The operator who acts, and the reason."""
 
     name: str
     """The person and the machine, such as `ann@ops-1`."""
     reason: str
-    """In the person's own words."""
+    """In the operator's own words."""
 
 
 def write_audit(
     connection: Connection, actor: Actor, action: str, *, details: Mapping[str, Any], at: datetime
 ) -> None:
     """
-    Write what is done into the caller's transaction, so that neither stands without the other.
+    Write an audit row in the transaction of the act itself.
 
     Args:
-        action: What is done, such as `dead.replay`.
-        details: What it is done to, as JSON: ids and counts, never what somebody wrote.
+        action: The act, such as `dead.replay`.
+        details: Its objects, as JSON: ids and counts, never message content.
     """
     row = {"at": at, "actor": actor.name[:255], "reason": actor.reason[:1000]}
     connection.execute(insert(audit).values(**row, action=action, details=dict(details)))

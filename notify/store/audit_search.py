@@ -1,4 +1,4 @@
-"""Reading what operators did."""
+"""Searching the audit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """One thing that an operator did."""
+    """One act of an operator."""
 
     id: int
     at: datetime
@@ -32,20 +32,20 @@ class Act:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActFilter:
-    """Which acts to read; None asks for all."""
+    """The acts to select; None does not filter."""
 
     since: Moment | None = None
     until: Moment | None = None
     actor: str | None = None
-    """The person and the machine, or the person alone."""
+    """The operator and the machine, or the operator alone."""
     action: str | None = None
-    """The whole action, or what stands before its dot."""
+    """The whole action, or its part before the dot."""
     object: str | None = None
-    """What it was done to: an id or a name that stands in the details."""
+    """The object of the act: an id or a name in the details."""
 
 
 def find_acts(connection: Connection, wanted: ActFilter, *, limit: int) -> list[Act]:
-    """Read the newest acts that match, newest first."""
+    """Return the newest acts that match, newest first."""
     query = select(audit).where(*_conditions(wanted)).order_by(audit.c.at.desc(), audit.c.id.desc())
     with closing(_acts(connection, query, wanted.object)) as found:
         return list(islice(found, limit))
@@ -74,7 +74,7 @@ def _conditions(wanted: ActFilter) -> Iterator[ColumnElement[bool]]:
         whole = columns.action == wanted.action
         yield or_(whole, columns.action.startswith(f"{wanted.action}.", autoescape=True))
     if wanted.object is not None:
-        # Only to read less: which value it is, is looked at in the JSON itself.
+        # A first filter, to read less; `_names` decides by the JSON itself.
         written = json.dumps(wanted.object)[1:-1]
         yield cast(columns.details, Text).icontains(written, autoescape=True)
 

@@ -1,8 +1,9 @@
-"""How far the record had got, as one process has seen it: whether it has gone back since.
+"""
+The newest commits that one process has seen, to detect a record that has gone back since.
 
-A standby that was promoted without the last commits, or an older copy that was restored, lacks
-the end of what was committed: so the newest call that this process has claimed, or its outcome.
-To look for that one call needs no counter, and writes nothing.
+A standby that was promoted without the last commits, or an older copy that was restored, lacks the
+newest calls that this process has claimed, or their outcomes. Looking for these calls needs no
+counter and no write.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from notify.store.delivery.records import Record
 from notify.store.tables import attempts
 
 KEPT = 12 * 3600.0
-"""Seconds for which a call is looked for: the shortest retention is a day."""
+"""Seconds for which a call is looked for; the shortest retention is a day."""
 MOST = 1000
-"""How many commits are remembered of each kind until a look has found them."""
+"""Commits of each kind that are remembered until a check has found them."""
 _FIND = "SELECT id, outcome FROM attempts WHERE id IN ({0}, {0})"
 
 
@@ -35,11 +36,11 @@ Calls = tuple[UUID, ...]
 
 
 class RecordBehind(StoreError):
-    """The record lacks what was committed to it; nothing may be claimed or recorded."""
+    """The record lacks commits that it had confirmed; nothing may be claimed or recorded."""
 
 
 class _Commits:
-    """One call of each commit since the last look that found them, and the newest it found."""
+    """One call of each commit since the last successful check, and the newest that it found."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -51,13 +52,13 @@ class _Commits:
             self._seen.append((call, self._monotonic()))
 
     def calls(self) -> Calls:
-        """Return those that retention cannot have deleted yet, the newest last."""
+        """Return the calls that retention cannot have deleted yet, newest last."""
         oldest = self._monotonic() - KEPT
         with self._lock:
             return tuple(call for call, at in self._seen if at >= oldest)
 
     def found(self, calls: Calls) -> None:
-        """Look no more for these, except for the newest."""
+        """Forget these calls, except for the newest."""
         older = set(calls[:-1])
         with self._lock:
             self._seen = deque((each for each in self._seen if each[0] not in older), MOST)
@@ -69,12 +70,12 @@ class _Commits:
 
 class Position:
     """
-    The calls whose claims, and those whose outcomes, were committed last. Safe among threads.
+    The newest calls whose claims, and whose outcomes, were committed. Thread-safe.
 
-    Each new connection looks for the newest before it is used for anything else. `check` looks
-    for one of each commit since the check before: a pooler may switch to another database while
-    its connections survive, and what is claimed there at once must not hide what is lost. Once
-    the record was found behind, `require` raises until a check finds it whole, or `accept`.
+    Each new connection looks for the newest call before any other use. `check` looks for one call
+    of each commit since the previous check: a pooler may switch to another database while its
+    connections survive, and new claims there must not hide lost ones. Once the record was found
+    behind, `require` raises until a check finds everything, or until `accept`.
     """
 
     def __init__(self, engine: Engine, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -87,7 +88,7 @@ class Position:
         event.listen(engine, "connect", self._connected)
 
     def claimed_of(self, entries: Sequence[Entry], fresh: Collection[Identity]) -> None:
-        """Note that the claims of those *fresh* were committed."""
+        """Remember that the claims of the *fresh* entries were committed."""
         for entry in reversed(entries):
             call = entry.attempt_id if entry.status is Status.SENDING else None
             if call is not None and entry.notification.identity in fresh:
@@ -95,33 +96,34 @@ class Position:
                 return
 
     def recorded_of(self, records: Sequence[Record], written: Collection[UUID]) -> None:
-        """Note that the outcomes of those *written* were committed."""
+        """Remember that the outcomes of the *written* notifications were committed."""
         for record in reversed(records):
             if record.notification_id in written:
                 self._recorded.add(record.attempt_id)
                 return
 
     def accept(self) -> None:
-        """Go on from where the record is now."""
+        """Accept the record as it is now."""
         self._claimed.clear()
         self._recorded.clear()
         self.behind = False
 
     def require(self) -> None:
-        """Raise `RecordBehind` if the record was found behind; asks nothing."""
+        """Raise `RecordBehind` if the record was found behind; sends no query."""
         if self.behind:
-            raise RecordBehind("the record lacks what was committed to it; everything is held back")
+            raise RecordBehind(
+                "the record lacks commits that it had confirmed; nothing is claimed or recorded"
+            )
 
     def follow_file(self) -> None:
-        """Close what is connected to a SQLite file that is not there any more, but another is."""
+        """Close all connections if the SQLite file was replaced by another."""
         if self._file is not None and self._file != self._file_now():
             self._file = None
             self._engine.dispose()
 
     def check(self, connection: Connection) -> bool:
-        """Look for what was committed; return whether the record is behind."""
-        # Read before the question: an outcome that another thread has recorded since may be
-        # missing from the answer.
+        """Look for the remembered calls, and return whether the record is behind."""
+        # Read before the query: its result may lack what another thread records in the meantime.
         claimed, recorded = self._claimed.calls(), self._recorded.calls()
         if claimed or recorded:
             ids = {*claimed, *recorded}

@@ -1,4 +1,4 @@
-"""Ids by their first digits: as people copy them out of a log."""
+"""Finding ids by their first digits, as operators copy them from a log."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _COLUMNS = (
 
 def ids_with_prefix(connection: Connection, digits: str, *, limit: int) -> list[UUID]:
     """
-    Find the ids of notifications, batches and dead letters that begin with some digits, in order.
+    Return the ids of notifications, batches and dead letters with a prefix, in order.
 
     Args:
         digits: Up to 32 hexadecimal digits in lower case, without hyphens.
-        limit: Return no more than so many.
+        limit: The largest number of ids to return.
     """
     first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
     found: set[UUID] = set()

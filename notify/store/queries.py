@@ -1,4 +1,4 @@
-"""Reading the record: one notification's whole story, or many in short."""
+"""Reading notifications: one with its calls and events, or summaries of many."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from notify.store.sealing.row_cipher import RowCipher, cipher_of, spellings
 from notify.store.tables import attempts, events, notifications
 
 ERASED = "(erased)"
-"""What stands for a recipient of whom nothing is kept any more."""
+"""Shown in place of an erased recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class StatusChange:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One notification in a line."""
+    """One notification, without its calls and events."""
 
     id: UUID
-    """The row's; commands take it as well as the producer's."""
+    """The row's; commands accept it as well as the producer's."""
     public_id: UUID
-    """The producer's: another than the row's where a second source had the same one before."""
+    """The producer's; it differs from the row's if another source used the same one before."""
     batch_id: UUID | None
     position: int
     source: str
@@ -62,28 +62,28 @@ class Summary:
     lane: str
     template: str | None
     recipient: str
-    """In brackets, what keeps it from being told: it was erased, or there is no key to it."""
+    """In brackets if it cannot be shown: it was erased, or its key is missing."""
     status: Status
     reason: str | None
     attempts: int
     """Calls that were made, or begun."""
     spent: int
-    """Those among them that count against the lane's limit: being throttled does not."""
+    """Calls that count against the lane's limit: throttled ones do not."""
     possible_duplicate: bool
     """Whether it was sent again though an earlier call may have sent it."""
     due_at: datetime | None
-    """When the record takes it up again; None while the broker or a worker has it."""
+    """When a relay or reconciler handles it; None while the broker or a worker has it."""
     received_at: datetime
     updated_at: datetime
     expires_at: datetime | None
     idempotency_key: str
     lease_until: datetime | None = None
-    """Until when the worker that is on it owns it; None where no call is open."""
+    """The end of its worker's lease; None if no call is open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One notification with all that happened to it, in the order it happened."""
+    """One notification with its calls and events, each in order."""
 
     summary: Summary
     attempts: Sequence[RecordedAttempt]
@@ -91,13 +91,13 @@ class Story:
 
     @property
     def status(self) -> Status:
-        """Where the notification stands."""
+        """The notification's status."""
         return self.summary.status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which notifications to list; None asks for all."""
+    """The notifications to select; None does not filter."""
 
     channel: Channel | None = None
     lane: str | None = None
@@ -120,7 +120,7 @@ _ATTEMPT = [attempts.c[name] for name in RecordedAttempt.__dataclass_fields__]
 
 
 def get(connection: Connection, notification_id: UUID) -> Story | None:
-    """Read one notification's story; None if the record does not know it."""
+    """Return one notification with its calls and events; None if it is not on record."""
     row = connection.execute(
         select(*_SUMMARY).where(notifications.c.id == notification_id)
     ).one_or_none()
@@ -146,7 +146,7 @@ def get(connection: Connection, notification_id: UUID) -> Story | None:
 
 
 def find(connection: Connection, wanted: Filter, *, limit: int) -> Iterator[Summary]:
-    """Read the newest notifications that match, newest first."""
+    """Return the newest notifications that match, newest first."""
     query = (
         select(*_SUMMARY)
         .where(*_conditions(wanted, cipher_of(connection)))
@@ -168,7 +168,7 @@ def count(connection: Connection, wanted: Filter) -> dict[Status, int]:
 
 
 def sent_to(recipient: str, cipher: RowCipher) -> ColumnElement[bool]:
-    """Match the rows of a recipient, sealed or not, however the address is spelled."""
+    """Match the rows of a recipient, sealed or not, in any spelling of the address."""
     columns = notifications.c
     unhashed = and_(columns.recipient_hash.is_(None), columns.recipient.in_(spellings(recipient)))
     return or_(columns.recipient_hash.in_(cipher.hashes(recipient)), unhashed)

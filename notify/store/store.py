@@ -1,4 +1,4 @@
-"""The record: what was asked, which calls were made, how each ended."""
+"""The store: the record's database, and the transactions on it."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ from notify.store.sealing.row_cipher import OPTION, RowCipher
 
 class Store:
     """
-    The record's database. Safe to share among threads.
+    The record's database. Thread-safe.
 
-    Every method raises `StoreError` where the database cannot be used, and `StoreRefused` where
-    it refuses a value.
+    Every method raises `StoreError` if the database cannot be used, and `StoreRefused` if it
+    refuses a value.
 
     Attributes:
-        clock: The database's clock, by which all times on record are.
-        position: How far the record had got, as this store has seen it.
+        clock: The database's clock, which dates everything on record.
+        position: The newest commits that this store has seen.
     """
 
     def __init__(
@@ -54,75 +54,82 @@ class Store:
         keyring: Keyring = CLEAR,
         host: Callable[[], float] = time.time,
     ) -> None:
-        """Take the database, the keys that seal in it, and this host's clock, which is watched."""
+        """
+        Create a store.
+
+        Args:
+            keyring: The keys that seal personal data.
+            host: This host's clock, to compare with the database's.
+        """
         self._keyring = keyring
         self._engine = engine.execution_options(**{OPTION: RowCipher(keyring)})
         self._reader = self._engine.execution_options(**{READS_ONLY: True})
-        # SQLite lets one transaction write at a time and has the others poll for their turn:
-        # within a process, waiting in line is quicker.
+        # SQLite has one writer at a time, and the others poll: within a process a lock is faster.
         on_sqlite = engine.dialect.name == "sqlite"
         self._dialect = sqlite if on_sqlite else postgresql
-        self._turn: AbstractContextManager[Any] = threading.Lock() if on_sqlite else nullcontext()
-        self.clock = RecordClock(self._look_at_clock, host=host)
+        self._write_lock: AbstractContextManager[Any] = (
+            threading.Lock() if on_sqlite else nullcontext()
+        )
+        self.clock = RecordClock(self._sample_clock, host=host)
         self.position = Position(engine)
 
     @classmethod
     def open(cls, url: str, *, pool_size: int = 8, keyring: Keyring = CLEAR) -> Self:
-        """Make a store from a database URL; nothing is opened before the first use."""
+        """Return a store for a database URL; it connects at its first use."""
         return cls(connect(url, pool_size=pool_size), keyring=keyring)
 
     @property
     def seals(self) -> bool:
-        """Whether what is personal is sealed, and not written in clear."""
+        """Whether personal data is sealed, and not written in clear."""
         return self._keyring.current is not None
 
     def close(self) -> None:
-        """Give back all connections."""
+        """Close all connections."""
         self._engine.dispose()
 
     def check_keys(self, *, now: datetime) -> None:
         """
-        Hold the keyring against the keys that sealed this record, and note the one that will.
+        Compare the keyring with the keys on record, and record the key that will seal.
 
         Call it once before anything is written.
 
         Raises:
             Sealed: The keyring lacks a key, or has another one under its name.
         """
-        news = self.compare_keys()
-        if news:
+        new = self.compare_keys()
+        if new:
             with self.writing() as connection:
-                keys.note(connection, news, now=now)
-                # Somebody else may have noted another key under the name in between.
-                keys.check(connection, self._keyring)
+                keys.add_keys(connection, new, now=now)
+                # Another process may have recorded another key under the name in the meantime.
+                keys.compare_keys(connection, self._keyring)
 
     def compare_keys(self) -> Mapping[str, bytes]:
-        """Compare keys as `check_keys` does, raising the same; return what is not noted yet."""
+        """Compare keys as `check_keys` does, raising the same; return those not on record yet."""
         with self.reading() as connection:
-            return keys.check(connection, self._keyring)
+            return keys.compare_keys(connection, self._keyring)
 
     def migrate(self) -> tuple[str | None, str | None]:
         """
-        Bring the tables to this version's shape; harmless if they have it.
+        Migrate the tables to this version's revision; does nothing if they have it.
 
         Returns:
-            The revision that the tables had, None where there were none, and the one they have.
+            The revision before, None if there were no tables, and the revision after.
         """
         with self.writing() as connection:
             return schema.migrate(connection)
 
     def revision(self) -> tuple[str | None, str | None]:
-        """Tell the revision that the tables have, and the one that this version brings them to."""
+        """Return the revision of the tables, and the revision of this version."""
         with self.reading() as connection:
             return schema.revision(connection), schema.head()
 
     def fits(self) -> bool:
-        """Tell whether this version works with the tables: its own, or newer ones that say so."""
+        """Return whether this version works with the tables: its own, or newer ones that allow it."""
         with self.reading() as connection:
             return schema.fits(connection)
 
     def answers(self) -> bool:
-        """Tell whether it can be written; may take as long as a write that fails."""
+        """Return whether it can be written; may take as long as a write that fails."""
         try:
             with self.writing() as connection:
                 check_writable(connection)
@@ -132,27 +139,29 @@ class Store:
 
     def claim(self, entries: Sequence[Entry], *, now: datetime, lease: timedelta) -> list[Claimed]:
         """
-        Become the owner of notifications, and open their attempts, in one transaction.
+        Claim notifications, and open their attempts.
+
+        What is not on record yet is one transaction, and the rest another one.
 
         Args:
-            entries: What to record, at most one a notification.
+            entries: What to record, at most one entry for each notification.
             now: The time of the claim.
-            lease: How long the claim holds; a call that is not recorded by then is unknown.
+            lease: How long the claim lasts; a call that is not recorded by then is unknown.
         """
-        fresh = self._twice(partial(self._write_claims, entries, now=now, until=now + lease))
+        fresh = self._retry_once(partial(self._write_claims, entries, now=now, until=now + lease))
         known = [entry for entry in entries if entry.notification.identity not in fresh]
         if not known:
             return [FRESH] * len(entries)
         try:
-            answers = self._twice(partial(self._examine, known, now=now, lease=lease))
+            answers = self._retry_once(partial(self._examine, known, now=now, lease=lease))
         except StoreError:
             if not fresh:
                 raise
-            # What is new is written and must be sent; the others can be looked at again.
+            # The new ones are claimed and must be sent; the others can be retried.
             answers = all_busy(known)
-        shared = [entry for entry in known if answers[entry.notification.identity].id_in_use]
-        if shared:
-            answers |= claim_apart(shared, partial(self.claim, now=now, lease=lease))
+        conflicting = [entry for entry in known if answers[entry.notification.identity].id_in_use]
+        if conflicting:
+            answers |= claim_apart(conflicting, partial(self.claim, now=now, lease=lease))
         return [answers.get(entry.notification.identity, FRESH) for entry in entries]
 
     def _examine(
@@ -161,14 +170,14 @@ class Store:
         with self.writing() as connection:
             return examine(connection, known, now=now, lease=lease)
 
-    def _twice(self, write: Callable[[], Any]) -> Any:
+    def _retry_once(self, write: Callable[[], Any]) -> Any:
         try:
             return write()
         except StoreRefused:
             raise
         except StoreError:
             self.position.require()
-            # The commit may have been made: written again, entries meet their own open calls.
+            # The commit may have succeeded: then the entries find their own open calls.
             return write()
 
     def _write_claims(
@@ -185,31 +194,31 @@ class Store:
         Write how claimed calls ended, in one transaction.
 
         Returns:
-            The notifications that were taken over meanwhile: nothing was written for these.
+            The notifications that another worker took over: nothing was written for these.
         """
         self.position.require()
         with self._guard():
             written: set[UUID] = self._dialect.record(self._engine, results)
         self.position.recorded_of(results, written)
         if len(written) < len(results):
-            # Their claims may be lost. What was written is written, whatever the look finds.
+            # Their claims may be lost; the rest is written, whatever the check finds.
             with suppress(StoreError), self.reading() as connection:
                 self.position.check(connection)
         return {result.notification_id for result in results} - written
 
     def get(self, row_id: UUID) -> Story | None:
-        """Read one notification with all that happened to it, by its row's id."""
+        """Return one notification with its calls and events, by its row's id."""
         with self.reading() as connection:
             return queries.get(connection, row_id)
 
     def known_as(self, id_: UUID, *, source: str | None = None) -> list[Story]:
-        """Read the notifications that have an id, at most one a source."""
+        """Return the notifications that have an id, at most one for each source."""
         with self.reading() as connection:
             rows = rows_of(connection, id_, source=source)
             return [story for row in rows if (story := queries.get(connection, row))]
 
     def find(self, wanted: Filter, *, limit: int = 50) -> list[Summary]:
-        """List the newest notifications that match."""
+        """Return the newest notifications that match."""
         with self.reading() as connection:
             return list(queries.find(connection, wanted, limit=limit))
 
@@ -233,18 +242,18 @@ class Store:
     @contextmanager
     def booking(self) -> Iterator[Connection]:
         """
-        Run one short write that nobody waits for the disk for: what a crash may take back.
+        Run one short write without waiting for the disk; a crash may undo it.
 
-        On SQLite it is a transaction. On PostgreSQL each statement is one by itself.
+        On SQLite it is a transaction. On PostgreSQL each statement is a transaction.
         """
         with self._guard(), self._dialect.booking(self._engine) as connection:
             yield connection
 
-    def _look_at_clock(self) -> None:
+    def _sample_clock(self) -> None:
         with self.reading() as connection:
             self.clock.learn(read_clock(connection))
 
     @contextmanager
     def _guard(self) -> Iterator[None]:
-        with plain_errors(), self._turn:
+        with plain_errors(), self._write_lock:
             yield

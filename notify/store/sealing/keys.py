@@ -13,7 +13,7 @@ from notify.keyring import HASH, NAME, Keyring
 from notify.store.tables import keys
 
 
-def check(connection: Connection, keyring: Keyring) -> dict[str, bytes]:
+def compare_keys(connection: Connection, keyring: Keyring) -> dict[str, bytes]:
     """
     Compare a keyring with the keys on record.
 
@@ -37,7 +37,7 @@ def check(connection: Connection, keyring: Keyring) -> dict[str, bytes]:
     return {name: proofs[name] for name in (keyring.current, HASH) if name not in recorded}
 
 
-def note(connection: Connection, proofs: Mapping[str, bytes], *, now: datetime) -> None:
+def add_keys(connection: Connection, proofs: Mapping[str, bytes], *, now: datetime) -> None:
     """Record keys that will seal rows; existing ones stay as they are."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     rows = [{"id": name, "proof": proof, "since": now} for name, proof in proofs.items()]

@@ -1,4 +1,8 @@
-"""Personal data on record: sealed anew, deleted in time, erased on demand."""
+"""
+Personal data on record: key rotation, retention, and erasure on demand.
+
+Not here: SQL (`store.privacy`), and encryption itself (`store.sealing`, `keyring`).
+"""
 
 from notify.privacy.erasure import Erased, ErasureMatch, Person, erase, look
 from notify.privacy.retention import Deleted, Keep, count_old, delete_old

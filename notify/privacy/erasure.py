@@ -1,4 +1,4 @@
-"""Erasing a recipient from the record: everywhere, in small steps, as often as it is asked for."""
+"""Erasing a recipient from the whole record, in small transactions; it may be repeated."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ __all__ = ["Erased", "ErasureMatch", "Person", "erase", "look"]
 @dataclass(frozen=True, slots=True)
 class ErasureMatch:
     """
-    What the record holds of a recipient.
+    The rows that contain data of a recipient.
 
     Attributes:
         ids: The notifications.
-        statuses: How many of them have which status.
-        waiting: How many of them wait to be sent, or to be looked up.
+        statuses: How many of them have each status.
+        waiting: How many of them wait to be sent or looked up.
         letters: The dead letters.
-        audit: What operators wrote.
+        audit: The audit rows.
     """
 
     ids: Sequence[UUID]
@@ -45,24 +45,24 @@ class ErasureMatch:
 
     @property
     def nothing(self) -> bool:
-        """Whether there is nothing at all."""
+        """Whether there are none."""
         return not (self.ids or self.letters or self.audit)
 
     @property
     def to_cancel(self) -> int:
-        """How many notifications and letters wait, and must be given up first."""
+        """How many notifications and letters wait, and must be cancelled first."""
         return self.waiting + sum(each.waits and not each.shared for each in self.letters)
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
     """
-    What was done, and what is left.
+    What was erased, and what is left.
 
     Attributes:
-        cancelled: How many waited until then.
-        busy: The notifications that a worker has in hand: they can be erased when it is done.
-        shared: The letters that wait and would reach others too: they must be settled first.
+        cancelled: How many of the notifications waited.
+        busy: Notifications that wait, or that a worker owns: erase again when they have ended.
+        shared: Waiting letters that are also for other recipients: settle them first.
     """
 
     notifications: int
@@ -75,19 +75,19 @@ class Erased:
 
 def look(store: Store, person: Person) -> ErasureMatch:
     """
-    Find all that the record holds of a recipient; changes nothing.
+    Find all rows with data of a recipient; nothing is changed.
 
     Raises:
-        Sealed: The keyring does not open a dead letter, so nobody knows what it holds.
+        Sealed: The keyring cannot open a dead letter, so it cannot be searched.
         StoreError: The record cannot be used.
     """
     with store.reading() as connection:
         ids = erasure.find_notifications(connection, person)
         statuses: Counter[Status] = Counter()
         waiting = 0
-        for few in batches(ids, _BATCH):
-            statuses += erasure.count_statuses(connection, few)
-            waiting += erasure.count_waiting(connection, few)
+        for some in batches(ids, _BATCH):
+            statuses += erasure.count_statuses(connection, some)
+            waiting += erasure.count_waiting(connection, some)
         letters = letters_of(connection, person, ids)
         return ErasureMatch(ids, statuses, waiting, letters, erasure.find_audit(connection, person))
 
@@ -108,32 +108,23 @@ def erase(
     """
     Erase what was found.
 
-    Statuses, times and counts stay, and so do the attempts: the ledger balances as before. Stopped
-    anywhere, it has done a part; look and erase again for the rest.
+    Statuses, times, counts and attempts stay, so that the ledger balances as before. If it is
+    stopped, a part is done; search and erase again for the rest.
 
     Args:
-        cancel: Whether what waits is given up; else it is left, and told as busy.
+        cancel: Whether to cancel what waits; otherwise it is left and returned as busy.
 
     Raises:
         StoreError: The record cannot be used.
     """
-    with store.writing() as connection:
-        details = {
-            "recipient_hash": cipher_of(connection).hashes(person.recipient)[0].hex(),
-            "notifications": len(found.ids),
-            "letters": len(found.letters),
-            "audit": len(found.audit),
-        }
-        write_audit(connection, actor, "erase", details=details, at=now)
-        # What operators wrote on this occasion too.
-        erasure.erase_audit(connection, person, erasure.find_audit(connection, person))
+    _erase_audit(store, person, found, actor, now=now)
     cancelled, done = 0, set[UUID]()
-    for few in batches(found.ids, batch):
+    for ids in batches(found.ids, batch):
         with store.writing() as connection:
             wipe_deleted(connection)
             if cancel:
-                cancelled += erasure.end_waiting(connection, few, now=now)
-            done |= set(erasure.erase_notifications(connection, person, few, now=now))
+                cancelled += erasure.end_waiting(connection, ids, now=now)
+            done |= set(erasure.erase_notifications(connection, person, ids, now=now))
     shared = [each.id for each in found.letters if each.waits and each.shared]
     letters = [each.id for each in found.letters if each.id not in shared]
     for numbers in batches(letters, batch):
@@ -142,3 +133,18 @@ def erase(
             erase_letters(connection, person, numbers, now=now)
     busy = [id_ for id_ in found.ids if id_ not in done]
     return Erased(len(done), cancelled, len(letters), len(found.audit), busy, shared)
+
+
+def _erase_audit(
+    store: Store, person: Person, found: ErasureMatch, actor: Actor, *, now: datetime
+) -> None:
+    """Audit the erasure, and redact the audit, the reason for this erasure included."""
+    with store.writing() as connection:
+        details = {
+            "recipient_hash": cipher_of(connection).hashes(person.recipient)[0].hex(),
+            "notifications": len(found.ids),
+            "letters": len(found.letters),
+            "audit": len(found.audit),
+        }
+        write_audit(connection, actor, "erase", details=details, at=now)
+        erasure.erase_audit(connection, person, erasure.find_audit(connection, person))

@@ -1,4 +1,4 @@
-"""Retention: what is over and has been kept for long enough leaves the record."""
+"""Retention: old rows are deleted, lane by lane, after their configured time."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = ["Deleted", "Keep", "count_old", "delete_old"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keep:
     """
-    How long what is over is kept.
+    How long rows are kept.
 
     Attributes:
-        lanes: By lane, counted from a notification's end or a letter's settling.
-        others: In lanes that are configured no more, and of what is of no lane.
-        waiting: Where a person has to decide and nobody does: at least as long as a lane's.
-        audit: What operators did, and what became of circuits.
+        lanes: By lane, from a notification's end or a letter's settling.
+        others: For lanes that are no longer configured, and rows without a lane.
+        waiting: For rows that wait for an operator; at least as long as the lane's time.
+        audit: For the audit and the history of circuits.
     """
 
     lanes: Mapping[str, timedelta]
@@ -34,7 +34,7 @@ class Keep:
     audit: timedelta
 
     def old(self, now: datetime) -> Iterator[RetentionCutoff]:
-        """Tell what is over by now, lane by lane."""
+        """Yield what is old at *now*, lane by lane."""
         for lane, span in self.lanes.items():
             yield RetentionCutoff(
                 lanes=[lane], ended=now - span, waiting=now - max(self.waiting, span)
@@ -54,13 +54,13 @@ def delete_old(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Deleted:
     """
-    Delete what is over, a few rows in one transaction.
+    Delete old rows, in small transactions.
 
-    It may run beside the workers and beside itself, and rests half as long as it works. Stopped
-    anywhere, it has done a part.
+    It may run beside the workers and other runs of itself. After each transaction it sleeps for
+    half the time that this took. If it is stopped, a part is done.
 
     Raises:
-        StoreError: The record cannot be used; what was deleted before that stays deleted.
+        StoreError: The record cannot be used; earlier transactions stay committed.
     """
     total = Deleted()
     for step in _steps(keep, now, batch):
@@ -80,7 +80,7 @@ _Step = Callable[[Connection], tuple[Deleted, bool]]
 
 
 def _steps(keep: Keep, now: datetime, batch: int) -> Iterator[_Step]:
-    """Give what to do, each until it says that no more is left."""
+    """Yield the steps; each runs until it returns that no more rows are left."""
     for old in keep.old(now):
         # Letters first: while one waits, its notification stays.
         yield _letters(old, batch)
@@ -117,7 +117,7 @@ def _audit(before: datetime, batch: int) -> _Step:
 
 
 def _changes(before: datetime, batch: int) -> _Step:
-    """What became of circuits is kept as long as what operators did about it, and not counted."""
+    """Delete the history of circuits, which is kept as long as the audit and not counted."""
 
     def step(connection: Connection) -> tuple[Deleted, bool]:
         return Deleted(), delete_circuit_changes(connection, before=before, limit=batch) >= batch
@@ -126,7 +126,7 @@ def _changes(before: datetime, batch: int) -> _Step:
 
 
 def count_old(store: Store, keep: Keep, *, now: datetime) -> Deleted:
-    """Count what `delete_old` would delete, and delete nothing; without what belongs to it."""
+    """Count the notifications and letters that `delete_old` would delete; delete nothing."""
     total = Deleted()
     with store.reading() as connection:
         for old in keep.old(now):

@@ -1,4 +1,4 @@
-"""Changing the key: what older ones sealed is sealed anew, a few rows at a time."""
+"""Key rotation: rows are sealed again with the current key, in small transactions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from notify.store.privacy import forget_keys, reseal_letters, reseal_notificatio
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """What was sealed anew, and the keys that nothing needs any more."""
+    """How many rows were sealed again, and the keys that no row needs any more."""
 
     notifications: int
     letters: int
@@ -30,13 +30,13 @@ def rotate(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Rotated:
     """
-    Seal with the current key all that is in clear, or sealed with another one.
+    Seal all rows with the current key that are in clear or sealed with another one.
 
-    It may run beside the workers, and rests as long as it works. Stopped anywhere, it has done a
-    part: run again, it does the rest.
+    It may run beside the workers. After each transaction it sleeps for the time that this took. If
+    it is stopped, a part is done; run it again for the rest.
 
     Raises:
-        Sealed: The keyring does not open a row; those before it stay done.
+        Sealed: The keyring cannot open a row; earlier rows stay resealed.
         StoreError: The record cannot be used.
     """
     notifications = _all(store, reseal_notifications, batch=batch, sleep=sleep)

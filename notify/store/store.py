@@ -54,13 +54,7 @@ class Store:
         keyring: Keyring = CLEAR,
         host: Callable[[], float] = time.time,
     ) -> None:
-        """
-        Create a store.
-
-        Args:
-            keyring: The keys that seal personal data.
-            host: This host's clock, to compare with the database's.
-        """
+        """Create a store; *host* is this host's clock, to compare with the database's."""
         self._keyring = keyring
         self._engine = engine.execution_options(**{OPTION: RowCipher(keyring)})
         self._reader = self._engine.execution_options(**{READS_ONLY: True})
@@ -124,7 +118,7 @@ class Store:
             return schema.revision(connection), schema.head()
 
     def fits(self) -> bool:
-        """Return whether this version works with the tables: its own, or newer ones that allow it."""
+        """Return whether this version works with the tables: its own, or compatible newer ones."""
         with self.reading() as connection:
             return schema.fits(connection)
 

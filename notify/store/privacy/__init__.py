@@ -1,4 +1,4 @@
-"""SQL of `notify.privacy`: erasure, retention, and sealing with a new key."""
+"""SQL of `notify.privacy`: erasure, retention, and key rotation."""
 
 from notify.store.privacy.erasure import Person, batches
 from notify.store.privacy.letter_erasure import LetterMatch, erase_letters, letters_of

@@ -1,4 +1,4 @@
-"""Erasing a person: what is personal goes, what was counted stays."""
+"""Erasing a recipient: personal data is removed, statuses and counts stay."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from notify.store.tables import attempts, audit, events, notifications
 from notify.store.transitions import WAITING, Transition, transition
 
 REASON = "its recipient was erased"
-"""Why what waited will never be sent."""
+"""The reason of notifications that an erasure cancels or parks."""
 
 _AT_ONCE = 500
 
@@ -37,27 +37,29 @@ _AT_ONCE = 500
 @dataclass(frozen=True)
 class Person(Spellings):
     """
-    Whose data are erased.
+    The person whose data are erased.
 
     Attributes:
         recipient: The address, the number or the token, in any spelling.
     """
 
     def erased(self, text: str) -> str:
-        """Return a text without it."""
+        """Return a text with the recipient replaced."""
         return self.replaced_in(text, ERASED)
 
 
 def find_notifications(connection: Connection, person: Person) -> list[UUID]:
-    """Find the notifications to a person of which something is left, in the order of their ids."""
+    """Return the notifications to a person that are not erased, in the order of their ids."""
     columns = notifications.c
-    # Rows without a hash are of an older version, and in clear; no index helps there.
+    # Rows without a hash are of an older version, and in clear; no index covers them.
     unhashed = func.lower(columns.recipient) == normal_form(person.recipient).lower()
-    theirs = or_(
+    matching = or_(
         sent_to(person.recipient, cipher_of(connection)),
         and_(columns.recipient_hash.is_(None), columns.erased_at.is_(None), unhashed),
     )
-    return list(connection.execute(select(columns.id).where(theirs).order_by(columns.id)).scalars())
+    return list(
+        connection.execute(select(columns.id).where(matching).order_by(columns.id)).scalars()
+    )
 
 
 def count_statuses(connection: Connection, ids: Sequence[UUID]) -> Counter[Status]:
@@ -68,7 +70,7 @@ def count_statuses(connection: Connection, ids: Sequence[UUID]) -> Counter[Statu
 
 
 def count_waiting(connection: Connection, ids: Sequence[UUID]) -> int:
-    """Count those that wait to be sent, or to be looked up."""
+    """Count the notifications that wait to be sent or looked up."""
     query = select(func.count()).select_from(notifications)
     return connection.execute(query.where(notifications.c.id.in_(ids), _waits())).scalar_one()
 
@@ -81,10 +83,10 @@ def _waits() -> ColumnElement[bool]:
 
 def end_waiting(connection: Connection, ids: Sequence[UUID], *, now: datetime) -> int:
     """
-    Let nothing of these wait any more; tells of how many that was so.
+    End the waits of notifications, and return how many waited.
 
-    What waits to be sent is cancelled, and its producer hears of it. What waits to be looked up
-    stays unknown: nobody can ask for it without the address.
+    Those that wait to be sent are cancelled, and their producers get an event. Those that wait to
+    be looked up stay unknown: without the address, the provider cannot be asked.
     """
     chosen = notifications.c.id.in_(ids)
     end = Transition(Status.CANCELLED, REASON)
@@ -99,10 +101,10 @@ def erase_notifications(
     connection: Connection, person: Person, ids: Sequence[UUID], *, now: datetime
 ) -> list[UUID]:
     """
-    Erase what is personal in notifications that have ended, and in what belongs to them.
+    Erase the personal data of notifications that have ended, and of their calls and events.
 
     Returns:
-        Those that were erased; the others are with a worker, or wait.
+        The erased ones; the others are with a worker, or wait.
     """
     columns = notifications.c
     ended = columns.status.in_([str(each) for each in Status if each.final])
@@ -111,21 +113,22 @@ def erase_notifications(
     rows = connection.execute(query.order_by(columns.id).with_for_update()).all()
     for row in rows:
         change = update(notifications).where(columns.id == row.id)
-        connection.execute(change.values(_nothing_left(connection, person, row, now=now)))
+        connection.execute(change.values(_erased_values(connection, person, row, now=now)))
     done = [row.id for row in rows]
     for table in (attempts, events):
-        _clean_reasons(connection, table.c.notification_id.in_(done), table, person)
-    _clean_reasons(connection, columns.id.in_(done), notifications, person)
+        _redact_reasons(connection, table.c.notification_id.in_(done), table, person)
+    _redact_reasons(connection, columns.id.in_(done), notifications, person)
     return done
 
 
-def _nothing_left(
+def _erased_values(
     connection: Connection, person: Person, row: Row[Any], *, now: datetime
 ) -> dict[str, Any]:
     """
-    Give what the row keeps: enough to know the same request again, should a copy come.
+    Return the erased row's columns.
 
-    The digest stays for that; with a keyring nobody can guess by it what was asked.
+    The digest stays, so that a copy of the request is recognized. With a keyring, it confirms no
+    guess of the content.
     """
     values = {"recipient": "", "recipient_hash": None, "body": b"", "erased_at": now}
     cipher = cipher_of(connection)
@@ -136,10 +139,10 @@ def _nothing_left(
     return values
 
 
-def _clean_reasons(
+def _redact_reasons(
     connection: Connection, rows: ColumnElement[bool], table: Any, person: Person
 ) -> None:
-    """Take a person out of words that ought not to have told of him."""
+    """Redact a recipient from free-text reasons."""
     query = select(table.c.id, table.c.reason).where(rows, table.c.reason.is_not(None))
     for row in connection.execute(query).all():
         if person.is_in(row.reason):
@@ -148,7 +151,7 @@ def _clean_reasons(
 
 
 def find_audit(connection: Connection, person: Person) -> list[int]:
-    """Find what operators wrote of a person. Every row is read: no index knows all spellings."""
+    """Return the audit rows that name a person; all rows are read, as no index has all spellings."""
     columns = audit.c
     query = select(columns.id, columns.reason, columns.details).order_by(columns.id)
     return [
@@ -163,7 +166,7 @@ def _written(details: Any) -> str:
 
 
 def erase_audit(connection: Connection, person: Person, ids: Collection[int]) -> None:
-    """Take a person out of what operators wrote; that they acted stays."""
+    """Redact a person from audit rows; the acts stay."""
     columns = audit.c
     for row in connection.execute(select(audit).where(columns.id.in_(ids))).all():
         details = json.loads(person.erased(_written(row.details)))
@@ -172,5 +175,5 @@ def erase_audit(connection: Connection, person: Person, ids: Collection[int]) ->
 
 
 def batches(ids: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    """Cut a list into small transactions."""
+    """Split a list into batches, one for each transaction."""
     return (ids[start : start + size] for start in range(0, len(ids), size))

@@ -1,4 +1,4 @@
-"""Erasing a person from the archive of dead letters, whatever form the letters have."""
+"""Erasing a recipient from the dead letters, in every form a letter may have."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _TEXTS = ("message_id", "reason", "routing_key", "mended_key")
 @dataclass(frozen=True, slots=True)
 class LetterMatch:
     """
-    One letter that holds something of a person.
+    One letter that contains data of a person.
 
     Attributes:
-        waits: Whether nobody has settled it yet.
-        shared: Whether it would reach others too.
+        waits: Whether no operator has settled it yet.
+        shared: Whether it is also for other recipients.
     """
 
     id: int
@@ -43,16 +43,16 @@ class LetterMatch:
 
 def letters_of(connection: Connection, person: Person, ids: Sequence[UUID]) -> list[LetterMatch]:
     """
-    Find the letters that hold a person's recipient, or ask for one of these notifications.
+    Return the letters that contain a person's address, or ask for one of these notifications.
 
-    Every letter is looked through: there is no index of what bodies hold.
+    Every letter is read: bodies have no index.
 
     Raises:
-        Sealed: The keyring does not open one of them.
+        Sealed: The keyring cannot open one of them.
     """
     columns, cipher, known = dead_letters.c, cipher_of(connection), set[Identity]()
-    for few in batches(ids, _AT_ONCE):
-        known |= identities(connection, few)
+    for batch in batches(ids, _AT_ONCE):
+        known |= identities(connection, batch)
     names = ("state", "source", "notification_id", *_TEXTS)
     query = select(*PARTS, *(columns[name] for name in names))
     query = query.where(columns.erased_at.is_(None)).order_by(columns.id)
@@ -75,7 +75,7 @@ def _within(person: Person, row: Row[Any], parts: dict[str, Any]) -> bool:
 
 
 def _shared(body: bytes, person: Person) -> bool:
-    """Tell whether a letter is meant for others too; what cannot be read is for nobody else."""
+    """Return whether a letter is also for other recipients; one that cannot be read is not."""
     document = document_of(body)
     to = document.get("to") if isinstance(document, dict) else None
     if to is None:
@@ -91,7 +91,7 @@ def _shared(body: bytes, person: Person) -> bool:
 def erase_letters(
     connection: Connection, person: Person, ids: Sequence[int], *, now: datetime
 ) -> None:
-    """Take all content out of letters; one that still waited is discarded by that."""
+    """Remove all content from letters; one that still waits is also discarded."""
     columns = dead_letters.c
     query = select(columns.id, columns.state, *(columns[name] for name in _TEXTS))
     query = query.where(columns.id.in_(ids), columns.erased_at.is_(None)).order_by(columns.id)
@@ -111,6 +111,6 @@ def erase_letters(
             "refused_event": null(),
             "key_id": None,
         }
-        # The fingerprint is of the content. Should the message come again, it is another letter.
+        # The fingerprint is of the content. If the message dies again, it is a new letter.
         change = values | nothing | {"fingerprint": os.urandom(32), "erased_at": now}
         connection.execute(update(dead_letters).where(columns.id == row.id).values(change))

@@ -1,4 +1,4 @@
-"""Sealing rows anew: with the current key, what another key has sealed or none."""
+"""Key rotation: sealing rows again with the current key."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from notify.store.tables import dead_letters, keys, notifications
 @dataclass(frozen=True, slots=True)
 class Sealing:
     """
-    How many rows each key has sealed, by its name; None stands for what is in clear.
+    How many rows each key has sealed, by its name; None counts rows in clear.
 
     Attributes:
-        notifications: Those on record.
-        letters: Those in the archive of dead letters.
+        notifications: Notifications on record.
+        letters: Dead letters in the archive.
     """
 
     notifications: Counter[str | None]
     letters: Counter[str | None]
 
     def rows(self, key: str | None) -> int:
-        """Count the rows of both kinds that a key has sealed."""
+        """Return the number of rows of both kinds that a key has sealed."""
         return self.notifications[key] + self.letters[key]
 
 
@@ -71,16 +71,16 @@ def reseal_notifications(
     connection: Connection, *, after: UUID | None, limit: int
 ) -> Sequence[UUID]:
     """
-    Seal the next notifications anew, in the order of their ids.
+    Seal the next notifications again, in the order of their ids.
 
     Args:
-        after: The last of those that were done; None begins.
+        after: The last id of the previous batch; None for the first.
 
     Returns:
-        Those that were done now; none is left where they are fewer than *limit*.
+        The ids of this batch; fewer than *limit* in the last one.
 
     Raises:
-        Sealed: The keyring does not open one of them; none was changed.
+        Sealed: The keyring cannot open one of them; none was changed.
     """
     columns, cipher = notifications.c, cipher_of(connection)
     query = select(
@@ -96,11 +96,11 @@ def reseal_notifications(
 
 def _resealed(row: Row[Any], cipher: RowCipher) -> dict[str, Any]:
     if row.erased_at is not None:
-        # Nothing of it is left to be sealed; its digest is a hash, which no change of keys changes.
-        kept = SealedFields(
+        # It has nothing left to seal, and its digest, a hash, does not depend on the key.
+        sealed = SealedFields(
             cipher.keyring.current, row.recipient, row.recipient_hash, row.digest, row.body
         )
-        return asdict(kept)
+        return asdict(sealed)
     to = cipher.open_recipient(row.id, row.key_id, row.recipient)
     body = cipher.open_body(row.id, row.key_id, row.body)
     digest = row.digest if row.key_id is not None else cipher.digest(row.digest)
@@ -113,10 +113,10 @@ def _renamed(values: dict[str, Any]) -> dict[str, Any]:
 
 def reseal_letters(connection: Connection, *, after: int | None, limit: int) -> Sequence[int]:
     """
-    Seal the next dead letters anew, in the order of their ids; as `reseal_notifications`.
+    Seal the next dead letters again, in the order of their ids, as `reseal_notifications` does.
 
     Raises:
-        Sealed: The keyring does not open one of them; none was changed.
+        Sealed: The keyring cannot open one of them; none was changed.
     """
     columns, cipher = dead_letters.c, cipher_of(connection)
     query = select(*PARTS, columns.erased_at)
@@ -132,13 +132,13 @@ def reseal_letters(connection: Connection, *, after: int | None, limit: int) -> 
 
 
 def _fingerprint(connection: Connection, row: Row[Any], cipher: RowCipher) -> bytes:
-    """Give the one by which the same message, if it comes again, is recognised from now on."""
+    """Return the fingerprint by which the same message is recognised if it dies again."""
     plain: bytes = row.fingerprint
     if row.key_id is not None:
         return plain
     found = cipher.fingerprint(plain)
     taken = select(dead_letters.c.id).where(dead_letters.c.fingerprint == found)
-    # It came again already, when there was a keyring: the later letter is the one to recognise.
+    # It died again already, under the keyring: the later letter is the one to recognise.
     return plain if connection.execute(taken).first() else found
 
 
@@ -159,7 +159,7 @@ def _next(
 
 
 def forget_keys(connection: Connection) -> list[str]:
-    """Forget keys that seal nothing any more, but for the current one; give their names."""
+    """Delete keys that seal no row, except for the current one, and return their names."""
     cipher = cipher_of(connection)
     used = {HASH, cipher.keyring.current, *count(connection).notifications}
     used |= {*count(connection).letters}

@@ -1,4 +1,4 @@
-"""What is deleted when its time is over, a few rows at a time, with all that belongs to it."""
+"""Retention: old rows are deleted in small batches, with everything that belongs to them."""
 
 from __future__ import annotations
 
@@ -39,13 +39,14 @@ _ENDS = [str(each) for each in Status if each.final and each is not Status.UNKNO
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionCutoff:
     """
-    What is over, of some lanes.
+    The age at which rows of some lanes are deleted.
 
     Attributes:
-        lanes: Their names.
-        others: Whether all lanes but these are meant, and what is of no lane.
-        ended: What has ended, or was settled, before then.
-        waiting: What waits for a person since before then: parked outcomes, dead letters.
+        lanes: The lanes.
+        others: If true, all lanes except these, and rows without a lane.
+        ended: Rows that ended, or were settled, before then are deleted.
+        waiting: So are rows that have waited for an operator since before then: parked outcomes
+            and dead letters.
     """
 
     lanes: Collection[str]
@@ -54,7 +55,7 @@ class RetentionCutoff:
     waiting: datetime
 
     def within(self, lane: ColumnElement[Any]) -> ColumnElement[bool]:
-        """Match its lanes."""
+        """Match rows of its lanes."""
         if not self.others:
             return lane.in_(self.lanes)
         return or_(lane.is_(None), lane.not_in(self.lanes))
@@ -62,23 +63,23 @@ class RetentionCutoff:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """What one transaction has deleted."""
+    """How many rows were deleted."""
 
     notifications: int = 0
     attempts: int = 0
     events: int = 0
     letters: int = 0
     unsettled: int = 0
-    """Those among the letters that nobody had replayed or discarded."""
+    """The letters that no operator had replayed or discarded."""
     audit: int = 0
 
     def __add__(self, other: Deleted) -> Deleted:
-        """Add up what two have deleted."""
+        """Return the sum of two counts."""
         return Deleted(*(a + b for a, b in zip(self.numbers, other.numbers, strict=True)))
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """All of it, in the order of writing."""
+        """All counts, in the order of the fields."""
         return (
             *(self.notifications, self.attempts, self.events),
             *(self.letters, self.unsettled, self.audit),
@@ -86,7 +87,7 @@ class Deleted:
 
 
 def wipe_deleted(connection: Connection) -> None:
-    """Have SQLite overwrite what this connection deletes; PostgreSQL vacuums by itself."""
+    """Make SQLite overwrite what this connection deletes; PostgreSQL vacuums by itself."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA secure_delete = ON")
 
@@ -95,20 +96,20 @@ def delete_ended(
     connection: Connection, old: RetentionCutoff, *, after: datetime | None, limit: int
 ) -> tuple[Deleted, datetime | None]:
     """
-    Delete the next notifications that are over, oldest first, with all that belongs to them.
+    Delete the next old notifications, oldest first, with everything that belongs to them.
 
-    Nothing is deleted that has not ended, of which a producer has still to hear, or for which a
-    dead letter waits: its replay is judged by the record.
+    A notification stays if it has not ended, has an unpublished event, or has a waiting dead
+    letter: the record decides whether that may be replayed.
 
     Args:
-        after: When the last of those before was received; None begins.
+        after: When the last one of the previous batch was received; None for the first batch.
 
     Returns:
-        What was deleted, and when the last of it was received; None where nothing is left.
+        What was deleted, and when the last of it was received; None if nothing is left.
     """
     columns = notifications.c
     query = select(columns.id, columns.source, PUBLIC_ID.label("public_id"), columns.received_at)
-    query = query.where(_over(old))
+    query = query.where(_is_old(old))
     if after is not None:
         query = query.where(columns.received_at >= after)
     query = query.order_by(columns.received_at).limit(limit)
@@ -128,25 +129,25 @@ def delete_ended(
 
 def count_ended(connection: Connection, old: RetentionCutoff) -> int:
     """Count the notifications that `delete_ended` would delete."""
-    query = select(func.count()).select_from(notifications).where(_over(old))
+    query = select(func.count()).select_from(notifications).where(_is_old(old))
     return connection.execute(query).scalar_one()
 
 
-def _over(old: RetentionCutoff) -> ColumnElement[bool]:
+def _is_old(old: RetentionCutoff) -> ColumnElement[bool]:
     columns = notifications.c
     ended = and_(columns.status.in_(_ENDS), columns.updated_at <= old.ended)
     parked = and_(columns.status == Status.UNKNOWN, columns.updated_at <= old.waiting)
     return and_(
         old.within(columns.lane),
-        # The index is by this one; whatever ended before then was received before then.
+        # For the index: whatever ended before then was received before then.
         columns.received_at <= max(old.ended, old.waiting),
         or_(ended, parked),
         columns.due_at.is_(None),
-        *_unwanted(),
+        *_unreferenced(),
     )
 
 
-def _unwanted() -> Iterator[ColumnElement[bool]]:
+def _unreferenced() -> Iterator[ColumnElement[bool]]:
     columns = notifications.c
     yield ~(
         select(events.c.id)
@@ -156,7 +157,7 @@ def _unwanted() -> Iterator[ColumnElement[bool]]:
     for asked_for in (PUBLIC_ID, columns.batch_id):
         letter = select(dead_letters.c.id).where(
             dead_letters.c.notification_id == asked_for,
-            # Another source's letter may name any id; one without a source names none for sure.
+            # A letter of another source, or of none, may name any id.
             dead_letters.c.source == columns.source,
             dead_letters.c.state == LetterState.WAITING,
         )
@@ -170,7 +171,7 @@ def _delete(
 
 
 def _delete_settled(connection: Connection, identities: Sequence[Identity]) -> int:
-    """Delete their letters, but for one that has come in this very moment."""
+    """Delete their settled letters; one that was archived in the meantime stays."""
     columns = dead_letters.c
     statement = delete(dead_letters).where(
         tuple_(columns.source, columns.notification_id).in_(identities),
@@ -180,9 +181,9 @@ def _delete_settled(connection: Connection, identities: Sequence[Identity]) -> i
 
 
 def delete_letters(connection: Connection, old: RetentionCutoff, *, limit: int) -> Deleted:
-    """Delete the next dead letters that are over: settled, or waiting for long."""
+    """Delete the next old dead letters: settled, or waiting for too long."""
     columns = dead_letters.c
-    query = select(columns.id, columns.state).where(_over_letters(old))
+    query = select(columns.id, columns.state).where(_is_old_letter(old))
     query = query.order_by(columns.archived_at).limit(limit).with_for_update(skip_locked=True)
     rows = connection.execute(query).all()
     unsettled = sum(row.state == LetterState.WAITING for row in rows)
@@ -192,14 +193,14 @@ def delete_letters(connection: Connection, old: RetentionCutoff, *, limit: int) 
 
 def count_letters(connection: Connection, old: RetentionCutoff) -> int:
     """Count the dead letters that `delete_letters` would delete."""
-    query = select(func.count()).select_from(dead_letters).where(_over_letters(old))
+    query = select(func.count()).select_from(dead_letters).where(_is_old_letter(old))
     return connection.execute(query).scalar_one()
 
 
-def _over_letters(old: RetentionCutoff) -> ColumnElement[bool]:
+def _is_old_letter(old: RetentionCutoff) -> ColumnElement[bool]:
     columns = dead_letters.c
     waits = columns.state == LetterState.WAITING
-    # One that a replay has lined up and not yet sent is left, however long ago that was.
+    # One whose replay is not yet sent stays, whatever its age.
     sending = func.coalesce(columns.replay_until > old.ended, false())
     return and_(
         old.within(columns.lane),
@@ -212,7 +213,7 @@ def _over_letters(old: RetentionCutoff) -> ColumnElement[bool]:
 
 
 def delete_audit(connection: Connection, *, before: datetime, limit: int) -> Deleted:
-    """Delete the next of what operators did before then."""
+    """Delete the next audit rows of before then."""
     columns = audit.c
     query = select(columns.id).where(columns.at <= before).order_by(columns.id).limit(limit)
     ids: list[int] = list(connection.execute(query).scalars())

@@ -151,7 +151,7 @@ def _redact_reasons(
 
 
 def find_audit(connection: Connection, person: Person) -> list[int]:
-    """Return the audit rows that name a person; all rows are read, as no index has all spellings."""
+    """Return the audit rows that name a person; reads all rows, as no index has all spellings."""
     columns = audit.c
     query = select(columns.id, columns.reason, columns.details).order_by(columns.id)
     return [

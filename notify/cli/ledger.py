@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 import amqp
@@ -13,9 +12,9 @@ import click
 from notify.cli.console import Console, Table
 from notify.cli.options.as_json import json_option
 from notify.cli.options.given import NUMBER
-from notify.cli.output import print_json, utc
+from notify.cli.output import print_json, span, utc
 from notify.errors import ConfigError, NotifyError
-from notify.ledger import TERMS, Contradiction, Ledger, Line, build_ledger
+from notify.ledger import TERMS, Contradiction, Ledger, build_ledger
 from notify.service import open_broker, opened_record, topology_of
 from notify.settings import Settings, load
 from notify.status import ledger_as_json
@@ -119,9 +118,10 @@ def show(
     """Print the ledger as tables."""
     console.print(f"ledger at {utc(ledger.at)} UTC\n", highlight=False)
     console.print(_terms(ledger) if by is None else _breakdown(ledger, by))
-    if waiting := [line for line in ledger.lines if line.oldest is not None]:
+    oldest = _oldest(ledger)
+    if oldest.row_count:
         console.print()
-        console.print(_oldest(waiting, ledger.at))
+        console.print(oldest)
     if queues is not None:
         console.print()
         console.print(_table(("queue", "ready", "consumers"), _queue_rows(queues)))
@@ -149,8 +149,12 @@ def _breakdown(ledger: Ledger, by: Group) -> Table:
     return _table((*by, *terms), [*rows, total], words=len(by))
 
 
-def _oldest(lines: Sequence[Line], at: datetime) -> Table:
-    rows = [(line.channel or "?", line.lane or "?", _age(line, at)) for line in lines]
+def _oldest(ledger: Ledger) -> Table:
+    rows = [
+        (line.channel or "?", line.lane or "?", span((ledger.at - line.oldest).total_seconds()))
+        for line in ledger.lines
+        if line.oldest is not None
+    ]
     return _table(("channel", "lane", "oldest in flight"), rows, words=2)
 
 
@@ -177,9 +181,3 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, words: int =
     for row in rows:
         table.add_row(*row)
     return table
-
-
-def _age(line: Line, at: datetime) -> str:
-    if line.oldest is None:
-        return ""
-    return str(timedelta(seconds=round((at - line.oldest).total_seconds())))

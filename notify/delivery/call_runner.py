@@ -119,7 +119,7 @@ class CallRunner:
         seconds, ended_at = self._monotonic() - began, nanoseconds_now()
         for attempt, result in zip(attempts, results, strict=True):
             attempt.item.trace.note("send", began_at, ended_at)
-            attempt.item.trace.tell(
+            attempt.item.trace.annotate(
                 provider=provider.name,
                 attempt_id=str(attempt.message.attempt_id),
                 outcome=result.outcome.value,

@@ -1,9 +1,9 @@
 """
-A producer's outbox: the request is written with the order it speaks of, or not at all.
+A producer's transactional outbox: the request is committed with the producer's data, or not at all.
 
-The table stands in the producer's own database. `Outbox.put` writes a request in the producer's own
-transaction; an `OutboxRelay`, in whatever process, publishes what was committed, confirmed, and
-deletes it. A crash in between publishes it again, under the same id, and it is sent once.
+The table is in the producer's own database. `Outbox.put` writes a request in the producer's own
+transaction. An `OutboxRelay`, in any process, publishes committed requests and deletes them once
+they are confirmed. A crash in between publishes a request again under the same id: it is sent once.
 """
 
 from __future__ import annotations

@@ -32,9 +32,9 @@ class Outbox:
         Prepare to write.
 
         Args:
-            table: Where requests wait for a relay.
-            max_body_bytes: The largest request, as the service is configured.
-            max_recipients: The longest list of recipients, as the service is configured.
+            table: The table of requests that wait for a relay.
+            max_body_bytes: The largest request that the service accepts.
+            max_recipients: The longest list of recipients that the service accepts.
         """
         self._table = table
         self._max_body_bytes = max_body_bytes
@@ -49,21 +49,22 @@ class Outbox:
         traceparent: str | None = None,
     ) -> UUID:
         """
-        Write a request in the caller's transaction: it is published if and when that commits.
+        Write a request in the caller's transaction: it is published when that commits.
 
         Args:
-            transaction: A connection or session with what else belongs to the transaction.
+            transaction: The connection or session of the caller's transaction.
             routing_key: `<channel>.<lane>.<source>`, such as `email.normal.shop`.
-            request: What `notify schema` describes. UUIDs and times may stand as Python's own.
-            traceparent: The W3C trace context that the delivery shall belong to.
+            request: The request, as `notify schema` describes it; Python's UUIDs and times may
+                be values.
+            traceparent: The W3C trace context that the delivery belongs to.
 
         Returns:
-            The request's id; a fresh one where it has none.
+            The request's id; a new one if it has none.
 
         Raises:
-            DecodeError: The request does not keep the contract; says where and why. Nothing was
-                written, and the caller's transaction is as it was.
-            TypeError: It holds a value that JSON has no form for.
+            DecodeError: The request violates the contract; the text says where and why. No row was
+                written, and the caller's transaction is unchanged.
+            TypeError: It contains a value that JSON has no form for.
         """
         row = outbox_row(
             routing_key,
@@ -85,9 +86,9 @@ def outbox_row(
     max_recipients: int = MAX_RECIPIENTS,
 ) -> dict[str, Any]:
     """
-    Check a request and return its row of the outbox, for producers that write it themselves.
+    Check a request and return its outbox row, for producers that write it themselves.
 
-    The arguments are those of `Outbox` and of its `put`; so are the errors.
+    Arguments and errors are those of `Outbox` and its `put`.
 
     Returns:
         Values by the table's columns. `message_id` is the request's id as text.
@@ -96,7 +97,7 @@ def outbox_row(
     body = json.dumps({**request, "id": id_}, ensure_ascii=False, default=_as_text)
     decode(
         Incoming(
-            # Half a character, which no database takes either, is refused with its place.
+            # A lone surrogate, which no database accepts either, is refused with its position.
             body=body.encode(errors="surrogatepass"),
             routing_key=routing_key,
             content_type="application/json",
@@ -116,4 +117,4 @@ def _as_text(value: object) -> str:
         return str(value)
     if isinstance(value, datetime):
         return value.isoformat()
-    raise TypeError(f"a request cannot hold a {type(value).__name__}")
+    raise TypeError(f"a request cannot contain a {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""From the producer's table to RabbitMQ: in order, confirmed, and deleted only then."""
+"""Publishing the producer's outbox in order; a row is deleted once it is confirmed."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from notify.errors import PublishError
 from notify.publisher import Outgoing, Publisher, PublishResult
 
 PERIOD = 0.5
-"""Seconds between two looks at the table while it is empty."""
+"""Seconds between two reads of the table while it is empty."""
 PAUSE = 1.0
-"""Seconds until the next try where the broker or the database is away; a try takes some itself."""
+"""Seconds until the next attempt if broker or database is away; an attempt takes some itself."""
 HOLD = timedelta(seconds=30)
-"""How long a relay may take to publish what it took; those of a dead one wait as long."""
+"""Length of a lease: how long a relay may take to publish a batch, and a dead one delays it."""
 LONGEST_HOLD = timedelta(minutes=10)
 """
-No relay may hold longer: the others take a row that is held for longer for one that was held
-before the database's clock was set back.
+The longest lease: relays take over a row that is leased for longer, since it was leased before the
+database's clock was set back.
 """
 BATCH_SIZE = 256
 
-# The producer's own logging, whatever it is.
+# The producer's own logging.
 log = logging.getLogger("notify.outbox")
 
 
 class OutboxRelay:
     """
-    Publishes what producers have committed. Run as many as you like: they share the work.
+    Publishes requests that producers have committed. Any number of relays share the work.
 
-    The engine must be the producer's database, PostgreSQL or SQLite. Rows are held by its clock:
-    relays on hosts whose clocks differ share the work as well.
+    The engine must be the producer's database, PostgreSQL or SQLite. Leases use its clock, so hosts
+    with different clocks share the work too.
     """
 
     def __init__(
@@ -49,14 +49,17 @@ class OutboxRelay:
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         """
-        Take the producer's database, the outbox in it, and where to publish.
+        Prepare a relay; it connects later.
 
         Args:
-            hold: How long it may take to publish what it took, at most `LONGEST_HOLD`.
+            engine: The producer's database.
+            table: The outbox.
+            publisher: The publisher of the requests.
+            hold: The length of a lease, at most `LONGEST_HOLD`.
             clock: Replaces the database's clock.
 
         Raises:
-            ValueError: The hold is not longer than nothing, or longer than `LONGEST_HOLD`.
+            ValueError: *hold* is not positive, or longer than `LONGEST_HOLD`.
         """
         if not timedelta() < hold <= LONGEST_HOLD:
             raise ValueError(f"hold must be above 0 and at most {LONGEST_HOLD}, not {hold}")
@@ -68,7 +71,7 @@ class OutboxRelay:
         self._limit = BATCH_SIZE
 
     def run(self, stop: threading.Event) -> None:
-        """Publish until *stop* is set; broker or database may be away for any time meanwhile."""
+        """Publish until *stop* is set; broker or database may be away for any time."""
         pause = 0.0
         while not stop.wait(pause):
             try:
@@ -83,11 +86,11 @@ class OutboxRelay:
 
     def relay(self) -> int:
         """
-        Publish one handful in the order of writing; tell how many were confirmed and deleted.
+        Publish one batch in the order of writing; return how many were confirmed and deleted.
 
         Raises:
-            PublishError: The broker took none of it; says why. It will be tried again.
-            SQLAlchemyError: The database cannot be used. What was published already is published
+            PublishError: The broker confirmed none; the text says why. They are tried again.
+            SQLAlchemyError: The database cannot be used. Requests that were published are published
                 again later, under the same ids.
         """
         rows = self._take()
@@ -114,14 +117,14 @@ class OutboxRelay:
             update(self._table)
             .where(columns.id.in_(select(chosen.c.id)))
             .values(held_until=now + self._hold)
-            # Without the time, which no driver reads in every DateStyle of a producer's database.
+            # Without the time, which drivers cannot read in every DateStyle.
             .returning(*(column for column in columns if column is not columns.held_until))
         )
         with self._engine.begin() as connection:
             return sorted(connection.execute(taken).all(), key=lambda row: int(row.id))
 
     def _now(self) -> Any:
-        """Return the database's time, or what stands for it in a statement."""
+        """Return the database's time, or the expression for it."""
         if self._clock is not None:
             return self._clock()
         if self._engine.dialect.name == "postgresql":
@@ -131,11 +134,11 @@ class OutboxRelay:
 
     def _settle(self, done: Sequence[int], failed: Sequence[int]) -> None:
         """
-        Delete what was confirmed, and give back the rest.
+        Delete confirmed rows, and release the others.
 
-        The broker closes the channel on a message whose key this user may not write, and its
-        neighbours fail with it. So after a handful in vain the next ones are single, and one that
-        fails alone stays back for the time of its hold and lets the others pass.
+        The broker closes the channel on a message whose key the user may not publish with, so the
+        rest of its batch fails too. After a batch without a confirm the next ones are single rows,
+        and a row that fails alone stays leased, so that the others pass.
         """
         columns = self._table.c
         alone = self._limit == 1

@@ -1,4 +1,4 @@
-"""From an address to an open connection, and from what went wrong to words."""
+"""Opening a connection from an address, and describing its errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from amqp.method_framing import frame_writer as write_frames
 from notify.errors import ConfigError
 
 FAILURES = (OSError, amqp.AMQPError)
-"""All that a connection or channel of py-amqp raises when it is of no more use."""
+"""All errors by which a connection or channel of py-amqp becomes unusable."""
 
 
 def connect(
@@ -37,12 +37,12 @@ def connect(
         heartbeat: Seconds after which a silent peer counts as gone; 0 asks for none.
         ssl: py-amqp's TLS options, or True for TLS that checks the broker's certificate and name
             by the system's authorities.
-        on_alarm: Told True when the broker stops taking messages, False when it takes them again.
-        frame_writer: py-amqp's seam to the socket.
+        on_alarm: Called with True when the broker blocks publishers, False when it unblocks them.
+        frame_writer: Makes py-amqp's writer of frames.
 
     Raises:
         ConfigError: The address is wrong, or the broker refuses the user or virtual host.
-        OSError, amqp.AMQPError: The broker cannot be reached, or does not answer; `why` says it.
+        OSError, amqp.AMQPError: The broker does not answer; `why` describes the error.
     """
     host, login = _parse(url, tls=bool(ssl))
     alarm = on_alarm or (lambda _: None)
@@ -54,7 +54,7 @@ def connect(
         on_blocked=lambda _: alarm(True),
         on_unblocked=lambda: alarm(False),
         frame_writer=frame_writer,
-        # By default the kernel gives up after one second of unacknowledged data, in an alarm too.
+        # The default gives up after one second of unacknowledged data, during an alarm too.
         socket_settings={socket.TCP_USER_TIMEOUT: int(timeout * 2000)},
     )
     try:
@@ -83,7 +83,7 @@ def _parse(url: str, *, tls: bool) -> tuple[str, dict[str, str]]:
 
 
 def why(error: BaseException) -> str:
-    """Return what went wrong with the broker in words for a person."""
+    """Return an error of the broker as text for an operator."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, SSLError):
@@ -102,6 +102,6 @@ def _why_no_tls(error: SSLError) -> str:
     if reason in ("wrong version number", "packet length too long"):
         return "it does not speak TLS on this port"
     if "alert" in reason:
-        # The alert is its whole answer: certificate required, unknown ca, protocol version, ...
+        # The alert is the whole answer: certificate required, unknown ca, protocol version, ...
         return f"it refuses our TLS, or our certificate: {reason.rpartition('alert ')[2]}"
     return f"TLS failed: {reason or 'no reason given'}"

@@ -1,4 +1,4 @@
-"""Connecting again and again, ever more slowly, until a deadline."""
+"""Retrying to connect, with back-off, until a deadline."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from notify.publisher.link import Link
 
 _FIRST = 0.1
 _MOST = 2.0
-_LEAST_PATIENCE = 0.1
+_SHORTEST_TIMEOUT = 0.1
 
 
 class Dialer:
-    """Opens a link, with exponential back-off and full jitter between the tries."""
+    """Opens a link, with exponential back-off and full jitter between attempts."""
 
     def __init__(
         self,
@@ -31,17 +31,17 @@ class Dialer:
 
     def connect(self, deadline: float) -> Link:
         """
-        Return a new link, or raise why the last try failed once the deadline has passed.
+        Return a new link; once the deadline has passed, raise the last attempt's error.
 
         Raises:
-            ConfigError: The broker refuses the login; trying again would not help.
+            ConfigError: The broker refuses the login; another attempt would not help.
             OSError, amqp.AMQPError: The broker cannot be reached.
         """
         ceiling = _FIRST
         while True:
-            patience = max(deadline - self._clock(), _LEAST_PATIENCE)
+            timeout = max(deadline - self._clock(), _SHORTEST_TIMEOUT)
             try:
-                return self._link(connect_timeout=patience)
+                return self._link(connect_timeout=timeout)
             except FAILURES:
                 remaining = deadline - self._clock()
                 if remaining <= 0:

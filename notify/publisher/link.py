@@ -1,4 +1,4 @@
-"""One connection in confirm mode, and the messages on it whose fate is not known yet."""
+"""One connection in confirm mode, and its unconfirmed messages."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from notify.errors import PublishError, Unconfirmed, Unroutable
 from notify.publisher.connection import FAILURES, connect
 from notify.publisher.outgoing import InFlight, Outgoing
 
-# RabbitMQ keeps its own account of a message in these headers, and before version 4 believes what
-# a publisher claims in them: https://www.rabbitmq.com/docs/dlx#effects
+# RabbitMQ counts a message's deaths and deliveries in these headers, and before version 4 trusts a
+# publisher's values: https://www.rabbitmq.com/docs/dlx#effects
 _BROKERS_OWN = (
     "x-death",
     "x-first-death-",
@@ -30,19 +30,19 @@ _BROKERS_OWN = (
 _UNFIT = (amqp.FrameSyntaxError, struct.error, TypeError, ValueError)
 _FLUSH_AT = 65_536
 READ_AHEAD = 8_192
-_FAREWELL = 1.0
+_CLOSE_TIMEOUT = 1.0
 
 
 class Link:
     """
     A connection to the broker with one channel in confirm mode; for one thread at a time.
 
-    When a method raises one of `FAILURES`, the link is of no more use: `sever` it. Its channel
-    must not be used on after a timeout, since its delivery tags would count wrong.
+    After a method has raised one of `FAILURES`, the link is unusable: `sever` it. After a timeout
+    its channel must not be used, since its delivery tags would be wrong.
 
     Attributes:
-        in_flight: What was written and is not settled, by delivery tag.
-        alarm: Whether the broker said that it takes no messages now.
+        in_flight: Messages that were written and are not settled, by delivery tag.
+        alarm: Whether the broker blocks publishers now.
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class Link:
         user_id: str | None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Connect; raises what `connect` raises. `now` stamps the messages, in Unix time."""
+        """Connect; raises the errors of `connect`. `now` returns Unix time, to stamp messages."""
         self.in_flight: dict[int, InFlight] = {}
         self.alarm = False
         self._tag = 0
         self._user_id = user_id
         self._now = now
-        self._cork = _WriteBuffer()
+        self._buffer = _WriteBuffer()
         self._connection = connect(
             url,
             timeout=timeout,
@@ -70,7 +70,7 @@ class Link:
             heartbeat=heartbeat,
             ssl=ssl,
             on_alarm=self._on_alarm,
-            frame_writer=self._cork.frame_writer,
+            frame_writer=self._buffer.frame_writer,
         )
         read_ahead(self._connection.transport)
         self._channel = self._connection.channel()
@@ -80,9 +80,9 @@ class Link:
         self._channel.events["basic_return"].add(self._on_return)
 
     def post(self, entry: InFlight) -> None:
-        """Write a message, or settle it at once where it cannot be written; `flush` follows."""
+        """Write a message, or settle it at once if it cannot be encoded; `flush` must follow."""
         message = entry.message
-        self._cork.gathering = True
+        self._buffer.buffering = True
         self._tag += 1
         self.in_flight[self._tag] = entry
         try:
@@ -93,47 +93,47 @@ class Link:
                 self._encode(message),
             )
         except _UNFIT:
-            # Raised before anything was written, so the tag is still free.
+            # Raised before a byte was written, so the tag is still free.
             del self.in_flight[self._tag]
             self._tag -= 1
             text = f"message {message.message_id}: its key, id or headers do not fit AMQP"
             entry.settle(PublishError(text, message_id=message.message_id))
 
     def flush(self) -> None:
-        """Hand what was posted to the network."""
-        self._cork.flush()
+        """Send all posted messages."""
+        self._buffer.flush()
 
     def receive(self, timeout: float) -> None:
-        """Wait for the broker's next word and settle what it speaks of."""
+        """Wait for the broker's next frames, and settle the messages that they confirm."""
         self._connection.drain_events(timeout=timeout)
 
     def probe(self) -> None:
-        """Read what came while nobody looked; raises one of `FAILURES` if the broker is gone."""
+        """Read all frames that have arrived; raises one of `FAILURES` if the broker is gone."""
         with contextlib.suppress(TimeoutError):
             while True:
                 self._connection.drain_events(timeout=0)
 
     def sever(self) -> list[InFlight]:
-        """Drop the connection without a farewell and return what was in flight."""
+        """Drop the connection without closing it, and return the messages in flight."""
         lost = list(self.in_flight.values())
         self.in_flight.clear()
         if self._connection.connected:
-            # TLS would otherwise wait for the peer's part of the farewell.
+            # TLS would otherwise wait for the peer's part of its shutdown.
             self._connection.transport.sock.settimeout(0)
         self._connection.collect()
         return lost
 
     def close(self) -> list[InFlight]:
-        """Take leave of the broker, within a second, and return what was in flight."""
+        """Close the connection within a second, and return the messages in flight."""
         with contextlib.suppress(*FAILURES):
             if not self._connection.connected:
                 return self.sever()
-            self._connection.transport.sock.settimeout(_FAREWELL)
+            self._connection.transport.sock.settimeout(_CLOSE_TIMEOUT)
             self._connection.close()
         return self.sever()
 
     def forget(self) -> None:
-        """Let go of a connection that belongs to the parent process, without touching it."""
+        """Close this process's copy of the parent's socket, without a word to the broker."""
         transport = self._connection.transport
         transport.sock.close()
         transport.sock = None
@@ -171,10 +171,10 @@ class Link:
 
     def _on_return(self, _: Exception, exchange: str, key: str, returned: amqp.Message) -> None:
         """
-        Note a returned message; its confirm follows and settles it.
+        Mark a returned message; its confirm follows and settles it.
 
-        Returns come in the order of publishing, and messages alike in id, exchange and key are
-        routed alike, so the oldest of them that was not yet returned is the one.
+        Returns arrive in the order of publishing, and messages with the same id, exchange and key
+        are routed alike, so it is the oldest of them that is not marked.
         """
         wanted = (returned.properties.get("message_id"), exchange, key)
         for entry in self.in_flight.values():
@@ -197,41 +197,42 @@ class Link:
 
 def read_ahead(transport: Any) -> None:
     """
-    Have py-amqp fill its read buffer with what is there, and not with the next few bytes.
+    Make py-amqp read all available bytes into its buffer, not only the next few.
 
-    It asks the kernel three times for each frame, so for each confirm, and a busy process waits
-    for its interpreter lock after each.
+    Otherwise it makes three system calls for each frame, so for each confirm, and a busy process
+    waits for the interpreter lock after each call. It reads by the attribute `_quick_recv`, which
+    tests/unit/publisher/test_read_ahead.py pins.
     """
     receive = transport._quick_recv
     transport._quick_recv = lambda size: receive(max(size, READ_AHEAD))
 
 
 class _WriteBuffer:
-    """Gathers the frames of a batch, so that it costs one system call and not one a message."""
+    """Buffers the frames of a batch, so that it costs one system call, not one for each message."""
 
     def __init__(self) -> None:
-        self.gathering = False
-        self._buffer = bytearray()
-        self._send: Callable[[bytes], None] = self._buffer.extend
+        self.buffering = False
+        self._bytes = bytearray()
+        self._send: Callable[[bytes], None] = self._bytes.extend
 
     def frame_writer(self, connection: amqp.Connection, transport: Any) -> Any:
-        """Stand between py-amqp's frame writer and the socket."""
+        """Return py-amqp's frame writer on this buffer in place of the socket."""
         self._send = transport.write
         return write_frames(connection, self)
 
     def write(self, data: memoryview | bytes) -> None:
-        """Take what py-amqp writes; it reuses its buffer, so the bytes are copied."""
-        self._buffer += data
-        if not self.gathering or len(self._buffer) >= _FLUSH_AT:
+        """Buffer a copy of the bytes, since py-amqp reuses its own buffer."""
+        self._bytes += data
+        if not self.buffering or len(self._bytes) >= _FLUSH_AT:
             self._empty()
 
     def flush(self) -> None:
-        """Send what was gathered, and what follows at once: py-amqp may ask and wait by itself."""
-        self.gathering = False
-        if self._buffer:
+        """Send the buffer, and later frames at once, such as a request that py-amqp waits for."""
+        self.buffering = False
+        if self._bytes:
             self._empty()
 
     def _empty(self) -> None:
-        data = bytes(self._buffer)
-        self._buffer.clear()
+        data = bytes(self._bytes)
+        self._bytes.clear()
         self._send(data)

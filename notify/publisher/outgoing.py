@@ -1,4 +1,4 @@
-"""A message on its way to the broker, and what became of it."""
+"""A message to publish, and its state until it is settled."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from notify.errors import PublishError
 from notify.telemetry.tracing import carrying, published, publishing
 from notify.topology import EXCHANGE
 
-_PATIENCE = 0.01
+_PROMPT = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message to publish. The same message may be published again with the same id."""
+    """A message to publish. It may be published again with the same id."""
 
     body: bytes
     routing_key: str
     message_id: str
     exchange: str = EXCHANGE
     headers: Mapping[str, Any] = field(default_factory=dict)
-    """Application headers; those the broker keeps for itself, such as `x-death`, are left out."""
+    """Application headers; the broker's own, such as `x-death`, are left out."""
     content_type: str = "application/json"
     mandatory: bool = True
-    """Whether it is an error that no queue is bound for its key."""
+    """Whether it is an error if no queue is bound for its key."""
 
 
 class InFlight:
     """
-    A message in the publisher's hands until it is settled.
+    A message from the call of the publisher until it is settled.
 
     Attributes:
-        message: What to publish.
-        deadline: Until when its caller wants to wait, on the publisher's clock.
-        settled: Whether its fate is known.
-        error: Why it was not confirmed; of meaning once it is settled.
+        message: The message.
+        deadline: When its caller stops waiting, by the publisher's clock.
+        settled: Whether it is confirmed, or known to be not.
+        error: Why it is not confirmed; valid once it is settled.
     """
 
     __slots__ = ("_span", "deadline", "error", "message", "settled")
@@ -55,7 +55,7 @@ class InFlight:
         self.error: PublishError | None = None
 
     def settle(self, error: PublishError | None = None) -> None:
-        """Fix the message's fate, once: what was decided first, such as a return, stays."""
+        """Settle the message once; an earlier error, such as a return, stays."""
         if not self.settled:
             self.error = self.error or error
             self.settled = True
@@ -66,8 +66,8 @@ class InFlight:
 def promptly(
     source: Iterator[Outgoing], room: int, *, clock: Callable[[], float]
 ) -> Iterator[Outgoing]:
-    """Yield up to `room` messages while they come fast; the first slow one is the last."""
-    until = clock() + _PATIENCE
+    """Yield at most *room* messages, and none after the first that the source delays."""
+    until = clock() + _PROMPT
     for message in itertools.islice(source, room):
         yield message
         if clock() > until:

@@ -1,4 +1,4 @@
-"""The publisher: many threads, one connection, and no wait without an end."""
+"""The publisher: many threads, one connection, and every wait bounded."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from notify.publisher.link import Link
 from notify.publisher.outgoing import InFlight, Outgoing, promptly
 from notify.telemetry.tracing import publisher_tracer
 
-_ALARM = "the broker is under a memory or disk alarm and takes no messages"
+_ALARM = "the broker has a memory or disk alarm and accepts no messages"
 _FRESH = 0.5
 
 
 class Publisher:
     """
-    Publishes messages so that a normal return means: the broker has stored it.
+    Publishes messages; when a call returns normally, the broker has stored the message.
 
-    Safe to share between threads: whoever waits does the network's work for all, so that messages
-    of several threads travel and are confirmed together, and no background thread is needed. A
-    process that forks may use it on both sides. It connects when first used and again when needed.
+    Safe to share between threads: one waiting thread leads and does the network's work for all, so
+    that messages of several threads are sent and confirmed together, without a background thread.
+    A process that forks may use it on both sides. It connects at the first use and when needed.
     """
 
     def __init__(
@@ -45,20 +45,20 @@ class Publisher:
         rng: random.Random | None = None,
     ) -> None:
         """
-        Prepare a publisher; nothing is connected yet.
+        Prepare a publisher; it connects later.
 
         Args:
             url: The broker, `pyamqp://user:password@host:port/vhost`.
-            timeout: Seconds in which the broker must take a message, connecting included.
-            window: How many messages may be unconfirmed at a time, of all threads together.
-            heartbeat: Seconds after which either side gives up an unused connection; the next
-                message opens another.
+            timeout: Seconds in which the broker must confirm a message, including connecting.
+            window: The most unconfirmed messages at a time, of all threads together.
+            heartbeat: Seconds after which either side closes an unused connection; the next
+                message opens another one.
             ssl: TLS options of py-amqp, or True for its strict defaults.
-            user_id: The login's name, stamped on every message where consumers ask for it; the
-                broker refuses any other.
+            user_id: The login's name, stamped on every message if consumers require it; the
+                broker refuses any other name.
             clock: Seconds that never go back.
-            sleep: Waits for seconds between two tries to connect.
-            rng: Spreads those tries, so that a fleet does not return all at once.
+            sleep: Waits for seconds between two attempts to connect.
+            rng: Spreads those attempts, so that a fleet does not reconnect all at once.
         """
         self._dialer = Dialer(
             partial(Link, url, timeout=timeout, heartbeat=heartbeat, ssl=ssl, user_id=user_id),
@@ -82,30 +82,30 @@ class Publisher:
 
         Raises:
             Unroutable: No queue is bound for its key; it was not stored.
-            Unconfirmed: Refused, or no word in time. It may have arrived: publish it again with
-                the same id.
-            PublishError: It cannot be written as AMQP, or the publisher is closed.
+            Unconfirmed: Refused, or not confirmed in time. It may have arrived: publish it again
+                with the same id.
+            PublishError: It cannot be encoded as AMQP, or the publisher is closed.
         """
-        entry = self._take([message])[0]
+        entry = self._enqueue([message])[0]
         self._await(entry)
         if entry.error is not None:
             raise entry.error
 
     def publish_many(self, messages: Iterable[Outgoing]) -> Iterator[PublishError | None]:
         """
-        Publish messages as they come, a window at a time, and yield what became of each, in order.
+        Publish messages as they come, a window at a time, and yield each one's error, in order.
 
-        None means that the broker has stored it. Nothing is raised for a message, so one bad
-        message does not stop the others. Messages are taken from the iterable only as room is
-        made, so it may be endless; from a slow one, a message waits for the next to be made at
-        most. Who stops early leaves up to a window of unknown fate.
+        None means that the broker has stored it. Errors are yielded, not raised, so one bad message
+        does not stop the others. Messages are read from the iterable only as the window has room,
+        so it may be endless; if it is slow, a message waits at most until the next one is made. A
+        caller that stops early leaves up to a window of messages of unknown outcome.
         """
         source = iter(messages)
         mine: deque[InFlight] = deque()
         try:
             while True:
                 room = self._window - len(mine)
-                mine.extend(self._take(promptly(source, room, clock=self._clock)))
+                mine.extend(self._enqueue(promptly(source, room, clock=self._clock)))
                 if not mine:
                     return
                 self._await(mine[0])
@@ -115,10 +115,10 @@ class Publisher:
             self._give_up(mine, "its caller stopped")
 
     def close(self) -> None:
-        """Disconnect. What other threads still wait for ends as unconfirmed; no call follows."""
+        """Disconnect. Messages of other threads end as unconfirmed; no call may follow."""
         with self._turn:
             self._closed = True
-            self._turn.wait_for(lambda: not self._led, self._timeout)
+            self._turn.wait_for(lambda: not self._has_leader, self._timeout)
             link, self._link = self._link, None
             lost = [*(link.close() if link else ()), *self._pending]
             self._give_up(lost, "the publisher was closed")
@@ -132,14 +132,14 @@ class Publisher:
         self.close()
 
     def _begin(self) -> None:
-        """Set up what belongs to one process: after a fork the parent's locks may be held."""
+        """Set up the state of one process: after a fork the parent's locks may be held."""
         self._pid = os.getpid()
         self._turn = threading.Condition()
-        self._led = False
+        self._has_leader = False
         self._waiting = 0
         self._pending: deque[InFlight] = deque()
 
-    def _take(self, messages: Iterable[Outgoing]) -> list[InFlight]:
+    def _enqueue(self, messages: Iterable[Outgoing]) -> list[InFlight]:
         if self._pid != os.getpid():
             link, self._link = self._link, None
             if link is not None:
@@ -158,27 +158,27 @@ class Publisher:
         return entries
 
     def _await(self, entry: InFlight) -> None:
-        """Wait until the entry is settled, or settle it as unconfirmed when its time is over."""
+        """Wait until the entry is settled; settle it as unconfirmed at its deadline."""
         deadline = self._clock() + self._timeout
-        if not self._my_turn(entry, deadline):
+        if not self._must_lead(entry, deadline):
             return
         try:
             while not entry.settled:
                 self._lead(entry, deadline)
         finally:
             with self._turn:
-                self._led = False
+                self._has_leader = False
                 self._used_at = self._clock()
                 self._turn.notify_all()
 
-    def _my_turn(self, entry: InFlight, deadline: float) -> bool:
-        """Follow while another thread leads; True makes this thread the leader."""
+    def _must_lead(self, entry: InFlight, deadline: float) -> bool:
+        """Wait while another thread leads; return True if this thread must lead."""
         with self._turn:
             self._waiting += 1
             try:
                 while not entry.settled:
-                    if not self._led:
-                        self._led = True
+                    if not self._has_leader:
+                        self._has_leader = True
                         return True
                     self._turn.wait(deadline - self._clock())
                     if self._clock() >= deadline:
@@ -188,9 +188,9 @@ class Publisher:
                 self._waiting -= 1
 
     def _lead(self, entry: InFlight, deadline: float) -> None:
-        """Write and read for everybody until the entry is settled or the link fails."""
+        """Write and read for all threads until the entry is settled or the link fails."""
         try:
-            link = self._linked(deadline)
+            link = self._live_link(deadline)
             while not entry.settled:
                 self._exchange(link, entry, deadline)
         except ConfigError as error:
@@ -217,8 +217,8 @@ class Publisher:
             with self._turn:
                 self._turn.notify_all()
 
-    def _linked(self, deadline: float) -> Link:
-        """Return the link, alive as far as can be told; or connect, again and again until then."""
+    def _live_link(self, deadline: float) -> Link:
+        """Return a live link; connect if needed, with retries until the deadline."""
         link = self._link
         if link is None or not (link.in_flight or self._alive(link)):
             link = self._link = None
@@ -226,7 +226,7 @@ class Publisher:
         return link
 
     def _alive(self, link: Link) -> bool:
-        """Whether an unused link still stands: without a thread, nobody answered heartbeats."""
+        """Return whether an unused link is open: without a thread, no heartbeat was answered."""
         idle = self._clock() - self._used_at
         if idle > self._idle_limit:
             link.close()
@@ -240,7 +240,7 @@ class Publisher:
         return True
 
     def _fail(self, reason: str, *, until: float) -> None:
-        """Drop the link; what was on it, and what waited for it for long enough, is unconfirmed."""
+        """Drop the link; its messages, and those past their deadline, are unconfirmed."""
         link, self._link = self._link, None
         if link is not None:
             self._give_up(link.sever(), _ALARM if link.alarm else reason)

@@ -1,4 +1,4 @@
-"""Publishing a batch of rows: which of them the broker confirmed, and why it did not the others."""
+"""Publishing a batch of rows, and which of them the broker confirmed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Row = TypeVar("Row")
 @dataclass(frozen=True, slots=True)
 class PublishResult(Generic[Row]):
     """
-    What became of rows that were published.
+    The rows of a batch, by whether the broker confirmed them.
 
     Attributes:
         confirmed: Those that the broker has stored.

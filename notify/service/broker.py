@@ -13,7 +13,7 @@ from notify.topology import Topology
 
 
 def topology_of(settings: Settings) -> Topology:
-    """Tell what the broker must hold for these settings."""
+    """Return the exchanges, queues and bindings that these settings need."""
     return Topology.of(list(Channel), settings.lanes)
 
 
@@ -21,11 +21,11 @@ def open_broker(
     settings: Settings, *, timeout: float = 5.0, on_alarm: Callable[[bool], None] | None = None
 ) -> amqp.Connection:
     """
-    Connect to the broker, plainly.
+    Open one connection to the broker, without publisher confirms.
 
     Args:
         timeout: Seconds for each read and write.
-        on_alarm: Told when the broker takes no messages, and when it does again.
+        on_alarm: Called with True when the broker blocks publishers, else with False.
 
     Raises:
         ConfigError: The address is wrong, or the broker refuses the user or virtual host.
@@ -39,8 +39,8 @@ def open_publisher(settings: Settings, *, window: int = 256) -> Publisher:
     """
     Make a publisher; nothing is connected before the first message.
 
-    It stamps the login's name where the contract asks for one: consumers take the service's own
-    for any source, and a producer's for its own.
+    It stamps the login's name if the contract requires one: consumers accept the service's own name
+    for any source, and a producer's name for its own source.
     """
     return Publisher(
         settings.amqp.url.get_secret_value(),

@@ -8,7 +8,7 @@ from notify.templating import Templates
 
 
 def contract_limits(settings: Settings) -> Limits:
-    """Return what a message may be at most, and whom it may come from."""
+    """Return the limits of a message, with the service's own AMQP user as trusted."""
     return Limits(
         max_body_bytes=settings.contract.max_body_bytes,
         max_recipients=settings.contract.max_recipients,
@@ -18,5 +18,5 @@ def contract_limits(settings: Settings) -> Limits:
 
 
 def open_templates(settings: Settings) -> Templates:
-    """Find the templates: the operator's folder before the packaged one."""
+    """Return the templates: those of the operator's folder before the packaged ones."""
     return Templates(settings.templates.folder, default_locale=settings.templates.default_locale)

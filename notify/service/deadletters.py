@@ -30,7 +30,7 @@ def record_metrics(store: Store, metrics: Metrics) -> PeriodicThread:
 
 def open_replayer(settings: Settings, store: Store) -> Replayer:
     """
-    Make what plans and performs replays in a store.
+    Wire the replayer of a store's dead letters.
 
     Raises:
         ConfigError: The templates cannot be read.

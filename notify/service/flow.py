@@ -1,4 +1,4 @@
-"""Flow control as the settings say: limits, circuits, holds, caps."""
+"""Flow control by the settings: limits, circuits, holds, caps."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def flow_refresh(flow: Flow) -> PeriodicThread:
 
 
 def breaker_rules(settings: Settings) -> dict[str, Rules]:
-    """Give the rules of each provider's circuit."""
+    """Return the rules of each provider's circuit."""
     return {
         name: Rules(**provider.breaker.model_dump())
         for name, provider in settings.providers.items()
@@ -60,7 +60,7 @@ def breaker_rules(settings: Settings) -> dict[str, Rules]:
 
 
 def limits(settings: Settings) -> dict[str, Limit]:
-    """Give all limits by name: the configured ones, each provider's, and those of failover."""
+    """Return all limits by name: the configured ones, each provider's, and those of failover."""
     named = {name: Limit(name, limit.rate, limit.burst) for name, limit in settings.limits.items()}
     for name, provider in settings.providers.items():
         own = provider_limit(name)
@@ -75,17 +75,17 @@ def limits(settings: Settings) -> dict[str, Limit]:
 
 
 def provider_limit(name: str) -> str:
-    """Name the limit of one provider's own rate."""
+    """Return the name of a provider's own rate limit."""
     return f"provider:{name}"
 
 
 def failover_limit(name: str) -> str:
-    """Name the limit of what moves to a provider from others."""
+    """Return the name of the limit on messages that fail over to a provider."""
     return f"failover:{name}"
 
 
 def lines_limits(settings: Settings, channel: Channel, name: str) -> dict[str, tuple[str, ...]]:
-    """Give the names of the limits on a provider's line, as `Line` takes them."""
+    """Return the names of a provider's limits, as arguments of `ConfiguredProvider`."""
     moves = name in _moved_to(settings.channels[channel])
     return {
         "limits": (provider_limit(name), *settings.providers[name].limits),
@@ -94,14 +94,14 @@ def lines_limits(settings: Settings, channel: Channel, name: str) -> dict[str, t
 
 
 def _moved_to(channel: ChannelSettings) -> list[str]:
-    """Tell which providers take a bounded share of what others cannot send."""
+    """Return the providers that accept a limited share of other providers' messages."""
     if channel.failover_share == 1:
         return []
     return list(channel.providers) if channel.weights else list(channel.providers[1:])
 
 
 def own_limits(settings: Settings) -> list[OwnLimit]:
-    """Give the limits that each source, recipient or country has to itself."""
+    """Return the limits that apply to each source, recipient or country separately."""
     return [
         OwnLimit(name, LimitPer(limit.per), limit.channel, frozenset(limit.exempt))
         for name, limit in settings.limits.items()
@@ -110,7 +110,7 @@ def own_limits(settings: Settings) -> list[OwnLimit]:
 
 
 def caps(settings: Settings) -> list[Cap]:
-    """Give the caps, the daily spend of channels among them."""
+    """Return the caps, including the daily spend of channels."""
     return [*_named_caps(settings), *_spend(settings)]
 
 

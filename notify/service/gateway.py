@@ -1,4 +1,4 @@
-"""The providers of one channel as the settings say."""
+"""The providers of one channel, by the settings."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def _provider(settings: Settings, name: str, environ: Mapping[str, str]) -> Prov
     except (ImportError, AttributeError):
         raise ConfigError(f"providers.{name}.use: {wanted.use} cannot be imported") from None
     except (TypeError, ValueError) as error:
-        # The text of a constructor's refusal may show the value that it refuses.
+        # The text of a constructor's error may contain the value that it refuses.
         kind = type(error).__name__
         raise ConfigError(
-            f"providers.{name}: {wanted.use} does not take these options or secrets ({kind});"
-            " `notify config check` tells more"
+            f"providers.{name}: {wanted.use} does not accept these options or secrets ({kind});"
+            " run `notify config check` for the reason"
         ) from None
     return provider

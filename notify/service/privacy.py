@@ -1,4 +1,4 @@
-"""How long personal data are kept, as the settings say."""
+"""The retention of personal data, by the settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from notify.settings import LaneSettings, Settings
 
 
 def keep_of(settings: Settings) -> Keep:
-    """Give the spans of retention."""
+    """Return the spans of retention."""
     return Keep(
         lanes={name: timedelta(days=lane.keep) for name, lane in settings.lanes.items()},
         others=timedelta(days=LaneSettings().keep),

@@ -1,4 +1,4 @@
-"""The retry policy as the settings say."""
+"""The retry policy, by the settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from notify.settings import Settings
 
 
 def retry_policy(settings: Settings, gateways: Collection[Gateway]) -> RetryPolicy:
-    """Make the rules of what follows a call through one of *gateways*."""
+    """Return the retry policy for calls through *gateways*."""
     lanes = settings.lanes
     return RetryPolicy(
         lanes={

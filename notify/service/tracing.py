@@ -1,4 +1,4 @@
-"""Sending traces, where the configuration wants it and what sends them is installed."""
+"""Exporting traces, if the configuration enables it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from notify.telemetry.tracing import NAME, NOT_TRACED, Tracing
 
 def open_tracing(settings: Settings, *, worker: str) -> Tracing:
     """
-    Begin to send this process's spans, if the settings say so.
+    Start to export this process's spans, if the settings enable it.
 
-    Where to, and which share of them, is said by OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER
-    and the like: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+    The endpoint and the sampling are set by OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and
+    others: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 
     Raises:
-        ConfigError: What sends them is not installed.
+        ConfigError: The exporter is not installed.
     """
     if not settings.tracing.enabled:
         return NOT_TRACED
@@ -28,12 +28,12 @@ def open_tracing(settings: Settings, *, worker: str) -> Tracing:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
         raise ConfigError(
-            "tracing.enabled: what sends traces is not installed; "
+            "tracing.enabled: the exporter of traces is not installed; "
             "install the extra otel (docs/tracing.md), or set it to false"
         ) from None
     named = {"service.name": NAME, "service.instance.id": worker}
     provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    # The publisher of relay and announcer asks for it, as a producer's does.
+    # The publishers of the relays read it, as a producer's publisher does.
     trace.set_tracer_provider(provider)
     return Tracing(provider.get_tracer(NAME), flush=provider.shutdown)

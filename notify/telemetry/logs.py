@@ -1,10 +1,10 @@
 """
-Logs: one JSON object a line (or a readable line on a terminal), never a secret or a person's data.
+Logs: one JSON object a line (or a readable line on a terminal), never secrets or personal data.
 
-Modules log by `structlog.get_logger()` with a dotted event name and fields. Three guards stand at
-the end, for the day somebody forgets: fields with forbidden names are hidden, objects are named
-but not shown, and exceptions that are not ours are told without their text. What libraries log
-goes the same way, from warnings up.
+Modules log by `structlog.get_logger()` with a dotted event name and fields. Three guards at the end
+catch mistakes: fields with forbidden names are hidden, objects are shown by their type only, and
+exceptions of other packages are logged without their text. Libraries' warnings and errors pass the
+same guards.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ FORBIDDEN = frozenset(_PEOPLE | _CONTENT | _CALLS | _KEYS | _MORE_KEYS)
 """Names of fields whose values are never logged."""
 
 HIDDEN = "[hidden]"
-"""What stands in place of a value that may not be logged."""
+"""The replacement of a value that must not be logged."""
 
-# These log keys, addresses and whole bodies below warnings.
-_TALKATIVE = ("amqp", "google.auth", "python_http_client", "requests", "sqlalchemy", "twilio")
-_TALKATIVE_HTTP = ("http.client", "urllib3")
+# Below warnings these log keys, addresses and whole bodies.
+_VERBOSE = ("amqp", "google.auth", "python_http_client", "requests", "sqlalchemy", "twilio")
+_VERBOSE_HTTP = ("http.client", "urllib3")
 
-# A word that is no sentence, address, phone number or JSON: a queue, a class, a task's id.
+# A word, not a sentence, address, phone number or JSON: a queue, a class, a task's id.
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9_.:/*\[\]-]{1,80}")
 _PERSONAL = re.compile(r"[@{}]|\+\d")
-# A line begins with these; the other fields keep the order of the call.
+# A line begins with these; the other fields follow in the order of the call.
 _ORDER = {"timestamp": 0, "level": 1, "event": 2}
 _DEEPEST_CAUSE = 5
 _MOST_FRAMES = 20
@@ -55,17 +55,17 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "exception": 40,
 
 
 class Threshold:
-    """The level below which nothing is logged; it may change while loggers are in use."""
+    """The lowest level that is logged; it may change while loggers are in use."""
 
     def __init__(self, level: Level) -> None:
         self.set(level)
 
     def set(self, level: Level) -> None:
-        """Log from this level up, from now on."""
+        """Log this level and higher ones from now on."""
         self._number = _LEVELS[level]
 
     def passes(self, number: int) -> bool:
-        """Tell whether a level, as a number, is logged."""
+        """Return whether a level, as a number, is logged."""
         return number >= self._number
 
 
@@ -76,13 +76,13 @@ def configure(
     stream: TextIO | None = None,
 ) -> Threshold:
     """
-    Set up logging for this process; called once, by its entry point.
+    Set up logging for this process; its entry point calls it once.
 
     Args:
-        stream: Where lines go; stderr, if None.
+        stream: The output; stderr if None.
 
     Returns:
-        What changes the level later.
+        The threshold, to change the level later.
     """
     out = stream or sys.stderr
     threshold = Threshold(level)
@@ -95,7 +95,7 @@ def configure(
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _tell_exceptions,
+            _describe_exceptions,
             guard,
             *render,
         ],
@@ -103,52 +103,52 @@ def configure(
         logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=True,
     )
-    _take_over_libraries()
+    _bridge_libraries()
     return threshold
 
 
 def _logger_above(threshold: Threshold) -> type[BindableLogger]:
-    """Make structlog's logger ask for the level at each call: loggers are made once, and kept."""
+    """Return a logger class that reads the level at each call, since loggers are cached."""
     everything = structlog.make_filtering_bound_logger("debug")
 
-    def asking(method: Callable[..., Any], number: int) -> Callable[..., Any]:
-        def say(self: object, event: str, *args: Any, **fields: Any) -> Any:
+    def filtered(method: Callable[..., Any], number: int) -> Callable[..., Any]:
+        def write(self: object, event: str, *args: Any, **fields: Any) -> Any:
             return method(self, event, *args, **fields) if threshold.passes(number) else None
 
-        return say
+        return write
 
     def log(self: Any, number: int, event: str, *args: Any, **fields: Any) -> Any:
         passes = threshold.passes(number)
         return everything.log(self, number, event, *args, **fields) if passes else None
 
-    methods = {name: asking(getattr(everything, name), _LEVELS[name]) for name in _LEVELS}
+    methods = {name: filtered(getattr(everything, name), _LEVELS[name]) for name in _LEVELS}
     return type("Logger", (everything,), {**methods, "log": log})
 
 
 def guard(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Hide every field with a forbidden name, and name every object instead of showing it."""
+    """Hide fields with forbidden names, and show objects by their type only."""
     order = sorted(event, key=lambda name: _ORDER.get(name, len(_ORDER)))
     return {name: _safe(name, event[name]) for name in order}
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """Tell an exception's type, place and causes; its text only if it is one of ours."""
+    """Return an exception's type, frames and causes; its text only if it is a `NotifyError`."""
     return _describe(error, depth=1)
 
 
 def _describe(error: BaseException, *, depth: int) -> dict[str, Any]:
-    told: dict[str, Any] = {"type": _type(error)}
+    described: dict[str, Any] = {"type": _type(error)}
     if isinstance(error, NotifyError):
-        told["message"] = str(error)
+        described["message"] = str(error)
     frames = [
         f"{frame.f_globals.get('__name__', '?')}:{line} {frame.f_code.co_name}"
         for frame, line in traceback.walk_tb(error.__traceback__)
     ]
-    told["frames"] = frames[-_MOST_FRAMES:]
+    described["frames"] = frames[-_MOST_FRAMES:]
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause is not None and depth < _DEEPEST_CAUSE:
-        told["cause"] = _describe(cause, depth=depth + 1)
-    return told
+        described["cause"] = _describe(cause, depth=depth + 1)
+    return described
 
 
 def _type(error: BaseException) -> str:
@@ -156,7 +156,7 @@ def _type(error: BaseException) -> str:
     return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
 
 
-def _tell_exceptions(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def _describe_exceptions(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     info = event.pop("exc_info", None)
     if isinstance(info, tuple):
         info = info[1]
@@ -168,19 +168,19 @@ def _tell_exceptions(_logger: WrappedLogger, _method: str, event: EventDict) -> 
 
 
 def _escaped(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Let no value steer the terminal that the colours are for, or look like a second line."""
+    """Escape values that could control the terminal or look like a second line."""
     safe: EventDict = values_on_one_line(event)
     return safe
 
 
 def _as_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Write an exception over several lines, for the eye."""
+    """Write an exception as several readable lines."""
     lines = []
-    told = event.get("exception")
-    while isinstance(told, dict):
-        lines.append(": ".join(filter(None, (told["type"], told.get("message")))))
-        lines += [f"  {frame}" for frame in told["frames"]]
-        told = told.get("cause")
+    error = event.get("exception")
+    while isinstance(error, dict):
+        lines.append(": ".join(filter(None, (error["type"], error.get("message")))))
+        lines += [f"  {frame}" for frame in error["frames"]]
+        error = error.get("cause")
     if lines:
         event["exception"] = "\n".join(lines)
     return event
@@ -208,32 +208,32 @@ def _shown(value: Any) -> Any:
     return f"<{type(value).__name__}>"
 
 
-def _take_over_libraries() -> None:
+def _bridge_libraries() -> None:
     root = logging.getLogger()
     for handler in root.handlers[:]:
         if isinstance(handler, _Bridge):
             root.removeHandler(handler)
     root.addHandler(_Bridge(logging.WARNING))
     root.setLevel(logging.WARNING)
-    for name in (*_TALKATIVE, *_TALKATIVE_HTTP):
+    for name in (*_VERBOSE, *_VERBOSE_HTTP):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class _Bridge(logging.Handler):
-    """Hands what libraries log to structlog, without what might be personal in it."""
+    """Passes libraries' log records to structlog, without text that might be personal."""
 
     def emit(self, record: logging.LogRecord) -> None:
         structlog.get_logger().log(
             record.levelno,
             "library.message",
             library=record.name,
-            said=_said(record),
+            said=_message(record),
             exc_info=record.exc_info,
         )
 
 
-def _said(record: logging.LogRecord) -> str:
-    """Fill a library's sentence with plain words and numbers only."""
+def _message(record: logging.LogRecord) -> str:
+    """Return a library's message, with only plain words and numbers as its arguments."""
     template = str(record.msg)
     if not record.args:
         return HIDDEN if _PERSONAL.search(template) else template

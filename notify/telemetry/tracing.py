@@ -1,8 +1,8 @@
 """
-Traces: what a delivery did and when, as spans that belong to its producer's trace.
+Traces: the steps of a delivery, as spans of its producer's trace.
 
-Moments are noted on the way, and the spans made when the delivery is on record: while nothing
-listens, a delivery pays for a few calls that do nothing.
+Steps are timed during the delivery, and the spans are created when it is on record. Without an
+exporter a delivery costs a few calls that do nothing.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from notify.message import Notification
 
 NAME = "notify"
-"""The instrumentation's name."""
+"""The name of the instrumentation."""
 LONGEST_FLUSH = 3.0
-"""Seconds that a stop waits for a collector."""
+"""Seconds that a stop waits for the exporter."""
 _NOTHING = nullcontext()
 _W3C = TraceContextTextMapPropagator()
 
@@ -33,39 +33,39 @@ Value = str | int | float | bool
 
 
 class Trace:
-    """The moments of one delivery; this one notes none, for while nobody listens."""
+    """The steps of one delivery; this class records none, for when tracing is off."""
 
     __slots__ = ()
 
-    def during(self, name: str) -> AbstractContextManager[None]:  # noqa: ARG002 - see Noted
-        """Note when something begins and ends."""
+    def during(self, name: str) -> AbstractContextManager[None]:  # noqa: ARG002 - see RecordedTrace
+        """Record a step from here to the end of the block."""
         return _NOTHING
 
     def note(self, name: str, began: int, ended: int) -> None:
-        """Note what has begun and ended, in nanoseconds since 1970."""
+        """Record a step, in nanoseconds since 1970."""
 
-    def tell(self, **attributes: Value | None) -> None:
-        """Say more of what was noted last; None says nothing."""
+    def annotate(self, **attributes: Value | None) -> None:
+        """Add attributes to the last step, except those that are None."""
 
     def ended(self, notification: Notification, status: str) -> None:
-        """Make the spans: this delivery of a notification is on record, with this status."""
+        """Create the spans: this delivery is on record, with this status."""
 
 
 NO_TRACE = Trace()
 
 
 @dataclass(slots=True)
-class _Moment:
+class _Step:
     name: str
     began: int
     ended: int
-    told: Mapping[str, Value] = field(default_factory=dict)
+    attributes: Mapping[str, Value] = field(default_factory=dict)
 
 
-class Noted(Trace):
-    """The moments of one delivery. Use it in one thread after the other."""
+class RecordedTrace(Trace):
+    """The steps of one delivery. For one thread at a time."""
 
-    __slots__ = ("_began", "_moments", "_now", "_process", "_tracer")
+    __slots__ = ("_began", "_now", "_process", "_steps", "_tracer")
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Noted(Trace):
         self._tracer = tracer
         self._now = now
         self._began = now()
-        self._moments: list[_Moment] = []
+        self._steps: list[_Step] = []
         self._process = tracer.start_span(
             f"process {notification.channel}.{notification.lane}",
             _context(notification.traceparent),
@@ -85,14 +85,14 @@ class Noted(Trace):
             start_time=self._began,
         )
 
-    def kept_by(self, notification: Notification) -> Notification:
-        """Have a notification that came without a trace keep this one, for what comes after."""
+    def joined_by(self, notification: Notification) -> Notification:
+        """Return the notification, with this trace if it came without one."""
         if notification.traceparent is not None:
             return notification
         return replace(notification, traceparent=carrying({}, self._process)["traceparent"])
 
     def during(self, name: str) -> AbstractContextManager[None]:
-        """Note when something begins and ends."""
+        """Record a step from here to the end of the block."""
         return self._during(name)
 
     @contextmanager
@@ -104,16 +104,16 @@ class Noted(Trace):
             self.note(name, began, self._now())
 
     def note(self, name: str, began: int, ended: int) -> None:
-        """Note what has begun and ended, in nanoseconds since 1970."""
-        self._moments.append(_Moment(name, began, ended))
+        """Record a step, in nanoseconds since 1970."""
+        self._steps.append(_Step(name, began, ended))
 
-    def tell(self, **attributes: Value | None) -> None:
-        """Say more of what was noted last; None says nothing."""
-        if self._moments:
-            self._moments[-1].told = _named(attributes)
+    def annotate(self, **attributes: Value | None) -> None:
+        """Add attributes to the last step, except those that are None."""
+        if self._steps:
+            self._steps[-1].attributes = _named(attributes)
 
     def ended(self, notification: Notification, status: str) -> None:
-        """Make the spans: this delivery of a notification is on record, with this status."""
+        """Create the spans: this delivery is on record, with this status."""
         process = self._process
         if process.is_recording():
             within = trace.set_span_in_context(process)
@@ -129,19 +129,19 @@ class Noted(Trace):
             )
             published = notification.published_at
             if published is not None and (at := nanoseconds(published)) < self._began:
-                self._span(within, _Moment("queue", at, self._began))
-            for moment in self._moments:
-                self._span(within, moment)
+                self._span(within, _Step("queue", at, self._began))
+            for step in self._steps:
+                self._span(within, step)
         process.end(self._now())
 
-    def _span(self, within: Context, moment: _Moment) -> None:
-        kind = SpanKind.CLIENT if moment.name == "send" else SpanKind.INTERNAL
+    def _span(self, within: Context, step: _Step) -> None:
+        kind = SpanKind.CLIENT if step.name == "send" else SpanKind.INTERNAL
         span = self._tracer.start_span(
-            moment.name, within, kind=kind, start_time=moment.began, attributes=moment.told
+            step.name, within, kind=kind, start_time=step.began, attributes=step.attributes
         )
-        if moment.told.get("notify.outcome", "accepted") != "accepted":
-            span.set_status(Status(StatusCode.ERROR, str(moment.told["notify.outcome"])))
-        span.end(moment.ended)
+        if step.attributes.get("notify.outcome", "accepted") != "accepted":
+            span.set_status(Status(StatusCode.ERROR, str(step.attributes["notify.outcome"])))
+        span.end(step.ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,50 +150,50 @@ class Tracing:
     Begins the traces of deliveries.
 
     Attributes:
-        tracer: What makes the spans; None where nobody listens.
-        flush: Sends what was not sent yet.
+        tracer: Creates the spans; None if tracing is off.
+        flush: Exports the remaining spans.
     """
 
     tracer: Tracer | None = None
     flush: Callable[[], None] = lambda: None
 
     def start(self) -> None:
-        """Begin; the spans are sent from a thread of the SDK's own."""
+        """Do nothing: the SDK exports spans from a thread of its own."""
 
     def stop(self, *, timeout: float) -> None:
-        """Send what was not sent yet, for three seconds at most; the rest is given up."""
-        # The SDK alone would wait half a minute for a collector that does not answer.
+        """Export the remaining spans for three seconds at most; drop the rest."""
+        # The SDK itself would wait half a minute for a collector that does not answer.
         flushing = threading.Thread(target=self.flush, name="last-spans", daemon=True)
         flushing.start()
         flushing.join(min(timeout, LONGEST_FLUSH))
 
     def begin(self, notification: Notification) -> tuple[Notification, Trace]:
         """
-        Begin with a notification that was just taken in hand.
+        Begin the trace of a notification that was just received.
 
         Returns:
-            It with the trace that it is to keep, its producer's or a new one; and its moments.
+            The notification with its trace, its producer's or a new one; and the delivery's steps.
         """
         if self.tracer is None:
             return notification, NO_TRACE
-        noted = Noted(self.tracer, notification)
-        return noted.kept_by(notification), noted
+        noted = RecordedTrace(self.tracer, notification)
+        return noted.joined_by(notification), noted
 
 
 NOT_TRACED = Tracing()
 
 
 def publisher_tracer() -> Tracer:
-    """Give what makes a publisher's spans, once its program listens to traces."""
+    """Return the tracer of a publisher's spans, for a program that exports traces."""
     return trace.get_tracer(NAME)
 
 
 def publishing(tracer: Tracer, headers: Mapping[str, object], key: str) -> Span | None:
     """
-    Begin the span of a message that is about to be published, in the trace of its producer.
+    Begin the span of a message that is about to be published, in its producer's trace.
 
     Returns:
-        None where the program listens to no traces, or the message belongs to one already.
+        The span; None if the program exports no traces, or the message already belongs to one.
     """
     if "traceparent" in headers:
         return None
@@ -205,26 +205,26 @@ def publishing(tracer: Tracer, headers: Mapping[str, object], key: str) -> Span 
 
 
 def carrying(headers: Mapping[str, Any], span: Span) -> dict[str, Any]:
-    """Give the headers of a message that carry its span on to whoever takes it."""
+    """Return a message's headers with its span's context, for its consumers."""
     carrier: dict[str, str] = {}
     _W3C.inject(carrier, trace.set_span_in_context(span))
     return {**headers, "traceparent": carrier["traceparent"]}
 
 
 def published(span: Span, *, error: Exception | None) -> None:
-    """End the span of a message, once its fate is known."""
+    """End the span of a message once it is confirmed, or known to be not."""
     if error is not None:
         span.set_status(Status(StatusCode.ERROR, type(error).__name__))
     span.end()
 
 
 def nanoseconds(at: datetime) -> int:
-    """Tell a time as moments are noted."""
+    """Return a time in nanoseconds since 1970, as steps are timed."""
     return int(at.timestamp() * 1e6) * 1000
 
 
 def nanoseconds_now() -> int:
-    """Tell the time by which moments are noted."""
+    """Return the current time in nanoseconds since 1970, as steps are timed."""
     return time.time_ns()
 
 

@@ -1,4 +1,9 @@
-"""Every exchange, queue, binding and routing key of the service; named in `plan`, nowhere else."""
+"""
+RabbitMQ's exchanges, queues, bindings and routing keys; only `plan` makes their names.
+
+Also: applying and comparing them, definitions for export, and reading queue depths. Not here:
+publishing (`publisher`) and consuming (`worker`).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make the broker as the topology says, and tell where it is not."""
+"""Declaring the topology on a broker, and comparing the broker with it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _INEQUIVALENT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One way in which the broker is not as described."""
+    """One difference between the broker and the topology."""
 
     what: str
-    """Which object, such as `queue notify.sms.bulk`."""
+    """The object, such as `queue notify.sms.bulk`."""
     how: str
-    """`missing`, or the argument that differs with the wanted and the found value."""
+    """`missing`, or the argument that differs, with both values."""
 
     def __str__(self) -> str:
-        """Return the words an operator reads."""
+        """Return the text that an operator reads."""
         return f"{self.what}: {self.how}"
 
 
@@ -35,30 +35,30 @@ class Depth:
     """A queue at one moment."""
 
     ready: int
-    """Messages that no consumer has taken."""
+    """Messages that no consumer has received."""
     consumers: int
 
 
 def depths(names: Iterable[str], connection: amqp.Connection) -> dict[str, Depth | None]:
-    """Look at queues; None for one that is missing. Needs no right."""
+    """Return the depths of queues; None for one that is missing. Needs no right."""
     return {name: _depth(name, connection) for name in names}
 
 
 def _depth(name: str, connection: amqp.Connection) -> Depth | None:
     with connection.channel() as channel:
         try:
-            told = channel.queue_declare(name, passive=True)
+            answer = channel.queue_declare(name, passive=True)
         except amqp.NotFound:
             return None
-    return Depth(told.message_count, told.consumer_count)
+    return Depth(answer.message_count, answer.consumer_count)
 
 
 def apply(topology: Topology, connection: amqp.Connection) -> None:
     """
-    Declare what is missing; what exists as described is left alone, so it may run again.
+    Declare what is missing. It may run again: an object that exists as declared stays as it is.
 
     Raises:
-        ConfigError: An object exists with other arguments, which a declaration cannot change.
+        ConfigError: An object exists with other arguments, which AMQP cannot change.
     """
     with connection.channel() as channel:
         try:
@@ -72,10 +72,10 @@ def apply(topology: Topology, connection: amqp.Connection) -> None:
 
 def diff(topology: Topology, connection: amqp.Connection) -> list[Difference]:
     """
-    Compare exchanges and queues with the broker's, changing nothing; needs the right to configure.
+    Return how the broker's exchanges and queues differ. Needs the right to configure.
 
-    AMQP cannot read bindings: `differences` compares those too. The broker names one differing
-    argument of an object at a time.
+    It changes nothing. AMQP cannot read bindings: `differences` compares them too. The broker
+    reports one differing argument of an object at a time.
 
     Raises:
         ConfigError: The user lacks the right to configure.
@@ -97,10 +97,10 @@ def diff(topology: Topology, connection: amqp.Connection) -> list[Difference]:
 
 def check(topology: Topology, connection: amqp.Connection) -> None:
     """
-    Make sure, at start-up, that every exchange and queue exists. Needs no right to configure.
+    Check that every exchange and queue exists. Needs no right to configure.
 
     Raises:
-        ConfigError: Something is missing; the text names it and the command that creates it.
+        ConfigError: An object is missing; the text names it and the command that creates it.
     """
     absent = missing(topology, connection)
     if absent:
@@ -109,7 +109,7 @@ def check(topology: Topology, connection: amqp.Connection) -> None:
 
 
 def missing(topology: Topology, connection: amqp.Connection) -> list[Difference]:
-    """Tell which exchanges and queues the broker lacks. Needs no right to configure."""
+    """Return the exchanges and queues that the broker lacks. Needs no right to configure."""
     found = []
     for one in topology.declared:
         with connection.channel() as channel:
@@ -147,7 +147,7 @@ def _title(one: Exchange | Queue) -> str:
 
 
 def _explain(reply: str) -> str:
-    """Turn the broker's complaint into argument, wanted and found value."""
+    """Return the argument, wanted value and found value of a broker's error."""
     match = _INEQUIVALENT.search(reply)
     if match is None:
         return reply

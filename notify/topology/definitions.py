@@ -1,4 +1,4 @@
-"""RabbitMQ definitions: the topology and the least rights as a file, and the comparison back."""
+"""RabbitMQ definitions: the topology and the least rights as a file, and a comparison with one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from notify.topology.plan import (
 
 @dataclass(frozen=True, slots=True)
 class Producer:
-    """A service that may publish for itself, on some channels; its broker user has its name."""
+    """A service that may publish on some channels; its broker user has the name of its source."""
 
     source: str
     channels: tuple[Channel, ...]
@@ -38,14 +38,14 @@ def export(
     users: bool = False,
 ) -> dict[str, Any]:
     """
-    Return the definitions that `rabbitmqctl import_definitions` takes; it never removes anything.
+    Return definitions for `rabbitmqctl import_definitions`, which never removes an object.
 
-    There are rights for workers, for operators' commands, for each producer, and for each source
-    among `subscribers`, whose user may read that source's events from a queue of its own.
+    They grant rights to workers, to operators' commands, to each producer, and to the user of each
+    source in `subscribers`, which may read the source's events from a queue of its own.
 
-    Rights are for users that exist. With `users` they are created by the import, unable to log in
-    until an operator sets a password; but RabbitMQ resets the password of one that exists, with
-    or without a hash in the file, so that is for a first import only.
+    The users must exist. With `users` the import creates them, unable to log in until an operator
+    sets a password. RabbitMQ resets the password of a user that exists, with or without a hash in
+    the file, so `users` is for a first import only.
     """
     producers = tuple(producers)
     subscribers = tuple(subscribers)
@@ -71,9 +71,9 @@ def differences(
     topology: Topology, definitions: Mapping[str, Any], *, vhost: str = "/"
 ) -> list[Difference]:
     """
-    Compare with what `rabbitmqctl export_definitions` wrote: exchanges, queues and bindings.
+    Return how the output of `rabbitmqctl export_definitions` differs from the topology.
 
-    What the broker has beyond the topology, such as a tap that operators bound, is no difference.
+    Objects beyond the topology, such as a tap that operators bound, are not differences.
     """
     wanted = export(topology, vhost=vhost)
     found: list[Difference] = []
@@ -117,7 +117,7 @@ def _user(name: str) -> dict[str, Any]:
 
 
 def worker_rights() -> dict[str, str]:
-    """Return the rights of a worker: take from every queue, publish again, declare nothing."""
+    """Return the rights of a worker: to consume every queue and to publish, not to declare."""
     writes = "|".join(re.escape(name) for name in (WORK, DEAD, EVENTS))
     return {
         "configure": "^$",
@@ -127,7 +127,7 @@ def worker_rights() -> dict[str, str]:
 
 
 def _operator_rights() -> dict[str, str]:
-    """Return the rights of the commands: apply and compare the topology, send, follow events."""
+    """Return the rights of commands: to apply and compare the topology, send, and follow events."""
     ours = r"^(notify(\..+)?|amq\.gen-.+)$"
     return {"user": OPERATOR_USER, "configure": ours, "write": ours, "read": ours}
 
@@ -137,7 +137,7 @@ def _producer_rights(producer: Producer) -> dict[str, str]:
 
 
 def _topics(producer: Producer) -> dict[str, str]:
-    """Return which keys a producer may publish; before RabbitMQ 4 a CC header gets past it."""
+    """Return a producer's routing keys; before RabbitMQ 4 a CC header bypasses them."""
     channels = "|".join(producer.channels)
     return {
         "user": producer.source,
@@ -148,7 +148,7 @@ def _topics(producer: Producer) -> dict[str, str]:
 
 
 def _subscriber_rights(source: str) -> dict[str, str]:
-    """Return the rights of who reads a source's events, by a queue that has its user's name."""
+    """Return the rights of a source's subscriber, whose queue has the name of its user."""
     own = re.escape(subscriber_user(source))
     return {
         "user": subscriber_user(source),
@@ -159,7 +159,7 @@ def _subscriber_rights(source: str) -> dict[str, str]:
 
 
 def _events(source: str) -> dict[str, str]:
-    """Return with which patterns a subscriber may bind its queue: for its own source alone."""
+    """Return the patterns with which a subscriber may bind its queue: those of its own source."""
     return {
         "user": subscriber_user(source),
         "exchange": EVENTS,

@@ -1,4 +1,4 @@
-"""Every exchange, queue, binding and routing key of the service; their names are made only here."""
+"""Every exchange, queue, binding and routing key of the service; only this module names them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 from notify.message import Channel
 
 EXCHANGE = "notify"
-"""The one exchange producers write to."""
+"""The only exchange that producers publish to."""
 WORK = "notify.work"
-"""Where the worker queues are bound; retries and replays enter here."""
+"""The exchange that worker queues are bound to; retries and replays are published to it."""
 DEAD = "notify.dead"
 """The dead-letter exchange, and the queue behind it."""
 UNROUTED = "notify.unrouted"
-"""Takes what matches no worker queue, for the dead queue."""
+"""The exchange of messages that match no worker queue; the dead queue is bound to it."""
 EVENTS = "notify.events"
-"""Outcomes, for whoever subscribes; the key is `<channel>.<status>.<source>`."""
+"""The exchange of events for subscribers; the key is `<channel>.<status>.<source>`."""
 WORKER_USER = "notify-worker"
 """The broker's user for worker processes in the exported definitions."""
 OPERATOR_USER = "notify-operator"
 """The broker's user for operators' commands in the exported definitions."""
 
-# The dead queue has nowhere to pass a message on to, so a delivery limit would drop it. RabbitMQ
-# before 4 has no word for "no limit" and RabbitMQ 4 limits to 20 unless told.
+# No queue lies behind the dead queue, so a delivery limit would drop messages. RabbitMQ before 4
+# has no value for "no limit", and RabbitMQ 4 has a default limit of 20.
 _NO_LIMIT = 2**31 - 1
 
 
@@ -39,7 +39,7 @@ def routing_key(channel: Channel, lane: str, source: str) -> str:
 
 
 def subscriber_user(source: str) -> str:
-    """Return the broker's user, and the queue, by which a source hears of its notifications."""
+    """Return the name of the user and of the queue by which a source receives its events."""
     return f"{source}.events"
 
 
@@ -70,14 +70,14 @@ class Binding:
     to_exchange: bool = False
 
     def __str__(self) -> str:
-        """Return the words an operator reads."""
+        """Return the text that an operator reads."""
         kind = "exchange" if self.to_exchange else "queue"
         return f"{self.source} → {kind} {self.destination} by {self.routing_key!r}"
 
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """All that must exist on the broker, in an order in which it can be declared."""
+    """Every object that must exist on the broker, in the order of declaration."""
 
     exchanges: tuple[Exchange, ...]
     queues: tuple[Queue, ...]
@@ -85,7 +85,7 @@ class Topology:
 
     @classmethod
     def of(cls, channels: Iterable[Channel], lanes: Mapping[str, Any]) -> Topology:
-        """Describe a queue for each channel and lane; a lane has `max_length`, `delivery_limit`."""
+        """Return the topology; each lane has a `max_length` and a `delivery_limit`."""
         work = [(channel, lane) for channel in channels for lane in lanes]
         return cls(
             exchanges=(
@@ -106,7 +106,7 @@ class Topology:
                     Binding(WORK, queue_name(channel, lane), f"{channel}.{lane}.#")
                     for channel, lane in work
                 ),
-                # Last, so that a first `apply` lets nothing in before everything is in place.
+                # Last, so that a first `apply` admits no message before every object exists.
                 Binding(EXCHANGE, WORK, to_exchange=True),
             ),
         )
@@ -119,16 +119,16 @@ class Topology:
 
 def _dead_queue() -> Queue:
     """
-    Describe the queue nothing leaves but by hand.
+    Return the queue that only the archive consumes.
 
-    It has no length limit: one that refuses would hold up the dead-lettering of every queue
-    before it, and one that drops would lose. The broker's disk alarm is its bound.
+    It has no length limit: one that refuses messages would block the dead-lettering of every other
+    queue, and one that drops them would lose messages. The broker's disk alarm is its bound.
     """
     return Queue(DEAD, {"x-queue-type": "quorum", "x-delivery-limit": _NO_LIMIT})
 
 
 def _work_queue(name: str, lane: Any) -> Queue:
-    """Describe a worker queue: full, it refuses; what it gives up is confirmed by the dead one."""
+    """Return a worker queue: it refuses when full, and dead-letters at least once."""
     return Queue(
         name,
         {

@@ -1,4 +1,4 @@
-"""One queue as it was seen from time to time: how old what waits is at most, and how it drains."""
+"""One queue's backlog: an upper bound of its age, and how long it takes to drain."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import math
 from collections import deque
 
 SPAN = 60.0
-"""Seconds over which it is told how a queue drains."""
+"""Seconds over which the drain rate is measured."""
 
 
 class Backlog:
     """
-    What is known of a queue's messages without touching them.
+    A queue's backlog, estimated without reading its messages.
 
-    RabbitMQ does not tell how old the first one is. But queues are served in their order, so it
-    was published after the last one that was taken, and after the queue was last seen empty.
+    RabbitMQ does not report the age of the first message. But a queue is delivered in order, so the
+    first message was published after the last received one and after the queue was last empty.
     """
 
     def __init__(self, *, now: float) -> None:
-        """Begin; *now* is in seconds since 1970, as all later times."""
+        """Begin at *now*, in seconds since 1970 like all later times."""
         self._after = self._now = now
         self._seen: deque[tuple[float, int]] = deque()
 
     def see(self, ready: int, *, taken: float | None, now: float) -> None:
         """
-        Take a look at it.
+        Add one reading of the queue's depth.
 
         Args:
             ready: The messages that wait in it.
-            taken: When the last one was published that this process took; None if none was.
+            taken: When the last message that this process received was published; None if none.
         """
         self._now = now
         if ready == 0:
@@ -41,12 +41,12 @@ class Backlog:
 
     @property
     def oldest(self) -> float:
-        """How many seconds old the first message is at most, if one was taken or came since."""
+        """Seconds: an upper bound of the first message's age since observation began."""
         return max(0.0, self._now - self._after)
 
     @property
     def drain(self) -> float | None:
-        """Seconds until it is empty if it goes on so; infinity if it grows; None: too early."""
+        """Seconds until it is empty at this rate; infinity if it grows; None if too early."""
         (began, before), (at, ready) = self._seen[0], self._seen[-1]
         if ready == 0:
             return 0.0

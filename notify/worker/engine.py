@@ -1,4 +1,4 @@
-"""Celery, set up as this service's engine: its application with the one task, and its worker."""
+"""Celery as this service's engine: its application with the one task, and its worker."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ log = structlog.get_logger("notify.worker")
 
 
 class QuietWorker(Worker):
-    """Celery's worker, stopped by SIGTERM without a word on stdout past the log."""
+    """Celery's worker, which prints nothing to stdout when SIGTERM stops it."""
 
     def __init__(
         self, *, stopping: Callable[[], None], reload: Callable[[], None], **options: Any
     ) -> None:
         """
-        Take Celery's own options and two of ours, both called in a signal's handler.
+        Make a worker with Celery's own options and two more, both called in a signal's handler.
 
         Args:
             stopping: Called at SIGTERM.
@@ -44,10 +44,10 @@ class QuietWorker(Worker):
         super().__init__(**options)
 
     def install_platform_tweaks(self, worker: Worker) -> None:
-        """Handle signals as Celery does, but for two."""
+        """Handle signals as Celery does, except two."""
         super().install_platform_tweaks(worker)
         install_worker_term_handler(worker, verbose=False, callback=lambda _: self._stopping())
-        # Celery would start itself anew. On a terminal it means that the terminal is gone.
+        # Celery would restart the process. On a terminal the signal means that the terminal closed.
         if not os.isatty(0):
             signal.signal(signal.SIGHUP, lambda *_: self._reload())
 
@@ -60,7 +60,7 @@ def create_app(settings: Settings, *, queues: Sequence[str]) -> Celery:
         broker_use_ssl=ssl_options(settings.amqp),
         broker_heartbeat=settings.amqp.heartbeat,
         broker_transport_options={"frame_handler": frame_handler},
-        # A worker outlives its broker, however long that is away.
+        # A worker keeps running while the broker is away, however long.
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         # RabbitMQ 3.10 closes the channel, not the connection, at its consumer timeout.
@@ -113,13 +113,13 @@ def celery_worker(
     reload: Callable[[], None],
 ) -> Worker:
     """
-    Make the Celery worker that consumes in this process; `start` works until it is told to stop.
+    Make the Celery worker of this process; its `start` returns when the worker has stopped.
 
     Args:
         name: The worker's name, unique on this machine.
-        threads: How many tasks it runs side by side.
-        consumer: Makes its consumer of Celery's arguments.
-        stopping: Called in the handler of SIGTERM, when it begins to stop.
+        threads: How many tasks run concurrently.
+        consumer: Makes its consumer from Celery's arguments.
+        stopping: Called in the handler of SIGTERM, before the worker stops.
         reload: Called in the handler of SIGHUP.
     """
     _quieten_celery()
@@ -136,15 +136,15 @@ def celery_worker(
         without_mingle=True,
         without_heartbeat=True,
     )
-    # It has just asked to tell, at each lost connection, what a later version will do.
+    # Celery has just enabled this warning, which it repeats at each lost connection.
     warnings.simplefilter("ignore", CPendingDeprecationWarning)
     return worker
 
 
 def _quieten_celery() -> None:
-    """Keep Celery from setting up logging, and from telling what nobody needs."""
-    # Connecting a receiver is how Celery is told to leave logging as `notify.logs` has set it up.
+    """Keep Celery from setting up logging, and from logging below warnings."""
+    # A connected receiver makes Celery keep the logging that `telemetry.logs` has set up.
     signals.setup_logging.connect(lambda **_: None, weak=False)
     logging.getLogger("celery").setLevel(logging.WARNING)
-    # It warns of pickled messages from strangers; this worker takes nothing but plain JSON.
+    # It warns of pickled messages; this worker reads plain JSON only.
     warnings.simplefilter("ignore", SecurityWarning)

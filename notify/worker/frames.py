@@ -1,8 +1,9 @@
-"""Between py-amqp and its frames, so that no message can stop a worker by what stands around it.
+"""Reading AMQP frames so that no message can stop a worker by its properties or routing key.
 
-py-amqp reads a message's properties in the event loop, before anybody has the message. What it
-cannot read there, such as a content type that is no UTF-8, a time beyond the calendar or a table in
-a table two thousand deep, ends the worker; the message stays in its queue, and ends the next one.
+py-amqp reads a message's properties in the event loop, before any handler has the message.
+Properties that it cannot read, such as a content type that is not UTF-8, a time beyond the calendar
+or tables nested two thousand deep, end the worker. The message stays in its queue and ends the next
+worker too.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ _ERRORS = (
 )
 
 Frame = tuple[int, int, bytes]
-"""Its kind, its channel, its bytes."""
+"""The frame's kind, channel and bytes."""
 
 
 def frame_handler(connection: Any, callback: Callable[..., Any]) -> Callable[[Frame], bool]:
     """
-    Read frames as py-amqp does; properties that it cannot read come as the bytes they are.
+    Return a frame handler like py-amqp's, which keeps properties that it cannot read as bytes.
 
-    They are a header then, beside a content type that tells why and is not JSON: so the message
-    goes to the dead letters, and the archive keeps it whole.
+    They become one header, beside a content type that says so and is not JSON. So the message goes
+    to the dead letters, and the archive keeps it whole.
     """
     read = read_frames(connection, callback)
 
@@ -56,7 +57,7 @@ def frame_handler(connection: Any, callback: Callable[..., Any]) -> Callable[[Fr
 
 
 def _readable(payload: bytes) -> bool:
-    """Try it once more, and as deep in the stack as `read` did, where depth is what fails."""
+    """Return whether py-amqp reads the properties, tried at the stack depth of `read`."""
     try:
         amqp.Message().inbound_header(payload)
     except _ERRORS:
@@ -65,14 +66,14 @@ def _readable(payload: bytes) -> bool:
 
 
 def _kept(unread: bytes) -> bytes:
-    """Write properties that hold others' bytes."""
+    """Return properties that contain the unread bytes as one header."""
     name = struct.pack("B", len(_UNREADABLE)) + _UNREADABLE
     header = name + struct.pack(">cI", b"x", len(unread)) + unread
     return struct.pack(">H", _TYPE_AND_HEADERS) + name + struct.pack(">I", len(header)) + header
 
 
 def _with_text_as_key(payload: bytes) -> bytes:
-    """Give a method's bytes; in those of a delivery, with a routing key that is text."""
+    """Return a method's bytes; in a delivery, replace a routing key that is not text."""
     if payload[:_SIGNATURE] != _DELIVER:
         return payload
     exchange = _SIGNATURE + 1 + payload[_SIGNATURE] + _NUMBERS

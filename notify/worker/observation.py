@@ -1,4 +1,4 @@
-"""What makes one worker observable: Prometheus' port, the probes, and systemd's status line."""
+"""Observing one worker: Prometheus' port, the probes, and systemd's status line."""
 
 from __future__ import annotations
 

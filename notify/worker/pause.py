@@ -30,7 +30,7 @@ log = structlog.get_logger("notify.pause")
 
 
 class Phase(enum.Enum):
-    """What the worker does with messages."""
+    """Whether the worker consumes and delivers."""
 
     OPEN = "open"
     """It consumes and delivers."""

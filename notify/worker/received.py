@@ -1,4 +1,4 @@
-"""Messages as the broker delivered them, who takes them so, and what Celery takes for a task's."""
+"""Messages as the broker delivered them, and the message of a task as Celery expects it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from notify.delivery import Arrival, Raw
 
 
 class RawConsumer(kombu.Consumer):
-    """Hands messages over as they came: nothing is decompressed, decoded or raised."""
+    """Passes messages on unread: nothing is decompressed or decoded, and nothing is raised."""
 
     def revive(self, channel: Any) -> None:
-        """Take a channel, and keep it from decoding bodies by what their sender claims."""
+        """Use a channel, and keep it from decoding bodies by their sender's headers."""
         super().revive(channel)
         self.channel.auto_decode = False
 
@@ -28,7 +28,7 @@ class RawConsumer(kombu.Consumer):
         self.on_message(message)
 
     def _add_tag(self, queue: Any, consumer_tag: str | None = None) -> str:
-        """Name a consumer by its queue, and never twice alike: each has its own prefetch."""
+        """Return a unique tag with the queue's name: each consumer has its own prefetch."""
         tag = consumer_tag or f"{queue.name}/{next(self._tags)}"
         self._active_tags[queue.name] = tag
         return tag
@@ -42,12 +42,12 @@ class RawAMQP(AMQP):
 
 class Received:
     """
-    One message as the broker delivered it. Use it in the event loop only.
+    One message as the broker delivered it. For the event loop only.
 
     Attributes:
-        tag: Its number on the channel it came by.
-        consumer: Which of its queue's consumers it came by.
-        settled: Whether it has been acknowledged, rejected or given back.
+        tag: Its delivery tag.
+        consumer: The number of the queue's consumer that received it.
+        settled: Whether it is acknowledged, rejected or requeued.
     """
 
     __slots__ = ("_message", "_taken_at", "consumer", "settled", "tag")
@@ -61,16 +61,16 @@ class Received:
 
     @property
     def alive(self) -> bool:
-        """Whether the channel it came by is open: if not, the broker delivers it again."""
+        """Whether its channel is open: if not, the broker delivers it again."""
         return bool(self._message.channel.is_open)
 
     @property
     def size(self) -> int:
-        """How many bytes or characters its body has."""
+        """The length of its body in bytes or characters."""
         return len(self._message.body)
 
     def incoming(self) -> Incoming:
-        """Give what the contract looks at. Headers count only as far as they are text."""
+        """Return the parts that the contract reads. A header that is not text counts as absent."""
         message = self._message
         properties: Mapping[str, Any] = message.properties
         headers = properties.get("application_headers") or {}
@@ -87,11 +87,11 @@ class Received:
         )
 
     def raw(self) -> Raw:
-        """Give what the archive of dead letters keeps beside that."""
+        """Return the other parts, which the archive of dead letters keeps."""
         return Raw(self._message.delivery_info["exchange"], self._message.properties)
 
     def acknowledge(self) -> None:
-        """Tell the broker that it is done; raises the connection's errors."""
+        """Acknowledge it; raises the connection's errors."""
         self.settled = True
         self._message.channel.basic_ack(self.tag)
 
@@ -108,15 +108,15 @@ class Received:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Messages that are delivered together, and whom to tell when all their calls have begun."""
+    """Messages that are delivered together, and the callback when all their calls have begun."""
 
     arrivals: list[Arrival]
     begun: Callable[[bool], None]
-    """Called with False where the record could not be used, so that some have not."""
+    """Called with False if the record could not be used, so that some calls have not begun."""
 
 
 class TaskMessage:
-    """What Celery takes for the message of one task; its argument never leaves the process."""
+    """A stand-in for a task's message in Celery; its argument never leaves the process."""
 
     content_type = None
     content_encoding = None

@@ -1,4 +1,4 @@
-"""Reading the configuration anew while the worker works on."""
+"""Reading the configuration again while the worker runs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ log = structlog.get_logger("notify.reload")
 
 class Reload:
     """
-    Puts a changed configuration into force, in a thread of its own, as far as that can be.
+    Puts a changed configuration into force, in a thread of its own, as far as no restart is needed.
 
-    With a mistake in it, all that was in force stays so.
+    If it has a mistake, the previous configuration stays in force.
     """
 
     def __init__(
@@ -32,38 +32,39 @@ class Reload:
         ended: Callable[[bool], None],
     ) -> None:
         """
-        Take what is in force, and what to do.
+        Prepare the thread; `start` starts it.
 
         Args:
+            settings: The settings in force.
             read: Reads the configuration; raises `ConfigError` with every mistake.
-            change: Puts options into force; raises `ConfigError` where it did not.
+            change: Puts settings into force; raises `ConfigError` if it could not.
             begun: Called when a reload begins.
-            ended: Called when it is over, with whether it went well.
+            ended: Called when it ends, with whether it succeeded.
         """
         self._settings = settings
         self._read = read
         self._change = change
         self._begun = begun
         self._ended = ended
-        # A lock could be held by the very thread that a signal's handler interrupts; this cannot.
-        self._asked: SimpleQueue[bool] = SimpleQueue()
+        # Safe in a signal's handler: a lock might be held by the thread that it interrupts.
+        self._requests: SimpleQueue[bool] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
 
     def ask(self) -> None:
-        """Have it done soon; may be called in the handler of a signal."""
-        self._asked.put(True)
+        """Request a reload; may be called in a signal's handler."""
+        self._requests.put(True)
 
     def start(self) -> None:
-        """Wait for being asked, from now on."""
+        """Start the thread, which waits for requests."""
         self._thread.start()
 
     def stop(self, *, timeout: float) -> None:
-        """Finish the reload in hand, for *timeout* seconds at most."""
-        self._asked.put(False)
+        """Finish a reload that is running, waiting *timeout* seconds at most."""
+        self._requests.put(False)
         self._thread.join(timeout)
 
     def _run(self) -> None:
-        while self._asked.get():
+        while self._requests.get():
             self._begun()
             worked = False
             try:
@@ -72,7 +73,7 @@ class Reload:
             except ConfigError as error:
                 log.error("notify.reload_refused", reason=str(error))
             except Exception as error:
-                # Without this thread, later changes would wait for a restart that nobody expects.
+                # Without this thread, later changes would silently wait for a restart.
                 log.error("notify.reload_fault", exc_info=error)
             finally:
                 self._ended(worked)

@@ -52,7 +52,7 @@ class Component(Protocol):
 @dataclass(frozen=True, slots=True)
 class WorkerRole:
     """
-    What one worker process consumes and does.
+    The queues of one worker process, and its parts.
 
     Attributes:
         queues: The queues that it consumes.

@@ -40,7 +40,7 @@ class Steering:
         self._cancel = cancel
 
     def steer(self) -> None:
-        """Give each queue the prefetch that it should have now."""
+        """Replace the consumer of each queue whose prefetch should change."""
         consuming = self._consuming()
         for intake in self._intakes:
             prefetch = intake.next_prefetch(self._prefetch(intake.name) if consuming else 0)

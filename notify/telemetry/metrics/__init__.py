@@ -1,4 +1,4 @@
-"""What one process tells Prometheus: counted where it happens, or read when it is asked."""
+"""One process's metrics for Prometheus: counted where events happen, or read at each scrape."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from notify.telemetry.metrics.catalog import FAMILIES, Family, MetricType
 Reading = tuple[Sequence[str], float]
 """The values of a family's labels, in their order, and the number."""
 Read = Callable[[], Iterable[Reading]]
-"""Gives what is to be told now, from memory and at once."""
+"""Returns the current readings, from memory and at once."""
 
 
 class Metrics:
     """
-    One process's metrics, in a registry of its own. Safe among threads.
+    One process's metrics, in a registry of its own. Safe to share among threads.
 
-    A family that is counted exists with each of its labels' values from `expect` or its first
-    event on; one that is read tells what its reader gives, and nothing without a reader.
+    A counted family has a series from `expect` or its first event on; a family that is read has the
+    series that its readers return, and none without a reader.
     """
 
     def __init__(self) -> None:
-        # When a series began tells nothing that the process's own start does not.
+        # The start of a series adds no information to the process's own start.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._counters: dict[Family, Counter] = {}
         self._histograms: dict[Family, Histogram] = {}
-        # Looked up without a lock: two threads that make the same one get the same.
+        # Read without a lock: two threads that create the same one get the same.
         self._counts: dict[tuple[Family, tuple[str, ...]], Counter] = {}
         self._durations: dict[tuple[Family, tuple[str, ...]], Histogram] = {}
         self._readings = _Readings()
@@ -63,22 +63,22 @@ class Metrics:
         self._count(family, labels).inc(amount)
 
     def observe(self, family: Family, seconds: float, *labels: str) -> None:
-        """Note how long something took."""
+        """Record a duration."""
         self._duration(family, labels).observe(max(0.0, seconds))
 
     def expect(self, family: Family, *labels: str) -> None:
-        """Tell of zero events until there is one, so that the first makes a difference."""
+        """Export zero until the first event, so that a rate includes it."""
         if family.kind is MetricType.COUNTED:
             self._count(family, labels)
         else:
             self._duration(family, labels)
 
     def watch(self, family: Family, read: Read) -> None:
-        """Tell what *read* gives whenever it is asked; several may tell of one family."""
+        """Export what *read* returns at each scrape; a family may have several readers."""
         self._readings.add(family, read)
 
     def text(self) -> bytes:
-        """Write all in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def _count(self, family: Family, labels: tuple[str, ...]) -> Counter:
@@ -97,7 +97,7 @@ class Metrics:
 
 
 class _Readings(Collector):
-    """The families that are read."""
+    """The families that are read at each scrape."""
 
     def __init__(self) -> None:
         self._reads: dict[Family, list[Read]] = {}
@@ -106,11 +106,11 @@ class _Readings(Collector):
         self._reads.setdefault(family, []).append(read)
 
     def describe(self) -> Iterable[Metric]:
-        """Name nothing before it is read."""
+        """Return no names: a family is named when it is read."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Read all."""
+        """Read every family."""
         for family, reads in list(self._reads.items()):
             shape = (
                 CounterMetricFamily if family.kind is MetricType.READ_COUNT else GaugeMetricFamily

@@ -1,4 +1,4 @@
-"""Every metric of the service; docs/metrics.md tells what each is good for."""
+"""Every metric of the service; docs/metrics.md says how to use each."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 
 
 class MetricType(enum.Enum):
-    """What a family is to Prometheus, and how it comes to be."""
+    """The kind of a family for Prometheus, and how it is obtained."""
 
     COUNTED = "counter"
-    """A counter, raised where it happens."""
+    """A counter, incremented where the event happens."""
     READ_COUNT = "counter, read"
-    """A counter that something else keeps."""
+    """A counter that another part keeps, read at each scrape."""
     READ = "gauge"
-    """A gauge, read when it is asked for."""
+    """A gauge, read at each scrape."""
     DURATION = "histogram"
     """A histogram of seconds."""
 
 
 OBJECTIVE = 10.0
-"""Seconds from publishing to the provider that a message should take at most."""
+"""The objective: seconds from publishing to the provider's acceptance."""
 
 _WAITS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, OBJECTIVE, 30, 60, 300, 900, 3600, 21_600)
 _CALLS = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
@@ -29,7 +29,7 @@ _CALLS = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Family:
-    """One metric: its name, what it tells, and by which labels, all of few values."""
+    """One metric: its name, kind, help and labels, each of which has few values."""
 
     name: str
     kind: MetricType
@@ -49,37 +49,37 @@ ACCEPTED = Family(
 DUPLICATES = Family(
     "notify_duplicates_total",
     MetricType.COUNTED,
-    "Messages that asked for what is on record already; nothing was sent again.",
+    "Messages whose request is on record already; nothing was sent again.",
     _LANE,
 )
 CONFLICTS = Family(
     "notify_conflicts_total",
     MetricType.COUNTED,
-    "Messages whose key or id stands for another request.",
+    "Messages whose key or id belongs to another request.",
     _LANE,
 )
 DEFERRED = Family(
     "notify_deferred_total",
     MetricType.COUNTED,
-    "Times that flow control or a hold put a notification off; it is no attempt.",
+    "Times that flow control or a hold deferred a notification; not an attempt.",
     _LANE,
 )
 ENDED = Family(
     "notify_ended_total",
     MetricType.COUNTED,
-    "Notifications by the status that they ended with.",
+    "Notifications by their final status.",
     (*_LANE, "status"),
 )
 POSSIBLE_DUPLICATES = Family(
     "notify_possible_duplicates_total",
     MetricType.COUNTED,
-    "Notifications to be sent again though a lost call may have sent them.",
+    "Notifications to be sent again although a call of unknown outcome may have sent them.",
     _LANE,
 )
 ATTEMPTS = Family(
     "notify_attempts_total",
     MetricType.COUNTED,
-    "Calls to providers by how they ended: outcome as on record, verdict as the rules take it.",
+    "Calls to providers by outcome, as on record, and verdict, as the retry rules classify it.",
     ("provider", "outcome", "verdict"),
 )
 CALL = Family(
@@ -99,7 +99,7 @@ QUEUED = Family(
 DELIVERY = Family(
     "notify_delivery_seconds",
     MetricType.DURATION,
-    "From publishing a message to the provider's word that it took it.",
+    "From publishing a message to the provider's acceptance.",
     _LANE,
     _WAITS,
 )
@@ -112,7 +112,7 @@ DEAD_LETTERS = Family(
 REFUSED_EVENTS_DROPPED = Family(
     "notify_refused_events_dropped_total",
     MetricType.COUNTED,
-    "Refused messages whose source is not told by an event.",
+    "Refused messages whose source gets no event.",
     ("why",),
 )
 
@@ -147,7 +147,7 @@ CIRCUIT = Family(
 LIMIT_RATE = Family(
     "notify_limit_rate",
     MetricType.READ,
-    "Units a second that a limit allows the whole fleet by now.",
+    "Units a second that a limit allows the whole fleet now.",
     ("limit",),
 )
 LIMIT_UNITS = Family(
@@ -159,7 +159,7 @@ LIMIT_UNITS = Family(
 LIMIT_WAITS = Family(
     "notify_limit_waits_total",
     MetricType.READ_COUNT,
-    "Times that a limit did not give all that it was asked for at once.",
+    "Times that a limit granted less than was requested at once.",
     ("limit",),
 )
 QUEUE_MESSAGES = Family(
@@ -171,13 +171,13 @@ QUEUE_CONSUMERS = Family(
 QUEUE_OLDEST = Family(
     "notify_queue_oldest_seconds",
     MetricType.READ,
-    "How old the oldest message of a queue is at most.",
+    "Upper bound of the age of a queue's oldest message.",
     ("queue",),
 )
 QUEUE_DRAIN = Family(
     "notify_queue_drain_seconds",
     MetricType.READ,
-    "How long a queue takes to be empty as it went lately; infinity if it grows.",
+    "Time until a queue is empty at the rate of the last minute; infinity if it grows.",
     ("queue",),
 )
 BROKER_UP = Family("notify_broker_up", MetricType.READ, "Whether the broker answers this process.")
@@ -185,7 +185,7 @@ RECORD_UP = Family("notify_record_up", MetricType.READ, "Whether the record answ
 RECORD_BEHIND = Family(
     "notify_record_behind",
     MetricType.READ,
-    "Whether all is held back, for the record lacks what was committed to it.",
+    "Whether everything is held because the record lacks commits.",
 )
 HOST_AHEAD = Family(
     "notify_host_clock_ahead_seconds",
@@ -196,11 +196,11 @@ HOST_AHEAD = Family(
 LATE = Family(
     "notify_late",
     MetricType.READ,
-    "What the record should have taken up by now: for the relay, for look-ups, as events.",
+    "Overdue rows of the record: for the relay, for look-ups, and as events.",
     ("work",),
 )
 LATE_OLDEST = Family(
-    "notify_late_oldest_seconds", MetricType.READ, "How late the first of these is.", ("work",)
+    "notify_late_oldest_seconds", MetricType.READ, "How overdue the first of these is.", ("work",)
 )
 RECORDED = Family(
     "notify_record_notifications",
@@ -211,13 +211,13 @@ RECORDED = Family(
 OLDEST = Family(
     "notify_record_oldest_seconds",
     MetricType.READ,
-    "How long ago the oldest was received that is queued or being sent.",
+    "Age of the oldest notification that is queued or being sent.",
     _LANE,
 )
 DIFFERENCE = Family(
     "notify_ledger_difference",
     MetricType.READ,
-    "What was accepted and is in none of the ledger's terms.",
+    "Accepted notifications that are in none of the ledger's terms.",
 )
 DEAD_WAITING = Family(
     "notify_dead_letters_waiting",
@@ -227,4 +227,4 @@ DEAD_WAITING = Family(
 )
 
 FAMILIES = tuple(each for each in vars().copy().values() if isinstance(each, Family))
-"""All of them."""
+"""Every family."""

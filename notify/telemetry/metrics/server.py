@@ -1,4 +1,4 @@
-"""Serving metrics and probes over HTTP, in threads beside the work."""
+"""Serving metrics and probes over HTTP, in threads of its own."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import structlog
 from notify.telemetry.metrics import Metrics
 
 AT_ONCE = 16
-"""Connections at once; one more ends the oldest, so that a probe is always answered."""
-PATIENCE = 5.0
-"""Seconds that a client may take for its whole request and for reading the answer."""
+"""Most connections at a time; another one ends the oldest, so that a probe is always answered."""
+CLIENT_TIMEOUT = 5.0
+"""Seconds in which a client must send its request and read the answer."""
 
 _TEXT = "text/plain; charset=utf-8"
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -29,9 +29,9 @@ log = structlog.get_logger("notify.metrics")
 
 class MetricsServer:
     """
-    Answers GET for /metrics, /livez and /readyz, and nothing else.
+    Answers GET of /metrics, /livez and /readyz only.
 
-    Work never depends on it: where its port is taken, a warning says so and nothing is served.
+    Work does not depend on it: if its port is in use, it logs a warning and serves nothing.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class MetricsServer:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """
-        Take what to tell.
+        Prepare the server; `start` opens its port.
 
         Args:
             listen: The IP address to listen on.
-            alive: Whether the process does anything.
-            unready: Why it cannot work now, in a word; None if it can.
-            remark: What /readyz says besides, in its second line; None if nothing.
-            monotonic: The clock of `PATIENCE`.
+            alive: Returns whether the event loop turns.
+            unready: Returns in a word why the process cannot work now; None if it can.
+            remark: Returns the second line of /readyz; None if it has none.
+            monotonic: The clock of `CLIENT_TIMEOUT`.
         """
         self._metrics = metrics
         self._address = (listen, port)
@@ -69,7 +69,7 @@ class MetricsServer:
         return self._http.server_address[1] if self._http else None
 
     def start(self) -> None:
-        """Begin to serve, or tell why not."""
+        """Begin to serve, or log why not."""
         listen, port = self._address
         try:
             self._http = _Http(self._address, self._answer, self._monotonic)
@@ -80,8 +80,8 @@ class MetricsServer:
         threading.Thread(target=self._http.serve_forever, name="metrics", daemon=True).start()
         log.info("notify.metrics_served", listen=listen, port=self.port)
 
-    def stop(self, *, timeout: float) -> None:  # noqa: ARG002 - as every part is stopped
-        """Serve no more."""
+    def stop(self, *, timeout: float) -> None:  # noqa: ARG002 - as every component is stopped
+        """Stop serving."""
         http, self._http = self._http, None
         if http is not None:
             http.shutdown()
@@ -105,7 +105,7 @@ def _word(trouble: str | None, remark: str | None = None) -> tuple[HTTPStatus, s
 
 
 class _Http(ThreadingHTTPServer):
-    """A server that answers a few at once, ends those that take long, and never reads a body."""
+    """A server with few connections at a time, each for a short time; it never reads a body."""
 
     daemon_threads = True
     block_on_close = False
@@ -125,12 +125,12 @@ class _Http(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
-        """Bind, and ask no name server what the address is called: that may be away."""
+        """Bind, without a query for the address's name: the name server may be away."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread, in the place of the oldest connection if there are many."""
+        """Answer in a thread; end the oldest connection if there are too many."""
         with self._lock:
             if len(self._open) >= AT_ONCE:
                 self._end(next(iter(self._open)))
@@ -138,10 +138,10 @@ class _Http(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def service_actions(self) -> None:
-        """Twice a second: end the connections whose time is up."""
+        """End the connections past their timeout; called twice a second."""
         with self._lock:
             for request, begun in list(self._open.items()):
-                if self._monotonic() - begun > PATIENCE:
+                if self._monotonic() - begun > CLIENT_TIMEOUT:
                     self._end(request)
 
     def shutdown_request(self, request: Any) -> None:
@@ -151,13 +151,13 @@ class _Http(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def _end(self, request: socket.socket) -> None:
-        """Wake the thread that waits for the client, or to write to it: it closes the socket."""
+        """Wake the thread that waits for the client, which closes the socket."""
         del self._open[request]
         with suppress(OSError):
             request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Let a client go that went first."""
+        """Ignore clients that disconnect early."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -174,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def version_string(self) -> str:
-        """Tell no versions."""
+        """Return no version."""
         return "notify"
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name

@@ -98,7 +98,7 @@ def test_ids_and_times_may_be_pythons_own(engine: Engine) -> None:
     id_, until = uuid4(), datetime(2030, 1, 1, tzinfo=UTC)
     with engine.begin() as connection:
         put = Outbox(TABLE).put(connection, KEY, {**REQUEST, "id": id_, "expires_at": until})
-        with pytest.raises(TypeError, match="a request cannot hold a set"):
+        with pytest.raises(TypeError, match="a request cannot contain a set"):
             Outbox(TABLE).put(connection, KEY, {**REQUEST, "data": {"x": {1}}})
     assert put == id_
     (row,) = _rows(engine)

@@ -23,7 +23,7 @@ from notify.store import Store
 from notify.store.db.engine import connect
 from notify.telemetry.metrics import Metrics, catalog
 from notify.telemetry.metrics.catalog import MetricType
-from notify.telemetry.metrics.server import AT_ONCE, PATIENCE, MetricsServer
+from notify.telemetry.metrics.server import AT_ONCE, CLIENT_TIMEOUT, MetricsServer
 from notify.topology import QueueWatch
 from notify.worker.backlog import Backlog
 from notify.worker.health import HUNG, Health
@@ -167,9 +167,9 @@ def test_a_client_that_sends_byte_by_byte_has_no_more_time_for_it(
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as slow:
         slow.sendall(b"GET /livez HTTP/1.0\r\nX: ")
         assert b" 200 " in ask(server, b"GET /livez HTTP/1.0\r\n\r\n")
-        clock.now = PATIENCE - 1
+        clock.now = CLIENT_TIMEOUT - 1
         slow.sendall(b"a")
-        clock.now = PATIENCE + 1
+        clock.now = CLIENT_TIMEOUT + 1
         assert slow.recv(1) == b""
 
 
@@ -195,7 +195,7 @@ def test_a_client_that_does_not_read_is_hung_up_on(clock: Clock) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as slow:
         slow.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
         assert slow.recv(1) == b"H"
-        clock.now = PATIENCE + 1
+        clock.now = CLIENT_TIMEOUT + 1
         while server._http is not None and server._http._open:
             pass  # the next look at the clock ends it; read before, the answer would be whole
         while part := slow.recv(1 << 20):

@@ -26,7 +26,7 @@ from notify.service import open_tracing
 from notify.settings import Settings
 from notify.settings.tracing import TracingSettings
 from notify.store import Claim, Claimed
-from notify.telemetry.tracing import NO_TRACE, NOT_TRACED, Noted, Tracing, publisher_tracer
+from notify.telemetry.tracing import NO_TRACE, NOT_TRACED, RecordedTrace, Tracing, publisher_tracer
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 UNSAMPLED = TRACEPARENT[:-1] + "0"
@@ -67,10 +67,10 @@ def test_moments_become_spans_under_the_producers(
 ) -> None:
     """With the times at which they were, not those at which the spans are made."""
     ticks = iter(range(1000, 9000, 1000))
-    noted = Noted(provider.get_tracer("test"), _asked(TRACEPARENT), now=lambda: next(ticks))
+    noted = RecordedTrace(provider.get_tracer("test"), _asked(TRACEPARENT), now=lambda: next(ticks))
     with noted.during("send"):
         pass
-    noted.tell(provider="sendgrid", outcome="unknown", http_status=None)
+    noted.annotate(provider="sendgrid", outcome="unknown", http_status=None)
     noted.ended(_asked(TRACEPARENT), "unknown")
     send, process = exporter.get_finished_spans()
     assert (process.name, process.kind) == ("process email.normal", SpanKind.CONSUMER)
@@ -145,7 +145,7 @@ def test_a_producer_that_does_not_sample_is_heeded(
     exporter: InMemorySpanExporter, provider: TracerProvider
 ) -> None:
     """Its decision holds for the whole trace."""
-    Noted(provider.get_tracer("test"), _asked(UNSAMPLED)).ended(_asked(UNSAMPLED), "sent")
+    RecordedTrace(provider.get_tracer("test"), _asked(UNSAMPLED)).ended(_asked(UNSAMPLED), "sent")
     assert exporter.get_finished_spans() == ()
 
 
@@ -154,7 +154,7 @@ def test_where_nobody_listens_nothing_is_noted() -> None:
     asked = _asked(None)
     assert NOT_TRACED.begin(asked) == (asked, NO_TRACE)
     with NO_TRACE.during("render"):
-        NO_TRACE.tell(provider="sendgrid")
+        NO_TRACE.annotate(provider="sendgrid")
     NO_TRACE.note("claim", 1, 2)
     NO_TRACE.ended(_asked(TRACEPARENT), "sent")
 

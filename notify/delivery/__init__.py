@@ -2,26 +2,44 @@
 Delivering one batch: check, admit, claim, call, record; then one decision a message. Cancelling.
 
 Not here: whether a message may be sent now (`flow`), what follows a call (`policies.retry`), SQL
-(`store.delivery`), and anything of Celery or AMQP (`worker`).
+(`store.delivery`), and anything of Celery or AMQP (`worker`). `service.wiring` puts the parts
+together.
 """
 
+from notify.delivery.call_runner import CallRunner
 from notify.delivery.cancel import cancel_notifications
+from notify.delivery.claiming import Claimer
 from notify.delivery.decision import Again, Arrival, Dead, Decision, Done, Raw
+from notify.delivery.decoder import Decoder
 from notify.delivery.delivery import Delivery
+from notify.delivery.dispatcher import Dispatcher
 from notify.delivery.lane import Lane
-from notify.delivery.planner import rendered
+from notify.delivery.metrics import DeliveryMetrics
+from notify.delivery.outcome_recorder import OutcomeRecorder
+from notify.delivery.pacer import Pacer
+from notify.delivery.planner import Planner, rendered
+from notify.delivery.recorder import Recorder
 from notify.store.delivery import LEASE
 
 __all__ = [
     "LEASE",
     "Again",
     "Arrival",
+    "CallRunner",
+    "Claimer",
     "Dead",
     "Decision",
+    "Decoder",
     "Delivery",
+    "DeliveryMetrics",
+    "Dispatcher",
     "Done",
     "Lane",
+    "OutcomeRecorder",
+    "Pacer",
+    "Planner",
     "Raw",
+    "Recorder",
     "cancel_notifications",
     "rendered",
 ]

@@ -152,7 +152,7 @@ class Admission:
             return None
         if permit.probe:
             return admitted
-        fresh = self._flow.circuits.ask(provider.name)
+        fresh = self._flow.circuits.permit(provider.name)
         return None if fresh is None else Admitted(provider, fresh, admitted.at)
 
     def _candidate(self, shut: Collection[ConfiguredProvider]) -> _Candidate | Wait:
@@ -162,7 +162,7 @@ class Admission:
         for provider in order:
             if provider in shut or self._flow.holds.stops_provider(provider.name) is not None:
                 continue
-            permit = self._flow.circuits.ask(provider.name)
+            permit = self._flow.circuits.permit(provider.name)
             if permit is not None:
                 moved = bool(shut) or provider is not order[0]
                 limits = provider.limits + (provider.moved if moved else ())

@@ -87,7 +87,7 @@ class Circuits:
                 self._judge_locally()
                 raise
 
-    def ask(self, provider: str) -> CircuitPermit | None:
+    def permit(self, provider: str) -> CircuitPermit | None:
         """Return a permit to call a provider; None if it may not be called for `wait` seconds."""
         view = self._views[provider]
         circuit, now = view.circuit, self._now()

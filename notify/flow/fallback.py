@@ -34,7 +34,7 @@ class FallbackLimiter:
         """
         part = min(rate, max(self._recent.rate(now), LEAST * rate))
         grant = ratelimit.book(
-            LimitState(tat=self._tat), Limit("", part, 1.0), replace(request, stock=0.0), now=now
+            LimitState(tat=self._tat), Limit("", part, 1.0), replace(request, lease=0.0), now=now
         )
         self._tat = grant.tat
         return grant

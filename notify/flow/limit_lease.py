@@ -38,7 +38,7 @@ class LimitLease:
         self._store = store
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._stocks: dict[float, LeasedUnits] = {}
+        self._by_share: dict[float, LeasedUnits] = {}
         now = monotonic()
         self._state = LimitState(tat=now)
         self._recent = Meter(_HELD_UP, now=now)
@@ -88,38 +88,38 @@ class LimitLease:
         """Return the seconds in which a unit certainly cannot be had; 0.0 if one may be."""
         now = self._monotonic()
         with self._lock:
-            stock = self._stock(share, now)
-            return 0.0 if stock.holds(cost, now=now) else self._refusal(stock, now)
+            leased = self._leased(share, now)
+            return 0.0 if leased.holds(cost, now=now) else self._refusal(leased, now)
 
     def take(self, costs: Sequence[float], *, share: float, ahead: float) -> Taken:
         """Take units for as many of the costs as may be booked, in their order."""
         now = self._monotonic()
         with self._lock:
             self.used_at = now
-            stock = self._stock(share, now)
-            drawn = stock.draw(costs, now=now)
+            leased = self._leased(share, now)
+            drawn = leased.draw(costs, now=now)
             rest = costs[len(drawn) :]
-            wait = self._refusal(stock, now) if rest else 0.0
+            wait = self._refusal(leased, now) if rest else 0.0
             if not rest or wait:
-                return self._taken(stock, drawn, costs, wait, now)
-            request = self._request(stock, rest, share=share, ahead=ahead, now=now)
+                return self._taken(leased, drawn, costs, wait, now)
+            request = self._request(leased, rest, share=share, ahead=ahead, now=now)
         booked = self._store.book(self._limit, request)
         with self._lock:
             grant = self._grant(booked, request)
             # The moment of the booking: where a burst is small, any later one is too late.
             now = grant.now
-            drawn += self._granted(stock, grant, rest)
+            drawn += self._granted(leased, grant, rest)
             if len(drawn) < len(costs):
-                wait = self._short(stock, grant, request)
-            return self._taken(stock, drawn, costs, wait, now)
+                wait = self._short(leased, grant, request)
+            return self._taken(leased, drawn, costs, wait, now)
 
     def put_back(self, drawn: Sequence[Drawn], units: float, *, share: float) -> None:
-        """Return units to the stock that another limit did not allow to use."""
+        """Take back units that another limit did not allow to use."""
         now = self._monotonic()
         with self._lock:
-            stock = self._stock(share, now)
-            stock.put_back(drawn)
-            self._count(stock, -len(drawn), -units, now)
+            leased = self._leased(share, now)
+            leased.put_back(drawn)
+            self._count(leased, -len(drawn), -units, now)
 
     def learn(self, state: LimitState, now: float) -> None:
         """Adopt the state that was read from the store at *now*, by the database's clock."""
@@ -163,26 +163,26 @@ class LimitLease:
         request = BookingRequest.of([cost], share=share)
         return ratelimit.book(self._state, self._limit, request, now=now)
 
-    def _stock(self, share: float, now: float) -> LeasedUnits:
-        found = self._stocks.get(share)
+    def _leased(self, share: float, now: float) -> LeasedUnits:
+        found = self._by_share.get(share)
         if found is None:
-            found = self._stocks[share] = LeasedUnits(now=now)
+            found = self._by_share[share] = LeasedUnits(now=now)
         return found
 
-    def _refusal(self, stock: LeasedUnits, now: float) -> float:
+    def _refusal(self, leased: LeasedUnits, now: float) -> float:
         """Return the seconds in which the store need not be asked, and note that it held up."""
-        wait = self._state.paused(now) or max(0.0, stock.ask_at - now)
+        wait = self._state.paused(now) or max(0.0, leased.ask_at - now)
         if wait:
             self._held_up = now
         return wait
 
     def _request(
-        self, stock: LeasedUnits, costs: Sequence[float], *, share: float, ahead: float, now: float
+        self, leased: LeasedUnits, costs: Sequence[float], *, share: float, ahead: float, now: float
     ) -> BookingRequest:
-        lease = min(LEASE, self.lapse(1.0, now) / 2) * stock.use.rate(now)
+        lease = min(LEASE, self.lapse(1.0, now) / 2) * leased.use.rate(now)
         if lease < WORTH * max(costs):
             lease = 0.0
-        return BookingRequest.of(costs, share=share, stock=lease, ahead=ahead)
+        return BookingRequest.of(costs, share=share, lease=lease, ahead=ahead)
 
     def _grant(self, booked: Grant | None, request: BookingRequest) -> Grant:
         if booked is not None:
@@ -191,34 +191,36 @@ class LimitLease:
         now = self._monotonic()
         return self._fallback.book(request, rate=self.rate(now) or 1.0, now=now)
 
-    def _granted(self, stock: LeasedUnits, grant: Grant, costs: Sequence[float]) -> Sequence[Drawn]:
+    def _granted(
+        self, leased: LeasedUnits, grant: Grant, costs: Sequence[float]
+    ) -> Sequence[Drawn]:
         if grant.rate is None and grant.units:
             return [Drawn(grant.now)] * len(costs)
-        stock.add(grant)
-        return stock.draw(costs, now=grant.now)
+        leased.add(grant)
+        return leased.draw(costs, now=grant.now)
 
-    def _short(self, stock: LeasedUnits, grant: Grant, request: BookingRequest) -> float:
+    def _short(self, leased: LeasedUnits, grant: Grant, request: BookingRequest) -> float:
         """Return the seconds until the rest of a request may be had, and note them."""
         # Another thread may have drawn on the grant: then the grant itself does not say.
         wait = grant.wait(request.sums) or 0.001
         # A lane that may book further ahead need not wait as long.
-        stock.ask_at = grant.now + wait - (grant.horizon - grant.ahead)
+        leased.ask_at = grant.now + wait - (grant.horizon - grant.ahead)
         self._held_up = grant.now
         return wait
 
     def _taken(
         self,
-        stock: LeasedUnits,
+        leased: LeasedUnits,
         drawn: list[Drawn],
         costs: Sequence[float],
         wait: float,
         now: float,
     ) -> Taken:
-        self._count(stock, len(drawn), sum(costs[: len(drawn)]), now)
+        self._count(leased, len(drawn), sum(costs[: len(drawn)]), now)
         return Taken(drawn, wait)
 
-    def _count(self, stock: LeasedUnits, number: int, units: float, now: float) -> None:
-        stock.use.add(units, now)
+    def _count(self, leased: LeasedUnits, number: int, units: float, now: float) -> None:
+        leased.use.add(units, now)
         self._recent.add(number, now)
         self._fallback.count(units, now)
 
@@ -247,5 +249,5 @@ class LimitLease:
         return rate is not None and (before is None or rate < 0.99 * before)
 
     def _drop(self, now: float) -> None:
-        for stock in self._stocks.values():
-            stock.clear(now=now)
+        for leased in self._by_share.values():
+            leased.clear(now=now)

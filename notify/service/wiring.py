@@ -7,17 +7,19 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from notify.contract import Limits
-from notify.delivery import Delivery
-from notify.delivery.call_runner import CallRunner
-from notify.delivery.claiming import Claimer
-from notify.delivery.decoder import Decoder
-from notify.delivery.dispatcher import Dispatcher
-from notify.delivery.lane import Lane
-from notify.delivery.metrics import DeliveryMetrics
-from notify.delivery.outcome_recorder import OutcomeRecorder
-from notify.delivery.pacer import Pacer
-from notify.delivery.planner import Planner
-from notify.delivery.recorder import Recorder
+from notify.delivery import (
+    CallRunner,
+    Claimer,
+    Decoder,
+    Delivery,
+    DeliveryMetrics,
+    Dispatcher,
+    Lane,
+    OutcomeRecorder,
+    Pacer,
+    Planner,
+    Recorder,
+)
 from notify.flow import Admission, Flow, Screening
 from notify.gateway import Gateway
 from notify.policies.retry import RetryPolicy

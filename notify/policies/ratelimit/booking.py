@@ -34,7 +34,7 @@ class BookingRequest:
     """The running sums of the costs, in units."""
     largest: float
     """The largest of the costs."""
-    stock: float
+    lease: float
     """The units to lease in all while there is plenty; if there are fewer, only the costs count."""
     share: float
     """The part of the tolerance that it may use."""
@@ -47,11 +47,11 @@ class BookingRequest:
         costs: Sequence[float],
         *,
         share: float,
-        stock: float = 0.0,
+        lease: float = 0.0,
         ahead: float = math.inf,
     ) -> BookingRequest:
         """Return the request for costs, each greater than 0, in their order."""
-        return cls(tuple(accumulate(costs)), max(costs), stock, share, ahead)
+        return cls(tuple(accumulate(costs)), max(costs), lease, share, ahead)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +178,7 @@ def book(state: LimitState, limit: Limit, request: BookingRequest, *, now: float
     if paused:
         units = 0.0
     elif room >= total:
-        units = max(total, min(request.stock, at_once))
+        units = max(total, min(request.lease, at_once))
     else:
         units = max((each for each in request.sums if each <= room), default=0.0)
     return Grant(

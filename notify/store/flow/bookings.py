@@ -71,7 +71,7 @@ WITH patience AS MATERIALIZED (
         CASE WHEN paused_until > now THEN 0
             WHEN pace IS NULL THEN %(total)s::float8
             WHEN room >= %(total)s::float8
-                THEN GREATEST(%(total)s::float8, LEAST(%(stock)s::float8, at_once))
+                THEN GREATEST(%(total)s::float8, LEAST(%(lease)s::float8, at_once))
             ELSE COALESCE((
                 SELECT max(sum) FROM unnest(%(sums)s::float8[]) AS sum WHERE sum <= room
             ), 0) END AS units
@@ -130,7 +130,7 @@ def _book_on_postgresql(connection: Connection, limit: Limit, ask: BookingReques
         "sums": list(ask.sums),
         "total": ask.sums[-1],
         "largest": ask.largest,
-        "stock": ask.stock,
+        "lease": ask.lease,
         "share": ask.share,
         "ahead": ask.ahead,
     }

@@ -63,7 +63,7 @@ class Worker:
     def ask(self) -> CircuitPermit | None:
         """Ask for leave, later than it may have asked before."""
         self.clock.now += EXCHANGE_PERIOD
-        return self.circuits.ask("acme")
+        return self.circuits.permit("acme")
 
     def call(self, kind: Kind, number: int = 1, *, seconds: float = 0.1) -> None:
         """Make calls that end so."""
@@ -245,7 +245,7 @@ def test_two_workers_calls_add_up_to_what_neither_would_see_alone(
     other.look()
     assert other.ask() is None
     assert 2 < other.circuits.wait("acme") <= 5
-    assert one.circuits.ask("other") is not None
+    assert one.circuits.permit("other") is not None
 
 
 def test_several_workers_that_see_it_open_it_once(
@@ -422,11 +422,11 @@ def test_one_process_tries_for_the_probe_at_most_twice_a_second(
     worker.look()
     worker.circuits.released(worker.probe())
     assert worker.circuits.wait("acme") > 0
-    assert worker.circuits.ask("acme") is None
+    assert worker.circuits.permit("acme") is None
     assert worker.circuits.wait("acme") == pytest.approx(EXCHANGE_PERIOD)
     worker.clock.now += EXCHANGE_PERIOD
     assert worker.circuits.wait("acme") <= 0
-    assert worker.circuits.ask("acme") is not None
+    assert worker.circuits.permit("acme") is not None
 
 
 def test_inconclusive_probes_open_it_again_for_no_longer(

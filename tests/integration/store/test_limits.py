@@ -70,7 +70,7 @@ def some_ask(rng: random.Random) -> BookingRequest:
     return BookingRequest.of(
         costs,
         share=rng.choice([0.1, 0.6, 0.8, 1.0]),
-        stock=rng.choice([0.0, 15.0, 400.0]),
+        lease=rng.choice([0.0, 15.0, 400.0]),
         ahead=rng.choice([float("inf"), 0.0, 0.1]),
     )
 

@@ -455,7 +455,7 @@ def test_a_complaint_that_comes_at_once_lowers_the_rate_from_what_is_called_by_n
     now = 1000.0
     rig = build(Failing(slow_down), monotonic=lambda: now)
     circuits = rig.flow.circuits
-    permit = circuits.ask("first")
+    permit = circuits.permit("first")
     assert permit is not None
     for _ in range(100):
         now += 0.005

@@ -76,7 +76,7 @@ class Rig:
 
     def call(self, *notifications: Notification) -> list[Decision]:
         """Make one call of several messages; return the decisions in their order."""
-        permit = self.flow.circuits.ask("bulk")
+        permit = self.flow.circuits.permit("bulk")
         assert permit is not None
         admitted = Admitted(self._bulk, permit, 0.0)
         parts = tuple(self.ready(each).call(admitted).parts[0] for each in notifications)

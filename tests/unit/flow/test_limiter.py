@@ -90,10 +90,10 @@ def test_a_name_without_a_limit_costs_nothing(tmp_path: Path, clock: Clock) -> N
 def test_a_changed_rate_holds_for_all_that_is_booked_from_then_on(
     store: Store, clock: Clock
 ) -> None:
-    """A stock of the greater rate is not used up first; a person's limit is that of its kind."""
+    """Units of the greater rate are not used up first; a person's limit is that of its kind."""
     other = Limit("other", 1000.0)
     limiter = limiter_of(store, clock, ACCOUNT, other, Limit("person", 50.0))
-    # What is booked of one limit and refused by the other is in stock.
+    # What is booked of one limit and refused by the other stays leased.
     limiter_of(store, clock, other).exhausted(["other"], 30.0)
     assert limiter.book(["account", "other"], [1.0] * 40, share=1.0).slots == []
     limiter.change({"account": Limit("account", 2.0), "person": Limit("person")})
@@ -212,7 +212,7 @@ def test_a_complaint_stops_all_workers_and_slows_them(store: Store, clock: Clock
 def test_what_another_limit_refused_is_used_before_more_is_booked(
     store: Store, clock: Clock
 ) -> None:
-    """It is in stock until it lapses."""
+    """It stays leased until it lapses."""
     limiter = limiter_of(store, clock, Limit("account", 100.0, 4000.0), Limit("other", 1000.0))
     limiter_of(store, clock, Limit("other", 1000.0)).exhausted(["other"], 30.0)
     assert limiter.book(["account", "other"], [1.0] * 40, share=1.0).slots == []

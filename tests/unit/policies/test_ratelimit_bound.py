@@ -51,24 +51,24 @@ Used = list[tuple[float, float]]
 
 
 def run(limit: Limit, wanted: Sequence[Step]) -> Used:
-    """Play a fleet whose processes use at once what they may, and the rest of a stock later."""
+    """Play a fleet whose processes use at once what they may, and the rest of a lease later."""
     standing, now, used = LimitState(), 1000.0, list[tuple[float, float]]()
-    stocks = dict[tuple[int, float], LeasedUnits]()
+    leases = dict[tuple[int, float], LeasedUnits]()
     for step in wanted:
         now += step.after
-        stock = stocks.setdefault((step.process, step.share), LeasedUnits(now=now))
-        drawn = stock.draw(step.costs, now=now)
+        leased = leases.setdefault((step.process, step.share), LeasedUnits(now=now))
+        drawn = leased.draw(step.costs, now=now)
         rest = step.costs[len(drawn) :]
         if rest:
             grant = book(
                 standing,
                 limit,
-                BookingRequest.of(rest, share=step.share, stock=step.lease),
+                BookingRequest.of(rest, share=step.share, lease=step.lease),
                 now=now,
             )
             standing = replace(standing, tat=grant.tat)
-            stock.add(grant)
-            drawn += stock.draw(rest, now=now)
+            leased.add(grant)
+            drawn += leased.draw(rest, now=now)
         used += [(max(each.slot, now), cost) for each, cost in zip(drawn, step.costs, strict=False)]
     return sorted(used)
 
@@ -101,12 +101,12 @@ def test_a_fleet_that_always_asks_gets_all_that_the_rate_brings(limit: Limit, sh
     standing, now, got, turn = LimitState(), 0.0, 0.0, 0
     span = max(20.0, 40 / limit.rate)
     while now < span:
-        ask = BookingRequest.of([1.0] * 16, share=share)
-        grant = book(standing, limit, ask, now=now)
+        request = BookingRequest.of([1.0] * 16, share=share)
+        grant = book(standing, limit, request, now=now)
         standing = replace(standing, tat=grant.tat)
         got += grant.units
         turn += 1
-        now += (grant.wait(ask.sums) or 0.001) + (0.0, 0.02, 0.05)[turn % 3]
+        now += (grant.wait(request.sums) or 0.001) + (0.0, 0.02, 0.05)[turn % 3]
     assert got >= 0.99 * limit.rate * span
 
 
@@ -133,8 +133,8 @@ def test_the_first_lane_finds_units_at_once_whatever_the_others_booked(
     standing, now = LimitState(), 0.0
     for step in wanted:
         now += step.after
-        ask = BookingRequest.of(step.costs, share=step.share, stock=step.lease)
-        standing = replace(standing, tat=book(standing, limit, ask, now=now).tat)
+        request = BookingRequest.of(step.costs, share=step.share, lease=step.lease)
+        standing = replace(standing, tat=book(standing, limit, request, now=now).tat)
         mine = book(standing, limit, BookingRequest.of([1.0], share=1.0), now=now)
         assert mine.slot(1.0) == now
 
@@ -149,8 +149,8 @@ def test_the_first_lane_waits_for_itself_and_what_the_others_may_be_ahead(
     standing, now = LimitState(), 0.0
     for step in wanted:
         now += step.after
-        ask = BookingRequest.of(step.costs, share=step.share, stock=step.lease)
-        standing = replace(standing, tat=book(standing, limit, ask, now=now).tat)
+        request = BookingRequest.of(step.costs, share=step.share, lease=step.lease)
+        standing = replace(standing, tat=book(standing, limit, request, now=now).tat)
     mine = BookingRequest.of([1.0] * number, share=1.0)
     grant = book(standing, limit, mine, now=now)
     ahead = max(
@@ -173,10 +173,10 @@ def test_nothing_is_booked_during_a_pause_and_all_is_told_when_it_ends(
     standing, now = pause(LimitState(), seconds=seconds, now=5.0), 5.0
     for step in wanted:
         now = min(now + step.after, 5.0 + seconds * 0.999)
-        ask = BookingRequest.of(step.costs, share=step.share, stock=step.lease)
-        grant = book(standing, limit, ask, now=now)
+        request = BookingRequest.of(step.costs, share=step.share, lease=step.lease)
+        grant = book(standing, limit, request, now=now)
         assert grant.units == 0.0
-        assert now + grant.wait(ask.sums) == pytest.approx(5.0 + seconds)
+        assert now + grant.wait(request.sums) == pytest.approx(5.0 + seconds)
     assert (
         book(standing, limit, BookingRequest.of([1.0], share=1.0), now=5.0 + seconds).units == 1.0
     )

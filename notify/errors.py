@@ -134,7 +134,7 @@ class Unauthorized(TransientError):
 
 
 class PermanentError(ProviderError):
-    """The provider will never take this message."""
+    """The provider will never accept this message."""
 
 
 class InvalidRecipient(PermanentError):

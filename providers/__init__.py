@@ -1,1 +1,5 @@
-"""Vendors, one a file: each translates a rendered message into its vendor's request."""
+"""
+The vendors, one module or package each: translate a rendered message into the vendor's request.
+
+Not here: retries, limits, circuits, logs or records. Vendors share `_shared` and nothing else.
+"""

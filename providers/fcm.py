@@ -25,9 +25,9 @@ from providers._shared.transport import Transport
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 LONGEST_LIFE = 2_419_200
-"""Seconds: the four weeks that FCM keeps a message at most."""
+"""Seconds: the four weeks for which FCM keeps a message at most."""
 PAUSE = 60.0
-"""Seconds to wait after a 429 that names none: the quota is filled up every minute."""
+"""Seconds to wait after a 429 without `Retry-After`: the quota is refilled every minute."""
 
 # https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages/send: not delivered.
 _TRIAL = b"""
@@ -40,9 +40,9 @@ _CODE = re.compile(r"[A-Z_]{1,40}")
 # https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode
 _CODES: dict[str, type[ProviderError]] = {
     "QUOTA_EXCEEDED": Throttled,
-    # The token belongs to another project: either it is a stray one, which anybody may register
-    # with a producer's app, or our key is the wrong project's. So neither is the message rejected
-    # for good, nor do we stop for everybody at the first; a share of them opens the circuit.
+    # The token belongs to another project: either a user registered a foreign token with a
+    # producer's app, or the key is of the wrong project. So the message is not rejected for good,
+    # and the first one does not stop all others; a share of them opens the circuit.
     "SENDER_ID_MISMATCH": TransientError,
     "THIRD_PARTY_AUTH_ERROR": Unauthorized,
     "UNREGISTERED": InvalidRecipient,
@@ -56,11 +56,11 @@ class Fcm:
     Args:
         project: The Firebase project's id.
         service_account: The key file of an account that may send: the JSON text.
-        base_url: Where the API lives.
-        token_uri: Where access tokens are given out; by default what the key file says.
+        base_url: The address of the API.
+        token_uri: The token endpoint; by default the one in the key file.
         timeout: Seconds for a call. A call that must first fetch a token may take twice as long.
         connect_timeout: Seconds for a connection.
-        pool: How many idle connections are kept.
+        pool: The most idle connections to keep.
         clock: Seconds since 1970.
         monotonic: Seconds of a clock that never steps.
 
@@ -84,7 +84,7 @@ class Fcm:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         if not _PROJECT.fullmatch(project):
-            raise ConfigError("fcm: project is no Firebase project id")
+            raise ConfigError("fcm: project is not a Firebase project id")
         self._path = f"/v1/projects/{project}/messages:send"
         self._clock = clock
         self._monotonic = monotonic
@@ -97,7 +97,7 @@ class Fcm:
             service_account,
             scope=SCOPE,
             token_uri=token_uri,
-            # Waiting for another thread's fetch, then fetching: together one timeout.
+            # Waiting for another thread's fetch and then fetching take one timeout together.
             timeout=timeout / 2,
             connect_timeout=connect_timeout,
             clock=clock,
@@ -105,18 +105,18 @@ class Fcm:
         self._head = ("", b"")
 
     def send(self, message: Rendered, /) -> Receipt:
-        """Hand one push message to FCM; the receipt's id is the message's resource name."""
+        """Send one push message; the receipt's id is the message's resource name."""
         return Receipt(self._posted(self._body(message)))
 
     @staticmethod
     def wrong_options(options: Mapping[str, Any], /) -> Iterator[tuple[str, str]]:
-        """Yield what no message could be sent with."""
+        """Yield the options with which no message can be sent."""
         text = "must be a Firebase project's id, such as example-project"
         yield from wrong_texts(options, {"project": (_PROJECT.fullmatch, text)})
         yield from wrong_addresses(options, "base_url", "token_uri")
 
     def check(self) -> None:
-        """Fetch a token, and have FCM judge a message that it is told not to send."""
+        """Fetch a token, and have FCM validate a message that it does not send."""
         self._posted(_TRIAL)
 
     def close(self) -> None:
@@ -130,17 +130,17 @@ class Fcm:
         answer = self._transport.post(head, body)
         if _blames_the_access_token(answer):
             answer = self._posted_again(token, body, began=began)
-        told = answer.json()
-        if answer.status == 200 and isinstance(told.get("name"), str):
-            return str(told["name"])
-        raise self._failure(answer, told)
+        found = answer.json()
+        if answer.status == 200 and isinstance(found.get("name"), str):
+            return str(found["name"])
+        raise self._failure(answer, found)
 
     def _posted_again(self, token: str, body: bytes, *, began: float) -> Answer:
         """
-        Try once more with a fresh token: the old one may have ended early, or been revoked.
+        Retry once with a fresh token: the old one may have expired early, or been revoked.
 
-        Only if a fresh one is refused too is it our account that is at fault. Both tries together
-        take no longer than one that must first fetch a token.
+        Only if a fresh one is refused too is the account at fault. Both attempts together take no
+        longer than one that must first fetch a token.
         """
         self._token.forget(token)
         if self._monotonic() - began < self._timeout:
@@ -164,8 +164,8 @@ class Fcm:
 
     def _body(self, message: Rendered) -> bytes:
         identity = str(message.notification_id)
-        # A second copy of a message replaces the first on the device. On Android that is the
-        # tag: of collapse keys FCM keeps four per device, and drops what the others held.
+        # A second copy of a message replaces the first on the device. On Android the tag does that:
+        # FCM keeps only four collapse keys for each device, and drops the messages of the others.
         android: dict[str, Any] = {"notification": {"tag": identity}}
         apns = {"apns-collapse-id": identity}
         webpush = {"Topic": message.notification_id.hex}
@@ -186,8 +186,8 @@ class Fcm:
         }
         return json.dumps({"message": push}, separators=(",", ":")).encode()
 
-    def _failure(self, answer: Answer, told: dict[str, Any]) -> ProviderError:
-        error = told.get("error")
+    def _failure(self, answer: Answer, found: dict[str, Any]) -> ProviderError:
+        error = found.get("error")
         error = error if isinstance(error, dict) else {}
         code = _code(error)
         return verdict.failure(
@@ -202,7 +202,7 @@ class Fcm:
 
 
 def _blames_the_access_token(answer: Answer) -> bool:
-    """Whether a 401 is about our token, and not about what we hold for Apple or for browsers."""
+    """Whether a 401 is about the access token, and not about credentials for Apple or browsers."""
     if answer.status != 401:
         return False
     error = answer.json().get("error")
@@ -216,7 +216,7 @@ def _details(error: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _code(error: dict[str, Any]) -> str | None:
-    """FCM's own code where it is given, else Google's general one."""
+    """Return FCM's own code if there is one, else Google's general one."""
     for code in (*(detail.get("errorCode") for detail in _details(error)), error.get("status")):
         if isinstance(code, str) and _CODE.fullmatch(code):
             return code

@@ -1,4 +1,4 @@
-"""The provider that remembers instead of sending: for tests, rehearsals and development."""
+"""The provider that stores messages instead of sending them: for tests and development."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from notify.message import Channel, Receipt, Rendered
 
 
 class ScriptedReply(enum.StrEnum):
-    """What a scripted recipient makes the provider do."""
+    """The reply to a scripted recipient."""
 
     ACCEPTED = "accepted"
     TRANSIENT = "transient"
@@ -30,9 +30,9 @@ class ScriptedReply(enum.StrEnum):
     PERMANENT = "permanent"
     INVALID = "invalid"
     UNKNOWN = "unknown"
-    """It takes the message, and the answer is lost."""
+    """The message is accepted, and the answer is lost."""
     RESET = "reset"
-    """It takes nothing, and no answer comes either."""
+    """The message is not accepted, and no answer comes."""
 
 
 _ERRORS: Mapping[ScriptedReply, type[ProviderError]] = {
@@ -48,16 +48,16 @@ _ERRORS: Mapping[ScriptedReply, type[ProviderError]] = {
 
 class Memory:
     """
-    Remembers what it was asked to send. Accepts all that no script says otherwise.
+    Stores the messages that it should send; accepts all recipients without a script.
 
     Args:
-        channel: The channel it stands for: email, sms or push.
+        channel: Its channel: email, sms or push.
         script: For a recipient, its replies in order; the last one is repeated.
         retry_after: Seconds that a throttled reply asks to wait.
-        clock: Tells when a message was taken.
+        clock: The time at which a message is accepted.
 
     Raises:
-        ValueError: No such channel or reply.
+        ValueError: There is no such channel or reply.
     """
 
     channel: ClassVar[Channel]
@@ -71,7 +71,7 @@ class Memory:
         retry_after: float = 1.0,  # noqa: ARG004
         clock: Callable[[], datetime] | None = None,  # noqa: ARG004
     ) -> Self:
-        """Build the kind that speaks for the channel, since a channel belongs to a class."""
+        """Build an instance of the channel's class, since a channel is an attribute of a class."""
         kinds = {kind.channel: kind for kind in (_Email, _Sms, _Push)}
         built: Self = object.__new__(kinds[Channel(channel)])  # type: ignore[assignment]
         return built
@@ -89,30 +89,30 @@ class Memory:
         }
         self._retry_after = retry_after
         self._calls: list[Rendered] = []
-        self._taken: list[tuple[datetime, Rendered]] = []
+        self._accepted: list[tuple[datetime, Rendered]] = []
         self._clock = clock
         self._lock = threading.Lock()
 
     @property
     def calls(self) -> tuple[Rendered, ...]:
-        """Every message it was handed, whatever it replied, oldest first."""
+        """Every message passed to `send`, whatever the reply, oldest first."""
         with self._lock:
             return tuple(self._calls)
 
     @property
     def sent(self) -> tuple[Rendered, ...]:
-        """Every message it took, those whose answer was lost included, oldest first."""
+        """Every accepted message, including those whose answer was lost, oldest first."""
         with self._lock:
-            return tuple(message for _, message in self._taken)
+            return tuple(message for _, message in self._accepted)
 
     def send(self, message: Rendered, /) -> Receipt:
-        """Remember the message and reply as scripted for its recipient."""
+        """Store the message and reply as scripted for its recipient."""
         with self._lock:
             self._calls.append(message)
             replies = self._script.get(message.to) or [ScriptedReply.ACCEPTED]
             reply = replies.pop(0) if len(replies) > 1 else replies[0]
             if reply in (ScriptedReply.ACCEPTED, ScriptedReply.UNKNOWN):
-                self._taken.append((self._clock(), message))
+                self._accepted.append((self._clock(), message))
         if reply is ScriptedReply.ACCEPTED:
             return _receipt(message)
         raise _ERRORS[reply](
@@ -123,21 +123,22 @@ class Memory:
         )
 
     def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> list[Receipt]:
-        """Look through what it took; only the one that stands for SMS can, as with real vendors."""
+        """Search the accepted messages; only the SMS provider can, as with real vendors."""
         if not self.can_find:
-            raise NotImplementedError(f"nobody can ask what {self.channel} was taken")
+            raise NotImplementedError(f"a provider of {self.channel} cannot list accepted messages")
         with self._lock:
             return [
-                _receipt(taken)
-                for at, taken in self._taken
-                if since <= at <= until and (taken.to, taken.text) == (message.to, message.text)
+                _receipt(accepted)
+                for at, accepted in self._accepted
+                if since <= at <= until
+                and (accepted.to, accepted.text) == (message.to, message.text)
             ]
 
     def check(self) -> None:
         """Do nothing: there is no key."""
 
     def close(self) -> None:
-        """Nothing to give back; what was sent can still be read."""
+        """Do nothing; accepted messages can still be read."""
 
 
 def _receipt(message: Rendered) -> Receipt:

@@ -34,13 +34,13 @@ from providers._shared.options import wrong_addresses, wrong_texts
 from providers._shared.transport import Transport
 
 PERMISSION = "mail.send"
-"""What a key must be allowed to."""
+"""The permission that a key must have."""
 
-# SendGrid gives no codes: `field` says where the trouble is, if it is a path into the request.
+# SendGrid has no codes: `field` names the place of the mistake, if it is a path into the request.
 _FIELD = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)*")
 _LONGEST_FIELD = 64
-# No control characters, line separators or explicit changes of direction: the name that recipients
-# see would read as another, or begin another header. Half of a surrogate pair is no text.
+# No control characters, line separators or explicit changes of direction: with them, the name could
+# read differently, or begin another header. Half of a surrogate pair is not text.
 _NAME = re.compile("[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 _NAME_FORM = "must be one plain line, without control characters or bidirectional overrides"
 _ADDRESS = re.compile(r"(?=[!-~]+\Z)[^\s@<>\"(),:;\[\]\\]{1,64}@([\w-]+\.)+[\w-]+")
@@ -55,11 +55,11 @@ class SendGrid:
     Args:
         api_key: A key with the *Mail Send* permission.
         sender: The From address: a verified sender identity.
-        sender_name: The name shown beside it.
-        base_url: Where the API lives; `https://api.eu.sendgrid.com` keeps data in the EU.
+        sender_name: The name shown with it.
+        base_url: The address of the API; `https://api.eu.sendgrid.com` keeps data in the EU.
         timeout: Seconds for a call.
         connect_timeout: Seconds for a connection.
-        pool: How many idle connections are kept.
+        pool: The most idle connections to keep.
         clock: Seconds since 1970.
 
     Raises:
@@ -82,7 +82,7 @@ class SendGrid:
     ) -> None:
         for name, text in self.wrong_options({"sender": sender, "sender_name": sender_name}):
             raise ConfigError(f"sendgrid: {name} {text}")
-        # Set, not passed: the constructors of From and To would parse "Name <address>".
+        # Set as attributes: the constructors of From and To would parse "Name <address>".
         self._from = From()
         self._from.email, self._from.name = sender, sender_name
         self._clock = clock
@@ -96,7 +96,7 @@ class SendGrid:
         self._question = self._transport.head("/v3/scopes", bearer, method="GET")
 
     def send(self, message: Rendered, /) -> Receipt:
-        """Hand one email to SendGrid; the receipt's id begins its webhook's `sg_message_id`."""
+        """Send one email; the receipt's id is the beginning of its webhook's `sg_message_id`."""
         answer = self._transport.post(self._head, self._body(message))
         # https://www.twilio.com/docs/sendgrid/api-reference/mail-send: 202 with an empty body.
         if answer.status == 202 and not answer.body:
@@ -105,14 +105,14 @@ class SendGrid:
 
     @staticmethod
     def wrong_options(options: Mapping[str, Any], /) -> Iterator[tuple[str, str]]:
-        """Yield what SendGrid would refuse every message for."""
+        """Yield the options with which SendGrid would refuse every message."""
         bare = "must be a bare address such as no-reply@example.com; a name goes into sender_name"
         forms = {"sender": (_ADDRESS.fullmatch, bare), "sender_name": (_NAME.fullmatch, _NAME_FORM)}
         yield from wrong_texts(options, forms)
         yield from wrong_addresses(options, "base_url")
 
     def check(self) -> None:
-        """Ask what the key may do: https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions."""
+        """Read the key's permissions: https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions."""
         answer = self._transport.get(self._question)
         scopes = answer.json().get("scopes")
         if answer.status != 200 or not isinstance(scopes, list):
@@ -130,7 +130,7 @@ class SendGrid:
         to.email = message.to
         recipient = Personalization()
         recipient.add_to(to)
-        # They come back in every event of the webhook.
+        # They are repeated in every event of the webhook.
         recipient.add_custom_arg(CustomArg("notify_id", str(message.notification_id)))
         recipient.add_custom_arg(CustomArg("attempt_id", str(message.attempt_id)))
         mail = Mail()
@@ -148,7 +148,7 @@ class SendGrid:
 
     def _failure(self, answer: Answer) -> ProviderError:
         errors = _errors(answer)
-        # Where several are listed, ours counts first: while it lasts, every message meets it.
+        # If several are listed, one about the sender counts first: it applies to every message.
         error = next(filter(_blames_the_sender, errors), errors[0] if errors else {})
         field = error.get("field")
         code = field if isinstance(field, str) and _is_path(field) else None
@@ -190,12 +190,12 @@ def _blames_the_sender(error: dict[str, Any]) -> bool:
 
 def _kind(status: int, error: dict[str, Any], field: str | None) -> type[ProviderError] | None:
     if status == 400 and _blames_the_sender(error):
-        # The From address is the same for every message: it is ours to correct.
+        # The From address is the same for every message: an operator must correct it.
         return Unauthorized
     if status == 400 and field and _RECIPIENT.fullmatch(field):
         return InvalidRecipient
     if status == 403 and "message" in error:
-        # Two meanings and no code: a pause after many bad requests, or a sender identity or a
-        # permission that is missing. Only the text tells them apart.
+        # Two meanings and no code: a pause after many bad requests, or a missing sender identity or
+        # permission. Only the text distinguishes them.
         return Throttled if "temporarily" in str(error["message"]).lower() else Unauthorized
     return None

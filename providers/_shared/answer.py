@@ -1,4 +1,4 @@
-"""Reading one answer off a connection: whole, bounded, and nothing of the next one."""
+"""Read one answer from a connection: complete, bounded, and nothing of the next one."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _RAW = -zlib.MAX_WBITS
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, whole. A header's name is found in any case."""
+    """One complete answer. Names of headers match in any case."""
 
     status: int
     headers: HTTPMessage
     body: bytes
 
     def json(self) -> dict[str, Any]:
-        """The body's JSON object; empty where it holds something else."""
+        """Return the body's JSON object; empty if the body is anything else."""
         try:
             value = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -36,30 +36,30 @@ class Answer:
 
 def receive(sock: Any, *, deadline: float, room: int) -> tuple[Answer, bool]:
     """
-    Read the answer to the request that was just written.
+    Return the answer to the request that was just written.
 
-    Interim answers (1xx, RFC 9110 section 15.2) are read past. 101 is not one of them: nobody
-    asked to switch protocols, so no answer follows it.
+    Interim answers (1xx, RFC 9110 section 15.2) are skipped. 101 is not one of them: the request
+    did not ask to switch protocols, so no answer follows it.
 
     Args:
         sock: The connected socket.
         deadline: When reading ends, by the monotonic clock.
-        room: Bytes that are read, interim answers and headers included.
+        room: The most bytes to read, including interim answers and headers.
 
     Returns:
-        The answer, and whether the connection is certain to hold nothing but answers to come.
+        The answer, and whether the connection certainly has no unread bytes and can be kept.
 
     Raises:
-        OSError: The connection broke, or the answer was not read by the deadline or in its room.
-        HTTPException: It is no HTTP answer, or was cut off.
-        ValueError: Its framing makes no sense.
+        OSError: The connection broke, or the answer exceeded the deadline or the room.
+        HTTPException: It is not an HTTP answer, or was cut off.
+        ValueError: Its framing is invalid.
     """
     reader = _Reader(_Source(sock, deadline, room))
     response = HTTPResponse(reader, method="POST")  # type: ignore[arg-type]
     with closing(response):
         response.begin()
         while 100 <= response.status < 200 and response.status != _SWITCHING:
-            # begin() does nothing for a response that has headers.
+            # begin() returns at once for a response that has headers.
             response.headers = None  # type: ignore[assignment]
             response.begin()
         body = response.read(room)
@@ -70,15 +70,15 @@ def receive(sock: Any, *, deadline: float, room: int) -> tuple[Answer, bool]:
 
 
 def _framed(response: HTTPResponse, body: bytes) -> bool:
-    """Whether it is beyond doubt where the answer ended, and the vendor keeps the connection."""
+    """Whether the answer's end is certain, and the vendor keeps the connection."""
     headers = response.headers
-    wishes = ",".join(headers.get_all("Connection", [])).lower()
-    if response.version < 11 or response.will_close or "close" in wishes:
+    options = ",".join(headers.get_all("Connection", [])).lower()
+    if response.version < 11 or response.will_close or "close" in options:
         return False
     if response.status < 200 or response.status in _WITHOUT_BODY:
         return False
     lengths = headers.get_all("Content-Length", [])
-    # One framing and not two: RFC 9112 section 6.3.
+    # Exactly one framing: RFC 9112 section 6.3.
     if response.chunked:
         return not lengths and len(headers.get_all("Transfer-Encoding", [])) == 1
     return lengths == [str(len(body))] and "Transfer-Encoding" not in headers
@@ -92,10 +92,10 @@ def _pending(sock: Any) -> bool:
 
 def _decoded(response: HTTPResponse, body: bytes, room: int) -> bytes:
     """
-    The body as it was before a proxy compressed it, though we ask for none that is.
+    Return the body decompressed: a proxy may compress it although the request does not allow it.
 
-    What is compressed in another way, is broken or outgrows the room stays as it came: it is
-    then no answer in the vendor's form.
+    A body that is compressed in another way, is broken or exceeds the room is returned as it came;
+    it is then not an answer in the vendor's form.
     """
     named = ",".join(response.headers.get_all("Content-Encoding", [])).lower().split(",")
     codings = [each for name in named if (each := name.strip()) not in ("", "identity")]
@@ -114,10 +114,10 @@ def _decoded(response: HTTPResponse, body: bytes, room: int) -> bytes:
 
 class _Source(io.RawIOBase):
     """
-    Gives one answer's bytes, no more than there is room for and none after the deadline.
+    The bytes of one answer, at most the room and none after the deadline.
 
-    A socket's timeout alone starts again with every byte: a vendor that sends one a second would
-    hold a thread for as long as it likes.
+    A socket's timeout restarts with every byte: a vendor that sends one a second would otherwise
+    block a thread without limit.
     """
 
     def __init__(self, sock: Any, deadline: float, room: int) -> None:
@@ -144,14 +144,14 @@ class _Source(io.RawIOBase):
 
 
 class _Reader(io.BufferedReader):
-    """Buffers a source; once closed it knows whether bytes were left that belong to no answer."""
+    """Buffers a source; once closed, `surplus` says whether unexpected bytes were left."""
 
     def __init__(self, source: _Source) -> None:
         super().__init__(source)
         self.surplus = False
 
     def makefile(self, _mode: str) -> _Reader:
-        # All that an HTTPResponse asks of a socket.
+        # The only method that HTTPResponse calls on a socket.
         return self
 
     def close(self) -> None:

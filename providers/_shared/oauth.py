@@ -1,4 +1,4 @@
-"""A Google service account's access token, renewed before it ends and never once per call."""
+"""A Google service account's access token, renewed before it expires and shared by all calls."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from providers._shared.answer import Answer
 from providers._shared.transport import Transport
 
 EARLY = 300.0
-"""Seconds before its end at which a token is renewed."""
+"""Seconds before its expiry at which a token is renewed."""
 
 PAUSE = 15.0
-"""Seconds between two tries to renew a token that still serves."""
+"""Seconds between two attempts to renew a token that is still valid."""
 
 LONGEST_LIFE = 31_536_000.0
-"""Seconds: a year. Google's tokens live for an hour; more than this is no life of a token."""
+"""Seconds: a year. Google's tokens are valid for an hour; a longer validity is not believed."""
 
 _CODE = re.compile(r"[a-z_]{1,40}")
 
@@ -42,8 +42,8 @@ class AccessToken:
     Args:
         provider: The provider's name, for errors.
         service_account: The account's key file: the JSON text.
-        scope: What the token is for.
-        token_uri: Where tokens are given out; by default what the key file says.
+        scope: The OAuth scope of the token.
+        token_uri: The token endpoint; by default the one in the key file.
         timeout: Seconds for a call to it.
         connect_timeout: Seconds for a connection.
         clock: Seconds since 1970.
@@ -88,18 +88,18 @@ class AccessToken:
 
     def get(self) -> str:
         """
-        A token that is good now, fetched if there is none.
+        Return a valid token, fetched if there is none.
 
         Raises:
-            TransientError: None could be had; `Unauthorized` if the account was refused.
+            TransientError: None could be fetched; `Unauthorized` if the account was refused.
         """
         token, now = self._token, self._clock()
         if token and now < token.renew_at:
             return token.value
-        serves = token is not None and now < token.ends_at
-        # While the old one serves, one thread renews it and the others go on.
-        if not self._lock.acquire(timeout=0 if serves else self._timeout):
-            if token and serves:
+        valid = token is not None and now < token.ends_at
+        # While the old token is valid, one thread renews it and the others use it.
+        if not self._lock.acquire(timeout=0 if valid else self._timeout):
+            if token and valid:
                 return token.value
             raise TransientError(
                 f"{self._provider}: no access token in time, nothing was sent",
@@ -111,7 +111,7 @@ class AccessToken:
             self._lock.release()
 
     def forget(self, value: str) -> None:
-        """Drop a token that was refused, so that the next call fetches another."""
+        """Discard a token that was refused, so that the next call fetches another."""
         with self._lock:
             if self._token and self._token.value == value:
                 self._token = None
@@ -123,7 +123,7 @@ class AccessToken:
     def _renewed(self, now: float) -> str:
         token = self._token
         if token and now < token.renew_at:
-            return token.value  # another thread did it meanwhile
+            return token.value  # another thread renewed it
         try:
             self._credentials.refresh(_Fetch(self._transport))
         except TransientError:
@@ -138,10 +138,10 @@ class AccessToken:
 
 class _Fetch(Request):  # type: ignore[misc]
     """
-    Carries google-auth's request for a token through our transport.
+    Sends google-auth's request for a token through the providers' transport.
 
-    It raises our errors itself, through google-auth: left to judge a bad answer, google-auth
-    tries again up to three times and sleeps in between.
+    It raises the errors of `notify.errors` itself, through google-auth, which would otherwise retry
+    after a bad answer up to three times and sleep in between.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -149,25 +149,25 @@ class _Fetch(Request):  # type: ignore[misc]
 
     def __call__(
         self,
-        url: str,  # noqa: ARG002 - the transport's own
+        url: str,  # noqa: ARG002 - the transport has its own
         method: str = "POST",  # noqa: ARG002
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,  # noqa: ARG002
         **_: object,
     ) -> Response:
-        """Ask for a token; only an answer that holds one returns."""
+        """Request a token; return only an answer that contains one."""
         provider = self._transport.provider
         try:
             answer = self._transport.post(self._transport.head("", headers or {}), body or b"")
         except OutcomeUnknown as error:
-            # What is unknown is the token; no message was sent.
+            # Only the token's outcome is unknown; no message was sent.
             text = f"{provider}: no access token, nothing was sent"
             raise TransientError(text, provider=provider) from error
-        told = answer.json()
-        token, seconds = told.get("access_token"), _seconds(told.get("expires_in"))
+        found = answer.json()
+        token, seconds = found.get("access_token"), _seconds(found.get("expires_in"))
         if answer.status == 200 and _usable(token) and seconds is not None:
-            return _Given(answer, {"access_token": token, "expires_in": seconds})
+            return _CheckedResponse(answer, {"access_token": token, "expires_in": seconds})
         raise _refusal(provider, answer)
 
 
@@ -176,7 +176,7 @@ def _usable(token: object) -> bool:
 
 
 def _seconds(value: object) -> int | None:
-    """A token's life in whole seconds: 3599, 3599.0 or "3599"; None where it is none."""
+    """Return a token's validity in whole seconds from 3599, 3599.0 or "3599"; None if malformed."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -199,8 +199,8 @@ def _refusal(provider: str, answer: Answer) -> TransientError:
     return kind(text, provider=provider, status=answer.status, code=code)
 
 
-class _Given(Response):  # type: ignore[misc]
-    """An answer in google-auth's words: of its body, what was checked."""
+class _CheckedResponse(Response):  # type: ignore[misc]
+    """An answer as google-auth reads it; its body has only the checked values."""
 
     def __init__(self, answer: Answer, checked: Mapping[str, object]) -> None:
         self._answer = answer
@@ -218,5 +218,5 @@ class _Given(Response):  # type: ignore[misc]
 
     @property
     def data(self) -> bytes:
-        """The token and its life, as JSON."""
+        """The token and its validity, as JSON."""
         return json.dumps(self._checked).encode()

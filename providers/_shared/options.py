@@ -1,4 +1,4 @@
-"""What the providers' options have in common, looked at before one is built."""
+"""Checks of the options that providers have in common, before a provider is built."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from providers._shared.transport import BASE_URL, is_base_url
 
 
 def wrong_addresses(options: Mapping[str, Any], *names: str) -> Iterator[tuple[str, str]]:
-    """Yield those of the named options that are set and no address to send to."""
+    """Yield the named options that are set and are not an address of an API."""
     yield from wrong_texts(options, dict.fromkeys(names, (is_base_url, BASE_URL)))
 
 
@@ -17,11 +17,11 @@ def wrong_texts(
     options: Mapping[str, Any], forms: Mapping[str, tuple[Callable[[str], object], str]]
 ) -> Iterator[tuple[str, str]]:
     """
-    Yield those options that are set and not of the form they need.
+    Yield the options that are set and do not have the required form.
 
     Args:
-        options: The options by name; None is a secret, and not looked at.
-        forms: By option, whether a text has its form, and what to say if not.
+        options: The options by name; None is a secret, and not checked.
+        forms: By option, a check of its text, and the text of the mistake.
     """
     for name, (fits, text) in forms.items():
         value = options.get(name)

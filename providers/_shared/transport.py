@@ -1,4 +1,4 @@
-"""The transport the providers share: one call over a kept connection, bounded in every way."""
+"""The providers' transport: one call over a kept connection, bounded in time and size."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from notify.errors import ConfigError, OutcomeUnknown, TransientError
 from providers._shared.answer import Answer, receive
 
 MAX_ANSWER = 65_536
-"""Bytes of an answer that are read, its headers included; vendors send a few hundred."""
+"""The most bytes of an answer to read, including headers; vendors send a few hundred."""
 
 MAX_IDLE = 20.0
-"""Seconds a connection may lie idle and be used again. Vendors close theirs after a minute or
-more: a request that meets a closing connection has an unknown outcome, so we close first."""
+"""Seconds after which an idle connection is closed and not used again. Vendors close theirs after a
+minute or more; a request on a closing connection has an unknown outcome, so close it first."""
 
 MAX_LIST = 2_097_152
-"""Bytes of an answer that lists what was sent; `Transport.get` reads so many."""
+"""The most bytes of an answer with a list of messages, which `Transport.get` reads."""
 
 
 BASE_URL = "must read like https://host[:port][/path], without a user or password"
-"""What is wrong with an address that is no `is_base_url`."""
+"""The text of the mistake in an address for which `is_base_url` is false."""
 
 _BASE_URL = re.compile(
     r"(?i:https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?)(:\d{1,5})?"
@@ -39,10 +39,10 @@ _BASE_URL = re.compile(
 
 def is_base_url(value: object) -> bool:
     """
-    Tell whether a value is an address to send to.
+    Whether a value is a valid address of a vendor's API.
 
-    What stands before an @ is no host, whatever it looks like, and what two libraries may read in
-    two ways (a backslash, a space, another alphabet) is no address.
+    Refused: an @, since text before it is not the host, whatever it looks like; and anything that
+    two libraries may read differently (a backslash, a space, another alphabet).
     """
     if not isinstance(value, str) or not _BASE_URL.fullmatch(value):
         return False
@@ -54,21 +54,21 @@ def is_base_url(value: object) -> bool:
 
 class Transport:
     """
-    One vendor's host: connections that are kept, and calls that end.
+    One vendor's host, with kept connections and bounded calls.
 
     A call ends within `timeout`, however slowly the vendor answers. Only name resolution, and
     `connect_timeout` for each address of a host that does not respond, can add to it.
 
     Args:
         provider: The provider's name, for errors.
-        base_url: Scheme, host, and whatever stands before the API's own paths.
+        base_url: Scheme, host, and the path before the API's own paths.
         timeout: Seconds for a call.
-        connect_timeout: Seconds for a connection, its TLS included.
-        pool: How many idle connections are kept: as many as threads that call at once.
-        option: The option that `base_url` comes from, for errors.
+        connect_timeout: Seconds for a connection, including TLS.
+        pool: The most idle connections to keep: as many as threads that call at once.
+        option: The name of the option with `base_url`, for errors.
 
     Raises:
-        ConfigError: The address is none, or holds a user, a password or a query.
+        ConfigError: The address is malformed, or has a user, a password or a query.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Transport:
 
     def head(self, path: str, headers: Mapping[str, str], *, method: str = "POST") -> bytes:
         """
-        Everything before a request's body but its length, for `post` or `get`: build it once.
+        Return all before a request's body but its length, for `post` or `get`. Build it once.
 
         Raises:
             ConfigError: A header cannot be sent; the text names it, never its value.
@@ -103,27 +103,29 @@ class Transport:
         host = {"Host": self._url.netloc or "", "Accept-Encoding": "identity"}
         for name, value in {**host, **headers}.items():
             if not value.isascii() or not value.isprintable():
-                raise ConfigError(f"{self.provider}: {name} holds a character no header carries")
+                raise ConfigError(
+                    f"{self.provider}: {name} contains a character that a header cannot have"
+                )
             lines.append(f"{name}: {value}")
         return "\r\n".join([*lines, "Content-Length: "]).encode("ascii")
 
     def post(self, head: bytes, body: bytes, *, within: float | None = None) -> Answer:
         """
-        Send one request and read its answer, whatever its status.
+        Send one request and return its answer, whatever its status.
 
         Args:
-            head: What `head` built.
+            head: The value of `head`.
             body: The request's body.
-            within: Seconds for the call where there are fewer than `timeout`.
+            within: Seconds for the call, if fewer than `timeout`.
 
         Raises:
             TransientError: Not connected, or the request could not be written to its end.
-            OutcomeUnknown: The whole request left; no answer, or no bounded one, came in time.
+            OutcomeUnknown: The whole request was sent; no usable answer came in time.
         """
         return self._exchange(head, body, room=MAX_ANSWER, within=within)
 
     def get(self, head: bytes) -> Answer:
-        """Ask for a list, and read its answer; raises what `post` raises."""
+        """Request a list and return the answer; raises the errors of `post`."""
         return self._exchange(head, b"", room=MAX_LIST, within=None)
 
     def _exchange(self, head: bytes, body: bytes, *, room: int, within: float | None) -> Answer:
@@ -134,15 +136,15 @@ class Transport:
             # One write, headers and body: one system call, one packet.
             _send(connection, b"%b%d\r\n\r\n%b" % (head, len(body), body), deadline)
         except OSError as error:
-            # The vendor holds no whole request, so it cannot have acted on it.
+            # The vendor has no complete request, so it cannot have acted on it.
             connection.close()
             raise self._unsent(error) from None
         try:
             answer, keep = receive(connection.sock, deadline=deadline, room=room)
         except (OSError, HTTPException, ValueError) as error:
-            # Only the error's type is told: its text may quote what the vendor wrote.
+            # Only the error's type is reported: its text may quote the vendor's answer.
             connection.close()
-            text = f"the request left, no usable answer came ({type(error).__name__})"
+            text = f"the request was sent, no usable answer came ({type(error).__name__})"
             raise OutcomeUnknown(f"{self.provider}: {text}", provider=self.provider) from None
         if keep:
             self._idle.append((time.monotonic(), connection))
@@ -152,7 +154,7 @@ class Transport:
         return answer
 
     def close(self) -> None:
-        """Close the idle connections; those in use close after their call."""
+        """Close the idle connections; those in use are closed after their call."""
         self._pool = 0
         self._trim()
 

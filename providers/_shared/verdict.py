@@ -1,4 +1,4 @@
-"""What a vendor's answer means where it does not accept the message: an error of our tree."""
+"""Turn a vendor's answer that does not accept the message into an error of `notify.errors`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from notify.errors import (
 from providers._shared.answer import Answer
 
 LONGEST_WAIT = 86_400.0
-"""Seconds of `Retry-After` that are believed."""
+"""The longest `Retry-After` that is believed, in seconds."""
 
 _CERTAIN: Mapping[int, type[ProviderError]] = {
-    # "Ask again elsewhere": not acted on. The base_url is wrong, the message is not. After 302
-    # and 303 the request may have been acted on.
+    # "Ask elsewhere": not acted on. The base_url is wrong, the message is not. After 302 and 303
+    # the request may have been acted on.
     301: TransientError,
     307: TransientError,
     308: TransientError,
@@ -35,25 +35,25 @@ _CERTAIN: Mapping[int, type[ProviderError]] = {
     429: Throttled,
 }
 
-_IN_ITS_OWN_WORDS: Mapping[int, type[ProviderError]] = {
-    # The account: it has to pay, or may not do this.
+_IF_GENUINE: Mapping[int, type[ProviderError]] = {
+    # The account has to pay, or lacks the permission.
     402: Unauthorized,
     403: Unauthorized,
-    # The address we ask or the form of all our requests, and not one message. A vendor whose 404
-    # is about the recipient says so by its code.
+    # About the base_url or the form of all requests, not about one message. A vendor whose 404 is
+    # about the recipient says so by its code.
     404: TransientError,
     405: TransientError,
     406: TransientError,
     415: TransientError,
 }
 
-_SAYS: Mapping[type[ProviderError], str] = {
-    TransientError: "did not take the message now",
+_TEXTS: Mapping[type[ProviderError], str] = {
+    TransientError: "did not accept the message now",
     Throttled: "asks to slow down",
-    Unauthorized: "refused our key, account or sender; check them",
-    PermanentError: "will never take this message",
-    InvalidRecipient: "refused the recipient for good",
-    OutcomeUnknown: "gave no answer to trust; the message may have been sent",
+    Unauthorized: "refused the key, account or sender; check them",
+    PermanentError: "will never accept this message",
+    InvalidRecipient: "refused the recipient permanently",
+    OutcomeUnknown: "gave no reliable answer; the message may have been sent",
 }
 
 
@@ -68,17 +68,17 @@ def failure(
     pause: float | None = None,
 ) -> ProviderError:
     """
-    The error that an answer stands for.
+    Return the error for an answer.
 
     Args:
         provider: The provider's name.
         answer: Any answer that does not accept the message.
-        genuine: Whether its body has the vendor's own error form. What a proxy, a load balancer
-            or a wrong address says about a message is not the vendor's word on it.
+        genuine: Whether its body has the vendor's own error form. An answer of a proxy, a load
+            balancer or a wrong address is not the vendor's decision on the message.
         now: Seconds since 1970, for a `Retry-After` that is a date.
-        kind: The error, where the vendor's code tells it better than the status.
+        kind: The error, if the vendor's code is more precise than the status.
         code: The vendor's code.
-        pause: Seconds to wait where the vendor throttles without a `Retry-After`.
+        pause: Seconds to wait if the vendor throttles without a `Retry-After`.
     """
     kind = kind or _kind(answer.status, genuine=genuine)
     wait = retry_after(answer.headers.get("Retry-After"), now=now)
@@ -86,7 +86,7 @@ def failure(
         wait = pause
     named = f"HTTP {answer.status}" + (f", {code}" if code else "")
     return kind(
-        f"{provider} {_SAYS[kind]} ({named})",
+        f"{provider} {_TEXTS[kind]} ({named})",
         provider=provider,
         status=answer.status,
         code=code,
@@ -98,14 +98,14 @@ def _kind(status: int, *, genuine: bool) -> type[ProviderError]:
     if status in _CERTAIN:
         return _CERTAIN[status]
     if 400 <= status < 500:
-        return _IN_ITS_OWN_WORDS.get(status, PermanentError) if genuine else TransientError
+        return _IF_GENUINE.get(status, PermanentError) if genuine else TransientError
     if status == 503 and genuine:
         return TransientError
     return OutcomeUnknown
 
 
 def retry_after(value: str | None, *, now: float) -> float | None:
-    """The seconds that a `Retry-After` header asks for: a number or a date; None if neither."""
+    """Return the seconds of a `Retry-After` header, a number or a date; None if it is neither."""
     if not value:
         return None
     try:

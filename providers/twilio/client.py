@@ -1,4 +1,4 @@
-"""Twilio's client on our transport, and what Twilio's answers mean."""
+"""Twilio's client on the providers' transport, and the errors for Twilio's answers."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _CODE = re.compile(r"[1-9][0-9]{0,5}")
 
 class Carrier(HttpClient):  # type: ignore[misc]
     """
-    Carries the client's requests through our transport.
+    Sends the client's requests through the providers' transport.
 
-    It raises our errors itself, through the client: Twilio's own exceptions have no headers, so
-    no `Retry-After`, and carry Twilio's text, which quotes the recipient.
+    It raises the errors of `notify.errors` itself, through the client: Twilio's exceptions have no
+    headers, so no `Retry-After`, and contain Twilio's text, which quotes the recipient.
     """
 
     def __init__(self, transport: Transport, clock: Callable[[], float]) -> None:
@@ -44,10 +44,10 @@ class Carrier(HttpClient):  # type: ignore[misc]
         data: dict[str, object] | None = None,
         headers: dict[str, str] | None = None,
         auth: tuple[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ARG002 - the transport's own
+        timeout: float | None = None,  # noqa: ARG002 - the transport has its own
         allow_redirects: bool = False,  # noqa: ARG002
     ) -> Response:
-        """Ask for the client; only what accepts a message, lists some or tells of us returns."""
+        """Send a request; return only an accepted message, a list of messages, or the account."""
         credentials = b64encode(":".join(auth or ()).encode()).decode()
         path = f"{uri}?{urlencode(params)}" if params else uri
         head = self._transport.head(
@@ -55,21 +55,21 @@ class Carrier(HttpClient):  # type: ignore[misc]
         )
         if method == "GET":
             answer = self._transport.get(head)
-            told = answer.json()
-            good = answer.status == 200 and (_is_list(told) or _is_account(told))
+            found = answer.json()
+            good = answer.status == 200 and (_is_list(found) or _is_account(found))
         else:
             body = urlencode(data or {}, doseq=True, errors="replace").encode("ascii")
             answer = self._transport.post(head, body)
-            told = answer.json()
-            good = answer.status == 201 and isinstance(told.get("sid"), str)
+            found = answer.json()
+            good = answer.status == 201 and isinstance(found.get("sid"), str)
         if good:
-            # Rewritten as ASCII: the client decodes UTF-8 only, and JSON may hold more.
-            return Response(answer.status, json.dumps(told), answer.headers)
-        raise self._failure(answer, told)
+            # Rewritten as ASCII: the client decodes UTF-8 only, and JSON may contain more.
+            return Response(answer.status, json.dumps(found), answer.headers)
+        raise self._failure(answer, found)
 
-    def _failure(self, answer: Answer, told: dict[str, Any]) -> ProviderError:
+    def _failure(self, answer: Answer, found: dict[str, Any]) -> ProviderError:
         # Twilio's older form has `code` and `message`, its newer one (RFC 9457) adds `title`.
-        code = _code(told.get("code"))
+        code = _code(found.get("code"))
         if code is None or answer.status < 400:
             return verdict.failure("twilio", answer, genuine=False, now=self._clock())
         return verdict.failure(
@@ -83,7 +83,7 @@ class Carrier(HttpClient):  # type: ignore[misc]
 
 
 def _code(value: object) -> int | None:
-    """Twilio's code as a number, however JSON writes it; None where it is none."""
+    """Return Twilio's code as a number, however JSON writes it; None if it is not a code."""
     match value:
         case bool():
             return None
@@ -96,9 +96,9 @@ def _code(value: object) -> int | None:
     return None
 
 
-def _is_list(told: Mapping[str, Any]) -> bool:
-    """Tell whether this is a page of messages in Twilio's form, and the next one is its own."""
-    messages, following = told.get("messages"), told.get("next_page_uri")
+def _is_list(found: Mapping[str, Any]) -> bool:
+    """Whether this is a page of messages in Twilio's form, and its next page is Twilio's own."""
+    messages, following = found.get("messages"), found.get("next_page_uri")
     return (
         isinstance(messages, list)
         and all(isinstance(each, dict) and isinstance(each.get("sid"), str) for each in messages)
@@ -106,6 +106,6 @@ def _is_list(told: Mapping[str, Any]) -> bool:
     )
 
 
-def _is_account(told: Mapping[str, Any]) -> bool:
-    """Tell whether this is an account in Twilio's form."""
-    return isinstance(told.get("status"), str) and isinstance(told.get("sid"), str)
+def _is_account(found: Mapping[str, Any]) -> bool:
+    """Whether this is an account in Twilio's form."""
+    return isinstance(found.get("status"), str) and isinstance(found.get("sid"), str)

@@ -1,8 +1,8 @@
 """
-Twilio's error codes for sending a message: who is at fault, the recipient, we, or nobody.
+Twilio's error codes for sending a message, by cause: the recipient, our account, rate, or none.
 
-The list is https://www.twilio.com/docs/api/errors, read through for every code that a request to
-Messages.json can meet. What is not here is judged by its status.
+The list is https://www.twilio.com/docs/api/errors, with every code that a request to Messages.json
+can return. The status decides for codes that are not here.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _RECIPIENT = frozenset(
         21662,  # not reachable from this sender in the Ireland region
     }
 )
-"""One number cannot be texted. Other numbers can, also where it is the pair that does not fit."""
+"""This number cannot receive the message. Others can, also if sender and number do not match."""
 
-_OURS = frozenset(
+_ACCOUNT = frozenset(
     {
         20003,  # authentication failed
         20005,  # the account is not active
@@ -35,7 +35,7 @@ _OURS = frozenset(
         20008,  # test credentials
         20010,  # the account is suspended
         20403,  # forbidden
-        20404,  # nothing at our account's address
+        20404,  # nothing at the account's address
         21210,  # From is not verified
         21212,  # From is not a valid number
         21213,  # no From
@@ -49,20 +49,20 @@ _OURS = frozenset(
         21502,  # the status callback is not valid
         21601,  # From cannot send SMS
         21603,  # neither From nor a messaging service
-        21606,  # From is not ours, or cannot send SMS
+        21606,  # From is not the account's, or cannot send SMS
         21607,  # a trial account must send from its own number
         21608,  # a trial account, and To is not verified
         21609,  # the status callback is not valid
-        21616,  # From stands for several of our numbers
+        21616,  # From matches several of the account's numbers
         21626,  # the status callback is not valid
         21657,  # the sender's name is not valid
-        21659,  # From is no number of Twilio's, or a short code of another country
+        21659,  # From is not a number of Twilio's, or is a short code of another country
         21660,  # From belongs to another account
         21661,  # From cannot send SMS
         21663,  # From is routed wrongly
-        21668,  # From is of a type that the Ireland region does not take
+        21668,  # From is of a type that the Ireland region does not accept
         21701,  # no such messaging service
-        21702,  # the messaging service takes no messages
+        21702,  # the messaging service accepts no messages
         21703,  # the messaging service has no number that can send
         21704,  # the messaging service has no numbers
         21705,  # the messaging service is not valid
@@ -73,7 +73,7 @@ _OURS = frozenset(
         21713,  # the messaging service's use case is not valid
         21715,  # the number lacks what the messaging service needs
         21717,  # the brand is not registered
-        21719,  # the use cases do not fit each other
+        21719,  # the use cases do not match
         21720,  # the use case is not valid
         21729,  # the campaign is suspended
         21731,  # the brand is suspended
@@ -85,10 +85,10 @@ _OURS = frozenset(
         30033,  # the campaign is suspended
         30034,  # the number is in no campaign
         30035,  # the number's campaign is still being set up
-        63007,  # From is no sender of this channel
+        63007,  # From is not a sender of this channel
     }
 )
-"""Our account, its settings, or the sender that we chose: no message passes until it is mended."""
+"""The account, its settings, or the sender: no message passes until an operator corrects it."""
 
 _TOO_FAST = frozenset(
     {
@@ -110,12 +110,12 @@ _LATER = frozenset(
 
 _MEANINGS: tuple[tuple[frozenset[int], type[ProviderError]], ...] = (
     (_RECIPIENT, InvalidRecipient),
-    (_OURS, Unauthorized),
+    (_ACCOUNT, Unauthorized),
     (_TOO_FAST, Throttled),
     (_LATER, TransientError),
 )
 
 
 def meaning(code: int) -> type[ProviderError] | None:
-    """Return the error that a code stands for; None where its status says enough."""
+    """Return the error for a code; None if the status decides."""
     return next((kind for codes, kind in _MEANINGS if code in codes), None)

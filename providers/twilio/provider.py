@@ -19,16 +19,16 @@ from providers._shared.transport import BASE_URL, Transport, is_base_url
 from providers.twilio.client import Carrier
 
 LONGEST_VALIDITY = 36_000
-"""Seconds: the most that Twilio's ValidityPeriod may say."""
+"""Seconds: the highest value of Twilio's ValidityPeriod."""
 
 ACTIVE = "active"
 """The status of an account that may send: https://www.twilio.com/docs/iam/api/account."""
 
 PAGE = 100
-"""Messages of a list that are asked for at once."""
+"""Messages on one page of a list."""
 
 LONGEST_LIST = 1_000
-"""Messages to one recipient that a look-up goes through."""
+"""The most messages to one recipient that a look-up reads."""
 
 # https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id for the name.
 _SENDER = re.compile(
@@ -49,15 +49,15 @@ class Twilio:
         api_key_sid: An API key, `SK...`, to use instead of the account's own token.
         sender: The number, short code or name to send from.
         messaging_service_sid: A messaging service, `MG...`, instead of a sender.
-        status_callback: Where Twilio reports what became of a message.
-        base_url: Where the API lives.
+        status_callback: The URL to which Twilio reports a message's later status.
+        base_url: The address of the API.
         timeout: Seconds for a call.
         connect_timeout: Seconds for a connection.
-        pool: How many idle connections are kept.
+        pool: The most idle connections to keep.
         clock: Seconds since 1970.
 
     Raises:
-        ConfigError: Not exactly one sender is named, or an address or key cannot be used.
+        ConfigError: There is not exactly one sender, or an address or key cannot be used.
     """
 
     channel: ClassVar[Channel] = Channel.SMS
@@ -79,7 +79,7 @@ class Twilio:
         clock: Callable[[], float] = time.time,
     ) -> None:
         if bool(sender) == bool(messaging_service_sid):
-            raise ConfigError("twilio: name either a sender or a messaging_service_sid")
+            raise ConfigError("twilio: set exactly one of sender and messaging_service_sid")
         if not account_sid.isalnum() or not account_sid.isascii() or not auth_token:
             raise ConfigError("twilio: account_sid or auth_token is missing or malformed")
         self._sender = {
@@ -96,16 +96,16 @@ class Twilio:
             auth_token,
             account_sid,
             http_client=Carrier(self._transport, clock),
-            # Not the process's own: TWILIO_EDGE and TWILIO_REGION would change the host.
+            # Not the process's environment: TWILIO_EDGE and TWILIO_REGION would change the host.
             environment={"TWILIO_REGION": ""},
         )
-        client.api.base_url = ""  # the transport knows the host
+        client.api.base_url = ""  # the transport has the host
         self._messages = client.messages
-        # An API key, other than the account's own token, may not read the account.
+        # Unlike the account's own token, an API key has no permission to read the account.
         self._account = None if api_key_sid else client.api.v2010.account
 
     def send(self, message: Rendered, /) -> Receipt:
-        """Hand one SMS to Twilio; the receipt's id is the message's sid."""
+        """Send one SMS; the receipt's id is the message's sid."""
         callback = self._callback.url(message) if self._callback else values.unset
         created = self._messages.create(
             to=message.to,
@@ -118,18 +118,18 @@ class Twilio:
 
     def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> list[Receipt]:
         """
-        Go through Twilio's list of all messages to the recipient.
+        Search Twilio's list of all messages to the recipient.
 
-        It is not narrowed by DateSent: a message that still waits in the sender's queue has none.
-        Whatever the status, Twilio took the message: it may yet fail to deliver it.
+        It is not filtered by DateSent: a message that still waits in the sender's queue has none.
+        Twilio has accepted every message in it, whatever the status; it may still fail later.
         """
         wanted = _as_sent(message.text).strip()
         listed = list(self._messages.stream(to=message.to, limit=LONGEST_LIST, page_size=PAGE))
         created = [each.date_created for each in listed if each.date_created is not None]
         if len(listed) == LONGEST_LIST and since <= min(created, default=since):
-            text = "twilio: too many messages to this recipient to tell which is which"
+            text = "twilio: too many messages to this recipient to find one"
             raise OutcomeUnknown(text, provider="twilio")
-        # Twilio tells the time in whole seconds.
+        # Twilio's times are whole seconds.
         since -= timedelta(seconds=1)
         found = [
             (each.date_created, each.sid)
@@ -143,7 +143,7 @@ class Twilio:
 
     @staticmethod
     def wrong_options(options: Mapping[str, Any], /) -> Iterator[tuple[str, str]]:
-        """Yield what Twilio would refuse every message for."""
+        """Yield the options with which Twilio would refuse every message."""
         if ("sender" in options) == ("messaging_service_sid" in options):
             yield "sender", "set exactly one of sender and messaging_service_sid"
         yield from wrong_texts(
@@ -165,13 +165,13 @@ class Twilio:
         yield from wrong_addresses(options, "base_url")
 
     def check(self) -> None:
-        """Read the account, or with an API key a page of its messages."""
+        """Read the account, or with an API key one page of its messages."""
         if self._account is None:
             self._messages.list(limit=1)
             return
         status = self._account.fetch().status
         if status != ACTIVE:
-            text = "twilio: the account is not active; look at Twilio's console"
+            text = "twilio: the account is not active; see Twilio's console"
             raise Unauthorized(text, provider="twilio")
 
     def close(self) -> None:
@@ -186,20 +186,20 @@ class Twilio:
 
 
 def _as_sent(text: str) -> str:
-    """Replace what no encoding holds, such as half of a surrogate pair, as sending does."""
+    """Replace what cannot be encoded, such as half of a surrogate pair, as sending does."""
     return text.encode(errors="replace").decode()
 
 
 class _Callback:
-    """The status callback's address, with our ids in its query."""
+    """The status callback's address, with the notification and attempt ids in its query."""
 
     def __init__(self, address: str) -> None:
-        # Its query and fragment are the operator's own.
+        # Its query and fragment are the operator's.
         if not is_base_url(address.partition("#")[0].partition("?")[0]):
             raise ConfigError(f"twilio: status_callback {BASE_URL}")
         parts = urlsplit(address)
         query = f"{parts.query}&" if parts.query else ""
-        # By default Twilio tries again only where it could not connect; see
+        # By default Twilio retries only if it could not connect; see
         # https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
         self._after = f"#{parts.fragment or 'rc=3&rp=all'}"
         self._before = urlunsplit(parts._replace(query="", fragment="")) + f"?{query}"

@@ -390,7 +390,7 @@ FAULTS: dict[str, Fault] = {
     "a vendor that is down": (
         lambda stack: _vendor(stack, "down"),
         Severity.WARN,
-        "providers: sendgrid: sendgrid did not take the message now (HTTP 503)",
+        "providers: sendgrid: sendgrid did not accept the message now (HTTP 503)",
     ),
 }
 

@@ -77,7 +77,7 @@ def test_an_answer_that_cannot_be_read_leaves_the_outcome_unknown(
     """It is read no further than its bound, and its connection is not used again."""
     vendor.then(reply)
     sender = transport(vendor.url)
-    with pytest.raises(OutcomeUnknown, match="acme: the request left") as caught:
+    with pytest.raises(OutcomeUnknown, match="acme: the request was sent") as caught:
         call(sender)
     assert "canary" not in str(caught.value)
     assert call(sender).body == b"fine"

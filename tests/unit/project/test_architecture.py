@@ -16,7 +16,8 @@ VENDORS = {"Fcm", "SendGrid", "Twilio"}
 """Classes that exist twice on purpose: the vendor's provider, and the sandbox that plays it."""
 MOST_NAMES = 31
 """Names directly in `notify/`: one that is not needed to find the others should be a subpackage."""
-MOST_LINES = 260
+MOST_FILES = 40
+"""Files that a reader opens to follow one email."""
 
 
 def _contracts() -> dict[str, dict[str, list[str]]]:
@@ -83,3 +84,35 @@ def test_no_two_classes_have_one_name() -> None:
     assert len(places) > 300
     twice = {name: where for name, where in places.items() if len(where) > 1}
     assert {name: twice[name] for name in twice.keys() - VENDORS} == {}
+
+
+def walks_of_page(text: str) -> dict[str, list[str]]:
+    """Return the files of each walk on the page, in order."""
+    section = re.search(r"^## Walks\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)
+    assert section, "docs/architecture.md has no walks"
+    _, *rest = re.split(r"^### (.+)\n", section[1], flags=re.MULTILINE)
+    return {
+        name: re.findall(r"`((?:\w+/)*\w+\.py)`", body)
+        for name, body in zip(rest[::2], rest[1::2], strict=True)
+    }
+
+
+def test_every_file_in_the_walks_exists() -> None:
+    """A reader who follows a walk finds each file."""
+    walks = walks_of_page(PAGE.read_text())
+    assert set(walks) == {"One email", "One publish", "One replay", "One status row"}
+    assert all(len(files) > 5 for files in walks.values())
+    missing = {
+        file
+        for files in walks.values()
+        for file in files
+        if not (ROOT / "notify" / file).exists() and not (ROOT / file).exists()
+    }
+    assert missing == set()
+
+
+def test_an_email_passes_few_files_and_none_three_times() -> None:
+    """One file for each step: a reader can follow an email in one sitting."""
+    files = walks_of_page(PAGE.read_text())["One email"]
+    assert len(set(files)) <= MOST_FILES
+    assert max(map(files.count, files)) <= 2

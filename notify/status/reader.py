@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Self
-
-import amqp
 
 from notify.errors import ConfigError, StoreError
 from notify.ledger import SHARE, LedgerSnapshot, count_record
@@ -22,7 +20,7 @@ from notify.status.limits import read_limits
 from notify.status.overrides import OverridesSnapshot
 from notify.status.overview import Overview, RecordStatus
 from notify.store.ledger import lateness
-from notify.topology import Depth, depths, queue_name
+from notify.topology import Depth, QueueWatch, queue_name
 
 PATIENCE = 3.0
 """Seconds for each question to the broker."""
@@ -45,8 +43,8 @@ class StatusReader:
         self._settings = settings
         self._monotonic = monotonic
         self._store = open_store(settings)
-        self._names = [queue.name for queue in topology_of(settings).queues]
-        self._connection: amqp.Connection | None = None
+        names = [queue.name for queue in topology_of(settings).queues]
+        self._queues = QueueWatch(names, connect=partial(open_broker, settings, timeout=PATIENCE))
         self._before: tuple[float, Mapping[str, Depth | None]] | None = None
         self._ledger: LedgerSnapshot | None = None
         self._count_at = 0.0
@@ -55,7 +53,7 @@ class StatusReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._drop()
+        self._queues.close()
         self._store.close()
 
     def read(self) -> Overview:
@@ -64,10 +62,10 @@ class StatusReader:
         queues = record = ledger = None
         growth: Mapping[str, float] = {}
         try:
-            queues = self._queues()
+            queues = self._queues.depths()
             growth = self._growth(queues)
         except (ConfigError, *FAILURES) as error:
-            self._drop()
+            self._before = None
             unreadable["broker"] = str(error) if isinstance(error, ConfigError) else why(error)
         try:
             record, ledger = self._record()
@@ -89,11 +87,6 @@ class StatusReader:
         except StoreError:
             return datetime.now(UTC)
 
-    def _queues(self) -> Mapping[str, Depth | None]:
-        if self._connection is None:
-            self._connection = open_broker(self._settings, timeout=PATIENCE)
-        return depths(self._names, self._connection)
-
     def _growth(self, queues: Mapping[str, Depth | None]) -> Mapping[str, float]:
         at, before = self._monotonic(), self._before
         self._before = (at, queues)
@@ -105,13 +98,6 @@ class StatusReader:
             for name, depth in queues.items()
             if depth is not None and (was := before[1].get(name)) is not None
         }
-
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        self._before = None
-        if connection is not None:
-            with suppress(*FAILURES):
-                connection.close()
 
     def _record(self) -> tuple[RecordStatus, LedgerSnapshot]:
         if self._ledger is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +20,11 @@ from notify.topology import (
     DEAD,
     EXCHANGE,
     WORK,
+    Depth,
     Exchange,
     Producer,
     Queue,
+    QueueWatch,
     Topology,
     apply,
     check,
@@ -208,3 +211,24 @@ def _get(channel: amqp.Channel, queue: str) -> amqp.Message:
             return message
         channel.connection.send_heartbeat()
     raise AssertionError(f"nothing in {queue}")
+
+
+def test_a_watch_reads_depths_and_connects_again_after_a_lost_connection(
+    broker_url: str, rabbitmq: RabbitMQNode
+) -> None:
+    """One connection for all reads; the read that meets its loss raises, the next one works."""
+    opened: list[amqp.Connection] = []
+
+    def connection() -> amqp.Connection:
+        opened.append(connect(broker_url, timeout=5))
+        return opened[-1]
+
+    with closing(QueueWatch([DEAD, "notify.none"], connect=connection)) as queues:
+        assert queues.depths() == queues.depths() == {DEAD: Depth(0, 0), "notify.none": None}
+        assert len(opened) == 1
+        rabbitmq.ctl("close_all_connections", "-p", broker_url.rpartition("/")[2], "cut")
+        with pytest.raises((OSError, amqp.AMQPError)):
+            queues.depths()
+        assert queues.depths()[DEAD] == Depth(0, 0)
+        assert len(opened) == 2
+    assert not opened[-1].connected

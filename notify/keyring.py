@@ -1,12 +1,12 @@
-"""The keyring: what seals personal data in the record, and by what it is found there again.
+"""
+The keyring: the keys that seal personal data in the record, and that make the hashes to find it.
 
 A keyring is text, one key a line, `id:base64`. The first key seals and all of them open, so that
-keys can be changed while everything runs. The key named `hash` makes hashes, by which rows are
-found, and stays the same for good.
+keys can be changed without a stop. The key named `hash` makes the hashes, and never changes.
 
 Each value is sealed by AES-256-GCM under a key of its own: HMAC-SHA256 of the keyring's key over
-16 random bytes. With the key itself and random nonces, a record that takes 1,000 messages a second
-would pass in a month how much one key may seal (NIST SP 800-38D, 8.3).
+16 random bytes. With the key itself and random nonces, a record of 1,000 messages a second would
+exceed within a month what one key may seal (NIST SP 800-38D, 8.3).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from notify.errors import ConfigError, Sealed
 
 NAME = "NOTIFY_KEYRING"
-"""What the credential that holds it is called, or the variable."""
+"""The name of its credential, or of its environment variable."""
 HASH = "hash"
 """The name of the key that makes hashes."""
 SIZE = 32
@@ -33,23 +33,23 @@ SIZE = 32
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _SALT = 16
-# No key seals twice, so one nonce does for all.
+# No key seals twice, so one nonce is enough.
 _NONCE = bytes(12)
 _EXAMPLE = "`notify keyring new` creates one"
 
 
 class Keyring:
     """
-    Seals and opens values, and makes hashes. Safe among threads.
+    Seals and opens values, and makes hashes. Thread-safe.
 
     Without keys nothing can be sealed or opened, and hashes are plain SHA-256.
 
     Attributes:
-        current: The name of the key that seals; None where nothing is sealed.
+        current: The name of the key that seals; None without keys.
     """
 
     def __init__(self, keys: Mapping[str, bytes], *, hash_key: bytes | None = None) -> None:
-        """Take the keys, the one that seals first, and the one that makes hashes."""
+        """Create a keyring; the first key seals, and *hash_key* makes hashes."""
         self._keys = dict(keys)
         self._hash_key = hash_key
         self.current = next(iter(self._keys), None)
@@ -57,10 +57,10 @@ class Keyring:
     @classmethod
     def parse(cls, text: str) -> Keyring:
         """
-        Read a keyring; between keys there may be any white space, or commas.
+        Parse a keyring; keys are separated by white space or commas.
 
         Raises:
-            ConfigError: It is none; the text tells which line, and no key.
+            ConfigError: It is malformed; the text names the line, and no key.
         """
         keys: dict[str, bytes] = {}
         for number, line in enumerate(re.split(r"[\s,]+", text.strip()), 1):
@@ -77,7 +77,7 @@ class Keyring:
         return cls(keys, hash_key=hash_key)
 
     def __repr__(self) -> str:
-        """Name the keys and show none."""
+        """Return the names of the keys, without the keys."""
         return f"Keyring({', '.join(self._keys)})"
 
     @property
@@ -90,17 +90,17 @@ class Keyring:
         Seal a value with the current key.
 
         Args:
-            about: What the value is of; it opens for the same only.
-            mark: One byte that stands in front, for everybody to read and for nobody to change.
+            about: The context of the value; it opens only with the same one.
+            mark: One byte in front of the result, in clear and protected against change.
         """
-        assert self.current is not None  # noqa: S101 - the caller has looked
+        assert self.current is not None  # noqa: S101 - the caller has checked
         salt = os.urandom(_SALT)
         cipher = AESGCM(hmac.digest(self._keys[self.current], salt, "sha256"))
         return mark + salt + cipher.encrypt(_NONCE, value, mark + about)
 
     def unseal(self, sealed: bytes, *, key: str, about: bytes) -> bytes:
         """
-        Open what was sealed with the key of that name.
+        Return a value that was sealed with the named key.
 
         Raises:
             Sealed: The keyring has no such key, or another one under its name; or it is damaged.
@@ -116,24 +116,24 @@ class Keyring:
             raise Sealed(text, key=key) from None
 
     def hashed(self, kind: str, value: bytes) -> bytes:
-        """Make 32 bytes that stand for a value; without the key nobody can try values out."""
+        """Return 32 bytes for a value; only with the key can guesses be verified."""
         text = kind.encode() + b"\0" + value
         if self._hash_key is None:
             return hashlib.sha256(text).digest()
         return hmac.digest(self._hash_key, text, "sha256")
 
     def proofs(self) -> dict[str, bytes]:
-        """Give for each key, that of hashes too, what tells it from any other."""
+        """Return a proof for each key, the hash key included; no two keys have the same."""
         keys = self._keys | ({HASH: self._hash_key} if self._hash_key else {})
         return {name: hmac.digest(key, b"proof", "sha256") for name, key in keys.items()}
 
 
 CLEAR = Keyring({})
-"""No keyring: all is recorded as it came."""
+"""The keyring without keys: everything is recorded in clear."""
 
 
 def new_key() -> str:
-    """Make a key, as it is written in a keyring."""
+    """Return a new key in the form of a keyring."""
     return base64.b64encode(os.urandom(SIZE)).decode()
 
 

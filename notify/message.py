@@ -1,4 +1,4 @@
-"""The words of the service: channels, statuses, and the values that travel through a delivery."""
+"""The vocabulary of the service: channels, statuses, and the values of a delivery."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Channel(enum.StrEnum):
 
 
 class Status(enum.StrEnum):
-    """Where a notification stands. All but the first three are ends."""
+    """A notification's status. All but the first three are final."""
 
     SCHEDULED = "scheduled"
     QUEUED = "queued"
@@ -40,7 +40,7 @@ class Status(enum.StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether no worker will touch the notification again."""
+        """Whether no worker will change the notification again."""
         return self not in (Status.SCHEDULED, Status.QUEUED, Status.SENDING)
 
 
@@ -48,9 +48,9 @@ class Outcome(enum.StrEnum):
     """How one attempt ended."""
 
     ACCEPTED = "accepted"
-    """The provider took the message."""
+    """The provider accepted the message."""
     NOT_SENT = "not_sent"
-    """Certainly not sent: it could not connect, or the provider said no."""
+    """Certainly not sent: no connection, or the provider refused it."""
     UNKNOWN = "unknown"
     """The request left and the answer was lost."""
 
@@ -66,7 +66,7 @@ class Unknown(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The final words of one message, written by the producer or rendered from a template."""
+    """The final text of one message, written by the producer or rendered from a template."""
 
     subject: str = ""
     """The email's subject; the push message's title. One line, free of control characters."""
@@ -78,7 +78,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What a producer asks for, for one recipient. A batch becomes one of these per recipient."""
+    """A producer's request for one recipient. A batch becomes one for each recipient."""
 
     id: UUID
     source: str
@@ -88,63 +88,63 @@ class Notification:
     """An email address, an E.164 phone number, or a device token."""
     idempotency_key: str
     digest: bytes
-    """SHA-256 of the request's meaning: the same key with another digest is a conflict."""
+    """SHA-256 of the request's content: the same key with another digest is a conflict."""
     body: bytes
-    """The request for this recipient alone, as JSON that keeps the contract."""
+    """The request for this recipient alone, as JSON according to the contract."""
     position: int = 0
     """Which recipient of the request this is."""
     batch_id: UUID | None = None
-    """The request's id where it had several recipients."""
+    """The request's id if it had several recipients."""
     template: str | None = None
     inline: Content | None = None
-    """What the producer wrote instead of naming a template."""
+    """The producer's own text, instead of a template."""
     data: Mapping[str, Any] = field(default_factory=dict)
     locale: str | None = None
     send_at: datetime | None = None
-    """When to send it; now where None or past."""
+    """When to send it; now if None or past."""
     expires_at: datetime | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     traceparent: str | None = None
     published_at: datetime | None = field(default=None, compare=False)
-    """When its message was published, as far as that tells, or else taken from the broker."""
+    """When its message was published, if that is known; else when it was received."""
     public_id: UUID | None = None
-    """The producer's id, where the record keeps it under another; None: they are the same."""
+    """The producer's id, if the row has another one; None if they are the same."""
 
     @property
     def ids(self) -> dict[str, str]:
-        """What each line of the log about it begins with."""
+        """The fields that identify it in every log line."""
         return ids(self.id, batch_id=self.batch_id, traceparent=self.traceparent)
 
     @property
     def identity(self) -> Identity:
-        """The source and its id: an id counts within its source, and two may use the same."""
+        """Its source and id: an id is unique within its source only."""
         return self.source, self.id
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """What makes it the same notification, however often it is published."""
+        """Its key: two messages with the same key ask for the same notification."""
         return self.source, self.idempotency_key, self.position
 
     def expired(self, now: datetime) -> bool:
-        """Tell whether it is of no use any more."""
+        """Return whether it has expired at *now*."""
         return self.expires_at is not None and self.expires_at <= now
 
 
 def ids(
     id_: UUID, *, batch_id: UUID | None = None, traceparent: str | None = None
 ) -> dict[str, str]:
-    """Name a notification for the log: its id, that of its batch, that of its W3C trace."""
-    told = {"id": str(id_)}
+    """Return the log fields of a notification: its id, its batch's, and its W3C trace's."""
+    fields = {"id": str(id_)}
     if batch_id is not None:
-        told["batch_id"] = str(batch_id)
+        fields["batch_id"] = str(batch_id)
     if traceparent is not None:
-        told["trace_id"] = traceparent[3:35]
-    return told
+        fields["trace_id"] = traceparent[3:35]
+    return fields
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One message in its final words, ready for a provider of its channel."""
+    """One message in its final form, ready for a provider of its channel."""
 
     notification_id: UUID
     attempt_id: UUID
@@ -156,16 +156,16 @@ class Rendered:
     html: str = ""
     """The email's HTML, or empty."""
     data: Mapping[str, str] = field(default_factory=dict)
-    """Key-value pairs handed to the receiving app (push only)."""
+    """Key-value pairs for the receiving app (push only)."""
     expires_at: datetime | None = None
     """When it is no longer worth delivering; in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The provider's word that it took a message."""
+    """The provider's confirmation that it accepted a message."""
 
     provider_id: str
-    """The provider's own id of the message; empty where it gives none."""
+    """The provider's own id of the message; empty if it has none."""
     exhausted_for: float | None = None
-    """Seconds until it takes another, where it says that this one was the last for now."""
+    """Seconds until it accepts another message, if it reported that this was the last for now."""

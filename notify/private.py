@@ -1,4 +1,4 @@
-"""Files for their owner's eyes: what they hold names recipients, or opens doors."""
+"""Files that only their owner may read: they contain recipients or secrets."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import os
 
 
 def private(path: str, flags: int) -> int:
-    """Open a file, as an `opener` does; one that is made is readable by its owner alone."""
+    """Open a file, as an `opener` does; only its owner can read a new one."""
     return os.open(path, flags, 0o600)

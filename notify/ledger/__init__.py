@@ -1,5 +1,5 @@
 """
-Checks over the whole record: does every notification add up, and what do the counts say?
+Checks and counts of the whole record: is every accepted request on record exactly once?
 
 Here: the ledger (`notify ledger`) and the store-wide gauges. Not here: SQL (`store.ledger`), or
 anything that changes a row.

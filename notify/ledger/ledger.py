@@ -1,4 +1,4 @@
-"""The ledger: whether all that was ever accepted is still somewhere, and exactly once."""
+"""The ledger: checks that each accepted request is still on record, exactly once."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ __all__ = [
 ]
 
 GRACE = timedelta(minutes=5)
-"""After its time: longer than any worker or relay that lives needs for what it holds."""
+"""How long after its due time or lease a row may still be handled by a live process."""
 
 IN_FLIGHT = "in flight"
 """Scheduled, queued or sending."""
 DEAD = "dead"
-"""Never a notification: it came to nothing but a dead letter."""
+"""A request without a notification: it is a dead letter only."""
 TERMS = (
     *("delivered", "sent", "bounced", "complained"),
     *("failed", "rejected", "expired", "suppressed", "cancelled", "unknown"),
     *(IN_FLIGHT, DEAD),
 )
-"""What accepted is the sum of, in the order in which people read it."""
+"""The terms whose sum is the number of accepted requests, in display order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """How often one contradiction was found, and the ids of some of those notifications."""
+    """How often one contradiction was found, and the ids of some of its notifications."""
 
     count: int
     ids: Sequence[UUID]
@@ -76,10 +76,10 @@ class Ledger:
     The record at one moment.
 
     Attributes:
-        accepted: The requests known, a recipient each: notifications, and dead letters without.
+        accepted: The requests, one for each recipient: notifications, and dead letters without one.
         lines: By channel and lane.
-        faults: The contradictions; none, in a record that is whole.
-        doubts: What wants to be looked at and is no contradiction.
+        faults: The contradictions; none in a consistent record.
+        doubts: What should be examined and is not a contradiction.
     """
 
     at: datetime
@@ -90,32 +90,32 @@ class Ledger:
 
     @property
     def terms(self) -> Mapping[str, int]:
-        """How many of each term, over all channels and lanes."""
+        """The count of each term, over all channels and lanes."""
         return sum((Counter(line.terms) for line in self.lines), Counter[str]())
 
     @property
     def difference(self) -> int:
-        """What was accepted and is in none of the terms."""
+        """The accepted requests that are in none of the terms."""
         return self.accepted - sum(self.terms.values())
 
     @property
     def balanced(self) -> bool:
-        """Whether nothing is missing and nothing contradicts itself."""
+        """Whether nothing is missing and there is no contradiction."""
         return not self.faults and not self.difference
 
 
 def build_ledger(store: Store, *, now: datetime, ids: int = 10) -> Ledger:
     """
-    Draw up the ledger of one moment, in one reading transaction.
+    Return the ledger of one moment, from one reading transaction.
 
     Args:
-        ids: List at most so many ids of each contradiction.
+        ids: The largest number of ids to list for each contradiction.
 
     Raises:
         StoreError: The record cannot be read.
     """
     with store.reading() as connection:
-        accepted, lines = _summed(connection)
+        accepted, lines = _counted(connection)
         found = find_contradictions(connection, long_ago=now - GRACE)
         faults, doubts = _found(found, most=ids)
     return Ledger(now, accepted, lines, faults, doubts)
@@ -123,25 +123,25 @@ def build_ledger(store: Store, *, now: datetime, ids: int = 10) -> Ledger:
 
 def count_ledger(store: Store, *, now: datetime) -> Ledger:
     """
-    Count what `build_ledger` counts, and look for no contradictions: a fraction of its time.
+    Return the ledger without its contradictions, in a fraction of the time.
 
     Raises:
         StoreError: The record cannot be read.
     """
     with store.reading() as connection:
-        accepted, lines = _summed(connection)
+        accepted, lines = _counted(connection)
     return Ledger(now, accepted, lines, {}, {})
 
 
-def _summed(connection: Connection) -> tuple[int, list[Line]]:
-    balance.hold_still(connection)
+def _counted(connection: Connection) -> tuple[int, list[Line]]:
+    balance.fix_snapshot(connection)
     dead = list(balance.dead(connection))
     accepted = balance.rows(connection) + sum(each.count for each in dead)
     return accepted, list(_lines(balance.counts(connection), dead))
 
 
 def term_of(status: str) -> str | None:
-    """Tell which term a status counts in; None where it is no status at all."""
+    """Return the term that a status counts in; None if it is not a status."""
     if status not in list(Status):
         return None
     return status if Status(status).final else IN_FLIGHT
@@ -151,9 +151,9 @@ def _lines(counts: Iterable[Count], dead: Iterable[DeadCount]) -> Iterator[Line]
     by_lane: dict[tuple[str | None, str | None], list[Count]] = defaultdict(list)
     for count in counts:
         by_lane[count.channel, count.lane].append(count)
-    lost = {(each.channel, each.lane): each.count for each in dead}
-    for channel, lane in sorted(by_lane.keys() | lost.keys(), key=_order):
-        yield _line(channel, lane, by_lane[channel, lane], lost.get((channel, lane), 0))
+    dead_by_lane = {(each.channel, each.lane): each.count for each in dead}
+    for channel, lane in sorted(by_lane.keys() | dead_by_lane.keys(), key=_order):
+        yield _line(channel, lane, by_lane[channel, lane], dead_by_lane.get((channel, lane), 0))
 
 
 def _order(key: tuple[str | None, str | None]) -> tuple[str, str]:

@@ -120,7 +120,7 @@ def test_an_unreadable_part_shows_why_and_the_rest_is_shown(rig: Rig) -> None:
     rig.config.write_text(f"{before}[store]\n{away}{rest.partition('[pools.email]')[2]}")
     told = look(rig, code=1)
     assert told["unreadable"] == {
-        "record": "the record cannot be used: OperationalError (nobody listens there)"
+        "record": "the record cannot be used: OperationalError (no server listens there)"
     }
     assert (told["ledger"], told["providers"], told["late"]) == (None, None, None)
     assert [each["waiting"] for each in told["queues"]] == [0] * 10

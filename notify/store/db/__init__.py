@@ -1,7 +1,7 @@
 """
-Reaching the database: engine, sessions, schema revision, its clock, and what its errors mean.
+Access to the database: engine, sessions, schema revision, its clock, and its errors.
 
-Nothing here knows what is stored.
+Not here: anything about the content of the record.
 """
 
 from notify.store.db.clock import Moment, read_clock

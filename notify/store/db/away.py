@@ -1,16 +1,16 @@
-"""Why the database cannot be reached, in our words: a driver's may hold what nobody may read."""
+"""Why the database cannot be used, in texts of our own: a driver's may contain secrets."""
 
 from __future__ import annotations
 
-# libpq's and PostgreSQL's own words, which are English unless the server's locale is another.
+# Texts of libpq and PostgreSQL, which are English unless the server has another locale.
 _WORDS = {
     "certificate verify failed": "its certificate is not trusted",
     "does not match host name": "its certificate is for another host",
     "server does not support SSL": "it does not speak TLS",
     "root certificate file": "sslrootcert names no file",
-    "no pg_hba.conf entry": "it lets this user in from this host by no rule",
+    "no pg_hba.conf entry": "its pg_hba.conf has no rule for this user and host",
     "password authentication failed": "it refuses the password",
-    "Connection refused": "nobody listens there",
+    "Connection refused": "no server listens there",
     "timeout expired": "no answer in time",
     "the database system is": "it is starting or stopping",
     "unsupported startup parameter": "its pooler refuses what store.url sets in `options`",
@@ -19,9 +19,9 @@ _WORDS = {
 # By SQLSTATE, which is the same in every language:
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _UNFIT = {
-    "25006": "it takes no writes: it is a standby, or default_transaction_read_only is on",
+    "25006": "it accepts no writes: it is a standby, or default_transaction_read_only is on",
     "3F000": "no schema of the search_path exists in it; ALTER ROLE ... SET search_path",
-    "42501": "its user lacks the right, which the owner of its tables or schema has to grant",
+    "42501": "its user lacks a right that the owner of its tables or schema must grant",
 }
 _AWAY = {
     "53100": "its disk is full",
@@ -31,7 +31,7 @@ _AWAY = {
 
 
 def reason(error: BaseException) -> str:
-    """Return why nobody answered as ` (words)`; empty where it is something else."""
+    """Return why the database cannot be used, as ` (text)`; empty if the error is not known."""
     state, text = _state(error), str(getattr(error, "orig", None) or error)
     words = _UNFIT.get(state) or _AWAY.get(state)
     words = words or next((words for sign, words in _WORDS.items() if sign in text), "")
@@ -39,7 +39,7 @@ def reason(error: BaseException) -> str:
 
 
 def needs_operator(error: BaseException) -> bool:
-    """Whether the database answered, and somebody has to change it before it can be used."""
+    """Return whether the database answered, but an operator must change it before use."""
     return _state(error) in _UNFIT
 
 

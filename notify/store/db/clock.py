@@ -1,4 +1,4 @@
-"""The database's own clock, which all workers share: no two machines agree on theirs."""
+"""The database's clock, which all workers share, since the clocks of machines differ."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from notify.store.tables import UtcDateTime
 
 
 class db_now(FunctionElement[float]):  # noqa: N801 - in statements it reads as a function
-    """Seconds since 1970 at the moment it is read, not at the transaction's beginning."""
+    """Seconds since 1970 when it is read, not when the transaction began."""
 
     type = Double()
     inherit_cache = True
@@ -31,7 +31,7 @@ def _sqlite(_element: db_now, _compiler: Any, **_: Any) -> str:
 
 
 class db_ago(FunctionElement[datetime]):  # noqa: N801 - as above
-    """The moment so many seconds ago, as the tables keep instants."""
+    """The time some seconds ago, as the tables store times."""
 
     type = UtcDateTime()
     inherit_cache = True
@@ -51,14 +51,14 @@ def _ago_sqlite(element: db_ago, compiler: Any, **how: Any) -> str:
 
 
 Moment = datetime | timedelta
-"""A moment, or how long ago it is by the database's clock."""
+"""A time, or how long ago it is by the database's clock."""
 
 
 def moment(when: Moment) -> datetime | db_ago:
-    """Return what stands for a moment in a statement."""
+    """Return the expression for a moment in a statement."""
     return when if isinstance(when, datetime) else db_ago(when.total_seconds())
 
 
 def read_clock(connection: Connection) -> float:
-    """Read the clock: seconds since 1970."""
+    """Return the database's time, in seconds since 1970."""
     return float(connection.execute(select(db_now())).scalar_one())

@@ -1,4 +1,4 @@
-"""How the record's database is reached: PostgreSQL by psycopg, SQLite in WAL mode."""
+"""The engine of the record's database: PostgreSQL with psycopg, or SQLite in WAL mode."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from notify.errors import ConfigError
 from notify.private import private
 from notify.store.db import session
 
-# Nothing may wait for ever for a database that is gone: libpq's words, in s and ms.
-_PATIENCE = {
+# libpq's timeouts, in s and ms, so that no wait for a database that is gone is endless.
+_TIMEOUTS = {
     "connect_timeout": 5,
     "tcp_user_timeout": 15_000,
 }
 
 READS_ONLY = "notify_reads_only"
-"""An execution option: the transaction writes nothing, so it need not wait for writers."""
+"""Execution option: the transaction writes nothing, so it does not wait for writers."""
 
 LONGEST_WAIT = 30.0
 """Seconds that a transaction waits for others on SQLite."""
@@ -32,10 +32,10 @@ LONGEST_WAIT = 30.0
 
 def connect(url: str, *, pool_size: int = 8) -> Engine:
     """
-    Make the engine for a database URL; no connection is opened yet.
+    Return the engine for a database URL; no connection is opened yet.
 
     Raises:
-        ConfigError: The URL names no database that the record can live in.
+        ConfigError: The URL names no supported database.
     """
     try:
         parsed = make_url(url)
@@ -50,7 +50,7 @@ def connect(url: str, *, pool_size: int = 8) -> Engine:
     if parsed.drivername != "postgresql+psycopg":
         raise _no_url()
     engine = create_engine(
-        parsed, pool_size=pool_size, connect_args=_PATIENCE, isolation_level="READ COMMITTED"
+        parsed, pool_size=pool_size, connect_args=_TIMEOUTS, isolation_level="READ COMMITTED"
     )
     event.listen(engine, "do_connect", _open_session)
     return engine
@@ -58,7 +58,7 @@ def connect(url: str, *, pool_size: int = 8) -> Engine:
 
 def _no_url() -> ConfigError:
     return ConfigError(
-        "store.url names no database for the record; write sqlite:////path/notify.db"
+        "store.url names no supported database; write sqlite:////path/notify.db"
         " or postgresql+psycopg://user@host/database"
     )
 
@@ -68,14 +68,14 @@ def _open_session(_dialect: Any, _record: Any, arguments: Any, parameters: Any) 
 
 
 def _make_private(path: str | None, *_: Any) -> None:
-    # SQLite would make the file readable by all; its WAL takes the file's mode.
+    # SQLite would create a file that all users can read; its WAL has the mode of the file.
     if path and not path.startswith((":memory:", "file:")):
-        with suppress(OSError):  # it is there, or SQLite says what is wrong
+        with suppress(OSError):  # it exists, or SQLite will report what is wrong
             os.close(private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
-    # The driver would begin transactions by itself, and late; _begin does it.
+    # The driver would begin transactions itself, too late; `_begin` does it.
     connection.isolation_level = None
     _switch_to_wal(connection)
     # FULL: a commit that we acknowledged to the broker must survive a power loss.
@@ -83,8 +83,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    # For this one lock SQLite does not wait by itself, so processes that open a new file at the
-    # same time would refuse each other.
+    # SQLite does not wait for this lock, so two processes that create a file together would fail.
     deadline = time.monotonic() + LONGEST_WAIT
     while True:
         try:
@@ -99,7 +98,7 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    # Writers take the write lock at once: two transactions that both read and then want to
-    # write would otherwise refuse each other.
+    # Writers lock at the beginning: of two transactions that read first and then write, one would
+    # fail.
     reads_only = connection.get_execution_options().get(READS_ONLY, False)
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")

@@ -6,17 +6,17 @@ import math
 import threading
 
 SPAN = 5.0
-"""Seconds in which the best of the samples counts, and as long again."""
+"""Seconds for which samples are collected; the best of the last two spans counts."""
 STEP = 1.0
-"""Seconds by which no answer is late: the database's clock was set back."""
+"""Seconds that no answer takes: a later sample means that the database's clock was set back."""
 
 
 class ClockOffset:
     """
-    Estimates it from answers, each of which came later than the database read its clock.
+    Estimates the offset from answers, each of which arrived after the database read its clock.
 
-    The quickest answer of late is nearest to the truth: where a lock or a busy machine held one
-    up, its slots are not shifted by that, and processes agree on them. Safe among threads.
+    The quickest recent answer is the most accurate. So a delay by a lock or a busy machine does not
+    shift a process's slots against those of others. Thread-safe.
     """
 
     def __init__(self) -> None:
@@ -26,11 +26,11 @@ class ClockOffset:
 
     def learn(self, database: float, *, now: float) -> float:
         """
-        Take one sample; give the estimate.
+        Add one sample, and return the estimate.
 
         Args:
             database: The time in an answer, by the database's clock.
-            now: When the answer came, by the monotonic clock.
+            now: When the answer arrived, by the monotonic clock.
         """
         sample = now - database
         with self._lock:

@@ -1,4 +1,4 @@
-"""Asking whether the record can be used, at the least cost."""
+"""Checking that the record can be written, at the least cost."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from notify.store.tables import notifications
 
 def check_writable(connection: Connection) -> None:
     """
-    Change nothing, in a way that only a database which lets us write allows.
+    Run an update of no row, which fails if the database is read-only.
 
-    It needs SQLite's lock for writing, and a PostgreSQL that is not a read-only standby.
+    It needs SQLite's write lock, or a PostgreSQL that is not a standby.
     """
     connection.execute(update(notifications).where(false()).values(reason=notifications.c.reason))

@@ -1,4 +1,4 @@
-"""The database's clock as one process keeps it: between two looks the monotonic clock goes on."""
+"""The database's clock, estimated by the monotonic clock between two samples."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from notify.errors import StoreError
 from notify.store.db.offset import STEP, ClockOffset
 
 FRESH = 10.0
-"""Seconds for which one look is relied on."""
+"""Seconds for which one sample is used."""
 RETRY = 1.0
-"""Seconds after a failed look in which no other is made: the monotonic clock goes on alone."""
+"""Seconds between a failed sample and the next; the last estimate is used until then."""
 CLOCK_OFF = 5.0
-"""Seconds between a host's clock and the database's from which on a worker warns."""
+"""Difference in seconds between the host's and the database's clock that a worker warns of."""
 
 
 class RecordClock:
@@ -24,33 +24,33 @@ class RecordClock:
     Returns the time by the database's clock, at the cost of two reads of local clocks.
 
     All times on record are by this clock (docs/adr/0011), so that a host whose own clock is wrong
-    neither takes over what others hold nor holds it too long. The host's clock is only watched:
-    a step of it may mean that the host was suspended, which the monotonic clock does not count.
-    Safe among threads.
+    neither takes over leases of others nor keeps its own too long. The host's clock is only
+    compared: a step may mean that the host was suspended, which the monotonic clock does not count.
+    Thread-safe.
 
     Attributes:
-        set_backs: How often the database's clock was found to have been set back.
+        set_backs: How often the database's clock was found to be set back.
     """
 
     def __init__(
         self,
-        look: Callable[[], None],
+        sample: Callable[[], None],
         *,
         host: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """
-        Take the clocks.
+        Create a clock.
 
         Args:
-            look: Reads the database's clock and passes it to `learn`; raises `StoreError`.
+            sample: Reads the database's clock and passes it to `learn`; raises `StoreError`.
             host: This host's own clock, seconds since 1970.
         """
-        self._look = look
+        self._sample = sample
         self._host = host
         self._monotonic = monotonic
         self._offset = ClockOffset()
-        self._looking = threading.Lock()
+        self._sampling = threading.Lock()
         self._ahead: float | None = None
         self.set_backs = 0
         self._host_ahead = 0.0
@@ -63,7 +63,7 @@ class RecordClock:
         Raises:
             StoreError: The database's clock was never read, and cannot be now.
         """
-        # In this order: a look may take seconds.
+        # In this order: a sample may take seconds.
         ahead = self._known()
         return datetime.fromtimestamp(self._monotonic() + ahead, UTC)
 
@@ -79,7 +79,7 @@ class RecordClock:
         return self._host() - (self._monotonic() + ahead)
 
     def learn(self, database: float) -> None:
-        """Take the database's time, in seconds since 1970, from an answer that has just come."""
+        """Add a sample: the database's time, in seconds since 1970, from an answer just read."""
         now = self._monotonic()
         ahead, before = -self._offset.learn(database, now=now), self._ahead
         if before is not None and ahead < before - STEP:
@@ -91,7 +91,7 @@ class RecordClock:
     def _known(self) -> float:
         if self._stale():
             self._refresh()
-        assert self._ahead is not None  # noqa: S101 - or the first look has raised
+        assert self._ahead is not None  # noqa: S101 - or the first sample has raised
         return self._ahead
 
     def _stale(self) -> bool:
@@ -104,15 +104,15 @@ class RecordClock:
         return stepped or now >= self._fresh_until
 
     def _refresh(self) -> None:
-        # While one thread looks, the others go on with what is known, if anything is.
-        if not self._looking.acquire(blocking=self._ahead is None):
+        # While one thread samples, the others use the last estimate, if there is one.
+        if not self._sampling.acquire(blocking=self._ahead is None):
             return
         try:
             if self._stale():
-                self._look()
+                self._sample()
         except StoreError:
             self._retry_at = self._monotonic() + RETRY
             if self._ahead is None:
                 raise
         finally:
-            self._looking.release()
+            self._sampling.release()

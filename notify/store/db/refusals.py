@@ -1,4 +1,4 @@
-"""What a database says when it fails, told in our words."""
+"""Errors of the database, translated into `StoreError` and its kinds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from notify.store.db.away import needs_operator, reason
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Say what failed, never with which values: a library's text holds them."""
+    """Translate errors; a library's text is left out, since it may contain the values."""
     try:
         yield
     except _REFUSALS as error:
@@ -29,8 +29,8 @@ def plain_errors() -> Iterator[None]:
         ) from None
 
 
-# SQLite's own errors come from the hot writes, which speak to its driver directly. Text that is no
-# Unicode and a number that no column holds are refused by a driver before they reach the database.
+# SQLite's own errors come from the hot writes, which use its driver directly. A driver refuses text
+# that is not Unicode, and numbers too large for any column, before they reach the database.
 _REFUSALS = (
     DataError,
     IntegrityError,

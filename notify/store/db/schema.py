@@ -1,4 +1,4 @@
-"""The shape of the tables: which revision they have, and the steps to this version's."""
+"""The schema: the tables' revision, and the migrations to this version's revision."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _LOCK = int.from_bytes(b"notify", "big")
 
 def migrate(connection: Connection) -> tuple[str | None, str | None]:
     """
-    Bring the tables to this version's shape, in the caller's transaction.
+    Migrate the tables to this version's revision, in the caller's transaction.
 
     Returns:
-        The revision that they had, None where there were none, and the one they have.
+        The revision before, None if there were no tables, and the revision after.
 
     Raises:
-        alembic.util.CommandError: They are of a version that this one does not know.
+        alembic.util.CommandError: The tables' revision is not known to this version.
     """
     if connection.dialect.name == "postgresql":
-        # Two machines that deploy at once take turns; on SQLite, writers always do.
+        # Two machines that deploy at once wait for each other; SQLite has one writer anyway.
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-        # An index over a large table takes its time. A lock that does not come holds up all who
-        # want one after it, so it is not waited for as long.
+        # An index over a large table takes long. The wait for a lock is short, since it blocks all
+        # later requests for that lock.
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SET LOCAL lock_timeout = '20s'"))
     before = revision(connection)
@@ -38,21 +38,21 @@ def migrate(connection: Connection) -> tuple[str | None, str | None]:
 
 
 def revision(connection: Connection) -> str | None:
-    """Tell the revision that the tables have; None where there are none."""
+    """Return the tables' revision; None if there are no tables."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def head() -> str | None:
-    """Tell the revision that this version brings tables to."""
+    """Return this version's revision."""
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def fits(connection: Connection) -> bool:
     """
-    Tell whether this version works with the tables.
+    Return whether this version works with the tables.
 
-    Newer ones name the oldest revision whose code they still serve: an upgrade migrates first,
-    and then restarts one worker after another.
+    Newer tables name the oldest revision whose code they support: an upgrade migrates first, and
+    then restarts one worker after another.
     """
     current, own = revision(connection), head()
     if current is None or own is None or current <= own:
@@ -62,10 +62,10 @@ def fits(connection: Connection) -> bool:
 
 
 def revision_problem(current: str | None, needed: str | None) -> str:
-    """Tell what is wrong with tables that do not fit, and what to do."""
+    """Return what is wrong with tables of another revision, and what to do."""
     found = f"the record's tables are at revision {current}" if current else "there are no tables"
     if current is not None and needed is not None and current > needed:
-        return f"{found} and serve no version as old as this one: install a newer version of notify"
+        return f"{found} and do not support this version: install a newer version of notify"
     return f"{found}, this version needs revision {needed}: run `notify migrate`"
 
 

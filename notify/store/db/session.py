@@ -1,4 +1,4 @@
-"""A session of PostgreSQL that reads and writes the same, whatever its database or role sets."""
+"""PostgreSQL sessions with fixed settings, whatever the database or the role sets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import psycopg
 from notify.errors import StoreUnfit
 
 SETTINGS: Mapping[str, str] = {
-    # Nothing may wait for ever; in milliseconds.
+    # In milliseconds; no statement may run without end.
     "statement_timeout": "30000",
     "default_transaction_isolation": "read committed",
     "DateStyle": "ISO, MDY",
@@ -20,7 +20,7 @@ SETTINGS: Mapping[str, str] = {
     "bytea_output": "hex",
     "extra_float_digits": "1",
 }
-"""What a session sets as it begins; it goes before what the database or the role sets."""
+"""Set when a session begins; they override the settings of the database and the role."""
 
 NEEDED = (
     "default_transaction_isolation",
@@ -28,29 +28,29 @@ NEEDED = (
     "IntervalStyle",
     "standard_conforming_strings",
 )
-"""What the record cannot do without, where a pooler keeps a session from setting it."""
+"""Settings that must be right even if a pooler keeps sessions from setting them."""
 
-# Words of PgBouncer and of RDS Proxy for a session that wants to set something as it begins.
+# Errors of PgBouncer and RDS Proxy for a session that sets something when it begins.
 _REFUSALS = ("unsupported startup parameter", "command-line options")
-_LOOK = "SELECT pg_backend_pid(), current_setting('server_encoding'), {settings}".format(
+_QUERY = "SELECT pg_backend_pid(), current_setting('server_encoding'), {settings}".format(
     settings=", ".join(f"current_setting('{name}')" for name in NEEDED)
 )
 
 
 def connect(*arguments: Any, **parameters: Any) -> psycopg.Connection[Any]:
     """
-    Open a session as `psycopg.connect` does, and look once whether the record can live there.
+    Open a session as `psycopg.connect` does, and check once that its settings suit the record.
 
-    Behind a pooler nothing outlasts a transaction: statements are not prepared, and what a session
-    would set has to be set for its role.
+    Behind a pooler no state survives a transaction: statements are not prepared, and settings must
+    be made for the role.
 
     Raises:
-        StoreUnfit: The database or the role is set up in a way that would harm the record.
+        StoreUnfit: A setting of the database or the role would harm the record.
     """
-    ours = " ".join(f"-c {name}={_escaped(value)}" for name, value in SETTINGS.items())
+    settings = " ".join(f"-c {name}={_escaped(value)}" for name, value in SETTINGS.items())
     parameters |= {"client_encoding": "utf8"}
-    # What the address sets goes before ours, which must win.
-    own = parameters | {"options": f"{parameters.get('options', '')} {ours}"}
+    # The options of the URL come first, so that these override them.
+    own = parameters | {"options": f"{parameters.get('options', '')} {settings}"}
     try:
         connection = psycopg.connect(*arguments, **own)
     except psycopg.OperationalError as error:
@@ -66,29 +66,29 @@ def connect(*arguments: Any, **parameters: Any) -> psycopg.Connection[Any]:
 
 
 def _prepare(connection: psycopg.Connection[Any]) -> None:
-    # By itself psycopg would begin a transaction, and its end be one more round trip.
+    # Else psycopg would begin a transaction, whose end is one more round trip.
     connection.autocommit = True
-    ((process, encoding, *found),) = connection.execute(_LOOK.encode(), prepare=False)
+    ((process, encoding, *found),) = connection.execute(_QUERY.encode(), prepare=False)
     connection.autocommit = False
     if encoding != "UTF8":
         raise StoreUnfit(
-            f"the database's encoding is {encoding}, and the record needs UTF8: make another one by"
+            f"the database's encoding is {encoding}, and the record needs UTF8: create one with"
             " `createdb --encoding=UTF8 --template=template0` and name it in store.url"
         )
-    # A pooler gives its clients process numbers of its own making.
+    # A pooler reports process numbers of its own.
     if process != connection.info.backend_pid:
         connection.prepare_threshold = None
     for name, value in zip(NEEDED, found, strict=True):
         if not _agrees(value, SETTINGS[name]):
             raise StoreUnfit(
-                f"the pooler in front of the database lets no session set {name}, which is {value}"
-                f" there: run `ALTER ROLE {connection.info.user} SET {name} = '{SETTINGS[name]}'`"
+                f"the pooler does not let a session set {name}, which is {value}:"
+                f" run `ALTER ROLE {connection.info.user} SET {name} = '{SETTINGS[name]}'`"
                 " and reconnect the pooler"
             )
 
 
 def _agrees(found: str, wanted: str) -> bool:
-    """Whether a setting is as wanted; of DateStyle the order of day and month does not matter."""
+    """Return whether a setting has its value; the order of day and month does not matter."""
     return found.partition(",")[0].casefold() == wanted.partition(",")[0].casefold()
 
 

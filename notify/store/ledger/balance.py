@@ -1,4 +1,4 @@
-"""How many of each the record holds, by channel and lane, at one moment."""
+"""Counts of the record by channel, lane and status, at one moment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from notify.store.deadletters.archive import Cause, LetterState
 from notify.store.tables import dead_letters, notifications
 
 MOVING = (Status.QUEUED, Status.SENDING)
-"""It should get on by itself, now."""
+"""Statuses that should change soon without an operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Count:
     channel: str
     lane: str
     status: str
-    """A word of `Status`, unless somebody else wrote it."""
+    """A value of `Status`, unless something else wrote the row."""
     count: int
     oldest: datetime | None
     """When the oldest that is queued or sending was received."""
@@ -43,16 +43,16 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class DeadCount:
-    """How many requests of one channel and lane lie in the archive and have no notification."""
+    """How many archived requests of one channel and lane have no notification."""
 
     channel: str | None
-    """None where it cannot be read."""
+    """None if it cannot be decoded."""
     lane: str | None
     count: int
 
 
-def hold_still(connection: Connection) -> None:
-    """Have all queries of a fresh transaction see one moment, and give them time."""
+def fix_snapshot(connection: Connection) -> None:
+    """Make all queries of a new transaction read one snapshot, with a long timeout."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         connection.execute(text("SET LOCAL statement_timeout = '10min'"))
@@ -82,27 +82,27 @@ def counts(connection: Connection) -> Iterator[Count]:
 
 def dead(connection: Connection) -> Iterator[DeadCount]:
     """
-    Count the requests that have come to nothing but a dead letter.
+    Count the requests that exist only as a dead letter.
 
-    One that was replayed counts by its notification, and so does one that died of its end; the
-    same request that died twice counts once.
+    A replayed request counts as its notification, and so does one whose notification ended. A
+    request that died twice counts once.
     """
     columns = dead_letters.c
     # An id counts within its source.
     id_ = func.coalesce(cast(columns.notification_id, String), cast(columns.id, String))
     request = func.coalesce(columns.source, "") + "/" + id_
     known = or_(*_recorded(columns.source, columns.notification_id))
-    stranger = or_(columns.cause.in_([str(Cause.CONTRACT), str(Cause.CONFLICT)]), ~known)
+    unrecorded = or_(columns.cause.in_([str(Cause.CONTRACT), str(Cause.CONFLICT)]), ~known)
     query = (
         select(columns.channel, columns.lane, func.count(request.distinct()).label("count_"))
-        .where(columns.state != LetterState.REPLAYED, stranger)
+        .where(columns.state != LetterState.REPLAYED, unrecorded)
         .group_by(columns.channel, columns.lane)
     )
     return (DeadCount(row.channel, row.lane, row.count_) for row in connection.execute(query))
 
 
 def _recorded(source: ColumnElement[Any], id_: ColumnElement[Any]) -> Iterator[ColumnElement[bool]]:
-    """Match what has a notification of the same source, by any of the ids that it is known by."""
+    """Match what has a notification of the same source, by any of its ids."""
     columns = notifications.c
     own = and_(columns.id == id_, columns.public_id.is_(None))
     # Not by `PUBLIC_ID`: each of these is found by an index.

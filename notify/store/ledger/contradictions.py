@@ -1,7 +1,8 @@
-"""Where the record contradicts itself.
+"""
+Contradictions in the record.
 
-Each notification says by its status how far it is; its calls and its events say so too. Here the
-one is held against the others, set-wise: a few passes over the tables, whatever their size.
+A notification's status says how far it is, and so do its calls and its events. Here these are
+compared, set-wise: a few passes over the tables, whatever their size.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from notify.message import Outcome, Status
 from notify.store.tables import attempts, events, notifications
 
 TAKEN = (Status.SENT, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED)
-"""A provider took it."""
+"""Statuses of notifications that a provider accepted."""
 
 
 class Fault(enum.StrEnum):
-    """One way in which the record contradicts itself; the value is its name for people."""
+    """A kind of contradiction; the value is its name for operators."""
 
     NO_SUCH_STATUS = "no such status"
     SENT_WITHOUT_CALL = "sent, but no call was accepted"
@@ -43,13 +44,13 @@ class Fault(enum.StrEnum):
     MISCOUNTED = "another number of calls than it counts"
     NEVER_DUE = "scheduled, but for no time"
     ENDED_BUT_DUE = "ended, but due again"
-    LAST_EVENT = "its last event tells of another status"
+    LAST_EVENT = "its last event has another status"
     CALL_WITHOUT_ROW = "a call of no notification"
     EVENT_WITHOUT_ROW = "an event of no notification"
 
 
 class Doubt(enum.StrEnum):
-    """What contradicts nothing and wants to be looked at; the value is its name for people."""
+    """A state that is possible but should be examined; the value is its name for operators."""
 
     SENT_AFTER_ALL = "not sent again, but an earlier call turned out accepted"
     LEASE_PASSED = "sending, long after its lease"
@@ -60,7 +61,7 @@ class Doubt(enum.StrEnum):
 def find_contradictions(
     connection: Connection, *, long_ago: datetime
 ) -> Iterator[tuple[Fault | Doubt, UUID]]:
-    """Find what is wrong, each with the notification's id; *long_ago* is too late for any hold."""
+    """Yield what is wrong, with the notification's id; all leases from *long_ago* have ended."""
     yield from _within_rows(connection, long_ago=long_ago)
     yield from _without_row(connection, Fault.CALL_WITHOUT_ROW, attempts)
     yield from _without_row(connection, Fault.EVENT_WITHOUT_ROW, events)
@@ -84,7 +85,7 @@ def _within_rows(
 
 
 def _calls() -> FromClause:
-    """Sum up the calls of each notification."""
+    """Return the subquery that counts the calls of each notification."""
     columns = attempts.c
     return (
         select(
@@ -105,8 +106,8 @@ def _sum(condition: ColumnElement[bool]) -> ColumnElement[int]:
 
 
 def _last_event() -> ColumnElement[str]:
-    """Find the status that the newest event of a notification tells of."""
-    # Looked up row by row: as a join, SQLite took three times as long.
+    """Return the expression for the status in the newest event of a notification."""
+    # Row by row: as a join, SQLite took three times as long.
     newest = (
         select(events.c.status)
         .where(events.c.notification_id == notifications.c.id)

@@ -1,4 +1,4 @@
-"""How the record does now, by what indexes tell at once: the pace of sending, and what is late."""
+"""The pace of sending and the overdue work, by queries that an index answers quickly."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from notify.message import Status
 from notify.store.tables import events, notifications
 
 SPAN = timedelta(seconds=30)
-"""How far back the pace is told, at most."""
+"""The longest span over which the pace is measured."""
 NEWEST = 10_000
-"""Of so many of the newest events, so that it costs the same whatever the load."""
+"""The newest events that are counted, so that the cost does not grow with the load."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many notifications of one channel and lane were sent a second, lately."""
+    """How many notifications of one channel and lane were recently sent a second."""
 
     channel: str
     lane: str
@@ -29,23 +29,23 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """What should have happened by now."""
+    """Overdue work."""
 
     count: int
     oldest: datetime | None
-    """The earliest time at which one of them was due."""
+    """When the oldest was due."""
 
 
 def pace(connection: Connection, *, now: datetime) -> list[Pace]:
-    """Tell how fast each lane is sent: over the last 30 seconds, or as far as the newest reach."""
+    """Return the pace of each lane over the last `SPAN`, or over the newest `NEWEST` events."""
     newest = (
         select(events.c.notification_id, events.c.at, events.c.status)
         .order_by(events.c.id.desc())
         .limit(NEWEST)
         .subquery()
     )
-    reach = connection.execute(select(func.min(newest.c.at), func.count())).one()
-    since = max(now - SPAN, reach[0]) if reach[1] == NEWEST else now - SPAN
+    extent = connection.execute(select(func.min(newest.c.at), func.count())).one()
+    since = max(now - SPAN, extent[0]) if extent[1] == NEWEST else now - SPAN
     seconds = max((now - since).total_seconds(), 1.0)
     lane = _of(newest.c.notification_id)
     sent = (
@@ -62,14 +62,14 @@ def pace(connection: Connection, *, now: datetime) -> list[Pace]:
 
 
 def _of(notification_id: ColumnElement[UUID]) -> ScalarSelect[str]:
-    """Look up channel and lane one by one: joined, PostgreSQL would rather read the whole table."""
+    """Select channel and lane row by row: for a join, PostgreSQL would read the whole table."""
     columns = notifications.c
     lane = select(columns.channel + "." + columns.lane)
     return lane.where(columns.id == notification_id).scalar_subquery()
 
 
 def count_overdue(connection: Connection, statuses: Sequence[Status], *, now: datetime) -> Late:
-    """Tell what the record should have taken up by now, of those in one of these statuses."""
+    """Count the due notifications that have one of *statuses*."""
     columns = notifications.c
     waits = columns.status.in_([str(each) for each in statuses])
     query = select(func.count(), func.min(columns.due_at)).where(columns.due_at <= now, waits)
@@ -78,7 +78,7 @@ def count_overdue(connection: Connection, statuses: Sequence[Status], *, now: da
 
 
 def count_unpublished(connection: Connection) -> Late:
-    """Tell what producers were not told yet."""
+    """Count the unpublished events."""
     query = select(func.count(), func.min(events.c.at)).where(events.c.to_publish.is_(True))
     row = connection.execute(query).one()
     return Late(row[0], row[1])

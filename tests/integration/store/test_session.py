@@ -137,7 +137,7 @@ def test_an_encoding_that_cannot_hold_every_text_is_refused(
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
-        ("ALTER DATABASE {0} SET default_transaction_read_only = on", "it takes no writes"),
+        ("ALTER DATABASE {0} SET default_transaction_read_only = on", "it accepts no writes"),
         ("ALTER DATABASE {0} SET search_path = nowhere", "no schema of the search_path"),
         ("REVOKE CREATE ON SCHEMA public FROM PUBLIC", "its user lacks the right"),
     ],

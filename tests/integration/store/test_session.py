@@ -139,7 +139,7 @@ def test_an_encoding_that_cannot_hold_every_text_is_refused(
     [
         ("ALTER DATABASE {0} SET default_transaction_read_only = on", "it accepts no writes"),
         ("ALTER DATABASE {0} SET search_path = nowhere", "no schema of the search_path"),
-        ("REVOKE CREATE ON SCHEMA public FROM PUBLIC", "its user lacks the right"),
+        ("REVOKE CREATE ON SCHEMA public FROM PUBLIC", "its user lacks a right"),
     ],
 )
 def test_a_database_where_no_tables_can_be_made_is_told_in_plain_words(

@@ -16,6 +16,26 @@ VENDORS = {"Fcm", "SendGrid", "Twilio"}
 """Classes that exist twice on purpose: the vendor's provider, and the sandbox that plays it."""
 MOST_NAMES = 31
 """Names directly in `notify/`: one that is not needed to find the others should be a subpackage."""
+MOST_PARAMETERS = 8
+OF_OPTIONS = {"Publisher", "Fcm", "Twilio"}
+"""Classes whose further parameters are options with defaults, not collaborators."""
+MOST_PAST_FACES = 40
+OPEN = {"policies", "telemetry"}
+"""Packages without a face: each of their modules is one."""
+PAST_FACES = {
+    ("worker", "notify.contract.published"),
+    ("worker", "notify.settings.reloading"),
+    ("worker", "notify.telemetry.metrics.server"),
+    ("cli", "notify.sandbox.switch"),
+    ("cli", "notify.settings.checks.check"),
+    ("cli", "notify.settings.show"),
+    ("cli", "notify.worker.process"),
+    ("cli", "notify.worker.roles"),
+    ("doctor", "notify.settings.checks.check"),
+    ("doctor", "notify.settings.urls"),
+    ("doctor", "notify.worker.pause"),
+}
+"""The importing packages and the modules; an export would widen a face for one user."""
 MOST_FILES = 40
 """Files that a reader opens to follow one email."""
 
@@ -74,13 +94,19 @@ def test_few_names_are_directly_in_notify() -> None:
     assert len(names_in_notify()) <= MOST_NAMES, sorted(names_in_notify())
 
 
-def test_no_two_classes_have_one_name() -> None:
-    """A search for a class finds one."""
-    places = defaultdict(list)
+def classes() -> Iterator[tuple[str, ast.ClassDef]]:
+    """Yield each class with its module."""
     for path in modules():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef):
-                places[node.name].append(str(path.relative_to(ROOT)))
+                yield str(path.relative_to(ROOT)), node
+
+
+def test_no_two_classes_have_one_name() -> None:
+    """A search for a class finds one."""
+    places = defaultdict(list)
+    for path, node in classes():
+        places[node.name].append(path)
     assert len(places) > 300
     twice = {name: where for name, where in places.items() if len(where) > 1}
     assert {name: twice[name] for name in twice.keys() - VENDORS} == {}
@@ -116,3 +142,39 @@ def test_an_email_passes_few_files_and_none_three_times() -> None:
     files = walks_of_page(PAGE.read_text())["One email"]
     assert len(set(files)) <= MOST_FILES
     assert max(map(files.count, files)) <= 2
+
+
+def past_faces() -> Iterator[tuple[str, str]]:
+    """Yield each import of a module past the face of another package: importer and module."""
+    for path in sorted((ROOT / "notify").rglob("*.py")):
+        importer = path.relative_to(ROOT / "notify").parts[0]
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(
+                "notify."
+            ):
+                continue
+            names = str(node.module).split(".")[1:]
+            face = (ROOT / "notify").joinpath(*names, "__init__.py").exists()
+            if face or len(names) < 2 or names[0] == importer:
+                continue
+            if names[0] in OPEN and len(names) == 2:
+                continue
+            yield importer, str(node.module)
+
+
+def test_imports_past_a_face_are_few_and_listed() -> None:
+    """A package may change behind its face without a look at the others."""
+    found = list(past_faces())
+    assert len(found) <= MOST_PAST_FACES
+    assert set(found) == PAST_FACES
+
+
+def test_constructors_have_few_parameters() -> None:
+    """A class with more collaborators does more than one thing."""
+    many = set()
+    for _, node in classes():
+        for each in node.body:
+            if isinstance(each, ast.FunctionDef) and each.name == "__init__":
+                count = len(each.args.args) + len(each.args.kwonlyargs) - 1
+                many |= {node.name} if count > MOST_PARAMETERS else set()
+    assert many == OF_OPTIONS

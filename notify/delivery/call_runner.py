@@ -14,7 +14,7 @@ from notify.delivery.call import CallResult, gravest, send
 from notify.delivery.decision import Again
 from notify.delivery.lane import Lane
 from notify.delivery.metrics import DeliveryMetrics
-from notify.delivery.outcome_recorder import LOOK_AGAIN, OutcomeRecorder
+from notify.delivery.outcome_recorder import OutcomeRecorder
 from notify.delivery.plan import Attempt, Call, Ready
 from notify.errors import StoreError
 from notify.flow import Admission, Admitted, Flow
@@ -198,4 +198,4 @@ def _fail(attempt: Attempt, error: Exception) -> None:
     # Undecided, the message would stay unacknowledged for ever. When it is looked at again, its
     # claim is found once it has lapsed, and the rule for lost answers decides.
     log.error("notify.call_fault", **attempt.notification.ids, exc_info=error)
-    attempt.item.settlement.add(Again(LOOK_AGAIN))
+    attempt.item.settlement.add(Again())

@@ -9,6 +9,9 @@ from typing import Any
 
 from notify.contract import Incoming
 
+AGAIN_AFTER = 1.0
+"""Seconds until a message is delivered again that another worker claims, or the store refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -24,7 +27,7 @@ class Dead:
 class Again:
     """Nothing is decided: keep it unacknowledged and deliver it again."""
 
-    after: float
+    after: float = AGAIN_AFTER
     """Seconds to wait."""
 
 

@@ -11,7 +11,6 @@ from notify.delivery.decision import Again, Arrival
 from notify.delivery.decoder import Decoder
 from notify.delivery.dispatcher import Dispatcher
 from notify.delivery.lane import Lane
-from notify.delivery.outcome_recorder import LOOK_AGAIN
 from notify.delivery.pacer import Pacer
 from notify.delivery.plan import DeliveryItem
 from notify.delivery.planner import Planner
@@ -79,7 +78,7 @@ class Delivery:
             now = self._clock()
         except StoreError:
             for arrival in arrivals:
-                arrival.settle(Again(LOOK_AGAIN))
+                arrival.settle(Again())
             return False
         by_lane: dict[str, list[DeliveryItem]] = {}
         for arrival in arrivals:
@@ -111,7 +110,7 @@ class Delivery:
             waiting[:permits] = more
             if not worked:
                 for item in waiting:
-                    item.decide_all(Again(LOOK_AGAIN))
+                    item.decide_all(Again())
                 return False
         return True
 
@@ -152,7 +151,7 @@ def _distinct(items: Sequence[DeliveryItem]) -> list[DeliveryItem]:
     for item in items:
         keys = {item.notification.identity, item.notification.key}
         if seen & keys:
-            item.decide_all(Again(LOOK_AGAIN))
+            item.decide_all(Again())
             continue
         seen |= keys
         distinct.append(item)

@@ -11,10 +11,10 @@ import structlog
 
 from notify.delivery.call_runner import CallRunner
 from notify.delivery.claiming import Claimer
-from notify.delivery.decision import Again, Dead, Decision, Done
+from notify.delivery.decision import AGAIN_AFTER, Again, Dead, Decision, Done
 from notify.delivery.lane import Lane
 from notify.delivery.metrics import DeliveryMetrics
-from notify.delivery.outcome_recorder import LOOK_AGAIN, OutcomeRecorder
+from notify.delivery.outcome_recorder import OutcomeRecorder
 from notify.delivery.plan import Call, DeliveryItem, NoCall, Plan, Ready
 from notify.flow import Circuits
 from notify.message import Notification, Status
@@ -103,9 +103,9 @@ class Dispatcher:
     def _settle(self, item: DeliveryItem, entry: Entry, claimed: Claimed | None) -> None:
         match claimed:
             case None:
-                item.settlement.add(Again(LOOK_AGAIN))
+                item.settlement.add(Again())
             case Claimed(claim=Claim.BUSY, wait=wait):
-                item.settlement.add(Again(max(LOOK_AGAIN, wait.total_seconds())))
+                item.settlement.add(Again(max(AGAIN_AFTER, wait.total_seconds())))
             case Claimed(claim=Claim.LAPSED, attempt_id=UUID() as lapsed):
                 self._outcomes.call_lapsed(item.under(claimed.id), entry, claimed, lapsed)
             case _:
@@ -127,7 +127,7 @@ def following(item: DeliveryItem, claimed: Claimed | None, tracing: Tracing) -> 
             DeliveryItem.begin(_within(traceparent, other), item.settlement, tracing)
             for other in item.others
         ]
-    decision = Dead() if claimed else Again(LOOK_AGAIN)
+    decision = Dead() if claimed else Again()
     for _ in item.others:
         item.settlement.add(decision)
     return []

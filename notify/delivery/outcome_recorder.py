@@ -20,9 +20,6 @@ from notify.store import Claimed, Entry, Record
 from notify.store.delivery import LONGEST_REASON
 from notify.telemetry.tracing import nanoseconds_now
 
-LOOK_AGAIN = 1.0
-"""Seconds until a message is delivered again that another worker claims, or the store refused."""
-
 DEAD_ENDS = frozenset({Status.EXPIRED, Status.FAILED})
 """An operator may edit and replay these."""
 
@@ -132,7 +129,7 @@ def _decide(item: DeliveryItem, provider: str | None, record: Record, *, owned: 
     notification = item.notification
     if not owned:
         log.error("notify.fenced", **notification.ids, outcome=record.outcome)
-        item.settlement.add(Again(LOOK_AGAIN))
+        item.settlement.add(Again())
         return
     write = log.info if record.status is Status.SENT else log.warning
     event = f"notify.{record.status}"

@@ -12,11 +12,11 @@ from uuid import UUID
 
 import pytest
 
-from notify.delivery import LEASE, Again, Decision, Done, Lane
+from notify.delivery import LEASE, Again, Decision, Done, Lane, OutcomeRecorder, Planner
+from notify.delivery.call import CallResult
 from notify.delivery.decision import Settlement
 from notify.delivery.dispatcher import Dispatcher
-from notify.delivery.plan import Call, DeliveryItem, Ready
-from notify.delivery.planner import Planner
+from notify.delivery.plan import Attempt, Call, DeliveryItem, Ready
 from notify.errors import InvalidRecipient, ProviderError, Throttled, TransientError
 from notify.flow import Admitted
 from notify.gateway import ConfiguredProvider, Gateway
@@ -195,6 +195,25 @@ def test_a_message_that_is_claimed_by_another_worker_is_not_in_the_call(rig: Rig
     assert decisions[1] == Done()
     assert [each.to for each in rig.bulk.sent] == [rest[0].to]
     assert not rig.bulk.groups
+
+
+def test_a_fault_after_the_call_concerns_its_own_message(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are recorded, and it is looked at again."""
+    some = _some(3)
+    record = OutcomeRecorder.call_ended
+
+    def fail_once(self: OutcomeRecorder, attempt: Attempt, result: CallResult) -> None:
+        if attempt.notification.id == some[1].id:
+            raise RuntimeError("a fault of ours")
+        record(self, attempt, result)
+
+    monkeypatch.setattr(OutcomeRecorder, "call_ended", fail_once)
+
+    assert rig.call(*some) == [Done(), Again(), Done()]
+
+    assert rig.statuses(*some) == [Status.SENT, Status.SENDING, Status.SENT]
 
 
 def test_the_circuit_counts_a_call_once_by_its_gravest_result(rig: Rig) -> None:

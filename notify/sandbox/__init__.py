@@ -1,4 +1,8 @@
-"""The provider sandbox: a real HTTP server that answers as SendGrid, Twilio and FCM do."""
+"""
+The provider sandbox: a real HTTP server that answers as SendGrid, Twilio and FCM do.
+
+Not here: anything that a worker needs. Only tests, `notify sandbox` and `stack` start it.
+"""
 
 from __future__ import annotations
 
@@ -39,12 +43,12 @@ __all__ = [
 
 class Sandbox:
     """
-    A running sandbox; made by `Sandbox.start`, and a context manager that stops it.
+    A running sandbox, made by `Sandbox.start`; as a context manager it stops on exit.
 
     Attributes:
-        inbox: What was accepted.
-        ledger: What each request did and was answered.
-        switch: Sets outages and latencies while it runs.
+        inbox: The accepted messages.
+        ledger: The effect of each request, and its answer.
+        switch: Sets outages, latencies and limits while it runs.
     """
 
     def __init__(
@@ -73,57 +77,57 @@ class Sandbox:
         new_id: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> Self:
         """
-        Listen, and serve from a thread.
+        Listen, and serve in a thread.
 
         Args:
             host: The address to listen on.
-            port: 0 takes a free one; see `url`.
-            names: Hosts to answer to, beside `host`, the machine's name and the loopback's.
+            port: 0 for a free one; see `url`.
+            names: Allowed values of `Host`, besides `host`, the machine's name and the loopback.
             latency: Seconds before each answer.
             slow: Seconds before the answer to a SLOW recipient.
             retry_after: Seconds that a 429 asks to wait.
             ledger: A JSON Lines file to append to; None keeps the ledger in memory only.
-            keep: How many messages and entries to remember; counts and file know all.
-            clock: Tells the time, in UTC.
-            new_id: Makes a fresh id of 32 hexadecimal digits.
+            keep: The messages and entries to keep in memory; counts and file include all.
+            clock: The time, in UTC.
+            new_id: Returns a new id of 32 hexadecimal digits.
 
         Raises:
-            ConfigError: The address is taken, or the ledger cannot be written.
+            ConfigError: The address is in use, or the ledger cannot be written.
         """
-        inbox, book, switch = (
+        inbox, entries, switch = (
             Inbox(keep=keep),
             SandboxLedger(ledger, keep=keep),
             Switch(latency=latency),
         )
-        desk = RequestHandler(inbox, book, switch, clock, slow)
+        handler = RequestHandler(inbox, entries, switch, clock, slow)
         vendors = vendor_routes(
-            desk,
+            handler,
             SendGrid(clock, new_id, retry_after),
             Twilio(clock, new_id, retry_after),
             Fcm(clock, new_id, retry_after),
         )
-        own = own_routes(Api(inbox, book, switch), Page(inbox, book, environment()))
+        own = own_routes(Api(inbox, entries, switch), Page(inbox, entries, environment()))
         try:
             server = SandboxServer((host, port), Site([*vendors, *own]), Hosts([host, *names]))
         except OSError as error:
-            book.close()
+            entries.close()
             raise ConfigError(
                 f"cannot listen on {host}:{port}: {error.strerror}; choose another address"
             ) from None
-        return cls(server, inbox=inbox, ledger=book, switch=switch)
+        return cls(server, inbox=inbox, ledger=entries, switch=switch)
 
     @property
     def url(self) -> str:
-        """Where it listens, as `http://host:port`."""
+        """The address, as `http://host:port`."""
         host, port = self._server.server_name, self._server.server_port
         return f"http://{host}:{port}"
 
     def messages(self, *, channel: str = "", to: str = "", notify_id: str = "") -> list[Message]:
-        """List what was accepted, newest first; an empty argument matches all."""
+        """Return the accepted messages, newest first; an empty argument matches all."""
         return self.inbox.find(channel=channel, to=to, notify_id=notify_id)
 
     def stop(self) -> None:
-        """End every connection, hanging ones too, and give back the port."""
+        """Close every connection, also hanging ones, and the port."""
         self._server.stop()
         self._thread.join(timeout=5)
         self.ledger.close()

@@ -1,4 +1,4 @@
-"""A vendor's own rate limit: so many requests in each second, counted for each account."""
+"""A vendor's own rate limit: requests a second, counted for each account."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a vendor says about its limit in the answer to one request."""
+    """The state of a vendor's limit after one request, for its answer."""
 
     granted: bool
-    """Whether the request was still within the limit."""
+    """Whether the request was within the limit."""
     limit: int
     """Requests in each second."""
     remaining: int
     """Requests left until `reset`."""
     reset: int
-    """Seconds since 1970: when the count begins anew."""
+    """When the count restarts, in seconds since 1970."""
     wait: int
     """Whole seconds until then, at least one."""
 
 
-class Gauge:
+class RequestCounter:
     """Counts each account's requests by whole seconds. Safe to use from several threads."""
 
     def __init__(self) -> None:
@@ -35,14 +35,14 @@ class Gauge:
         Count one request, unless the limit of this second is reached.
 
         Args:
-            account: Whose request it is.
+            account: The account of the request.
             limit: Requests in each second.
             now: Seconds since 1970.
         """
         second = math.floor(now)
         with self._lock:
             counted, used = self._counts.get(account, (second, 0))
-            # Two threads may arrive in the other order than they looked at the clock.
+            # Two threads may arrive in another order than they read the clock.
             if counted < second:
                 counted, used = second, 0
             granted = used < limit

@@ -16,18 +16,18 @@ from notify.sandbox.ledger import SandboxLedger
 from notify.sandbox.switch import ACCOUNT, MAX_RATE, MAX_SECONDS, Switch, seconds
 
 DEFAULT_LIMIT = 100
-"""How many entries a list shows unless asked."""
+"""The entries of a list if the request names no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
     """
-    Answers questions about what was sent, and switches outages.
+    Answers queries about messages, and sets outages.
 
     Args:
-        inbox: What was accepted.
-        ledger: What was done and answered.
-        switch: What to set.
+        inbox: The accepted messages.
+        ledger: The effect of each request, and its answer.
+        switch: The settings to change.
     """
 
     inbox: Inbox
@@ -41,7 +41,7 @@ class Api:
         return _listed(query, lambda limit: self.inbox.find(**filters, limit=limit))
 
     def clear(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002 - a route's signature
-        """DELETE: empty the inbox; the ledger stays."""
+        """DELETE: empty the inbox; the ledger is unchanged."""
         return as_json(200, {"deleted": self.inbox.clear()})
 
     def entries(self, request: HttpRequest) -> HttpAnswer:
@@ -51,15 +51,15 @@ class Api:
         return _listed(query, lambda limit: self.ledger.entries(**filters, limit=limit))
 
     def counts(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002 - a route's signature
-        """GET: count what all requests did and were answered."""
+        """GET: count the effects and answers of all requests."""
         return as_json(200, {**self.ledger.counts(), "inbox": len(self.inbox)})
 
     def behaviour(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002 - a route's signature
-        """GET: tell the outage, latency and limit of each vendor and account."""
+        """GET: return the outage, latency and limit of each vendor and account."""
         return as_json(200, self.switch.as_dict())
 
     def set_behaviour(self, request: HttpRequest) -> HttpAnswer:
-        """PUT: set or end an outage, set a latency or a limit, of one vendor or account or all."""
+        """PUT: set an outage, a latency or a limit, for one vendor or account or for all."""
         try:
             names, changes = _change(json.loads(request.body, object_pairs_hook=unique))
         except (TypeError, ValueError) as error:
@@ -68,7 +68,7 @@ class Api:
         return as_json(200, self.switch.as_dict())
 
     def health(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002 - a route's signature
-        """GET: tell that the server answers."""
+        """GET: answer that the server is up."""
         return as_json(200, {"status": "ok"})
 
 
@@ -120,7 +120,7 @@ def _latency(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError("latency must be seconds or a text such as 50ms")
     if not 0 <= value <= MAX_SECONDS:
-        raise ValueError(f"latency must lie between 0 and {MAX_SECONDS:g} seconds")
+        raise ValueError(f"latency must be between 0 and {MAX_SECONDS:g} seconds")
     return float(value)
 
 
@@ -129,4 +129,4 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "latency": _latency,
     "rate": _rate,
 }
-"""How each field of a setting is read from JSON."""
+"""The reader of each field of a setting from JSON."""

@@ -1,4 +1,4 @@
-"""What a reserved recipient does: the words, and how an address, number or token says them."""
+"""The behaviours of reserved recipients, and the addresses, numbers and tokens that have them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from notify.message import Channel
 
 
 class Vendor(enum.StrEnum):
-    """Whom the sandbox stands in for."""
+    """The vendors that the sandbox plays."""
 
     SENDGRID = "sendgrid"
     TWILIO = "twilio"
@@ -16,7 +16,7 @@ class Vendor(enum.StrEnum):
 
 
 class Behaviour(enum.StrEnum):
-    """What becomes of a request to send. The words are the reserved local parts and prefixes."""
+    """The outcome of a request to send. The words are the reserved local parts and prefixes."""
 
     DELIVER = "deliver"
     """Accepted, and delivered later."""
@@ -25,21 +25,21 @@ class Behaviour(enum.StrEnum):
     INVALID = "invalid"
     """Refused: there is no such recipient."""
     BLOCKED = "blocked"
-    """Opted out or uninstalled: refused, or accepted and dropped where the vendor does so."""
+    """Opted out or uninstalled: refused, or accepted and dropped if the vendor does so."""
     DENIED = "denied"
-    """Refused: the key is not good."""
+    """Refused: the key is not valid."""
     THROTTLED = "throttled"
-    """Refused: too many requests; `Retry-After` says when."""
+    """Refused: too many requests; `Retry-After` has the seconds to wait."""
     DOWN = "down"
-    """503 in the vendor's own words; nothing was done."""
+    """503 in the vendor's error form; nothing was done."""
     FLAKY = "flaky"
     """503 for the first two requests of a notification, then as DELIVER."""
     ERROR = "error"
-    """500 in the vendor's own words; nothing was done."""
+    """500 in the vendor's error form; nothing was done."""
     BROKEN = "broken"
     """502 as HTML, from a proxy in front of the vendor; nothing was done."""
     GARBLED = "garbled"
-    """The status of success over a page that is not the vendor's; nothing was done."""
+    """The status of success with a page that is not the vendor's; nothing was done."""
     SLOW = "slow"
     """Accepted at once, answered seconds later."""
     HANG = "hang"
@@ -49,22 +49,22 @@ class Behaviour(enum.StrEnum):
     RESET = "reset"
     """The connection is reset; nothing was done."""
     LOST = "lost"
-    """Accepted; the connection is reset in place of the answer."""
+    """Accepted; the connection is reset instead of an answer."""
 
 
 class Effect(enum.StrEnum):
-    """What a request really caused, whatever was answered."""
+    """The real effect of a request, whatever the answer."""
 
     ACCEPTED = "accepted"
     """The message is in the inbox: a real vendor would send it."""
     REFUSED = "refused"
-    """The vendor read it and said no."""
+    """The vendor read it and refused it."""
     NOTHING = "nothing"
-    """It was never looked at."""
+    """The vendor did not process it."""
 
 
 class FeedbackEvent(enum.StrEnum):
-    """What happened to an accepted message later."""
+    """The later event of an accepted message."""
 
     DELIVERED = "delivered"
     BOUNCED = "bounced"
@@ -72,10 +72,10 @@ class FeedbackEvent(enum.StrEnum):
 
 
 EVENTS = {Behaviour.BOUNCE: FeedbackEvent.BOUNCED, Behaviour.BLOCKED: FeedbackEvent.DROPPED}
-"""The later event of an accepted message, where it is not DELIVERED."""
+"""The later event of an accepted message, if it is not DELIVERED."""
 
-# +1500555CCNN: CC the behaviour, NN any two digits. +1500 is a range of personal numbers that
-# phonenumbers holds for valid and nobody is reached by; +15005550NNN are Twilio's own test numbers.
+# +1500555CCNN: CC is the behaviour, NN any two digits. +1500 is a range of personal numbers that
+# phonenumbers accepts as valid and that reaches no person; +15005550NNN are Twilio's test numbers.
 _NUMBERS = {
     "10": Behaviour.BOUNCE,
     "11": Behaviour.INVALID,
@@ -93,7 +93,7 @@ _NUMBERS = {
     "33": Behaviour.RESET,
     "34": Behaviour.LOST,
 }
-# https://www.twilio.com/docs/iam/test-credentials; twilio.py tells their codes apart.
+# https://www.twilio.com/docs/iam/test-credentials; twilio.py has their codes.
 _TWILIO_NUMBERS = {
     "0001": Behaviour.INVALID,
     "0002": Behaviour.INVALID,
@@ -104,7 +104,7 @@ _TWILIO_NUMBERS = {
 
 
 def behaviour_of(channel: Channel, to: str) -> Behaviour:
-    """Tell what a recipient is reserved for; DELIVER if it is not reserved."""
+    """Return the behaviour that a recipient is reserved for; DELIVER if it is not reserved."""
     if channel is Channel.EMAIL:
         return _of_address(to)
     if channel is Channel.SMS:

@@ -1,4 +1,4 @@
-"""One HTTP exchange as values: a request, its answer, and how the answer reaches the client."""
+"""One HTTP exchange as values: a request, its answer, and how the exchange ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What a client asked."""
+    """One request of a client."""
 
     method: str
     path: str
@@ -25,18 +25,18 @@ class HttpRequest:
 
     @property
     def arguments(self) -> dict[str, str]:
-        """The query, decoded; the last of several values counts."""
+        """The decoded query; of several values, the last."""
         return dict(parse_qsl(self.query, keep_blank_values=True))
 
     @property
     def form(self) -> dict[str, str]:
-        """The body as an HTML form; the last of several values counts."""
+        """The body as an HTML form; of several values, the last."""
         text = self.body.decode("utf-8", "replace")
         return dict(parse_qsl(text, keep_blank_values=True))
 
     @property
     def prefix(self) -> str:
-        """What stands before the vendor's own path, without slashes; empty if nothing does."""
+        """The path before the vendor's own path, without slashes, or an empty string."""
         return self.groups.get("prefix") or ""
 
     @property
@@ -48,7 +48,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What the server says."""
+    """The server's answer."""
 
     status: int
     body: bytes = b""
@@ -65,7 +65,7 @@ class ExchangeEnd(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer and how it reaches the client."""
+    """An answer, and how and when it is sent."""
 
     answer: HttpAnswer
     ending: ExchangeEnd = ExchangeEnd.ANSWER
@@ -74,7 +74,7 @@ class Reply:
 
 
 class RequestRefused(Exception):
-    """A request that a vendor turns down before it looks at the recipient."""
+    """A vendor refuses a request before it reads the recipient."""
 
     def __init__(self, answer: HttpAnswer) -> None:
         super().__init__(f"HTTP {answer.status}")
@@ -82,23 +82,23 @@ class RequestRefused(Exception):
 
 
 def as_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -> HttpAnswer:
-    """Answer with a JSON document."""
+    """Return an answer with a JSON document."""
     body = json.dumps(value, ensure_ascii=False).encode()
     return HttpAnswer(status, body, {"Content-Type": "application/json", **(headers or {})})
 
 
 def as_html(status: int, text: str, headers: Mapping[str, str] | None = None) -> HttpAnswer:
-    """Answer with an HTML page."""
+    """Return an answer with an HTML page."""
     return HttpAnswer(
         status, text.encode(), {"Content-Type": "text/html; charset=utf-8", **(headers or {})}
     )
 
 
 def bad_gateway() -> HttpAnswer:
-    """What a proxy says when the vendor behind it is gone."""
+    """Return a proxy's answer when the vendor behind it is down."""
     return as_html(502, "<html><head><title>502</title></head><body>Bad Gateway</body></html>\n")
 
 
 def not_the_vendor(status: int) -> HttpAnswer:
-    """A stranger's page under the status of success, as captive portals serve it."""
+    """Return a page of another server with the status of success, as captive portals serve it."""
     return as_html(status, "<html><body>Welcome! Please sign in to the network.</body></html>\n")

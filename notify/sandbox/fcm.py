@@ -32,7 +32,7 @@ MAX_PAYLOAD = 4096
 """Bytes of notification and data together."""
 
 _RESERVED = re.compile(r"from\Z|message_type\Z|gcm|google")
-"""Names in `data` that FCM keeps for itself."""
+"""Names in `data` that FCM reserves."""
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _SCOPES = {
@@ -66,11 +66,11 @@ _REFUSALS: dict[Behaviour, tuple[int, str, str, str]] = {
 @dataclass(frozen=True, slots=True)
 class Fcm:
     """
-    Answer as Firebase Cloud Messaging does.
+    Reads requests and writes answers as Firebase Cloud Messaging does.
 
     Args:
-        clock: Tells the time, in UTC.
-        new_id: Makes a fresh id.
+        clock: The time, in UTC.
+        new_id: Returns a new id.
         retry_after: Seconds that a 429 asks to wait.
     """
 
@@ -82,10 +82,10 @@ class Fcm:
 
     def read(self, request: HttpRequest) -> list[Message]:
         """
-        Read a request to send.
+        Return the message of a request to send.
 
         Raises:
-            Refused: The access token or the request is not good.
+            RequestRefused: The access token or the request is not valid.
         """
         self._check_key(request)
         message = _parse(request.body)
@@ -109,17 +109,17 @@ class Fcm:
             )
         ]
 
-    def only_judges(self, request: HttpRequest) -> bool:
-        """Tell whether a request wants its message judged and not sent."""
+    def only_validates(self, request: HttpRequest) -> bool:
+        """Whether a request asks to validate its message and not to send it."""
         named = b'"validate_only"' in request.body
         return named and _envelope(request.body).get("validate_only") is True
 
-    def judge(self, request: HttpRequest) -> HttpAnswer:
+    def validate(self, request: HttpRequest) -> HttpAnswer:
         """
-        Judge a message that is not to be sent.
+        Validate a message and do not send it.
 
         Raises:
-            Refused: The access token or the message is not good.
+            RequestRefused: The access token or the message is not valid.
         """
         self._check_key(request)
         _parse(request.body)
@@ -135,7 +135,7 @@ class Fcm:
         messages: Sequence[Message],
         allowance: Allowance | None = None,
     ) -> HttpAnswer:
-        """Say what the behaviour makes FCM say; of its allowance it tells when to come back."""
+        """Return FCM's answer for a behaviour; a 429 has the allowance's seconds to wait."""
         if behaviour is Behaviour.BROKEN:
             return bad_gateway()
         if behaviour is Behaviour.GARBLED:
@@ -143,12 +143,12 @@ class Fcm:
         if behaviour in _REFUSALS:
             status, rpc, code, text = _REFUSALS[behaviour]
             wait = allowance.wait if allowance else self.retry_after
-            patience = {"Retry-After": str(wait)} if status == 429 else {}
-            return _error(status, rpc, code, text, patience)
+            retry_header = {"Retry-After": str(wait)} if status == 429 else {}
+            return _error(status, rpc, code, text, retry_header)
         return as_json(200, {"name": messages[0].provider_id})
 
     def grant(self, request: HttpRequest) -> HttpAnswer:
-        """Exchange a service account's signed assertion for an access token."""
+        """Return an access token for a service account's signed assertion."""
         form = request.form
         if form.get("grant_type") != GRANT:
             return _grant_error("unsupported_grant_type", f"Invalid grant_type: use {GRANT}")

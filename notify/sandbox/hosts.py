@@ -1,7 +1,7 @@
-"""The names that the sandbox answers to.
+"""The values of `Host` that the sandbox accepts.
 
-A page on the Internet can have its own name resolve to 127.0.0.1 (DNS rebinding); the browser then
-lets its scripts read what is served here. Such requests bear the page's name, which is not ours.
+A page on the Internet can make its own name resolve to 127.0.0.1 (DNS rebinding); the browser then
+lets its scripts read the sandbox. Such requests have the page's name as `Host`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _HOST = re.compile(r"(\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(:[0-9]{0
 
 class Hosts:
     """
-    Tells requests that are meant for the sandbox from those that were led here.
+    Distinguishes requests to the sandbox from those of rebound pages.
 
     Args:
-        names: Names and addresses of its own, beside those of the loopback and of the machine.
+        names: Accepted names and addresses, besides those of the loopback and of the machine.
     """
 
     def __init__(self, names: Collection[str] = ()) -> None:
@@ -27,10 +27,10 @@ class Hosts:
         self._own = frozenset(name.lower().rstrip(".") for name in own if name)
 
     def allow(self, host: str, *, local: str) -> bool:
-        """Return whether a `Host` names the sandbox.
+        """Whether a `Host` is the sandbox's.
 
         Args:
-            host: What the client wrote, with or without a port.
+            host: The client's value, with or without a port.
             local: The address on which its connection was accepted.
         """
         match = _HOST.fullmatch(host.strip().lower())
@@ -46,5 +46,5 @@ class Hosts:
 
 def _address(local: str) -> object:
     address = ip_address(local.partition("%")[0])
-    # A socket for both families tells IPv4 clients' addresses as ::ffff:127.0.0.1.
+    # A socket for both families has IPv4 addresses as ::ffff:127.0.0.1.
     return getattr(address, "ipv4_mapped", None) or address

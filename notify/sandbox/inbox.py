@@ -1,4 +1,4 @@
-"""The newest messages that the stand-ins accepted, in memory."""
+"""The newest accepted messages, in memory."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from notify.sandbox.behaviour import Behaviour, FeedbackEvent, Vendor
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to one recipient, as a stand-in read it."""
+    """One message to one recipient, as a vendor's stand-in read it."""
 
     id: str
     """Unique in the inbox."""
     provider_id: str
-    """The id that the vendor gives its client; recipients of one request may share it."""
+    """The vendor's id of the message; recipients of one request may share it."""
     vendor: Vendor
     channel: Channel
     at: datetime
@@ -35,22 +35,22 @@ class Message:
     attempt_id: str = ""
     behaviour: Behaviour = Behaviour.DELIVER
     event: FeedbackEvent = FeedbackEvent.DELIVERED
-    """What happened to it later."""
+    """Its later event."""
     details: Mapping[str, Any] = field(default_factory=dict)
-    """What else the request said, in the vendor's own words."""
+    """The rest of the request, with the vendor's own names."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The message as JSON holds it."""
+        """Return the message as JSON values."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return {**values, "at": self.at.isoformat(timespec="milliseconds")}
 
 
 class Inbox:
     """
-    What was sent, newest first. Safe to use from several threads.
+    The accepted messages, newest first. Safe to use from several threads.
 
     Args:
-        keep: How many messages to remember; the oldest are forgotten first.
+        keep: The most messages to keep; the oldest are removed first.
     """
 
     def __init__(self, *, keep: int) -> None:
@@ -59,19 +59,19 @@ class Inbox:
         self._lock = threading.Lock()
 
     def add(self, message: Message) -> None:
-        """Put a message on top."""
+        """Add a message."""
         with self._lock:
             self._messages[message.id] = message
             if len(self._messages) > self._keep:
                 del self._messages[next(iter(self._messages))]
 
     def get(self, message_id: str) -> Message | None:
-        """Find a message by its id in the inbox."""
+        """Return a message by its id in the inbox, or None."""
         with self._lock:
             return self._messages.get(message_id)
 
     def clear(self) -> int:
-        """Forget every message; returns how many there were."""
+        """Remove every message; return their number."""
         with self._lock:
             count = len(self._messages)
             self._messages.clear()
@@ -95,14 +95,14 @@ class Inbox:
         limit: int | None = None,
     ) -> list[Message]:
         """
-        Search, newest first; an empty argument matches all.
+        Return the matching messages, newest first; an empty argument matches all.
 
         Args:
-            channel: The channel's word.
+            channel: The channel's name.
             to: The recipient, in any spelling.
             notify_id: The exact notification id.
             text: Words anywhere in recipient, subject, text or notification id, in any case.
-            limit: At most so many; None for all.
+            limit: The most messages to return; None for all.
         """
         wanted = (normal_form(text) if Spellings(text).recognisable else text).casefold()
         recipient = case_folded(normal_form(to))

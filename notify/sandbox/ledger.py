@@ -1,4 +1,4 @@
-"""What each request did and what it was answered: append-only, the truth that tests check."""
+"""The effect of each request, and its answer: append-only, the truth that tests check."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ class LedgerEntry:
     answered: int | str
     """The HTTP status, or `reset`, or `hang`."""
     account: str = ""
-    """What stood before the vendor's path; the vendor's word where nothing did."""
+    """The path before the vendor's own path; the vendor's name if there is none."""
     arrived: float = 0.0
     """Seconds since 1970, when the request had been read from its connection."""
     recipient: str = ""
-    """Empty, as the ids are, where the request was refused unread."""
+    """Empty, like the ids, if the request was refused unread."""
     notify_id: str = ""
     attempt_id: str = ""
     provider_id: str = ""
     """The vendor's id of the message; empty unless it was accepted."""
     behaviour: Behaviour | None = None
     event: FeedbackEvent | None = None
-    """What happened later; None unless it was accepted."""
+    """The later event; None unless it was accepted."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The entry as JSON holds it."""
+        """Return the entry as JSON values."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return {**values, "at": self.at.isoformat(timespec="milliseconds")}
 
 
-class _Tally:
-    """What some entries did and were answered, counted."""
+class _Counts:
+    """The numbers of effects and answers of some entries."""
 
     def __init__(self) -> None:
         self._did = Counter({word.value: 0 for word in Effect})
@@ -68,7 +68,7 @@ class SandboxLedger:
 
     Args:
         path: A JSON Lines file to append to, each line flushed at once; None for memory only.
-        keep: How many entries to remember; the file and the counts know all.
+        keep: The most entries to keep in memory; the file and the counts include all.
 
     Raises:
         ConfigError: The file cannot be opened.
@@ -76,7 +76,7 @@ class SandboxLedger:
 
     def __init__(self, path: Path | None = None, *, keep: int = 10_000) -> None:
         try:
-            # Line-buffered: what was answered can be read in the file, even after a kill.
+            # Line-buffered: every answered request is in the file, even after a kill.
             self._file = _appending(path) if path else None
         except OSError as error:
             raise ConfigError(f"cannot write the ledger {path}: {error.strerror}") from None
@@ -96,7 +96,7 @@ class SandboxLedger:
     def entries(
         self, *, notify_id: str = "", account: str = "", limit: int | None = None
     ) -> list[LedgerEntry]:
-        """List what is remembered, newest first; of one notification or account, if given."""
+        """Return the entries in memory, newest first; of one notification or account, if given."""
         with self._lock:
             newest_first = list(reversed(self._entries))
         found = (
@@ -107,18 +107,18 @@ class SandboxLedger:
         return list(islice(found, limit))
 
     def counts(self) -> dict[str, Any]:
-        """Count all there ever were, by vendor and account: what they did, and were answered."""
+        """Return the numbers of all effects and answers so far, by vendor and account."""
         with self._lock:
             counts = dict(self._counts)
-        vendors: dict[str, _Tally] = {vendor.value: _Tally() for vendor in Vendor}
-        accounts: dict[str, _Tally] = {}
+        vendors: dict[str, _Counts] = {vendor.value: _Counts() for vendor in Vendor}
+        accounts: dict[str, _Counts] = {}
         for (vendor, account, did, answered), count in counts.items():
             vendors[vendor.value].add(did, answered, count)
-            accounts.setdefault(account, _Tally()).add(did, answered, count)
+            accounts.setdefault(account, _Counts()).add(did, answered, count)
         return {
             "total": sum(counts.values()),
-            **{name: tally.as_dict() for name, tally in vendors.items()},
-            "accounts": {name: tally.as_dict() for name, tally in sorted(accounts.items())},
+            **{name: each.as_dict() for name, each in vendors.items()},
+            "accounts": {name: each.as_dict() for name, each in sorted(accounts.items())},
         }
 
     def close(self) -> None:

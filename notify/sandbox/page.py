@@ -1,4 +1,4 @@
-"""The web page: the inbox, one message, the ledger. Nothing on it comes from elsewhere."""
+"""The web pages: the inbox, one message, the ledger. They load nothing from other servers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from notify.sandbox.inbox import Inbox
 from notify.sandbox.ledger import SandboxLedger
 
 SHOWN = 200
-"""How many messages or entries a page shows."""
+"""The most messages or entries on a page."""
 
-# The frame with a message's HTML inherits this: no scripts, and no images that tell of a reader.
-# Inline styles are what HTML mail is made of.
+# The frame with a message's HTML inherits this: no scripts, and no images that report a reader.
+# HTML mail needs inline styles.
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -34,26 +34,26 @@ _ASSETS = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; c
 
 
 def environment() -> jinja2.Environment:
-    """Make the environment that finds the pages' templates."""
-    made = jinja2.Environment(
+    """Return the environment with the pages' templates."""
+    pages = jinja2.Environment(
         loader=jinja2.PackageLoader("notify.sandbox", "pages"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"segments": segments, "beyond_gsm7": beyond_gsm7}
-    return made
+    pages.filters |= {"segments": segments, "beyond_gsm7": beyond_gsm7}
+    return pages
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """
-    Draws the pages.
+    Renders the pages.
 
     Args:
-        inbox: What was accepted.
-        ledger: What was done and answered.
+        inbox: The accepted messages.
+        ledger: The effect of each request, and its answer.
         templates: From `environment()`.
     """
 
@@ -65,7 +65,7 @@ class Page:
         """Show the newest messages; by channel, or by words."""
         channel, words = request.arguments.get("channel", ""), request.arguments.get("q", "")
         messages = self.inbox.find(channel=channel, text=words.strip(), limit=SHOWN)
-        return self._draw(
+        return self._render(
             "inbox.html.j2",
             messages=messages,
             total=len(self.inbox),
@@ -79,13 +79,13 @@ class Page:
         """Show one message."""
         message = self.inbox.get(request.groups["message"])
         if message is None:
-            return self._draw("gone.html.j2", status=404)
+            return self._render("gone.html.j2", status=404)
         entries = [
             entry
             for entry in self.ledger.entries(notify_id=message.notify_id, limit=SHOWN)
             if message.notify_id or entry.provider_id == message.provider_id
         ]
-        return self._draw(
+        return self._render(
             "message.html.j2",
             message=message,
             details=json.dumps(message.details, indent=2, ensure_ascii=False),
@@ -96,7 +96,7 @@ class Page:
     def entries(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002 - a route's signature
         """Show the newest entries of the ledger."""
         entries = self.ledger.entries(limit=SHOWN)
-        return self._draw(
+        return self._render(
             "ledger.html.j2", entries=entries, counts=self.ledger.counts(), pages=self._pages()
         )
 
@@ -107,9 +107,9 @@ class Page:
         return HttpAnswer(200, body, {**_HEADERS, "Content-Type": _ASSETS[name]})
 
     def _pages(self) -> dict[tuple[str, str], str]:
-        """Each kept message's id in the inbox, by its vendor's id and its recipient."""
+        """Return each message's id in the inbox, by its vendor's id and its recipient."""
         return {(message.provider_id, message.to): message.id for message in self.inbox}
 
-    def _draw(self, template: str, *, status: int = 200, **values: Any) -> HttpAnswer:
+    def _render(self, template: str, *, status: int = 200, **values: Any) -> HttpAnswer:
         text = self.templates.get_template(template).render(values)
         return as_html(status, text, _HEADERS)

@@ -1,4 +1,4 @@
-"""What becomes of a request to send: read it, decide, do it, note it, answer."""
+"""Handle a request to send: read it, decide, act, record it, answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from notify.sandbox.allowance import Allowance, Gauge
+from notify.sandbox.allowance import Allowance, RequestCounter
 from notify.sandbox.behaviour import EVENTS, Behaviour, Effect, FeedbackEvent, behaviour_of
 from notify.sandbox.exchange import ExchangeEnd, HttpAnswer, HttpRequest, Reply, RequestRefused
 from notify.sandbox.fcm import Fcm
@@ -19,7 +19,7 @@ from notify.sandbox.switch import Setting, Switch
 from notify.sandbox.twilio import Twilio
 
 StandIn = SendGrid | Twilio | Fcm
-"""Who reads requests and words answers for a vendor."""
+"""Reads requests and writes answers for one vendor."""
 
 _ENDINGS = {
     Behaviour.RESET: ExchangeEnd.RESET,
@@ -28,9 +28,9 @@ _ENDINGS = {
     Behaviour.MUTE: ExchangeEnd.HANG,
 }
 _NOT_PROCESSED = {Behaviour.RESET, Behaviour.HANG, Behaviour.GARBLED}
-# These say nothing of the request as a whole; the other recipients are served as ever.
+# These concern one recipient only; the others of the request are handled as usual.
 _PERSONAL = {Behaviour.DELIVER, Behaviour.BOUNCE, Behaviour.BLOCKED}
-# What a look-up, which has no recipient, meets too when it is switched on for a vendor.
+# These, set for a vendor, also apply to a look-up, which has no recipient.
 _OUTAGES = {
     Behaviour.DENIED,
     Behaviour.THROTTLED,
@@ -45,7 +45,7 @@ _FLAKY_MEMORY = 100_000
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """When a request came, whose it is, and what it meets."""
+    """The arrival of a request, its account, and the account's setting."""
 
     arrived: float
     account: str
@@ -55,13 +55,13 @@ class _Call:
 @dataclass(frozen=True, slots=True)
 class RequestHandler:
     """
-    Takes requests to send. Safe to use from several threads.
+    Handles requests to send. Safe to use from several threads.
 
     Args:
-        inbox: Takes what is accepted.
-        ledger: Notes what is done and answered.
-        switch: Tells outages and latencies.
-        clock: Tells the time, in UTC.
+        inbox: Stores accepted messages.
+        ledger: Records effects and answers.
+        switch: The settings of vendors and accounts.
+        clock: The time, in UTC.
         slow: Seconds that a SLOW answer takes.
     """
 
@@ -72,40 +72,40 @@ class RequestHandler:
     slow: float
     _failures: OrderedDict[tuple[str, str], int] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _gauge: Gauge = field(default_factory=Gauge)
+    _requests: RequestCounter = field(default_factory=RequestCounter)
 
     def send(self, stand_in: StandIn, request: HttpRequest) -> Reply:
-        """Deal with one request; it is done and noted before the reply is given back."""
+        """Handle one request; its effect is recorded before this returns."""
         call = self._call(stand_in, request)
         try:
             messages = stand_in.read(request)
         except RequestRefused as refused:
-            return self._turn_down(stand_in, refused.answer, call)
+            return self._refused(stand_in, refused.answer, call)
         allowance = self._allowance(call)
         refused_all = Behaviour.THROTTLED if allowance and not allowance.granted else None
-        of_all = call.setting.behaviour or refused_all
+        for_all = call.setting.behaviour or refused_all
         messages = [
-            replace(message, behaviour=of_all or behaviour_of(message.channel, message.to))
+            replace(message, behaviour=for_all or behaviour_of(message.channel, message.to))
             for message in messages
         ]
-        behaviour = self._acted(_of_request(messages), messages)
+        behaviour = self._resolved(_of_request(messages), messages)
         answer = stand_in.answer(behaviour, messages, allowance)
         reply = Reply(
             answer,
             ending=_ENDINGS.get(behaviour, ExchangeEnd.ANSWER),
             delay=call.setting.latency + (self.slow if behaviour is Behaviour.SLOW else 0.0),
         )
-        self._do(messages, reply, _did(behaviour, answer), call)
+        self._record(messages, reply, _effect(behaviour, answer), call)
         return reply
 
     def look_up(self, stand_in: Twilio, request: HttpRequest) -> Reply:
-        """Answer a question about what was sent."""
-        return self.ask(stand_in, request, lambda asked: stand_in.look_up(asked, self.inbox))
+        """Answer a look-up of sent messages."""
+        return self.ask(stand_in, request, lambda query: stand_in.look_up(query, self.inbox))
 
     def ask(
         self, stand_in: StandIn, request: HttpRequest, respond: Callable[[HttpRequest], HttpAnswer]
     ) -> Reply:
-        """Answer a question, which sends nothing, unless the vendor has an outage."""
+        """Answer a request that sends nothing, unless the vendor has an outage."""
         setting = self._call(stand_in, request).setting
         try:
             answer = respond(request)
@@ -124,12 +124,12 @@ class RequestHandler:
 
     def _allowance(self, call: _Call) -> Allowance | None:
         limit = call.setting.rate
-        # An outage comes before the limit: what is not processed is not counted either.
+        # An outage comes before the limit: a request that is not processed is not counted.
         if limit is None or call.setting.behaviour is not None:
             return None
-        return self._gauge.take(call.account, limit=limit, now=call.arrived)
+        return self._requests.take(call.account, limit=limit, now=call.arrived)
 
-    def _acted(self, behaviour: Behaviour, messages: Sequence[Message]) -> Behaviour:
+    def _resolved(self, behaviour: Behaviour, messages: Sequence[Message]) -> Behaviour:
         if behaviour is not Behaviour.FLAKY:
             return behaviour
         first = messages[0]
@@ -140,8 +140,10 @@ class RequestHandler:
                 self._failures.popitem(last=False)
         return Behaviour.DOWN if count <= _FLAKY_FAILURES else Behaviour.DELIVER
 
-    def _do(self, messages: Sequence[Message], reply: Reply, did: Effect, call: _Call) -> None:
-        accepted = did is Effect.ACCEPTED
+    def _record(
+        self, messages: Sequence[Message], reply: Reply, effect: Effect, call: _Call
+    ) -> None:
+        accepted = effect is Effect.ACCEPTED
         entries = []
         for message in messages:
             event = EVENTS.get(message.behaviour, FeedbackEvent.DELIVERED)
@@ -151,7 +153,7 @@ class RequestHandler:
                 LedgerEntry(
                     at=message.at,
                     vendor=message.vendor,
-                    did=did,
+                    did=effect,
                     answered=_answered(reply),
                     account=call.account,
                     arrived=call.arrived,
@@ -165,7 +167,7 @@ class RequestHandler:
             )
         self.ledger.add(entries)
 
-    def _turn_down(self, stand_in: StandIn, answer: HttpAnswer, call: _Call) -> Reply:
+    def _refused(self, stand_in: StandIn, answer: HttpAnswer, call: _Call) -> Reply:
         entry = LedgerEntry(
             at=self.clock(),
             vendor=stand_in.vendor,
@@ -185,7 +187,7 @@ def _of_request(messages: Sequence[Message]) -> Behaviour:
     return next(strict, Behaviour.DELIVER)
 
 
-def _did(behaviour: Behaviour, answer: HttpAnswer) -> Effect:
+def _effect(behaviour: Behaviour, answer: HttpAnswer) -> Effect:
     if behaviour in _NOT_PROCESSED or answer.status >= 500:
         return Effect.NOTHING
     return Effect.REFUSED if answer.status >= 400 else Effect.ACCEPTED

@@ -1,5 +1,5 @@
 """
-SendGrid's side of POST /v3/mail/send: what it checks, and how it says yes and no.
+SendGrid's side of POST /v3/mail/send: its checks, and its answers.
 
 Shapes: https://www.twilio.com/docs/sendgrid/api-reference/mail-send (and /errors).
 """
@@ -26,10 +26,10 @@ from notify.sandbox.exchange import (
 from notify.sandbox.inbox import Message
 
 MAX_RECIPIENTS = 1000
-"""To, cc and bcc of one request together; the limit of personalizations too."""
+"""To, cc and bcc of one request together; also the limit of personalizations."""
 
 Fault = tuple[str, str | None]
-"""What is wrong, and in which field."""
+"""The text of a mistake, and its field."""
 
 _REFUSALS: dict[Behaviour, tuple[int, Fault]] = {
     Behaviour.INVALID: (
@@ -49,11 +49,11 @@ _REFUSALS: dict[Behaviour, tuple[int, Fault]] = {
 @dataclass(frozen=True, slots=True)
 class SendGrid:
     """
-    Answer as SendGrid does.
+    Reads requests and writes answers as SendGrid does.
 
     Args:
-        clock: Tells the time, in UTC.
-        new_id: Makes a fresh id.
+        clock: The time, in UTC.
+        new_id: Returns a new id.
         retry_after: Seconds that a 429 asks to wait.
     """
 
@@ -65,10 +65,10 @@ class SendGrid:
 
     def read(self, request: HttpRequest) -> list[Message]:
         """
-        Read a request to send, one message a recipient.
+        Return the messages of a request to send, one for each recipient.
 
         Raises:
-            Refused: The key or the request is not good.
+            RequestRefused: The key or the request is not valid.
         """
         self._check_key(request)
         mail = _parse(request.body)
@@ -79,10 +79,10 @@ class SendGrid:
 
     def scopes(self, request: HttpRequest) -> HttpAnswer:
         """
-        Tell what a key may do: GET /v3/scopes.
+        Return the permissions of a key: GET /v3/scopes.
 
         Raises:
-            Refused: The key is not good.
+            RequestRefused: The key is not valid.
         """
         self._check_key(request)
         return as_json(200, {"scopes": ["mail.send", "sender_verification_eligible"]})
@@ -97,7 +97,7 @@ class SendGrid:
         messages: Sequence[Message],
         allowance: Allowance | None = None,
     ) -> HttpAnswer:
-        """Say what the behaviour makes SendGrid say, and what is left of the allowance."""
+        """Return SendGrid's answer for a behaviour, with what is left of the allowance."""
         if behaviour is Behaviour.BROKEN:
             return bad_gateway()
         if behaviour is Behaviour.GARBLED:
@@ -111,14 +111,14 @@ class SendGrid:
         return HttpAnswer(202, headers={"X-Message-Id": messages[0].provider_id, **limits})
 
     def _with_limits(self, answer: HttpAnswer, allowance: Allowance | None) -> HttpAnswer:
-        told = allowance or Allowance(
+        state = allowance or Allowance(
             granted=False,
             limit=600,
             remaining=0,
             reset=int(self.clock().timestamp()) + self.retry_after,
             wait=self.retry_after,
         )
-        limits = {"Retry-After": str(told.wait), **_limits(told)}
+        limits = {"Retry-After": str(state.wait), **_limits(state)}
         return HttpAnswer(answer.status, answer.body, {**answer.headers, **limits})
 
     def _messages(self, mail: dict[str, Any]) -> Iterator[Message]:
@@ -220,7 +220,7 @@ def _faults_of_one(personalization: dict[str, Any], place: str) -> Iterator[Faul
             if not _is_address(recipient):
                 yield "Does not contain a valid address.", f"{place}.{field}.{index}.email"
             elif recipient["email"].lower() in seen:
-                yield "Each address may stand once in a personalization.", f"{place}.{field}"
+                yield "Each address may occur once in a personalization.", f"{place}.{field}"
             else:
                 seen.add(recipient["email"].lower())
     arguments = personalization.get("custom_args", {})

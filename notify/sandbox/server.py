@@ -1,4 +1,4 @@
-"""HTTP/1.1 over sockets: keep-alive, one packet an answer, and the faults no framework can make."""
+"""HTTP/1.1 over sockets: keep-alive, one packet an answer, and faults that no framework offers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from notify.sandbox.hosts import Hosts
 from notify.sandbox.site import Site
 
 MAX_BODY = 30 * 1024 * 1024
-"""Bytes; SendGrid's own limit, the largest of the vendors'."""
+"""Bytes; SendGrid's limit, the highest of the vendors."""
 
 HANG_SECONDS = 120.0
-"""How long an unanswered connection stays open."""
+"""Seconds for which an unanswered connection stays open."""
 
 
 class SandboxServer(ThreadingHTTPServer):
@@ -28,9 +28,9 @@ class SandboxServer(ThreadingHTTPServer):
     Serves a site, one thread a connection.
 
     Args:
-        address: Host and port; port 0 takes a free one.
+        address: Host and port; port 0 for a free one.
         site: Answers the requests.
-        hosts: The names that it answers to.
+        hosts: The accepted values of `Host`.
 
     Raises:
         OSError: The address cannot be listened on.
@@ -46,12 +46,12 @@ class SandboxServer(ThreadingHTTPServer):
         super().__init__(address, Handler)
 
     def server_bind(self) -> None:
-        """Bind without asking the DNS for our own name."""
+        """Bind without a DNS query for the machine's name."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Give the connection a thread, and remember both until it ends."""
+        """Serve the connection in a thread, and register both until it ends."""
         thread = threading.Thread(
             target=self.process_request_thread, args=(request, client_address), daemon=True
         )
@@ -64,12 +64,12 @@ class SandboxServer(ThreadingHTTPServer):
         self._connections.pop(threading.current_thread(), None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Pass over clients that left; anything else is our own mistake, and shown."""
+        """Ignore disconnected clients; print any other error, which is a bug."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
     def stop(self) -> None:
-        """Stop listening, end every connection, and wait for their threads."""
+        """Stop listening, close every connection, and wait for their threads."""
         self.shutdown()
         self.stopping.set()
         for thread, connection in list(self._connections.items()):
@@ -81,7 +81,7 @@ class SandboxServer(ThreadingHTTPServer):
 def _is_url(target: str) -> bool:
     try:
         urlsplit(target)
-    except ValueError:  # a bracket that is not closed, and the like
+    except ValueError:  # such as an unclosed bracket
         return False
     return True
 
@@ -104,33 +104,33 @@ class Handler(BaseHTTPRequestHandler):
     server: SandboxServer
 
     def __getattr__(self, name: str) -> Any:
-        # The standard library looks for do_GET, do_POST and so on; the site knows the methods.
+        # The standard library calls do_GET, do_POST and so on; the site checks the method.
         if name.startswith("do_"):
             return self._serve
         raise AttributeError(name)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
-        """Write nothing: the ledger is the record, and paths may hold personal data."""
+        """Log nothing: the ledger is the record, and paths may contain personal data."""
 
     def _serve(self) -> None:
         size = self.headers.get("Content-Length", "0")
         if not _is_url(self.path):
-            self._refuse(400, "the request's target is no URL")
-        elif not self._is_for_us():
-            self._refuse(421, "this Host is not the sandbox's; --allow-host makes it one")
+            self._refuse(400, "the request's target is not a URL")
+        elif not self._host_is_allowed():
+            self._refuse(421, "this Host is not allowed; add it with --allow-host")
         elif "Transfer-Encoding" in self.headers or not (size.isascii() and size.isdigit()):
             self._refuse(411, "send a Content-Length")
         elif int(size) > MAX_BODY:
-            self._refuse(413, f"a body may have {MAX_BODY} bytes")
+            self._refuse(413, f"a body may have at most {MAX_BODY} bytes")
         else:
             body = self.rfile.read(int(size)) if int(size) else b""
             if len(body) < int(size):
-                self.close_connection = True  # the client left before it had said all
+                self.close_connection = True  # the client disconnected before the end of the body
             else:
-                self._give(self.server.site.answer(self._request(body)))
+                self._send(self.server.site.answer(self._request(body)))
 
-    def _is_for_us(self) -> bool:
-        # Clients older than HTTP/1.1 name no host; browsers always do.
+    def _host_is_allowed(self) -> bool:
+        # Clients older than HTTP/1.1 send no Host; browsers always do.
         hosts = self.headers.get_all("Host", [])
         if "://" in self.path:
             hosts.append(urlsplit(self.path).netloc)
@@ -151,7 +151,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self._write(as_json(status, {"error": text}))
 
-    def _give(self, reply: Reply) -> None:
+    def _send(self, reply: Reply) -> None:
         if reply.delay:
             self.server.stopping.wait(reply.delay)
         if reply.ending is ExchangeEnd.RESET:
@@ -174,8 +174,8 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
 
     def _reset(self) -> None:
-        # Lingering for no time makes the kernel send RST instead of FIN. Detached, so that
-        # nobody shuts the socket down politely first.
+        # A linger time of zero makes the kernel send RST instead of FIN. The socket is detached, so
+        # that the server does not shut it down first.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
         os.close(self.connection.detach())

@@ -1,4 +1,4 @@
-"""Which request goes where."""
+"""Route each request to its handler."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from notify.sandbox.twilio import Twilio
 
 @dataclass(frozen=True, slots=True)
 class PageRoute:
-    """Requests of one method to one shape of path, and who answers them."""
+    """A method and a pattern of paths, and the function that answers."""
 
     method: str
     path: re.Pattern[str]
@@ -31,13 +31,13 @@ class Site:
     Every address of the sandbox.
 
     Args:
-        routes: The addresses; the first that fits answers.
+        routes: The addresses; the first that matches answers.
     """
 
     routes: Sequence[PageRoute]
 
     def answer(self, request: HttpRequest) -> Reply:
-        """Answer a request: 404 where nobody lives, 405 where another method is expected."""
+        """Answer a request; 404 for an unknown path, 405 for a wrong method."""
         allowed = []
         for route in self.routes:
             match = route.path.fullmatch(request.path)
@@ -52,32 +52,34 @@ class Site:
 
 
 def vendor_routes(
-    desk: RequestHandler, sendgrid: SendGrid, twilio: Twilio, fcm: Fcm
+    handler: RequestHandler, sendgrid: SendGrid, twilio: Twilio, fcm: Fcm
 ) -> list[PageRoute]:
-    """List the vendors' addresses; a name before them tells accounts apart."""
+    """Return the vendors' addresses; a name before them is the account."""
     account = r"/2010-04-01/Accounts/(?P<account>[^/]+)"
     messages = rf"{account}/Messages\.json"
 
     def push(request: HttpRequest) -> Reply:
-        if fcm.only_judges(request):
-            return desk.ask(fcm, request, fcm.judge)
-        return desk.send(fcm, request)
+        if fcm.only_validates(request):
+            return handler.ask(fcm, request, fcm.validate)
+        return handler.send(fcm, request)
 
     return [
-        _vendor("POST", r"/v3/mail/send", lambda request: desk.send(sendgrid, request)),
-        _vendor("GET", r"/v3/scopes", lambda request: desk.ask(sendgrid, request, sendgrid.scopes)),
+        _vendor("POST", r"/v3/mail/send", lambda request: handler.send(sendgrid, request)),
         _vendor(
-            "GET", rf"{account}\.json", lambda request: desk.ask(twilio, request, twilio.account)
+            "GET", r"/v3/scopes", lambda request: handler.ask(sendgrid, request, sendgrid.scopes)
         ),
-        _vendor("POST", messages, lambda request: desk.send(twilio, request)),
-        _vendor("GET", messages, lambda request: desk.look_up(twilio, request)),
+        _vendor(
+            "GET", rf"{account}\.json", lambda request: handler.ask(twilio, request, twilio.account)
+        ),
+        _vendor("POST", messages, lambda request: handler.send(twilio, request)),
+        _vendor("GET", messages, lambda request: handler.look_up(twilio, request)),
         _vendor("POST", r"/v1/projects/(?P<project>[^/]+)/messages:send", push),
         _vendor("POST", r"/token", lambda request: Reply(fcm.grant(request))),
     ]
 
 
 def own_routes(api: Api, page: Page) -> list[PageRoute]:
-    """List the sandbox's own addresses."""
+    """Return the sandbox's own addresses."""
     return [
         _plain("GET", r"/healthz", api.health),
         _plain("GET", r"/api/messages", api.messages),

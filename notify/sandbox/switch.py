@@ -1,4 +1,4 @@
-"""What every request to an account meets, until it is switched back: outage, latency, limit."""
+"""Outage, latency and limit of each vendor and account, until they are set again."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from notify.sandbox.behaviour import Behaviour, Vendor
 
 _UNITS = {"ms": 0.001, "s": 1.0, "": 1.0}
 MAX_SECONDS = 600.0
-"""The longest latency there is."""
+"""The longest latency."""
 
 ACCOUNT = r"[a-z0-9][a-z0-9_-]{0,30}"
-"""The form of an account's name, as it stands in an address before the vendor's own path."""
+"""The form of an account's name, which is in an address before the vendor's own path."""
 
 MAX_RATE = 1_000_000
-"""The highest limit there is, in requests a second."""
+"""The highest limit, in requests a second."""
 
 
 def seconds(text: str) -> float:
     """
-    Read a duration such as `50ms`, `1.5s` or `2` (seconds).
+    Return the seconds of a duration such as `50ms`, `1.5s` or `2` (seconds).
 
     Raises:
-        ValueError: It is none, or longer than ten minutes.
+        ValueError: It is malformed, or longer than ten minutes.
     """
     match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)\s*(ms|s|)", text.strip())
     duration = float(match[1]) * _UNITS[match[2]] if match else -1.0
@@ -37,30 +37,30 @@ def seconds(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What an account's requests meet."""
+    """The setting of a vendor or an account."""
 
     behaviour: Behaviour | None = None
-    """Of every request, whoever the recipient is; None if the recipient decides."""
+    """For every request, whatever the recipient; None if the recipient decides."""
     latency: float = 0.0
     """Seconds before each answer."""
     rate: int | None = None
-    """Requests taken in each second; the others get 429. None takes all."""
+    """Requests accepted in each second; others get 429. None for no limit."""
 
 
 class Switch:
     """
-    Holds the setting of each vendor, and of each account that was set for itself.
+    The setting of each vendor, and of each account that has its own.
 
     Safe to use from several threads.
     """
 
     def __init__(self, *, latency: float = 0.0) -> None:
-        self._first = Setting(latency=latency)
-        self._settings: dict[str, Setting] = dict.fromkeys(map(str, Vendor), self._first)
+        self._initial = Setting(latency=latency)
+        self._settings: dict[str, Setting] = dict.fromkeys(map(str, Vendor), self._initial)
         self._lock = threading.Lock()
 
     def of(self, vendor: Vendor, account: str = "") -> Setting:
-        """Tell an account's own setting, or else its vendor's."""
+        """Return an account's own setting, else its vendor's."""
         return self._settings.get(account) or self._settings[vendor]
 
     def set(self, names: Iterable[str] | None = None, **changes: Any) -> None:
@@ -68,15 +68,15 @@ class Switch:
         Change some settings, from the next request on.
 
         Args:
-            names: Whose: vendors or accounts; all that there are if not given. An account that is
-                set for the first time starts as the sandbox did, and no longer follows its vendor.
+            names: The vendors or accounts; all of them if None. An account that is set for the
+                first time starts with the initial setting, and no longer follows its vendor.
             changes: The fields of `Setting` to replace.
         """
         with self._lock:
             for name in list(self._settings) if names is None else map(str, names):
-                self._settings[name] = replace(self._settings.get(name, self._first), **changes)
+                self._settings[name] = replace(self._settings.get(name, self._initial), **changes)
 
     def as_dict(self) -> dict[str, Any]:
-        """Every setting as JSON holds it; the latency in seconds."""
+        """Return every setting as JSON values; the latency in seconds."""
         with self._lock:
             return {name: asdict(setting) for name, setting in self._settings.items()}

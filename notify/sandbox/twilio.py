@@ -1,5 +1,5 @@
 """
-Twilio's side of Messages.json: sending, looking up, and how it says no.
+Twilio's side of Messages.json: sending, looking up, and its refusals.
 
 Shapes: https://www.twilio.com/docs/messaging/api/message-resource and /docs/api/errors.
 """
@@ -35,14 +35,14 @@ _REFUSALS = {
     Behaviour.DOWN: (503, 20503, "Service is unavailable. Please try again."),
     Behaviour.ERROR: (500, 20500, "Internal Server Error"),
 }
-# Twilio's test numbers each stand for one reason why a recipient is not good.
+# Each of Twilio's test numbers has one reason why a recipient is refused.
 _INVALID = (21211, "The 'To' number is not a valid phone number.")
 _TEST_NUMBERS = {
     "+15005550002": (21612, "The 'To' number is not reachable from this 'From' number."),
     "+15005550003": (21408, "Permission to send to this region is not enabled."),
     "+15005550009": (21614, "The 'To' number is not a mobile number."),
 }
-# And these, as senders, for why a sender cannot be used.
+# As senders, these have one reason why a sender cannot be used.
 _TEST_SENDERS = {
     "+15005550001": (400, 21212, "The 'From' number is not a valid phone number."),
     "+15005550007": (400, 21606, "The 'From' number is not a message-capable number of yours."),
@@ -53,11 +53,11 @@ _TEST_SENDERS = {
 @dataclass(frozen=True, slots=True)
 class Twilio:
     """
-    Answer as Twilio does.
+    Reads requests and writes answers as Twilio does.
 
     Args:
-        clock: Tells the time, in UTC.
-        new_id: Makes a fresh id of 32 hexadecimal digits.
+        clock: The time, in UTC.
+        new_id: Returns a new id of 32 hexadecimal digits.
         retry_after: Seconds that a 429 asks to wait.
     """
 
@@ -69,10 +69,10 @@ class Twilio:
 
     def read(self, request: HttpRequest) -> list[Message]:
         """
-        Read a request to send.
+        Return the message of a request to send.
 
         Raises:
-            Refused: The credentials or the request are not good.
+            RequestRefused: The credentials or the request are not valid.
         """
         self.check_key(request)
         form = request.form
@@ -103,7 +103,7 @@ class Twilio:
         messages: Sequence[Message],
         allowance: Allowance | None = None,
     ) -> HttpAnswer:
-        """Say what the behaviour makes Twilio say; of its allowance it tells when to come back."""
+        """Return Twilio's answer for a behaviour; a 429 has the allowance's seconds to wait."""
         if behaviour is Behaviour.BROKEN:
             return bad_gateway()
         if behaviour is Behaviour.GARBLED:
@@ -113,16 +113,16 @@ class Twilio:
         if behaviour in _REFUSALS:
             status, code, text = _REFUSALS[behaviour]
             wait = allowance.wait if allowance else self.retry_after
-            patience = {"Retry-After": str(wait)} if status == 429 else {}
-            return _error(status, code, text, patience)
+            retry_header = {"Retry-After": str(wait)} if status == 429 else {}
+            return _error(status, code, text, retry_header)
         return as_json(201, resource(messages[0], later=False))
 
     def look_up(self, request: HttpRequest, inbox: Inbox) -> HttpAnswer:
         """
-        List the account's messages, filtered by To, From and DateSent.
+        Return the account's messages, filtered by To, From and DateSent.
 
         Raises:
-            Refused: The credentials are not good.
+            RequestRefused: The credentials are not valid.
         """
         self.check_key(request)
         account = request.groups["account"]
@@ -138,22 +138,22 @@ class Twilio:
 
     def account(self, request: HttpRequest) -> HttpAnswer:
         """
-        Tell of the account.
+        Return the account.
 
         Raises:
-            Refused: The credentials are not good.
+            RequestRefused: The credentials are not valid.
         """
         self.check_key(request)
         sid = request.groups["account"]
-        told = {"sid": sid, "status": "active", "type": "Full", "friendly_name": "Sandbox"}
-        return as_json(200, told)
+        account = {"sid": sid, "status": "active", "type": "Full", "friendly_name": "Sandbox"}
+        return as_json(200, account)
 
     def check_key(self, request: HttpRequest) -> None:
         """
-        Check the Basic credentials: any but none and `bad-key` will do.
+        Check the Basic credentials: any are valid except none and `bad-key`.
 
         Raises:
-            Refused: They are not good.
+            RequestRefused: They are not valid.
         """
         user, password = _credentials(request)
         if not user or password in ("", "bad-key"):

@@ -12,7 +12,7 @@ from notify.sandbox.behaviour import FeedbackEvent
 from notify.sandbox.exchange import HttpRequest
 from notify.sandbox.inbox import Message
 
-# GSM 03.38: what fits a text of 7-bit characters; the second row takes two places each.
+# GSM 03.38: the 7-bit characters; those in the second set count twice.
 _GSM = set(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
@@ -21,7 +21,7 @@ _GSM_TWO = set("^{}\\[~]|€\f")
 
 
 def segments(text: str) -> int:
-    """Count the SMS that a text needs: 160 GSM characters or 70 others, 153 and 67 if split."""
+    """Return the SMS that a text needs: 160 GSM characters or 70 others, 153 and 67 if split."""
     if set(text) <= _GSM | _GSM_TWO:
         size, one, many = len(text) + sum(c in _GSM_TWO for c in text), 160, 153
     else:
@@ -31,11 +31,11 @@ def segments(text: str) -> int:
 
 def resource(message: Message, *, later: bool) -> dict[str, Any]:
     """
-    Write a message as Twilio's API shows it.
+    Return a message as Twilio's API shows it.
 
     Args:
         message: The message.
-        later: As a look-up shows it once it was sent; else as the answer to sending does.
+        later: As a look-up shows it after it was sent; else as the answer to sending does.
     """
     account = message.details.get("account", "")
     uri = f"/2010-04-01/Accounts/{account}/Messages/{message.provider_id}"
@@ -68,7 +68,7 @@ def resource(message: Message, *, later: bool) -> dict[str, Any]:
 
 def page_of(messages: Sequence[Message], request: HttpRequest) -> dict[str, Any]:
     """
-    Cut one page, newest first, of the messages that the query asks for.
+    Return one page, newest first, of the messages that the query selects.
 
     Raises:
         ValueError: A date or a page number cannot be read.

@@ -199,13 +199,13 @@ def test_the_wrong_method_is_told_the_right_one(
 
 def test_the_page_shows_what_was_sent(sandbox: Sandbox, http: urllib3.PoolManager) -> None:
     """The inbox lists it, the search finds it, the ledger has it."""
-    assert b"Nothing was sent yet" in http.request("GET", f"{sandbox.url}/").data
+    assert b"No messages yet" in http.request("GET", f"{sandbox.url}/").data
     _mail(sandbox.url, http, "bounce@sandbox.test", "n1")
     for path in ("/", "/?q=HELLO", "/?channel=email"):
         page = http.request("GET", sandbox.url + path).data.decode()
         assert "bounce@sandbox.test" in page
         assert "Hello &lt;you&gt;" in page
-    assert b"No message fits" in http.request("GET", f"{sandbox.url}/?q=invoice").data
+    assert b"No message matches" in http.request("GET", f"{sandbox.url}/?q=invoice").data
     assert b"bounce@sandbox.test" in http.request("GET", f"{sandbox.url}/ledger").data
     assert http.request("GET", f"{sandbox.url}/messages/none").status == 404
 
@@ -327,7 +327,7 @@ def test_a_running_sandbox_is_switched_from_the_command_line(
     ("arguments", "code", "words"),
     [
         (("--vendor", "fcm", "--account", "second", "--rate", "1"), 2, "not both"),
-        (("--account", "second"), 2, "say what to change"),
+        (("--account", "second"), 2, "name what to change"),
         (("--rate", "1.5"), 2, "neither a whole number up to 1000000 nor none"),
         (("--url", "http://127.0.0.1:1"), 1, "no sandbox answers at http://127.0.0.1:1; start"),
         (("--url", "nonsense"), 2, "--url begins with http://"),

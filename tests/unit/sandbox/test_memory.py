@@ -10,7 +10,7 @@ import pytest
 
 from notify.errors import ConfigError
 from notify.message import Channel
-from notify.sandbox.allowance import Gauge
+from notify.sandbox.allowance import RequestCounter
 from notify.sandbox.behaviour import Behaviour, Effect, Vendor
 from notify.sandbox.inbox import Inbox, Message
 from notify.sandbox.ledger import LedgerEntry, SandboxLedger
@@ -136,7 +136,7 @@ def test_an_account_follows_its_vendor_until_it_is_set_for_itself() -> None:
 
 def test_a_gauge_counts_each_second_and_account_anew() -> None:
     """What is left is told with each request, and when the count begins again."""
-    gauge = Gauge()
+    gauge = RequestCounter()
     told = [gauge.take("second", limit=2, now=now) for now in (10.0, 10.5, 10.9, 11.0)]
     assert [each.granted for each in told] == [True, True, False, True]
     assert [each.remaining for each in told] == [1, 0, 0, 1]

@@ -1,4 +1,4 @@
-"""Writing into the outbox: in the producer's transaction, and only what keeps the contract."""
+"""Writing to the outbox: in the producer's transaction, and only valid requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Base(DeclarativeBase):
 
 
 class Order(Base):
-    """What a producer's transactions are about."""
+    """The producer's own data."""
 
     __tablename__ = "orders"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -51,7 +51,7 @@ def _rows(engine: Engine) -> list[Any]:
         return list(connection.execute(select(TABLE).order_by(TABLE.c.id)))
 
 
-def test_a_request_is_written_with_the_order_it_speaks_of(engine: Engine) -> None:
+def test_a_request_is_written_with_its_order(engine: Engine) -> None:
     """One transaction of an ORM session, and its id is the row's message id."""
     with Session(engine) as session, session.begin():
         session.add(Order(item="lamp"))
@@ -61,8 +61,8 @@ def test_a_request_is_written_with_the_order_it_speaks_of(engine: Engine) -> Non
     assert (row.message_id, row.routing_key, row.held_until) == (str(id_), KEY, None)
 
 
-def test_a_request_of_a_transaction_that_fails_was_never_written(engine: Engine) -> None:
-    """No order, no mail."""
+def test_a_request_of_a_transaction_that_fails_is_not_written(engine: Engine) -> None:
+    """Without an order there is no email."""
     with engine.connect() as connection:
         connection.execute(insert(Order).values(item="lamp"))
         Outbox(TABLE).put(connection, KEY, REQUEST)
@@ -82,10 +82,10 @@ def test_a_request_of_a_transaction_that_fails_was_never_written(engine: Engine)
         ("fax.normal.shop", {}, "channel that does not exist"),
     ],
 )
-def test_what_breaks_the_contract_fails_in_the_producers_hands(
+def test_a_request_that_violates_the_contract_is_refused_to_the_producer(
     engine: Engine, key: str, change: dict[str, Any], why: str
 ) -> None:
-    """With the reason, while it can be mended; the transaction itself may go on."""
+    """With the reason, while it can be corrected; the transaction itself may continue."""
     with engine.begin() as connection:
         with pytest.raises(DecodeError, match=why):
             Outbox(TABLE).put(connection, key, {**REQUEST, **change})
@@ -94,7 +94,7 @@ def test_what_breaks_the_contract_fails_in_the_producers_hands(
 
 
 def test_ids_and_times_may_be_pythons_own(engine: Engine) -> None:
-    """Nobody should have to write them as text; anything else is refused by its type."""
+    """They need not be written as text; other values are refused by their type."""
     id_, until = uuid4(), datetime(2030, 1, 1, tzinfo=UTC)
     with engine.begin() as connection:
         put = Outbox(TABLE).put(connection, KEY, {**REQUEST, "id": id_, "expires_at": until})
@@ -129,14 +129,14 @@ def test_a_request_keeps_the_id_it_has(engine: Engine) -> None:
 
 
 def test_the_table_takes_the_name_and_schema_it_is_given() -> None:
-    """It lives among the producer's tables."""
+    """It is one of the producer's tables."""
     table = outbox_table(MetaData(), name="mail_outbox", schema="shop")
     assert str(table) == "shop.mail_outbox"
 
 
 @pytest.mark.parametrize("hold", [timedelta(0), LONGEST_HOLD + timedelta(microseconds=1)])
-def test_a_relay_refuses_a_hold_that_others_would_not_respect(hold: timedelta) -> None:
-    """They would publish at once what it holds, as what was held before a step of the clock."""
+def test_a_relay_refuses_a_lease_that_others_would_not_respect(hold: timedelta) -> None:
+    """They would publish its rows at once, as if leased before the clock was set back."""
     engine, table = create_engine("sqlite://"), outbox_table(MetaData())
     with Publisher("pyamqp://guest:guest@127.0.0.1:1//") as publisher:
         with pytest.raises(ValueError, match="at most 0:10:00"):

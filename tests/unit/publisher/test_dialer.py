@@ -1,4 +1,4 @@
-"""Connecting again: how long, how often, and what the caller is told."""
+"""Connecting again: for how long, how often, and the error that the caller gets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REFUSING = "pyamqp://guest:guest@127.0.0.1:1//"
 
 
 class Clock:
-    """A clock that only moves when somebody sleeps."""
+    """A clock that only `sleep` advances."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -30,14 +30,14 @@ class Clock:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Remember the wait and let it pass."""
+        """Record the wait and advance the clock."""
         self.naps.append(seconds)
         self.now += seconds
 
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A port that takes connections and never says a word."""
+    """A port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
@@ -47,8 +47,8 @@ def refuse(**_: object) -> Link:
     raise ConnectionRefusedError
 
 
-def test_tries_grow_apart_up_to_a_bound() -> None:
-    """With the jitter at its most: doubled, then two seconds for ever, ending at the deadline."""
+def test_attempts_are_ever_further_apart_up_to_a_bound() -> None:
+    """With the largest jitter: doubled, then two seconds each, until the deadline."""
 
     class Most(random.Random):
         def uniform(self, a: float, b: float) -> float:
@@ -61,8 +61,8 @@ def test_tries_grow_apart_up_to_a_bound() -> None:
     assert clock.naps == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0, 0.9])
 
 
-def test_tries_are_spread() -> None:
-    """Full jitter: two publishers of a fleet do not come back together."""
+def test_attempts_are_spread() -> None:
+    """Full jitter: two publishers of a fleet do not reconnect at the same moment."""
     one, other = Clock(), Clock()
     for clock, seed in ((one, 1), (other, 2)):
         rng = random.Random(seed)
@@ -73,7 +73,7 @@ def test_tries_are_spread() -> None:
 
 
 def test_a_broker_that_is_down_is_reported_within_the_timeout() -> None:
-    """With the message's id and what to do."""
+    """With the message's id and the next action."""
     clock = Clock()
     publisher = Publisher(REFUSING, timeout=5.0, clock=clock, sleep=clock.sleep)
     with pytest.raises(Unconfirmed, match="message m-1 not confirmed: connection refused"):
@@ -91,7 +91,7 @@ def test_all_messages_of_a_window_fail_together() -> None:
 
 
 def test_a_broker_that_does_not_answer_is_given_up(silent_port: int) -> None:
-    """It takes the connection and says nothing."""
+    """It accepts the connection and never answers."""
     publisher = Publisher(f"pyamqp://127.0.0.1:{silent_port}//", timeout=0.3)
     begun = time.monotonic()
     with pytest.raises(Unconfirmed, match="no answer in time"):
@@ -100,7 +100,7 @@ def test_a_broker_that_does_not_answer_is_given_up(silent_port: int) -> None:
 
 
 def test_threads_wait_no_longer_than_their_own_time(silent_port: int) -> None:
-    """Whoever leads, nobody hangs behind."""
+    """Whichever thread leads, no other thread waits longer than its timeout."""
     publisher = Publisher(f"pyamqp://127.0.0.1:{silent_port}//", timeout=0.3)
     failed: list[PublishError] = []
 
@@ -131,20 +131,20 @@ def test_threads_wait_no_longer_than_their_own_time(silent_port: int) -> None:
     ],
 )
 def test_another_kind_of_address_is_refused(url: str) -> None:
-    """Without repeating it: it may hold a password."""
+    """The error does not repeat it, since it may contain a password."""
     with pytest.raises(ConfigError, match="must read pyamqp://user:password@host:port/vhost"):
         connect(url)
 
 
 def test_a_wrong_address_fails_every_waiting_message() -> None:
-    """Trying again would not help, so nothing waits."""
+    """Another attempt would not help, so no message waits."""
     publisher = Publisher("amqp://127.0.0.1//")
     with pytest.raises(Unconfirmed, match="must read pyamqp://"):
         publisher.publish(MESSAGE)
 
 
-def test_a_closed_publisher_takes_nothing() -> None:
-    """And says so."""
+def test_a_closed_publisher_accepts_no_message() -> None:
+    """The error says so."""
     publisher = Publisher(REFUSING)
     publisher.close()
     with pytest.raises(Unconfirmed, match="closed"):

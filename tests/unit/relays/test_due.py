@@ -1,4 +1,4 @@
-"""The relay on a real record, and what it does without a broker or a record."""
+"""The relay on a real record, and without a broker or a record."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _scheduled(store: Store, **changes: Any) -> Entry:
 
 
 def _due(store: Store, *, now: datetime) -> int:
-    """Count what another relay would get."""
+    """Count the rows that another relay would lease."""
     with store.writing() as connection:
         return len(lease_due(connection, [Status.SCHEDULED], now=now, lease=timedelta(), limit=10))
 
@@ -47,7 +47,7 @@ def _thread(store: Store, publisher: Publisher) -> PeriodicThread:
 
 
 def test_a_row_becomes_the_request_that_it_was(store: Store) -> None:
-    """Its body, key and id; past the exchange that operators tap, and with its trace."""
+    """Its body, key and id; not through the exchange that operators tap, and with its trace."""
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     asked_ = _scheduled(store, body=b'{"v":1}', lane="bulk", traceparent=trace).notification
     with store.writing() as connection:
@@ -59,8 +59,8 @@ def test_a_row_becomes_the_request_that_it_was(store: Store) -> None:
     assert row.channel is Channel.EMAIL
 
 
-def test_without_a_broker_what_is_due_stays_due(store: Store) -> None:
-    """Left alone for a moment, so that nothing runs hot; then any relay may try again."""
+def test_without_a_broker_due_rows_stay_due(store: Store) -> None:
+    """Left out for a moment, to avoid a hot loop; then any relay may try again."""
     entry = _scheduled(store)
     with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher:
         relay = Relay(DueRows(), store, publisher, clock=lambda: LATER)
@@ -73,8 +73,8 @@ def test_without_a_broker_what_is_due_stays_due(store: Store) -> None:
     assert _due(store, now=LATER + RETRY) == 1
 
 
-def test_a_copy_is_taken_up_after_a_publishing_of_unknown_fate(store: Store) -> None:
-    """The message may be out, though its confirm was lost: it is no double of one to come."""
+def test_a_copy_is_claimed_after_a_publish_without_confirm(store: Store) -> None:
+    """The message may be in the queue, though its confirm was lost: it is not a duplicate."""
     entry = _scheduled(store)
     with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher, pytest.raises(PublishError):
         Relay(DueRows(), store, publisher, clock=lambda: LATER).publish()
@@ -82,8 +82,8 @@ def test_a_copy_is_taken_up_after_a_publishing_of_unknown_fate(store: Store) -> 
     assert claim_one(store, call_for(entry.notification), now=behind) is Claim.OWNED
 
 
-def test_waits_that_cannot_be_righted_hold_up_no_relay(store: Store) -> None:
-    """Else one statement that fails, after a step back, would stop all retries."""
+def test_a_repair_that_fails_does_not_stop_the_relay(store: Store) -> None:
+    """Otherwise one failing statement, after the clock was set back, would stop all retries."""
     _scheduled(store)
     with store.writing() as connection:
         connection.exec_driver_sql("DROP TABLE dead_letters")
@@ -102,8 +102,8 @@ def test_waits_that_cannot_be_righted_hold_up_no_relay(store: Store) -> None:
         relay.stop(timeout=5)
 
 
-def test_without_a_broker_waits_are_righted(store: Store) -> None:
-    """A single queue that is full fails the relay at each look."""
+def test_without_a_broker_the_repair_runs(store: Store) -> None:
+    """A single full queue makes every publish fail."""
     entry = begin(store, now=LATER + STEP)
     due = LATER + STEP + RETRY
     store.record([put_off(entry, ended_at=LATER + STEP, due_at=due)])
@@ -124,8 +124,8 @@ def test_without_a_broker_waits_are_righted(store: Store) -> None:
         relay.stop(timeout=5)
 
 
-def test_without_a_record_it_says_so(tmp_path: Path) -> None:
-    """Its thread waits then, and the message says for what."""
+def test_without_a_record_it_raises_a_store_error(tmp_path: Path) -> None:
+    """Its thread logs the error and waits."""
     store = Store.open(f"sqlite:///{tmp_path}/none/notify.db")
     with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher, pytest.raises(StoreError):
         Relay(DueRows(), store, publisher).publish()

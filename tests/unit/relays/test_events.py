@@ -1,4 +1,4 @@
-"""Events as subscribers get them: what they tell, what they never tell, and under which id."""
+"""Events as subscribers receive them: their content, and their ids."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def _body(news: PendingEvent) -> dict[str, Any]:
     return body
 
 
-def test_an_event_tells_who_asked_what_became_of_it_and_through_whom(store: Store) -> None:
-    """All that a producer needs to know which of its notifications it is."""
+def test_an_event_names_the_request_its_outcome_and_its_provider(store: Store) -> None:
+    """Everything by which a producer recognises its notification."""
     body = b'{"to": "ann@example.com", "metadata": {"order": "17"}}'
     entry = begin(store, body=body, idempotency_key="order-17", traceparent=TRACE)
     store.record([accepted(entry)])
@@ -58,8 +58,8 @@ def test_an_event_tells_who_asked_what_became_of_it_and_through_whom(store: Stor
     assert not message.mandatory
 
 
-def test_an_event_holds_no_recipient_and_no_content(store: Store) -> None:
-    """Whoever may subscribe must not learn from it who got which words."""
+def test_an_event_contains_no_recipient_and_no_content(store: Store) -> None:
+    """A subscriber must not learn from it which person got which text."""
     body = b'{"to": "ann@example.com", "text": "Your code is 4711.", "metadata": {}}'
     store.record([rejected(begin(store, body=body))])
     (news,) = _take(store)
@@ -70,7 +70,7 @@ def test_an_event_holds_no_recipient_and_no_content(store: Store) -> None:
 
 
 def test_the_same_event_keeps_its_id_and_another_has_its_own(store: Store) -> None:
-    """A subscriber recognises what is published again."""
+    """A subscriber recognises an event that is published again."""
     for _ in range(2):
         store.record([accepted(begin(store))])
     first = _take(store)
@@ -79,8 +79,8 @@ def test_the_same_event_keeps_its_id_and_another_has_its_own(store: Store) -> No
     assert len({each.event.event_id for each in first}) == 2
 
 
-def test_who_has_events_in_hand_keeps_them_from_others_for_a_while(store: Store) -> None:
-    """Then the holder counts as dead; what is published or given back is free at once."""
+def test_leased_events_are_not_leased_again_for_a_while(store: Store) -> None:
+    """Then their relay counts as dead; published and released events are free at once."""
     for _ in range(4):
         store.record([accepted(begin(store))])
     first, second, third, fourth = _take(store)
@@ -92,18 +92,18 @@ def test_who_has_events_in_hand_keeps_them_from_others_for_a_while(store: Store)
     assert _take(store, after=HOLD) == [second, fourth]
 
 
-def test_events_are_taken_in_their_order_a_handful_at_a_time(store: Store) -> None:
-    """The order per notification must be kept, and memory be bounded."""
+def test_events_are_leased_in_order_a_batch_at_a_time(store: Store) -> None:
+    """The order of each notification is kept, and memory is bounded."""
     entries = [begin(store) for _ in range(5)]
     store.record([accepted(entry) for entry in entries])
-    handfuls = [_take(store, limit=2) for _ in range(4)]
-    assert [len(handful) for handful in handfuls] == [2, 2, 1, 0]
-    sequences = [each.event.sequence for handful in handfuls for each in handful]
+    batches = [_take(store, limit=2) for _ in range(4)]
+    assert [len(batch) for batch in batches] == [2, 2, 1, 0]
+    sequences = [each.event.sequence for batch in batches for each in batch]
     assert sequences == sorted(sequences)
 
 
-def test_a_retry_is_no_news(store: Store) -> None:
-    """Producers care for how it ends."""
+def test_a_retry_is_not_published(store: Store) -> None:
+    """Producers need the outcome."""
     entry = begin(store)
     wait = rejected(entry)
     store.record([accepted(entry, status=Status.QUEUED, due_at=wait.ended_at)])
@@ -113,8 +113,8 @@ def test_a_retry_is_no_news(store: Store) -> None:
     assert news.event.status is Status.QUEUED
 
 
-def test_an_end_without_a_call_names_no_provider(store: Store) -> None:
-    """Expired before anybody was asked."""
+def test_an_outcome_without_a_call_names_no_provider(store: Store) -> None:
+    """It expired before any provider was called."""
     claim_one(store, Entry(asked(template=None), Status.EXPIRED, reason="too late"))
     (news,) = _take(store)
     told = _body(news)
@@ -122,7 +122,7 @@ def test_an_end_without_a_call_names_no_provider(store: Store) -> None:
     assert (told["provider"], told["template"], told["attempts"]) == (None, None, 0)
 
 
-def test_the_newest_on_record_are_chosen_by_what_is_wanted(store: Store) -> None:
+def test_the_newest_events_are_filtered(store: Store) -> None:
     """By channel, status, source and time; the newest, the oldest of them first."""
     store.record([accepted(begin(store, channel=Channel.SMS))])
     store.record([rejected(begin(store, source="bank"))])

@@ -1,4 +1,4 @@
-"""What a log line looks like, and what never gets into one."""
+"""The form of a log line, and the values that never get into one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CANARY = "jane.canary@example.com"
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    """Give the process its logging back."""
+    """Restore the process's logging."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -98,7 +98,7 @@ def test_an_object_is_named_and_not_shown(stream: io.StringIO) -> None:
     assert (line["id"], line["channel"], line["file"]) == (str(UUID(int=1)), "sms", "a/b")
 
 
-def test_an_exception_tells_its_type_and_place_but_not_its_text(stream: io.StringIO) -> None:
+def test_an_exception_is_logged_with_type_and_place_without_its_text(stream: io.StringIO) -> None:
     """A library's error may quote the recipient; frames carry no local variables."""
     try:
         try:
@@ -109,7 +109,7 @@ def test_an_exception_tells_its_type_and_place_but_not_its_text(stream: io.Strin
         structlog.get_logger().exception("worker.broke")
     (line,) = lines(stream)
     assert CANARY not in stream.getvalue()
-    here = "test_an_exception_tells_its_type_and_place_but_not_its_text"
+    here = "test_an_exception_is_logged_with_type_and_place_without_its_text"
     assert line["exception"]["type"] == "RuntimeError"
     assert line["exception"]["frames"][0].startswith(f"{__name__}:")
     assert line["exception"]["frames"][0].endswith(here)
@@ -180,8 +180,8 @@ def test_libraries_log_from_warnings_up_in_the_same_form(stream: io.StringIO) ->
     assert CANARY not in stream.getvalue()
 
 
-def test_a_librarys_exception_is_told_without_its_text(stream: io.StringIO) -> None:
-    """`exc_info` of a library goes the way of our own."""
+def test_a_librarys_exception_is_logged_without_its_text(stream: io.StringIO) -> None:
+    """`exc_info` of a library is treated like the service's own."""
     try:
         fail(ValueError(CANARY))
     except ValueError:
@@ -214,7 +214,7 @@ def test_a_library_that_sets_its_own_level_stays_silent_too(stream: io.StringIO)
 
 
 def test_configuring_again_does_not_double_the_lines() -> None:
-    """The bridge from the libraries is put up once."""
+    """The bridge from the libraries is installed once."""
     out = io.StringIO()
     configure(stream=out)
     configure(stream=out)
@@ -222,8 +222,8 @@ def test_configuring_again_does_not_double_the_lines() -> None:
     assert len(lines(out)) == 1
 
 
-def test_logs_go_to_stderr_unless_told_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
-    """Standard output stays free for what a command prints."""
+def test_logs_go_to_stderr_by_default(capsys: pytest.CaptureFixture[str]) -> None:
+    """Standard output is for the output of commands."""
     configure(stream=sys.stderr)
     structlog.get_logger().info("service.ready")
     captured = capsys.readouterr()

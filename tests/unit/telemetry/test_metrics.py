@@ -1,4 +1,4 @@
-"""Metrics: their names, what is served over HTTP and to whom, what a worker says of its health."""
+"""Metrics: their names, their HTTP server, and a worker's health."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
 
 
 def test_the_page_of_metrics_names_each_with_its_type_and_labels() -> None:
-    """Who writes an alert reads that page and nothing else."""
+    """An author of alerts reads only that page."""
     rows = re.findall(r"^\| `(notify_\w+)` \| (\w+) \| (.*?) \|", DOCS.read_text(), re.MULTILINE)
     told = [(name, kind, re.findall(r"`(\w+)`", labels)) for name, kind, labels in rows]
     there = [
@@ -69,8 +69,8 @@ per = "source"
 """
 
 
-def test_the_rate_of_one_source_is_not_told_beside_the_use_of_all(tmp_path: Path) -> None:
-    """Ten sources that each keep to theirs would raise an alarm of a limit that is used up."""
+def test_the_rate_of_one_source_is_not_exported_beside_the_use_of_all(tmp_path: Path) -> None:
+    """Ten sources within their own limits would look like one limit that is used up."""
     file = tmp_path / "notify.toml"
     file.write_text(CONFIG.format(folder=tmp_path))
     settings, metrics = load(file, environ={}), Metrics()
@@ -91,7 +91,7 @@ class Clock:
     now = 0.0
 
     def __call__(self) -> float:
-        """Tell the time."""
+        """Return the time."""
         return self.now
 
 
@@ -128,8 +128,8 @@ def ask(server: MetricsServer, request: bytes) -> bytes:
     return answer
 
 
-def test_a_probe_tells_the_reason_in_a_word(server: MetricsServer) -> None:
-    """Whoever is woken reads it in the first line."""
+def test_a_probe_returns_the_reason_in_a_word(server: MetricsServer) -> None:
+    """An operator on call reads it in the first line."""
     answer = ask(server, b"GET /readyz HTTP/1.0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.0 503 ")
     assert answer.endswith(b"\r\n\r\nrecord_away\n")
@@ -144,8 +144,8 @@ def test_nothing_but_get_is_answered(server: MetricsServer, method: bytes) -> No
     assert b"Python" not in answer
 
 
-def test_clients_that_dawdle_do_not_keep_a_probe_out(server: MetricsServer) -> None:
-    """However many there are, whoever asks is answered; the oldest of them goes instead."""
+def test_slow_clients_do_not_block_a_probe(server: MetricsServer) -> None:
+    """However many there are, a new client is answered, and the oldest is disconnected."""
     assert server.port is not None
     slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2 * AT_ONCE)]
     for each in slow[AT_ONCE:]:
@@ -173,7 +173,7 @@ def test_a_client_that_sends_byte_by_byte_has_no_more_time_for_it(
         assert slow.recv(1) == b""
 
 
-def test_a_client_that_does_not_read_is_hung_up_on(clock: Clock) -> None:
+def test_a_client_that_does_not_read_is_disconnected(clock: Clock) -> None:
     """An answer larger than the network takes at once would hold its thread."""
     metrics = Metrics()
     size = 0
@@ -205,7 +205,7 @@ def test_a_client_that_does_not_read_is_hung_up_on(clock: Clock) -> None:
 
 
 def test_no_name_server_is_asked_before_a_worker_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it is away, the standard library would wait for it, and with it all messages."""
+    """If it is away, the standard library would wait for it, and delay every message."""
     asked: list[str] = []
 
     def ask(name: str) -> str:
@@ -240,13 +240,13 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 def test_a_message_says_when_it_was_published_or_counts_from_its_receipt(
     properties: dict[str, object], headers: dict[str, object], seconds: float
 ) -> None:
-    """Nobody who lies, or whose clock is wrong, makes up more than a message's age."""
+    """A false time, or a wrong clock, can falsify only a message's age."""
     at = publication_time(properties, headers, now=NOON.timestamp())
     assert (at - NOON).total_seconds() == pytest.approx(seconds)
 
 
-def test_what_waits_is_as_old_as_the_last_that_was_taken_at_most() -> None:
-    """A queue is served in its order; one that was empty held nothing older."""
+def test_the_backlog_is_at_most_as_old_as_the_last_received_message() -> None:
+    """A queue is delivered in order; one that was empty has no older message."""
     backlog = Backlog(now=100)
     backlog.see(0, taken=None, now=110)
     backlog.see(4, taken=None, now=120)
@@ -265,8 +265,8 @@ def _no_broker() -> amqp.Connection:
     raise ConfigError("no broker")
 
 
-def test_health_tells_first_what_explains_the_most(tmp_path: Path) -> None:
-    """A worker that stops is no alarm; one whose loop hangs knows nothing of its broker."""
+def test_health_reports_first_the_reason_that_explains_the_others(tmp_path: Path) -> None:
+    """A worker that stops needs no alarm; one whose loop hangs does not know its broker."""
     now = [0.0]
     vitals = LoopState(alive=lambda: None, watchdog=None, monotonic=lambda: now[0])
 
@@ -304,7 +304,7 @@ def _health(tmp_path: Path, *, host_ahead: float) -> Iterator[Health]:
 def test_readyz_says_that_the_hosts_clock_is_off(
     tmp_path: Path, host_ahead: float, way: str
 ) -> None:
-    """It keeps no worker from its work, so the first word stays; whoever looks sees it."""
+    """It does not stop a worker, so the first line stays `ok`; the second line shows it."""
     with _health(tmp_path, host_ahead=host_ahead) as health:
         health.check()
         server = MetricsServer(
@@ -327,7 +327,7 @@ def test_readyz_says_that_the_hosts_clock_is_off(
 
 
 def test_a_clock_that_is_right_needs_no_remark(tmp_path: Path) -> None:
-    """A second line is worth reading."""
+    """A second line always means a fault."""
     with _health(tmp_path, host_ahead=1.0) as health:
         health.check()
         assert health.record_up
@@ -335,7 +335,7 @@ def test_a_clock_that_is_right_needs_no_remark(tmp_path: Path) -> None:
 
 
 def test_a_worker_warns_at_its_start_that_its_clock_is_off() -> None:
-    """The record does not go by it; vendors' tokens do."""
+    """The record does not use it; providers' tokens do."""
     with capture_logs() as logs:
         for host_ahead in (0.0, 4.9, -4.9, 3600.04, -5.1):
             warn_of_clock(host_ahead)

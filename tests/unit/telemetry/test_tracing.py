@@ -1,4 +1,4 @@
-"""Traces: what is noted becomes spans of the producer's trace, and nothing where nobody listens."""
+"""Traces: a delivery's steps become spans of its producer's trace, if tracing is on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ UNSAMPLED = TRACEPARENT[:-1] + "0"
 
 @pytest.fixture
 def exporter() -> InMemorySpanExporter:
-    """What has been sent."""
+    """The exported spans."""
     return InMemorySpanExporter()
 
 
@@ -62,10 +62,10 @@ def _asked(traceparent: str | None) -> Notification:
     return asked
 
 
-def test_moments_become_spans_under_the_producers(
+def test_steps_become_spans_under_the_producers(
     exporter: InMemorySpanExporter, provider: TracerProvider
 ) -> None:
-    """With the times at which they were, not those at which the spans are made."""
+    """With the times of the steps, not those at which the spans are created."""
     ticks = iter(range(1000, 9000, 1000))
     noted = RecordedTrace(provider.get_tracer("test"), _asked(TRACEPARENT), now=lambda: next(ticks))
     with noted.during("send"):
@@ -91,7 +91,7 @@ def test_moments_become_spans_under_the_producers(
 def test_without_a_valid_traceparent_a_trace_begins_here(
     exporter: InMemorySpanExporter, provider: TracerProvider, traceparent: str | None
 ) -> None:
-    """A producer that traces nothing, or wrongly, is served like any other: retries join it too."""
+    """A producer without a valid trace gets a new one, which its retries join too."""
     tracing = Tracing(provider.get_tracer("test"))
     asked, first = tracing.begin(_asked(traceparent))
     first.ended(asked, "queued")
@@ -107,7 +107,7 @@ def test_without_a_valid_traceparent_a_trace_begins_here(
 
 
 def test_all_of_a_batch_belong_to_one_trace(provider: TracerProvider) -> None:
-    """Also where it begins with the first, as its message brought none."""
+    """Including one that begins with the first of them, since the message had none."""
     tracing = Tracing(provider.get_tracer("test"))
     first, other = _asked(None), _asked(None)
     item = DeliveryItem.begin(first, Settlement(lambda _: None, 2), tracing, others=[other])
@@ -128,8 +128,8 @@ def test_what_this_process_does_not_sample_is_not_sampled_again(
     assert exporter.get_finished_spans() == ()
 
 
-def test_a_collector_that_does_not_answer_holds_up_no_stop() -> None:
-    """The SDK alone would wait half a minute for it."""
+def test_a_collector_that_does_not_answer_does_not_delay_a_stop() -> None:
+    """The SDK itself would wait half a minute for it."""
     answered, flushed = threading.Event(), threading.Event()
 
     def flush() -> None:
@@ -141,16 +141,16 @@ def test_a_collector_that_does_not_answer_holds_up_no_stop() -> None:
     answered.set()
 
 
-def test_a_producer_that_does_not_sample_is_heeded(
+def test_a_producers_decision_not_to_sample_is_kept(
     exporter: InMemorySpanExporter, provider: TracerProvider
 ) -> None:
-    """Its decision holds for the whole trace."""
+    """It applies to the whole trace."""
     RecordedTrace(provider.get_tracer("test"), _asked(UNSAMPLED)).ended(_asked(UNSAMPLED), "sent")
     assert exporter.get_finished_spans() == ()
 
 
-def test_where_nobody_listens_nothing_is_noted() -> None:
-    """A delivery pays for calls that do nothing."""
+def test_no_step_is_recorded_if_tracing_is_off() -> None:
+    """A delivery costs calls that do nothing."""
     asked = _asked(None)
     assert NOT_TRACED.begin(asked) == (asked, NO_TRACE)
     with NO_TRACE.during("render"):
@@ -162,7 +162,7 @@ def test_where_nobody_listens_nothing_is_noted() -> None:
 def test_a_producers_message_carries_its_span_on(
     exporter: InMemorySpanExporter, provider: TracerProvider
 ) -> None:
-    """From taking it to the broker's word, and an error where that is no confirm."""
+    """From the call to the broker's confirm; with an error if there is none."""
     message = Outgoing(b"{}", "email.normal.shop", "1")
     entry = InFlight(message, deadline=1.0, tracer=provider.get_tracer("test"))
     assert exporter.get_finished_spans() == ()
@@ -176,7 +176,7 @@ def test_a_producers_message_carries_its_span_on(
 def test_a_message_that_has_a_trace_keeps_it(
     exporter: InMemorySpanExporter, provider: TracerProvider
 ) -> None:
-    """The relay's and the outbox's belong where they came from."""
+    """Messages of relay and outbox stay in the trace that they came with."""
     message = Outgoing(b"{}", "email.normal.shop", "1", headers={"traceparent": TRACEPARENT})
     entry = InFlight(message, deadline=1.0, tracer=provider.get_tracer("test"))
     entry.settle()
@@ -184,8 +184,8 @@ def test_a_message_that_has_a_trace_keeps_it(
     assert exporter.get_finished_spans() == ()
 
 
-def test_a_program_that_does_not_listen_publishes_as_before() -> None:
-    """Without an SDK there is no header, and no span to end."""
+def test_a_program_without_an_sdk_publishes_as_before() -> None:
+    """There is no header and no span."""
     message = Outgoing(b"{}", "email.normal.shop", "1")
     entry = InFlight(message, deadline=1.0, tracer=publisher_tracer())
     entry.settle()
@@ -193,7 +193,7 @@ def test_a_program_that_does_not_listen_publishes_as_before() -> None:
 
 
 def test_tracing_without_its_exporter_is_a_mistake_of_the_configuration() -> None:
-    """Said at the start, with what to install."""
+    """It is reported at the start, with the package to install."""
     settings = Settings(tracing=TracingSettings(enabled=True))
     missing = {"opentelemetry.exporter.otlp.proto.http.trace_exporter": None}
     with (

@@ -1,4 +1,4 @@
-"""The description of what must be on the broker, and the definitions file made from it."""
+"""The topology of the broker, and the definitions file made from it."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def two() -> Topology:
 
 @pytest.fixture
 def definitions(two: Topology) -> dict[str, Any]:
-    """What a broker with exactly this topology exports."""
+    """The definitions that a broker with exactly this topology exports."""
     return copy.deepcopy(export(two))
 
 
 def test_names_follow_channel_lane_and_source() -> None:
-    """The two names that others meet."""
+    """The two names that producers and operators use."""
     assert queue_name(Channel.SMS, "bulk") == "notify.sms.bulk"
     assert routing_key(Channel.EMAIL, "critical", "shop") == "email.critical.shop"
 
@@ -58,7 +58,7 @@ def test_each_channel_and_lane_has_a_bound_queue(two: Topology) -> None:
 
 
 def test_a_worker_queue_never_drops(two: Topology) -> None:
-    """Full, it refuses; what it gives up goes to the dead letters, confirmed."""
+    """When full it refuses messages, and it dead-letters at least once."""
     arguments = next(queue for queue in two.queues if queue.name == "notify.sms.bulk").arguments
     assert arguments == {
         "x-queue-type": "quorum",
@@ -70,14 +70,14 @@ def test_a_worker_queue_never_drops(two: Topology) -> None:
     }
 
 
-def test_the_dead_queue_passes_nothing_on(two: Topology) -> None:
-    """With no way out and no bound, only a person takes from it."""
+def test_the_dead_queue_has_no_exit_and_no_limit(two: Topology) -> None:
+    """Its messages leave only by a consumer."""
     arguments = next(queue for queue in two.queues if queue.name == DEAD).arguments
     assert not {"x-dead-letter-exchange", "x-max-length", "x-overflow"} & arguments.keys()
     assert arguments["x-delivery-limit"] > 1_000_000_000
 
 
-def test_producers_get_in_last(two: Topology) -> None:
+def test_the_producers_binding_is_declared_last(two: Topology) -> None:
     """While a first apply runs, nothing is routed into an unfinished topology."""
     assert two.bindings[-1] == Binding("notify", WORK, "#", to_exchange=True)
 
@@ -85,14 +85,14 @@ def test_producers_get_in_last(two: Topology) -> None:
 def test_a_broker_as_described_shows_no_difference(
     two: Topology, definitions: dict[str, Any]
 ) -> None:
-    """What operators bind for themselves is no difference."""
+    """Additional bindings of operators are not differences."""
     tap = {"source": "notify", "destination": "audit", "destination_type": "queue"}
     definitions["bindings"].append({**tap, "vhost": "/", "routing_key": "#", "arguments": {}})
     assert differences(two, definitions) == []
 
 
 def test_a_missing_binding_is_named(two: Topology, definitions: dict[str, Any]) -> None:
-    """AMQP cannot tell this; the definitions can."""
+    """AMQP cannot read bindings; the definitions contain them."""
     definitions["bindings"] = [
         binding for binding in definitions["bindings"] if binding["source"] != UNROUTED
     ]

@@ -1,4 +1,4 @@
-"""That no bytes around a message can stop its reader."""
+"""No bytes of a message's properties or key can stop a worker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ METHOD, HEADER, BODY = 1, 2, 3
 
 
 def read(properties: bytes, *, key: bytes = b"email.normal.shop", body: bytes = b"{}") -> Any:
-    """Read a delivery's frames; give the message, with its arguments as py-amqp has them."""
+    """Read a delivery's frames; return the message with its arguments as py-amqp has them."""
     came: list[amqp.Message] = []
 
     def callback(_channel: int, _method: object, arguments: bytes, message: amqp.Message) -> None:
@@ -39,7 +39,7 @@ def read(properties: bytes, *, key: bytes = b"email.normal.shop", body: bytes = 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", b"{}"]))
 def test_no_bytes_stop_the_reader(properties: bytes, body: bytes) -> None:
-    """The message comes, and what could not be read comes with it."""
+    """The message is delivered, with the unreadable bytes as a header."""
     message = read(properties, body=body)
     assert message.body in (body, "")
     if message.properties.get("content_type") == "unreadable properties":
@@ -48,14 +48,14 @@ def test_no_bytes_stop_the_reader(properties: bytes, body: bytes) -> None:
 
 @given(st.binary(max_size=255))
 def test_no_key_stops_the_reader(key: bytes) -> None:
-    """In one that is no UTF-8, question marks stand for what is no ASCII."""
+    """In a key that is not UTF-8, question marks replace every byte that is not ASCII."""
     arguments = read(b"\0\0", key=key).arguments
     found = arguments[len(arguments) - len(key) :]
     assert found.decode().isascii() or found == key
 
 
 def test_no_depth_stops_the_reader() -> None:
-    """Also where it is just too deep for the stack, whose rest the second try must have too."""
+    """Including a table just too deep for the stack, whose rest the second attempt needs too."""
     table = struct.pack(">I", 0)
     found = set()
     for _ in range(sys.getrecursionlimit()):
@@ -74,8 +74,8 @@ def test_what_can_be_read_is_read() -> None:
     assert found.arguments.endswith(b"email.normal.shop")
 
 
-def test_a_fault_of_the_receiver_is_told() -> None:
-    """Only what a sender has written is passed over."""
+def test_an_error_of_the_receiver_is_raised() -> None:
+    """Only unreadable properties of a sender are kept as bytes."""
 
     def fails(*_: object) -> None:
         raise ValueError("ours")

@@ -1,4 +1,4 @@
-"""One queue's messages in hand."""
+"""One queue's unacknowledged messages, and the prefetch of its consumer."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ def _message() -> Received:
 
 @pytest.fixture
 def intake() -> Intake:
-    """An intake with more waiting than all claimers take at once."""
+    """An intake whose buffer is larger than all claimers' batches."""
     intake = Intake("notify.email.normal")
     intake.buffer.extend(_message() for _ in range(LARGEST_BATCH * CLAIMERS + 1))
     return intake
 
 
 def test_each_idle_claimer_gets_one_batch(intake: Intake) -> None:
-    """What is left waits until a batch has begun."""
+    """The rest waits until a batch has begun."""
     assert [len(batch) for batch in intake.batches()] == [LARGEST_BATCH] * CLAIMERS
     assert list(intake.batches()) == []
     intake.begun()
     assert [len(batch) for batch in intake.batches()] == [1]
 
 
-def test_a_lost_connection_leaves_nothing_in_hand(intake: Intake) -> None:
-    """The broker has what was dropped, and nothing is consumed any more."""
+def test_a_lost_connection_leaves_no_message(intake: Intake) -> None:
+    """The broker has the dropped messages, and the queue is not consumed any more."""
     intake.prefetch = 64
     intake.unacknowledged = len(intake.buffer) + 3
     intake.forget()
@@ -58,7 +58,7 @@ def test_a_lost_connection_leaves_nothing_in_hand(intake: Intake) -> None:
 def test_a_new_consumer_is_worth_it_for_twice_or_half_as_many(
     prefetch: int, wanted: int, next_prefetch: int
 ) -> None:
-    """Nothing or something is always worth it."""
+    """A change from or to zero is always worth it."""
     intake = Intake("notify.email.normal")
     intake.prefetch = prefetch
     assert intake.next_prefetch(wanted) == next_prefetch
@@ -76,10 +76,10 @@ def test_a_new_consumer_is_worth_it_for_twice_or_half_as_many(
         (0, 20, 1, 1),
     ],
 )
-def test_what_earlier_consumers_brought_counts(
+def test_messages_of_earlier_consumers_count(
     prefetch: int, in_hand: int, wanted: int, next_prefetch: int
 ) -> None:
-    """However often the mind is changed, twice of what is wanted is never in hand for long."""
+    """However often the wanted number changes, twice of it is never unacknowledged for long."""
     intake = Intake("notify.email.normal")
     intake.prefetch, intake.unacknowledged = prefetch, in_hand
     assert intake.next_prefetch(wanted) == next_prefetch
@@ -87,7 +87,7 @@ def test_what_earlier_consumers_brought_counts(
 
 @dataclass
 class Message:
-    """What an intake looks at of a message."""
+    """The parts of a message that an intake reads."""
 
     alive: bool = True
     size: int = 100
@@ -95,7 +95,7 @@ class Message:
 
 
 def delivered(intake: Intake, number: int, *, size: int = 100) -> list[Received]:
-    """Have the broker deliver messages, and a batch take them."""
+    """Deliver messages, and put them into a batch."""
     messages = [cast(Received, Message(size=size)) for _ in range(number)]
     for message in messages:
         intake.admit(message)
@@ -103,8 +103,8 @@ def delivered(intake: Intake, number: int, *, size: int = 100) -> list[Received]
     return messages
 
 
-def test_messages_set_aside_do_not_use_up_the_prefetch() -> None:
-    """Half of it is enough for a new consumer; whatever it brings counts from zero."""
+def test_deferred_messages_do_not_use_up_the_prefetch() -> None:
+    """Half of it is enough for a new consumer, which counts its messages from zero."""
     intake = Intake("notify.email.normal")
     intake.begin(8)
     busy = delivered(intake, 8)
@@ -125,8 +125,8 @@ def test_messages_set_aside_do_not_use_up_the_prefetch() -> None:
     assert not intake.clogged
 
 
-def test_a_message_that_is_looked_at_again_is_set_aside_once() -> None:
-    """However often it is found busy, it uses up one of the prefetch."""
+def test_a_message_that_is_tried_again_is_deferred_once() -> None:
+    """However often it is found busy, it uses up one message of the prefetch."""
     intake = Intake("notify.email.normal")
     intake.begin(8)
     (busy,) = delivered(intake, 1)
@@ -138,7 +138,7 @@ def test_a_message_that_is_looked_at_again_is_set_aside_once() -> None:
 
 
 def test_a_prefetch_of_one_is_used_up_by_one() -> None:
-    """A provider that is being tried with one message gets another where that one is busy."""
+    """A provider that is probed with one message gets another if that one is busy."""
     intake = Intake("notify.email.normal")
     intake.begin(1)
     intake.defer(*delivered(intake, 1))
@@ -146,8 +146,8 @@ def test_a_prefetch_of_one_is_used_up_by_one() -> None:
     assert intake.new_prefetch(1) == 1
 
 
-def test_messages_set_aside_make_small_differences_worth_no_new_consumer() -> None:
-    """Claims may fail as well: each new consumer would take more in hand while they do."""
+def test_deferred_messages_make_small_differences_worth_no_new_consumer() -> None:
+    """Claims may fail too: each new consumer would receive more messages while they do."""
     intake = Intake("notify.email.normal")
     intake.begin(8)
     for message in delivered(intake, 8):
@@ -157,14 +157,14 @@ def test_messages_set_aside_make_small_differences_worth_no_new_consumer() -> No
     assert [intake.new_prefetch(wanted) for wanted in (7, 9)] == [7, 9]
 
 
-def test_where_nothing_is_wanted_no_new_consumer_begins(intake: Intake) -> None:
-    """Whatever is in hand."""
+def test_no_new_consumer_begins_if_no_message_is_wanted(intake: Intake) -> None:
+    """However many are unacknowledged."""
     intake.unacknowledged = 3
     assert intake.new_prefetch(0) == 0
 
 
-def test_what_is_set_aside_is_bounded() -> None:
-    """A worker that finds ever more of others' messages keeps its memory, and waits."""
+def test_the_bytes_of_deferred_messages_are_bounded() -> None:
+    """A worker that receives ever more messages of other workers bounds its memory, and waits."""
     intake = Intake("notify.email.normal")
     held = 0
     intake.begin(4)
@@ -178,8 +178,8 @@ def test_what_is_set_aside_is_bounded() -> None:
     assert held == MOST_DEFERRED // 1_000_000 // 4 * 4 + 4
 
 
-def test_a_lost_connection_forgets_what_was_set_aside() -> None:
-    """The broker delivers it again; what was left of it counts for nothing."""
+def test_a_lost_connection_forgets_deferred_messages() -> None:
+    """The broker delivers them again; the old ones do not count any more."""
     intake = Intake("notify.email.normal")
     intake.begin(2)
     before, late = delivered(intake, 2)

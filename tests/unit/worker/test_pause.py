@@ -1,4 +1,4 @@
-"""When consumption pauses and resumes: the decisions alone, with a clock that tests turn."""
+"""When consumption pauses and resumes: the decisions alone, with a clock that tests set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from notify.worker.pause import FEW, HOLD, TOLERANCE, Pause, Phase
 
 
 class Loop:
-    """The event loop around a pause, and what the pause has told it."""
+    """The event loop around a pause, and the calls that the pause has made."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -35,16 +35,16 @@ class Loop:
         )
 
     def turn(self) -> None:
-        """Wait for the next thing that a probe has posted, and run it."""
+        """Wait for the next step that a probe has posted, and run it."""
         self._inbox.get(timeout=5)()
 
     def away(self, seconds: float) -> None:
-        """Let time pass, then let the claims of a batch fail."""
+        """Advance the clock, then fail the claims of a batch."""
         self.now += seconds
         self.pause.claimed(worked=False)
 
     def back(self) -> None:
-        """Let the next probe be answered, and hear of it."""
+        """Answer the next probe, and run the step that it posts."""
         self.answers = True
         while self.pause.phase is Phase.PAUSED:
             self.turn()
@@ -67,7 +67,7 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
 
 
 def test_a_failed_claim_among_others_that_work_pauses_nothing(loop: Loop) -> None:
-    """A deadlock or a failover of a second is no outage."""
+    """A deadlock or a failover of a second is not an outage."""
     for _ in range(10):
         loop.pause.claimed(worked=True)
         loop.away(TOLERANCE / 2)
@@ -75,7 +75,7 @@ def test_a_failed_claim_among_others_that_work_pauses_nothing(loop: Loop) -> Non
 
 
 def test_consumption_pauses_once_no_claim_has_worked_for_a_while(loop: Loop) -> None:
-    """It is told to stop once, however many claims fail."""
+    """It is stopped once, however many claims fail."""
     loop.away(TOLERANCE)
     loop.away(1)
     loop.away(1)
@@ -83,7 +83,7 @@ def test_consumption_pauses_once_no_claim_has_worked_for_a_while(loop: Loop) -> 
 
 
 def test_consumption_resumes_when_the_record_answers(loop: Loop) -> None:
-    """By itself, and what is in hand is delivered first."""
+    """By itself, after the buffered messages are delivered."""
     loop.away(TOLERANCE)
     loop.turn()
     assert loop.pause.phase is Phase.PAUSED
@@ -93,8 +93,8 @@ def test_consumption_resumes_when_the_record_answers(loop: Loop) -> None:
     assert loop.flushed > flushed
 
 
-def test_with_much_in_hand_it_consumes_only_after_a_claim_has_worked(loop: Loop) -> None:
-    """A record that answers and takes no writes must not fill the worker's memory."""
+def test_with_many_buffered_messages_it_consumes_only_after_a_claim_has_worked(loop: Loop) -> None:
+    """A record that answers but refuses writes must not fill the worker's memory."""
     loop.buffered = FEW
     loop.away(TOLERANCE)
     for _ in range(3):
@@ -108,8 +108,8 @@ def test_with_much_in_hand_it_consumes_only_after_a_claim_has_worked(loop: Loop)
     assert (loop.pause.phase, loop.consumes) == (Phase.OPEN, [False, True])
 
 
-def test_what_is_in_hand_is_held_until_the_broker_would_take_it_back(loop: Loop) -> None:
-    """Holding costs nothing, giving back counts as a delivery: once an outage at most."""
+def test_buffered_messages_are_kept_until_the_broker_would_requeue_them(loop: Loop) -> None:
+    """Keeping costs nothing, a requeue counts as a delivery: at most once an outage."""
     loop.away(TOLERANCE)
     overdue = [loop.pause.overdue]
     for seconds in (HOLD - 1, 1):
@@ -120,8 +120,8 @@ def test_what_is_in_hand_is_held_until_the_broker_would_take_it_back(loop: Loop)
     assert not loop.pause.overdue
 
 
-def test_a_record_that_refuses_writes_does_not_prolong_the_hold(loop: Loop) -> None:
-    """The messages are in hand since the first pause, whatever the probes have said since."""
+def test_a_record_that_refuses_writes_does_not_prolong_the_wait(loop: Loop) -> None:
+    """The messages are buffered since the first pause, whatever the probes answered later."""
     loop.buffered = FEW
     loop.away(TOLERANCE)
     loop.now += HOLD / 2
@@ -131,7 +131,7 @@ def test_a_record_that_refuses_writes_does_not_prolong_the_hold(loop: Loop) -> N
     assert loop.pause.overdue
 
 
-def test_a_worker_that_stops_gives_back_and_asks_no_more(loop: Loop) -> None:
+def test_a_worker_that_stops_requeues_and_probes_no_more(loop: Loop) -> None:
     """It does not wait for a record that may stay away for hours."""
     loop.away(TOLERANCE)
     loop.pause.stop()

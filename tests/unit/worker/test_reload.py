@@ -1,4 +1,4 @@
-"""What of a changed configuration comes into force at a reload, and what is named as waiting."""
+"""Which settings come into force at a reload, and which are reported as waiting for a restart."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _settings(folder: Path, *changes: dict[str, str]) -> Settings:
 
 
 def test_rates_caps_countries_and_the_log_level_come_into_force(tmp_path: Path) -> None:
-    """All of the new file then holds, and nothing waits for a restart."""
+    """The whole new file is in force, and no setting waits for a restart."""
     old, new = _settings(tmp_path), _settings(tmp_path, _NOW)
     assert after_reload(old, new) == new
     assert changed_keys(old, new) == [
@@ -80,7 +80,7 @@ def test_rates_caps_countries_and_the_log_level_come_into_force(tmp_path: Path) 
 
 
 def test_the_rest_stays_as_it_was_and_is_named_without_its_values(tmp_path: Path) -> None:
-    """What is in force is then a mixture that was never written, yet each part of it was."""
+    """The settings in force are a mixture of both files."""
     old = _settings(tmp_path)
     new = _settings(tmp_path, _NOW, _LATER)
     held = after_reload(old, new)

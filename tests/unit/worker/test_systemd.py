@@ -1,4 +1,4 @@
-"""What is said to systemd, over a real socket; and what a worker does where nobody listens."""
+"""Reports to systemd over a real socket, and without one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.rig import until
 
 @pytest.mark.parametrize("kind", ["a file", "an abstract address"])
 def test_each_word_arrives_as_sd_notify_writes_it(tmp_path: Path, kind: str) -> None:
-    """systemd gives a path, or a name that begins with @, which stands for a zero byte."""
+    """The address is a path, or a name that begins with @, which stands for a zero byte."""
     address = f"@notify-test-{os.getpid()}" if kind != "a file" else tmp_path / "socket"
     with listening(address) as ear:
         systemd = Systemd({"NOTIFY_SOCKET": str(address)}, monotonic_ns=lambda: 7_654_321)
@@ -36,8 +36,8 @@ def test_each_word_arrives_as_sd_notify_writes_it(tmp_path: Path, kind: str) -> 
         ]
 
 
-def test_nobody_who_listens_is_no_error(tmp_path: Path) -> None:
-    """Outside of systemd; and where its socket is gone."""
+def test_a_missing_socket_raises_no_error(tmp_path: Path) -> None:
+    """Outside of systemd, and if its socket is gone."""
     outside = Systemd({"WATCHDOG_USEC": "3000000"})
     outside.ready()
     assert not outside.listens
@@ -45,8 +45,8 @@ def test_nobody_who_listens_is_no_error(tmp_path: Path) -> None:
     Systemd({"NOTIFY_SOCKET": str(tmp_path / "gone")}).alive()
 
 
-def test_a_socket_that_nobody_reads_holds_nobody_up(tmp_path: Path) -> None:
-    """The event loop must not wait for systemd, however busy that is."""
+def test_a_socket_that_is_not_read_does_not_block(tmp_path: Path) -> None:
+    """The event loop must not wait for systemd, however busy it is."""
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
         deaf.bind(str(path))
@@ -70,7 +70,7 @@ def test_a_socket_that_nobody_reads_holds_nobody_up(tmp_path: Path) -> None:
 def test_the_watchdog_is_that_of_this_process(
     usec: str | None, pid: str | None, watchdog: float | None
 ) -> None:
-    """$WATCHDOG_PID names whom systemd watches: a child has inherited both variables."""
+    """$WATCHDOG_PID names the process that systemd watches: a child inherits both variables."""
     said = {"NOTIFY_SOCKET": "@x", "WATCHDOG_USEC": usec, "WATCHDOG_PID": pid}
     environ = {name: value for name, value in said.items() if value is not None}
     assert Systemd(environ, pid=41).watchdog == watchdog
@@ -80,7 +80,7 @@ def test_the_watchdog_is_that_of_this_process(
 def test_a_loop_that_turns_is_alive_at_a_third_of_the_watchdog(
     watchdog: float | None, signs: list[float]
 ) -> None:
-    """However often it turns; and never where nobody asks."""
+    """However often it turns; and never without a watchdog."""
     now, told = [0.0], list[float]()
     vitals = LoopState(
         alive=lambda: told.append(now[0]), watchdog=watchdog, monotonic=lambda: now[0]

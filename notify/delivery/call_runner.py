@@ -108,7 +108,7 @@ class CallRunner:
         began, began_at = self._monotonic(), nanoseconds_now()
         if began >= deadline:
             circuits.released(call.permit)
-            reason = "the worker was held up too long after its claim, so the call was not made"
+            reason = "the worker was delayed too long after its claim, so the call was not made"
             return [CallResult(Verdict.RETRY, reason=reason)] * len(attempts)
         try:
             results = send(provider, [attempt.message for attempt in attempts])

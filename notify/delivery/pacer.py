@@ -52,41 +52,41 @@ class Pacer:
         Raises:
             StoreError: A cap could not be counted.
         """
-        going, waiting = self._screened(planned)
+        outgoing, waiting = self._screened(planned)
         end = self._monotonic() + LONGEST_PACING
         while waiting:
             longest = LONGEST_WAIT if self._monotonic() < end and not self._hurried else 0.0
             admitted, done, waiting, wait = self._chosen(waiting, longest=longest)
-            going += done
+            outgoing += done
             for at, group in _by_moment(admitted):
-                if going and at > self._monotonic():
-                    yield going
-                    going = []
+                if outgoing and at > self._monotonic():
+                    yield outgoing
+                    outgoing = []
                 calls, refused = self._calls(group, confirm=self._slept(at))
-                going += calls
+                outgoing += calls
                 waiting += refused
-            if going:
-                yield going
-                going = []
+            if outgoing:
+                yield outgoing
+                outgoing = []
             if waiting and not admitted:
                 self._sleep(wait)
-        if going:
-            yield going
+        if outgoing:
+            yield outgoing
 
     def _screened(self, planned: Sequence[NoCall | Ready]) -> tuple[list[Plan], list[Ready]]:
         """Separate what ends or is deferred by itself from what asks for a call."""
-        going: list[Plan] = [each for each in planned if isinstance(each, NoCall)]
+        outgoing: list[Plan] = [each for each in planned if isinstance(each, NoCall)]
         ready = [each for each in planned if isinstance(each, Ready)]
         passed = []
         for each, answer in zip(ready, self._screening.screen(_asked(ready)), strict=True):
             match answer:
                 case Wait():
-                    going.append(each.deferred(answer, now=self._clock()))
+                    outgoing.append(each.deferred(answer, now=self._clock()))
                 case Barred():
-                    going.append(each.refused(answer))
+                    outgoing.append(each.refused(answer))
                 case None:
                     passed.append(each)
-        return going, passed
+        return outgoing, passed
 
     def _chosen(
         self, ready: Sequence[Ready], *, longest: float

@@ -120,7 +120,7 @@ class Admission:
         for search, (provider, permit, _) in rest:
             self._flow.circuits.released(permit)
             search.shut.append(provider)
-            search.wait(Wait(booking.wait, f"the limits of {provider.name} let it go later"))
+            search.wait(Wait(booking.wait, f"the limits of {provider.name} allow it later"))
         return [search for search, _ in rest] if booking.wait > LONGEST_WAIT else []
 
     def elsewhere(

@@ -69,5 +69,5 @@ class Screening:
         for name, limit in self._flow.own_limits.of(notification):
             booking = self._flow.limiter.book([limit], [cost], share=1.0, ahead=AHEAD)
             if not booking.slots:
-                return Wait(booking.wait, f"the limit {name} lets it go later")
+                return Wait(booking.wait, f"the limit {name} allows it later")
         return None

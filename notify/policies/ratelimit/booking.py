@@ -152,35 +152,15 @@ def furthest(state: LimitState, burst: float, rate: float, *, now: float) -> flo
 def book(state: LimitState, limit: Limit, request: BookingRequest, *, now: float) -> Grant:
     """Book the longest run of costs that fits; `Grant.tat` is the schedule's new `tat`."""
     rate = state.rate(limit, now)
-    base = max(state.tat, now)
-    paused = state.paused(now) > 0
-    total = request.sums[-1]
     if rate is None:
-        units = 0.0 if paused else total
-        return Grant(
-            now=now,
-            base=base,
-            rate=None,
-            burst=0.0,
-            tolerance=0.0,
-            ahead=0.0,
-            horizon=0.0,
-            units=units,
-            paused_until=state.paused_until,
-        )
+        return _unlimited(state, request, now)
     burst = limit.tolerance(rate)
-    base = min(base, furthest(state, burst, rate, now=now))
+    base = min(max(state.tat, now), furthest(state, burst, rate, now=now))
     tolerance = max(request.share * burst, request.largest)
     reach = horizon(request.share, burst, rate)
     ahead = min(request.ahead, reach)
     at_once = (now - base) * rate + tolerance
-    room = at_once + ahead * rate
-    if paused:
-        units = 0.0
-    elif room >= total:
-        units = max(total, min(request.lease, at_once))
-    else:
-        units = max((each for each in request.sums if each <= room), default=0.0)
+    paused = state.paused(now) > 0
     return Grant(
         now=now,
         base=base,
@@ -189,6 +169,28 @@ def book(state: LimitState, limit: Limit, request: BookingRequest, *, now: float
         tolerance=tolerance,
         ahead=ahead,
         horizon=reach,
-        units=units,
+        units=0.0 if paused else _fitting(request, at_once, at_once + ahead * rate),
+        paused_until=state.paused_until,
+    )
+
+
+def _fitting(request: BookingRequest, at_once: float, room: float) -> float:
+    """Return the units to book where *room* units fit, *at_once* of them without booking ahead."""
+    total = request.sums[-1]
+    if room >= total:
+        return max(total, min(request.lease, at_once))
+    return max((each for each in request.sums if each <= room), default=0.0)
+
+
+def _unlimited(state: LimitState, request: BookingRequest, now: float) -> Grant:
+    return Grant(
+        now=now,
+        base=max(state.tat, now),
+        rate=None,
+        burst=0.0,
+        tolerance=0.0,
+        ahead=0.0,
+        horizon=0.0,
+        units=0.0 if state.paused(now) > 0 else request.sums[-1],
         paused_until=state.paused_until,
     )

@@ -1,4 +1,4 @@
-"""Events between a real record, a real broker and whoever subscribes, or nobody."""
+"""Events from a real record through a real broker, with and without subscribers."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ class Subscription:
         self.got: list[amqp.Message] = []
 
     def messages(self) -> list[amqp.Message]:
-        """Everything that has come so far."""
+        """Return every message so far."""
         while (message := self._channel.basic_get(self._queue, no_ack=True)) is not None:
             self.got.append(message)
         return self.got
 
     def bodies(self) -> list[dict[str, Any]]:
-        """The same, decoded."""
+        """Return their bodies, decoded."""
         return [json.loads(message.body) for message in self.messages()]
 
 
@@ -64,7 +64,9 @@ def _record_sent(store: Store, count: int) -> None:
     store.record([accepted(entry) for entry in entries])
 
 
-def test_a_worker_tells_subscribers_what_became_of_each(rig: Rig, subscribe: Subscription) -> None:
+def test_a_worker_publishes_the_outcome_of_each_notification(
+    rig: Rig, subscribe: Subscription
+) -> None:
     """Sent and refused, with the producer's metadata, persistent, under the event's id."""
     with rig.worker():
         sent = rig.request(metadata={"order": "17"})
@@ -82,8 +84,10 @@ def test_a_worker_tells_subscribers_what_became_of_each(rig: Rig, subscribe: Sub
     assert keys == {"email.sent.shop", "email.rejected.shop"}
 
 
-def test_a_producer_is_told_of_each_mistake(rig: Rig, subscribe: Subscription) -> None:
-    """By the worker that refuses and by the exchange that finds no queue: confirmed, then told."""
+def test_a_producer_receives_an_event_for_each_invalid_message(
+    rig: Rig, subscribe: Subscription
+) -> None:
+    """Refused by a worker, or unroutable at the exchange: confirmed, then reported by an event."""
     good = {"to": "ada@example.com", "subject": "Hello", "text": "Hi."}
     wrong = {
         "email.normal.shop": {**good, "tempalte": "x"},
@@ -105,10 +109,10 @@ def test_a_producer_is_told_of_each_mistake(rig: Rig, subscribe: Subscription) -
     assert all(message.properties["delivery_mode"] == 2 for message in subscribe.got)
 
 
-def test_what_was_just_recorded_is_told_before_a_stop(
+def test_the_last_events_are_published_before_a_stop(
     store: Store, broker_url: str, subscribe: Subscription
 ) -> None:
-    """It need not wait for the next start."""
+    """They do not wait for the next start."""
     _record_sent(store, 1)
     with Publisher(broker_url) as publisher:
         relay = PeriodicThread(
@@ -122,8 +126,8 @@ def test_what_was_just_recorded_is_told_before_a_stop(
     assert len(subscribe.messages()) == 1
 
 
-def test_the_look_for_events_to_publish_costs_no_scan_of_all(store: Store) -> None:
-    """It happens twice a second in every worker, and the record holds millions of events."""
+def test_the_query_for_events_to_publish_uses_an_index(store: Store) -> None:
+    """It runs twice a second in every worker, and the record has millions of events."""
     columns = events.c
     query = select(columns.id).where(columns.to_publish.is_(True)).order_by(columns.id).limit(9)
     with store.reading() as connection:
@@ -138,8 +142,8 @@ def test_the_look_for_events_to_publish_costs_no_scan_of_all(store: Store) -> No
     assert "ix_events_to_publish" in str(plan)
 
 
-def test_events_without_a_subscriber_are_done_with(store: Store, broker_url: str) -> None:
-    """Nobody wants them; they must not wait for ever."""
+def test_events_without_a_subscriber_are_marked_as_published(store: Store, broker_url: str) -> None:
+    """They must not wait for ever."""
     _record_sent(store, 3)
     with Publisher(broker_url) as publisher:
         relay = Relay(EventRows(), store, publisher, clock=lambda: NOW)
@@ -150,7 +154,7 @@ def test_events_without_a_subscriber_are_done_with(store: Store, broker_url: str
 def test_events_wait_while_the_broker_is_away(
     store: Store, broker_url: str, subscribe: Subscription
 ) -> None:
-    """They are free again at once, and told in their order when it is back."""
+    """They are released at once, and published in order when it is back."""
     _record_sent(store, 5)
     with Publisher(NOBODY_LISTENS, timeout=0.2) as away:
         relay = Relay(EventRows(), store, away, clock=lambda: NOW)
@@ -163,19 +167,17 @@ def test_events_wait_while_the_broker_is_away(
     assert sequences == sorted(sequences)
 
 
-def test_two_announcers_share_the_work(
-    store: Store, broker_url: str, subscribe: Subscription
-) -> None:
-    """Each event is told once while nobody dies, however many workers run."""
+def test_two_relays_share_the_work(store: Store, broker_url: str, subscribe: Subscription) -> None:
+    """Each event is published once while no relay dies, however many workers run."""
     _record_sent(store, 1200)
 
-    def announce() -> None:
+    def publish() -> None:
         with Publisher(broker_url) as publisher:
             relay = Relay(EventRows(), store, publisher, clock=lambda: NOW)
             while relay.publish():
                 pass
 
-    threads = [threading.Thread(target=announce) for _ in range(2)]
+    threads = [threading.Thread(target=publish) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -185,10 +187,10 @@ def test_two_announcers_share_the_work(
     assert set(counts.values()) == {1}
 
 
-def test_an_announcer_killed_after_the_confirm_tells_again_under_the_same_id(
+def test_a_relay_killed_after_the_confirm_publishes_again_under_the_same_id(
     store: Store, store_url: str, broker_url: str, subscribe: Subscription
 ) -> None:
-    """At least once: the broker had them, the record did not know it yet."""
+    """At least once: the broker has them, and the record does not know it yet."""
     _record_sent(store, 3)
     script = """
         import os, signal, sys
@@ -219,7 +221,7 @@ def test_an_announcer_killed_after_the_confirm_tells_again_under_the_same_id(
 
 
 def test_the_thread_outlives_a_broker_that_is_away(store: Store) -> None:
-    """It waits, does not run hot, and stops when it is told to."""
+    """It waits without a hot loop, and stops on request."""
     _record_sent(store, 1)
     looks: list[datetime] = []
 
@@ -255,7 +257,7 @@ def test_the_command_line_follows_events_until_ctrl_c(rig: Rig) -> None:
 
 
 def test_the_command_line_shows_the_newest_on_record(rig: Rig) -> None:
-    """Readable, newest last, without recipients; and what to do where nothing matches."""
+    """Readable, newest last, without recipients; with a hint if none matches."""
     with rig.worker():
         sent, refused = rig.request(), rig.request(to="invalid@sandbox.test")
         until(lambda: {rig.status(sent), rig.status(refused)} == {Status.SENT, Status.REJECTED})
@@ -268,8 +270,8 @@ def test_the_command_line_shows_the_newest_on_record(rig: Rig) -> None:
     assert (nothing.code, nothing.err) == (0, "no event on record matches\n")
 
 
-def test_who_may_not_follow_is_told_which_rights_that_takes(rig: Rig, users: Users) -> None:
-    """A worker's user, say, that may declare nothing."""
+def test_a_user_that_may_not_follow_learns_the_missing_rights(rig: Rig, users: Users) -> None:
+    """Such as a worker's user, which may not declare queues."""
     _, url = users.add(rig.broker_url, read="^notify")
     done = rig.notify("events", "--follow", NOTIFY_AMQP__URL=url)
     assert done.code == 1

@@ -1,4 +1,4 @@
-"""A real worker process under what systemd asks of it: word of its life, a reload, a stop."""
+"""A real worker process under systemd: readiness, watchdog, status, reload and stop."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tests.support.listening import Ear, listening
 from tests.support.rig import CONFIG, Rig, surroundings, until
 
 WATCHDOG = 1.5
-"""Seconds: each third of it a sign of life is due."""
+"""Seconds: a sign of life is due after a third of it."""
 
 
 class Line:
-    """A line to the broker that can be cut, and mended."""
+    """A proxy to the broker that can be cut, and mended."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -39,13 +39,13 @@ class Line:
         self.mend()
 
     def mend(self) -> None:
-        """Let connections through."""
+        """Accept connections."""
         if self._listener.fileno() < 0:
             self._listener = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def cut(self) -> None:
-        """End all connections, and refuse others."""
+        """End all connections, and refuse new ones."""
         for end in [self._listener, *self._ends]:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -72,7 +72,7 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 
 @pytest.fixture
 def rig(tmp_path: Path, broker_url: str) -> Iterator[Rig]:
-    """A worker's surroundings; what they do here is the same on any database."""
+    """A worker's surroundings; these tests do not depend on the database."""
     url = f"sqlite:///{tmp_path}/notify.db"
     with surroundings(tmp_path, broker_url=broker_url, store_url=url) as rig:
         yield rig
@@ -80,15 +80,15 @@ def rig(tmp_path: Path, broker_url: str) -> Iterator[Rig]:
 
 @pytest.fixture
 def ear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ear]:
-    """What systemd would hear of the workers of this test."""
+    """A stand-in for systemd, which receives the reports of this test's workers."""
     with listening(tmp_path / "notify.socket") as ear:
         monkeypatch.setenv("NOTIFY_SOCKET", ear.address)
         monkeypatch.setenv("WATCHDOG_USEC", str(int(WATCHDOG * 1_000_000)))
         yield ear
 
 
-def test_systemd_hears_of_the_start_the_life_the_work_and_the_stop(rig: Rig, ear: Ear) -> None:
-    """The loop is alive while the broker is away, too: a restart would not bring that back."""
+def test_systemd_receives_readiness_watchdog_status_and_stop(rig: Rig, ear: Ear) -> None:
+    """The loop is alive while the broker is away too: a restart would not help."""
     line = Line(rig.broker_url)
     rig.config.write_text(rig.config.read_text().replace(rig.broker_url, line.url))
     with rig.worker("email-2", pool="email-2"):
@@ -114,7 +114,7 @@ def test_systemd_hears_of_the_start_the_life_the_work_and_the_stop(rig: Rig, ear
 def test_a_loop_that_hangs_gives_no_sign_of_life_though_its_threads_live(
     rig: Rig, ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Then systemd sends SIGABRT, at which the journal learns where each thread was."""
+    """Then systemd sends SIGABRT, and the journal shows where each thread was."""
     # Celery's own debugger stops the main thread at a signal, and that alone.
     monkeypatch.setenv("CELERY_RDBSIG", "1")
     process = rig.start()
@@ -133,7 +133,7 @@ _FLOWING = 80
 
 
 def test_a_reload_loses_nothing_and_a_mistake_changes_nothing(rig: Rig, ear: Ear) -> None:
-    """Words, a rate and the log's level change while messages flow, by one connection."""
+    """A template, a rate and the log's level change under load, without a reconnection."""
     _write(rig, words="Old words.", rate=0.2, level="warning")
     for _ in range(_FLOWING):
         _greet(rig)
@@ -159,7 +159,7 @@ def test_a_reload_loses_nothing_and_a_mistake_changes_nothing(rig: Rig, ear: Ear
     mistakes = told["notify.reload_refused"]["reason"]
     assert "providers.sendgrid.rate: must be a number" in mistakes
     assert "log.level: must be 'debug'" in mistakes
-    # Each reload says that it begins and is over; a connection made anew would say ready too.
+    # Each reload says that it begins and is over; a new connection would report ready too.
     said = [word for word in ear.words() if word in ("READY=1", "RELOADING=1")]
     assert said == ["READY=1", *["RELOADING=1", "READY=1"] * 2]
     assert all(int(each) > 0 for each in ear.words("MONOTONIC_USEC"))

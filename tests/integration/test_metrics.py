@@ -1,4 +1,4 @@
-"""Metrics of running workers: what Prometheus finds there, and whether it is true."""
+"""Metrics of running workers, compared with the events that they count."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SAMPLE = re.compile(r"(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)")
 
 @dataclass(frozen=True)
 class Scrape:
-    """What one process told at one moment."""
+    """The metrics of one process at one moment."""
 
     samples: dict[tuple[str, frozenset[str]], float]
 
@@ -37,7 +37,7 @@ class Scrape:
 
 
 def get(port: int, path: str) -> tuple[int, str]:
-    """Ask one process; give the status and the body."""
+    """Send a request to one process; return the status and the body."""
     try:
         with urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
             return answer.status, answer.read().decode()
@@ -60,7 +60,7 @@ def scrape(port: int) -> Scrape:
 
 @dataclass(frozen=True)
 class Sample:
-    """What a metric is to show."""
+    """An expected sample."""
 
     name: str
     value: float
@@ -68,7 +68,7 @@ class Sample:
 
 
 def shows(port: int, *expected: Sample) -> None:
-    """Wait until one process shows all of this: it counts after the record is written."""
+    """Wait until one process shows these samples: it counts after the record is written."""
 
     def wrong() -> list[Sample]:
         shown = scrape(port)
@@ -82,7 +82,7 @@ def shows(port: int, *expected: Sample) -> None:
 
 @dataclass(frozen=True)
 class Watched:
-    """Surroundings whose workers are watched."""
+    """Surroundings whose workers serve metrics."""
 
     rig: Rig
     email: int
@@ -91,7 +91,7 @@ class Watched:
 
 @contextmanager
 def watched(folder: Path, broker_url: str) -> Iterator[Watched]:
-    """Give the workers ports of their own."""
+    """Configure free ports for the workers."""
     store_url = f"sqlite:///{folder}/notify.db"
     with surroundings(folder, broker_url=broker_url, store_url=store_url) as rig:
         email, dead = free_ports(2)
@@ -102,13 +102,13 @@ def watched(folder: Path, broker_url: str) -> Iterator[Watched]:
 
 @pytest.fixture
 def here(tmp_path: Path, broker_url: str) -> Iterator[Watched]:
-    """Surroundings whose workers are watched."""
+    """Surroundings whose workers serve metrics."""
     with watched(tmp_path, broker_url) as here:
         yield here
 
 
-def test_what_workers_tell_is_what_happened(here: Watched) -> None:
-    """Each outcome counts once, under its words; the dead letters count where they are archived."""
+def test_metrics_count_each_event_once(here: Watched) -> None:
+    """Each outcome counts once by its labels; dead letters count where they are archived."""
     rig = here.rig
     with rig.worker(), rig.worker("dead", pool="dead"):
         sent = rig.requests(5)
@@ -140,7 +140,7 @@ def test_what_workers_tell_is_what_happened(here: Watched) -> None:
 
 
 def test_a_port_that_is_taken_costs_the_metrics_and_nothing_else(here: Watched) -> None:
-    """Two workers that were given one name both work; a warning tells which is not looked after."""
+    """Two workers with one name both work; a warning names the one without metrics."""
     rig = here.rig
     with socket.create_server(("127.0.0.1", here.email)), rig.worker():
         ended([rig.request()], rig)

@@ -67,7 +67,7 @@ def _ids(channel: amqp.Channel) -> list[str]:
 
 
 def _relay(shop: Engine, url: str, *, after: timedelta = timedelta(0)) -> int:
-    """Publish all that there is, as a relay does whose clock stands so much later."""
+    """Publish every row, by a clock that is so much later."""
     count = 0
     with Publisher(url) as publisher:
         relay = OutboxRelay(shop, TABLE, publisher, clock=lambda: datetime.now(UTC) + after)
@@ -108,10 +108,10 @@ def _crash(script: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, stdout=subprocess.PIPE, check=False)
 
 
-def test_a_producer_that_crashes_after_its_commit_has_asked_all_the_same(
+def test_a_producer_that_crashes_after_its_commit_has_made_its_request(
     rig: Rig, shop: Engine
 ) -> None:
-    """Between commit and publish nobody has told the broker; the row has."""
+    """The committed row is published, though the producer died before any publish."""
     crashed = _crash(COMMIT_AND_CRASH, shop.url.render_as_string(hide_password=False))
     assert crashed.returncode == 3
     assert _left(shop) == 1
@@ -121,10 +121,10 @@ def test_a_producer_that_crashes_after_its_commit_has_asked_all_the_same(
     assert _left(shop) == 0
 
 
-def test_a_relay_killed_after_the_confirm_has_asked_twice_and_it_is_sent_once(
+def test_a_relay_killed_after_the_confirm_publishes_twice_and_it_is_sent_once(
     rig: Rig, shop: Engine
 ) -> None:
-    """Between publish and delete: the same id again, which the claim recognises."""
+    """Killed between publish and delete: the claim recognises the second copy by its id."""
     ids = _put(shop, 3)
     killed = _crash(PUBLISH_AND_DIE, shop.url.render_as_string(hide_password=False), rig.broker_url)
     assert killed.returncode == -signal.SIGKILL
@@ -141,10 +141,10 @@ def test_a_relay_killed_after_the_confirm_has_asked_twice_and_it_is_sent_once(
     assert {story.status for story in stories if story} == {Status.SENT}
 
 
-def test_requests_leave_in_the_order_of_writing(
+def test_requests_are_published_in_the_order_of_writing(
     shop: Engine, broker_url: str, channel: amqp.Channel
 ) -> None:
-    """A queue keeps it, so a producer may count on it as long as one relay runs."""
+    """A queue keeps the order, so a producer may rely on it as long as one relay runs."""
     ids = _put(shop, 600)
     assert _relay(shop, broker_url) == 600
     assert _ids(channel) == ids
@@ -153,7 +153,7 @@ def test_requests_leave_in_the_order_of_writing(
 def test_several_relays_share_the_work(
     shop: Engine, broker_url: str, channel: amqp.Channel
 ) -> None:
-    """Each request leaves once while nobody dies."""
+    """Each request is published once while no relay dies."""
     ids = _put(shop, 1000)
     threads = [threading.Thread(target=_relay, args=(shop, broker_url)) for _ in range(3)]
     for thread in threads:
@@ -167,7 +167,7 @@ def test_several_relays_share_the_work(
 def test_requests_wait_while_the_broker_is_away(
     shop: Engine, broker_url: str, channel: amqp.Channel
 ) -> None:
-    """Nothing is lost, and nothing has to wait once it is back."""
+    """None is lost, and none waits once it is back."""
     ids = _put(shop, 5)
     with Publisher(NOBODY_LISTENS, timeout=0.2) as away, pytest.raises(PublishError):
         OutboxRelay(shop, TABLE, away).relay()
@@ -176,10 +176,10 @@ def test_requests_wait_while_the_broker_is_away(
     assert _ids(channel) == ids
 
 
-def test_a_request_that_the_broker_refuses_holds_up_no_other(
+def test_a_request_that_the_broker_refuses_delays_no_other(
     shop: Engine, broker_url: str, users: Users, channel: amqp.Channel
 ) -> None:
-    """Written under another service's name, it closes the channel for its neighbours too."""
+    """With another service's name in its key, it closes the channel for its batch too."""
     _, url = users.add(broker_url, write="^notify$", keys=r"\.shop$")
     _put(shop, key="email.normal.bank")
     ids = _put(shop, 20)
@@ -195,8 +195,8 @@ def test_a_request_that_the_broker_refuses_holds_up_no_other(
     assert Counter(_ids(channel)) >= Counter(ids)
 
 
-def test_a_request_that_fails_alone_stays_back_for_the_time_of_its_hold(shop: Engine) -> None:
-    """Else its relay would try it again at once and for ever; no other relay takes it either."""
+def test_a_request_that_fails_alone_stays_leased(shop: Engine) -> None:
+    """Otherwise its relay would retry it at once and for ever; no other relay leases it."""
     _put(shop)
     times = [datetime.now(UTC)]
     with Publisher(NOBODY_LISTENS, timeout=0.2) as away:
@@ -212,10 +212,10 @@ def test_a_request_that_fails_alone_stays_back_for_the_time_of_its_hold(shop: En
     assert _left(shop) == 1
 
 
-def test_what_a_relay_holds_no_other_takes(
+def test_rows_leased_by_a_relay_are_not_leased_by_another(
     shop: Engine, broker_url: str, channel: amqp.Channel
 ) -> None:
-    """Neither while its relay publishes it, nor where that has been slow; once it is over, all."""
+    """Neither while it publishes them, nor if that is slow; all of them once the lease ends."""
     ids = _put(shop, 3)
     with shop.begin() as connection:
         held = update(TABLE).where(TABLE.c.message_id == ids[0])
@@ -226,7 +226,7 @@ def test_what_a_relay_holds_no_other_takes(
     assert _ids(channel) == ids[:1]
 
 
-def test_a_row_that_another_relay_is_taking_is_not_waited_for(
+def test_a_row_that_another_relay_is_leasing_is_skipped(
     postgres_url: str, broker_url: str, channel: amqp.Channel
 ) -> None:
     """On PostgreSQL its lock is skipped; SQLite lets one transaction write at a time."""
@@ -243,7 +243,7 @@ def test_a_row_that_another_relay_is_taking_is_not_waited_for(
 def test_a_relay_outlives_a_database_that_is_away(
     shop: Engine, broker_url: str, channel: amqp.Channel
 ) -> None:
-    """It waits, and takes up its work when the table is there."""
+    """It waits, and continues when the table exists."""
     TABLE.drop(shop)
     stop = threading.Event()
     with Publisher(broker_url) as publisher:
@@ -259,8 +259,8 @@ def test_a_relay_outlives_a_database_that_is_away(
     assert _ids(channel) == ids
 
 
-def test_the_command_line_relays_until_it_is_told_to_stop(rig: Rig, shop: Engine) -> None:
-    """For producers in any language: whoever writes rows of this shape is relayed."""
+def test_the_command_line_relays_until_it_is_stopped(rig: Rig, shop: Engine) -> None:
+    """For producers in any language: it publishes every row of this shape."""
     id_ = "6c8f3f0e-5b0a-4a53-9d0a-2f2f7c1c7e11"
     body = '{"to": "ann@example.com", "subject": "Hello", "text": "Hi."}'
     process = _started(rig, shop)
@@ -276,8 +276,8 @@ def test_the_command_line_relays_until_it_is_told_to_stop(rig: Rig, shop: Engine
         until(lambda: rig.status(UUID(id_)) is Status.SENT)
 
 
-def test_the_command_line_relays_what_is_there_and_tells_how_many(rig: Rig, shop: Engine) -> None:
-    """For a timer, or to look; a table that is not there is told in one line."""
+def test_the_command_line_relays_every_row_and_reports_the_number(rig: Rig, shop: Engine) -> None:
+    """For a timer, or a check; a missing table is reported in one line."""
     _put(shop, 3)
     assert _started(rig, shop, "--once").done() == Done(0, "3 published\n", "")
     refused = _started(rig, shop, "--once", "--table", "no_such").done()
@@ -294,10 +294,10 @@ def test_the_command_line_relays_what_is_there_and_tells_how_many(rig: Rig, shop
         ("client_encoding", "LATIN1"),
     ],
 )
-def test_what_a_producers_database_sets_does_not_matter(
+def test_the_settings_of_a_producers_database_do_not_matter(
     rig: Rig, postgres_url: str, name: str, value: str
 ) -> None:
-    """It is another application's, and set up for that."""
+    """It belongs to another application."""
     database = postgres_url.rpartition("/")[2]
     with closing(psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True)) as admin:
         admin.execute(f"ALTER DATABASE {database} SET {name} = '{value}'".encode())

@@ -1,4 +1,4 @@
-"""The record away, with a real worker: it takes nothing in hand, and goes on by itself."""
+"""An outage of the record, with a real worker: it pauses, and resumes by itself."""
 
 from __future__ import annotations
 
@@ -45,20 +45,20 @@ def away(postgresql: PostgreSQL, rig: Rig) -> Iterator[None]:
         rig.store.close()
 
 
-def told(rig: Rig, event: str, *, name: str = "email") -> int:
+def logged(rig: Rig, event: str, *, name: str = "email") -> int:
     """Count how often the worker has logged something."""
     return rig.log(name).count(f'"{event}"')
 
 
 def consumers(rig: Rig, *queues: str) -> int:
-    """Count who consumes from queues; one that was cancelled counts while it holds messages."""
+    """Count the consumers of queues; a cancelled one counts while it has messages."""
     with connect(rig.broker_url) as connection:
         channel = connection.channel()
         return sum(channel.queue_declare(name, passive=True).consumer_count for name in queues)
 
 
 def delivery_counts(rig: Rig) -> list[int]:
-    """Tell how often the broker has had each waiting message back, and leave them there."""
+    """Return how often each waiting message was requeued, and leave it there."""
     counts = []
     with connect(rig.broker_url) as connection:
         channel = connection.channel()
@@ -69,7 +69,7 @@ def delivery_counts(rig: Rig) -> list[int]:
 
 
 def sent_once(rig: Rig) -> bool:
-    """Tell whether the vendors' stand-in saw nothing twice."""
+    """Return whether the provider sandbox received each message once."""
     calls = Counter(message.notify_id for message in rig.sandbox.messages())
     return set(calls.values()) == {1}
 
@@ -77,37 +77,37 @@ def sent_once(rig: Rig) -> bool:
 def test_an_outage_under_load_stops_consumption_and_nothing_is_lost_or_sent_twice(
     rig: Rig, postgresql: PostgreSQL
 ) -> None:
-    """No call meanwhile, few words in the log, and it resumes by itself."""
+    """No call is made, the log has few lines, and consumption resumes by itself."""
     with rig.worker():
         first = rig.requests(20)
         until(lambda: rig.store.count(Filter()) == {Status.SENT: len(first)})
         with away(postgresql, rig):
             held = rig.requests(10)
-            until(lambda: told(rig, "notify.paused") == 1)
+            until(lambda: logged(rig, "notify.paused") == 1)
             until(lambda: consumers(rig, *IDLE) == 0)
-            failures = told(rig, "notify.store_away")
+            failures = logged(rig, "notify.store_away")
             # A busy worker may have paused before it received all of these.
             before = rig.waiting(NORMAL)
             waiting = rig.requests(30)
             time.sleep(5)
             assert rig.waiting(NORMAL) == before + len(waiting)
             assert len(rig.sandbox.messages()) == len(first)
-            assert told(rig, "notify.store_away") == failures < 100
+            assert logged(rig, "notify.store_away") == failures < 100
         total = len(first) + len(held) + len(waiting)
         until(lambda: rig.store.count(Filter()) == {Status.SENT: total})
         until(lambda: consumers(rig, *IDLE, NORMAL) == 3)
-        assert told(rig, "notify.paused") == told(rig, "notify.resumed") == 1
+        assert logged(rig, "notify.paused") == logged(rig, "notify.resumed") == 1
     assert sent_once(rig)
     assert rig.waiting(NORMAL, DEAD) == 0
 
 
-def test_a_stop_during_an_outage_gives_back_what_is_in_hand_and_loses_nothing(
+def test_a_stop_during_an_outage_requeues_messages_and_loses_none(
     rig: Rig, postgresql: PostgreSQL
 ) -> None:
-    """It exits with 0 within seconds; the outage itself has charged no message, the stop one."""
+    """It exits with 0 within seconds; only the stop counts as a delivery, not the outage."""
     with rig.worker("first") as process, away(postgresql, rig):
         rig.requests(10)
-        until(lambda: told(rig, "notify.paused", name="first") == 1)
+        until(lambda: logged(rig, "notify.paused", name="first") == 1)
         time.sleep(3)
         assert rig.waiting(NORMAL) == 0
         process.send_signal(signal.SIGTERM)
@@ -123,7 +123,7 @@ def test_a_stop_during_an_outage_gives_back_what_is_in_hand_and_loses_nothing(
 def test_a_stop_waits_for_the_record_of_calls_that_were_made(
     rig: Rig, postgresql: PostgreSQL
 ) -> None:
-    """Without it they would be unknown; they are written once the record is back."""
+    """Without it their outcome would be unknown; it is written once the record is back."""
     rig.sandbox.switch.set(latency=1.5)
     with rig.worker() as process:
         ids = rig.requests(5)
@@ -141,7 +141,7 @@ def test_a_stop_waits_for_the_record_of_calls_that_were_made(
 def test_a_worker_outlives_the_loss_of_both(
     tmp_path: Path, broker_url: str, rabbitmq: RabbitMQNode, postgresql: PostgreSQL
 ) -> None:
-    """The broker goes while the record is away: paused before, paused after, then all is sent."""
+    """The broker goes while the record is away: paused before and after, then all are sent."""
     with (
         postgresql.record() as store_url,
         surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig,
@@ -149,9 +149,9 @@ def test_a_worker_outlives_the_loss_of_both(
     ):
         with away(postgresql, rig):
             ids = rig.requests(20)
-            until(lambda: told(rig, "notify.paused") == 1)
+            until(lambda: logged(rig, "notify.paused") == 1)
             with broker_away(rabbitmq, broker_url):
-                until(lambda: told(rig, "notify.broker_away") > 0)
+                until(lambda: logged(rig, "notify.broker_away") > 0)
             until(lambda: rig.waiting(NORMAL) == len(ids))
             ids += rig.requests(5)
             time.sleep(3)
@@ -164,7 +164,7 @@ def test_a_worker_outlives_the_loss_of_both(
 
 
 def test_a_locked_sqlite_file_makes_the_worker_wait(tmp_path: Path, broker_url: str) -> None:
-    """Somebody copies the file under a lock: no call is made without its journal row."""
+    """A backup copies the file under a lock: no call is made without its record."""
     path = tmp_path / "notify.db"
     with (
         surroundings(tmp_path, broker_url=broker_url, store_url=f"sqlite:///{path}") as rig,

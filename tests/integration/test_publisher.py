@@ -46,7 +46,7 @@ def depth(channel: amqp.Channel, queue: str = QUEUE) -> int:
 
 
 def stored(channel: amqp.Channel, queue: str = QUEUE) -> Counter[str]:
-    """Take messages until no more come, and return how often each id came."""
+    """Consume messages until no more come; return how often each id came."""
     ids: Counter[str] = Counter()
     channel.basic_consume(
         queue, no_ack=True, callback=lambda message: ids.update([message.properties["message_id"]])
@@ -86,7 +86,7 @@ def test_a_confirmed_message_is_in_the_queue(publisher: Publisher, channel: amqp
 
 
 def test_headers_of_the_broker_are_left_out(publisher: Publisher, channel: amqp.Channel) -> None:
-    """RabbitMQ before 4 would believe them."""
+    """RabbitMQ before 4 would trust them."""
     headers = {
         "traceparent": "00-1-2-03",
         "x-death": [{"count": 9}],
@@ -109,7 +109,7 @@ def test_the_user_is_stamped_where_asked_for(broker_url: str, channel: amqp.Chan
 
 
 def test_a_message_no_queue_is_bound_for_is_reported(publisher: Publisher) -> None:
-    """By its id; the messages around it are not touched."""
+    """By its id; the messages around it are not affected."""
     lost = Outgoing(body=b"{}", routing_key="k", message_id="lost", exchange="notify.events")
     with pytest.raises(Unroutable, match="message lost") as caught:
         publisher.publish(lost)
@@ -135,7 +135,7 @@ def test_the_same_id_twice_in_flight_is_told_apart(publisher: Publisher) -> None
 
 
 def test_a_full_queue_refuses(narrow_url: str) -> None:
-    """A nack is an error of the message it is about, and the others are not touched."""
+    """A nack is an error of its own message only."""
     with Publisher(narrow_url) as publisher:
         publisher.publish(one())
         message = one()
@@ -145,7 +145,7 @@ def test_a_full_queue_refuses(narrow_url: str) -> None:
 
 
 def _insist(publisher: Publisher, message: Outgoing) -> None:
-    """Publish a few times: the channel learns a moment later that the queue is full."""
+    """Publish a few times: the broker notices a moment later that the queue is full."""
     for _ in range(20):
         publisher.publish(message)
 
@@ -164,7 +164,7 @@ def test_a_message_that_does_not_fit_amqp_harms_no_other(
 
 
 def test_an_unknown_exchange_is_reported_and_the_next_message_works(publisher: Publisher) -> None:
-    """The broker closes the channel; the publisher connects anew."""
+    """The broker closes the channel; the publisher connects again."""
     with pytest.raises(Unconfirmed, match="no exchange 'nowhere'"):
         publisher.publish(Outgoing(body=b"{}", routing_key=KEY, message_id="m", exchange="nowhere"))
     publisher.publish(one())
@@ -188,8 +188,8 @@ def test_many_messages_are_taken_lazily(publisher: Publisher, channel: amqp.Chan
     assert depth(channel) <= taken + 1
 
 
-def test_a_slow_source_does_not_hold_messages_back(publisher: Publisher) -> None:
-    """A message waits for the next one at most, and not for a whole window."""
+def test_a_slow_source_does_not_delay_messages(publisher: Publisher) -> None:
+    """A message waits at most for the next one, not for a whole window."""
     made = 0
 
     def source() -> Iterator[Outgoing]:
@@ -245,7 +245,7 @@ def test_a_broker_under_a_memory_alarm_is_reported_in_time(
 def test_large_messages_under_an_alarm_do_not_block_for_ever(
     rabbitmq: RabbitMQNode, broker_url: str
 ) -> None:
-    """More than the network's buffers hold: it is the write that has to be bounded."""
+    """More than the network's buffers contain: the write must be bounded."""
     large = [
         Outgoing(body=b"x" * 1_000_000, routing_key=KEY, message_id=str(number))
         for number in range(64)
@@ -262,7 +262,7 @@ def test_large_messages_under_an_alarm_do_not_block_for_ever(
 
 
 def test_a_broker_that_was_away_is_found_again(rabbitmq: RabbitMQNode, broker_url: str) -> None:
-    """Between two messages the caller notices nothing; with one in hand it hears so in time."""
+    """Between two messages the caller notices nothing; during one it gets an error in time."""
     with Publisher(broker_url, timeout=2.0) as publisher:
         publisher.publish(one())
         with broker_away(rabbitmq, broker_url):
@@ -304,8 +304,8 @@ def test_nothing_is_lost_in_silence_when_connections_are_cut(
     assert set(there.values()) == {1}
 
 
-def test_an_idle_publisher_connects_anew(broker_url: str) -> None:
-    """After its heartbeat has passed it trusts no old connection."""
+def test_an_idle_publisher_connects_again(broker_url: str) -> None:
+    """After its heartbeat has passed it does not use an old connection."""
     now = time.monotonic()
     shift = 0.0
 
@@ -325,7 +325,7 @@ def test_an_idle_publisher_connects_anew(broker_url: str) -> None:
 def test_the_services_publishers_keep_the_configured_heartbeat(
     broker_url: str, rabbitmq: RabbitMQNode
 ) -> None:
-    """The broker gives up a machine that is gone as soon as the operator wants it to."""
+    """The broker closes the connection of a dead machine after the configured time."""
     settings = load(environ={"NOTIFY_AMQP__URL": broker_url, "NOTIFY_AMQP__HEARTBEAT": "17"})
     with open_publisher(settings) as publisher:
         publisher.publish(one())
@@ -337,7 +337,7 @@ def test_the_services_publishers_keep_the_configured_heartbeat(
 def test_a_forked_child_uses_a_connection_of_its_own(
     publisher: Publisher, channel: amqp.Channel
 ) -> None:
-    """The child may publish and close; the parent goes on with the connection it had."""
+    """The child may publish and close; the parent continues with its own connection."""
     publisher.publish(one())
     link = publisher._link
     pid = os.fork()
@@ -355,7 +355,7 @@ def test_a_forked_child_uses_a_connection_of_its_own(
 
 
 def test_closing_ends_the_wait_of_others(broker_url: str) -> None:
-    """Whoever still publishes is told."""
+    """A thread that still publishes gets an error."""
     publisher = Publisher(broker_url, timeout=2.0)
 
     def endless() -> Iterable[PublishError | None]:

@@ -40,7 +40,7 @@ def _now() -> datetime:
 def _scheduled(
     store: Store, count: int, *, due_at: datetime, lane: str = "normal"
 ) -> list[Notification]:
-    """Record requests as a worker does that got them before their time."""
+    """Record requests like a worker that received them before their time."""
     made = []
     for number in range(count):
         request = {"id": str(uuid4()), "to": f"r{number}@example.com", "subject": "Hi", "text": "x"}
@@ -52,7 +52,7 @@ def _scheduled(
 
 
 def _ids(channel: amqp.Channel) -> Counter[str]:
-    """Take what lies in the queue, and count it by its id."""
+    """Consume the queue, and count its messages by id."""
     ids: Counter[str] = Counter()
     while (message := channel.basic_get(QUEUE, no_ack=True)) is not None:
         ids[message.properties["message_id"]] += 1
@@ -67,7 +67,7 @@ class _DiesAfterwards(Publisher):
     """A publisher in a process that dies once the broker has all."""
 
     def publish_many(self, messages: Iterable[Outgoing]) -> Iterator[PublishError | None]:
-        """Publish, and end."""
+        """Publish, and crash."""
         for _ in super().publish_many(messages):
             pass
         raise _Crash
@@ -81,7 +81,7 @@ def _thread(store: Store, publisher: Publisher) -> PeriodicThread:
 def test_three_relays_publish_two_thousand_due_rows_once_each(
     rig: Rig, channel: amqp.Channel
 ) -> None:
-    """However many workers run; the record leaves them to the broker then."""
+    """However many workers run; then they wait in the queue."""
     made = _scheduled(rig.store, 2000, due_at=_now() - SECOND)
     stores = [Store.open(str(rig.store._engine.url)) for _ in range(3)]
     publishers = [Publisher(rig.broker_url) for _ in range(3)]
@@ -97,8 +97,8 @@ def test_three_relays_publish_two_thousand_due_rows_once_each(
     assert _ids(channel) == Counter(str(each.id) for each in made)
 
 
-def test_what_a_dead_relay_published_is_published_again_and_sent_once(rig: Rig) -> None:
-    """It died before it could note it; after the hold another one takes over."""
+def test_rows_of_a_dead_relay_are_published_again_and_sent_once(rig: Rig) -> None:
+    """It died before it marked them; when the lease ends another one publishes them."""
     made = _scheduled(rig.store, 20, due_at=_now() - SECOND)
     with _DiesAfterwards(rig.broker_url) as publisher, pytest.raises(_Crash):
         Relay(DueRows(), rig.store, publisher).publish()
@@ -108,14 +108,14 @@ def test_what_a_dead_relay_published_is_published_again_and_sent_once(rig: Rig) 
     assert rig.waiting(QUEUE) == 40
     with rig.worker():
         until(lambda: rig.store.count(Filter()) == {Status.SENT: 20})
-        # A copy that was put off while the other was being sent counts as waiting nowhere.
+        # A copy that was deferred while the other was being sent is counted as waiting nowhere.
         until(lambda: rig.log().count('"notify.duplicate"') == 20)
     assert len(rig.sandbox.messages()) == len(made)
     assert rig.waiting(QUEUE, DEAD) == 0
 
 
-def test_a_lane_that_is_full_holds_up_no_other(rig: Rig, channel: amqp.Channel) -> None:
-    """However much of it is due, and for longer; it is tried again a little later."""
+def test_a_full_lane_delays_no_other(rig: Rig, channel: amqp.Channel) -> None:
+    """However many of its rows are due, and for longer; it is tried again a little later."""
     full = queue_name(Channel.EMAIL, "bulk")
     channel.queue_delete(full)
     limit = {"x-max-length": 1, "x-overflow": "reject-publish"}
@@ -135,10 +135,10 @@ def test_a_lane_that_is_full_holds_up_no_other(rig: Rig, channel: amqp.Channel) 
     assert _ids(channel) == Counter(str(each.id) for each in made)
 
 
-# What it waits for is the broker, whatever the database.
+# It waits for the broker, whatever the database.
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
-def test_while_the_broker_is_away_what_is_due_waits(rig: Rig, rabbitmq: RabbitMQNode) -> None:
-    """No hot loop meanwhile, and soon after its return all is published."""
+def test_due_rows_wait_while_the_broker_is_away(rig: Rig, rabbitmq: RabbitMQNode) -> None:
+    """Without a hot loop; soon after its return all are published."""
     made = _scheduled(rig.store, 50, due_at=_now() - SECOND)
     publisher = Publisher(rig.broker_url, timeout=1)
     relay = _thread(rig.store, publisher)
@@ -161,8 +161,8 @@ def test_while_the_broker_is_away_what_is_due_waits(rig: Rig, rabbitmq: RabbitMQ
     assert ids.keys() == {str(each.id) for each in made}
 
 
-def test_what_was_cancelled_meanwhile_is_acknowledged_unsent(rig: Rig) -> None:
-    """Its message was out already; the worker that gets it finds it cancelled."""
+def test_a_row_that_is_cancelled_after_publishing_is_not_sent(rig: Rig) -> None:
+    """Its message is in the queue; the worker that receives it finds it cancelled."""
     made = _scheduled(rig.store, 3, due_at=_now() - SECOND)
     with Publisher(rig.broker_url) as publisher:
         assert Relay(DueRows(), rig.store, publisher).publish() == 3

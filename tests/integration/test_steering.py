@@ -1,4 +1,4 @@
-"""Consuming what is wanted of each queue, whatever the broker says to it."""
+"""Steering the prefetch of each queue, whatever the broker answers."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ BULK = queue_name(Channel.EMAIL, "bulk")
 
 @pytest.fixture
 def rig(tmp_path: Path, broker_url: str) -> Iterator[Rig]:
-    """A worker's surroundings on SQLite: what is tested is between it and the broker."""
+    """A worker's surroundings on SQLite: these tests are about it and the broker."""
     url = f"sqlite:///{tmp_path}/notify.db"
     with surroundings(tmp_path, broker_url=broker_url, store_url=url) as rig:
         yield rig
 
 
-def test_a_queue_that_is_gone_when_it_is_wanted_again_makes_no_worker_deaf(
+def test_a_missing_queue_does_not_stop_the_consumption_of_others(
     rig: Rig, rabbitmq: RabbitMQNode
 ) -> None:
-    """The broker closes the channel for it, and with it the consumers of all other queues."""
+    """The broker closes the channel for it, and so the consumers of all other queues."""
     vhost = rig.broker_url.rpartition("/")[2]
     with rig.store.writing() as connection:
         hold = place(connection, Scope(lane="bulk"), actor="ann", reason="a test")

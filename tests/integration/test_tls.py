@@ -1,4 +1,4 @@
-"""TLS to a real RabbitMQ and a real PostgreSQL, with an authority of our own: who is refused."""
+"""TLS to a real RabbitMQ and a real PostgreSQL, with a private authority."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ end.
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """A broker's ports, and the files that a client may be given."""
+    """A broker's ports, and the certificate files for clients."""
 
     url: str
     trusted: Path
@@ -47,7 +47,7 @@ class Doors:
     ports: dict[str, int] = field(default_factory=dict)
 
     def settings(self, door: str = "good", *, host: str = "127.0.0.1", **amqp: object) -> Settings:
-        """Write how a client would reach one of the ports."""
+        """Return the settings of a client of one of the ports."""
         url = self.url.replace("127.0.0.1", host)
         port = self.ports.get(door)
         if port is not None:
@@ -60,7 +60,7 @@ class Doors:
 def doors(
     rabbitmq: RabbitMQNode, vhosts: Vhosts, tmp_path_factory: pytest.TempPathFactory
 ) -> Doors:
-    """Ports with a good certificate, an expired one, and one that wants the client's."""
+    """Ports with a valid certificate, an expired one, and one that requires the client's."""
     folder = tmp_path_factory.mktemp("tls")
     ours, others = Authority(folder), Authority(folder, "others")
     good, expired = ours.issue("broker"), ours.issue("expired", expired=True)
@@ -137,7 +137,7 @@ REFUSALS: dict[str, tuple[Callable[[Doors], Settings], str]] = {
 
 
 def reset(error: BaseException) -> bool:
-    """Tell whether the broker hung up before it was read."""
+    """Return whether the broker disconnected before it was read."""
     return isinstance(error, ConnectionError)
 
 
@@ -146,7 +146,7 @@ def reset(error: BaseException) -> bool:
 def test_a_broker_is_refused_in_clear_words(
     doors: Doors, what: str, way: Callable[[Settings], amqp.Connection]
 ) -> None:
-    """Nothing is sent through a connection that is not the right one, not even the password."""
+    """No byte is sent through a wrong connection, not even the password."""
     settings, words = REFUSALS[what]
     with pytest.raises((OSError, amqp.AMQPError)) as caught:
         way(settings(doors)).close()
@@ -155,10 +155,10 @@ def test_a_broker_is_refused_in_clear_words(
 
 
 @Ways
-def test_a_broker_is_reached_with_our_certificate(
+def test_a_broker_is_reached_with_a_client_certificate(
     doors: Doors, way: Callable[[Settings], amqp.Connection]
 ) -> None:
-    """It asks for one, and takes that of the same authority."""
+    """It requires one, and accepts that of the same authority."""
     settings = doors.settings("asking", cert_file=doors.client[0], key_file=doors.client[1])
     with way(settings) as connection:
         assert connection.channel().queue_declare("", exclusive=True)
@@ -167,7 +167,7 @@ def test_a_broker_is_reached_with_our_certificate(
 def test_a_worker_speaks_tls_to_broker_and_database(
     doors: Doors, postgresql: PostgreSQL, topology: Topology, tmp_path: Path
 ) -> None:
-    """With its own certificate; its relay and its announcer do, and so do the commands."""
+    """With its own certificate; so do its relays, and the commands."""
     settings = doors.settings("asking", cert_file=doors.client[0], key_file=doors.client[1])
     with open_broker(settings) as connection:
         apply(topology, connection)
@@ -221,7 +221,7 @@ REFUSED_STORES: dict[str, tuple[Callable[[str, Doors], str], str]] = {
 
 
 def test_a_database_is_refused_in_clear_words(doors: Doors, postgresql: PostgreSQL) -> None:
-    """By a wrong authority, a wrong name, an expired certificate, and where it has no TLS."""
+    """With a wrong authority, a wrong name, an expired certificate, or without TLS."""
 
     def refusal(url: str) -> str:
         store = Store.open(url)

@@ -58,8 +58,8 @@ def test_an_empty_broker_lacks_everything(vhost_url: str, topology: Topology) ->
             check(topology, connection)
 
 
-def test_diff_tells_missing_from_different(broker_url: str, topology: Topology) -> None:
-    """A queue that is gone, and one with another limit."""
+def test_diff_distinguishes_missing_from_different(broker_url: str, topology: Topology) -> None:
+    """A missing queue, and one with another limit."""
     with connect(broker_url) as connection:
         with connection.channel() as channel:
             channel.queue_delete("notify.sms.bulk")
@@ -108,7 +108,7 @@ def test_apply_reports_what_it_cannot_change(broker_url: str, topology: Topology
 
 
 def test_a_rejected_message_keeps_its_key_in_the_dead_queue(channel: amqp.Channel) -> None:
-    """A replay must know where it belongs."""
+    """A replay needs the key."""
     channel.basic_publish(amqp.Message(b"{}"), EXCHANGE, "sms.bulk.shop")
     taken = _get(channel, "notify.sms.bulk")
     channel.basic_reject(taken.delivery_tag, requeue=False)
@@ -117,8 +117,8 @@ def test_a_rejected_message_keeps_its_key_in_the_dead_queue(channel: amqp.Channe
     assert dead.headers["x-death"][0]["reason"] == "rejected"
 
 
-def test_an_unroutable_message_lies_in_the_dead_queue(channel: amqp.Channel) -> None:
-    """No queue takes this key, and nothing vanishes."""
+def test_an_unroutable_message_is_in_the_dead_queue(channel: amqp.Channel) -> None:
+    """No queue is bound for its key, and no message vanishes."""
     channel.basic_publish(amqp.Message(b"{}"), EXCHANGE, "fax.bulk.shop")
     assert _get(channel, DEAD).delivery_info["routing_key"] == "fax.bulk.shop"
 
@@ -140,7 +140,7 @@ def test_exported_definitions_make_the_same_topology(
 def test_exported_rights_are_enough_and_no_more(
     users: Users, vhost_url: str, topology: Topology, tmp_path: Path
 ) -> None:
-    """A worker may check, take and publish again; a producer may publish for itself."""
+    """A worker may check, consume and publish; a producer may publish for its own source."""
     vhost = vhost_url.rpartition("/")[2]
     users.bring(export(topology, vhost=vhost, producers=[_SHOP], users=True), tmp_path)
     worker, shop = users.let_in(vhost_url, "notify-worker", "shop")
@@ -197,14 +197,14 @@ _SHOP = Producer("shop", (Channel.EMAIL, Channel.SMS))
 
 
 def _publish(connection: amqp.Connection, exchange: str, key: str) -> None:
-    """Publish, and ask something after it: a refusal comes with the next answer."""
+    """Publish, and send another request: a refusal comes with its answer."""
     with connection.channel() as channel:
         channel.basic_publish(amqp.Message(b"{}"), exchange, key)
         channel.queue_declare(DEAD, passive=True)
 
 
 def _get(channel: amqp.Channel, queue: str) -> amqp.Message:
-    """Take the next message, which may still be on its way."""
+    """Return the next message, which may still be on its way."""
     for _ in range(200):
         message = channel.basic_get(queue, no_ack=False)
         if message is not None:

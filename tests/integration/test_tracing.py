@@ -1,4 +1,4 @@
-"""Traces through a real broker: a producer's goes on in workers, to the last attempt."""
+"""Traces through a real broker: a producer's trace continues in workers, to the last attempt."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.support.rig import Rig, surroundings, until
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
 MANY = 20
-"""Enough for one of them to meet both of two workers."""
+"""Enough for one of them to be delivered by both workers."""
 
 
 class Collector:
-    """Takes OTLP over HTTP, as a collector does."""
+    """Receives OTLP over HTTP, like a collector."""
 
     def __init__(self) -> None:
         self.spans: list[Any] = []
@@ -41,21 +41,21 @@ class Collector:
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Keep quiet."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
-        """Take no more."""
+        """Stop receiving."""
         self._server.shutdown()
         self._server.server_close()
 
 
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    """A collector, which workers send to."""
+    """A collector, to which workers export."""
     collector = Collector()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
@@ -83,12 +83,12 @@ def test_a_producers_trace_goes_on_to_the_last_attempt(rig: Rig, collector: Coll
     spans = [span for span in collector.spans if span.trace_id.hex() == TRACE]
     attempts = [span for span in spans if span.name == "process email.normal"]
     assert {span.parent_span_id.hex() for span in attempts} == {PARENT}
-    assert [_told(span)["notify.status"] for span in attempts] == ["queued", "queued", "sent"]
+    assert [_attributes(span)["notify.status"] for span in attempts] == ["queued", "queued", "sent"]
     for attempt in attempts:
         steps = [span for span in spans if span.parent_span_id == attempt.span_id]
         assert {"render", "claim", "send", "record"} <= {step.name for step in steps}
         assert all(step.start_time_unix_nano <= step.end_time_unix_nano for step in steps)
-    calls = [_told(span) for span in spans if span.name == "send"]
+    calls = [_attributes(span) for span in spans if span.name == "send"]
     assert [call["notify.outcome"] for call in calls] == ["not_sent", "not_sent", "accepted"]
     assert all(call["notify.provider"] == "sendgrid" for call in calls)
     told = "".join(str(span) for span in collector.spans)
@@ -97,18 +97,18 @@ def test_a_producers_trace_goes_on_to_the_last_attempt(rig: Rig, collector: Coll
     assert f'"trace_id": "{TRACE}"' in rig.log()
 
 
-def _told(span: Any) -> dict[str, str]:
+def _attributes(span: Any) -> dict[str, str]:
     return {each.key: each.value.string_value for each in span.attributes}
 
 
 def test_each_notification_is_one_trace_and_one_id_whichever_process_has_it(
     rig: Rig, collector: Collector
 ) -> None:
-    """Its retries go to either of two workers, and its message brought no trace."""
+    """Its retries go to either of two workers, and its message had no trace."""
     with rig.worker("one"), rig.worker("two"):
         batches = [rig.request(to=["flaky@sandbox.test"]) for _ in range(MANY)]
         until(lambda: len(_lines(rig, "notify.sent")) == MANY)
-    # So many failures may open the circuit, and then some calls are put off.
+    # So many failures may open the circuit, and then some calls are deferred.
     ends = ("notify.queued", "notify.deferred", "notify.sent")
     lines = [line for event in ends for line in _lines(rig, event)]
     workers_of: dict[str, set[str]] = {}
@@ -120,7 +120,7 @@ def test_each_notification_is_one_trace_and_one_id_whichever_process_has_it(
     assert len(ids) == MANY
     attempts = [span for span in collector.spans if span.name == "process email.normal"]
     assert len(attempts) == len(lines) >= 3 * MANY
-    told = {(_told(span)["notify.id"], span.trace_id.hex()) for span in attempts}
+    told = {(_attributes(span)["notify.id"], span.trace_id.hex()) for span in attempts}
     assert told == {(id_, trace) for id_, _, trace in ids}
 
 

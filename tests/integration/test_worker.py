@@ -1,4 +1,4 @@
-"""A real worker process between a real broker, a real record and the vendors' stand-in."""
+"""A real worker process with a real broker, a real record and the provider sandbox."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ QUEUES = [queue_name(Channel.EMAIL, lane) for lane in ("critical", "normal", "bu
 
 @pytest.fixture
 def sqlite_rig(tmp_path: Path, broker_url: str) -> Iterator[Rig]:
-    """A worker's surroundings on SQLite, for what is the same on any database."""
+    """A worker's surroundings on SQLite, for tests that do not depend on the database."""
     url = f"sqlite:///{tmp_path}/notify.db"
     with surroundings(tmp_path, broker_url=broker_url, store_url=url) as rig:
         yield rig
 
 
-def test_what_is_published_is_sent_recorded_and_acknowledged(rig: Rig) -> None:
+def test_published_requests_are_sent_recorded_and_acknowledged(rig: Rig) -> None:
     """The main job, with single notifications and a batch, and two workers."""
     with rig.worker("email-1"), rig.worker("email-2"):
         single = rig.requests(50)
@@ -83,8 +83,8 @@ def _first_call_ended(story: Story) -> bool:
     return bool(story.attempts and story.attempts[0].outcome)
 
 
-def test_each_fault_of_the_vendor_is_recorded_as_what_it_is(sqlite_rig: Rig) -> None:
-    """Certainly not sent, or honestly unknown and then sent again as a possible duplicate."""
+def test_each_fault_of_a_provider_is_recorded_by_its_kind(sqlite_rig: Rig) -> None:
+    """Certainly not sent, or unknown and then sent again as a possible duplicate."""
     rig = sqlite_rig
 
     def stories() -> dict[str, Story]:
@@ -100,14 +100,14 @@ def test_each_fault_of_the_vendor_is_recorded_as_what_it_is(sqlite_rig: Rig) -> 
     assert first == FAULTS
     rejected = [to for to, one in seen.items() if one.status is Status.REJECTED]
     assert rejected == ["invalid@sandbox.test"]
-    # What had come due again when the worker stopped is left for the next one.
+    # A retry that came due as the worker stopped waits for the next worker.
     queued = [one.summary for one in seen.values() if one.status is Status.QUEUED]
     assert rig.waiting(*QUEUES) == sum(one.due_at is None for one in queued)
     assert rig.waiting(DEAD) == 0
 
 
 def test_no_malformed_message_stops_a_worker_or_is_lost(sqlite_rig: Rig) -> None:
-    """Each lies in the dead queue with its reason in the log, and the next one is delivered."""
+    """Each is in the dead queue, with its reason in the log, and the next one is delivered."""
     rig = sqlite_rig
     assert len(MALFORMED_EMAILS) >= 40
     with rig.worker() as process:
@@ -128,7 +128,7 @@ def test_no_malformed_message_stops_a_worker_or_is_lost(sqlite_rig: Rig) -> None
 
 
 def test_foreign_properties_do_not_matter(sqlite_rig: Rig) -> None:
-    """What keeps the contract is delivered, whatever task headers its sender has set."""
+    """A valid request is delivered, whatever task headers its sender has set."""
     rig = sqlite_rig
     with rig.worker():
         for row in FOREIGN_BUT_FINE:
@@ -139,8 +139,8 @@ def test_foreign_properties_do_not_matter(sqlite_rig: Rig) -> None:
     assert rig.dead() == []
 
 
-def test_a_stop_finishes_what_is_in_hand(rig: Rig) -> None:
-    """SIGTERM in the midst of slow calls: none is lost, none is made twice, exit code 0."""
+def test_a_stop_drains_in_flight_messages(rig: Rig) -> None:
+    """SIGTERM during slow calls: none is lost, none is made twice, exit code 0."""
     rig.sandbox.switch.set(latency=0.3)
     rig.requests(60)
     with rig.worker("first"):
@@ -153,7 +153,7 @@ def test_a_stop_finishes_what_is_in_hand(rig: Rig) -> None:
 
 
 def test_a_killed_worker_loses_nothing_and_sends_nothing_twice(rig: Rig) -> None:
-    """kill -9 in the midst of calls: those become unknown, all others are sent once."""
+    """kill -9 during calls: those become unknown, all others are sent once."""
     rig.sandbox.switch.set(latency=0.3)
     ids = rig.requests(40)
     with rig.worker("first") as process:
@@ -172,7 +172,7 @@ def test_a_killed_worker_loses_nothing_and_sends_nothing_twice(rig: Rig) -> None
 
 
 def test_messages_of_dead_workers_do_not_stop_a_queue(sqlite_rig: Rig) -> None:
-    """However many more than its prefetch a worker finds claimed, what is behind them is sent."""
+    """However many more than its prefetch a worker finds claimed, those behind them are sent."""
     rig = sqlite_rig
     bodies = [_body(text=f"No. {number}") for number in range(100)]
     _claim(rig.store, bodies)
@@ -201,7 +201,7 @@ def _claim(store: Store, bodies: Sequence[bytes]) -> None:
 def test_a_worker_outlives_a_broker_that_goes_away(
     tmp_path: Path, broker_url: str, rabbitmq: RabbitMQNode
 ) -> None:
-    """It connects again by itself; what was in hand is neither lost nor sent twice."""
+    """It reconnects by itself; unacknowledged messages are neither lost nor sent twice."""
     url = f"sqlite:///{tmp_path}/notify.db"
     with surroundings(tmp_path, broker_url=broker_url, store_url=url) as rig, rig.worker():
         rig.sandbox.switch.set(latency=0.2)
@@ -220,7 +220,7 @@ def test_a_worker_outlives_a_broker_that_goes_away(
 def test_a_worker_waits_while_the_record_is_away(
     tmp_path: Path, broker_url: str, postgresql: PostgreSQL
 ) -> None:
-    """No call without a journal row, no hot loop, and it goes on by itself."""
+    """No call without its record, no hot loop, and it continues by itself."""
     with (
         postgresql.record() as store_url,
         surroundings(tmp_path, broker_url=broker_url, store_url=store_url) as rig,
@@ -239,7 +239,7 @@ def test_a_worker_waits_while_the_record_is_away(
 
 
 def test_each_line_that_a_worker_writes_is_one_of_its_logs(sqlite_rig: Rig) -> None:
-    """From its start to its stop: the engine says nothing of its own in between."""
+    """From its start to its stop: Celery writes no line of its own."""
     rig = sqlite_rig
     with rig.worker():
         id_ = rig.request()
@@ -248,8 +248,8 @@ def test_each_line_that_a_worker_writes_is_one_of_its_logs(sqlite_rig: Rig) -> N
     assert (events[0], events[-1]) == ("notify.worker_starting", "notify.worker_stopped")
 
 
-def test_a_worker_says_what_is_missing(sqlite_rig: Rig) -> None:
-    """Without its queues it does not start, and names the command that makes them."""
+def test_a_worker_reports_a_missing_queue(sqlite_rig: Rig) -> None:
+    """Without its queues it does not start, and names the command that creates them."""
     rig = sqlite_rig
     with connect(rig.broker_url) as connection:
         connection.channel().queue_delete(QUEUES[0])

@@ -130,12 +130,12 @@ SETTLED = Family(
     "notify_settled_total", MetricType.READ_COUNT, "Messages acknowledged or rejected."
 )
 CALLS_IN_FLIGHT = Family(
-    "notify_calls_in_flight", MetricType.READ, "Calls to providers under way.", ("lane",)
+    "notify_calls_in_flight", MetricType.READ, "Calls to providers in flight.", ("lane",)
 )
 CALLS_MOST = Family(
     "notify_calls_in_flight_most",
     MetricType.READ,
-    "Calls that may be under way at once.",
+    "Most calls that may be in flight at once.",
     ("lane",),
 )
 CIRCUIT = Family(

@@ -268,33 +268,33 @@ def _no_broker() -> amqp.Connection:
 def test_health_reports_first_the_reason_that_explains_the_others(tmp_path: Path) -> None:
     """A worker that stops needs no alarm; one whose loop hangs does not know its broker."""
     now = [0.0]
-    vitals = LoopState(alive=lambda: None, watchdog=None, monotonic=lambda: now[0])
+    state = LoopState(alive=lambda: None, watchdog=None, monotonic=lambda: now[0])
 
     health = Health(
-        vitals,
+        state,
         queues=QueueWatch(["q"], connect=_no_broker),
         store=Store.open(f"sqlite:///{tmp_path}/none/notify.db"),
         monotonic=lambda: now[0],
     )
     health.check()
     assert health.unready() == "broker_away"
-    vitals.connected = health.broker_up = True
+    state.connected = health.broker_up = True
     assert health.unready() == "record_away"
     health.record_up = True
     assert health.unready() is None
-    vitals.paused = True
+    state.paused = True
     assert health.unready() == "record_away"
     now[0] = HUNG
     assert (health.unready(), health.alive()) == ("loop_hangs", False)
-    vitals.stopping = True
+    state.stopping = True
     assert health.unready() == "stopping"
 
 
 @contextmanager
 def _health(tmp_path: Path, *, host_ahead: float) -> Iterator[Health]:
     store = Store(connect(f"sqlite:///{tmp_path}/notify.db"), host=lambda: time.time() + host_ahead)
-    vitals = LoopState(alive=lambda: None, watchdog=None)
-    yield Health(vitals, queues=QueueWatch([], connect=_no_broker), store=store)
+    state = LoopState(alive=lambda: None, watchdog=None)
+    yield Health(state, queues=QueueWatch([], connect=_no_broker), store=store)
     store.close()
 
 

@@ -82,11 +82,11 @@ def test_a_loop_that_turns_is_alive_at_a_third_of_the_watchdog(
 ) -> None:
     """However often it turns; and never without a watchdog."""
     now, told = [0.0], list[float]()
-    vitals = LoopState(
+    state = LoopState(
         alive=lambda: told.append(now[0]), watchdog=watchdog, monotonic=lambda: now[0]
     )
     while now[0] <= 30:
-        vitals.turn()
+        state.turn()
         now[0] += 0.25
     assert told == signs
-    assert vitals.turned_at == 30
+    assert state.turned_at == 30

@@ -217,7 +217,7 @@ def test_no_call_is_made_that_could_outlast_the_claim_it_was_handed_over_under(
     story = rig.story(request)
     assert len(rig.second.calls) == 0
     assert (story.status, len(story.attempts)) == (Status.QUEUED, 2)
-    assert "held up" in (story.attempts[1].reason or "")
+    assert "delayed too long" in (story.attempts[1].reason or "")
 
 
 def test_a_fault_of_ours_after_a_call_does_not_keep_the_message_unacknowledged_for_ever(

@@ -1,4 +1,4 @@
-"""What many worlds share: one database in memory, the templates, and the rules."""
+"""Shared by many worlds: one database in memory, the templates, and the rules."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LOOKUP = timedelta(seconds=30)
 
 
 class Base:
-    """A record in memory, for many worlds one after the other."""
+    """A record in memory, for many worlds in turn."""
 
     def __init__(self, keyring: Keyring = CLEAR) -> None:
         self.cipher = RowCipher(keyring)
@@ -41,39 +41,39 @@ class Base:
         event.listen(engine, "connect", lambda driver, _: drivers.append(driver))
         self.store = Store(engine, keyring=keyring)
         self.store.migrate()
-        # For looks past the product; one connection serves all, since there is one thread.
+        # For reads past the product; one connection is enough, since there is one thread.
         (self.driver,) = drivers
         self.troubles = Troubles(engine)
         self.templates = Templates()
 
     def clear(self) -> None:
-        """Forget the world before."""
+        """Delete the previous world."""
         self.troubles.pass_by()
         for table in metadata.sorted_tables:
-            self.driver.execute(f"DELETE FROM {table.name}")  # noqa: S608 - names of our own
-        # Otherwise the store would find that the record lacks what it has seen committed.
+            self.driver.execute(f"DELETE FROM {table.name}")  # noqa: S608 - our own names
+        # Otherwise the store would find that the record lacks its commits.
         self.store.position.accept()
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is configured: one channel, and each lane's rule for lost answers."""
+    """The configuration: one channel, and each lane's rule for lost answers."""
 
     channel: Channel
     lanes: Mapping[str, Unknown]
 
     @property
     def asks(self) -> bool:
-        """Whether the vendor can be asked what it took."""
+        """Whether the vendor can be asked which messages it accepted."""
         return self.channel is Channel.SMS
 
     def gateway(self, book: Book) -> Gateway:
-        """Make the way to a vendor who writes into this book."""
+        """Return a gateway to a vendor that records its calls in this book."""
         vendor = Texts(book) if self.asks else Mail(book)
         return Gateway(self.channel, [ConfiguredProvider("vendor", vendor)])
 
     def policy(self) -> RetryPolicy:
-        """Make the rules of what follows a call."""
+        """Return the rules for what follows a call."""
         rules = {(lane, self.channel): rule for lane, rule in self.lanes.items()}
         return RetryPolicy(
             lanes=dict.fromkeys(self.lanes, PATIENCE),

@@ -1,4 +1,4 @@
-"""A broker of plain lists: queues, what is unacknowledged, and the dead queue behind them."""
+"""A broker of plain lists: queues, unacknowledged messages, and the dead queue."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Message:
     properties: Mapping[str, Any]
     exchange: str
     returns: int = 0
-    """How often it came back unsettled."""
+    """How often it was requeued."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """A message that somebody has in hand."""
+    """An unacknowledged message."""
 
     tag: int
     owner: str
@@ -37,11 +37,11 @@ class Handed:
 @dataclass(slots=True)
 class Broker:
     """
-    Does what the topology asks of RabbitMQ, as far as a message's whereabouts go.
+    Routes messages as RabbitMQ does with our topology.
 
     Attributes:
         queues: By name; the dead queue is one of them.
-        limit: How often a message may come back to a work queue before it dies.
+        limit: How often a message may be requeued before it is dead-lettered.
     """
 
     queues: dict[str, deque[Message]]
@@ -51,12 +51,12 @@ class Broker:
     _tags: Iterator[int] = field(default_factory=count)
 
     def publish(self, message: Message) -> None:
-        """Route by channel and lane; what no queue takes is for the dead queue."""
+        """Route by channel and lane; an unroutable message goes to the dead queue."""
         name = f"notify.{message.key.rpartition('.')[0]}"
         self.queues[name if name in self.queues else DEAD].append(message)
 
     def take(self, owner: str, queue: str) -> Handed | None:
-        """Hand out the first message of a queue."""
+        """Deliver the first message of a queue."""
         if not self.queues[queue]:
             return None
         handed = Handed(next(self._tags), owner, queue, self.queues[queue].popleft())
@@ -64,17 +64,17 @@ class Broker:
         return handed
 
     def acknowledge(self, tag: int) -> None:
-        """Forget a message; one that has gone back meanwhile has no such tag any more."""
+        """Acknowledge a message; a requeued one no longer has this tag."""
         self.unacked.pop(tag, None)
 
     def reject(self, tag: int) -> None:
-        """Let a message die."""
+        """Dead-letter a message."""
         handed = self.unacked.pop(tag, None)
         if handed is not None:
             self._die(handed, "rejected")
 
     def take_back(self, owner: str | None = None) -> None:
-        """Put what one has in hand, or all have, back to the heads of their queues."""
+        """Requeue the unacknowledged messages, of one consumer or of all, at the queues' heads."""
         for handed in sorted(self.unacked.values(), key=lambda each: each.tag, reverse=True):
             if owner in (None, handed.owner):
                 del self.unacked[handed.tag]
@@ -89,7 +89,7 @@ class Broker:
 
     def _die(self, handed: Handed, reason: str) -> None:
         message = handed.message
-        # The broker tells whole seconds, in UTC, without saying so.
+        # The broker's times are whole seconds in UTC, without a zone.
         at = self.clock.now.replace(tzinfo=None, microsecond=0)
         death = {"reason": reason, "queue": handed.queue, "exchange": message.exchange}
         headers = {
@@ -101,7 +101,7 @@ class Broker:
         self.queues[DEAD].append(Message(message.body, message.key, properties, DEAD))
 
     def messages(self) -> Iterator[Message]:
-        """Give all that it holds, wherever."""
+        """Return all its messages."""
         for queue in self.queues.values():
             yield from queue
         for handed in self.unacked.values():

@@ -1,4 +1,4 @@
-"""The time of a simulated world: it passes when told to."""
+"""The time of a simulated world, which a test advances."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tests.support.recording import NOW
 
 @dataclass(slots=True)
 class Clock:
-    """One clock for all; some processes' own are behind it."""
+    """One clock for all processes; some are behind it."""
 
     now: datetime = NOW
 
     def passes(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the time."""
         self.now += timedelta(seconds=seconds)
 
     def monotonic(self) -> float:
-        """Give seconds since the beginning."""
+        """Return seconds since the beginning."""
         return (self.now - NOW).total_seconds()

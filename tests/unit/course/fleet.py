@@ -1,4 +1,4 @@
-"""Worker processes, driven by hand: each can be held up, or killed, between any two phases."""
+"""Worker processes in single steps: each can be stopped, or killed, between any two phases."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.unit.course.clock import Clock
 
 
 class Phase(enum.IntEnum):
-    """How far a worker gets before something else happens."""
+    """The phase at which a worker stops for other events."""
 
     TAKEN = 0
     CLAIMED = 1
@@ -28,18 +28,18 @@ class Phase(enum.IntEnum):
 
 
 class Calls(Executor):
-    """Calls that are begun and made when told."""
+    """Calls that are made when a test says so."""
 
     def __init__(self) -> None:
         self.waiting: list[Callable[[], object]] = []
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Keep a call for later."""
+        """Store a call for later."""
         self.waiting.append(lambda: fn(*args, **kwargs))
         return Future()
 
     def make(self) -> None:
-        """Make those that wait."""
+        """Make the stored calls."""
         while self.waiting:
             self.waiting.pop(0)()
 
@@ -48,7 +48,7 @@ class Scribe(Recorder):
     """The product's recorder, without its thread."""
 
     def write(self) -> None:
-        """Write what was handed over, as one group."""
+        """Write the queued records, as one group."""
         group: list[PendingRecord] = []
         self._gather(group)
         if group:
@@ -61,10 +61,10 @@ Build = Callable[[Calls, Callable[[], datetime]], tuple[Delivery, Scribe]]
 @dataclass(slots=True)
 class Worker:
     """
-    One process: what it took, what it decided, what it will look at again.
+    One process: its messages, its decisions, and those set aside.
 
     Attributes:
-        behind: How far its clock is behind the others'.
+        behind: How far its clock is behind the others.
     """
 
     name: str
@@ -84,21 +84,21 @@ class Worker:
         self.start()
 
     def start(self) -> None:
-        """Begin as a new process, which knows nothing of the one before."""
+        """Restart as a new process, without the memory of the previous one."""
         self._hand, self._later, self._decided = [], [], []
         self._calls = Calls()
         self._delivery, self._scribe = self.build(self._calls, self._now)
 
     def die(self) -> None:
-        """Lose all that was in memory; the broker takes back what was in hand."""
+        """Lose all memory; the broker requeues the unacknowledged messages."""
         self.broker.take_back(self.name)
         self.start()
 
     def work(self, until: Phase, *, queues: Collection[str], most: int) -> None:
         """
-        Go on with all that is in hand, up to a phase, after taking *most* messages.
+        Receive at most *most* messages, and continue with all up to a phase.
 
-        What was decided in an earlier turn is settled first: the broker may be told at any time.
+        Earlier decisions are settled first: a message may be settled at any time.
         """
         self._settle()
         self._take(queues, most)
@@ -108,7 +108,7 @@ class Worker:
 
     @property
     def busy(self) -> bool:
-        """Whether it has anything in hand."""
+        """Whether it has unacknowledged messages."""
         owners = {handed.owner for handed in self.broker.unacked.values()}
         return self.name in owners or bool(self._calls.waiting or self._decided)
 
@@ -146,7 +146,7 @@ class Worker:
 
 
 def arrival(handed: Handed, settle: Callable[[Decision], None]) -> Arrival:
-    """Make of a message what the use cases take."""
+    """Convert a message to the use cases' form."""
     message = handed.message
     incoming = Incoming(
         message.body,

@@ -1,4 +1,4 @@
-"""One life of a simulated world: what a course of events is made of, and what goes on anyway."""
+"""One life of a simulated world: the steps of a course of events, and ordinary operation."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tests.unit.course.vendor import Answer
 from tests.unit.course.world import World
 
 MOST = 6
-"""Messages and notifications under way at a time: few, so that much happens to each."""
+"""Messages and notifications in progress at a time: few, so that each has many events."""
 LEDGER_EVERY = 100
-"""Steps: drawing it up costs as much as ten of them."""
+"""Steps in a life: creating the world costs as much as ten steps."""
 WAITING = Status.SCHEDULED, Status.QUEUED
 
 T = TypeVar("T")
@@ -31,12 +31,12 @@ T = TypeVar("T")
 
 class Life(RuleBasedStateMachine):
     """
-    A world and those who act in it, without the rules.
+    A world and its actors, without the rules.
 
     Attributes:
         seen: How often each kind of step was made.
         steps: How many there were.
-        sound: Whether all was well so far: else nothing more is to be learned.
+        sound: Whether no fault was found so far; after one, further steps prove nothing.
     """
 
     def __init__(self, base: Base, terms: Terms, seen: Counter[str]) -> None:
@@ -49,7 +49,7 @@ class Life(RuleBasedStateMachine):
         self.sound = True
 
     def teardown(self) -> None:
-        """Heal everything: all comes to its end, once."""
+        """Repair everything: each notification must end, once."""
         if self.sound:
             self.seen["acts"] += self.world.acts
             self.seen["steps"] += self.steps
@@ -58,7 +58,7 @@ class Life(RuleBasedStateMachine):
             self.seen.update(rest.tell(self.world))
 
     def goes_on(self) -> None:
-        """Let everybody do what they ordinarily do."""
+        """Run the ordinary operation of all actors."""
         self.world.clock.passes(5)
         self.world.book.answer = Answer.ACCEPTED
         if self.world.due(*WAITING):
@@ -83,17 +83,17 @@ class Life(RuleBasedStateMachine):
         return [each.id for each in attempts if each.outcome == Outcome.UNKNOWN]
 
     def rows(self, *statuses: Status) -> list[Row]:
-        """Give the notifications that stand so."""
+        """Return the notifications with this status."""
         return [row for row in self.world.latest.rows.values() if row.stands in statuses]
 
     def comes(self, kind: Kind, answer: Answer, *, until: Phase = Phase.SETTLED) -> None:
-        """Have a request come and a worker take it."""
+        """Publish a request and deliver it to a worker."""
         self.publish(kind)
         self.world.book.answer = answer
         self.world.work(self.steps % 2, until, most=1)
 
     def publish(self, kind: Kind, lane: int = 0) -> None:
-        """Publish something new, if not too much is under way."""
+        """Publish a new request, unless too many are in progress."""
         if self.under_way >= MOST:
             return
         world = self.world
@@ -102,7 +102,7 @@ class Life(RuleBasedStateMachine):
 
 
 def one_of(many: Sequence[T], which: int) -> T:
-    """Choose."""
+    """Return a random choice."""
     return many[which % len(many)]
 
 
@@ -110,14 +110,14 @@ def step(
     *, when: Callable[[Life], object], else_: Callable[[Life], None] | None = None
 ) -> Callable[..., Callable[..., None]]:
     """
-    Make a method one step, and count it.
+    Turn a method into a step, and count it.
 
-    A precondition would have Hypothesis throw away whole courses: it leaves out rules at random,
-    and of those that it keeps none may be possible.
+    A precondition would make Hypothesis discard whole courses: it omits rules at random,
+    and none of the others may be possible.
 
     Args:
-        when: Tells whether there is something to do.
-        else_: Brings that about; where it cannot, life just goes on.
+        when: Returns whether the step is possible.
+        else_: Makes it possible, or else does nothing.
     """
 
     def decorate(method: Callable[..., None]) -> Callable[..., None]:

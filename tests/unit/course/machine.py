@@ -1,4 +1,4 @@
-"""The state machine: whatever producers, workers, vendors, operators and the broker may do."""
+"""The state machine: all actions of producers, workers, vendors, operators and the broker."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ WHICH = st.integers(0, 11)
 
 
 class Course(Life):
-    """One course of events; the world judges each."""
+    """One course of events; the world checks each."""
 
     @initialize(kinds=st.tuples(KINDS, KINDS, KINDS))
     @step(when=lambda _: True)
     def begins(self, kinds: tuple[Kind, ...]) -> None:
-        """Something is to be done from the beginning."""
+        """Start with a published request."""
         for number, kind in enumerate(kinds):
             self.publish(kind, number)
 
@@ -52,28 +52,28 @@ class Course(Life):
     @rule(which=WHICH, how=st.sampled_from(Repeat))
     @step(when=lambda self: self.under_way < MOST)
     def publishes_again(self, which: int, how: Repeat) -> None:
-        """A producer publishes something that has to do with an earlier message."""
+        """A producer publishes a request that is related to an earlier one."""
         again = self.producer.again(one_of(self.producer.written[-MOST:], which), how)
         self.world.publish(again.body, again.key, text=again.text)
 
     @rule(worker=WORKERS, answer=ANSWERS)
     @step(when=lambda self: self.world.busy, else_=something_comes)
     def works(self, worker: int, answer: Answer) -> None:
-        """A worker goes on to the end with all that it has and finds."""
+        """A worker delivers all its messages to the end."""
         self.world.book.answer = answer
         self.world.work(worker, Phase.SETTLED, most=3)
 
     @rule(worker=WORKERS, until=st.sampled_from(Phase), answer=ANSWERS)
     @step(when=lambda self: self.world.busy, else_=something_comes)
     def is_held_up(self, worker: int, until: Phase, answer: Answer) -> None:
-        """A worker is held up after a phase; before it goes on, anything may happen."""
+        """A worker stops after a phase; before it continues, any event may happen."""
         self.world.book.answer = answer
         self.world.work(worker, until, most=1)
 
     @rule(worker=WORKERS, until=st.sampled_from([Phase.CLAIMED, Phase.CALLED]), answer=ANSWERS)
     @step(when=lambda self: self.world.busy, else_=something_comes)
     def sleeps_past_its_lease(self, worker: int, until: Phase, answer: Answer) -> None:
-        """A worker is frozen; another finds what it left, goes on with it, and is held up too."""
+        """A worker is frozen; another continues with its messages, and stops too."""
         world = self.world
         world.book.answer = answer
         world.work(worker, until, most=1)
@@ -91,39 +91,39 @@ class Course(Life):
         else_=something_is_in_hand,
     )
     def dies(self, worker: int) -> None:
-        """A worker is killed wherever it has come to."""
+        """A worker is killed in any phase."""
         self.world.workers[worker].die()
         self.world.judge()
 
     @rule(trouble=st.sampled_from(Trouble), after=st.integers(0, 3))
     @step(when=lambda self: not self.world.base.troubles.coming)
     def trouble_comes(self, trouble: Trouble, after: int) -> None:
-        """Soon a transaction will not go as hoped, whosever it is."""
+        """One of the next transactions, of any actor, fails."""
         self.world.base.troubles.come(trouble, after=after)
 
     @rule()
     @step(when=lambda self: self.world.broker.unacked, else_=something_is_in_hand)
     def connections_break(self) -> None:
-        """The broker delivers again all that is in hand, while those who have it go on."""
+        """The broker delivers all unacknowledged messages again, while their workers continue."""
         self.world.broker.take_back()
         self.world.judge()
 
     @rule(seconds=st.sampled_from([1, 5, 35, 61, 200]))
     @step(when=lambda self: self.under_way)
     def time_passes(self, seconds: int) -> None:
-        """Leases lapse, and what was put off comes due."""
+        """Leases end, and deferred notifications become due."""
         self.world.clock.passes(seconds)
 
     @rule(fate=FATES)
     @step(when=lambda self: self.world.due(*WAITING), else_=a_call_fails)
     def a_relay_turns(self, fate: Fate) -> None:
-        """What is due is published, or nearly."""
+        """Due notifications are published, or nearly."""
         self.world.relay(fate)
 
     @rule(worker=WORKERS, answer=ANSWERS)
     @step(when=lambda self: self.world.due(*WAITING), else_=a_call_fails)
     def a_relay_is_held_up(self, worker: int, answer: Answer) -> None:
-        """Before it can write what it has published, others go on."""
+        """Other actors continue before the relay records its publications."""
         world = self.world
 
         def meanwhile() -> None:
@@ -136,7 +136,7 @@ class Course(Life):
     @rule(listing=LISTINGS, news=st.booleans())
     @step(when=lambda self: self.world.due(Status.UNKNOWN), else_=a_look_up_comes_due)
     def a_reconciler_turns(self, listing: Listing, news: bool) -> None:
-        """A lost answer is looked up; meanwhile there may be news, or another look-up."""
+        """A lost answer is looked up; late evidence or another look-up may come in between."""
         world = self.world
 
         def meanwhile() -> None:
@@ -151,30 +151,30 @@ class Course(Life):
     @rule(which=WHICH)
     @step(when=lambda self: self.rows(*WAITING), else_=something_waits)
     def an_operator_cancels(self, which: int) -> None:
-        """In time or not; of a batch, all."""
+        """Cancel a notification in time or too late; a batch as a whole."""
         row = one_of(self.rows(*WAITING, Status.SENDING, Status.SENT), which)
         self.operators.cancel(row.batch_id or row.id)
 
     @rule(which=WHICH, resend=st.booleans())
     @step(when=lambda self: self.rows(Status.UNKNOWN), else_=an_answer_is_lost)
     def an_operator_decides(self, which: int, resend: bool) -> None:
-        """Where nobody knows whether it was sent."""
+        """Decide on an unknown outcome."""
         self.operators.decide(one_of(self.rows(Status.UNKNOWN), which).id, resend=resend)
 
     @rule(which=WHICH)
     @step(when=lambda self: self.lost, else_=an_answer_is_lost)
     def news_come(self, which: int) -> None:
-        """Of a call whose answer was lost, wherever its notification stands."""
+        """Report late evidence on a lost call, in any status of its notification."""
         self.operators.tell_news(one_of(self.lost, which))
 
     @rule(dies=st.booleans())
     @step(when=lambda self: self.world.broker.queues[DEAD], else_=something_dies)
     def the_dead_queue_is_archived(self, dies: bool) -> None:
-        """Some of it, and perhaps not acknowledged."""
+        """Archive some dead letters, perhaps without acknowledging them."""
         self.world.archive(most=3, dies=dies)
 
     @rule(include_unknown=st.booleans(), twice=st.booleans(), stops=st.booleans())
     @step(when=lambda self: self.operators.waiting(), else_=something_is_archived)
     def an_operator_replays(self, include_unknown: bool, twice: bool, stops: bool) -> None:
-        """All that waits; perhaps another does the same, perhaps the process is killed."""
+        """Replay all waiting letters, perhaps twice at once, perhaps killed."""
         self.operators.replay(include_unknown=include_unknown, twice=twice, stops=stops)

@@ -1,4 +1,4 @@
-"""What people do in a simulated world, and what its vendors tell later."""
+"""Operators' actions in a simulated world, and vendors' late evidence."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.unit.course.world import World
 
 SOMEBODY = Person("ann@ops", "INC-7")
 HOPELESS = ("contract", "unroutable")
-"""Causes of death of which nothing can be made without mending the letter."""
+"""Causes of death that need an edit of the letter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operators:
-    """They act on the record, and never on the broker."""
+    """Operators, who act on the record and never on the broker."""
 
     world: World
 
@@ -34,7 +34,7 @@ class Operators:
             cancel_waiting(connection, UUID(id_), now=world.now())
 
     def decide(self, id_: str, *, resend: bool) -> None:
-        """Look into the vendor's log, or not, and decide."""
+        """Read the vendor's log, or not, and decide."""
         finding = Resolution.RESEND
         if not resend:
             taken = any(call.taken for call in self.world.book.of(id_))
@@ -43,7 +43,7 @@ class Operators:
             decide(self.world.base.store, UUID(id_), finding, SOMEBODY, now=self.world.now())
 
     def tell_news(self, attempt: str) -> None:
-        """Have the vendor tell what became of a call, as a webhook would."""
+        """Report a call's outcome, as a vendor's webhook would."""
         world = self.world
         taken = any(call.taken for call in world.book.calls if call.attempt == attempt)
         outcome = Outcome.ACCEPTED if taken else Outcome.NOT_SENT
@@ -51,18 +51,18 @@ class Operators:
             resolve(world.base.store, UUID(attempt), outcome, reason="news", clock=world.now)
 
     def waiting(self) -> list[int]:
-        """List the dead letters that wait and may be sent as they are."""
+        """List the waiting dead letters that may be sent unchanged."""
         letters = self.world.latest.letters
         waiting = (each for each in letters if each.state == "waiting")
         return [each.id for each in waiting if each.cause not in HOPELESS]
 
     def replay(self, *, include_unknown: bool, twice: bool = False, stops: bool = False) -> int:
         """
-        Replay all that waits; give how many were lined up.
+        Replay all waiting letters; return how many notifications were scheduled.
 
         Args:
-            twice: Two operators do so at once, with the same list.
-            stops: Whoever does so is killed after the first few.
+            twice: Two operators replay the same list at once.
+            stops: The replay is killed after the first few.
         """
         order = ReplayRequest(self.waiting(), rate=10.0, include_unknown=include_unknown)
         done: list[UUID] = []

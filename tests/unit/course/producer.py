@@ -1,4 +1,4 @@
-"""Requests as producers write them: sound, repeated, contradictory, or broken."""
+"""Requests as producers write them: valid, repeated, conflicting, or invalid."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from notify.message import Channel
 
 
 class Kind(enum.Enum):
-    """What a producer publishes that it has not published before."""
+    """Kinds of new requests."""
 
     PLAIN = "plain"
     BATCH = "to three recipients"
@@ -26,7 +26,7 @@ class Kind(enum.Enum):
 
 
 class Repeat(enum.Enum):
-    """What a producer publishes once more."""
+    """Kinds of requests related to an earlier one."""
 
     SAME = "the same bytes"
     NEW_ID = "the same request under another id"
@@ -49,20 +49,20 @@ class Published:
 
     @property
     def text(self) -> str:
-        """The words that it asks to send."""
+        """The text that it requests to send."""
         return str(self.fields.get("text", ""))
 
 
 @dataclass(slots=True)
 class Producer:
-    """Writes requests, each with words of its own."""
+    """Writes requests, each with a different text."""
 
     channel: Channel
     written: list[Published] = field(default_factory=list)
     _number: int = 0
 
     def new(self, kind: Kind, lane: str, *, now: datetime) -> Published:
-        """Write a request of a kind."""
+        """Return a request of a kind."""
         number = self._next()
         own: dict[Kind, dict[str, Any]] = {
             Kind.BATCH: {"to": [self._address(number + each) for each in range(3)]},
@@ -84,7 +84,7 @@ class Producer:
         return self._written(Published(f"{self.channel}.{lane}.shop", fields))
 
     def again(self, earlier: Published, how: Repeat) -> Published:
-        """Write a request that has to do with an earlier one."""
+        """Return a request that is related to an earlier one."""
         number = self._next()
         fields = dict(earlier.fields)
         match how:
@@ -106,7 +106,7 @@ class Producer:
         return self._number
 
     def _address(self, number: int) -> str:
-        # Few, so that some share theirs: then a look-up has rivals.
+        # Few, so that some requests share one: then a look-up has rivals.
         if self.channel is Channel.SMS:
             return f"+49151123456{number % 4:02}"
         return f"ann{number % 4}@example.com"

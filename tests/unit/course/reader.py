@@ -15,21 +15,21 @@ from tests.support.burying import LIMITS
 from tests.unit.course.snapshot import Key
 
 Wants = frozenset[tuple[Key, bytes]]
-"""What messages ask for: the keys, and the digests of the requests."""
+"""The requests of messages: their keys and digests."""
 
 
 @dataclass(slots=True)
 class Reader:
-    """Tells what messages ask for."""
+    """Reads the requests of messages."""
 
     now: Callable[[], datetime]
     cipher: RowCipher
-    """Seals digests as the record keeps them."""
+    """Seals digests as the record does."""
     _read: dict[tuple[bytes, str], Sequence[Notification]] = field(default_factory=dict)
     _wants: dict[tuple[bytes, str], Wants] = field(default_factory=dict)
 
     def asked(self, body: bytes, key: str) -> Sequence[Notification]:
-        """Read what a message asks for; nothing, if it cannot be read."""
+        """Return a message's requests; none if it cannot be read."""
         if (body, key) not in self._read:
             incoming = contract.Incoming(body, key, content_type="application/json")
             asked: Sequence[Notification] = ()
@@ -42,6 +42,6 @@ class Reader:
         return self._read[body, key]
 
     def wants(self, body: bytes, key: str) -> Wants:
-        """Tell what a message asks for, in short."""
+        """Return a message's requests in short form."""
         self.asked(body, key)
         return self._wants[body, key]

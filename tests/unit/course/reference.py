@@ -1,4 +1,4 @@
-"""What must be true of any course of events, whatever the product does: the reference model."""
+"""The reference model: what every course of events must satisfy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.unit.course.vendor import Answer, Call
 
 
 class Actor(enum.Enum):
-    """Who may have changed the record."""
+    """The actors that may change the record."""
 
     NOBODY = "nobody"
     WORKER = "worker"
@@ -31,7 +31,7 @@ _WAITING = frozenset({Status.SCHEDULED, Status.QUEUED})
 _MOVING = _WAITING | {Status.SENDING}
 _WORKED = frozenset(Status) - {Status.CANCELLED}
 _UNSENT = frozenset({Status.FAILED, Status.REJECTED, Status.EXPIRED, Status.CANCELLED})
-"""Ends that say: no vendor took it."""
+"""Final statuses that mean: no vendor accepted it."""
 _Steps = frozenset[tuple[Status | None, Status]]
 
 
@@ -54,20 +54,20 @@ ALLOWED: Mapping[Actor, _Steps] = {
     )
     | {(_NEW, Status.SCHEDULED)},
 }
-"""From where to where each may move a notification in one go."""
+"""The status changes that each actor may make in one transaction."""
 
 
 @dataclass(slots=True)
 class Reference:
     """
-    What was asked for, what the vendor knows, and what follows from these two.
+    The requests, the vendor's calls, and the conclusions from both.
 
     Attributes:
         rules: Of each lane, for lost answers.
         calls: The vendor's book.
         asked: Every notification of a confirmed message, with all the digests under its key.
-        poison: The bodies of confirmed messages that ask for nothing that can be read.
-        licensed: How many of a notification's calls an operator has decided to put up with.
+        poison: The bodies of confirmed messages that cannot be read.
+        licensed: How many calls of a notification an operator has accepted as possible duplicates.
         last: The record after the last step.
     """
 
@@ -83,7 +83,7 @@ class Reference:
     _relayed: dict[str, datetime] = field(default_factory=dict)
 
     def confirm(self, body: bytes, asked: Collection[Notification], *, text: str) -> None:
-        """Take note of a message that the broker answers for, and of the words it asks to send."""
+        """Record a confirmed message and its text."""
         if not asked:
             self.poison.add(body)
         for each in asked:
@@ -93,7 +93,7 @@ class Reference:
                 self._send_at[each.digest] = each.send_at
 
     def called(self, message: Rendered, now: Snapshot) -> None:
-        """Judge a call at the moment it reaches the vendor."""
+        """Check a call when it reaches the vendor."""
         id_, attempt = message.notification_id.hex, message.attempt_id.hex
         row, journalled = now.rows.get(id_), now.attempts.get(attempt)
         assert row is not None, f"{id_} is sent, and not on record"
@@ -109,7 +109,7 @@ class Reference:
         self._judge_history(row, now)
 
     def _judge_history(self, row: Row, now: Snapshot) -> None:
-        """Hold a call that is about to be made against those that were made before."""
+        """Check a new call against the earlier ones."""
         earlier = [call for call in self.calls if call.notification == row.id]
         for number, call in enumerate(earlier):
             if not call.taken and now.attempts[call.attempt].outcome == Outcome.NOT_SENT:
@@ -120,7 +120,7 @@ class Reference:
             assert allowed, f"{row.id} is sent again in a lane that parks"
 
     def relayed(self, id_: str, now: Snapshot, *, at: datetime, taken: bool) -> None:
-        """Judge a publication by a relay: one for each time that comes due."""
+        """Check a relay's publication: one for each due time."""
         row = now.rows[id_]
         assert row.relay_until is not None, f"{id_} is published, and no relay holds it"
         before = self._relayed.get(id_)
@@ -129,7 +129,7 @@ class Reference:
             self._relayed[id_] = at
 
     def observe(self, now: Snapshot, actors: Collection[Actor], *, licence: bool = False) -> None:
-        """Judge what has changed; *licence* says that an operator takes doubles into account."""
+        """Check the changes; *licence* means that an operator accepts duplicates."""
         allowed = frozenset[tuple[Status | None, Status]]().union(*(ALLOWED[one] for one in actors))
         assert self.last.rows.keys() <= now.rows.keys(), "a notification is gone from the record"
         for id_, row in now.rows.items():
@@ -158,16 +158,16 @@ class Reference:
             assert before[:6] == row[:6], f"{row.id} became another request"
 
     def _refused(self, id_: str) -> bool:
-        """Tell whether it was the vendor who refused, and not a template."""
+        """Return whether the vendor refused, and not a template."""
         calls = [call for call in self.calls if call.notification == id_]
         return bool(calls) and calls[-1].answer is Answer.REFUSED
 
     def _judge_truth(self, now: Snapshot) -> None:
         """
-        Hold the record against what the vendor knows.
+        Compare the record to the vendor's calls.
 
-        Of several calls of one notification that were lost, nobody can tell which one the vendor's
-        list, or a person, means: an acceptance counts for the notification.
+        If several calls of one notification were lost, the vendor's list or an operator cannot say
+        which one was accepted: an acceptance counts for the notification.
         """
         taken = {call.attempt for call in self.calls if call.taken}
         takes = Counter(call.notification for call in self.calls if call.taken)
@@ -186,11 +186,11 @@ class Reference:
         self, now: Snapshot, *, held: Collection[tuple[Key, bytes]], bodies: Collection[bytes]
     ) -> None:
         """
-        Judge whether all that was confirmed is somewhere, and all that waits will be taken up.
+        Check that every confirmed message is somewhere, and every waiting one will be delivered.
 
         Args:
-            held: What the messages ask for that the broker has, or that lie in the archive.
-            bodies: The bodies of these.
+            held: The requests of the messages in the broker or in the archive.
+            bodies: The bodies of these messages.
         """
         recorded = {(row.key, row.digest) for row in now.rows.values()}
         lost = self.asked - recorded - set(held)
@@ -201,7 +201,7 @@ class Reference:
             assert not stuck or (row.key, row.digest) in held, f"{row.id} is {row.status} for ever"
 
     def ends_once(self, told: Mapping[str, list[Status]]) -> None:
-        """Judge histories: what has ended stays so, unless an operator takes it up again."""
+        """Check histories: an ended notification stays so, unless an operator reopens it."""
         for id_, history in told.items():
             end: Status | None = None
             for status in history:
@@ -210,7 +210,7 @@ class Reference:
                 end = status if final else end if status is Status.UNKNOWN else None
 
     def doubles(self) -> dict[str, int]:
-        """Tell how often each lane's notifications were taken beyond the first time."""
+        """Return how often each lane's notifications were accepted beyond the first time."""
         takes = Counter(call.notification for call in self.calls if call.taken)
         found: dict[str, int] = defaultdict(int)
         for id_, number in takes.items():
@@ -228,7 +228,7 @@ def _judge_attempts(before: Snapshot, now: Snapshot) -> None:
 
 
 def _judge_claims(before: Snapshot, now: Snapshot) -> None:
-    """What is known to have been sent is not taken up for another call."""
+    """A notification that is known as sent gets no other call."""
     for id_ in now.attempts.keys() - before.attempts.keys():
         owner = now.attempts[id_].notification_id
         sent = before.calls_of(owner, Outcome.ACCEPTED)

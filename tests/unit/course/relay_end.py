@@ -13,7 +13,7 @@ from tests.unit.course.vendor import Killed
 
 
 class Fate(enum.Enum):
-    """What comes of publishing."""
+    """The fates of a publication."""
 
     FINE = "confirmed"
     REFUSED = "refused by the broker"
@@ -23,7 +23,7 @@ class Fate(enum.Enum):
 
 
 def nothing() -> None:
-    """Stand where nobody else does anything."""
+    """Do nothing."""
 
 
 @dataclass(slots=True)
@@ -32,8 +32,8 @@ class RelayEnd:
     Stands for the relay's publisher.
 
     Attributes:
-        told: Called with each message that is published, and whether the relay knows that.
-        meanwhile: What others do before the relay writes what it has published.
+        told: Called with each published message, and whether it was confirmed to the relay.
+        meanwhile: Called before the relay records its publications.
     """
 
     broker: Broker
@@ -42,7 +42,7 @@ class RelayEnd:
     meanwhile: Callable[[], None] = nothing
 
     def publish_many(self, messages: Iterable[Outgoing], /) -> Iterator[PublishError | None]:
-        """Publish, as the fate will have it."""
+        """Publish with the drawn fate."""
         for message in messages:
             if self.fate is Fate.KILLED_FIRST:
                 raise Killed

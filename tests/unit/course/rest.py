@@ -1,4 +1,4 @@
-"""The end of every course: all is healed, all comes to rest, and how it ended is judged."""
+"""The end of every course: everything is repaired, comes to rest, and is checked."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.unit.course.vendor import Answer
 from tests.unit.course.world import World
 
 ROUNDS = 30
-"""Minutes after which everything has come to rest at last."""
+"""Minutes after which everything must have come to rest."""
 
 
 def come_to_rest(world: World) -> None:
-    """Let everything work as it should until nothing is left to do; replay what died."""
+    """Run without faults until nothing is left to do; replay dead letters."""
     world.base.troubles.pass_by()
     world.book.answer = Answer.ACCEPTED
     _drain(world)
@@ -70,7 +70,7 @@ def _drain(world: World) -> None:
 
 
 def _letters(world: World, *states: str) -> set[Key]:
-    """Tell what the dead letters in certain states ask for."""
+    """Return the requests of the dead letters in some states."""
     letters = [each for each in world.latest.letters if each.state in states]
     wants = [world.reader.wants(each.body, each.routing_key) for each in letters]
     return {key for want in wants for key, _ in want}

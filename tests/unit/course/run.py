@@ -1,4 +1,4 @@
-"""Running the machine over one set of terms, with a count of what it went through."""
+"""Runs the machine under one set of terms, and counts its steps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.unit.course.vendor import Answer
 COURSES = 30
 LENGTH = 100
 ENOUGH = 4_000
-"""Acts of one run at least: three runs make tens of thousands."""
+"""The least number of steps of a run: three runs make tens of thousands."""
 
 EVERYWHERE = frozenset(
     {
@@ -35,19 +35,19 @@ EVERYWHERE = frozenset(
         *("notify.decided", "notify.resolved", "notify.parked", "notify.provider_fault"),
     }
 )
-"""What any run must have gone through to be worth something: faults, ends, and what was logged."""
+"""The faults, ends and log events that every run must include to be meaningful."""
 
 
 def run(
     terms: Terms, *, number: int, also: Collection[str], keyring: Keyring = CLEAR
 ) -> Counter[str]:
     """
-    Run many courses, and give how often everything was seen.
+    Run many courses; return how often each thing occurred.
 
     Args:
-        number: Chooses the courses; with a number as COURSE in the environment, they are others.
-        also: What must have been seen besides `EVERYWHERE`, in the courses that are ours.
-        keyring: What the record is sealed with.
+        number: The seed of the courses; COURSE in the environment changes it.
+        also: Must occur in the default courses, in addition to `EVERYWHERE`.
+        keyring: Seals the record.
     """
     other = int(os.environ.get("COURSE", "0"))
     seen: Counter[str] = Counter()
@@ -58,7 +58,7 @@ def run(
             super().__init__(base, terms, seen)
 
     with pytest.MonkeyPatch.context() as patch, _counted(seen):
-        # Small groups, so that replays take turns; and no rest between two tries to record.
+        # Small groups, so that replays alternate; and no pause between two tries to record.
         patch.setattr(replay, "GROUP", 2)
         patch.setattr(recorder, "SHORTEST_PAUSE", 0.0)
         run_state_machine_as_test(

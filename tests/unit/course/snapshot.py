@@ -1,4 +1,4 @@
-"""The record as it stands at one moment, read past the product's own queries."""
+"""The record at one moment, read without the product's own queries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from notify.message import Outcome, Status
 from notify.store.sealing.row_cipher import RowCipher
 
 Key = tuple[str, str, int]
-"""Source, idempotency key and position: what makes it the same notification."""
+"""Source, idempotency key and position, which identify a notification."""
 
 
 class Row(NamedTuple):
@@ -34,12 +34,12 @@ class Row(NamedTuple):
 
     @property
     def key(self) -> Key:
-        """What makes it the same notification."""
+        """Its identity."""
         return self.source, self.idempotency_key, self.position
 
     @property
     def stands(self) -> Status:
-        """Its status, as the word that it is."""
+        """Its status, as an enum."""
         return Status(self.status)
 
 
@@ -65,14 +65,14 @@ class Letter(NamedTuple):
     key_id: str | None
 
     def opened(self, cipher: RowCipher) -> Letter:
-        """Read the body as it was before it was sealed."""
+        """Return the body unsealed."""
         body = cipher.open_letter_part(self.fingerprint, self.key_id, "body", self.body)
         return self._replace(body=body)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All of it."""
+    """The whole record."""
 
     rows: Mapping[str, Row]
     attempts: Mapping[str, Attempt]
@@ -80,7 +80,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, database: sqlite3.Connection, cipher: RowCipher) -> Snapshot:
-        """Read what is committed; no transaction may be open."""
+        """Read the committed record; no transaction may be open."""
         rows = [Row(*each) for each in database.execute(_select(Row, "notifications"))]
         calls = database.execute(f"{_select(Attempt, 'attempts')} ORDER BY number")
         attempts = [Attempt(*each) for each in calls]
@@ -89,7 +89,7 @@ class Snapshot:
         return cls({row.id: row for row in rows}, {each.id: each for each in attempts}, letters)
 
     def calls_of(self, id_: str, *outcomes: Outcome | None) -> list[Attempt]:
-        """Give a notification's calls that ended so, in their order."""
+        """Return a notification's calls with these outcomes, in order."""
         return [
             each
             for each in self.attempts.values()
@@ -98,7 +98,7 @@ class Snapshot:
 
 
 def histories(database: sqlite3.Connection) -> dict[str, list[Status]]:
-    """Read what each notification's events tell, in their order."""
+    """Return each notification's events, in order."""
     told: dict[str, list[Status]] = {}
     for id_, status in database.execute("SELECT notification_id, status FROM events ORDER BY id"):
         told.setdefault(id_, []).append(Status(status))
@@ -106,4 +106,4 @@ def histories(database: sqlite3.Connection) -> dict[str, list[Status]]:
 
 
 def _select(of: type[Row | Attempt | Letter], table: str) -> str:
-    return f"SELECT {', '.join(of._fields)} FROM {table}"  # noqa: S608 - names of our own
+    return f"SELECT {', '.join(of._fields)} FROM {table}"  # noqa: S608 - our own names

@@ -12,7 +12,7 @@ from tests.unit.course.run import run
 
 @pytest.mark.timeout(900)
 def test_where_the_vendor_can_be_asked_its_answer_counts() -> None:
-    """Look-ups, late news and people's decisions cross each other, and none makes a double."""
+    """Look-ups, late evidence and operators' decisions overlap, and none causes a duplicate."""
     terms = Terms(Channel.SMS, {"critical": Unknown.PARK, "bulk": Unknown.RESEND})
     also = {"notify.unknown", "notify.lookup_failed", "Listing.READ"}
     run(terms, number=3, also=also | {"sent more than once: resend"}, keyring=KEYRING)

@@ -1,4 +1,4 @@
-"""Any course of events where nothing is sent again by itself, and nobody can be asked."""
+"""Any course of events in park lanes, with a vendor that cannot be asked."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from tests.unit.course.run import run
 
 @pytest.mark.timeout(900)
 def test_where_lanes_park_only_people_send_again() -> None:
-    """Workers, relays and the broker do what they may: the vendor takes nothing twice."""
+    """Whatever workers, relays and the broker do, the vendor accepts nothing twice."""
     terms = Terms(Channel.EMAIL, {"critical": Unknown.PARK})
     run(terms, number=1, also={"end: unknown", "sent more than once: park"})

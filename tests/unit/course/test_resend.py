@@ -1,4 +1,4 @@
-"""Any course of events where a lost answer has a notification sent again, marked."""
+"""Any course of events in resend lanes, where a lost answer causes a second, marked send."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from tests.unit.course.run import run
 
 @pytest.mark.timeout(900)
 def test_where_lanes_resend_every_double_is_marked() -> None:
-    """Whatever breaks, nothing is lost, and what may have been sent twice says so."""
+    """With any fault, nothing is lost, and each possible duplicate is marked."""
     terms = Terms(Channel.EMAIL, {"bulk": Unknown.RESEND})
     run(terms, number=5, also={"end: failed", "sent more than once: resend"})

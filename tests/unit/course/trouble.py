@@ -1,4 +1,4 @@
-"""Faults that strike whoever opens a transaction next, or the one after."""
+"""Faults that hit the next transaction, or the one after, of any actor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.unit.course.vendor import Killed
 
 
 class Trouble(enum.Enum):
-    """What may happen at a transaction."""
+    """Faults of a transaction."""
 
     KILLED = "the process dies before it begins"
     AWAY = "the record is away, for a while"
@@ -26,7 +26,7 @@ FOR_A_WHILE = 3
 
 
 class Troubles:
-    """Waits at the doors of an engine for the moment to strike."""
+    """Listens to an engine, and injects a fault at the chosen transaction."""
 
     def __init__(self, engine: Engine) -> None:
         self._coming: Trouble | None = None
@@ -37,20 +37,20 @@ class Troubles:
 
     @property
     def coming(self) -> bool:
-        """Whether one is to strike."""
+        """Whether a fault is pending."""
         return self._coming is not None
 
     def come(self, trouble: Trouble, *, after: int) -> None:
-        """Strike once, after so many transactions."""
+        """Inject one fault, after this many transactions."""
         self._coming, self._after = trouble, after
 
     def pass_by(self) -> None:
-        """Do not strike any more."""
+        """Cancel the pending fault."""
         self._coming = None
 
     @contextmanager
     def spare(self) -> Iterator[None]:
-        """Spare what the test itself wants to know."""
+        """Inject no fault into the test's own reads."""
         coming, self._coming = self._coming, None
         yield
         self._coming = coming

@@ -1,4 +1,4 @@
-"""The vendors of a simulated world, who know best what they took."""
+"""The vendors of a simulated world, with the true list of accepted messages."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.unit.course.clock import Clock
 
 
 class Killed(BaseException):
-    """The process that runs is gone, in the midst of whatever it did."""
+    """The running process was killed at an arbitrary point."""
 
 
 class Answer(enum.Enum):
-    """What comes of a call."""
+    """The results of a call."""
 
     ACCEPTED = "accepted"
     SLOWLY = "accepted, after the lease"
@@ -34,13 +34,13 @@ class Answer(enum.Enum):
 
 TAKING = frozenset({Answer.ACCEPTED, Answer.SLOWLY, Answer.LOST, Answer.FAULT, Answer.KILLED})
 ENDLESS = 70.0
-"""Seconds that the slow answer takes: longer than a lease."""
+"""Seconds of a slow answer: longer than a lease."""
 PATIENCE = 20.0
-"""Seconds that a throttled caller shall wait."""
+"""Seconds that a throttled caller must wait."""
 
 
 class Listing(enum.Enum):
-    """What comes of asking what was taken."""
+    """The results of a look-up."""
 
     READ = "read"
     AWAY = "away"
@@ -62,21 +62,21 @@ class Call:
 
     @property
     def taken(self) -> bool:
-        """Whether the vendor took it, whatever it said."""
+        """Whether the vendor accepted it, whatever it answered."""
         return self.answer in TAKING
 
 
 def _nothing() -> None:
-    """Stand where nobody else does anything."""
+    """Do nothing."""
 
 
 @dataclass(slots=True)
 class Book:
     """
-    What all vendors saw, and what they say next.
+    The requests to all vendors, and their next answers.
 
     Attributes:
-        look: Called before a request is taken.
+        look: Called before a request is accepted.
         meanwhile: Called while a list is read.
     """
 
@@ -88,12 +88,12 @@ class Book:
     meanwhile: Callable[[], None] = _nothing
 
     def of(self, notification: str) -> list[Call]:
-        """Give the calls for one notification."""
+        """Return the calls for one notification."""
         return [call for call in self.calls if call.notification == notification]
 
 
 class Vendor:
-    """One vendor, which writes into the book of all."""
+    """One vendor, which writes into the shared book."""
 
     channel: ClassVar[Channel]
     can_find: ClassVar[bool]
@@ -102,7 +102,7 @@ class Vendor:
         self._book = book
 
     def send(self, message: Rendered, /) -> Receipt:
-        """Take the message or not, and answer or not."""
+        """Accept the message or not, and answer or not."""
         book = self._book
         book.look(message)
         answer = book.answer
@@ -113,7 +113,7 @@ class Vendor:
         return _answered(answer, message.attempt_id.hex)
 
     def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> list[Receipt]:
-        """Look through what was taken."""
+        """Search the accepted messages."""
         book = self._book
         if book.listing is not Listing.READ:
             _refuse_to_list(book.listing)
@@ -129,18 +129,18 @@ class Vendor:
         return found
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Release nothing."""
 
 
 class Mail(Vendor):
-    """Takes email, and keeps no list."""
+    """A vendor of email, without a list."""
 
     channel: ClassVar[Channel] = Channel.EMAIL
     can_find: ClassVar[bool] = False
 
 
 class Texts(Vendor):
-    """Takes SMS, and can be asked what it took."""
+    """A vendor of SMS, with a list of accepted messages."""
 
     channel: ClassVar[Channel] = Channel.SMS
     can_find: ClassVar[bool] = True

@@ -31,18 +31,18 @@ from tests.unit.course.snapshot import Snapshot
 from tests.unit.course.vendor import Book, Killed, Listing
 
 BEHIND = timedelta(seconds=2)
-"""How far the second worker's clock is behind."""
+"""The second worker's clock is this far behind."""
 RETURNS = 2
-"""How often a message may come back to its queue before it dies."""
+"""How often a message may be requeued before it is dead-lettered."""
 
 
 class World:
     """
-    All machinery that acts, and the judgement after each act.
+    All actors, and the check after each act.
 
     Attributes:
-        acts: How many there were.
-        latest: The record, as it stood after the last of them.
+        acts: The number of acts.
+        latest: The record after the last act.
     """
 
     def __init__(self, base: Base, terms: Terms) -> None:
@@ -70,7 +70,7 @@ class World:
         self._archive = Archive(base.store, limits=LIMITS, delivery_limits=limits, clock=self.now)
 
     def now(self) -> datetime:
-        """Tell the time."""
+        """Return the time."""
         return self.clock.now
 
     def publish(self, body: bytes, key: str, *, text: str) -> None:
@@ -81,7 +81,7 @@ class World:
         self.judge()
 
     def work(self, number: int, until: Phase, *, most: int) -> None:
-        """Have a worker go on, as far as nothing kills it."""
+        """Run a worker, until it finishes or is killed."""
         worker = self.workers[number]
         try:
             worker.work(until, queues=self.queues, most=most)
@@ -90,7 +90,7 @@ class World:
         self.judge(Actor.WORKER)
 
     def relay(self, fate: Fate = Fate.FINE, meanwhile: Callable[[], None] = nothing) -> None:
-        """Let a relay turn once."""
+        """Run one step of a relay."""
         end = RelayEnd(self.broker, self._relayed, fate, meanwhile)
         with self.act(Actor.RELAY):
             Relay(DueRows(), self.base.store, cast(Publisher, end), clock=self.now).publish()
@@ -98,7 +98,7 @@ class World:
     def reconcile(
         self, listing: Listing = Listing.READ, meanwhile: Callable[[], None] = nothing
     ) -> bool:
-        """Let a reconciler settle one, if one is due; tell whether one was."""
+        """Run one step of a reconciler; return whether a look-up was due."""
         self.book.listing, self.book.meanwhile = listing, meanwhile
         reconciler = Reconciler(
             store=self.base.store,
@@ -114,7 +114,7 @@ class World:
         return found
 
     def archive(self, *, most: int, dies: bool = False) -> None:
-        """Drain the dead queue; *dies* says that nothing is acknowledged."""
+        """Drain the dead queue; with *dies*, without acknowledging."""
         kept: list[int] = []
 
         def arrived(handed: Handed) -> Arrival:
@@ -131,19 +131,19 @@ class World:
         self.broker.take_back("archive")
 
     def due(self, *statuses: Status) -> bool:
-        """Tell whether the record has something in one of *statuses* whose time has come."""
+        """Return whether the record has a due notification in one of *statuses*."""
         now = f"{self.now():%Y-%m-%d %H:%M:%S.%f}"
         rows = self.latest.rows.values()
         return any(row.due_at and row.due_at <= now and row.stands in statuses for row in rows)
 
     @property
     def busy(self) -> bool:
-        """Whether there is anything for a worker to do."""
+        """Whether a worker has anything to do."""
         queued = any(self.broker.queues[name] for name in self.queues)
         return queued or any(worker.busy for worker in self.workers)
 
     def judge(self, *actors: Actor, licence: bool = False) -> None:
-        """Hold what is against what must be, after an act."""
+        """Check the world against the reference model, after an act."""
         self.acts += 1
         with self._heeded():
             now = self.look()
@@ -155,7 +155,7 @@ class World:
 
     @contextmanager
     def act(self, *actors: Actor, licence: bool = False) -> Iterator[None]:
-        """Have somebody act; what they leave behind, be they killed or give up, is judged."""
+        """Run one act; check its results, even if the actor was killed or failed."""
         with suppress(Killed, StoreError, PublishError):
             yield
         self.judge(*actors, licence=licence)
@@ -169,7 +169,7 @@ class World:
 
     @contextmanager
     def _heeded(self) -> Iterator[None]:
-        """Remember a judgement: where the product calls a provider, it swallows every error."""
+        """Store a failed check: the product catches every error of a provider's call."""
         try:
             yield
         except AssertionError as error:

@@ -191,7 +191,7 @@ class Limiter:
         names = [name for name in list(self._leases) if not self._is_value(name)]
         with self._store.reading() as connection:
             rows, now = record.read(connection, names)
-        states = {row.name: row.standing for row in rows}
+        states = {row.name: row.state for row in rows}
         for name in names:
             self._leases[name].learn(states.get(name, LimitState()), now)
         self._tidy()

@@ -29,29 +29,29 @@ class LimitStatus:
     @property
     def ceiling(self) -> float | None:
         """The rate that is set or configured."""
-        return self.seen.standing.ceiling(self.limit, self.now)
+        return self.seen.state.ceiling(self.limit, self.now)
 
     @property
     def rate(self) -> float | None:
         """The rate in force, once a pause is over."""
-        return self.seen.standing.rate(self.limit, self.now)
+        return self.seen.state.rate(self.limit, self.now)
 
     @property
     def set(self) -> bool:
         """Whether an operator's rate is in force."""
-        state = self.seen.standing
+        state = self.seen.state
         ends = state.set_until
         return state.set_rate is not None and (ends is None or ends > self.now)
 
     @property
     def lowered(self) -> bool:
         """Whether the provider's complaints keep the rate below the ceiling."""
-        return self.rate is not None and self.rate == self.seen.standing.recovered(self.now)
+        return self.rate is not None and self.rate == self.seen.state.recovered(self.now)
 
     @property
     def pause(self) -> float:
         """Seconds for which the limit grants nothing."""
-        return self.seen.standing.paused(self.now)
+        return self.seen.state.paused(self.now)
 
     @property
     def differs(self) -> bool:
@@ -60,7 +60,7 @@ class LimitStatus:
 
     def as_json(self) -> dict[str, Any]:
         """Return the limit as `notify limit ls --json` prints it."""
-        state = self.seen.standing
+        state = self.seen.state
         return {
             "name": self.limit.name,
             "per": self.per,
@@ -97,7 +97,7 @@ def read_limits(settings: Settings, store: Store, *, everything: bool) -> list[L
     """
     known = limits(settings)
     with store.reading() as connection:
-        rows, now = shared.read_all(connection, told=not everything)
+        rows, now = shared.read_all(connection, changed_only=not everything)
         rows += shared.read(connection, list(known))[0]
     seen = {row.name: row for row in rows}
     found = [_status(settings, limit, seen, now) for limit in known.values()]

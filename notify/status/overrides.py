@@ -65,10 +65,7 @@ class OverridesSnapshot:
             return "its circuit is open"
         for name in lines_limits(settings, channel, provider)["limits"]:
             seen = self.limits.get(name)
-            if (
-                seen
-                and max(seen.standing.paused(self.now), seen.standing.tat - self.now) > LONGEST_WAIT
-            ):
+            if seen and max(seen.state.paused(self.now), seen.state.tat - self.now) > LONGEST_WAIT:
                 return f"its limit {name} is used up or paused"
         return None
 

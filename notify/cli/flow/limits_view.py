@@ -51,7 +51,7 @@ def _in_force(status: LimitStatus) -> Text:
 
 
 def _why(status: LimitStatus) -> Iterator[str]:
-    state = status.seen.standing
+    state = status.seen.state
     if status.pause:
         yield f"paused by its provider for {math.ceil(status.pause)} s"
     if status.lowered and status.rate is not None:

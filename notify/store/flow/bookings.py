@@ -1,4 +1,4 @@
-"""Booking units of a limit that the fleet shares: one statement on the database's own clock."""
+"""Booking units of a shared limit, in one statement on the database's clock."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from notify.policies import ratelimit
 from notify.policies.ratelimit import BookingRequest, Grant, Limit, LimitState
 from notify.store.flow.limits import USE, ensure_row, faded, log_set_back
 
-# It says what `ratelimit.book` says. The row is locked before the clock is read, so that no
-# moment is judged by what another booking has changed since. Nobody waits for the disk: a crash
-# takes back what was granted within its last moments, not more. Nor for long for somebody who
-# keeps the row locked: then each process goes on by itself.
+# The same computation as `ratelimit.book`; tests/integration/store/test_limits.py compares both.
+# The row is locked before the clock is read, so that no earlier time meets a later booking. The
+# commit does not wait for the disk: a crash loses the bookings of its last moments only. The wait
+# for the lock is short: after it, each process falls back to its own limiter.
 _BOOK = """
 WITH patience AS MATERIALIZED (
     SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', '5s', true)
@@ -89,9 +89,9 @@ RETURNING now, base, pace, burst, tolerance, booked.ahead, horizon, units,
     booked.paused_until, GREATEST(-by, booked.tat - base) AS righted
 """
 
-_STANDING = [field.name for field in fields(LimitState)]
+_STATE = [field.name for field in fields(LimitState)]
 _READ = f"""
-SELECT {", ".join(_STANDING)}, used, used_at, (julianday('now') - 2440587.5) * 86400.0
+SELECT {", ".join(_STATE)}, used, used_at, (julianday('now') - 2440587.5) * 86400.0
 FROM limits WHERE name = ?
 """  # noqa: S608 - the names of columns
 _WRITE = """
@@ -113,7 +113,7 @@ _RULES = {
 
 
 def book(connection: Connection, limit: Limit, ask: BookingRequest) -> Grant:
-    """Book units of one limit, on a connection of `Store.booking`; its row is made if missing."""
+    """Book units of one limit, on a connection of `Store.booking`; insert its row if missing."""
     run = _book_on_sqlite if connection.dialect.name == "sqlite" else _book_on_postgresql
     grant = run(connection, limit, ask)
     while grant is None:
@@ -137,8 +137,8 @@ def _book_on_postgresql(connection: Connection, limit: Limit, ask: BookingReques
     row = connection.exec_driver_sql(_BOOK, _RULES | values).one_or_none()
     if row is None:
         return None
-    told: list[Any] = list(row)
-    now, base, rate, burst, tolerance, ahead, horizon, units, paused_until, righted = told
+    columns: list[Any] = list(row)
+    now, base, rate, burst, tolerance, ahead, horizon, units, paused_until, righted = columns
     log_set_back(limit.name, righted)
     return Grant(
         now=now,
@@ -154,13 +154,13 @@ def _book_on_postgresql(connection: Connection, limit: Limit, ask: BookingReques
 
 
 def _book_on_sqlite(connection: Connection, limit: Limit, ask: BookingRequest) -> Grant | None:
-    # There is no need for one statement: the transaction has the database to itself.
+    # Several statements: the transaction is the only writer.
     row = connection.exec_driver_sql(_READ, (limit.name,)).one_or_none()
     if row is None:
         return None
-    told: list[Any] = list(row)
-    *standing, used, used_at, now = told
-    written = LimitState(**dict(zip(_STANDING, standing, strict=True)))
+    columns: list[Any] = list(row)
+    *state, used, used_at, now = columns
+    written = LimitState(**dict(zip(_STATE, state, strict=True)))
     corrected = written.corrected(used_at, now)
     grant = ratelimit.book(corrected, limit, ask, now=now)
     log_set_back(limit.name, max(used_at - now, corrected.tat - grant.base))

@@ -1,4 +1,4 @@
-"""How much of each cap is used: counted once a notification, exact among all workers."""
+"""The use of caps: each notification counts once, exactly across all workers."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from notify.store.db.clock import db_now
 from notify.store.tables import cap_counts, cap_uses, notifications
 
 COUNT_KEPT = 3600
-"""Seconds for which a count outlives its span of time: a slow transaction may still add to it."""
+"""Seconds for which a count is kept after its span: a slow transaction may still add to it."""
 USE_KEPT = 86_400
-"""Seconds for which it is known, after the span, that a notification was counted in it."""
+"""Seconds for which the use of a notification is kept after its span."""
 
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What one notification adds to one count, and how much that may come to."""
+    """What one notification adds to one count, and the count's limit."""
 
     name: str
     starts: int
@@ -47,28 +47,28 @@ class Charge:
 
     @property
     def count(self) -> Count:
-        """Which count it is."""
+        """The key of its count."""
         return self.name, self.starts, self.ends
 
 
 Asked = Sequence[tuple[UUID, Sequence[Charge]]]
-"""Notifications and what each would be charged, in the order in which they are served."""
+"""Notifications with their charges, in the order of service."""
 
 Count = tuple[str, int, int]
-"""The name of a count, and its span of time."""
+"""The key of a count: its name, and its span of time."""
 
 _Use = tuple[UUID, str]
 
 
 def charge_caps(connection: Connection, asked: Asked) -> list[str | None]:
     """
-    Charge notifications, each wholly or not at all, and none twice for the same.
+    Charge notifications, each completely or not at all, and each count only once.
 
-    All who charge lock the counts in one order, then write the uses in one order: nobody waits
-    in a circle, and what was read of a count stands until the transaction ends.
+    Counts are locked in one order, then uses are written in one order: there is no deadlock, and a
+    count does not change until the transaction ends.
 
     Returns:
-        For each the name of a count that it does not fit in; None if it is charged, now or before.
+        For each the name of a count that is full for it; None if it is charged, now or before.
     """
     used = _add(connection, {charge.count: 0.0 for _, charges in asked for charge in charges})
     counted = _counted(connection, [id_ for id_, _ in asked])
@@ -96,10 +96,10 @@ def _fits(charge: Charge, used: Mapping[Count, float]) -> bool:
 
 def _add(connection: Connection, amounts: Mapping[Count, float]) -> dict[Count, float]:
     """
-    Add to counts, made where there are none, and lock them until the transaction ends.
+    Add to counts, inserting missing ones, and lock them until the transaction ends.
 
     Returns:
-        What they come to, with all that others have committed.
+        Their new values.
     """
     if not amounts:
         return {}
@@ -123,7 +123,7 @@ def _counted(connection: Connection, ids: Sequence[UUID]) -> set[_Use]:
 
 
 def _written(connection: Connection, uses: dict[_Use, Charge]) -> list[Charge]:
-    """Note who is charged; leave out what another worker, in another span, charges right now."""
+    """Write the uses; return the charges except those that another worker wrote first."""
     if not uses:
         return []
     rows = [
@@ -139,28 +139,28 @@ def _written(connection: Connection, uses: dict[_Use, Charge]) -> list[Charge]:
 
 def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> Any:
     """
-    Begin to insert rows in their order; give the statement, and its values.
+    Return the statement that inserts rows in their order, and its values.
 
-    On PostgreSQL they travel as one array a column: else parsing would cost more than writing.
+    On PostgreSQL the values are one array for each column: parsing rows would cost more.
     """
     if connection.dialect.name == "sqlite":
         return sqlite.insert(table), rows
     names = [column.name for column in table.columns]
     arrays = [bindparam(f"all_{each.name}", type_=ARRAY(each.type)) for each in table.columns]
-    given = func.unnest(*arrays).table_valued(*names).render_derived()
-    statement = postgresql.insert(table).from_select(names, select(given))
+    table_of_arrays = func.unnest(*arrays).table_valued(*names).render_derived()
+    statement = postgresql.insert(table).from_select(names, select(table_of_arrays))
     return statement, {f"all_{name}": [row[name] for row in rows] for name in names}
 
 
 def prune_caps(connection: Connection, *, limit: int) -> int:
     """
-    Forget counts and uses of spans of time that are long over.
+    Delete old counts and uses.
 
-    The use of a notification that still waits is kept however old it is, so that its next try is
-    not charged again.
+    The use of a waiting notification is kept, however old it is, so that its next try is not
+    charged again.
 
     Returns:
-        How many rows were removed; as many as *limit*, or more, if there are more.
+        How many rows were deleted; *limit* or more if some are left.
     """
     counts = _remove(connection, cap_counts, cap_counts.c.ends <= db_now() - COUNT_KEPT, limit)
     of_use = notifications.c.id == cap_uses.c.notification_id

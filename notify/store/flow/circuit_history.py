@@ -1,4 +1,4 @@
-"""What became of circuits, change by change: an outage is still known when it is over."""
+"""The history of circuits: each change of state or mode, kept after an outage is over."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from notify.store.tables import circuit_changes
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitChange:
     """
-    One change of a circuit's state, or of what an operator said about it.
+    One change of a circuit's state or mode.
 
     Attributes:
         at: Seconds since 1970 by the database's clock.
         trips: How often it opened since it was last closed.
         cause: Why it opened.
-        actor: Who said the mode that it has now, and why: `reason`.
+        actor: The operator who set its mode; `reason` says why.
     """
 
     id: int
@@ -40,18 +40,18 @@ class CircuitChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitChangeFilter:
-    """Which changes to read; None asks for all."""
+    """The changes to select; None does not filter."""
 
     providers: Collection[str] = ()
-    """Only of these, if any is named."""
+    """Only changes of these; all if empty."""
     state: CircuitState | None = None
-    """Only what changed into this state."""
+    """Only changes to this state."""
     since: Moment | None = None
     until: Moment | None = None
 
 
 def record_change(connection: Connection, before: Circuit, after: Circuit, *, now: float) -> None:
-    """Keep a change of state or mode, in the caller's transaction; anything else is no change."""
+    """Write a change of state or mode, in the caller's transaction; ignore other changes."""
     if (before.state, before.mode) == (after.state, after.mode):
         return
     row = {
@@ -69,7 +69,7 @@ def record_change(connection: Connection, before: Circuit, after: Circuit, *, no
 def find_circuit_changes(
     connection: Connection, wanted: CircuitChangeFilter, *, limit: int
 ) -> list[CircuitChange]:
-    """Read the newest changes that match, newest first."""
+    """Return the newest changes that match, newest first."""
     columns = circuit_changes.c
     query = select(circuit_changes).where(*_conditions(wanted))
     query = query.order_by(columns.at.desc(), columns.id.desc()).limit(limit)
@@ -84,7 +84,7 @@ def find_circuit_changes(
 
 
 def delete_circuit_changes(connection: Connection, *, before: datetime, limit: int) -> int:
-    """Delete the next changes of before then; return how many."""
+    """Delete the next changes of before then, and return how many."""
     columns = circuit_changes.c
     query = select(columns.id).where(columns.at <= before.timestamp()).order_by(columns.id)
     ids: Sequence[int] = connection.execute(query.limit(limit)).scalars().all()

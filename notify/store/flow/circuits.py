@@ -1,4 +1,4 @@
-"""The circuits that all workers share, and how their calls ended, by slices of time."""
+"""The shared circuits, and the results of all workers' calls, by slices of time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from notify.store.tables import circuit_calls
 from notify.store.tables import circuits as table
 
 CircuitTransition = Callable[[Circuit, float], Circuit]
-"""What a circuit becomes at a time; the circuit itself, where nothing is to be written."""
+"""Returns a circuit's successor at a time; the circuit itself if nothing changes."""
 
 _SOON = 5.0
 
@@ -24,7 +24,7 @@ _SOON = 5.0
 @dataclass(frozen=True, slots=True)
 class Slice:
     """
-    How the calls through one provider ended in one slice of time.
+    The results of the calls to one provider in one slice of time.
 
     Attributes:
         bucket: The slice, by its first millisecond since 1970.
@@ -37,7 +37,7 @@ class Slice:
 
 
 def current(connection: Connection, providers: Collection[str]) -> dict[str, Circuit]:
-    """Read the circuits of *providers*; one that never was anything but closed has no row."""
+    """Return the circuits of *providers*; one that was always closed has no row."""
     rows = connection.execute(select(*table.c).where(table.c.provider.in_(providers)))
     found = [_circuit(row) for row in rows.mappings()]
     return {name: Circuit(name) for name in providers} | {each.provider: each for each in found}
@@ -47,29 +47,29 @@ def change(
     connection: Connection, provider: str, transition: CircuitTransition
 ) -> tuple[Circuit, bool]:
     """
-    Let one circuit pass to what follows; all others who want to wait for the transaction's end.
+    Apply a transition under the row lock; concurrent callers block until commit.
 
     Args:
-        transition: Is given the circuit, and the time by the database's clock.
+        transition: Called with the circuit, and the time by the database's clock.
 
     Returns:
-        The circuit as it is now, and whether the transition changed it.
+        The circuit after the transition, and whether that changed it.
     """
-    held = _locked(connection, provider)
-    # The clock is read with the lock in hand: waiting for it may have taken long.
+    locked = _locked(connection, provider)
+    # Read after the lock, which may have taken long.
     now = read_clock(connection)
-    before = held.at(now)
+    before = locked.at(now)
     after = transition(before, now)
-    if after != held:
+    if after != locked:
         values = asdict(after)
         connection.execute(update(table).where(table.c.provider == provider).values(values))
-        record_change(connection, held, after, now=now)
+        record_change(connection, locked, after, now=now)
     return after, after is not before
 
 
 def add_calls(connection: Connection, slices: Iterable[Slice]) -> None:
-    """Add what one process has counted to what the others have."""
-    # In one order always, so that two processes wait for each other and not in a circle.
+    """Add the counts of one process to the shared ones."""
+    # Always in one order, so that two processes do not deadlock.
     rows = [
         {"provider": each.provider, "generation": each.generation, "bucket": each.bucket}
         | asdict(each.counts)
@@ -78,7 +78,7 @@ def add_calls(connection: Connection, slices: Iterable[Slice]) -> None:
     if not rows:
         return
     if connection.dialect.name == "postgresql":
-        # A crash may forget half a second of counts; the workers need not wait for the disk.
+        # A crash may lose half a second of counts; no worker waits for the disk.
         connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(circuit_calls)
@@ -92,17 +92,17 @@ def add_calls(connection: Connection, slices: Iterable[Slice]) -> None:
 
 
 def read_calls(connection: Connection, providers: Collection[str], *, since: int) -> list[Slice]:
-    """Read how all workers' calls ended in the slices from *since* on."""
+    """Return the results of all workers' calls in the slices from *since* on."""
     columns = circuit_calls.c
     query = select(*columns).where(columns.provider.in_(providers), columns.bucket >= since)
     return [Slice(row[0], row[1], row[2], Counts(*row[3:])) for row in connection.execute(query)]
 
 
 def delete_old_calls(connection: Connection, *, older: float) -> None:
-    """Delete the counts that are *older* than so many seconds, and those of times to come."""
+    """Delete counts that are *older* than so many seconds, and counts of the future."""
     columns = circuit_calls.c
     old = columns.bucket < (db_now() - older) * 1000
-    # Counted before the clock was set back: when it gets there once more, they are of long ago.
+    # They are from before the clock was set back.
     ahead = columns.bucket > (db_now() + _SOON) * 1000
     connection.execute(delete(circuit_calls).where(or_(old, ahead)))
 

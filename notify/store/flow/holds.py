@@ -1,4 +1,4 @@
-"""Holds in the record: placed and lifted by operators, and what they keep waiting."""
+"""Holds: placed and lifted by operators, and the notifications that they keep waiting."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from notify.store.tables import holds, notifications
 
 _WAITING = (str(Status.SCHEDULED), str(Status.QUEUED))
 SCOPE_PARTS = tuple(field.name for field in fields(Scope))
-"""The names of what a scope consists of."""
+"""The names of the parts of a scope."""
 
 
 def place(
@@ -38,7 +38,7 @@ def place(
     reason: str,
     seconds: float | None = None,
 ) -> Hold:
-    """Keep what fits *scope* from being sent, for so many *seconds* or until it is lifted."""
+    """Place a hold on *scope*, for some *seconds* or until it is lifted."""
     parts = {name: getattr(scope, name) for name in SCOPE_PARTS}
     row = connection.execute(
         insert(holds)
@@ -55,8 +55,8 @@ def place(
 
 
 def current(connection: Connection) -> tuple[list[Hold], float]:
-    """Read the holds that stand, oldest first, and the time by the database's clock."""
-    query = select(*holds.c).where(_stands()).order_by(holds.c.id)
+    """Return the active holds, oldest first, and the database's time."""
+    query = select(*holds.c).where(_is_active()).order_by(holds.c.id)
     found = [_hold(row) for row in connection.execute(query)]
     return found, float(connection.execute(select(db_now())).scalar_one())
 
@@ -65,14 +65,14 @@ def lift(connection: Connection, ids: Collection[int]) -> list[Hold]:
     """
     End holds before their time.
 
-    What they kept comes due by `release_ended`, which every worker calls while there is any.
+    `release_ended`, which every worker calls, makes their notifications due.
 
     Returns:
-        Those that stood until now.
+        Those that were active until now.
     """
     statement = (
         update(holds)
-        .where(holds.c.id.in_(ids), _stands())
+        .where(holds.c.id.in_(ids), _is_active())
         .values(until=db_now())
         .returning(*holds.c)
     )
@@ -81,9 +81,9 @@ def lift(connection: Connection, ids: Collection[int]) -> list[Hold]:
 
 def hold_ids_in_use(connection: Connection) -> Iterator[int]:
     """
-    Give the ids of the holds, ended ones too, for which something waits in the record.
+    Yield the ids of the holds, ended ones included, that keep notifications waiting.
 
-    Asked for one after the other, each costs a look into an index, however much it keeps.
+    Each costs one look into an index, however many notifications it keeps.
     """
     of_row = notifications.c.hold_id
     last = 0
@@ -100,10 +100,10 @@ def release_ended(
     connection: Connection, ids: Collection[int], *, now: datetime, limit: int
 ) -> int:
     """
-    Make due, oldest hold first, what holds keep that have ended.
+    Make the notifications of ended holds due, oldest hold first.
 
     Returns:
-        How many rows were seen to, at most *limit*.
+        How many rows were released, at most *limit*.
     """
     columns = notifications.c
     chosen = (
@@ -131,7 +131,7 @@ def release_ended(
 
 
 def count_held(connection: Connection, ids: Collection[int]) -> dict[int, int]:
-    """Count what each hold has set aside in the record."""
+    """Return how many notifications each hold keeps waiting."""
     columns = notifications.c
     query = (
         select(columns.hold_id, func.count())
@@ -143,9 +143,9 @@ def count_held(connection: Connection, ids: Collection[int]) -> dict[int, int]:
 
 def count_waiting(connection: Connection, scope: Scope) -> dict[Status, int]:
     """
-    Count, by status, what fits *scope* and waits in the record for its time.
+    Count, by status, the notifications of *scope* that wait in the record for their due time.
 
-    What the broker has is not among it.
+    Messages at the broker are not counted.
     """
     columns = notifications.c
     parts = [columns[name] == value for name, value in scope.given.items() if name in columns]
@@ -157,9 +157,9 @@ def count_waiting(connection: Connection, scope: Scope) -> dict[Status, int]:
     return {Status(row[0]): row[1] for row in connection.execute(query)}
 
 
-def _stands() -> ColumnElement[bool]:
-    # Holds that ended stay: SQLite would give the id of a deleted one to the next, which would
-    # then keep what waits for the first.
+def _is_active() -> ColumnElement[bool]:
+    # Ended holds are kept: SQLite would reuse the id of a deleted one for the next, which would
+    # then keep the first one's notifications waiting.
     return or_(holds.c.until.is_(None), holds.c.until > db_now())
 
 

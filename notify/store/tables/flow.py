@@ -1,6 +1,7 @@
-"""What all workers share to keep providers whole.
+"""
+Tables of flow control, which all workers share.
 
-Its times are seconds since 1970 by the database's own clock, since no two machines agree on theirs.
+Their times are seconds since 1970 by the database's clock, since the clocks of machines differ.
 """
 
 from __future__ import annotations
@@ -9,17 +10,17 @@ from sqlalchemy import BigInteger, Column, Double, Integer, String, Table, Uuid
 
 from notify.store.tables.kinds import NUMBER, metadata
 
-# One row for each limit: where its schedule stands, and what lowered or paused it.
+# One row for each limit: the state of its schedule, and what lowered or paused it.
 limits = Table(
     "limits",
     metadata,
     Column("name", String(255), primary_key=True),
-    # GCRA's theoretical arrival time: when all that was granted would be through.
+    # GCRA's theoretical arrival time: when everything granted will have been sent.
     Column("tat", Double, nullable=False),
-    # Units a second that were granted lately, and when that was true: it fades from then on.
+    # Units a second that were recently granted, measured at `used_at`.
     Column("used", Double, nullable=False),
     Column("used_at", Double, nullable=False),
-    # The rate after the provider's last complaint, the rate it was lowered from, and when.
+    # The rate after the provider's last 429, the rate before it, and when.
     Column("lowered", Double),
     Column("lowered_from", Double),
     Column("lowered_at", Double),
@@ -31,20 +32,20 @@ limits = Table(
     Column("reason", String(1000)),
 )
 
-# One row for each provider: its circuit, and what an operator said about it.
+# One row for each provider: its circuit, and the mode that an operator set.
 circuits = Table(
     "circuits",
     metadata,
     Column("provider", String(64), primary_key=True),
     Column("state", String(16), nullable=False),
-    # Raised at each change of state and each leave to probe: what a call of an earlier one says
-    # counts no more.
+    # Raised at each change of state and each permit to probe: results of calls of an earlier
+    # generation are ignored.
     Column("generation", Integer, nullable=False),
     # How often it opened since it was last closed.
     Column("trips", Integer, nullable=False),
     Column("since", Double, nullable=False),
     Column("open_until", Double),
-    # A worker has leave to try one call until then.
+    # A worker has a permit for one probe until then.
     Column("probe_until", Double),
     Column("passed", Integer, nullable=False),
     Column("inconclusive", Integer, nullable=False),
@@ -55,7 +56,7 @@ circuits = Table(
     Column("reason", String(1000)),
 )
 
-# Each change of a circuit's state, or of what an operator says about it: they outlive the outage.
+# Each change of a circuit's state or mode, kept after an outage is over.
 circuit_changes = Table(
     "circuit_changes",
     metadata,
@@ -72,14 +73,14 @@ circuit_changes = Table(
     Column("reason", String(1000)),
 )
 
-# How the calls of all workers ended, by slices of time; each is named by its first millisecond.
+# The results of all workers' calls by slices of time; `bucket` is a slice's first millisecond.
 circuit_calls = Table(
     "circuit_calls",
     metadata,
     Column("provider", String(64), primary_key=True),
     Column("generation", Integer, primary_key=True),
     Column("bucket", BigInteger, primary_key=True),
-    # Neutral ones, which say nothing about the provider, are not among the calls.
+    # Neutral calls, which say nothing about the provider, are not in `calls`.
     Column("calls", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("slow", Integer, nullable=False),
@@ -87,7 +88,7 @@ circuit_calls = Table(
     Column("neutral", Integer, nullable=False),
 )
 
-# What operators hold back. A null matches anything.
+# Holds by operators. A null matches anything.
 holds = Table(
     "holds",
     metadata,
@@ -103,7 +104,7 @@ holds = Table(
     Column("reason", String(1000), nullable=False),
 )
 
-# How much of each cap is used in its current span of time.
+# The use of each cap in its current span of time.
 cap_counts = Table(
     "cap_counts",
     metadata,
@@ -113,7 +114,7 @@ cap_counts = Table(
     Column("used", Double, nullable=False),
 )
 
-# Which notifications a cap has counted: none is counted twice, however often it comes.
+# The notifications that a cap has counted, so that none counts twice.
 cap_uses = Table(
     "cap_uses",
     metadata,

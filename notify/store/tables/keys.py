@@ -1,4 +1,4 @@
-"""What is known of the keys that rows are sealed with, and which versions the tables serve."""
+"""Tables of the keys that have sealed rows, and of the versions that the tables support."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from sqlalchemy import Column, LargeBinary, String, Table
 
 from notify.store.tables.kinds import UtcDateTime, metadata
 
-# Each key that seals, or sealed, rows of this record; a keyring that lacks one is refused at the
-# start, and so is one that has another key under its name.
+# Each key that seals, or sealed, rows of this record. A keyring that lacks one, or has another key
+# under its name, is refused at the start.
 keys = Table(
     "keys",
     metadata,
     Column("id", String(31), primary_key=True),
-    # What only the key gives: it tells one key from another, and nothing about either.
+    # A digest by the key: it distinguishes keys and reveals nothing about them.
     Column("proof", LargeBinary(32), nullable=False),
     Column("since", UtcDateTime, nullable=False),
 )
 
-# The oldest revision of these tables whose code still works with them, in its only row: an
-# upgrade migrates first, while workers of that version go on.
+# Its only row has the oldest revision whose code still works with the tables: an upgrade migrates
+# first, while workers of that version continue.
 schema_floor = Table("schema_floor", metadata, Column("oldest", String(32), primary_key=True))

@@ -1,4 +1,4 @@
-"""What the tables are made of: their metadata, and kinds of columns."""
+"""The tables' metadata, and their types of columns."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, TypeDec
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant. SQLite keeps no zone, so it is written and read as UTC there."""
+    """A time with a zone. SQLite stores none, so it is written and read as UTC there."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse local times: a time without a zone means another instant on every machine."""
+        """Return the value to store; a time without a zone is refused."""
         if value is not None and value.tzinfo is None:
             raise TypeError("a time needs its zone")
         if value is None or dialect.name != "sqlite":
@@ -22,7 +22,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the instant back in UTC, whatever the session's zone."""
+        """Return the time in UTC, whatever the session's zone."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
@@ -38,4 +38,4 @@ metadata = MetaData(
 """All tables of the record."""
 
 NUMBER = BigInteger().with_variant(Integer, "sqlite")
-"""A running number, as a column."""
+"""The type of a sequential number."""

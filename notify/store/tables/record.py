@@ -1,4 +1,4 @@
-"""What was asked, which calls were made, how each ended; the dead letters; what operators did."""
+"""Tables of notifications, their calls and events, the dead letters, and the audit."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from sqlalchemy import (
 
 from notify.store.tables.kinds import NUMBER, UtcDateTime, metadata
 
-# One row a recipient: a batch of 100 is 100 rows with one batch_id.
+# One row for each recipient: a batch of 100 is 100 rows with one batch_id.
 notifications = Table(
     "notifications",
     metadata,
     Column("id", Uuid, primary_key=True),
-    # The producer's id where another source's notification already had it as its own; then `id`
-    # is random. Null: `id` is the producer's.
+    # The producer's id, if another source's notification already used it; then `id` is random.
+    # Null: `id` is the producer's.
     Column("public_id", Uuid),
     Column("batch_id", Uuid),
     Column("position", Integer, nullable=False),
@@ -32,35 +32,34 @@ notifications = Table(
     Column("channel", String(16), nullable=False),
     Column("lane", String(31), nullable=False),
     Column("idempotency_key", String(255), nullable=False),
-    # Recipient, body and digest are as they came, or sealed with the key that `key_id` names:
-    # docs/privacy.md tells how. The hash finds a recipient, sealed or not; rows of versions that
-    # knew none of this have no hash.
+    # Recipient, body and digest are in clear, or sealed with the key `key_id` (docs/privacy.md).
+    # The hash finds a recipient, sealed or not; rows of older versions have none.
     Column("key_id", String(31)),
     Column("digest", LargeBinary(32), nullable=False),
     Column("recipient", Text, nullable=False),
     Column("recipient_hash", LargeBinary(16)),
     Column("template", String(64)),
     Column("body", LargeBinary, nullable=False),
-    # Since when all that was personal in it is gone.
+    # When its personal data was erased.
     Column("erased_at", UtcDateTime),
     Column("status", String(16), nullable=False),
     Column("reason", String(255)),
-    # Calls made, and those among them that count against the lane's limit.
+    # Calls made, and how many of them count against the lane's limit.
     Column("attempts", Integer, nullable=False),
     Column("spent", Integer, nullable=False),
-    # An earlier call's answer was lost, and it was sent again by the lane's policy.
+    # An earlier call's answer was lost, and the lane's policy sent it again.
     Column("possible_duplicate", Boolean, nullable=False),
-    # When the relay publishes it (scheduled, queued) or looks its outcome up (unknown); null
-    # while it is with the broker or a worker, and at its end.
+    # When the relay publishes it (scheduled, queued) or the reconciler looks it up (unknown); null
+    # while the broker or a worker has it, and at its end.
     Column("due_at", UtcDateTime),
-    # Which relay has it in hand, so to say: the others leave it alone until then.
+    # Leased by a relay or reconciler until then.
     Column("relay_until", UtcDateTime),
-    # When its lane's patience with it began, if not when it was received: at its first call, if
-    # that was put off, or when an operator replayed it.
+    # When its lane's deadline began, if not at receipt: at its first call, if that was deferred, or
+    # when an operator replayed it.
     Column("replayed_at", UtcDateTime),
-    # Which operator's hold keeps it waiting; null where none does.
+    # The operator's hold that keeps it waiting; null if none does.
     Column("hold_id", NUMBER),
-    # The claim: who holds it until when; a higher fence has taken it over.
+    # The claim: its worker owns it until then; a higher fence means another worker took over.
     Column("fence", Integer, nullable=False),
     Column("lease_until", UtcDateTime),
     Column("expires_at", UtcDateTime),
@@ -76,7 +75,7 @@ Index(
     sqlite_where=notifications.c.public_id.is_not(None),
     postgresql_where=notifications.c.public_id.is_not(None),
 )
-# Two workers at once may not record two requests under one such id.
+# Two workers may not record two requests of a source under one such id.
 Index(
     "uq_notifications_source_public_id",
     notifications.c.source,
@@ -109,7 +108,7 @@ Index(
     sqlite_where=notifications.c.recipient_hash.is_not(None),
     postgresql_where=notifications.c.recipient_hash.is_not(None),
 )
-# For what was recorded before there were hashes; it shrinks to nothing by itself.
+# For rows of versions without hashes; retention empties it.
 Index(
     "ix_notifications_unhashed",
     notifications.c.recipient,
@@ -117,8 +116,8 @@ Index(
     postgresql_where=notifications.c.recipient_hash.is_(None),
 )
 
-# No foreign keys: the rows are written in the transaction that writes their notification, and
-# the check would cost as much as the row.
+# No foreign keys: a row is written in the transaction that writes its notification, and the check
+# would cost as much as the row.
 attempts = Table(
     "attempts",
     metadata,
@@ -137,8 +136,8 @@ attempts = Table(
     Index(None, "notification_id"),
 )
 
-# What happened to a notification besides its attempts: each change of its status. Those that a
-# producer cares for wait here until the relay has published them.
+# Each change of a notification's status. Events for producers wait here until a relay has
+# published them.
 events = Table(
     "events",
     metadata,
@@ -158,38 +157,37 @@ Index(
     postgresql_where=events.c.to_publish.is_(True),
 )
 
-# What came out of the dead queue, as it was, for search and replay.
+# Messages of the dead queue, as they came, for search and replay.
 dead_letters = Table(
     "dead_letters",
     metadata,
     Column("id", NUMBER, primary_key=True),
-    # Over body, key, properties and death: the same message is archived once, however often the
-    # broker delivers it.
+    # A digest of body, key, properties and death: a redelivered message is archived once.
     Column("fingerprint", LargeBinary(32), nullable=False, unique=True),
     Column("archived_at", UtcDateTime, nullable=False),
     Column("died_at", UtcDateTime),
     Column("message_id", String(255)),
-    # The notification, or the batch, that it asks for; null where it cannot be read.
+    # The notification or batch that it asks for; null if it cannot be decoded.
     Column("notification_id", Uuid),
     Column("channel", String(16)),
     Column("lane", String(31)),
     Column("source", String(63)),
     Column("template", String(100)),
-    # Why, in one word (contract, conflict, expired, failed, rejected, unroutable, ...), in
-    # words, and in the provider's own code.
+    # The cause (contract, conflict, expired, failed, rejected, unroutable, ...), the reason as a
+    # text, and the provider's own code.
     Column("cause", String(32), nullable=False),
     Column("reason", String(1000)),
     Column("code", String(64)),
     Column("exchange", String(255), nullable=False),
     Column("routing_key", String(255), nullable=False),
     Column("queue", String(255)),
-    # Null where RabbitMQ does not tell: it counts for each queue, and forgets at a death.
+    # Null if unknown: RabbitMQ counts for each queue, and drops the count at a death.
     Column("delivery_count", Integer),
     # Properties and bodies are as they came, or sealed with this key.
     Column("key_id", String(31)),
     Column("properties", JSON, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    # What an operator made of the body and the key; these are replayed in their stead.
+    # The body and key as an operator edited them; these are replayed instead.
     Column("mended_body", LargeBinary),
     Column("mended_key", String(255)),
     # waiting, replayed or discarded; a replay's last message is due at replay_until.
@@ -198,7 +196,7 @@ dead_letters = Table(
     Column("replay_id", Uuid),
     Column("replay_until", UtcDateTime),
     Column("erased_at", UtcDateTime),
-    # The event to its source that waits to be published, and until when a process has it.
+    # The unpublished event for its source, and the end of its lease.
     Column("refused_event", JSON(none_as_null=True)),
     Column("refused_until", UtcDateTime),
     Index(None, "notification_id"),
@@ -217,7 +215,7 @@ Index(
     postgresql_where=dead_letters.c.replay_until.is_not(None),
 )
 
-# What operators did: who, when, what, why.
+# One row for each act of an operator.
 audit = Table(
     "audit",
     metadata,

@@ -39,7 +39,7 @@ def standing_of(store: Store, name: str = NAME) -> tuple[LimitState, float]:
     """Read how a limit stands, and the clock."""
     with store.reading() as connection:
         (found,), now = limits.read(connection, [name])
-    return found.standing, now
+    return found.state, now
 
 
 def booked(store: Store, ask: BookingRequest, limit: Limit = LIMIT) -> Grant:
@@ -151,16 +151,16 @@ def test_use_is_what_was_granted_lately(store: Store) -> None:
     for _ in range(5):
         booked(store, BookingRequest.of([4.0, 4.0], share=1.0))
     with store.reading() as connection:
-        (found,), _ = limits.read_all(connection, told=False)
+        (found,), _ = limits.read_all(connection, changed_only=False)
     assert found.use == pytest.approx(4.0, rel=0.3)
     with store.writing() as connection:
         connection.execute(update(table).values(used_at=table.c.used_at - 30))
     with store.reading() as connection:
-        (found,), _ = limits.read_all(connection, told=False)
+        (found,), _ = limits.read_all(connection, changed_only=False)
     assert found.use < 0.25
     booked(store, BookingRequest.of([1.0], share=1.0))
     with store.reading() as connection:
-        (found,), _ = limits.read_all(connection, told=False)
+        (found,), _ = limits.read_all(connection, changed_only=False)
     assert 0.05 < found.use < 0.35
 
 
@@ -202,7 +202,7 @@ def test_an_operator_s_rate_is_in_force_until_it_ends(store: Store) -> None:
     assert standing.rate(LIMIT, now) == 7.0
     assert standing.rate(LIMIT, now + 61) == 100.0
     with store.reading() as connection:
-        (found,), _ = limits.read_all(connection, told=False)
+        (found,), _ = limits.read_all(connection, changed_only=False)
     assert (found.actor, found.reason) == ("ann@ops-1", "INC-7")
     with store.writing() as connection:
         limits.set_rate(connection, NAME, 9.0, seconds=None, actor=ANN)
@@ -252,5 +252,5 @@ def test_a_row_is_removed_when_it_says_nothing_any_more(
         assert limits.clean(connection) == (not kept)
     names: Sequence[str] = []
     with store.reading() as connection:
-        names = [each.name for each in limits.read_all(connection, told=False)[0]]
+        names = [each.name for each in limits.read_all(connection, changed_only=False)[0]]
     assert names == [NAME] * kept

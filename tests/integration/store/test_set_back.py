@@ -115,7 +115,7 @@ def test_a_pause_keeps_its_length(store: Store, change: Callable[[Any], Any]) ->
     _set_back(store, limits_table, LIMIT_TIMES)
     with store.reading() as connection:
         (seen,), now = limits.read(connection, [LIMIT.name])
-    assert seen.standing.paused(now) == pytest.approx(30.0, abs=20)
+    assert seen.state.paused(now) == pytest.approx(30.0, abs=20)
     grant = _book(store)
     assert (grant.units, grant.wait(ONE.sums)) == (0, pytest.approx(30.0, abs=20))
     with store.writing() as connection:

@@ -465,7 +465,7 @@ def test_a_complaint_that_comes_at_once_lowers_the_rate_from_what_is_called_by_n
 
     with rig.store.reading() as connection:
         (seen,), _ = limits.read(connection, ["first"])
-    assert seen.standing.lowered == pytest.approx(0.7 * 200, rel=0.1)
+    assert seen.state.lowered == pytest.approx(0.7 * 200, rel=0.1)
 
 
 def test_while_one_provider_is_paused_the_next_one_sends(build: Build) -> None:

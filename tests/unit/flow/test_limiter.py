@@ -111,7 +111,7 @@ def test_all_of_several_limits_must_allow(store: Store, clock: Clock) -> None:
     booking = limiter.book(["account", "sender"], [1.0] * 40, share=1.0)
     assert len(booking.slots) == 7
     with store.reading() as connection:
-        (account, sender), _ = limits.read_all(connection, told=False)
+        (account, sender), _ = limits.read_all(connection, changed_only=False)
     assert (account.name, sender.name) == ("account", "sender")
     assert account.use == pytest.approx(0.7, rel=0.3)
     assert sender.use == pytest.approx(0.7, rel=0.3)
@@ -144,7 +144,7 @@ def test_nothing_is_taken_of_one_limit_while_another_is_paused(store: Store, clo
     limiter.exhausted(["account"], 30.0)
     assert limiter.book(["account", "sender"], [1.0], share=1.0).slots == []
     with store.reading() as connection:
-        (found,), _ = limits.read_all(connection, told=False)
+        (found,), _ = limits.read_all(connection, changed_only=False)
     assert found.name == "account"
 
 
@@ -205,8 +205,8 @@ def test_a_complaint_stops_all_workers_and_slows_them(store: Store, clock: Clock
     third.refresh()
     assert third.wait(["account"]) == pytest.approx(30.0, abs=0.01)
     with store.reading() as connection:
-        (found,), now = limits.read_all(connection, told=False)
-    assert found.standing.rate(ACCOUNT, now) == pytest.approx(70.0)
+        (found,), now = limits.read_all(connection, changed_only=False)
+    assert found.state.rate(ACCOUNT, now) == pytest.approx(70.0)
 
 
 def test_what_another_limit_refused_is_used_before_more_is_booked(
@@ -221,7 +221,7 @@ def test_what_another_limit_refused_is_used_before_more_is_booked(
     assert len(limiter.book(["account"], [1.0] * 14, share=1.0).slots) == 14
     with store.reading() as connection:
         (after,), _ = limits.read(connection, ["account"])
-    assert after.standing == before.standing
+    assert after.state == before.state
 
 
 def test_a_complaint_voids_what_is_in_stock(store: Store, clock: Clock) -> None:
@@ -254,8 +254,8 @@ def test_a_storm_of_complaints_is_told_once(store: Store, path: Path, clock: Clo
         for _ in range(20):
             limiter.throttled(["account"], retry_after=60.0, calls_per_second=90.0)
     with store.reading() as connection:
-        (found,), _ = limits.read_all(connection, told=False)
-    assert found.standing.lowered == pytest.approx(70.0)
+        (found,), _ = limits.read_all(connection, changed_only=False)
+    assert found.state.lowered == pytest.approx(70.0)
 
 
 def test_a_complaint_after_a_recovery_cuts_again(store: Store, clock: Clock) -> None:
@@ -267,11 +267,11 @@ def test_a_complaint_after_a_recovery_cuts_again(store: Store, clock: Clock) -> 
     limiter.refresh()
     with store.reading() as connection:
         (found,), now = limits.read(connection, ["account"])
-    assert found.standing.rate(ACCOUNT, now) == 100.0
+    assert found.state.rate(ACCOUNT, now) == 100.0
     limiter.throttled(["account"], retry_after=None, calls_per_second=90.0)
     with store.reading() as connection:
         (found,), now = limits.read(connection, ["account"])
-    assert found.standing.rate(ACCOUNT, now) == pytest.approx(70.0, abs=0.5)
+    assert found.state.rate(ACCOUNT, now) == pytest.approx(70.0, abs=0.5)
 
 
 def test_a_complaint_that_cannot_be_told_is_told_at_the_next_look(
@@ -289,9 +289,9 @@ def test_a_complaint_that_cannot_be_told_is_told_at_the_next_look(
     clock.pass_(10.0)
     limiter.refresh()
     with store.reading() as connection:
-        (found,), now = limits.read_all(connection, told=False)
-    assert found.standing.lowered == pytest.approx(70.0)
-    assert found.standing.paused(now) == pytest.approx(40.0, abs=0.01)
+        (found,), now = limits.read_all(connection, changed_only=False)
+    assert found.state.lowered == pytest.approx(70.0)
+    assert found.state.paused(now) == pytest.approx(40.0, abs=0.01)
     store.close()
 
 
@@ -382,7 +382,7 @@ def test_values_that_are_not_used_are_forgotten(store: Store, clock: Clock) -> N
     limiter.refresh()
     assert set(limiter._leases) == {"account", "one-person"}
     with store.reading() as connection:
-        found, _ = limits.read_all(connection, told=False)
+        found, _ = limits.read_all(connection, changed_only=False)
     assert [each.name for each in found] == ["account"]
 
 

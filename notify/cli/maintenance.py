@@ -63,7 +63,7 @@ def maintenance(*, ids: int, batch: int, dry_run: bool, as_json: bool) -> None:
         _print_deleted(deleted, dry_run=dry_run)
         _print_ledger(ledger)
     if not ledger.balanced:
-        raise NotifyError("the ledger does not balance: `notify show ID` tells an id's whole story")
+        raise NotifyError("the ledger does not balance: `notify show ID` shows an id's timeline")
 
 
 def _print_deleted(deleted: Deleted, *, dry_run: bool) -> None:

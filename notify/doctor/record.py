@@ -52,8 +52,8 @@ def tables(store: Store, settings: Settings) -> Generator[Finding, None, bool]:
         )
         return False
     if not fits:
-        text = f"the tables are at revision {current or 'none'}, this version needs {needed}"
-        yield fail("migrations", text, fix="notify migrate")
+        found = f"the tables are at revision {current or 'none'}, this version needs {needed}"
+        yield fail("migrations", found, fix="notify migrate")
         return False
     yield ok("migrations", f"the tables are at revision {current}")
     yield _writable(store, where)
@@ -65,9 +65,9 @@ def _writable(store: Store, where: str) -> Finding:
         with store.writing() as connection:
             check_writable(connection)
     except StoreError as error:
-        text = f"it can be read but not written: {error} ({where})"
+        found = f"it can be read but not written: {error} ({where})"
         fix = "check for a standby, a full disk, another owner; correct store.url or the rights"
-        return fail("record", text, fix=fix)
+        return fail("record", found, fix=fix)
     return ok("record", f"can be read and written ({where})")
 
 
@@ -112,12 +112,12 @@ def clock(store: Store, *, now: Callable[[], float]) -> Iterator[Finding]:
     # The time that the query took is not a difference of the clocks.
     skew = max(abs(ahead) - (after - before) / 2, 0.0)
     way = "ahead of" if ahead > 0 else "behind"
-    text = f"the database's clock is {_seconds(skew)} {way} this host's"
+    found = f"the database's clock is {_seconds(skew)} {way} this host's"
     fix = "timedatectl timesync-status on both; use the same NTP servers on both"
     if skew >= SKEW_REFUSED:
-        yield fail("clock", text, fix=fix)
+        yield fail("clock", found, fix=fix)
     elif skew >= SKEW_DOUBTED:
-        yield warn("clock", text, fix=fix)
+        yield warn("clock", found, fix=fix)
     else:
         yield ok("clock", f"less than {SKEW_DOUBTED:g} s between the database's and this host's")
 
@@ -132,14 +132,14 @@ def room(settings: Settings, *, free: Callable[[Path], int] = _free) -> Iterator
     if file is None or not file.parent.is_dir():
         return
     left = free(file.parent)
-    text = f"{left / (1 << 20):,.0f} MiB are free in {file.parent}"
+    found = f"{left / (1 << 20):,.0f} MiB are free in {file.parent}"
     fix = f"du -sh {file.parent}; free space, or move the record to PostgreSQL"
     if left < ROOM_REFUSED:
-        yield fail("disk", text, fix=fix)
+        yield fail("disk", found, fix=fix)
     elif left < ROOM_DOUBTED:
-        yield warn("disk", text, fix=fix)
+        yield warn("disk", found, fix=fix)
     else:
-        yield ok("disk", text)
+        yield ok("disk", found)
 
 
 def _seconds(value: float) -> str:

@@ -308,7 +308,7 @@ FAULTS: dict[str, Fault] = {
     "an environment file for all": (
         lambda stack: _file(stack, "notify.env", "KEY=x"),
         Severity.FAIL,
-        "credentials: notify.env: everybody may read",
+        "credentials: notify.env: every user can read",
     ),
     "a broken template": (
         _broken_template,

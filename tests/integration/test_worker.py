@@ -74,8 +74,8 @@ FAULTS = {
     "throttled@sandbox.test": (Outcome.NOT_SENT, False),
 }
 """
-To whom: how the first call ended, and whether a second may be a duplicate. What throttles comes
-last: whatever is claimed after its answer is put off.
+By recipient: the outcome of the first call, and whether a second may be a duplicate. The one that
+throttles is last, since every claim after its answer is deferred.
 """
 
 

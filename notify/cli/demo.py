@@ -55,7 +55,7 @@ def demo(examples: Path, state_dir: Path | None, timeout: float) -> None:
     with (
         stopping_on_signals(),
         folder_or_temporary(state_dir) as folder,
-        Stack(folder, tell=timed_lines()) as stack,
+        Stack(folder, report=timed_lines()) as stack,
         Trial(samples, endpoints=stack.endpoints) as trial,
     ):
         console.print(f"\nPublishing {len(samples)} samples from {examples}:\n")

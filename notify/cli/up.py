@@ -104,7 +104,7 @@ def up(
             pools=pools,
             sandbox_port=sandbox_port,
             templates=templates,
-            tell=timed_lines(),
+            report=timed_lines(),
         ) as stack,
     ):
         click.echo(_what_next(stack))

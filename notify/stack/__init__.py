@@ -1,4 +1,8 @@
-"""What `notify up` starts: a private broker beside the store, the sandbox and the worker pools."""
+"""
+The processes that `notify up` and `notify demo` start: broker, sandbox and worker pools.
+
+For one machine, and never for production. Not here: the commands themselves (`cli`).
+"""
 
 from notify.stack.launch import POOLS, Stack
 from notify.stack.samples import SampleOutcome, load

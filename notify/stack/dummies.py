@@ -1,4 +1,4 @@
-"""The dummy credentials of a stack, which its sandbox accepts and no vendor does."""
+"""The dummy credentials of a stack: its sandbox accepts them, and no vendor does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 
 def dummies(sandbox: str) -> dict[str, str]:
-    """Make up the secrets that the sandbox, at its address, takes from each vendor's provider."""
+    """Return dummy secrets for each vendor's provider; *sandbox* is the sandbox's address."""
     return {
         "SENDGRID_API_KEY": "SG.sandbox",
         "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
@@ -19,7 +19,7 @@ def dummies(sandbox: str) -> dict[str, str]:
 
 
 def _service_account(sandbox: str) -> str:
-    """Return a service account file as Google writes it, with a key made now for nothing else."""
+    """Return a service account file in Google's form, with a new key."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(
         serialization.Encoding.PEM,

@@ -1,4 +1,4 @@
-"""A whole notify on this machine: broker, store, provider sandbox and worker pools."""
+"""Run all of notify on this machine: broker, store, provider sandbox and worker pools."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from notify.topology import apply
 POOLS = (*(channel.value for channel in Channel), DEAD_POOL)
 
 _START = 60.0
-"""Seconds that one part may take to start; a loaded machine included."""
+"""Seconds in which one part must start, also on a loaded machine."""
 _STOP = 20.0
-"""Seconds that the workers get to finish what they hold."""
+"""Seconds in which the workers finish their calls in flight."""
 _BROKER_CHECK = 2.0
 
 
@@ -42,11 +42,11 @@ class Stack:
     """
     The stack as a context: started on entry, stopped on exit. Enter it in the main thread.
 
-    Nothing outlives us: the kernel kills the children when the thread that started them is gone.
+    No process is left behind: the kernel kills the children when the thread that started them ends.
 
     Attributes:
         state: The stack's folder.
-        endpoints: Where its parts are reached; set once it runs.
+        endpoints: The addresses of its parts; set once it runs.
     """
 
     def __init__(
@@ -58,28 +58,28 @@ class Stack:
         pools: Sequence[str] = POOLS,
         sandbox_port: int | None = None,
         templates: Path | None = None,
-        tell: Callable[[str], None] = _silent,
+        report: Callable[[str], None] = _silent,
     ) -> None:
         """
         Describe a stack without starting it.
 
         Args:
-            folder: Where it keeps everything; made where it is missing.
-            amqp: A broker that runs already; None starts a private one.
-            database: A database to use; None keeps a SQLite file in the folder.
+            folder: The folder for all its files; created if it is missing.
+            amqp: The address of a running broker; None starts a private one.
+            database: The address of a database; None for a SQLite file in the folder.
             pools: The worker pools to start, one process each.
-            sandbox_port: The provider sandbox's port; None takes a free one.
-            templates: The folder of the user's own templates; workers take up each change in it.
-            tell: Takes a sentence about each part that has started, or was started again.
+            sandbox_port: The provider sandbox's port; None for a free one.
+            templates: The folder of the user's own templates; workers reload it after each change.
+            report: Called with a sentence about each part that was started or restarted.
         """
         self.state = StackState(folder)
         self._amqp = amqp
         self._database = database or self.state.database
         self._pools = pools
         self._sandbox_port = sandbox_port or 0
-        self._tell = tell
+        self._report = report
         self._node: RabbitMQNode | None = None
-        self._lasting: list[Process] = []
+        self._permanent: list[Process] = []
         self._workers: list[Process] = []
         self._templates = Watched(templates) if templates else None
         self._cleanup = ExitStack()
@@ -105,28 +105,28 @@ class Stack:
 
     def check(self) -> None:
         """
-        Start workers again that have ended, and have them take up changed templates.
+        Restart workers that have ended, and make workers reload changed templates.
 
         Call it in the main thread, about twice a second.
 
         Raises:
             ProcessEnded: Another part ended by itself, or a worker before it was ready; the text
-                says which, with the tail of its log.
+                names it and has the tail of its log.
         """
-        for process in self._lasting:
+        for process in self._permanent:
             process.check()
         self._workers[:] = map(self._running, self._workers)
         if self._templates is not None and self._templates.changed():
             for worker in self._workers:
                 worker.reload()
-            self._tell("templates changed, workers read them again")
+            self._report("templates changed, workers reloaded them")
         now = time.monotonic()
         if self._node is not None and now - self._broker_checked > _BROKER_CHECK:
             self._broker_checked = now
             _check_broker(self._node)
 
     def _start(self) -> None:
-        """Start the slow parts side by side, then what needs them."""
+        """Start the slow parts in parallel, then the parts that need them."""
         sandbox = self._start_sandbox()
         with ThreadPoolExecutor(1) as aside:
             migrated = aside.submit(_migrate, self._database)
@@ -137,21 +137,21 @@ class Stack:
         self.endpoints = Endpoints(amqp, self._database, sandbox.ready_text, metrics)
         folder = self._templates.folder if self._templates else None
         self.state.write(self.endpoints, templates=folder)
-        self._tell(f"provider sandbox, {self.endpoints.sandbox}")
+        self._report(f"provider sandbox, {self.endpoints.sandbox}")
         self._apply_topology()
         self._start_workers()
 
     def _start_sandbox(self) -> Process:
         port = str(self._sandbox_port)
         sandbox = self._run("sandbox", "--port", port, "--ledger", str(self.state.ledger))
-        self._lasting.append(sandbox)
+        self._permanent.append(sandbox)
         self._cleanup.callback(stop_all, [sandbox], timeout=3.0)
         return sandbox
 
     def _start_broker(self) -> str:
         self._node = RabbitMQNode.start(self.state.broker, timeout=_START)
         self._cleanup.callback(self._node.stop, timeout=_STOP)
-        self._tell(f"private RabbitMQ, port {self._node.port}")
+        self._report(f"private RabbitMQ, port {self._node.port}")
         return self._node.url
 
     def _apply_topology(self) -> None:
@@ -161,28 +161,28 @@ class Stack:
                 apply(topology_of(settings), connection)
         except (OSError, AMQPError) as error:
             raise ConfigError(f"the broker cannot be used: {why(error)}") from None
-        self._tell("store's tables and broker's queues")
+        self._report("store's tables and broker's queues")
 
     def _start_workers(self) -> None:
-        # Registered last, stopped first: workers need the others to finish what they hold.
+        # Registered last, stopped first: workers need the other parts to finish their calls.
         self._cleanup.callback(stop_all, self._workers, timeout=_STOP)
         for pool in self._pools:
             self._workers.append(self._run("worker", pool))
         for worker in self._workers:
             worker.wait_ready(timeout=_START)
-        self._tell(f"workers, one process a pool: {', '.join(self._pools)}")
+        self._report(f"workers, one process a pool: {', '.join(self._pools)}")
 
     def _running(self, worker: Process) -> Process:
-        """Return the worker, or another in its place: one may be stopped, or killed, to see."""
+        """Return the worker, or a new one if it ended: a user may kill one to see the effect."""
         if worker.running:
             return worker
         if not worker.ready:
             worker.check()
-        self._tell(f"{worker.name} ended with {worker.ended_with}, started again; {worker.log}")
+        self._report(f"{worker.name} ended with {worker.ended_with}, restarted; {worker.log}")
         return self._run(*worker.name.split(), again=True)
 
     def _run(self, *arguments: str, again: bool = False) -> Process:
-        # "worker email", but "sandbox" alone: what follows there are options.
+        # "worker email", but "sandbox" only: options follow it.
         words = [word for word in arguments[:2] if not word.startswith("-")]
         return Process(
             " ".join(words),
@@ -204,7 +204,7 @@ def _migrate(database: str) -> None:
 
 def _check_broker(node: RabbitMQNode) -> None:
     try:
-        # RabbitMQ takes a connection that says nothing for a health check and does not log it.
+        # RabbitMQ treats a silent connection as a health check and does not log it.
         socket.create_connection(("127.0.0.1", node.port), timeout=5.0).close()
     except OSError:
         raise ProcessEnded(f"the private RabbitMQ ended; its logs are in {node.folder}") from None

@@ -1,4 +1,4 @@
-"""Child processes that log to a file, say when they are ready, and die with their parent."""
+"""Child processes that log to a file, report readiness, and end with their parent."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from notify.private import private
 _POLL = 0.05
 _TAIL = 15
 DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
-"""Put before a command, it lets the kernel kill the child when its parent is gone."""
+"""Prefix of a command: the kernel kills the child when its parent ends."""
 PRIVATE = 0o077
-"""The umask of the stack's processes: what they write is for its owner alone."""
+"""The umask of the stack's processes: only the owner can read their files."""
 
 
 class ProcessEnded(NotifyError):
-    """A process of the stack ended, or did not get ready in time; the text holds its last words."""
+    """A process of the stack ended, or was not ready in time; the text has the tail of its log."""
 
 
 class Process:
     """
-    One `notify` command, run beside us.
+    One `notify` command in a child process.
 
     Attributes:
-        name: What people call it, such as `worker email`.
-        log: The file that takes what it prints.
+        name: Its name for people, such as `worker email`.
+        log: The file with its output.
     """
 
     def __init__(
@@ -45,30 +45,30 @@ class Process:
         again: bool = False,
     ) -> None:
         """
-        Start `notify ARGUMENTS... --ready-file FILE`, a command that writes the file once it works.
+        Start `notify ARGUMENTS... --ready-file FILE`, which writes the file once it is ready.
 
-        The kernel kills the process when the thread that started it is gone, even by kill -9, so
-        that nothing is left behind: start it in the main thread.
+        The kernel kills the process when the thread that started it ends, even by kill -9, so that
+        no process is left behind: start it in the main thread.
 
         Args:
-            again: Append to the log of the process that ran before under the same name.
+            again: Append to the log of an earlier process of the same name.
         """
         self.name = name
         self.log = log
         self._ready_file = ready_file
-        # -P: a folder that is called notify in the caller's place must not be run instead.
+        # -P: a folder named notify in the working directory must not be run instead.
         command = [sys.executable, "-P", "-m", "notify", *arguments]
         ready_file.unlink(missing_ok=True)
         with open(log, "ab" if again else "wb", opener=private) as output:
-            self._child = subprocess.Popen(  # noqa: S603 - our own command
+            self._child = subprocess.Popen(  # noqa: S603 - a notify command
                 [*DIE_WITH_PARENT, *command, "--ready-file", str(ready_file)],
                 env=dict(environ),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                # Ctrl-C in the terminal is ours to hear; we stop the children in their order.
+                # Ctrl-C must reach the parent only, which stops the children in order.
                 start_new_session=True,
-                # Its files hold recipients: the database, the ledger, the broker's messages.
+                # Its files contain recipients: the database, the ledger, the broker's messages.
                 umask=PRIVATE,
             )
 
@@ -84,7 +84,7 @@ class Process:
 
     @property
     def ready_text(self) -> str:
-        """What it wrote into its ready file."""
+        """The text of its ready file."""
         return self._ready_file.read_text().strip()
 
     @property
@@ -103,20 +103,20 @@ class Process:
         Do nothing while the process runs.
 
         Raises:
-            ProcessEnded: It ended; the text holds the tail of its log.
+            ProcessEnded: It ended; the text has the tail of its log.
         """
         code = self._child.poll()
         if code is not None:
-            raise ProcessEnded(f"{self.name} ended with {_meaning(code)}.{self._last_words()}")
+            raise ProcessEnded(f"{self.name} ended with {_meaning(code)}.{self._log_tail()}")
 
     def reload(self) -> None:
-        """Have a worker read its configuration and templates again, as `systemctl reload` does."""
+        """Make a worker reload its configuration and templates, as `systemctl reload` does."""
         if self.running and self.ready:
             self._child.send_signal(signal.SIGHUP)
 
     def wait_ready(self, *, timeout: float) -> None:
         """
-        Wait until the process says that it is ready, for `timeout` seconds at most.
+        Wait until the process is ready, for `timeout` seconds at most.
 
         Raises:
             ProcessEnded: It ended first, or was not ready in time.
@@ -126,15 +126,15 @@ class Process:
             self.check()
             if time.monotonic() > deadline:
                 raise ProcessEnded(
-                    f"{self.name} was not ready within {timeout:g} s.{self._last_words()}"
+                    f"{self.name} was not ready within {timeout:g} s.{self._log_tail()}"
                 )
             time.sleep(_POLL)
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-_TAIL:]
         return "".join(f"\n  {line}" for line in [f"The end of {self.log}:", *lines])
 
-    def _ask_to_stop(self) -> None:
+    def _terminate(self) -> None:
         if self.running:
             self._child.terminate()
 
@@ -147,11 +147,11 @@ class Process:
 
 
 def stop_all(processes: Iterable[Process], *, timeout: float) -> None:
-    """Ask the processes to stop, and kill those that still run after `timeout` seconds."""
+    """Terminate the processes, and kill those that still run after `timeout` seconds."""
     stopping = list(processes)
     deadline = time.monotonic() + timeout
     for process in stopping:
-        process._ask_to_stop()
+        process._terminate()
     for process in stopping:
         process._end(deadline - time.monotonic())
 

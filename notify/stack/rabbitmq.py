@@ -21,18 +21,18 @@ from notify.stack.process import DIE_WITH_PARENT, PRIVATE
 
 INSTALL = "apt-get install --no-install-recommends rabbitmq-server"
 
-# Two schedulers, whatever the machine: the workers beside the node need the cores.
+# Two schedulers on any machine: the workers need the other cores.
 _ERLANG = "+S 2:2 -kernel inet_dist_use_interface {127,0,0,1}"
 _POLL = 0.1
 
 
 class RabbitMQNode:
     """
-    A RabbitMQ node of its own: own ports on 127.0.0.1, own folder, own name, own `epmd`.
+    A private RabbitMQ node, with its own ports on 127.0.0.1, folder, name and `epmd`.
 
-    Several nodes run side by side, as root or as any user, and none touches the machine's own
+    Several nodes can run at once, as root or as any user, and none affects the machine's own
     RabbitMQ. The kernel ends the node with the thread that started it, so start it in the main
-    thread; what it stored stays in its folder.
+    thread. Its data stay in its folder.
 
     Attributes:
         host: The address that it listens on.
@@ -42,7 +42,7 @@ class RabbitMQNode:
 
     host = "127.0.0.1"
     _prefix: Sequence[str] = ()
-    """What its programs are started by, such as `ip netns exec`."""
+    """The prefix of its commands, such as `ip netns exec`."""
 
     def __init__(self, folder: Path) -> None:
         """Prepare a node in `folder` without starting it; `start` does both."""
@@ -59,7 +59,7 @@ class RabbitMQNode:
         Start a node that keeps its data in `folder` and wait until it accepts AMQP connections.
 
         Raises:
-            ConfigError: RabbitMQ is not installed, or did not come up within `timeout` seconds.
+            ConfigError: RabbitMQ is not installed, or did not start within `timeout` seconds.
         """
         node = cls(folder)
         node.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ class RabbitMQNode:
         Run `rabbitmqctl` against this node and return what it printed. It takes about a second.
 
         Raises:
-            ConfigError: The command failed or took too long; the text holds its complaint.
+            ConfigError: The command failed or took too long; the text has its error output.
         """
         try:
             done = subprocess.run(  # noqa: S603 - Debian's own program, found by its path
@@ -106,10 +106,10 @@ class RabbitMQNode:
 
     def kill(self) -> None:
         """
-        End the node as a power cut would (kill -9); `restart` brings it back.
+        End the node as a power failure would (kill -9); `restart` starts it again.
 
-        Queues younger than three minutes are made to last first: RabbitMQ 3.10 writes the name of
-        a new quorum queue to disk only after that time, and without it finds the queue no more.
+        Names of new queues are written to disk first: RabbitMQ 3.10 writes the name of a new quorum
+        queue only after three minutes, and does not find the queue without it.
         """
         self.ctl("eval", "[dets:sync(Table) || Table <- dets:all()].")
         _end(self._server, signal.SIGKILL, timeout=10.0)
@@ -120,13 +120,13 @@ class RabbitMQNode:
         Stop the node if it runs, and start it again with the same address and data.
 
         Raises:
-            ConfigError: It did not come up within `timeout` seconds.
+            ConfigError: It did not start within `timeout` seconds.
         """
         self._stop_server(timeout=20.0)
         self._launch(timeout)
 
     def stop(self, *, timeout: float = 20.0) -> None:
-        """Shut the node and its `epmd` down, by force after `timeout` seconds."""
+        """Stop the node and its `epmd`, by force after `timeout` seconds."""
         self._stop_server(timeout=timeout)
         _end(self._epmd, signal.SIGKILL, timeout=10.0)
         self._epmd = None
@@ -177,7 +177,7 @@ class RabbitMQNode:
         return True
 
     def _environment(self) -> dict[str, str]:
-        """Return the environment of the node and its tools, with nothing of the machine's own."""
+        """Return the environment of the node and its tools, without the machine's own settings."""
         folder = str(self.folder)
         kept = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
         return kept | {
@@ -185,7 +185,7 @@ class RabbitMQNode:
             "LC_ALL": "C.UTF-8",
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_EPMD_PORT": str(self._epmd_port),
-            # With input allowed the start script becomes the node itself, so its pid is ours.
+            # With input allowed, the start script execs the node, so that they have the same pid.
             "RABBITMQ_ALLOW_INPUT": "true",
             "RABBITMQ_CONFIG_FILE": f"{folder}/rabbitmq.conf",
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
@@ -203,7 +203,7 @@ class RabbitMQNode:
 
 
 def _installed() -> Path:
-    """Find Debian's programs by their folder: those on the PATH insist on the user rabbitmq."""
+    """Return the folder of Debian's programs: those on the PATH require the user rabbitmq."""
     found = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin"))
     if not found:
         raise ConfigError(f"RabbitMQ is not installed; install it with: {INSTALL}")
@@ -218,7 +218,7 @@ def _epmd() -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 that are free now, all different."""
+    """Return different ports of 127.0.0.1 that are free now."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
@@ -227,7 +227,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def _end(process: subprocess.Popen[bytes] | None, sign: signal.Signals, *, timeout: float) -> None:
-    """Signal the process and wait; what is left of its process group after that is killed."""
+    """Signal the process and wait; then kill the rest of its process group."""
     if process is None:
         return
     process.send_signal(sign)

@@ -1,4 +1,4 @@
-"""The sample notifications of `notify demo`: what to publish, and how each must end."""
+"""The sample notifications of `notify demo`: the messages to publish, and their expected ends."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class SampleOutcome(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     status: Status | None = None
-    """The one recipient's status; none for what never becomes a notification."""
+    """The one recipient's status; None if the message never becomes a notification."""
     statuses: dict[Status, int] = Field(default_factory=dict)
     """The number of recipients by status, for a batch."""
     dead: bool = False
-    """Whether the message lies in the dead letters."""
+    """Whether the message is in the dead letters."""
 
     @property
     def counts(self) -> dict[Status, int]:
@@ -42,9 +42,9 @@ class Sample(BaseModel):
     about: str
     routing_key: str
     publish: dict[str, Any] | None = None
-    """The body, but for the id that each run makes anew."""
+    """The body without the id, which is new in each run."""
     raw: str | None = None
-    """The body as it is, for what is not JSON."""
+    """The body as text, if it is not JSON."""
     expect: SampleOutcome
 
     @model_validator(mode="after")
@@ -59,7 +59,7 @@ class Sample(BaseModel):
         return self.publish is not None and isinstance(self.publish.get("to"), list)
 
     def body(self, message_id: UUID) -> bytes:
-        """Return what to publish, under an id of this run."""
+        """Return the body to publish, with an id of this run."""
         if self.publish is None:
             return (self.raw or "").encode()
         return json.dumps({**self.publish, "id": str(message_id)}, ensure_ascii=False).encode()
@@ -67,7 +67,7 @@ class Sample(BaseModel):
 
 def load(folder: Path) -> list[Sample]:
     """
-    Read every sample of a folder, in the order of their file names.
+    Return every sample of a folder, in the order of their file names.
 
     Raises:
         ConfigError: There is none, or a file is not a sample; the text names the file.

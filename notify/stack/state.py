@@ -29,7 +29,7 @@ url = {database}
 [metrics]
 ports = {ports}
 {templates}
-# Quick to try again and quick to give up, for whoever is watching.
+# Short waits and few attempts, so that a user can watch retries.
 [lanes.normal]
 attempts = 3
 first_wait = 0.5
@@ -40,14 +40,14 @@ providers = ["sendgrid"]
 
 [channels.sms]
 providers = ["twilio"]
-# The sandbox texts nobody, wherever the number is.
+# The sandbox sends no real SMS, so every country is allowed.
 countries = ["*"]
 lookup_after = 2
 
 [channels.push]
 providers = ["fcm"]
 
-# The vendors are played by the sandbox; the keys are dummies, in the folder "credentials".
+# The sandbox plays the vendors; the keys are dummies, in the folder "credentials".
 [providers.sendgrid]
 use = "providers.sendgrid:SendGrid"
 options = {{ base_url = {sandbox}, sender = "notify@sandbox.test" }}
@@ -60,7 +60,7 @@ secrets = {{ account_sid = "TWILIO_ACCOUNT_SID", auth_token = "TWILIO_AUTH_TOKEN
 [providers.twilio.options]
 base_url = {sandbox}
 sender = "+15005550006"
-# Nobody listens there: it carries our ids into the sandbox's ledger.
+# No server is there: its query puts the notification and attempt ids into the sandbox's ledger.
 status_callback = "https://notify.sandbox.test/twilio"
 
 [providers.fcm]
@@ -72,14 +72,14 @@ secrets = {{ service_account = "FCM_SERVICE_ACCOUNT" }}
 
 _LOCK = "lock"
 ENDPOINTS = "endpoints.json"
-"""The file beside notify.toml that says where a stack's parts are reached."""
+"""The file next to notify.toml with the addresses of a stack's parts."""
 _FOLDERS = ("logs", "ready", "credentials", "rabbitmq")
 _FILES = ("lock", "notify.toml", ENDPOINTS, "ledger.jsonl", "notify.db*", "logs/*.log")
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where the parts of a running stack are reached."""
+    """The addresses of the parts of a running stack."""
 
     amqp: str
     """The broker's address, with its password."""
@@ -93,18 +93,18 @@ class Endpoints:
 
 class StackState:
     """
-    A stack's folder, held by one stack at a time.
+    A stack's folder, locked by one stack at a time.
 
     Attributes:
         folder: The folder itself.
-        config: The ready notify.toml.
+        config: The complete notify.toml.
         credentials: One file a secret; readable by the owner only.
-        ledger: What the sandbox did and answered, one JSON line a request.
+        ledger: The sandbox's effects and answers, one JSON line for each.
     """
 
     def __init__(self, folder: Path) -> None:
         """
-        Make the folder where it is missing, and hold it until `release`.
+        Create the folder if it is missing, and lock it until `release`.
 
         Raises:
             ConfigError: Another stack runs in it, or it cannot be written.
@@ -113,7 +113,7 @@ class StackState:
         self.config = self.folder / "notify.toml"
         self.credentials = self.folder / "credentials"
         self.ledger = self.folder / "ledger.jsonl"
-        self._lock = self._hold()
+        self._lock = self._locked()
 
     @property
     def database(self) -> str:
@@ -130,11 +130,11 @@ class StackState:
         return self.folder / "logs" / f"{name}.log"
 
     def ready_file(self, name: str) -> Path:
-        """Return the file that the process `name` writes once it can work."""
+        """Return the file that the process `name` writes once it is ready."""
         return self.folder / "ready" / name
 
     def write(self, endpoints: Endpoints, *, templates: Path | None = None) -> None:
-        """Write what the processes and other commands read: configuration, secrets, endpoints.
+        """Write the files for the processes and other commands: configuration, secrets, endpoints.
 
         Args:
             templates: The folder of the user's own templates, if there is one.
@@ -149,17 +149,17 @@ class StackState:
         folder = f"\n[templates]\nfolder = {json.dumps(str(templates))}\n" if templates else ""
         text = _CONFIG.format(**quoted, ports=f"{{ {ports} }}", templates=folder)
         _write_private(self.config, text)
-        told = values | {
+        addresses = values | {
             "metrics": {
                 pool: f"http://127.0.0.1:{port}/metrics" for pool, port in endpoints.metrics.items()
             }
         }
-        _write_private(self.folder / ENDPOINTS, json.dumps(told, indent=2) + "\n")
+        _write_private(self.folder / ENDPOINTS, json.dumps(addresses, indent=2) + "\n")
         for name, secret in dummies(endpoints.sandbox).items():
             _write_private(self.credentials / name, secret)
 
     def environ(self, outer: Mapping[str, str]) -> dict[str, str]:
-        """Return the environment of the processes: the outer one, its NOTIFY_* replaced by ours."""
+        """Return the environment of the processes: the outer one, with the stack's own NOTIFY_*."""
         kept = {name: value for name, value in outer.items() if not name.startswith("NOTIFY_")}
         return kept | {
             "NOTIFY_CONFIG": str(self.config),
@@ -167,10 +167,10 @@ class StackState:
         }
 
     def release(self) -> None:
-        """Let another stack use the folder."""
+        """Unlock the folder, so that another stack can use it."""
         self._lock.close()
 
-    def _hold(self) -> IO[str]:
+    def _locked(self) -> IO[str]:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             others = {each.name for each in self.folder.iterdir() if each.is_dir()}
@@ -190,7 +190,7 @@ class StackState:
         return lock
 
     def _keep_private(self, *, whole: bool) -> None:
-        """Close what an older stack or the user's umask left open to others.
+        """Remove other users' permissions, which an older stack or the umask may have left.
 
         Args:
             whole: Whether the folder is the stack's own, and not one with other folders in it.
@@ -207,9 +207,9 @@ class StackState:
 @contextmanager
 def folder_or_temporary(folder: Path | None) -> Iterator[Path]:
     """
-    Lend the named folder, or a temporary one that is removed afterwards.
+    Yield the named folder, or a temporary one that is removed afterwards.
 
-    A temporary one stays where a part of the stack failed, for its logs to be read.
+    A temporary one is kept if a part of the stack failed, so that its logs can be read.
     """
     if folder is not None:
         yield folder
@@ -227,7 +227,7 @@ def folder_or_temporary(folder: Path | None) -> Iterator[Path]:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Write a whole file at once, for the owner's eyes."""
+    """Write a whole file atomically, readable by the owner only."""
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

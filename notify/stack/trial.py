@@ -1,4 +1,4 @@
-"""Publishing the samples to a running stack, and watching how each ends."""
+"""Publish the samples to a running stack, and observe how each ends."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from notify.store import Filter, Store
 from notify.store.deadletters import LetterFilter, find_letters
 
 _LETTERS = 1000
-"""The newest dead letters, among which those of a run are."""
+"""The newest dead letters, which include those of a run."""
 
 
 @dataclass(slots=True)
 class Run:
-    """One sample in this run, and what has become of it so far."""
+    """One sample in this run, and its state so far."""
 
     sample: Sample
     message_id: UUID = field(default_factory=uuid4)
@@ -31,16 +31,16 @@ class Run:
 
     @property
     def as_expected(self) -> bool:
-        """Whether it has ended as its file says it must."""
+        """Whether it has ended as its file expects."""
         return self.counts == self.sample.expect.counts and self.dead == self.sample.expect.dead
 
 
 class Trial:
     """
-    The samples on their way through a running stack, as a context.
+    The samples in a running stack, as a context.
 
     Attributes:
-        runs: Each sample and what has become of it, in the order of publishing.
+        runs: Each sample and its state, in the order of publishing.
         store: The stack's record.
     """
 
@@ -63,7 +63,7 @@ class Trial:
 
     @property
     def as_expected(self) -> bool:
-        """Whether every sample has ended as its file says it must."""
+        """Whether every sample has ended as its file expects."""
         return all(run.as_expected for run in self.runs)
 
     def publish(self) -> None:
@@ -71,7 +71,7 @@ class Trial:
         Publish every sample and wait for the broker's confirms.
 
         Raises:
-            PublishError: The broker did not take one of them.
+            PublishError: The broker did not accept one of them.
         """
         with Publisher(self._amqp) as publisher:
             for run in self.runs:
@@ -84,7 +84,7 @@ class Trial:
                 )
 
     def observe(self, *, seconds: float) -> None:
-        """Wait for news for so many seconds, and bring every run up to date."""
+        """Wait for a number of seconds, and update every run from the record."""
         time.sleep(seconds)
         with self.store.reading() as connection:
             letters = find_letters(connection, LetterFilter(), limit=_LETTERS)

@@ -1,4 +1,4 @@
-"""A folder whose changes are noticed."""
+"""A folder that is polled for changes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 class Watched:
     """
-    A folder of few files, looked at again and again.
+    A folder with few files, polled for changes.
 
     Args:
-        folder: The folder; what is in it when it is first looked at is no change.
+        folder: The folder; files that are in it at the start are not a change.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -25,7 +25,7 @@ class Watched:
 
     def _files(self) -> dict[str, tuple[int, int]]:
         found = {}
-        # A folder can be removed while it is read; what is then missing is seen the next time.
+        # A folder can be removed while it is read; the next poll sees what is missing now.
         with suppress(OSError):
             for path in self.folder.rglob("*"):
                 with suppress(OSError):

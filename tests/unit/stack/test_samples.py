@@ -60,7 +60,7 @@ def test_a_raw_body_is_published_as_it_is() -> None:
     [
         ("not json", "is not a sample"),
         ("[]", "is not a sample"),
-        ('{"about": "a", "about": "b", "routing_key": "a"}', "stands twice"),
+        ('{"about": "a", "about": "b", "routing_key": "a"}', "occurs twice"),
         ('{"about": "", "routing_key": "a", "expect": {}}', "either `publish` or `raw`"),
         ('{"about": "", "routing_key": "a", "raw": "", "expect": {"satus": "sent"}}', "satus"),
     ],

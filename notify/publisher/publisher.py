@@ -42,7 +42,6 @@ class Publisher:
         user_id: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        rng: random.Random | None = None,
     ) -> None:
         """
         Prepare a publisher; it connects later.
@@ -58,13 +57,12 @@ class Publisher:
                 broker refuses any other name.
             clock: Seconds that never go back.
             sleep: Waits for seconds between two attempts to connect.
-            rng: Spreads those attempts, so that a fleet does not reconnect all at once.
         """
         self._dialer = Dialer(
             partial(Link, url, timeout=timeout, heartbeat=heartbeat, ssl=ssl, user_id=user_id),
             clock=clock,
             sleep=sleep,
-            rng=rng or random.Random(),  # noqa: S311 - spreads load, guards nothing
+            rng=random.Random(),  # noqa: S311 - it spreads a fleet's attempts and guards nothing
         )
         self._tracer = publisher_tracer()
         self._timeout = timeout

@@ -15,7 +15,7 @@ Every error of the service. The tree is the policy: its branches are what a call
     │   └── Sealed                  its key is not in the keyring                   → add the key
     └── ProviderError           the provider did not take the message
         ├── TransientError          not sent, for certain; may work later        → attempt + 1
-        │   ├── Throttled               the vendor asks for patience             → slow down
+        │   ├── Throttled               the vendor's rate limit                   → slow down
         │   └── Unauthorized            our key or account, not the message      → open the circuit
         ├── PermanentError          can never work                               → rejected
         │   └── InvalidRecipient        the address is wrong or opted out

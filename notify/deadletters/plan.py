@@ -14,7 +14,7 @@ from notify.message import Channel
 
 @dataclass(slots=True)
 class ReplayPlan:
-    """What a replay would do."""
+    """The effect that a replay would have."""
 
     letters: int = 0
     settled: int = 0

@@ -146,9 +146,9 @@ class Reading:
             own = {name: value for name, value in headers.items() if name not in _COUNTS}
             properties["application_headers"] = own
         around = [self.exchange, clean(self.incoming.routing_key), properties]
-        told = hashlib.sha256(json.dumps(around, sort_keys=True).encode())
-        told.update(self.incoming.body)
-        return told.digest()
+        digest = hashlib.sha256(json.dumps(around, sort_keys=True).encode())
+        digest.update(self.incoming.body)
+        return digest.digest()
 
     def _route(self) -> Route | None:
         try:

@@ -1,4 +1,4 @@
-"""The events that tell a producer about refused messages, limited in number."""
+"""Events about refused messages for their producers, limited in number."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ GROUP = 50
 
 @dataclass(frozen=True, slots=True)
 class ReplayStep:
-    """What one transaction of a replay has done."""
+    """The result of one transaction of a replay."""
 
     letters: int
     """Letters assessed, those that were not replayed included."""

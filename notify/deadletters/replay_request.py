@@ -1,4 +1,4 @@
-"""What an operator asks to replay."""
+"""An operator's request for a replay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The due times that a replay gives to notifications, written in the caller's transaction."""
+"""The due times of replayed notifications, written in the caller's transaction."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from notify.ledger.ledger import TERMS, Ledger, count_ledger
 from notify.message import Status
 from notify.store import Store
-from notify.store.deadletters import Cause, LetterState, search
+from notify.store.deadletters import Cause, LetterFilter, LetterState, count_letters
 from notify.store.ledger import Late, lateness
 from notify.telemetry.metrics import Metrics, Reading, catalog
 
@@ -42,7 +42,7 @@ def count_record(store: Store, *, now: datetime) -> LedgerSnapshot:
     ledger = count_ledger(store, now=now)
     with store.reading() as connection:
         return LedgerSnapshot(
-            ledger, search.count_letters(connection, search.LetterFilter(state=LetterState.WAITING))
+            ledger, count_letters(connection, LetterFilter(state=LetterState.WAITING))
         )
 
 

@@ -57,7 +57,7 @@ class ErasureMatch:
 @dataclass(frozen=True, slots=True)
 class Erased:
     """
-    What was erased, and what is left.
+    The result of an erasure.
 
     Attributes:
         cancelled: How many of the notifications waited.

@@ -27,7 +27,7 @@ log = structlog.get_logger("notify.reconcile")
 
 
 class Resolution(enum.StrEnum):
-    """What an operator has found out, or decided."""
+    """An operator's finding, or decision."""
 
     SENT = "sent"
     """It was sent."""

@@ -135,7 +135,7 @@ class Store:
         """
         Claim notifications, and open their attempts.
 
-        What is not on record yet is one transaction, and the rest another one.
+        Notifications that are not on record yet are one transaction, and the rest another one.
 
         Args:
             entries: What to record, at most one entry for each notification.

@@ -15,7 +15,7 @@ from notify.message import Channel, Status
 from notify.policies.breaker import Mode
 from notify.policies.holds import Scope
 from notify.store.audit import Actor
-from notify.store.deadletters import search
+from notify.store.deadletters import LetterFilter, count_letters
 from tests.support.rig import Rig, surroundings, until
 
 QUEUE = "notify.email.normal"
@@ -47,7 +47,7 @@ def look(rig: Rig, *, code: int = 0) -> dict[str, Any]:
 def archived(rig: Rig) -> int:
     """Count the dead letters in the archive."""
     with rig.store.reading() as connection:
-        return sum(search.count_letters(connection, search.LetterFilter()).values())
+        return sum(count_letters(connection, LetterFilter()).values())
 
 
 def test_one_screen_shows_the_whole_service(either: Rig) -> None:

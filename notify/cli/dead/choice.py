@@ -10,7 +10,7 @@ import click
 from notify.cli.options.filters import ROUTE, grouped, period, template_option
 from notify.cli.options.given import NUMBER
 from notify.store import Store
-from notify.store.deadletters import Cause, LetterFilter, LetterState, search
+from notify.store.deadletters import Cause, LetterFilter, LetterState, find_letter_ids, find_letters
 
 letters = grouped(
     [
@@ -62,14 +62,14 @@ class Choice:
         """Return the ids of the letters, oldest first."""
         wanted = replace(self.wanted, state=LetterState.WAITING, ids=self.ids or None)
         with store.reading() as connection:
-            return search.find_letter_ids(connection, wanted, limit=self.limit)
+            return find_letter_ids(connection, wanted, limit=self.limit)
 
     def why_none(self, store: Store) -> str:
         """Return why `find` finds no letter."""
         if not self.ids:
             return "no waiting dead letter matches"
         with store.reading() as connection:
-            found = search.find_letters(connection, LetterFilter(ids=self.ids), limit=5)
+            found = find_letters(connection, LetterFilter(ids=self.ids), limit=5)
         states = "; ".join(f"dead letter {each.id} is {each.state}" for each in found)
         return states or "there is no dead letter with this ID"
 

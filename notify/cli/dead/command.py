@@ -31,8 +31,9 @@ from notify.store.deadletters import (
     DeadLetter,
     LetterFilter,
     LetterState,
+    count_letters,
+    find_letters,
     read_letter,
-    search,
 )
 from notify.telemetry.terminal import write_bytes
 
@@ -80,9 +81,9 @@ def ls(*, wanted: LetterFilter, state: str, limit: int, counts: bool, as_json: b
     wanted = replace(wanted, state=None if state == "all" else LetterState(state))
     with opened_record(load()) as store, store.reading() as connection:
         if counts:
-            _print_counts(search.count_letters(connection, wanted), as_json=as_json)
+            _print_counts(count_letters(connection, wanted), as_json=as_json)
             return
-        found = search.find_letters(connection, wanted, limit=limit + 1)
+        found = find_letters(connection, wanted, limit=limit + 1)
     if not found:
         click.echo("no dead letter matches", err=True)
     elif as_json:
@@ -156,7 +157,7 @@ dead.add_command(replay)
 
 def _one(store: Store, id_: int) -> tuple[DeadLetter, ArchivedLetter]:
     with store.reading() as connection:
-        found = search.find_letters(connection, LetterFilter(ids=[id_]), limit=1)
+        found = find_letters(connection, LetterFilter(ids=[id_]), limit=1)
         content = read_letter(connection, id_)
     if not found or content is None:
         raise NotifyError(f"there is no dead letter {id_}; `notify dead ls` lists them")

@@ -14,7 +14,7 @@ from notify.cli.output import print_json, print_whole
 from notify.errors import NotifyError
 from notify.status import letter_as_json
 from notify.store import Store, ids_with_prefix
-from notify.store.deadletters import DeadLetter, LetterFilter, search
+from notify.store.deadletters import DeadLetter, LetterFilter, find_letters
 
 _DIGITS = re.compile(r"[0-9a-f]{4,32}")
 _NAMED = 5
@@ -62,7 +62,7 @@ def dead_letters_of(store: Store, id_: UUID, *, source: str | None) -> list[Dead
     """Return the dead letters that request a notification or a batch, newest first."""
     with store.reading() as connection:
         wanted = LetterFilter(notification_id=id_, source=source)
-        return search.find_letters(connection, wanted, limit=_LETTERS)
+        return find_letters(connection, wanted, limit=_LETTERS)
 
 
 def print_letters(letters: Sequence[DeadLetter], *, as_json: bool) -> None:

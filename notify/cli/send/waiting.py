@@ -13,7 +13,7 @@ from notify.cli.output import print_json
 from notify.errors import NotifyError
 from notify.message import Status
 from notify.store import Filter, Store, Summary
-from notify.store.deadletters import DeadLetter, LetterFilter, search
+from notify.store.deadletters import DeadLetter, LetterFilter, find_letters
 from notify.telemetry.terminal import on_one_line
 
 _INTERVAL = 0.5
@@ -97,9 +97,7 @@ def _ended(summary: Summary) -> bool:
 
 def _dead(store: Store, id_: UUID, *, source: str) -> list[DeadLetter]:
     with store.reading() as connection:
-        return search.find_letters(
-            connection, LetterFilter(notification_id=id_, source=source), limit=1
-        )
+        return find_letters(connection, LetterFilter(notification_id=id_, source=source), limit=1)
 
 
 def _why(letter: DeadLetter) -> str:

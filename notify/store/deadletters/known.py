@@ -82,22 +82,23 @@ def find_known(
     calls = _calls(connection, related) if rows else {}
     cipher = cipher_of(connection)
     plain = {cipher.digest(each.digest): each.digest for each in asked}
-    return [
-        KnownNotification(
-            id=row.id,
-            public_id=row.known_by,
-            key=(row.source, row.idempotency_key, row.position),
-            digest=_digest(row, plain, cipher),
-            status=Status(row.status),
-            reason=row.reason,
-            due_at=row.due_at,
-            lease_until=row.lease_until,
-            updated_at=row.updated_at,
-            erased=row.erased_at is not None,
-            calls=calls.get(row.id, ()),
-        )
-        for row in rows
-    ]
+    return [_known(row, _digest(row, plain, cipher), calls.get(row.id, ())) for row in rows]
+
+
+def _known(row: Row[Any], digest: bytes, calls: Sequence[KnownCall]) -> KnownNotification:
+    return KnownNotification(
+        id=row.id,
+        public_id=row.known_by,
+        key=(row.source, row.idempotency_key, row.position),
+        digest=digest,
+        status=Status(row.status),
+        reason=row.reason,
+        due_at=row.due_at,
+        lease_until=row.lease_until,
+        updated_at=row.updated_at,
+        erased=row.erased_at is not None,
+        calls=calls,
+    )
 
 
 _KNOWN = (

@@ -16,7 +16,7 @@ LEASE = timedelta(seconds=60)
 @dataclass(frozen=True, slots=True)
 class Entry:
     """
-    What a worker records before it acts: a call to make, a deferral, or an end without a call.
+    The record of a worker's next step: a call, a deferral, or an end without a call.
 
     Attributes:
         status: `Status.SENDING` to claim the notification for a call, `Status.SCHEDULED` or

@@ -29,7 +29,7 @@ NEW = {
     "key_id": "text",
     "recipient_hash": "bytea",
 }
-"""What a claim writes into `notifications`, besides its lease and counts."""
+"""The columns of `notifications` that a claim writes, besides its lease and counts."""
 
 CLAIMED = {**NEW, "attempt_id": "uuid", "provider": "text"}
 """The same, with the call that it opens; no `attempt_id`, no call."""
@@ -50,7 +50,7 @@ ENDED = {
     "possible_duplicate": "bool",
     "to_publish": "bool",
 }
-"""What is written of a call that ended."""
+"""The values that are written when a call ends."""
 
 
 def claimed_row(entry: Entry, cipher: RowCipher) -> tuple[object, ...]:

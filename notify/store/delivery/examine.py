@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, func, select, tuple_
 from notify.errors import Sealed
 from notify.message import Identity, Notification, Outcome, Status
 from notify.store.delivery.claims import Claim, Claimed, Entry
-from notify.store.delivery.taking import take, untried
+from notify.store.delivery.known_rows import claim_rows, untried
 from notify.store.ids import known_as
 from notify.store.reconcile.outcomes import NOT_RESENT, change_status
 from notify.store.sealing.row_cipher import RowCipher, cipher_of
@@ -39,11 +39,12 @@ def examine(
     owners = _owners(connection, without_row)
     answers, due = {}, []
     for entry in known:
-        row = rows.get(entry.notification.key)
-        is_same = same.get(entry.notification.identity)
+        asked = entry.notification
+        row = rows.get(asked.key)
         if row is None:
-            answers[entry.notification.identity] = _by_id(entry.notification, owners)
+            answers[asked.identity] = _by_id(asked, owners)
             continue
+        is_same = same.get(asked.identity)
         answer = _answer(entry, row, calls, is_same=is_same, now=now, lease=lease)
         if is_same and _due(row, entry, now=now):
             if row.id in sent:
@@ -51,11 +52,9 @@ def examine(
                 answer = Claimed(Claim.DUPLICATE)
             else:
                 due.append((entry, row))
-        if row.id != entry.notification.id:
-            answer = replace(answer, id=row.id)
-        answers[entry.notification.identity] = answer
+        answers[asked.identity] = answer if row.id == asked.id else replace(answer, id=row.id)
     correct_leases(connection, rows.values(), now=now, lease=lease)
-    take(connection, due, now=now, until=now + lease)
+    claim_rows(connection, due, now=now, until=now + lease)
     return answers
 
 

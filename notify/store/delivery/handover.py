@@ -28,8 +28,33 @@ def hand_over(
     Returns:
         The new fence; None if another worker has taken over the notification.
     """
+    claim = _claim_again(connection, ended, until=until)
+    if claim is None:
+        return None
+    fence, number = claim
+    call = {"id": attempt_id, "notification_id": ended.notification_id, "provider": provider}
+    connection.execute(insert(attempts).values(**call, number=number, started_at=ended.ended_at))
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.id == ended.attempt_id)
+        .values(
+            ended_at=ended.ended_at,
+            outcome=ended.outcome,
+            provider_id=ended.provider_id,
+            http_status=ended.http_status,
+            code=ended.code,
+            reason=ended.reason,
+        )
+    )
+    return fence
+
+
+def _claim_again(
+    connection: Connection, ended: Record, *, until: datetime
+) -> tuple[int, int] | None:
+    """Extend the claim under a new fence; return the fence and the number of calls."""
     columns = notifications.c
-    taken = connection.execute(
+    claimed = connection.execute(
         update(notifications)
         .where(
             columns.id == ended.notification_id,
@@ -45,27 +70,4 @@ def hand_over(
         )
         .returning(columns.fence, columns.attempts)
     ).one_or_none()
-    if taken is None:
-        return None
-    connection.execute(
-        update(attempts)
-        .where(attempts.c.id == ended.attempt_id)
-        .values(
-            ended_at=ended.ended_at,
-            outcome=ended.outcome,
-            provider_id=ended.provider_id,
-            http_status=ended.http_status,
-            code=ended.code,
-            reason=ended.reason,
-        )
-    )
-    connection.execute(
-        insert(attempts).values(
-            id=attempt_id,
-            notification_id=ended.notification_id,
-            number=taken.attempts,
-            provider=provider,
-            started_at=ended.ended_at,
-        )
-    )
-    return int(taken.fence)
+    return (int(claimed.fence), int(claimed.attempts)) if claimed else None

@@ -16,10 +16,10 @@ from notify.store.flow.limits import USE, ensure_row, faded, log_set_back
 # commit does not wait for the disk: a crash loses the bookings of its last moments only. The wait
 # for the lock is short: after it, each process falls back to its own limiter.
 _BOOK = """
-WITH patience AS MATERIALIZED (
+WITH settings AS MATERIALIZED (
     SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', '5s', true)
 ), held AS MATERIALIZED (
-    SELECT limits.* FROM patience, limits WHERE limits.name = %(name)s FOR UPDATE OF limits
+    SELECT limits.* FROM settings, limits WHERE limits.name = %(name)s FOR UPDATE OF limits
 ), clock AS MATERIALIZED (
     SELECT *, CAST(extract(epoch FROM clock_timestamp()) AS float8) AS now FROM held
 ), set_back AS MATERIALIZED (

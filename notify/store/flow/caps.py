@@ -36,7 +36,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What one notification adds to one count, and the count's limit."""
+    """One notification's addition to one count, and the count's limit."""
 
     name: str
     starts: int

@@ -19,9 +19,9 @@ NOT_RESENT = (Status.UNKNOWN, *WAITING)
 
 
 class Settled(enum.Enum):
-    """What a call's outcome has changed."""
+    """The effect of a call's outcome on the record."""
 
-    MOVED = "moved"
+    CHANGED = "moved"
     """The outcome, and the status of its notification."""
     CORRECTED = "corrected"
     """Only the outcome: the status had changed already, or another call is unknown."""
@@ -85,11 +85,9 @@ def settle_call(
     )
     if not closed.rowcount:
         return Settled.KNOWN
-    accepted = _count(connection, owner, Outcome.ACCEPTED)
-    if accepted:
-        changed = change_status(
-            connection, owner, Transition(Status.SENT, reason), among=NOT_RESENT, now=now
-        )
+    if accepted := _count(connection, owner, Outcome.ACCEPTED):
+        sent = Transition(Status.SENT, reason)
+        changed = change_status(connection, owner, sent, among=NOT_RESENT, now=now)
         if outcome is Outcome.ACCEPTED and accepted > 1:
             remark = Transition(Status.SENT if changed else status, "it was sent twice")
             record_events(connection, [owner], remark, now=now)
@@ -97,10 +95,9 @@ def settle_call(
     elif _count(connection, owner, Outcome.UNKNOWN):
         return Settled.CORRECTED
     else:
-        changed = change_status(
-            connection, owner, Transition(Status.QUEUED, reason, due_at=now), now=now
-        )
-    return Settled.MOVED if changed else Settled.CORRECTED
+        retry = Transition(Status.QUEUED, reason, due_at=now)
+        changed = change_status(connection, owner, retry, now=now)
+    return Settled.CHANGED if changed else Settled.CORRECTED
 
 
 def change_status(

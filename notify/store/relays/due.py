@@ -43,6 +43,15 @@ class Due:
         return ids(self.id, traceparent=self.traceparent)
 
 
+_COLUMNS = [
+    PUBLIC_ID.label("public_id"),
+    *(
+        notifications.c[name]
+        for name in ("id", "source", "channel", "lane", "key_id", "body", "traceparent")
+    ),
+]
+
+
 def lease_due(
     connection: Connection,
     statuses: Collection[Status],
@@ -62,11 +71,14 @@ def lease_due(
         lease: When it is over, another relay may lease the rows: this one may have died.
     """
     columns = notifications.c
-    free = unleased(columns.relay_until, now=now, lease=lease)
-    wanted = [columns.due_at <= now, free, columns.status.in_([str(each) for each in statuses])]
+    wanted = [
+        columns.due_at <= now,
+        columns.status.in_([str(each) for each in statuses]),
+        unleased(columns.relay_until, now=now, lease=lease),
+        *(or_(columns.channel != each, columns.lane != lane) for each, lane in aside),
+    ]
     if channel is not None:
         wanted.append(columns.channel == channel)
-    wanted += [or_(columns.channel != each, columns.lane != lane) for each, lane in aside]
     chosen = (
         select(columns.id)
         .where(*wanted)
@@ -76,23 +88,14 @@ def lease_due(
         # Run once: PostgreSQL may repeat a subquery, and lock more rows than the limit.
         .cte("chosen")
     )
-    taken = (
+    leased = (
         update(notifications)
         .where(columns.id.in_(select(chosen.c.id)))
         .values(relay_until=now + lease)
-        .returning(
-            columns.id,
-            PUBLIC_ID.label("public_id"),
-            columns.source,
-            columns.channel,
-            columns.lane,
-            columns.key_id,
-            columns.body,
-            columns.traceparent,
-        )
+        .returning(*_COLUMNS)
     )
     cipher = cipher_of(connection)
-    return [_due(row, cipher, leased_until=now + lease) for row in connection.execute(taken)]
+    return [_due(row, cipher, leased_until=now + lease) for row in connection.execute(leased)]
 
 
 def _due(row: Row[Any], cipher: RowCipher, *, leased_until: datetime) -> Due:

@@ -66,13 +66,13 @@ def lease_events(
         .with_for_update(skip_locked=True)
         .cte("chosen")
     )
-    taken = (
+    leased = (
         update(events)
         .where(columns.id.in_(select(chosen.c.id)))
         .values(relay_until=now + lease)
         .returning(columns.id)
     )
-    ids: list[int] = list(connection.execute(taken).scalars())
+    ids: list[int] = list(connection.execute(leased).scalars())
     return _read(connection, _among(connection, ids), limit=limit) if ids else []
 
 

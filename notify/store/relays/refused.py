@@ -36,13 +36,13 @@ def lease_refused(
         # Run once: PostgreSQL may repeat a subquery, and lock more rows than the limit.
         .cte("chosen")
     )
-    taken = (
+    leased = (
         update(dead_letters)
         .where(columns.id.in_(select(chosen.c.id)))
         .values(refused_until=now + lease)
         .returning(columns.id, columns.refused_event)
     )
-    found = [PendingRefusal(row.id, row.refused_event) for row in connection.execute(taken)]
+    found = [PendingRefusal(row.id, row.refused_event) for row in connection.execute(leased)]
     return sorted(found, key=lambda each: each.letter)
 
 

@@ -66,7 +66,7 @@ def test_what_was_sent_is_sent(store: Store) -> None:
     entry = sms(store)
     call = lose(store, entry, due_at=LATER)
 
-    assert news(store, call, Outcome.ACCEPTED, "SM1") is Settled.MOVED
+    assert news(store, call, Outcome.ACCEPTED, "SM1") is Settled.CHANGED
 
     told = story(store, entry)
     assert (told.status, told.summary.reason) == (Status.SENT, "why")
@@ -82,7 +82,7 @@ def test_what_was_not_sent_is_tried_again_at_once(store: Store) -> None:
     entry = sms(store)
     call = lose(store, entry)
 
-    assert news(store, call, Outcome.NOT_SENT) is Settled.MOVED
+    assert news(store, call, Outcome.NOT_SENT) is Settled.CHANGED
 
     told = story(store, entry)
     assert (told.status, told.attempts[0].outcome) == (Status.QUEUED, Outcome.NOT_SENT)
@@ -98,7 +98,7 @@ def test_the_first_news_stands(store: Store, first: Outcome, second: Outcome) ->
     """News may come twice, or contradict; a webhook's sender tries again."""
     entry = sms(store)
     call = lose(store, entry)
-    assert news(store, call, first) is Settled.MOVED
+    assert news(store, call, first) is Settled.CHANGED
     before = story(store, entry)
     assert news(store, call, second) is Settled.KNOWN
     assert story(store, entry) == before
@@ -119,7 +119,7 @@ def test_late_news_keeps_it_from_being_sent_again(store: Store) -> None:
     call = lose(store, entry, status=Status.QUEUED, due_at=LATER, possible_duplicate=True)
     assert story(store, entry).summary.possible_duplicate
 
-    assert news(store, call, Outcome.ACCEPTED) is Settled.MOVED
+    assert news(store, call, Outcome.ACCEPTED) is Settled.CHANGED
 
     told = story(store, entry)
     assert (told.status, told.summary.possible_duplicate) == (Status.SENT, False)
@@ -177,7 +177,7 @@ def test_while_another_call_is_unknown_nothing_is_tried_again(store: Store) -> N
     assert news(store, second, Outcome.NOT_SENT) is Settled.CORRECTED
     assert story(store, entry).status is Status.UNKNOWN
 
-    assert news(store, first, Outcome.NOT_SENT) is Settled.MOVED
+    assert news(store, first, Outcome.NOT_SENT) is Settled.CHANGED
     assert story(store, entry).status is Status.QUEUED
 
 
@@ -193,7 +193,7 @@ def test_not_sent_by_this_call_is_still_sent_by_another(store: Store) -> None:
     assert call is not None
     assert call.sent
 
-    assert news(store, second, Outcome.NOT_SENT) is Settled.MOVED
+    assert news(store, second, Outcome.NOT_SENT) is Settled.CHANGED
     assert story(store, entry).status is Status.SENT
 
 
@@ -254,7 +254,7 @@ def test_one_message_is_never_taken_for_two(store: Store) -> None:
         thread.start()
     for thread in threads:
         thread.join(20)
-    assert sorted(results.values(), key=str) == [None, Settled.MOVED]
+    assert sorted(results.values(), key=str) == [None, Settled.CHANGED]
 
 
 def test_only_who_holds_it_may_decide_or_postpone(store: Store) -> None:

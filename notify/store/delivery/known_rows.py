@@ -19,7 +19,7 @@ def untried(row: Row[Any], entry: Entry) -> bool:
     return row.attempts == 0 and entry.status is Status.SENDING
 
 
-_TAKE = per_row(
+_CLAIM = per_row(
     attempts=bindparam("new_attempts"),
     fence=notifications.c.fence + 1,
     lease_until=bindparam("new_lease"),
@@ -28,18 +28,18 @@ _TAKE = per_row(
 )
 
 
-def take(
+def claim_rows(
     connection: Connection,
-    taken: Sequence[tuple[Entry, Row[Any]]],
+    claimed: Sequence[tuple[Entry, Row[Any]]],
     *,
     now: datetime,
     until: datetime,
 ) -> None:
     """Change rows that the caller has locked as their entries say, and open the calls."""
-    if not taken:
+    if not claimed:
         return
-    changes = [_change(entry, row, now=now, until=until) for entry, row in taken]
-    transition_each(connection, _TAKE, changes, now=now)
+    changes = [_change(entry, row, now=now, until=until) for entry, row in claimed]
+    transition_each(connection, _CLAIM, changes, now=now)
     calls = [
         {
             "id": entry.attempt_id,
@@ -48,7 +48,7 @@ def take(
             "number": row.attempts + 1,
             "started_at": now,
         }
-        for entry, row in taken
+        for entry, row in claimed
         if entry.status is Status.SENDING
     ]
     if calls:

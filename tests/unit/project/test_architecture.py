@@ -17,7 +17,7 @@ VENDORS = {"Fcm", "SendGrid", "Twilio"}
 MOST_NAMES = 31
 """Names directly in `notify/`: one that is not needed to find the others should be a subpackage."""
 MOST_PARAMETERS = 8
-OF_OPTIONS = {"Publisher", "Fcm", "Twilio"}
+OF_OPTIONS = {"Fcm", "Twilio"}
 """Classes whose further parameters are options with defaults, not collaborators."""
 MOST_PAST_FACES = 40
 OPEN = {"policies", "telemetry"}

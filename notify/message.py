@@ -56,7 +56,7 @@ class Outcome(enum.StrEnum):
 
 
 class Unknown(enum.StrEnum):
-    """What to do with a notification whose outcome is unknown."""
+    """The rule for a notification with an unknown outcome."""
 
     PARK = "park"
     """Never send it again by itself: an operator decides."""

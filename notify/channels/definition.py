@@ -1,4 +1,4 @@
-"""What the service asks of a channel; a new channel is one subclass of `ChannelDefinition`."""
+"""The service's view of a channel; a new channel is one subclass of `ChannelDefinition`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ContentPart:
 
 @dataclass(frozen=True, slots=True)
 class ContentProblem:
-    """What is wrong with a request's content; the text never holds a value."""
+    """A mistake in a request's content; the text never contains a value."""
 
     where: Sequence[str | int]
     why: str
@@ -49,7 +49,7 @@ class ChannelDefinition(abc.ABC):
     by_country: ClassVar[bool] = False
     """Whether its addresses are phone numbers, allowed and priced by country."""
     unknown: ClassVar[Unknown]
-    """What to do after a call with an unknown outcome, unless the configuration says otherwise."""
+    """The rule for unknown outcomes, unless the configuration says otherwise."""
     examples: ClassVar[Sequence[Mapping[str, Any]]]
     """Requests for the JSON Schema."""
 

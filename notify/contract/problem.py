@@ -27,7 +27,7 @@ class Problem:
     why: str
     """The reason, without the value."""
     hint: str = ""
-    """What to do about it, or empty."""
+    """The fix, or empty."""
     line: int | None = None
     """Counted from 1; set for broken JSON only."""
     column: int | None = None

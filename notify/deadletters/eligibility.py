@@ -78,6 +78,6 @@ def _in_flight(known: KnownNotification, *, archived_at: datetime, now: datetime
 
 
 def _refused(known: KnownNotification) -> bool:
-    """Return whether the provider rejected it. A template's error is no provider's: edit it."""
+    """Return whether the provider rejected it. A template error does not count: edit it."""
     last = known.calls[-1] if known.calls else None
     return known.status is Status.REJECTED and last is not None and last.reason == known.reason

@@ -31,7 +31,7 @@ class CallResult:
     retry_after: float | None = None
     """Seconds the vendor asks to wait."""
     kind: Kind = Kind.NEUTRAL
-    """What it says about the provider."""
+    """Its meaning for the provider's circuit."""
     exhausted_for: float | None = None
     """Seconds for which the vendor has no allowance left."""
 

@@ -25,7 +25,7 @@ _SAME = 0.25
 
 class LimitLease:
     """
-    Takes one limit's units. Safe among threads.
+    Uses one limit's units. Thread-safe.
 
     All times are monotonic ones. No lock is held while the store is used.
 
@@ -92,7 +92,7 @@ class LimitLease:
             return 0.0 if leased.holds(cost, now=now) else self._refusal(leased, now)
 
     def take(self, costs: Sequence[float], *, share: float, ahead: float) -> Taken:
-        """Take units for as many of the costs as may be booked, in their order."""
+        """Use units for as many of the costs as may be booked, in order."""
         now = self._monotonic()
         with self._lock:
             self.used_at = now
@@ -114,7 +114,7 @@ class LimitLease:
             return self._taken(leased, drawn, costs, wait, now)
 
     def put_back(self, drawn: Sequence[Drawn], units: float, *, share: float) -> None:
-        """Take back units that another limit did not allow to use."""
+        """Put back units that were not used because another limit refused."""
         now = self._monotonic()
         with self._lock:
             leased = self._leased(share, now)

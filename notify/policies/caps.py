@@ -58,7 +58,7 @@ class Period(enum.StrEnum):
 
 
 class Unit(enum.StrEnum):
-    """What a cap counts."""
+    """The unit of a cap's counts."""
 
     NOTIFICATIONS = "notifications"
     SEGMENTS = "segments"

@@ -1,4 +1,4 @@
-"""What follows a call: a notification is sent, ended, tried again, or left to an operator."""
+"""The step after a call: a notification is sent, ended, retried, or left to an operator."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST_RETRY_AFTER = 30 * 86_400.0
 
 
 class Verdict(enum.Enum):
-    """What the end of a call says about the notification."""
+    """The meaning of a call's end for the notification."""
 
     SENT = "sent"
     REJECTED = "rejected"

@@ -1,1 +1,1 @@
-"""What providers share: transport, answers, access tokens, checks of options. Names no vendor."""
+"""Shared by providers: transport, answers, access tokens, checks of options. Names no vendor."""

@@ -1,4 +1,4 @@
-"""What the end of a call says about the provider."""
+"""The meaning of a call's end for the provider."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from notify.errors import (
 
 
 class Kind(enum.StrEnum):
-    """What the end of a call says about the provider."""
+    """The meaning of a call's end for the provider."""
 
     SUCCESS = "success"
     FAILURE = "failure"

@@ -45,7 +45,7 @@ class ConfigReport:
 
     @property
     def warnings(self) -> list[ConfigFinding]:
-        """What does not prevent a start, but an operator should know."""
+        """Warnings, which do not prevent a start."""
         return [*(each.finding for each in self.exposures), *self.doubts]
 
 

@@ -17,6 +17,7 @@ from notify.message import Status
 from notify.store import Store
 from notify.store.tables import events, notifications
 from notify.store.transitions import (
+    ALLOWED,
     IllegalTransition,
     RowTransition,
     Transition,
@@ -29,6 +30,7 @@ from notify.store.transitions import (
 from tests.support.recording import LATER, NOW, begin
 
 PACKAGE = Path(notify.__file__).parent
+PAGE = PACKAGE.parent / "docs" / "record.md"
 WRITERS = {
     "store/transitions.py",
     "store/delivery/postgresql.py",
@@ -56,6 +58,13 @@ def test_a_status_is_followed_by_those_of_the_table_alone(store: Store, before: 
         assert changed(store, id_, before, after) is allowed
         assert row_of(store, id_)["status"] == (after if allowed else before)
         assert len(events_of(store, id_)) == allowed
+
+
+def test_the_page_lists_the_table() -> None:
+    """docs/record.md names each status that another may follow, and those that may."""
+    rows = re.findall(r"^\| `(\w+)` \| (`.*`) \|$", PAGE.read_text(), re.MULTILINE)
+    listed = {Status(before): set(re.findall(r"\w+", after)) for before, after in rows}
+    assert listed == {before: set(after) for before, after in ALLOWED.items() if after}
 
 
 def test_a_transition_resets_what_the_row_waited_for(store: Store) -> None:

@@ -78,7 +78,7 @@ class LeasedUnits:
         if grant.units > 0:
             self._pieces.append(UnitRange(grant, 0.0, grant.units))
 
-    def holds(self, cost: float, *, now: float) -> bool:
+    def covers(self, cost: float, *, now: float) -> bool:
         """Return whether there are enough units for one cost."""
         return sum(each.at(now).units for each in self._pieces) > cost - _EPSILON
 

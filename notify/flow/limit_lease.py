@@ -19,8 +19,10 @@ LEASE = 0.25
 """Seconds of its own use that a process books ahead at most, while there is plenty."""
 WORTH = 4
 """The number of costs that a lease must hold to be made, for what remains of it is lost."""
-_HELD_UP = 2.0
-_SAME = 0.25
+_RECENT = 2.0
+"""Seconds for which a shortage counts as recent."""
+_SAME_PAUSE = 0.25
+"""Seconds: a pause that is longer by less is not reported."""
 
 
 class LimitLease:
@@ -41,8 +43,8 @@ class LimitLease:
         self._by_share: dict[float, LeasedUnits] = {}
         now = monotonic()
         self._state = LimitState(tat=now)
-        self._recent = Meter(_HELD_UP, now=now)
-        self._held_up = -_HELD_UP
+        self._recent = Meter(_RECENT, now=now)
+        self._short_at = -_RECENT
         self._fallback = FallbackLimiter(now=now)
         self.used_at = now
 
@@ -82,14 +84,14 @@ class LimitLease:
     def met(self, now: float) -> float | None:
         """Return the costs a second that it met recently; None if it met all."""
         with self._lock:
-            return self._recent.rate(now) if now < self._held_up + _HELD_UP else None
+            return self._recent.rate(now) if now < self._short_at + _RECENT else None
 
     def blocked(self, cost: float, *, share: float) -> float:
         """Return the seconds in which a unit certainly cannot be had; 0.0 if one may be."""
         now = self._monotonic()
         with self._lock:
             leased = self._leased(share, now)
-            return 0.0 if leased.holds(cost, now=now) else self._refusal(leased, now)
+            return 0.0 if leased.covers(cost, now=now) else self._refusal(leased, now)
 
     def take(self, costs: Sequence[float], *, share: float, ahead: float) -> Taken:
         """Use units for as many of the costs as may be booked, in order."""
@@ -170,10 +172,10 @@ class LimitLease:
         return found
 
     def _refusal(self, leased: LeasedUnits, now: float) -> float:
-        """Return the seconds in which the store need not be asked, and note that it held up."""
+        """Return the seconds in which the store need not be asked, and note the shortage."""
         wait = self._state.paused(now) or max(0.0, leased.ask_at - now)
         if wait:
-            self._held_up = now
+            self._short_at = now
         return wait
 
     def _request(
@@ -205,7 +207,7 @@ class LimitLease:
         wait = grant.wait(request.sums) or 0.001
         # A lane that may book further ahead need not wait as long.
         leased.ask_at = grant.now + wait - (grant.horizon - grant.ahead)
-        self._held_up = grant.now
+        self._short_at = grant.now
         return wait
 
     def _taken(
@@ -238,7 +240,7 @@ class LimitLease:
             before, changed = self._state, change(self._state)
             longer = changed.paused(now) - before.paused(now)
             # Of a storm of complaints, few change anything.
-            if longer < _SAME and not self._slower(changed, before, now):
+            if longer < _SAME_PAUSE and not self._slower(changed, before, now):
                 return False
             self._state = changed
             self._drop(now)

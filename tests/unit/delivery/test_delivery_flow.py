@@ -259,7 +259,7 @@ def test_where_all_providers_fail_it_is_tried_again_later(build: Build) -> None:
 
 
 def test_the_last_attempt_that_the_lane_allows_does_not_go_on(build: Build) -> None:
-    """Three attempts are three calls, through whomever."""
+    """Three attempts are three calls, through any provider."""
     down = TransientError("busy", provider="x", status=503)
     rig = build(Failing(down), Failing(down))
     request = body()

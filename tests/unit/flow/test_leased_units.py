@@ -63,9 +63,9 @@ def test_units_lapse_one_by_one_a_quarter_of_the_burst_after_their_slots() -> No
     """20 / (4 * 10) seconds: late calls are then within the burst."""
     grant = granted([1.0] * 12)
     assert grant.lapse == pytest.approx(0.5)
-    assert leased_of(grant).holds(12.0, now=NOW + 0.5)
-    assert leased_of(grant).holds(1.0, now=NOW + 0.55)
-    assert not leased_of(grant).holds(1.0, now=NOW + 0.65)
+    assert leased_of(grant).covers(12.0, now=NOW + 0.5)
+    assert leased_of(grant).covers(1.0, now=NOW + 0.55)
+    assert not leased_of(grant).covers(1.0, now=NOW + 0.65)
     assert leased_of(grant).draw([1.0] * 12, now=NOW + 0.71) == []
 
 
@@ -74,8 +74,8 @@ def test_where_one_cost_takes_the_whole_burst_nothing_may_be_late() -> None:
     tight = replace(LIMIT, burst=1.0)
     grant = book(LimitState(), tight, BookingRequest.of([1.0], share=1.0), now=NOW)
     assert grant.lapse == 0.0
-    assert leased_of(grant).holds(1.0, now=NOW)
-    assert not leased_of(grant).holds(1.0, now=NOW + 0.001)
+    assert leased_of(grant).covers(1.0, now=NOW)
+    assert not leased_of(grant).covers(1.0, now=NOW + 0.001)
 
 
 def test_a_cleared_stock_is_empty_and_may_be_filled_at_once() -> None:

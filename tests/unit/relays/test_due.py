@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from notify.errors import PublishError, StoreError
 from notify.message import Channel, Status
@@ -22,6 +23,7 @@ from notify.store.relays.due import lease_due
 from notify.store.tables import notifications
 from tests.support.recording import LATER, NOW, asked, begin, call_for, claim_one, put_off
 from tests.support.rig import until
+from tests.support.sealing import KEYRING
 
 STEP = timedelta(hours=1)
 NOBODY_LISTENS = "pyamqp://guest:guest@127.0.0.1:1//"
@@ -138,3 +140,20 @@ def test_nothing_due_connects_to_no_broker(store: Store) -> None:
     assert claim_one(store, entry) is Claim.OWNED
     with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher:
         assert Relay(DueRows(), store, publisher, clock=lambda: NOW).publish() == 0
+
+
+def test_a_row_that_no_key_here_opens_stays_leased(tmp_path: Path) -> None:
+    """It is logged, not published, and tried again when the lease ends."""
+    url = f"sqlite:///{tmp_path}/sealed.db"
+    store, sealing = Store.open(url), Store.open(url, keyring=KEYRING)
+    store.migrate()
+    _scheduled(sealing)
+    with Publisher(NOBODY_LISTENS, timeout=0.1) as publisher, capture_logs() as logs:
+        assert Relay(DueRows(), store, publisher, clock=lambda: LATER).publish() == 1
+    assert [(line["event"], line["sealed_with"], line["count"]) for line in logs] == [
+        ("notify.sealed", "k1", 1)
+    ]
+    assert _due(store, now=LATER + HOLD - timedelta(seconds=1)) == 0
+    assert _due(store, now=LATER + HOLD) == 1
+    store.close()
+    sealing.close()

@@ -1,5 +1,5 @@
 """
-Changes of a notification's status: which exist, and the functions that make them.
+The functions that change a notification's status, as `status_rules` allows.
 
 Every change goes through here, with its columns and its event, except the two hot writes: the
 claims and outcomes of `delivery.postgresql` and `delivery.sqlite` are statements of their own.
@@ -17,59 +17,14 @@ from sqlalchemy import ColumnElement, Connection, Update, bindparam, insert, upd
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Identity, Status
+from notify.store.status_rules import (
+    LONGEST_REASON,
+    WAITING,
+    IllegalTransition,
+    Transition,
+    require_allowed,
+)
 from notify.store.tables import events, notifications
-
-LONGEST_REASON = 255
-"""Characters that the column of a reason holds."""
-
-WAITING = (Status.SCHEDULED, Status.QUEUED)
-"""Not ended, and no worker owns it."""
-
-_ENDED_UNSENT = {Status.REJECTED, Status.FAILED, Status.EXPIRED}
-_FROM_WAITING = {
-    *(Status.QUEUED, Status.SENDING, *_ENDED_UNSENT, Status.SUPPRESSED, Status.CANCELLED),
-    # The answer of an earlier call was found.
-    Status.SENT,
-}
-
-ALLOWED: Mapping[Status, Collection[Status]] = {
-    Status.SCHEDULED: _FROM_WAITING,
-    Status.QUEUED: _FROM_WAITING,
-    # To queued: a retry, or a replay of a call that nothing recorded.
-    Status.SENDING: {
-        *(Status.SENT, Status.QUEUED, Status.UNKNOWN, Status.REJECTED, Status.FAILED),
-    },
-    # To unknown: it stays so, and only an operator looks it up from now on.
-    Status.UNKNOWN: {Status.SENT, Status.QUEUED, Status.UNKNOWN, Status.CANCELLED},
-    # By a replay of the dead letter.
-    **{ended: {Status.QUEUED} for ended in _ENDED_UNSENT},
-    Status.SENT: (),
-    Status.DELIVERED: (),
-    Status.BOUNCED: (),
-    Status.COMPLAINED: (),
-    Status.SUPPRESSED: (),
-    Status.CANCELLED: (),
-}
-"""The statuses that may follow each status, the hot writes included."""
-
-
-class IllegalTransition(ValueError):
-    """The code asked for a change of status that `ALLOWED` lacks; nothing was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """The status that a notification gets, and why."""
-
-    status: Status
-    reason: str | None
-    due_at: datetime | None = None
-    """When the relay publishes it or the reconciler looks it up; None if neither does."""
-
-    @property
-    def to_publish(self) -> bool:
-        """Whether producers get an event."""
-        return worth_publishing(self.status, self.due_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +41,6 @@ class RowTransition:
     before: Status
     to: Transition
     values: Mapping[str, Any] = field(default_factory=dict)
-
-
-def worth_publishing(status: Status, due_at: datetime | None) -> bool:
-    """Return whether producers get an event: the notification ended, and nothing is due."""
-    return status.final and due_at is None
 
 
 def transition(
@@ -252,12 +202,6 @@ def record_events(
 ) -> None:
     """Write one event for each notification: its status, or a remark while that stays."""
     _insert_events(connection, (_event(each, to, now=now) for each in ids))
-
-
-def require_allowed(before: Status, after: Status) -> None:
-    """Raise `IllegalTransition` unless *after* may follow *before*."""
-    if after not in ALLOWED[before]:
-        raise IllegalTransition(f"a notification never goes from {before} to {after}")
 
 
 def _event(id_: UUID, to: Transition, *, now: datetime) -> dict[str, Any]:

@@ -4,6 +4,6 @@ from notify.store.delivery.cancel import Cancelled
 from notify.store.delivery.claims import LEASE
 from notify.store.delivery.handover import hand_over
 from notify.store.delivery.records import LONGEST_CODE, LONGEST_ID
-from notify.store.transitions import LONGEST_REASON
+from notify.store.status_rules import LONGEST_REASON
 
 __all__ = ["LEASE", "LONGEST_CODE", "LONGEST_ID", "LONGEST_REASON", "Cancelled", "hand_over"]

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, or_, select
 
 from notify.message import Status
 from notify.store.ids import known_as, only_source
+from notify.store.status_rules import WAITING, Transition
 from notify.store.tables import notifications
-from notify.store.transitions import WAITING, Transition, transition
+from notify.store.transitions import transition
 
 REASON = "an operator cancelled it"
 

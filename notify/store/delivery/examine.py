@@ -19,8 +19,8 @@ from notify.store.ids import known_as
 from notify.store.reconcile.outcomes import NOT_RESENT, change_status
 from notify.store.sealing.row_cipher import RowCipher, cipher_of
 from notify.store.set_back import correct_leases
+from notify.store.status_rules import WAITING, Transition
 from notify.store.tables import attempts, notifications
-from notify.store.transitions import WAITING, Transition
 
 log = structlog.get_logger("notify.store")
 

@@ -9,7 +9,7 @@ from typing import Self
 from uuid import UUID
 
 from notify.message import Outcome, Status
-from notify.store.transitions import LONGEST_REASON, worth_publishing
+from notify.store.status_rules import LONGEST_REASON, worth_publishing
 
 LONGEST_ID = 255
 LONGEST_CODE = 64

@@ -25,8 +25,9 @@ from notify.contract import Spellings, normal_form
 from notify.message import Status
 from notify.store.queries import ERASED, sent_to
 from notify.store.sealing.row_cipher import cipher_of
+from notify.store.status_rules import WAITING, Transition
 from notify.store.tables import attempts, audit, events, notifications
-from notify.store.transitions import WAITING, Transition, transition
+from notify.store.transitions import transition
 
 REASON = "its recipient was erased"
 """The reason of notifications that an erasure cancels or parks."""

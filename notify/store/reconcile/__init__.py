@@ -17,7 +17,7 @@ from notify.store.reconcile.outcomes import (
     notification_of,
     settle_call,
 )
-from notify.store.transitions import Transition
+from notify.store.status_rules import Transition
 
 __all__ = [
     "LostCall",

@@ -12,8 +12,9 @@ from notify.message import Channel, Outcome, Status
 from notify.store.queries import sent_to
 from notify.store.relays.due import Due
 from notify.store.sealing.row_cipher import cipher_of
+from notify.store.status_rules import Transition
 from notify.store.tables import attempts, notifications
-from notify.store.transitions import Transition, transition_quietly
+from notify.store.transitions import transition_quietly
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from uuid import UUID
 from sqlalchemy import Connection, and_, func, select, update
 
 from notify.message import Outcome, Status
+from notify.store.status_rules import WAITING, Transition
 from notify.store.tables import attempts, notifications
-from notify.store.transitions import WAITING, Transition, record_events, transition
+from notify.store.transitions import record_events, transition
 
 NOT_RESENT = (Status.UNKNOWN, *WAITING)
 """Statuses in which a notification can still be kept from being sent again."""

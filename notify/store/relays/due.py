@@ -15,8 +15,9 @@ from notify.message import Channel, Status, ids
 from notify.store.ids import PUBLIC_ID
 from notify.store.sealing.row_cipher import RowCipher, cipher_of
 from notify.store.set_back import unleased
+from notify.store.status_rules import WAITING, Transition
 from notify.store.tables import notifications
-from notify.store.transitions import WAITING, Transition, transition_quietly
+from notify.store.transitions import transition_quietly
 
 
 @dataclass(frozen=True, slots=True)

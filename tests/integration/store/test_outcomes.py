@@ -20,7 +20,7 @@ from notify.store.reconcile.lost import (
 )
 from notify.store.reconcile.outcomes import Settled, change_status, settle_call
 from notify.store.relays.due import lease_due
-from notify.store.transitions import Transition
+from notify.store.status_rules import Transition
 from tests.support.recording import LATER, LEASE, NOW, accepted, begin, call_for, claim_one, put_off
 
 MINUTE = timedelta(minutes=1)

@@ -22,8 +22,8 @@ from notify.store.delivery.cancel import cancel_waiting
 from notify.store.ledger.contradictions import Doubt, Fault
 from notify.store.reconcile.outcomes import change_status, settle_call
 from notify.store.relays.due import lease_due, mark_due_published
+from notify.store.status_rules import Transition
 from notify.store.tables import metadata
-from notify.store.transitions import Transition
 from tests.support.migrated import migrated
 from tests.support.planting import (
     AFTERWARDS,

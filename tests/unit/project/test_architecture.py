@@ -16,6 +16,7 @@ VENDORS = {"Fcm", "SendGrid", "Twilio"}
 """Classes that exist twice on purpose: the vendor's provider, and the sandbox that plays it."""
 MOST_NAMES = 31
 """Names directly in `notify/`: one that is not needed to find the others should be a subpackage."""
+MOST_LINES = 260
 MOST_PARAMETERS = 8
 OF_OPTIONS = {"Fcm", "Twilio"}
 """Classes whose further parameters are options with defaults, not collaborators."""
@@ -167,6 +168,12 @@ def test_imports_past_a_face_are_few_and_listed() -> None:
     found = list(past_faces())
     assert len(found) <= MOST_PAST_FACES
     assert set(found) == PAST_FACES
+
+
+def test_no_module_is_long() -> None:
+    """A module fits in a reader's head."""
+    lines = {str(path): len(path.read_text().splitlines()) for path in modules()}
+    assert {path: count for path, count in lines.items() if count > MOST_LINES} == {}
 
 
 def test_constructors_have_few_parameters() -> None:

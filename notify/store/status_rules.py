@@ -1,0 +1,72 @@
+"""Which changes of a notification's status exist, and the values that describe one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from notify.message import Status
+
+LONGEST_REASON = 255
+"""Characters that the column of a reason holds."""
+
+WAITING = (Status.SCHEDULED, Status.QUEUED)
+"""Not ended, and no worker owns it."""
+
+_ENDED_UNSENT = {Status.REJECTED, Status.FAILED, Status.EXPIRED}
+_FROM_WAITING = {
+    *(Status.QUEUED, Status.SENDING, *_ENDED_UNSENT, Status.SUPPRESSED, Status.CANCELLED),
+    # The answer of an earlier call was found.
+    Status.SENT,
+}
+
+ALLOWED: Mapping[Status, Collection[Status]] = {
+    Status.SCHEDULED: _FROM_WAITING,
+    Status.QUEUED: _FROM_WAITING,
+    # To queued: a retry, or a replay of a call that nothing recorded.
+    Status.SENDING: {
+        *(Status.SENT, Status.QUEUED, Status.UNKNOWN, Status.REJECTED, Status.FAILED),
+    },
+    # To unknown: it stays so, and only an operator looks it up from now on.
+    Status.UNKNOWN: {Status.SENT, Status.QUEUED, Status.UNKNOWN, Status.CANCELLED},
+    # By a replay of the dead letter.
+    **{ended: {Status.QUEUED} for ended in _ENDED_UNSENT},
+    Status.SENT: (),
+    Status.DELIVERED: (),
+    Status.BOUNCED: (),
+    Status.COMPLAINED: (),
+    Status.SUPPRESSED: (),
+    Status.CANCELLED: (),
+}
+"""The statuses that may follow each status, the hot writes included."""
+
+
+class IllegalTransition(ValueError):
+    """The code asked for a change of status that `ALLOWED` lacks; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """The status that a notification gets, and why."""
+
+    status: Status
+    reason: str | None
+    due_at: datetime | None = None
+    """When the relay publishes it or the reconciler looks it up; None if neither does."""
+
+    @property
+    def to_publish(self) -> bool:
+        """Whether producers get an event."""
+        return worth_publishing(self.status, self.due_at)
+
+
+def worth_publishing(status: Status, due_at: datetime | None) -> bool:
+    """Return whether producers get an event: the notification ended, and nothing is due."""
+    return status.final and due_at is None
+
+
+def require_allowed(before: Status, after: Status) -> None:
+    """Raise `IllegalTransition` unless *after* may follow *before*."""
+    if after not in ALLOWED[before]:
+        raise IllegalTransition(f"a notification never goes from {before} to {after}")

@@ -24,10 +24,10 @@ from notify.store.db.probe import check_writable
 from notify.store.db.record_clock import RecordClock
 from notify.store.db.refusals import plain_errors
 from notify.store.delivery import postgresql, sqlite
-from notify.store.delivery.apart import all_busy, claim_apart
+from notify.store.delivery.claim_known import claim_known
 from notify.store.delivery.claims import FRESH, Claimed, Entry
-from notify.store.delivery.examine import examine
 from notify.store.delivery.records import Record
+from notify.store.delivery.shared_ids import all_busy, claim_under_new_ids
 from notify.store.ids import rows_of
 from notify.store.position import Position
 from notify.store.queries import Filter, Story, Summary
@@ -147,7 +147,7 @@ class Store:
         if not known:
             return [FRESH] * len(entries)
         try:
-            answers = self._retry_once(partial(self._examine, known, now=now, lease=lease))
+            answers = self._retry_once(partial(self._claim_known, known, now=now, lease=lease))
         except StoreError:
             if not fresh:
                 raise
@@ -155,14 +155,14 @@ class Store:
             answers = all_busy(known)
         conflicting = [entry for entry in known if answers[entry.notification.identity].id_in_use]
         if conflicting:
-            answers |= claim_apart(conflicting, partial(self.claim, now=now, lease=lease))
+            answers |= claim_under_new_ids(conflicting, partial(self.claim, now=now, lease=lease))
         return [answers.get(entry.notification.identity, FRESH) for entry in entries]
 
-    def _examine(
+    def _claim_known(
         self, known: Sequence[Entry], *, now: datetime, lease: timedelta
     ) -> dict[Identity, Claimed]:
         with self.writing() as connection:
-            return examine(connection, known, now=now, lease=lease)
+            return claim_known(connection, known, now=now, lease=lease)
 
     def _retry_once(self, write: Callable[[], Any]) -> Any:
         try:

@@ -10,7 +10,7 @@ from typing import Any
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
-def readings(body: bytes | None) -> Iterator[str]:
+def searchable_texts(body: bytes | None) -> Iterator[str]:
     """Yield a body as it is; and, if it is JSON, with its escapes decoded."""
     if body is None:
         return

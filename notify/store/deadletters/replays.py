@@ -42,7 +42,7 @@ class Slot:
     possible_duplicate: bool = False
     """Whether an earlier call may have sent it."""
 
-    def apart(self) -> Slot:
+    def with_random_id(self) -> Slot:
         """Return the slot with a random row id, where the producer's id is in use."""
         row_id = uuid4()
         asked = replace(self.notification, id=row_id, public_id=self.notification.id)
@@ -113,8 +113,10 @@ def insert_new(
     """
     fresh = _insert(connection, slots, now=now)
     # Where another source uses the id, the row gets a random one.
-    apart = [slot.apart() for slot in slots if slot.notification.identity not in fresh]
-    fresh |= _insert(connection, apart, now=now)
+    renumbered = [
+        slot.with_random_id() for slot in slots if slot.notification.identity not in fresh
+    ]
+    fresh |= _insert(connection, renumbered, now=now)
     written = {id_ for _, id_ in fresh}
     record_events(connection, written, Transition(Status.QUEUED, why), now=now)
     return written

@@ -29,7 +29,7 @@ from notify.contract import Spellings
 from notify.message import Channel
 from notify.store.db.clock import Moment, moment
 from notify.store.deadletters.archive import Cause, LetterState
-from notify.store.deadletters.letter_text import readings
+from notify.store.deadletters.letter_text import searchable_texts
 from notify.store.sealing.row_cipher import RowCipher, cipher_of
 from notify.store.tables import dead_letters
 
@@ -156,12 +156,12 @@ def _contains(row: Row[Any], cipher: RowCipher, text: str, person: Spellings) ->
     if row.key_id is None and not person.recognisable:
         return False
     body = cipher.open_letter_part(row.fingerprint, row.key_id, "body", row.stored)
-    if any(part in body for part in spelled(text)):
+    if any(part in body for part in json_spellings(text)):
         return True
     if not person.recognisable:
         return False
     words = (row._mapping[column.key] for column in _WORDS)
-    return any(person.is_in(each) for each in (*words, *readings(body)))
+    return any(person.is_in(each) for each in (*words, *searchable_texts(body)))
 
 
 _WORDS = [
@@ -198,7 +198,7 @@ def _conditions(wanted: LetterFilter) -> Iterator[ColumnElement[bool]]:
 def _sql_contains(text: str, dialect: str) -> ColumnElement[bool]:
     columns = dead_letters.c
     words = (columns.reason, columns.routing_key, columns.message_id)
-    within = or_(*(_within(part, dialect) > 0 for part in spelled(text)))
+    within = or_(*(_within(part, dialect) > 0 for part in json_spellings(text)))
     return or_(
         *(column.icontains(text, autoescape=True) for column in words),
         and_(columns.key_id.is_(None), within),
@@ -213,7 +213,7 @@ def _within(part: bytes, dialect: str) -> ColumnElement[int]:
     return func.position(sought.op("IN")(dead_letters.c.body))
 
 
-def spelled(text: str) -> set[bytes]:
+def json_spellings(text: str) -> set[bytes]:
     """Return the byte forms of a text in JSON: as it is, and with its characters escaped."""
     escaped = json.dumps(text)[1:-1]
     return {text.encode(errors="surrogateescape"), escaped.encode()}

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, null, select, update
 from notify.contract import same_recipient
 from notify.message import Identity
 from notify.store.deadletters.archive import PARTS, LetterState, open_parts
-from notify.store.deadletters.letter_text import document_of, readings
+from notify.store.deadletters.letter_text import document_of, searchable_texts
 from notify.store.ids import identities
 from notify.store.privacy.erasure import Person, batches
 from notify.store.queries import ERASED
@@ -70,7 +70,7 @@ def letters_of(connection: Connection, person: Person, ids: Sequence[UUID]) -> l
 def _within(person: Person, row: Row[Any], parts: dict[str, Any]) -> bool:
     texts = [row._mapping[name] for name in _TEXTS]
     texts += [json.dumps(parts["properties"], ensure_ascii=False)]
-    texts += [text for name in ("body", "mended_body") for text in readings(parts[name])]
+    texts += [text for name in ("body", "mended_body") for text in searchable_texts(parts[name])]
     return any(person.is_in(text) for text in texts)
 
 

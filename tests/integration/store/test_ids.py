@@ -21,8 +21,8 @@ from notify.relays.relay import HOLD
 from notify.store import Claim, Claimed, Entry, Store, Story
 from notify.store.audit import Actor
 from notify.store.deadletters.archive import Cause
-from notify.store.delivery.apart import claim_apart
 from notify.store.delivery.cancel import cancel_waiting
+from notify.store.delivery.shared_ids import claim_under_new_ids
 from notify.store.privacy.erasure import Person
 from notify.store.privacy.retention import RetentionCutoff, delete_ended
 from notify.store.relays.due import lease_due
@@ -107,8 +107,8 @@ def test_two_workers_at_once_record_one_request_under_a_shared_id(
     keys = ("first", "second")
     first, second = (call_for(asked(id=taken, source="bank", idempotency_key=key)) for key in keys)
     claim = partial(store.claim, now=NOW, lease=LEASE)
-    assert claim_apart([first], claim)[first.notification.identity].claim is Claim.OWNED
-    answer = claim_apart([second], claim)[second.notification.identity]
+    assert claim_under_new_ids([first], claim)[first.notification.identity].claim is Claim.OWNED
+    answer = claim_under_new_ids([second], claim)[second.notification.identity]
     assert (answer.claim, answer.id_in_use) == (Claim.CONFLICT, False)
     assert len(store.known_as(taken, source="bank")) == 1
 

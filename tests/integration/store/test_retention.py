@@ -16,7 +16,7 @@ from notify.message import Outcome, Status
 from notify.privacy.retention import Deleted, Keep, count_old, delete_old
 from notify.store import Claim, Entry, Store
 from notify.store.audit import Actor, write_audit
-from notify.store.delivery.examine import examine
+from notify.store.delivery.claim_known import claim_known
 from notify.store.tables import attempts, cap_uses, dead_letters, events, notifications
 from tests.support.burying import arrival, body_of, bury, order, read, replayer
 from tests.support.recording import (
@@ -183,5 +183,5 @@ def test_a_row_that_goes_while_its_double_is_examined_is_no_conflict(store: Stor
     """The double is looked at again, and is new then."""
     entry = call_for(asked())
     with store.writing() as connection:
-        answers = examine(connection, [entry], now=NOW, lease=LEASE)
+        answers = claim_known(connection, [entry], now=NOW, lease=LEASE)
     assert answers[entry.notification.identity].claim is Claim.BUSY

@@ -27,7 +27,7 @@ log = structlog.get_logger("notify.store")
 SENT_BEFORE = Transition(Status.SENT, "an earlier call had sent it")
 
 
-def examine(
+def claim_known(
     connection: Connection, known: Sequence[Entry], *, now: datetime, lease: timedelta
 ) -> dict[Identity, Claimed]:
     """Claim those that are due, in the caller's transaction; return the answer for each."""

@@ -15,7 +15,7 @@ from notify.store.delivery.claims import Claim, Claimed, Entry
 log = structlog.get_logger("notify.store")
 
 
-def claim_apart(
+def claim_under_new_ids(
     entries: Sequence[Entry], claim: Callable[[Sequence[Entry]], list[Claimed]]
 ) -> dict[Identity, Claimed]:
     """
@@ -24,16 +24,16 @@ def claim_apart(
     Raises:
         StoreRefused: The record refuses a value.
     """
-    apart = [entry.under(uuid4()) for entry in entries]
+    renumbered = [entry.under(uuid4()) for entry in entries]
     try:
-        answers = claim(apart)
+        answers = claim(renumbered)
     except StoreRefused:
         raise
     except StoreError:
         # The rest of the batch is claimed already; these are retried later.
         return all_busy(entries)
     claimed = {}
-    for entry, given, answer in zip(entries, apart, answers, strict=True):
+    for entry, given, answer in zip(entries, renumbered, answers, strict=True):
         row = given.notification
         if answer.claim is Claim.OWNED and answer.id is None:
             log.info("notify.id_shared", id=str(row.id), public_id=str(row.public_id))

@@ -1,8 +1,8 @@
 """
-From a template's name and a producer's data to the final words of one message.
+Render a template's name and a producer's data into the content of one message.
 
-The templates themselves are in `templates/` and in the operator's folder. Nothing here knows
-whom a message goes to, or sends it.
+The templates themselves are in `templates/` and in the operator's folder. Not here: recipients, and
+sending.
 """
 
 from notify.templating.catalog import TemplateInfo, TemplateOrigin

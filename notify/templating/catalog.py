@@ -1,4 +1,4 @@
-"""Which template files there are, and which of them serve a name, a channel and a locale."""
+"""The template files, and those for a name, a channel and a locale."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _FILE = re.compile(
 
 
 class TemplateOrigin(enum.StrEnum):
-    """Whose files a template is made of."""
+    """The folders from which a template's files come."""
 
     PACKAGED = "packaged"
     OPERATOR = "operator"
     MIXED = "mixed"
-    """The packaged template, with some files replaced or added by the operator."""
+    """The packaged template, with files that the operator replaced or added."""
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateInfo:
-    """What can be told of a template without rendering it."""
+    """The facts about a template that need no rendering."""
 
     name: str
     channels: tuple[Channel, ...]
     locales: tuple[str, ...]
-    """Its locales' folders, such as `de` or `pt_br`; empty for files in no locale's folder."""
+    """Its locales' folders, such as `de` or `pt_br`; empty if its files are in no such folder."""
     variables: tuple[str, ...]
-    """The names that its files read from the data, those with a default included."""
+    """The names that its files read from the data, including those with a default."""
     origin: TemplateOrigin
 
 
@@ -50,19 +50,19 @@ class _File:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The template files of both folders as they were when they were listed."""
+    """The template files of both folders at the time when they were listed."""
 
     files: dict[str, _File | None]
-    """Path → what it is a part of; None for a file that other templates extend or include."""
+    """By path, the part that a file is; None for a file that other templates extend or include."""
     operator: frozenset[str]
-    strangers: tuple[str, ...]
-    """What is wrong with the files that can belong to no template."""
+    misplaced: tuple[str, ...]
+    """The mistakes of files that cannot belong to a template."""
 
     @classmethod
     def of(cls, packaged: Iterable[str], *, operator: Iterable[str] = ()) -> Catalog:
-        """Sort the paths of both folders; the order of `files` is that of the alphabet."""
+        """Return the catalog of the paths of both folders, in alphabetical order."""
         files: dict[str, _File | None] = {}
-        strangers = []
+        misplaced = []
         own = frozenset(operator)
         for path in sorted(own.union(packaged)):
             if not path.endswith(".j2"):
@@ -73,28 +73,28 @@ class Catalog:
             try:
                 files[path] = _parse(path)
             except TemplateError as error:
-                strangers.append(str(error))
-        return cls(files, own, tuple(strangers))
+                misplaced.append(str(error))
+        return cls(files, own, tuple(misplaced))
 
     def names(self) -> list[str]:
-        """Every template's name, in the order of the alphabet."""
+        """Return every template's name, in alphabetical order."""
         return sorted({file.name for file in self.files.values() if file is not None})
 
     def channels(self, name: str) -> tuple[Channel, ...]:
-        """The channels that a template has any file for."""
+        """Return the channels for which a template has a file."""
         found = {file.channel for _, file in self._of(name)}
         return tuple(channel for channel in Channel if channel in found)
 
     def locales(self, name: str) -> tuple[str, ...]:
-        """The locales that a template has a folder for."""
+        """Return the locales for which a template has a folder."""
         return tuple(sorted({file.locale for _, file in self._of(name) if file.locale}))
 
     def paths(self, name: str) -> list[str]:
-        """The files of a template."""
+        """Return the files of a template."""
         return [path for path, _ in self._of(name)]
 
     def origin(self, name: str) -> TemplateOrigin:
-        """Whose files a template is made of."""
+        """The folders from which a template's files come."""
         whose = {path in self.operator for path in self.paths(name)}
         if len(whose) == 2:
             return TemplateOrigin.MIXED
@@ -103,14 +103,14 @@ class Catalog:
     def find(
         self, name: str, channel: Channel, locales: Sequence[str]
     ) -> tuple[str, frozenset[str]]:
-        """The first of the locales that serves the channel, and the parts it has.
+        """Return the first of the locales that has the channel, and its parts there.
 
         Raises:
-            TemplateError: No such template, not for this channel, or a part is missing that the
-                channel needs.
+            TemplateError: There is no such template, or it has no version for this channel, or a
+                part is missing that the channel requires.
         """
         if not _NAME.fullmatch(name):
-            raise TemplateError("a template's name holds a to z, 0 to 9 and _ only")
+            raise TemplateError("a template's name has only a to z, 0 to 9 and _")
         versions = [file for _, file in self._of(name) if file.channel is channel]
         for locale in locales:
             parts = frozenset(file.part for file in versions if file.locale == locale)
@@ -123,12 +123,12 @@ class Catalog:
         raise TemplateError(f"template {name!r} has no {channel} version for any of: {tried}")
 
     def problems(self) -> list[str]:
-        """Files that can belong to no template, and versions that lack a part."""
+        """Return the mistakes of files without a template, and of versions that lack a part."""
         versions: dict[tuple[str, str, Channel], set[str]] = {}
         for file in self.files.values():
             if file is not None:
                 versions.setdefault((file.name, file.locale, file.channel), set()).add(file.part)
-        found = list(self.strangers)
+        found = list(self.misplaced)
         for (name, locale, channel), parts in versions.items():
             try:
                 _require(name, locale, channel, parts)
@@ -145,18 +145,18 @@ class Catalog:
 def _parse(path: str) -> _File:
     match = _FILE.fullmatch(path)
     if match is None:
-        raise TemplateError(f"{path}: is not <name>/[<locale>/]<channel>.<part>.j2")
+        raise TemplateError(f"{path}: must be <name>/[<locale>/]<channel>.<part>.j2")
     name, locale, part = match["name"], match["locale"] or "", match["part"]
     if not _NAME.fullmatch(name):
-        raise TemplateError(f"{path}: a template's name holds a to z, 0 to 9 and _ only")
+        raise TemplateError(f"{path}: a template's name has only a to z, 0 to 9 and _")
     if locale and not is_folder(locale):
-        raise TemplateError(f"{path}: a locale's folder is written in lower case, as pt_br")
+        raise TemplateError(f"{path}: a locale's folder is in lower case, such as pt_br")
     if match["channel"] not in list(Channel):
         raise TemplateError(f"{path}: there is no channel {match['channel']!r}")
     channel = Channel(match["channel"])
     parts = [each.name for each in CHANNELS[channel].parts]
     if part not in parts:
-        raise TemplateError(f"{path}: a part of {channel} is one of: {', '.join(parts)}")
+        raise TemplateError(f"{path}: the parts of {channel} are: {', '.join(parts)}")
     return _File(name, locale, channel, part)
 
 

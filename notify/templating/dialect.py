@@ -1,7 +1,7 @@
-"""The Jinja dialect of our templates: plain data in, text out, nothing to call.
+"""The Jinja dialect of the templates: plain data in, text out, no calls.
 
-Rules that the text of a template can break are checked when it is compiled, with its line; rules
-that depend on the data hold while it renders.
+Rules about a template's text are checked when it is compiled, with the line; rules about the data
+are checked while it renders.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from notify.templating.printing import PRINTING, printable
 from notify.templating.refused import ValueRefused
 
 MAX_RANGE = 1_000
-"""How many numbers one `range` may give."""
+"""The most numbers of one `range`."""
 MAX_STEPS = 100_000
-"""How many turns all the loops of one message may take together."""
+"""The most iterations of all loops of one message together."""
 BUDGET = "loop budget"
-"""Where a render's `Budget` lies among its values: a name that no template can write."""
+"""The key of a render's `Budget` among its values: a name that no template can write."""
 
 _STATEMENTS = (
     nodes.Assign,
@@ -35,7 +35,7 @@ _STATEMENTS = (
     nodes.If,
     nodes.Include,
     nodes.Output,
-    nodes.Scope,  # around autoescape, which is refused itself
+    nodes.Scope,  # around autoescape, which is itself refused
     nodes.With,
 )
 _FILTERS = ("default", "first", "items", "last", "length")
@@ -49,7 +49,7 @@ _PRINTABLE = "printable operand"
 
 
 class Budget:
-    """The turns that the loops of one message have left."""
+    """The iterations that the loops of one message have left."""
 
     __slots__ = ("_left",)
 
@@ -57,14 +57,14 @@ class Budget:
         self._left = steps
 
     def spend(self) -> None:
-        """Take one turn; refused when none is left."""
+        """Count one iteration; raise `ValueRefused` if none is left."""
         self._left -= 1
         if self._left < 0:
-            raise ValueRefused(f"the loops take more than {MAX_STEPS:,} turns")
+            raise ValueRefused(f"the loops have more than {MAX_STEPS:,} iterations")
 
 
 class TemplateSandbox(ImmutableSandboxedEnvironment):
-    """Compiles templates that can read JSON data and write text, and do nothing else."""
+    """Compiles templates that can only read JSON data and write text."""
 
     intercepted_binops = frozenset({"*", "%"})
 
@@ -79,27 +79,27 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
             auto_reload=False,
             cache_size=-1,  # as many as there are files
         )
-        offered = {name: filters.FILTERS[name] for name in _FILTERS}
-        self.filters = {**offered, **PRINTING, **FORMATS}
+        allowed = {name: filters.FILTERS[name] for name in _FILTERS}
+        self.filters = {**allowed, **PRINTING, **FORMATS}
         self.filters |= {_COUNTED: _counted, _PRINTABLE: printable}
         self.tests = {name: predicates.TESTS[name] for name in _TESTS}
         self.globals = {"range": _short_range}
 
     def source(self, path: str) -> str:
-        """The text of a file; `jinja2.TemplateNotFound` where there is none."""
-        assert self.loader is not None  # noqa: S101 - given above
+        """Return the text of a file; raise `jinja2.TemplateNotFound` if there is none."""
+        assert self.loader is not None  # noqa: S101 - set in the constructor
         return self.loader.get_source(self, path)[0]
 
     def tree(self, path: str) -> nodes.Template:
-        """A file's syntax tree."""
+        """Return a file's syntax tree."""
         with _compiling(path):
             return self.parse(self.source(path), path)
 
     def variables(self, path: str, *, above: frozenset[str] = frozenset()) -> set[str]:
-        """What a file, and all that it extends or includes, reads from the data.
+        """Return the names that a file, and those it extends or includes, reads from the data.
 
         Args:
-            above: The files that led here, which are not read again.
+            above: The files that refer to this one, which are not read again.
         """
         tree = self.tree(path)
         above |= {path}
@@ -120,7 +120,7 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         raw: bool = False,
         defer_init: bool = False,
     ) -> Any:
-        """Refuse what a template may not do, count loops' turns, and check what `~` joins."""
+        """Refuse what a template may not do, count iterations, and check operands of `~`."""
         with _compiling(name, filename):
             tree = (
                 source if isinstance(source, nodes.Template) else self.parse(source, name, filename)
@@ -133,17 +133,17 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
             return super().compile(tree, name, filename, raw, defer_init)  # type: ignore[call-overload]
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """An item of the data, or a word of `loop`; never an attribute of a Python object."""
+        """Return an item of the data or of `loop`; never an attribute of a Python object."""
         if isinstance(obj, dict) and attribute in obj:
             return obj[attribute]
         if isinstance(obj, LoopContext) and attribute in _LOOP:
             return getattr(obj, attribute)
         if isinstance(obj, Undefined):
-            return obj  # stays the first name that was missing
+            return obj  # keeps the first name that was missing
         return self.undefined(name=attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """An item of the data by key or position; never an attribute of a Python object."""
+        """Return an item of the data by key or position; never an attribute of a Python object."""
         if isinstance(obj, Undefined):
             return obj
         if isinstance(obj, dict | list | str):
@@ -151,18 +151,18 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
                 return obj[argument]
             except (LookupError, TypeError):
                 pass
-        # The key may be a value of the data: it is not named.
+        # The key may be a value of the data: do not name it.
         return self.undefined("an item that is looked up with [ ] is undefined")
 
     def is_safe_callable(self, obj: Any) -> bool:
-        """Only `super()` and `range()`; compilation has refused all others before.
+        """Whether it is `super()` or `range()`; compilation refuses all others.
 
         Missing data raises when it is called, with a text that names it.
         """
         return obj is _short_range or isinstance(obj, BlockReference | Undefined)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Numbers only: text is neither repeated with `*` nor formatted with `%`."""
+        """Compute with numbers only: refuse to repeat text with `*` or format it with `%`."""
         if not isinstance(left, int | float | Undefined):
             raise ValueRefused(f"{operator} works with numbers only")
         if not isinstance(right, int | float | Undefined):
@@ -171,15 +171,15 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
 
     def _check(self, tree: nodes.Template, name: str | None, filename: str | None) -> None:
         for node in tree.find_all(nodes.Node):
-            fault = _fault(node, html=_is_html(name)) or self._unknown(node)
-            if fault:
-                raise jinja2.TemplateSyntaxError(fault, node.lineno, name, filename)
+            mistake = _mistake(node, html=_is_html(name)) or self._unknown(node)
+            if mistake:
+                raise jinja2.TemplateSyntaxError(mistake, node.lineno, name, filename)
         extended = [node for node in tree.body if isinstance(node, nodes.Extends)]
         if len(extended) > 1:
             raise jinja2.TemplateSyntaxError("extended twice", extended[1].lineno, name, filename)
 
     def _unknown(self, node: nodes.Node) -> str | None:
-        # Jinja itself looks no closer in a condition until it is taken.
+        # Jinja itself does not check a branch of a condition until it runs.
         if isinstance(node, nodes.Filter) and node.name not in self.filters:
             return f"No filter named {node.name!r}."
         if isinstance(node, nodes.Test) and node.name not in self.tests:
@@ -193,52 +193,52 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
 @contextmanager
 def _compiling(name: str | None, filename: str | None = None) -> Iterator[None]:
     """
-    Report as the template's mistake what Jinja passes on and Python's compiler refuses.
+    Report errors of Python's compiler, which Jinja passes on, as mistakes of the template.
 
-    Without a line: Python's are those of the code that Jinja wrote.
+    They have no line: Python's lines are those of the code that Jinja generated.
     """
     try:
         yield
     except SyntaxError as error:
         raise jinja2.TemplateSyntaxError(error.msg, 0, name, filename) from None
     except (MemoryError, OverflowError, RecursionError, ValueError) as error:
-        fault = f"too long or too deeply nested to compile ({type(error).__name__})"
-        raise jinja2.TemplateSyntaxError(fault, 0, name, filename) from None
+        mistake = f"too long or too deeply nested to compile ({type(error).__name__})"
+        raise jinja2.TemplateSyntaxError(mistake, 0, name, filename) from None
 
 
 def _is_html(name: str | None) -> bool:
     return name is not None and name.endswith(".html.j2")
 
 
-def _fault(node: nodes.Node, *, html: bool) -> str | None:
+def _mistake(node: nodes.Node, *, html: bool) -> str | None:
     if isinstance(node, nodes.Extends | nodes.Include):
-        return _reference_fault(node, html=html)
+        return _reference_mistake(node, html=html)
     if isinstance(node, nodes.Stmt) and not isinstance(node, _STATEMENTS):
-        return f"the statement {type(node).__name__} is not offered"
+        return f"the statement {type(node).__name__} is not available"
     if isinstance(node, nodes.Call):
         callee = node.node.name if isinstance(node.node, nodes.Name) else None
         return None if callee in {"range", "super"} else "only range() and super() may be called"
     if isinstance(node, nodes.Pow):
-        return "** is not offered"
+        return "** is not available"
     return None
 
 
-def _reference_fault(node: nodes.Extends | nodes.Include, *, html: bool) -> str | None:
+def _reference_mistake(node: nodes.Extends | nodes.Include, *, html: bool) -> str | None:
     path = node.template.value if isinstance(node.template, nodes.Const) else None
     if not isinstance(path, str) or not path.endswith(".j2"):
-        return "extends and include name one .j2 file, in quotes"
+        return "extends and include must name one .j2 file, in quotes"
     if _is_html(path) is not html:
-        # An included file is escaped by its own name, not by that of the file around it.
-        return "HTML refers to .html.j2 files only, and plain text to none of them"
+        # An included file is escaped by its own name, not by that of the including file.
+        return "HTML may refer to .html.j2 files only, and plain text to none of them"
     if isinstance(node, nodes.Include) and not node.with_context:
-        return "include without context is not offered"
+        return "include without context is not available"
     return None
 
 
 def _short_range(*bounds: int) -> range:
     numbers = range(*bounds)
     if len(numbers) > MAX_RANGE:
-        raise ValueRefused(f"range gives more than {MAX_RANGE:,} numbers")
+        raise ValueRefused(f"range has more than {MAX_RANGE:,} numbers")
     return numbers
 
 

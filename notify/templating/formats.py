@@ -1,4 +1,4 @@
-"""The filters that we add to Jinja's: money, dates, links. Their errors never repeat a value."""
+"""Filters in addition to Jinja's: money, dates, links. Their errors never repeat a value."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from notify.templating.money import money_format
 from notify.templating.refused import ValueRefused
 
 MAX_AMOUNT = 10**18
-"""Minor units; no message is about more."""
+"""The largest amount, in minor units."""
 
-# CLDR writes these for the eye; in plain text, one of them makes an SMS twice as dear.
+# CLDR's typographic characters; in an SMS, one of them can double the price.
 _PLAIN = str.maketrans("\u00a0\u2009\u202f\u2019\u2212", "   '-")
-_AS_IT_IS = object()
+_UNCHANGED = object()
 
 
 @pass_context
 def money(context: Context, amount: Any, currency: Any) -> str:
-    """Write an amount given in minor units: 123450 and "EUR" are €1,234.50 or 1.234,50 €."""
+    """Return an amount of minor units as text: 123450 and "EUR" are €1,234.50 or 1.234,50 €."""
     if type(amount) is not int or abs(amount) > MAX_AMOUNT:
         raise ValueRefused("money needs a whole number of minor units, such as cents")
     if not isinstance(currency, str) or not re.fullmatch("[A-Z]{3}", currency):
@@ -37,7 +37,7 @@ def money(context: Context, amount: Any, currency: Any) -> str:
 
 @pass_context
 def day(context: Context, value: Any) -> str:
-    """Write an ISO 8601 date: 1 March 2026, 1. März 2026, 2026年3月1日."""
+    """Return an ISO 8601 date as text: 1 March 2026, 1. März 2026, 2026年3月1日."""
     try:
         read = date.fromisoformat(value)
     except (TypeError, ValueError):
@@ -46,10 +46,10 @@ def day(context: Context, value: Any) -> str:
 
 
 @pass_context
-def moment(context: Context, value: Any, zone: Any = _AS_IT_IS) -> str:
-    """Write an ISO 8601 time with its offset: 1 March 2026, 14:05 UTC.
+def moment(context: Context, value: Any, zone: Any = _UNCHANGED) -> str:
+    """Return an ISO 8601 time with its offset as text: 1 March 2026, 14:05 UTC.
 
-    It is converted to the time zone, if one is named: 1 March 2026, 15:05 CET.
+    It is converted to the time zone, if one is given: 1 March 2026, 15:05 CET.
     """
     try:
         time = datetime.fromisoformat(value)
@@ -59,7 +59,7 @@ def moment(context: Context, value: Any, zone: Any = _AS_IT_IS) -> str:
         raise ValueRefused(
             "datetime needs an ISO 8601 time with a zone, such as 2026-03-01T14:05:00Z"
         )
-    if zone is not _AS_IT_IS:
+    if zone is not _UNCHANGED:
         time = time.astimezone(_zone(zone))
     return _suited(context, dates(context["locale"]).moment(time))
 
@@ -74,12 +74,12 @@ def _zone(name: Any) -> ZoneInfo:
 
 
 def _suited(context: Context, text: str) -> str:
-    """Keep the spaces that do not break for HTML, whose files are those that are escaped."""
+    """Return the text with typographic characters for HTML (autoescaped), else with plain ones."""
     return text if context.eval_ctx.autoescape else text.translate(_PLAIN)
 
 
-def _given(formatted: Callable[..., str]) -> Callable[..., str]:
-    """Let missing data be named as such, before a filter complains of its form."""
+def _checks_missing(formatted: Callable[..., str]) -> Callable[..., str]:
+    """Return a filter that reports missing data as missing, before it checks the form."""
 
     @wraps(formatted)
     def checked(*values: Any) -> str:
@@ -92,10 +92,10 @@ def _given(formatted: Callable[..., str]) -> Callable[..., str]:
 
 
 FORMATS: dict[str, Callable[..., str]] = {
-    "date": _given(day),
-    "datetime": _given(moment),
-    "link": _given(link),
-    "money": _given(money),
-    "unlinked": _given(unlinked),
+    "date": _checks_missing(day),
+    "datetime": _checks_missing(moment),
+    "link": _checks_missing(link),
+    "money": _checks_missing(money),
+    "unlinked": _checks_missing(unlinked),
 }
 """The filters by the names that templates use."""

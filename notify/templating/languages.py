@@ -1,4 +1,4 @@
-"""How a language writes dates and times, by the Unicode CLDR."""
+"""Dates and times in each language, by the Unicode CLDR."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from babel.dates import get_timezone_name
 
 from notify.templating.locales import fallbacks
 
-# CLDR takes English without a region for that of the United States. Ours is written for readers
-# everywhere: the day first and 24 hours; `en-us` has them otherwise.
+# CLDR treats English without a region as that of the United States. Here it is for readers
+# everywhere: the day first and 24 hours; `en-us` has the other form.
 _DATES = {"en": "en-gb"}
 
 
 @dataclass(frozen=True, slots=True)
 class Dates:
-    """How a language writes dates and times."""
+    """The forms of dates and times in one language."""
 
     day: Callable[[date], str]
     """A date in words."""
     clock: Callable[[datetime], str]
     """The hour and minute."""
     zone: Callable[[datetime], str]
-    """The zone, shortly, at that moment."""
+    """The short name of the zone at that moment."""
     joined: str
     """Date and time together, with `{1}` for the date and `{0}` for the time and its zone."""
 
@@ -36,7 +36,7 @@ class Dates:
 
 
 def known(locale: str) -> Locale | None:
-    """Return what CLDR knows of a locale such as `pt-br`, or of what stands in for it, or None."""
+    """Return CLDR's data of a locale such as `pt-br`, or of its first known fallback, or None."""
     for name in fallbacks(locale):
         try:
             return Locale.parse(name)
@@ -47,7 +47,7 @@ def known(locale: str) -> Locale | None:
 
 @lru_cache(maxsize=256)
 def dates(locale: str) -> Dates:
-    """Return how `locale`, such as `pt-br`, writes dates; one unknown to CLDR in ISO's form."""
+    """Return the forms of `locale`, such as `pt-br`; ISO's forms if CLDR does not know it."""
     language = known(_DATES.get(locale, locale))
     if language is None:
         return Dates(_iso_day, _iso_clock, _offset, "{1}, {0}")
@@ -61,7 +61,7 @@ def dates(locale: str) -> Dates:
 
 
 def _zone(value: datetime, language: Locale) -> str:
-    """The name by which the language's readers know the zone, if they have one."""
+    """Return the name of the zone in the language, if it has one, else the offset."""
     if value.tzname() == "UTC" or not hasattr(value.tzinfo, "key"):
         return _offset(value)
     name = get_timezone_name(value, width="short", locale=language)

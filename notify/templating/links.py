@@ -1,4 +1,4 @@
-"""Addresses in messages: those that a template means, and those that a stranger's name carries."""
+"""Links in messages: check intended ones, and break those in names that strangers chose."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 from notify.templating.refused import ValueRefused
 
-# RFC 3986, appendix A, with the letters of all scripts as RFC 3987 has them. A user name before
-# the host is left out: it can pose as the host.
+# RFC 3986, appendix A, with the letters of all scripts as in RFC 3987. A user name before
+# the host is not allowed: it can look like the host.
 _CHARACTER = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2}|[^\x00-\x7f])"
 _ADDRESS = re.compile(
     rf"(?i:https)://(?P<host>\[[0-9A-Fa-f:.]{{2,45}}\]|{_CHARACTER}+)(?::(?P<port>[0-9]{{0,5}}))?"
@@ -20,18 +20,18 @@ _ADDRESS = re.compile(
 # Controls, separators, lone surrogates, and formats such as bidirectional overrides (RFC 3987,
 # 4.1). Persian and the scripts of India spell words with the two joiners, U+200C and U+200D.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
-# Letters and marks without a form: Unicode's Default_Ignorable_Code_Point outside of Cf.
+# Letters and marks without a visible form: Unicode's Default_Ignorable_Code_Point outside of Cf.
 _FORMLESS = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\ufff0-\ufff8\U000e0000-\U000e0fff]"
 )
 _LAST_PORT = 65_535
 _JOINERS = "\u200c\u200d"
-# Browsers read these in a host's wider forms too, such as U+FF20 for @.
+# Browsers also accept their wide forms in a host, such as U+FF20 for @.
 _DELIMITERS = frozenset("/?#@:\\")
 
-# A dot or an @ between two parts of a name, and the characters that are read as one (UTS 46). ASCII
-# punctuation begins no part, but for the hyphen, the underscore and the bracket of an IP address.
+# A dot or an @ between two parts of a name, and the characters that are read as one (UTS 46). No
+# part begins with ASCII punctuation, except hyphen, underscore and the bracket of an IP address.
 _JOINT = re.compile(
     r"(?<=\S)[.@\u2024\u3002\ufe52\ufe6b\uff0e\uff20\uff61](?=[^\s!-,./:-@\\\]^`{-~])"
 )
@@ -40,10 +40,10 @@ _SCHEME = re.compile(r"(?<=[A-Za-z]):(?=[\w/\\+?%\[])")
 
 
 def link(value: Any) -> str:
-    """Return an https address as it is.
+    """Return an https address unchanged.
 
     Raises:
-        ValueRefused: It is not one by RFC 3986, has a user name, or holds what cannot be seen.
+        ValueRefused: It is not one by RFC 3986, has a user name, or contains invisible characters.
     """
     match = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
     if (
@@ -53,16 +53,16 @@ def link(value: Any) -> str:
     ):
         raise ValueRefused(
             "link needs an https:// address by RFC 3986, without a user name or invisible"
-            " characters; other characters are percent-encoded"
+            " characters; percent-encode other characters"
         )
     return match[0]
 
 
 def unlinked(value: Any) -> str:
-    """Break whatever a mail client would turn into a link: for names that strangers chose.
+    """Return a text without anything that a mail client turns into a link, for strangers' names.
 
-    Addresses with and without a scheme, mail addresses and paths such as `\\\\host` are broken,
-    in any script; telephone numbers stay as they are.
+    Addresses with and without a scheme, mail addresses and paths such as `\\\\host` get a space,
+    in any script; telephone numbers are unchanged.
     """
     if not isinstance(value, str):
         raise ValueRefused("unlinked needs text")

@@ -1,4 +1,4 @@
-"""Which locales may stand in for one that a template lacks, by the Unicode CLDR."""
+"""The fallbacks for a locale that a template lacks, by the Unicode CLDR."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def is_folder(name: str) -> bool:
 
 
 def fallbacks(locale: str) -> tuple[str, ...]:
-    """Return the folders to look into for a locale: `pt-BR` gives `pt_br`, then `pt`.
+    """Return the folders to search for a locale, in order: `pt-BR` has `pt_br` and `pt`.
 
-    A language's folder without a script holds its usual script, and is no fallback for another:
-    `zh-TW` gives `zh_tw`, `zh_hant_tw` and `zh_hant`. Regions have the parents that CLDR names,
-    as `es-MX` has `es_419`; codes that were replaced lead to the new ones.
+    A language's folder without a script has its usual script, and is not a fallback for another:
+    `zh-TW` has `zh_tw`, `zh_hant_tw` and `zh_hant`. Regions have CLDR's parents, such as `es_419`
+    for `es-MX`; replaced codes have the new ones.
 
     Raises:
         TemplateError: It is not a locale. The text does not repeat it.
@@ -60,7 +60,7 @@ def _steps(parts: Sequence[str]) -> Iterator[str]:
 
 
 def _alias(language: str) -> str | None:
-    """Return the code that replaced a language's; Norwegian is Bokmål where nothing says which."""
+    """Return the code that replaced a language's; plain Norwegian is Bokmål."""
     alias: str | None = {"no": "nb"}.get(language) or get_global("language_aliases").get(language)
     return alias
 
@@ -85,7 +85,7 @@ def _parents() -> dict[str, str]:
 
 @cache
 def _with_several_scripts() -> frozenset[str]:
-    """The languages that CLDR has in their usual script by name, as `zh_Hans`, and in another."""
+    """Return the languages that CLDR has in several scripts, such as `zh_Hans` and `zh_Hant`."""
     names = (name.lower().split("_") for name in localedata.locale_identifiers())
     written = {(parts[0], parts[1]) for parts in names if len(parts) == 2 and len(parts[1]) == 4}
     return frozenset(language for language, script in written if script == _script(language))

@@ -1,4 +1,4 @@
-"""What is wrong with template files, as far as it can be seen without data."""
+"""The mistakes of template files that can be found without data."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def mistakes(sandbox: TemplateSandbox, catalog: Catalog) -> list[str]:
             found.append(explain(error, path))
     found += _absent(trees, catalog)
     found += dict.fromkeys(_unfilled(trees, catalog))
-    found += _orphans(trees)
+    found += _without_parent(trees)
     return found
 
 
@@ -41,7 +41,7 @@ def _absent(trees: Trees, catalog: Catalog) -> Iterator[str]:
 
 
 def _unfilled(trees: Trees, catalog: Catalog) -> Iterator[str]:
-    """Name the required blocks that stay empty, in parts of messages and in what they include."""
+    """Yield the required blocks that are not filled, in parts of messages and in included files."""
     for path, file in catalog.files.items():
         if file is not None:
             for block, layout in _required(path, trees):
@@ -49,14 +49,14 @@ def _unfilled(trees: Trees, catalog: Catalog) -> Iterator[str]:
     for path, tree in trees.items():
         for included in _names(tree, nodes.Include):
             for block, layout in _required(included, trees):
-                # A layout that is included can be filled by nobody: that is the includer's mistake.
+                # No file can fill an included layout: that is a mistake of the including file.
                 yield missing_block(path if layout == included else included, block, layout)
 
 
 def _required(
     path: str, trees: Trees, filled: frozenset[str] = frozenset(), below: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, str]]:
-    """Return the blocks that a file or those it extends require and nothing below them fills."""
+    """Yield the blocks that a file, or one that it extends, requires and no file below fills."""
     if path not in trees or path in below:
         return
     blocks = list(trees[path].find_all(nodes.Block))
@@ -68,8 +68,8 @@ def _required(
         yield from _required(parent, trees, filled, (*below, path))
 
 
-def _orphans(trees: Trees) -> Iterator[str]:
-    """Name the files that extend themselves, and blocks that call `super()` where there is none."""
+def _without_parent(trees: Trees) -> Iterator[str]:
+    """Yield files that extend themselves, and blocks that call a `super()` that does not exist."""
     for path, tree in trees.items():
         above = _above(path, trees)
         if path in above:
@@ -98,6 +98,6 @@ def _calls_super(node: nodes.Node) -> bool:
 
 
 def _names(tree: nodes.Template, kind: type[_Reference]) -> list[str]:
-    """Return the files that a file extends or includes; compilation refuses all but constants."""
+    """Return the files that a file extends or includes; only constants compile."""
     templates = (node.template for node in tree.find_all(kind))
     return [str(name.value) for name in templates if isinstance(name, nodes.Const)]

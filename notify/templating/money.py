@@ -1,4 +1,4 @@
-"""How a language writes amounts of money, by the Unicode CLDR."""
+"""Amounts of money in each language, by the Unicode CLDR."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from babel.numbers import get_currency_symbol, get_decimal_symbol, get_group_sym
 
 from notify.templating.languages import known
 
-# ISO 4217: the currencies in use whose minor unit is not a hundredth. CLDR's own digits are those
-# that shops write, and leave out the minor units of some.
+# ISO 4217: the currencies in use whose minor unit is not a hundredth. CLDR's digits are those that
+# shops write, which omit some minor units.
 _DIGITS = {
     0: re.compile("BIF|CLP|DJF|GNF|ISK|JPY|KMF|KRW|PYG|RWF|UGX|UYI|VND|VUV|XAF|XOF|XPF"),
     3: re.compile("BHD|IQD|JOD|KWD|LYD|OMR|TND"),
@@ -22,12 +22,12 @@ _NO_BREAK = "\u00a0"
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """How a language writes amounts of one currency."""
+    """The form of amounts of one currency in one language."""
 
     digits: int
-    """Of the minor unit: 2 for cents."""
+    """The digits of the minor unit: 2 for cents."""
     positive: tuple[str, str]
-    """What stands before and after the number."""
+    """The texts before and after the number."""
     negative: tuple[str, str]
     decimal: str
     group: str
@@ -54,9 +54,9 @@ class Money:
 
 @lru_cache(maxsize=1024)
 def money_format(locale: str, currency: str) -> Money:
-    """Return how `locale`, such as `pt-br`, writes `currency`, such as `EUR`.
+    """Return the form of `currency`, such as `EUR`, in `locale`, such as `pt-br`.
 
-    A language that CLDR does not know gets `1234.56 EUR`, which reads the same everywhere.
+    If CLDR does not know the language, the form is `1234.56 EUR`.
     """
     digits = next((number for number, which in _DIGITS.items() if which.match(currency)), 2)
     language = known(locale)
@@ -76,7 +76,7 @@ def money_format(locale: str, currency: str) -> Money:
 
 
 def _around(before: str, after: str, symbol: str) -> tuple[str, str]:
-    """Put the symbol in; one of letters stands apart from the digits (CLDR, currencySpacing)."""
+    """Insert the symbol; one of letters has a space to the digits (CLDR, currencySpacing)."""
     if before.endswith("¤") and symbol[-1].isalpha():
         before += _NO_BREAK
     if after.startswith("¤") and symbol[0].isalpha():

@@ -1,4 +1,4 @@
-"""The rule for values that become text: a text or a number, on every way into a message."""
+"""The rule for values that become text: only a text or a number may enter a message."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _OF_TEXT = (
 
 
 def printable(value: Any) -> Any:
-    """Return a text, a number or missing data as it is.
+    """Return a text, a number or missing data unchanged.
 
     Raises:
-        ValueRefused: It is null, a list, a mapping, true, false, or not a finite number, which in a
-            message is a mistake.
+        ValueRefused: It is null, a list, a mapping, true, false, or not a finite number, all of
+            which are mistakes in a message.
     """
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueRefused("the value to print is no finite number")
+        raise ValueRefused("the value to print is not a finite number")
     if isinstance(value, str | Undefined) or type(value) in (int, float):
         return value
     raise ValueRefused(
@@ -48,7 +48,7 @@ def join(
 ) -> str:
     """Join texts and numbers, as Jinja's own filter does; `attribute` names an item of each."""
     if values is None or isinstance(values, dict):
-        printable(values)  # which refuses it by its kind
+        printable(values)  # raises for its kind
     if attribute is not None:
         values = map(filters.make_attrgetter(context.environment, attribute), values)
     checked = [printable(value) for value in values]
@@ -57,7 +57,7 @@ def join(
 
 
 def _of_printable(change: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a filter refuse what could not be printed; Jinja's own would write it as Python does."""
+    """Return a filter that refuses unprintable values, which Jinja's own writes as Python does."""
     place = 1 if hasattr(change, "jinja_pass_arg") else 0
 
     @wraps(change)
@@ -72,4 +72,4 @@ PRINTING: dict[str, Callable[..., Any]] = {
     "join": join,
     **{name: _of_printable(filters.FILTERS[name]) for name in _OF_TEXT},
 }
-"""Jinja's filters that make text of a value, by the names that templates use."""
+"""Jinja's filters that turn a value into text, by the names that templates use."""

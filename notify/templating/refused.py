@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class ValueRefused(ValueError):
-    """A value that a template cannot use; the text tells which kind is needed, not the value."""
+    """A template cannot use a value; the text names the required kind, never the value."""

@@ -1,4 +1,4 @@
-"""From a template's name and a producer's data to the final words of one message."""
+"""Render a template's name and a producer's data into the content of one message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from notify.templating.locales import fallbacks
 from notify.templating.mistakes import mistakes
 from notify.templating.writing import checked, explain, write
 
-# A key is a name, a channel and a locale as producers write it; the last can be anything.
+# The key is a name, a channel and a locale as producers write it, which can be any text.
 _CACHED_MESSAGES = 1024
 
 
@@ -32,8 +32,8 @@ class _Message:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shelf:
-    """All that was read from the folders at one time; `reload` puts another in its place."""
+class _Loaded:
+    """The files of both folders, read at one time; `reload` replaces it."""
 
     sandbox: TemplateSandbox
     catalog: Catalog
@@ -42,14 +42,14 @@ class _Shelf:
 
 class Templates:
     """
-    The templates of the packaged folder and of the operator's, whose files come first.
+    The templates of the packaged folder and of the operator's, which has precedence.
 
-    A file of the operator replaces the packaged file of the same path, so that one subject, one
-    language or the shared layout can be changed alone. Safe to use from several threads.
+    A file of the operator replaces the packaged file of the same path, so that a single subject,
+    language or the shared layout can be changed. Safe to use from several threads.
 
     Args:
         folder: The operator's folder, or None for the packaged templates only.
-        default_locale: Which language to use where a template lacks the one asked for.
+        default_locale: The language to use if a template lacks the requested one.
 
     Raises:
         ConfigError: The folder does not exist, or the locale is not one.
@@ -61,35 +61,35 @@ class Templates:
         except TemplateError as error:
             raise ConfigError(f"templates.default_locale: {error}") from None
         self._folder = folder
-        self._shelf = self._read()
+        self._loaded = self._read()
 
     def reload(self) -> None:
-        """Read the folders again; a render that is under way finishes with what it has.
+        """Read the folders again; a render in progress finishes with the old files.
 
         Raises:
-            ConfigError: The operator's folder is gone, or files have mistakes, which the text
-                lists; the templates stay as they were.
+            ConfigError: The operator's folder is missing, or files have mistakes, which the text
+                lists; the old templates stay in use.
         """
-        shelf = self._read()
-        if problems := mistakes(shelf.sandbox, shelf.catalog):
+        loaded = self._read()
+        if problems := mistakes(loaded.sandbox, loaded.catalog):
             raise ConfigError("\n  ".join(["the templates have mistakes:", *problems]))
-        self._shelf = shelf
+        self._loaded = loaded
 
     def render(
         self, name: str, *, channel: Channel, locale: str | None, data: Mapping[str, Any]
     ) -> Content:
-        """Fill a template with a producer's data.
+        """Return a template's content with a producer's data.
 
         Args:
             name: The template's name, such as `login_code`.
-            channel: Which of its versions.
+            channel: The version of the template.
             locale: The recipient's language, such as `pt-BR`; falls back to `pt`, then to the
-                default locale, then to the files that stand in no locale's folder.
-            data: What the template's variables stand for: plain JSON values.
+                default locale, then to the files that are in no locale's folder.
+            data: The values of the template's variables: plain JSON values.
 
         Raises:
-            TemplateError: There is no such template, it is broken, the data lacks something, or
-                the result may not be sent. The text never holds a value of the data.
+            TemplateError: There is no such template, it is broken, data are missing, or the result
+                may not be sent. The text never contains a value of the data.
         """
         message = self._message(name, channel, locale)
         values = {**data, "locale": message.locale, BUDGET: Budget()}
@@ -100,93 +100,93 @@ class Templates:
         return CHANNELS[channel].content(words)
 
     def names(self) -> list[TemplateInfo]:
-        """Every template by name, with the variables that its files read."""
-        shelf = self._shelf
+        """Return every template, by name, with the variables that its files read."""
+        loaded = self._loaded
         return [
             TemplateInfo(
                 name=name,
-                channels=shelf.catalog.channels(name),
-                locales=shelf.catalog.locales(name),
-                variables=tuple(sorted(self._variables(shelf, name))),
-                origin=shelf.catalog.origin(name),
+                channels=loaded.catalog.channels(name),
+                locales=loaded.catalog.locales(name),
+                variables=tuple(sorted(self._variables(loaded, name))),
+                origin=loaded.catalog.origin(name),
             )
-            for name in shelf.catalog.names()
+            for name in loaded.catalog.names()
         ]
 
     def problems(self) -> list[str]:
-        """All that is wrong with any file, one line each, whether or not it is in use."""
-        shelf = self._shelf
-        return mistakes(shelf.sandbox, shelf.catalog)
+        """Return every mistake of any file, one line each, whether or not the file is in use."""
+        loaded = self._loaded
+        return mistakes(loaded.sandbox, loaded.catalog)
 
     def sample(self, name: str) -> dict[str, Any]:
-        """The example data in the template's `sample.json`, or nothing where it has none."""
-        shelf = self._shelf
-        if name not in shelf.catalog.names():
+        """Return the example data in the template's `sample.json`, or nothing if it has none."""
+        loaded = self._loaded
+        if name not in loaded.catalog.names():
             raise TemplateError(f"there is no template {name!r}; `notify template ls` lists them")
         try:
-            return parse(shelf.sandbox.source(f"{name}/sample.json").encode())
+            return parse(loaded.sandbox.source(f"{name}/sample.json").encode())
         except jinja2.TemplateNotFound:
             return {}
         except RequestInvalid as error:
             why = error.problems[0].for_author.replace("the body", "it")
             raise TemplateError(f"{name}/sample.json is not a JSON object: {why}") from None
 
-    def _read(self) -> _Shelf:
+    def _read(self) -> _Loaded:
         packaged = jinja2.PackageLoader("templates", "")
         if self._folder is None:
-            return _Shelf(_kept(packaged), Catalog.of(packaged.list_templates()))
+            return _Loaded(_in_memory(packaged), Catalog.of(packaged.list_templates()))
         if not self._folder.is_dir():
             raise ConfigError(f"templates.folder: {self._folder} is not a folder")
         ours = jinja2.FileSystemLoader(self._folder)
-        return _Shelf(
-            _kept(jinja2.ChoiceLoader([ours, packaged])),
+        return _Loaded(
+            _in_memory(jinja2.ChoiceLoader([ours, packaged])),
             Catalog.of(packaged.list_templates(), operator=ours.list_templates()),
         )
 
     def _message(self, name: str, channel: Channel, locale: str | None) -> _Message:
-        shelf = self._shelf
+        loaded = self._loaded
         key = (name, channel, locale)
-        message = shelf.messages.get(key)
+        message = loaded.messages.get(key)
         if message is None:
-            message = self._load(shelf, name, channel, locale)
-            if len(shelf.messages) >= _CACHED_MESSAGES:
-                shelf.messages.clear()
-            shelf.messages[key] = message
+            message = self._load(loaded, name, channel, locale)
+            if len(loaded.messages) >= _CACHED_MESSAGES:
+                loaded.messages.clear()
+            loaded.messages[key] = message
         return message
 
-    def _load(self, shelf: _Shelf, name: str, channel: Channel, locale: str | None) -> _Message:
+    def _load(self, loaded: _Loaded, name: str, channel: Channel, locale: str | None) -> _Message:
         wanted = fallbacks(locale) if locale is not None else ()
-        found, parts = shelf.catalog.find(name, channel, (*wanted, *self._defaults, ""))
+        found, parts = loaded.catalog.find(name, channel, (*wanted, *self._defaults, ""))
         folder = f"{name}/{found}" if found else name
         compiled = {}
         for part in (each.name for each in CHANNELS[channel].parts if each.name in parts):
             path = f"{folder}/{channel}.{part}.j2"
             try:
-                compiled[part] = shelf.sandbox.get_template(path)
+                compiled[part] = loaded.sandbox.get_template(path)
             except jinja2.TemplateError as error:
                 raise TemplateError(explain(error, path)) from None
         return _Message((found or self._defaults[0]).replace("_", "-"), compiled)
 
     @staticmethod
-    def _variables(shelf: _Shelf, name: str) -> set[str]:
+    def _variables(loaded: _Loaded, name: str) -> set[str]:
         found: set[str] = set()
-        for path in shelf.catalog.paths(name):
+        for path in loaded.catalog.paths(name):
             try:
-                found |= shelf.sandbox.variables(path)
+                found |= loaded.sandbox.variables(path)
             except jinja2.TemplateError:
-                continue  # `problems` tells; the listing shows what can be read
+                continue  # `problems` reports it; the list shows what can be read
         return found
 
 
-def _kept(loader: jinja2.BaseLoader) -> TemplateSandbox:
-    """Read all files now: one that is first used later must not be mixed with what is in force."""
+def _in_memory(loader: jinja2.BaseLoader) -> TemplateSandbox:
+    """Read all files now, so that files read later are not mixed with those in use."""
     sandbox = TemplateSandbox(loader)
     sources, problems = {}, []
     for path in loader.list_templates():
         if not path.endswith((".j2", ".json")):
             continue
         try:
-            # A byte order mark, as some editors write it, would be printed; each file may have one.
+            # A byte order mark, which some editors write, would be printed; each file may have one.
             sources[path] = sandbox.source(path).lstrip("\ufeff")
         except (OSError, UnicodeDecodeError, jinja2.TemplateNotFound):
             problems.append(f"{path}: cannot be read as UTF-8 text by this user")

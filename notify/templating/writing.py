@@ -1,4 +1,4 @@
-"""Run one compiled template within its limits, and say what went wrong without the data."""
+"""Run one compiled template within its limits, and report errors without the data."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from notify.errors import TemplateError
 from notify.templating.refused import ValueRefused
 
 MAX_PART = 512 * 1024
-"""How many characters one part of a message may have."""
+"""The most characters of one part of a message."""
 
 MAX_LINE = 998
-"""How many a subject or title may have: the longest line of RFC 5322 (2.1.1)."""
+"""The most characters of a subject or title: the longest line of RFC 5322 (2.1.1)."""
 
-# What ends a header line, or could be taken for it: C0, DEL, C1, and Unicode's own separators.
+# Characters that end a header line, or could be read as its end: C0, DEL, C1, and separators.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# Jinja's words for what only a template's author can mend.
-_OWN_FAULT = re.compile(
+# Jinja's texts for mistakes that only the template's author can correct.
+_OWN_MISTAKE = re.compile(
     r"Required block '(?P<required>\w+)' not found"
     r"|there is no parent block called '(?P<super>\w+)'\."
     r"|extended multiple times"
 )
-# Spaces, line ends, controls and formats, such as U+200B and U+FEFF: nobody sees them.
+# Spaces, line ends, controls and formats, such as U+200B and U+FEFF: all are invisible.
 _BLANK = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 _HEADERS = frozenset({"subject", "title"})
 
 
 def write(template: jinja2.Template, values: dict[str, Any]) -> str:
-    """Fill a template; stops as soon as the output grows too large.
+    """Return the output of a template; stop as soon as it is too large.
 
     Raises:
-        TemplateError: It cannot be rendered with these values; names the file and the line.
+        TemplateError: It cannot be rendered with these values; the text names file and line.
     """
     chunks, size = [], 0
     try:
@@ -45,10 +45,10 @@ def write(template: jinja2.Template, values: dict[str, Any]) -> str:
                 raise ValueRefused(f"the output has more than {MAX_PART:,} characters")
             chunks.append(chunk)
     except (
-        # All that an expression over JSON values can raise; their texts may hold such values.
+        # All errors of expressions over JSON values; their texts may contain such values.
         jinja2.TemplateError,
         ArithmeticError,
-        AssertionError,  # by Jinja's filters, of their own arguments
+        AssertionError,  # raised by Jinja's filters, for their arguments
         AttributeError,
         LookupError,
         NameError,  # Jinja writes a constant beyond all numbers as `inf`
@@ -61,35 +61,35 @@ def write(template: jinja2.Template, values: dict[str, Any]) -> str:
 
 
 def checked(words: str, *, part: str, where: str) -> str:
-    """The words of a part as they may be sent; `where` names the template in errors.
+    """Return the text of a part, checked and trimmed; `where` names the template in errors.
 
     Raises:
-        TemplateError: They are empty, cannot be encoded, or could break out of a header.
+        TemplateError: It is empty, cannot be encoded, or could break out of a header.
     """
     try:
         words.encode()
     except UnicodeEncodeError:
-        raise TemplateError(f"{where}: the data holds half a character (a surrogate)") from None
+        raise TemplateError(f"{where}: the data contains half a character (a surrogate)") from None
     if part not in _HEADERS:
         words = words.strip()
     elif len(words) > MAX_LINE:
         raise TemplateError(f"{where}: the {part} has more than {MAX_LINE} characters")
     elif _CONTROL.search(words):
-        raise TemplateError(f"{where}: the {part} holds a line break or a control character")
+        raise TemplateError(f"{where}: the {part} contains a line break or a control character")
     elif turns_direction(words):
-        raise TemplateError(f"{where}: the {part} holds a bidirectional override")
+        raise TemplateError(f"{where}: the {part} contains a bidirectional override")
     if not any(unicodedata.category(each) not in _BLANK for each in words):
         raise TemplateError(f"{where}: the {part} is empty")
     return words
 
 
 def explain(error: Exception, path: str) -> str:
-    """One line that names the file, its line and the reason, and no value of the data."""
+    """Return one line with the file, its line and the reason, and no value of the data."""
     if isinstance(error, jinja2.TemplateSyntaxError):
         line = f", line {error.lineno}" if error.lineno else ""
         return f"{error.name or path}{line}: {error.message}"
     where = _line(error) or path
-    if (own := _own_fault(error, path, where)) is not None:
+    if (own := _own_mistake(error, path, where)) is not None:
         return own
     match error:
         case jinja2.UndefinedError():
@@ -103,19 +103,21 @@ def explain(error: Exception, path: str) -> str:
 
 
 def missing_block(path: str, block: str, layout: str) -> str:
-    """One line that names a block that `layout`, a file or its line, requires and `path` lacks."""
+    """Return one line on a block that `layout`, a file or its line, requires and `path` lacks."""
     return f"{path}: the block {block!r} is missing, which {layout} requires"
 
 
 def no_parent(block: str) -> str:
-    """Why `super()` cannot be called in a block."""
-    return f"super() in the block {block!r}, which no file has that this one extends"
+    """Return why `super()` cannot be called in a block."""
+    return f"super() in the block {block!r}, which no extended file has"
 
 
-def _own_fault(error: Exception, path: str, where: str) -> str | None:
-    """The text of what is the template's mistake whatever the data; None for all else."""
+def _own_mistake(error: Exception, path: str, where: str) -> str | None:
+    """Return the text of a mistake that does not depend on the data; None for other errors."""
     match = (
-        _OWN_FAULT.fullmatch(str(error)) if isinstance(error, jinja2.TemplateRuntimeError) else None
+        _OWN_MISTAKE.fullmatch(str(error))
+        if isinstance(error, jinja2.TemplateRuntimeError)
+        else None
     )
     if match is None:
         return None
@@ -125,7 +127,7 @@ def _own_fault(error: Exception, path: str, where: str) -> str | None:
 
 
 def _line(error: Exception) -> str | None:
-    """Where in the templates it happened: the innermost that Jinja had compiled."""
+    """Return the template and line of an error: the innermost compiled by Jinja."""
     where = None
     trace = error.__traceback__
     while trace is not None:

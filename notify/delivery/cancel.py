@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from uuid import UUID
 
-from notify.store import Actor, Store, cancel_waiting, write_audit
-from notify.store.delivery import Cancelled
+from notify.store import Actor, Store, write_audit
+from notify.store.delivery import Cancelled, cancel_waiting
 
 
 def cancel_notifications(

@@ -14,8 +14,8 @@ from notify.doctor.finding import Finding, fail, ok, warn
 from notify.errors import Sealed, StoreError
 from notify.settings import Settings
 from notify.settings.urls import shown
-from notify.store import Store, check_writable
-from notify.store.db import read_clock
+from notify.store import Store
+from notify.store.db import check_writable, read_clock
 
 SKEW_DOUBTED = 1.0
 SKEW_REFUSED = 5.0

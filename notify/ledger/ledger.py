@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from notify.message import Status
-from notify.store import Store, find_contradictions
-from notify.store.ledger import Count, DeadCount, Doubt, Fault, balance
+from notify.store import Store
+from notify.store.ledger import Count, DeadCount, Doubt, Fault, balance, find_contradictions
 
 __all__ = [
     "DEAD",
@@ -135,9 +135,9 @@ def count_ledger(store: Store, *, now: datetime) -> Ledger:
 
 def _counted(connection: Connection) -> tuple[int, list[Line]]:
     balance.fix_snapshot(connection)
-    dead = list(balance.dead(connection))
-    accepted = balance.rows(connection) + sum(each.count for each in dead)
-    return accepted, list(_lines(balance.counts(connection), dead))
+    dead = list(balance.count_dead_only(connection))
+    accepted = balance.count_notifications(connection) + sum(each.count for each in dead)
+    return accepted, list(_lines(balance.count_by_status(connection), dead))
 
 
 def term_of(status: str) -> str | None:

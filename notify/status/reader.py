@@ -121,7 +121,7 @@ class StatusReader:
             return RecordStatus(
                 pace={
                     queue_name(Channel(each.channel), each.lane): each.per_second
-                    for each in lateness.pace(connection, now=at)
+                    for each in lateness.read_pace(connection, now=at)
                 },
                 circuits=circuits,
                 limits=limits,

@@ -8,12 +8,9 @@ outside this package, except in the outbox.
 
 from notify.store.audit import Actor, write_audit
 from notify.store.audit_search import Act, ActFilter, find_acts
-from notify.store.db.probe import check_writable
-from notify.store.delivery.cancel import cancel_waiting
 from notify.store.delivery.claims import Claim, Claimed, Entry
 from notify.store.delivery.records import Record
 from notify.store.ids import row_of
-from notify.store.ledger.contradictions import find_contradictions
 from notify.store.prefixes import ids_with_prefix
 from notify.store.queries import Filter, RecordedAttempt, StatusChange, Story, Summary
 from notify.store.store import Store
@@ -32,10 +29,7 @@ __all__ = [
     "Store",
     "Story",
     "Summary",
-    "cancel_waiting",
-    "check_writable",
     "find_acts",
-    "find_contradictions",
     "ids_with_prefix",
     "row_of",
     "write_audit",

@@ -1,9 +1,17 @@
-"""SQL of `notify.delivery`: claims, outcomes, and work handed over to another row or time."""
+"""SQL of `notify.delivery`: claims, outcomes, failover and cancelling."""
 
-from notify.store.delivery.cancel import Cancelled
+from notify.store.delivery.cancel import Cancelled, cancel_waiting
 from notify.store.delivery.claims import LEASE
 from notify.store.delivery.handover import hand_over
 from notify.store.delivery.records import LONGEST_CODE, LONGEST_ID
 from notify.store.status_rules import LONGEST_REASON
 
-__all__ = ["LEASE", "LONGEST_CODE", "LONGEST_ID", "LONGEST_REASON", "Cancelled", "hand_over"]
+__all__ = [
+    "LEASE",
+    "LONGEST_CODE",
+    "LONGEST_ID",
+    "LONGEST_REASON",
+    "Cancelled",
+    "cancel_waiting",
+    "hand_over",
+]

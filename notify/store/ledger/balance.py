@@ -58,12 +58,12 @@ def fix_snapshot(connection: Connection) -> None:
         connection.execute(text("SET LOCAL statement_timeout = '10min'"))
 
 
-def rows(connection: Connection) -> int:
+def count_notifications(connection: Connection) -> int:
     """Count the notifications."""
     return connection.execute(select(func.count()).select_from(notifications)).scalar_one()
 
 
-def counts(connection: Connection) -> Iterator[Count]:
+def count_by_status(connection: Connection) -> Iterator[Count]:
     """Count the notifications by channel, lane and status."""
     columns = notifications.c
     moving = columns.status.in_([str(each) for each in MOVING])
@@ -80,7 +80,7 @@ def counts(connection: Connection) -> Iterator[Count]:
     )
 
 
-def dead(connection: Connection) -> Iterator[DeadCount]:
+def count_dead_only(connection: Connection) -> Iterator[DeadCount]:
     """
     Count the requests that exist only as a dead letter.
 

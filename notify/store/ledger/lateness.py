@@ -36,7 +36,7 @@ class Late:
     """When the oldest was due."""
 
 
-def pace(connection: Connection, *, now: datetime) -> list[Pace]:
+def read_pace(connection: Connection, *, now: datetime) -> list[Pace]:
     """Return the pace of each lane over the last `SPAN`, or over the newest `NEWEST` events."""
     newest = (
         select(events.c.notification_id, events.c.at, events.c.status)

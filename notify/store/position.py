@@ -122,7 +122,7 @@ class Position:
             self._engine.dispose()
 
     def check(self, connection: Connection) -> bool:
-        """Look for the remembered calls, and return whether the record is behind."""
+        """Read the remembered calls, and return whether the record is behind."""
         # Read before the query: its result may lack what another thread records in the meantime.
         claimed, recorded = self._claimed.calls(), self._recorded.calls()
         if claimed or recorded:

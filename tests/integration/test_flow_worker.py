@@ -51,7 +51,7 @@ def _in_hand(rig: Rig, rabbitmq: RabbitMQNode, queue: str) -> int:
 
 
 def _paused(rig: Rig, queue: str) -> bool:
-    """Tell whether the worker has said that it consumes nothing of a queue any more."""
+    """Return whether the worker has logged that it no longer consumes a queue."""
     lines = [json.loads(line) for line in rig.log().splitlines() if "notify.consuming" in line]
     return any(line["queue"] == queue and line["prefetch"] == 0 for line in lines)
 
@@ -69,7 +69,7 @@ def _notify(rig: Rig, *arguments: str) -> str:
 
 
 def test_a_slow_limit_leaves_the_backlog_in_the_queue(rig: Rig, rabbitmq: RabbitMQNode) -> None:
-    """Of a hundred messages at two a second, two workers have a few in hand, and no row waits.
+    """Of a hundred messages at two a second, two workers have a few, and no row waits.
 
     Each wants four, what two seconds bring, and may have twice that after a change of mind.
     """
@@ -95,7 +95,7 @@ def test_an_open_circuit_stops_consumption_and_all_is_sent_when_the_provider_is_
         until(lambda: all("circuit_opened" in rig.log(name) for name in ("email-1", "email-2")))
         until(lambda: rig.store.count(Filter(status=Status.QUEUED)) == {Status.QUEUED: 10})
         while_open = rig.requests(30)
-        # The others are in hand as probes, or were so.
+        # The others are or were unacknowledged as probes.
         until(lambda: rig.waiting(NORMAL) >= 24)
         rig.sandbox.switch.set(behaviour=None)
         until(
@@ -125,7 +125,7 @@ def test_a_dead_provider_moves_all_to_the_second(rig: Rig) -> None:
 
 
 def test_a_hold_stops_a_lane_at_once_and_its_release_lets_it_go(rig: Rig) -> None:
-    """Another lane goes on meanwhile; what is held waits in its queue."""
+    """Another lane continues; held messages wait in their queue."""
     with rig.worker():
         rig.request()
         until(lambda: len(rig.sandbox.messages()) == 1)

@@ -181,13 +181,13 @@ def test_it_cannot(stage: Stage, deed: str) -> None:
 
 @pytest.mark.parametrize("name", ["bank", "notify-worker", "nobody"])
 def test_it_cannot_forge_a_user_id(stage: Stage, name: str) -> None:
-    """The broker compares it with the login; the service's own name is no exception."""
+    """The broker compares it with the login; the service's own name is not an exception."""
     with pytest.raises(amqp.PreconditionFailed, match="user_id"):
         stage.shop.publish("email.normal.shop", b"{}", user_id=name)
 
 
 def test_it_cannot_hide_who_it_is(stage: Stage) -> None:
-    """Without a user_id nobody vouches for the source, so the message is a dead letter."""
+    """Without a user_id the source is unverified, so the message is a dead letter."""
     with stage.dies(why="the routing key's source is not the AMQP user_id"):
         stage.shop.post("email.normal.shop", amqp.Message(request(uuid4()), **JSON))
 
@@ -263,7 +263,7 @@ def test_it_starves_nobody_by_priorities(stage: Stage) -> None:
 
 
 def test_it_cannot_stop_a_worker_by_a_broadcast(stage: Stage) -> None:
-    """Not even with an administrator's rights: remote control is off, so nobody listens."""
+    """Not even with an administrator's rights: remote control is off, so no worker consumes it."""
     with Celery(broker=stage.admin.url, set_as_current=False) as app:
         for command in ("shutdown", "pool_shrink", "cancel_consumer", "rate_limit"):
             app.control.broadcast(command, arguments={"n": 100, "queue": "notify.email.critical"})
@@ -300,7 +300,7 @@ class Crafted(amqp.Message):  # type: ignore[misc]
     """A message with properties that no client library would write."""
 
     def __init__(self, flags: int, properties: bytes, body: bytes = b"{}") -> None:
-        """Take the bits that tell which properties there are, and their bytes."""
+        """Set the property flags and the properties' bytes."""
         super().__init__(body)
         self._crafted = struct.pack(">H", flags) + properties
 
@@ -354,7 +354,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("what", UNREADABLE)
 def test_it_cannot_stop_a_worker_by_properties(stage: Stage, what: str) -> None:
-    """What py-amqp cannot read is a dead letter like any other, and is archived."""
+    """A message that py-amqp cannot read is a dead letter like any other, and is archived."""
     message, why = UNREADABLE[what]
     with stage.dies(why=why):
         stage.shop.post("email.normal.shop", message)
@@ -406,7 +406,7 @@ def test_it_cannot_blow_up_a_worker_by_compression(stage: Stage) -> None:
 
 
 def test_a_flood_keeps_no_other_source_waiting(stage: Stage) -> None:
-    """What is over a source's own limit waits on record, and the next one's turn comes at once."""
+    """A message beyond a source's limit waits on record; the next source's is sent at once."""
     flood = [uuid4() for _ in range(600)]
     message = partial(amqp.Message, user_id="shop", **JSON)
     stage.shop.post("email.critical.shop", *(message(request(id_)) for id_ in flood))

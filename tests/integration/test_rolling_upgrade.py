@@ -111,7 +111,7 @@ class Release:
 
     @property
     def log(self) -> Path:
-        """What its worker logs."""
+        """Its worker's log."""
         return self.folder / f"{self.name}.log"
 
     def ids(self, event: str) -> set[str]:
@@ -128,7 +128,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Here:
-    """What both versions work on."""
+    """The services that both versions use."""
 
     old: Release
     new: Release
@@ -176,7 +176,7 @@ def _request(number: int) -> Outgoing:
 
 
 def test_old_and_new_workers_share_a_record_while_it_is_migrated(here: Here) -> None:
-    """Nothing is lost and nothing sent twice; what one has put off the other sends."""
+    """Nothing is lost or sent twice; one version sends what the other has deferred."""
     old = here.old.start()
     here.load.start()
     until(lambda: len(here.old.ids("notify.sent")) > RATE)

@@ -44,7 +44,7 @@ def shared() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox that nobody used."""
+    """An unused sandbox."""
     with Sandbox.start() as running:
         yield running
 
@@ -121,7 +121,7 @@ def _cases() -> Iterator[tuple[Vendor, str, int | str, str, str | None]]:
         recipients = (f"{word}+1@sandbox.test", phone, f"token-{word}-1")
         for vendor, to, answered in zip(Vendor, recipients, answers, strict=True):
             yield vendor, to, answered, did, event
-    # What an opted-out recipient meets differs: SendGrid takes the message and drops it.
+    # Opted-out recipients differ: SendGrid accepts the message and drops it.
     yield Vendor.SENDGRID, "blocked@sandbox.test", 202, "accepted", "dropped"
     yield Vendor.TWILIO, "+15005551201", 400, "refused", None
     yield Vendor.FCM, "token-blocked-1", 404, "refused", None
@@ -137,7 +137,7 @@ def test_a_reserved_recipient_behaves_as_documented(
     did: str,
     event: str | None,
 ) -> None:
-    """What the client sees, what the inbox holds and what the ledger says."""
+    """The client's answer, the inbox and the ledger agree with the table."""
     notify_id = str(uuid4())
     if answered == "hang":
         with pytest.raises(urllib3.exceptions.ReadTimeoutError):
@@ -214,7 +214,7 @@ def test_a_throttled_client_is_told_how_long_to_wait(
 def test_a_flaky_recipient_fails_twice_for_each_notification(
     sandbox: Sandbox, http: urllib3.PoolManager
 ) -> None:
-    """The third request is accepted; another notification begins anew."""
+    """The third request is accepted; another notification starts from zero."""
     for notify_id in ("n1", "n2"):
         answers = [
             _send(sandbox, http, Vendor.SENDGRID, "flaky@sandbox.test", notify_id).status
@@ -335,7 +335,7 @@ def test_200_clients_at_once_are_served_and_counted(sandbox: Sandbox) -> None:
 
 
 def test_a_request_that_breaks_off_is_not_processed(sandbox: Sandbox) -> None:
-    """Half a body is no message."""
+    """Half a body is not a message."""
     host, port = sandbox.url.removeprefix("http://").split(":")
     _, _, body = _mail("ada@example.com", "n1")
     head = f"POST /v3/mail/send HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -390,7 +390,7 @@ def _to(
 
 
 def test_a_switch_with_a_key_twice_is_refused(sandbox: Sandbox, http: urllib3.PoolManager) -> None:
-    """Nobody can tell which of the two was meant."""
+    """It is ambiguous which of the two was meant."""
     body = b'{"vendor": "twilio", "behaviour": "down", "behaviour": null}'
     answer = http.request("PUT", f"{sandbox.url}/api/behaviour", body=body)
     assert answer.status == 400
@@ -401,7 +401,7 @@ def test_a_switch_with_a_key_twice_is_refused(sandbox: Sandbox, http: urllib3.Po
 def test_two_accounts_of_a_vendor_fare_each_for_itself(
     sandbox: Sandbox, http: urllib3.PoolManager, vendor: Vendor
 ) -> None:
-    """What stands before the vendor's path is the account; the ledger tells them apart."""
+    """The name before the vendor's path is the account; the ledger separates them."""
     url = f"{sandbox.url}/api/behaviour"
     http.request("PUT", url, json={"account": "second", "behaviour": "denied"})
     assert _to(sandbox, http, "second", vendor).status == 401

@@ -38,7 +38,7 @@ HTML = "<p title=\"x\">Hi</p><script>alert('x')</script>"
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox that nobody used."""
+    """An unused sandbox."""
     with Sandbox.start() as running:
         yield running
 

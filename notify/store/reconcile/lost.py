@@ -81,7 +81,7 @@ def give_up_lapsed(
     """
     columns = notifications.c
     lapsed = and_(columns.id == notification_id, columns.lease_until < long_ago)
-    # No event: the caller decides in the same transaction what became of it.
+    # No event: the caller decides on the notification in the same transaction.
     given_up = transition_quietly(
         connection,
         lapsed,

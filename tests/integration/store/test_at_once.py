@@ -109,7 +109,7 @@ def test_processes_and_threads_that_claim_the_same_own_each_once(
 
 
 def _give_up(store: Store, wanted: Sequence[Notification], *, seed: int) -> list[Claim]:
-    """Look at each, and record those found lapsed, as a worker would; give what came of each."""
+    """Examine each, record those with an ended lease, as a worker would; return each result."""
     mixed = list(wanted)
     random.Random(seed).shuffle(mixed)
     answers = []
@@ -148,7 +148,7 @@ def test_eight_threads_that_take_up_what_is_due_own_each_once(store: Store) -> N
 
 
 def test_eight_relays_take_each_due_row_once(store: Store) -> None:
-    """Rows that one relay has in hand are skipped by the others, not waited for."""
+    """Other relays skip the rows that one relay has leased, and do not wait for them."""
     entries = [begin(store) for _ in range(200)]
     store.record([put_off(entry) for entry in entries])
     barrier = Barrier(8)
@@ -169,7 +169,7 @@ def test_eight_relays_take_each_due_row_once(store: Store) -> None:
 
 
 def test_a_record_and_a_takeover_at_once_leave_one_end(store: Store) -> None:
-    """Whoever comes first decides; the other changes nothing."""
+    """The first decides; the second changes nothing."""
     entries = [begin(store) for _ in range(60)]
     wanted = [entry.notification for entry in entries]
     late: set[UUID] = set()

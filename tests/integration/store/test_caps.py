@@ -210,7 +210,7 @@ def test_the_use_of_what_still_waits_is_never_forgotten(store: Store) -> None:
 
 
 def test_old_counts_are_forgotten_a_handful_at_a_time(store: Store) -> None:
-    """So that nobody waits long for the one who does it; two at once share the work."""
+    """Other workers do not wait long for the one that deletes; two at once share the work."""
     ends = _span(store, ended=USE_KEPT + 60).ends
     rows = [{"notification_id": uuid4(), "name": "shop", "ends": ends} for _ in range(25)]
     with store.writing() as connection:

@@ -1,4 +1,4 @@
-"""What became of circuits, kept on both databases after the outage is over."""
+"""The history of circuits, kept on both databases after the outage is over."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ def test_a_transition_to_the_same_writes_nothing(store: Store) -> None:
 
 
 def test_counts_of_many_workers_add_up(store: Store, migrated_url: str) -> None:
-    """At the same time, to several providers, none is lost and nobody waits in a circle."""
+    """At the same time, for several providers: no change is lost, and there is no deadlock."""
     barrier = Barrier(6)
 
     def add(number: int) -> None:
@@ -343,7 +343,7 @@ def _ask_from_threads(url: str, _process: int, *, threads: int) -> int:
 def test_a_failed_probe_keeps_all_away_for_longer(
     workers: Callable[[int], list[Worker]], store: Store
 ) -> None:
-    """Nobody passes until the doubled time is over."""
+    """No call passes until the doubled time is over."""
     one, other = workers(2)
     open_circuit(store, due=True)
     one.look()
@@ -384,7 +384,7 @@ def test_good_probes_from_whichever_worker_close_it_for_all(
 def test_a_lapsed_lease_goes_to_another_and_the_first_word_counts_no_more(
     workers: Callable[[int], list[Worker]], store: Store
 ) -> None:
-    """Its worker was killed, or slept: nobody waits for it for ever."""
+    """Its worker was killed, or slept: others do not wait for it for ever."""
     one, other = workers(2)
     open_circuit(store, due=True)
     one.look()

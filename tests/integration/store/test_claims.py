@@ -48,7 +48,7 @@ def test_claiming_a_new_notification_opens_its_attempt(store: Store) -> None:
 
 @pytest.mark.parametrize("status", [Status.EXPIRED, Status.REJECTED])
 def test_an_end_without_a_call_is_an_event_and_no_attempt(store: Store, status: Status) -> None:
-    """What expired or cannot be rendered is on record though nobody was called."""
+    """An expired or unrenderable notification is on record, without a call."""
     entry = Entry(asked(), status, reason="why")
     assert claim_one(store, entry) is Claim.OWNED
     story = _story(store, entry.notification)
@@ -84,7 +84,7 @@ def test_a_claim_of_what_has_ended_is_a_duplicate_and_changes_nothing(store: Sto
 
 
 def test_a_claim_past_the_lease_tells_which_call_lapsed_and_changes_nothing(store: Store) -> None:
-    """Nobody knows how the lost worker's call ended; who finds it decides and records."""
+    """The end of the lost worker's call is unknown; the worker that finds it decides."""
     entry = begin(store)
     before = _story(store, entry.notification)
     answer = answer_to(store, call_for(entry.notification), now=NOW + LEASE)
@@ -107,7 +107,7 @@ def test_a_lapsed_call_is_ended_by_whoever_found_it(store: Store) -> None:
 
 
 def test_a_worker_that_wakes_up_late_cannot_record(store: Store) -> None:
-    """What became of its call has been decided without it."""
+    """The outcome of its call has been decided without it."""
     entry = begin(store)
     _lose(store, entry)
     before = _story(store, entry.notification)
@@ -129,13 +129,13 @@ def test_the_fence_alone_keeps_a_late_worker_out(store: Store) -> None:
 
 
 def _lose(store: Store, entry: Entry, **changes: Any) -> None:
-    """Let another worker find the call lapsed and record what it makes of that."""
+    """Make another worker find the ended lease, and record its decision."""
     again = call_for(entry.notification)
     assert store.record([lost(again, answer_to(store, again, now=LATER), **changes)]) == set()
 
 
 def test_a_late_worker_that_nobody_missed_records_as_ever(store: Store) -> None:
-    """A lease that has passed harms nothing until somebody else looks."""
+    """An ended lease has no effect until another worker examines the row."""
     entry = begin(store)
     assert store.record([accepted(entry, ended_at=LATER)]) == set()
     assert _story(store, entry.notification).status is Status.SENT

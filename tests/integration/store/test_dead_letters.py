@@ -53,7 +53,7 @@ def ended(store: Store, body: bytes, **record: Any) -> list[Notification]:
 
 
 def without_call(store: Store, body: bytes, status: Status, **entry: Any) -> None:
-    """Have a request end, or be put off, without a call."""
+    """Make a request end, or be deferred, without a call."""
     (asked,) = read(body)
     store.claim([Entry(asked, status, **entry)], now=NOW, lease=LEASE)
 
@@ -88,7 +88,7 @@ def test_a_message_that_dies_again_is_another_dead_letter(store: Store) -> None:
 
 
 def test_what_was_settled_waits_again_if_the_same_message_comes_again(store: Store) -> None:
-    """Nothing is swallowed because somebody once discarded its like."""
+    """A new letter is kept even if an equal one was discarded before."""
     (letter,) = bury(store, arrival(b"x"))
     discard(store, [letter.id], ANN, now=NOW)
     assert buried(store)[0].state is LetterState.DISCARDED
@@ -97,7 +97,7 @@ def test_what_was_settled_waits_again_if_the_same_message_comes_again(store: Sto
 
 
 def test_what_waits_and_comes_again_has_waited_since_it_first_came(store: Store) -> None:
-    """A replay judges it by that time, and an operator sees how long nobody has looked at it."""
+    """A replay uses that time, and an operator sees how long it has waited."""
     bury(store, arrival(b"x"))
     (letter,) = bury(store, arrival(b"x"), now=LATER)
     assert (letter.state, letter.state_at) == (LetterState.WAITING, NOW)
@@ -225,7 +225,7 @@ def test_what_was_refused_after_a_lost_answer_is_not_sent_again(store: Store) ->
 
 
 def test_a_call_whose_worker_died_with_its_message_is_unknown(store: Store) -> None:
-    """The broker gave the message up meanwhile: nobody else would close the call."""
+    """The broker has dead-lettered the message in the meantime: no worker would close the call."""
     body = body_of(uuid4())
     (asked,) = read(body)
     store.claim([call_for(asked)], now=NOW, lease=LEASE)
@@ -334,7 +334,7 @@ def test_a_letter_with_unknown_ones_left_goes_on_waiting(store: Store) -> None:
 
 
 def test_many_replays_at_once_take_each_letter_once(store: Store) -> None:
-    """Whoever comes second finds it taken, and their times stand in one line."""
+    """The second replay finds it replayed, and their due times follow each other."""
     for _ in range(120):
         body = body_of(uuid4())
         ended(store, body)
@@ -423,7 +423,7 @@ def test_letters_that_are_replayed_are_kept_from_others_until_it_is_done(store: 
 
 
 def test_a_replay_is_followed_to_the_ends_of_its_own_notifications_only(store: Store) -> None:
-    """What it reports at its end is what it did, whatever else is on record."""
+    """Its report at the end has its own work only, whatever else is on record."""
     (own,) = ended(store, body_of(uuid4()))
     ended(store, body_of(uuid4()), status=Status.REJECTED)
     assert followed(store, [own.id]) == Counter({Status.FAILED: 1})

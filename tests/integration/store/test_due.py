@@ -1,4 +1,4 @@
-"""What waits in the record and comes due: retries, scheduled sends; on both databases."""
+"""Waiting notifications that become due: retries, scheduled sends; on both databases."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_copy_of_what_waits_for_its_time_is_a_duplicate(store: Store) -> None:
 
 
 def test_a_copy_that_comes_when_it_is_due_takes_it_up(store: Store) -> None:
-    """Whoever brings the message: with its first call its lane's patience begins."""
+    """Whatever the origin of the message, the lane's deadline starts with its first call."""
     notification = _scheduled(store)
     assert answer_to(store, call_for(notification), now=DUE) == Claimed(Claim.OWNED, 2, 0, None)
     assert _take(store) == []
@@ -158,7 +158,7 @@ def test_a_note_that_comes_late_changes_nothing(store: Store) -> None:
 
 
 def test_what_was_published_is_noted_of_rows_that_wait_only(store: Store) -> None:
-    """One whose call was lost meanwhile stays unknown, even if its look-up is held as long."""
+    """One whose call was lost in between stays unknown, even if its look-up is leased as long."""
     notification, other = _waiting(store), _waiting(store)
     rows = _take(store)
     again = call_for(notification)
@@ -176,7 +176,7 @@ def test_what_was_published_is_noted_of_rows_that_wait_only(store: Store) -> Non
 
 @pytest.mark.parametrize("noted", [True, False])
 def test_a_worker_whose_clock_is_behind_loses_nothing(store: Store, *, noted: bool) -> None:
-    """It is due by the relay's clock: a retry is taken up, a scheduled one kept in hand."""
+    """It is due by the relay's clock: a retry is delivered, a scheduled one waits."""
     retry, scheduled = _waiting(store), _scheduled(store)
     rows = _take(store)
     if noted:
@@ -189,7 +189,7 @@ def test_a_worker_whose_clock_is_behind_loses_nothing(store: Store, *, noted: bo
 
 
 def test_cancelling_takes_what_waits_and_leaves_the_rest(store: Store) -> None:
-    """Scheduled, put off, published: cancelled. In a worker's hands or ended: not."""
+    """Scheduled, deferred, published: cancelled. Claimed or ended: not."""
     waiting = [_waiting(store), _scheduled(store), _scheduled(store)]
     _note(store, _take(store, limit=1))
     ended = begin(store)

@@ -128,7 +128,7 @@ def test_what_waits_is_given_up_first(store: Store) -> None:
 
 
 def test_nothing_is_given_up_unasked(store: Store) -> None:
-    """What began to wait after an operator looked stays, and is told."""
+    """A notification that began to wait after the preview stays, and is reported."""
     found = look(store, WHO)
     scheduled = _told()
     claim_one(store, Entry(scheduled, Status.SCHEDULED, due_at=LATER))
@@ -145,7 +145,7 @@ def _status(store: Store, id_: UUID) -> Status:
 
 
 def test_what_a_worker_has_in_hand_is_erased_when_it_is_done(store: Store) -> None:
-    """It is told, and the rest is erased meanwhile."""
+    """It is reported, and the others are erased."""
     entry, sent = _begun(store), _sent(store)
     done = _erase(store)
     assert (done.busy, done.notifications) == ([entry.notification.id], 1)

@@ -70,7 +70,7 @@ def test_a_call_is_handed_over_once(store: Store) -> None:
 
 
 def test_what_another_worker_has_taken_over_is_not_handed_on(store: Store) -> None:
-    """Its claim lapsed, and another worker calls by now: the sleeper opens no call beside it."""
+    """Its lease ended, and another worker is calling: the sleeper opens no second call."""
     entry = begin(store)
     answer = answer_to(store, call_for(entry.notification), now=LATER)
     resent = lost(entry, answer, status=Status.QUEUED, due_at=LATER)

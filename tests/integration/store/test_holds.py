@@ -92,7 +92,7 @@ def test_a_hold_stands_from_when_it_is_placed(store: Store) -> None:
 
 
 def test_a_hold_ends_by_itself_or_by_an_operator(store: Store) -> None:
-    """What has ended cannot be ended again."""
+    """An ended hold cannot be ended again."""
     over = _place(store, Scope(), seconds=-1)
     forever = _place(store, Scope(provider="sendgrid"))
     long = _place(store, Scope(lane="bulk"), seconds=60)
@@ -111,7 +111,7 @@ def test_an_ended_holds_id_is_never_given_again(store: Store) -> None:
 
 
 def test_what_an_ended_hold_kept_comes_due(store: Store) -> None:
-    """What others keep waits on."""
+    """A notification under another hold keeps waiting."""
     holds = [_place(store, Scope(source=str(number))) for number in range(5)]
     ids = [_keep(store, hold) for hold in holds]
     assert _wake(store, holds[0], holds[2], holds[4]) == 3
@@ -147,7 +147,7 @@ def test_they_come_due_a_handful_at_a_time(store: Store) -> None:
 
 
 def test_the_end_of_a_hold_delays_and_revives_nothing(store: Store) -> None:
-    """What expires earlier than now, was cancelled, or waits for a time of its own, stays so."""
+    """An expired, cancelled or scheduled notification does not change."""
     hold = _place(store, Scope())
     early = _keep(store, hold, due_at=NOW - LEASE)
     cancelled = _keep(store, hold)

@@ -1,4 +1,4 @@
-"""Ids count within their source: what one source publishes is no obstacle to another."""
+"""Ids are unique within their source: one source's ids do not block another's."""
 
 from __future__ import annotations
 

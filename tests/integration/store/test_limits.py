@@ -28,7 +28,7 @@ ANN = Actor("ann@ops-1", "INC-7")
 
 
 def write(store: Store, standing: LimitState) -> None:
-    """Let the limit stand so."""
+    """Set the limit to this state."""
     with store.writing() as connection:
         connection.execute(table.delete().where(table.c.name == NAME))
         values = {"name": NAME, "used": 0.0, "used_at": 0.0}
@@ -95,7 +95,7 @@ def test_the_database_books_as_the_formulas_say(store: Store, seed: int) -> None
 
 
 def test_a_limit_s_row_is_made_when_it_is_first_booked(store: Store) -> None:
-    """Also when it was removed meanwhile."""
+    """Also if it was removed in between."""
     assert booked(store, BookingRequest.of([1.0], share=1.0)).units == 1.0
     with store.writing() as connection:
         connection.execute(table.delete())
@@ -103,7 +103,7 @@ def test_a_limit_s_row_is_made_when_it_is_first_booked(store: Store) -> None:
 
 
 def test_eight_threads_that_book_at_once_get_what_there_is_and_no_more(store: Store) -> None:
-    """Each waits for the others; nobody judges by what was before."""
+    """Each waits for the others; none decides by an older state."""
     limit = Limit(NAME, 0.001, 200.0)
 
     def work(_: int) -> float:
@@ -165,7 +165,7 @@ def test_use_is_what_was_granted_lately(store: Store) -> None:
 
 
 def test_a_row_that_was_never_used_has_no_use(store: Store) -> None:
-    """The fading of fifty years is no number too small for the database."""
+    """After fifty years of fading, the number is not too small for the database."""
     write(store, LimitState())
     assert booked(store, BookingRequest.of([1.0], share=1.0)).units == 1.0
     with store.reading() as connection:
@@ -241,7 +241,7 @@ def test_a_reset_leaves_what_was_booked_and_nothing_else(store: Store) -> None:
 def test_a_row_is_removed_when_it_says_nothing_any_more(
     store: Store, changes: dict[str, float], *, kept: bool
 ) -> None:
-    """An hour after its last use: whoever books next makes it anew."""
+    """An hour after its last use: the next booking creates it again."""
     with store.reading() as connection:
         now = read_clock(connection)
     values: dict[str, Any] = {"name": NAME, "tat": now - 7200, "used": 0.0, "used_at": now - 7200}

@@ -104,7 +104,7 @@ def test_its_outcome_waits_until_it_can_be_claimed_again(migrated_url: str) -> N
         with _at_each_look(store, looks.set), capture_logs() as logs:
             slow.free.set()
             assert looks.wait(timeout=30)
-            # What that look found missing could not be claimed.
+            # A call that was missing at that read could not be claimed.
             until(lambda: any(each["event"] == "notify.store_away" for each in logs))
             holds.refresh()
             assert decided.get(timeout=30) == Done()

@@ -47,7 +47,7 @@ def story(store: Store, entry: Entry) -> Story:
 
 
 def news(store: Store, call: UUID, outcome: Outcome, provider_id: str | None = None) -> Settled:
-    """Hear how a call ended."""
+    """Record how a call ended."""
     with store.writing() as connection:
         return settle_call(
             connection, call, outcome, reason="why", provider_id=provider_id, now=LATER
@@ -78,7 +78,7 @@ def test_what_was_sent_is_sent(store: Store) -> None:
 
 
 def test_what_was_not_sent_is_tried_again_at_once(store: Store) -> None:
-    """It is no duplicate, since the only call before it sent nothing."""
+    """It is not a duplicate, since the only call before it sent nothing."""
     entry = sms(store)
     call = lose(store, entry)
 
@@ -169,7 +169,7 @@ def test_two_accepted_calls_are_told_as_a_duplicate(store: Store) -> None:
 
 
 def test_while_another_call_is_unknown_nothing_is_tried_again(store: Store) -> None:
-    """Not sent by this call is no reason to send what another call may have sent."""
+    """If this call sent nothing, another call may still have sent it: it is not sent again."""
     entry = sms(store)
     first = lose(store, entry, status=Status.QUEUED, due_at=LATER, possible_duplicate=True)
     second = lose(store, take_up_again(store, entry), fence=2)

@@ -38,7 +38,7 @@ class Copy:
             self._execute(f"CREATE DATABASE older_{name} TEMPLATE {name}")
 
     def put_back(self) -> None:
-        """Put it in the place of the record; whoever is connected to that is cut off."""
+        """Replace the record by it; existing connections are cut."""
         name = self._url.database or ""
         if self._url.drivername == "sqlite":
             for suffix in ("-wal", "-shm"):
@@ -69,13 +69,13 @@ def _send(store: Store) -> None:
 
 
 def _copy(store: Store, url: str) -> Copy:
-    # PostgreSQL copies a database to which nobody is connected.
+    # PostgreSQL only copies a database without connections.
     store.close()
     return Copy(url)
 
 
 def _refresh(holds: Holds) -> None:
-    """Look as a worker does twice a second: the first look may find its connections broken."""
+    """Read as a worker does twice a second: the first read may find its connections broken."""
     for _ in range(3):
         with suppress(StoreError):
             holds.refresh()
@@ -278,7 +278,7 @@ def test_each_look_asks_for_what_was_committed_since_the_last(store: Store) -> N
 
 @contextmanager
 def _holds_refused(store: Store) -> Iterator[None]:
-    """Let the hold's own transaction fail, as it does on a standby."""
+    """Make the hold's own transaction fail, as on a standby."""
 
     def refuse(*arguments: Any) -> None:
         if "INSERT INTO holds" in arguments[2]:

@@ -83,7 +83,7 @@ def test_a_filter_finds_its_own_only(store: Store, field: str, value: object) ->
 
 
 def test_filters_are_joined_by_and(store: Store) -> None:
-    """What matches one but not the other is left out."""
+    """A row that matches only one filter is omitted."""
     (wanted,) = _at_times(store, 1, lane="bulk", source="billing")
     _at_times(store, 1, lane="bulk")
     found = store.find(Filter(lane="bulk", source="billing", status=Status.EXPIRED))

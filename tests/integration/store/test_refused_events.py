@@ -1,4 +1,4 @@
-"""What a source is told of its messages that were refused, on both databases."""
+"""The events for a source about its refused messages, on both databases."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SECRET = "ann_smith@example.com"
 
 
 def taken(store: Store, *, after: timedelta = timedelta(0)) -> list[PendingRefusal]:
-    """What a process may publish."""
+    """The bound of a process's publications."""
     with store.writing() as connection:
         return lease_refused(connection, now=NOW + after, lease=HOLD, limit=200)
 
@@ -166,7 +166,7 @@ def test_a_letter_is_told_once_however_often_it_comes(store: Store) -> None:
 
 
 def test_a_flood_of_one_source_is_bounded_and_counted(store: Store) -> None:
-    """Others are told, all letters are archived, and the next minute begins anew."""
+    """Other sources get events, all letters are archived, and the next minute starts from zero."""
     metrics = Metrics()
     allowance = EventAllowance(metrics)
     given = [allowance.take("shop", now=NOW) for _ in range(MOST_OF_A_SOURCE + 5)]

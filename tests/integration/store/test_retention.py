@@ -1,4 +1,4 @@
-"""What leaves the record in time, and what never does; on both databases."""
+"""Which rows leave the record in time, and which never do; on both databases."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_what_is_not_over_stays_however_old_it_is(
 
 
 def test_what_waits_for_a_person_is_kept_for_longer(store: Store) -> None:
-    """Then it goes too: nobody has cared, and data do not stay for ever."""
+    """Then it is deleted too, since data must not stay for ever."""
     entry = begin(store)
     store.record([accepted(entry, outcome=Outcome.UNKNOWN, status=Status.UNKNOWN)])
     bury(store, arrival(b"poison"))

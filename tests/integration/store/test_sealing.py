@@ -153,7 +153,7 @@ def test_a_request_is_known_again_after_the_keys_changed(
 
 
 def test_without_its_keyring_nobody_judges_a_sealed_request(stores: dict[str, Store]) -> None:
-    """It waits for somebody who can; to call it a conflict would give it up."""
+    """It waits for a worker with the key; as a conflict it would never be sent."""
     notification = _told()
     claim_one(stores["k1"], call_for(notification))
     with capture_logs() as logs:
@@ -165,7 +165,7 @@ def test_without_its_keyring_nobody_judges_a_sealed_request(stores: dict[str, St
 
 @pytest.mark.parametrize("name", ["clear", "strange"])
 def test_what_a_keyring_does_not_open_stays_due(stores: dict[str, Store], name: str) -> None:
-    """Held for a moment and told by its key; whoever has the key publishes it then."""
+    """It is leased for a moment and reported with its key; a worker with the key publishes it."""
     id_, readable = _due(stores["k1"]), _due(stores["clear"])
     with stores[name].writing() as connection:
         taken = lease_due(connection, WAITING, now=LATER, lease=LEASE, limit=10)
@@ -178,7 +178,7 @@ def test_what_a_keyring_does_not_open_stays_due(stores: dict[str, Store], name: 
 
 
 def test_what_was_moved_to_another_row_does_not_open_there(stores: dict[str, Store]) -> None:
-    """Whoever may write the database cannot have one person's message sent to another."""
+    """With write access to the database, one person's message cannot be redirected to another."""
     store = stores["k1"]
     first, second = _due(store), _due(store)
     columns = notifications.c
@@ -266,7 +266,7 @@ def test_rotation_seals_all_anew_from_wherever_it_was_stopped(stores: dict[str, 
 
 
 def test_erasure_seals_the_digest_that_a_row_in_clear_keeps(stores: dict[str, Store]) -> None:
-    """By a plain one, whoever guesses the request can tell that it was this; copies are known."""
+    """With a plain digest, a guess of the request can be confirmed; copies are recognised."""
     asked_ = _told()
     entry = call_for(asked_)
     claim_one(stores["clear"], entry)

@@ -501,7 +501,7 @@ def test_a_worker_stopped_between_claim_and_call_does_not_call(build: Build) -> 
     provider = Memory()
 
     def monotonic() -> float:
-        """Let a minute pass between the claim and the sender's turn."""
+        """Advance a minute between the claim and the sender's turn."""
         return 61.0 if threading.current_thread().name.startswith("sender") else 0.0
 
     rig = build(provider, monotonic=monotonic)

@@ -54,7 +54,7 @@ class Failing:
         self._error = error
 
     def send(self, message: Rendered, /) -> Receipt:
-        """Take the call and fail."""
+        """Accept the call and fail."""
         self.calls.append(message)
         raise self._error
 
@@ -480,7 +480,7 @@ def test_while_one_provider_is_paused_the_next_one_sends(build: Build) -> None:
 
 
 def test_what_moves_from_a_paused_provider_keeps_to_the_share_of_the_next(build: Build) -> None:
-    """What is over waits on record, and names the limit that has it wait."""
+    """A message beyond the limit waits on record, with the limit's name as the reason."""
     slow_down = Throttled("too fast", provider="x", status=429, retry_after=30.0)
     moved = Limit("failover:second", 0.1, 2.0)
     rig = build(Failing(slow_down), limits={"failover:second": moved})

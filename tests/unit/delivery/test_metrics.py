@@ -1,4 +1,4 @@
-"""What a delivery counts of itself: each outcome once, under its words, and nothing else."""
+"""A delivery's metrics: each outcome once, under its labels, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a provider returns or raises, made fit to be stored."""
+"""Normalizes a provider's results and errors for the database."""
 
 from __future__ import annotations
 

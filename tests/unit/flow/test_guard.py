@@ -180,7 +180,7 @@ def test_the_first_full_cap_is_the_one_that_is_named(store: Store) -> None:
 
 
 def test_old_counts_are_forgotten_once_a_minute_or_while_there_are_many(store: Store) -> None:
-    """A handful a look, so that what else is looked at comes in time."""
+    """A small batch at each read, so that other reads are not delayed."""
     monotonic = Clock()
     guard = Guard(store, monotonic=monotonic)
     _plant(store, BATCH_SIZE + 10)

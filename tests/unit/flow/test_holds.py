@@ -39,7 +39,7 @@ def monotonic() -> Clock:
 
 @pytest.fixture
 def holds(store: Store, monotonic: Clock) -> Holds:
-    """What a process knows that has just started."""
+    """The state of a process that has just started."""
     return Holds(store, monotonic=monotonic)
 
 

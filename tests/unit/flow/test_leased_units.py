@@ -1,4 +1,4 @@
-"""What a process has booked ahead: it is drawn in order, put back, and lost when it is late."""
+"""Units booked ahead are used in order, can be put back, and lapse when late."""
 
 from __future__ import annotations
 

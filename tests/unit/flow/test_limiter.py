@@ -93,7 +93,7 @@ def test_a_changed_rate_holds_for_all_that_is_booked_from_then_on(
     """Units of the greater rate are not used up first; a person's limit is that of its kind."""
     other = Limit("other", 1000.0)
     limiter = limiter_of(store, clock, ACCOUNT, other, Limit("person", 50.0))
-    # What is booked of one limit and refused by the other stays leased.
+    # Units booked of one limit stay leased if the other limit refuses.
     limiter_of(store, clock, other).exhausted(["other"], 30.0)
     assert limiter.book(["account", "other"], [1.0] * 40, share=1.0).slots == []
     limiter.change({"account": Limit("account", 2.0), "person": Limit("person")})

@@ -88,7 +88,7 @@ def test_what_was_accepted_is_the_sum_of_its_terms(store: Store) -> None:
 
 
 def test_the_oldest_in_flight_is_told_without_what_is_scheduled(store: Store) -> None:
-    """What waits on purpose says nothing about a worker that hangs."""
+    """A deliberate wait is not a sign of a hanging worker."""
     scheduled(store)
     assert [line.oldest for line in _drawn(store).lines] == [None]
     sending(store)
@@ -238,7 +238,7 @@ class _Course(RuleBasedStateMachine):
     @precondition(lambda self: self.lost)
     @rule(data=st.data(), outcome=st.sampled_from([Outcome.ACCEPTED, Outcome.NOT_SENT]))
     def a_lost_call_is_resolved(self, data: st.DataObject, outcome: Outcome) -> None:
-        """A look-up, a webhook or a person tells how it ended, whatever happened meanwhile."""
+        """A look-up, a webhook or an operator reports its end, whatever happened in between."""
         attempt_id = data.draw(st.sampled_from(self.lost))
         with self.store.writing() as connection:
             settle_call(connection, attempt_id, outcome, reason="it was found", now=self.now)
@@ -246,7 +246,7 @@ class _Course(RuleBasedStateMachine):
     @precondition(lambda self: self.known)
     @rule(data=st.data())
     def an_unknown_one_is_sent_again(self, data: st.DataObject) -> None:
-        """Nobody could find out."""
+        """The outcome could not be determined."""
         standing = Transition(Status.QUEUED, "sent again", due_at=self.now)
         asked_for = data.draw(st.sampled_from(self.known[-2:]))
         with self.store.writing() as connection:
@@ -272,7 +272,7 @@ class _Course(RuleBasedStateMachine):
 
     @rule()
     def time_passes(self) -> None:
-        """Leases lapse, and what was put off comes due."""
+        """Leases end, and deferred notifications become due."""
         self.now += LEASE
 
     @rule()

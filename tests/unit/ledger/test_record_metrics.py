@@ -40,7 +40,7 @@ def test_it_counts_what_is_on_record_and_tells_what_is_late(store: Store) -> Non
 
 
 def test_what_is_in_no_term_is_told_as_the_difference(store: Store) -> None:
-    """That is what nobody must sleep through."""
+    """An operator must be alerted."""
     id_ = planting.sent(store)
     with store.writing() as connection:
         mine = notifications.c.id == id_
@@ -51,7 +51,7 @@ def test_what_is_in_no_term_is_told_as_the_difference(store: Store) -> None:
 
 
 def test_it_counts_through_no_more_often_than_a_twentieth_of_the_time(store: Store) -> None:
-    """What is late is looked at each time all the same."""
+    """Late work is read each time nevertheless."""
     ticks = iter([0.0, 10.0, 50.0, 201.0, 201.0])
     metrics = Metrics()
     census = RecordMetrics(

@@ -103,7 +103,7 @@ def overridden(
 def test_each_end_of_a_call_says_one_thing_about_the_provider(
     error: BaseException | None, kind: Kind
 ) -> None:
-    """The recipient's fault and our own haste are no fault of the provider."""
+    """The recipient's fault and our own rate are not the provider's fault."""
     assert kind_of(error) is kind
 
 
@@ -153,7 +153,7 @@ def test_a_busy_provider_that_goes_down_is_seen_in_the_latest_calls() -> None:
 
 
 def test_calls_count_for_the_window_and_no_longer() -> None:
-    """Slices before it, and those that a clock set back has left in the future, are no part."""
+    """Earlier slices, and future ones after a clock was set back, do not count."""
     begin = RULES.slice_at(NOW)
     slices = [(begin + second * 1000, Counts(calls=1)) for second in range(-100, 100, 2)]
     whole, latest = RULES.sums(slices, NOW)
@@ -162,7 +162,7 @@ def test_calls_count_for_the_window_and_no_longer() -> None:
 
 @given(st.floats(1, 3600), st.floats(0, 4e9))
 def test_a_window_has_at_least_two_slices_and_not_thousands(window: float, now: float) -> None:
-    """The present slice has just begun: alone, it would be judged by a handful of calls."""
+    """The present slice has just begun: alone, it would be judged by a few calls."""
     rules = Rules(window=window)
     first, recent = rules.spans(now)
     assert first <= recent < rules.slice_at(now) <= now * 1000
@@ -192,7 +192,7 @@ def test_while_one_probes_no_other_does() -> None:
 
 
 def test_a_probe_whose_worker_died_gives_way_to_the_next() -> None:
-    """What it says after that counts no more."""
+    """Its later result is ignored."""
     circuit = leased(opened())
     next_one = circuit.leased(now=NOW + 35, rules=RULES)
     assert next_one.generation > circuit.generation

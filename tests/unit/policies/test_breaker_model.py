@@ -114,7 +114,7 @@ class _Machine(RuleBasedStateMachine):
         self.model = _Model()
 
     def see(self, circuit: Circuit) -> None:
-        """Take what the circuit became, as a process does."""
+        """Store the circuit's new state, as a process does."""
         self.circuit = circuit
         self.counts.begin(circuit.generation)
 
@@ -274,7 +274,7 @@ class _Machine(RuleBasedStateMachine):
 
     @rule(mode=st.sampled_from(list(Mode)), seconds=st.none() | spans, seldom=st.integers(0, 3))
     def an_operator_speaks(self, mode: Mode, seconds: float | None, seldom: int) -> None:
-        """What they say holds at once, until its time is over; mostly they are silent."""
+        """Their overrides apply at once, until they end; mostly there are none."""
         if seldom:
             return
         model = self.model

@@ -15,7 +15,7 @@ FREE = Limit("account")
 def complained(
     standing: LimitState, *, now: float, retry_after: float | None = None, limit: Limit = LIMIT
 ) -> LimitState:
-    """Heed a complaint while the fleet makes 40 calls a second."""
+    """Apply a complaint while the fleet makes 40 calls a second."""
     return cut(standing, limit, retry_after=retry_after, calls_per_second=40.0, now=now)
 
 
@@ -153,7 +153,7 @@ def test_only_the_first_costs_that_fit_are_booked_and_no_part_of_one() -> None:
 
 
 def test_a_lease_takes_what_is_there_and_not_what_is_to_come() -> None:
-    """What others wait for is not taken ahead of need."""
+    """Units that others wait for are not leased ahead of need."""
     ask = BookingRequest.of([1.0], share=1.0, lease=40.0)
     assert book(LimitState(), LIMIT, ask, now=10.0).units == 40.0
     assert book(LimitState(tat=10.3), LIMIT, ask, now=10.0).units == pytest.approx(20.0)

@@ -1,4 +1,4 @@
-"""What follows a call: a table of the rules, and what holds for all inputs."""
+"""The step after a call: a table of the rules, and properties for all inputs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def policy(
 def after(
     verdict: Verdict, *, of: Notification | None = None, spent: int = 0, **changes: Any
 ) -> NextStep:
-    """What follows the first call, or a later one, received just now."""
+    """Return the step after the first call, or a later one, received just now."""
     rules: RetryPolicy = changes.pop("rules", None) or policy()
     history = History(changes.pop("received_at", NOW), spent)
     return rules.after(verdict, of or asked(), history, now=NOW, **changes)
@@ -145,7 +145,7 @@ def test_the_template_decides_before_the_lane_before_the_channel(
 
 
 def test_a_lane_that_is_no_longer_configured_keeps_trying() -> None:
-    """What waited through a change of the configuration is not given up for it."""
+    """A notification that waited through a change of the configuration does not fail for it."""
     following = after(Verdict.RETRY, of=asked(lane="gone"), spent=5)
     assert following.status is Status.QUEUED
 

@@ -1,4 +1,4 @@
-"""What stands in the vendors' place."""
+"""The vendors' stand-ins."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def test_one_table_of_the_configuration_names_it(tmp_path: Path) -> None:
 
 
 def test_what_it_does_not_offer_is_not_asked_of_it() -> None:
-    """channel, send and close are enough; nobody looks for an answer that was lost there."""
+    """channel, send and close are enough; a lost answer is then not looked up."""
     gateway = Gateway(Channel.EMAIL, [ConfiguredProvider("acme", ACME.make())])
     assert not gateway.can_find
     with pytest.raises(NotImplementedError, match="acme cannot be asked"):

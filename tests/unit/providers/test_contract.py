@@ -80,7 +80,7 @@ def test_an_accepted_message_gives_a_receipt(
 def test_a_refusal_has_one_meaning_for_every_vendor(
     dialect: Dialect | Remembering, vendor: Vendor, word: str, kind: type[ProviderError]
 ) -> None:
-    """What a vendor says in its own form becomes exactly one branch of the tree."""
+    """A vendor's answer in its own form becomes exactly one branch of the tree."""
     provider = dialect.build(vendor, word)
     assert type(failure(provider)) is kind
     provider.close()
@@ -163,7 +163,7 @@ def test_a_lost_answer_leaves_the_outcome_unknown_in_bounded_time(
 
 @over_http
 def test_our_ids_travel_with_the_message(dialect: Dialect, vendor: Vendor) -> None:
-    """What the vendor reports later can be matched to the attempt."""
+    """The vendor's later reports can be matched to the attempt."""
     provider = dialect.build(vendor, "accepted")
     provider.send(MESSAGE)
     assert dialect.ids(vendor.seen[-1]) == (str(MESSAGE.notification_id), str(MESSAGE.attempt_id))

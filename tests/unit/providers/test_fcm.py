@@ -37,7 +37,7 @@ TOKEN_FIELD = {
 
 
 def push(vendor: Vendor, message: Any = MESSAGE, **options: Any) -> dict[str, Any]:
-    """What arrives for a message."""
+    """The request for a message."""
     provider = FCM.build(vendor, "accepted", **options)
     provider.send(message)
     provider.close()

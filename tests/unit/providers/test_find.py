@@ -176,7 +176,7 @@ def test_a_list_without_an_end_tells_nothing(vendor: Vendor) -> None:
 
 
 def test_a_long_list_that_leaves_the_span_behind_is_enough(vendor: Vendor) -> None:
-    """What is older than the attempt cannot be its message."""
+    """An older message than the attempt cannot be its own."""
     old = format_datetime(NOW - timedelta(days=1))
     messages = [listed(number, date_created=old) for number in range(2, PAGE + 1)]
     page = {"messages": [*messages, listed(9, body="")], "next_page_uri": "/again"}
@@ -202,7 +202,7 @@ def test_a_long_list_that_leaves_the_span_behind_is_enough(vendor: Vendor) -> No
 def test_an_answer_that_is_no_list_is_no_finding(
     vendor: Vendor, reply: Any, kind: type[ProviderError]
 ) -> None:
-    """Nobody may take a failed look-up for "it was not sent"."""
+    """A failed look-up must not count as "it was not sent"."""
     vendor.default = reply
     with (
         closing(Twilio(base_url=vendor.url, timeout=0.5, **ACCOUNT)) as provider,

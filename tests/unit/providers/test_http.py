@@ -157,7 +157,7 @@ def test_a_connection_idle_for_long_is_replaced(
 
 
 def test_no_more_connections_are_kept_than_asked(vendor: Vendor, transport: Open) -> None:
-    """What exceeds the pool, or comes back after the end, is closed."""
+    """A connection beyond the pool, or one that is returned after the end, is closed."""
     sender = transport(vendor.url, pool=0)
     call(sender)
     assert vendor.wait_for_no_connection()

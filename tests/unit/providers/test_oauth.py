@@ -110,7 +110,7 @@ def ending(vendor: Vendor, good: str, then: Reply) -> None:
 
 
 def tokens(vendor: Vendor, *values: str) -> None:
-    """Give out these tokens, one after the other; the last one from then on."""
+    """Return these tokens in turn, and then always the last one."""
     left = list(values)
     vendor.on("/token", lambda *given: token(left.pop(0) if left[1:] else left[0])(*given))
 
@@ -127,7 +127,7 @@ def test_a_token_that_ended_early_costs_no_message(vendor: Vendor) -> None:
 
 
 def test_many_threads_with_one_ended_token_fetch_one_more(vendor: Vendor) -> None:
-    """Who comes second finds the fresh one."""
+    """The second caller finds the fresh one."""
     provider = FCM.build(vendor, "accepted")
     provider.send(MESSAGE)
     tokens(vendor, "canary-second")
@@ -161,7 +161,7 @@ def test_the_second_answer_is_the_one_that_counts(
 
 
 def test_after_two_refused_tokens_a_third_is_fetched_for_the_next_message(vendor: Vendor) -> None:
-    """Once the account is in order again, nobody waits for the end of a refused token."""
+    """Once the account is valid again, no call waits for the end of a refused token."""
     provider = FCM.build(vendor, "accepted")
     tokens(vendor, "canary-first", "canary-second", "canary-third")
     ending(vendor, "canary-third", FCM.words["accepted"]({}))

@@ -1,4 +1,4 @@
-"""What each provider says of its options before it is built: above all, of the sender's form."""
+"""Each provider's check of its options before it is built, mainly of the sender's form."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def test_our_sender_is_at_fault_wherever_it_stands_in_the_list(vendor: Vendor) -
 
 @pytest.mark.parametrize("field", ["ann@example.org", "+15005550001", "A b", "x" * 65, "a." * 99])
 def test_a_field_that_is_no_path_is_not_repeated(vendor: Vendor, field: str) -> None:
-    """What might be a value, and somebody's, is left out."""
+    """A text that may be a personal value is omitted."""
     error = refused(vendor, 400, "no", field)
     assert (type(error), error.code) == (PermanentError, None)
 
@@ -163,7 +163,7 @@ def test_a_rate_limit_tells_when_it_resets(
 def test_the_last_mail_that_it_takes_for_now_says_until_when(
     vendor: Vendor, headers: dict[str, str], seconds: float | None
 ) -> None:
-    """SendGrid counts down in its answers: nobody needs to run into a refusal."""
+    """SendGrid's answers have the remaining calls, so a refusal can be avoided."""
     provider = SENDGRID.build(vendor, "accepted", headers, clock=lambda: 1_800_000_000.0)
     assert provider.send(MESSAGE).exhausted_for == seconds
     provider.close()

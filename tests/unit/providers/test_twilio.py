@@ -77,7 +77,7 @@ def test_an_acceptance_in_any_encoding_is_one(vendor: Vendor, body: bytes) -> No
 
 
 def test_a_callback_keeps_its_own_query_and_fragment(vendor: Vendor) -> None:
-    """What the operator wrote stays."""
+    """The operator's setting stays."""
     address = form(vendor, status_callback="https://n.example.com/t?site=1#rc=5")["StatusCallback"]
     assert address.startswith("https://n.example.com/t?site=1&notify_id=0000")
     assert address.endswith("#rc=5")
@@ -147,7 +147,7 @@ def test_a_text_that_no_encoding_holds_is_still_sent(vendor: Vendor) -> None:
 def test_a_code_says_more_than_its_status(
     vendor: Vendor, status: int, code: int, kind: type[ProviderError]
 ) -> None:
-    """Who is at fault stands in Twilio's code."""
+    """Twilio's code says whose fault it is."""
     error = refused(vendor, status, {"code": code, "message": "canary", "status": status})
     assert type(error) is kind
     assert (error.provider, error.status, error.code) == ("twilio", status, str(code))

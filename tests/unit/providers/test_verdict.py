@@ -1,4 +1,4 @@
-"""What an answer means, by its status and its Retry-After."""
+"""The meaning of an answer, by its status and its Retry-After."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ NOW = 1_800_000_000.0
 def test_a_status_means_what_it_proves(
     status: int, genuine: type[ProviderError], foreign: type[ProviderError]
 ) -> None:
-    """The same status proves more in the vendor's own form than from whoever stands between."""
+    """The same status proves more in the vendor's own form than from a proxy."""
     answer = Answer(status, HTTPMessage(), b"")
     assert type(failure("acme", answer, genuine=True, now=NOW)) is genuine
     assert type(failure("acme", answer, genuine=False, now=NOW)) is foreign
 
 
 def test_an_error_names_provider_status_and_code() -> None:
-    """What an operator needs to look it up, in the text and as values."""
+    """The values that an operator needs to look it up, in the text and as attributes."""
     answer = Answer(429, HTTPMessage(), b"")
     error = failure("acme", answer, genuine=True, now=NOW, code="20429")
     assert str(error) == "acme asks to slow down (HTTP 429, 20429)"

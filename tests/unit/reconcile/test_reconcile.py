@@ -59,7 +59,7 @@ class Sms(Memory):
         self.meanwhile: Callable[[], object] = lambda: None
 
     def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> list[Receipt]:
-        """Look through what was taken, unless told to fail."""
+        """Search the accepted messages, or fail."""
         self.asked.append(message)
         if self.failures:
             raise self.failures.pop(0)
@@ -133,7 +133,7 @@ class World:
         return self.reconciler(gateway).reconcile()
 
     def wait(self, time: timedelta = LOOKUP) -> None:
-        """Let time pass."""
+        """Advance the time."""
         self.clock[0] += time
 
     def story(self, id_: UUID) -> Story:
@@ -143,7 +143,7 @@ class World:
         return story
 
     def stands(self, *ids: UUID) -> Sequence[Status]:
-        """Tell where notifications stand."""
+        """Return the notifications' statuses."""
         return sorted(self.story(id_).status for id_ in ids)
 
 
@@ -152,7 +152,7 @@ Make = Callable[..., World]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Make]:
-    """Give a maker of worlds, each on a record of its own."""
+    """Return a factory of worlds, each on its own record."""
     stores: list[Store] = []
 
     def build(*replies: str, **fields: Any) -> World:
@@ -187,7 +187,7 @@ def test_a_message_in_the_providers_list_was_sent(make: Make) -> None:
 
 
 def test_the_list_is_asked_for_the_words_of_the_template(make: Make) -> None:
-    """What was sent is made again from the request, and must be the same to the letter."""
+    """The sent text is rendered again from the request, and must be identical."""
     world = make()
     id_ = world.request(
         template="login_code", data={"code": "4711", "product": "Acme", "minutes": 5}
@@ -314,7 +314,7 @@ def test_what_the_vendor_took_after_the_call_had_ended_is_another_message(make: 
 
 
 def test_a_call_whose_loss_was_noticed_late_is_looked_for_no_longer_than_it_can_last() -> None:
-    """Workers may have been away for a day; what the vendor took meanwhile is not this call's."""
+    """Workers may have been away for a day; messages of that time are not this call's."""
     call = LostCall(uuid4(), "twilio", NOW, NOW + timedelta(days=1), NOW, 1, sent=False)
     assert search_window(call) == (NOW - MARGIN, NOW + LONGEST_CALL + MARGIN)
 
@@ -338,7 +338,7 @@ def test_nobody_left_to_ask_leaves_it_to_the_rule(make: Make, gone: str) -> None
 
 
 def test_a_missing_template_leaves_it_to_the_rule(make: Make, tmp_path: Path) -> None:
-    """Without its words nobody can tell which message it was."""
+    """Without its text, the message cannot be identified."""
     world = make()
     folder = tmp_path / "templates" / "sms" / "gone"
     id_ = world.request(text="Hi.")
@@ -463,7 +463,7 @@ def test_many_reconcilers_settle_each_once(make: Make) -> None:
 
 
 def test_a_reconciler_that_comes_back_late_changes_nothing(make: Make) -> None:
-    """It held the row too long, and another has parked it meanwhile."""
+    """Its lease ended, and another worker has parked the notification."""
     world = make("reset")
     id_ = world.request()
     world.wait()

@@ -57,7 +57,7 @@ def test_a_documented_recipient_behaves_as_documented(word: str, phone: str, tok
 def test_only_reserved_recipients_are_scripted(
     channel: Channel, to: str, expected: Behaviour
 ) -> None:
-    """What merely looks like a reserved recipient is delivered."""
+    """A recipient that only looks reserved is delivered."""
     assert behaviour_of(channel, to) is expected
 
 

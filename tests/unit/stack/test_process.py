@@ -52,7 +52,7 @@ def start(word: str, folder: Path, environ: dict[str, str]) -> Process:
 def test_a_process_that_fails_shows_its_name_its_code_and_its_last_words_at_once(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    """Nobody waits out the time limit for a dead process, or looks for a log file."""
+    """A dead process is reported at once, with its log."""
     process = start("fail", tmp_path, environ)
     with pytest.raises(ProcessEnded, match=r"(?s)fail ended with exit code 1.*the reason"):
         process.wait_ready(timeout=20)

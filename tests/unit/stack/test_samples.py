@@ -47,7 +47,7 @@ def test_each_run_publishes_under_its_own_id() -> None:
 
 
 def test_a_raw_body_is_published_as_it_is() -> None:
-    """What is not JSON stays so."""
+    """A body that is not JSON stays unchanged."""
     sample = Sample(
         name="raw", about="", routing_key="a.b.c", raw="not json", expect=SampleOutcome(dead=True)
     )

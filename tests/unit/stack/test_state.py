@@ -97,7 +97,7 @@ def test_what_an_older_stack_left_readable_is_closed(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_other_folders_in_it_keeps_its_mode(tmp_path: Path) -> None:
-    """Somebody may name /tmp: that must stay everybody's, and what is not ours as it was."""
+    """A caller may name /tmp: its mode and foreign files must not change."""
     (tmp_path / "other").mkdir()
     (tmp_path / "other").chmod(0o755)
     tmp_path.chmod(0o755)
@@ -125,7 +125,7 @@ def test_programs_find_the_endpoints_in_a_json_file(state: StackState) -> None:
 
 
 def test_every_secret_that_the_configuration_names_is_a_private_file(state: StackState) -> None:
-    """The workers find their keys, and nobody else does."""
+    """The workers can read their keys, and no other user can."""
     config = tomllib.loads(state.config.read_text())
     named = {name for one in config["providers"].values() for name in one["secrets"].values()}
     assert {path.name for path in state.credentials.iterdir()} == named
@@ -180,7 +180,7 @@ def test_a_temporary_folder_is_removed_unless_the_stack_failed() -> None:
 
 
 def test_a_named_folder_stays(tmp_path: Path) -> None:
-    """What the caller named is the caller's."""
+    """A folder that the caller named is kept."""
     with folder_or_temporary(tmp_path) as folder:
         assert folder == tmp_path
     assert tmp_path.is_dir()

@@ -31,7 +31,7 @@ OUTCOMES = {Status.SENT: Outcome.ACCEPTED, Status.UNKNOWN: Outcome.UNKNOWN}
 
 @dataclass(slots=True)
 class _Known:
-    """What the model remembers of one notification."""
+    """The model's state of one notification."""
 
     status: Status
     fence: int = 1
@@ -124,7 +124,7 @@ class _Fleet(RuleBasedStateMachine):
 
     @rule(person=st.integers(0, 2))
     def somebody_cancels(self, person: int) -> None:
-        """Only what no worker has in hand can be cancelled."""
+        """Only a notification without a claim can be cancelled."""
         id_ = self.people[person].id
         known = self.model.get(id_)
         with self.store.writing() as connection:

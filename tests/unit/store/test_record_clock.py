@@ -40,7 +40,7 @@ class World:
         self.clock.learn(self.database)
 
     def passes(self, seconds: float) -> None:
-        """Let time pass, for all of them."""
+        """Advance the time, for all of them."""
         self.database += seconds
         self.host += seconds
         self.monotonic += seconds
@@ -108,7 +108,7 @@ def test_a_step_of_the_hosts_clock_changes_nothing(world: World) -> None:
 
 
 def test_the_clock_goes_on_while_the_database_is_away(world: World) -> None:
-    """What ends meanwhile is dated; and one failed look is not repeated for each message."""
+    """Calls that end in between are dated; and one failed read is not repeated for each message."""
     world.clock()
     world.away = True
     world.passes(HOUR)

@@ -77,7 +77,7 @@ def test_a_transition_resets_what_the_row_waited_for(store: Store) -> None:
 
 
 def test_a_transition_skips_rows_of_other_statuses(store: Store) -> None:
-    """What a worker has claimed in between is not cancelled."""
+    """A notification that a worker has claimed in between is not cancelled."""
     id_ = planted(store, Status.SENDING)
     assert not changed(store, id_, Status.QUEUED, Status.CANCELLED)
     assert row_of(store, id_)["status"] == Status.SENDING

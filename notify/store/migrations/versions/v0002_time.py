@@ -35,7 +35,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("channel = 'sms'"),
         postgresql_where=sa.text("channel = 'sms'"),
     )
-    # What is on record by now is of no news to anybody.
+    # Existing rows have no events to publish.
     to_publish = sa.Column("to_publish", sa.Boolean, nullable=False, server_default=sa.false())
     op.add_column("events", to_publish)
     op.add_column("events", sa.Column("relay_until", UtcDateTime))

@@ -1,4 +1,4 @@
-"""What all workers share to keep providers whole: limits, circuits, holds, caps."""
+"""The state that all workers share to protect providers: limits, circuits, holds, caps."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What became of circuits: each change of a state or mode, kept after the outage is over."""
+"""The history of circuits: each change of a state or mode, kept after the outage is over."""
 
 import sqlalchemy as sa
 from alembic import op

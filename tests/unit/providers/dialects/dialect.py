@@ -1,4 +1,4 @@
-"""What a dialect is: how one vendor says what the contract of all providers asks about."""
+"""The form of a dialect: how one vendor expresses each outcome of the contract."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from notify.channels.request import TO, Request, Strict, To
 from notify.channels.words import Line, Text, refuse
 from notify.message import Channel, Unknown
 
-# Plain addresses, which are nearly all: a subset of what the library takes, at a twentieth of its
+# Plain addresses, which are nearly all: a subset of what the library accepts, at a twentieth of its
 # cost. Everything else (other alphabets, Punycode, reserved domains) goes to the library.
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _PLAIN = re.compile(
@@ -26,7 +26,7 @@ _RESERVED = frozenset({"arpa", "invalid", "local", "localhost", "onion"})
 
 def email_address(text: str) -> str:
     """
-    Return an address with its domain in lower-case ASCII, as a mail provider takes it.
+    Return an address with its domain in lower-case ASCII, as mail providers accept it.
 
     The domain is not looked up: only a provider learns whether mail arrives. Names reserved for
     tests and documents (`sandbox.test`, `example.com`) are allowed, since teams develop with them.

@@ -92,7 +92,7 @@ class PushChannel(ChannelDefinition):
         if size > LARGEST:
             where = "body" if request.body else "metadata"
             rest = "with title and metadata" if request.body else "alone"
-            why = f"{size} bytes {rest}; FCM takes {LARGEST}"
+            why = f"{size} bytes {rest}; FCM accepts {LARGEST}"
             hint = "shorten it; a letter outside ASCII takes two bytes or more"
             yield ContentProblem([where], why, hint)
 

@@ -24,7 +24,7 @@ class SmsRequest(Request):
     """An SMS: `template` or `text`."""
 
     to: To[PhoneNumber, SmsRecipient] = Field(description=TO)
-    # 1,600 is the most Twilio takes (its error 21617), and no known gateway takes more.
+    # 1,600 is the most that Twilio accepts (its error 21617), and no known gateway accepts more.
     text: Annotated[str, Field(min_length=1, max_length=1600)] | None = Field(
         default=None, description="The text."
     )

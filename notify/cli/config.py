@@ -8,8 +8,7 @@ import click
 
 from notify.keyring import NAME
 from notify.settings import PrivacySettings, keyring_of
-from notify.settings.checks import ConfigReport, error_of
-from notify.settings.checks.check import check
+from notify.settings.checks import ConfigReport, check, error_of
 from notify.settings.show import Effective, effective
 
 _FILE = click.argument("file", required=False, type=click.Path(path_type=Path))

@@ -15,7 +15,7 @@ from notify.contract.event import Event, event_schema
 from notify.contract.limits import DEFAULT_LIMITS, Limits
 from notify.contract.lint import TemplateCheck, likely_channel, problems
 from notify.contract.problem import Problem, RequestInvalid
-from notify.contract.published import IN_MS
+from notify.contract.published import IN_MS, publication_time
 from notify.contract.recipient import Spellings, case_folded, normal_form, same_recipient
 from notify.contract.refusal import REFUSED, Mistake, RefusalCause, RefusedEvent, refused_schema
 from notify.contract.schema import schema
@@ -46,6 +46,7 @@ __all__ = [
     "normal_form",
     "parse",
     "problems",
+    "publication_time",
     "refused_schema",
     "route",
     "same_recipient",

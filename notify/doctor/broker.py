@@ -13,8 +13,7 @@ from notify.doctor.finding import Finding, fail, ok, unchecked, warn
 from notify.errors import ConfigError
 from notify.publisher import why
 from notify.service import open_broker, topology_of
-from notify.settings import LONGEST_TIMEOUT, Settings
-from notify.settings.urls import shown
+from notify.settings import LONGEST_TIMEOUT, Settings, shown_url
 from notify.status import OverridesSnapshot
 from notify.topology import Difference, depths, diff, differences, missing
 from notify.worker.pause import HOLD
@@ -42,7 +41,7 @@ def findings(
         definitions: The output of `rabbitmqctl export_definitions`, if there is one.
         snapshot: What keeps workers from consuming; None if it could not be read.
     """
-    address = shown(settings.amqp.url.get_secret_value())
+    address = shown_url(settings.amqp.url.get_secret_value())
     try:
         with open_broker(settings, timeout=PATIENCE) as connection:
             yield from _all(settings, connection, definitions=definitions, snapshot=snapshot)

@@ -13,7 +13,7 @@ from notify.doctor.finding import Finding, fail
 from notify.errors import ConfigError, NotifyError
 from notify.service import opened_record
 from notify.settings import Settings
-from notify.settings.checks.check import check
+from notify.settings.checks import check
 from notify.status import OverridesSnapshot
 
 

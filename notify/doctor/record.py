@@ -12,8 +12,7 @@ from sqlalchemy.engine import make_url
 
 from notify.doctor.finding import Finding, fail, ok, warn
 from notify.errors import Sealed, StoreError
-from notify.settings import Settings
-from notify.settings.urls import shown
+from notify.settings import Settings, shown_url
 from notify.store import Store
 from notify.store.db import check_writable, read_clock
 
@@ -37,7 +36,7 @@ def file_of(settings: Settings) -> Path | None:
 def tables(store: Store, settings: Settings) -> Generator[Finding, None, bool]:
     """Check the tables' revision and that they can be written; return whether they fit."""
     file = file_of(settings)
-    where = shown(settings.store.url.get_secret_value())
+    where = shown_url(settings.store.url.get_secret_value())
     if file is not None and not file.exists():
         # Connecting would create it, owned by the user who runs the doctor.
         yield fail(

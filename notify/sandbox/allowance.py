@@ -30,7 +30,7 @@ class RequestCounter:
         self._counts: dict[str, tuple[int, int]] = {}
         self._lock = threading.Lock()
 
-    def take(self, account: str, *, limit: int, now: float) -> Allowance:
+    def count(self, account: str, *, limit: int, now: float) -> Allowance:
         """
         Count one request, unless the limit of this second is reached.
 

@@ -127,7 +127,7 @@ class RequestHandler:
         # An outage comes before the limit: a request that is not processed is not counted.
         if limit is None or call.setting.behaviour is not None:
             return None
-        return self._requests.take(call.account, limit=limit, now=call.arrived)
+        return self._requests.count(call.account, limit=limit, now=call.arrived)
 
     def _resolved(self, behaviour: Behaviour, messages: Sequence[Message]) -> Behaviour:
         if behaviour is not Behaviour.FLAKY:

@@ -31,6 +31,7 @@ from notify.settings.privacy import PrivacySettings
 from notify.settings.secrets import keyring_of, secrets_of
 from notify.settings.sources import read
 from notify.settings.tls import ssl_options
+from notify.settings.urls import shown_url
 from notify.settings.words import DEAD_POOL
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "keyring_of",
     "load",
     "secrets_of",
+    "shown_url",
     "ssl_options",
 ]
 

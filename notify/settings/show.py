@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from notify.settings.checks.validation_errors import error_of, validated
 from notify.settings.sources import Key, Origin, Tree, leaves, read
-from notify.settings.urls import shown
+from notify.settings.urls import shown_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def _may_be_secret(key: Key) -> bool:
 
 def _written(value: Any) -> str:
     if isinstance(value, SecretStr):
-        return shown(value.get_secret_value())
+        return shown_url(value.get_secret_value())
     if isinstance(value, bool):
         return str(value).lower()
     if value is None or value in ({}, []):

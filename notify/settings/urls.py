@@ -64,7 +64,7 @@ def store_url(url: SecretStr) -> SecretStr:
     return url
 
 
-def shown(url: str) -> str:
+def shown_url(url: str) -> str:
     """Return the URL without its user, password and query; "[hidden]" if it has another form."""
     found = re.fullmatch(r"([\w+]+://)([^/@?#]*@)?([\w.:\[\]-]*)(/[\w./-]*)?(\?[^@]*)?", url)
     if found is None:

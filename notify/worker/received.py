@@ -11,8 +11,7 @@ from uuid import uuid4
 import kombu
 from celery.app.amqp import AMQP
 
-from notify.contract import Incoming
-from notify.contract.published import publication_time
+from notify.contract import Incoming, publication_time
 from notify.delivery import Arrival, Raw
 
 

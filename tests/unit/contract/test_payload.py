@@ -92,7 +92,7 @@ def test_the_limit_is_in_bytes_of_everything_together(fcm: Provider, letter: str
     assert taken(fcm, "t", letter * fits, {})
     (problem,) = told(body=letter * (fits + 1))
     assert problem.startswith("body: ")
-    assert "bytes with title and metadata; FCM takes 4096" in problem
+    assert "bytes with title and metadata; FCM accepts 4096" in problem
     assert not taken(fcm, "t", letter * (fits + 1), {})
 
 
@@ -102,7 +102,7 @@ def test_metadata_counts_with_its_names(fcm: Provider) -> None:
     assert told(metadata=labels)[0].startswith("body: ")
     (problem,) = told(template="welcome", title=None, body=None, metadata=labels)
     assert problem.startswith("metadata: ")
-    assert "bytes alone; FCM takes 4096" in problem
+    assert "bytes alone; FCM accepts 4096" in problem
     assert not taken(fcm, "", "", labels)
 
 
@@ -127,4 +127,4 @@ def test_lint_tells_what_fcm_would_refuse() -> None:
     result = CliRunner().invoke(notify, ["lint", "--channel", "push", "-"], input=request)
     assert result.exit_code == 1
     assert "metadata.from  a name that FCM reserves" in result.output
-    assert "FCM takes 4096" in result.output
+    assert "FCM accepts 4096" in result.output

@@ -24,16 +24,12 @@ MOST_PAST_FACES = 40
 OPEN = {"policies", "telemetry"}
 """Packages without a face: each of their modules is one."""
 PAST_FACES = {
-    ("worker", "notify.contract.published"),
     ("worker", "notify.settings.reloading"),
     ("worker", "notify.telemetry.metrics.server"),
     ("cli", "notify.sandbox.switch"),
-    ("cli", "notify.settings.checks.check"),
     ("cli", "notify.settings.show"),
     ("cli", "notify.worker.process"),
     ("cli", "notify.worker.roles"),
-    ("doctor", "notify.settings.checks.check"),
-    ("doctor", "notify.settings.urls"),
     ("doctor", "notify.worker.pause"),
 }
 """The importing packages and the modules; an export would widen a face for one user."""

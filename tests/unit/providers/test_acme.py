@@ -9,7 +9,7 @@ import pytest
 
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel
-from notify.settings.checks.check import check
+from notify.settings.checks.report import check
 from tests.unit.providers.dialects import ALL, MESSAGE, OVER_HTTP
 from tests.unit.providers.dialects.acme import ACME
 

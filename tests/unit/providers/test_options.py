@@ -9,7 +9,7 @@ import pytest
 
 from notify.errors import ConfigError
 from notify.provider import OptionChecker
-from notify.settings.checks.check import check
+from notify.settings.checks.report import check
 from providers.fcm import Fcm
 from providers.sendgrid import SendGrid
 from providers.twilio import Twilio

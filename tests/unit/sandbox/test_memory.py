@@ -1,4 +1,4 @@
-"""The sandbox's memory: the inbox, the ledger, the switch."""
+"""What the sandbox remembers: the inbox, the ledger, the switch."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_switch_changes_what_it_is_told_and_no_more() -> None:
 
 
 def test_an_account_follows_its_vendor_until_it_is_set_for_itself() -> None:
-    """Then it keeps its own setting, which no other account gets."""
+    """Then it keeps what it was told, and nobody else is told so."""
     switch = Switch(latency=0.05)
     switch.set([Vendor.SENDGRID], behaviour=Behaviour.DOWN)
     assert switch.of(Vendor.SENDGRID, "second").behaviour is Behaviour.DOWN
@@ -134,17 +134,17 @@ def test_an_account_follows_its_vendor_until_it_is_set_for_itself() -> None:
     assert switch.of(Vendor.SENDGRID, "primary") == Setting()
 
 
-def test_a_gauge_counts_each_second_and_account_anew() -> None:
+def test_a_counter_counts_each_second_and_account() -> None:
     """Each answer has the remaining requests, and the time of the next count."""
-    gauge = RequestCounter()
-    told = [gauge.take("second", limit=2, now=now) for now in (10.0, 10.5, 10.9, 11.0)]
-    assert [each.granted for each in told] == [True, True, False, True]
-    assert [each.remaining for each in told] == [1, 0, 0, 1]
-    assert [each.reset for each in told] == [11, 11, 11, 12]
-    assert [each.wait for each in told] == [1, 1, 1, 1]
-    assert gauge.take("primary", limit=2, now=11.0).remaining == 1
-    # A thread that looked at the clock before the others came later than they did.
-    assert gauge.take("second", limit=2, now=10.99).remaining == 0
+    counter = RequestCounter()
+    allowances = [counter.count("second", limit=2, now=now) for now in (10.0, 10.5, 10.9, 11.0)]
+    assert [each.granted for each in allowances] == [True, True, False, True]
+    assert [each.remaining for each in allowances] == [1, 0, 0, 1]
+    assert [each.reset for each in allowances] == [11, 11, 11, 12]
+    assert [each.wait for each in allowances] == [1, 1, 1, 1]
+    assert counter.count("primary", limit=2, now=11.0).remaining == 1
+    # A thread that read the clock before the others arrived after them.
+    assert counter.count("second", limit=2, now=10.99).remaining == 0
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from notify.message import Channel, Receipt, Rendered
-from notify.settings.checks.check import ConfigReport, check
+from notify.settings.checks.report import ConfigReport, check
 
 Look = Callable[..., ConfigReport]
 

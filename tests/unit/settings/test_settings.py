@@ -20,7 +20,7 @@ from notify.message import Channel, Unknown
 from notify.settings import BreakerSettings, Settings, load, secrets_of
 from notify.settings.model import LONGEST_TIMEOUT
 from notify.settings.show import effective
-from notify.settings.urls import shown
+from notify.settings.urls import shown_url
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "notify.toml"
 CANARY = "hunter2canary"
@@ -406,7 +406,7 @@ def test_no_password_comes_out_of_a_refused_address(noise: str) -> None:
     """Any text around a password: refused without it, or accepted and shown without it."""
     for url in (f"pyamqp://u:{CANARY}{noise}@h/v", f"postgresql+psycopg://u:{noise}{CANARY}@h/d"):
         name = "NOTIFY_AMQP__URL" if url.startswith("pyamqp") else "NOTIFY_STORE__URL"
-        assert CANARY not in shown(url)
+        assert CANARY not in shown_url(url)
         try:
             told = repr(load(environ={name: url}))
         except ConfigError as error:

@@ -243,7 +243,7 @@ def _operate(rig: Rig, seen: dict[str, str]) -> None:
 
 
 def _away(rig: Rig, postgresql: PostgreSQL, seen: dict[str, str]) -> None:
-    """Take the record away from workers and commands."""
+    """Make the record unreachable for workers and commands."""
     postgresql.pause()
     try:
         _ask(rig, "email.normal.shop", to=f"{MARK}@sandbox.test", subject=MARK, text=MARK)

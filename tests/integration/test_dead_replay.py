@@ -55,7 +55,7 @@ def sqlite_rig(tmp_path: Path, broker_url: str) -> Iterator[Rig]:
 
 
 def _without_breaker(rig: Rig) -> Rig:
-    """Let every message fail by itself, however long the vendor is down."""
+    """Make every message fail on its own, however long the vendor is down."""
     with rig.config.open("a") as file:
         file.write("[providers.sendgrid.breaker]\nminimum_calls = 1_000_000\n")
     return rig

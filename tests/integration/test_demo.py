@@ -67,7 +67,7 @@ class Up:
 
     @property
     def text(self) -> str:
-        """What it printed so far."""
+        """Its output so far."""
         return self.output.read_text()
 
     def children(self) -> list[psutil.Process]:
@@ -238,7 +238,7 @@ def test_two_stacks_do_not_share_a_folder(up: Up) -> None:
 def test_a_part_that_dies_ends_the_stack_with_its_last_words(
     tmp_path: Path, broker_url: str
 ) -> None:
-    """Nobody wonders why nothing is delivered; the broker of somebody else lives on."""
+    """The reason is printed; another user's broker keeps running."""
     up = Up(tmp_path / "state", "--pools", "email", "--amqp", broker_url)
     up.wait_ready()
     children = up.children()

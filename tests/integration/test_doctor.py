@@ -109,7 +109,7 @@ OLD_BROKER = "is past its end of life"
 
 
 def told(findings: list[Finding], verdict: Severity) -> list[str]:
-    """The findings of one verdict, each in a line; the broker's age is no fault of the stack."""
+    """The findings of one verdict, each in a line; the broker's age is not the stack's fault."""
     found = [each for each in findings if each.verdict is verdict]
     return [f"{each.check}: {each.found}" for each in found if OLD_BROKER not in each.found]
 
@@ -482,7 +482,7 @@ def test_a_clock_that_is_off_is_reported(
 
 
 def test_a_database_that_forgets_in_a_crash_is_reported(postgres_url: str) -> None:
-    """What was acknowledged on its word would be sent again, or be lost."""
+    """A message acknowledged after a lost commit would be sent again, or be lost."""
     name = postgres_url.rpartition("/")[2]
     with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off".encode())

@@ -30,7 +30,7 @@ STATEMENT = 0.001
 
 @dataclass(frozen=True)
 class Slot:
-    """What a process got."""
+    """The units that a process got."""
 
     at: float
     cost: float
@@ -202,7 +202,7 @@ def test_a_complaint_to_one_process_stops_and_slows_them_all(fleet: Fleet) -> No
     begun = fleet.clock()
     slots = fleet.run(*others, Process(limits, ends=6.0, complaint=1.5))
     at = begun + 1.5
-    # What was booked ahead at that moment may still go.
+    # Units booked ahead at that moment may still be used.
     assert units(slots, begun + 1, at) > 0
     assert units(slots, at + 0.5, at + 1.5) == 0
     spans = 6 - 1.5 - 1.5

@@ -29,7 +29,7 @@ KATHMANDU = ZoneInfo("Asia/Kathmandu")
 
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the lane wait for moments only."""
+    """Shorten the lane's waits."""
     monkeypatch.setenv("NOTIFY_LANES__NORMAL__FIRST_WAIT", "0.2")
     monkeypatch.setenv("NOTIFY_LANES__NORMAL__LONGEST_WAIT", "1")
 
@@ -113,7 +113,7 @@ def test_a_throttled_message_waits_as_long_as_it_is_told_and_keeps_its_attempts(
 
 
 def test_what_is_scheduled_is_sent_at_its_time_and_not_before(rig: Rig) -> None:
-    """It waits in the record; the queue is empty meanwhile."""
+    """It waits in the record, while the queue is empty."""
     with rig.worker("email-1"), rig.worker("email-2"):
         send_at = datetime.now(UTC) + 5 * SECOND
         local = send_at.astimezone(KATHMANDU).isoformat()

@@ -165,7 +165,7 @@ def test_a_switch_that_makes_no_sense_is_refused(
 def test_the_api_lists_filters_counts_and_empties(
     sandbox: Sandbox, http: urllib3.PoolManager
 ) -> None:
-    """What a test needs to ask; emptying the inbox leaves the ledger."""
+    """The questions of a test; emptying the inbox does not change the ledger."""
     _mail(sandbox.url, http, "ada@example.com", "n1")
     _push(sandbox.url, http, "device-1", "n2")
 

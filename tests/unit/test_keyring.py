@@ -72,7 +72,7 @@ def test_what_belongs_elsewhere_does_not_open() -> None:
 
 
 def test_a_missing_key_is_named() -> None:
-    """So that somebody can give it."""
+    """So that an operator can add it."""
     with pytest.raises(Sealed, match="the key k2, which the keyring lacks") as caught:
         KEYRING.unseal(NEWER.seal(b"x", about=b""), key="k2", about=b"")
     assert caught.value.key == "k2"

@@ -195,7 +195,7 @@ def _names_a_channel(path: Path) -> bool:
 
 
 def test_no_other_module_names_a_channel() -> None:
-    """What differs by channel is in the channel's definition; the sandbox plays vendors."""
+    """All differences are in the channel's definition; the sandbox plays vendors."""
     found = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "notify").rglob("*.py")

@@ -1,4 +1,4 @@
-"""What strangers wrote, in every command that shows it."""
+"""Foreign text, in every command that shows it."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def test_the_elements_of_an_array_are_read_as_strictly_as_a_lone_request() -> No
 
 
 def test_the_channel_can_be_named() -> None:
-    """An address is no device token's business, and the other way round."""
+    """An address is not valid for push, nor a token for email."""
     request = changed(to="t0ken")
     assert findings(request)["problems"] == []
     (problem,) = findings(request, "--channel", "email")["problems"]
@@ -106,7 +106,7 @@ def test_the_channel_can_be_named() -> None:
 
 
 def test_json_counts_requests() -> None:
-    """A script sees how many were read, so that an empty run is no success by accident."""
+    """A script sees how many were read, so that an empty run does not pass by accident."""
     found = findings(GOOD + b"\n" + BAD)
     assert (found["requests"], found["wrong"]) == (2, 1)
 
@@ -118,5 +118,5 @@ def test_a_missing_file_is_a_usage_error() -> None:
 
 @pytest.mark.parametrize("command", ["schema", "lint"])
 def test_help_has_an_example(command: str) -> None:
-    """Nobody must guess how a command is called."""
+    """A user need not guess how a command is called."""
     assert "Example" in run(command, "--help").stdout

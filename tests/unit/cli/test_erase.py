@@ -31,7 +31,7 @@ def _left(store: Store) -> int:
 
 
 def test_matches_are_shown_and_erased(store: Store, notify: Notify) -> None:
-    """Once; the second time there is nothing, and that is no mistake."""
+    """Once; the second time there is nothing, and that is not an error."""
     sent(store)
     sent(store)
     done = notify("Ann@Example.COM", "--yes", "--reason", f"a letter of {WHO}")
@@ -91,7 +91,7 @@ def test_remaining_data_is_reported_with_exit_code_1(store: Store, notify: Notif
 def test_the_recipient_may_come_by_stdin(
     store: Store, notify: Notify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A shell's history is no place for it."""
+    """It must not be in a shell's history."""
     sent(store)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(f"{WHO}\n".encode())))
     assert notify("-", "--yes").code == 0

@@ -24,7 +24,7 @@ def notify(notify: Notify) -> Notify:
 def test_a_new_keyring_can_be_used_and_a_new_key_added(
     notify: Notify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it prints is the credential; where one is there, it prints the line to add."""
+    """It prints the credential; if there is one already, it prints the line to add."""
     first = notify("new", "first").out
     assert Keyring.parse(first).names == ["first"]
     monkeypatch.setenv("NOTIFY_KEYRING", first)

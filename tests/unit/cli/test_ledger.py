@@ -52,7 +52,7 @@ def test_a_contradiction_is_reported_with_its_id_and_exit_code_1(
 
 
 def test_an_unknown_status_makes_a_difference(store: Store, notify: Notify) -> None:
-    """What is in none of the terms is counted."""
+    """A notification in none of the terms is counted."""
     FAULTS["a status of nobody's"][1](store)
     done = notify()
     assert done.code == 1

@@ -247,7 +247,7 @@ def test_what_is_no_address_is_refused(address: str) -> None:
     "number", ["+4915112345678", "+15005550006", "+447700900123", "+390612345"]
 )
 def test_possible_numbers_are_taken(number: str) -> None:
-    """Among them the numbers that vendors and films reserve, which are assigned to nobody."""
+    """Among them the numbers reserved by vendors and for films, which are not assigned."""
     assert read(changed(to=number), "sms.normal.shop")[0].to == number
 
 
@@ -262,7 +262,7 @@ def test_possible_numbers_are_taken(number: str) -> None:
     ],
 )
 def test_what_is_no_phone_number_is_refused(number: str) -> None:
-    """Digits of other alphabets, spaces, wrong lengths and the inland 0 are no E.164."""
+    """Digits of other alphabets, spaces, wrong lengths and the inland 0 are not E.164."""
     assert "phone number" in reason(changed(to=number), "sms.normal.shop")
 
 
@@ -297,7 +297,7 @@ def test_a_routing_key_of_another_form_is_refused(key: str) -> None:
 
 
 def test_the_source_must_be_the_broker_user_where_that_is_demanded() -> None:
-    """The broker has checked user_id, and nobody the routing key."""
+    """The broker has checked user_id, but not the routing key."""
     limits = Limits(require_user_id=True)
     message = Incoming(changed(), "email.normal.shop", "application/json", user_id="shop")
     assert decode(message, limits)
@@ -425,7 +425,7 @@ def test_lint_tells_the_fix() -> None:
 
 @pytest.mark.parametrize("message", MALFORMED, ids=lambda message: message.name)
 def test_every_hint_says_something(message: Malformed) -> None:
-    """Nobody is told what is wrong without being told what to do."""
+    """Every problem has a fix."""
     for problem in problems(message.body, channel=None):
         assert problem.hint
 
@@ -465,6 +465,6 @@ def test_the_schema_describes_every_field(channel: Channel | None) -> None:
 
 @pytest.mark.parametrize("channel", Channel)
 def test_the_examples_of_the_schema_keep_the_contract(channel: Channel) -> None:
-    """What people copy works."""
+    """Copied text works."""
     for example in schema(channel)["examples"]:
         assert problems(json.dumps(example).encode(), channel=channel) == []

@@ -42,7 +42,7 @@ def body(**fields: Any) -> bytes:
 
 
 def told(**fields: Any) -> list[str]:
-    """What is wrong with a push request."""
+    """Return the problems of a push request."""
     return [str(problem) for problem in problems(body(**fields), channel=Channel.PUSH)]
 
 

@@ -1,4 +1,4 @@
-"""What holds for every message, whatever a producer writes."""
+"""Properties of every message, whatever a producer writes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.malformed import changed
 CANARY = "canary.7f3a@private.example"
 FIELDS = sorted({name for channel in Channel for name in schema(channel)["properties"]})
 
-# A busy machine is no reason to fail; a message that is slow to read shows in the benchmarks.
+# A busy machine must not fail the test; slow decoding shows in the benchmarks.
 unhurried = settings(deadline=None, max_examples=200)
 
 scalars = (
@@ -118,7 +118,7 @@ def shuffled(value: Any, rng: random.Random) -> Any:
 def test_the_digest_does_not_see_how_json_is_written(
     data: dict[str, Any], rng: random.Random, indent: int, ascii_only: bool
 ) -> None:
-    """Order of keys, white space and escapes are no part of what is asked."""
+    """Order of keys, white space and escapes are not part of the request."""
     body = changed(data=data)
     other = json.dumps(shuffled(json.loads(body), rng), indent=indent, ensure_ascii=ascii_only)
     assert read(other.encode())[0].digest == read(body)[0].digest

@@ -72,7 +72,7 @@ def test_a_time_with_its_offset_is_one_instant_everywhere(written: str, instant:
 
 @given(st.integers(0, 300 * 86_400))
 def test_any_local_time_that_a_producer_resolves_is_kept(seconds: int) -> None:
-    """What is written with the offset of its day comes out as the same instant."""
+    """A time written with the offset of its day is the same instant."""
     instant = NOW + seconds * SECOND
     (notification,) = read(send_at=instant.astimezone(BERLIN).isoformat())
     assert notification.send_at == instant

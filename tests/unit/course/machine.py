@@ -126,12 +126,12 @@ class Course(Life):
         """Other actors continue before the relay records its publications."""
         world = self.world
 
-        def meanwhile() -> None:
+        def in_between() -> None:
             world.book.answer = answer
             world.relay()
             world.work(worker, Phase.SETTLED, most=3)
 
-        world.relay(Fate.FINE, meanwhile)
+        world.relay(Fate.FINE, in_between)
 
     @rule(listing=LISTINGS, news=st.booleans())
     @step(when=lambda self: self.world.due(Status.UNKNOWN), else_=a_look_up_comes_due)
@@ -139,14 +139,14 @@ class Course(Life):
         """A lost answer is looked up; late evidence or another look-up may come in between."""
         world = self.world
 
-        def meanwhile() -> None:
+        def in_between() -> None:
             if news and self.lost:
                 self.operators.tell_news(self.lost[0])
             elif not news:
                 world.clock.passes(HOLD.total_seconds())
                 world.reconcile()
 
-        world.reconcile(listing, meanwhile if listing is Listing.READ else nothing)
+        world.reconcile(listing, in_between if listing is Listing.READ else nothing)
 
     @rule(which=WHICH)
     @step(when=lambda self: self.rows(*WAITING), else_=something_waits)

@@ -33,13 +33,13 @@ class RelayEnd:
 
     Attributes:
         told: Called with each published message, and whether it was confirmed to the relay.
-        meanwhile: Called before the relay records its publications.
+        in_between: Called before the relay records its publications.
     """
 
     broker: Broker
     told: Callable[[Outgoing, bool], None]
     fate: Fate = Fate.FINE
-    meanwhile: Callable[[], None] = nothing
+    in_between: Callable[[], None] = nothing
 
     def publish_many(self, messages: Iterable[Outgoing], /) -> Iterator[PublishError | None]:
         """Publish with the drawn fate."""
@@ -50,7 +50,7 @@ class RelayEnd:
                 self._publish(message)
             known = self.fate in (Fate.FINE, Fate.KILLED_AFTER)
             yield None if known else Unconfirmed("no confirm", message_id=message.message_id)
-        self.meanwhile()
+        self.in_between()
         if self.fate is Fate.KILLED_AFTER:
             raise Killed
 

@@ -77,7 +77,7 @@ class Book:
 
     Attributes:
         look: Called before a request is accepted.
-        meanwhile: Called while a list is read.
+        in_between: Called while a list is read.
     """
 
     clock: Clock
@@ -85,7 +85,7 @@ class Book:
     calls: list[Call] = field(default_factory=list)
     answer: Answer = Answer.ACCEPTED
     listing: Listing = Listing.READ
-    meanwhile: Callable[[], None] = _nothing
+    in_between: Callable[[], None] = _nothing
 
     def of(self, notification: str) -> list[Call]:
         """Return the calls for one notification."""
@@ -124,8 +124,8 @@ class Vendor:
             and since <= call.at <= until
             and (call.to, call.text) == (message.to, message.text)
         ]
-        meanwhile, book.meanwhile = book.meanwhile, _nothing
-        meanwhile()
+        in_between, book.in_between = book.in_between, _nothing
+        in_between()
         return found
 
     def close(self) -> None:

@@ -89,17 +89,17 @@ class World:
             worker.die()
         self.judge(Actor.WORKER)
 
-    def relay(self, fate: Fate = Fate.FINE, meanwhile: Callable[[], None] = nothing) -> None:
+    def relay(self, fate: Fate = Fate.FINE, in_between: Callable[[], None] = nothing) -> None:
         """Run one step of a relay."""
-        end = RelayEnd(self.broker, self._relayed, fate, meanwhile)
+        end = RelayEnd(self.broker, self._relayed, fate, in_between)
         with self.act(Actor.RELAY):
             Relay(DueRows(), self.base.store, cast(Publisher, end), clock=self.now).publish()
 
     def reconcile(
-        self, listing: Listing = Listing.READ, meanwhile: Callable[[], None] = nothing
+        self, listing: Listing = Listing.READ, in_between: Callable[[], None] = nothing
     ) -> bool:
         """Run one step of a reconciler; return whether a look-up was due."""
-        self.book.listing, self.book.meanwhile = listing, meanwhile
+        self.book.listing, self.book.in_between = listing, in_between
         reconciler = Reconciler(
             store=self.base.store,
             templates=self.base.templates,
@@ -110,7 +110,7 @@ class World:
         found = False
         with self.act(Actor.RECONCILER):
             found = reconciler.reconcile()
-        self.book.listing, self.book.meanwhile = Listing.READ, nothing
+        self.book.listing, self.book.in_between = Listing.READ, nothing
         return found
 
     def archive(self, *, most: int, dies: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""What the doctor judges without asking anybody: versions, libraries, room on the disk."""
+"""The doctor's local checks: versions, libraries, disk space."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the long look at a configuration finds beyond what forbids loading it."""
+"""The findings of the full check, beyond mistakes that prevent loading."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Acme:
         raise AssertionError(f"a check builds no provider, yet got {api_key}, {sender}, {timeout}")
 
     def send(self, message: Rendered, /) -> Receipt:
-        """Take nothing."""
+        """Refuse every message."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -143,7 +143,7 @@ def test_providers_are_looked_at_although_the_rest_has_mistakes(look: Look) -> N
 
 
 def test_missing_secrets_are_told_with_all_the_rest(look: Look) -> None:
-    """A first run needs them all: nobody corrects the file, to learn then of each secret."""
+    """A first run needs all of them at once, not the secrets after the file is correct."""
     text = GOOD.replace("ACME_KEY", "OTHER_KEY") + (
         "rat = 5\n[amqp]\nheartbeat = 0\n[templates]\nfolder = '/no/such'\n[privacy]\n"
         "require_keyring = true\n"
@@ -163,7 +163,7 @@ def test_missing_secrets_are_told_with_all_the_rest(look: Look) -> None:
 def test_a_provider_that_is_no_python_is_told(
     look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever writes one meets this first."""
+    """The author of a provider sees this first."""
     (tmp_path / "broken_acme.py").write_text("class Acme\n")
     monkeypatch.syspath_prepend(tmp_path)
     told = [str(each) for each in look(GOOD.replace(__name__, "broken_acme")).mistakes]
@@ -212,7 +212,7 @@ def test_what_a_variable_says_has_no_line(look: Look) -> None:
 
 
 def test_a_warning_has_its_line_too(look: Look) -> None:
-    """It can run so, but somebody has to find the place."""
+    """It can run, but an operator must find the place."""
     (warning,) = look(f"{GOOD}\n[limits.account]\nrate = 9\n").warnings
     assert (warning.key, warning.line) == ("limits.account", 8)
 
@@ -264,7 +264,7 @@ def test_folders_and_certificates_that_are_not_there_are_told(look: Look) -> Non
     ],
 )
 def test_a_doubtful_point_is_a_warning(look: Look, more: str, line: str) -> None:
-    """It can run so, but somebody should know."""
+    """It can run, but an operator should know."""
     told = [str(each) for each in look(f"{GOOD}\n{more}\n").warnings]
     assert told
     assert told[0].startswith(line)
@@ -291,7 +291,7 @@ def test_what_stays_on_this_machine_or_is_verified_needs_no_warning(
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "http_proxy", "ALL_PROXY"])
 def test_a_proxy_that_is_not_used_is_a_warning(look: Look, name: str) -> None:
-    """Who set it expects the calls to go through it; its address may hold a password."""
+    """An operator who set it expects the calls to use it; its address may contain a password."""
     report = look(GOOD, **{name: "http://user:canary@proxy.example.com:3128", "NO_PROXY": "x"})
     (warning,) = map(str, report.warnings)
     assert warning.startswith(f"{name}: is not used for providers")

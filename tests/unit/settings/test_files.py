@@ -31,7 +31,7 @@ def test_a_byte_order_mark_is_no_part_of_the_configuration(tmp_path: Path, conte
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("name", ["notify.toml", "ACME_KEY", "secrets.env"])
 def test_utf_16_is_refused_by_its_name(tmp_path: Path, encoding: str, name: str) -> None:
-    """A secret read in the wrong encoding would be refused by the vendor, and nobody knew why."""
+    """A secret read in the wrong encoding would be refused by the vendor."""
     file = tmp_path / name
     file.write_text(f"ACME_KEY = '{SECRET}'\n", encoding=encoding)
     place = "NOTIFY_CONFIG" if name == "notify.toml" else "CREDENTIALS_DIRECTORY"

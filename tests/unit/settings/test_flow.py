@@ -1,4 +1,4 @@
-"""What the options of flow control accept, refuse and keep to themselves."""
+"""Values that the options of flow control accept, refuse and never print."""
 
 from __future__ import annotations
 
@@ -291,7 +291,7 @@ def test_a_mistake_is_one_line_with_its_key_and_its_fix(write: Write, text: str,
 
 
 def test_every_mistake_is_told_at_once(write: Write) -> None:
-    """What crosses sections is told although an option beside it has a mistake of its own."""
+    """A mistake across sections is reported even if an option beside it has its own mistake."""
     text = two(channel="weights = {a = 1, b = 1, c = 1}", a="limits = ['x']\nrate = 0")
     assert len(told(write(f"{text}[lanes.bulk]\nshare = 3\n"))) == 4
 

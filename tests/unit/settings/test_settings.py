@@ -1,4 +1,4 @@
-"""What the settings accept, refuse and keep to themselves."""
+"""Values that the settings accept, refuse and never print."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_rules_for_lost_answers_are_read_from_all_three_places(write: Write) -> 
     ],
 )
 def test_the_logins_name_is_read_from_the_address(url: str, user: str) -> None:
-    """It is the user whom the contract takes for any source."""
+    """It is the user that the contract accepts for any source."""
     assert load(environ={"NOTIFY_AMQP__URL": url}).amqp.user == user
 
 
@@ -153,7 +153,7 @@ def test_tables_are_added_to_the_default_ones_and_removed_by_false(write: Write)
 
 
 def test_loading_leaves_nothing_behind() -> None:
-    """What one call reads is not seen by the next."""
+    """Values read by one call are not visible to the next."""
     load(environ={"NOTIFY_LANES__BULK__MAX_LENGTH": "5", "NOTIFY_POOLS__SMS__CONCURRENCY": "3"})
     assert load(environ={}) == Settings()
 

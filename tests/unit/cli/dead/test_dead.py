@@ -147,7 +147,7 @@ def test_replay_for_programs_prints_one_object(notify: Notify) -> None:
 def test_replay_mends_from_a_file_and_with_a_key(
     store: Store, notify: Notify, tmp_path: Path
 ) -> None:
-    """What still does not keep the contract is refused, and nothing is changed."""
+    """A body that still breaks the contract is refused, and nothing is changed."""
     file = tmp_path / "body.json"
     file.write_bytes(b"{}")
     broken = notify("replay", 1, "--body", file, *WHY)

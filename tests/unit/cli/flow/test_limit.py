@@ -59,7 +59,7 @@ def listed(notify: Notify, *options: str) -> dict[str, dict[str, Any]]:
 
 
 def audited(store: Store) -> list[Any]:
-    """Give all that the audit has."""
+    """Return all rows of the audit."""
     with store.reading() as connection:
         return list(connection.execute(select(audit).order_by(audit.c.id)))
 

@@ -297,7 +297,7 @@ def test_show_prints_the_timeline_in_order(store: Store, notify: Notify) -> None
 
 
 def test_an_open_attempt_is_shown_with_its_lease(store: Store) -> None:
-    """Whoever looks knows until when to wait."""
+    """An operator sees until when to wait."""
     story = store.get(begin(store).notification.id)
     assert story is not None
     console = Console(width=120, color_system=None)

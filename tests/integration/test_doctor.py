@@ -385,7 +385,7 @@ FAULTS: dict[str, Fault] = {
     "a key that is refused": (
         lambda stack: _vendor(stack, "denied"),
         Severity.FAIL,
-        "providers: sendgrid: sendgrid refused our key",
+        "providers: sendgrid: sendgrid refused the key",
     ),
     "a vendor that is down": (
         lambda stack: _vendor(stack, "down"),

@@ -84,7 +84,7 @@ def test_it_balances_at_any_moment_beside_workers(rig: Rig) -> None:
 
 
 def test_the_brokers_queues_are_told_on_demand(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What lies there is not on record yet."""
+    """Messages there are not on record yet."""
     monkeypatch.setenv("NOTIFY_CONFIG", str(rig.config))
     monkeypatch.setenv("KEY", "SG.test")
     rig.requests(3)

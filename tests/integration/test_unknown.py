@@ -211,7 +211,7 @@ def reconciler_of(store: Store, provider: Provider, now: datetime) -> Reconciler
 
 
 def test_a_kill_between_look_up_and_record_costs_a_minute(store_url: str) -> None:
-    """kill -9 when the list has been read: nobody else looks while it is held, then one does."""
+    """kill -9 when the list has been read: no other worker asks during its lease, then one does."""
     store = migrated(store_url)
     provider = Memory(channel="sms", script={LOST: ["unknown"]}, clock=lambda: NOW)
     id_ = uuid4()

@@ -41,7 +41,7 @@ AMQP_VALUES = st.recursive(
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Give every text in a JSON value."""
+    """Return every text in a JSON value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

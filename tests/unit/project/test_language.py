@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 PAGES = ["*.md", "docs/**/*.md", "examples/**/*.md", "benchmarks/*.md", "systemd/*.md"]
-CODE = ["tests/support", "tests/faults", "tests/boot", "tests/debian", "tests/unit/project"]
-CODE += ["benchmarks", "scripts", "examples"]
+CODE = ["notify", "providers", "tests/unit", "tests/integration", "tests/support", "tests/faults"]
+CODE += ["tests/boot", "tests/debian", "benchmarks", "scripts", "examples"]
 BANNED = re.compile(
     r"\bin hand\b|\bputs? off\b|\bputting off\b|\banew\b|\bby now\b|\blately\b|\bmeanwhile\b"
     r"|\b(?:no|some)body\b|\bwhoever\b|\bwhom\b|\bhandfuls?\b|\bwhat (?:became|becomes) of\b"

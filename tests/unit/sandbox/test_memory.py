@@ -1,4 +1,4 @@
-"""What the sandbox remembers: the inbox, the ledger, the switch."""
+"""The sandbox's memory: the inbox, the ledger, the switch."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_switch_changes_what_it_is_told_and_no_more() -> None:
 
 
 def test_an_account_follows_its_vendor_until_it_is_set_for_itself() -> None:
-    """Then it keeps what it was told, and nobody else is told so."""
+    """Then it keeps its own setting, which no other account gets."""
     switch = Switch(latency=0.05)
     switch.set([Vendor.SENDGRID], behaviour=Behaviour.DOWN)
     assert switch.of(Vendor.SENDGRID, "second").behaviour is Behaviour.DOWN

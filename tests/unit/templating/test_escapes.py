@@ -101,7 +101,7 @@ def test_data_is_text_and_never_a_template(echo: Templates, value: str) -> None:
 
 @given(value=HARMFUL, channel=st.sampled_from([Channel.EMAIL, Channel.PUSH]))
 def test_inline_content_is_sent_as_it_is(echo: Templates, value: str, channel: Channel) -> None:
-    """It is compiled by nobody, and its subject cannot break out of a header."""
+    """It is never compiled, and its subject cannot break out of a header."""
     subject, text = ("subject", "text") if channel is Channel.EMAIL else ("title", "body")
     to = "a@example.com" if channel is Channel.EMAIL else "token"
     request = {"id": str(uuid4()), "to": to, subject: f"s{value}", text: f"t{value}"}

@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 def written(
     folder: Path, expression: str, value: Any, locale: str = "en", *, channel: Channel = Channel.SMS
 ) -> str:
-    """What an expression over `x` gives in the text of the locale's message."""
+    """Return the result of an expression over `x` in the text of the locale's message."""
     where = folder / "t" / locale.lower().replace("-", "_")
     where.mkdir(exist_ok=True)
     (where / f"{channel}.text.j2").write_text(f"{{{{ {expression} }}}}", encoding="utf-8")
@@ -211,7 +211,7 @@ def test_a_date_that_is_none_is_refused(folder: Path, value: object) -> None:
 
 @pytest.mark.parametrize("value", ["soon", "2026-03-01", "2026-03-01T10:00:00", 5, None])
 def test_a_time_without_a_zone_is_refused(folder: Path, value: object) -> None:
-    """Nobody could tell which hour is meant."""
+    """It is ambiguous which hour is meant."""
     with pytest.raises(TemplateError, match="datetime needs an ISO 8601 time with a zone"):
         written(folder, "x|datetime", value)
 
@@ -317,7 +317,7 @@ def test_a_link_holds_nothing_that_turns_or_hides_its_text(
 
 @pytest.mark.parametrize("joiner", ["\u200c", "\u200d"])
 def test_a_host_has_no_joiners(folder: Path, joiner: str) -> None:
-    """Two hosts that look the same could be told apart by nobody."""
+    """Two hosts that look the same could not be distinguished."""
     with pytest.raises(TemplateError, match="link needs an https:// address"):
         written(folder, "x|link", f"https://ac{joiner}me.example/")
 
@@ -355,7 +355,7 @@ def test_a_host_has_no_joiners(folder: Path, joiner: str) -> None:
     ],
 )
 def test_a_name_cannot_carry_a_link(folder: Path, value: str, wanted: str) -> None:
-    """Mail clients make links of bare addresses; a stranger's name is no place for one."""
+    """Mail clients make links of bare addresses; a stranger's name must not contain one."""
     assert written(folder, "x|unlinked", value) == wanted
 
 

@@ -142,7 +142,7 @@ def test_a_locale_falls_back_step_by_step(
     ],
 )
 def test_a_locale_falls_back_within_its_script(locale: str, wanted: str) -> None:
-    """Who reads Traditional Chinese is not sent Simplified, but the default language."""
+    """Readers of Traditional Chinese get the default language, not Simplified Chinese."""
     assert fallbacks(locale) == tuple(wanted.split())
 
 
@@ -293,7 +293,7 @@ def test_a_subject_longer_than_a_header_line_is_refused(put: Put) -> None:
 
 @pytest.mark.parametrize("text", ["", "  \n", "{{ x }}"])
 def test_an_empty_part_is_refused(put: Put, text: str) -> None:
-    """Nobody wants an empty message."""
+    """An empty message is useless."""
     assert refusal(put({"t/sms.text.j2": text}), x="") == "t/sms.text.j2: the text is empty"
 
 
@@ -834,7 +834,7 @@ def test_a_required_block_that_is_missing_is_the_templates_mistake(put: Put) -> 
             },
             ["t/sms.text.j2: the block 'side' is missing, which _mid.text.j2 requires"],
         ),
-        # A block that is required again is still filled by nobody.
+        # A block that is required again is still not filled.
         (
             {
                 "_mid.text.j2": "{% extends '_frame.text.j2' %}{% block foot %}{% endblock %}"
@@ -947,5 +947,5 @@ def test_a_template_without_a_sample_has_an_empty_one(put: Put) -> None:
 
 @pytest.mark.parametrize("expression", ["x*1e308*100", "1e308*10", "1e999", "(x*1e999)|round"])
 def test_a_number_beyond_all_numbers_is_not_printed(put: Put, expression: str) -> None:
-    """Nobody owes inf."""
+    """An amount of inf is a mistake."""
     assert refusal(put({"t/sms.text.j2": f"{{{{ {expression} }}}}"}), x=1)

@@ -42,7 +42,7 @@ def _configure(rig: Rig, provider: str = "", *, more: str = "") -> None:
         file.write(provider + "\n" + more)
 
 
-def _in_hand(rig: Rig, rabbitmq: RabbitMQNode, queue: str) -> int:
+def _unacknowledged(rig: Rig, rabbitmq: RabbitMQNode, queue: str) -> int:
     """Count what workers have of a queue and have not acknowledged."""
     vhost = rig.broker_url.rpartition("/")[2]
     table = rabbitmq.ctl("list_queues", "-p", vhost, "name", "messages_unacknowledged")
@@ -78,7 +78,7 @@ def test_a_slow_limit_leaves_the_backlog_in_the_queue(rig: Rig, rabbitmq: Rabbit
     with rig.worker("email-1"), rig.worker("email-2"):
         until(lambda: len(rig.sandbox.messages()) >= 5)
         assert rig.waiting(NORMAL) >= 50
-        assert _in_hand(rig, rabbitmq, NORMAL) <= 16
+        assert _unacknowledged(rig, rabbitmq, NORMAL) <= 16
         counts = rig.store.count(Filter())
         assert set(counts) <= {Status.SENT, Status.SENDING}
     assert rig.waiting(DEAD) == 0

@@ -144,7 +144,7 @@ def _status(store: Store, id_: UUID) -> Status:
     return story.status
 
 
-def test_what_a_worker_has_in_hand_is_erased_when_it_is_done(store: Store) -> None:
+def test_a_claimed_notification_is_erased_when_its_worker_is_done(store: Store) -> None:
     """It is reported, and the others are erased."""
     entry, sent = _begun(store), _sent(store)
     done = _erase(store)

@@ -19,7 +19,7 @@ from tests.unit.course.situations import (
     something_comes,
     something_dies,
     something_is_archived,
-    something_is_in_hand,
+    something_is_unacknowledged,
     something_waits,
 )
 from tests.unit.course.trouble import Trouble
@@ -88,7 +88,7 @@ class Course(Life):
     @rule(worker=WORKERS)
     @step(
         when=lambda self: any(worker.busy for worker in self.world.workers),
-        else_=something_is_in_hand,
+        else_=something_is_unacknowledged,
     )
     def dies(self, worker: int) -> None:
         """A worker is killed in any phase."""
@@ -102,7 +102,7 @@ class Course(Life):
         self.world.base.troubles.come(trouble, after=after)
 
     @rule()
-    @step(when=lambda self: self.world.broker.unacked, else_=something_is_in_hand)
+    @step(when=lambda self: self.world.broker.unacked, else_=something_is_unacknowledged)
     def connections_break(self) -> None:
         """The broker delivers all unacknowledged messages again, while their workers continue."""
         self.world.broker.take_back()

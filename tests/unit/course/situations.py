@@ -15,7 +15,7 @@ def something_comes(life: Life) -> None:
     life.publish(Kind.PLAIN)
 
 
-def something_is_in_hand(life: Life) -> None:
+def something_is_unacknowledged(life: Life) -> None:
     """Make a worker stop before a call."""
     life.comes(Kind.PLAIN, Answer.ACCEPTED, until=Phase.CLAIMED)
 

@@ -1,4 +1,4 @@
-"""The census: what Prometheus is told of the whole record."""
+"""The metrics of the whole record."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def test_it_counts_what_is_on_record_and_tells_what_is_late(store: Store) -> Non
     for plant in (planting.sent, planting.sent, planting.unknown, planting.queued):
         plant(store)
     metrics, now = Metrics(), planting.AFTERWARDS + LEASE + timedelta(seconds=90)
-    census = RecordMetrics(store, metrics, clock=lambda: now)
+    metrics_of_record = RecordMetrics(store, metrics, clock=lambda: now)
     assert not [line for line in _told(metrics) if line.startswith("notify_record")]
-    census.refresh()
+    metrics_of_record.refresh()
     told = _told(metrics)
     lane = 'channel="email",lane="critical"'
     assert f'notify_record_notifications{{{lane},term="sent"}} 2.0' in told
@@ -54,13 +54,13 @@ def test_it_counts_through_no_more_often_than_a_twentieth_of_the_time(store: Sto
     """Late work is read each time nevertheless."""
     ticks = iter([0.0, 10.0, 50.0, 201.0, 201.0])
     metrics = Metrics()
-    census = RecordMetrics(
+    metrics_of_record = RecordMetrics(
         store, metrics, clock=lambda: planting.AFTERWARDS, monotonic=lambda: next(ticks)
     )
     counted = []
     for _ in range(3):
         planting.sent(store)
-        census.refresh()
+        metrics_of_record.refresh()
         lines = [line for line in _told(metrics) if 'term="sent"' in line]
         counted.append(sum(float(line.rpartition(" ")[2]) for line in lines))
     assert counted == [1.0, 1.0, 3.0]

@@ -8,25 +8,10 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from notify.channels import segments
 from notify.sandbox.behaviour import FeedbackEvent
 from notify.sandbox.exchange import HttpRequest
 from notify.sandbox.inbox import Message
-
-# GSM 03.38: the 7-bit characters; those in the second set count twice.
-_GSM = set(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-_GSM_TWO = set("^{}\\[~]|€\f")
-
-
-def segments(text: str) -> int:
-    """Return the SMS that a text needs: 160 GSM characters or 70 others, 153 and 67 if split."""
-    if set(text) <= _GSM | _GSM_TWO:
-        size, one, many = len(text) + sum(c in _GSM_TWO for c in text), 160, 153
-    else:
-        size, one, many = len(text.encode("utf-16-le")) // 2, 70, 67
-    return 1 if size <= one else -(-size // many)
 
 
 def resource(message: Message, *, later: bool) -> dict[str, Any]:

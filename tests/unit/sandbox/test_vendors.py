@@ -12,13 +12,12 @@ from urllib.parse import urlencode
 import pytest
 
 from notify.message import Channel
-from notify.sandbox.behaviour import Vendor
+from notify.sandbox.behaviour import Behaviour, Vendor
 from notify.sandbox.exchange import HttpRequest, RequestRefused
 from notify.sandbox.fcm import GRANT, Fcm
 from notify.sandbox.inbox import Inbox, Message
 from notify.sandbox.sendgrid import SendGrid
 from notify.sandbox.twilio import Twilio
-from notify.sandbox.twilio_list import segments
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BASIC = {"authorization": "Basic " + base64.b64encode(b"AC1:secret").decode()}
@@ -238,22 +237,11 @@ def test_twilio_refuses_a_date_that_is_none() -> None:
     assert _look_up("DateSent=yesterday", Inbox(keep=1))["status"] == 400
 
 
-@pytest.mark.parametrize(
-    ("text", "count"),
-    [
-        ("", 1),
-        ("x" * 160, 1),
-        ("x" * 161, 2),
-        ("€" * 80, 1),
-        ("€" * 81, 2),
-        ("ж" * 70, 1),
-        ("ж" * 71, 2),
-        ("😀" * 36, 2),
-    ],
-)
-def test_segments_are_counted_as_networks_count_them(text: str, count: int) -> None:
-    """GSM characters, two-place ones, and UTF-16 units."""
-    assert segments(text) == count
+def test_twilio_reports_the_segments_that_the_limits_count() -> None:
+    """An escape at the border of two segments moves to the next one."""
+    messages = _send_sms({"Body": "x" * 152 + "€" * 77})
+    answer = json.loads(TWILIO.answer(Behaviour.DELIVER, messages).body)
+    assert answer["num_segments"] == "3"
 
 
 def _send_push(message: Any, headers: dict[str, str] | None = None) -> list[Message]:

@@ -16,7 +16,7 @@ from notify.service import open_broker, topology_of
 from notify.settings import LONGEST_TIMEOUT, Settings, shown_url
 from notify.status import OverridesSnapshot
 from notify.topology import Difference, depths, diff, differences, missing
-from notify.worker.pause import HOLD
+from notify.worker.pause import REQUEUE_AFTER
 
 PATIENCE = 5.0
 """Seconds for each question to the broker."""
@@ -27,7 +27,7 @@ FOURTH = (4, 0)
 SIZE_OF_FOURTH = 16 << 20
 """Largest message in bytes that RabbitMQ 4 accepts by default; 128 MiB before version 4."""
 
-CONSUMER_TIMEOUT = HOLD + 2 * LONGEST_TIMEOUT + 250
+CONSUMER_TIMEOUT = REQUEUE_AFTER + 2 * LONGEST_TIMEOUT + 250
 """Seconds for which a message may be unacknowledged: a wait for the record, then two calls."""
 
 

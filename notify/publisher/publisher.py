@@ -110,7 +110,7 @@ class Publisher:
                 while mine and mine[0].settled:
                     yield mine.popleft().error
         finally:
-            self._give_up(mine, "its caller stopped")
+            self._settle_unconfirmed(mine, "its caller stopped")
 
     def close(self) -> None:
         """Disconnect. Messages of other threads end as unconfirmed; no call may follow."""
@@ -119,7 +119,7 @@ class Publisher:
             self._turn.wait_for(lambda: not self._has_leader, self._timeout)
             link, self._link = self._link, None
             lost = [*(link.close() if link else ()), *self._pending]
-            self._give_up(lost, "the publisher was closed")
+            self._settle_unconfirmed(lost, "the publisher was closed")
             self._pending.clear()
             self._turn.notify_all()
 
@@ -150,7 +150,7 @@ class Publisher:
                 InFlight(message, deadline=deadline, tracer=self._tracer) for message in batch
             ]
             if self._closed:
-                self._give_up(entries, "the publisher is closed")
+                self._settle_unconfirmed(entries, "the publisher is closed")
             else:
                 self._pending.extend(entries)
         return entries
@@ -180,7 +180,7 @@ class Publisher:
                         return True
                     self._turn.wait(deadline - self._clock())
                     if self._clock() >= deadline:
-                        self._give_up([entry], "no confirm in time")
+                        self._settle_unconfirmed([entry], "no confirm in time")
                 return False
             finally:
                 self._waiting -= 1
@@ -241,11 +241,11 @@ class Publisher:
         """Drop the link; its messages, and those past their deadline, are unconfirmed."""
         link, self._link = self._link, None
         if link is not None:
-            self._give_up(link.sever(), _ALARM if link.alarm else reason)
+            self._settle_unconfirmed(link.sever(), _ALARM if link.alarm else reason)
         while self._pending and self._pending[0].deadline <= until:
-            self._give_up([self._pending.popleft()], reason)
+            self._settle_unconfirmed([self._pending.popleft()], reason)
 
-    def _give_up(self, entries: Iterable[InFlight], reason: str) -> None:
+    def _settle_unconfirmed(self, entries: Iterable[InFlight], reason: str) -> None:
         for entry in entries:
             message_id = entry.message.message_id
             text = f"message {message_id} not confirmed: {reason}; publish it again"

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from notify.message import Channel, Status
 from notify.publisher import Outgoing
-from notify.relays.relay import BATCH_SIZE, HOLD, Relay
+from notify.relays.relay import BATCH_SIZE, RELAY_LEASE, Relay
 from notify.relays.set_back import SetBackRepair
 from notify.store.relays import Due, lease_due, mark_due_published, release_due
 from notify.topology import WORK, routing_key
@@ -33,7 +33,7 @@ class DueRows:
     """
 
     batch_size = BATCH_SIZE
-    hold = HOLD
+    lease_length = RELAY_LEASE
 
     def __init__(self) -> None:
         self._aside: dict[tuple[Channel, str], datetime] = {}
@@ -45,7 +45,7 @@ class DueRows:
             lane: until for lane, until in self._aside.items() if now < until <= now + RETRY
         }
         rows = lease_due(
-            connection, RELAYED, aside=self._aside, now=now, lease=self.hold, limit=BATCH_SIZE
+            connection, RELAYED, aside=self._aside, now=now, lease=self.lease_length, limit=BATCH_SIZE
         )
         _log_sealed(row for row in rows if row.sealed is not None)
         return rows

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from notify.publisher import Outgoing
-from notify.relays.relay import BATCH_SIZE, HOLD
+from notify.relays.relay import BATCH_SIZE, RELAY_LEASE
 from notify.store.relays import PendingEvent, lease_events, mark_events_published, release_events
 from notify.topology import EVENTS
 
@@ -25,7 +25,7 @@ class EventRows:
 
     def lease(self, connection: Connection, *, now: datetime) -> Sequence[PendingEvent]:
         """Lease the oldest events."""
-        return lease_events(connection, now=now, lease=HOLD, limit=BATCH_SIZE)
+        return lease_events(connection, now=now, lease=RELAY_LEASE, limit=BATCH_SIZE)
 
     def readable(self, row: PendingEvent) -> bool:  # noqa: ARG002 - as every kind of rows is asked
         """Return True: an event is readable without a key."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from notify.contract import RefusedEvent
 from notify.publisher import Outgoing
-from notify.relays.relay import HOLD
+from notify.relays.relay import RELAY_LEASE
 from notify.store.relays import (
     PendingRefusal,
     lease_refused,
@@ -27,7 +27,7 @@ class RefusedRows:
 
     def lease(self, connection: Connection, *, now: datetime) -> Sequence[PendingRefusal]:
         """Lease the oldest events."""
-        return lease_refused(connection, now=now, lease=HOLD, limit=self.batch_size)
+        return lease_refused(connection, now=now, lease=RELAY_LEASE, limit=self.batch_size)
 
     def readable(self, row: PendingRefusal) -> bool:  # noqa: ARG002 - as every kind of rows is asked
         """Return True: an event is readable without a key."""

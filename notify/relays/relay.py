@@ -19,7 +19,7 @@ from notify.store import Store
 
 BATCH_SIZE = 500
 """Rows that a relay leases at once."""
-HOLD = timedelta(seconds=60)
+RELAY_LEASE = timedelta(seconds=60)
 """Length of a lease: how long a relay may take to publish a batch."""
 
 Row = TypeVar("Row")

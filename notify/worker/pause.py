@@ -18,7 +18,7 @@ TOLERANCE = 3.0
 """Seconds since the last successful claim after which a failed one pauses consumption."""
 PROBE = (1.0, 2.0)
 """Seconds between two probes of the record: random, so that a fleet does not probe at once."""
-HOLD = 20 * 60.0
+REQUEUE_AFTER = 20 * 60.0
 """Seconds for which buffered messages are kept: RabbitMQ's consumer timeout is 30 minutes."""
 FEW = 64
 """
@@ -85,7 +85,7 @@ class Pause:
     def overdue(self) -> bool:
         """Whether the buffered messages must be returned to the broker."""
         away = self._monotonic() - self._paused_at
-        return self.phase is Phase.PAUSED and (self._stopped.is_set() or away >= HOLD)
+        return self.phase is Phase.PAUSED and (self._stopped.is_set() or away >= REQUEUE_AFTER)
 
     @property
     def stopped(self) -> bool:

@@ -50,7 +50,7 @@ class Reload:
         self._requests: SimpleQueue[bool] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """Request a reload; may be called in a signal's handler."""
         self._requests.put(True)
 

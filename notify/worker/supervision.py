@@ -63,7 +63,7 @@ class Supervision:
 
     def reload(self) -> None:
         """Request a reload of the configuration; may be called in a signal's handler."""
-        self._reload.ask()
+        self._reload.request()
 
     def _apply(self, settings: Settings) -> None:
         self._change(settings)

@@ -78,7 +78,7 @@ def die() -> None:
 def shorten(seconds: float) -> None:
     """Shorten the leases of dead workers, which a drill would mostly wait for."""
     Claimer.lease = timedelta(seconds=seconds)
-    DueRows.hold = timedelta(seconds=seconds)
+    DueRows.lease_length = timedelta(seconds=seconds)
 
 
 def run(start: Callable[[], object], environ: Mapping[str, str] = os.environ) -> None:

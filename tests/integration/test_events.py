@@ -22,7 +22,7 @@ from notify.message import Status
 from notify.periodic import PeriodicThread
 from notify.publisher import Publisher
 from notify.relays import EventRows, Relay
-from notify.relays.relay import HOLD
+from notify.relays.relay import RELAY_LEASE
 from notify.store import Store
 from notify.store.tables import events
 from notify.topology import EVENTS
@@ -215,7 +215,7 @@ def test_a_relay_killed_after_the_confirm_publishes_again_under_the_same_id(
     assert len(subscribe.messages()) == 3
     with Publisher(broker_url) as publisher:
         assert Relay(EventRows(), store, publisher, clock=lambda: NOW).publish() == 0
-        assert Relay(EventRows(), store, publisher, clock=lambda: NOW + HOLD).publish() == 3
+        assert Relay(EventRows(), store, publisher, clock=lambda: NOW + RELAY_LEASE).publish() == 3
     counts = Counter(body["event_id"] for body in subscribe.bodies())
     assert sorted(counts.values()) == [2, 2, 2]
 

@@ -20,7 +20,7 @@ from notify.periodic import PeriodicThread
 from notify.publisher import Outgoing, Publisher, connect
 from notify.relays import BATCH_SIZE, DueRows, Relay
 from notify.relays.due import RETRY
-from notify.relays.relay import HOLD
+from notify.relays.relay import RELAY_LEASE
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Entry, Filter, Store
 from notify.store.delivery.cancel import cancel_waiting
@@ -104,7 +104,10 @@ def test_rows_of_a_dead_relay_are_published_again_and_sent_once(rig: Rig) -> Non
         Relay(DueRows(), rig.store, publisher).publish()
     with Publisher(rig.broker_url) as publisher:
         assert Relay(DueRows(), rig.store, publisher, clock=_now).publish() == 0
-        assert Relay(DueRows(), rig.store, publisher, clock=lambda: _now() + HOLD).publish() == 20
+        assert (
+            Relay(DueRows(), rig.store, publisher, clock=lambda: _now() + RELAY_LEASE).publish()
+            == 20
+        )
     assert rig.waiting(QUEUE) == 40
     with rig.worker():
         until(lambda: rig.store.count(Filter()) == {Status.SENT: 20})

@@ -17,7 +17,7 @@ from notify.privacy.erasure import look
 from notify.reconcile.lookup import decode_again
 from notify.reconcile.verdict import Resolution, decide
 from notify.relays import DueRows
-from notify.relays.relay import HOLD
+from notify.relays.relay import RELAY_LEASE
 from notify.store import Claim, Claimed, Entry, Store, Story
 from notify.store.audit import Actor
 from notify.store.deadletters.archive import Cause
@@ -127,7 +127,7 @@ def test_it_is_published_again_under_the_id_that_its_producer_gave(
     assert row is not None
     store.record([put_off(entry.under(row))])
     with store.writing() as connection:
-        (due,) = lease_due(connection, [Status.QUEUED], now=LATER, lease=HOLD, limit=10)
+        (due,) = lease_due(connection, [Status.QUEUED], now=LATER, lease=RELAY_LEASE, limit=10)
     message = DueRows().outgoing(due)
     assert (due.id, message.message_id) == (row, str(id_))
     copy = Incoming(
@@ -168,7 +168,9 @@ def test_its_events_go_to_its_source_under_its_own_id(store: Store, taken: UUID)
     entry = call_for(asked(id=taken, source="bank", idempotency_key=str(taken)))
     assert answer_to(store, entry).claim is Claim.CONFLICT
     with store.writing() as connection:
-        told = [news.event for news in lease_events(connection, now=NOW, lease=HOLD, limit=10)]
+        told = [
+            news.event for news in lease_events(connection, now=NOW, lease=RELAY_LEASE, limit=10)
+        ]
     assert [(each.source, each.id) for each in told] == [("bank", taken)]
     assert told[0].routing_key == "email.expired.bank"
 
@@ -225,7 +227,7 @@ def test_a_dead_letter_is_replayed_whoever_else_has_its_id(store: Store, taken: 
     assert {_of(store, taken, source).summary.id for source in ("bank", "club")} == set(rows)
     # A worker meets it under its own id, and as what was lined up.
     with store.writing() as connection:
-        due = lease_due(connection, [Status.QUEUED], now=LATER, lease=HOLD, limit=10)
+        due = lease_due(connection, [Status.QUEUED], now=LATER, lease=RELAY_LEASE, limit=10)
     assert {DueRows().outgoing(row).message_id for row in due} == {str(taken)}
     answer = answer_to(store, call_for(_banks(taken)), now=LATER)
     assert (answer.claim, answer.id) == (Claim.OWNED, _of(store, taken).summary.id)

@@ -16,7 +16,7 @@ from notify.deadletters import Archive
 from notify.deadletters.refused import MOST, MOST_OF_A_SOURCE, EventAllowance, addressee
 from notify.delivery import Arrival
 from notify.relays import RefusedRows
-from notify.relays.relay import HOLD
+from notify.relays.relay import RELAY_LEASE
 from notify.store import Store
 from notify.store.privacy.erasure import Person
 from notify.store.privacy.letter_erasure import erase_letters
@@ -37,7 +37,7 @@ SECRET = "ann_smith@example.com"
 def taken(store: Store, *, after: timedelta = timedelta(0)) -> list[PendingRefusal]:
     """The bound of a process's publications."""
     with store.writing() as connection:
-        return lease_refused(connection, now=NOW + after, lease=HOLD, limit=200)
+        return lease_refused(connection, now=NOW + after, lease=RELAY_LEASE, limit=200)
 
 
 def told(store: Store, *arrivals: Arrival) -> list[RefusedEvent]:
@@ -155,14 +155,14 @@ def test_a_letter_is_told_once_however_often_it_comes(store: Store) -> None:
     (waiting,) = taken(store)
     bury(store, letter)
     assert taken(store) == []
-    assert taken(store, after=HOLD) == [waiting], "whoever had it never came back"
+    assert taken(store, after=RELAY_LEASE) == [waiting], "whoever had it never came back"
     with store.writing() as connection:
         release_refused(connection, [waiting])
     assert taken(store) == [waiting]
     with store.writing() as connection:
         mark_refused_published(connection, [waiting])
     bury(store, letter)
-    assert taken(store, after=2 * HOLD) == []
+    assert taken(store, after=2 * RELAY_LEASE) == []
 
 
 def test_a_flood_of_one_source_is_bounded_and_counted(store: Store) -> None:

@@ -18,7 +18,7 @@ from notify.message import Outcome, Status
 from notify.policies.breaker import Circuit, CircuitState, Counts, Mode, Rules
 from notify.policies.ratelimit import LONGEST_PAUSE, BookingRequest, Limit
 from notify.relays import SetBackRepair
-from notify.relays.relay import HOLD
+from notify.relays.relay import RELAY_LEASE
 from notify.store import Claim, Entry, Store
 from notify.store.audit import Actor
 from notify.store.db.clock import read_clock
@@ -233,7 +233,9 @@ def _queued(store: Store, *, now: datetime) -> UUID:
 
 def _due(store: Store, *statuses: Status, now: datetime) -> set[UUID]:
     with store.writing() as connection:
-        return {row.id for row in lease_due(connection, statuses, now=now, lease=HOLD, limit=10)}
+        return {
+            row.id for row in lease_due(connection, statuses, now=now, lease=RELAY_LEASE, limit=10)
+        }
 
 
 def _righted(store: Store, *, now: datetime) -> None:
@@ -267,7 +269,7 @@ def test_a_postponed_look_up_waits_as_long_as_was_meant(store: Store) -> None:
     store.record([accepted(entry, ended_at=NOW - STEP, due_at=NOW, **lost)])
     ahead = NOW + STEP
     with store.writing() as connection:
-        (due,) = lease_due(connection, [Status.UNKNOWN], now=ahead, lease=HOLD, limit=10)
+        (due,) = lease_due(connection, [Status.UNKNOWN], now=ahead, lease=RELAY_LEASE, limit=10)
         postpone_lookup(connection, due, until=ahead + LEASE, now=ahead)
     _righted(store, now=NOW)
     assert _due(store, Status.UNKNOWN, now=NOW + LEASE / 2) == set()
@@ -341,12 +343,12 @@ def test_what_a_dead_relay_held_is_taken_by_another(store: Store) -> None:
     held = NOW + STEP
     assert _due(store, Status.QUEUED, now=held) == {entry.notification.id}
     with store.writing() as connection:
-        assert len(lease_events(connection, now=held, lease=HOLD, limit=10)) == 1
+        assert len(lease_events(connection, now=held, lease=RELAY_LEASE, limit=10)) == 1
     assert _due(store, Status.QUEUED, now=held) == set()
     assert _due(store, Status.QUEUED, now=NOW) == {entry.notification.id}
     with store.writing() as connection:
-        assert lease_events(connection, now=held, lease=HOLD, limit=10) == []
-        assert len(lease_events(connection, now=NOW, lease=HOLD, limit=10)) == 1
+        assert lease_events(connection, now=held, lease=RELAY_LEASE, limit=10) == []
+        assert len(lease_events(connection, now=NOW, lease=RELAY_LEASE, limit=10)) == 1
 
 
 def test_a_refused_event_that_a_dead_process_held_is_taken_by_another(store: Store) -> None:
@@ -355,7 +357,7 @@ def test_a_refused_event_that_a_dead_process_held_is_taken_by_another(store: Sto
     taken = []
     for now in (NOW + STEP, NOW + STEP, NOW):
         with store.writing() as connection:
-            taken.append(len(lease_refused(connection, now=now, lease=HOLD, limit=10)))
+            taken.append(len(lease_refused(connection, now=now, lease=RELAY_LEASE, limit=10)))
     assert taken == [1, 0, 1]
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from notify.message import Status
-from notify.relays.relay import HOLD
+from notify.relays.relay import RELAY_LEASE
 from notify.topology import DEAD
 from tests.unit.course.fleet import Phase
 from tests.unit.course.life import MOST, WAITING, Life, one_of, step
@@ -143,7 +143,7 @@ class Course(Life):
             if news and self.lost:
                 self.operators.tell_news(self.lost[0])
             elif not news:
-                world.clock.passes(HOLD.total_seconds())
+                world.clock.passes(RELAY_LEASE.total_seconds())
                 world.reconcile()
 
         world.reconcile(listing, in_between if listing is Listing.READ else nothing)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from notify.message import Notification, Outcome, Rendered, Status, Unknown
-from notify.relays.relay import HOLD
+from notify.relays.relay import RELAY_LEASE
 from tests.unit.course.snapshot import Key, Row, Snapshot
 from tests.unit.course.vendor import Answer, Call
 
@@ -124,7 +124,9 @@ class Reference:
         row = now.rows[id_]
         assert row.relay_until is not None, f"{id_} is published, and no relay holds it"
         before = self._relayed.get(id_)
-        assert before is None or at >= before + HOLD, f"{id_} is published twice for one time"
+        assert before is None or at >= before + RELAY_LEASE, (
+            f"{id_} is published twice for one time"
+        )
         if taken:
             self._relayed[id_] = at
 

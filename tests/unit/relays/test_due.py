@@ -17,7 +17,7 @@ from notify.periodic import PeriodicThread
 from notify.publisher import Publisher
 from notify.relays import DueRows, Relay, SetBackRepair, relay_and_repair
 from notify.relays.due import RETRY
-from notify.relays.relay import HOLD
+from notify.relays.relay import RELAY_LEASE
 from notify.store import Claim, Entry, Store
 from notify.store.relays.due import lease_due
 from notify.store.tables import notifications
@@ -53,7 +53,7 @@ def test_a_row_becomes_the_request_that_it_was(store: Store) -> None:
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     asked_ = _scheduled(store, body=b'{"v":1}', lane="bulk", traceparent=trace).notification
     with store.writing() as connection:
-        (row,) = lease_due(connection, [Status.SCHEDULED], now=LATER, lease=HOLD, limit=10)
+        (row,) = lease_due(connection, [Status.SCHEDULED], now=LATER, lease=RELAY_LEASE, limit=10)
     message = DueRows().outgoing(row)
     assert (message.body, message.message_id) == (b'{"v":1}', str(asked_.id))
     assert (message.exchange, message.routing_key) == ("notify.work", "email.bulk.shop")
@@ -153,7 +153,7 @@ def test_a_row_that_no_key_here_opens_stays_leased(tmp_path: Path) -> None:
     assert [(line["event"], line["sealed_with"], line["count"]) for line in logs] == [
         ("notify.sealed", "k1", 1)
     ]
-    assert _due(store, now=LATER + HOLD - timedelta(seconds=1)) == 0
-    assert _due(store, now=LATER + HOLD) == 1
+    assert _due(store, now=LATER + RELAY_LEASE - timedelta(seconds=1)) == 0
+    assert _due(store, now=LATER + RELAY_LEASE) == 1
     store.close()
     sealing.close()

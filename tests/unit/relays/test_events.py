@@ -10,7 +10,7 @@ from uuid import UUID
 from notify.contract.event import Event, event_schema
 from notify.message import Channel, Status
 from notify.relays import EventRows
-from notify.relays.relay import HOLD
+from notify.relays.relay import RELAY_LEASE
 from notify.store import Entry, Store
 from notify.store.relays.events import (
     PendingEvent,
@@ -27,7 +27,7 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 def _take(store: Store, *, after: timedelta = timedelta(0), limit: int = 10) -> list[PendingEvent]:
     with store.writing() as connection:
-        return lease_events(connection, now=NOW + after, lease=HOLD, limit=limit)
+        return lease_events(connection, now=NOW + after, lease=RELAY_LEASE, limit=limit)
 
 
 def _body(news: PendingEvent) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def test_the_same_event_keeps_its_id_and_another_has_its_own(store: Store) -> No
     for _ in range(2):
         store.record([accepted(begin(store))])
     first = _take(store)
-    again = _take(store, after=HOLD)
+    again = _take(store, after=RELAY_LEASE)
     assert [each.event.event_id for each in first] == [each.event.event_id for each in again]
     assert len({each.event.event_id for each in first}) == 2
 
@@ -84,12 +84,12 @@ def test_leased_events_are_not_leased_again_for_a_while(store: Store) -> None:
     for _ in range(4):
         store.record([accepted(begin(store))])
     first, second, third, fourth = _take(store)
-    assert _take(store, after=HOLD - timedelta(seconds=1)) == []
+    assert _take(store, after=RELAY_LEASE - timedelta(seconds=1)) == []
     with store.writing() as connection:
         mark_events_published(connection, [first, third])
         release_events(connection, [fourth])
     assert _take(store) == [fourth]
-    assert _take(store, after=HOLD) == [second, fourth]
+    assert _take(store, after=RELAY_LEASE) == [second, fourth]
 
 
 def test_events_are_leased_in_order_a_batch_at_a_time(store: Store) -> None:

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 import pytest
 
 from notify.worker import pause
-from notify.worker.pause import FEW, HOLD, TOLERANCE, Pause, Phase
+from notify.worker.pause import FEW, REQUEUE_AFTER, TOLERANCE, Pause, Phase
 
 
 class Loop:
@@ -112,7 +112,7 @@ def test_buffered_messages_are_kept_until_the_broker_would_requeue_them(loop: Lo
     """Keeping costs nothing, a requeue counts as a delivery: at most once an outage."""
     loop.away(TOLERANCE)
     overdue = [loop.pause.overdue]
-    for seconds in (HOLD - 1, 1):
+    for seconds in (REQUEUE_AFTER - 1, 1):
         loop.now += seconds
         overdue.append(loop.pause.overdue)
     assert overdue == [False, False, True]
@@ -124,10 +124,10 @@ def test_a_record_that_refuses_writes_does_not_prolong_the_wait(loop: Loop) -> N
     """The messages are buffered since the first pause, whatever the probes answered later."""
     loop.buffered = FEW
     loop.away(TOLERANCE)
-    loop.now += HOLD / 2
+    loop.now += REQUEUE_AFTER / 2
     loop.back()
     loop.answers = False
-    loop.away(HOLD / 2)
+    loop.away(REQUEUE_AFTER / 2)
     assert loop.pause.overdue
 
 

@@ -45,7 +45,12 @@ class DueRows:
             lane: until for lane, until in self._aside.items() if now < until <= now + RETRY
         }
         rows = lease_due(
-            connection, RELAYED, aside=self._aside, now=now, lease=self.lease_length, limit=BATCH_SIZE
+            connection,
+            RELAYED,
+            aside=self._aside,
+            now=now,
+            lease=self.lease_length,
+            limit=BATCH_SIZE,
         )
         _log_sealed(row for row in rows if row.sealed is not None)
         return rows

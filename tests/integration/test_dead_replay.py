@@ -219,9 +219,9 @@ def test_two_operators_who_replay_at_once_send_each_once(rig: Rig) -> None:
     with workers(rig):
         ids = fail(rig, 200)
         both = [rig.command("dead", "replay", "--rate", 500, *WHY, "--json") for _ in range(2)]
-        told = [json.loads(each.done().out.splitlines()[-1]) for each in both]
+        reported = [json.loads(each.done().out.splitlines()[-1]) for each in both]
         until(lambda: rig.store.count(Filter()) == {Status.SENT: 200})
-    assert sum(each["notifications"] for each in told) == 200
+    assert sum(each["notifications"] for each in reported) == 200
     assert sent(rig) == {str(id_): 1 for id_ in ids}
 
 

@@ -84,9 +84,9 @@ def buried(store: Store, **wanted: Any) -> list[DeadLetter]:
 
 def decisions(store: Store, *bodies: bytes) -> list[Decision]:
     """Archive bodies; return the decisions on their messages."""
-    told: list[Decision] = []
-    bury(store, *(arrival(body, settle=told.append) for body in bodies))
-    return told
+    decisions: list[Decision] = []
+    bury(store, *(arrival(body, settle=decisions.append) for body in bodies))
+    return decisions
 
 
 def replayer(store: Store, *, now: datetime = NOW) -> Replayer:

@@ -55,7 +55,7 @@ class Slow(Memory):
         self.free = threading.Event()
 
     def send(self, message: Rendered, /) -> Receipt:
-        """Send when told."""
+        """Send when asked to."""
         self.called.set()
         assert self.free.wait(timeout=30)
         return super().send(message)

@@ -135,7 +135,7 @@ def test_all_holds_are_found_that_keep_something(store: Store) -> None:
     assert _keepers(store) == [holds[0].id, holds[3].id]
 
 
-def test_they_come_due_a_handful_at_a_time(store: Store) -> None:
+def test_they_come_due_in_batches(store: Store) -> None:
     """Of the oldest hold first."""
     first, second = (_place(store, Scope()) for _ in range(2))
     later = {_keep(store, second) for _ in range(3)}

@@ -56,7 +56,7 @@ class Bare(TransientError):
 
 
 class Odd:
-    """A provider that returns or raises whatever it is told."""
+    """A provider that returns or raises whatever it is set to."""
 
     channel: ClassVar[Channel] = Channel.EMAIL
     can_find: ClassVar[bool] = False
@@ -65,7 +65,7 @@ class Odd:
         self._end = end
 
     def send(self, _: Rendered, /) -> Any:
-        """End as told."""
+        """End as set."""
         if isinstance(self._end, Exception):
             raise self._end
         return self._end
@@ -109,17 +109,17 @@ def record_of(entry: Entry, claimed: Claimed, end: object, unused: Any) -> Recor
 
 def write(store: Store, records: Sequence[Record]) -> list[bool]:
     """Have a recorder write these, as one group if it can; return whether each was written."""
-    told: dict[object, bool] = {}
+    owners: dict[object, bool] = {}
 
     def heard(record: Record) -> PendingRecord:
-        return PendingRecord(record, lambda owned: told.update({record.notification_id: owned}))
+        return PendingRecord(record, lambda owned: owners.update({record.notification_id: owned}))
 
     recorder = Recorder(store)
     for record in records:
         recorder.put(heard(record))
     recorder.start()
     recorder.stop(timeout=60)
-    return [told[record.notification_id] for record in records]
+    return [owners[record.notification_id] for record in records]
 
 
 @settings(

@@ -99,7 +99,7 @@ def test_since_is_included_and_until_is_not(store: Store) -> None:
 
 
 def test_counts_are_by_status(store: Store) -> None:
-    """Only statuses that occur are told."""
+    """Only statuses that occur are counted."""
     store.record([accepted(begin(store)), accepted(begin(store)), rejected(begin(store))])
     begin(store)
     assert store.count(Filter()) == {Status.SENT: 2, Status.REJECTED: 1, Status.SENDING: 1}
@@ -161,7 +161,7 @@ def test_a_record_that_is_refused_changes_nothing(store: Store) -> None:
 
 
 def test_without_tables_every_use_is_a_store_error(empty_url: str) -> None:
-    """A database that was never migrated is told in the store's own words."""
+    """A database that was never migrated is reported in the store's own words."""
     store = Store.open(empty_url)
     entry = call_for(asked())
     for use in (

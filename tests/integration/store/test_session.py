@@ -142,7 +142,7 @@ def test_an_encoding_that_cannot_hold_every_text_is_refused(
         ("REVOKE CREATE ON SCHEMA public FROM PUBLIC", "its user lacks a right"),
     ],
 )
-def test_a_database_where_no_tables_can_be_made_is_told_in_plain_words(
+def test_a_database_where_no_tables_can_be_made_is_reported_in_plain_words(
     postgres_url: str, statement: str, words: str
 ) -> None:
     """Not by the name of a driver's exception alone, nor as one that is away."""
@@ -186,8 +186,8 @@ def test_what_a_pooler_keeps_us_from_setting_is_refused_with_the_command(
     run(postgres_url, f"ALTER DATABASE {database} SET {name} = '{value}'")
     with pgbouncer(postgres_url) as url:
         store = Store.open(url)
-        told = rf"the pooler .* {name}, .*`ALTER ROLE notify SET {name} = '{mended}'`"
-        with pytest.raises(StoreUnfit, match=told):
+        reported = rf"the pooler .* {name}, .*`ALTER ROLE notify SET {name} = '{mended}'`"
+        with pytest.raises(StoreUnfit, match=reported):
             store.migrate()
         store.close()
     run(postgres_url, f"ALTER DATABASE {database} SET {name} = '{mended}'")
@@ -195,7 +195,7 @@ def test_what_a_pooler_keeps_us_from_setting_is_refused_with_the_command(
         one_is_recorded(store)
 
 
-def test_a_pooler_of_statements_is_told_in_plain_words(postgres_url: str) -> None:
+def test_a_pooler_of_statements_is_reported_in_plain_words(postgres_url: str) -> None:
     """A claim takes a transaction, which it would tear apart."""
     with pgbouncer(postgres_url, more="pool_mode = statement") as url:
         store = Store.open(url)

@@ -143,8 +143,8 @@ def test_a_lowered_rate_recovers(store: Store) -> None:
         assert row.lowered_at <= read_clock(connection)
 
 
-def test_an_operators_rate_stands_until_the_time_that_was_told(store: Store) -> None:
-    """It was told as a time of day; to end it early could hurt more than to end it late."""
+def test_an_operators_rate_lasts_until_its_time_of_day(store: Store) -> None:
+    """It was given as a time of day; to end it early could hurt more than to end it late."""
     with store.writing() as connection:
         limits.set_rate(connection, LIMIT.name, 5.0, seconds=60.0, actor=ANN)
     until = _row(store, limits_table).set_until
@@ -203,7 +203,7 @@ def test_a_probe_that_died_is_followed_by_another_in_time(store: Store) -> None:
 
 
 def test_a_circuit_that_an_operator_holds_open_stays_so(store: Store) -> None:
-    """Its time was told as a time of day."""
+    """It was given as a time of day."""
     set_breaker_mode(store, ["sendgrid"], Mode.OPEN, ANN, seconds=60.0)
     before = _row(store, circuits)
     _set_back(store, circuits, (*CIRCUIT_TIMES, "mode_until"))

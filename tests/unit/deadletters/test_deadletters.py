@@ -62,7 +62,7 @@ def test_any_headers_become_json_that_any_database_takes(headers: dict[str, Any]
         text.encode()
 
 
-def test_headers_that_are_too_large_are_left_out_and_told() -> None:
+def test_headers_that_are_too_large_are_left_out_and_counted() -> None:
     """The small ones stay, the broker's among them."""
     kept = bounded({"message_id": "m", "application_headers": {"big": "x" * 90_000, **died()}})
     assert kept["message_id"] == "m"
@@ -70,7 +70,7 @@ def test_headers_that_are_too_large_are_left_out_and_told() -> None:
     assert kept["left_out"] == "1 headers, too large to keep"
 
 
-def test_values_without_json_form_are_told_in_words() -> None:
+def test_values_without_json_form_become_text() -> None:
     """Nothing is guessed, and nothing nests without end."""
     assert plain(Decimal("1.50")) == "1.50"
     assert plain(datetime(2025, 1, 2, 3, 4)) == "2025-01-02T03:04:00+00:00"  # noqa: DTZ001
@@ -84,10 +84,10 @@ def test_values_without_json_form_are_told_in_words() -> None:
 
 def test_a_death_is_read_as_the_broker_writes_it() -> None:
     """In UTC; where it had been published, and in which queue it died."""
-    told = death(DEAD, {"application_headers": died("delivery_limit")})
-    assert told is not None
-    assert (told.reason, told.queue) == ("delivery_limit", "notify.email.critical")
-    assert (told.exchange, told.at) == ("notify", NOW)
+    found = death(DEAD, {"application_headers": died("delivery_limit")})
+    assert found is not None
+    assert (found.reason, found.queue) == ("delivery_limit", "notify.email.critical")
+    assert (found.exchange, found.at) == ("notify", NOW)
 
 
 @pytest.mark.parametrize("headers", [None, {}, {"x-death": []}])
@@ -102,19 +102,19 @@ def test_a_message_that_matched_no_queue_has_no_death(headers: Any) -> None:
 )
 def test_a_forged_death_is_passed_over(forged: Any) -> None:
     """Any producer may write such a header; the message is read as one that a worker rejected."""
-    told = death(DEAD, {"application_headers": {"x-death": forged}})
-    assert told is not None
-    assert (told.reason, told.queue, told.at) == ("rejected", None, None)
+    found = death(DEAD, {"application_headers": {"x-death": forged}})
+    assert found is not None
+    assert (found.reason, found.queue, found.at) == ("rejected", None, None)
 
 
 def test_nothing_is_acknowledged_that_is_not_written(store: Store) -> None:
     """A record that is away: every message stays with the broker, and is looked at again."""
     store.close()
     away = Store.open("postgresql+psycopg://nobody@127.0.0.1:1/none")
-    told: list[Decision] = []
+    decisions: list[Decision] = []
     archive = Archive(away, limits=LIMITS, delivery_limits=LANES)
-    assert not archive.deliver([arrival(b"a", settle=told.append)] * 3)
-    assert told == [Again(LOOK_AGAIN)] * 3
+    assert not archive.deliver([arrival(b"a", settle=decisions.append)] * 3)
+    assert decisions == [Again(LOOK_AGAIN)] * 3
     assert not archive.record_answers()
     archive.stop(timeout=1)
 
@@ -127,11 +127,11 @@ def test_a_letter_that_the_record_refuses_is_kept_bare(store: Store) -> None:
             raise UnicodeEncodeError("utf-8", "x", 0, 1, "refused")
 
     event.listen(store._engine, "before_cursor_execute", refuse)
-    told: list[Decision] = []
+    decisions: list[Decision] = []
     archive = Archive(store, limits=LIMITS, delivery_limits=LANES, clock=lambda: NOW)
-    bad = arrival(b"\xff", key="poison-key", settle=told.append)
-    assert archive.deliver([bad, arrival(body_of(uuid4()), settle=told.append)])
-    assert told == [Done(), Done()]
+    bad = arrival(b"\xff", key="poison-key", settle=decisions.append)
+    assert archive.deliver([bad, arrival(body_of(uuid4()), settle=decisions.append)])
+    assert decisions == [Done(), Done()]
     kept = buried(store)
     assert [(letter.routing_key, letter.cause) for letter in kept] == [
         ("", "other"),

@@ -43,7 +43,7 @@ def test_reading_does_not_wait_for_a_writer(store: Store, path: Path) -> None:
 
 
 def test_what_is_new_is_owned_though_the_rest_cannot_be_examined(store: Store, path: Path) -> None:
-    """Rows that are written must be sent: told otherwise, they would end unknown, unsent."""
+    """Rows that are written must be sent; otherwise they would end unknown and unsent."""
     entry = begin(store)
     store.record([put_off(entry)])
     again = call_for(entry.notification)
@@ -60,7 +60,7 @@ def test_what_is_new_is_owned_though_the_rest_cannot_be_examined(store: Store, p
 
 
 def test_a_full_disk_is_a_store_error(path: Path) -> None:
-    """The hot writes speak to the driver directly, yet its errors are told in our words."""
+    """The hot writes speak to the driver directly, yet its errors become the store's own."""
     url = f"sqlite:///{path}"
     migrated(url).close()
     store = Store.open(url, pool_size=1)

@@ -118,7 +118,7 @@ def walks_of_page(text: str) -> dict[str, list[str]]:
     assert section, "docs/architecture.md has no walks"
     _, *rest = re.split(r"^### (.+)\n", section[1], flags=re.MULTILINE)
     return {
-        name: re.findall(r"`((?:\w+/)*\w+\.py)`", body)
+        name: re.findall(r"`((?:\w+/)*\w+\.py)`", "".join(re.findall(r"^\|.*$", body, re.M)))
         for name, body in zip(rest[::2], rest[1::2], strict=True)
     }
 

@@ -116,7 +116,7 @@ class Archive:
         except StoreError:
             # The letters are redelivered, and take from the same allowance again.
             events = [each.refused_event for each in letters if each.refused_event]
-            self._allowance.give_back([each["source"] for each in events], now=now)
+            self._allowance.release([each["source"] for each in events], now=now)
             raise
         for reading, letter in zip(readings, letters, strict=True):
             self._metrics.count(catalog.DEAD_LETTERS, letter.cause.value)
@@ -130,7 +130,7 @@ class Archive:
         if not problems:
             return letter
         to = addressee(reading.incoming, self._limits)
-        if not self._allowance.take(to, now=now) or to is None:
+        if not self._allowance.acquire(to, now=now) or to is None:
             return letter
         event = refused_event(letter, reading.incoming, problems, to=to, now=now)
         return replace(letter, refused_event=event.model_dump(mode="json"))

@@ -106,7 +106,7 @@ class EventAllowance:
         self._by_source: Counter[str] = Counter()
         self._logged: set[str | None] = set()
 
-    def take(self, source: str | None, *, now: datetime) -> bool:
+    def acquire(self, source: str | None, *, now: datetime) -> bool:
         """Return whether one more may be published to a source; if not, count and log it."""
         with self._lock:
             at = now.timestamp()
@@ -122,8 +122,8 @@ class EventAllowance:
             self._by_source[source] += 1
             return True
 
-    def give_back(self, sources: Iterable[str], *, now: datetime) -> None:
-        """Undo `take`, of *now*, for events that were not written."""
+    def release(self, sources: Iterable[str], *, now: datetime) -> None:
+        """Undo `acquire`, of *now*, for events that were not written."""
         with self._lock:
             if 0 <= now.timestamp() - self._begun < _MINUTE:
                 for source in sources:

@@ -169,13 +169,13 @@ def test_a_flood_of_one_source_is_bounded_and_counted(store: Store) -> None:
     """Other sources get events, all letters are archived, and the next minute starts from zero."""
     metrics = Metrics()
     allowance = EventAllowance(metrics)
-    given = [allowance.take("shop", now=NOW) for _ in range(MOST_OF_A_SOURCE + 5)]
+    given = [allowance.acquire("shop", now=NOW) for _ in range(MOST_OF_A_SOURCE + 5)]
     assert given.count(True) == MOST_OF_A_SOURCE
-    assert allowance.take("bank", now=NOW)
-    assert not allowance.take(None, now=NOW)
+    assert allowance.acquire("bank", now=NOW)
+    assert not allowance.acquire(None, now=NOW)
     later = NOW + timedelta(minutes=1)
-    assert allowance.take("shop", now=later)
-    given = [allowance.take(f"s{n}", now=later) for n in range(MOST + 50)]
+    assert allowance.acquire("shop", now=later)
+    given = [allowance.acquire(f"s{n}", now=later) for n in range(MOST + 50)]
     assert given.count(True) == MOST - 1
     text = metrics.text().decode()
     name = catalog.REFUSED_EVENTS_DROPPED.name

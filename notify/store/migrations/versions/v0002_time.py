@@ -1,4 +1,4 @@
-"""Time, dead letters, events to publish, and what operators did."""
+"""Due times, dead letters, events to publish, and the audit."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ _NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
-    """Add what retries, the relay, the archive and the audit need."""
+    """Add the columns and tables of retries, the relay, the archive and the audit."""
     for column in (
         sa.Column("spent", sa.Integer, nullable=False, server_default="0"),
         sa.Column("possible_duplicate", sa.Boolean, nullable=False, server_default=sa.false()),

@@ -1,4 +1,4 @@
-"""Ids that count within their source: the producer's id beside the row's, where they differ."""
+"""Ids that are unique within their source: the producer's id, if the row has another one."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -19,8 +19,8 @@ class ConfiguredProvider:
     One provider under its name in the configuration.
 
     Attributes:
-        limits: The rate limits that each call passes.
-        moved: The rate limits that a message passes as well if it comes from another provider.
+        limits: The rate limits of each call.
+        moved: Further rate limits of a message that another provider was to send.
     """
 
     name: str
@@ -34,7 +34,7 @@ class ConfiguredProvider:
         return self.provider.channel
 
     def cost(self, message: Rendered) -> float:
-        """Return what a call uses of the limits, in the channel's unit: segments of an SMS."""
+        """Return the units that a call uses of the limits: segments for SMS."""
         return CHANNELS[self.channel].units(message)
 
     def send(self, message: Rendered) -> Receipt:
@@ -80,8 +80,8 @@ class Gateway:
     """
     The providers of one channel.
 
-    A caller first chooses one, so that the attempt can be recorded under its name, and sends
-    through it afterwards.
+    A caller first chooses one, so that the attempt can be recorded under its name, and then sends
+    through it.
     """
 
     def __init__(
@@ -96,8 +96,8 @@ class Gateway:
         Check the providers, which are in the order of preference.
 
         Args:
-            weights: By name, each provider's part of the messages; without weights, the first
-                sends all it can.
+            weights: By name, each provider's share of the messages; without weights, the first
+                sends all that it can.
             rng: Draws by weight.
 
         Raises:
@@ -122,7 +122,7 @@ class Gateway:
 
     @property
     def reserve(self) -> tuple[ConfiguredProvider, ...]:
-        """The providers that send only what comes from another; empty if there are weights."""
+        """The providers that send only if another cannot; empty if there are weights."""
         return self.providers[1:] if self._weights is None else ()
 
     @property
@@ -131,7 +131,7 @@ class Gateway:
         return any(each.can_find for each in self.providers)
 
     def provider(self, name: str) -> ConfiguredProvider | None:
-        """Return the provider of a name in the configuration; None if it is not there any more."""
+        """Return the provider with a name; None if it is no longer configured."""
         return next((each for each in self.providers if each.name == name), None)
 
     def close(self) -> None:

@@ -24,9 +24,8 @@ class Provider(Protocol):
         """
         Send one message to the vendor, in one call bounded in time.
 
-        Returning means that the vendor accepted the message: where that is not certain, raise.
-        In the receipt's id and an error's code, characters that the record cannot store are
-        replaced.
+        Return only if the vendor certainly accepted the message; raise otherwise. The service
+        replaces characters that the record cannot store in the receipt's id and an error's code.
 
         Raises:
             TransientError: It was certainly not sent; `Throttled` and `Unauthorized` say why.
@@ -42,19 +41,19 @@ class Provider(Protocol):
 
 @runtime_checkable
 class Findable(Protocol):
-    """An optional part of a provider: its vendor can be asked later what it accepted."""
+    """An optional part of a provider: its vendor can list the messages that it accepted."""
 
     can_find: ClassVar[bool]
-    """Whether `find` answers."""
+    """Whether `find` is supported."""
 
     def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> Sequence[Receipt]:
         """
         Return the messages like this one that the vendor accepted in a span of time, oldest first.
 
-        A message is like this one if it has the same recipient and the same words, whichever
+        A message is like this one if it has the same recipient and the same content, whichever
         notification it is for: the vendor does not know our ids. Each receipt has the vendor's
-        id. An empty list means that the vendor's list was read to its end. The fate of a message
-        after it was accepted does not matter.
+        id. An empty list means that the vendor's list was read to its end and has none. It does
+        not matter whether an accepted message was delivered later.
 
         Raises:
             ProviderError: The vendor could not be asked, or its list is too long to read.
@@ -72,7 +71,7 @@ class SendsMany(Protocol):
     """
 
     most: ClassVar[int]
-    """The most messages of one call, 2 or more."""
+    """The largest number of messages in one call, 2 or more."""
 
     def send_many(self, messages: Sequence[Rendered], /) -> Sequence[Receipt | ProviderError]:
         """
@@ -82,18 +81,18 @@ class SendsMany(Protocol):
             For each message in order its receipt, or the error that `Provider.send` would raise.
 
         Raises:
-            ProviderError: As `Provider.send`; it holds for every message.
+            ProviderError: As `Provider.send`; it applies to every message.
         """
         ...
 
 
 @runtime_checkable
 class Checkable(Protocol):
-    """An optional part of a provider: `notify doctor` finds a bad key before a message does."""
+    """An optional part of a provider: `notify doctor` finds a bad key before a send fails."""
 
     def check(self) -> None:
         """
-        Check, in a call or two bounded in time, that the vendor would accept our messages.
+        Check, in one or two calls bounded in time, that the vendor would accept our messages.
 
         Nothing is sent to any recipient.
 
@@ -106,7 +105,7 @@ class Checkable(Protocol):
 
 @runtime_checkable
 class OptionChecker(Protocol):
-    """An optional part of a provider's class: `notify config check` calls it, and builds none."""
+    """An optional part of a provider's class: `notify config check` calls it on the class."""
 
     @staticmethod
     def wrong_options(options: Mapping[str, Any], /) -> Iterator[tuple[str, str]]:

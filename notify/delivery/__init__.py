@@ -1,5 +1,5 @@
 """
-Delivering one batch: check, admit, claim, call, record; then one decision a message. Cancelling.
+Delivery of one batch (check, admit, claim, call, record, then one decision a message); cancelling.
 
 Not here: whether a message may be sent now (`flow`), what follows a call (`policies.retry`), SQL
 (`store.delivery`), and anything of Celery or AMQP (`worker`). `service.wiring` puts the parts

@@ -1,4 +1,4 @@
-"""One call to a provider, and what its end says of each message."""
+"""One call to a provider, and its result for each message."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = structlog.get_logger("notify.call")
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """How a call ended for one message."""
+    """The result of a call for one message."""
 
     verdict: Verdict
     provider_id: str | None = None
@@ -29,7 +29,7 @@ class CallResult:
     code: str | None = None
     reason: str | None = None
     retry_after: float | None = None
-    """Seconds the vendor asks to wait."""
+    """The wait in seconds that the vendor requests."""
     kind: Kind = Kind.NEUTRAL
     """Its meaning for the provider's circuit."""
     exhausted_for: float | None = None
@@ -53,8 +53,8 @@ def send(provider: ConfiguredProvider, messages: Sequence[Rendered]) -> list[Cal
     """
     Make one call, and return a result for each message that the record can store.
 
-    No exception of the provider gets out. Where it returns, it has handed the message over,
-    whatever it returns: to record that as unknown would send the message again.
+    No exception of the provider is raised. If it returns anything, the message counts as sent: to
+    record it as unknown could send it again.
 
     Args:
         messages: One; or several, where the provider is `SendsMany`.
@@ -73,7 +73,7 @@ def _answers(provider: ConfiguredProvider, messages: Sequence[Rendered]) -> Sequ
         answers = provider.send_many(messages)
         if len(answers) == len(messages):
             return answers
-        raise ValueError("send_many returned another number of answers")  # noqa: TRY301
+        raise ValueError("send_many returned a wrong number of answers")  # noqa: TRY301
     except Exception as error:  # noqa: BLE001 - it is each message's answer
         return [error] * len(messages)
 
@@ -84,12 +84,12 @@ def _received(answer: object) -> object:
     return answer
 
 
-def gravest(results: Sequence[CallResult]) -> Kind:
-    """Return what all results of one call say about the provider."""
-    return min((result.kind for result in results), key=_GRAVEST_FIRST.index)
+def worst_kind(results: Sequence[CallResult]) -> Kind:
+    """Return the worst of one call's results for the provider's circuit."""
+    return min((result.kind for result in results), key=_WORST_FIRST.index)
 
 
-_GRAVEST_FIRST = (Kind.FATAL, Kind.UNREACHABLE, Kind.FAILURE, Kind.SUCCESS, Kind.NEUTRAL)
+_WORST_FIRST = (Kind.FATAL, Kind.UNREACHABLE, Kind.FAILURE, Kind.SUCCESS, Kind.NEUTRAL)
 
 
 def _result(
@@ -98,7 +98,7 @@ def _result(
     try:
         return _read(provider, message, received)
     except Exception as error:  # noqa: BLE001 - a fault in a provider must not stop its neighbours
-        # The error's text could hold anything, so only its kind is logged.
+        # The error's text could contain anything, so only its type is logged.
         kind = type(error).__name__
         _log_fault(provider, message, kind)
         reason = f"a fault in the provider {provider.name}: {kind}"
@@ -129,7 +129,7 @@ def _log_fault(provider: ConfiguredProvider, message: Rendered, kind: str) -> No
 
 
 def _refused(error: ProviderError) -> CallResult:
-    # An error class of the provider's own may lack any of these.
+    # A provider's own error class may lack any of these.
     return CallResult(
         _verdict(error),
         http_status=normalize.http_status(getattr(error, "status", None)),

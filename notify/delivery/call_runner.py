@@ -1,4 +1,4 @@
-"""Making a call, and trying the next provider for what one certainly did not send."""
+"""Making a call; if a message was certainly not sent, trying the next provider."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import structlog
 
-from notify.delivery.call import CallResult, gravest, send
+from notify.delivery.call import CallResult, send, worst_kind
 from notify.delivery.decision import Again
 from notify.delivery.lane import Lane
 from notify.delivery.metrics import DeliveryMetrics
@@ -26,7 +26,7 @@ from notify.store.delivery import LEASE, hand_over
 from notify.telemetry.tracing import nanoseconds_now
 
 LATEST = (LEASE - timedelta(seconds=2 * LONGEST_TIMEOUT)).total_seconds()
-"""Seconds after its claim within which a call must begin, to end within the lease."""
+"""Seconds after its claim within which a call must start, to finish within the lease."""
 
 CERTAIN = frozenset({Verdict.RETRY, Verdict.THROTTLED})
 """The message was certainly not sent, so another provider may send it."""
@@ -57,7 +57,7 @@ class CallRunner:
         self._sleep = sleep
 
     def deadline(self) -> float:
-        """Return the last moment to begin a call whose claim is written from now on."""
+        """Return the latest start of a call whose claim is written from now on."""
         return self._monotonic() + LATEST
 
     def run(self, lane: Lane, call: Call, attempts: Sequence[Attempt], deadline: float) -> None:
@@ -66,7 +66,7 @@ class CallRunner:
 
         Args:
             attempts: The call's messages that are claimed; each has one of the lane's permits.
-            deadline: The last moment to begin, by the monotonic clock.
+            deadline: The latest start, by the monotonic clock.
         """
         try:
             results = self._make(call, attempts, deadline=deadline)
@@ -91,7 +91,7 @@ class CallRunner:
         """Try other providers while nothing was sent; return the last attempt, and its result."""
         tried = [provider]
         while result.verdict in CERTAIN:
-            # Before the new claim is written, as its lease runs from then.
+            # Computed before the new claim is written: its lease starts there.
             deadline = self.deadline()
             onward = self._onward(attempt, result, tried=tried)
             if onward is None:
@@ -113,7 +113,7 @@ class CallRunner:
         try:
             results = send(provider, [attempt.message for attempt in attempts])
         except BaseException:
-            # Cut off: it says nothing about the provider.
+            # Interrupted: the call has no result for the circuit.
             circuits.released(call.permit)
             raise
         seconds, ended_at = self._monotonic() - began, nanoseconds_now()
@@ -125,14 +125,14 @@ class CallRunner:
                 outcome=result.outcome.value,
                 http_status=result.http_status,
             )
-        circuits.ended(call.permit, gravest(results), seconds)
+        circuits.ended(call.permit, worst_kind(results), seconds)
         self._metrics.called(provider.name, [result.verdict for result in results], seconds)
         for result in results:
             self._limit(provider, result)
         return results
 
     def _limit(self, provider: ConfiguredProvider, result: CallResult) -> None:
-        """Slow down or pause the provider's limits, if the result asks for it."""
+        """Slow down or pause the provider's limits, if the result requires it."""
         flow = self._flow
         if result.verdict is Verdict.THROTTLED:
             flow.limiter.throttled(
@@ -195,7 +195,7 @@ class CallRunner:
 
 
 def _fail(attempt: Attempt, error: Exception) -> None:
-    # Undecided, the message would stay unacknowledged for ever. When it is looked at again, its
-    # claim is found once it has lapsed, and the rule for lost answers decides.
+    # Without a decision the message would stay unacknowledged for ever. It is delivered again until
+    # its claim has lapsed; then the rule for lost answers decides.
     log.error("notify.call_fault", **attempt.notification.ids, exc_info=error)
     attempt.item.settlement.add(Again())

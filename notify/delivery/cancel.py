@@ -1,4 +1,4 @@
-"""The use case of cancelling: notifications that no worker has claimed yet are never sent."""
+"""The use case of cancelling notifications that no worker has claimed yet."""
 
 from __future__ import annotations
 

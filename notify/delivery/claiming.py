@@ -30,7 +30,7 @@ class Claimer:
         self._clock = clock or store.clock
 
     def claim(self, entries: Sequence[Entry]) -> list[Claimed | None]:
-        """Claim all in one transaction; None stands for an entry that cannot be stored now."""
+        """Claim all in one transaction; None for an entry that cannot be stored now."""
         return self._claim(entries, self._clock())
 
     def _claim(self, entries: Sequence[Entry], now: datetime) -> list[Claimed | None]:

@@ -10,17 +10,17 @@ from typing import Any
 from notify.contract import Incoming
 
 AGAIN_AFTER = 1.0
-"""Seconds until a message is delivered again that another worker claims, or the store refused."""
+"""Seconds until a message that is claimed elsewhere or could not be stored is delivered again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """All that it asks for is on record: acknowledge it."""
+    """All that the message requests is on record: acknowledge it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """It, or a part of it, could not be delivered: reject it into the dead letters."""
+    """The message, or a part of it, could not be delivered: reject it into the dead letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,37 +51,38 @@ class Arrival:
     settle: Callable[[Decision], None]
     """Called exactly once, from any thread."""
     raw: Callable[[], Raw] = Raw
-    """Returns what only the archive of dead letters needs."""
+    """Returns the parts that only the archive of dead letters needs."""
 
 
 class Settlement:
     """
     Settles one message when the last of its notifications is decided.
 
-    The gravest decision counts: a batch with one recipient to deliver again is delivered again
-    as a whole, since what is on record is not sent twice; one with a dead part is dead-lettered.
+    The most severe decision counts. A batch request with one recipient to deliver again is
+    delivered again as a whole, since no recorded one is sent twice; one with a dead part is
+    dead-lettered.
     """
 
-    __slots__ = ("_gravest", "_left", "_lock", "_settle")
+    __slots__ = ("_left", "_lock", "_settle", "_worst")
 
     def __init__(self, settle: Callable[[Decision], None], parts: int) -> None:
         self._settle = settle
         self._left = parts
-        self._gravest: Decision = Done()
+        self._worst: Decision = Done()
         self._lock = threading.Lock()
 
     def add(self, decision: Decision) -> None:
         """Add the decision on one notification."""
         with self._lock:
             self._left -= 1
-            if _gravity(decision) > _gravity(self._gravest):
-                self._gravest = decision
+            if _severity(decision) > _severity(self._worst):
+                self._worst = decision
             last = self._left == 0
         if last:
-            self._settle(self._gravest)
+            self._settle(self._worst)
 
 
-def _gravity(decision: Decision) -> int:
+def _severity(decision: Decision) -> int:
     match decision:
         case Done():
             return 0

@@ -17,7 +17,7 @@ log = structlog.get_logger("notify.delivery")
 
 
 class Decoder:
-    """Decodes messages within the contract's limits, and begins their traces."""
+    """Decodes messages within the contract's limits, and starts their traces."""
 
     def __init__(self, limits: Limits, tracing: Tracing) -> None:
         self._limits = limits

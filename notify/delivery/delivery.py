@@ -24,10 +24,10 @@ class Delivery:
     """
     Delivers the messages of one channel in batches, and settles each on its own.
 
-    All that flow control admits together is claimed in one transaction, each lane's threads make
-    the calls side by side, and one recorder writes all outcomes that have arrived: a slow call
-    delays no other message's record. A claim is never larger than the number of calls that can
-    start at once.
+    Messages admitted together are claimed in one transaction. Each lane's threads make the calls
+    in parallel, and one recorder writes all outcomes that have arrived: a slow call does not delay
+    another message's record. A claim is never larger than the number of calls that can start at
+    once.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Delivery:
         Wire the parts; `start` starts the recorder.
 
         Args:
-            lanes: By name. Any other lane's messages are delivered in the first.
+            lanes: By name. Messages of any other lane are delivered in the first of these.
         """
         self._decoder = decoder
         self._planner = planner
@@ -56,7 +56,7 @@ class Delivery:
         self._clock = clock
 
     def start(self) -> None:
-        """Begin to record; call once before the first `deliver`."""
+        """Start the recorder; call once before the first `deliver`."""
         self._recorder.start()
 
     def stop(self, *, timeout: float) -> None:
@@ -67,12 +67,12 @@ class Delivery:
 
     def deliver(self, arrivals: Sequence[Arrival]) -> bool:
         """
-        Begin to deliver; returns when all calls have begun, or the record cannot be used.
+        Start to deliver; returns when all calls have started, or the record cannot be used.
 
-        Each arrival's `settle` is called once, when all that it asks for is on record.
+        Each arrival's `settle` is called once, when all that it requests is on record.
 
         Returns:
-            Whether the record took every claim. If not, all that was not claimed is `Again`.
+            Whether the record answered every claim. If not, each unclaimed message is `Again`.
         """
         try:
             now = self._clock()
@@ -91,7 +91,7 @@ class Delivery:
         return worked
 
     def hurry(self) -> None:
-        """Finish soon: defer whatever may not go at once. More may still be delivered."""
+        """Finish soon: defer each message that must wait. `deliver` may still be called."""
         self._pacer.hurry()
 
     def in_flight(self) -> Mapping[str, int]:
@@ -116,7 +116,7 @@ class Delivery:
 
     def _begin(self, lane: Lane, items: Sequence[DeliveryItem]) -> tuple[list[DeliveryItem], bool]:
         """
-        Admit and dispatch items, for each of which a permit of the lane is taken.
+        Admit and dispatch items, one for each acquired permit of the lane.
 
         Returns:
             The items to deliver next, and whether the record could be used.
@@ -145,7 +145,7 @@ class Delivery:
 
 
 def _distinct(items: Sequence[DeliveryItem]) -> list[DeliveryItem]:
-    """Return each notification once, as one claim may hold it; its doubles are looked at again."""
+    """Return each notification once, as a claim requires; settle its duplicates as `Again`."""
     seen: set[object] = set()
     distinct = []
     for item in items:

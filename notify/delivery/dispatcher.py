@@ -1,4 +1,4 @@
-"""Dispatching a group: claim it, start its calls, and settle what needs none."""
+"""Dispatching a group: claim it, start its calls, and settle messages that need no call."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from notify.message import Notification, Status
 from notify.store import Claim, Claimed, Entry
 from notify.telemetry.tracing import Tracing, nanoseconds_now
 
-_KEPT = {
+_DONE_EVENTS = {
     Status.SCHEDULED: "notify.scheduled",
     Status.QUEUED: "notify.deferred",
     Status.SUPPRESSED: "notify.suppressed",
 }
-"""The log events of the statuses after which nothing is left to do with the message."""
+"""The log events of the statuses after which the message is acknowledged."""
 
 log = structlog.get_logger("notify.delivery")
 
@@ -35,9 +35,9 @@ class Dispatched(NamedTuple):
     """The result of one group."""
 
     follow_ups: list[DeliveryItem]
-    """The other recipients of batches whose first is on record now."""
+    """The other recipients of batch requests whose first recipient is now on record."""
     calls: int
-    """The messages whose calls have begun; each keeps one of the lane's permits until its end."""
+    """How many messages have a call in flight; each has one of the lane's permits until it ends."""
     store_ok: bool
     """Whether the record answered every claim."""
 
@@ -87,7 +87,7 @@ class Dispatcher:
     def _start(
         self, lane: Lane, call: Call, claims: Sequence[Claimed | None], deadline: float
     ) -> int:
-        """Start a call of the messages that are claimed; return how many they are."""
+        """Start a call for the messages that were claimed; return their number."""
         attempts = []
         for part, claimed in zip(call.parts, claims, strict=True):
             if claimed and claimed.claim is Claim.OWNED:
@@ -114,10 +114,10 @@ class Dispatcher:
 
 def following(item: DeliveryItem, claimed: Claimed | None, tracing: Tracing) -> list[DeliveryItem]:
     """
-    Return a batch's other recipients once its first is on record.
+    Return the other recipients of a batch request once its first is on record.
 
-    All share one digest, so the first shows whether the whole request is in conflict: then
-    none of it may be sent, not even to recipients that the record has never seen.
+    All share one digest, so the first shows whether the whole request is in conflict: then none of
+    it may be sent, not even to recipients that are not on record.
     """
     if not item.others:
         return []
@@ -134,7 +134,7 @@ def following(item: DeliveryItem, claimed: Claimed | None, tracing: Tracing) -> 
 
 
 def _within(traceparent: str | None, other: Notification) -> Notification:
-    """Return a batch's member in the trace of its first, which may have begun here."""
+    """Return a batch's member in the trace of its first, which may have started here."""
     same = other.traceparent == traceparent
     return other if same else replace(other, traceparent=traceparent)
 
@@ -143,7 +143,7 @@ def _decided(item: DeliveryItem, entry: Entry, claim: Claim) -> Decision:
     """Return the decision on a notification that needs no call, and log it."""
     notification = item.notification
     identity = notification.ids | {"source": notification.source}
-    # Any other answer has left the record as it was.
+    # With any other claim the record is unchanged.
     written = claim is Claim.OWNED
     item.trace.ended(notification, entry.status if written else claim.value)
     match claim:
@@ -156,8 +156,8 @@ def _decided(item: DeliveryItem, entry: Entry, claim: Claim) -> Decision:
         case Claim.CONFLICT:
             log.warning("notify.dead", **identity, cause="conflict")
             return Dead()
-    if written and entry.status in _KEPT:
-        log.info(_KEPT[entry.status], **identity, reason=entry.reason)
+    if written and entry.status in _DONE_EVENTS:
+        log.info(_DONE_EVENTS[entry.status], **identity, reason=entry.reason)
         return Done()
     log.warning("notify.dead", **identity, cause=str(entry.status), reason=entry.reason)
     return Dead()

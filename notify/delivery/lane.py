@@ -1,4 +1,4 @@
-"""One lane's own senders: a slow or throttled lane does not slow the others."""
+"""The sender threads of one lane: a slow or throttled lane does not slow the others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from notify.delivery.permits import Permits
 
 class Lane:
     """
-    The threads of one lane's calls, and how many it may make at once.
+    The threads that make one lane's calls, and the number of calls at once.
 
     Attributes:
         permits: One for each message in flight.
@@ -17,7 +17,7 @@ class Lane:
     """
 
     def __init__(self, name: str, concurrency: int, *, senders: Executor | None = None) -> None:
-        """Use *senders*, or threads of its own; each is started when it is first needed."""
+        """Use *senders*, or new threads; each is started when it is first needed."""
         self.permits = Permits(concurrency)
         self.senders = senders or ThreadPoolExecutor(
             concurrency, thread_name_prefix=f"sender-{name}"

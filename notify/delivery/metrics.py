@@ -12,7 +12,7 @@ from notify.store import Claim, Claimed, Entry, Record
 from notify.telemetry.metrics import Metrics, catalog
 
 _OTHER_LANE = "other"
-"""The label of a lane that no pool of this process has: no producer can make up labels."""
+"""The label of a lane that this pool does not have, so that producers cannot add labels."""
 
 
 class DeliveryMetrics:
@@ -27,7 +27,7 @@ class DeliveryMetrics:
         providers: Sequence[str],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Begin all series at zero, so that Prometheus sees the first increase of each."""
+        """Start all series at zero, so that Prometheus sees the first increase of each."""
         self._metrics = metrics
         self._lanes = frozenset(lanes)
         self._clock = clock
@@ -42,7 +42,7 @@ class DeliveryMetrics:
                 metrics.expect(catalog.ATTEMPTS, provider, outcome_of(verdict).value, verdict.value)
 
     def claimed(self, entry: Entry, claimed: Claimed | None) -> None:
-        """Count what the record answered to a claim; None if it did not answer."""
+        """Count the result of a claim; None if the record did not answer."""
         if claimed is None:
             return
         notification = entry.notification
@@ -63,7 +63,7 @@ class DeliveryMetrics:
         self._metrics.observe(catalog.CALL, seconds, provider)
 
     def recorded(self, notification: Notification, claimed: Claimed, record: Record) -> None:
-        """Count what a notification's call led to, once that is on record."""
+        """Count the result of a notification's call, once it is on record."""
         labels = self._labels(notification)
         if record.possible_duplicate:
             self._metrics.count(catalog.POSSIBLE_DUPLICATES, *labels)

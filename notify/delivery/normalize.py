@@ -1,4 +1,4 @@
-"""Normalizing what a provider returns or raises, so that any database can store it."""
+"""Normalizing the values that a provider returns or raises, so that any database can store them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def text(value: object, *, longest: int) -> str | None:
         longest: How many characters to keep.
 
     Returns:
-        None where the value is empty, a number of too many digits, or of a type whose text might
-        hold personal data.
+        None if the value is empty, a number with too many digits, or of a type whose text might
+        contain personal data.
     """
     if isinstance(value, bytes | bytearray):
         value = value.decode(errors="replace")
@@ -32,11 +32,11 @@ def text(value: object, *, longest: int) -> str | None:
         try:
             value = str(value)
         except ValueError:
-            # Python writes no integer of more than some thousands of digits.
+            # Python refuses to write an integer of more than some thousands of digits.
             return None
     if not isinstance(value, str):
         return None
-    # A subclass may have its own text; drivers check for the exact type.
+    # A subclass may override its text, and drivers check for the exact type.
     plain = str.__str__(value)[:longest]
     if not plain.isprintable():
         plain = "".join(each if each.isprintable() else "?" for each in plain)
@@ -53,7 +53,7 @@ def seconds(value: object) -> float | None:
     """
     Return a wait in seconds, between 0.0 and `LONGEST_RETRY_AFTER`; None if it is not a number.
 
-    No clock or date holds every float.
+    Bounded, since not every float fits in a clock or date.
     """
     if not isinstance(value, int | float | Decimal | str) or isinstance(value, bool):
         return None

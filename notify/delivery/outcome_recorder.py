@@ -1,4 +1,4 @@
-"""Recording how calls ended: what follows by the rules, written, then the message decided on."""
+"""Recording outcomes: find the next step by the rules, write it, then decide on the message."""
 
 from __future__ import annotations
 
@@ -58,19 +58,18 @@ class OutcomeRecorder:
         )
 
     def record_of(self, attempt: Attempt, result: CallResult) -> Record:
-        """Return what to record of a call that this worker has made."""
+        """Return the record of a call that this worker has made."""
         attempt_id = attempt.message.attempt_id
         return self._record(attempt.notification, attempt.claimed, attempt_id, result)
 
     def handed_on(self, attempt: Attempt, result: CallResult) -> Record | None:
         """
-        Return what to record of a call after which another provider is called at once.
+        Return the record of a call after which another provider is called at once.
 
-        The next attempt that this provider asks for, such as one after a long wait, does not
-        matter then.
+        The wait that this provider requests before a next attempt does not matter then.
 
         Returns:
-            None where the lane allows no further call.
+            None if the lane allows no further call.
         """
         record = self.record_of(attempt, result)
         now = record.ended_at
@@ -134,7 +133,7 @@ def _decide(item: DeliveryItem, provider: str | None, record: Record, *, owned: 
     write = log.info if record.status is Status.SENT else log.warning
     event = f"notify.{record.status}"
     if record.status is Status.UNKNOWN and record.due_at is None:
-        # No worker takes it up again: an operator must decide, and is alerted by this line.
+        # No worker retries it: an operator must decide, and is alerted by this line.
         write, event = log.error, "notify.parked"
     known = {
         "provider": provider,

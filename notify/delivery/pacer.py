@@ -1,4 +1,4 @@
-"""Releasing messages in groups, each at the moment that flow control has booked for it."""
+"""Releasing messages in groups, each at the moment that flow control booked for it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from notify.flow import LONGEST_WAIT, Admission, Admitted, Barred, Screening, Wa
 from notify.message import Notification, Rendered
 
 TOGETHER = 0.01
-"""Seconds within which messages go as one group: one write for each would cost more."""
+"""Messages booked within so many seconds form one group, to save writes."""
 LONGEST_PACING = 10.0
-"""Seconds after which what is still buffered is deferred, however short its next wait would be."""
+"""Seconds after which each message that still waits is deferred, however short its next wait."""
 
 
 class Pacer:
@@ -40,14 +40,14 @@ class Pacer:
         self._hurried = False
 
     def hurry(self) -> None:
-        """From now on defer whatever may not go at once: the worker is about to stop."""
+        """From now on, defer each message that must wait: the worker is about to stop."""
         self._hurried = True
 
     def groups(self, planned: Sequence[NoCall | Ready]) -> Iterator[list[Plan]]:
         """
-        Yield all in groups: a message with its call, or with what to record instead of one.
+        Yield all in groups: a message with its call, or with the record to write instead of one.
 
-        A message that would wait for long is deferred: then the record keeps its time.
+        A message that would wait for long is deferred: the record then has its due time.
 
         Raises:
             StoreError: A cap could not be counted.
@@ -74,7 +74,7 @@ class Pacer:
             yield outgoing
 
     def _screened(self, planned: Sequence[NoCall | Ready]) -> tuple[list[Plan], list[Ready]]:
-        """Separate what ends or is deferred by itself from what asks for a call."""
+        """Separate messages that end or are deferred from those that need a call."""
         outgoing: list[Plan] = [each for each in planned if isinstance(each, NoCall)]
         ready = [each for each in planned if isinstance(each, Ready)]
         passed = []
@@ -91,7 +91,7 @@ class Pacer:
     def _chosen(
         self, ready: Sequence[Ready], *, longest: float
     ) -> tuple[list[tuple[Admitted, Ready]], list[NoCall], list[Ready], float]:
-        """Separate what is admitted, what ends or is deferred, and what waits; and how long."""
+        """Return the admitted, the ended or deferred, the waiting, and the seconds to wait."""
         now = self._clock()
         done = [NoCall.expired(each.item) for each in ready if each.item.notification.expired(now)]
         ready = [each for each in ready if not each.item.notification.expired(now)]
@@ -110,7 +110,7 @@ class Pacer:
     def _calls(
         self, group: Sequence[tuple[Admitted, Ready]], *, confirm: bool
     ) -> tuple[list[Call], list[Ready]]:
-        """Return the calls that may be made now, confirmed if need be, and what must wait again."""
+        """Return the calls to make now, confirmed if need be, and the messages that wait again."""
         calls, refused = [], []
         for admitted, ready in group:
             confirmed: Admitted | None = admitted
@@ -137,7 +137,7 @@ def _asked(ready: Sequence[Ready]) -> list[tuple[Notification, Rendered]]:
 def _by_moment(
     admitted: Sequence[tuple[Admitted, Ready]],
 ) -> Iterator[tuple[float, list[tuple[Admitted, Ready]]]]:
-    """Group by the booked moment; a group goes with its last, so none goes too soon."""
+    """Group by the booked moment; a group is sent at its latest moment, so none is too early."""
     group: list[tuple[Admitted, Ready]] = []
     for pair in sorted(admitted, key=lambda pair: pair[0].at):
         if group and pair[0].at > group[0][0].at + TOGETHER:

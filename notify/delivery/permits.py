@@ -1,4 +1,4 @@
-"""How many calls may be in flight in this process."""
+"""The limit on one lane's calls in flight in this process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Permits:
         return self._number - self._free
 
     def acquire(self, wanted: int) -> int:
-        """Wait until one is free, then acquire all that are, at most *wanted*; return how many."""
+        """Wait until one is free, then acquire all free ones, at most *wanted*; return how many."""
         with self._freed:
             while self._free == 0:
                 self._freed.wait()
@@ -32,7 +32,7 @@ class Permits:
             return taken
 
     def release(self, number: int = 1) -> None:
-        """Make so many free again."""
+        """Release acquired permits."""
         with self._freed:
             self._free += number
             self._freed.notify()

@@ -16,7 +16,7 @@ from notify.store.delivery import LONGEST_REASON
 from notify.telemetry.tracing import NO_TRACE, Trace, Tracing
 
 LONGEST_DEFERRAL = timedelta(seconds=60)
-"""The longest deferral, so that what an operator changes takes effect within a minute."""
+"""The longest deferral, so that an operator's change takes effect within a minute."""
 HELD_FOR = timedelta(days=7)
 """The deferral of a held notification; the hold's release makes it due at once."""
 
@@ -40,17 +40,17 @@ class DeliveryItem:
         *,
         others: Sequence[Notification] = (),
     ) -> DeliveryItem:
-        """Return the item, with its trace begun."""
+        """Return the item, and start its trace."""
         traced, trace = tracing.begin(notification)
         return cls(traced, settlement, others, trace)
 
     def decide_all(self, decision: Decision) -> None:
-        """Decide on the notification and on the rest of its batch alike."""
+        """Add the same decision for the notification and for the rest of its batch."""
         for _ in range(1 + len(self.others)):
             self.settlement.add(decision)
 
     def under(self, id_: UUID | None) -> DeliveryItem:
-        """Return it under the id that the record knows the notification by; itself if None."""
+        """Return it with the id that the notification has on record; unchanged if None."""
         return (
             self if id_ is None else replace(self, notification=replace(self.notification, id=id_))
         )
@@ -71,7 +71,7 @@ class NoCall:
 
     @classmethod
     def expired(cls, item: DeliveryItem) -> NoCall:
-        """Return the end of a notification whose time is over."""
+        """Return the end of a notification that has expired."""
         return cls.ended(item, Status.EXPIRED, "it expired before it could be sent")
 
     @property
@@ -86,8 +86,8 @@ class Ready:
     A notification with its rendered message.
 
     Attributes:
-        entry: What to claim for it. Its notification keeps the producer's id, even where the
-            record knows the item's by another.
+        entry: The entry to claim. Its notification keeps the producer's id, even if it has
+            another id on record.
     """
 
     item: DeliveryItem
@@ -95,20 +95,20 @@ class Ready:
     message: Rendered
 
     def call(self, admitted: Admitted) -> Call:
-        """Return the call that flow control has admitted."""
+        """Return the call that flow control admitted."""
         entry = replace(self.entry, provider=admitted.provider.name)
         part = Ready(self.item, entry, self.message)
         return Call(admitted.provider, admitted.permit, (part,))
 
     def attempt(self, claimed: Claimed) -> Attempt:
-        """Return it as claimed, under the id that the record knows it by."""
+        """Return the claimed message, with the id that it has on record."""
         message = self.message
         if claimed.id is not None:
             message = replace(message, notification_id=claimed.id)
         return Attempt(self.item.under(claimed.id), self.entry, message, claimed)
 
     def deferred(self, wait: Wait, *, now: datetime) -> NoCall:
-        """Have the record keep it until it is due; no attempt is made, and none is counted."""
+        """Return it as deferred: due later, without an attempt."""
         notification = self.item.notification
         if wait.hold_id is not None:
             due = now + HELD_FOR
@@ -122,7 +122,7 @@ class Ready:
         return NoCall(self.item, entry)
 
     def refused(self, barred: Barred) -> NoCall:
-        """End it as suppressed."""
+        """Return its end as suppressed."""
         return NoCall.ended(self.item, Status.SUPPRESSED, barred.reason)
 
 
@@ -133,7 +133,7 @@ class Call:
 
     Attributes:
         permit: The circuit's, one for the call.
-        parts: One, or as many as the provider takes in one call.
+        parts: One, or at most as many as the provider accepts in one call.
     """
 
     provider: ConfiguredProvider
@@ -155,5 +155,5 @@ class Attempt:
 
     @property
     def notification(self) -> Notification:
-        """The notification, under the id that the record knows it by."""
+        """The notification, with the id that it has on record."""
         return self.item.notification

@@ -42,7 +42,7 @@ class Planner:
 
 def rendered(notification: Notification, attempt_id: UUID, *, templates: Templates) -> Rendered:
     """
-    Return the message of one attempt in its final words.
+    Return the rendered message of one attempt.
 
     Raises:
         TemplateError: The template is missing or broken, or lacks data.
@@ -64,7 +64,7 @@ def _content(notification: Notification, templates: Templates) -> Content:
     if notification.inline is not None:
         return notification.inline
     if notification.template is None:
-        raise TemplateError("the notification names no template and brings no content")
+        raise TemplateError("the notification has neither a template nor content")
     return templates.render(
         notification.template,
         channel=notification.channel,

@@ -1,4 +1,4 @@
-"""Recording in groups: all outcomes that arrive during one commit share the next one."""
+"""Recording in groups: outcomes that arrive during one commit are written in the next."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ log = structlog.get_logger("notify.recorder")
 
 @dataclass(frozen=True, slots=True)
 class PendingRecord:
-    """An outcome to record, and the callback for when it is on record."""
+    """An outcome to record, and the callback to call once it is on record."""
 
     record: Record
     recorded: Callable[[bool], None]
     """
-    Called with False if another worker had taken the notification over. If it raises
-    `StoreError`, the record is written again, and it is called again.
+    Called with False if another worker has taken the notification over. If it raises `StoreError`,
+    the outcome is written again, and it is called again.
     """
 
 
@@ -39,8 +39,8 @@ class Recorder:
     """
     Writes outcomes from many threads, one transaction at a time.
 
-    While the store is away it keeps trying: the calls were made, and only the record of their
-    outcome keeps them from being made again. Until then their messages stay unacknowledged.
+    While the store is away it retries: the calls were made, and only the record of their outcome
+    prevents a second one. Until then their messages stay unacknowledged.
     """
 
     def __init__(self, store: Store) -> None:
@@ -50,11 +50,11 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the thread that writes."""
         self._thread.start()
 
     def put(self, pending: PendingRecord) -> None:
-        """Have an outcome written; returns at once."""
+        """Queue an outcome to be written."""
         self._pending.put(pending)
 
     def answers(self) -> bool:
@@ -68,8 +68,8 @@ class Recorder:
         Without it the message would count as new, and be sent twice.
 
         Returns:
-            The claim under which the outcome can be recorded; None if the record has the call, or
-            does not grant a claim.
+            The claim with which the outcome can be recorded; None if the call is already on record,
+            or no claim is granted.
 
         Raises:
             StoreError: The record cannot be used now.
@@ -85,7 +85,7 @@ class Recorder:
         except Exception as error:
             if isinstance(error, StoreError) and not isinstance(error, StoreRefused):
                 raise
-            # Without the recorder's thread no outcome is recorded.
+            # An error here would stop the recorder's thread, and no outcome would be recorded.
             log.error("notify.call_fault", id=str(entry.notification.id), exc_info=error)
             return None
         if claimed.claim is not Claim.OWNED:
@@ -94,7 +94,7 @@ class Recorder:
         return claimed
 
     def stop(self, *, timeout: float) -> None:
-        """Write all that is pending, for *timeout* seconds at most."""
+        """Write all pending outcomes, and wait *timeout* seconds at most."""
         self._stopping.set()
         self._pending.put(None)
         self._thread.join(timeout)
@@ -108,7 +108,7 @@ class Recorder:
                 return
 
     def _gather(self, group: list[PendingRecord]) -> bool:
-        """Add all that is pending to the group; return whether the recorder is to stop after it."""
+        """Add pending outcomes to the group; return whether the recorder must stop after it."""
         while len(group) < LARGEST_GROUP:
             try:
                 pending = self._pending.get_nowait()
@@ -134,13 +134,13 @@ class Recorder:
         try:
             pending.recorded(owned)
         except StoreError as error:
-            # Its claim is lost and could not be made again: start again after a pause.
+            # Its claim is lost and could not be made again: retry after a pause.
             log.error("notify.store_away", waiting=1, error=str(error))
             self._stopping.wait(SHORTEST_PAUSE)
             self._pending.put(pending)
 
     def _write_apart(self, group: Sequence[PendingRecord], error: Exception) -> None:
-        """Find the outcome that the record refuses, and write it without the refused values."""
+        """Find the outcome that the store refuses, and write it without the refused values."""
         if len(group) > 1:
             middle = len(group) // 2
             self._write(group[:middle])
@@ -163,7 +163,7 @@ class Recorder:
 
     def _persist(self, records: list[Record]) -> set[object] | None:
         """
-        Write, however long it takes; None if the recorder is stopped first.
+        Write, and retry until the store accepts; None if the recorder is stopped first.
 
         Raises:
             StoreRefused: One of the records cannot be stored.
@@ -177,7 +177,7 @@ class Recorder:
             except StoreError as error:
                 log.error("notify.store_away", waiting=len(records), error=str(error))
                 if self._stopping.wait(pause):
-                    # One more try was made above after the call to stop. The messages were
-                    # never acknowledged, so another worker will find the open attempts.
+                    # The write above was the last try. The messages are unacknowledged, so
+                    # another worker will find the open attempts.
                     return None
                 pause = min(pause * 2, LONGEST_PAUSE)

@@ -12,14 +12,14 @@ from notify.message import Channel, Notification, Status, Unknown
 from notify.policies import backoff
 
 LONGEST_LOOKUP_WAIT = timedelta(minutes=10)
-"""Between two look-ups, if the provider could not be asked."""
+"""The longest wait between two look-ups while the provider cannot be asked."""
 
 LONGEST_RETRY_AFTER = 30 * 86_400.0
-"""The longest wait in seconds that a vendor can ask for; every deadline comes first."""
+"""The longest wait in seconds that a vendor can request; every deadline comes first."""
 
 
 class Verdict(enum.Enum):
-    """The meaning of a call's end for the notification."""
+    """The result of a call for one notification."""
 
     SENT = "sent"
     REJECTED = "rejected"
@@ -27,18 +27,18 @@ class Verdict(enum.Enum):
     RETRY = "retry"
     """Certainly not sent; it may be sent later."""
     THROTTLED = "throttled"
-    """Certainly not sent, because of the provider's rate limit: this try does not count."""
+    """Certainly not sent, because of the provider's rate limit: does not count as an attempt."""
     UNKNOWN = "unknown"
     """It may have been sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetrySettings:
-    """How often, and how long, one lane tries."""
+    """How often, and for how long, one lane retries."""
 
     attempts: int
     deadline: timedelta
-    """After a notification was received, or after its `send_at`; its expiry may come first."""
+    """From when a notification was received, or from its `send_at`; it may expire earlier."""
     first: timedelta
     most: timedelta
 
@@ -86,7 +86,7 @@ class NextStep:
     """When it is due again; None if it is not, or only by an operator."""
     possible_duplicate: bool = False
     note: str = ""
-    """Why it ends, if the call's own reason does not say so."""
+    """Why no attempt follows, in addition to the call's own reason."""
 
 
 class RetryPolicy:
@@ -107,7 +107,7 @@ class RetryPolicy:
             lanes: The settings of each lane.
             unknown: The rules for unknown outcomes.
             lookups: The channels whose provider can be asked whether it accepted a message, and
-                the wait between a lost answer and the look-up: the provider's own list lags.
+                the wait between a lost answer and the look-up: the provider's list is updated late.
             rng: Spreads the retries.
         """
         self._lanes = lanes
@@ -124,7 +124,7 @@ class RetryPolicy:
         now: datetime,
         retry_after: float | None = None,
     ) -> NextStep:
-        """Return what follows one call; *retry_after* is the seconds that the vendor asks for."""
+        """Return what follows one call; *retry_after* is the vendor's requested wait in seconds."""
         match verdict:
             case Verdict.SENT:
                 return NextStep(Status.SENT, history.spent + 1)
@@ -148,7 +148,7 @@ class RetryPolicy:
     ) -> bool:
         """Return whether one more call may be made at once, to another provider."""
         lane = self._lanes.get(notification.lane, DEFAULT_RETRY)
-        end = _begun(notification, history.received_at) + lane.deadline
+        end = _deadline_start(notification, history.received_at) + lane.deadline
         if notification.expires_at is not None:
             end = min(end, notification.expires_at)
         return history.spent < lane.attempts and now < end
@@ -163,11 +163,11 @@ class RetryPolicy:
         retry_after: float | None = None,
     ) -> datetime | None:
         """
-        Return when to ask the provider again that could not be asked now.
+        Return when to repeat a look-up for which the provider could not be asked.
 
         Args:
             lost_at: When the call ended; the waits double from then on.
-            retry_after: The wait in seconds that the vendor asks for.
+            retry_after: The vendor's requested wait in seconds.
 
         Returns:
             The time, or None if the lane's deadline comes first: `unresolved` decides then.
@@ -175,7 +175,7 @@ class RetryPolicy:
         first = self._lookups.get(notification.channel, timedelta())
         wait = min(max(now - lost_at, first), LONGEST_LOOKUP_WAIT)
         lane = self._lanes.get(notification.lane, DEFAULT_RETRY)
-        end = _begun(notification, history.received_at) + lane.deadline
+        end = _deadline_start(notification, history.received_at) + lane.deadline
         # Where the wait would pass the deadline, the last look-up is at the deadline.
         due = max(min(now + wait, end), now + _requested(retry_after))
         return due if now < due <= end else None
@@ -208,18 +208,18 @@ class RetryPolicy:
         due = now + max(wait, _requested(retry_after))
         if notification.expires_at is not None and due >= notification.expires_at:
             return NextStep(Status.FAILED, spent, note="it would expire before the next attempt")
-        if due >= _begun(notification, received_at) + lane.deadline:
+        if due >= _deadline_start(notification, received_at) + lane.deadline:
             return NextStep(
                 Status.FAILED, spent, note="the lane's deadline comes before the next attempt"
             )
         return NextStep(Status.QUEUED, spent, due)
 
 
-def _begun(notification: Notification, received_at: datetime) -> datetime:
-    """When the lane's deadline begins: a scheduled message is not tried before its time."""
+def _deadline_start(notification: Notification, received_at: datetime) -> datetime:
+    """When the lane's deadline starts to run: for a scheduled message, at its `send_at`."""
     return max(received_at, notification.send_at or received_at)
 
 
 def _requested(retry_after: float | None) -> timedelta:
-    """The wait that the vendor asks for, bounded: a provider may return any number."""
+    """The vendor's requested wait, bounded: a provider may return any number."""
     return timedelta(seconds=min(max(0.0, retry_after or 0.0), LONGEST_RETRY_AFTER))

@@ -216,7 +216,7 @@ def test_a_fault_after_the_call_concerns_its_own_message(
     assert rig.statuses(*some) == [Status.SENT, Status.SENDING, Status.SENT]
 
 
-def test_the_circuit_counts_a_call_once_by_its_gravest_result(rig: Rig) -> None:
+def test_the_circuit_counts_a_call_once_by_its_worst_result(rig: Rig) -> None:
     """Two calls would count where there was one."""
     some = _some(2)
     rig.bulk.answer = lambda _: [Receipt("a"), TransientError("down", provider="bulk", status=503)]

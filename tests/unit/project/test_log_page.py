@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from notify.delivery.dispatcher import _KEPT
+from notify.delivery.dispatcher import _DONE_EVENTS
 
 ROOT = Path(__file__).parents[3]
 LEVELS = {"debug", "info", "warning", "error"}
 BY_STATUS = {f"notify.{end}" for end in ("sent", "queued", "failed", "rejected", "expired")}
-MADE_UP = {*BY_STATUS, *_KEPT.values(), "notify.unknown", "notify.parked", "library.message"}
+MADE_UP = {*BY_STATUS, *_DONE_EVENTS.values(), "notify.unknown", "notify.parked", "library.message"}
 """Events whose names are in no call."""
 
 

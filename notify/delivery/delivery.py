@@ -106,7 +106,7 @@ class Delivery:
         lane = self._lanes.get(name) or next(iter(self._lanes.values()))
         while waiting:
             permits = lane.permits.acquire(len(waiting))
-            more, worked = self._begin(lane, waiting[:permits])
+            more, worked = self._start_calls(lane, waiting[:permits])
             waiting[:permits] = more
             if not worked:
                 for item in waiting:
@@ -114,7 +114,9 @@ class Delivery:
                 return False
         return True
 
-    def _begin(self, lane: Lane, items: Sequence[DeliveryItem]) -> tuple[list[DeliveryItem], bool]:
+    def _start_calls(
+        self, lane: Lane, items: Sequence[DeliveryItem]
+    ) -> tuple[list[DeliveryItem], bool]:
         """
         Admit and dispatch items, one for each acquired permit of the lane.
 
@@ -123,7 +125,7 @@ class Delivery:
         """
         now = self._clock()
         more: list[DeliveryItem] = []
-        begun = 0
+        started = 0
         left = {id(item): item for item in _distinct(items)}
         try:
             plans = [self._planner.plan(item, now=now) for item in left.values()]
@@ -133,14 +135,14 @@ class Delivery:
                         del left[id(part.item)]
                 follow_ups, calls, store_ok = self._dispatcher.dispatch(lane, group)
                 more += follow_ups
-                begun += calls
+                started += calls
                 if not store_ok:
                     return [*more, *left.values()], False
         except StoreError as error:
             log.error("notify.store_away", waiting=len(left), error=str(error))
             return [*more, *left.values()], False
         finally:
-            lane.permits.release(len(items) - begun)
+            lane.permits.release(len(items) - started)
         return more, True
 
 

@@ -70,10 +70,10 @@ class DeliveryMetrics:
         if record.to_publish:
             self._metrics.count(catalog.ENDED, *labels, record.status.value)
         if record.status is Status.SENT:
-            begun = claimed.waited_since or notification.published_at or record.ended_at
+            since = claimed.waited_since or notification.published_at or record.ended_at
             if notification.send_at is not None:
-                begun = max(begun, notification.send_at)
-            seconds = (record.ended_at - begun).total_seconds()
+                since = max(since, notification.send_at)
+            seconds = (record.ended_at - since).total_seconds()
             self._metrics.observe(catalog.DELIVERY, seconds, *labels)
 
     def _owned(self, entry: Entry, claimed: Claimed, labels: tuple[str, str]) -> None:

@@ -78,7 +78,7 @@ class Pacer:
         outgoing: list[Plan] = [each for each in planned if isinstance(each, NoCall)]
         ready = [each for each in planned if isinstance(each, Ready)]
         passed = []
-        for each, answer in zip(ready, self._screening.screen(_asked(ready)), strict=True):
+        for each, answer in zip(ready, self._screening.screen(_messages_of(ready)), strict=True):
             match answer:
                 case Wait():
                     outgoing.append(each.deferred(answer, now=self._clock()))
@@ -97,7 +97,7 @@ class Pacer:
         ready = [each for each in ready if not each.item.notification.expired(now)]
         admitted, waiting = [], []
         wait = 0.0
-        for each, answer in zip(ready, self._admission.choose(_asked(ready)), strict=True):
+        for each, answer in zip(ready, self._admission.choose(_messages_of(ready)), strict=True):
             if isinstance(answer, Admitted):
                 admitted.append((answer, each))
             elif answer.seconds > longest:
@@ -130,7 +130,7 @@ class Pacer:
         return rest > 0
 
 
-def _asked(ready: Sequence[Ready]) -> list[tuple[Notification, Rendered]]:
+def _messages_of(ready: Sequence[Ready]) -> list[tuple[Notification, Rendered]]:
     return [(each.item.notification, each.message) for each in ready]
 
 

@@ -2,7 +2,7 @@
 Flow control in one worker process: which messages may be sent now, by which provider, or when.
 
 Here: limits, circuits, holds and caps in force, each refreshed from the record; and the use cases
-by which operators override them (`overrides`). Not here: their rules (`policies`), their SQL
+with which operators override them (`overrides`). Not here: their rules (`policies`), their SQL
 (`store.flow`), and how a message is delivered (`delivery`).
 """
 

@@ -1,4 +1,4 @@
-"""Through which provider a message may go, and when; or how long it waits, and why."""
+"""Choosing the provider and the moment of a call, or how long the message waits, and why."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Notification, Rendered
 
 LONGEST_WAIT = 3.0
-"""The longest wait of a buffered message, in seconds; one that would be longer is deferred."""
+"""The longest wait of a buffered message, in seconds; one that must wait longer is deferred."""
 SOON = 0.25
-"""Seconds until a circuit is tried again that another worker is probing."""
+"""Seconds until the next try of a circuit that another worker is probing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,11 @@ class Admitted:
 
 
 NEVER = Wait(float("inf"), "an operator holds every provider of the channel")
-"""The answer where no provider may be called."""
+"""The answer if no provider may be called."""
 
 
 class _Candidate(NamedTuple):
-    """A provider whose circuit lets a call pass, and the limits to book."""
+    """A provider whose circuit permits a call, and the limits to book."""
 
     provider: ConfiguredProvider
     permit: CircuitPermit
@@ -43,15 +43,15 @@ class _Candidate(NamedTuple):
 
 @dataclass(slots=True)
 class _Search:
-    """A message in search of a provider, and those that were tried in vain."""
+    """A message that needs a provider, and the providers to exclude."""
 
     notification: Notification
     message: Rendered
-    shut: list[ConfiguredProvider] = field(default_factory=list)
+    excluded: list[ConfiguredProvider] = field(default_factory=list)
     answer: Admitted | Wait = NEVER
 
     def wait(self, wait: Wait) -> None:
-        """Answer with this wait, unless another provider is free sooner."""
+        """Set this wait as the answer, unless another provider is free sooner."""
         if isinstance(self.answer, Wait) and wait.seconds <= self.answer.seconds:
             self.answer = wait
 
@@ -78,20 +78,20 @@ class Admission:
         self._shares = shares
         self._monotonic = monotonic
 
-    def choose(self, asked: Sequence[tuple[Notification, Rendered]]) -> list[Admitted | Wait]:
+    def choose(self, messages: Sequence[tuple[Notification, Rendered]]) -> list[Admitted | Wait]:
         """
-        Find for each message a provider whose circuit lets it pass, and book its moment.
+        Find for each message a provider whose circuit permits a call, and book its moment.
 
-        Where the limits of one are used up for long, the next one is tried.
+        If the limits of one provider are used up for long, try the next.
         """
-        searches = [_Search(notification, message) for notification, message in asked]
+        searches = [_Search(notification, message) for notification, message in messages]
         seeking: Sequence[_Search] = searches
         while seeking:
             seeking = self._narrowed(seeking)
         return [search.answer for search in searches]
 
     def _narrowed(self, searches: Iterable[_Search]) -> list[_Search]:
-        """Try the next provider for each; return those that must try yet another."""
+        """Try the next provider for each message; return the messages that need yet another."""
         by_limits: dict[tuple[str, ...], list[tuple[_Search, _Candidate]]] = {}
         for search in searches:
             # A hold may have been placed since it was screened.
@@ -99,7 +99,7 @@ class Admission:
             if hold is not None:
                 search.answer = Wait.held(hold)
                 continue
-            found = self._candidate(search.shut)
+            found = self._candidate(search.excluded)
             if isinstance(found, Wait):
                 search.wait(found)
             else:
@@ -109,8 +109,8 @@ class Admission:
     def _booked(
         self, names: tuple[str, ...], group: Sequence[tuple[_Search, _Candidate]]
     ) -> list[_Search]:
-        """Book one moment each; return those for which the limits have none for long."""
-        # All of a channel's lanes have their own threads: one batch is of one lane.
+        """Book a moment for each message; return those whose wait is longer than `LONGEST_WAIT`."""
+        # Each lane has its own threads, so all messages here are of one lane.
         share = self._share(group[0][0].notification)
         costs = [found.provider.cost(search.message) for search, found in group]
         booking = self._flow.limiter.book(names, costs, share=share)
@@ -119,7 +119,7 @@ class Admission:
         rest = group[len(booking.slots) :]
         for search, (provider, permit, _) in rest:
             self._flow.circuits.released(permit)
-            search.shut.append(provider)
+            search.excluded.append(provider)
             search.wait(Wait(booking.wait, f"the limits of {provider.name} allow it later"))
         return [search for search, _ in rest] if booking.wait > LONGEST_WAIT else []
 
@@ -133,18 +133,18 @@ class Admission:
         """Find another provider for a message that those *tried* certainly did not send."""
         if self._flow.holds.match(notification) is not None:
             return None
-        shut, share = list(tried), self._share(notification)
-        while not isinstance(found := self._candidate(shut), Wait):
+        excluded, share = list(tried), self._share(notification)
+        while not isinstance(found := self._candidate(excluded), Wait):
             provider, permit, names = found
             booking = self._flow.limiter.book(names, [provider.cost(message)], share=share)
             if booking.slots:
                 return Admitted(provider, permit, booking.slots[0])
             self._flow.circuits.released(permit)
-            shut.append(provider)
+            excluded.append(provider)
         return None
 
     def confirm(self, admitted: Admitted, notification: Notification) -> Admitted | None:
-        """Check again, at its moment, whether the provider may still be called for it."""
+        """Check again, at the booked moment, that the call may be made; None if it may not."""
         provider, permit = admitted.provider, admitted.permit
         holds = self._flow.holds
         if holds.stops_provider(provider.name) or holds.match(notification):
@@ -155,16 +155,16 @@ class Admission:
         fresh = self._flow.circuits.permit(provider.name)
         return None if fresh is None else Admitted(provider, fresh, admitted.at)
 
-    def _candidate(self, shut: Collection[ConfiguredProvider]) -> _Candidate | Wait:
-        """Find the first provider, but for those *shut*, that may be called, and its limits."""
+    def _candidate(self, excluded: Collection[ConfiguredProvider]) -> _Candidate | Wait:
+        """Find the first provider that may be called and is not *excluded*, and its limits."""
         wait, reason = NEVER.seconds, NEVER.reason
         order = self._gateway.order()
         for provider in order:
-            if provider in shut or self._flow.holds.stops_provider(provider.name) is not None:
+            if provider in excluded or self._flow.holds.stops_provider(provider.name) is not None:
                 continue
             permit = self._flow.circuits.permit(provider.name)
             if permit is not None:
-                moved = bool(shut) or provider is not order[0]
+                moved = bool(excluded) or provider is not order[0]
                 limits = provider.limits + (provider.moved if moved else ())
                 return _Candidate(provider, permit, limits)
             until = max(self._flow.circuits.wait(provider.name), SOON)

@@ -1,4 +1,4 @@
-"""How one process's calls through one provider ended, until the other workers know."""
+"""Counts of one process's calls through one provider, until they are in the store."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CallCounts:
             self._slow += seconds >= self._rules.slow_call
 
     def begin(self, generation: int) -> None:
-        """Forget all calls, unless they belong to this generation."""
+        """Start a generation: drop all counts of another one."""
         with self._lock:
             if generation != self._generation:
                 self._generation = generation
@@ -41,7 +41,7 @@ class CallCounts:
                 self._taken.clear()
 
     def take(self, now: float) -> tuple[int, Counts]:
-        """Return the generation, and the calls since this was last called."""
+        """Return the generation, and the calls since the last `take`."""
         with self._lock:
             taken = Counts(
                 self._calls, self._failures, self._slow, self._unreachable, self._neutral

@@ -1,4 +1,4 @@
-"""One provider's circuit, as one process knows it."""
+"""One provider's circuit as one process last read it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class CircuitView:
 
     Attributes:
         counts: This process's calls.
-        next_try: When a permit to probe may be asked for again, by the monotonic clock.
-        unwritten: The changes that the store does not have yet.
+        next_try: When a probe may be requested again, by the monotonic clock.
+        unwritten: The changes that are not in the store yet.
     """
 
     def __init__(self, name: str, rules: Rules, *, now: float) -> None:
@@ -51,9 +51,9 @@ class CircuitView:
 
     def calls_per_second(self, now: float) -> float:
         """
-        Return how many calls all workers make, as far as this one knows.
+        Return the calls a second of all workers, as far as this process knows.
 
-        Counts of other workers arrive late. When calls have just begun, this process's own rate
+        Counts of other workers arrive late. When calls have just started, this process's own rate
         is the better estimate.
         """
         with self._lock:
@@ -66,7 +66,7 @@ class CircuitView:
         _log_change(before, circuit)
 
     def corrected(self, store: Store, found: Circuit, now: float) -> Circuit:
-        """Correct the circuit, for all workers, if a clock wrote its times that was set back."""
+        """Correct, for all workers, a circuit with times from before the clock was set back."""
         circuit = found.at(now)
         if circuit.corrected(now=now, rules=self.rules) == circuit:
             return circuit
@@ -83,13 +83,13 @@ class CircuitView:
         if after is before:
             return False
         if after.generation != before.generation:
-            # Never a generation that the store may reach: the others do not count these calls.
+            # Negative, so never a generation of the store: other workers do not count these calls.
             after = replace(after, generation=-abs(before.generation) - 1)
         self.update(after)
         return True
 
     def trip_cause(self, slices: Sequence[Slice], now: float) -> str | None:
-        """Return why the calls of all workers open the circuit now; None if they do not."""
+        """Return why the circuit must open by the calls of all workers; None if it need not."""
         rules, circuit = self.rules, self.circuit
         _, latest = rules.sums([(each.bucket, each.counts) for each in slices], now)
         seconds = now - rules.spans(now)[1] / 1000
@@ -100,13 +100,13 @@ class CircuitView:
             self._suspected = None
             return None
         if self._suspected != circuit.generation:
-            # Other workers may not have written their good calls yet; by the next time they have.
+            # Other workers may not have written their successful calls yet: decide next time.
             self._suspected = circuit.generation
             return None
         return cause
 
     def own_trip_cause(self, now: float) -> str | None:
-        """Return why this process's own calls open the circuit; None if they do not."""
+        """Return why the circuit must open by this process's calls alone; None if it need not."""
         return self.rules.trip_cause(*self.counts.spans(now))
 
 

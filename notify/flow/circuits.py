@@ -1,4 +1,4 @@
-"""The providers' circuits as one process sees them: all workers share them through the store."""
+"""The providers' circuits in one process; all workers share them through the store."""
 
 from __future__ import annotations
 
@@ -26,20 +26,21 @@ _FORGET_EVERY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class CircuitPermit:
-    """A permit for one call through a provider; ended by `ended` or `released`."""
+    """A permit for one call through a provider; return it with `ended` or `released`."""
 
     provider: str
     generation: int
     probe: bool
-    """Whether it is the fleet's only call, to find out whether the provider works."""
+    """Whether this is the fleet's only call, to check whether the provider works."""
 
 
 class Circuits:
     """
     Permits calls, counts how they end, and opens and closes the circuits accordingly.
 
-    Safe among threads. While all is well a call costs no access to the store; `refresh`, called
-    every `EXCHANGE_PERIOD` seconds, exchanges counts and circuits with the other workers.
+    Safe among threads. A call through a closed circuit costs no access to the store, unless it ends
+    fatally; `refresh`, called every `EXCHANGE_PERIOD` seconds, exchanges counts and circuits with
+    the other workers.
     """
 
     def __init__(
@@ -73,8 +74,8 @@ class Circuits:
         Exchange counts and circuits with the other workers.
 
         Raises:
-            StoreError: The store cannot be used; until it can, this process judges by its own
-                calls.
+            StoreError: The store cannot be used; until it can, this process opens circuits by
+                its own calls.
         """
         with self._exchanging:
             now = self._now()
@@ -99,11 +100,11 @@ class Circuits:
         return CircuitPermit(provider, circuit.generation, probe=False) if flows else None
 
     def flows(self, provider: str) -> bool:
-        """Return whether calls to a provider pass freely, not only as probes."""
+        """Return whether all calls to a provider may pass, not only probes."""
         return self._views[provider].circuit.flows(self._now())
 
     def state(self, provider: str) -> CircuitState:
-        """Return a circuit's state, with an operator's override."""
+        """Return a circuit's state, or the state that an operator forces."""
         return self._views[provider].circuit.effective_state(self._now())
 
     def wait(self, provider: str) -> float:
@@ -114,16 +115,16 @@ class Circuits:
             return 0.0
         seconds = circuit.wait(now)
         if circuit.state is CircuitState.HALF_OPEN:
-            # The probe's result is known sooner than its permit ends.
+            # The probe's result is known before its lease expires.
             seconds = min(seconds, EXCHANGE_PERIOD)
         return max(seconds, view.next_try - self._monotonic())
 
     def ended(self, permit: CircuitPermit, kind: Kind, seconds: float) -> None:
         """
-        Count how a call ended, and how many seconds it took.
+        Count a call's result and its duration in seconds.
 
-        The end of a probe, and a fatal one, are written to the store at once; while the store is
-        away, by the next `refresh` that reaches it.
+        The result of a probe, and a fatal result, are written to the store at once; while the
+        store is away, by the next `refresh` that reaches it.
         """
         view = self._views[permit.provider]
         view.called(self._monotonic())
@@ -142,13 +143,13 @@ class Circuits:
         self._settle(view, permit, transition)
 
     def released(self, permit: CircuitPermit) -> None:
-        """Release a permit without a result: no call was made, or it was cut off."""
+        """Release a permit without a result: no call was made, or it was interrupted."""
         view = self._views[permit.provider]
         if permit.probe and permit.generation == view.circuit.generation:
             self._settle(view, permit, lambda circuit, _now: circuit.freed(permit.generation))
 
     def calls_per_second(self, provider: str) -> float:
-        """Return the calls a second of all workers through a provider, over the last seconds."""
+        """Return the recent calls a second of all workers through a provider."""
         return self._views[provider].calls_per_second(self._monotonic())
 
     def _now(self) -> float:
@@ -186,7 +187,7 @@ class Circuits:
             view.change_here(transition, self._now())
 
     def _change(self, view: CircuitView, transition: CircuitTransition) -> bool:
-        """Change a circuit for all or, while the store is known to be away, for this process."""
+        """Change a circuit for all workers; only here while the store is known to be away."""
         if self._store_away:
             return view.change_here(transition, self._now())
         with self._store.writing() as connection:
@@ -202,7 +203,7 @@ class Circuits:
                 del view.unwritten[0]
 
     def _exchange_counts(self, taken: Mapping[str, tuple[int, Counts]]) -> None:
-        # Calls counted while the store was away have a generation that the others do not know.
+        # Calls counted while the store was away may have a generation that only this process has.
         counted = {
             name: (generation, counts)
             for name, (generation, counts) in taken.items()

@@ -1,4 +1,4 @@
-"""Limiting while the store is away: a process keeps to its recent part of a limit."""
+"""Limiting while the store is away: a process keeps to its recent share of a limit."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from notify.policies import ratelimit
 from notify.policies.ratelimit import BookingRequest, Grant, Limit, LimitState
 
 SPAN = 10.0
-"""Seconds over which a process's part of a limit is measured."""
+"""Seconds over which a process's share of a limit is measured."""
 LEAST = 0.02
-"""The part of a rate that a process may use which had used none."""
+"""The least share of a rate, also for a process that has used none."""
 
 
 class FallbackLimiter:
@@ -27,10 +27,10 @@ class FallbackLimiter:
 
     def book(self, request: BookingRequest, *, rate: float, now: float) -> Grant:
         """
-        Book at this process's part of a rate.
+        Book at this process's share of a rate.
 
         Args:
-            rate: The whole fleet's, in units a second.
+            rate: The fleet's rate, in units a second.
         """
         part = min(rate, max(self._recent.rate(now), LEAST * rate))
         grant = ratelimit.book(

@@ -14,7 +14,7 @@ from notify.flow.own_limits import OwnLimits
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Limits, circuits, holds and caps in force, as one process knows them."""
+    """The limits, circuits, holds and caps in force, as one process last read them."""
 
     circuits: Circuits
     limiter: Limiter
@@ -24,7 +24,7 @@ class Flow:
 
     def refresh(self) -> None:
         """
-        Exchange with the store what all workers share; a part that fails does not stop the others.
+        Exchange the shared state with the store; a part that fails does not stop the others.
 
         Raises:
             StoreError: The store cannot be used; the known states stay in force.

@@ -1,4 +1,4 @@
-"""Refusals: caps of number and spend, and the countries that are allowed."""
+"""Refusals, by caps of number and spend and by the allowed countries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BATCH_SIZE = 2000
 NOWHERE = Countries(())
 """The countries of a channel for which none are configured."""
 
-Asked = tuple[Notification, Rendered]
+Message = tuple[Notification, Rendered]
 
 
 class Guard:
@@ -46,8 +46,8 @@ class Guard:
 
         Args:
             caps: A notification must fit in all that apply to it.
-            countries: The countries allowed, for channels of phone numbers; such a channel that
-                is not here allows none.
+            countries: The allowed countries, by channel; a channel of phone numbers that is
+                missing allows none.
             hashed: Hashes a recipient for the names of counts.
         """
         self._store = store
@@ -62,11 +62,11 @@ class Guard:
         self._caps = tuple(caps)
         self._countries = countries
 
-    def refusals(self, asked: Sequence[Asked]) -> list[str | None]:
+    def refusals(self, messages: Sequence[Message]) -> list[str | None]:
         """
         Return for each message why it must not be sent, and count those that may.
 
-        A notification is counted once, however often it is checked: a retry passes.
+        A notification is counted once, however often it is checked, so a retry passes.
 
         Returns:
             A reason that names the option to change, never a recipient; None if it may be sent.
@@ -74,17 +74,17 @@ class Guard:
         Raises:
             StoreError: The caps cannot be counted; nothing was counted.
         """
-        answers = [self._country_refusal(notification) for notification, _ in asked]
+        answers = [self._country_refusal(notification) for notification, _ in messages]
         capped = [
             (one, caps)
-            for one, refused in zip(asked, answers, strict=True)
+            for one, refused in zip(messages, answers, strict=True)
             if refused is None and (caps := self._caps_of(one[0]))
         ]
         if capped:
             full = self._count(capped)
             answers = [
                 refused or full.get(notification.identity)
-                for refused, (notification, _) in zip(answers, asked, strict=True)
+                for refused, (notification, _) in zip(answers, messages, strict=True)
             ]
         return answers
 
@@ -111,7 +111,7 @@ class Guard:
     def _caps_of(self, notification: Notification) -> list[Cap]:
         return [cap for cap in self._caps if cap.applies_to(notification)]
 
-    def _count(self, capped: Sequence[tuple[Asked, list[Cap]]]) -> dict[tuple[str, UUID], str]:
+    def _count(self, capped: Sequence[tuple[Message, list[Cap]]]) -> dict[tuple[str, UUID], str]:
         with self._store.writing() as connection:
             now = read_clock(connection)
             charges = [

@@ -1,4 +1,4 @@
-"""The holds that operators placed, as one worker process knows them: read twice a second."""
+"""The holds that operators placed, in one worker process: read twice a second."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from notify.store import Store
 from notify.store.flow import holds as record
 
 BATCH_SIZE = 1000
-"""The most messages of a released hold that come due at one refresh; the next one continues."""
+"""The most messages of released holds to make due in one refresh; the next one continues."""
 
 BEHIND = "notify"
-"""The actor of the hold on everything where the record is found behind."""
+"""The actor of the hold on everything that is placed if the record is behind."""
 REASON = "the record lacks what was committed to it (docs/operations.md#record-behind)"
 
 log = structlog.get_logger("notify.holds")
@@ -34,10 +34,10 @@ class _ActiveHold:
 
 class Holds:
     """
-    Finds the hold that a message has to wait for. Safe among threads, if one of them refreshes.
+    Finds the hold that stops a message. Safe among threads, if only one of them refreshes.
 
-    While the record is away, the holds that were read last stay in force; one that ends by itself
-    still ends in time. Before the first `refresh`, no queue and no provider is known as held.
+    While the record is away, the holds that were read last stay in force, and still expire on
+    time. Before the first `refresh`, no queue and no provider counts as held.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Holds:
 
     def refresh(self) -> None:
         """
-        Read the holds, and make the messages due that wait for one that has ended.
+        Read the holds, and make messages due whose hold was released or has expired.
 
         Raises:
             StoreError: The record cannot be used; the holds that were read last stay in force.
@@ -63,13 +63,13 @@ class Holds:
         held = self._hold_behind()
         before = self._monotonic()
         with self._store.reading() as connection:
-            # In this order: a hold in use was placed before, so it is found unless it has ended.
+            # In this order: a hold in use was placed before it, so it is found unless it has ended.
             in_use = set(record.hold_ids_in_use(connection))
             found, now = record.current(connection)
         # Counted from before the reading: some milliseconds early rather than late.
         self._active = tuple(_ActiveHold(hold, _ends(hold, now, before)) for hold in found)
         if held:
-            # From here on the hold is known, and nothing is sent.
+            # From here on the hold is in force here, and nothing is sent.
             self._store.position.accept()
         if ended := in_use - {hold.id for hold in found}:
             self._wake(ended)
@@ -78,7 +78,7 @@ class Holds:
         """
         Hold everything, for all workers, if the record lacks commits.
 
-        The missing messages may have been sent: only an operator can decide what to do.
+        The missing messages may have been sent, so an operator must decide.
 
         Returns:
             Whether the record lacks commits, and the hold is in place.
@@ -89,7 +89,7 @@ class Holds:
             if not position.check(connection):
                 return False
         with self._store.writing() as connection:
-            # Checked where the hold is written: the check before may have met a standby.
+            # Checked again where the hold is written: the reading may have reached a standby.
             if not position.check(connection):
                 return False
             holds, _ = record.current(connection)
@@ -105,7 +105,7 @@ class Holds:
 
     def match(self, notification: Notification) -> Hold | None:
         """
-        Return the hold that a notification has to wait for; None if it may be sent.
+        Return the hold that stops a notification; None if there is none.
 
         Raises:
             StoreError: The holds were never read, and cannot be read now; nothing may be sent.
@@ -115,7 +115,7 @@ class Holds:
         return self._first(lambda hold: hold.matches(notification)) if self._active else None
 
     def stops_queue(self, channel: Channel, lane: str) -> Hold | None:
-        """Return the hold on all messages of a queue; None if it is to be consumed."""
+        """Return the hold on all messages of a queue; None if it may be consumed."""
         return self._first(lambda hold: hold.stops_queue(channel, lane)) if self._active else None
 
     def stops_provider(self, name: str) -> Hold | None:
@@ -129,10 +129,10 @@ class Holds:
 
     def _wake(self, ids: set[int]) -> None:
         """
-        Make the messages due that wait for holds that have ended.
+        Make messages due whose holds have ended.
 
-        The ids come from the messages' rows, not from the holds: a worker that did not know of a
-        hold's end may have deferred a message for it afterwards.
+        The ids come from the messages' rows, not from the holds: a worker that had not read a
+        hold's end yet may have deferred a message for it afterwards.
         """
         with self._store.writing() as connection:
             count = record.release_ended(connection, ids, now=self._clock(), limit=BATCH_SIZE)
@@ -141,5 +141,5 @@ class Holds:
 
 
 def _ends(hold: Hold, now: float, at: float) -> float:
-    """Return its end by the monotonic clock."""
+    """Return a hold's end by the monotonic clock."""
     return math.inf if hold.until is None else at + (hold.until - now)

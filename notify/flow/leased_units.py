@@ -1,4 +1,4 @@
-"""The units of one limit that one process has booked for lanes of one share, and not used yet."""
+"""The units of one limit that a process has booked and not used yet, for lanes of one share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EPSILON = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class UnitRange:
-    """The units of a grant from one sum to another."""
+    """A part of a grant's units, from one running sum to another."""
 
     grant: Grant
     start: float
@@ -25,11 +25,11 @@ class UnitRange:
 
     @property
     def units(self) -> float:
-        """How many they are."""
+        """The number of units."""
         return self.end - self.start
 
     def at(self, now: float) -> UnitRange:
-        """Return it without the units that have lapsed."""
+        """Return the range without the units that have lapsed."""
         late = now - self.grant.lapse
         if late <= self.grant.now:
             return self
@@ -39,7 +39,7 @@ class UnitRange:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """One cost's units."""
+    """The units drawn for one cost."""
 
     slot: float
     pieces: Sequence[UnitRange] = ()
@@ -51,7 +51,7 @@ class Taken:
 
     drawn: Sequence[Drawn]
     wait: float = 0.0
-    """Seconds until the rest may be had."""
+    """Seconds until the rest is available."""
 
     @property
     def slots(self) -> list[float]:
@@ -64,7 +64,7 @@ class LeasedUnits:
     Units by their slots, the earliest first. Not safe among threads.
 
     Attributes:
-        ask_at: Before then the limit has no more.
+        ask_at: When to request more; the limit has none before.
         use: The units used a second.
     """
 
@@ -83,7 +83,7 @@ class LeasedUnits:
         return sum(each.at(now).units for each in self._pieces) > cost - _EPSILON
 
     def draw(self, costs: Iterable[float], *, now: float) -> list[Drawn]:
-        """Remove units for as many of the costs as there are units for, in their order."""
+        """Remove units for as many of the costs as they cover, in order."""
         fresh = [each.at(now) for each in self._pieces]
         self._pieces = deque(each for each in fresh if each.units > _EPSILON)
         left = sum(each.units for each in self._pieces) + _EPSILON
@@ -110,11 +110,11 @@ class LeasedUnits:
         return Drawn(slot, pieces)
 
     def put_back(self, drawn: Sequence[Drawn]) -> None:
-        """Add units again that were drawn and are not used."""
+        """Put back units that were drawn and not used."""
         pieces = [piece for each in drawn for piece in each.pieces]
         self._pieces.extendleft(reversed(pieces))
 
     def clear(self, *, now: float) -> None:
-        """Drop all units; the next ones are asked for at once."""
+        """Drop all units; the next ones may be requested at once."""
         self._pieces.clear()
         self.ask_at = now

@@ -1,4 +1,4 @@
-"""One limit as one worker process uses it: from the units that it has leased, where it can."""
+"""One limit in one worker process, which uses the units that it has leased first."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from notify.policies import ratelimit
 from notify.policies.ratelimit import BookingRequest, Grant, Limit, LimitState
 
 LEASE = 0.25
-"""Seconds of its own use that a process books ahead at most, while there is plenty."""
+"""The most seconds of its own use that a process books ahead, if the limit has units to spare."""
 WORTH = 4
-"""The number of costs that a lease must hold to be made, for what remains of it is lost."""
+"""The least number of costs in a lease: a smaller one is not made, as its rest would be lost."""
 _RECENT = 2.0
 """Seconds for which a shortage counts as recent."""
 _SAME_PAUSE = 0.25
-"""Seconds: a pause that is longer by less is not reported."""
+"""Seconds: a pause that is longer by less than this is not reported."""
 
 
 class LimitLease:
     """
-    Uses one limit's units. Thread-safe.
+    Uses one limit's units. Safe among threads.
 
     All times are monotonic ones. No lock is held while the store is used.
 
     Attributes:
-        used_at: When units were last asked for.
+        used_at: When units were last requested.
     """
 
     def __init__(self, limit: Limit, store: LimitStore, *, monotonic: Callable[[], float]) -> None:
@@ -54,7 +54,7 @@ class LimitLease:
         return self._limit
 
     def change(self, limit: Limit) -> None:
-        """Replace the limit; units that are leased by the old one are lost, not used."""
+        """Replace the limit; units that were leased under the old one are lost."""
         if limit == self._limit:
             return
         with self._lock:
@@ -62,15 +62,15 @@ class LimitLease:
             self._drop(self._monotonic())
 
     def free(self, now: float) -> bool:
-        """Return whether nothing limits it, as far as this process knows."""
+        """Return whether calls are unlimited, as far as this process knows."""
         return self.rate(now) is None and not self._state.paused(now)
 
     def rate(self, now: float) -> float | None:
-        """Return the rate in force, as far as this process knows; None where nothing limits."""
+        """Return the rate in force, as far as this process knows; None if there is none."""
         return self._state.rate(self._limit, now)
 
     def ceiling(self, now: float) -> float | None:
-        """Return the rate that an operator or the configuration sets."""
+        """Return the rate that an operator or the configuration sets; None if neither does."""
         return self._state.ceiling(self._limit, now)
 
     def lapse(self, largest: float, now: float) -> float:
@@ -78,23 +78,23 @@ class LimitLease:
         return self._preview(largest, 1.0, now).lapse
 
     def wait(self, share: float, now: float) -> float:
-        """Return the seconds until one unit may be had, as far as this process knows."""
+        """Return the seconds until one unit is available, as far as this process knows."""
         return self._preview(1.0, share, now).wait([1.0])
 
-    def met(self, now: float) -> float | None:
-        """Return the costs a second that it met recently; None if it met all."""
+    def recent_rate(self, now: float) -> float | None:
+        """Return the recent costs a second; None if no cost had to wait recently."""
         with self._lock:
             return self._recent.rate(now) if now < self._short_at + _RECENT else None
 
     def blocked(self, cost: float, *, share: float) -> float:
-        """Return the seconds in which a unit certainly cannot be had; 0.0 if one may be."""
+        """Return the seconds in which a cost certainly cannot be booked; 0.0 if it may be."""
         now = self._monotonic()
         with self._lock:
             leased = self._leased(share, now)
             return 0.0 if leased.covers(cost, now=now) else self._refusal(leased, now)
 
     def take(self, costs: Sequence[float], *, share: float, ahead: float) -> Taken:
-        """Use units for as many of the costs as may be booked, in order."""
+        """Use units for as many of the costs as can be booked, in order."""
         now = self._monotonic()
         with self._lock:
             self.used_at = now
@@ -108,7 +108,7 @@ class LimitLease:
         booked = self._store.book(self._limit, request)
         with self._lock:
             grant = self._grant(booked, request)
-            # The moment of the booking: where a burst is small, any later one is too late.
+            # The moment of the booking: with a small burst, units may lapse just after it.
             now = grant.now
             drawn += self._granted(leased, grant, rest)
             if len(drawn) < len(costs):
@@ -148,7 +148,7 @@ class LimitLease:
 
     def settle(self) -> None:
         """
-        Write to the store what it does not know yet.
+        Write the pending changes to the store.
 
         Raises:
             StoreError: The store cannot be used.
@@ -157,7 +157,7 @@ class LimitLease:
             self._adopt(state)
 
     def _report(self) -> None:
-        # While the store is away only this process heeds it; a refresh writes it later.
+        # While the store is away, only this process applies it; a refresh writes it later.
         with contextlib.suppress(StoreError):
             self.settle()
 
@@ -172,7 +172,7 @@ class LimitLease:
         return found
 
     def _refusal(self, leased: LeasedUnits, now: float) -> float:
-        """Return the seconds in which the store need not be asked, and note the shortage."""
+        """Return the seconds until the store must be asked, and note a shortage if not 0.0."""
         wait = self._state.paused(now) or max(0.0, leased.ask_at - now)
         if wait:
             self._short_at = now
@@ -202,8 +202,8 @@ class LimitLease:
         return leased.draw(costs, now=grant.now)
 
     def _short(self, leased: LeasedUnits, grant: Grant, request: BookingRequest) -> float:
-        """Return the seconds until the rest of a request may be had, and note them."""
-        # Another thread may have drawn on the grant: then the grant itself does not say.
+        """Return the seconds until the rest of a request is available, and note them."""
+        # 0.0 if another thread drew units of the grant: then try again soon.
         wait = grant.wait(request.sums) or 0.001
         # A lane that may book further ahead need not wait as long.
         leased.ask_at = grant.now + wait - (grant.horizon - grant.ahead)
@@ -234,12 +234,12 @@ class LimitLease:
                 self._drop(now)
 
     def _changed(self, change: Callable[[LimitState], LimitState]) -> bool:
-        """Change the state here; return whether the other workers should know."""
+        """Change the state here; return whether to report it to the other workers."""
         now = self._monotonic()
         with self._lock:
             before, changed = self._state, change(self._state)
             longer = changed.paused(now) - before.paused(now)
-            # Of a storm of complaints, few change anything.
+            # Of many complaints at once, few change anything.
             if longer < _SAME_PAUSE and not self._slower(changed, before, now):
                 return False
             self._state = changed

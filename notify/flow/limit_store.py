@@ -13,7 +13,7 @@ from notify.store.flow import bookings
 from notify.store.flow import limits as record
 
 AWAY = 0.5
-"""Seconds after which a store that was away is tried again."""
+"""Seconds until a store that was away is tried again."""
 
 Write = Callable[[], tuple[LimitState, float]]
 
@@ -22,7 +22,7 @@ class LimitStore:
     """
     Exchanges one limit with the other workers. Safe among threads.
 
-    All times in and out are monotonic ones: the store's, by the database's clock, are translated.
+    All times in and out are monotonic: the store's times, by the database's clock, are translated.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class LimitStore:
         self._unwritten: list[Write] = []
 
     def book(self, limit: Limit, request: BookingRequest) -> Grant | None:
-        """Book for this process among all; None while the store is away."""
+        """Book from the limit that all workers share; None while the store is away."""
         if self._monotonic() < self._away_until:
             return None
         try:
@@ -51,7 +51,7 @@ class LimitStore:
         return state.shifted(self._offset.learn(now, now=self._monotonic()))
 
     def cut(self, limit: Limit, *, retry_after: float | None, calls_per_second: float) -> None:
-        """Have a complaint written by the next `write`."""
+        """Queue a complaint for the next `write`."""
         at = self._monotonic()
 
         def write() -> tuple[LimitState, float]:
@@ -64,7 +64,7 @@ class LimitStore:
         self._unwritten.append(write)
 
     def pause(self, name: str, seconds: float) -> None:
-        """Have a pause written by the next `write`."""
+        """Queue a pause for the next `write`."""
         at = self._monotonic()
 
         def write() -> tuple[LimitState, float]:
@@ -76,7 +76,7 @@ class LimitStore:
 
     def write(self) -> Iterator[LimitState]:
         """
-        Write all that is not written yet; yield the limit's state after each.
+        Write all queued changes; yield the limit's state after each.
 
         Raises:
             StoreError: The store cannot be used; the rest is kept for the next time.
@@ -84,6 +84,6 @@ class LimitStore:
         for write in tuple(self._unwritten):
             with contextlib.suppress(StoreRefused):
                 yield self.local(*write())
-            # Another thread may have written it at the same time: twice does no harm.
+            # Another thread may have written it at the same time: writing twice does no harm.
             with contextlib.suppress(ValueError):
                 self._unwritten.remove(write)

@@ -1,4 +1,4 @@
-"""The limits of the fleet, as one worker process books them."""
+"""Booking units of the fleet's limits, in one worker process."""
 
 from __future__ import annotations
 
@@ -20,30 +20,29 @@ from notify.store.flow import limits as record
 IDLE = 60.0
 """Seconds after which this process forgets an unused limit of a single value."""
 CLEAN = 600.0
-"""Seconds between two removals of rows that no longer say anything."""
+"""Seconds between two removals of rows without effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """The moments of the first costs, and when the rest may be had."""
+    """The moments of the first costs, and when the rest is available."""
 
     slots: Sequence[float]
     """Monotonic times in ascending order, one for each cost that was booked."""
     wait: float
-    """Seconds until the rest may be had; 0.0 if all is booked."""
+    """Seconds until the rest is available; 0.0 if all is booked."""
 
 
 class Limiter:
     """
-    Books calls to providers, for this process among all. Safe among threads.
+    Books calls to providers on limits that all workers share. Safe among threads.
 
     The limit of one value, such as a recipient's, is named `NAME:value` after the configured
     limit NAME. A name that is not configured has no limit until its provider complains, or an
     operator sets one.
 
     Attributes:
-        used: The units booked, by configured limit; the limits of its single values count
-            together.
+        used: The units booked, by configured limit; those of its single values are summed.
     """
 
     def __init__(
@@ -59,11 +58,11 @@ class Limiter:
         self._offset = ClockOffset()
         self._clean_at = monotonic() + CLEAN
         self.used = LimitUsage()
-        # Read without a lock: two threads that make the same one agree by `setdefault`.
+        # Read without a lock: if two threads make the same one, `setdefault` keeps the first.
         self._leases = {name: self._new(limit) for name, limit in limits.items()}
 
     def change(self, limits: Mapping[str, Limit]) -> None:
-        """Replace the configured limits, by name; units leased by another limit are lost."""
+        """Replace the configured limits, by name; units leased under a changed limit are lost."""
         self._limits = dict(limits)
         for name, lease in list(self._leases.items()):
             lease.change(self._limit(name))
@@ -79,7 +78,7 @@ class Limiter:
         """
         Book units of every limit named, for as many of the costs as all of them allow.
 
-        A slot that is not used is lost, not given back.
+        A slot that is not used is lost, not returned.
 
         Args:
             names: The limits to pass.
@@ -103,7 +102,7 @@ class Limiter:
         if len(leases) == 1:
             taken = leases[0].take(costs, share=share, ahead=ahead)
             return Booking(_ascending(taken.slots), taken.wait)
-        # Book nothing of one limit that would lapse while another makes it wait.
+        # Do not book units of one limit that would lapse while the call waits for another.
         blocked = max(each.blocked(costs[0], share=share) for each in leases)
         if blocked:
             return Booking([], blocked)
@@ -113,7 +112,7 @@ class Limiter:
         self, leases: list[LimitLease], costs: Sequence[float], *, share: float, ahead: float
     ) -> Booking:
         now, largest = self._monotonic(), max(costs)
-        # The scarcest first, so that of the others no more is booked than can be used.
+        # The scarcest first, so that no more of the others is booked than can be used.
         leases.sort(key=lambda each: each.rate(now) or math.inf)
         count, wait = len(costs), 0.0
         given = list[tuple[LimitLease, Taken]]()
@@ -126,7 +125,7 @@ class Limiter:
                 break
         for lease, taken in given:
             lease.put_back(taken.drawn[count:], sum(costs[count : len(taken.drawn)]), share=share)
-        # Each of the slots is late enough for one limit, so the latest is for all.
+        # Each slot is late enough for its limit, so the latest is late enough for all.
         slots = [now] * count
         for _, taken in given:
             slots = list(map(max, slots, taken.slots))
@@ -143,38 +142,38 @@ class Limiter:
         self, names: Iterable[str], *, retry_after: float | None, calls_per_second: float
     ) -> None:
         """
-        Slow all workers down after a provider's complaint that it gets too many calls.
+        Slow all workers down after a provider's complaint of too many calls.
 
         Args:
             names: The limits of the call.
-            retry_after: The seconds without calls that the provider asks for.
+            retry_after: The seconds without calls that the provider requests.
             calls_per_second: The fleet's calls to it, used where no rate is configured.
         """
         for name in names:
             self._lease(name).throttled(retry_after=retry_after, calls_per_second=calls_per_second)
 
     def exhausted(self, names: Iterable[str], seconds: float) -> None:
-        """Pause limits, for all workers, of which the provider has no units left for *seconds*."""
+        """Pause, for all workers, limits whose units are used up for *seconds*."""
         for name in names:
             self._lease(name).exhausted(seconds)
 
     def wait(self, names: Iterable[str], *, share: float = 1.0) -> float:
-        """Return the seconds until a unit may be had; 0.0 where it may be had now."""
+        """Return the seconds until a unit is available; 0.0 if one is available now."""
         now = self._monotonic()
         return max((self._lease(name).wait(share, now) for name in names), default=0.0)
 
     def rate(self, names: Iterable[str]) -> float | None:
         """
-        Return the costs a second that this process met recently; None if it met all.
+        Return this process's recent costs a second; None if no cost had to wait recently.
 
-        That is how many messages it may send, however many units each of them takes.
+        That is how many messages it may send a second, however many units each one uses.
         """
         now = self._monotonic()
-        rates = [self._lease(name).met(now) for name in names]
+        rates = [self._lease(name).recent_rate(now) for name in names]
         return min((rate for rate in rates if rate is not None), default=None)
 
     def rates(self) -> Mapping[str, float]:
-        """Return the rates in force by the names of limits, where there are any."""
+        """Return the rates in force by the names of limits; a limit without a rate is left out."""
         now = self._monotonic()
         found = [(name, each.rate(now)) for name, each in list(self._leases.items())]
         return {name: rate for name, rate in found if rate and not self._is_value(name)}

@@ -10,7 +10,7 @@ class Meter:
 
     def __init__(self, span: float, *, now: float) -> None:
         """
-        Begin at zero.
+        Start at zero.
 
         Args:
             span: The seconds over which the rate is measured.

@@ -24,13 +24,13 @@ class ReleasedHolds:
 
     holds: Sequence[Hold]
     set_aside: Mapping[int, int]
-    """By id of a hold, the notifications in the record that come due now."""
+    """By hold id, how many notifications on record become due now."""
     remaining: int
 
 
 def place_hold(store: Store, scope: Scope, actor: Actor, *, seconds: float | None) -> Hold:
     """
-    Keep all messages that match *scope* from being sent.
+    Stop all messages that match *scope* from being sent.
 
     Args:
         seconds: How long the hold is in force; None until it is released.
@@ -49,7 +49,7 @@ def place_hold(store: Store, scope: Scope, actor: Actor, *, seconds: float | Non
 
 def release_holds(store: Store, chosen: Callable[[Hold], bool], actor: Actor) -> ReleasedHolds:
     """
-    Release those holds in force that are *chosen*; without one, nothing is written.
+    Release the holds in force that are *chosen*; if there are none, write nothing.
 
     Raises:
         StoreError: The record cannot be written.
@@ -68,7 +68,7 @@ def release_holds(store: Store, chosen: Callable[[Hold], bool], actor: Actor) ->
 
 def set_limit(store: Store, name: str, rate: float, actor: Actor, *, seconds: float | None) -> None:
     """
-    Put a rate in place of a limit's configured one.
+    Replace a limit's configured rate.
 
     Args:
         rate: Units a second, of all workers together.
@@ -85,10 +85,10 @@ def set_limit(store: Store, name: str, rate: float, actor: Actor, *, seconds: fl
 
 def reset_limits(store: Store, names: Collection[str], actor: Actor) -> list[str]:
     """
-    Return limits to their configured rates, and end pauses that providers asked for.
+    Return limits to their configured rates, and end pauses that providers requested.
 
     Returns:
-        The limits that were not as configured; without one, nothing is written.
+        The limits that were not as configured; if there are none, nothing is written.
 
     Raises:
         StoreError: The record cannot be written.

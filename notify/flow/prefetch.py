@@ -1,4 +1,4 @@
-"""How many messages of one queue a worker buffers: those that flow control lets it send soon."""
+"""The number of messages of one queue to buffer: as many as flow control admits soon."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PrefetchPolicy:
         Args:
             rates: The configured limits, in units a second.
             shares: By lane, the part of a limit's burst that it may use.
-            most: The number to buffer where nothing limits it.
+            most: The number to buffer if nothing limits it.
         """
         self._flow = flow
         self._gateway = gateway
@@ -59,7 +59,7 @@ class PrefetchPolicy:
             return 0
         sound = [each for each in usable if flow.circuits.flows(each.name)]
         if not sound:
-            # One message to probe the provider with.
+            # One message, to probe the provider.
             return 1
         return max(1, min(self._most, math.ceil(max(map(self._soon, sound)))))
 
@@ -67,12 +67,12 @@ class PrefetchPolicy:
         """Return how many messages a provider accepts within the time of the buffer."""
         names = self._limits(provider)
         rates = [self._rates[name] for name in names if name in self._rates]
-        # This process's part of it. Just after its start a process has met a burst: then the
-        # number may be too large.
+        # This process's share of the rate. Just after a start it includes a burst, and the number
+        # may be too large.
         recent = self._flow.limiter.rate(names)
         rate = min([*rates, *([] if recent is None else [recent])], default=math.inf)
         return min(float(self._most), rate * BUFFERED)
 
     def _limits(self, provider: ConfiguredProvider) -> tuple[str, ...]:
-        """Return the limits that a message passes if it is sent through this provider."""
+        """Return the limits of a message that is sent through this provider."""
         return provider.limits + (provider.moved if provider in self._gateway.reserve else ())

@@ -1,4 +1,4 @@
-"""Whether a message may be sent at all, through whichever provider: holds, caps, its own limits."""
+"""Whether a message may be sent at all, through any provider: holds, caps, its own limits."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from notify.message import Notification, Rendered
 from notify.policies.holds import Hold
 
 AHEAD = 0.25
-"""Seconds ahead that a limit of a message's own, such as its recipient's, is booked."""
+"""The most seconds ahead to book a message's own limit, such as its recipient's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The message has to wait, for a reason outside itself."""
+    """The message must wait, for a reason outside itself."""
 
     seconds: float
     reason: str
@@ -42,21 +42,23 @@ class Screening:
         self._flow = flow
         self._gateway = gateway
 
-    def screen(self, asked: Sequence[tuple[Notification, Rendered]]) -> list[Wait | Barred | None]:
+    def screen(
+        self, messages: Sequence[tuple[Notification, Rendered]]
+    ) -> list[Wait | Barred | None]:
         """
-        Check once for each message what concerns it alone, and count it.
+        Check each message once, independently of providers, and count it against the caps.
 
         Returns:
-            None for each that may go on to `Admission.choose`.
+            For each message, None if it may go on to `Admission.choose`.
 
         Raises:
             StoreError: The caps could not be counted.
         """
-        holds = [self._flow.holds.match(notification) for notification, _ in asked]
-        free = [each for each, hold in zip(asked, holds, strict=True) if hold is None]
+        holds = [self._flow.holds.match(notification) for notification, _ in messages]
+        free = [each for each, hold in zip(messages, holds, strict=True) if hold is None]
         refusals = iter(self._flow.guard.refusals(free))
         answers: list[Wait | Barred | None] = []
-        for hold, (notification, message) in zip(holds, asked, strict=True):
+        for hold, (notification, message) in zip(holds, messages, strict=True):
             if hold is not None:
                 answers.append(Wait.held(hold))
                 continue

@@ -1,4 +1,4 @@
-"""How much of each limit one process used, and how often it had to wait for it."""
+"""The units of each limit that one process used, and how often it had to wait."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class LimitUsage:
         self._waits: dict[str, int] = defaultdict(int)
 
     def add(self, limits: Iterable[str], units: float, *, waited: bool) -> None:
-        """Count units booked of all these limits, and whether they were fewer than asked."""
+        """Count units booked of all these limits, and whether they were fewer than requested."""
         with self._lock:
             for limit in limits:
                 self._units[limit] += units
@@ -30,6 +30,6 @@ class LimitUsage:
 
     @property
     def waits(self) -> Mapping[str, int]:
-        """How often a limit did not grant all that was asked."""
+        """How often a limit granted less than was requested."""
         with self._lock:
             return dict(self._waits)

@@ -18,7 +18,7 @@ class Backlog:
     """
 
     def __init__(self, *, now: float) -> None:
-        """Begin at *now*, in seconds since 1970 like all later times."""
+        """Start at *now*, in seconds since 1970 like all later times."""
         self._after = self._now = now
         self._seen: deque[tuple[float, int]] = deque()
 
@@ -27,8 +27,9 @@ class Backlog:
         Add one reading of the queue's depth.
 
         Args:
-            ready: The messages that wait in it.
-            taken: When the last message that this process received was published; None if none.
+            ready: The number of messages that wait in it.
+            taken: When the last message that this process received was published; None if it
+                received none.
         """
         self._now = now
         if ready == 0:
@@ -41,12 +42,12 @@ class Backlog:
 
     @property
     def oldest(self) -> float:
-        """Seconds: an upper bound of the first message's age since observation began."""
+        """An upper bound of the first message's age since observation started, in seconds."""
         return max(0.0, self._now - self._after)
 
     @property
     def drain(self) -> float | None:
-        """Seconds until it is empty at this rate; infinity if it grows; None if too early."""
+        """Seconds until it is empty at this rate; infinity if it does not fall; None if unknown."""
         (began, before), (at, ready) = self._seen[0], self._seen[-1]
         if ready == 0:
             return 0.0

@@ -1,9 +1,9 @@
-"""Celery's consumer, changed to take plain JSON messages in batches and to settle each by itself.
+"""Celery's consumer, changed to receive plain JSON in batches and to settle each message alone.
 
-Celery expects its own protocol: unchanged, it crashes on a message with odd headers, and
-acknowledges, so loses, one that it cannot decode. Here no part of a message is read before it is in
-a batch. The code uses internals of Celery 5.7 and kombu 5.7; `tests/integration/test_worker.py`
-fails if they change.
+Celery expects its own protocol: unchanged, it crashes on a message with unexpected headers, and
+acknowledges, and so loses, one that it cannot decode. Here no part of a message is read before it
+is in a batch. The code uses internals of Celery 5.7 and kombu 5.7;
+`tests/integration/test_worker.py` fails if they change.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ TASK = "notify.deliver"
 STEER = 0.5
 """Seconds between two adjustments of each queue's prefetch."""
 LONGEST_WAIT = 5
-"""Most seconds between two tries to reach the broker: one at first, then one more each time."""
+"""The most seconds between two tries to reach the broker: first 1, then 1 more each time."""
 TURN = 0.25
-"""Seconds until an idle loop notices a signal: Python resumes the poll that one interrupts."""
+"""Seconds until an idle loop notices a signal: Python resumes a poll that a signal interrupts."""
 
 log = structlog.get_logger("notify.consumer")
 
 
 class Consumer(consumer.Consumer):
     """
-    Collects messages while all claimers of their queue are busy, and submits a batch as soon as
-    one is idle. Of each queue it consumes as many messages as can be sent soon.
+    Collects a queue's messages while all its claimers are busy, and submits a batch as soon as one
+    is idle. It consumes as many messages of each queue as can be sent soon.
 
     Everything here runs in the worker's event loop. Other threads post steps to it.
     """
@@ -71,15 +71,15 @@ class Consumer(consumer.Consumer):
         **kwargs: Any,
     ) -> None:
         """
-        Make a consumer with Celery's own arguments and six more.
+        Make a consumer with Celery's arguments and six more.
 
         Args:
-            ready: Called whenever consumption has begun, after a reconnection too.
+            ready: Called when consumption has started, also after each reconnection.
             probe: Returns, in any thread, whether the record can be written.
             prefetch: Returns at once how many messages of a queue may be unacknowledged, 0 for
                 none.
-            hurry: Called when a warm shutdown begins: whatever would wait is to be deferred.
-            state: The event loop's state, kept here.
+            hurry: Called when a warm shutdown starts, to defer messages that would wait.
+            state: The event loop's state, which this consumer writes.
             stop_timeout: Seconds that a warm shutdown waits for unacknowledged messages.
         """
         super().__init__(*args, **kwargs)
@@ -88,7 +88,7 @@ class Consumer(consumer.Consumer):
         self._state = state
         self._stop_timeout = stop_timeout
         self._steps = StepQueue(lambda: self.hub.call_soon(self._work_soon))
-        # The hub keeps its promises in a set, so each of these is due at most once at a time.
+        # The hub keeps its promises in a set, so each of these is scheduled at most once at a time.
         self._flush_soon = promise(self._flush)
         self._work_soon = promise(self._steps.run_all)
         self._intakes = {name: Intake(name) for name in self.app.amqp.queues.consume_from}
@@ -117,7 +117,7 @@ class Consumer(consumer.Consumer):
         )
 
     def on_ready(self) -> None:
-        """Begin to consume."""
+        """Start to consume."""
         super().on_ready()
         self._state.connected = True
         self._steer()
@@ -127,12 +127,12 @@ class Consumer(consumer.Consumer):
         """Turn the loop several times a second, so that it soon notices a signal to stop."""
         super().register_with_event_loop(hub)
         hub.call_repeatedly(TURN, self._turn)
-        # Posted, since a timer swallows the error of a channel that the broker has closed, which
-        # then has no consumers: raised out of the loop, it makes Celery connect again.
+        # Posted, since a timer discards the error of a channel that the broker closed, and the
+        # channel has no consumers then. Raised in the loop, the error makes Celery reconnect.
         hub.call_repeatedly(STEER, self._steps.post, self._steer)
 
     def ensure_connected(self, connection: Any) -> Any:
-        """Connect, however long the broker is away; the loop does not turn then and is not hung."""
+        """Connect, however long the broker is away; the watchdog is reset while it waits."""
 
         def away(error: Exception, interval: float) -> None:
             log.warning("notify.broker_away", reason=why(error), next_try_seconds=interval)
@@ -164,7 +164,7 @@ class Consumer(consumer.Consumer):
             raise
 
     def on_close(self) -> None:
-        """Forget the messages of a lost connection: the broker delivers them again."""
+        """Drop the messages of a lost connection: the broker delivers them again."""
         self._state.connected = False
         for intake in self._intakes.values():
             intake.forget()
@@ -188,7 +188,7 @@ class Consumer(consumer.Consumer):
             self._steering.steer()
 
     def _consume(self, queue: str, prefetch: int) -> None:
-        # The prefetch is that of all consumers that the channel begins from here on.
+        # The prefetch applies to all consumers that the channel starts from here on.
         self.task_consumer.channel.basic_qos(0, prefetch, False)
         self.add_task_queue(queue)
 
@@ -211,12 +211,12 @@ class Consumer(consumer.Consumer):
         if latest is not None:
             self._state.taken[intake.name] = latest.timestamp()
         argument = Batch(
-            arrivals, lambda worked: self._steps.post(partial(self._begun, intake, worked))
+            arrivals, lambda worked: self._steps.post(partial(self._batch_started, intake, worked))
         )
         self.strategies[TASK](TaskMessage(TASK, argument), None, _nothing, _nothing, ())
 
-    def _begun(self, intake: Intake, worked: bool) -> None:
-        intake.begun()
+    def _batch_started(self, intake: Intake, worked: bool) -> None:
+        intake.claimer_idle()
         self._pause.claimed(worked=worked)
         if worked:
             self._steering.unclog(intake)

@@ -1,4 +1,4 @@
-"""Celery as this service's engine: its application with the one task, and its worker."""
+"""The Celery application with its one task, and the Celery worker."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class QuietWorker(Worker):
         self, *, stopping: Callable[[], None], reload: Callable[[], None], **options: Any
     ) -> None:
         """
-        Make a worker with Celery's own options and two more, both called in a signal's handler.
+        Make a worker with Celery's options and two more, both called in a signal handler.
 
         Args:
             stopping: Called at SIGTERM.
@@ -47,13 +47,13 @@ class QuietWorker(Worker):
         """Handle signals as Celery does, except two."""
         super().install_platform_tweaks(worker)
         install_worker_term_handler(worker, verbose=False, callback=lambda _: self._stopping())
-        # Celery would restart the process. On a terminal the signal means that the terminal closed.
+        # Celery would restart the process. On a terminal, SIGHUP means that the terminal closed.
         if not os.isatty(0):
             signal.signal(signal.SIGHUP, lambda *_: self._reload())
 
 
 def create_app(settings: Settings, *, queues: Sequence[str]) -> Celery:
-    """Make the Celery application with the engine's settings; no task is registered yet."""
+    """Make the Celery application for these queues; no task is registered yet."""
     app = Celery("notify", amqp=RawAMQP, set_as_current=False)
     app.conf.update(
         broker_url=settings.amqp.url.get_secret_value(),
@@ -87,7 +87,7 @@ def create_app(settings: Settings, *, queues: Sequence[str]) -> Celery:
 
 
 def register(app: Celery, work: Delivery | Archive, *, on_crash: Decision) -> None:
-    """Register the one task: process a batch; an unexpected error settles all of it alike."""
+    """Register the one task: process a batch; on an unexpected error, settle it as *on_crash*."""
 
     @app.task(name=TASK, ignore_result=True)
     def deliver(batch: Batch) -> None:
@@ -95,12 +95,12 @@ def register(app: Celery, work: Delivery | Archive, *, on_crash: Decision) -> No
         try:
             worked = work.deliver(batch.arrivals)
         except Exception as error:
-            # The last line of defence: whatever the error, no message is lost.
+            # The last resort: whatever the error, no message is lost.
             log.error("notify.delivery_fault", messages=len(batch.arrivals), exc_info=error)
             for arrival in batch.arrivals:
                 arrival.settle(on_crash)
         finally:
-            batch.begun(worked)
+            batch.started(worked)
 
 
 def celery_worker(
@@ -143,7 +143,7 @@ def celery_worker(
 
 def _quieten_celery() -> None:
     """Keep Celery from setting up logging, and from logging below warnings."""
-    # A connected receiver makes Celery keep the logging that `telemetry.logs` has set up.
+    # With a connected receiver, Celery keeps the logging that `telemetry.logs` set up.
     signals.setup_logging.connect(lambda **_: None, weak=False)
     logging.getLogger("celery").setLevel(logging.WARNING)
     # It warns of pickled messages; this worker reads plain JSON only.

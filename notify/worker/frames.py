@@ -2,8 +2,8 @@
 
 py-amqp reads a message's properties in the event loop, before any handler has the message.
 Properties that it cannot read, such as a content type that is not UTF-8, a time beyond the calendar
-or tables nested two thousand deep, end the worker. The message stays in its queue and ends the next
-worker too.
+or tables nested two thousand deep, crash the worker. The message stays in its queue and crashes the
+next worker too.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ Frame = tuple[int, int, bytes]
 
 def frame_handler(connection: Any, callback: Callable[..., Any]) -> Callable[[Frame], bool]:
     """
-    Return a frame handler like py-amqp's, which keeps properties that it cannot read as bytes.
+    Return a frame handler like py-amqp's that keeps unreadable properties as bytes.
 
-    They become one header, beside a content type that says so and is not JSON. So the message goes
-    to the dead letters, and the archive keeps it whole.
+    They become one header, beside a content type that names the problem and is not JSON. So the
+    message goes to the dead letters, and the archive keeps all of it.
     """
     read = read_frames(connection, callback)
 
@@ -57,7 +57,7 @@ def frame_handler(connection: Any, callback: Callable[..., Any]) -> Callable[[Fr
 
 
 def _readable(payload: bytes) -> bool:
-    """Return whether py-amqp reads the properties, tried at the stack depth of `read`."""
+    """Return whether py-amqp can read the properties, at the stack depth of `read`."""
     try:
         amqp.Message().inbound_header(payload)
     except _ERRORS:

@@ -16,12 +16,12 @@ from notify.worker.loop_state import LoopState
 PERIOD = 2.0
 """Seconds between two checks of broker and record."""
 HUNG = 30.0
-"""Seconds without a turn after which the event loop counts as hung, as for systemd's watchdog."""
+"""Seconds without a turn after which the event loop counts as hung, as by systemd's watchdog."""
 
 
 class Health:
     """
-    Checks broker and record in `check`, and answers all questions from what it found.
+    Checks broker and record in `check`; the other methods use its results and the loop's state.
 
     Attributes:
         broker_up: Whether the broker answered the last check.
@@ -49,7 +49,7 @@ class Health:
         self.host_ahead = 0.0
 
     def check(self) -> None:
-        """Check broker and record once; takes some seconds if one of them does not answer."""
+        """Check broker and record once; needs some seconds if one of them does not answer."""
         self.record_up = self._record_answers()
         found = self._read_depths()
         now = self._clock()
@@ -63,7 +63,7 @@ class Health:
         return self._monotonic() - self._loop.turned_at < HUNG
 
     def unready(self) -> str | None:
-        """Return in a word why the worker cannot work now; None if it can, if there is work."""
+        """Return the reason why the worker cannot work now, as one word; None if it can."""
         loop = self._loop
         if loop.stopping:
             return "stopping"
@@ -74,7 +74,7 @@ class Health:
         return "record_away" if loop.paused or not self.record_up else None
 
     def remark(self) -> str | None:
-        """Return a fault that does not keep the worker from its work; None if there is none."""
+        """Return a fault that does not stop the worker from working; None if there is none."""
         if abs(self.host_ahead) <= CLOCK_OFF:
             return None
         direction = "ahead of" if self.host_ahead > 0 else "behind"
@@ -89,7 +89,7 @@ class Health:
         return iter(list(self._depths.items()))
 
     def backlogs(self) -> Iterator[tuple[str, Backlog]]:
-        """Yield the backlogs of those queues."""
+        """Yield the backlog of each queue in `depths`."""
         return iter([(name, self._backlogs[name]) for name in list(self._depths)])
 
     def _record_answers(self) -> bool:

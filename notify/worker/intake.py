@@ -1,4 +1,4 @@
-"""One queue's unacknowledged messages in a worker, and the prefetch that its consumer has."""
+"""One queue's unacknowledged messages in a worker, and its consumer's prefetch."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from notify.worker.received import Received
 
 CLAIMERS = 2
-"""Batches of a queue in work at once: while one waits for its commit, the other is prepared."""
+"""Batches of a queue in progress at once: while one waits for its commit, the next is prepared."""
 LARGEST_BATCH = 64
 MOST_DEFERRED = 64 * 1024 * 1024
-"""Bytes of deferred messages beyond the prefetch; more than that use it up."""
+"""The most bytes of deferred messages to keep beside the prefetch; more count against it."""
 OVERHEAD = 2048
-"""Bytes that a message needs in memory beside its body, roughly."""
+"""Bytes that a message needs in memory beside its body, approximately."""
 
 
 class Intake:
@@ -23,8 +23,8 @@ class Intake:
     Attributes:
         name: The queue's name.
         prefetch: The prefetch of its consumer; 0 while it is not consumed.
-        unacknowledged: Messages that are not settled yet, whatever consumer they came by, except
-            the deferred ones, which are tried again later since another worker has claimed them.
+        unacknowledged: Messages of any consumer that are not settled yet, except the deferred
+            ones, which are delivered again after a wait.
         buffer: Those that are in no batch yet.
     """
 
@@ -48,13 +48,13 @@ class Intake:
         self.buffer.append(received)
 
     def defer(self, received: Received) -> None:
-        """Keep a message from the broker for a later retry, no longer counted."""
+        """Keep a message for a later retry, and stop counting it as unacknowledged."""
         self.unacknowledged -= 1
         if received.alive:
             self._count_deferred(received, 1)
 
     def retry(self, received: Received) -> None:
-        """Buffer a deferred message again, unless its connection is lost."""
+        """Buffer a deferred message again, unless its channel is closed."""
         if received.alive:
             self._count_deferred(received, -1)
             self._queue(received)
@@ -74,19 +74,19 @@ class Intake:
         return 0 < self.prefetch <= 2 * self._deferred_here and self._deferred_bytes < MOST_DEFERRED
 
     def begin(self, prefetch: int) -> None:
-        """Count for a new consumer; a prefetch of 0 means that the last one was cancelled."""
+        """Start to count for a new consumer; with a prefetch of 0 there is none."""
         self.prefetch = prefetch
         self._consumer += 1
         self._deferred_here = 0
 
     def batches(self) -> Iterator[list[Received]]:
-        """Yield a batch for each idle claimer, of all messages that are buffered then."""
+        """Yield a batch of the buffered messages for each idle claimer."""
         while self.buffer and self._claimers < CLAIMERS:
             size = min(len(self.buffer), LARGEST_BATCH)
             self._claimers += 1
             yield [self.buffer.popleft() for _ in range(size)]
 
-    def begun(self) -> None:
+    def claimer_idle(self) -> None:
         """Count a batch's claimer as idle again."""
         self._claimers -= 1
 
@@ -99,7 +99,7 @@ class Intake:
 
     def next_prefetch(self, wanted: int) -> int:
         """
-        Return the prefetch to consume with if *wanted* messages may be unacknowledged.
+        Return the prefetch to use if *wanted* messages may be unacknowledged.
 
         A prefetch lasts as long as its consumer, so a small difference is not worth a new one.
         """

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 class LoopState:
     """
-    The loop's signs of life and its counts. Other threads may read the attributes.
+    The loop's last turn and its counts. Other threads may read the attributes.
 
     Attributes:
         turned_at: When the loop last turned, by the monotonic clock.
@@ -18,7 +18,7 @@ class LoopState:
         settled: Messages acknowledged or rejected since the start.
         connected: Whether it is connected to the broker.
         taken: By queue, when its last received message was published, in seconds since 1970.
-        paused: Whether it consumes nothing since the record is away.
+        paused: Whether it consumes nothing because the record is away.
         stopping: Whether it drains in-flight messages and consumes no more.
     """
 
@@ -30,7 +30,7 @@ class LoopState:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """
-        Begin with a loop that has just turned.
+        Start with a loop that has just turned.
 
         Args:
             alive: Called from the loop, to reset the watchdog timer.
@@ -49,7 +49,7 @@ class LoopState:
         self.connected = self.paused = self.stopping = False
 
     def turn(self) -> None:
-        """Note that the loop turns; the loop calls it several times a second."""
+        """Record a turn of the loop, which calls this several times a second."""
         now = self.turned_at = self._monotonic()
         if now >= self._next:
             self._next = now + self._period

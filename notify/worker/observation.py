@@ -17,7 +17,7 @@ class Observation:
     """
     Checks health every few seconds, serves metrics and probes, and writes the status line.
 
-    It does nothing if the settings give the process no port and systemd shows no line.
+    It does nothing if the settings have no port for the process and systemd shows no line.
     """
 
     def __init__(
@@ -35,8 +35,8 @@ class Observation:
         Prepare the thread and the server; `start` starts them.
 
         Args:
-            number: Which of the pool's processes on this machine it is, from 1.
-            line: The status line to write; None where no systemd shows it.
+            number: The process's number in its pool on this machine, from 1.
+            line: The status line to write; None if systemd does not show it.
         """
         self._health = health
         self._line = line
@@ -57,14 +57,14 @@ class Observation:
             )
 
     def start(self) -> None:
-        """Start to check and to serve."""
+        """Start to check and serve."""
         if self._server is not None or self._line is not None:
             self._thread.start()
         if self._server is not None:
             self._server.start()
 
     def stop(self, *, timeout: float) -> None:
-        """Serve no more and check no more."""
+        """Stop serving and checking."""
         if self._server is not None:
             self._server.stop(timeout=timeout)
         if self._server is not None or self._line is not None:

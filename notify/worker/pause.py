@@ -1,7 +1,7 @@
 """Pausing consumption while the record is away: no message may be sent without it.
 
-Buffered messages stay in the worker: that costs them nothing, and every way to return one to the
-broker counts as one of the deliveries that end in the dead letters at the limit (docs/adr/0007).
+Buffered messages stay in the worker, at no cost. Returning one to the broker counts as a delivery,
+and at the delivery limit the message becomes a dead letter (docs/adr/0007).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ REQUEUE_AFTER = 20 * 60.0
 FEW = 64
 """
 With fewer buffered messages, consumption resumes as soon as the record answers the probe, since
-their claims may fail for a reason of their own; with more, only after a claim has succeeded.
+their claims may fail for other reasons; with more, only after a claim has succeeded.
 """
 
 log = structlog.get_logger("notify.pause")
@@ -35,16 +35,16 @@ class Phase(enum.Enum):
     OPEN = "open"
     """It consumes and delivers."""
     PAUSED = "paused"
-    """It does neither, and probes the record from time to time."""
+    """It does neither, and probes the record repeatedly."""
     TRYING = "trying"
     """The record answers: it delivers buffered messages, and consumes after the first claim."""
 
 
 class Pause:
     """
-    Decides whether to consume, by the success of claims.
+    Decides whether to consume, by whether claims succeed.
 
-    Its methods are called in the event loop. Only the probe has a thread of its own, which posts
+    Its methods are called in the event loop. Only the probe runs in its own thread, which posts
     its result to the loop.
     """
 
@@ -60,13 +60,13 @@ class Pause:
         rng: random.Random,
     ) -> None:
         """
-        Begin in the phase OPEN.
+        Start in the phase OPEN.
 
         Args:
-            probe: Returns, maybe after seconds, whether the record can be written.
+            probe: Returns whether the record can be written; may need seconds.
             post: Runs a step in the event loop.
-            consume: Begins to consume or, given False, ends it.
-            flush: Delivers, keeps or returns the buffered messages by `phase` and `overdue`.
+            consume: Starts to consume or, with False, stops.
+            flush: Delivers, keeps or returns the buffered messages, by `phase` and `overdue`.
             buffered: Returns the number of buffered messages.
             rng: Spreads the probes.
         """
@@ -107,7 +107,7 @@ class Pause:
             self._consume(False)
 
     def stop(self) -> None:
-        """Probe no more: the worker is stopping, and does not wait for the record."""
+        """Stop probing: the worker is stopping, and does not wait for the record."""
         self._stopped.set()
 
     def _wait(self) -> None:

@@ -1,4 +1,4 @@
-"""Running one worker process in the foreground, from its checks at the start to its exit."""
+"""Running one worker process in the foreground, from the checks at its start to its exit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from notify.worker.systemd import Systemd
 STOP_TIMEOUT = 60.0
 """Seconds that a stop waits for unacknowledged messages; longer than the slowest call."""
 COMPONENTS_TIMEOUT = 20.0
-"""Seconds that a stop waits for all components after that."""
+"""Seconds that a stop then waits for all components."""
 BROKER_PAUSE = 2.0
 """Seconds between two tries to reach the broker at the start."""
 
@@ -57,18 +57,18 @@ def run(
     Args:
         name: The worker's name, unique on this machine, such as `email-2`.
         pool: The pool that it belongs to.
-        number: Which of the pool's processes on this machine it is, from 1.
+        number: The process's number in its pool on this machine, from 1.
         role: Builds the role, once record and broker are checked.
         threshold: The log's level, which a reload changes.
-        ready: Called when consumption begins, and again after each reconnection.
+        ready: Called when consumption starts, and again after each reconnection.
 
     Returns:
         The exit code.
 
     Raises:
-        ConfigError: The broker lacks a queue, or the record a table; the text says what to run.
+        ConfigError: The broker lacks a queue, or the record a table; the text has the command.
     """
-    # A watchdog ends a hung loop by a signal: then the log shows where each thread was.
+    # The watchdog kills a hung process by a signal: then the log shows where each thread was.
     faulthandler.enable()
     systemd = Systemd()
     systemd.status("waiting for the record and the broker")
@@ -76,12 +76,12 @@ def run(
         _require_topology(settings)
         metrics = Metrics()
         loop = LoopState(alive=systemd.alive, watchdog=systemd.watchdog)
-        doing = role(settings, store, metrics)
-        queues = QueueWatch(doing.queues, connect=partial(open_broker, settings))
+        worker_role = role(settings, store, metrics)
+        queues = QueueWatch(worker_role.queues, connect=partial(open_broker, settings))
         health = Health(loop, queues=queues, store=store)
         line = StatusLine(systemd.status, loop, health)
         supervision = Supervision(
-            systemd, settings, line=line, change=doing.change, threshold=threshold
+            systemd, settings, line=line, change=worker_role.change, threshold=threshold
         )
         observation = Observation(
             settings,
@@ -93,11 +93,17 @@ def run(
             line=line if systemd.listens else None,
         )
         worker = _celery_worker(
-            settings, name, doing, loop=loop, supervision=supervision, ready=ready
+            settings, name, worker_role, loop=loop, supervision=supervision, ready=ready
         )
-        with closing(queues), closing(doing):
-            components = [observation, *doing.before, doing.work, *doing.after, supervision]
-            log.info("notify.worker_starting", worker=name, queues=doing.queues)
+        with closing(queues), closing(worker_role):
+            components = [
+                observation,
+                *worker_role.before,
+                worker_role.work,
+                *worker_role.after,
+                supervision,
+            ]
+            log.info("notify.worker_starting", worker=name, queues=worker_role.queues)
             _report_record(store)
             _work(worker, components, stopping=supervision.stopping)
     log.info("notify.worker_stopped", worker=name)
@@ -105,7 +111,7 @@ def run(
 
 
 def _work(worker: Worker, components: Sequence[Component], *, stopping: Callable[[], None]) -> None:
-    """Start the components, consume until the worker ends, and stop them in reverse."""
+    """Start the components, consume until the worker stops, and stop them in reverse order."""
     for component in components:
         component.start()
     worker.start()
@@ -118,32 +124,32 @@ def _work(worker: Worker, components: Sequence[Component], *, stopping: Callable
 def _celery_worker(
     settings: Settings,
     name: str,
-    doing: WorkerRole,
+    worker_role: WorkerRole,
     *,
     loop: LoopState,
     supervision: Supervision,
     ready: Callable[[], None],
 ) -> Worker:
-    app = create_app(settings, queues=doing.queues)
-    register(app, doing.work, on_crash=doing.on_crash)
+    app = create_app(settings, queues=worker_role.queues)
+    register(app, worker_role.work, on_crash=worker_role.on_crash)
 
-    def begun() -> None:
+    def consumption_started() -> None:
         ready()
         supervision.ready()
 
     consumer = partial(
         Consumer,
-        ready=begun,
-        probe=doing.work.record_answers,
-        prefetch=doing.prefetch,
-        hurry=doing.work.hurry,
+        ready=consumption_started,
+        probe=worker_role.work.record_answers,
+        prefetch=worker_role.prefetch,
+        hurry=worker_role.work.hurry,
         state=loop,
         stop_timeout=STOP_TIMEOUT,
     )
     return celery_worker(
         app,
         name,
-        threads=CLAIMERS * len(doing.queues),
+        threads=CLAIMERS * len(worker_role.queues),
         consumer=consumer,
         stopping=supervision.stopping,
         reload=supervision.reload,
@@ -151,7 +157,7 @@ def _celery_worker(
 
 
 def _report_record(store: Store) -> None:
-    """Log what an operator should know of the record, though it can be used."""
+    """Log if the record is not sealed, or this host's clock is wrong."""
     if not store.seals:
         log.info("notify.record_in_clear", hint="docs/privacy.md says how to seal it")
     warn_of_clock(store.clock.host_ahead)

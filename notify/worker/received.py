@@ -1,4 +1,4 @@
-"""Messages as the broker delivered them, and the message of a task as Celery expects it."""
+"""Messages as the broker delivered them, and a task message as Celery expects it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from notify.delivery import Arrival, Raw
 
 
 class RawConsumer(kombu.Consumer):
-    """Passes messages on unread: nothing is decompressed or decoded, and nothing is raised."""
+    """Passes messages on unread: it does not decompress, decode or raise."""
 
     def revive(self, channel: Any) -> None:
-        """Use a channel, and keep it from decoding bodies by their sender's headers."""
+        """Use a channel that does not decode bodies by their sender's headers."""
         super().revive(channel)
         self.channel.auto_decode = False
 
@@ -86,7 +86,7 @@ class Received:
         )
 
     def raw(self) -> Raw:
-        """Return the other parts, which the archive of dead letters keeps."""
+        """Return the other parts, which only the archive of dead letters needs."""
         return Raw(self._message.delivery_info["exchange"], self._message.properties)
 
     def acknowledge(self) -> None:
@@ -107,11 +107,11 @@ class Received:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Messages that are delivered together, and the callback when all their calls have begun."""
+    """Messages to deliver together, and the callback when all their calls have started."""
 
     arrivals: list[Arrival]
-    begun: Callable[[bool], None]
-    """Called with False if the record could not be used, so that some calls have not begun."""
+    started: Callable[[bool], None]
+    """Called with False if the record could not be used, so that some calls have not started."""
 
 
 class TaskMessage:

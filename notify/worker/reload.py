@@ -17,9 +17,9 @@ log = structlog.get_logger("notify.reload")
 
 class Reload:
     """
-    Puts a changed configuration into force, in a thread of its own, as far as no restart is needed.
+    Applies a changed configuration, in its own thread, except for options that need a restart.
 
-    If it has a mistake, the previous configuration stays in force.
+    If the new configuration has a mistake, the previous one stays in force.
     """
 
     def __init__(
@@ -28,8 +28,8 @@ class Reload:
         *,
         read: Callable[[], Settings],
         change: Callable[[Settings], None],
-        begun: Callable[[], None],
-        ended: Callable[[bool], None],
+        started: Callable[[], None],
+        finished: Callable[[bool], None],
     ) -> None:
         """
         Prepare the thread; `start` starts it.
@@ -37,21 +37,21 @@ class Reload:
         Args:
             settings: The settings in force.
             read: Reads the configuration; raises `ConfigError` with every mistake.
-            change: Puts settings into force; raises `ConfigError` if it could not.
-            begun: Called when a reload begins.
-            ended: Called when it ends, with whether it succeeded.
+            change: Applies settings; raises `ConfigError` if it cannot.
+            started: Called when a reload starts.
+            finished: Called when it has finished, with whether it succeeded.
         """
         self._settings = settings
         self._read = read
         self._change = change
-        self._begun = begun
-        self._ended = ended
-        # Safe in a signal's handler: a lock might be held by the thread that it interrupts.
+        self._started = started
+        self._finished = finished
+        # Safe in a signal handler, unlike a lock, which the interrupted thread might hold.
         self._requests: SimpleQueue[bool] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
 
     def request(self) -> None:
-        """Request a reload; may be called in a signal's handler."""
+        """Request a reload; may be called in a signal handler."""
         self._requests.put(True)
 
     def start(self) -> None:
@@ -65,7 +65,7 @@ class Reload:
 
     def _run(self) -> None:
         while self._requests.get():
-            self._begun()
+            self._started()
             worked = False
             try:
                 self._reload()
@@ -73,10 +73,10 @@ class Reload:
             except ConfigError as error:
                 log.error("notify.reload_refused", reason=str(error))
             except Exception as error:
-                # Without this thread, later changes would silently wait for a restart.
+                # The thread must survive: without it, later changes silently wait for a restart.
                 log.error("notify.reload_fault", exc_info=error)
             finally:
-                self._ended(worked)
+                self._finished(worked)
 
     def _reload(self) -> None:
         wanted = self._read()

@@ -40,7 +40,7 @@ SPARE_CONNECTIONS = 4
 
 
 class Component(Protocol):
-    """A part of a worker that has threads of its own."""
+    """A part of a worker that has its own threads."""
 
     def start(self) -> None:
         """Start the threads, and return."""
@@ -58,11 +58,11 @@ class WorkerRole:
         queues: The queues that it consumes.
         prefetch: Returns at once how many messages of a queue may be unacknowledged, 0 for none.
         work: Processes the messages.
-        on_crash: The decision on messages whose batch meets an unexpected error.
-        change: Puts a changed configuration into force, or raises `ConfigError`.
+        on_crash: The decision on messages whose batch raises an unexpected error.
+        change: Applies a changed configuration, or raises `ConfigError`.
         before: Components to start before the work and to stop after it.
         after: Components to start after the work and to stop before it.
-        close: Closes what they use, once all of them are stopped.
+        close: Closes the resources of all parts, once these are stopped.
     """
 
     queues: Sequence[str]
@@ -76,7 +76,7 @@ class WorkerRole:
 
 
 def database_connections(settings: Settings, pool: str) -> int:
-    """Return how many database connections a worker of a pool may hold."""
+    """Return how many database connections a worker of a pool may open."""
     queues = 1 if pool == DEAD_POOL else len(settings.pool(pool).lanes)
     return CLAIMERS * queues + BACKGROUND_CONNECTIONS + SPARE_CONNECTIONS
 
@@ -88,8 +88,8 @@ def deliveries(
     tracing = open_tracing(settings, worker=name)
     with ExitStack() as opened:
         gateway = opened.enter_context(closing(open_gateway(settings, pool.channel)))
-        # Not one publisher for both: what does not confirm on one connection fails all that is in
-        # flight on it, so a subscriber's queue could delay retries, and a work queue the events.
+        # Not one publisher for both: one unconfirmed message fails all that are in flight on its
+        # connection, so a subscriber's queue could delay retries, and a work queue the events.
         work_publisher = opened.enter_context(open_publisher(settings))
         # A whole batch in flight: with a smaller window, its rest would go out one by one.
         event_publisher = opened.enter_context(open_publisher(settings, window=BATCH_SIZE))
@@ -101,7 +101,7 @@ def deliveries(
             work=pipeline.delivery,
             on_crash=Dead(),
             change=pipeline.change,
-            # Flow control is known before anything is consumed, and the events of the last
+            # So that flow control is read before anything is consumed, and the events of the last
             # deliveries are published too.
             before=[tracing, flow_refresh(pipeline.flow), event_relay(store, event_publisher)],
             after=[
@@ -113,7 +113,7 @@ def deliveries(
 
 
 def dead_letters(settings: Settings, store: Store, metrics: Metrics) -> WorkerRole:
-    """Build the role that archives dead letters; no error rejects one, as no queue lies behind."""
+    """Build the role that archives dead letters; never rejects one: there is no queue behind."""
     publisher = open_publisher(settings)
     return WorkerRole(
         queues=[DEAD],

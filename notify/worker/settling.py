@@ -31,7 +31,7 @@ class Settling:
         Args:
             later: Runs a step in the event loop after some seconds.
             flush: Submits buffered messages.
-            errors: What settling raises if the message's connection or channel is lost.
+            errors: The errors of settling if the message's connection or channel is lost.
         """
         self._state = state
         self._later = later
@@ -39,7 +39,7 @@ class Settling:
         self._errors = errors
 
     def settle(self, intake: Intake, received: Received, decision: Decision) -> None:
-        """Do with a message as decided, unless it is settled already."""
+        """Settle or defer a message as decided, unless it is already settled."""
         if received.settled:
             return
         match decision:

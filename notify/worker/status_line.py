@@ -1,4 +1,4 @@
-"""The line that `systemctl status` shows of a worker: its queues, its rate, its backlog."""
+"""The line that `systemctl status` shows for a worker: its queues, its rate, its backlog."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class StatusLine:
         self.remark: str | None = None
 
     def write(self) -> None:
-        """Show the line as of now; the rate is that since the last line."""
+        """Show the current line; its rate is measured since the last line."""
         loop, now = self._loop, self._monotonic()
         rate = (loop.settled - self._settled) / max(now - self._at, 0.001)
         self._settled, self._at = loop.settled, now

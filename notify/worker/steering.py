@@ -56,10 +56,10 @@ class Steering:
         before = intake.prefetch
         if before:
             self._cancel(intake.name)
-        # Messages from here on come by the new consumer, if there is one.
+        # Later messages count for the new consumer, if there is one.
         intake.begin(prefetch)
         if prefetch:
             self._consume(intake.name, prefetch)
-        stopped_or_begun = prefetch == 0 or before == 0
-        write = log.info if stopped_or_begun else log.debug
+        stopped_or_started = prefetch == 0 or before == 0
+        write = log.info if stopped_or_started else log.debug
         write("notify.consuming", queue=intake.name, prefetch=prefetch, before=before)

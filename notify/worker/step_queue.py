@@ -11,12 +11,12 @@ class StepQueue:
     """Collects steps from any thread; the event loop runs them in their order."""
 
     def __init__(self, wake: Callable[[], object]) -> None:
-        """Begin empty; *wake* makes the loop call `run_all` soon, and may be called anywhere."""
+        """Start empty; *wake*, called in any thread, makes the loop call `run_all` soon."""
         self._wake = wake
         self._steps: SimpleQueue[Callable[[], None]] = SimpleQueue()
 
     def post(self, step: Callable[[], None]) -> None:
-        """Have the event loop run a step soon."""
+        """Queue a step for the event loop to run soon."""
         self._steps.put(step)
         self._wake()
 

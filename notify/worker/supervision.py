@@ -1,4 +1,4 @@
-"""The side of a worker that faces systemd: readiness, stop and reload."""
+"""A worker's interface to systemd: readiness, stop and reload."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Supervision:
         Prepare the reloading thread; `start` starts it.
 
         Args:
-            line: The status line, which remarks that a reload was refused.
-            change: Puts a changed configuration into force, or raises `ConfigError`.
+            line: The status line, which shows that a reload was refused.
+            change: Applies a changed configuration, or raises `ConfigError`.
             threshold: The log's level, which a reload changes.
         """
         self._systemd = systemd
@@ -41,8 +41,8 @@ class Supervision:
             settings,
             read=load,
             change=self._apply,
-            begun=systemd.reloading,
-            ended=self._reloaded,
+            started=systemd.reloading,
+            finished=self._reloaded,
         )
 
     def start(self) -> None:
@@ -54,15 +54,15 @@ class Supervision:
         self._reload.stop(timeout=timeout)
 
     def ready(self) -> None:
-        """Report that consumption has begun."""
+        """Report that consumption has started."""
         self._systemd.ready()
 
     def stopping(self) -> None:
-        """Report that the worker begins to stop; may be called in a signal's handler."""
+        """Report that the worker is stopping; may be called in a signal handler."""
         self._systemd.stopping()
 
     def reload(self) -> None:
-        """Request a reload of the configuration; may be called in a signal's handler."""
+        """Request a reload of the configuration; may be called in a signal handler."""
         self._reload.request()
 
     def _apply(self, settings: Settings) -> None:

@@ -13,8 +13,8 @@ class Systemd:
     """
     The service manager that started this process; without one, every report is discarded.
 
-    No method blocks or raises: a report that the socket does not accept at once is lost. Safe to
-    use from several threads, and in a signal's handler.
+    No method blocks or raises: a report that the socket does not accept at once is lost. Safe
+    among threads, and in a signal handler.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Systemd:
     ) -> None:
         """Read the socket's address and the watchdog's timeout from the environment."""
         address = environ.get("NOTIFY_SOCKET", "")
-        # An @ stands for the zero byte of an abstract address.
+        # A leading @ means the zero byte of an abstract address.
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         self._monotonic_ns = monotonic_ns
         self.watchdog = _watchdog(environ, pid or os.getpid()) if self.listens else None
@@ -38,11 +38,11 @@ class Systemd:
         return bool(self._address)
 
     def ready(self) -> None:
-        """Report that the service is ready, or that a reload has ended."""
+        """Report that the service is ready, or that a reload has finished."""
         self._send("READY=1")
 
     def reloading(self) -> None:
-        """Report that a reload has begun; `ready` must follow."""
+        """Report that a reload has started; `ready` must follow."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={self._monotonic_ns() // 1000}")
 
     def stopping(self) -> None:

@@ -27,7 +27,7 @@ def test_each_idle_claimer_gets_one_batch(intake: Intake) -> None:
     """The rest waits until a batch has begun."""
     assert [len(batch) for batch in intake.batches()] == [LARGEST_BATCH] * CLAIMERS
     assert list(intake.batches()) == []
-    intake.begun()
+    intake.claimer_idle()
     assert [len(batch) for batch in intake.batches()] == [1]
 
 

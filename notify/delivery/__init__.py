@@ -2,8 +2,8 @@
 Delivery of one batch (check, admit, claim, call, record, then one decision a message); cancelling.
 
 Not here: whether a message may be sent now (`flow`), what follows a call (`policies.retry`), SQL
-(`store.delivery`), and anything of Celery or AMQP (`worker`). `service.wiring` puts the parts
-together.
+(`store.delivery`), and the use of Celery and AMQP (`worker`). `service.wiring` connects the
+parts.
 """
 
 from notify.delivery.call_runner import CallRunner

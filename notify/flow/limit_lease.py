@@ -172,7 +172,7 @@ class LimitLease:
         return found
 
     def _refusal(self, leased: LeasedUnits, now: float) -> float:
-        """Return the seconds until the store must be asked, and note a shortage if not 0.0."""
+        """Return the seconds in which the store has no units; above 0.0, record a shortage."""
         wait = self._state.paused(now) or max(0.0, leased.ask_at - now)
         if wait:
             self._short_at = now
@@ -202,7 +202,7 @@ class LimitLease:
         return leased.draw(costs, now=grant.now)
 
     def _short(self, leased: LeasedUnits, grant: Grant, request: BookingRequest) -> float:
-        """Return the seconds until the rest of a request is available, and note them."""
+        """Return the seconds until the rest of a request is available; record the shortage."""
         # 0.0 if another thread drew units of the grant: then try again soon.
         wait = grant.wait(request.sums) or 0.001
         # A lane that may book further ahead need not wait as long.

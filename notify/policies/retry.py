@@ -49,7 +49,7 @@ DEFAULT_RETRY = RetrySettings(
     first=timedelta(seconds=2),
     most=timedelta(minutes=10),
 )
-"""For a lane that is no longer configured."""
+"""The settings of a lane that is no longer configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class RetryPolicy:
         now: datetime,
         retry_after: float | None = None,
     ) -> NextStep:
-        """Return what follows one call; *retry_after* is the vendor's requested wait in seconds."""
+        """Return the step after a call; *retry_after* is the vendor's requested wait in seconds."""
         match verdict:
             case Verdict.SENT:
                 return NextStep(Status.SENT, history.spent + 1)
@@ -183,7 +183,7 @@ class RetryPolicy:
     def unresolved(
         self, notification: Notification, history: History, *, now: datetime
     ) -> NextStep:
-        """Return what follows a lost answer that cannot be looked up, or was not found."""
+        """Return the step after a lost answer that cannot be looked up, or was not found."""
         spent = history.spent + 1
         if self._unknown.of(notification) is Unknown.PARK:
             return NextStep(Status.UNKNOWN, spent)

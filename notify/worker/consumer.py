@@ -92,7 +92,7 @@ class Consumer(consumer.Consumer):
         self._flush_soon = promise(self._flush)
         self._work_soon = promise(self._steps.run_all)
         self._intakes = {name: Intake(name) for name in self.app.amqp.queues.consume_from}
-        # Celery itself consumes nothing: each queue is consumed with a prefetch of its own.
+        # Celery itself consumes nothing: each queue is consumed with its own prefetch.
         self.app.amqp.queues.deselect(list(self._intakes))
         self._steering = Steering(
             self._intakes.values(),

@@ -115,7 +115,7 @@ class Batch:
 
 
 class TaskMessage:
-    """A stand-in for a task's message in Celery; its argument never leaves the process."""
+    """A task message that Celery accepts; its argument never leaves the process."""
 
     content_type = None
     content_encoding = None

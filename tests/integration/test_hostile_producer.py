@@ -254,7 +254,7 @@ def test_it_starves_nobody_by_priorities(stage: Stage) -> None:
         for number in range(others + urgent):
             priority = {} if number < others else {"priority": 255}
             message = amqp.Message(str(number), **JSON, **priority)
-            channel.basic_publish(message, EXCHANGE, "sms.critical.shop")
+            channel.basic_publish_confirm(message, EXCHANGE, "sms.critical.shop")
     until(lambda: stage.rig.waiting(queue) == others + urgent)
     with stage.admin.channel() as channel:
         taken = [channel.basic_get(queue, no_ack=True).body for _ in range(others + urgent)]

@@ -40,7 +40,7 @@ class Status(enum.StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether no worker will change the notification again."""
+        """Whether it is an end; `UNKNOWN` still changes if a look-up is due."""
         return self not in (Status.SCHEDULED, Status.QUEUED, Status.SENDING)
 
 

@@ -147,7 +147,7 @@ class CallRunner:
         self, attempt: Attempt, result: CallResult, *, tried: Sequence[ConfiguredProvider]
     ) -> tuple[Call, Attempt] | None:
         """Hand a message over to another provider, if the rules still allow an attempt."""
-        record = self._outcomes.handed_on(attempt, result)
+        record = self._outcomes.handover_record(attempt, result)
         if record is None:
             return None
         admitted = self._admission.elsewhere(attempt.notification, attempt.message, tried=tried)

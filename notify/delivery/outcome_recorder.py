@@ -62,7 +62,7 @@ class OutcomeRecorder:
         attempt_id = attempt.message.attempt_id
         return self._record(attempt.notification, attempt.claimed, attempt_id, result)
 
-    def handed_on(self, attempt: Attempt, result: CallResult) -> Record | None:
+    def handover_record(self, attempt: Attempt, result: CallResult) -> Record | None:
         """
         Return the record of a call after which another provider is called at once.
 

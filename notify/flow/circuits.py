@@ -20,8 +20,10 @@ from notify.store.flow import circuits as shared
 
 EXCHANGE_PERIOD = 0.5
 """Seconds between two exchanges with the store, and between two requests for a probe."""
-_KEPT = 600.0
-_FORGET_EVERY = 60.0
+_KEEP_SECONDS = 600.0
+"""The least age of counts in the store before they are deleted."""
+_DELETE_EVERY = 60.0
+"""Seconds between two deletions of old counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Circuits:
         self._exchanging = threading.Lock()
         self._offset = 0.0
         self._store_away = False
-        self._forgot_at = -math.inf
+        self._deleted_at = -math.inf
 
     def refresh(self) -> None:
         """
@@ -227,7 +229,7 @@ class Circuits:
             cause = view.trip_cause([each for each in slices if each.provider == name], now)
             if cause is not None:
                 self._change(view, self._tripping(view, cause))
-        self._forget()
+        self._delete_old_counts()
 
     def _tripping(self, view: CircuitView, cause: str) -> CircuitTransition:
         generation, rules = view.circuit.generation, view.rules
@@ -245,10 +247,10 @@ class Circuits:
             if cause is not None:
                 view.change_here(self._tripping(view, cause), self._now())
 
-    def _forget(self) -> None:
-        if self._monotonic() - self._forgot_at < _FORGET_EVERY:
+    def _delete_old_counts(self) -> None:
+        if self._monotonic() - self._deleted_at < _DELETE_EVERY:
             return
-        self._forgot_at = self._monotonic()
+        self._deleted_at = self._monotonic()
         longest = max((view.rules.window for view in self._views.values()), default=0.0)
         with self._store.writing() as connection:
-            shared.delete_old_calls(connection, older=max(2 * longest, _KEPT))
+            shared.delete_old_calls(connection, older=max(2 * longest, _KEEP_SECONDS))

@@ -115,19 +115,19 @@ class Limiter:
         # The scarcest first, so that no more of the others is booked than can be used.
         leases.sort(key=lambda each: each.rate(now) or math.inf)
         count, wait = len(costs), 0.0
-        given = list[tuple[LimitLease, Taken]]()
+        taken_by_lease = list[tuple[LimitLease, Taken]]()
         for lease in leases:
             near = min(ahead, self._near(leases, lease, largest, now))
             taken = lease.take(costs[:count], share=share, ahead=near)
-            given.append((lease, taken))
+            taken_by_lease.append((lease, taken))
             count, wait = len(taken.drawn), max(wait, taken.wait)
             if not count:
                 break
-        for lease, taken in given:
+        for lease, taken in taken_by_lease:
             lease.put_back(taken.drawn[count:], sum(costs[count : len(taken.drawn)]), share=share)
         # Each slot is late enough for its limit, so the latest is late enough for all.
         slots = [now] * count
-        for _, taken in given:
+        for _, taken in taken_by_lease:
             slots = list(map(max, slots, taken.slots))
         return Booking(_ascending(slots), wait)
 

@@ -20,6 +20,8 @@ from notify.telemetry.tracing import publisher_tracer
 
 _ALARM = "the broker has a memory or disk alarm and accepts no messages"
 _FRESH = 0.5
+CLOSE_WAIT = 1.0
+"""Seconds that `close` waits for a thread that is publishing, so that a stop stays in its time."""
 
 
 class Publisher:
@@ -113,10 +115,14 @@ class Publisher:
             self._settle_unconfirmed(mine, "its caller stopped")
 
     def close(self) -> None:
-        """Disconnect. Messages of other threads end as unconfirmed; no call may follow."""
+        """
+        Disconnect, within about a second; no call may follow.
+
+        Messages that other threads are publishing end as unconfirmed.
+        """
         with self._turn:
             self._closed = True
-            self._turn.wait_for(lambda: not self._has_leader, self._timeout)
+            self._turn.wait_for(lambda: not self._has_leader, min(self._timeout, CLOSE_WAIT))
             link, self._link = self._link, None
             lost = [*(link.close() if link else ()), *self._pending]
             self._settle_unconfirmed(lost, "the publisher was closed")

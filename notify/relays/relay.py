@@ -79,15 +79,15 @@ class Relay(Generic[Row]):
                 when their lease ends.
         """
         rows = self._rows
-        now = self._clock()
         with self._store.writing() as connection:
-            leased = rows.lease(connection, now=now)
+            # The clock is read here, so that waiting for a write lock does not shorten the lease.
+            leased = rows.lease(connection, now=self._clock())
         readable = [row for row in leased if rows.readable(row)]
         if not readable:
             return len(leased)
         result = PublishResult.publish(readable, self._publisher, outgoing=rows.outgoing)
-        now = self._clock()
         with self._store.writing() as connection:
+            now = self._clock()
             rows.mark(connection, result.confirmed, now=now)
             rows.release(connection, result.unconfirmed, now=now)
         if result.error is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -23,6 +22,7 @@ from notify.store.db.engine import READS_ONLY, connect
 from notify.store.db.probe import check_writable
 from notify.store.db.record_clock import RecordClock
 from notify.store.db.refusals import plain_errors
+from notify.store.db.write_lock import WriteLock
 from notify.store.delivery import postgresql, sqlite
 from notify.store.delivery.claim_known import claim_known
 from notify.store.delivery.claims import FRESH, Claimed, Entry
@@ -61,9 +61,7 @@ class Store:
         # SQLite has one writer at a time, and the others poll: within a process a lock is faster.
         on_sqlite = engine.dialect.name == "sqlite"
         self._dialect = sqlite if on_sqlite else postgresql
-        self._write_lock: AbstractContextManager[Any] = (
-            threading.Lock() if on_sqlite else nullcontext()
-        )
+        self._write_lock: AbstractContextManager[Any] = WriteLock() if on_sqlite else nullcontext()
         self.clock = RecordClock(self._sample_clock, host=host)
         self.position = Position(engine)
 

@@ -95,7 +95,9 @@ class Health:
     def _record_answers(self) -> bool:
         try:
             with self._store.reading() as connection:
-                self._store.clock.learn(read_clock(connection))
+                read_clock(connection)
+            # The clock samples the database by itself; a slow answer here must not set it back.
+            self._store.clock()
             self.host_ahead = self._store.clock.host_ahead
         except StoreError:
             return False

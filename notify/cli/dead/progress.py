@@ -13,7 +13,7 @@ from notify.cli.console import Console
 from notify.deadletters import ReplayStep
 from notify.message import Status
 from notify.store import Store
-from notify.store.deadletters import read_statuses
+from notify.store.deadletters import read_final_statuses
 
 _INTERVAL = 0.5
 """Seconds between two reads of the statuses."""
@@ -37,9 +37,9 @@ def followed(store: Store, ids: Sequence[UUID]) -> Counter[Status]:
     with _progress() as progress:
         task = progress.add_task("sending", total=len(ids), note="")
         while pending:
-            found = _statuses(store, pending)
-            ended.update(status for status in found.values() if status.final)
-            pending = [id_ for id_ in pending if id_ not in found or not found[id_].final]
+            found = _final_statuses(store, pending)
+            ended.update(found.values())
+            pending = [id_ for id_ in pending if id_ not in found]
             progress.update(task, completed=ended.total(), note=words(ended))
             if pending:
                 time.sleep(_INTERVAL)
@@ -51,11 +51,11 @@ def words(ended: Counter[Status]) -> str:
     return ", ".join(f"{number:,} {status}" for status, number in ended.most_common())
 
 
-def _statuses(store: Store, ids: Sequence[UUID]) -> dict[UUID, Status]:
+def _final_statuses(store: Store, ids: Sequence[UUID]) -> dict[UUID, Status]:
     found: dict[UUID, Status] = {}
     for start in range(0, len(ids), _AT_ONCE):
         with store.reading() as connection:
-            found |= read_statuses(connection, ids[start : start + _AT_ONCE])
+            found |= read_final_statuses(connection, ids[start : start + _AT_ONCE])
     return found
 
 

@@ -19,7 +19,7 @@ from notify.store.deadletters.replays import (
     last_slots,
     lock_replays,
     mark_replayed,
-    read_statuses,
+    read_final_statuses,
     requeue,
     save_edit,
 )
@@ -52,8 +52,8 @@ __all__ = [
     "last_slots",
     "lock_replays",
     "mark_replayed",
+    "read_final_statuses",
     "read_letter",
-    "read_statuses",
     "read_waiting",
     "requeue",
     "save_edit",

@@ -208,8 +208,11 @@ def save_edit(
     )
 
 
-def read_statuses(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Status]:
-    """Return the statuses of notifications."""
+def read_final_statuses(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Status]:
+    """Return the statuses of those notifications that ended; none with a look-up still due."""
     columns = notifications.c
-    query = select(columns.id, columns.status).where(columns.id.in_(ids))
+    final = [each for each in Status if each.final]
+    query = select(columns.id, columns.status).where(
+        columns.id.in_(ids), columns.status.in_(final), columns.due_at.is_(None)
+    )
     return {row.id: Status(row.status) for row in connection.execute(query)}

@@ -20,8 +20,13 @@ from notify.delivery import Done
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Entry, Store
 from notify.store.audit import Actor
-from notify.store.deadletters.archive import LetterState, read_letter, read_waiting
-from notify.store.deadletters.archive import discard_letters as discard_letters
+from notify.store.deadletters import (
+    LetterState,
+    discard_letters,
+    read_final_statuses,
+    read_letter,
+    read_waiting,
+)
 from notify.store.tables import attempts, audit, dead_letters, events, notifications
 from tests.support.burying import (
     arrival,
@@ -427,3 +432,13 @@ def test_a_replay_is_followed_to_the_ends_of_its_own_notifications_only(store: S
     (own,) = ended(store, body_of(uuid4()))
     ended(store, body_of(uuid4()), status=Status.REJECTED)
     assert followed(store, [own.id]) == Counter({Status.FAILED: 1})
+
+
+def test_an_unknown_outcome_is_not_the_end_while_its_look_up_is_due(store: Store) -> None:
+    """The report of a replay would call it unknown, and the look-up finds that it was sent."""
+    lost = {"outcome": Outcome.UNKNOWN, "status": Status.UNKNOWN}
+    (due,) = ended(store, body_of(uuid4()), **lost, due_at=LATER)
+    (parked,) = ended(store, body_of(uuid4()), **lost)
+    with store.reading() as connection:
+        found = read_final_statuses(connection, [due.id, parked.id])
+    assert found == {parked.id: Status.UNKNOWN}

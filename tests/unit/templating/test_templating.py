@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -500,7 +501,10 @@ def test_an_expression_that_cannot_be_evaluated_is_the_templates_mistake(
         "{{ " + "(" * 3_000 + "1" + ")" * 3_000 + " }}",
         "{{ 1" + "+1" * 5_000 + " }}",
         "{{ x" + "|e" * 3_000 + " }}",
-        "{% if x %}" + "{% elif x %}" * 3_000 + "{% endif %}",
+        pytest.param(
+            "{% if x %}" + "{% elif x %}" * 3_000 + "{% endif %}",
+            marks=pytest.mark.skipif(sys.version_info >= (3, 13), reason="Python compiles it"),
+        ),
         "{{ " + "9" * 5_001 + " }}",
         "{{ 0x" + "f" * 5_001 + " }}",
     ],

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, and_, or_, select, update
+from sqlalchemy import Connection, Row, and_, or_, update
 
 from notify.errors import Sealed
 from notify.message import Channel, Status, ids
 from notify.store.ids import PUBLIC_ID
+from notify.store.relays.leasing import lease_rows
 from notify.store.sealing.row_cipher import RowCipher, cipher_of
-from notify.store.set_back import unleased
 from notify.store.status_rules import WAITING, Transition
 from notify.store.tables import notifications
 from notify.store.transitions import transition_quietly
@@ -75,26 +75,19 @@ def lease_due(
     wanted = [
         columns.due_at <= now,
         columns.status.in_([str(each) for each in statuses]),
-        unleased(columns.relay_until, now=now, lease=lease),
         *(or_(columns.channel != each, columns.lane != lane) for each, lane in aside),
     ]
     if channel is not None:
         wanted.append(columns.channel == channel)
-    chosen = (
-        select(columns.id)
-        .where(*wanted)
-        .order_by(columns.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        # Run once: PostgreSQL may repeat a subquery, and lock more rows than the limit.
-        .cte("chosen")
-    )
-    leased = (
-        update(notifications)
-        .where(columns.id.in_(select(chosen.c.id)))
-        .values(relay_until=now + lease)
-        .returning(*_COLUMNS)
-    )
+    leased = lease_rows(
+        notifications,
+        *wanted,
+        until=columns.relay_until,
+        first=columns.due_at,
+        now=now,
+        lease=lease,
+        limit=limit,
+    ).returning(*_COLUMNS)
     cipher = cipher_of(connection)
     return [_due(row, cipher, leased_until=now + lease) for row in connection.execute(leased)]
 

@@ -31,8 +31,8 @@ from notify.errors import Sealed
 from notify.message import Channel, Status
 from notify.store.db.clock import Moment, moment
 from notify.store.ids import PUBLIC_ID
+from notify.store.relays.leasing import lease_rows
 from notify.store.sealing.row_cipher import HAS_METADATA, METADATA_KEY, RowCipher, cipher_of
-from notify.store.set_back import unleased
 from notify.store.tables import attempts, events, notifications
 
 log = structlog.get_logger("notify.store")
@@ -57,21 +57,15 @@ def lease_events(
     When *lease* is over, another relay may lease them: this one may have died.
     """
     columns = events.c
-    chosen = (
-        select(columns.id)
-        .where(columns.to_publish.is_(True))
-        .where(unleased(columns.relay_until, now=now, lease=lease))
-        .order_by(columns.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("chosen")
-    )
-    leased = (
-        update(events)
-        .where(columns.id.in_(select(chosen.c.id)))
-        .values(relay_until=now + lease)
-        .returning(columns.id)
-    )
+    leased = lease_rows(
+        events,
+        columns.to_publish.is_(True),
+        until=columns.relay_until,
+        first=columns.id,
+        now=now,
+        lease=lease,
+        limit=limit,
+    ).returning(columns.id)
     ids: list[int] = list(connection.execute(leased).scalars())
     return _read(connection, _among(connection, ids), limit=limit) if ids else []
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, null, select, update
+from sqlalchemy import Connection, null, update
 
-from notify.store.set_back import unleased
+from notify.store.relays.leasing import lease_rows
 from notify.store.tables import dead_letters
 
 
@@ -26,22 +26,15 @@ def lease_refused(
 ) -> list[PendingRefusal]:
     """Lease the oldest unpublished events about refused messages, and return them in order."""
     columns = dead_letters.c
-    chosen = (
-        select(columns.id)
-        .where(columns.refused_event.is_not(None))
-        .where(unleased(columns.refused_until, now=now, lease=lease))
-        .order_by(columns.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        # Run once: PostgreSQL may repeat a subquery, and lock more rows than the limit.
-        .cte("chosen")
-    )
-    leased = (
-        update(dead_letters)
-        .where(columns.id.in_(select(chosen.c.id)))
-        .values(refused_until=now + lease)
-        .returning(columns.id, columns.refused_event)
-    )
+    leased = lease_rows(
+        dead_letters,
+        columns.refused_event.is_not(None),
+        until=columns.refused_until,
+        first=columns.id,
+        now=now,
+        lease=lease,
+        limit=limit,
+    ).returning(columns.id, columns.refused_event)
     found = [PendingRefusal(row.id, row.refused_event) for row in connection.execute(leased)]
     return sorted(found, key=lambda each: each.letter)
 

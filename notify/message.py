@@ -31,6 +31,7 @@ class Status(enum.StrEnum):
     DELIVERED = "delivered"
     BOUNCED = "bounced"
     COMPLAINED = "complained"
+    CONFIRMED = "confirmed"
     REJECTED = "rejected"
     FAILED = "failed"
     EXPIRED = "expired"

@@ -16,6 +16,7 @@ from notify.contract.limits import DEFAULT_LIMITS, Limits
 from notify.contract.lint import TemplateCheck, likely_channel, problems
 from notify.contract.problem import Problem, RequestInvalid
 from notify.contract.published import IN_MS, publication_time
+from notify.contract.receipt import ReceiptMessage, read_receipt
 from notify.contract.recipient import Spellings, case_folded, normal_form, same_recipient
 from notify.contract.refusal import REFUSED, Mistake, RefusalCause, RefusedEvent, refused_schema
 from notify.contract.schema import schema
@@ -29,6 +30,7 @@ __all__ = [
     "Limits",
     "Mistake",
     "Problem",
+    "ReceiptMessage",
     "RefusalCause",
     "RefusedEvent",
     "Request",
@@ -47,6 +49,7 @@ __all__ = [
     "parse",
     "problems",
     "publication_time",
+    "read_receipt",
     "refused_schema",
     "route",
     "same_recipient",

@@ -32,7 +32,9 @@ class Eligibility(enum.StrEnum):
     """The letter cannot be sent as it is written."""
 
 
-_ACCEPTED = frozenset({Status.SENT, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED})
+_ACCEPTED = frozenset(
+    {Status.SENT, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED, Status.CONFIRMED}
+)
 _WITHDRAWN = frozenset({Status.CANCELLED, Status.SUPPRESSED})
 
 

@@ -35,7 +35,7 @@ IN_FLIGHT = "in flight"
 DEAD = "dead"
 """A request without a notification: it is a dead letter only."""
 TERMS = (
-    *("delivered", "sent", "bounced", "complained"),
+    *("delivered", "sent", "bounced", "complained", "confirmed"),
     *("failed", "rejected", "expired", "suppressed", "cancelled", "unknown"),
     *(IN_FLIGHT, DEAD),
 )

@@ -28,15 +28,17 @@ from notify.settings.model import (
     TemplateSettings,
 )
 from notify.settings.privacy import PrivacySettings
+from notify.settings.receipts import ReaderSettings, ReceiptsSettings
 from notify.settings.secrets import keyring_of, secrets_of
 from notify.settings.sources import read
 from notify.settings.tls import ssl_options
 from notify.settings.urls import shown_url
-from notify.settings.words import DEAD_POOL
+from notify.settings.words import DEAD_POOL, RECEIPTS_POOL
 
 __all__ = [
     "DEAD_POOL",
     "LONGEST_TIMEOUT",
+    "RECEIPTS_POOL",
     "AmqpSettings",
     "BreakerSettings",
     "CapSettings",
@@ -48,6 +50,8 @@ __all__ = [
     "PoolSettings",
     "PrivacySettings",
     "ProviderSettings",
+    "ReaderSettings",
+    "ReceiptsSettings",
     "Settings",
     "StoreSettings",
     "TemplateSettings",

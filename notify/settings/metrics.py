@@ -9,18 +9,24 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from notify.message import Channel
-from notify.settings.words import DEAD_POOL, Section
+from notify.settings.words import DEAD_POOL, RECEIPTS_POOL, Section
 
 _FIRST_PORT = 9400
 
+WEB = "web"
+"""The name under which `notify web receipts` serves its metrics."""
+
 PORTS: Mapping[str, int] = {
     pool: _FIRST_PORT + 10 * number
-    for number, pool in enumerate([DEAD_POOL, *(channel.value for channel in Channel)])
+    for number, pool in enumerate(
+        [DEAD_POOL, *(channel.value for channel in Channel), RECEIPTS_POOL, WEB]
+    )
 }
 """The default port of each default pool: 9400 for `dead`, 9410 for `email`, and so on."""
 
 
-def _address(text: str) -> str:
+def address(text: str) -> str:
+    """Return an IP address of this machine to listen on; else raise ValueError with the fix."""
     try:
         return str(ip_address(text))
     except ValueError:
@@ -40,7 +46,7 @@ class MetricsSettings(Section):
     """Whether and where a worker serves /metrics, /livez and /readyz."""
 
     enabled: bool = True
-    listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1"
+    listen: Annotated[str, AfterValidator(address)] = "127.0.0.1"
     ports: Annotated[dict[str, Port], AfterValidator(_added)] = Field(
         default_factory=lambda: dict(PORTS)
     )

@@ -32,6 +32,7 @@ from notify.settings.flow import (
 )
 from notify.settings.metrics import MetricsSettings
 from notify.settings.privacy import Days, PrivacySettings
+from notify.settings.receipts import ReaderSettings, ReceiptsSettings
 from notify.settings.tracing import TracingSettings
 from notify.settings.urls import broker_url, store_url
 from notify.settings.words import (
@@ -162,6 +163,7 @@ class ProviderSettings(Section):
     rate: Rate | None = None
     burst: Burst | None = None
     limits: Names = Field(default_factory=list)
+    receipts: ReaderSettings | None = None
     breaker: BreakerSettings = Field(default_factory=BreakerSettings)
 
     @field_validator("burst")
@@ -211,6 +213,7 @@ class Settings(Section):
     privacy: PrivacySettings = Field(default_factory=PrivacySettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
+    receipts: ReceiptsSettings = Field(default_factory=ReceiptsSettings)
     lanes: dict[LaneName, LaneSettings] = Field(default_factory=_default_lanes, min_length=1)
     pools: dict[PoolName, PoolSettings] = Field(default_factory=_default_pools)
     channels: dict[Channel, ChannelSettings] = Field(default_factory=dict)

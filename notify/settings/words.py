@@ -21,8 +21,8 @@ def _name(name: str) -> str:
 
 
 def _pool_name(name: str) -> str:
-    if name == DEAD_POOL:
-        raise ValueError(f"`notify worker {DEAD_POOL}` archives dead letters: choose another name")
+    if name in RESERVED_POOLS:
+        raise ValueError(f"`notify worker {name}` {RESERVED_POOLS[name]}: choose another name")
     return _name(name)
 
 
@@ -94,6 +94,12 @@ SECRET_OPTIONS = frozenset(
 
 DEAD_POOL = "dead"
 """The pool that archives dead letters; it needs no configuration."""
+
+RECEIPTS_POOL = "receipts"
+"""The pool that applies receipts and feedback; it needs no configuration."""
+
+RESERVED_POOLS = {DEAD_POOL: "archives dead letters", RECEIPTS_POOL: "applies receipts"}
+"""The pools that always exist, with what each does."""
 
 RESERVED_LIMITS = frozenset({"failover", "provider"})
 """The first part of the names of the service's own limits, as in `provider:sendgrid`."""

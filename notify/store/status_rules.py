@@ -14,11 +14,15 @@ LONGEST_REASON = 255
 WAITING = (Status.SCHEDULED, Status.QUEUED)
 """Not ended, and no worker owns it."""
 
+REPORTED = (Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED, Status.CONFIRMED)
+"""Reported after it was sent: by a vendor's receipt, or by the producer's feedback."""
+
 _ENDED_UNSENT = {Status.REJECTED, Status.FAILED, Status.EXPIRED}
+# The answer of an earlier call was found, by a look-up or in a receipt.
+_FOUND = {Status.SENT, *REPORTED}
 _FROM_WAITING = {
     *(Status.QUEUED, Status.SENDING, *_ENDED_UNSENT, Status.SUPPRESSED, Status.CANCELLED),
-    # The answer of an earlier call was found.
-    Status.SENT,
+    *_FOUND,
 }
 
 ALLOWED: Mapping[Status, Collection[Status]] = {
@@ -29,12 +33,14 @@ ALLOWED: Mapping[Status, Collection[Status]] = {
         *(Status.SENT, Status.QUEUED, Status.UNKNOWN, Status.REJECTED, Status.FAILED),
     },
     # To unknown: it stays so, and only an operator looks it up from now on.
-    Status.UNKNOWN: {Status.SENT, Status.QUEUED, Status.UNKNOWN, Status.CANCELLED},
+    Status.UNKNOWN: {*_FOUND, Status.QUEUED, Status.UNKNOWN, Status.CANCELLED},
     # By a replay of the dead letter.
     **{ended: {Status.QUEUED} for ended in _ENDED_UNSENT},
-    Status.SENT: (),
-    Status.DELIVERED: (),
-    Status.BOUNCED: (),
+    # Never back: a later receipt says more, or is recorded without a change of status.
+    Status.SENT: {*REPORTED},
+    Status.DELIVERED: {Status.BOUNCED, Status.COMPLAINED, Status.CONFIRMED},
+    Status.BOUNCED: {Status.COMPLAINED, Status.CONFIRMED},
+    Status.CONFIRMED: {Status.COMPLAINED},
     Status.COMPLAINED: (),
     Status.SUPPRESSED: (),
     Status.CANCELLED: (),

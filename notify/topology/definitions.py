@@ -14,6 +14,8 @@ from notify.topology.plan import (
     EVENTS,
     EXCHANGE,
     OPERATOR_USER,
+    RECEIPTS,
+    RECEIPTS_USER,
     WORK,
     WORKER_USER,
     Topology,
@@ -52,6 +54,7 @@ def export(
     permissions = [
         {"user": WORKER_USER, **worker_rights()},
         _operator_rights(),
+        _receipts_rights(),
         *map(_producer_rights, producers),
         *map(_subscriber_rights, subscribers),
     ]
@@ -132,6 +135,12 @@ def _operator_rights() -> dict[str, str]:
     return {"user": OPERATOR_USER, "configure": ours, "write": ours, "read": ours}
 
 
+def _receipts_rights() -> dict[str, str]:
+    """Return the rights of the web intake: to publish receipts, and nothing else."""
+    write = f"^{re.escape(RECEIPTS)}$"
+    return {"user": RECEIPTS_USER, "configure": "^$", "write": write, "read": "^$"}
+
+
 def _producer_rights(producer: Producer) -> dict[str, str]:
     return {"user": producer.source, "configure": "^$", "write": f"^{EXCHANGE}$", "read": "^$"}
 
@@ -142,7 +151,7 @@ def _topics(producer: Producer) -> dict[str, str]:
     return {
         "user": producer.source,
         "exchange": EXCHANGE,
-        "write": rf"^({channels})\.[a-z0-9-]+\.{re.escape(producer.source)}$",
+        "write": rf"^(({channels})\.[a-z0-9-]+|feedback|optout)\.{re.escape(producer.source)}$",
         "read": "^$",
     }
 

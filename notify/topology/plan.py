@@ -18,6 +18,13 @@ UNROUTED = "notify.unrouted"
 """The exchange of messages that match no worker queue; the dead queue is bound to it."""
 EVENTS = "notify.events"
 """The exchange of events for subscribers; the key is `<channel>.<status>.<source>`."""
+RECEIPTS = "notify.receipts"
+"""The exchange that vendors' receipts are published to, by `<provider>.<event>`, and the queue
+behind it."""
+FEEDBACK = "notify.feedback"
+"""The queue of what producers report: `feedback.<source>` and `optout.<source>`."""
+RECEIPTS_USER = "notify-receipts"
+"""The broker's user of the web intake: it may publish receipts and nothing else."""
 WORKER_USER = "notify-worker"
 """The broker's user for worker processes in the exported definitions."""
 OPERATOR_USER = "notify-operator"
@@ -26,6 +33,18 @@ OPERATOR_USER = "notify-operator"
 # No queue lies behind the dead queue, so a delivery limit would drop messages. RabbitMQ before 4
 # has no value for "no limit", and RabbitMQ 4 has a default limit of 20.
 _NO_LIMIT = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLimits:
+    """The limits of a queue that no lane configures."""
+
+    max_length: int
+    delivery_limit: int
+
+
+REPORTS = QueueLimits(max_length=1_000_000, delivery_limit=20)
+"""The limits of the queues of receipts and feedback."""
 
 
 def queue_name(channel: Channel, lane: str) -> str:
@@ -94,14 +113,20 @@ class Topology:
                 Exchange(WORK, "topic", {"alternate-exchange": UNROUTED}),
                 Exchange(DEAD, "topic"),
                 Exchange(EVENTS, "topic"),
+                Exchange(RECEIPTS, "topic", {"alternate-exchange": UNROUTED}),
             ),
             queues=(
                 _dead_queue(),
+                _work_queue(RECEIPTS, REPORTS),
+                _work_queue(FEEDBACK, REPORTS),
                 *(_work_queue(queue_name(channel, lane), lanes[lane]) for channel, lane in work),
             ),
             bindings=(
                 Binding(DEAD, DEAD),
                 Binding(UNROUTED, DEAD, routing_key=""),
+                Binding(RECEIPTS, RECEIPTS),
+                Binding(WORK, FEEDBACK, "feedback.*"),
+                Binding(WORK, FEEDBACK, "optout.*"),
                 *(
                     Binding(WORK, queue_name(channel, lane), f"{channel}.{lane}.#")
                     for channel, lane in work

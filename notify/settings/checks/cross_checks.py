@@ -10,9 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from notify.settings.checks.channels import channel_problems
 from notify.settings.checks.finding import ConfigFinding, names_in, shown_key, suggestion, table_in
+from notify.settings.metrics import PORTS
 from notify.settings.model import LONGEST_TIMEOUT, ChannelSettings, ProviderSettings
 from notify.settings.sources import Tree
-from notify.settings.words import DEAD_POOL
 
 _Table = TypeVar("_Table", bound=BaseModel)
 
@@ -79,7 +79,7 @@ def _limits(tree: Tree) -> Iterator[ConfigFinding]:
 
 
 def _ports(tree: Tree) -> Iterator[ConfigFinding]:
-    pools = [DEAD_POOL, *table_in(tree.values, "pools")]
+    pools = [*PORTS, *table_in(tree.values, "pools")]
     for name in table_in(table_in(tree.values, "metrics"), "ports"):
         if name not in pools:
             key = shown_key(("metrics", "ports", name), tree)

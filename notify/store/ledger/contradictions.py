@@ -27,7 +27,7 @@ from sqlalchemy import (
 from notify.message import Outcome, Status
 from notify.store.tables import attempts, events, notifications
 
-TAKEN = (Status.SENT, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED)
+TAKEN = (Status.SENT, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED, Status.CONFIRMED)
 """Statuses of notifications that a provider accepted."""
 
 

@@ -13,6 +13,7 @@ from notify.store.tables.flow import (
 )
 from notify.store.tables.keys import keys, schema_floor
 from notify.store.tables.kinds import UtcDateTime, metadata
+from notify.store.tables.receipts import receipt_inbox, receipts, suppressions
 from notify.store.tables.record import attempts, audit, dead_letters, events, notifications
 
 __all__ = [
@@ -31,5 +32,8 @@ __all__ = [
     "limits",
     "metadata",
     "notifications",
+    "receipt_inbox",
+    "receipts",
     "schema_floor",
+    "suppressions",
 ]

@@ -39,6 +39,8 @@ notifications = Table(
     Column("recipient", Text, nullable=False),
     Column("recipient_hash", LargeBinary(16)),
     Column("template", String(64)),
+    # The kind of mail, as the configuration names it; null if it has none.
+    Column("category", String(31)),
     Column("body", LargeBinary, nullable=False),
     # When its personal data was erased.
     Column("erased_at", UtcDateTime),

@@ -16,7 +16,7 @@ from notify.store.db.schema import revision_problem
 from notify.store.tables import metadata, notifications
 from tests.support.recording import LEASE, NOW, asked, begin, call_for
 
-HEAD = "0008"
+HEAD = "0009"
 WAIT = 30
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "architecture.md"
-WORDS_OF_A_PROVIDER = {"errors", "message", "provider"}
+WORDS_OF_A_PROVIDER = {"errors", "message", "provider", "receipt"}
 VENDORS = {"Fcm", "SendGrid", "Twilio"}
 """Classes that exist twice on purpose: the vendor's provider, and the sandbox that plays it."""
-MOST_NAMES = 31
+MOST_NAMES = 35
 """
 Names directly in `notify/`. One, `private`, opens files for packages of four layers: no package of
-one layer could contain it.
+one layer could contain it. Four are the closed loop: `receipt`, `receipts`, `suppression`, `web`.
 """
 MOST_LINES = 260
 MOST_PARAMETERS = 8
@@ -83,7 +83,7 @@ def test_a_layer_that_differs_is_found() -> None:
     assert layers_of_page(page.replace("\nservice ", "\nservices ")) != layers_of_page(page)
 
 
-def test_a_provider_may_import_three_modules_of_notify() -> None:
+def test_a_provider_may_import_the_contracts_alone() -> None:
     """Every other name is forbidden by the contract, also one that is new."""
     forbidden = set(_contracts()["A provider knows the service's words only"]["forbidden_modules"])
     assert forbidden == {f"notify.{name}" for name in names_in_notify() - WORDS_OF_A_PROVIDER}

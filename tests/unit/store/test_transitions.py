@@ -34,11 +34,16 @@ WRITERS = {
     "store/delivery/postgresql.py",
     "store/delivery/sqlite.py",
 }
+FOUND = "sent delivered bounced complained confirmed"
 MADE = {
-    "scheduled": "queued sending sent rejected failed expired suppressed cancelled",
-    "queued": "queued sending sent rejected failed expired suppressed cancelled",
+    "scheduled": f"queued sending {FOUND} rejected failed expired suppressed cancelled",
+    "queued": f"queued sending {FOUND} rejected failed expired suppressed cancelled",
     "sending": "queued sent rejected failed unknown",
-    "unknown": "queued sent unknown cancelled",
+    "unknown": f"queued {FOUND} unknown cancelled",
+    "sent": "delivered bounced complained confirmed",
+    "delivered": "bounced complained confirmed",
+    "bounced": "complained confirmed",
+    "confirmed": "complained",
     "rejected": "queued",
     "failed": "queued",
     "expired": "queued",

@@ -12,6 +12,8 @@ from notify.message import Channel
 from notify.settings import LaneSettings
 from notify.topology import (
     DEAD,
+    FEEDBACK,
+    RECEIPTS,
     UNROUTED,
     WORK,
     Binding,
@@ -46,14 +48,15 @@ def test_names_follow_channel_lane_and_source() -> None:
 
 def test_each_channel_and_lane_has_a_bound_queue(two: Topology) -> None:
     """No lane is forgotten."""
-    names = {queue.name for queue in two.queues} - {DEAD}
+    names = {queue.name for queue in two.queues} - {DEAD, RECEIPTS, FEEDBACK}
     assert names == {
         "notify.email.critical",
         "notify.email.bulk",
         "notify.sms.critical",
         "notify.sms.bulk",
     }
-    assert {binding.destination for binding in two.bindings if binding.source == WORK} == names
+    bound = {binding.destination for binding in two.bindings if binding.source == WORK}
+    assert bound == names | {FEEDBACK}
     assert Binding(WORK, "notify.sms.bulk", "sms.bulk.#") in two.bindings
 
 
@@ -111,7 +114,7 @@ def test_a_differing_argument_is_named_with_both_values(
     two: Topology, definitions: dict[str, Any]
 ) -> None:
     """Wanted and found."""
-    definitions["queues"][1]["arguments"]["x-max-length"] = 5
+    definitions["queues"][3]["arguments"]["x-max-length"] = 5
     definitions["exchanges"][2]["type"] = "fanout"
     assert [str(one) for one in differences(two, definitions)] == [
         "exchange notify.work: type should be 'topic', is 'fanout'",
@@ -121,7 +124,7 @@ def test_a_differing_argument_is_named_with_both_values(
 
 def test_other_virtual_hosts_are_not_compared(two: Topology, definitions: dict[str, Any]) -> None:
     """The same names elsewhere do not count."""
-    assert len(differences(two, definitions, vhost="prod")) == 5 + 5 + len(two.bindings)
+    assert len(differences(two, definitions, vhost="prod")) == 6 + 7 + len(two.bindings)
 
 
 def test_users_are_left_out_unless_asked_for(two: Topology) -> None:
@@ -131,6 +134,7 @@ def test_users_are_left_out_unless_asked_for(two: Topology) -> None:
     assert [(user["name"], user["password_hash"]) for user in users] == [
         ("notify-worker", ""),
         ("notify-operator", ""),
+        ("notify-receipts", ""),
         ("shop", ""),
     ]
 
@@ -140,7 +144,12 @@ def test_only_an_operator_may_declare(two: Topology) -> None:
     exported = export(two, producers=[Producer("shop", (Channel.SMS,))], subscribers=["shop"])
     may = {right["user"]: right["configure"] for right in exported["permissions"]}
     del may["notify-operator"]
-    assert may == {"notify-worker": "^$", "shop": "^$", "shop.events": r"^shop\.events$"}
+    assert may == {
+        "notify-worker": "^$",
+        "notify-receipts": "^$",
+        "shop": "^$",
+        "shop.events": r"^shop\.events$",
+    }
 
 
 @pytest.mark.parametrize(
@@ -148,6 +157,10 @@ def test_only_an_operator_may_declare(two: Topology) -> None:
     [
         ("email.critical.shop", True),
         ("sms.bulk.shop", True),
+        ("feedback.shop", True),
+        ("optout.shop", True),
+        ("feedback.bank", False),
+        ("feedback.critical.shop", False),
         ("push.bulk.shop", False),
         ("email.critical.bank", False),
         ("email.critical.shop.x", False),

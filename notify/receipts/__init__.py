@@ -1,0 +1,7 @@
+"""
+The later story of a sent message: vendors' receipts and producers' feedback.
+
+Intake (verify, publish, answer), and application (match, record, derive the status). Not here: the
+vendors' formats and signatures (`providers`), HTTP (`web`), SQL (`store.receipts`), and who must
+not be written to (`suppression`).
+"""

@@ -1,0 +1,45 @@
+"""How vendors' receipts come in: the web intake's address, and each vendor's verification keys."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from notify.settings.metrics import Port, address
+from notify.settings.words import Place, PlainOptions, SecretName, Section
+
+
+def _public_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise ValueError(
+            "must be the address that vendors reach, such as https://notify.example.com"
+        )
+    if parts.query or parts.fragment:
+        raise ValueError("nothing may follow the path; remove the ? or # and what follows it")
+    return url.rstrip("/")
+
+
+class ReaderSettings(Section):
+    """How the receipts of one provider are verified: a class, its options, and its secrets."""
+
+    use: Place
+    options: PlainOptions = Field(default_factory=dict)
+    secrets: dict[str, SecretName] = Field(default_factory=dict)
+
+
+class ReceiptsSettings(Section):
+    """
+    The web intake of receipts.
+
+    Attributes:
+        public_url: The address under which vendors and recipients reach the intake.
+        keep: Days to keep a receipt after its notification is deleted.
+    """
+
+    public_url: Annotated[str, AfterValidator(_public_url)] | None = None
+    listen: Annotated[str, AfterValidator(address)] = "127.0.0.1"
+    port: Port = 8480
+    keep: Annotated[float, Field(ge=1, le=3650, allow_inf_nan=False)] = 30

@@ -1,0 +1,1 @@
+"""The web processes: vendors' receipts and one-click unsubscribe, over HTTP."""

@@ -16,7 +16,7 @@ from notify.contract.limits import DEFAULT_LIMITS, Limits
 from notify.contract.lint import TemplateCheck, likely_channel, problems
 from notify.contract.problem import Problem, RequestInvalid
 from notify.contract.published import IN_MS, publication_time
-from notify.contract.receipt import ReceiptMessage, read_receipt
+from notify.contract.receipt import MOST_RECEIPTS, ReceiptEntry, ReceiptMessage, read_receipts
 from notify.contract.recipient import Spellings, case_folded, normal_form, same_recipient
 from notify.contract.refusal import REFUSED, Mistake, RefusalCause, RefusedEvent, refused_schema
 from notify.contract.schema import schema
@@ -24,12 +24,14 @@ from notify.contract.schema import schema
 __all__ = [
     "DEFAULT_LIMITS",
     "IN_MS",
+    "MOST_RECEIPTS",
     "REFUSED",
     "Event",
     "Incoming",
     "Limits",
     "Mistake",
     "Problem",
+    "ReceiptEntry",
     "ReceiptMessage",
     "RefusalCause",
     "RefusedEvent",
@@ -49,7 +51,7 @@ __all__ = [
     "parse",
     "problems",
     "publication_time",
-    "read_receipt",
+    "read_receipts",
     "refused_schema",
     "route",
     "same_recipient",

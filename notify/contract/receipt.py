@@ -1,7 +1,8 @@
-"""The message in which the web intake passes a receipt to the receipt workers, over AMQP."""
+"""The message in which the web intake passes receipts to the receipt workers, over AMQP."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -13,17 +14,15 @@ from notify.receipt import Blame, DeliveryReceipt, ReceiptEvent
 
 LONGEST = 255
 """Characters of the longest text of a receipt; the intake cuts what is longer."""
+MOST_RECEIPTS = 250
+"""Receipts in one message; a vendor's request with more becomes several messages."""
 
 
-class ReceiptMessage(BaseModel):
-    """One receipt as JSON. The queue holds recipients in clear, as the work queues do."""
+class ReceiptEntry(BaseModel):
+    """One receipt of a message; each field as in `DeliveryReceipt`."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    v: Literal[1] = 1
-    provider: str = Field(min_length=1, max_length=64)
-    received_at: datetime
-    event: ReceiptEvent
     word: str = Field(max_length=LONGEST)
     notification_id: UUID | None = None
     attempt_id: UUID | None = None
@@ -37,14 +36,9 @@ class ReceiptMessage(BaseModel):
     scope: str = Field("", max_length=64)
 
     @classmethod
-    def of(
-        cls, receipt: DeliveryReceipt, *, provider: str, received_at: datetime
-    ) -> ReceiptMessage:
-        """Return the message of a receipt; texts that are too long are cut."""
+    def of(cls, receipt: DeliveryReceipt) -> ReceiptEntry:
+        """Return the entry of a receipt; texts that are too long are cut."""
         return cls(
-            provider=provider,
-            received_at=received_at,
-            event=receipt.event,
             word=receipt.word[:LONGEST],
             notification_id=receipt.notification_id,
             attempt_id=receipt.attempt_id,
@@ -58,20 +52,53 @@ class ReceiptMessage(BaseModel):
             scope=receipt.scope[:64],
         )
 
+
+class ReceiptMessage(BaseModel):
+    """
+    Receipts of one event and one request of a vendor, as JSON.
+
+    A vendor posts up to 1,000 events at once, and one confirm for each would be too slow. The queue
+    holds recipients in clear, as the work queues do.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    v: Literal[1] = 1
+    provider: str = Field(min_length=1, max_length=64)
+    received_at: datetime
+    event: ReceiptEvent
+    receipts: list[ReceiptEntry] = Field(min_length=1, max_length=MOST_RECEIPTS)
+
+    @classmethod
+    def split(
+        cls, receipts: Iterable[DeliveryReceipt], *, provider: str, received_at: datetime
+    ) -> Iterator[ReceiptMessage]:
+        """Yield the messages of one request's receipts, by event and in the request's order."""
+        by_event: dict[ReceiptEvent, list[ReceiptEntry]] = {}
+        for receipt in receipts:
+            by_event.setdefault(receipt.event, []).append(ReceiptEntry.of(receipt))
+        for event, entries in by_event.items():
+            for first in range(0, len(entries), MOST_RECEIPTS):
+                yield cls(
+                    provider=provider,
+                    received_at=received_at,
+                    event=event,
+                    receipts=entries[first : first + MOST_RECEIPTS],
+                )
+
     @property
     def routing_key(self) -> str:
         """The key it is published with: `<provider>.<event>`."""
         return f"{self.provider}.{self.event}"
 
-    def receipt(self) -> DeliveryReceipt:
-        """Return the receipt."""
-        fields = self.model_dump(exclude={"v", "provider", "received_at"})
-        return DeliveryReceipt(**fields)
+    def delivery_receipts(self) -> list[DeliveryReceipt]:
+        """Return the receipts, in order."""
+        return [DeliveryReceipt(event=self.event, **dict(entry)) for entry in self.receipts]
 
 
-def read_receipt(body: bytes) -> ReceiptMessage:
+def read_receipts(body: bytes) -> ReceiptMessage:
     """
-    Return the receipt in the body of an AMQP message.
+    Return the receipts in the body of an AMQP message.
 
     Raises:
         RequestInvalid: It is not one; the text names the field, never a value.

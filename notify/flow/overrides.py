@@ -39,11 +39,16 @@ def place_hold(store: Store, scope: Scope, actor: Actor, *, seconds: float | Non
         StoreError: The record cannot be written.
     """
     with store.writing() as connection:
-        hold = holds.place(
-            connection, scope, actor=actor.name, reason=actor.reason, seconds=seconds
-        )
-        details = {"id": hold.id, "seconds": seconds, **scope.given}
-        write_audit(connection, actor, "hold", details=details, at=store.clock())
+        return place_hold_within(connection, scope, actor, seconds=seconds, at=store.clock())
+
+
+def place_hold_within(
+    connection: Connection, scope: Scope, actor: Actor, *, seconds: float | None, at: datetime
+) -> Hold:
+    """Place a hold as `place_hold` does, in the caller's transaction."""
+    hold = holds.place(connection, scope, actor=actor.name, reason=actor.reason, seconds=seconds)
+    details = {"id": hold.id, "seconds": seconds, **scope.given}
+    write_audit(connection, actor, "hold", details=details, at=at)
     return hold
 
 

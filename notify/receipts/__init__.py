@@ -5,3 +5,7 @@ Intake (verify, publish, answer), and application (match, record, derive the sta
 vendors' formats and signatures (`providers`), HTTP (`web`), SQL (`store.receipts`), and who must
 not be written to (`suppression`).
 """
+
+from notify.receipts.brake import ReputationBrake
+
+__all__ = ["ReputationBrake"]

@@ -4,6 +4,7 @@ The composition root: settings in, wired parts out. Nothing else constructs acro
 Each file wires one subject. Not here: decisions; a part decides by what it is given.
 """
 
+from notify.service.brake import reputation_brake
 from notify.service.broker import open_broker, open_publisher, topology_of
 from notify.service.contract import contract_limits, open_templates
 from notify.service.deadletters import open_archive, open_replayer, record_metrics
@@ -42,6 +43,7 @@ __all__ = [
     "reconciliation",
     "record_metrics",
     "refused_relay",
+    "reputation_brake",
     "retry_policy",
     "topology_of",
 ]

@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from notify.settings.brake import BrakeSettings
 from notify.settings.checks.validation_errors import error_of, validated
 from notify.settings.flow import BreakerSettings, CapSettings, LimitSettings
 from notify.settings.model import (
@@ -40,6 +41,7 @@ __all__ = [
     "LONGEST_TIMEOUT",
     "RECEIPTS_POOL",
     "AmqpSettings",
+    "BrakeSettings",
     "BreakerSettings",
     "CapSettings",
     "ChannelSettings",

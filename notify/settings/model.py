@@ -20,6 +20,7 @@ from pydantic import (
 from notify.contract import DEFAULT_LIMITS
 from notify.errors import ConfigError
 from notify.message import Channel, Unknown
+from notify.settings.brake import BrakeSettings
 from notify.settings.flow import (
     Amount,
     BreakerSettings,
@@ -214,6 +215,7 @@ class Settings(Section):
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
     receipts: ReceiptsSettings = Field(default_factory=ReceiptsSettings)
+    brake: BrakeSettings = Field(default_factory=BrakeSettings)
     lanes: dict[LaneName, LaneSettings] = Field(default_factory=_default_lanes, min_length=1)
     pools: dict[PoolName, PoolSettings] = Field(default_factory=_default_pools)
     channels: dict[Channel, ChannelSettings] = Field(default_factory=dict)

@@ -61,6 +61,20 @@ def current(connection: Connection) -> tuple[list[Hold], float]:
     return found, float(connection.execute(select(db_now())).scalar_one())
 
 
+def placed_by(connection: Connection, scope: Scope, *, actor: str) -> tuple[bool, float]:
+    """
+    Return whether an actor's hold on exactly this scope is active, and when the last one ended.
+
+    The second is 0 if none has ended; both times are seconds since 1970.
+    """
+    parts = [holds.c[name].is_not_distinct_from(getattr(scope, name)) for name in SCOPE_PARTS]
+    query = select(holds.c.until).where(holds.c.actor == actor[:255], *parts)
+    now = float(connection.execute(select(db_now())).scalar_one())
+    ends = [row.until for row in connection.execute(query)]
+    active = any(until is None or until > now for until in ends)
+    return active, max((until for until in ends if until is not None and until <= now), default=0.0)
+
+
 def lift(connection: Connection, ids: Collection[int]) -> list[Hold]:
     """
     End holds before their time.

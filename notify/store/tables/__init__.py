@@ -13,7 +13,7 @@ from notify.store.tables.flow import (
 )
 from notify.store.tables.keys import keys, schema_floor
 from notify.store.tables.kinds import UtcDateTime, metadata
-from notify.store.tables.receipts import receipt_inbox, receipts, suppressions
+from notify.store.tables.receipts import receipt_inbox, receipts, reputation, suppressions
 from notify.store.tables.record import attempts, audit, dead_letters, events, notifications
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "notifications",
     "receipt_inbox",
     "receipts",
+    "reputation",
     "schema_floor",
     "suppressions",
 ]

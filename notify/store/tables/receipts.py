@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Index,
+    Integer,
     LargeBinary,
     String,
     Table,
@@ -89,4 +91,18 @@ suppressions = Table(
     # Whether the vendor's own list still has to be corrected after the lift.
     Column("vendor_lift", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("channel", "recipient_hash", "scope"),
+)
+
+# The reported ends of messages, by the hour: what endangers a sender's reputation. `hour` is its
+# first second, since 1970.
+reputation = Table(
+    "reputation",
+    metadata,
+    Column("hour", BigInteger, primary_key=True),
+    Column("source", String(63), primary_key=True),
+    Column("channel", String(16), primary_key=True),
+    Column("provider", String(64), primary_key=True),
+    Column("delivered", Integer, nullable=False),
+    Column("bounced", Integer, nullable=False),
+    Column("complained", Integer, nullable=False),
 )

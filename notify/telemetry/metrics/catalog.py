@@ -193,6 +193,12 @@ HOST_AHEAD = Family(
     "How far this host's clock is ahead of the database's; negative if it is behind.",
 )
 
+REPUTATION = Family(
+    "notify_reputation_share",
+    MetricType.READ,
+    "Share of a source's emails through a provider that bounced, or that recipients reported.",
+    ("source", "provider", "kind"),
+)
 LATE = Family(
     "notify_late",
     MetricType.READ,

@@ -1,4 +1,4 @@
-"""Receipts, their inbox, suppressions, and the category of a notification."""
+"""Receipts, their inbox, suppressions, reputation, and the category of a notification."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,7 @@ def upgrade() -> None:
     _receipts()
     _inbox()
     _suppressions()
+    _reputation()
     op.add_column("notifications", sa.Column("category", sa.String(31)))
 
 
@@ -81,4 +82,18 @@ def _suppressions() -> None:
         sa.Column("vendor_lift", sa.Boolean, nullable=False, server_default=sa.text("false")),
         sa.PrimaryKeyConstraint("id", name="pk_suppressions"),
         sa.UniqueConstraint("channel", "recipient_hash", "scope", name="uq_suppressions_channel"),
+    )
+
+
+def _reputation() -> None:
+    op.create_table(
+        "reputation",
+        sa.Column("hour", sa.BigInteger, nullable=False),
+        sa.Column("source", sa.String(63), nullable=False),
+        sa.Column("channel", sa.String(16), nullable=False),
+        sa.Column("provider", sa.String(64), nullable=False),
+        sa.Column("delivered", sa.Integer, nullable=False),
+        sa.Column("bounced", sa.Integer, nullable=False),
+        sa.Column("complained", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("hour", "source", "channel", "provider", name="pk_reputation"),
     )

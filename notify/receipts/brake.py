@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import structlog
 from sqlalchemy import Connection
 
-from notify.flow.overrides import place_hold_within
+from notify.flow import overrides
 from notify.policies.holds import Scope
 from notify.policies.reputation import Judgement, Level, Reports, ReputationRules
 from notify.store import Actor, Store
 from notify.store.db import read_clock
-from notify.store.flow.holds import placed_by
+from notify.store.flow import placed_by
 from notify.store.receipts import Sender, delete_reports, lock_reports, read_reports
 from notify.telemetry.metrics import Metrics, Reading, catalog
 
@@ -89,13 +89,12 @@ class ReputationBrake:
                     continue
                 actor = Actor(ACTOR, f"{worst} through {sender.provider}")
                 at = self._store.clock()
-                hold = place_hold_within(connection, scope, actor, seconds=None, at=at)
+                hold = overrides.place_hold_within(connection, scope, actor, seconds=None, at=at)
             log.error(
                 "notify.reputation_held",
                 hold_id=hold.id,
-                source=sender.source,
+                scope=str(scope),
                 provider=sender.provider,
-                lane=lane,
                 reason=str(worst),
             )
 
@@ -117,7 +116,7 @@ class ReputationBrake:
         self._warned[sender, judged.kind] = now
         log.warning(
             "notify.reputation_low",
-            source=sender.source,
+            scope=str(Scope(channel=sender.channel, source=sender.source)),
             provider=sender.provider,
             kind=judged.kind,
             share=round(judged.share, 5),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from notify.periodic import PeriodicThread
-from notify.policies.reputation import ReputationRules, RateThreshold
+from notify.policies.reputation import RateThreshold, ReputationRules
 from notify.receipts import ReputationBrake
 from notify.settings import Settings
 from notify.store import Store

@@ -8,7 +8,7 @@ from notify.store.flow.circuit_history import (
     find_circuit_changes,
 )
 from notify.store.flow.circuits import CircuitTransition, Slice
-from notify.store.flow.holds import SCOPE_PARTS
+from notify.store.flow.holds import SCOPE_PARTS, placed_by
 from notify.store.flow.limits import LimitRow
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "charge_caps",
     "delete_circuit_changes",
     "find_circuit_changes",
+    "placed_by",
     "prune_caps",
 ]

@@ -97,6 +97,8 @@ class Notification:
     batch_id: UUID | None = None
     """The request's id if it had several recipients."""
     template: str | None = None
+    category: str | None = None
+    """The kind of mail, as the configuration names it."""
     inline: Content | None = None
     """The producer's own text, instead of a template."""
     data: Mapping[str, Any] = field(default_factory=dict)

@@ -149,6 +149,7 @@ def _row(slot: Slot, sealed: SealedFields, *, now: datetime) -> dict[str, Any]:
         "idempotency_key": asked.idempotency_key,
         **asdict(sealed),
         "template": asked.template,
+        "category": asked.category,
         "attempts": 0,
         "spent": 0,
         "possible_duplicate": False,

@@ -1,1 +1,28 @@
-"""The SQL of the suppression list."""
+"""SQL of `notify.suppression`: the list's entries, by hash; the check is part of the claim."""
+
+from notify.store.suppression.entries import (
+    ALL,
+    Added,
+    Lift,
+    Suppression,
+    SuppressionReason,
+    by_reason,
+    category_scope,
+    sender_scope,
+    source_scope,
+)
+from notify.store.suppression.writing import lift, suppress
+
+__all__ = [
+    "ALL",
+    "Added",
+    "Lift",
+    "Suppression",
+    "SuppressionReason",
+    "by_reason",
+    "category_scope",
+    "lift",
+    "sender_scope",
+    "source_scope",
+    "suppress",
+]

@@ -69,8 +69,9 @@ receipt_inbox = Table(
     Column("relay_until", UtcDateTime),
 )
 
-# Recipients that must not be written to, by hash: the address itself is not kept. A row that was
-# lifted stays, so that the vendor's own list can be corrected.
+# Recipients that must not be written to, by hash: the address itself is not kept. Each reason is a
+# row of its own. A row that was lifted stays, so that a late repeat of its evidence does not renew
+# it and the vendor's own list can be corrected.
 suppressions = Table(
     "suppressions",
     metadata,
@@ -90,7 +91,7 @@ suppressions = Table(
     Column("lifted_at", UtcDateTime),
     # Whether the vendor's own list still has to be corrected after the lift.
     Column("vendor_lift", Boolean, nullable=False, server_default=text("false")),
-    UniqueConstraint("channel", "recipient_hash", "scope"),
+    UniqueConstraint("channel", "recipient_hash", "scope", "reason"),
 )
 
 # The reported ends of messages, by the hour: what endangers a sender's reputation. `hour` is its

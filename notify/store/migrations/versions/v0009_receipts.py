@@ -81,7 +81,9 @@ def _suppressions() -> None:
         sa.Column("lifted_at", UtcDateTime),
         sa.Column("vendor_lift", sa.Boolean, nullable=False, server_default=sa.text("false")),
         sa.PrimaryKeyConstraint("id", name="pk_suppressions"),
-        sa.UniqueConstraint("channel", "recipient_hash", "scope", name="uq_suppressions_channel"),
+        sa.UniqueConstraint(
+            "channel", "recipient_hash", "scope", "reason", name="uq_suppressions_channel"
+        ),
     )
 
 

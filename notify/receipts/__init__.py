@@ -7,5 +7,15 @@ not be written to (`suppression`).
 """
 
 from notify.receipts.brake import ReputationBrake
+from notify.receipts.intake import NotStored, ReceiptInbox, ReceiptIntake, UnknownReader, outgoing
+from notify.receipts.intake_metrics import IntakeMetrics
 
-__all__ = ["ReputationBrake"]
+__all__ = [
+    "IntakeMetrics",
+    "NotStored",
+    "ReceiptInbox",
+    "ReceiptIntake",
+    "ReputationBrake",
+    "UnknownReader",
+    "outgoing",
+]

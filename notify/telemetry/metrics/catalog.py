@@ -2,41 +2,9 @@
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Sequence
-from dataclasses import dataclass
+from notify.telemetry.metrics.family import CALLS, OBJECTIVE, WAITS, Family, MetricType
 
-
-class MetricType(enum.Enum):
-    """The kind of a family for Prometheus, and how it is obtained."""
-
-    COUNTED = "counter"
-    """A counter, incremented where the event happens."""
-    READ_COUNT = "counter, read"
-    """A counter that another part keeps, read at each scrape."""
-    READ = "gauge"
-    """A gauge, read at each scrape."""
-    DURATION = "histogram"
-    """A histogram of seconds."""
-
-
-OBJECTIVE = 10.0
-"""The objective: seconds from publishing to the provider's acceptance."""
-
-_WAITS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, OBJECTIVE, 30, 60, 300, 900, 3600, 21_600)
-_CALLS = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Family:
-    """One metric: its name, kind, help and labels, each of which has few values."""
-
-    name: str
-    kind: MetricType
-    help: str
-    labels: Sequence[str] = ()
-    buckets: Sequence[float] = ()
-
+__all__ = ["FAMILIES", "OBJECTIVE", "Family", "MetricType"]
 
 _LANE = ("channel", "lane")
 
@@ -87,21 +55,21 @@ CALL = Family(
     MetricType.DURATION,
     "How long calls to providers took.",
     ("provider",),
-    _CALLS,
+    CALLS,
 )
 QUEUED = Family(
     "notify_queued_seconds",
     MetricType.DURATION,
     "From publishing a message to its claim by a worker.",
     _LANE,
-    _WAITS,
+    WAITS,
 )
 DELIVERY = Family(
     "notify_delivery_seconds",
     MetricType.DURATION,
     "From publishing a message to the provider's acceptance.",
     _LANE,
-    _WAITS,
+    WAITS,
 )
 DEAD_LETTERS = Family(
     "notify_dead_letters_total",
@@ -114,6 +82,32 @@ REFUSED_EVENTS_DROPPED = Family(
     MetricType.COUNTED,
     "Refused messages whose source gets no event.",
     ("why",),
+)
+
+RECEIPTS = Family(
+    "notify_receipts_total",
+    MetricType.COUNTED,
+    "Vendors' receipts by event and verdict; the intake and the receipt workers count in turn.",
+    ("provider", "event", "verdict"),
+)
+RECEIPT_LAG = Family(
+    "notify_receipt_lag_seconds",
+    MetricType.DURATION,
+    "Time from a receipt's event, by the vendor's clock, to a stage: intake or applied.",
+    ("provider", "stage"),
+    buckets=WAITS,
+)
+RECEIPTS_INBOX = Family(
+    "notify_receipts_inbox_total",
+    MetricType.COUNTED,
+    "Messages of receipts that went to the record's inbox, since the broker was away.",
+)
+RECEIPTS_ANSWERS = Family(
+    "notify_receipts_answer_seconds",
+    MetricType.DURATION,
+    "Time of the web intake for the answer to a request.",
+    ("provider", "status"),
+    buckets=CALLS,
 )
 
 WORKER = Family(

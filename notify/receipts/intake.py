@@ -1,0 +1,148 @@
+"""The use case of a vendor's request: verify it, read it, store its receipts, then answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import uuid4
+
+import structlog
+
+from notify.contract import ReceiptMessage
+from notify.errors import NotifyError, StoreError
+from notify.publisher import Outgoing, Publisher, PublishResult
+from notify.receipt import Forged, Posted, ReceiptReader, Report, Unreadable
+from notify.receipts.intake_metrics import IntakeMetrics
+from notify.topology import RECEIPTS
+
+BROKER_PAUSE = 2.0
+"""Seconds after an unconfirmed message in which requests go to the inbox at once."""
+
+log = structlog.get_logger("notify.receipts")
+
+
+class UnknownReader(NotifyError):
+    """No receipts of this provider are configured."""
+
+
+class NotStored(NotifyError):
+    """Neither the broker nor the record has stored the receipts: the vendor must post again."""
+
+
+class ReceiptInbox(Protocol):
+    """Keeps messages while the broker is away; another part publishes them later."""
+
+    def put(self, messages: Sequence[ReceiptMessage]) -> None:
+        """
+        Store messages in one transaction.
+
+        Raises:
+            StoreError: The record cannot be used; nothing was stored.
+        """
+        ...
+
+
+class ReceiptIntake:
+    """
+    Stores the receipts of vendors' requests. Thread-safe.
+
+    A request that `accept` returns for is stored by the broker or by the record. A request may be
+    stored twice, as a vendor may post it twice: the receipt workers apply each receipt once.
+    """
+
+    def __init__(
+        self,
+        readers: Mapping[str, ReceiptReader],
+        *,
+        publisher: Publisher,
+        inbox: ReceiptInbox,
+        metrics: IntakeMetrics,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """
+        Wire an intake.
+
+        Args:
+            readers: By the provider's name.
+            publisher: Its confirms must be quick: a vendor waits for the answer.
+            clock: Returns the time of arrival.
+            monotonic: Seconds that never go back.
+        """
+        self._readers = readers
+        self._publisher = publisher
+        self._inbox = inbox
+        self._metrics = metrics
+        self._clock = clock
+        self._monotonic = monotonic
+        self._broker_away_until = 0.0
+
+    def accept(self, provider: str, posted: Posted) -> int:
+        """
+        Verify, read and store one request; return the number of its receipts.
+
+        Raises:
+            UnknownReader: The provider is not configured.
+            Forged: The vendor did not make the request.
+            Unreadable: The vendor made it, in a format that is not known.
+            NotStored: Broker and record are both away.
+        """
+        reader = self._readers.get(provider)
+        if reader is None:
+            raise UnknownReader("there are no receipts of this name")
+        report = self._read(provider, reader, posted)
+        received_at = self._clock()
+        messages = ReceiptMessage.split(report.receipts, provider=provider, received_at=received_at)
+        self._store(list(messages))
+        self._metrics.stored(provider, report, received_at=received_at)
+        return len(report.receipts)
+
+    def _read(self, provider: str, reader: ReceiptReader, posted: Posted) -> Report:
+        try:
+            reader.verify(posted)
+        except Forged as error:
+            self._metrics.forged(provider)
+            log.warning("notify.receipts_forged", provider=provider, reason=str(error))
+            raise
+        try:
+            report = reader.read(posted)
+        except Unreadable as error:
+            self._metrics.unreadable(provider)
+            log.error("notify.receipts_unreadable", provider=provider, reason=str(error))
+            raise
+        if report.unreadable:
+            log.error("notify.receipts_unreadable", provider=provider, count=report.unreadable)
+        return report
+
+    def _store(self, messages: Sequence[ReceiptMessage]) -> None:
+        left = messages
+        if messages and self._monotonic() >= self._broker_away_until:
+            left = self._publish(messages)
+        if not left:
+            return
+        try:
+            self._inbox.put(left)
+        except StoreError as error:
+            log.error("notify.receipts_not_stored", count=len(left), reason=str(error))
+            raise NotStored("neither the broker nor the record is up; post it again") from None
+        self._metrics.in_inbox(len(left))
+
+    def _publish(self, messages: Sequence[ReceiptMessage]) -> Sequence[ReceiptMessage]:
+        """Publish messages; return those that the broker has not confirmed."""
+        result = PublishResult.publish(messages, self._publisher, outgoing=outgoing)
+        if result.error is not None:
+            self._broker_away_until = self._monotonic() + BROKER_PAUSE
+            log.warning("notify.receipts_to_inbox", reason=str(result.error))
+        return result.unconfirmed
+
+
+def outgoing(message: ReceiptMessage) -> Outgoing:
+    """Return the AMQP message of receipts, for the receipt workers."""
+    return Outgoing(
+        body=message.model_dump_json().encode(),
+        routing_key=message.routing_key,
+        message_id=str(uuid4()),
+        exchange=RECEIPTS,
+    )

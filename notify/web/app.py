@@ -1,0 +1,143 @@
+"""The ASGI application of `notify web receipts`: vendors' receipts, probes, and further routes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import anyio
+from anyio.to_thread import run_sync
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
+
+from notify.receipt import Forged, Posted, Unreadable
+from notify.receipts import NotStored, UnknownReader
+from notify.telemetry.metrics import Metrics, catalog
+from notify.web.body import read_body
+from notify.web.guard import WebGuard
+from notify.web.limits import DEFAULT_WEB_LIMITS, WebLimits
+
+RECEIPTS_PATH = "/receipts"
+"""The path that is followed by the provider's name."""
+RETRY_AFTER = {"Retry-After": "10"}
+
+_STATUS: dict[type[Exception], int] = {
+    UnknownReader: 404,
+    Forged: 403,
+    Unreadable: 400,
+    NotStored: 503,
+}
+
+
+class AcceptsReceipts(Protocol):
+    """The intake behind the application; `notify.receipts.ReceiptIntake` is one."""
+
+    def accept(self, provider: str, posted: Posted) -> int:
+        """Verify and store one request, as `ReceiptIntake.accept` does."""
+        ...
+
+
+def receipts_app(
+    intake: AcceptsReceipts,
+    *,
+    metrics: Metrics,
+    unready: Callable[[], str | None] = lambda: None,
+    routes: Sequence[BaseRoute] = (),
+    limits: WebLimits = DEFAULT_WEB_LIMITS,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> ASGIApp:
+    """
+    Return the application.
+
+    Args:
+        intake: Verifies and stores requests; called in threads.
+        metrics: Where the duration of answers is recorded.
+        unready: Returns in a word why no receipt can be stored now; None if it can.
+        routes: Further routes, such as the unsubscribe page; `read_body` reads their bodies.
+        limits: The limits of requests.
+        monotonic: Seconds that never go back.
+    """
+    endpoint = _ReceiptsEndpoint(intake, metrics=metrics, limits=limits, monotonic=monotonic)
+    probes = [
+        Route("/livez", lambda _: _word(None), methods=["GET"]),
+        Route("/readyz", lambda _: _word(unready()), methods=["GET"]),
+    ]
+    post = Route(f"{RECEIPTS_PATH}/{{provider}}", endpoint.post, methods=["POST"])
+    app = Starlette(
+        routes=[post, *probes, *routes],
+        exception_handlers={HTTPException: _refusal, Exception: _refusal},
+    )
+    app.router.redirect_slashes = False
+    return WebGuard(app, limits)
+
+
+class _ReceiptsEndpoint:
+    """Answers a vendor's request: 204 once its receipts are stored."""
+
+    def __init__(
+        self,
+        intake: AcceptsReceipts,
+        *,
+        metrics: Metrics,
+        limits: WebLimits,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._intake = intake
+        self._metrics = metrics
+        self._limits = limits
+        self._monotonic = monotonic
+        self._working = anyio.CapacityLimiter(limits.working)
+
+    async def post(self, request: Request) -> Response:
+        provider = request.path_params["provider"]
+        posted = await _posted(request, self._limits)
+        begun = self._monotonic()
+        status = await self._status(provider, posted)
+        if status != 404:
+            # An unknown name would be a label of the client's choice.
+            seconds = self._monotonic() - begun
+            self._metrics.observe(catalog.RECEIPTS_ANSWERS, seconds, provider, str(status))
+        return Response(status_code=status, headers=RETRY_AFTER if status == 503 else None)
+
+    async def _status(self, provider: str, posted: Posted) -> int:
+        """Pass the request to the intake; return the status of the answer."""
+        with anyio.move_on_after(self._limits.answer_seconds):
+            try:
+                await run_sync(
+                    self._intake.accept,
+                    provider,
+                    posted,
+                    # The thread goes on: a receipt that is stored late is posted again, and
+                    # applied once.
+                    abandon_on_cancel=True,
+                    limiter=self._working,
+                )
+            except tuple(_STATUS) as error:
+                return next(status for kind, status in _STATUS.items() if isinstance(error, kind))
+            return 204
+        return 503
+
+
+async def _posted(request: Request, limits: WebLimits) -> Posted:
+    headers: dict[str, str] = {}
+    for name, value in request.headers.items():
+        # Joined, so that a second signature does not replace the first.
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    query = request.scope["query_string"].decode("latin-1")
+    return Posted(query=query, headers=headers, body=await read_body(request, limits))
+
+
+async def _refusal(_: Request, error: Exception) -> Response:
+    """Answer with a status alone: a client learns nothing from an error's text."""
+    if isinstance(error, HTTPException):
+        return Response(status_code=error.status_code, headers=error.headers)
+    return Response(status_code=500)
+
+
+def _word(trouble: str | None) -> Response:
+    return PlainTextResponse(f"{trouble or 'ok'}\n", status_code=503 if trouble else 200)

@@ -1,0 +1,66 @@
+"""Reading a request's body: bounded in size, time and decompression."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+
+from notify.web.limits import WebLimits
+
+_ENCODINGS = ("", "identity", "gzip")
+_CLOSE = {"Connection": "close"}
+
+
+async def read_body(request: Request, limits: WebLimits) -> bytes:
+    """
+    Return the body, decompressed.
+
+    Raises:
+        HTTPException: It is too large (413), too slow (408), compressed in another way (415), or
+            damaged (400). The connection is closed, since the rest of the body is not read.
+    """
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding not in _ENCODINGS:
+        raise _refused(415)
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal() or len(length) > 12 or int(length) > limits.body:
+        raise _refused(413)
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            body = await _bounded(request.stream(), limits.body)
+    except TimeoutError:
+        raise _refused(408) from None
+    except ClientDisconnect:
+        raise _refused(400) from None
+    return _unzipped(body, limits.body) if encoding == "gzip" else body
+
+
+async def _bounded(chunks: AsyncIterator[bytes], most: int) -> bytes:
+    read = bytearray()
+    async for chunk in chunks:
+        read += chunk
+        if len(read) > most:
+            raise _refused(413)
+    return bytes(read)
+
+
+def _unzipped(body: bytes, most: int) -> bytes:
+    """Decompress at most so many bytes, whatever a small body would expand to."""
+    expand = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        plain = expand.decompress(body, most + 1)
+    except zlib.error:
+        raise _refused(400) from None
+    if len(plain) > most:
+        raise _refused(413)
+    if not expand.eof or expand.unused_data:
+        raise _refused(400)
+    return plain
+
+
+def _refused(status: int) -> HTTPException:
+    return HTTPException(status, headers=_CLOSE)

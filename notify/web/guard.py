@@ -1,0 +1,55 @@
+"""The outermost layer of every application: limits on a request's head, and headers of answers."""
+
+from __future__ import annotations
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from notify.web.limits import WebLimits
+
+_ANSWERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+log = structlog.get_logger("notify.web")
+
+
+class WebGuard:
+    """Refuses requests with too many headers, and adds the headers of every answer."""
+
+    def __init__(self, app: ASGIApp, limits: WebLimits) -> None:
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it with 431."""
+        if scope["type"] != "http":
+            return
+        if len(scope["headers"]) > self._limits.headers:
+            refusal = Response(status_code=431, headers={"Connection": "close"})
+            await refusal(scope, receive, send)
+            return
+
+        begun = False
+
+        async def answer(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                headers = MutableHeaders(scope=message)
+                for name, value in _ANSWERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:
+            # Logged here, once: the server's own log of it would have the client's address.
+            log.error("notify.web_crashed", path=scope["path"][:64], exc_info=error)
+            if not begun:
+                await Response(status_code=500)(scope, receive, answer)

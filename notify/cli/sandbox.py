@@ -10,7 +10,7 @@ import click
 
 from notify.cli.sandbox_switch import Duration, switch
 from notify.errors import ConfigError
-from notify.sandbox import Sandbox
+from notify.sandbox import ReceiptOptions, Sandbox
 
 
 @click.group(invoke_without_command=True)
@@ -44,6 +44,25 @@ from notify.sandbox import Sandbox
     help="Append each request and its answer to this JSON Lines file.",
 )
 @click.option(
+    "--receipts",
+    metavar="URL",
+    help="Post the later events of accepted messages to this address, such as "
+    "http://127.0.0.1:8480/receipts. Default: none are posted.",
+)
+@click.option(
+    "--signing-key",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Sign SendGrid's events with this private key; the file is created if it is missing. "
+    "Default: a new key.",
+)
+@click.option(
+    "--receipts-ledger",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Append each event that was posted, and its answer, to this JSON Lines file.",
+)
+@click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
@@ -59,22 +78,36 @@ def sandbox(
     names: tuple[str, ...],
     latency: float,
     ledger: Path | None,
+    receipts: str | None,
+    signing_key: Path | None,
+    receipts_ledger: Path | None,
     ready_file: Path | None,
 ) -> None:
     """Answer as SendGrid, Twilio and FCM do, without sending anything.
 
     Reserved recipients show every way a vendor can fail: bounce@sandbox.test bounces,
     throttled@sandbox.test gets 429, lost@sandbox.test is accepted and the answer lost.
-    docs/sandbox.md lists all. A web page shows the messages sent. `switch` makes a running
-    sandbox fail, slow down or refuse calls above a rate.
+    docs/sandbox.md lists all. A web page shows the messages sent. With --receipts it signs and
+    posts the later events of each message. `switch` makes a running sandbox fail, slow down, refuse
+    calls above a rate, or post events twice, late, out of order or forged.
 
     \b
     Example:
       notify sandbox --latency 50ms --ledger sandbox.jsonl
+      notify sandbox --receipts http://127.0.0.1:8480/receipts --signing-key sandbox.pem
       notify sandbox switch --vendor sendgrid --behaviour down
     """
+    if receipts is None and (signing_key or receipts_ledger):
+        raise click.UsageError("--signing-key and --receipts-ledger need --receipts")
     if ctx.invoked_subcommand is None:
-        running = Sandbox.start(host=host, port=port, names=names, latency=latency, ledger=ledger)
+        running = Sandbox.start(
+            host=host,
+            port=port,
+            names=names,
+            latency=latency,
+            ledger=ledger,
+            receipts=ReceiptOptions(receipts, signing_key, receipts_ledger) if receipts else None,
+        )
         _serve(running, ledger=ledger, ready_file=ready_file)
 
 
@@ -83,7 +116,7 @@ def _serve(running: Sandbox, *, ledger: Path | None, ready_file: Path | None) ->
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with running:
-        click.echo(_greeting(running.url, ledger))
+        click.echo(_greeting(running, ledger))
         if ready_file:
             _write(ready_file, running.url)
         stop.wait()
@@ -92,13 +125,16 @@ def _serve(running: Sandbox, *, ledger: Path | None, ready_file: Path | None) ->
 sandbox.add_command(switch)
 
 
-def _greeting(url: str, ledger: Path | None) -> str:
+def _greeting(running: Sandbox, ledger: Path | None) -> str:
+    url, poster = running.url, running.poster
     rows = [
         ("inbox", f"{url}/"),
         ("SendGrid", f"base_url  {url}"),
         ("Twilio", f"base_url  {url}"),
         ("FCM", f"base_url  {url}   token endpoint  {url}/token"),
         *([("ledger", str(ledger))] if ledger else []),
+        *([("receipts", f"{poster.composer.root}/sendgrid and so on")] if poster else []),
+        *([("key", f"{running.public_key}   verifies SendGrid's events")] if poster else []),
     ]
     lines = [f"  {name:<10}{value}" for name, value in rows]
     return "\n".join(["The sandbox is listening; Ctrl-C stops it.", "", *lines])

@@ -11,7 +11,7 @@ import click
 import urllib3
 
 from notify.errors import ConfigError
-from notify.sandbox import Behaviour, Vendor
+from notify.sandbox import Behaviour, ReceiptFault, Vendor
 from notify.sandbox.switch import MAX_RATE, seconds
 from notify.stack import ENDPOINTS
 
@@ -79,6 +79,14 @@ class _Rate(click.ParamType[int | str]):
     metavar=f"N|{_END}",
     help="Calls accepted a second; the others get 429.",
 )
+@click.option(
+    "--receipts",
+    type=click.Choice([_END, *(each.value for each in ReceiptFault)]),
+    help=f"How later events are posted; {_END}: as usual.",
+)
+@click.option(
+    "--receipt-delay", type=Duration(), help="Post later events late by this much, such as 5s."
+)
 def switch(
     *,
     url: str | None,
@@ -87,8 +95,10 @@ def switch(
     behaviour: str | None,
     latency: float | None,
     rate: int | str | None,
+    receipts: str | None,
+    receipt_delay: float | None,
 ) -> None:
-    """Change how a running sandbox answers; without an option, show it.
+    """Change how a running sandbox answers and posts events; without an option, show it.
 
     The change applies to all vendors and accounts unless one is named.
 
@@ -96,20 +106,27 @@ def switch(
     Example:
       notify sandbox switch --account second --behaviour down
       notify sandbox switch --account second --behaviour none --rate 50
+      notify sandbox switch --vendor sendgrid --receipts repeated --receipt-delay 5s
     """
     url = url or _running() or _ALONE
     if not url.startswith(("http://", "https://")):
         raise click.UsageError("--url begins with http://, such as http://127.0.0.1:8025")
     if vendor and account:
         raise click.UsageError("name a vendor or an account, not both")
-    options = {"behaviour": behaviour, "latency": latency, "rate": rate}
+    options = {
+        "behaviour": behaviour,
+        "latency": latency,
+        "rate": rate,
+        "receipts": receipts,
+        "receipt_delay": receipt_delay,
+    }
     changes = {
         name: None if value == _END else value
         for name, value in options.items()
         if value is not None
     }
     if (vendor or account) and not changes:
-        raise click.UsageError("name what to change: --behaviour, --latency or --rate")
+        raise click.UsageError("name what to change, such as --behaviour or --latency")
     target = {"vendor": vendor, "account": account}
     wanted = {name: value for name, value in target.items() if value} | changes
     _print(_request(url, wanted))
@@ -155,6 +172,8 @@ def _print(settings: dict[str, dict[str, Any]]) -> None:
             setting["behaviour"] or "as the recipient says",
             f"{setting['latency'] * 1000:g}ms",
             "any rate" if setting["rate"] is None else f"{setting['rate']} calls a second",
+            f"receipts {setting['receipts']}" if setting["receipts"] else "",
+            f"receipts {setting['receipt_delay']:g}s late" if setting["receipt_delay"] else "",
         )
         for name, setting in settings.items()
     ]

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from notify.contract import unique
-from notify.sandbox.behaviour import Behaviour, Vendor
+from notify.sandbox.behaviour import Behaviour, ReceiptFault, Vendor
 from notify.sandbox.exchange import HttpAnswer, HttpRequest, as_json
 from notify.sandbox.inbox import Inbox
 from notify.sandbox.ledger import SandboxLedger
+from notify.sandbox.posting import Poster
 from notify.sandbox.switch import ACCOUNT, MAX_RATE, MAX_SECONDS, Switch, seconds
 
 DEFAULT_LIMIT = 100
 """The entries of a list if the request names no limit."""
+
+NO_RECEIPTS = "no events are posted; start the sandbox with --receipts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,13 @@ class Api:
         inbox: The accepted messages.
         ledger: The effect of each request, and its answer.
         switch: The settings to change.
+        poster: Posts the later events; None if it posts none.
     """
 
     inbox: Inbox
     ledger: SandboxLedger
     switch: Switch
+    poster: Poster | None = None
 
     def messages(self, request: HttpRequest) -> HttpAnswer:
         """GET: list the inbox, newest first; by channel, to, notify_id, limit."""
@@ -53,6 +58,28 @@ class Api:
     def counts(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002 - a route's signature
         """GET: count the effects and answers of all requests."""
         return as_json(200, {**self.ledger.counts(), "inbox": len(self.inbox)})
+
+    def receipts(self, request: HttpRequest) -> HttpAnswer:
+        """GET: list the events that were posted, newest first; by notify_id, limit."""
+        query, poster = request.arguments, self.poster
+        if poster is None:
+            return as_json(404, {"error": NO_RECEIPTS})
+        wanted = query.get("notify_id", "")
+        return _listed(query, lambda limit: poster.ledger.entries(notify_id=wanted, limit=limit))
+
+    def receipt_counts(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002
+        """GET: return where events are posted, the key that verifies them, and their number."""
+        poster = self.poster
+        if poster is None:
+            return as_json(404, {"error": NO_RECEIPTS})
+        state = {
+            "url": poster.composer.root,
+            "public_key": poster.composer.key.public,
+            "waiting": poster.waiting,
+            "dropped": poster.dropped,
+            "answered": poster.ledger.counts(),
+        }
+        return as_json(200, state)
 
     def behaviour(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002 - a route's signature
         """GET: return the outage, latency and limit of each vendor and account."""
@@ -114,19 +141,25 @@ def _rate(value: Any) -> int | None:
     raise ValueError(f"rate must be a whole number up to {MAX_RATE}, or null")
 
 
-def _latency(value: Any) -> float:
+def _seconds(value: Any) -> float:
     if isinstance(value, str):
         return seconds(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError("latency must be seconds or a text such as 50ms")
+        raise TypeError("a duration must be seconds or a text such as 50ms")
     if not 0 <= value <= MAX_SECONDS:
-        raise ValueError(f"latency must be between 0 and {MAX_SECONDS:g} seconds")
+        raise ValueError(f"a duration must be between 0 and {MAX_SECONDS:g} seconds")
     return float(value)
+
+
+def _fault(value: Any) -> ReceiptFault | None:
+    return None if value is None else ReceiptFault(value)
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "behaviour": _behaviour,
-    "latency": _latency,
+    "latency": _seconds,
     "rate": _rate,
+    "receipts": _fault,
+    "receipt_delay": _seconds,
 }
 """The reader of each field of a setting from JSON."""

@@ -50,6 +50,20 @@ class Behaviour(enum.StrEnum):
     """The connection is reset; nothing was done."""
     LOST = "lost"
     """Accepted; the connection is reset instead of an answer."""
+    DEFERRED = "deferred"
+    """Accepted; the receiving server refuses it for now, then it is delivered."""
+    BLOCK = "block"
+    """Accepted; the receiving side refuses the sender, so it is not delivered."""
+    DROPPED = "dropped"
+    """Accepted; the vendor drops it, since the recipient is on the vendor's own list."""
+    LATE_BOUNCE = "late-bounce"
+    """Accepted and delivered; a bounce without ids follows."""
+    COMPLAIN = "complain"
+    """Accepted and delivered; the recipient reports it as spam."""
+    UNSUBSCRIBE = "unsubscribe"
+    """Accepted and delivered; the recipient unsubscribes with one click, or replies STOP."""
+    RESUBSCRIBE = "resubscribe"
+    """Accepted and delivered; the recipient takes an opt-out back."""
 
 
 class Effect(enum.StrEnum):
@@ -68,11 +82,54 @@ class FeedbackEvent(enum.StrEnum):
 
     DELIVERED = "delivered"
     BOUNCED = "bounced"
+    BLOCKED = "blocked"
     DROPPED = "dropped"
+    COMPLAINED = "complained"
 
 
-EVENTS = {Behaviour.BOUNCE: FeedbackEvent.BOUNCED, Behaviour.BLOCKED: FeedbackEvent.DROPPED}
+EVENTS = {
+    Behaviour.BOUNCE: FeedbackEvent.BOUNCED,
+    Behaviour.LATE_BOUNCE: FeedbackEvent.BOUNCED,
+    Behaviour.BLOCK: FeedbackEvent.BLOCKED,
+    Behaviour.BLOCKED: FeedbackEvent.DROPPED,
+    Behaviour.DROPPED: FeedbackEvent.DROPPED,
+    Behaviour.COMPLAIN: FeedbackEvent.COMPLAINED,
+}
 """The later event of an accepted message, if it is not DELIVERED."""
+
+PERSONAL = frozenset(
+    {
+        Behaviour.DELIVER,
+        Behaviour.BOUNCE,
+        Behaviour.BLOCKED,
+        Behaviour.DEFERRED,
+        Behaviour.BLOCK,
+        Behaviour.DROPPED,
+        Behaviour.LATE_BOUNCE,
+        Behaviour.COMPLAIN,
+        Behaviour.UNSUBSCRIBE,
+        Behaviour.RESUBSCRIBE,
+    }
+)
+"""These concern one recipient only; the others of the request are handled as usual."""
+
+
+class ReceiptFault(enum.StrEnum):
+    """A fault in how a vendor posts the events of its messages."""
+
+    REPEATED = "repeated"
+    """Each event is posted twice; SendGrid's second post has another `sg_event_id`."""
+    REORDERED = "reordered"
+    """The events of a message are posted in reverse order."""
+    EARLY = "early"
+    """The events are posted before the request to send is answered."""
+    FORGED = "forged"
+    """The signature is made with another key."""
+    POISONED = "poisoned"
+    """SendGrid's posts are filled up to 1,000 elements; one of them is not an event."""
+    SILENT = "silent"
+    """No event is posted."""
+
 
 # +1500555CCNN: CC is the behaviour, NN any two digits. +1500 is a range of personal numbers that
 # phonenumbers accepts as valid and that reaches no person; +15005550NNN are Twilio's test numbers.
@@ -81,6 +138,11 @@ _NUMBERS = {
     "11": Behaviour.INVALID,
     "12": Behaviour.BLOCKED,
     "13": Behaviour.DENIED,
+    "14": Behaviour.BLOCK,
+    "15": Behaviour.DROPPED,
+    "16": Behaviour.LATE_BOUNCE,
+    "17": Behaviour.UNSUBSCRIBE,
+    "18": Behaviour.RESUBSCRIBE,
     "20": Behaviour.THROTTLED,
     "21": Behaviour.DOWN,
     "22": Behaviour.FLAKY,
@@ -127,6 +189,7 @@ def _of_number(to: str) -> Behaviour:
 
 
 def _of_token(to: str) -> Behaviour:
+    # Push services report no later events, so these have no reserved tokens.
     prefix, _, rest = to.partition("-")
     return _word(rest.partition("-")[0]) if prefix == "token" else Behaviour.DELIVER
 

@@ -36,12 +36,17 @@ class Message:
     behaviour: Behaviour = Behaviour.DELIVER
     event: FeedbackEvent = FeedbackEvent.DELIVERED
     """Its later event."""
+    account: str = ""
+    """The path before the vendor's own path; the vendor's name if there is none."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """The rest of the request, with the vendor's own names."""
+    token: str = field(default="", repr=False)
+    """The secret of the request that signs the vendor's callbacks; in no answer of the sandbox."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the message as JSON values."""
+        """Return the message as JSON values, without the secret."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
+        del values["token"]
         return {**values, "at": self.at.isoformat(timespec="milliseconds")}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -11,9 +12,11 @@ import jinja2
 
 from notify.channels import beyond_gsm7, segments
 from notify.message import Channel
+from notify.sandbox.actions import buttons
 from notify.sandbox.exchange import HttpAnswer, HttpRequest, as_html
-from notify.sandbox.inbox import Inbox
+from notify.sandbox.inbox import Inbox, Message
 from notify.sandbox.ledger import SandboxLedger
+from notify.sandbox.posting import PostEntry, Poster
 
 SHOWN = 200
 """The most messages or entries on a page."""
@@ -27,7 +30,8 @@ _HEADERS = {
         "frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
+    # Not no-referrer: a browser would then hide the origin of this page's own forms.
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
 _ASSETS = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
@@ -55,11 +59,13 @@ class Page:
         inbox: The accepted messages.
         ledger: The effect of each request, and its answer.
         templates: From `environment()`.
+        poster: Posts the later events; None if it posts none.
     """
 
     inbox: Inbox
     ledger: SandboxLedger
     templates: jinja2.Environment
+    poster: Poster | None = None
 
     def list(self, request: HttpRequest) -> HttpAnswer:
         """Show the newest messages; by channel, or by words."""
@@ -90,6 +96,8 @@ class Page:
             message=message,
             details=json.dumps(message.details, indent=2, ensure_ascii=False),
             entries=entries,
+            posts=self._posts(message),
+            buttons=buttons(message, self.poster),
             pages=self._pages(),
         )
 
@@ -97,7 +105,11 @@ class Page:
         """Show the newest entries of the ledger."""
         entries = self.ledger.entries(limit=SHOWN)
         return self._render(
-            "ledger.html.j2", entries=entries, counts=self.ledger.counts(), pages=self._pages()
+            "ledger.html.j2",
+            entries=entries,
+            posts=self.poster.ledger.entries(limit=SHOWN) if self.poster else None,
+            counts=self.ledger.counts(),
+            pages=self._pages(),
         )
 
     def asset(self, request: HttpRequest) -> HttpAnswer:
@@ -109,6 +121,16 @@ class Page:
     def _pages(self) -> dict[tuple[str, str], str]:
         """Return each message's id in the inbox, by its vendor's id and its recipient."""
         return {(message.provider_id, message.to): message.id for message in self.inbox}
+
+    def _posts(self, message: Message) -> Sequence[PostEntry] | None:
+        """Return the posted events of one message, newest first; None if none are posted."""
+        if self.poster is None:
+            return None
+        return [
+            entry
+            for entry in self.poster.ledger.entries(notify_id=message.notify_id)
+            if (entry.provider_id, entry.recipient) == (message.provider_id, message.to)
+        ][:SHOWN]
 
     def _render(self, template: str, *, status: int = 200, **values: Any) -> HttpAnswer:
         text = self.templates.get_template(template).render(values)

@@ -9,11 +9,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from notify.sandbox.allowance import Allowance, RequestCounter
-from notify.sandbox.behaviour import EVENTS, Behaviour, Effect, FeedbackEvent, behaviour_of
+from notify.sandbox.behaviour import (
+    EVENTS,
+    PERSONAL,
+    Behaviour,
+    Effect,
+    FeedbackEvent,
+    behaviour_of,
+)
 from notify.sandbox.exchange import ExchangeEnd, HttpAnswer, HttpRequest, Reply, RequestRefused
 from notify.sandbox.fcm import Fcm
 from notify.sandbox.inbox import Inbox, Message
 from notify.sandbox.ledger import LedgerEntry, SandboxLedger
+from notify.sandbox.posting import Poster
 from notify.sandbox.sendgrid import SendGrid
 from notify.sandbox.switch import Setting, Switch
 from notify.sandbox.twilio import Twilio
@@ -28,8 +36,6 @@ _ENDINGS = {
     Behaviour.MUTE: ExchangeEnd.HANG,
 }
 _NOT_PROCESSED = {Behaviour.RESET, Behaviour.HANG, Behaviour.GARBLED}
-# These concern one recipient only; the others of the request are handled as usual.
-_PERSONAL = {Behaviour.DELIVER, Behaviour.BOUNCE, Behaviour.BLOCKED}
 # These, set for a vendor, also apply to a look-up, which has no recipient.
 _OUTAGES = {
     Behaviour.DENIED,
@@ -63,6 +69,7 @@ class RequestHandler:
         switch: The settings of vendors and accounts.
         clock: The time, in UTC.
         slow: Seconds that a SLOW answer takes.
+        poster: Posts the later events of accepted messages; None posts none.
     """
 
     inbox: Inbox
@@ -70,6 +77,7 @@ class RequestHandler:
     switch: Switch
     clock: Callable[[], datetime]
     slow: float
+    poster: Poster | None = None
     _failures: OrderedDict[tuple[str, str], int] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _requests: RequestCounter = field(default_factory=RequestCounter)
@@ -85,7 +93,11 @@ class RequestHandler:
         refused_all = Behaviour.THROTTLED if allowance and not allowance.granted else None
         for_all = call.setting.behaviour or refused_all
         messages = [
-            replace(message, behaviour=for_all or behaviour_of(message.channel, message.to))
+            replace(
+                message,
+                account=call.account,
+                behaviour=for_all or behaviour_of(message.channel, message.to),
+            )
             for message in messages
         ]
         behaviour = self._resolved(_of_request(messages), messages)
@@ -166,6 +178,8 @@ class RequestHandler:
                 )
             )
         self.ledger.add(entries)
+        if accepted and self.poster is not None:
+            self.poster.follow(messages, call.setting)
 
     def _refused(self, stand_in: StandIn, answer: HttpAnswer, call: _Call) -> Reply:
         entry = LedgerEntry(
@@ -183,7 +197,7 @@ class RequestHandler:
 def _of_request(messages: Sequence[Message]) -> Behaviour:
     if len(messages) == 1:
         return messages[0].behaviour
-    strict = (m.behaviour for m in messages if m.behaviour not in _PERSONAL)
+    strict = (m.behaviour for m in messages if m.behaviour not in PERSONAL)
     return next(strict, Behaviour.DELIVER)
 
 

@@ -1,5 +1,5 @@
 """
-SendGrid's side of POST /v3/mail/send: its checks, and its answers.
+SendGrid's side of POST /v3/mail/send: the messages of a request, and its answers.
 
 Shapes: https://www.twilio.com/docs/sendgrid/api-reference/mail-send (and /errors).
 """
@@ -24,12 +24,7 @@ from notify.sandbox.exchange import (
     not_the_vendor,
 )
 from notify.sandbox.inbox import Message
-
-MAX_RECIPIENTS = 1000
-"""To, cc and bcc of one request together; also the limit of personalizations."""
-
-Fault = tuple[str, str | None]
-"""The text of a mistake, and its field."""
+from notify.sandbox.sendgrid_checks import Fault, faults_of, recipients_of
 
 _REFUSALS: dict[Behaviour, tuple[int, Fault]] = {
     Behaviour.INVALID: (
@@ -72,7 +67,7 @@ class SendGrid:
         """
         self._check_key(request)
         mail = _parse(request.body)
-        faults = list(_faults(mail))
+        faults = list(faults_of(mail))
         if faults:
             raise RequestRefused(_errors(400, *faults))
         return list(self._messages(mail))
@@ -127,7 +122,7 @@ class SendGrid:
         position = 0
         for personalization in mail["personalizations"]:
             arguments = {**mail.get("custom_args", {}), **personalization.get("custom_args", {})}
-            for recipient in _recipients(personalization):
+            for recipient in recipients_of(personalization):
                 yield Message(
                     id=f"{provider_id}.{position}" if position else provider_id,
                     provider_id=provider_id,
@@ -141,7 +136,7 @@ class SendGrid:
                     html=parts.get("text/html", ""),
                     notify_id=str(arguments.get("notify_id", "")),
                     attempt_id=str(arguments.get("attempt_id", "")),
-                    details=_details(mail, arguments),
+                    details=_details(mail, personalization, arguments),
                 )
                 position += 1
 
@@ -169,90 +164,13 @@ def _errors(status: int, *faults: Fault) -> HttpAnswer:
     return as_json(status, {"errors": errors})
 
 
-def _details(mail: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
-    kept = ("template_id", "categories", "headers", "reply_to", "send_at", "asm")
-    return {"custom_args": arguments, **{key: mail[key] for key in kept if key in mail}}
-
-
-def _recipients(personalization: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        recipient for field in ("to", "cc", "bcc") for recipient in personalization.get(field, [])
-    ]
-
-
-def _faults(mail: dict[str, Any]) -> Iterator[Fault]:
-    if not _is_address(mail.get("from")):
-        yield "The from object must be provided, with a valid email.", "from.email"
-    personalizations = mail.get("personalizations")
-    if not isinstance(personalizations, list) or not personalizations:
-        yield "At least one personalization is required.", "personalizations"
-    elif len(personalizations) > MAX_RECIPIENTS:
-        yield f"No more than {MAX_RECIPIENTS} personalizations.", "personalizations"
-    else:
-        yield from _faults_of_recipients(personalizations)
-    if not isinstance(mail.get("custom_args", {}), dict):
-        yield "Must be an object.", "custom_args"
-    yield from _faults_of_content(mail, required=not mail.get("template_id"))
-
-
-def _faults_of_recipients(personalizations: list[Any]) -> Iterator[Fault]:
-    total = 0
-    for index, personalization in enumerate(personalizations):
-        place = f"personalizations.{index}"
-        if not isinstance(personalization, dict) or not personalization.get("to"):
-            yield "The to array is required, with at least one email.", f"{place}.to"
-            continue
-        faults = list(_faults_of_one(personalization, place))
-        yield from faults
-        total += 0 if faults else len(_recipients(personalization))
-    if total > MAX_RECIPIENTS:
-        yield f"No more than {MAX_RECIPIENTS} recipients.", "personalizations"
-
-
-def _faults_of_one(personalization: dict[str, Any], place: str) -> Iterator[Fault]:
-    seen: set[str] = set()
-    for field in ("to", "cc", "bcc"):
-        recipients = personalization.get(field, [])
-        if not isinstance(recipients, list):
-            yield "Must be an array.", f"{place}.{field}"
-            continue
-        for index, recipient in enumerate(recipients):
-            if not _is_address(recipient):
-                yield "Does not contain a valid address.", f"{place}.{field}.{index}.email"
-            elif recipient["email"].lower() in seen:
-                yield "Each address may occur once in a personalization.", f"{place}.{field}"
-            else:
-                seen.add(recipient["email"].lower())
-    arguments = personalization.get("custom_args", {})
-    if not isinstance(arguments, dict):
-        yield "Must be an object.", f"{place}.custom_args"
-
-
-def _faults_of_content(mail: dict[str, Any], *, required: bool) -> Iterator[Fault]:
-    personalizations = mail.get("personalizations")
-    listed = personalizations if isinstance(personalizations, list) else []
-    subjects = [p.get("subject") for p in listed if isinstance(p, dict)]
-    if required and not (mail.get("subject") or (subjects and all(subjects))):
-        yield "The subject is required.", "subject"
-    if not all(isinstance(subject, str | None) for subject in [mail.get("subject"), *subjects]):
-        yield "Must be a string.", "subject"
-    content = mail.get("content", [])
-    if not isinstance(content, list) or (required and not content):
-        yield "At least one content block is required.", "content"
-        return
-    for index, part in enumerate(content):
-        for key in ("type", "value"):
-            if not isinstance(part, dict) or not _is_text(part.get(key)):
-                yield f"The {key} is required and must be a string.", f"content.{index}.{key}"
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value != ""
-
-
-def _is_address(value: object) -> bool:
-    email = value.get("email") if isinstance(value, dict) else None
-    if not isinstance(email, str) or any(map(str.isspace, email)):
-        return False
-    local, _, domain = email.rpartition("@")
-    return bool(local) and "." in domain.strip(".")
+def _details(
+    mail: dict[str, Any], personalization: dict[str, Any], arguments: dict[str, Any]
+) -> dict[str, Any]:
+    kept = ("template_id", "categories", "reply_to", "send_at", "asm")
+    headers = {**mail.get("headers", {}), **personalization.get("headers", {})}
+    return {
+        "custom_args": arguments,
+        **({"headers": headers} if headers else {}),
+        **{key: mail[key] for key in kept if key in mail},
+    }

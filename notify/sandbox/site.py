@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from notify.sandbox.actions import Actions
 from notify.sandbox.api import Api
 from notify.sandbox.exchange import HttpAnswer, HttpRequest, Reply, as_json
 from notify.sandbox.fcm import Fcm
@@ -78,7 +79,7 @@ def vendor_routes(
     ]
 
 
-def own_routes(api: Api, page: Page) -> list[PageRoute]:
+def own_routes(api: Api, page: Page, actions: Actions) -> list[PageRoute]:
     """Return the sandbox's own addresses."""
     return [
         _plain("GET", r"/healthz", api.health),
@@ -86,10 +87,13 @@ def own_routes(api: Api, page: Page) -> list[PageRoute]:
         _plain("DELETE", r"/api/messages", api.clear),
         _plain("GET", r"/api/ledger", api.entries),
         _plain("GET", r"/api/counts", api.counts),
+        _plain("GET", r"/api/receipts", api.receipts),
+        _plain("GET", r"/api/receipts/counts", api.receipt_counts),
         _plain("GET", r"/api/behaviour", api.behaviour),
         _plain("PUT", r"/api/behaviour", api.set_behaviour),
         _plain("GET", r"/", page.list),
         _plain("GET", r"/messages/(?P<message>[\w.-]+)", page.message),
+        _plain("POST", r"/messages/(?P<message>[\w.-]+)/events", actions.post),
         _plain("GET", r"/ledger", page.entries),
         _plain("GET", r"/(?P<asset>page\.css|page\.js)", page.asset),
     ]

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from notify.sandbox.behaviour import Behaviour, Vendor
+from notify.sandbox.behaviour import Behaviour, ReceiptFault, Vendor
 
 _UNITS = {"ms": 0.001, "s": 1.0, "": 1.0}
 MAX_SECONDS = 600.0
@@ -45,6 +45,10 @@ class Setting:
     """Seconds before each answer."""
     rate: int | None = None
     """Requests accepted in each second; others get 429. None for no limit."""
+    receipts: ReceiptFault | None = None
+    """How later events are posted; None for as usual."""
+    receipt_delay: float = 0.0
+    """Seconds by which later events are posted late."""
 
 
 class Switch:

@@ -90,6 +90,7 @@ class Twilio:
             text=form["Body"],
             notify_id=ids.get("notify_id", [""])[0],
             attempt_id=ids.get("attempt_id", [""])[0],
+            token=_credentials(request)[1],
             details={
                 "account": request.groups["account"],
                 **{key: value for key, value in form.items() if key not in ("To", "From", "Body")},

@@ -9,9 +9,16 @@ from typing import Any
 from urllib.parse import urlencode
 
 from notify.channels import segments
-from notify.sandbox.behaviour import FeedbackEvent
 from notify.sandbox.exchange import HttpRequest
 from notify.sandbox.inbox import Message
+from notify.sandbox.posting import last_status
+
+_ERRORS = {
+    "21610": "Attempt to send to unsubscribed recipient",
+    "30003": "Unreachable destination handset",
+    "30005": "Unknown destination handset",
+    "30007": "Message filtered",
+}
 
 
 def resource(message: Message, *, later: bool) -> dict[str, Any]:
@@ -25,7 +32,8 @@ def resource(message: Message, *, later: bool) -> dict[str, Any]:
     account = message.details.get("account", "")
     uri = f"/2010-04-01/Accounts/{account}/Messages/{message.provider_id}"
     service = message.details.get("MessagingServiceSid")
-    bounced = later and message.event is FeedbackEvent.BOUNCED
+    last = last_status(message.behaviour) if later else None
+    code = last.fields.get("ErrorCode") if last else None
     at_first = "accepted" if service else "queued"
     return {
         "account_sid": account,
@@ -35,8 +43,8 @@ def resource(message: Message, *, later: bool) -> dict[str, Any]:
         "date_sent": format_datetime(message.at) if later else None,
         "date_updated": format_datetime(message.at),
         "direction": "outbound-api",
-        "error_code": 30005 if bounced else None,
-        "error_message": "Unknown destination handset" if bounced else None,
+        "error_code": int(code) if code else None,
+        "error_message": _ERRORS.get(code) if code else None,
         "from": message.sender or None,
         "messaging_service_sid": service,
         "num_media": "0",
@@ -44,7 +52,7 @@ def resource(message: Message, *, later: bool) -> dict[str, Any]:
         "price": None,
         "price_unit": "USD",
         "sid": message.provider_id,
-        "status": ("undelivered" if bounced else "delivered") if later else at_first,
+        "status": last.word if last else at_first,
         "subresource_uris": {"media": f"{uri}/Media.json"},
         "to": message.to,
         "uri": f"{uri}.json",

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -29,6 +30,7 @@ from twilio.rest import Client as TwilioClient
 from notify.errors import ConfigError
 from notify.message import Rendered
 from notify.sandbox import Sandbox, Vendor
+from notify.sandbox.switch import Setting
 from providers.sendgrid import SendGrid
 
 BASIC = "Basic " + base64.b64encode(b"AC1:secret").decode()
@@ -376,7 +378,7 @@ def test_an_outage_can_be_switched_while_it_runs(
     assert http.request("GET", sandbox.url + path, headers=headers).status == 503
     assert _send(sandbox, http, Vendor.SENDGRID, "ada@example.com", "n2").status == 202
     settings = http.request("PUT", url, json={"behaviour": None}).json()
-    assert settings["twilio"] == {"behaviour": None, "latency": 0.0, "rate": None}
+    assert settings["twilio"] == asdict(Setting())
     assert _send(sandbox, http, Vendor.TWILIO, "+4915123456789", "n1").status == 201
     assert http.request("GET", sandbox.url + path, headers=headers).status == 200
 

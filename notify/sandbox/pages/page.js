@@ -1,4 +1,4 @@
-// Every two seconds, while somebody looks: fetch this page again and swap in what is new.
+// Every two seconds while the page is visible: fetch it again and replace the parts that changed.
 const parts = () => document.querySelectorAll("[data-refresh]");
 
 async function refresh() {

@@ -13,6 +13,12 @@ from notify.sandbox.behaviour import Behaviour, behaviour_of
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "sandbox.md"
 ROW = re.compile(r"\| [^|]+ \| `(\w+)@sandbox\.test` \| ([^|]+) \| `(token-[^`]+)` \|")
+FATE = re.compile(r"^\| `([\w-]+)@sandbox\.test` \| (?:`(\+\d+)` )?\|", re.MULTILINE)
+
+
+def _fates() -> list[tuple[str, str]]:
+    """Return the recipients and numbers of the table of receipts."""
+    return FATE.findall(DOCUMENT.read_text(encoding="utf-8"))
 
 
 def _documented() -> list[tuple[str, str, str]]:
@@ -21,8 +27,19 @@ def _documented() -> list[tuple[str, str, str]]:
 
 
 def test_every_behaviour_is_documented_once_and_in_order() -> None:
-    """The table in the documentation has a row for each word."""
-    assert [word for word, _, _ in _documented()] == [each.value for each in Behaviour]
+    """Two tables in the documentation have a row for each word."""
+    words = [word for word, _, _ in _documented()]
+    words += [word for word, _ in _fates() if word not in words]
+    assert words == [each.value for each in Behaviour]
+
+
+@pytest.mark.parametrize(("word", "phone"), _fates())
+def test_a_documented_fate_has_its_recipients(word: str, phone: str) -> None:
+    """Address and number of one row mean the same; a row without a number has none."""
+    assert behaviour_of(Channel.EMAIL, f"{word}@sandbox.test") == word
+    if phone:
+        assert behaviour_of(Channel.SMS, phone) == word
+        assert phonenumbers.is_valid_number(phonenumbers.parse(phone))
 
 
 @pytest.mark.parametrize(("word", "phone", "token"), _documented())

@@ -1,0 +1,99 @@
+"""The checks of SendGrid on a request to send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+MAX_RECIPIENTS = 1000
+"""To, cc and bcc of one request together; also the limit of personalizations."""
+
+Fault = tuple[str, str | None]
+"""The text of a mistake, and its field."""
+
+
+def recipients_of(personalization: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the recipients of a personalization: to, cc and bcc."""
+    return [
+        recipient for field in ("to", "cc", "bcc") for recipient in personalization.get(field, [])
+    ]
+
+
+def faults_of(mail: dict[str, Any]) -> Iterator[Fault]:
+    """Yield the mistakes for which SendGrid refuses a request."""
+    if not _is_address(mail.get("from")):
+        yield "The from object must be provided, with a valid email.", "from.email"
+    personalizations = mail.get("personalizations")
+    if not isinstance(personalizations, list) or not personalizations:
+        yield "At least one personalization is required.", "personalizations"
+    elif len(personalizations) > MAX_RECIPIENTS:
+        yield f"No more than {MAX_RECIPIENTS} personalizations.", "personalizations"
+    else:
+        yield from _faults_of_recipients(personalizations)
+    for field in ("custom_args", "headers"):
+        if not isinstance(mail.get(field, {}), dict):
+            yield "Must be an object.", field
+    yield from _faults_of_content(mail, required=not mail.get("template_id"))
+
+
+def _faults_of_recipients(personalizations: list[Any]) -> Iterator[Fault]:
+    total = 0
+    for index, personalization in enumerate(personalizations):
+        place = f"personalizations.{index}"
+        if not isinstance(personalization, dict) or not personalization.get("to"):
+            yield "The to array is required, with at least one email.", f"{place}.to"
+            continue
+        faults = list(_faults_of_one(personalization, place))
+        yield from faults
+        total += 0 if faults else len(recipients_of(personalization))
+    if total > MAX_RECIPIENTS:
+        yield f"No more than {MAX_RECIPIENTS} recipients.", "personalizations"
+
+
+def _faults_of_one(personalization: dict[str, Any], place: str) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for field in ("to", "cc", "bcc"):
+        recipients = personalization.get(field, [])
+        if not isinstance(recipients, list):
+            yield "Must be an array.", f"{place}.{field}"
+            continue
+        for index, recipient in enumerate(recipients):
+            if not _is_address(recipient):
+                yield "Does not contain a valid address.", f"{place}.{field}.{index}.email"
+            elif recipient["email"].lower() in seen:
+                yield "Each address may occur once in a personalization.", f"{place}.{field}"
+            else:
+                seen.add(recipient["email"].lower())
+    for field in ("custom_args", "headers"):
+        if not isinstance(personalization.get(field, {}), dict):
+            yield "Must be an object.", f"{place}.{field}"
+
+
+def _faults_of_content(mail: dict[str, Any], *, required: bool) -> Iterator[Fault]:
+    personalizations = mail.get("personalizations")
+    listed = personalizations if isinstance(personalizations, list) else []
+    subjects = [p.get("subject") for p in listed if isinstance(p, dict)]
+    if required and not (mail.get("subject") or (subjects and all(subjects))):
+        yield "The subject is required.", "subject"
+    if not all(isinstance(subject, str | None) for subject in [mail.get("subject"), *subjects]):
+        yield "Must be a string.", "subject"
+    content = mail.get("content", [])
+    if not isinstance(content, list) or (required and not content):
+        yield "At least one content block is required.", "content"
+        return
+    for index, part in enumerate(content):
+        for key in ("type", "value"):
+            if not isinstance(part, dict) or not _is_text(part.get(key)):
+                yield f"The {key} is required and must be a string.", f"content.{index}.{key}"
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_address(value: object) -> bool:
+    email = value.get("email") if isinstance(value, dict) else None
+    if not isinstance(email, str) or any(map(str.isspace, email)):
+        return False
+    local, _, domain = email.rpartition("@")
+    return bool(local) and "." in domain.strip(".")

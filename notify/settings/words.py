@@ -88,7 +88,18 @@ def listed(value: Any) -> Any:
 
 
 SECRET_OPTIONS = frozenset(
-    {"api_key", "auth_token", "password", "private_key", "secret", "service_account", "token"}
+    {
+        "api_key",
+        "auth_token",
+        "auth_tokens",
+        "bearer",
+        "password",
+        "private_key",
+        "secret",
+        "service_account",
+        "signing_keys",
+        "token",
+    }
 )
 """Names of provider options that are secrets and therefore refused under `options`."""
 

@@ -49,7 +49,9 @@ class Twilio:
         api_key_sid: An API key, `SK...`, to use instead of the account's own token.
         sender: The number, short code or name to send from.
         messaging_service_sid: A messaging service, `MG...`, instead of a sender.
-        status_callback: The URL to which Twilio reports a message's later status.
+        status_callback: The URL to which Twilio reports a message's later status; the service's
+            own receipts, if None.
+        receipts_url: The address of the service's own receipts.
         base_url: The address of the API.
         timeout: Seconds for a call.
         connect_timeout: Seconds for a connection.
@@ -72,6 +74,7 @@ class Twilio:
         sender: str | None = None,
         messaging_service_sid: str | None = None,
         status_callback: str | None = None,
+        receipts_url: str | None = None,
         base_url: str = "https://api.twilio.com",
         timeout: float = 10.0,
         connect_timeout: float = 3.0,
@@ -86,7 +89,8 @@ class Twilio:
             "from_": sender or values.unset,
             "messaging_service_sid": messaging_service_sid or values.unset,
         }
-        self._callback = _Callback(status_callback) if status_callback else None
+        callback = status_callback or receipts_url
+        self._callback = _Callback(callback) if callback else None
         self._clock = clock
         self._transport = Transport(
             "twilio", base_url, timeout=timeout, connect_timeout=connect_timeout, pool=pool
@@ -201,7 +205,7 @@ class _Callback:
         query = f"{parts.query}&" if parts.query else ""
         # By default Twilio retries only if it could not connect; see
         # https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
-        self._after = f"#{parts.fragment or 'rc=3&rp=all'}"
+        self._after = f"#{parts.fragment or 'rc=5&rp=all'}"
         self._before = urlunsplit(parts._replace(query="", fragment="")) + f"?{query}"
 
     def url(self, message: Rendered) -> str:

@@ -1,4 +1,4 @@
-"""`notify worker`: deliver the messages of one pool's queues, or archive dead letters."""
+"""`notify worker`: deliver one pool's messages, archive dead letters, or apply receipts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from notify.settings import DEAD_POOL, Settings, load
+from notify.settings import DEAD_POOL, RECEIPTS_POOL, RESERVED_POOLS, Settings, load
 from notify.telemetry import logs
 
 
@@ -29,24 +29,26 @@ def worker(pool: str, name: str | None, ready_file: Path | None) -> None:
     SIGTERM and Ctrl-C stop it: it drains the messages in flight, and exits with 0. SIGHUP makes it
     reload templates, limits and the log level while it works.
 
-    The pool named dead always exists: it archives the messages of the dead queue, for `notify
-    dead`.
+    Two pools always exist: dead archives the messages of the dead queue, for `notify dead`;
+    receipts applies what vendors and producers report about sent messages.
 
     \b
     Examples:
       notify worker email
       notify worker email-2
       notify worker dead
+      notify worker receipts
     """
     settings = load()
     threshold = logs.configure(level=settings.log.level, format=settings.log.format)
     served, number = _pool_and_number(pool, settings)
-    wanted = None if served == DEAD_POOL else settings.pool(served)
+    wanted = None if served in RESERVED_POOLS else settings.pool(served)
     # Celery is slow to import, and only this command needs it.
     from notify.worker.process import run
-    from notify.worker.roles import dead_letters, deliveries
+    from notify.worker.roles import dead_letters, deliveries, receipts
 
-    role = partial(deliveries, name=name or pool, pool=wanted) if wanted else dead_letters
+    own = {DEAD_POOL: dead_letters, RECEIPTS_POOL: receipts}
+    role = partial(deliveries, name=name or pool, pool=wanted) if wanted else own[served]
 
     def ready() -> None:
         if ready_file is not None:
@@ -67,7 +69,7 @@ def worker(pool: str, name: str | None, ready_file: Path | None) -> None:
 
 def _pool_and_number(name: str, settings: Settings) -> tuple[str, int]:
     """Return the pool that a name means, with or without a number after it, and the number."""
-    pools = {*settings.pools, DEAD_POOL}
+    pools = {*settings.pools, *RESERVED_POOLS}
     pool, _, number = name.rpartition("-")
     numbered = name not in pools and number.isdecimal() and pool in pools
     return (pool, max(1, int(number))) if numbered else (name, 1)

@@ -130,6 +130,15 @@ def set_breaker_mode(
         ]
 
 
+def open_circuit(connection: Connection, provider: str, actor: Actor) -> None:
+    """
+    Force a provider's circuit open until an operator resets it, in the caller's transaction.
+
+    For a vendor's own report that it has closed the account or the key.
+    """
+    _set_mode(connection, provider, Mode.OPEN, actor, seconds=None)
+
+
 def _set_mode(
     connection: Connection, provider: str, mode: Mode, actor: Actor, *, seconds: float | None
 ) -> Circuit:

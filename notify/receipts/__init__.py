@@ -6,15 +6,27 @@ vendors' formats and signatures (`providers`), HTTP (`web`), SQL (`store.receipt
 not be written to (`suppression`).
 """
 
+from notify.receipts.application import ReceiptApplication, ReportReader
+from notify.receipts.application_metrics import ApplicationMetrics
+from notify.receipts.applier import LONGEST_WAIT, ReceiptApplier
 from notify.receipts.brake import ReputationBrake
 from notify.receipts.intake import NotStored, ReceiptInbox, ReceiptIntake, UnknownReader, outgoing
 from notify.receipts.intake_metrics import IntakeMetrics
+from notify.receipts.received import AppliedReceipt, ReceiptVerdict, ReceivedReceipt
 
 __all__ = [
+    "LONGEST_WAIT",
+    "AppliedReceipt",
+    "ApplicationMetrics",
     "IntakeMetrics",
     "NotStored",
+    "ReceiptApplication",
+    "ReceiptApplier",
     "ReceiptInbox",
     "ReceiptIntake",
+    "ReceiptVerdict",
+    "ReceivedReceipt",
+    "ReportReader",
     "ReputationBrake",
     "UnknownReader",
     "outgoing",

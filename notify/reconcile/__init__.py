@@ -5,6 +5,7 @@ Also an operator's decision on one (`decide`). The SQL is in `store.reconcile`.
 """
 
 from notify.reconcile.reconciler import Reconciler
+from notify.reconcile.settled_log import log_settled
 from notify.reconcile.verdict import Resolution, decide
 
-__all__ = ["Reconciler", "Resolution", "decide"]
+__all__ = ["Reconciler", "Resolution", "decide", "log_settled"]

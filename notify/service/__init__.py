@@ -13,6 +13,7 @@ from notify.service.flow import breaker_rules, flow_refresh, limits, lines_limit
 from notify.service.gateway import open_gateway
 from notify.service.pipeline import Pipeline
 from notify.service.privacy import keep_of
+from notify.service.receipts import open_applier, open_receipts, waiting_receipts
 from notify.service.record import check_tables, open_store, opened_record
 from notify.service.relays import due_relay, event_relay, refused_relay
 from notify.service.retry import retry_policy
@@ -29,11 +30,13 @@ __all__ = [
     "keep_of",
     "limits",
     "lines_limits",
+    "open_applier",
     "open_archive",
     "open_broker",
     "open_delivery",
     "open_gateway",
     "open_publisher",
+    "open_receipts",
     "open_replayer",
     "open_store",
     "open_templates",
@@ -46,4 +49,5 @@ __all__ = [
     "reputation_brake",
     "retry_policy",
     "topology_of",
+    "waiting_receipts",
 ]

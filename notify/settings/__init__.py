@@ -34,12 +34,13 @@ from notify.settings.secrets import keyring_of, secrets_of
 from notify.settings.sources import read
 from notify.settings.tls import ssl_options
 from notify.settings.urls import shown_url
-from notify.settings.words import DEAD_POOL, RECEIPTS_POOL
+from notify.settings.words import DEAD_POOL, RECEIPTS_POOL, RESERVED_POOLS
 
 __all__ = [
     "DEAD_POOL",
     "LONGEST_TIMEOUT",
     "RECEIPTS_POOL",
+    "RESERVED_POOLS",
     "AmqpSettings",
     "BrakeSettings",
     "BreakerSettings",

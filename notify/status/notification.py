@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from notify.message import Status
-from notify.store import RecordedAttempt, Story, Summary
+from notify.store import RecordedAttempt, RecordedReceipt, Story, Summary
 from notify.store.delivery import Cancelled
 
 _SHORT = 12
@@ -59,11 +59,27 @@ def _steps(story: Story) -> Iterator[TimelineStep]:
         if attempt.ended_at is not None and attempt.outcome is not None:
             outcome = attempt.outcome.value.replace("_", " ")
             yield TimelineStep(attempt.ended_at, f"{name} {outcome}", None, _answer(attempt))
+    for receipt in story.receipts:
+        yield _reported(receipt)
     reasons = {attempt.reason for attempt in story.attempts}
     for event in story.events:
         # The change that an attempt caused need not repeat the attempt's reason.
         reason = event.reason if event.reason not in reasons else None
         yield TimelineStep(event.at, event.status.value, event.status, reason or "")
+
+
+def _reported(receipt: RecordedReceipt) -> TimelineStep:
+    """Return the step of a receipt, at its arrival: vendors' clocks differ, and count seconds."""
+    parts = [
+        f"{receipt.provider}: {receipt.word}",
+        receipt.code and f"code {receipt.code}",
+        receipt.reason,
+        receipt.at and f"at {receipt.at:%Y-%m-%d %H:%M:%S}",
+        None if receipt.applied_at else "waits for its attempt",
+    ]
+    name = f"receipt {receipt.event.value.replace('_', ' ')}"
+    details = ", ".join(part for part in parts if part)
+    return TimelineStep(receipt.received_at, name, None, details)
 
 
 def _answer(attempt: RecordedAttempt) -> str:
@@ -106,7 +122,12 @@ def story_as_json(story: Story, summary: Summary) -> dict[str, Any]:
         asdict(attempt) | {"duration_ms": milliseconds(attempt)} for attempt in story.attempts
     ]
     events = [asdict(event) for event in story.events]
-    return summary_as_json(summary) | {"attempts": attempts, "events": events}
+    receipts = [asdict(receipt) for receipt in story.receipts]
+    return summary_as_json(summary) | {
+        "attempts": attempts,
+        "events": events,
+        "receipts": receipts,
+    }
 
 
 def batch_as_json(

@@ -12,7 +12,14 @@ from notify.store.delivery.claims import Claim, Claimed, Entry
 from notify.store.delivery.records import Record
 from notify.store.ids import row_of
 from notify.store.prefixes import ids_with_prefix
-from notify.store.queries import Filter, RecordedAttempt, StatusChange, Story, Summary
+from notify.store.queries import (
+    Filter,
+    RecordedAttempt,
+    RecordedReceipt,
+    StatusChange,
+    Story,
+    Summary,
+)
 from notify.store.store import Store
 
 __all__ = [
@@ -25,6 +32,7 @@ __all__ = [
     "Filter",
     "Record",
     "RecordedAttempt",
+    "RecordedReceipt",
     "StatusChange",
     "Store",
     "Story",

@@ -12,10 +12,11 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
 from notify.errors import Sealed
 from notify.message import Channel, Outcome, Status
+from notify.receipt import ReceiptEvent
 from notify.store.db.clock import Moment, moment
 from notify.store.ids import PUBLIC_ID
 from notify.store.sealing.row_cipher import RowCipher, cipher_of, spellings
-from notify.store.tables import attempts, events, notifications
+from notify.store.tables import attempts, events, notifications, receipts
 
 ERASED = "(erased)"
 """Shown in place of an erased recipient."""
@@ -45,6 +46,26 @@ class StatusChange:
     at: datetime
     status: Status
     reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedReceipt:
+    """What a vendor, or the producer, reported about a notification after it was sent."""
+
+    provider: str
+    """Its name in the configuration; `producer` for feedback."""
+    attempt_id: UUID | None
+    event: ReceiptEvent
+    word: str
+    """The vendor's own word for the event."""
+    blame: str | None
+    code: str | None
+    reason: str | None
+    at: datetime | None
+    """By the vendor's clock."""
+    received_at: datetime
+    applied_at: datetime | None
+    """None while it waits for its call to be recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +104,12 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One notification with its calls and events, each in order."""
+    """One notification with its calls, events and receipts, each in order."""
 
     summary: Summary
     attempts: Sequence[RecordedAttempt]
     events: Sequence[StatusChange]
+    receipts: Sequence[RecordedReceipt] = ()
 
     @property
     def status(self) -> Status:
@@ -117,10 +139,11 @@ _SUMMARY = [
     notifications.c.erased_at,
 ]
 _ATTEMPT = [attempts.c[name] for name in RecordedAttempt.__dataclass_fields__]
+_RECEIPT = [receipts.c[name] for name in RecordedReceipt.__dataclass_fields__]
 
 
 def get(connection: Connection, notification_id: UUID) -> Story | None:
-    """Return one notification with its calls and events; None if it is not on record."""
+    """Return one notification with all that belongs to it; None if it is not on record."""
     row = connection.execute(
         select(*_SUMMARY).where(notifications.c.id == notification_id)
     ).one_or_none()
@@ -142,7 +165,16 @@ def get(connection: Connection, notification_id: UUID) -> Story | None:
         events=[
             StatusChange(change.at, Status(change.status), change.reason) for change in changes
         ],
+        receipts=_receipts(connection, notification_id),
     )
+
+
+def _receipts(connection: Connection, notification_id: UUID) -> list[RecordedReceipt]:
+    query = select(*_RECEIPT).where(receipts.c.notification_id == notification_id)
+    found = connection.execute(query.order_by(receipts.c.id))
+    return [
+        RecordedReceipt(**(row._asdict() | {"event": ReceiptEvent(row.event)})) for row in found
+    ]
 
 
 def find(connection: Connection, wanted: Filter, *, limit: int) -> Iterator[Summary]:

@@ -16,12 +16,12 @@ from celery.apps.worker import Worker, install_worker_term_handler
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from kombu import Queue
 
-from notify.deadletters import Archive
-from notify.delivery import Decision, Delivery
+from notify.delivery import Decision
 from notify.settings import Settings, ssl_options
 from notify.worker.consumer import TASK
 from notify.worker.frames import frame_handler
 from notify.worker.received import Batch, RawAMQP
+from notify.worker.work import Work
 
 log = structlog.get_logger("notify.worker")
 
@@ -86,7 +86,7 @@ def create_app(settings: Settings, *, queues: Sequence[str]) -> Celery:
     return app
 
 
-def register(app: Celery, work: Delivery | Archive, *, on_crash: Decision) -> None:
+def register(app: Celery, work: Work, *, on_crash: Decision) -> None:
     """Register the one task: process a batch; on an unexpected error, settle it as *on_crash*."""
 
     @app.task(name=TASK, ignore_result=True)

@@ -26,10 +26,11 @@ from notify.worker.health import Health
 from notify.worker.intake import CLAIMERS
 from notify.worker.loop_state import LoopState
 from notify.worker.observation import Observation
-from notify.worker.roles import Component, WorkerRole, database_connections
+from notify.worker.roles import WorkerRole, database_connections
 from notify.worker.status_line import StatusLine
 from notify.worker.supervision import Supervision
 from notify.worker.systemd import Systemd
+from notify.worker.work import Component
 
 STOP_TIMEOUT = 60.0
 """Seconds that a stop waits for unacknowledged messages; longer than the slowest call."""

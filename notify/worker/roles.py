@@ -1,14 +1,12 @@
-"""The two roles of a worker process: delivering one pool's messages, and archiving dead letters."""
+"""The roles of a worker process: delivering one pool's messages, archiving, applying receipts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import Protocol
 
-from notify.deadletters import Archive
-from notify.delivery import Again, Dead, Decision, Delivery
+from notify.delivery import Again, Dead, Decision
 from notify.relays import BATCH_SIZE
 from notify.service import (
     due_relay,
@@ -18,35 +16,31 @@ from notify.service import (
     open_delivery,
     open_gateway,
     open_publisher,
+    open_receipts,
     open_tracing,
     reconciliation,
     record_metrics,
     refused_relay,
+    reputation_brake,
+    waiting_receipts,
 )
-from notify.settings import DEAD_POOL, PoolSettings, Settings
+from notify.settings import DEAD_POOL, RECEIPTS_POOL, PoolSettings, Settings
 from notify.store import Store
 from notify.telemetry.metrics import Metrics
-from notify.topology import DEAD, queue_name
+from notify.topology import DEAD, FEEDBACK, RECEIPTS, queue_name
 from notify.worker.intake import CLAIMERS
+from notify.worker.work import Component, Work
 
 DEAD_PREFETCH = 128
 """Unacknowledged dead letters: two batches, whatever the size of their bodies."""
+RECEIPTS_PREFETCH = 128
+"""Unacknowledged messages of receipts, each with as many receipts as one request reported."""
 CRASH_DELAY = 5.0
 """Seconds until dead letters are tried again after an unexpected error."""
 BACKGROUND_CONNECTIONS = 7
 """Database connections of the recorder, the health check, the probe, and the four other threads."""
 SPARE_CONNECTIONS = 4
 """Database connections for calls that change a circuit or a cap at the same moment."""
-
-
-class Component(Protocol):
-    """A part of a worker that has its own threads."""
-
-    def start(self) -> None:
-        """Start the threads, and return."""
-
-    def stop(self, *, timeout: float) -> None:
-        """Stop them, within *timeout* seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +61,7 @@ class WorkerRole:
 
     queues: Sequence[str]
     prefetch: Callable[[str], int]
-    work: Delivery | Archive
+    work: Work
     on_crash: Decision
     change: Callable[[Settings], None]
     before: Sequence[Component]
@@ -77,7 +71,8 @@ class WorkerRole:
 
 def database_connections(settings: Settings, pool: str) -> int:
     """Return how many database connections a worker of a pool may open."""
-    queues = 1 if pool == DEAD_POOL else len(settings.pool(pool).lanes)
+    own = {DEAD_POOL: 1, RECEIPTS_POOL: 2}
+    queues = own[pool] if pool in own else len(settings.pool(pool).lanes)
     return CLAIMERS * queues + BACKGROUND_CONNECTIONS + SPARE_CONNECTIONS
 
 
@@ -123,5 +118,21 @@ def dead_letters(settings: Settings, store: Store, metrics: Metrics) -> WorkerRo
         change=lambda _: None,
         before=[refused_relay(store, publisher)],
         after=[record_metrics(store, metrics)],
+        close=publisher.close,
+    )
+
+
+def receipts(settings: Settings, store: Store, metrics: Metrics) -> WorkerRole:
+    """Build the role that applies vendors' receipts and producers' feedback."""
+    publisher = open_publisher(settings, window=BATCH_SIZE)
+    application = open_receipts(settings, store, metrics)
+    return WorkerRole(
+        queues=[RECEIPTS, FEEDBACK],
+        prefetch=lambda _: RECEIPTS_PREFETCH,
+        work=application,
+        on_crash=Dead(),
+        change=lambda _: None,
+        before=[event_relay(store, publisher)],
+        after=[waiting_receipts(application), reputation_brake(settings, store, metrics)],
         close=publisher.close,
     )

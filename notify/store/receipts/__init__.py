@@ -1,6 +1,16 @@
 """The SQL of receipts: the intake's inbox, and the application of receipts to notifications."""
 
+from notify.store.receipts.matching import (
+    RecentCall,
+    ReportedCall,
+    ReportedNotification,
+    lock_reported,
+    owners_of,
+    recent_calls,
+    rows_of_source,
+)
 from notify.store.receipts.reputation import (
+    ENDS,
     Reported,
     Sender,
     count_reports,
@@ -8,12 +18,39 @@ from notify.store.receipts.reputation import (
     lock_reports,
     read_reports,
 )
+from notify.store.receipts.rows import (
+    ReceiptRow,
+    WaitingReceipt,
+    end_waits,
+    insert_receipts,
+    known_receipts,
+)
+from notify.store.receipts.statuses import keep_codes, raise_statuses
+from notify.store.receipts.waiting import lock_waiting
+from notify.store.transitions import RowTransition
 
 __all__ = [
+    "ENDS",
+    "ReceiptRow",
+    "RecentCall",
     "Reported",
+    "ReportedCall",
+    "ReportedNotification",
+    "RowTransition",
     "Sender",
+    "WaitingReceipt",
     "count_reports",
     "delete_reports",
+    "end_waits",
+    "insert_receipts",
+    "keep_codes",
+    "known_receipts",
+    "lock_reported",
     "lock_reports",
+    "lock_waiting",
+    "owners_of",
+    "raise_statuses",
     "read_reports",
+    "recent_calls",
+    "rows_of_source",
 ]

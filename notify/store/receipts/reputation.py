@@ -14,7 +14,8 @@ from notify.policies.reputation import Reports
 from notify.store.tables import reputation
 
 HOUR = 3600
-_ENDS = ("delivered", "bounced", "complained")
+ENDS = ("delivered", "bounced", "complained")
+"""The ends of a message that count."""
 
 
 class Sender(NamedTuple):
@@ -56,7 +57,7 @@ def count_reports(connection: Connection, reported: Iterable[Reported], *, now: 
     ]
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(reputation)
-    sums = {name: reputation.c[name] + statement.excluded[name] for name in _ENDS}
+    sums = {name: reputation.c[name] + statement.excluded[name] for name in ENDS}
     keys = ["hour", "source", "channel", "provider"]
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums), rows)
 

@@ -10,6 +10,7 @@ from notify.store.reconcile.lost import (
     unknown_calls,
 )
 from notify.store.reconcile.outcomes import (
+    NOT_RESENT,
     Settled,
     change_status,
     is_erased,
@@ -20,6 +21,7 @@ from notify.store.reconcile.outcomes import (
 from notify.store.status_rules import Transition
 
 __all__ = [
+    "NOT_RESENT",
     "LostCall",
     "RivalCalls",
     "Settled",

@@ -1,0 +1,156 @@
+"""Applying receipts: recorded, matched, and their consequences, all in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from notify.message import Channel, Outcome, Status
+from notify.receipt import DeliveryReceipt
+from notify.receipts.consequences import Consequences
+from notify.receipts.lattice import STATUS_OF
+from notify.receipts.matcher import ReceiptMatch, match_receipts
+from notify.receipts.received import AppliedReceipt, ReceiptVerdict, ReceivedReceipt
+from notify.receipts.statuses import apply_matches
+from notify.store.receipts import (
+    ReceiptRow,
+    ReportedNotification,
+    WaitingReceipt,
+    end_waits,
+    insert_receipts,
+    known_receipts,
+    lock_waiting,
+)
+from notify.store.reconcile import give_up_lapsed
+from notify.store.sealing import cipher_of
+
+LONGEST_WAIT = timedelta(minutes=5)
+"""How long a receipt waits for its call to be recorded; a call ends within a minute."""
+BATCH = 500
+"""Waiting receipts that are applied in one transaction."""
+
+
+class ReceiptApplier:
+    """Applies receipts in the caller's transaction. Thread-safe."""
+
+    def __init__(self, channels: Mapping[str, Channel]) -> None:
+        """
+        Create an applier.
+
+        Args:
+            channels: The channel of each configured provider.
+        """
+        self._consequences = Consequences(channels)
+
+    def apply(
+        self, connection: Connection, items: Sequence[ReceivedReceipt], *, now: datetime
+    ) -> list[AppliedReceipt]:
+        """
+        Record receipts, each once, and change what they are about.
+
+        The number of statements does not depend on the number of receipts, except where one settles
+        a lost call.
+
+        Returns:
+            The effect of each, in no particular order.
+        """
+        cipher = cipher_of(connection)
+        by_fingerprint: dict[bytes, tuple[ReceivedReceipt, bytes | None]] = {}
+        for each in items:
+            recipient = each.receipt.recipient.strip()
+            hash_ = cipher.hashes(recipient)[0] if recipient else None
+            by_fingerprint.setdefault(each.fingerprint(hash_), (each, hash_))
+        known = known_receipts(connection, by_fingerprint)
+        fresh = [key for key in by_fingerprint if key not in known]
+        matches = match_receipts(connection, [by_fingerprint[key] for key in fresh], now=now)
+        rows = [_row(key, match, now=now) for key, match in zip(fresh, matches, strict=True)]
+        new = insert_receipts(connection, rows)
+        chosen = [match for key, match in zip(fresh, matches, strict=True) if key in new]
+        self._consequences.follow(connection, chosen, now=now)
+        recorded = {id(each.received) for each in chosen}
+        ready = [each for each in chosen if not _must_wait(each)]
+        return [
+            *apply_matches(connection, ready, now=now),
+            *(
+                AppliedReceipt(each.received, ReceiptVerdict.WAITING)
+                for each in chosen
+                if _must_wait(each)
+            ),
+            *(
+                AppliedReceipt(each, ReceiptVerdict.REPEAT)
+                for each in items
+                if id(each) not in recorded
+            ),
+        ]
+
+    def apply_waiting(self, connection: Connection, *, now: datetime) -> list[AppliedReceipt]:
+        """Apply the waiting receipts whose notifications can change now, oldest first."""
+        rows = lock_waiting(connection, now=now, limit=BATCH)
+        items = [(_received(row), row.recipient_hash) for row in rows]
+        matches = match_receipts(connection, items, now=now)
+        for match in matches:
+            _end_lapsed(connection, match.notification, now=now)
+        ready = []
+        for row, match in zip(rows, matches, strict=True):
+            if match.notification is None or match.notification.status is not Status.SENDING:
+                ready.append((row.id, match))
+        done = [(id_, match.owner, match.call.id if match.call else None) for id_, match in ready]
+        end_waits(connection, done, now=now)
+        return apply_matches(connection, [match for _, match in ready], now=now)
+
+
+def _must_wait(match: ReceiptMatch) -> bool:
+    if match.received.receipt.event not in STATUS_OF:
+        return False
+    sending = match.notification is not None and match.notification.status is Status.SENDING
+    return sending or match.maybe_later
+
+
+def _end_lapsed(
+    connection: Connection, notification: ReportedNotification | None, *, now: datetime
+) -> None:
+    """Record a call as lost whose worker did not record it within the wait."""
+    if notification is None or notification.status is not Status.SENDING:
+        return
+    if give_up_lapsed(connection, notification.id, long_ago=now, now=now):
+        notification.status = Status.UNKNOWN
+        for call in notification.calls:
+            call.outcome = call.outcome or Outcome.UNKNOWN
+
+
+def _row(fingerprint: bytes, match: ReceiptMatch, *, now: datetime) -> ReceiptRow:
+    received, receipt = match.received, match.received.receipt
+    waits = _must_wait(match)
+    return ReceiptRow(
+        fingerprint=fingerprint,
+        provider=received.provider,
+        notification_id=match.owner,
+        attempt_id=match.call.id if match.call else receipt.attempt_id,
+        provider_id=receipt.provider_id,
+        event=receipt.event,
+        word=receipt.word,
+        blame=receipt.blame,
+        code=receipt.code,
+        reason=receipt.reason,
+        recipient_hash=match.recipient_hash,
+        at=receipt.at,
+        received_at=received.received_at,
+        applied_at=None if waits else now,
+        waits_until=now + LONGEST_WAIT if waits else None,
+    )
+
+
+def _received(row: WaitingReceipt) -> ReceivedReceipt:
+    receipt = DeliveryReceipt(
+        event=row.event,
+        word=row.word,
+        notification_id=row.notification_id,
+        attempt_id=row.attempt_id,
+        provider_id=row.provider_id,
+        at=row.at,
+        code=row.code,
+        reason=row.reason,
+    )
+    return ReceivedReceipt(receipt, row.provider, row.received_at)

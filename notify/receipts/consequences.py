@@ -1,0 +1,74 @@
+"""What else follows from a receipt: a suppressed recipient, or a provider's open circuit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from notify.flow.overrides import open_circuit
+from notify.message import Channel
+from notify.receipt import ReceiptEvent
+from notify.receipts.matcher import ReceiptMatch
+from notify.store import Actor
+from notify.suppression import Lift, Suppression, consequence, lift, suppress
+
+ACTOR = "notify worker receipts"
+"""The actor of an audit row that no operator caused."""
+
+log = structlog.get_logger("notify.receipts")
+
+
+class Consequences:
+    """Writes what follows from receipts that are new on record, in their transaction."""
+
+    def __init__(self, channels: Mapping[str, Channel]) -> None:
+        """
+        Create it.
+
+        Args:
+            channels: The channel of each configured provider.
+        """
+        self._channels = dict(channels)
+
+    def follow(
+        self, connection: Connection, matches: Sequence[ReceiptMatch], *, now: datetime
+    ) -> None:
+        """
+        Suppress recipients, lift opt-outs, and open circuits, as new receipts require.
+
+        A receipt that matches no notification suppresses too: retention deletes rows before the
+        last complaint comes.
+        """
+        found = [each for match in matches if (each := self._listed(match, now=now))]
+        suppress(connection, [each for each in found if isinstance(each, Suppression)], now=now)
+        lift(connection, [each for each in found if isinstance(each, Lift)], now=now)
+        reports = {
+            match.received.provider: match.received.receipt
+            for match in matches
+            if match.received.receipt.event is ReceiptEvent.ACCOUNT
+        }
+        for provider, receipt in sorted(reports.items()):
+            if provider not in self._channels:
+                continue
+            words = " ".join(each for each in (receipt.word, receipt.code) if each)
+            reason = f"the vendor reports about the account: {words}"
+            open_circuit(connection, provider, Actor(ACTOR, reason))
+            # Only an operator can settle it, and this line alerts them.
+            log.error("notify.account_event", provider=provider, reason=reason)
+
+    def _listed(self, match: ReceiptMatch, *, now: datetime) -> Suppression | Lift | None:
+        received, notification = match.received, match.notification
+        channel = notification.channel if notification else self._channels.get(received.provider)
+        if channel is None:
+            return None
+        hash_ = notification.recipient_hash if notification else match.recipient_hash
+        return consequence(
+            received.receipt,
+            channel=channel,
+            provider=received.provider,
+            now=now,
+            recipient_hash=hash_,
+        )

@@ -1,0 +1,42 @@
+"""The application of receipts, by the settings."""
+
+from __future__ import annotations
+
+from notify.message import Channel
+from notify.periodic import PeriodicThread
+from notify.receipts import ApplicationMetrics, ReceiptApplication, ReceiptApplier
+from notify.settings import Settings
+from notify.store import Store
+from notify.telemetry.metrics import Metrics
+
+WAITING_PERIOD = 1.0
+"""Seconds between two looks at the record while no receipt waits that can be applied."""
+
+
+def open_receipts(settings: Settings, store: Store, metrics: Metrics) -> ReceiptApplication:
+    """Wire the application of receipts and feedback."""
+    return ReceiptApplication(
+        store,
+        open_applier(settings),
+        readers={},
+        metrics=ApplicationMetrics(metrics, providers=settings.providers),
+    )
+
+
+def open_applier(settings: Settings) -> ReceiptApplier:
+    """Wire the part that applies receipts in a transaction."""
+    return ReceiptApplier(provider_channels(settings))
+
+
+def provider_channels(settings: Settings) -> dict[str, Channel]:
+    """Return the channel of each provider that a channel names."""
+    return {
+        name: channel
+        for channel, options in settings.channels.items()
+        for name in options.providers
+    }
+
+
+def waiting_receipts(application: ReceiptApplication) -> PeriodicThread:
+    """Wire the step that applies receipts which came before their call was recorded."""
+    return PeriodicThread("waiting receipts", application.apply_waiting, period=WAITING_PERIOD)

@@ -1,0 +1,158 @@
+"""Which notification and call a receipt is about; the rows are locked until the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, ColumnElement, Connection, Uuid, any_, literal, select
+
+from notify.message import Channel, Outcome, Status
+from notify.store.ids import PUBLIC_ID
+from notify.store.tables import attempts, notifications
+
+
+@dataclass(slots=True)
+class ReportedCall:
+    """One call of a notification that receipts are about."""
+
+    id: UUID
+    number: int
+    provider: str
+    provider_id: str | None
+    outcome: Outcome | None
+    """None while its own worker has not recorded the answer."""
+
+
+@dataclass(slots=True)
+class ReportedNotification:
+    """
+    A locked notification that receipts are about, as it is at this point of the transaction.
+
+    Attributes:
+        calls: In their order.
+    """
+
+    id: UUID
+    source: str
+    channel: Channel
+    template: str | None
+    status: Status
+    recipient_hash: bytes | None
+    possible_duplicate: bool
+    lease_until: datetime | None
+    calls: list[ReportedCall] = field(default_factory=list)
+
+    def call(self, attempt_id: UUID | None) -> ReportedCall | None:
+        """Return the call of an id; None if it has no such call."""
+        return next((each for each in self.calls if each.id == attempt_id), None)
+
+    def likely_call(self, provider: str | None = None) -> ReportedCall | None:
+        """
+        Return the call that a report without a call's id is about.
+
+        An accepted one comes before a lost one, and that before an open one.
+
+        Args:
+            provider: Only calls of this provider count; None counts all.
+        """
+        calls = [each for each in self.calls if provider in (None, each.provider)]
+        for outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN, None):
+            for each in reversed(calls):
+                if each.outcome is outcome:
+                    return each
+        return None
+
+
+def owners_of(connection: Connection, attempt_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """Return the notification of each call that is on record."""
+    if not attempt_ids:
+        return {}
+    columns = attempts.c
+    query = select(columns.id, columns.notification_id)
+    found = connection.execute(query.where(_among(connection, columns.id, attempt_ids)))
+    return {row.id: row.notification_id for row in found}
+
+
+def lock_reported(
+    connection: Connection, ids: Collection[UUID]
+) -> dict[UUID, ReportedNotification]:
+    """Lock notifications, in the order of their ids, and return them with their calls."""
+    if not ids:
+        return {}
+    columns = notifications.c
+    names = [name for name in ReportedNotification.__dataclass_fields__ if name != "calls"]
+    query = select(*(columns[name] for name in names)).where(_among(connection, columns.id, ids))
+    locked = connection.execute(query.order_by(columns.id).with_for_update()).all()
+    found = {row.id: _reported(row._asdict()) for row in locked}
+    # Read after the lock: a worker may have recorded an outcome while this transaction waited.
+    calls = attempts.c
+    query = select(*(calls[name] for name in ReportedCall.__dataclass_fields__))
+    query = query.add_columns(calls.notification_id).order_by(calls.number)
+    for row in connection.execute(query.where(_among(connection, calls.notification_id, found))):
+        values = row._asdict()
+        owner = values.pop("notification_id")
+        values["outcome"] = values["outcome"] and Outcome(values["outcome"])
+        found[owner].calls.append(ReportedCall(**values))
+    return found
+
+
+def _reported(values: dict[str, Any]) -> ReportedNotification:
+    values["status"], values["channel"] = Status(values["status"]), Channel(values["channel"])
+    return ReportedNotification(**values)
+
+
+def rows_of_source(
+    connection: Connection, source: str, ids: Collection[UUID]
+) -> Mapping[UUID, UUID]:
+    """Return the row of each of a source's own ids that is on record."""
+    columns = notifications.c
+    own = columns.id.in_(ids) & columns.public_id.is_(None)
+    query = select(PUBLIC_ID.label("public_id"), columns.id).where(columns.source == source)
+    found: dict[UUID, UUID] = {}
+    # Each of the two is found by its own index.
+    for matching in (own, columns.public_id.in_(ids)):
+        found |= {row.public_id: row.id for row in connection.execute(query.where(matching))}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class RecentCall:
+    """A recent call for a recipient."""
+
+    notification_id: UUID
+    attempt_id: UUID
+    provider: str
+    provider_id: str | None
+
+
+def recent_calls(
+    connection: Connection, recipient_hashes: Collection[bytes], *, since: datetime
+) -> dict[bytes, list[RecentCall]]:
+    """Return the calls for recipients that began after a time, by the recipient's hash."""
+    found: dict[bytes, list[RecentCall]] = {}
+    if not recipient_hashes:
+        return found
+    asked, calls = notifications.c, attempts.c
+    query = (
+        select(asked.recipient_hash, calls.notification_id, calls.id, calls.provider)
+        .add_columns(calls.provider_id)
+        .join(notifications, asked.id == calls.notification_id)
+        .where(asked.recipient_hash.in_(recipient_hashes), calls.started_at >= since)
+    )
+    for row in connection.execute(query):
+        call = RecentCall(row.notification_id, row.id, row.provider, row.provider_id)
+        found.setdefault(bytes(row.recipient_hash), []).append(call)
+    return found
+
+
+def _among(
+    connection: Connection, column: ColumnElement[Any], ids: Collection[UUID]
+) -> ColumnElement[bool]:
+    """Match ids: on PostgreSQL one array is cheaper than hundreds of values."""
+    if connection.dialect.name == "sqlite":
+        return column.in_(ids)
+    return column == any_(literal(list(ids), ARRAY(Uuid)))

@@ -1,0 +1,39 @@
+"""The changes that receipts make to notifications and their calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, func, update
+
+from notify.message import Status
+from notify.store.status_rules import Transition
+from notify.store.tables import attempts, notifications
+from notify.store.transitions import RowTransition, transition
+
+
+def raise_statuses(
+    connection: Connection, changes: Sequence[RowTransition], *, now: datetime
+) -> None:
+    """
+    Change the statuses of locked notifications, with one statement for all equal changes.
+
+    Raises:
+        IllegalTransition: A change is not allowed.
+    """
+    equal: dict[tuple[Status, Transition], list[UUID]] = {}
+    for change in changes:
+        equal.setdefault((change.before, change.to), []).append(change.id)
+    for (before, to), ids in equal.items():
+        transition(connection, notifications.c.id.in_(ids), to, among=[before], now=now)
+
+
+def keep_codes(connection: Connection, codes: Mapping[UUID, str]) -> None:
+    """Write the vendor's codes into calls that have none; a code is never overwritten."""
+    if codes:
+        statement = update(attempts).where(attempts.c.id == bindparam("call"))
+        kept = func.coalesce(attempts.c.code, bindparam("new_code"))
+        values = [{"call": call, "new_code": code} for call, code in sorted(codes.items())]
+        connection.execute(statement.values(code=kept), values)

@@ -1,0 +1,223 @@
+"""Receipts on each kind of database: matched, recorded once, and what they change."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import select
+
+from notify.ledger import build_ledger
+from notify.message import Outcome, Status
+from notify.receipt import Blame, ReceiptEvent
+from notify.receipts import LONGEST_WAIT, ReceiptVerdict
+from notify.receipts.lattice import STATUS_OF, derived
+from notify.store import Store
+from notify.store.tables import events, receipts, suppressions
+from tests.support.recording import (
+    LATER,
+    LEASE,
+    NOW,
+    accepted,
+    answer_to,
+    begin,
+    call_for,
+    put_off,
+)
+from tests.support.reporting import SOON, apply, apply_waiting, receipt, sent, status_of
+
+DELIVERED, BOUNCED = ReceiptEvent.DELIVERED, ReceiptEvent.BOUNCED
+
+
+def verdicts(applied: Any) -> list[ReceiptVerdict]:
+    """The verdicts, sorted."""
+    return sorted(each.verdict for each in applied)
+
+
+def rows_of(store: Store) -> list[Any]:
+    """All receipts on record, oldest first."""
+    with store.reading() as connection:
+        return list(connection.execute(select(receipts).order_by(receipts.c.id)))
+
+
+def test_a_receipt_changes_the_status_and_tells_the_producer(store: Store) -> None:
+    """The event is published, and has the vendor's code."""
+    entry = sent(store)
+    bounced = receipt(entry, BOUNCED, word="bounce", code="5.1.1", reason="Invalid Address")
+    assert verdicts(apply(store, bounced)) == ["new"]
+    story = store.get(entry.notification.id)
+    assert story is not None
+    assert (story.status, story.summary.reason) == ("bounced", "bounce 5.1.1: Invalid Address")
+    assert story.attempts[0].code == "5.1.1"
+    with store.reading() as connection:
+        last = connection.execute(select(events).order_by(events.c.id.desc())).first()
+    assert last is not None
+    assert (last.status, last.to_publish) == ("bounced", True)
+    assert_balanced(store)
+
+
+def test_a_repeat_counts_once_under_another_event_id(store: Store) -> None:
+    """In one batch, and in a later one."""
+    entry = sent(store)
+    twice = [receipt(entry, DELIVERED, event_id=each) for each in ("a", "b")]
+    assert verdicts(apply(store, *twice)) == ["new", "repeat"]
+    assert verdicts(apply(store, receipt(entry, DELIVERED, event_id="c"))) == ["repeat"]
+    assert len(rows_of(store)) == 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_status_depends_on_the_receipts_and_not_on_their_order(store: Store, seed: int) -> None:
+    """Drawn sets of receipts, in drawn orders and batches, with repeats."""
+    rng = random.Random(seed)
+    entry = sent(store)
+    chosen = rng.sample(list(STATUS_OF), rng.randint(1, len(STATUS_OF)))
+    for event in (drawn := rng.choices(chosen, k=4) + chosen):
+        assert event in STATUS_OF
+    rng.shuffle(drawn)
+    while drawn:
+        batch = [drawn.pop() for _ in range(min(len(drawn), rng.randint(1, 3)))]
+        apply(store, *(receipt(entry, each) for each in batch))
+    assert status_of(store, entry) is derived(Status.SENT, chosen)
+    assert_balanced(store)
+
+
+def test_a_code_is_never_overwritten(store: Store) -> None:
+    """Neither by a receipt without one, nor by a second code."""
+    entry = sent(store)
+    apply(store, receipt(entry, BOUNCED, code="30005"))
+    apply(store, receipt(entry, BOUNCED, code="30006"), receipt(entry, BOUNCED, code=None))
+    story = store.get(entry.notification.id)
+    assert story is not None
+    assert story.attempts[0].code == "30005"
+
+
+def test_a_receipt_before_the_answer_waits_until_that_is_recorded(store: Store) -> None:
+    """It changes nothing while the call is open, and is applied once it is not."""
+    entry = begin(store)
+    assert verdicts(apply(store, receipt(entry, DELIVERED))) == ["waiting"]
+    assert apply_waiting(store, now=SOON) == []
+    assert status_of(store, entry) is Status.SENDING
+    store.record([accepted(entry)])
+    assert verdicts(apply_waiting(store, now=SOON)) == ["new"]
+    assert status_of(store, entry) is Status.DELIVERED
+    assert apply_waiting(store, now=SOON) == []
+    assert verdicts(apply(store, receipt(entry, DELIVERED))) == ["repeat"]
+    assert_balanced(store)
+
+
+def test_a_receipt_settles_a_call_that_no_worker_records(store: Store) -> None:
+    """At the end of the wait, the lease has passed: the worker is gone."""
+    entry = begin(store)
+    apply(store, receipt(entry, DELIVERED, provider_id="v-1"))
+    assert apply_waiting(store, now=SOON + LONGEST_WAIT - timedelta(seconds=1)) == []
+    assert verdicts(apply_waiting(store, now=SOON + LONGEST_WAIT)) == ["new"]
+    story = store.get(entry.notification.id)
+    assert story is not None
+    assert story.status is Status.DELIVERED
+    assert [call.outcome for call in story.attempts] == [Outcome.ACCEPTED]
+    # The worker that comes back late records nothing.
+    assert store.record([accepted(entry)]) == {entry.notification.id}
+    assert_balanced(store)
+
+
+@pytest.mark.parametrize("status", [Status.UNKNOWN, Status.QUEUED])
+def test_a_receipt_resolves_an_unknown_outcome_at_once(store: Store, status: Status) -> None:
+    """And cancels the look-up, or the second send, that was due."""
+    entry = begin(store)
+    unknown = {"outcome": Outcome.UNKNOWN, "provider_id": None, "http_status": None}
+    resend = {"possible_duplicate": True} if status is Status.QUEUED else {}
+    store.record([accepted(entry, status=status, due_at=LATER, **unknown, **resend)])
+    assert verdicts(apply(store, receipt(entry, DELIVERED, provider_id="v-1"))) == ["new"]
+    story = store.get(entry.notification.id)
+    assert story is not None
+    assert (story.status, story.summary.due_at) == (Status.DELIVERED, None)
+    assert (story.attempts[0].outcome, story.attempts[0].provider_id) == ("accepted", "v-1")
+    assert not story.summary.possible_duplicate
+    assert [each.status for each in story.events][-2:] == ["sent", "delivered"]
+    assert_balanced(store)
+
+
+def test_a_receipt_of_the_first_call_reveals_that_two_were_sent(store: Store) -> None:
+    """The mark of a duplicate stays, and a remark says so."""
+    entry = begin(store)
+    unknown = {"outcome": Outcome.UNKNOWN, "provider_id": None, "possible_duplicate": True}
+    store.record([accepted(entry, status=Status.QUEUED, due_at=LATER, **unknown)])
+    again = call_for(entry.notification)
+    fence = answer_to(store, again, now=LATER).fence
+    store.record([accepted(again, fence=fence, ended_at=LATER, possible_duplicate=True)])
+    apply(store, receipt(entry, DELIVERED))
+    story = store.get(entry.notification.id)
+    assert story is not None
+    assert story.status is Status.DELIVERED
+    assert story.summary.possible_duplicate
+    assert "it was sent twice" in [each.reason for each in story.events]
+    assert_balanced(store)
+
+
+def test_a_receipt_for_one_that_waits_to_be_retried_changes_nothing(store: Store) -> None:
+    """Its call was certainly not sent; the receipt stays in its timeline."""
+    entry = begin(store)
+    store.record([put_off(entry)])
+    assert verdicts(apply(store, receipt(entry, DELIVERED))) == ["late"]
+    assert status_of(store, entry) is Status.QUEUED
+    assert rows_of(store)[0].notification_id == entry.notification.id
+
+
+def test_a_bounce_without_ids_belongs_to_the_only_recent_call(store: Store) -> None:
+    """Some asynchronous bounces of SendGrid have neither ids of ours nor of theirs."""
+    entry = sent(store, to="lone@example.com")
+    bare = receipt(None, BOUNCED, recipient="Lone@example.com")
+    assert verdicts(apply(store, bare)) == ["new"]
+    assert status_of(store, entry) is Status.BOUNCED
+
+
+@pytest.mark.parametrize("other", ["second call", "too old", "other provider"])
+def test_a_bounce_without_ids_is_not_guessed(store: Store, other: str) -> None:
+    """It is recorded as unmatched if no call, or more than one, may be meant."""
+    entry = sent(store, to="lone@example.com")
+    if other == "second call":
+        sent(store, to="lone@example.com")
+    now = SOON + timedelta(hours=73) if other == "too old" else SOON
+    provider = "twilio" if other == "other provider" else "sendgrid"
+    bare = receipt(None, BOUNCED, recipient="lone@example.com", provider=provider)
+    assert verdicts(apply(store, bare, now=now)) == ["unmatched"]
+    assert status_of(store, entry) is Status.SENT
+
+
+def test_the_vendors_id_finds_the_call_where_ours_is_missing(store: Store) -> None:
+    """Among several calls to one recipient; while the call is open, the receipt waits for it."""
+    sent(store, to="lone@example.com")
+    entry = begin(store, to="lone@example.com")
+    bare = receipt(None, DELIVERED, recipient="lone@example.com", provider_id="v-7")
+    assert verdicts(apply(store, bare)) == ["waiting"]
+    store.record([accepted(entry, provider_id="v-7")])
+    assert apply_waiting(store, now=SOON) == []
+    assert verdicts(apply_waiting(store, now=SOON + LONGEST_WAIT)) in (["new"], ["unmatched"])
+
+
+def test_one_that_matches_nothing_still_suppresses(store: Store) -> None:
+    """Retention deletes the row before the last complaint comes."""
+    entry = sent(store)
+    gone = receipt(entry, ReceiptEvent.COMPLAINED, attempt_id=uuid4(), recipient="gone@example.com")
+    assert verdicts(apply(store, gone)) == ["unmatched"]
+    with store.reading() as connection:
+        (row,) = connection.execute(select(suppressions))
+    assert (row.channel, row.reason) == ("email", "complaint")
+
+
+def test_only_the_recipients_fault_suppresses(store: Store) -> None:
+    """A fault of the sender is the same for every recipient."""
+    for blame in Blame:
+        entry = sent(store, to=f"{blame}@example.com")
+        apply(store, receipt(entry, BOUNCED, blame=blame, code="5.1.1"))
+    with store.reading() as connection:
+        assert len(connection.execute(select(suppressions)).all()) == 1
+
+
+def assert_balanced(store: Store) -> None:
+    """The ledger finds no contradiction."""
+    ledger = build_ledger(store, now=NOW + 2 * LEASE)
+    assert ledger.balanced, ledger

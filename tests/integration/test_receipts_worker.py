@@ -1,0 +1,84 @@
+"""`notify worker receipts` on a real broker: receipts and feedback come from their queues."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import amqp
+import pytest
+
+from notify.contract import ReceiptMessage
+from notify.message import Status
+from notify.publisher import connect
+from notify.receipt import DeliveryReceipt, ReceiptEvent
+from notify.topology import FEEDBACK, RECEIPTS
+from tests.support.rig import Rig, until
+
+
+def publish(rig: Rig, exchange: str, messages: list[tuple[str, bytes]], **properties: Any) -> None:
+    """Publish messages by key to an exchange, confirmed."""
+    with connect(rig.broker_url) as connection:
+        channel = connection.channel()
+        channel.confirm_select()
+        for key, body in messages:
+            message = amqp.Message(
+                body, delivery_mode=2, content_type="application/json", **properties
+            )
+            channel.basic_publish_confirm(message, exchange, key, mandatory=True, timeout=10)
+
+
+def report(rig: Rig, *receipts: DeliveryReceipt) -> None:
+    """Publish receipts as the web intake does."""
+    messages = ReceiptMessage.split(receipts, provider="sendgrid", received_at=datetime.now(UTC))
+    publish(
+        rig, RECEIPTS, [(each.routing_key, each.model_dump_json().encode()) for each in messages]
+    )
+
+
+@pytest.fixture
+def sent(rig: Rig) -> Iterator[list[UUID]]:
+    """Emails that a worker has sent."""
+    with rig.worker():
+        ids = rig.requests(3)
+        until(lambda: all(rig.status(each) is Status.SENT for each in ids))
+    yield ids
+
+
+def attempt_of(rig: Rig, id_: UUID) -> UUID:
+    """The id of a notification's call."""
+    story = rig.store.get(id_)
+    assert story is not None
+    return story.attempts[-1].id
+
+
+def test_receipts_change_statuses_and_poison_is_a_dead_letter(rig: Rig, sent: list[UUID]) -> None:
+    """The others of a batch count."""
+    delivered = [
+        DeliveryReceipt(ReceiptEvent.DELIVERED, "delivered", attempt_id=attempt_of(rig, each))
+        for each in sent
+    ]
+    report(rig, *delivered)
+    publish(rig, RECEIPTS, [("sendgrid.bounced", b"{}"), ("sendgrid.delivered", b"\xff")])
+    with rig.worker("receipts", pool="receipts"):
+        until(lambda: all(rig.status(each) is Status.DELIVERED for each in sent))
+        until(lambda: rig.waiting(RECEIPTS, FEEDBACK) == 0)
+    assert sorted(rig.dead()) == [b"\xff", b"{}"]
+
+
+def test_a_receipt_that_overtakes_the_answer_is_applied(rig: Rig) -> None:
+    """It waits in the record, and not in the queue."""
+    with rig.worker():
+        (id_,) = rig.requests(1)
+        until(lambda: rig.status(id_) is Status.SENT)
+    bounced = DeliveryReceipt(
+        ReceiptEvent.BOUNCED, "bounce", attempt_id=attempt_of(rig, id_), code="5.1.1"
+    )
+    with rig.worker("receipts", pool="receipts"):
+        report(rig, bounced)
+        until(lambda: rig.status(id_) is Status.BOUNCED)
+    shown = json.loads(rig.notify("show", id_, "--json").out)
+    assert [each["word"] for each in shown["receipts"]] == ["bounce"]

@@ -16,8 +16,8 @@ from notify.receipts.received import AppliedReceipt, ReceiptVerdict, ReceivedRec
 
 __all__ = [
     "LONGEST_WAIT",
-    "AppliedReceipt",
     "ApplicationMetrics",
+    "AppliedReceipt",
     "IntakeMetrics",
     "NotStored",
     "ReceiptApplication",

@@ -1,4 +1,4 @@
-"""What else follows from a receipt: a suppressed recipient, or a provider's open circuit."""
+"""The consequences of receipts: a suppressed recipient, or a provider's open circuit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from notify.flow.overrides import open_circuit
+from notify.flow import overrides
 from notify.message import Channel
 from notify.receipt import ReceiptEvent
 from notify.receipts.matcher import ReceiptMatch
@@ -55,7 +55,7 @@ class Consequences:
                 continue
             words = " ".join(each for each in (receipt.word, receipt.code) if each)
             reason = f"the vendor reports about the account: {words}"
-            open_circuit(connection, provider, Actor(ACTOR, reason))
+            overrides.open_circuit(connection, provider, Actor(ACTOR, reason))
             # Only an operator can settle it, and this line alerts them.
             log.error("notify.account_event", provider=provider, reason=reason)
 

@@ -50,7 +50,7 @@ class StatusChange:
 
 @dataclass(frozen=True, slots=True)
 class RecordedReceipt:
-    """What a vendor, or the producer, reported about a notification after it was sent."""
+    """A report about a sent notification, by its vendor or by the producer."""
 
     provider: str
     """Its name in the configuration; `producer` for feedback."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -40,12 +39,12 @@ def report(rig: Rig, *receipts: DeliveryReceipt) -> None:
 
 
 @pytest.fixture
-def sent(rig: Rig) -> Iterator[list[UUID]]:
+def sent(rig: Rig) -> list[UUID]:
     """Emails that a worker has sent."""
     with rig.worker():
         ids = rig.requests(3)
         until(lambda: all(rig.status(each) is Status.SENT for each in ids))
-    yield ids
+    return ids
 
 
 def attempt_of(rig: Rig, id_: UUID) -> UUID:
@@ -66,7 +65,7 @@ def test_receipts_change_statuses_and_poison_is_a_dead_letter(rig: Rig, sent: li
     with rig.worker("receipts", pool="receipts"):
         until(lambda: all(rig.status(each) is Status.DELIVERED for each in sent))
         until(lambda: rig.waiting(RECEIPTS, FEEDBACK) == 0)
-    assert sorted(rig.dead()) == [b"\xff", b"{}"]
+    assert sorted(rig.dead()) == [b"{}", b"\xff"]
 
 
 def test_a_receipt_that_overtakes_the_answer_is_applied(rig: Rig) -> None:

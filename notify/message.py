@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -146,6 +146,15 @@ def ids(
 
 
 @dataclass(frozen=True, slots=True)
+class MailSender:
+    """The identity that an email comes from."""
+
+    address: str
+    name: str | None = None
+    """The name shown with the address."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
     """One message in its final form, ready for a provider of its channel."""
 
@@ -162,6 +171,10 @@ class Rendered:
     """Key-value pairs for the receiving app (push only)."""
     expires_at: datetime | None = None
     """When it is no longer worth delivering; in UTC."""
+    sender: MailSender | None = None
+    """The From of this email; the provider's own if None."""
+    headers: Sequence[tuple[str, str]] = ()
+    """Further headers of this email, such as List-Id; in ASCII, each on one line."""
 
 
 @dataclass(frozen=True, slots=True)

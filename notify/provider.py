@@ -115,3 +115,13 @@ class OptionChecker(Protocol):
         The text does not contain the value. Options that are secrets are passed as None.
         """
         ...
+
+
+@runtime_checkable
+class AddsUnsubscribe(Protocol):
+    """An optional part of a provider's class: its vendor can add unsubscribe links of its own."""
+
+    @staticmethod
+    def own_unsubscribe(options: Mapping[str, Any], /) -> Iterator[str]:
+        """Yield the options with which the vendor adds its own links or headers."""
+        ...

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from notify.channels.words import (
+    CategoryName,
     Digest,
     Identity,
     Instant,
@@ -108,6 +109,14 @@ class Request(Strict):
         default=None,
         description="Your own labels, recorded with the notification and repeated in its events.",
         examples=[{"order": "1017"}],
+    )
+    category: CategoryName | None = Field(
+        default=None,
+        description=(
+            "The kind of mail, by a name that your operators define: it decides the sender and"
+            " whether recipients can unsubscribe. Default: that of your source, if it has one."
+        ),
+        examples=["newsletter"],
     )
     batch: Part | None = Field(
         default=None,

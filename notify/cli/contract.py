@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,18 @@ from notify.cli.options.filters import channel_option
 from notify.cli.output import print_json
 from notify.cli.send.requests import RequestText, pieces
 from notify.cli.template_names import TemplateNames
-from notify.contract import Problem, TemplateCheck, likely_channel, problems
+from notify.contract import (
+    DEFAULT_LIMITS,
+    Limits,
+    Problem,
+    TemplateCheck,
+    likely_channel,
+    problems,
+)
 from notify.contract import schema as contract_schema
 from notify.errors import ConfigError
 from notify.message import Channel
+from notify.service import category_names
 from notify.settings import load
 from notify.templating import Templates
 
@@ -72,8 +80,8 @@ def lint(file: str, channel: Channel | None, templates: Path | None, as_json: bo
     name = "standard input" if file == "-" else file
     with click.open_file(file, "rb") as stream:
         entries = list(pieces(stream, name=name)) or [RequestText(b"", 1)]
-    check = _template_check(templates)
-    found = [_finding(entry, channel, check) for entry in entries]
+    check, limits = _template_check(templates), _limits()
+    found = [_finding(entry, channel, check, limits) for entry in entries]
     wrong = [finding for finding in found if finding.problems]
     if as_json:
         print_json(_as_json(found), indent=2)
@@ -92,11 +100,24 @@ def _template_check(folder: Path | None) -> TemplateCheck | None:
     return TemplateNames(Templates(folder)).problem if folder is not None else None
 
 
-def _finding(entry: RequestText, channel: Channel | None, check: TemplateCheck | None) -> _Finding:
+def _limits() -> Limits:
+    """Return the default limits, with the categories if a configuration has any."""
+    try:
+        settings = load()
+    except ConfigError:
+        return DEFAULT_LIMITS
+    return replace(
+        DEFAULT_LIMITS, categories=category_names(settings) if settings.categories else None
+    )
+
+
+def _finding(
+    entry: RequestText, channel: Channel | None, check: TemplateCheck | None, limits: Limits
+) -> _Finding:
     return _Finding(
         entry.line,
         channel or likely_channel(entry.text),
-        problems(entry.text, channel=channel, template=check),
+        problems(entry.text, channel=channel, limits=limits, template=check),
     )
 
 

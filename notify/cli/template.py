@@ -15,8 +15,9 @@ from notify.errors import TemplateError
 from notify.message import Channel, Content
 from notify.private import private
 from notify.settings import load
-from notify.templating import TemplateInfo, Templates
+from notify.templating import UNSUBSCRIBE_URL, TemplateInfo, Templates
 
+EXAMPLE_LINK = "https://notify.example.com/u/EXAMPLE"
 _FIELDS = {part.name: part.field for each in CHANNELS.values() for part in each.parts}
 
 
@@ -87,6 +88,8 @@ def preview_command(
 ) -> None:
     """Render the template NAME as it would be sent; nothing is sent.
 
+    unsubscribe_url, which only messages of a subscription have, is an example.
+
     \b
     Examples:
       notify template preview login_code --channel sms --data '{"code": "123456",
@@ -95,7 +98,10 @@ def preview_command(
     """
     templates = _templates()
     data = templates.sample(name) if given is None else json_argument(given, option="--data")
-    content = templates.render(name, channel=Channel(channel), locale=locale, data=data)
+    link = None if UNSUBSCRIBE_URL in data else EXAMPLE_LINK
+    content = templates.render(
+        name, channel=Channel(channel), locale=locale, data=data, unsubscribe_url=link
+    )
     if page is not None:
         html = _part(content, "html")
         with open(page, "w", encoding="utf-8", opener=private) as file:

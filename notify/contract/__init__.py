@@ -8,6 +8,7 @@ between channels (`channels`), and dead letters (`deadletters`).
 from __future__ import annotations
 
 from notify.channels import Request, is_uuid, turns_direction
+from notify.contract.categories import CategoryNames
 from notify.contract.decode import decode
 from notify.contract.document import parse, unique
 from notify.contract.envelope import Incoming, Route, is_source, likely_source, route
@@ -26,6 +27,7 @@ __all__ = [
     "IN_MS",
     "MOST_RECEIPTS",
     "REFUSED",
+    "CategoryNames",
     "Event",
     "Incoming",
     "Limits",

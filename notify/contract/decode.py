@@ -58,14 +58,34 @@ def decode(
     check_envelope(incoming, source=at.source, limits=limits)
     document = parse(incoming.body)
     request = check(document, channel=at.channel, max_recipients=limits.max_recipients, now=now)
-    notification = _notification(request, document, incoming=incoming, at=at)
+    _check_category(request, at, limits)
+    notification = _notification(request, document, limits, incoming=incoming, at=at)
     if isinstance(request.to, list):
         return list(_members(notification, request.to, document, limits))
     return [notification]
 
 
+def _check_category(request: Request, at: Route, limits: Limits) -> None:
+    if request.category is None or limits.categories is None:
+        return
+    problem = limits.categories.problem(request.category, at.lane)
+    if problem is not None:
+        raise RequestInvalid([problem])
+
+
+def _category(request: Request, at: Route, limits: Limits) -> str | None:
+    if request.category is not None or limits.categories is None:
+        return request.category
+    return limits.categories.default(at.source, at.lane)
+
+
 def _notification(
-    request: Request, document: Mapping[str, Any], *, incoming: Incoming, at: Route
+    request: Request,
+    document: Mapping[str, Any],
+    limits: Limits,
+    *,
+    incoming: Incoming,
+    at: Route,
 ) -> Notification:
     """Build the notification of a single recipient, or the template for those of a batch."""
     id_ = request.id or _id_of(incoming.message_id, source=at.source)
@@ -88,6 +108,7 @@ def _notification(
         send_at=request.send_at,
         expires_at=request.expires_at,
         metadata=request.metadata or {},
+        category=_category(request, at, limits),
         traceparent=trace(incoming.traceparent),
         published_at=incoming.published_at,
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from notify.contract.categories import CategoryNames
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -17,6 +19,8 @@ class Limits:
     """Whether the AMQP user must be the source."""
     trusted_user: str | None = None
     """The AMQP user that may publish for any source: the service's own, which publishes again."""
+    categories: CategoryNames | None = None
+    """The configured categories; if None they are not known, and a request may name any."""
 
 
 DEFAULT_LIMITS = Limits()

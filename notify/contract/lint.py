@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ def problems(
     channel: Channel | None,
     limits: Limits = DEFAULT_LIMITS,
     template: TemplateCheck | None = None,
+    lane: str | None = None,
     now: datetime | None = None,
 ) -> list[Problem]:
     """
@@ -32,7 +33,9 @@ def problems(
 
     Args:
         channel: The channel it is meant for; None is the one that `likely_channel` returns.
+        limits: With the configured categories, if they are known.
         template: Checks a template's name; names are not looked up if None.
+        lane: The lane it is meant for; None if it is not known.
         now: The time that `send_at` is compared with; None is the present.
     """
     if large := too_large(text, limits.max_body_bytes):
@@ -47,11 +50,21 @@ def problems(
         check(document, channel=meant, max_recipients=limits.max_recipients, now=now)
     except RequestInvalid as error:
         found = error.problems
-    named = document.get("template")
-    if template is None or not isinstance(named, str) or any(p.where == "template" for p in found):
-        return found
-    missing = template(named, channel)
-    return [*found, missing] if missing else found
+    if template is not None and (named := _named(document, "template", found)):
+        found = [*found, *_listed(template(named, channel))]
+    if limits.categories is not None and (named := _named(document, "category", found)):
+        found = [*found, *_listed(limits.categories.problem(named, lane))]
+    return found
+
+
+def _named(document: Mapping[str, Any], field: str, found: Sequence[Problem]) -> str | None:
+    """Return the name in a field whose form is right."""
+    name = document.get(field)
+    return name if isinstance(name, str) and all(p.where != field for p in found) else None
+
+
+def _listed(problem: Problem | None) -> list[Problem]:
+    return [] if problem is None else [problem]
 
 
 def likely_channel(text: bytes) -> Channel | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from notify.categories import Categories
 from notify.deadletters.assessment import Key, LetterAssessment, LetterPart
 from notify.deadletters.eligibility import Eligibility
 from notify.delivery import rendered
@@ -19,7 +20,12 @@ _SENDABLE = frozenset({Eligibility.NEVER_SENT, Eligibility.UNKNOWN})
 class Rehearsal:
     """Renders and checks notifications as a worker with the same configuration does."""
 
-    def __init__(self, templates: Templates, countries: Mapping[Channel, Countries]) -> None:
+    def __init__(
+        self,
+        templates: Templates,
+        countries: Mapping[Channel, Countries],
+        categories: Categories | None = None,
+    ) -> None:
         """
         Create a rehearsal.
 
@@ -29,6 +35,7 @@ class Rehearsal:
         """
         self._templates = templates
         self._countries = countries
+        self._categories = categories or Categories()
 
     def failures(self, assessments: Sequence[LetterAssessment]) -> dict[Key, str]:
         """Return, by key, why notifications that could be sent would end without a call."""
@@ -42,7 +49,7 @@ class Rehearsal:
 
     def _refusal(self, asked: Notification) -> str | None:
         try:
-            rendered(asked, asked.id, templates=self._templates)
+            rendered(asked, asked.id, templates=self._templates, categories=self._categories)
         except TemplateError as error:
             return str(error)
         allowed = self._countries.get(asked.channel)

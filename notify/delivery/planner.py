@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from notify.categories import Categories
 from notify.delivery.plan import DeliveryItem, NoCall, Ready
 from notify.errors import TemplateError
 from notify.message import Channel, Content, Notification, Rendered, Status
@@ -16,9 +17,16 @@ from notify.templating import Templates
 class Planner:
     """Decides, without access to the record, what each notification needs."""
 
-    def __init__(self, *, channels: Collection[Channel], templates: Templates) -> None:
+    def __init__(
+        self,
+        *,
+        channels: Collection[Channel],
+        templates: Templates,
+        categories: Categories | None = None,
+    ) -> None:
         self._channels = channels
         self._templates = templates
+        self._categories = categories or Categories()
 
     def plan(self, item: DeliveryItem, *, now: datetime) -> NoCall | Ready:
         """Check and render one notification; its provider is chosen later."""
@@ -34,20 +42,32 @@ class Planner:
         attempt_id = uuid4()
         try:
             with item.trace.during("render"):
-                message = rendered(notification, attempt_id, templates=self._templates)
+                message = rendered(
+                    notification,
+                    attempt_id,
+                    templates=self._templates,
+                    categories=self._categories,
+                )
         except TemplateError as error:
             return NoCall.ended(item, Status.REJECTED, str(error))
         return Ready(item, Entry(notification, Status.SENDING, attempt_id), message)
 
 
-def rendered(notification: Notification, attempt_id: UUID, *, templates: Templates) -> Rendered:
+def rendered(
+    notification: Notification,
+    attempt_id: UUID,
+    *,
+    templates: Templates,
+    categories: Categories,
+) -> Rendered:
     """
     Return the rendered message of one attempt.
 
     Raises:
         TemplateError: The template is missing or broken, or lacks data.
     """
-    content = _content(notification, templates)
+    identity = categories.identity(notification)
+    content = _content(notification, templates, identity.unsubscribe_url)
     return Rendered(
         notification_id=notification.id,
         attempt_id=attempt_id,
@@ -57,10 +77,14 @@ def rendered(notification: Notification, attempt_id: UUID, *, templates: Templat
         html=content.html,
         data=notification.metadata,
         expires_at=notification.expires_at,
+        sender=identity.sender,
+        headers=identity.headers,
     )
 
 
-def _content(notification: Notification, templates: Templates) -> Content:
+def _content(
+    notification: Notification, templates: Templates, unsubscribe_url: str | None
+) -> Content:
     if notification.inline is not None:
         return notification.inline
     if notification.template is None:
@@ -70,4 +94,5 @@ def _content(notification: Notification, templates: Templates) -> Content:
         channel=notification.channel,
         locale=notification.locale,
         data=notification.data,
+        unsubscribe_url=unsubscribe_url,
     )

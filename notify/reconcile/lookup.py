@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from notify import contract
+from notify.categories import Categories
 from notify.contract import Incoming
 from notify.delivery import LEASE, normalize, rendered
 from notify.errors import ProviderError, TemplateError
@@ -42,7 +43,12 @@ class LookupResult:
 
 
 def look_up_call(
-    notification: Notification, lost: LostCall, *, gateway: Gateway, templates: Templates
+    notification: Notification,
+    lost: LostCall,
+    *,
+    gateway: Gateway,
+    templates: Templates,
+    categories: Categories,
 ) -> LookupResult:
     """
     Ask the provider which accepted messages may be this one; never raises.
@@ -54,7 +60,9 @@ def look_up_call(
         return LookupResult("the answer was lost; this provider has no look-up")
     since, until = search_window(lost)
     try:
-        message = rendered(notification, lost.attempt_id, templates=templates)
+        message = rendered(
+            notification, lost.attempt_id, templates=templates, categories=categories
+        )
         found = [_id(each) for each in line.find(message, since=since, until=until)]
     except TemplateError:
         return LookupResult("the answer was lost, and its template no longer renders")
@@ -98,7 +106,7 @@ def decode_again(row: Due) -> Notification:
     )
     limits = contract.Limits(max_body_bytes=len(row.body), max_recipients=1)
     (notification,) = contract.decode(incoming, limits)
-    return replace(notification, id=row.id)
+    return replace(notification, id=row.id, category=row.category)
 
 
 def search_window(lost: LostCall) -> tuple[datetime, datetime]:

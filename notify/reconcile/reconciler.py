@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
+from notify.categories import Categories
 from notify.errors import DecodeError
 from notify.gateway import Gateway
 from notify.message import Notification, Outcome, Status
@@ -56,12 +57,14 @@ class Reconciler:
         templates: Templates,
         gateway: Gateway,
         policy: RetryPolicy,
+        categories: Categories | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._store = store
         self._templates = templates
         self._gateway = gateway
         self._policy = policy
+        self._categories = categories or Categories()
         self._clock = clock or store.clock
 
     def reconcile(self) -> bool:
@@ -96,7 +99,13 @@ class Reconciler:
                 row, lost, Transition(Status.UNKNOWN, "its request can no longer be decoded")
             )
             return
-        answer = look_up_call(notification, lost, gateway=self._gateway, templates=self._templates)
+        answer = look_up_call(
+            notification,
+            lost,
+            gateway=self._gateway,
+            templates=self._templates,
+            categories=self._categories,
+        )
         settled = None
         with self._store.writing() as connection:
             others = _rivals(connection, notification, lost)

@@ -6,7 +6,8 @@ Each file wires one subject. Not here: decisions; a part decides by what it is g
 
 from notify.service.brake import reputation_brake
 from notify.service.broker import open_broker, open_publisher, topology_of
-from notify.service.contract import contract_limits, open_templates
+from notify.service.categories import exempt_categories, list_id_of, open_categories
+from notify.service.contract import category_names, contract_limits, open_templates
 from notify.service.deadletters import open_archive, open_replayer, record_metrics
 from notify.service.delivery import open_delivery, reconciliation
 from notify.service.flow import breaker_rules, flow_refresh, limits, lines_limits, provider_limit
@@ -22,17 +23,21 @@ from notify.service.tracing import open_tracing
 __all__ = [
     "Pipeline",
     "breaker_rules",
+    "category_names",
     "check_tables",
     "contract_limits",
     "due_relay",
     "event_relay",
+    "exempt_categories",
     "flow_refresh",
     "keep_of",
     "limits",
     "lines_limits",
+    "list_id_of",
     "open_applier",
     "open_archive",
     "open_broker",
+    "open_categories",
     "open_delivery",
     "open_gateway",
     "open_publisher",

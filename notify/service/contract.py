@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from notify.contract import Limits
+from notify.contract import CategoryNames, Limits
 from notify.settings import Settings
 from notify.templating import Templates
 
@@ -14,6 +14,16 @@ def contract_limits(settings: Settings) -> Limits:
         max_recipients=settings.contract.max_recipients,
         require_user_id=settings.contract.require_user_id,
         trusted_user=settings.amqp.user,
+        categories=category_names(settings),
+    )
+
+
+def category_names(settings: Settings) -> CategoryNames:
+    """Return the names, lanes and default sources of the categories."""
+    categories = settings.categories.items()
+    return CategoryNames(
+        lanes={name: frozenset(each.lanes) for name, each in categories},
+        defaults={source: name for name, each in categories for source in each.default_for},
     )
 
 

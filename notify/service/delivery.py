@@ -7,6 +7,7 @@ from notify.flow import PrefetchPolicy
 from notify.gateway import Gateway
 from notify.periodic import PeriodicThread
 from notify.reconcile import Reconciler
+from notify.service.categories import open_categories
 from notify.service.contract import contract_limits, open_templates
 from notify.service.flow import open_flow
 from notify.service.metrics import watch_delivery
@@ -45,6 +46,7 @@ def open_delivery(
         policy=retry_policy(settings, [gateway]),
         lanes={name: Lane(name, pool.concurrency) for name in shares},
         metrics=metrics,
+        categories=open_categories(settings),
         tracing=tracing,
     )
     prefetch = PrefetchPolicy(
@@ -64,5 +66,6 @@ def reconciliation(
         templates=templates,
         gateway=gateway,
         policy=retry_policy(settings, [gateway]),
+        categories=open_categories(settings),
     )
     return PeriodicThread("reconciler", reconciler.reconcile, period=RECONCILE_PERIOD)

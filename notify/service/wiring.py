@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from notify.categories import Categories
 from notify.contract import Limits
 from notify.delivery import (
     CallRunner,
@@ -40,6 +41,7 @@ def wire_delivery(
     shares: Mapping[str, float],
     lanes: Mapping[str, Lane],
     metrics: Metrics,
+    categories: Categories | None = None,
     tracing: Tracing = NOT_TRACED,
     recorder: Recorder | None = None,
     clock: Callable[[], datetime] | None = None,
@@ -76,7 +78,7 @@ def wire_delivery(
     )
     return Delivery(
         decoder=Decoder(limits, tracing),
-        planner=Planner(channels={gateway.channel}, templates=templates),
+        planner=Planner(channels={gateway.channel}, templates=templates, categories=categories),
         pacer=Pacer(
             Screening(flow, gateway), admission, clock=clock, monotonic=monotonic, sleep=sleep
         ),

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from notify.settings.brake import BrakeSettings
+from notify.settings.categories import CategorySettings
 from notify.settings.checks.validation_errors import error_of, validated
 from notify.settings.flow import BreakerSettings, CapSettings, LimitSettings
 from notify.settings.model import (
@@ -45,6 +46,7 @@ __all__ = [
     "BrakeSettings",
     "BreakerSettings",
     "CapSettings",
+    "CategorySettings",
     "ChannelSettings",
     "ContractSettings",
     "LaneSettings",

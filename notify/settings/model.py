@@ -21,6 +21,7 @@ from notify.contract import DEFAULT_LIMITS
 from notify.errors import ConfigError
 from notify.message import Channel, Unknown
 from notify.settings.brake import BrakeSettings
+from notify.settings.categories import CategorySettings
 from notify.settings.flow import (
     Amount,
     BreakerSettings,
@@ -222,6 +223,7 @@ class Settings(Section):
     providers: dict[Name, ProviderSettings] = Field(default_factory=dict)
     limits: dict[LimitName, LimitSettings] = Field(default_factory=dict)
     caps: dict[Name, CapSettings] = Field(default_factory=dict)
+    categories: dict[Name, CategorySettings] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _pools_default_to_all_lanes(self) -> Settings:

@@ -7,5 +7,6 @@ sending.
 
 from notify.templating.catalog import TemplateInfo, TemplateOrigin
 from notify.templating.templates import Templates
+from notify.templating.writing import UNSUBSCRIBE_URL
 
-__all__ = ["TemplateInfo", "TemplateOrigin", "Templates"]
+__all__ = ["UNSUBSCRIBE_URL", "TemplateInfo", "TemplateOrigin", "Templates"]

@@ -17,7 +17,7 @@ from notify.templating.catalog import Catalog, TemplateInfo
 from notify.templating.dialect import BUDGET, Budget, TemplateSandbox
 from notify.templating.locales import fallbacks
 from notify.templating.mistakes import mistakes
-from notify.templating.writing import checked, explain, write
+from notify.templating.writing import UNSUBSCRIBE_URL, checked, explain, write
 
 # The key is a name, a channel and a locale as producers write it, which can be any text.
 _CACHED_MESSAGES = 1024
@@ -76,7 +76,13 @@ class Templates:
         self._loaded = loaded
 
     def render(
-        self, name: str, *, channel: Channel, locale: str | None, data: Mapping[str, Any]
+        self,
+        name: str,
+        *,
+        channel: Channel,
+        locale: str | None,
+        data: Mapping[str, Any],
+        unsubscribe_url: str | None = None,
     ) -> Content:
         """Return a template's content with a producer's data.
 
@@ -86,6 +92,7 @@ class Templates:
             locale: The recipient's language, such as `pt-BR`; falls back to `pt`, then to the
                 default locale, then to the files that are in no locale's folder.
             data: The values of the template's variables: plain JSON values.
+            unsubscribe_url: The variable of that name; the data's own if None.
 
         Raises:
             TemplateError: There is no such template, it is broken, data are missing, or the result
@@ -93,6 +100,8 @@ class Templates:
         """
         message = self._message(name, channel, locale)
         values = {**data, "locale": message.locale, BUDGET: Budget()}
+        if unsubscribe_url is not None:
+            values[UNSUBSCRIBE_URL] = unsubscribe_url
         words = {
             part: checked(write(template, values), part=part, where=str(template.name))
             for part, template in message.parts.items()

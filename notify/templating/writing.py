@@ -15,6 +15,9 @@ from notify.templating.refused import ValueRefused
 MAX_PART = 512 * 1024
 """The most characters of one part of a message."""
 
+UNSUBSCRIBE_URL = "unsubscribe_url"
+"""The variable with the recipient's link; only messages of a subscription have it."""
+
 MAX_LINE = 998
 """The most characters of a subject or title: the longest line of RFC 5322 (2.1.1)."""
 
@@ -28,6 +31,10 @@ _OWN_MISTAKE = re.compile(
 )
 # Spaces, line ends, controls and formats, such as U+200B and U+FEFF: all are invisible.
 _BLANK = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+_NO_LINK = (
+    f"{UNSUBSCRIBE_URL} exists only in a category that is a subscription: name one in the request,"
+    " or test the name with `is defined`"
+)
 _HEADERS = frozenset({"subject", "title"})
 
 
@@ -92,6 +99,8 @@ def explain(error: Exception, path: str) -> str:
     if (own := _own_mistake(error, path, where)) is not None:
         return own
     match error:
+        case jinja2.UndefinedError() if str(error) == f"'{UNSUBSCRIBE_URL}' is undefined":
+            return f"{where}: {_NO_LINK}"
         case jinja2.UndefinedError():
             return f"{where}: missing data: {error.message}"
         case jinja2.TemplateNotFound():

@@ -68,6 +68,7 @@ Examples:
   notify send email.normal.shop --to ada@example.com --template welcome \\
       --send-at 2h --metadata order=1017
   notify send email.bulk.shop --file newsletter.jsonl
+  notify send email.bulk.shop --to ada@example.com --template news --category newsletter
   generate-requests | notify send push.normal.shop --file - --json
 """
 )
@@ -85,6 +86,7 @@ Examples:
     callback=_data,
     help="The template's data: a JSON object, or @ and a file's name (@- reads stdin).",
 )
+@click.option("--category", metavar="NAME", help="The kind of mail, as the operators named it.")
 @click.option("--locale", metavar="TAG", help="The language to write in, such as de or pt-BR.")
 @click.option("--subject", metavar="TEXT", help="The email's subject, instead of a template.")
 @click.option("--text", metavar="TEXT", help="The email's plain text, or the SMS.")
@@ -228,6 +230,7 @@ def _checker(settings: Settings, key: Route) -> Check:
             channel=key.channel,
             limits=contract_limits(settings),
             template=known.problem,
+            lane=key.lane,
         )
         return "; ".join(one.for_author for one in found)
 

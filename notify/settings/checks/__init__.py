@@ -4,7 +4,19 @@ Checks of a configuration, for `notify config check` and at start.
 The options themselves are in `settings.model`; nothing here changes a value.
 """
 
+from notify.settings.checks.categories import (
+    NEEDS_KEYRING,
+    NEEDS_PUBLIC_URL,
+    senders_of_others,
+)
 from notify.settings.checks.report import ConfigReport, check
 from notify.settings.checks.validation_errors import error_of
 
-__all__ = ["ConfigReport", "check", "error_of"]
+__all__ = [
+    "NEEDS_KEYRING",
+    "NEEDS_PUBLIC_URL",
+    "ConfigReport",
+    "check",
+    "error_of",
+    "senders_of_others",
+]

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from notify.settings.checks.categories import category_problems
 from notify.settings.checks.channels import channel_problems
 from notify.settings.checks.finding import ConfigFinding, names_in, shown_key, suggestion, table_in
 from notify.settings.metrics import PORTS
@@ -23,6 +24,7 @@ _REFERENCES = (
     ("providers", "limits", "limits"),
     ("limits", "exempt", "lanes"),
     ("caps", "exempt", "lanes"),
+    ("categories", "lanes", "lanes"),
 )
 
 
@@ -45,6 +47,7 @@ def cross_checks(tree: Tree) -> Iterator[ConfigFinding]:
     for name, channel in _valid_tables(ChannelSettings, tree, "channels").items():
         for below, text in channel_problems(name, channel, providers):
             yield ConfigFinding(shown_key(("channels", name, *below), tree), text)
+    yield from category_problems(tree)
     yield from _timeouts(tree)
     yield from _tls(tree)
 

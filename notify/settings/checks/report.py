@@ -11,6 +11,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from notify.errors import ConfigError
+from notify.settings.checks.categories import sender_doubts, subscription_problems
 from notify.settings.checks.exposure import Exposure, exposures
 from notify.settings.checks.finding import ConfigFinding, names_in, shown_key, table_in
 from notify.settings.checks.lines import located
@@ -62,7 +63,9 @@ def check(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) 
     mistakes += _keyring(tree, environ)
     doubts = []
     if settings is not None:
+        mistakes += subscription_problems(settings, tree, environ=environ)
         doubts = [*_unserved(settings, tree), *_unused(settings), *_never_slow(settings)]
+        doubts += sender_doubts(settings, tree)
         doubts += unprotected(settings, tree, environ=environ)
     doubts += unused_proxies(environ)
     exposed = list(exposures(tree, environ))

@@ -37,6 +37,7 @@ class Due:
     """The id that its producer uses; messages carry this one."""
     sealed: str | None = None
     """The name of the key that it is sealed with, if the keyring cannot open it."""
+    category: str | None = None
 
     @property
     def ids(self) -> dict[str, str]:
@@ -48,7 +49,16 @@ _COLUMNS = [
     PUBLIC_ID.label("public_id"),
     *(
         notifications.c[name]
-        for name in ("id", "source", "channel", "lane", "key_id", "body", "traceparent")
+        for name in (
+            "id",
+            "source",
+            "channel",
+            "lane",
+            "category",
+            "key_id",
+            "body",
+            "traceparent",
+        )
     ),
 ]
 
@@ -108,6 +118,7 @@ def _due(row: Row[Any], cipher: RowCipher, *, leased_until: datetime) -> Due:
         leased_until,
         row.public_id,
         sealed,
+        row.category,
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notify.categories import Categories
 from notify.contract import Incoming, Limits, decode
 from notify.delivery.planner import rendered
 from notify.errors import DecodeError, TemplateError
@@ -118,7 +119,7 @@ def test_inline_content_is_sent_as_it_is(echo: Templates, value: str, channel: C
         )
     except DecodeError:
         return
-    message = rendered(notification, uuid4(), templates=echo)
+    message = rendered(notification, uuid4(), templates=echo, categories=Categories())
     assert (message.subject, message.text) == (f"s{value}", f"t{value}")
     assert ONE_LINE.fullmatch(message.subject)
 

@@ -33,6 +33,13 @@ class ConfiguredProvider:
         """The channel that it sends."""
         return self.provider.channel
 
+    @property
+    def sender(self) -> str | None:
+        """The sender to which an opt-out may be limited, as `HasSender`; None if it has none."""
+        # `isinstance` of a protocol is too slow for each message.
+        sender: str | None = getattr(self.provider, "sender", None)
+        return sender
+
     def cost(self, message: Rendered) -> float:
         """Return the units that a call uses of the limits: segments for SMS."""
         return CHANNELS[self.channel].units(message)

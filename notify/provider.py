@@ -63,6 +63,14 @@ class Findable(Protocol):
 
 
 @runtime_checkable
+class HasSender(Protocol):
+    """An optional part of a provider: its vendor keeps opt-outs for each sender."""
+
+    sender: str
+    """The number or the messaging service, as `DeliveryReceipt.scope` names it."""
+
+
+@runtime_checkable
 class SendsMany(Protocol):
     """
     An optional part of a provider: one request to its vendor sends several messages.

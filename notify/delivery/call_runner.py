@@ -166,15 +166,14 @@ class CallRunner:
         self, attempt: Attempt, admitted: Admitted, record: Record
     ) -> tuple[Call, Attempt] | None:
         attempt_id = uuid4()
+        entry = replace(attempt.entry, attempt_id=attempt_id)
+        message = replace(attempt.message, attempt_id=attempt_id)
+        onward = Ready(attempt.item, entry, message).call(admitted)
+        (part,) = onward.parts
+        until = record.ended_at + LEASE
         try:
             with self._store.writing() as connection:
-                fence = hand_over(
-                    connection,
-                    record,
-                    attempt_id=attempt_id,
-                    provider=admitted.provider.name,
-                    until=record.ended_at + LEASE,
-                )
+                fence = hand_over(connection, record, part.entry, until=until)
         except StoreError as error:
             log.error("notify.store_away", waiting=1, error=str(error))
             return None
@@ -187,11 +186,8 @@ class CallRunner:
             next_provider=admitted.provider.name,
             reason=record.reason,
         )
-        entry = replace(attempt.entry, attempt_id=attempt_id)
-        message = replace(attempt.message, attempt_id=attempt_id)
-        onward = Ready(attempt.item, entry, message).call(admitted)
         claimed = replace(attempt.claimed, fence=fence, spent=record.spent)
-        return onward, onward.parts[0].attempt(claimed)
+        return onward, part.attempt(claimed)
 
 
 def _fail(attempt: Attempt, error: Exception) -> None:

@@ -90,7 +90,7 @@ class Dispatcher:
         """Start a call for the messages that were claimed; return their number."""
         attempts = []
         for part, claimed in zip(call.parts, claims, strict=True):
-            if claimed and claimed.claim is Claim.OWNED:
+            if claimed and claimed.claim is Claim.OWNED and claimed.suppressed is None:
                 attempts.append(part.attempt(claimed))
             else:
                 self._settle(part.item, part.entry, claimed)
@@ -108,6 +108,9 @@ class Dispatcher:
                 item.settlement.add(Again(max(AGAIN_AFTER, wait.total_seconds())))
             case Claimed(claim=Claim.LAPSED, attempt_id=UUID() as lapsed):
                 self._outcomes.call_lapsed(item.under(claimed.id), entry, claimed, lapsed)
+            case Claimed(suppressed=str() as why):
+                ended = entry.suppressed(why)
+                item.settlement.add(_decided(item.under(claimed.id), ended, claimed.claim))
             case _:
                 item.settlement.add(_decided(item.under(claimed.id), entry, claimed.claim))
 

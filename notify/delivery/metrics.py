@@ -82,7 +82,9 @@ class DeliveryMetrics:
         if entry.notification.published_at is not None:
             waited = self._clock() - entry.notification.published_at
             self._metrics.observe(catalog.QUEUED, waited.total_seconds(), *labels)
-        if entry.status is Status.QUEUED:
+        if claimed.suppressed is not None:
+            self._metrics.count(catalog.ENDED, *labels, Status.SUPPRESSED.value)
+        elif entry.status is Status.QUEUED:
             self._metrics.count(catalog.DEFERRED, *labels)
         elif entry.status.final:
             self._metrics.count(catalog.ENDED, *labels, entry.status.value)

@@ -96,7 +96,8 @@ class Ready:
 
     def call(self, admitted: Admitted) -> Call:
         """Return the call that flow control admitted."""
-        entry = replace(self.entry, provider=admitted.provider.name)
+        provider = admitted.provider
+        entry = replace(self.entry, provider=provider.name, sender=provider.sender)
         part = Ready(self.item, entry, self.message)
         return Call(admitted.provider, admitted.permit, (part,))
 

@@ -14,6 +14,7 @@ from notify.errors import StoreError, StoreRefused
 from notify.store import Claim, Claimed, Entry, Record, Store
 from notify.store.delivery import LEASE
 from notify.store.reconcile import notification_of
+from notify.store.suppression import SuppressionCheck
 
 LARGEST_GROUP = 256
 SHORTEST_PAUSE = 0.05
@@ -81,7 +82,9 @@ class Recorder:
             with self._store.reading() as connection:
                 if notification_of(connection, record.attempt_id) is not None:
                     return None
-            (claimed,) = self._store.claim([entry], now=now, lease=LEASE)
+            # The call was made: a suppression since then does not undo it.
+            again = replace(entry, check=SuppressionCheck.NONE)
+            (claimed,) = self._store.claim([again], now=now, lease=LEASE)
         except Exception as error:
             if isinstance(error, StoreError) and not isinstance(error, StoreRefused):
                 raise

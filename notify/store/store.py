@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
@@ -25,7 +25,7 @@ from notify.store.db.refusals import plain_errors
 from notify.store.db.write_lock import WriteLock
 from notify.store.delivery import postgresql, sqlite
 from notify.store.delivery.claim_known import claim_known
-from notify.store.delivery.claims import FRESH, Claimed, Entry
+from notify.store.delivery.claims import Claimed, Entry, FirstClaims
 from notify.store.delivery.records import Record
 from notify.store.delivery.shared_ids import all_busy, claim_under_new_ids
 from notify.store.ids import rows_of
@@ -33,6 +33,8 @@ from notify.store.position import Position
 from notify.store.queries import Filter, Story, Summary
 from notify.store.sealing import keys
 from notify.store.sealing.row_cipher import OPTION, RowCipher
+
+_T = TypeVar("_T")
 
 
 class Store:
@@ -140,29 +142,31 @@ class Store:
             now: The time of the claim.
             lease: How long the claim lasts; a call that is not recorded by then is unknown.
         """
-        fresh = self._retry_once(partial(self._write_claims, entries, now=now, until=now + lease))
-        known = [entry for entry in entries if entry.notification.identity not in fresh]
+        first = self._retry_once(partial(self._write_claims, entries, now=now, until=now + lease))
+        known = [entry for entry in entries if entry.notification.identity not in first.fresh]
         if not known:
-            return [FRESH] * len(entries)
+            return [first.answer(entry.notification.identity) for entry in entries]
+        claim = partial(self._claim_known, known, first, now=now, lease=lease)
         try:
-            answers = self._retry_once(partial(self._claim_known, known, now=now, lease=lease))
+            answers = self._retry_once(claim)
         except StoreError:
-            if not fresh:
+            if not first.fresh:
                 raise
             # The new ones are claimed and must be sent; the others can be retried.
             answers = all_busy(known)
         conflicting = [entry for entry in known if answers[entry.notification.identity].id_in_use]
         if conflicting:
             answers |= claim_under_new_ids(conflicting, partial(self.claim, now=now, lease=lease))
-        return [answers.get(entry.notification.identity, FRESH) for entry in entries]
+        identities = [entry.notification.identity for entry in entries]
+        return [answers.get(each) or first.answer(each) for each in identities]
 
     def _claim_known(
-        self, known: Sequence[Entry], *, now: datetime, lease: timedelta
+        self, known: Sequence[Entry], first: FirstClaims, *, now: datetime, lease: timedelta
     ) -> dict[Identity, Claimed]:
         with self.writing() as connection:
-            return claim_known(connection, known, now=now, lease=lease)
+            return claim_known(connection, known, first.suppressed, now=now, lease=lease)
 
-    def _retry_once(self, write: Callable[[], Any]) -> Any:
+    def _retry_once(self, write: Callable[[], _T]) -> _T:
         try:
             return write()
         except StoreRefused:
@@ -174,12 +178,12 @@ class Store:
 
     def _write_claims(
         self, entries: Sequence[Entry], *, now: datetime, until: datetime
-    ) -> set[Identity]:
+    ) -> FirstClaims:
         self.position.require()
         with self._guard():
-            fresh: set[Identity] = self._dialect.claim(self._engine, entries, now=now, until=until)
-        self.position.claimed_of(entries, fresh)
-        return fresh
+            first: FirstClaims = self._dialect.claim(self._engine, entries, now=now, until=until)
+        self.position.claimed_of(entries, first.fresh - first.suppressed.keys())
+        return first
 
     def record(self, results: Sequence[Record]) -> set[UUID]:
         """

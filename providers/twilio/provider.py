@@ -85,6 +85,7 @@ class Twilio:
             raise ConfigError("twilio: set exactly one of sender and messaging_service_sid")
         if not account_sid.isalnum() or not account_sid.isascii() or not auth_token:
             raise ConfigError("twilio: account_sid or auth_token is missing or malformed")
+        self.sender = sender or messaging_service_sid or ""
         self._sender = {
             "from_": sender or values.unset,
             "messaging_service_sid": messaging_service_sid or values.unset,

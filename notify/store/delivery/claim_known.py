@@ -28,9 +28,19 @@ SENT_BEFORE = Transition(Status.SENT, "an earlier call had sent it")
 
 
 def claim_known(
-    connection: Connection, known: Sequence[Entry], *, now: datetime, lease: timedelta
+    connection: Connection,
+    known: Sequence[Entry],
+    suppressed: Mapping[Identity, str],
+    *,
+    now: datetime,
+    lease: timedelta,
 ) -> dict[Identity, Claimed]:
-    """Claim those that are due, in the caller's transaction; return the answer for each."""
+    """
+    Claim those that are due, in the caller's transaction; return the answer for each.
+
+    Args:
+        suppressed: Those that end instead of their calls, and why.
+    """
     rows = _find(connection, [entry.notification for entry in known])
     calls = _open_calls(connection, rows.values())
     sent = _known_sent(connection, rows.values())
@@ -50,6 +60,10 @@ def claim_known(
             if row.id in sent:
                 change_status(connection, row.id, SENT_BEFORE, among=NOT_RESENT, now=now)
                 answer = Claimed(Claim.DUPLICATE)
+            elif asked.identity in suppressed:
+                why = suppressed[asked.identity]
+                due.append((entry.suppressed(why), row))
+                answer = replace(answer, suppressed=why)
             else:
                 due.append((entry, row))
         answers[asked.identity] = answer if row.id == asked.id else replace(answer, id=row.id)

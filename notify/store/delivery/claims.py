@@ -5,9 +5,11 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
-from notify.message import Notification, Status
+from notify.message import Identity, Notification, Status
+from notify.store.suppression import SuppressionCheck
 
 LEASE = timedelta(seconds=60)
 """How long a claim holds."""
@@ -23,6 +25,8 @@ class Entry:
             `Status.QUEUED` to defer it until *due_at*, else its final status.
         attempt_id: The call's id; None without a call.
         provider: The provider to call; None without a call.
+        sender: The provider's sender, to which an opt-out may be limited; None if it has none.
+        check: Which entries of the suppression list end it without the call.
         reason: Why there is no call.
         due_at: When a deferred one is published again.
         hold_id: The operator's hold that defers it.
@@ -35,6 +39,12 @@ class Entry:
     reason: str | None = None
     due_at: datetime | None = None
     hold_id: int | None = None
+    sender: str | None = None
+    check: SuppressionCheck = SuppressionCheck.ALL
+
+    def suppressed(self, why: str) -> Entry:
+        """Return the end that replaces the call to a suppressed recipient."""
+        return replace(self, status=Status.SUPPRESSED, attempt_id=None, provider=None, reason=why)
 
     def under(self, row_id: UUID) -> Entry:
         """Return the entry with another row id than the producer's."""
@@ -73,6 +83,8 @@ class Claimed:
         id: The id of its row, if that is not the one it came with.
         id_in_use: With `Claim.CONFLICT`: the only conflict is that another source uses its id.
         wait: How long to wait before the next try of a busy one, if that is known.
+        suppressed: With `Claim.OWNED`: why it ended as suppressed instead of the call; None if
+            it did not.
     """
 
     claim: Claim
@@ -84,6 +96,7 @@ class Claimed:
     id_in_use: bool = False
     waited_since: datetime | None = field(default=None, compare=False)
     wait: timedelta = field(default=timedelta(), compare=False)
+    suppressed: str | None = None
 
     @property
     def fresh(self) -> bool:
@@ -93,3 +106,21 @@ class Claimed:
 
 FRESH = Claimed(Claim.OWNED)
 """The answer for a notification that was not on record."""
+
+
+class FirstClaims(NamedTuple):
+    """
+    The result of claiming notifications that may be new.
+
+    Attributes:
+        fresh: Those that were not on record, and are now.
+        suppressed: Why the list stops those that were to be called, on record before or not.
+    """
+
+    fresh: set[Identity]
+    suppressed: dict[Identity, str]
+
+    def answer(self, identity: Identity) -> Claimed:
+        """Return the answer for one that was not on record."""
+        why = self.suppressed.get(identity)
+        return FRESH if why is None else replace(FRESH, suppressed=why)

@@ -6,6 +6,7 @@ from notify.message import Status
 from notify.store.delivery.claims import Entry
 from notify.store.delivery.records import Record
 from notify.store.sealing.row_cipher import RowCipher
+from notify.store.suppression import SuppressionCheck
 
 NEW = {
     "id": "uuid",
@@ -32,8 +33,18 @@ NEW = {
 }
 """The columns of `notifications` that a claim writes, besides its lease and counts."""
 
-CLAIMED = {**NEW, "attempt_id": "uuid", "provider": "text"}
-"""The same, with the call that it opens; no `attempt_id`, no call."""
+CLAIMED = {
+    **NEW,
+    "attempt_id": "uuid",
+    "provider": "text",
+    "clear_hash": "bytea",
+    "sender": "text",
+    "checked": "text",
+}
+"""
+The same, with the call that it opens (no `attempt_id`, no call), and what the suppression list is
+searched for.
+"""
 
 ENDED = {
     "id": "uuid",
@@ -58,6 +69,7 @@ def claimed_row(entry: Entry, cipher: RowCipher) -> tuple[object, ...]:
     """Return the values of an entry in the order of `CLAIMED`."""
     asked = entry.notification
     sealed = cipher.seal_notification(asked)
+    sending = entry.status is Status.SENDING
     return (
         asked.id,
         asked.public_id,
@@ -80,8 +92,11 @@ def claimed_row(entry: Entry, cipher: RowCipher) -> tuple[object, ...]:
         entry.hold_id,
         sealed.key_id,
         sealed.recipient_hash,
-        entry.attempt_id if entry.status is Status.SENDING else None,
+        entry.attempt_id if sending else None,
         entry.provider,
+        cipher.clear_hash(asked.to),
+        entry.sender,
+        entry.check.value if sending else SuppressionCheck.NONE.value,
     )
 
 

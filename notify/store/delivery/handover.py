@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import Connection, insert, update
 
 from notify.message import Status
+from notify.store.delivery.claims import Entry
 from notify.store.delivery.records import Record
+from notify.store.suppression import sender_refused
 from notify.store.tables import attempts, notifications
 
 
 def hand_over(
-    connection: Connection, ended: Record, *, attempt_id: UUID, provider: str, until: datetime
+    connection: Connection, ended: Record, following: Entry, *, until: datetime
 ) -> int | None:
     """
     Close the call that ended and open the next one, under a new claim.
@@ -22,18 +23,28 @@ def hand_over(
 
     Args:
         ended: The outcome of the last call; its status and due time are not used.
-        attempt_id: The next call's id.
+        following: The next call.
         until: The end of the new lease.
 
     Returns:
-        The new fence; None if another worker has taken over the notification.
+        The new fence; None if another worker has taken over the notification, or its recipient
+        opted out of messages of the next provider's sender.
     """
+    asked, sender = following.notification, following.sender
+    if sender_refused(connection, asked, sender=sender, now=ended.ended_at):
+        return None
     claim = _claim_again(connection, ended, until=until)
     if claim is None:
         return None
     fence, number = claim
-    call = {"id": attempt_id, "notification_id": ended.notification_id, "provider": provider}
-    connection.execute(insert(attempts).values(**call, number=number, started_at=ended.ended_at))
+    call = {
+        "id": following.attempt_id,
+        "notification_id": ended.notification_id,
+        "provider": following.provider,
+        "number": number,
+        "started_at": ended.ended_at,
+    }
+    connection.execute(insert(attempts).values(call))
     connection.execute(
         update(attempts)
         .where(attempts.c.id == ended.attempt_id)

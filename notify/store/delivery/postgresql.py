@@ -15,11 +15,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, Row
 
-from notify.message import Identity
-from notify.store.delivery.claims import Entry
+from notify.store.delivery.claims import Entry, FirstClaims
 from notify.store.delivery.columns import CLAIMED, ENDED, NEW, claimed_row, ended_row
 from notify.store.delivery.records import Record
 from notify.store.sealing.row_cipher import cipher_of
+from notify.store.suppression import check
 
 
 def _unnested(name: str, columns: Mapping[str, str]) -> str:
@@ -29,10 +29,18 @@ def _unnested(name: str, columns: Mapping[str, str]) -> str:
 
 
 _NEW = ", ".join(NEW)
+# The columns of a claim that the suppression list stops: it ends without its call.
+_STOPPED = {
+    "status": "CASE WHEN why IS NULL THEN asked.status ELSE 'suppressed' END AS status",
+    "reason": "coalesce(why, asked.reason) AS reason",
+    "attempt_id": "CASE WHEN why IS NULL THEN attempt_id END AS attempt_id",
+}
+_ASKED = ", ".join(_STOPPED.get(column, f"asked.{column}") for column in CLAIMED)
 # Sorted by id, so that two workers with the same messages do not deadlock.
 _CLAIM = f"""
 WITH asked AS (
-    SELECT * FROM {_unnested("asked", CLAIMED)}
+    SELECT {_ASKED}, why
+    FROM {_unnested("asked", CLAIMED)} LEFT JOIN LATERAL ({check.POSTGRESQL}) AS stopped ON true
 ), written AS (
     INSERT INTO notifications (
         {_NEW},
@@ -55,7 +63,9 @@ WITH asked AS (
     SELECT id, %(now)s::timestamptz, status, reason, due_at IS NULL
     FROM asked JOIN written USING (source, id) WHERE attempt_id IS NULL
 )
-SELECT source, id FROM written
+SELECT source, id, written.id IS NOT NULL AS fresh, why
+FROM asked LEFT JOIN written USING (source, id)
+WHERE written.id IS NOT NULL OR why IS NOT NULL
 """  # noqa: S608 - the names of columns
 
 _RECORD = f"""
@@ -86,12 +96,15 @@ SELECT id FROM written
 
 def claim(
     engine: Engine, entries: Sequence[Entry], *, now: datetime, until: datetime
-) -> set[Identity]:
-    """Insert what is new, with its attempt or its end; return the sources and ids inserted."""
+) -> FirstClaims:
+    """Insert what is new, with its attempt or its end; check all against the suppression list."""
     cipher = cipher_of(engine)
     rows = [claimed_row(entry, cipher) for entry in entries]
-    written = _run(engine, _CLAIM, {**_arrays(CLAIMED, rows), "now": now, "until": until})
-    return {(row.source, row.id) for row in written}
+    answers = _run(engine, _CLAIM, {**_arrays(CLAIMED, rows), "now": now, "until": until})
+    return FirstClaims(
+        {(row.source, row.id) for row in answers if row.fresh},
+        {(row.source, row.id): row.why for row in answers if row.why is not None},
+    )
 
 
 def record(engine: Engine, records: Sequence[Record]) -> set[UUID]:

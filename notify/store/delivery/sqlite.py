@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -10,11 +10,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
-from notify.message import Identity, Status
-from notify.store.delivery.claims import Entry
-from notify.store.delivery.columns import NEW, claimed_row
+from notify.message import Status
+from notify.store.delivery.claims import Entry, FirstClaims
+from notify.store.delivery.columns import CLAIMED, NEW, claimed_row
 from notify.store.delivery.records import Record
 from notify.store.sealing.row_cipher import cipher_of
+from notify.store.suppression import SuppressionCheck, check
 
 _INSERT = f"""
 INSERT INTO notifications (
@@ -44,28 +45,52 @@ INSERT INTO events (notification_id, at, status, reason, to_publish) VALUES (?, 
 
 def claim(
     engine: Engine, entries: Sequence[Entry], *, now: datetime, until: datetime
-) -> set[Identity]:
-    """Insert what is new, with its attempt or its end; return the sources and ids inserted."""
-    fresh = set()
+) -> FirstClaims:
+    """Insert what is new, with its attempt or its end; check all against the suppression list."""
+    claims = FirstClaims(set(), {})
     at, lease_until = _value(now), _value(until)
     cipher = cipher_of(engine)
     # Sealed before the transaction begins, so that it does not keep other writers waiting.
-    rows = [[*map(_value, claimed_row(entry, cipher))] for entry in entries]
+    rows = [
+        dict(zip(CLAIMED, map(_value, claimed_row(entry, cipher)), strict=True))
+        for entry in entries
+    ]
     with _cursor(engine) as cursor:
         for entry, row in zip(entries, rows, strict=True):
-            sending = entry.status is Status.SENDING
-            claimed = (1, lease_until) if sending else (0, None)
-            if not cursor.execute(_INSERT, (*row[: len(NEW)], *claimed, at, at)).rowcount:
-                continue
-            fresh.add(entry.notification.identity)
-            key = row[0]
-            if sending:
-                attempt_id, provider = row[len(NEW) :]
-                cursor.execute(_OPEN, (attempt_id, key, provider, at))
-            else:
-                end = (key, at, entry.status.value, entry.reason, entry.due_at is None)
-                cursor.execute(_NOTE, end)
-    return fresh
+            identity = entry.notification.identity
+            why = _stopped(cursor, row, at)
+            if why is not None:
+                claims.suppressed[identity] = why
+                row |= {"status": Status.SUPPRESSED.value, "reason": why, "attempt_id": None}
+            if _insert(cursor, row, at=at, lease_until=lease_until):
+                claims.fresh.add(identity)
+    return claims
+
+
+def _stopped(cursor: Any, row: Mapping[str, Any], at: object) -> str | None:
+    """Return the text of the suppression that stops a message; None if none does."""
+    if row["checked"] == SuppressionCheck.NONE:
+        return None
+    hashes = row["recipient_hash"], row["clear_hash"]
+    scopes = row["source"], row["category"], row["sender"]
+    every = row["checked"] == SuppressionCheck.ALL
+    found = cursor.execute(check.SQLITE, (row["channel"], *hashes, at, *scopes, every)).fetchone()
+    return found[0] if found else None
+
+
+def _insert(cursor: Any, row: Mapping[str, Any], *, at: object, lease_until: object) -> bool:
+    """Insert a notification with its attempt or its end; return whether it was new."""
+    attempt_id = row["attempt_id"]
+    claimed = (0, None) if attempt_id is None else (1, lease_until)
+    values = [row[column] for column in NEW]
+    if not cursor.execute(_INSERT, (*values, *claimed, at, at)).rowcount:
+        return False
+    if attempt_id is not None:
+        cursor.execute(_OPEN, (attempt_id, row["id"], row["provider"], at))
+    else:
+        end = (row["id"], at, row["status"], row["reason"], row["due_at"] is None)
+        cursor.execute(_NOTE, end)
+    return True
 
 
 def record(engine: Engine, records: Sequence[Record]) -> set[UUID]:

@@ -96,6 +96,12 @@ class RowCipher:
         rings = (self.keyring, CLEAR) if self.keyring.current else (CLEAR,)
         return [ring.hashed(_RECIPIENT, text)[:_HASHED] for ring in rings]
 
+    def clear_hash(self, to: str) -> bytes | None:
+        """Return the hash of a normal form without the keyring; None if no keyring is used."""
+        if self.keyring.current is None:
+            return None
+        return CLEAR.hashed(_RECIPIENT, case_folded(to).encode())[:_HASHED]
+
     def is_same(self, key_id: str | None, stored: bytes, digest: bytes) -> bool:
         """
         Return whether a row's digest is that of a request.

@@ -1,5 +1,6 @@
 """SQL of `notify.suppression`: the list's entries, by hash; the check is part of the claim."""
 
+from notify.store.suppression.check import SuppressionCheck, sender_refused
 from notify.store.suppression.entries import (
     ALL,
     Added,
@@ -18,10 +19,12 @@ __all__ = [
     "Added",
     "Lift",
     "Suppression",
+    "SuppressionCheck",
     "SuppressionReason",
     "by_reason",
     "category_scope",
     "lift",
+    "sender_refused",
     "sender_scope",
     "source_scope",
     "suppress",

@@ -15,6 +15,7 @@ from tests.support.recording import (
     NOW,
     accepted,
     answer_to,
+    asked,
     begin,
     call_for,
     claim_one,
@@ -26,13 +27,8 @@ from tests.support.recording import (
 def handed_over(store: Store, ended: Record, attempt_id: UUID) -> int | None:
     """Close the call that ended, and open the next one."""
     with store.writing() as connection:
-        return hand_over(
-            connection,
-            ended,
-            attempt_id=attempt_id,
-            provider="other",
-            until=ended.ended_at + LEASE,
-        )
+        following = replace(call_for(asked(), attempt_id=attempt_id), provider="other")
+        return hand_over(connection, ended, following, until=ended.ended_at + LEASE)
 
 
 def story_of(store: Store, entry: Entry) -> Story:

@@ -183,5 +183,5 @@ def test_a_row_that_goes_while_its_double_is_examined_is_no_conflict(store: Stor
     """The double is looked at again, and is new then."""
     entry = call_for(asked())
     with store.writing() as connection:
-        answers = claim_known(connection, [entry], now=NOW, lease=LEASE)
+        answers = claim_known(connection, [entry], {}, now=NOW, lease=LEASE)
     assert answers[entry.notification.identity].claim is Claim.BUSY

@@ -1,0 +1,82 @@
+"""
+The check of a message against the list, as a part of the statement that claims it.
+
+Each claim looks up one index entry for each hash that the recipient may have.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, or_, select
+
+from notify.message import Notification
+from notify.store.sealing.row_cipher import cipher_of
+from notify.store.suppression.entries import sender_scope
+from notify.store.tables import suppressions
+
+
+class SuppressionCheck(enum.StrEnum):
+    """Which entries of the list stop a message."""
+
+    ALL = "all"
+    BINDING = "binding"
+    """Only complaints and opt-outs, and what an operator made binding: its category is exempt."""
+    NONE = "none"
+    """None: there is no call, or it was made already."""
+
+
+# Binding entries first, so that the text names the one that is the hardest to lift.
+POSTGRESQL = """
+    SELECT 'suppressed: ' || entry.reason || ', see notify suppress show ' || entry.id AS why
+    FROM suppressions AS entry
+    WHERE asked.checked <> 'none'
+        AND entry.channel = asked.channel
+        AND entry.recipient_hash IN (asked.recipient_hash, asked.clear_hash)
+        AND entry.lifted_at IS NULL
+        AND (entry.until IS NULL OR entry.until > %(now)s::timestamptz)
+        AND entry.scope IN (
+            'all', 'source:' || asked.source, 'category:' || asked.category,
+            'sender:' || asked.sender
+        )
+        AND (entry.binding OR asked.checked = 'all')
+    ORDER BY entry.binding DESC, entry.id
+    LIMIT 1
+"""
+"""The text for a row of `asked` that an entry stops; no row if none does."""
+
+SQLITE = """
+SELECT 'suppressed: ' || reason || ', see notify suppress show ' || id
+FROM suppressions
+WHERE channel = ? AND recipient_hash IN (?, ?)
+    AND lifted_at IS NULL AND (until IS NULL OR until > ?)
+    AND scope IN ('all', 'source:' || ?, 'category:' || ?, 'sender:' || ?)
+    AND (binding OR ?)
+ORDER BY binding DESC, id
+LIMIT 1
+"""
+"""The same for one message: its channel, both hashes, time, source, category, sender, if all."""
+
+
+def sender_refused(
+    connection: Connection, asked: Notification, *, sender: str | None, now: datetime
+) -> bool:
+    """Return whether the recipient opted out of messages of a provider's sender."""
+    if sender is None:
+        return False
+    matching = _in_effect(connection, asked, now=now)
+    query = select(suppressions.c.id).where(matching, suppressions.c.scope == sender_scope(sender))
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def _in_effect(
+    connection: Connection, asked: Notification, *, now: datetime
+) -> ColumnElement[bool]:
+    columns = suppressions.c
+    return (
+        (columns.channel == asked.channel.value)
+        & columns.recipient_hash.in_(cipher_of(connection).hashes(asked.to))
+        & columns.lifted_at.is_(None)
+        & or_(columns.until.is_(None), columns.until > now)
+    )

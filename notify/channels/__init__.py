@@ -9,10 +9,10 @@ Nothing else names a channel: other packages ask `CHANNELS`. Not here: reading a
 from notify.channels.definition import ChannelDefinition, ContentPart, ContentProblem
 from notify.channels.email import email_address
 from notify.channels.phone import country_of
-from notify.channels.request import SHAPES, Part, Request
+from notify.channels.request import SHAPES, Part, Request, Strict
 from notify.channels.segments import beyond_gsm7, segments
 from notify.channels.table import CHANNELS
-from notify.channels.words import is_uuid, turns_direction
+from notify.channels.words import Identity, Instant, Version, is_uuid, turns_direction
 
 __all__ = [
     "CHANNELS",
@@ -20,8 +20,12 @@ __all__ = [
     "ChannelDefinition",
     "ContentPart",
     "ContentProblem",
+    "Identity",
+    "Instant",
     "Part",
     "Request",
+    "Strict",
+    "Version",
     "beyond_gsm7",
     "country_of",
     "email_address",

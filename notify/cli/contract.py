@@ -18,6 +18,7 @@ from notify.contract import (
     Limits,
     Problem,
     TemplateCheck,
+    feedback_schema,
     likely_channel,
     problems,
 )
@@ -42,16 +43,20 @@ class _Finding:
 
 @click.command()
 @_channel
-def schema(channel: Channel | None) -> None:
+@click.option("--feedback", is_flag=True, help="The messages `feedback.<source>` instead.")
+def schema(channel: Channel | None, feedback: bool) -> None:
     """Print the contract for producers as JSON Schema (draft 2020-12).
 
     Without --channel it describes the requests of any channel.
 
     \b
-    Example:
+    Examples:
       notify schema --channel email > email.schema.json
+      notify schema --feedback > feedback.schema.json
     """
-    print_json(contract_schema(channel), indent=2)
+    if feedback and channel is not None:
+        raise click.UsageError("--feedback has no channel: remove --channel")
+    print_json(feedback_schema() if feedback else contract_schema(channel), indent=2)
 
 
 @click.command()

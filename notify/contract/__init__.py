@@ -13,6 +13,14 @@ from notify.contract.decode import decode
 from notify.contract.document import parse, unique
 from notify.contract.envelope import Incoming, Route, is_source, likely_source, route
 from notify.contract.event import Event, event_schema
+from notify.contract.feedback import (
+    FEEDBACK_KEY,
+    Feedback,
+    FeedbackOutcome,
+    feedback_schema,
+    read_feedback,
+    report_source,
+)
 from notify.contract.limits import DEFAULT_LIMITS, Limits
 from notify.contract.lint import TemplateCheck, likely_channel, problems
 from notify.contract.problem import Problem, RequestInvalid
@@ -24,11 +32,14 @@ from notify.contract.schema import schema
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "FEEDBACK_KEY",
     "IN_MS",
     "MOST_RECEIPTS",
     "REFUSED",
     "CategoryNames",
     "Event",
+    "Feedback",
+    "FeedbackOutcome",
     "Incoming",
     "Limits",
     "Mistake",
@@ -45,6 +56,7 @@ __all__ = [
     "case_folded",
     "decode",
     "event_schema",
+    "feedback_schema",
     "is_source",
     "is_uuid",
     "likely_channel",
@@ -53,8 +65,10 @@ __all__ = [
     "parse",
     "problems",
     "publication_time",
+    "read_feedback",
     "read_receipts",
     "refused_schema",
+    "report_source",
     "route",
     "same_recipient",
     "schema",

@@ -10,6 +10,7 @@ from notify.receipts.application import ReceiptApplication, ReportReader
 from notify.receipts.application_metrics import ApplicationMetrics
 from notify.receipts.applier import LONGEST_WAIT, ReceiptApplier
 from notify.receipts.brake import ReputationBrake
+from notify.receipts.feedback import FeedbackReader
 from notify.receipts.intake import NotStored, ReceiptInbox, ReceiptIntake, UnknownReader, outgoing
 from notify.receipts.intake_metrics import IntakeMetrics
 from notify.receipts.received import AppliedReceipt, ReceiptVerdict, ReceivedReceipt
@@ -18,6 +19,7 @@ __all__ = [
     "LONGEST_WAIT",
     "ApplicationMetrics",
     "AppliedReceipt",
+    "FeedbackReader",
     "IntakeMetrics",
     "NotStored",
     "ReceiptApplication",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy import Connection
@@ -39,9 +39,14 @@ class ReportReader(Protocol):
         """
 
     def apply(
-        self, connection: Connection, read: Sequence[object], *, now: datetime
-    ) -> list[AppliedReceipt]:
-        """Apply what was read, in the caller's transaction; nothing is applied twice."""
+        self, connection: Connection, read: Sequence[Any], *, now: datetime
+    ) -> Sequence[ReceivedReceipt]:
+        """
+        Apply what was read, in the caller's transaction; the same content may come again.
+
+        Returns:
+            The receipts that it amounts to, which are applied afterwards.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +170,10 @@ class ReceiptApplication:
         self, connection: Connection, items: Sequence[_Item], *, now: datetime
     ) -> list[AppliedReceipt]:
         receipts = [each for item in items for each in item.receipts]
-        applied = self._applier.apply(connection, receipts, now=now) if receipts else []
         for reader in self._readers.values():
             if read := [item.content for item in items if item.reader is reader]:
-                applied += reader.apply(connection, read, now=now)
-        return applied
+                receipts += reader.apply(connection, read, now=now)
+        return self._applier.apply(connection, receipts, now=now) if receipts else []
 
 
 def _groups(items: Sequence[_Item]) -> Iterator[list[_Item]]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from notify.receipts.received import ReceivedReceipt
+from notify.receipts.received import PRODUCER, ReceivedReceipt
 from notify.store.receipts import (
     RecentCall,
     ReportedCall,
@@ -91,7 +91,8 @@ def _matched(
     notification = locked.get(owner or receipt.notification_id or UUID(int=0))
     if notification is None:
         return ReceiptMatch(received, hash_)
-    call = notification.call(attempt_id) or notification.likely_call()
+    provider = None if received.provider == PRODUCER else received.provider
+    call = notification.call(attempt_id) or notification.likely_call(provider)
     return ReceiptMatch(received, hash_, notification, call)
 
 

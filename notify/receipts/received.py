@@ -37,11 +37,17 @@ class ReceiptVerdict(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReceivedReceipt:
-    """One receipt, the provider that reported it, and when it arrived."""
+    """
+    One receipt, the provider that reported it, and when it arrived.
+
+    Attributes:
+        country: Of the recipient's number, for the metrics of feedback; empty if it has none.
+    """
 
     receipt: DeliveryReceipt
     provider: str
     received_at: datetime
+    country: str = ""
 
     def fingerprint(self, recipient_hash: bytes | None) -> bytes:
         """Return the digest of the parts that stay the same when the vendor repeats it."""

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from notify.contract import FEEDBACK_KEY
 from notify.message import Channel
 from notify.periodic import PeriodicThread
-from notify.receipts import ApplicationMetrics, ReceiptApplication, ReceiptApplier
+from notify.receipts import (
+    ApplicationMetrics,
+    FeedbackReader,
+    ReceiptApplication,
+    ReceiptApplier,
+)
+from notify.service.contract import contract_limits
 from notify.settings import Settings
 from notify.store import Store
 from notify.telemetry.metrics import Metrics
@@ -18,7 +25,7 @@ def open_receipts(settings: Settings, store: Store, metrics: Metrics) -> Receipt
     return ReceiptApplication(
         store,
         open_applier(settings),
-        readers={},
+        readers={FEEDBACK_KEY: FeedbackReader(contract_limits(settings))},
         metrics=ApplicationMetrics(metrics, providers=settings.providers),
     )
 

@@ -14,7 +14,7 @@ from notify.contract import ReceiptMessage
 from notify.message import Status
 from notify.publisher import connect
 from notify.receipt import DeliveryReceipt, ReceiptEvent
-from notify.topology import FEEDBACK, RECEIPTS
+from notify.topology import EXCHANGE, FEEDBACK, RECEIPTS
 from tests.support.rig import Rig, until
 
 
@@ -81,3 +81,22 @@ def test_a_receipt_that_overtakes_the_answer_is_applied(rig: Rig) -> None:
         until(lambda: rig.status(id_) is Status.BOUNCED)
     shown = json.loads(rig.notify("show", id_, "--json").out)
     assert [each["word"] for each in shown["receipts"]] == ["bounce"]
+
+
+def test_a_producer_confirms_its_own_notifications_only(rig: Rig, sent: list[UUID]) -> None:
+    """Another source's report on it matches nothing."""
+    own, foreign, failed = sent
+    bodies = [
+        ("feedback.shop", {"id": str(own), "outcome": "confirmed", "note": "code_used"}),
+        ("feedback.other", {"id": str(foreign), "outcome": "confirmed"}),
+        ("feedback.shop", {"id": str(failed), "outcome": "failed"}),
+        ("feedback.shop", {"id": str(failed), "outcome": "maybe"}),
+    ]
+    with rig.worker("receipts", pool="receipts"):
+        publish(rig, EXCHANGE, [(key, json.dumps(body).encode()) for key, body in bodies])
+        until(lambda: rig.status(own) is Status.CONFIRMED)
+        until(lambda: rig.waiting(FEEDBACK) == 0)
+    assert rig.status(foreign) is rig.status(failed) is Status.SENT
+    (shown,) = json.loads(rig.notify("show", failed, "--json").out)["receipts"]
+    assert (shown["provider"], shown["event"]) == ("producer", "failed")
+    assert [json.loads(each)["outcome"] for each in rig.dead()] == ["maybe"]

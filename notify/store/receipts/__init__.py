@@ -1,13 +1,14 @@
 """The SQL of receipts: the intake's inbox, and the application of receipts to notifications."""
 
 from notify.store.receipts.matching import (
+    OwnNotification,
     RecentCall,
     ReportedCall,
     ReportedNotification,
+    find_own,
     lock_reported,
     owners_of,
     recent_calls,
-    rows_of_source,
 )
 from notify.store.receipts.reputation import (
     ENDS,
@@ -31,6 +32,7 @@ from notify.store.transitions import RowTransition
 
 __all__ = [
     "ENDS",
+    "OwnNotification",
     "ReceiptRow",
     "RecentCall",
     "Reported",
@@ -42,6 +44,7 @@ __all__ = [
     "count_reports",
     "delete_reports",
     "end_waits",
+    "find_own",
     "insert_receipts",
     "keep_codes",
     "known_receipts",
@@ -52,5 +55,4 @@ __all__ = [
     "raise_statuses",
     "read_reports",
     "recent_calls",
-    "rows_of_source",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,8 +11,10 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Connection, Uuid, any_, literal, select
 
+from notify.errors import Sealed
 from notify.message import Channel, Outcome, Status
 from notify.store.ids import PUBLIC_ID
+from notify.store.sealing.row_cipher import cipher_of
 from notify.store.tables import attempts, notifications
 
 
@@ -105,17 +108,32 @@ def _reported(values: dict[str, Any]) -> ReportedNotification:
     return ReportedNotification(**values)
 
 
-def rows_of_source(
+@dataclass(frozen=True, slots=True)
+class OwnNotification:
+    """The row of a notification that its producer reports about."""
+
+    id: UUID
+    channel: Channel
+    recipient: str
+    """Empty if it was erased, or its key is missing."""
+
+
+def find_own(
     connection: Connection, source: str, ids: Collection[UUID]
-) -> Mapping[UUID, UUID]:
-    """Return the row of each of a source's own ids that is on record."""
-    columns = notifications.c
+) -> Mapping[UUID, OwnNotification]:
+    """Return the notifications of a source by the ids that the source knows them by."""
+    columns, cipher = notifications.c, cipher_of(connection)
     own = columns.id.in_(ids) & columns.public_id.is_(None)
-    query = select(PUBLIC_ID.label("public_id"), columns.id).where(columns.source == source)
-    found: dict[UUID, UUID] = {}
+    query = select(PUBLIC_ID.label("public_id"), columns.id, columns.channel, columns.key_id)
+    query = query.add_columns(columns.recipient).where(columns.source == source)
+    found: dict[UUID, OwnNotification] = {}
     # Each of the two is found by its own index.
     for matching in (own, columns.public_id.in_(ids)):
-        found |= {row.public_id: row.id for row in connection.execute(query.where(matching))}
+        for row in connection.execute(query.where(matching)):
+            recipient = ""
+            with suppress(Sealed):
+                recipient = cipher.open_recipient(row.id, row.key_id, row.recipient)
+            found[row.public_id] = OwnNotification(row.id, Channel(row.channel), recipient)
     return found
 
 

@@ -97,6 +97,12 @@ RECEIPT_LAG = Family(
     ("provider", "stage"),
     buckets=WAITS,
 )
+FEEDBACK = Family(
+    "notify_feedback_total",
+    MetricType.COUNTED,
+    "Producers' feedback by template and, for SMS, the country of the number.",
+    ("channel", "template", "country", "outcome"),
+)
 RECEIPTS_INBOX = Family(
     "notify_receipts_inbox_total",
     MetricType.COUNTED,

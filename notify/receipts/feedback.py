@@ -1,0 +1,83 @@
+"""Producers' feedback: the only truth about push, and about codes that arrived and were used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from notify.channels import CHANNELS, country_of
+from notify.contract import Feedback, FeedbackOutcome, Incoming, Limits, read_feedback
+from notify.receipt import DeliveryReceipt, ReceiptEvent
+from notify.receipts.received import PRODUCER, ReceivedReceipt
+from notify.store.receipts import OwnNotification, find_own
+
+_EVENTS = {
+    FeedbackOutcome.CONFIRMED: ReceiptEvent.CONFIRMED,
+    FeedbackOutcome.FAILED: ReceiptEvent.FAILED,
+}
+
+
+class _Asked(NamedTuple):
+    source: str
+    id: UUID
+
+
+class FeedbackReader:
+    """Reads `feedback.<source>`; a source reports about its own notifications only."""
+
+    def __init__(self, limits: Limits) -> None:
+        """
+        Create a reader.
+
+        Args:
+            limits: The contract's, as delivery applies them.
+        """
+        self._limits = limits
+
+    def read(self, incoming: Incoming) -> Feedback:
+        """
+        Return the feedback in a message.
+
+        Raises:
+            RequestInvalid: It breaks the contract.
+        """
+        return read_feedback(incoming, self._limits)
+
+    def apply(
+        self, connection: Connection, read: Sequence[Feedback], *, now: datetime
+    ) -> list[ReceivedReceipt]:
+        """Return the receipts of feedback, each about a notification of its source."""
+        by_source: dict[str, set[UUID]] = {}
+        for each in read:
+            by_source.setdefault(each.source, set()).add(each.id)
+        own = {
+            _Asked(source, id_): found
+            for source, ids in by_source.items()
+            for id_, found in find_own(connection, source, ids).items()
+        }
+        return [_received(each, own.get(_Asked(each.source, each.id)), now=now) for each in read]
+
+
+def _received(
+    feedback: Feedback, notification: OwnNotification | None, *, now: datetime
+) -> ReceivedReceipt:
+    receipt = DeliveryReceipt(
+        event=_EVENTS[feedback.outcome],
+        word=feedback.outcome.value,
+        notification_id=notification.id if notification else None,
+        # Of an unknown one the row shows what the producer meant.
+        provider_id="" if notification else f"{feedback.source}/{feedback.id}",
+        at=feedback.at and min(feedback.at, now),
+        reason=feedback.note,
+    )
+    return ReceivedReceipt(receipt, PRODUCER, now, country=_country(notification))
+
+
+def _country(notification: OwnNotification | None) -> str:
+    if notification is None or not CHANNELS[notification.channel].by_country:
+        return ""
+    return country_of(notification.recipient) or ""

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
-
-from sendgrid.helpers.mail import (
-    ApiKeyIncludedException,
-    Content,
-    CustomArg,
-    From,
-    Mail,
-    MimeType,
-    Personalization,
-    To,
-)
 
 from notify.errors import (
     ConfigError,
@@ -27,11 +15,12 @@ from notify.errors import (
     Throttled,
     Unauthorized,
 )
-from notify.message import Channel, Receipt, Rendered
+from notify.message import Channel, MailSender, Receipt, Rendered
 from providers._shared import verdict
 from providers._shared.answer import Answer
 from providers._shared.options import wrong_addresses, wrong_texts
 from providers._shared.transport import Transport
+from providers.sendgrid.request import from_of, request_body
 
 PERMISSION = "mail.send"
 """The permission that a key must have."""
@@ -56,6 +45,8 @@ class SendGrid:
         api_key: A key with the *Mail Send* permission.
         sender: The From address: a verified sender identity.
         sender_name: The name shown with it.
+        subscription_tracking: Whether SendGrid adds its own unsubscribe links to each email; not
+            together with a category that is a subscription.
         base_url: The address of the API; `https://api.eu.sendgrid.com` keeps data in the EU.
         timeout: Seconds for a call.
         connect_timeout: Seconds for a connection.
@@ -74,6 +65,7 @@ class SendGrid:
         api_key: str,
         sender: str,
         sender_name: str | None = None,
+        subscription_tracking: bool = False,
         base_url: str = "https://api.sendgrid.com",
         timeout: float = 10.0,
         connect_timeout: float = 3.0,
@@ -82,9 +74,8 @@ class SendGrid:
     ) -> None:
         for name, text in self.wrong_options({"sender": sender, "sender_name": sender_name}):
             raise ConfigError(f"sendgrid: {name} {text}")
-        # Set as attributes: the constructors of From and To would parse "Name <address>".
-        self._from = From()
-        self._from.email, self._from.name = sender, sender_name
+        self._from = from_of(MailSender(sender, sender_name))
+        self._subscription_tracking = subscription_tracking
         self._clock = clock
         self._transport = Transport(
             "sendgrid", base_url, timeout=timeout, connect_timeout=connect_timeout, pool=pool
@@ -101,7 +92,7 @@ class SendGrid:
         # https://www.twilio.com/docs/sendgrid/api-reference/mail-send: 202 with an empty body.
         if answer.status == 202 and not answer.body:
             return Receipt(answer.headers.get("X-Message-Id") or "", self._exhausted_for(answer))
-        raise self._failure(answer)
+        raise self._failure(answer, own_sender=message.sender is not None)
 
     @staticmethod
     def wrong_options(options: Mapping[str, Any], /) -> Iterator[tuple[str, str]]:
@@ -110,6 +101,12 @@ class SendGrid:
         forms = {"sender": (_ADDRESS.fullmatch, bare), "sender_name": (_NAME.fullmatch, _NAME_FORM)}
         yield from wrong_texts(options, forms)
         yield from wrong_addresses(options, "base_url")
+
+    @staticmethod
+    def own_unsubscribe(options: Mapping[str, Any], /) -> Iterator[str]:
+        """Yield the option with which SendGrid adds its own unsubscribe links."""
+        if options.get("subscription_tracking"):
+            yield "subscription_tracking"
 
     def check(self) -> None:
         """Read the key's permissions: https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions."""
@@ -126,27 +123,11 @@ class SendGrid:
         self._transport.close()
 
     def _body(self, message: Rendered) -> bytes:
-        to = To()
-        to.email = message.to
-        recipient = Personalization()
-        recipient.add_to(to)
-        # They are repeated in every event of the webhook.
-        recipient.add_custom_arg(CustomArg("notify_id", str(message.notification_id)))
-        recipient.add_custom_arg(CustomArg("attempt_id", str(message.attempt_id)))
-        mail = Mail()
-        mail.from_email = self._from
-        mail.subject = message.subject
-        mail.add_personalization(recipient)
-        try:
-            for kind, text in ((MimeType.text, message.text), (MimeType.html, message.html)):
-                if text:
-                    mail.add_content(Content(kind, text))
-        except ApiKeyIncludedException:
-            text = "sendgrid: the content begins with a SendGrid API key; nothing was sent"
-            raise PermanentError(text, provider="sendgrid", code="api_key_in_content") from None
-        return json.dumps(mail.get(), separators=(",", ":")).encode()
+        return request_body(
+            message, sender=self._from, subscription_tracking=self._subscription_tracking
+        )
 
-    def _failure(self, answer: Answer) -> ProviderError:
+    def _failure(self, answer: Answer, *, own_sender: bool = False) -> ProviderError:
         errors = _errors(answer)
         # If several are listed, one about the sender counts first: it applies to every message.
         error = next(filter(_blames_the_sender, errors), errors[0] if errors else {})
@@ -157,7 +138,7 @@ class SendGrid:
             answer,
             genuine="message" in error,
             now=self._clock(),
-            kind=_kind(answer.status, error, code),
+            kind=_kind(answer.status, error, code, own_sender=own_sender),
             code=code,
             pause=self._until_reset(answer),
         )
@@ -188,7 +169,12 @@ def _blames_the_sender(error: dict[str, Any]) -> bool:
     return isinstance(field, str) and _SENDER.fullmatch(field) is not None
 
 
-def _kind(status: int, error: dict[str, Any], field: str | None) -> type[ProviderError] | None:
+def _kind(
+    status: int, error: dict[str, Any], field: str | None, *, own_sender: bool
+) -> type[ProviderError] | None:
+    if own_sender and status in (400, 403) and _blames_the_sender(error):
+        # The From of one category: the provider's other mail is not affected.
+        return PermanentError
     if status == 400 and _blames_the_sender(error):
         # The From address is the same for every message: an operator must correct it.
         return Unauthorized

@@ -22,7 +22,7 @@ one layer could contain it. Five are the closed loop: `categories`, `receipt`,
 """
 MOST_LINES = 260
 MOST_PARAMETERS = 8
-OF_OPTIONS = {"Fcm", "Twilio"}
+OF_OPTIONS = {"Fcm", "SendGrid", "Twilio"}
 """Classes whose further parameters are options with defaults, not collaborators."""
 MOST_PAST_FACES = 40
 OPEN = {"policies", "telemetry"}

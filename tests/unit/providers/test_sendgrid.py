@@ -16,6 +16,8 @@ from notify.errors import (
     TransientError,
     Unauthorized,
 )
+from notify.message import MailSender
+from providers.sendgrid import SendGrid
 from tests.support.vendor import Vendor
 from tests.unit.providers.dialects import MESSAGE, SENDGRID, json_reply
 
@@ -176,4 +178,64 @@ def test_a_mail_that_begins_with_a_key_is_not_sent(vendor: Vendor) -> None:
         provider.send(replace(MESSAGE, text="SG.abc123.def456 is my key"))
     assert "abc123" not in str(caught.value)
     assert vendor.seen == []
+    provider.close()
+
+
+HEADERS = (
+    ("List-Id", "<newsletter.example.com>"),
+    ("List-Unsubscribe", "<https://notify.example.com/u/token>"),
+    ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+)
+
+
+@pytest.mark.parametrize("tracking", [False, True])
+def test_exactly_one_party_adds_the_unsubscribe_header(vendor: Vendor, tracking: bool) -> None:
+    """Ours is there once, and SendGrid's is switched off, whatever the account's setting is."""
+    provider = SENDGRID.build(vendor, "accepted", subscription_tracking=tracking)
+    provider.send(replace(MESSAGE, headers=HEADERS, sender=MailSender("news@example.com", "News")))
+    provider.close()
+    body = vendor.seen[0].body
+    sent = json.loads(body)
+    assert sent["personalizations"][0]["headers"] == dict(HEADERS)
+    assert sent["tracking_settings"] == {"subscription_tracking": {"enable": False}}
+    assert sent["from"] == {"email": "news@example.com", "name": "News"}
+    assert body.lower().count(b'"list-unsubscribe"') == 1
+    assert "asm" not in sent
+
+
+def test_other_mail_has_sendgrids_links_only_if_it_is_told_so(vendor: Vendor) -> None:
+    """Without the option, the account's own setting decides."""
+    for tracking, expected in ((False, None), (True, {"subscription_tracking": {"enable": True}})):
+        provider = SENDGRID.build(vendor, "accepted", subscription_tracking=tracking)
+        provider.send(MESSAGE)
+        provider.close()
+        assert json.loads(vendor.seen[-1].body).get("tracking_settings") == expected
+    assert list(SendGrid.own_unsubscribe({"subscription_tracking": True}))
+    assert not list(SendGrid.own_unsubscribe({"subscription_tracking": False}))
+
+
+def test_no_personal_data_is_where_sendgrid_keeps_it(vendor: Vendor) -> None:
+    """Custom args, categories and the like count as not personal, and are shown to staff."""
+    provider = SENDGRID.build(vendor, "accepted")
+    provider.send(replace(MESSAGE, headers=HEADERS))
+    provider.close()
+    sent = json.loads(vendor.seen[0].body)
+    (recipient,) = sent["personalizations"]
+    ids = {str(MESSAGE.notification_id), str(MESSAGE.attempt_id)}
+    assert set(recipient.pop("custom_args").values()) == ids
+    assert not {"categories", "custom_args", "batch_id", "asm"} & sent.keys()
+    assert MESSAGE.to not in json.dumps(recipient.pop("headers"))
+    assert recipient == {"to": [{"email": MESSAGE.to}]}
+
+
+def test_a_categorys_wrong_sender_does_not_stop_other_mail(vendor: Vendor) -> None:
+    """Only the provider's own From is that of every message, and opens the circuit."""
+    answer = {"errors": [{"message": "not a verified Sender Identity", "field": "from"}]}
+    provider = SENDGRID.build(vendor, "accepted")
+    vendor.on(SENDGRID.path, json_reply(403, answer)({}))
+    with pytest.raises(PermanentError) as caught:
+        provider.send(replace(MESSAGE, sender=MailSender("news@example.com")))
+    assert caught.value.code == "from"
+    with pytest.raises(Unauthorized):
+        provider.send(MESSAGE)
     provider.close()

@@ -33,9 +33,10 @@ from notify.status import ledger_as_json
 def maintenance(*, ids: int, batch: int, dry_run: bool, as_json: bool) -> None:
     """Do the daily work on the record: delete old rows, check the ledger.
 
-    A notification that has ended is deleted, with its attempts and events, after the days of its
-    lane's `keep`; dead letters and audit rows after those in [privacy]. Notifications that wait to
-    be sent or looked up, or whose events are not published yet, are never deleted.
+    A notification that has ended is deleted, with its attempts, events and receipts, after the
+    days of its lane's `keep`; dead letters and audit rows after those in [privacy]; receipts that
+    match no notification after those in [receipts]. Notifications that wait to be sent or looked
+    up, or whose events are not published yet, are never deleted.
 
     It may run at any time, beside the workers, and on several machines. Exit code 1 means that
     the record contradicts itself; the ids are listed, and `notify show ID` shows the timeline of
@@ -73,7 +74,8 @@ def _print_deleted(deleted: Deleted, *, dry_run: bool) -> None:
         return
     counts = (
         f"{deleted.notifications:,} notifications, {deleted.attempts:,} attempts, "
-        f"{deleted.events:,} events, {deleted.letters:,} dead letters, {deleted.audit:,} audit rows"
+        f"{deleted.events:,} events, {deleted.receipts:,} receipts, "
+        f"{deleted.letters:,} dead letters, {deleted.audit:,} audit rows"
     )
     click.echo(f"deleted: {counts}")
     if deleted.unsettled:

@@ -125,6 +125,9 @@ def erase(
             if cancel:
                 cancelled += erasure.end_waiting(connection, ids, now=now)
             done |= set(erasure.erase_notifications(connection, person, ids, now=now))
+    with store.writing() as connection:
+        wipe_deleted(connection)
+        erasure.erase_receipts(connection, person)
     shared = [each.id for each in found.letters if each.waits and each.shared]
     letters = [each.id for each in found.letters if each.id not in shared]
     for numbers in batches(letters, batch):

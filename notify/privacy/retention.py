@@ -26,12 +26,14 @@ class Keep:
         others: For lanes that are no longer configured, and rows without a lane.
         waiting: For rows that wait for an operator; at least as long as the lane's time.
         audit: For the audit and the history of circuits.
+        receipts: For receipts that match no notification; the others are deleted with theirs.
     """
 
     lanes: Mapping[str, timedelta]
     others: timedelta
     waiting: timedelta
     audit: timedelta
+    receipts: timedelta = timedelta(days=30)
 
     def old(self, now: datetime) -> Iterator[RetentionCutoff]:
         """Yield what is old at *now*, lane by lane."""
@@ -85,6 +87,7 @@ def _steps(keep: Keep, now: datetime, batch: int) -> Iterator[_Step]:
         # Letters first: while one waits, its notification stays.
         yield _letters(old, batch)
         yield _ended(old, batch)
+    yield _receipts(now - keep.receipts, batch)
     yield _audit(now - keep.audit, batch)
     yield _changes(now - keep.audit, batch)
 
@@ -104,6 +107,14 @@ def _ended(old: RetentionCutoff, batch: int) -> _Step:
         nonlocal after
         deleted, after = retention.delete_ended(connection, old, after=after, limit=batch)
         return deleted, after is not None
+
+    return step
+
+
+def _receipts(before: datetime, batch: int) -> _Step:
+    def step(connection: Connection) -> tuple[Deleted, bool]:
+        deleted = retention.delete_receipts(connection, before=before, limit=batch)
+        return deleted, deleted.receipts >= batch
 
     return step
 

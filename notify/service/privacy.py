@@ -15,4 +15,5 @@ def keep_of(settings: Settings) -> Keep:
         others=timedelta(days=LaneSettings().keep),
         waiting=timedelta(days=settings.privacy.keep_dead),
         audit=timedelta(days=settings.privacy.keep_audit),
+        receipts=timedelta(days=settings.receipts.keep),
     )

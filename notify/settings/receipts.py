@@ -36,7 +36,7 @@ class ReceiptsSettings(Section):
 
     Attributes:
         public_url: The address under which vendors and recipients reach the intake.
-        keep: Days to keep a receipt after its notification is deleted.
+        keep: Days to keep a receipt that matches no notification.
     """
 
     public_url: Annotated[str, AfterValidator(_public_url)] | None = None

@@ -26,7 +26,7 @@ from notify.message import Status
 from notify.store.queries import ERASED, sent_to
 from notify.store.sealing.row_cipher import cipher_of
 from notify.store.status_rules import WAITING, Transition
-from notify.store.tables import attempts, audit, events, notifications
+from notify.store.tables import attempts, audit, events, notifications, receipts
 from notify.store.transitions import transition
 
 REASON = "its recipient was erased"
@@ -116,7 +116,7 @@ def erase_notifications(
         change = update(notifications).where(columns.id == row.id)
         connection.execute(change.values(_erased_values(connection, person, row, now=now)))
     done = [row.id for row in rows]
-    for table in (attempts, events):
+    for table in (attempts, events, receipts):
         _redact_reasons(connection, table.c.notification_id.in_(done), table, person)
     _redact_reasons(connection, columns.id.in_(done), notifications, person)
     return done
@@ -149,6 +149,19 @@ def _redact_reasons(
         if person.is_in(row.reason):
             change = update(table).where(table.c.id == row.id)
             connection.execute(change.values(reason=person.erased(row.reason)))
+
+
+def erase_receipts(connection: Connection, person: Person) -> None:
+    """
+    Remove the hash of a person from receipts, those without a notification included.
+
+    It reads all receipts: an index would cost every receipt a write. The suppression list keeps
+    its own hash, so that the person is not written to again.
+    """
+    columns = receipts.c
+    hashes = cipher_of(connection).hashes(person.recipient)
+    change = update(receipts).where(columns.recipient_hash.in_(hashes))
+    connection.execute(change.values(recipient_hash=None))
 
 
 def find_audit(connection: Connection, person: Person) -> list[int]:

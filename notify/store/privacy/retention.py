@@ -31,6 +31,7 @@ from notify.store.tables import (
     dead_letters,
     events,
     notifications,
+    receipts,
 )
 
 _ENDS = [str(each) for each in Status if each.final and each is not Status.UNKNOWN]
@@ -72,6 +73,7 @@ class Deleted:
     unsettled: int = 0
     """The letters that no operator had replayed or discarded."""
     audit: int = 0
+    receipts: int = 0
 
     def __add__(self, other: Deleted) -> Deleted:
         """Return the sum of two counts."""
@@ -82,7 +84,7 @@ class Deleted:
         """All counts, in the order of the fields."""
         return (
             *(self.notifications, self.attempts, self.events),
-            *(self.letters, self.unsettled, self.audit),
+            *(self.letters, self.unsettled, self.audit, self.receipts),
         )
 
 
@@ -120,6 +122,7 @@ def delete_ended(
     deleted = Deleted(
         attempts=_delete(connection, attempts, attempts.c.notification_id, ids),
         events=_delete(connection, events, events.c.notification_id, ids),
+        receipts=_delete(connection, receipts, receipts.c.notification_id, ids),
         letters=_delete_settled(connection, [(row.source, row.public_id) for row in rows]),
         notifications=_delete(connection, notifications, columns.id, ids),
     )
@@ -218,3 +221,16 @@ def delete_audit(connection: Connection, *, before: datetime, limit: int) -> Del
     query = select(columns.id).where(columns.at <= before).order_by(columns.id).limit(limit)
     ids: list[int] = list(connection.execute(query).scalars())
     return Deleted(audit=_delete(connection, audit, columns.id, ids))
+
+
+def delete_receipts(connection: Connection, *, before: datetime, limit: int) -> Deleted:
+    """Delete the next receipts of before then that match no notification."""
+    columns = receipts.c
+    query = select(columns.id).where(
+        columns.received_at <= before,
+        columns.notification_id.is_(None),
+        columns.waits_until.is_(None),
+    )
+    query = query.order_by(columns.received_at).limit(limit).with_for_update(skip_locked=True)
+    ids: list[int] = list(connection.execute(query).scalars())
+    return Deleted(receipts=_delete(connection, receipts, columns.id, ids))

@@ -24,7 +24,9 @@ def test_a_sound_record_passes_in_one_line(store: Store, notify: Notify) -> None
     assert notify("--dry-run").out.startswith("would be deleted: 0 notifications")
     done = notify()
     assert (done.code, done.err) == (0, "")
-    assert done.out.startswith("deleted: 0 notifications, 0 attempts, 0 events, 0 dead letters, ")
+    assert done.out.startswith(
+        "deleted: 0 notifications, 0 attempts, 0 events, 0 receipts, 0 dead letters, "
+    )
     assert done.out.splitlines()[-1] == "ledger: 1 accepted, it balances"
 
 

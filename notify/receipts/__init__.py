@@ -14,9 +14,11 @@ from notify.receipts.feedback import FeedbackReader
 from notify.receipts.intake import NotStored, ReceiptInbox, ReceiptIntake, UnknownReader, outgoing
 from notify.receipts.intake_metrics import IntakeMetrics
 from notify.receipts.received import AppliedReceipt, ReceiptVerdict, ReceivedReceipt
+from notify.receipts.unsubscribe import UNSUBSCRIBE, Unsubscriber, opted_out
 
 __all__ = [
     "LONGEST_WAIT",
+    "UNSUBSCRIBE",
     "ApplicationMetrics",
     "AppliedReceipt",
     "FeedbackReader",
@@ -31,5 +33,7 @@ __all__ = [
     "ReportReader",
     "ReputationBrake",
     "UnknownReader",
+    "Unsubscriber",
+    "opted_out",
     "outgoing",
 ]

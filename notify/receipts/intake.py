@@ -13,7 +13,7 @@ import structlog
 from notify.contract import ReceiptMessage
 from notify.errors import NotifyError, StoreError
 from notify.publisher import Outgoing, Publisher, PublishResult
-from notify.receipt import Forged, Posted, ReceiptReader, Report, Unreadable
+from notify.receipt import DeliveryReceipt, Forged, Posted, ReceiptReader, Report, Unreadable
 from notify.receipts.intake_metrics import IntakeMetrics
 from notify.topology import RECEIPTS
 
@@ -94,10 +94,28 @@ class ReceiptIntake:
             raise UnknownReader("there are no receipts of this name")
         report = self._read(provider, reader, posted)
         received_at = self._clock()
-        messages = ReceiptMessage.split(report.receipts, provider=provider, received_at=received_at)
-        self._store(list(messages))
+        self.store(provider, report.receipts, received_at=received_at)
         self._metrics.stored(provider, report, received_at=received_at)
         return len(report.receipts)
+
+    def store(
+        self,
+        provider: str,
+        receipts: Sequence[DeliveryReceipt],
+        *,
+        received_at: datetime | None = None,
+    ) -> None:
+        """
+        Store receipts that need no verification.
+
+        Args:
+            received_at: The time of arrival; the present if None.
+
+        Raises:
+            NotStored: Broker and record are both away.
+        """
+        at = received_at or self._clock()
+        self._store(list(ReceiptMessage.split(receipts, provider=provider, received_at=at)))
 
     def _read(self, provider: str, reader: ReceiptReader, posted: Posted) -> Report:
         try:

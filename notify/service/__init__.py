@@ -19,11 +19,13 @@ from notify.service.record import check_tables, open_store, opened_record
 from notify.service.relays import due_relay, event_relay, refused_relay
 from notify.service.retry import retry_policy
 from notify.service.tracing import open_tracing
+from notify.service.unsubscribe import category_titles, open_tokens, open_unsubscriber
 
 __all__ = [
     "Pipeline",
     "breaker_rules",
     "category_names",
+    "category_titles",
     "check_tables",
     "contract_limits",
     "due_relay",
@@ -45,7 +47,9 @@ __all__ = [
     "open_replayer",
     "open_store",
     "open_templates",
+    "open_tokens",
     "open_tracing",
+    "open_unsubscriber",
     "opened_record",
     "provider_limit",
     "reconciliation",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from notify.templating.catalog import Catalog, TemplateInfo
 from notify.templating.dialect import BUDGET, Budget, TemplateSandbox
 from notify.templating.locales import fallbacks
 from notify.templating.mistakes import mistakes
+from notify.templating.pages import page
 from notify.templating.writing import UNSUBSCRIBE_URL, checked, explain, write
 
 # The key is a name, a channel and a locale as producers write it, which can be any text.
@@ -107,6 +108,23 @@ class Templates:
             for part, template in message.parts.items()
         }
         return CHANNELS[channel].content(words)
+
+    def page(
+        self, name: str, *, languages: Iterable[str], values: Mapping[str, Any]
+    ) -> tuple[str, str]:
+        """
+        Return the HTML of a web page, and its language; see `pages.page`.
+
+        Raises:
+            TemplateError: No language has it, or it is broken.
+        """
+        return page(
+            self._loaded.sandbox,
+            name,
+            languages=languages,
+            defaults=(*self._defaults, "en"),
+            values=values,
+        )
 
     def names(self) -> list[TemplateInfo]:
         """Return every template, by name, with the variables that its files read."""

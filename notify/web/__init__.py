@@ -8,6 +8,7 @@ Here are the application, its limits, and its server. Not here: what a request m
 from notify.web.app import RECEIPTS_PATH, AcceptsReceipts, receipts_app
 from notify.web.body import read_body
 from notify.web.limits import DEFAULT_WEB_LIMITS, WebLimits
+from notify.web.unsubscribe import unsubscribe_routes
 
 __all__ = [
     "DEFAULT_WEB_LIMITS",
@@ -16,4 +17,5 @@ __all__ = [
     "WebLimits",
     "read_body",
     "receipts_app",
+    "unsubscribe_routes",
 ]

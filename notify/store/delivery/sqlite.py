@@ -72,7 +72,8 @@ def _stopped(cursor: Any, row: Mapping[str, Any], at: object) -> str | None:
     if row["checked"] == SuppressionCheck.NONE:
         return None
     hashes = row["recipient_hash"], row["clear_hash"]
-    scopes = row["source"], row["category"], row["sender"]
+    source, category = row["source"], row["category"]
+    scopes = source, category, category, source, row["sender"]
     every = row["checked"] == SuppressionCheck.ALL
     found = cursor.execute(check.SQLITE, (row["channel"], *hashes, at, *scopes, every)).fetchone()
     return found[0] if found else None

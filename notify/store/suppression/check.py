@@ -38,7 +38,7 @@ POSTGRESQL = """
         AND (entry.until IS NULL OR entry.until > %(now)s::timestamptz)
         AND entry.scope IN (
             'all', 'source:' || asked.source, 'category:' || asked.category,
-            'sender:' || asked.sender
+            'category:' || asked.category || '/' || asked.source, 'sender:' || asked.sender
         )
         AND (entry.binding OR asked.checked = 'all')
     ORDER BY entry.binding DESC, entry.id
@@ -51,12 +51,17 @@ SELECT 'suppressed: ' || reason || ', see notify suppress show ' || id
 FROM suppressions
 WHERE channel = ? AND recipient_hash IN (?, ?)
     AND lifted_at IS NULL AND (until IS NULL OR until > ?)
-    AND scope IN ('all', 'source:' || ?, 'category:' || ?, 'sender:' || ?)
+    AND scope IN (
+        'all', 'source:' || ?, 'category:' || ?, 'category:' || ? || '/' || ?, 'sender:' || ?
+    )
     AND (binding OR ?)
 ORDER BY binding DESC, id
 LIMIT 1
 """
-"""The same for one message: its channel, both hashes, time, source, category, sender, if all."""
+"""
+The same for one message: its channel, both hashes, time, source, category, category again, source
+again, sender, if all.
+"""
 
 
 def sender_refused(

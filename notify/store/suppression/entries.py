@@ -40,9 +40,9 @@ def source_scope(source: str) -> str:
     return f"source:{source}"
 
 
-def category_scope(category: str) -> str:
-    """Return the scope of one category."""
-    return f"category:{category}"
+def category_scope(category: str, source: str | None = None) -> str:
+    """Return the scope of one category: of one producer's messages, or of all."""
+    return f"category:{category}" if source is None else f"category:{category}/{source}"
 
 
 def sender_scope(sender: str) -> str:

@@ -78,7 +78,8 @@ suppressions = Table(
     Column("id", NUMBER, primary_key=True),
     Column("channel", String(16), nullable=False),
     Column("recipient_hash", LargeBinary(16), nullable=False),
-    # `all`, `category:<name>`, `source:<name>` or `sender:<number or messaging service>`.
+    # `all`, `category:<name>`, `category:<name>/<source>`, `source:<name>` or `sender:<number or
+    # messaging service>`.
     Column("scope", String(128), nullable=False),
     # bounce, complaint, opt_out, operator or imported.
     Column("reason", String(16), nullable=False),

@@ -237,6 +237,7 @@ SCOPES = (
     source_scope("bank"),
     category_scope("newsletter"),
     category_scope("security"),
+    category_scope("newsletter", "shop"),
     sender_scope("+15005550006"),
     sender_scope("MG1"),
 )
@@ -271,7 +272,7 @@ def test_scopes_apply_as_the_model_says(
         reason = SuppressionReason.COMPLAINT if binding else SuppressionReason.BOUNCE
         stop(store, scope=scope, reason=reason)
     applying = {ALL, source_scope(source)}
-    applying |= {category_scope(category)} if category else set()
+    applying |= {category_scope(category), category_scope(category, source)} if category else set()
     applying |= {sender_scope(sender)} if sender else set()
     expected = check is not SuppressionCheck.NONE and any(
         scope in applying and (binding or check is SuppressionCheck.ALL)

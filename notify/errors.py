@@ -19,6 +19,8 @@ Every error of the service. The tree is the policy: its branches are what a call
         │   └── Unauthorized            our key or account, not the message      → open the circuit
         ├── PermanentError          can never work                               → rejected
         │   └── InvalidRecipient        the address is wrong or opted out
+        │       ├── RecipientGone           no message will ever reach it          → suppressed
+        │       └── OptedOut                it wants no more from this sender      → suppressed
         └── OutcomeUnknown          the request left, the answer was lost        → the lane's policy
 
 No error text carries a recipient, a body, a key or a vendor's free text: those may hold personal
@@ -139,6 +141,14 @@ class PermanentError(ProviderError):
 
 class InvalidRecipient(PermanentError):
     """The recipient does not exist, cannot be reached, or has opted out."""
+
+
+class RecipientGone(InvalidRecipient):
+    """The recipient does not exist any more: a later message would fail too."""
+
+
+class OptedOut(InvalidRecipient):
+    """The recipient opted out of messages from this sender."""
 
 
 class OutcomeUnknown(ProviderError):

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from notify.errors import (
     ConfigError,
-    InvalidRecipient,
     ProviderError,
+    RecipientGone,
     Throttled,
     TransientError,
     Unauthorized,
@@ -45,7 +45,7 @@ _CODES: dict[str, type[ProviderError]] = {
     # and the first one does not stop all others; a share of them opens the circuit.
     "SENDER_ID_MISMATCH": TransientError,
     "THIRD_PARTY_AUTH_ERROR": Unauthorized,
-    "UNREGISTERED": InvalidRecipient,
+    "UNREGISTERED": RecipientGone,
 }
 
 
@@ -227,7 +227,7 @@ def _kind(status: int, code: str, error: dict[str, Any]) -> type[ProviderError] 
     if code in _CODES and status < 500:
         return _CODES[code]
     if status == 400 and _blames_the_token(error):
-        return InvalidRecipient
+        return RecipientGone
     return None
 
 

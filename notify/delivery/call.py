@@ -9,12 +9,20 @@ from functools import partial
 import structlog
 
 from notify.delivery import normalize
-from notify.errors import PermanentError, ProviderError, Throttled, TransientError
+from notify.errors import (
+    OptedOut,
+    PermanentError,
+    ProviderError,
+    RecipientGone,
+    Throttled,
+    TransientError,
+)
 from notify.gateway import ConfiguredProvider
 from notify.message import Outcome, Receipt, Rendered
 from notify.policies.breaker import Kind, kind_of
 from notify.policies.retry import Verdict
 from notify.store.delivery import LONGEST_CODE, LONGEST_ID, LONGEST_REASON
+from notify.suppression import SuppressionReason
 
 log = structlog.get_logger("notify.call")
 
@@ -32,6 +40,8 @@ class CallResult:
     """The wait in seconds that the vendor requests."""
     kind: Kind = Kind.NEUTRAL
     """Its meaning for the provider's circuit."""
+    refused: SuppressionReason | None = None
+    """Why the vendor accepts nothing for this recipient; None if the refusal is about more."""
     exhausted_for: float | None = None
     """Seconds for which the vendor has no allowance left."""
 
@@ -137,7 +147,17 @@ def _refused(error: ProviderError) -> CallResult:
         reason=normalize.text(str(error), longest=LONGEST_REASON),
         retry_after=normalize.seconds(getattr(error, "retry_after", None)),
         kind=kind_of(error) or Kind.NEUTRAL,
+        refused=_refusal(error),
     )
+
+
+def _refusal(error: ProviderError) -> SuppressionReason | None:
+    match error:
+        case OptedOut():
+            return SuppressionReason.OPT_OUT
+        case RecipientGone():
+            return SuppressionReason.BOUNCE
+    return None
 
 
 def _verdict(error: ProviderError) -> Verdict:

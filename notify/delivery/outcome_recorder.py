@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -18,6 +18,7 @@ from notify.message import Notification, Status
 from notify.policies.retry import History, RetryPolicy, Verdict
 from notify.store import Claimed, Entry, Record
 from notify.store.delivery import LONGEST_REASON
+from notify.suppression import BOUNCE_LASTS, Suppression, refusal
 from notify.telemetry.tracing import nanoseconds_now
 
 DEAD_ENDS = frozenset({Status.EXPIRED, Status.FAILED})
@@ -36,16 +37,19 @@ class OutcomeRecorder:
         recorder: Recorder,
         metrics: DeliveryMetrics,
         clock: Callable[[], datetime],
+        bounce_lasts: timedelta = BOUNCE_LASTS,
     ) -> None:
         self._policy = policy
         self._recorder = recorder
         self._metrics = metrics
         self._clock = clock
+        self._bounce_lasts = bounce_lasts
 
     def call_ended(self, attempt: Attempt, result: CallResult) -> None:
         """Record the outcome of a call that this worker has made."""
         record = self.record_of(attempt, result)
-        self._put(attempt.item, attempt.entry, attempt.claimed, record)
+        stops = self._stops(attempt.entry, result, now=record.ended_at)
+        self._put(attempt.item, attempt.entry, attempt.claimed, record, stops)
 
     def call_lapsed(
         self, item: DeliveryItem, entry: Entry, claimed: Claimed, attempt_id: UUID
@@ -55,6 +59,19 @@ class OutcomeRecorder:
         result = CallResult(Verdict.UNKNOWN, reason=reason)
         self._put(
             item, entry, claimed, self._record(item.notification, claimed, attempt_id, result)
+        )
+
+    def _stops(self, entry: Entry, result: CallResult, *, now: datetime) -> Suppression | None:
+        if result.refused is None:
+            return None
+        return refusal(
+            entry.notification,
+            result.refused,
+            provider=entry.provider or "",
+            sender=entry.sender,
+            code=result.code,
+            now=now,
+            bounce_lasts=self._bounce_lasts,
         )
 
     def record_of(self, attempt: Attempt, result: CallResult) -> Record:
@@ -102,7 +119,14 @@ class OutcomeRecorder:
             possible_duplicate=following.possible_duplicate,
         )
 
-    def _put(self, item: DeliveryItem, entry: Entry, claimed: Claimed, record: Record) -> None:
+    def _put(
+        self,
+        item: DeliveryItem,
+        entry: Entry,
+        claimed: Claimed,
+        record: Record,
+        stops: Suppression | None = None,
+    ) -> None:
         began = nanoseconds_now()
         claim_again = self._recorder.claim_again
 
@@ -115,12 +139,16 @@ class OutcomeRecorder:
                 # The row may have another id than the one that was lost.
                 row = again.id or entry.notification.id
                 self._put(
-                    item, entry, again, replace(record, notification_id=row, fence=again.fence)
+                    item,
+                    entry,
+                    again,
+                    replace(record, notification_id=row, fence=again.fence),
+                    stops,
                 )
                 return
             _decide(item, entry.provider, record, owned=owned)
 
-        self._recorder.put(PendingRecord(record, recorded))
+        self._recorder.put(PendingRecord(record, recorded, stops))
 
 
 def _decide(item: DeliveryItem, provider: str | None, record: Record, *, owned: bool) -> None:

@@ -11,6 +11,7 @@ from notify.delivery.plan import DeliveryItem, NoCall, Ready
 from notify.errors import TemplateError
 from notify.message import Channel, Content, Notification, Rendered, Status
 from notify.store import Entry
+from notify.store.suppression import SuppressionCheck
 from notify.templating import Templates
 
 
@@ -23,10 +24,18 @@ class Planner:
         channels: Collection[Channel],
         templates: Templates,
         categories: Categories | None = None,
+        exempt: Collection[str] = (),
     ) -> None:
+        """
+        Create a planner.
+
+        Args:
+            exempt: The categories that only a binding suppression stops.
+        """
         self._channels = channels
         self._templates = templates
         self._categories = categories or Categories()
+        self._exempt = frozenset(exempt)
 
     def plan(self, item: DeliveryItem, *, now: datetime) -> NoCall | Ready:
         """Check and render one notification; its provider is chosen later."""
@@ -50,7 +59,10 @@ class Planner:
                 )
         except TemplateError as error:
             return NoCall.ended(item, Status.REJECTED, str(error))
-        return Ready(item, Entry(notification, Status.SENDING, attempt_id), message)
+        exempt = notification.category in self._exempt
+        check = SuppressionCheck.BINDING if exempt else SuppressionCheck.ALL
+        entry = Entry(notification, Status.SENDING, attempt_id, check=check)
+        return Ready(item, entry, message)
 
 
 def rendered(

@@ -15,6 +15,7 @@ from notify.store import Claim, Claimed, Entry, Record, Store
 from notify.store.delivery import LEASE
 from notify.store.reconcile import notification_of
 from notify.store.suppression import SuppressionCheck
+from notify.suppression import Suppression, log_added, suppress
 
 LARGEST_GROUP = 256
 SHORTEST_PAUSE = 0.05
@@ -34,6 +35,8 @@ class PendingRecord:
     Called with False if another worker has taken the notification over. If it raises `StoreError`,
     the outcome is written again, and it is called again.
     """
+    stops: Suppression | None = None
+    """The suppression of a recipient for whom the vendor accepts nothing."""
 
 
 class Recorder:
@@ -130,8 +133,21 @@ class Recorder:
             return
         if late is None:
             return
+        self._suppress([pending.stops for pending in group if pending.stops is not None])
         for pending in group:
             self._report(pending, owned=pending.record.notification_id not in late)
+
+    def _suppress(self, items: Sequence[Suppression]) -> None:
+        """Add refused recipients to the list; if that fails, the next refusal adds them."""
+        if not items:
+            return
+        try:
+            with self._store.writing() as connection:
+                added = suppress(connection, items, now=max(item.since for item in items))
+        except StoreError as error:
+            log.error("notify.store_away", waiting=len(items), error=str(error))
+            return
+        log_added(added)
 
     def _report(self, pending: PendingRecord, *, owned: bool) -> None:
         try:

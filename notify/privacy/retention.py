@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from notify.store import Store
 from notify.store.flow import delete_circuit_changes
 from notify.store.privacy import Deleted, RetentionCutoff, retention, wipe_deleted
+from notify.store.suppression import delete_ended_entries
 
 __all__ = ["Deleted", "Keep", "count_old", "delete_old"]
 
@@ -27,6 +28,7 @@ class Keep:
         waiting: For rows that wait for an operator; at least as long as the lane's time.
         audit: For the audit and the history of circuits.
         receipts: For receipts that match no notification; the others are deleted with theirs.
+        suppressions: For entries of the suppression list that were lifted or have ended.
     """
 
     lanes: Mapping[str, timedelta]
@@ -34,6 +36,7 @@ class Keep:
     waiting: timedelta
     audit: timedelta
     receipts: timedelta = timedelta(days=30)
+    suppressions: timedelta = timedelta(days=90)
 
     def old(self, now: datetime) -> Iterator[RetentionCutoff]:
         """Yield what is old at *now*, lane by lane."""
@@ -90,6 +93,7 @@ def _steps(keep: Keep, now: datetime, batch: int) -> Iterator[_Step]:
     yield _receipts(now - keep.receipts, batch)
     yield _audit(now - keep.audit, batch)
     yield _changes(now - keep.audit, batch)
+    yield _suppressions(now - keep.suppressions, batch)
 
 
 def _letters(old: RetentionCutoff, batch: int) -> _Step:
@@ -132,6 +136,15 @@ def _changes(before: datetime, batch: int) -> _Step:
 
     def step(connection: Connection) -> tuple[Deleted, bool]:
         return Deleted(), delete_circuit_changes(connection, before=before, limit=batch) >= batch
+
+    return step
+
+
+def _suppressions(before: datetime, batch: int) -> _Step:
+    """Delete ended entries of the suppression list, which have no data to count."""
+
+    def step(connection: Connection) -> tuple[Deleted, bool]:
+        return Deleted(), delete_ended_entries(connection, before=before, limit=batch) >= batch
 
     return step
 

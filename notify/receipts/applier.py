@@ -25,6 +25,7 @@ from notify.store.receipts import (
 )
 from notify.store.reconcile import give_up_lapsed
 from notify.store.sealing import cipher_of
+from notify.suppression import BOUNCE_LASTS
 
 LONGEST_WAIT = timedelta(minutes=5)
 """How long a receipt waits for its call to be recorded; a call ends within a minute."""
@@ -35,14 +36,17 @@ BATCH = 500
 class ReceiptApplier:
     """Applies receipts in the caller's transaction. Thread-safe."""
 
-    def __init__(self, channels: Mapping[str, Channel]) -> None:
+    def __init__(
+        self, channels: Mapping[str, Channel], *, bounce_lasts: timedelta = BOUNCE_LASTS
+    ) -> None:
         """
         Create an applier.
 
         Args:
             channels: The channel of each configured provider.
+            bounce_lasts: How long a bounce suppresses its recipient.
         """
-        self._consequences = Consequences(channels)
+        self._consequences = Consequences(channels, bounce_lasts=bounce_lasts)
 
     def apply(
         self, connection: Connection, items: Sequence[ReceivedReceipt], *, now: datetime

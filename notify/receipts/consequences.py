@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
@@ -13,7 +13,15 @@ from notify.message import Channel
 from notify.receipt import ReceiptEvent
 from notify.receipts.matcher import ReceiptMatch
 from notify.store import Actor
-from notify.suppression import Lift, Suppression, consequence, lift, suppress
+from notify.suppression import (
+    BOUNCE_LASTS,
+    Lift,
+    Suppression,
+    consequence,
+    lift,
+    log_added,
+    suppress,
+)
 
 ACTOR = "notify worker receipts"
 """The actor of an audit row that no operator caused."""
@@ -24,14 +32,18 @@ log = structlog.get_logger("notify.receipts")
 class Consequences:
     """Writes what follows from receipts that are new on record, in their transaction."""
 
-    def __init__(self, channels: Mapping[str, Channel]) -> None:
+    def __init__(
+        self, channels: Mapping[str, Channel], *, bounce_lasts: timedelta = BOUNCE_LASTS
+    ) -> None:
         """
         Create it.
 
         Args:
             channels: The channel of each configured provider.
+            bounce_lasts: How long a bounce suppresses.
         """
         self._channels = dict(channels)
+        self._bounce_lasts = bounce_lasts
 
     def follow(
         self, connection: Connection, matches: Sequence[ReceiptMatch], *, now: datetime
@@ -43,7 +55,8 @@ class Consequences:
         last complaint comes.
         """
         found = [each for match in matches if (each := self._listed(match, now=now))]
-        suppress(connection, [each for each in found if isinstance(each, Suppression)], now=now)
+        suppressions = [each for each in found if isinstance(each, Suppression)]
+        log_added(suppress(connection, suppressions, now=now))
         lift(connection, [each for each in found if isinstance(each, Lift)], now=now)
         reports = {
             match.received.provider: match.received.receipt
@@ -71,4 +84,5 @@ class Consequences:
             provider=received.provider,
             now=now,
             recipient_hash=hash_,
+            bounce_lasts=self._bounce_lasts,
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from notify.delivery import Lane
 from notify.flow import PrefetchPolicy
 from notify.gateway import Gateway
 from notify.periodic import PeriodicThread
 from notify.reconcile import Reconciler
-from notify.service.categories import open_categories
+from notify.service.categories import exempt_categories, open_categories
 from notify.service.contract import contract_limits, open_templates
 from notify.service.flow import open_flow
 from notify.service.metrics import watch_delivery
@@ -47,6 +49,8 @@ def open_delivery(
         lanes={name: Lane(name, pool.concurrency) for name in shares},
         metrics=metrics,
         categories=open_categories(settings),
+        exempt=exempt_categories(settings),
+        bounce_lasts=timedelta(days=settings.suppression.bounce_days),
         tracing=tracing,
     )
     prefetch = PrefetchPolicy(

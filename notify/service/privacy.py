@@ -16,4 +16,5 @@ def keep_of(settings: Settings) -> Keep:
         waiting=timedelta(days=settings.privacy.keep_dead),
         audit=timedelta(days=settings.privacy.keep_audit),
         receipts=timedelta(days=settings.receipts.keep),
+        suppressions=timedelta(days=settings.suppression.keep),
     )

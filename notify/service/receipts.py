@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from notify.contract import FEEDBACK_KEY
 from notify.message import Channel
 from notify.periodic import PeriodicThread
@@ -32,7 +34,8 @@ def open_receipts(settings: Settings, store: Store, metrics: Metrics) -> Receipt
 
 def open_applier(settings: Settings) -> ReceiptApplier:
     """Wire the part that applies receipts in a transaction."""
-    return ReceiptApplier(provider_channels(settings))
+    bounce_lasts = timedelta(days=settings.suppression.bounce_days)
+    return ReceiptApplier(provider_channels(settings), bounce_lasts=bounce_lasts)
 
 
 def provider_channels(settings: Settings) -> dict[str, Channel]:

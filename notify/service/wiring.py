@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
 
 from notify.categories import Categories
 from notify.contract import Limits
@@ -25,6 +25,7 @@ from notify.flow import Admission, Flow, Screening
 from notify.gateway import Gateway
 from notify.policies.retry import RetryPolicy
 from notify.store import Store
+from notify.suppression import BOUNCE_LASTS
 from notify.telemetry.metrics import Metrics
 from notify.telemetry.tracing import NOT_TRACED, Tracing
 from notify.templating import Templates
@@ -42,6 +43,8 @@ def wire_delivery(
     lanes: Mapping[str, Lane],
     metrics: Metrics,
     categories: Categories | None = None,
+    exempt: Collection[str] = (),
+    bounce_lasts: timedelta = BOUNCE_LASTS,
     tracing: Tracing = NOT_TRACED,
     recorder: Recorder | None = None,
     clock: Callable[[], datetime] | None = None,
@@ -53,6 +56,8 @@ def wire_delivery(
 
     Args:
         shares: By lane, the part of each limit's burst that it may use.
+        exempt: The categories that only a binding suppression stops.
+        bounce_lasts: How long a recipient that the vendor reports as gone is suppressed.
         recorder: Writes the outcomes; one with a thread of its own, if None.
         clock: Returns the time; the record's clock, if None.
     """
@@ -66,7 +71,9 @@ def wire_delivery(
         clock=clock,
     )
     admission = Admission(flow, gateway, shares=shares, monotonic=monotonic)
-    outcomes = OutcomeRecorder(policy=policy, recorder=recorder, metrics=counts, clock=clock)
+    outcomes = OutcomeRecorder(
+        policy=policy, recorder=recorder, metrics=counts, clock=clock, bounce_lasts=bounce_lasts
+    )
     calls = CallRunner(
         store=store,
         flow=flow,
@@ -78,7 +85,9 @@ def wire_delivery(
     )
     return Delivery(
         decoder=Decoder(limits, tracing),
-        planner=Planner(channels={gateway.channel}, templates=templates, categories=categories),
+        planner=Planner(
+            channels={gateway.channel}, templates=templates, categories=categories, exempt=exempt
+        ),
         pacer=Pacer(
             Screening(flow, gateway), admission, clock=clock, monotonic=monotonic, sleep=sleep
         ),

@@ -35,6 +35,7 @@ from notify.settings.flow import (
 from notify.settings.metrics import MetricsSettings
 from notify.settings.privacy import Days, PrivacySettings
 from notify.settings.receipts import ReaderSettings, ReceiptsSettings
+from notify.settings.suppression import SuppressionSettings
 from notify.settings.tracing import TracingSettings
 from notify.settings.urls import broker_url, store_url
 from notify.settings.words import (
@@ -217,6 +218,7 @@ class Settings(Section):
     tracing: TracingSettings = Field(default_factory=TracingSettings)
     receipts: ReceiptsSettings = Field(default_factory=ReceiptsSettings)
     brake: BrakeSettings = Field(default_factory=BrakeSettings)
+    suppression: SuppressionSettings = Field(default_factory=SuppressionSettings)
     lanes: dict[LaneName, LaneSettings] = Field(default_factory=_default_lanes, min_length=1)
     pools: dict[PoolName, PoolSettings] = Field(default_factory=_default_pools)
     channels: dict[Channel, ChannelSettings] = Field(default_factory=dict)

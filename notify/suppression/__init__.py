@@ -18,7 +18,8 @@ from notify.store.suppression import (
     source_scope,
     suppress,
 )
-from notify.suppression.rules import BOUNCE_LASTS, consequence
+from notify.suppression.reports import log_added
+from notify.suppression.rules import BOUNCE_LASTS, consequence, refusal
 
 __all__ = [
     "ALL",
@@ -31,6 +32,8 @@ __all__ = [
     "category_scope",
     "consequence",
     "lift",
+    "log_added",
+    "refusal",
     "sender_scope",
     "source_scope",
     "suppress",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from notify.message import Channel
+from notify.message import Channel, Notification
 from notify.receipt import Blame, DeliveryReceipt, ReceiptEvent
 from notify.store.suppression import ALL, Lift, Suppression, SuppressionReason, sender_scope
 
@@ -80,6 +80,38 @@ def _reason(receipt: DeliveryReceipt) -> SuppressionReason | None:
 def _scope(receipt: DeliveryReceipt) -> str:
     """Return the scope of an opt-out: Twilio's is for one sender or messaging service."""
     return sender_scope(receipt.scope) if receipt.scope else ALL
+
+
+def refusal(
+    asked: Notification,
+    reason: SuppressionReason,
+    *,
+    provider: str,
+    sender: str | None,
+    code: str | None,
+    now: datetime,
+    bounce_lasts: timedelta = BOUNCE_LASTS,
+) -> Suppression:
+    """
+    Return what follows from a call that the vendor refused because of the recipient.
+
+    Push has no receipts: a token that does not exist any more is found in this way only.
+
+    Args:
+        reason: `BOUNCE`, or `OPT_OUT` of the provider's sender.
+        code: The vendor's code.
+    """
+    opted_out = reason is SuppressionReason.OPT_OUT
+    return Suppression(
+        channel=asked.channel,
+        reason=reason,
+        since=now,
+        recipient=asked.to,
+        scope=sender_scope(sender) if opted_out and sender else ALL,
+        until=None if opted_out else now + bounce_lasts,
+        evidence=" ".join(each for each in (provider, code) if each),
+        provider=provider or None,
+    )
 
 
 def evidence_of(receipt: DeliveryReceipt, *, provider: str) -> str:

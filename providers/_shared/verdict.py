@@ -8,9 +8,11 @@ from email.utils import parsedate_to_datetime
 
 from notify.errors import (
     InvalidRecipient,
+    OptedOut,
     OutcomeUnknown,
     PermanentError,
     ProviderError,
+    RecipientGone,
     Throttled,
     TransientError,
     Unauthorized,
@@ -52,6 +54,8 @@ _TEXTS: Mapping[type[ProviderError], str] = {
     Throttled: "asks to slow down",
     Unauthorized: "refused the key, account or sender; check them",
     PermanentError: "will never accept this message",
+    OptedOut: "refused the recipient, who opted out",
+    RecipientGone: "refused the recipient, who does not exist any more",
     InvalidRecipient: "refused the recipient permanently",
     OutcomeUnknown: "gave no reliable answer; the message may have been sent",
 }

@@ -7,7 +7,14 @@ can return. The status decides for codes that are not here.
 
 from __future__ import annotations
 
-from notify.errors import InvalidRecipient, ProviderError, Throttled, TransientError, Unauthorized
+from notify.errors import (
+    InvalidRecipient,
+    OptedOut,
+    ProviderError,
+    Throttled,
+    TransientError,
+    Unauthorized,
+)
 
 _RECIPIENT = frozenset(
     {
@@ -18,7 +25,6 @@ _RECIPIENT = frozenset(
         21266,  # the sender's own number
         21268,  # premium rate, or an information service
         21408,  # its region is not enabled for the account
-        21610,  # opted out
         21612,  # not reachable from this sender
         21614,  # not a mobile number
         21635,  # a landline
@@ -26,6 +32,9 @@ _RECIPIENT = frozenset(
     }
 )
 """This number cannot receive the message. Others can, also if sender and number do not match."""
+
+_OPTED_OUT = frozenset({21610})
+"""The recipient replied STOP to this sender or messaging service."""
 
 _ACCOUNT = frozenset(
     {
@@ -110,6 +119,7 @@ _LATER = frozenset(
 
 _MEANINGS: tuple[tuple[frozenset[int], type[ProviderError]], ...] = (
     (_RECIPIENT, InvalidRecipient),
+    (_OPTED_OUT, OptedOut),
     (_ACCOUNT, Unauthorized),
     (_TOO_FAST, Throttled),
     (_LATER, TransientError),

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from notify.keyring import HASH
 from notify.store.deadletters.archive import PARTS, open_parts
 from notify.store.sealing.row_cipher import RowCipher, SealedFields, cipher_of
+from notify.store.suppression import rehash
 from notify.store.tables import dead_letters, keys, notifications
 
 
@@ -89,8 +90,15 @@ def reseal_notifications(
     )
     rows = _next(connection, query, columns.id, columns.key_id, cipher, after=after, limit=limit)
     if rows:
-        changes = [{"of_row": row.id, **_renamed(_resealed(row, cipher))} for row in rows]
+        resealed = [(row, _resealed(row, cipher)) for row in rows]
+        changes = [{"of_row": row.id, **_renamed(values)} for row, values in resealed]
         connection.execute(_NOTIFICATION, changes)
+        hashes = {
+            row.recipient_hash: values["recipient_hash"]
+            for row, values in resealed
+            if row.key_id is None and row.recipient_hash is not None
+        }
+        rehash(connection, hashes)
     return [row.id for row in rows]
 
 

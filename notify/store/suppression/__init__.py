@@ -12,6 +12,8 @@ from notify.store.suppression.entries import (
     sender_scope,
     source_scope,
 )
+from notify.store.suppression.hashes import rehash
+from notify.store.suppression.retention import delete_ended_entries
 from notify.store.suppression.writing import lift, suppress
 
 __all__ = [
@@ -23,7 +25,9 @@ __all__ = [
     "SuppressionReason",
     "by_reason",
     "category_scope",
+    "delete_ended_entries",
     "lift",
+    "rehash",
     "sender_refused",
     "sender_scope",
     "source_scope",

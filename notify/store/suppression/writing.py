@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from notify.store.suppression.entries import (
     Suppression,
     SuppressionReason,
 )
+from notify.store.suppression.hashes import clear_hashes, rehash
 from notify.store.tables import suppressions
 
 _KEY = ("channel", "recipient_hash", "scope", "reason")
@@ -36,6 +37,7 @@ def suppress(connection: Connection, items: Sequence[Suppression], *, now: datet
         The entries that were added, renewed or extended.
     """
     cipher = cipher_of(connection)
+    rehash(connection, clear_hashes(items, cipher))
     rows = _merged(_new(item, cipher, now=now) for item in items if _counts(item, now=now))
     if not rows:
         return []
@@ -73,7 +75,9 @@ def lift(connection: Connection, items: Sequence[Lift], *, now: datetime) -> int
     changes nothing.
     """
     cipher = cipher_of(connection)
-    rows = _latest(_lifted(each, hash_, now=now) for each, hash_ in _hashed(items, cipher))
+    rehash(connection, clear_hashes(items, cipher))
+    known = [each for each in items if _named(each)]
+    rows = _latest(_lifted(each, _hash_of(each, cipher), now=now) for each in known)
     if not rows:
         return 0
     statement = _insert(connection)
@@ -101,15 +105,21 @@ def _insert(connection: Connection) -> Any:
 
 
 def _counts(item: Suppression, *, now: datetime) -> bool:
-    known = bool(item.recipient.strip()) or item.recipient_hash is not None
-    return known and (item.until is None or item.until > now)
+    return _named(item) and (item.until is None or item.until > now)
+
+
+def _named(item: Suppression | Lift) -> bool:
+    return bool(item.recipient.strip()) or item.recipient_hash is not None
+
+
+def _hash_of(item: Suppression | Lift, cipher: RowCipher) -> bytes:
+    return item.recipient_hash or cipher.hashes(item.recipient)[0]
 
 
 def _new(item: Suppression, cipher: RowCipher, *, now: datetime) -> _Row:
-    hash_ = item.recipient_hash
     return {
         "channel": item.channel.value,
-        "recipient_hash": cipher.hashes(item.recipient)[0] if hash_ is None else hash_,
+        "recipient_hash": _hash_of(item, cipher),
         "scope": item.scope,
         "reason": item.reason.value,
         "binding": item.binds,
@@ -144,16 +154,6 @@ def _longer(one: _Row, other: _Row) -> _Row:
 
 def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in _KEY)
-
-
-def _hashed(items: Iterable[Lift], cipher: RowCipher) -> Iterator[tuple[Lift, bytes]]:
-    """Yield each lift under each hash that the recipient's entries may have."""
-    for item in items:
-        if item.recipient_hash is not None:
-            yield item, item.recipient_hash
-        elif item.recipient.strip():
-            for hash_ in cipher.hashes(item.recipient):
-                yield item, hash_
 
 
 def _lifted(item: Lift, hash_: bytes, *, now: datetime) -> _Row:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from notify.keyring import CLEAR
 from notify.message import Channel
-from notify.store import Store
+from notify.privacy import rotate
+from notify.store import Actor, Store
 from notify.store.sealing import cipher_of
+from notify.store.sealing.row_cipher import RowCipher
+from notify.store.suppression import delete_ended_entries
 from notify.store.tables import suppressions
 from notify.suppression import Lift, Suppression, SuppressionReason, lift, suppress
-from tests.support.recording import NOW
+from tests.support.recording import LATER, NOW, begin
+from tests.support.sealing import KEYRING
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -154,3 +160,53 @@ def test_it_is_found_by_the_hash_of_a_notifications_row(store: Store) -> None:
         hash_ = cipher_of(connection).hashes("ann@example.com")[0]
         suppress(connection, [entry(recipient="", recipient_hash=hash_)], now=NOW)
         assert suppress(connection, [entry()], now=NOW) == []
+
+
+def test_entries_of_before_the_keyring_get_keyed_hashes_when_their_address_is_seen(
+    store: Store, migrated_url: str
+) -> None:
+    """By a repeat of the entry, and by `notify keyring rotate` from a row on record."""
+    plain = Store.open(migrated_url, keyring=CLEAR)
+    added(plain, entry(), entry(recipient="bob@example.com"), entry(recipient="eve@example.com"))
+    begin(plain, to="bob@example.com")
+    plain.close()
+    sealed = Store.open(migrated_url, keyring=KEYRING)
+    cipher = RowCipher(KEYRING)
+    assert added(sealed, entry()) == 0
+    rotate(sealed, Actor("ann@ops-1", "a keyring"), now=NOW, sleep=lambda _: None)
+    hashes = {row.recipient_hash for row in rows(store)}
+    assert hashes == {
+        cipher.hashes("ann@example.com")[0],
+        cipher.hashes("bob@example.com")[0],
+        cipher.hashes("eve@example.com")[1],
+    }
+    with sealed.writing() as connection:
+        ann = [opt_in(NOW + HOUR)]
+        assert lift(connection, [replace(ann[0], reason=SuppressionReason.BOUNCE)], now=LATER) == 1
+    sealed.close()
+
+
+def test_a_lift_writes_no_hash_without_the_key(store: Store) -> None:
+    """Such a hash would confirm a guess of the address."""
+    sealed = RowCipher(KEYRING)
+    with store.writing() as connection:
+        lift(connection, [opt_in()], now=NOW)
+        cipher = cipher_of(connection)
+    found = [row.recipient_hash for row in rows(store)]
+    assert found == [cipher.hashes("ann@example.com")[0]]
+    assert cipher.keyring.current is None or found == [sealed.hashes("ann@example.com")[0]]
+
+
+def test_maintenance_deletes_entries_that_ended_long_ago(store: Store) -> None:
+    """Those in effect stay, and one that a vendor's list still has to lose."""
+    added(store, entry(until=NOW + DAY), opt_out(), entry(recipient="bob@example.com"))
+    added(store, entry(recipient="eve@example.com", reason=SuppressionReason.OPT_OUT, until=None))
+    with store.writing() as connection:
+        lift(connection, [opt_in(NOW + HOUR)], now=NOW + HOUR)
+        lift(connection, [replace(opt_in(), recipient="eve@example.com")], now=NOW)
+        connection.execute(
+            update(suppressions).where(suppressions.c.lifted_at == NOW).values(vendor_lift=True)
+        )
+        assert delete_ended_entries(connection, before=NOW, limit=10) == 0
+        assert delete_ended_entries(connection, before=NOW + 2 * DAY, limit=10) == 2
+    assert len(rows(store)) == 2

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
+
+import pytest
+from sqlalchemy import select
 
 from notify.delivery import Done
-from notify.message import Channel, Status
+from notify.errors import InvalidRecipient, OptedOut, PermanentError, RecipientGone
+from notify.message import Channel, Receipt, Rendered, Status
+from notify.store.tables import suppressions
 from notify.suppression import Suppression, SuppressionReason, suppress
 from providers.memory import Memory
 from tests.unit.delivery.test_delivery import Build, Rig, body, build, id_of
@@ -53,3 +59,52 @@ def test_the_rest_of_a_batch_request_is_sent(build: Build) -> None:
     request = body(to=["eve@example.com", "ada@example.com"])
     assert rig.deliver(request) == [Done()]
     assert [message.to for message in provider.calls] == ["ada@example.com"]
+
+
+class Refusing:
+    """A push service whose token is gone, or a number whose owner replied STOP."""
+
+    channel: ClassVar[Channel] = Channel.EMAIL
+    sender = "+15005550006"
+
+    def __init__(self, error: type[PermanentError]) -> None:
+        """Refuse with this error."""
+        self.error = error
+
+    def send(self, _message: Rendered, /) -> Receipt:
+        """Refuse it."""
+        raise self.error("memory: refused", provider="memory", code="UNREGISTERED")
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize(
+    ("error", "second"),
+    [
+        (RecipientGone, Status.SUPPRESSED),
+        (OptedOut, Status.SUPPRESSED),
+        (InvalidRecipient, Status.REJECTED),
+        (PermanentError, Status.REJECTED),
+    ],
+)
+def test_a_vendor_that_names_the_recipient_as_gone_suppresses_it(
+    build: Build, error: type[PermanentError], second: Status
+) -> None:
+    """Push has no receipts; a malformed address or message suppresses no recipient."""
+    rig = build(Refusing(error))
+    first, other = body(), body()
+    rig.deliver(first)
+    assert rig.story(id_of(first)).status is Status.REJECTED
+    assert rig.deliver(other) == [Done()]
+    assert rig.story(id_of(other)).status is second
+
+
+def test_an_opt_out_at_the_call_is_limited_to_the_providers_sender(build: Build) -> None:
+    """Another sender may still write."""
+    rig = build(Refusing(OptedOut))
+    rig.deliver(body())
+    with rig.store.reading() as connection:
+        (row,) = connection.execute(select(suppressions)).all()
+    assert (row.scope, row.reason, row.until) == ("sender:+15005550006", "opt_out", None)
+    assert row.evidence == "memory UNREGISTERED"

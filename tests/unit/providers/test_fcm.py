@@ -11,10 +11,10 @@ import pytest
 
 from notify.errors import (
     ConfigError,
-    InvalidRecipient,
     OutcomeUnknown,
     PermanentError,
     ProviderError,
+    RecipientGone,
     TransientError,
     Unauthorized,
 )
@@ -87,7 +87,7 @@ def test_an_expiry_becomes_a_life_on_every_platform(
 @pytest.mark.parametrize(
     ("answer", "kind", "code"),
     [
-        (fcm_error(404, "NOT_FOUND", "UNREGISTERED"), InvalidRecipient, "UNREGISTERED"),
+        (fcm_error(404, "NOT_FOUND", "UNREGISTERED"), RecipientGone, "UNREGISTERED"),
         (fcm_error(404, "NOT_FOUND"), TransientError, "NOT_FOUND"),
         (
             fcm_error(403, "PERMISSION_DENIED", "SENDER_ID_MISMATCH"),
@@ -102,7 +102,7 @@ def test_an_expiry_becomes_a_life_on_every_platform(
         ),
         (
             fcm_error(400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", TOKEN_FIELD),
-            InvalidRecipient,
+            RecipientGone,
             "INVALID_ARGUMENT",
         ),
         (fcm_error(400, "INVALID_ARGUMENT"), PermanentError, "INVALID_ARGUMENT"),
@@ -117,7 +117,7 @@ def test_an_expiry_becomes_a_life_on_every_platform(
                     }
                 },
             ),
-            InvalidRecipient,
+            RecipientGone,
             "INVALID_ARGUMENT",
         ),
         (json_reply(400, {"error": {"status": "canary", "details": 1}}), TransientError, None),

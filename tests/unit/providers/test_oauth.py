@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from notify.errors import (
-    InvalidRecipient,
     OutcomeUnknown,
     ProviderError,
+    RecipientGone,
     Throttled,
     TransientError,
     Unauthorized,
@@ -143,7 +143,7 @@ def test_many_threads_with_one_ended_token_fetch_one_more(vendor: Vendor) -> Non
     [
         (EXPIRED, Unauthorized),
         (fcm_error(403, "PERMISSION_DENIED")({}), Unauthorized),
-        (fcm_error(404, "NOT_FOUND", "UNREGISTERED")({}), InvalidRecipient),
+        (fcm_error(404, "NOT_FOUND", "UNREGISTERED")({}), RecipientGone),
         (fcm_error(503, "UNAVAILABLE", "UNAVAILABLE")({}), TransientError),
         (reset, OutcomeUnknown),
     ],

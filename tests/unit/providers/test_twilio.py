@@ -13,6 +13,7 @@ import pytest
 from notify.errors import (
     ConfigError,
     InvalidRecipient,
+    OptedOut,
     OutcomeUnknown,
     PermanentError,
     ProviderError,
@@ -119,8 +120,8 @@ def test_a_text_that_no_encoding_holds_is_still_sent(vendor: Vendor) -> None:
         (400, 21214, InvalidRecipient),
         (400, 21217, InvalidRecipient),
         (400, 21408, InvalidRecipient),
-        (400, 21610, InvalidRecipient),
-        (403, 21610, InvalidRecipient),
+        (400, 21610, OptedOut),
+        (403, 21610, OptedOut),
         (400, 21612, InvalidRecipient),
         (400, 21614, InvalidRecipient),
         (400, 21265, InvalidRecipient),

@@ -36,7 +36,7 @@ class PendingRecord:
     the outcome is written again, and it is called again.
     """
     stops: Suppression | None = None
-    """The suppression of a recipient for whom the vendor accepts nothing."""
+    """Set if the vendor accepts nothing for the recipient, who is then suppressed."""
 
 
 class Recorder:

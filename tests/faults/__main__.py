@@ -10,7 +10,10 @@ import tempfile
 from pathlib import Path
 
 from tests.faults.drills import DRILLS, QUICK
-from tests.faults.report import last_line, line, table, write
+from tests.faults.receipts.drills import RECEIPT_DRILLS
+from tests.faults.receipts.report import MARKS, receipt_line, receipt_sums, receipt_table
+from tests.faults.receipts.run import ReceiptResult
+from tests.faults.report import last_line, line, put, table, write
 from tests.faults.run import RESUMED_WITHIN, Result
 from tests.faults.session import Session
 
@@ -22,25 +25,34 @@ def main() -> int:
     options = _options()
     drills = QUICK if options.quick else DRILLS
     names = [name for name in drills if options.only in name]
+    of_receipts = [] if options.quick else [name for name in RECEIPT_DRILLS if options.only in name]
     folder = Path(tempfile.mkdtemp(prefix="notify-faults-"))
     print(f"ledgers and logs, kept unless all is well: {folder}", flush=True)
     # The short set runs for each change, also on busy machines, so it checks no times.
     within = math.inf if options.quick else RESUMED_WITHIN
+    count = len(names) + len(of_receipts)
     results: list[Result] = []
+    receipts: list[ReceiptResult] = []
     with Session(folder, within=within) as session:
         for number, name in enumerate(names, 1):
             result = session.play(drills[name])
             results.append(result)
-            print(f"{number:2}/{len(names)} {line(result)}", flush=True)
+            print(f"{number:2}/{count} {line(result)}", flush=True)
             for violation in result.violations[:10]:
                 print(f"      ! {violation}", flush=True)
-    print(f"\n{table(results)}\n")
+        for number, name in enumerate(of_receipts, len(names) + 1):
+            reported = session.play_receipts(RECEIPT_DRILLS[name])
+            receipts.append(reported)
+            print(f"{number:2}/{count} {receipt_line(reported)}", flush=True)
+    print(f"\n{table(results)}\n\n{receipt_table(receipts)}\n")
     if names == list(DRILLS):
         write(GUARANTEES, results)
-    good = all(result.good for result in results)
+    if of_receipts == list(RECEIPT_DRILLS):
+        put(GUARANTEES, receipt_table(receipts), between=MARKS)
+    good = all([*(each.good for each in results), *(each.good for each in receipts)])
     if good:
         shutil.rmtree(folder)
-    print(last_line(results))
+    print(last_line(results) + (receipt_sums(receipts) if receipts else ""))
     return int(not good)
 
 

@@ -45,8 +45,7 @@ class Fleet:
         for name in names:
             ready = self._ready(name)
             ready.unlink(missing_ok=True)
-            pool = name.partition("-")[0]
-            command = [sys.executable, "-m", "tests.faults.worker", "worker", pool, "--name", name]
+            command = [sys.executable, "-m", "tests.faults.worker", *_command(name)]
             with (self._folder / f"{name}.log").open("ab") as log:
                 self._processes[name] = subprocess.Popen(
                     [*DIE_WITH_PARENT, *command, "--ready-file", str(ready)],
@@ -151,3 +150,9 @@ class Fleet:
 
     def _lines(self, name: str) -> Iterator[str]:
         yield from (self._folder / f"{name}.log").read_text().splitlines(keepends=True)[-10:]
+
+
+def _command(name: str) -> Sequence[str]:
+    """Return the `notify` command of a process: `web-1` is the intake, others are workers."""
+    pool = name.partition("-")[0]
+    return ("web", "receipts") if pool == "web" else ("worker", pool, "--name", name)

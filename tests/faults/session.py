@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from tests.faults.drills import Drill
+from tests.faults.receipts.run import ReceiptDrill, ReceiptResult, run_receipts
 from tests.faults.run import Result, run
 from tests.faults.stage import Services, services
 from tests.faults.unplayed import OBSTACLES, reason
+
+_Played = TypeVar("_Played")
 
 
 class Session:
@@ -34,16 +39,31 @@ class Session:
 
     def play(self, drill: Drill) -> Result:
         """Play one drill; a result without findings has the reason why it could not be played."""
+        began = time.monotonic()
+        played = self._play(partial(run, drill, within=self._within))
+        if isinstance(played, Result):
+            return played
+        return Result.not_played(drill, played, took=time.monotonic() - began)
+
+    def play_receipts(self, drill: ReceiptDrill) -> ReceiptResult:
+        """Play one drill of the receipts' path; a result may have an obstacle, as in `play`."""
+        began = time.monotonic()
+        played = self._play(partial(run_receipts, drill))
+        if isinstance(played, ReceiptResult):
+            return played
+        return ReceiptResult.not_played(drill, played, took=time.monotonic() - began)
+
+    def _play(self, run_on: Callable[[Services, Path], _Played]) -> _Played | str:
+        """Run a drill on the services, in a folder of its own; return why it was not played."""
         self._played += 1
         folder = self._folder / f"{self._played:02}"
-        began = time.monotonic()
         try:
-            return run(drill, self._started(), folder, within=self._within)
+            return run_on(self._started(), folder)
         except OBSTACLES as error:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "not-played.txt").write_text(traceback.format_exc())
             self._replace()
-            return Result.not_played(drill, reason(error), took=time.monotonic() - began)
+            return reason(error)
 
     def _started(self) -> Services:
         if self._services is None:

@@ -13,7 +13,7 @@ from statistics import median
 
 import psutil
 
-from benchmarks import latency, plain_queue, publishing
+from benchmarks import latency, plain_queue, publishing, receipts
 from benchmarks.stage import Nginx, processes, wait_until
 from benchmarks.throughput import Bench, Contender, bare, celery, notify
 from notify.publisher import connect
@@ -160,6 +160,7 @@ def main() -> None:
         rss = idle_rss(stage)
         lone = latencies(stage)
         rates = throughput(stage, messages=asked.messages, rounds=asked.rounds)
+        reported = receipt_rates(stage)
     plain = max(rate for name, rate in rates.items() if name.startswith("celery"))
     print(f"\nBacklog of {asked.messages:,} emails, median of {asked.rounds}:\n")
     rows = [[name, f"{rate:,.0f}", f"{rate / plain:.2f}"] for name, rate in rates.items()]
@@ -170,11 +171,31 @@ def main() -> None:
     print("\nPublishing to the same quorum queue, confirmed:\n")
     rows = [["one by one", f"{publish[0]:,.0f}"], ["notify.publisher", f"{publish[1]:,.0f}"]]
     print(table(["publisher", "a second"], rows))
+    print("\nA vendor's events, from its POST to the status on record (PostgreSQL):\n")
+    rows = [
+        [str(each.batch), f"{each.bare:,.0f}", f"{each.notify:,.0f}", f"{_part(each):.2f}"]
+        for each in reported
+    ]
+    print(table(["events a request", "bare endpoint a second", "notify a second", "ratio"], rows))
     ours = rates["notify PostgreSQL"]
     print(
         f"\nnotify/celery={ours / plain:.2f} publisher/sync={publish[1] / publish[0]:.1f}"
-        f" rss_mb={rss:.0f}"
+        f" rss_mb={rss:.0f} receipts/bare={_part(reported[0]):.2f}"
+        f" receipts_s={reported[-1].notify:.0f}"
     )
+
+
+def receipt_rates(stage: Stage) -> list[receipts.ReceiptRates]:
+    """Measure receipts, one and a hundred in a request."""
+    config = stage.config("PostgreSQL", "http://127.0.0.1:9")
+    return [
+        receipts.compare(config, stage.stores["PostgreSQL"], events=events, batch=batch)
+        for events, batch in ((3_000, 1), (20_000, 100))
+    ]
+
+
+def _part(rates: receipts.ReceiptRates) -> float:
+    return rates.notify / rates.bare
 
 
 if __name__ == "__main__":

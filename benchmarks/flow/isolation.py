@@ -69,13 +69,13 @@ def play(stage: Stage) -> Sequence[Figure]:
     stage.start("email-1", "email-2", "push-1")
     with Pulse(stage.url, Channel.EMAIL) as critical, Pulse(stage.url, Channel.PUSH) as push:
         time.sleep(WARM_UP)
-        idle = [_span(stage, 30.0, 8.0)]
+        idle = [span_of(stage, 30.0, 8.0)]
         stage.backlog(int(stage.seconds(BACKLOG, BACKLOG / 20)), maker(Channel.EMAIL, "bulk"))
         time.sleep(WARM_UP)
-        busy = _span(stage, 60.0, 12.0)
+        busy = span_of(stage, 60.0, 12.0)
         queued = stage.purge("bulk")
         time.sleep(WARM_UP)
-        idle.append(_span(stage, 30.0, 8.0))
+        idle.append(span_of(stage, 30.0, 8.0))
     stage.stop()
     flowed = count(stage.times(FIRST), *busy) / (busy[1] - busy[0])
     figures = [
@@ -83,8 +83,8 @@ def play(stage: Stage) -> Sequence[Figure]:
         Figure("emails a second", flowed, least=0.97 * BULK_RATE, most=1.03 * BULK_RATE),
     ]
     for name, pulse, bound in ((FIRST, critical, 2.0), (PUSH, push, 1.2)):
-        before = p95([each for span in idle for each in _delays(stage, pulse, span, name)])
-        after = p95(_delays(stage, pulse, busy, name))
+        before = p95([each for span in idle for each in span_delays(stage, pulse, span, name)])
+        after = p95(span_delays(stage, pulse, busy, name))
         who = "critical email" if name == FIRST else "push"
         figures += [
             Figure(f"{who}, p95 idle", 1000 * before, "ms"),
@@ -94,14 +94,14 @@ def play(stage: Stage) -> Sequence[Figure]:
     return figures
 
 
-def _span(stage: Stage, full: float, quick: float) -> tuple[float, float]:
+def span_of(stage: Stage, full: float, quick: float) -> tuple[float, float]:
     """Run the pulses for this many seconds; return the span."""
     begin = time.time()
     time.sleep(stage.seconds(full, quick))
     return begin, time.time()
 
 
-def _delays(stage: Stage, pulse: Pulse, span: tuple[float, float], account: str) -> list[float]:
+def span_delays(stage: Stage, pulse: Pulse, span: tuple[float, float], account: str) -> list[float]:
     """Return how long the messages of a span took to reach their provider."""
     begin, end = span
     published = {id_: at for id_, at in pulse.published.items() if begin <= at < end}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.flow import cost, isolation, kill_switch, outage, precision, trouble
+from benchmarks.flow import burst, cost, isolation, kill_switch, outage, precision, trouble
 from benchmarks.flow.config import FIRST, PUSH, SECOND, SMS, Terms
 from benchmarks.flow.figures import Figure
 from benchmarks.flow.stage import Stage
@@ -64,6 +64,7 @@ _ALL = (
         Terms(providers=(FIRST, PUSH), rates={FIRST: isolation.BULK_RATE}),
         quick=True,
     ),
+    Scene("burst of receipts", burst.play, Terms()),
     Scene("kill switch", kill_switch.play, Terms(), quick=True),
 )
 SCENES: Mapping[str, Scene] = {scene.name: scene for scene in _ALL}

@@ -163,6 +163,11 @@ class Stage:
         """Count the messages in lanes' queues, including unacknowledged ones."""
         return in_queues(self.services.broker.ctl, [queue_name(channel, lane) for lane in lanes])
 
+    def configure(self, text: str) -> None:
+        """Add to the configuration of all processes that start from now on."""
+        with (self.folder / "notify.toml").open("a") as file:
+            file.write(text)
+
     def purge(self, lane: str, channel: Channel = Channel.EMAIL) -> int:
         """Delete the ready messages of a queue; return their number."""
         with connect(self.url) as connection:
@@ -191,7 +196,7 @@ class Stage:
     def _worker(self, name: str) -> Process:
         return Process(
             name,
-            ["worker", name.partition("-")[0], "--name", name],
+            _command(name),
             log=self.folder / f"{name}.log",
             ready_file=self.folder / f"{name}.ready",
             environ=self.environ,
@@ -223,6 +228,12 @@ def staged(shared: Services, folder: Path, terms: Terms, *, quick: bool) -> Iter
         stage = Stage(shared, folder, store, url, quick, sandboxes, environ)
         cleanup.callback(stage.clear)
         yield stage
+
+
+def _command(name: str) -> list[str]:
+    """Return the command of a process: `web-1` is the intake of receipts, others are workers."""
+    pool = name.partition("-")[0]
+    return ["web", "receipts"] if pool == "web" else ["worker", pool, "--name", name]
 
 
 def _sandbox(folder: Path, channel: Channel, terms: Terms) -> Process:

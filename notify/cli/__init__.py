@@ -49,7 +49,6 @@ COMMANDS = {
     "template": "template",
     "topology": "topology",
     "up": "up",
-    "web": "web",
     "worker": "worker",
     "migrate": "record.command",
 }

@@ -16,7 +16,6 @@ from notify.settings.brake import BrakeSettings
 from notify.settings.categories import CategorySettings
 from notify.settings.checks.validation_errors import error_of, validated
 from notify.settings.flow import BreakerSettings, CapSettings, LimitSettings
-from notify.settings.metrics import WEB
 from notify.settings.model import (
     LONGEST_TIMEOUT,
     AmqpSettings,
@@ -43,7 +42,6 @@ __all__ = [
     "LONGEST_TIMEOUT",
     "RECEIPTS_POOL",
     "RESERVED_POOLS",
-    "WEB",
     "AmqpSettings",
     "BrakeSettings",
     "BreakerSettings",

@@ -23,9 +23,7 @@ PRELOADED = (
     "notify.cli.outbox",
     "notify.cli.status.command",
     "notify.cli.topology",
-    "notify.cli.web",
     "notify.cli.worker",
-    "notify.web.process",
     "providers.sendgrid",
     "providers.twilio",
 )

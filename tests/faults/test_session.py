@@ -16,6 +16,9 @@ from tests.faults import fleet, session
 from tests.faults.checker import Findings
 from tests.faults.drills import DRILLS, Drill
 from tests.faults.fleet import Fleet
+from tests.faults.receipts.drills import RECEIPT_DRILLS
+from tests.faults.receipts.report import MARKS
+from tests.faults.receipts.run import ReceiptDrill, ReceiptResult
 from tests.faults.report import BEGIN, END
 from tests.faults.run import Result
 from tests.faults.unplayed import Unplayable, reason
@@ -29,7 +32,8 @@ CTL: list[str | Path] = [Path("/usr/lib/rabbitmq/sbin/rabbitmqctl"), "--quiet", 
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A page with a place for the table, which the command writes to."""
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    receipts = "\n".join(MARKS)
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n{receipts}\n")
     monkeypatch.setattr(command, "GUARANTEES", page)
     monkeypatch.setattr(sys, "argv", ["faults"])
     return page
@@ -63,7 +67,13 @@ def _obstruct(monkeypatch: pytest.MonkeyPatch, obstacles: Mapping[str, BaseExcep
             raise obstacles[drill.name]
         return Result(drill, GOOD, 1.0, 40, ())
 
+    def play_receipts(drill: ReceiptDrill, _: object, __: Path) -> ReceiptResult:
+        if drill.name in obstacles:
+            raise obstacles[drill.name]
+        return ReceiptResult(drill, taken=4000, lost=0, twice=0, wrong=0, refused=3, took=40)
+
     monkeypatch.setattr(session, "run", play)
+    monkeypatch.setattr(session, "run_receipts", play_receipts)
 
 
 @pytest.mark.usefixtures("started")
@@ -85,9 +95,11 @@ def test_a_drill_that_cannot_be_played_is_a_row_and_the_others_go_on(
     out = capsys.readouterr().out
     assert out.count("not played: ") == 2 * len(obstacles)
     assert f"faults={len(NAMES)} lost=0" in out
-    assert out.splitlines()[-1].endswith(f"not_played={len(obstacles)}")
+    assert f"not_played={len(obstacles)} receipts=16000 " in out.splitlines()[-1]
     text = page.read_text()
-    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    own, _, receipts = text.partition(END)
+    assert receipts.count("| 4,000 | 0 | 0 | 0 | 3 |") == 4
+    rows = [line for line in own.splitlines() if line.startswith("| ")][1:]
     assert len(rows) == len(NAMES)
     assert {row.count("|") for row in rows} == {9}
     assert f"| {NAMES[6]} | not played: a network of namespaces needs root | |" in text
@@ -135,8 +147,22 @@ def test_a_session_without_obstacles_exits_with_0(
     """And its last line has the form that others read."""
     _obstruct(monkeypatch, {})
     assert command.main() == 0
-    assert capsys.readouterr().out.splitlines()[-1].endswith("allowed=0")
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.endswith(
+        "allowed=0 receipts=16000 receipts_lost=0 receipts_twice=0 receipts_wrong=0"
+    )
     assert "not played" not in page.read_text()
+
+
+@pytest.mark.usefixtures("started", "page")
+def test_a_receipts_drill_that_cannot_be_played_fails_the_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It proves nothing, so it is not good."""
+    name = next(iter(RECEIPT_DRILLS))
+    _obstruct(monkeypatch, {name: TimeoutError("web-1 did not start")})
+    assert command.main() == 1
+    assert "(web-1 did not start)" in capsys.readouterr().out
 
 
 def test_a_worker_that_starts_slowly_is_an_obstacle_with_its_last_words(

@@ -15,7 +15,9 @@ class Provider(Protocol):
     Translates a rendered message into one vendor's request, and the answer into a `Receipt`.
 
     A provider is built once per process as ``factory(**options, **secrets)`` and called by many
-    threads at once. It contains no retry, limit, breaker, log or store: the service adds those.
+    threads at once. If its receipts are configured and the factory has a parameter `receipts_url`,
+    it gets the public address to which its vendor may post them. It contains no retry, limit,
+    breaker, log or store: the service adds those.
     """
 
     channel: ClassVar[Channel]

@@ -128,7 +128,8 @@ class ReceiptReader(Protocol):
     Verifies and reads the requests with which one vendor reports receipts.
 
     It is built once per process as ``factory(public_url=..., **options, **secrets)`` and called by
-    many threads at once. It has no key that can send.
+    many threads at once. `public_url` is the address to which the vendor posts, as the vendor knows
+    it and without a query. It has no key that can send.
     """
 
     def verify(self, posted: Posted, /) -> None:

@@ -49,6 +49,7 @@ COMMANDS = {
     "template": "template",
     "topology": "topology",
     "up": "up",
+    "web": "web",
     "worker": "worker",
     "migrate": "record.command",
 }

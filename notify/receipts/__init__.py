@@ -11,6 +11,7 @@ from notify.receipts.application_metrics import ApplicationMetrics
 from notify.receipts.applier import LONGEST_WAIT, ReceiptApplier
 from notify.receipts.brake import ReputationBrake
 from notify.receipts.feedback import FeedbackReader
+from notify.receipts.inbox import RecordInbox
 from notify.receipts.intake import NotStored, ReceiptInbox, ReceiptIntake, UnknownReader, outgoing
 from notify.receipts.intake_metrics import IntakeMetrics
 from notify.receipts.received import AppliedReceipt, ReceiptVerdict, ReceivedReceipt
@@ -30,6 +31,7 @@ __all__ = [
     "ReceiptIntake",
     "ReceiptVerdict",
     "ReceivedReceipt",
+    "RecordInbox",
     "ReportReader",
     "ReputationBrake",
     "UnknownReader",

@@ -1,12 +1,13 @@
 """
-Publishing rows of the record to RabbitMQ: due notifications, status events, refused-message events.
+Publishing rows of the record to RabbitMQ: due notifications, events, stored receipts.
 
-`Relay` is the one publishing step; `DueRows`, `EventRows` and `RefusedRows` say which rows it
-publishes and how. Not here: SQL (`store.relays`), and threads (`service.relays`).
+`Relay` is the one publishing step; `DueRows`, `EventRows`, `RefusedRows` and `InboxRows` say which
+rows it publishes and how. Not here: SQL (`store.relays`), and threads (`service.relays`).
 """
 
 from notify.relays.due import DueRows, relay_and_repair
 from notify.relays.events import EventRows
+from notify.relays.inbox import InboxRows
 from notify.relays.refused import RefusedRows
 from notify.relays.relay import BATCH_SIZE, Relay, RelayedRows
 from notify.relays.set_back import SetBackRepair
@@ -15,6 +16,7 @@ __all__ = [
     "BATCH_SIZE",
     "DueRows",
     "EventRows",
+    "InboxRows",
     "RefusedRows",
     "Relay",
     "RelayedRows",

@@ -14,6 +14,14 @@ from notify.service.flow import breaker_rules, flow_refresh, limits, lines_limit
 from notify.service.gateway import open_gateway
 from notify.service.pipeline import Pipeline
 from notify.service.privacy import keep_of
+from notify.service.receipt_intake import (
+    RECEIPTS_PATH,
+    inbox_relay,
+    intake_publisher,
+    open_intake,
+    open_readers,
+    receipts_url,
+)
 from notify.service.receipts import open_applier, open_receipts, waiting_receipts
 from notify.service.record import check_tables, open_store, opened_record
 from notify.service.relays import due_relay, event_relay, refused_relay
@@ -22,6 +30,7 @@ from notify.service.tracing import open_tracing
 from notify.service.unsubscribe import category_titles, open_tokens, open_unsubscriber
 
 __all__ = [
+    "RECEIPTS_PATH",
     "Pipeline",
     "breaker_rules",
     "category_names",
@@ -32,6 +41,8 @@ __all__ = [
     "event_relay",
     "exempt_categories",
     "flow_refresh",
+    "inbox_relay",
+    "intake_publisher",
     "keep_of",
     "limits",
     "lines_limits",
@@ -42,7 +53,9 @@ __all__ = [
     "open_categories",
     "open_delivery",
     "open_gateway",
+    "open_intake",
     "open_publisher",
+    "open_readers",
     "open_receipts",
     "open_replayer",
     "open_store",
@@ -52,6 +65,7 @@ __all__ = [
     "open_unsubscriber",
     "opened_record",
     "provider_limit",
+    "receipts_url",
     "reconciliation",
     "record_metrics",
     "refused_relay",

@@ -35,16 +35,20 @@ def open_broker(
     return connect(url, timeout=timeout, ssl=ssl_options(settings.amqp), on_alarm=on_alarm)
 
 
-def open_publisher(settings: Settings, *, window: int = 256) -> Publisher:
+def open_publisher(
+    settings: Settings, *, window: int = 256, timeout: float | None = None
+) -> Publisher:
     """
     Make a publisher; nothing is connected before the first message.
+
+    Confirms must come within *timeout* seconds; within those of the settings, if it is None.
 
     It stamps the login's name if the contract requires one: consumers accept the service's own name
     for any source, and a producer's name for its own source.
     """
     return Publisher(
         settings.amqp.url.get_secret_value(),
-        timeout=settings.amqp.confirm_timeout,
+        timeout=timeout or settings.amqp.confirm_timeout,
         window=window,
         heartbeat=settings.amqp.heartbeat,
         ssl=ssl_options(settings.amqp),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Mapping
+from inspect import signature
 from pkgutil import resolve_name
+from typing import Any
 
 from notify.errors import ConfigError
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel
 from notify.provider import Provider
 from notify.service.flow import lines_limits
+from notify.service.receipt_intake import receipts_url
 from notify.settings import Settings, secrets_of
 
 
@@ -38,6 +41,12 @@ def open_gateway(
     )
 
 
+def _receipts(settings: Settings, name: str, build: Any) -> dict[str, str]:
+    """Return the address of the provider's receipts, if it must name one in each request."""
+    url = receipts_url(settings, name)
+    return {"receipts_url": url} if url and "receipts_url" in signature(build).parameters else {}
+
+
 def _provider(settings: Settings, name: str, environ: Mapping[str, str]) -> Provider:
     wanted = settings.providers[name]
     secrets = {
@@ -46,7 +55,7 @@ def _provider(settings: Settings, name: str, environ: Mapping[str, str]) -> Prov
     }
     try:
         build = resolve_name(wanted.use)
-        provider: Provider = build(**wanted.options, **secrets)
+        provider: Provider = build(**wanted.options, **secrets, **_receipts(settings, name, build))
     except (ImportError, AttributeError):
         raise ConfigError(f"providers.{name}.use: {wanted.use} cannot be imported") from None
     except (TypeError, ValueError) as error:

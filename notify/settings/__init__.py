@@ -16,6 +16,7 @@ from notify.settings.brake import BrakeSettings
 from notify.settings.categories import CategorySettings
 from notify.settings.checks.validation_errors import error_of, validated
 from notify.settings.flow import BreakerSettings, CapSettings, LimitSettings
+from notify.settings.metrics import WEB
 from notify.settings.model import (
     LONGEST_TIMEOUT,
     AmqpSettings,
@@ -42,6 +43,7 @@ __all__ = [
     "LONGEST_TIMEOUT",
     "RECEIPTS_POOL",
     "RESERVED_POOLS",
+    "WEB",
     "AmqpSettings",
     "BrakeSettings",
     "BreakerSettings",

@@ -11,14 +11,17 @@ from notify.errors import ConfigError
 from notify.keyring import CLEAR, NAME, Keyring
 from notify.settings.model import ProviderSettings
 from notify.settings.privacy import PrivacySettings
+from notify.settings.receipts import ReaderSettings
 from notify.settings.sources import credentials
 
 
 def secrets_of(
-    provider: ProviderSettings, *, environ: Mapping[str, str] = os.environ
+    provider: ProviderSettings | ReaderSettings, *, environ: Mapping[str, str] = os.environ
 ) -> dict[str, SecretStr]:
     """
-    Return the provider's secrets by option name, from credentials or else the environment.
+    Return the secrets of a provider or of its receipts by option name.
+
+    They come from credentials, or else from the environment.
 
     Raises:
         ConfigError: Some are missing or empty; the text names all of them.

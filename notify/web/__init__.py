@@ -5,14 +5,13 @@ Here are the application, its limits, and its server. Not here: what a request m
 `suppression`), and vendors' signatures (`providers`).
 """
 
-from notify.web.app import RECEIPTS_PATH, AcceptsReceipts, receipts_app
+from notify.web.app import AcceptsReceipts, receipts_app
 from notify.web.body import read_body
 from notify.web.limits import DEFAULT_WEB_LIMITS, WebLimits
 from notify.web.unsubscribe import unsubscribe_routes
 
 __all__ = [
     "DEFAULT_WEB_LIMITS",
-    "RECEIPTS_PATH",
     "AcceptsReceipts",
     "WebLimits",
     "read_body",

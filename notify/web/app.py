@@ -17,13 +17,12 @@ from starlette.types import ASGIApp
 
 from notify.receipt import Forged, Posted, Unreadable
 from notify.receipts import NotStored, UnknownReader
+from notify.service import RECEIPTS_PATH
 from notify.telemetry.metrics import Metrics, catalog
 from notify.web.body import read_body
 from notify.web.guard import WebGuard
 from notify.web.limits import DEFAULT_WEB_LIMITS, WebLimits
 
-RECEIPTS_PATH = "/receipts"
-"""The path that is followed by the provider's name."""
 RETRY_AFTER = {"Retry-After": "10"}
 
 _STATUS: dict[type[Exception], int] = {

@@ -19,6 +19,7 @@ from notify.store import Store
 from notify.store.db import CLOCK_OFF
 from notify.telemetry.logs import Threshold
 from notify.telemetry.metrics import Metrics
+from notify.telemetry.systemd import Systemd
 from notify.topology import QueueWatch, check
 from notify.worker.consumer import Consumer
 from notify.worker.engine import celery_worker, create_app, register
@@ -29,7 +30,6 @@ from notify.worker.observation import Observation
 from notify.worker.roles import WorkerRole, database_connections
 from notify.worker.status_line import StatusLine
 from notify.worker.supervision import Supervision
-from notify.worker.systemd import Systemd
 from notify.worker.work import Component
 
 STOP_TIMEOUT = 60.0

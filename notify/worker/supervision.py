@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from notify.settings import Settings, load
 from notify.telemetry.logs import Threshold
+from notify.telemetry.systemd import Systemd
 from notify.worker.reload import Reload
 from notify.worker.status_line import StatusLine
-from notify.worker.systemd import Systemd
 
 REFUSED = "the configuration has mistakes, see the log: the previous one stays in force"
 

@@ -1,4 +1,4 @@
-"""SendGrid's Event Webhook: what became of each email."""
+"""SendGrid's Event Webhook: the later events of each email."""
 
 from __future__ import annotations
 

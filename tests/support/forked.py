@@ -23,7 +23,9 @@ PRELOADED = (
     "notify.cli.outbox",
     "notify.cli.status.command",
     "notify.cli.topology",
+    "notify.cli.web",
     "notify.cli.worker",
+    "notify.web.process",
     "providers.sendgrid",
     "providers.twilio",
 )

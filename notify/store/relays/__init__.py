@@ -8,6 +8,15 @@ from notify.store.relays.events import (
     newest_events,
     release_events,
 )
+from notify.store.relays.inbox import (
+    InboxEntry,
+    PendingReceipts,
+    add_to_inbox,
+    count_inbox,
+    delete_from_inbox,
+    lease_inbox,
+    release_inbox,
+)
 from notify.store.relays.refused import (
     PendingRefusal,
     lease_refused,
@@ -18,11 +27,17 @@ from notify.store.set_back import correct_waits
 
 __all__ = [
     "Due",
+    "InboxEntry",
     "PendingEvent",
+    "PendingReceipts",
     "PendingRefusal",
+    "add_to_inbox",
     "correct_waits",
+    "count_inbox",
+    "delete_from_inbox",
     "lease_due",
     "lease_events",
+    "lease_inbox",
     "lease_refused",
     "mark_due_published",
     "mark_events_published",
@@ -30,5 +45,6 @@ __all__ = [
     "newest_events",
     "release_due",
     "release_events",
+    "release_inbox",
     "release_refused",
 ]

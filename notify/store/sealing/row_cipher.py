@@ -90,6 +90,24 @@ class RowCipher:
             return stored
         return self.keyring.unseal(stored, key=key_id, about=b"body" + row.bytes)
 
+    def seal_receipts(self, context: UUID, body: bytes) -> tuple[str | None, bytes]:
+        """Return the key and the body of a stored message of receipts; None for one in clear."""
+        key = self.keyring.current
+        if key is None:
+            return None, body
+        return key, self.keyring.seal(body, about=b"receipts" + context.bytes)
+
+    def open_receipts(self, context: UUID, key_id: str | None, stored: bytes) -> bytes:
+        """
+        Return a stored message of receipts in clear.
+
+        Raises:
+            Sealed: The keyring cannot open it.
+        """
+        if key_id is None:
+            return stored
+        return self.keyring.unseal(stored, key=key_id, about=b"receipts" + context.bytes)
+
     def hashes(self, recipient: str) -> list[bytes]:
         """Return all hashes that rows of a recipient may have: with this keyring, and without."""
         text = case_folded(normal_form(recipient)).encode()

@@ -108,6 +108,11 @@ RECEIPTS_INBOX = Family(
     MetricType.COUNTED,
     "Messages of receipts that went to the record's inbox, since the broker was away.",
 )
+RECEIPTS_WAITING = Family(
+    "notify_receipts_inbox_waiting",
+    MetricType.READ,
+    "Messages of receipts that wait in the record's inbox for the broker.",
+)
 RECEIPTS_ANSWERS = Family(
     "notify_receipts_answer_seconds",
     MetricType.DURATION,

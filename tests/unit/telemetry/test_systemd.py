@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from notify.telemetry.systemd import Systemd
 from notify.worker.loop_state import LoopState
-from notify.worker.systemd import Systemd
 from tests.support.listening import listening
 from tests.support.rig import until
 

@@ -1,0 +1,50 @@
+"""`notify web`: serve vendors over HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from notify.settings import load
+from notify.telemetry import logs
+
+
+@click.group()
+def web() -> None:
+    """Serve vendors over HTTP."""
+
+
+@web.command()
+@click.option(
+    "--ready-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write this file when requests are accepted.",
+)
+def receipts(*, ready_file: Path | None) -> None:
+    """Receive vendors' receipts in the foreground: delivered, bounced, complained, ...
+
+    It listens on receipts.listen and receipts.port, verifies each request with the keys under
+    [providers.NAME.receipts], and publishes its receipts for `notify worker receipts`. While
+    RabbitMQ is away it keeps them in the record. It has no key that can send.
+
+    A vendor posts to `/receipts/NAME` below receipts.public_url; a reverse proxy adds TLS. The
+    probes are /livez and /readyz.
+
+    SIGTERM and Ctrl-C stop it: it answers the requests in flight, and exits with 0.
+
+    \b
+    Examples:
+      notify web receipts
+      curl -f http://127.0.0.1:8480/readyz
+    """
+    settings = load()
+    logs.configure(level=settings.log.level, format=settings.log.format)
+    # Starlette and uvicorn are needed by this command only.
+    from notify.web.process import run_receipts
+
+    def ready() -> None:
+        if ready_file is not None:
+            ready_file.write_text("ready\n", encoding="utf-8")
+
+    run_receipts(settings, ready=ready)

@@ -1,0 +1,122 @@
+"""The web intake of receipts, by the settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pkgutil import resolve_name
+
+from notify.errors import ConfigError
+from notify.periodic import PeriodicThread
+from notify.publisher import Publisher
+from notify.receipt import ReceiptReader
+from notify.receipts import IntakeMetrics, ReceiptIntake, RecordInbox
+from notify.relays import InboxRows, Relay
+from notify.service.broker import open_publisher
+from notify.service.record import check_tables
+from notify.settings import Settings, secrets_of
+from notify.store import Store
+from notify.telemetry.metrics import Metrics
+
+CONFIRM = 0.6
+"""Seconds in which the broker must confirm receipts, so that a vendor is answered within one."""
+INBOX_PERIOD = 1.0
+"""Seconds between two looks at the inbox while it is empty."""
+RECEIPTS_PATH = "/receipts"
+"""The path of the web intake, which is followed by the provider's name."""
+
+
+def receipts_url(settings: Settings, name: str) -> str | None:
+    """Return the public address of a provider's receipts; None if they are not configured."""
+    public, provider = settings.receipts.public_url, settings.providers[name]
+    if public is None or provider.receipts is None:
+        return None
+    return f"{public}{RECEIPTS_PATH}/{name}"
+
+
+def open_readers(
+    settings: Settings, *, environ: Mapping[str, str] = os.environ
+) -> dict[str, ReceiptReader]:
+    """
+    Build the readers of all providers that have receipts, without any key that can send.
+
+    Raises:
+        ConfigError: None is configured, or one cannot be built; the text names its key.
+    """
+    readers = {}
+    for name, provider in settings.providers.items():
+        if provider.receipts is not None:
+            readers[name] = _reader(settings, name, environ)
+    if not readers:
+        raise ConfigError(
+            "no provider has receipts: add a table [providers.NAME.receipts] (docs/receipts.md)"
+        )
+    return readers
+
+
+def _reader(settings: Settings, name: str, environ: Mapping[str, str]) -> ReceiptReader:
+    url, wanted = receipts_url(settings, name), settings.providers[name].receipts
+    if url is None or wanted is None:
+        raise ConfigError(
+            "receipts.public_url is missing: set the address that vendors reach, such as"
+            " https://notify.example.com"
+        )
+    secrets = {
+        option: secret.get_secret_value()
+        for option, secret in secrets_of(wanted, environ=environ).items()
+    }
+    key = f"providers.{name}.receipts"
+    try:
+        build = resolve_name(wanted.use)
+        reader: ReceiptReader = build(public_url=url, **wanted.options, **secrets)
+    except (ImportError, AttributeError):
+        raise ConfigError(f"{key}.use: {wanted.use} cannot be imported") from None
+    except (TypeError, ValueError) as error:
+        kind = type(error).__name__
+        raise ConfigError(
+            f"{key}: {wanted.use} does not accept these options or secrets ({kind});"
+            " run `notify config check` for the reason"
+        ) from None
+    return reader
+
+
+def intake_publisher(settings: Settings) -> Publisher:
+    """Make the intake's publisher, whose confirms are quick or fail."""
+    return open_publisher(settings, timeout=min(CONFIRM, settings.amqp.confirm_timeout))
+
+
+def open_intake(
+    settings: Settings,
+    store: Store,
+    publisher: Publisher,
+    metrics: Metrics,
+    *,
+    environ: Mapping[str, str] = os.environ,
+) -> ReceiptIntake:
+    """
+    Wire the intake; neither broker nor record needs to be up.
+
+    Raises:
+        ConfigError: A reader cannot be built.
+    """
+    readers = open_readers(settings, environ=environ)
+
+    def check() -> None:
+        check_tables(store)
+        store.check_keys(now=store.clock())
+
+    return ReceiptIntake(
+        readers,
+        publisher=publisher,
+        inbox=RecordInbox(store, check=check),
+        metrics=IntakeMetrics(metrics, providers=list(readers)),
+        # Not the record's clock, which may be away: this only says when a vendor's request came.
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+def inbox_relay(store: Store, publisher: Publisher) -> PeriodicThread:
+    """Wire the relay that publishes what the intake stored while the broker was away."""
+    step = Relay(InboxRows(), store, publisher).step
+    return PeriodicThread("receipts relay", step, period=INBOX_PERIOD)

@@ -1,0 +1,158 @@
+"""The HTTP server: uvicorn, with this service's signals, limits and errors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import h11
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from notify.errors import ConfigError
+from notify.web.limits import WebLimits
+
+DRAIN = 15
+"""Seconds that a stop waits for requests in flight; longer than the slowest answer."""
+BACKLOG = 1024
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """
+    Return a socket that listens.
+
+    Raises:
+        ConfigError: The address cannot be used, usually because another process listens on it.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise ConfigError(
+            f"receipts.port: cannot listen on {host} port {port}: {reason}; stop the other process,"
+            " or set another port"
+        ) from None
+
+
+class WebServer(uvicorn.Server):
+    """Serves one application in the foreground until SIGTERM or SIGINT, and drains requests."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limits: WebLimits,
+        turn: Callable[[], None],
+        ready: Callable[[], None],
+        stopping: Callable[[], None],
+    ) -> None:
+        """
+        Prepare a server.
+
+        Args:
+            app: The application.
+            limits: The limits of connections and requests' heads.
+            turn: Called by the event loop several times a second.
+            ready: Called once requests are accepted.
+            stopping: Called when a stop begins; may be called in a signal handler.
+        """
+        protocol: Any = partial(HeadTimeoutProtocol, seconds=limits.head_seconds)
+        # It warns of each refused connection and malformed request: what any scanner causes.
+        logging.getLogger("uvicorn").setLevel(logging.ERROR)
+        config = uvicorn.Config(
+            app,
+            http=protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            limit_concurrency=limits.connections,
+            timeout_keep_alive=limits.idle_seconds,
+            timeout_graceful_shutdown=DRAIN,
+            h11_max_incomplete_event_size=limits.head,
+        )
+        super().__init__(config)
+        self._turn = turn
+        self._ready = ready
+        self._stopping = stopping
+
+    def serve_on(self, listener: socket.socket) -> None:
+        """Serve until a stop, and return once all requests are answered."""
+        self.run(sockets=[listener])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept requests."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Record a turn of the event loop."""
+        self._turn()
+        return await super().on_tick(counter)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at SIGTERM and SIGINT; uvicorn itself would raise the signal again afterwards."""
+        main = threading.current_thread() is threading.main_thread()
+        handled = (signal.SIGTERM, signal.SIGINT) if main else ()
+        before = {each: signal.signal(each, self._stop) for each in handled}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+    def _stop(self, *_: object) -> None:
+        self._stopping()
+        self.should_exit = True
+
+
+class HeadTimeoutProtocol(H11Protocol):
+    """
+    HTTP/1.1 with a limit on the time in which a client sends a request's head.
+
+    uvicorn has none: a client that sends one header a minute would keep its connection for ever.
+    """
+
+    def __init__(self, *args: Any, seconds: float, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._seconds = seconds
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the time of the first head."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Start the time of a further head, and stop it once a head is complete."""
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the time."""
+        self._unwatch()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        if self.conn.their_state is not h11.IDLE:
+            self._unwatch()
+        elif self._head_timer is None:
+            self._head_timer = self.loop.call_later(self._seconds, self.transport.abort)
+
+    def _unwatch(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None

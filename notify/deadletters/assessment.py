@@ -14,6 +14,7 @@ from notify.contract import Incoming, Limits
 from notify.deadletters.eligibility import Eligibility, assess
 from notify.deadletters.known_requests import KnownRequests
 from notify.deadletters.replay_request import ReplayRequest
+from notify.deadletters.reports import ReportKind, report_kind, report_problem
 from notify.errors import DecodeError
 from notify.message import Notification
 from notify.store.deadletters import ArchivedLetter, Edit, KnownNotification, find_known
@@ -39,6 +40,8 @@ class LetterAssessment:
     parts: Sequence[LetterPart] = ()
     unfit: str = ""
     """Why it cannot be sent as it is written; empty if it can."""
+    report: ReportKind | None = None
+    """The kind of a report; None if the letter is a request."""
     fails: str = ""
     """Why a worker would end a notification of it without a call; empty if it would not."""
 
@@ -47,6 +50,8 @@ class LetterAssessment:
         """Each notification's; a letter that cannot be read counts as one that is unfit."""
         if self.unfit:
             return iter([Eligibility.UNFIT])
+        if self.report is not None:
+            return iter([Eligibility.REPORT])
         return (part.eligibility for part in self.parts)
 
     def selected(self, request: ReplayRequest) -> Iterator[LetterPart]:
@@ -108,15 +113,33 @@ class LetterAssessor:
         lock: bool = False,
     ) -> list[LetterAssessment]:
         """Assess letters; *lock* locks the rows of their notifications."""
-        decoded = [(letter, *self._decode(letter, edit, now=now)) for letter in letters]
+        kinds = {each.id: report_kind(each.exchange, each.routing_key) for each in letters}
+        decoded = [
+            (letter, *self._decode(letter, edit, now=now))
+            for letter in letters
+            if kinds[letter.id] is None
+        ]
         firsts = [asked[0] for _, asked, unfit in decoded if not unfit]
         known = KnownRequests(find_known(connection, firsts, lock=lock))
-        return [
-            LetterAssessment(letter, unfit=unfit)
+        assessed = {
+            letter.id: LetterAssessment(letter, unfit=unfit)
             if unfit
             else _assessed(letter, asked, known, now=now)
             for letter, asked, unfit in decoded
-        ]
+        }
+        for letter in letters:
+            if (kind := kinds[letter.id]) is not None:
+                assessed[letter.id] = self._report(letter, kind, edit)
+        return [assessed[letter.id] for letter in letters]
+
+    def _report(
+        self, letter: ArchivedLetter, kind: ReportKind, edit: Edit | None
+    ) -> LetterAssessment:
+        broken = report_problem(kind, _incoming(letter, None), self._limits)
+        why = str(broken) if broken else ""
+        if edit is not None and edit.letter_id == letter.id:
+            why = "it is a report, which cannot be edited; its sender must send it again"
+        return LetterAssessment(letter, unfit=why, report=kind)
 
     def _decode(
         self, letter: ArchivedLetter, edit: Edit | None, *, now: datetime

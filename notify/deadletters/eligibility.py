@@ -28,6 +28,8 @@ class Eligibility(enum.StrEnum):
     """It was cancelled or suppressed, or its recipient was erased."""
     FAILS = "would fail"
     """A worker would end it without a call: its template fails, or its country is not allowed."""
+    REPORT = "report"
+    """It is a receipt, or a producer's report: it is published again to where it came from."""
     UNFIT = "unfit"
     """The letter cannot be sent as it is written."""
 

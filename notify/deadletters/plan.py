@@ -17,6 +17,8 @@ class ReplayPlan:
     """The effect that a replay would have."""
 
     letters: int = 0
+    reports: int = 0
+    """Receipts and producers' reports to publish again."""
     settled: int = 0
     """Chosen letters that are no longer waiting."""
     eligibilities: Counter[Eligibility] = field(default_factory=Counter)
@@ -25,6 +27,11 @@ class ReplayPlan:
     """Why letters cannot be sent as they are written, or would fail again, by their ids."""
     begins: dict[Channel, datetime] = field(default_factory=dict)
     """When the last slot of earlier replays of a channel is, if any is still to come."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to replay."""
+        return not self.replayed and not self.reports
 
     def seconds(self, rate: float, *, now: datetime) -> float:
         """Return the seconds until the last notification is sent, at *rate* a second."""
@@ -38,6 +45,7 @@ class ReplayPlan:
         """Count one letter."""
         self.letters += 1
         self.eligibilities.update(assessment.eligibilities)
+        self.reports += assessment.report is not None and not assessment.unfit
         selected = assessment.selected(request)
         self.replayed.update(part.notification.channel for part in selected)
         if why := assessment.unfit or assessment.fails:

@@ -13,11 +13,21 @@ from typing import Any
 from uuid import UUID
 
 from notify import contract
-from notify.contract import Limits, Problem, RequestInvalid, Route, is_uuid, route, unique
+from notify.contract import (
+    Limits,
+    Problem,
+    RequestInvalid,
+    Route,
+    is_uuid,
+    likely_source,
+    route,
+    unique,
+)
 from notify.deadletters.death import Death, death
 from notify.deadletters.known_requests import KnownRequests
 from notify.deadletters.plain import bounded, clean
 from notify.deadletters.refused import unroutable
+from notify.deadletters.reports import NO_QUEUE, ReportKind, report_kind, report_problem
 from notify.delivery import Raw
 from notify.errors import DecodeError
 from notify.message import Notification, Status
@@ -55,6 +65,8 @@ class Reading:
     notifications: Sequence[Notification] = field(default_factory=list)
     refused: RequestInvalid | None = None
     """How it breaks the contract; None if it does not."""
+    report: ReportKind | None = None
+    """The kind of a report; None for a request."""
 
     def letter(self, known: KnownRequests, *, delivery_limits: Mapping[str, int]) -> Letter:
         """Return the letter to archive, with the cause according to the record."""
@@ -71,7 +83,7 @@ class Reading:
             notification_id=(first.batch_id or first.id) if first else self._likely_id(),
             channel=at.channel if at else None,
             lane=lane,
-            source=at.source if at else None,
+            source=at.source if at else self._reporter(),
             template=first.template if first else self._likely_template(),
             cause=cause,
             reason=clean(reason, longest=LONGEST_REASON) or None,
@@ -101,12 +113,16 @@ class Reading:
 
     def problems(self, cause: Cause, *, lanes: Collection[str]) -> Sequence[Problem]:
         """Return what its producer can correct; empty if the message is not at fault."""
+        if self.report is ReportKind.RECEIPTS:
+            return []
         mistakes = self.refused.problems if self.refused else []
         match cause:
             case Cause.CONTRACT:
                 return mistakes
             case Cause.CONFLICT:
                 return [CONFLICT]
+            case Cause.UNROUTABLE if self.report:
+                return [NO_QUEUE, *mistakes]
             case Cause.UNROUTABLE:
                 return [*unroutable(self.incoming.routing_key, lanes=lanes), *mistakes]
             case _:
@@ -116,7 +132,7 @@ class Reading:
         self, known: KnownRequests, *, lanes: Collection[str]
     ) -> tuple[Cause, str, str | None]:
         if self.death is None:
-            found = self.problems(Cause.UNROUTABLE, lanes=lanes)
+            found = self.problems(Cause.UNROUTABLE, lanes=lanes) or [NO_QUEUE]
             return Cause.UNROUTABLE, str(RequestInvalid(found)), None
         if self.death.reason in _BROKERS:
             return *_BROKERS[self.death.reason], None
@@ -156,6 +172,10 @@ class Reading:
         except DecodeError:
             return None
 
+    def _reporter(self) -> str | None:
+        producer = self.report is ReportKind.PRODUCER
+        return likely_source(self.incoming.routing_key) if producer else None
+
     def _document(self) -> dict[str, Any]:
         try:
             document = json.loads(self.incoming.body, object_pairs_hook=unique)
@@ -165,13 +185,15 @@ class Reading:
 
     def _likely_id(self) -> UUID | None:
         """Return the id that a malformed request most likely has; None if there is none."""
+        if self.report is not None:
+            return None
         for text in (self._document().get("id"), self.incoming.message_id):
             if isinstance(text, str) and is_uuid(text):
                 return UUID(text)
         return None
 
     def _likely_template(self) -> str | None:
-        name = self._document().get("template")
+        name = None if self.report else self._document().get("template")
         return name if isinstance(name, str) and _TEMPLATE.fullmatch(name) else None
 
 
@@ -185,6 +207,10 @@ def read(incoming: contract.Incoming, raw: Raw, *, limits: Limits, now: datetime
     """Decode one message; never raises, so that every message can be archived."""
     died = death(raw.exchange, raw.properties)
     properties = bounded(raw.properties)
+    kind = report_kind(died.exchange if died else raw.exchange, incoming.routing_key)
+    if kind is not None:
+        broken = report_problem(kind, incoming, limits)
+        return Reading(incoming, raw.exchange, properties, died, refused=broken, report=kind)
     try:
         asked = contract.decode(incoming, limits, now=now)
     except RequestInvalid as error:

@@ -16,6 +16,7 @@ from notify.deadletters.replay_request import ReplayRequest
 from notify.message import Channel, Status
 from notify.store import Actor, write_audit
 from notify.store.deadletters import Slot, insert_new, mark_replayed, requeue, save_edit
+from notify.store.relays import publish_again
 from notify.store.sealing import cipher_of
 
 
@@ -29,12 +30,14 @@ class ReplaySchedule:
         new: For notifications that no worker has recorded.
         until: The last slot of each letter, by its id.
         done: The letters that hold nothing more to replay.
+        reports: The exchange to publish each report to, by its letter's id.
     """
 
     again: list[Slot] = field(default_factory=list)
     new: list[Slot] = field(default_factory=list)
     until: dict[int, datetime] = field(default_factory=dict)
     done: set[int] = field(default_factory=set)
+    reports: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -50,6 +53,9 @@ class ReplaySchedule:
                 slot = _slot(part, slots)
                 (schedule.again if part.known else schedule.new).append(slot)
                 schedule.until[each.letter.id] = slots.last[part.notification.channel]
+            if each.report is not None and not each.unfit:
+                schedule.reports[each.letter.id] = each.report.value
+                schedule.until[each.letter.id] = slots.now
             if not each.has_more(request):
                 schedule.done.add(each.letter.id)
         return schedule
@@ -67,6 +73,7 @@ class ReplaySchedule:
         why = f"replayed by {actor.name}: {actor.reason}"
         requeue(connection, self.again, why=why, now=now)
         written = insert_new(connection, self.new, why=why, now=now)
+        publish_again(connection, self.reports)
         mark_replayed(connection, self.until, replay_id=replay_id, done=self.done, now=now)
         scheduled = [*(slot.id for slot in self.again), *written]
         details = {
@@ -75,6 +82,7 @@ class ReplaySchedule:
             "include_unknown": request.include_unknown,
             "letters": sorted(self.until),
             "notifications": len(scheduled),
+            "reports": len(self.reports),
             "possible_duplicates": sum(slot.possible_duplicate for slot in self.again),
         }
         write_audit(connection, actor, "dead.replay", details=details, at=now)
@@ -94,12 +102,12 @@ class SlotAllocator:
         """
         self.last = dict(last)
         self._step = timedelta(seconds=1 / rate)
-        self._now = now
+        self.now = now
 
     def next(self, channel: Channel) -> datetime:
         """Return a channel's next free slot."""
         before = self.last.get(channel)
-        self.last[channel] = self._now if before is None else before + self._step
+        self.last[channel] = self.now if before is None else before + self._step
         return self.last[channel]
 
 

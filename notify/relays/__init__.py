@@ -1,8 +1,9 @@
 """
-Publishing rows of the record to RabbitMQ: due notifications, events, stored receipts.
+Publishing rows of the record to RabbitMQ: due notifications, events, and stored receipts.
 
-`Relay` is the one publishing step; `DueRows`, `EventRows`, `RefusedRows` and `InboxRows` say which
-rows it publishes and how. Not here: SQL (`store.relays`), and threads (`service.relays`).
+`Relay` is the one publishing step; `DueRows`, `EventRows`, `RefusedRows`, `InboxRows` and
+`ReportRows` say which rows it publishes and how. Not here: SQL (`store.relays`), and threads
+(`service.relays`).
 """
 
 from notify.relays.due import DueRows, relay_and_repair
@@ -10,6 +11,7 @@ from notify.relays.events import EventRows
 from notify.relays.inbox import InboxRows
 from notify.relays.refused import RefusedRows
 from notify.relays.relay import BATCH_SIZE, Relay, RelayedRows
+from notify.relays.reports import ReportRows
 from notify.relays.set_back import SetBackRepair
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "RefusedRows",
     "Relay",
     "RelayedRows",
+    "ReportRows",
     "SetBackRepair",
     "relay_and_repair",
 ]

@@ -24,7 +24,7 @@ from notify.service.receipt_intake import (
 )
 from notify.service.receipts import open_applier, open_receipts, waiting_receipts
 from notify.service.record import check_tables, open_store, opened_record
-from notify.service.relays import due_relay, event_relay, refused_relay
+from notify.service.relays import due_relay, event_relay, refused_relay, report_relay
 from notify.service.retry import retry_policy
 from notify.service.tracing import open_tracing
 from notify.service.unsubscribe import category_titles, open_tokens, open_unsubscriber
@@ -69,6 +69,7 @@ __all__ = [
     "reconciliation",
     "record_metrics",
     "refused_relay",
+    "report_relay",
     "reputation_brake",
     "retry_policy",
     "topology_of",

@@ -11,6 +11,7 @@ from notify.relays import (
     EventRows,
     RefusedRows,
     Relay,
+    ReportRows,
     SetBackRepair,
     relay_and_repair,
 )
@@ -36,3 +37,9 @@ def refused_relay(store: Store, publisher: Publisher) -> PeriodicThread:
     """Wire the relay of refused messages' events, which publishes once more when it stops."""
     step = Relay(RefusedRows(), store, publisher).step
     return PeriodicThread("refused relay", step, period=PERIOD, once_more=True)
+
+
+def report_relay(store: Store, publisher: Publisher) -> PeriodicThread:
+    """Wire the relay of replayed receipts and reports."""
+    step = Relay(ReportRows(), store, publisher).step
+    return PeriodicThread("report relay", step, period=PERIOD)

@@ -48,6 +48,7 @@ def plan_as_json(plan: ReplayPlan, *, rate: float, now: datetime) -> dict[str, A
             prospect.replace(" ", "_"): number for prospect, number in plan.eligibilities.items()
         },
         "replayed": sum(plan.replayed.values()),
+        "reports": plan.reports,
         "rate": rate,
         "seconds": round(plan.seconds(rate, now=now), 3),
         "unfit": {str(id_): why for id_, why in plan.unfit.items()},

@@ -121,7 +121,7 @@ def _user(name: str) -> dict[str, Any]:
 
 def worker_rights() -> dict[str, str]:
     """Return the rights of a worker: to consume every queue and to publish, not to declare."""
-    writes = "|".join(re.escape(name) for name in (WORK, DEAD, EVENTS))
+    writes = "|".join(re.escape(name) for name in (WORK, DEAD, EVENTS, RECEIPTS))
     return {
         "configure": "^$",
         "write": f"^({writes})$",

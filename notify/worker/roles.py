@@ -21,6 +21,7 @@ from notify.service import (
     reconciliation,
     record_metrics,
     refused_relay,
+    report_relay,
     reputation_brake,
     waiting_receipts,
 )
@@ -116,7 +117,7 @@ def dead_letters(settings: Settings, store: Store, metrics: Metrics) -> WorkerRo
         work=open_archive(settings, store, metrics),
         on_crash=Again(CRASH_DELAY),
         change=lambda _: None,
-        before=[refused_relay(store, publisher)],
+        before=[refused_relay(store, publisher), report_relay(store, publisher)],
         after=[record_metrics(store, metrics)],
         close=publisher.close,
     )

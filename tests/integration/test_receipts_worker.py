@@ -100,3 +100,53 @@ def test_a_producer_confirms_its_own_notifications_only(rig: Rig, sent: list[UUI
     (shown,) = json.loads(rig.notify("show", failed, "--json").out)["receipts"]
     assert (shown["provider"], shown["event"]) == ("producer", "failed")
     assert [json.loads(each)["outcome"] for each in rig.dead()] == ["maybe"]
+
+
+def test_dead_receipts_and_feedback_are_replayed_to_where_they_came_from(
+    rig: Rig, sent: list[UUID]
+) -> None:
+    """The archive says why each died; only what can be read is published again."""
+    delivered, confirmed, _ = sent
+    receipts = [
+        DeliveryReceipt(ReceiptEvent.DELIVERED, "delivered", attempt_id=attempt_of(rig, delivered))
+    ]
+    report(rig, *receipts)
+    feedback = json.dumps({"id": str(confirmed), "outcome": "confirmed"}).encode()
+    publish(rig, EXCHANGE, [("feedback.shop", feedback), ("feedback.shop", b'{"outcome": 1}')])
+    publish(rig, RECEIPTS, [("sendgrid.delivered", b"{}")])
+    bury_all(rig)
+    with rig.worker("dead", pool="dead"):
+        until(lambda: len(letters(rig)) == 4)
+        causes = [(each["cause"], each["routing_key"], each["source"]) for each in letters(rig)]
+        assert sorted(causes, key=str) == [
+            ("contract", "feedback.shop", "shop"),
+            ("contract", "sendgrid.delivered", None),
+            ("other", "feedback.shop", "shop"),
+            ("other", "sendgrid.delivered", None),
+        ]
+        done = rig.notify(
+            "dead", "replay", "--since", "1h", "--yes", "--no-wait", "--reason", "fixed"
+        )
+        assert done.code == 0, done.err
+        assert "2 receipts and reports are published again" in done.out
+        with rig.worker("receipts", pool="receipts"):
+            until(lambda: rig.status(delivered) is Status.DELIVERED)
+            until(lambda: rig.status(confirmed) is Status.CONFIRMED)
+    states = sorted((each["cause"], each["state"]) for each in letters(rig))
+    assert states == [("contract", "waiting")] * 2 + [("other", "replayed")] * 2
+    assert rig.notify("ledger").code == 0
+
+
+def letters(rig: Rig) -> list[dict[str, Any]]:
+    """The archive of dead letters."""
+    done = rig.notify("dead", "ls", "--json", "--state", "all")
+    return [json.loads(line) for line in done.out.splitlines()]
+
+
+def bury_all(rig: Rig) -> None:
+    """Reject every message of the receipts' queues, as a worker with a bug would."""
+    with connect(rig.broker_url) as connection:
+        channel = connection.channel()
+        for queue in (RECEIPTS, FEEDBACK):
+            while (message := channel.basic_get(queue)) is not None:
+                channel.basic_reject(message.delivery_tag, requeue=False)

@@ -98,13 +98,13 @@ def replay(
         planned = replayer.plan(request)
         if dry_run or not as_json:
             _show_plan(store, planned, choice, request, as_json=as_json)
-        elif not planned.replayed:
+        elif planned.empty:
             print_json({"replay_id": None, "notifications": 0})
         _refuse_unfit_edit(request, planned)
-        if dry_run or not planned.replayed:
+        if dry_run or planned.empty:
             return
         confirm("Replay them?", yes=yes)
-        done = _perform(replayer, request, actor, as_json=as_json)
+        done = _perform(replayer, request, actor, reports=planned.reports, as_json=as_json)
         if done and (sys.stderr.isatty() if wait is None else wait):
             _follow(store, done, as_json=as_json)
 
@@ -143,13 +143,14 @@ def _show_plan(
         click.echo(choice.why_none(store), err=True)
         return
     total = sum(plan.eligibilities.values())
-    click.echo(f"{plan.letters:,} waiting dead letters, requesting {total:,} notifications\n")
+    asked = total - plan.reports
+    click.echo(f"{plan.letters:,} waiting dead letters, requesting {asked:,} notifications\n")
     Console().print(view.forecast(plan, include_unknown=request.include_unknown))
     for line in view.unfit(plan):
         click.echo(line)
     if plan.replayed:
         click.echo(f"\n{view.time_needed(plan, request.rate, now=store.clock())}")
-    else:
+    elif plan.empty:
         click.echo("\nThere is nothing to replay.")
 
 
@@ -159,7 +160,7 @@ def _refuse_unfit_edit(request: ReplayRequest, plan: ReplayPlan) -> None:
 
 
 def _perform(
-    replayer: Replayer, request: ReplayRequest, actor: Actor, *, as_json: bool
+    replayer: Replayer, request: ReplayRequest, actor: Actor, *, reports: int, as_json: bool
 ) -> list[UUID]:
     """Schedule all notifications, and return their ids."""
     replay_id = uuid4()
@@ -177,6 +178,8 @@ def _perform(
         print_json({"replay_id": str(replay_id), "notifications": len(done)})
     else:
         click.echo(f"{len(done):,} notifications are scheduled, as replay {replay_id}")
+        if reports:
+            click.echo(f"{reports:,} receipts and reports are published again to their queues")
     return done
 
 

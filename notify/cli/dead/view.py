@@ -15,6 +15,7 @@ from notify.telemetry.terminal import on_one_line
 
 _COLOURS = {
     Eligibility.NEVER_SENT: "green",
+    Eligibility.REPORT: "green",
     Eligibility.UNKNOWN: "magenta",
     Eligibility.FAILS: "red",
     Eligibility.UNFIT: "red",
@@ -26,6 +27,7 @@ _ACTIONS = {
     Eligibility.REFUSED: "skipped: the provider will never accept it",
     Eligibility.WITHDRAWN: "skipped: it was cancelled or suppressed",
     Eligibility.FAILS: "skipped: fix its template, or its data with notify dead replay --edit ID",
+    Eligibility.REPORT: "published again to its queue",
     Eligibility.UNFIT: "skipped: fix it with notify dead replay --edit ID",
 }
 _SHOWN = 5

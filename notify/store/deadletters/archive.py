@@ -98,6 +98,7 @@ class ArchivedLetter:
     id: int
     archived_at: datetime
     state_at: datetime
+    exchange: str
     routing_key: str
     properties: Mapping[str, Any]
     body: bytes

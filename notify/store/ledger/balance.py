@@ -23,6 +23,7 @@ from sqlalchemy import (
 from notify.message import Status
 from notify.store.deadletters.archive import Cause, LetterState
 from notify.store.tables import dead_letters, notifications
+from notify.topology import RECEIPTS
 
 MOVING = (Status.QUEUED, Status.SENDING)
 """Statuses that should change soon without an operator."""
@@ -85,7 +86,7 @@ def count_dead_only(connection: Connection) -> Iterator[DeadCount]:
     Count the requests that exist only as a dead letter.
 
     A replayed request counts as its notification, and so does one whose notification ended. A
-    request that died twice counts once.
+    request that died twice counts once. Receipts and producers' reports are no requests.
     """
     columns = dead_letters.c
     # An id counts within its source.
@@ -95,10 +96,16 @@ def count_dead_only(connection: Connection) -> Iterator[DeadCount]:
     unrecorded = or_(columns.cause.in_([str(Cause.CONTRACT), str(Cause.CONFLICT)]), ~known)
     query = (
         select(columns.channel, columns.lane, func.count(request.distinct()).label("count_"))
-        .where(columns.state != LetterState.REPLAYED, unrecorded)
+        .where(columns.state != LetterState.REPLAYED, unrecorded, ~_is_report())
         .group_by(columns.channel, columns.lane)
     )
     return (DeadCount(row.channel, row.lane, row.count_) for row in connection.execute(query))
+
+
+def _is_report() -> ColumnElement[bool]:
+    columns = dead_letters.c
+    keys = (columns.routing_key.like(f"{word}.%") for word in ("feedback", "optout"))
+    return or_(columns.exchange == RECEIPTS, *keys)
 
 
 def _recorded(source: ColumnElement[Any], id_: ColumnElement[Any]) -> Iterator[ColumnElement[bool]]:

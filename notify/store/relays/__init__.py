@@ -23,6 +23,13 @@ from notify.store.relays.refused import (
     mark_refused_published,
     release_refused,
 )
+from notify.store.relays.reports import (
+    ReplayedReport,
+    lease_reports,
+    mark_reports_published,
+    publish_again,
+    release_reports,
+)
 from notify.store.set_back import correct_waits
 
 __all__ = [
@@ -31,6 +38,7 @@ __all__ = [
     "PendingEvent",
     "PendingReceipts",
     "PendingRefusal",
+    "ReplayedReport",
     "add_to_inbox",
     "correct_waits",
     "count_inbox",
@@ -39,12 +47,16 @@ __all__ = [
     "lease_events",
     "lease_inbox",
     "lease_refused",
+    "lease_reports",
     "mark_due_published",
     "mark_events_published",
     "mark_refused_published",
+    "mark_reports_published",
     "newest_events",
+    "publish_again",
     "release_due",
     "release_events",
     "release_inbox",
     "release_refused",
+    "release_reports",
 ]

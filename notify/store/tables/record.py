@@ -201,6 +201,10 @@ dead_letters = Table(
     # The unpublished event for its source, and the end of its lease.
     Column("refused_event", JSON(none_as_null=True)),
     Column("refused_until", UtcDateTime),
+    # Of a replayed receipt or report: the exchange to publish it to, until a relay has done so, and
+    # the end of the relay's lease.
+    Column("publish_to", String(255)),
+    Column("publish_until", UtcDateTime),
     Index(None, "notification_id"),
     Index(None, "archived_at"),
 )
@@ -209,6 +213,12 @@ Index(
     dead_letters.c.id,
     sqlite_where=dead_letters.c.refused_event.is_not(None),
     postgresql_where=dead_letters.c.refused_event.is_not(None),
+)
+Index(
+    "ix_dead_letters_publish_to",
+    dead_letters.c.id,
+    sqlite_where=dead_letters.c.publish_to.is_not(None),
+    postgresql_where=dead_letters.c.publish_to.is_not(None),
 )
 Index(
     "ix_dead_letters_replay_until",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -194,7 +195,9 @@ def test_each_notification_is_judged_by_the_record(store: Store) -> None:
     ended(store, bodies[Eligibility.IN_FLIGHT], status=Status.QUEUED, due_at=LATER)
     ended(store, bodies[Eligibility.REFUSED], status=Status.REJECTED)
     without_call(store, bodies[Eligibility.WITHDRAWN], Status.CANCELLED)
-    bury(store, *map(arrival, bodies.values()))
+    feedback = json.dumps({"id": str(uuid4()), "outcome": "failed"}).encode()
+    del bodies[Eligibility.REPORT]
+    bury(store, *map(arrival, bodies.values()), arrival(feedback, key="feedback.shop"))
     late = NOW + timedelta(days=1)
     assert plan(store, now=late).eligibilities == dict.fromkeys(prospects, 1)
     assert plan(store, now=late).replayed.total() == 1

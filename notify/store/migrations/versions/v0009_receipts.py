@@ -10,12 +10,25 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
-    """Add tables and a column that code of earlier revisions neither reads nor writes."""
+    """Add tables and columns that code of earlier revisions neither reads nor writes."""
     _receipts()
     _inbox()
     _suppressions()
     _reputation()
+    _replayed_reports()
     op.add_column("notifications", sa.Column("category", sa.String(31)))
+
+
+def _replayed_reports() -> None:
+    op.add_column("dead_letters", sa.Column("publish_to", sa.String(255)))
+    op.add_column("dead_letters", sa.Column("publish_until", UtcDateTime))
+    op.create_index(
+        "ix_dead_letters_publish_to",
+        "dead_letters",
+        ["id"],
+        sqlite_where=sa.text("publish_to IS NOT NULL"),
+        postgresql_where=sa.text("publish_to IS NOT NULL"),
+    )
 
 
 def _receipts() -> None:

@@ -20,6 +20,7 @@ from notify.contract import (
     TemplateCheck,
     feedback_schema,
     likely_channel,
+    opt_out_schema,
     problems,
 )
 from notify.contract import schema as contract_schema
@@ -44,7 +45,8 @@ class _Finding:
 @click.command()
 @_channel
 @click.option("--feedback", is_flag=True, help="The messages `feedback.<source>` instead.")
-def schema(channel: Channel | None, feedback: bool) -> None:
+@click.option("--optout", is_flag=True, help="The messages `optout.<source>` instead.")
+def schema(channel: Channel | None, feedback: bool, optout: bool) -> None:
     """Print the contract for producers as JSON Schema (draft 2020-12).
 
     Without --channel it describes the requests of any channel.
@@ -54,9 +56,10 @@ def schema(channel: Channel | None, feedback: bool) -> None:
       notify schema --channel email > email.schema.json
       notify schema --feedback > feedback.schema.json
     """
-    if feedback and channel is not None:
-        raise click.UsageError("--feedback has no channel: remove --channel")
-    print_json(feedback_schema() if feedback else contract_schema(channel), indent=2)
+    if feedback + optout + (channel is not None) > 1:
+        raise click.UsageError("use one of --channel, --feedback and --optout")
+    reports = feedback_schema() if feedback else opt_out_schema() if optout else None
+    print_json(reports or contract_schema(channel), indent=2)
 
 
 @click.command()

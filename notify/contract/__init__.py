@@ -19,15 +19,16 @@ from notify.contract.feedback import (
     FeedbackOutcome,
     feedback_schema,
     read_feedback,
-    report_source,
 )
 from notify.contract.limits import DEFAULT_LIMITS, Limits
 from notify.contract.lint import TemplateCheck, likely_channel, problems
+from notify.contract.optout import OPTOUT_KEY, ProducerOptOut, opt_out_schema, read_opt_out
 from notify.contract.problem import Problem, RequestInvalid
 from notify.contract.published import IN_MS, publication_time
 from notify.contract.receipt import MOST_RECEIPTS, ReceiptEntry, ReceiptMessage, read_receipts
 from notify.contract.recipient import Spellings, case_folded, normal_form, same_recipient
 from notify.contract.refusal import REFUSED, Mistake, RefusalCause, RefusedEvent, refused_schema
+from notify.contract.reports import report_source
 from notify.contract.schema import schema
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "FEEDBACK_KEY",
     "IN_MS",
     "MOST_RECEIPTS",
+    "OPTOUT_KEY",
     "REFUSED",
     "CategoryNames",
     "Event",
@@ -44,6 +46,7 @@ __all__ = [
     "Limits",
     "Mistake",
     "Problem",
+    "ProducerOptOut",
     "ReceiptEntry",
     "ReceiptMessage",
     "RefusalCause",
@@ -62,10 +65,12 @@ __all__ = [
     "likely_channel",
     "likely_source",
     "normal_form",
+    "opt_out_schema",
     "parse",
     "problems",
     "publication_time",
     "read_feedback",
+    "read_opt_out",
     "read_receipts",
     "refused_schema",
     "report_source",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,9 +12,10 @@ from pydantic import Field, ValidationError
 
 from notify.channels import Identity, Instant, Strict, Version
 from notify.contract.document import parse
-from notify.contract.envelope import Incoming, check_envelope, is_source
+from notify.contract.envelope import Incoming, check_envelope
 from notify.contract.limits import Limits
-from notify.contract.problem import Problem, RequestInvalid
+from notify.contract.problem import RequestInvalid
+from notify.contract.reports import report_problems, report_source
 
 FEEDBACK_KEY = "feedback"
 """The first word of the routing key `feedback.<source>`."""
@@ -84,34 +84,8 @@ def read_feedback(incoming: Incoming, limits: Limits) -> Feedback:
     try:
         message = FeedbackMessage.model_validate(parse(incoming.body))
     except ValidationError as error:
-        raise RequestInvalid(list(_problems(error))) from None
+        raise RequestInvalid(report_problems(error, FeedbackMessage, _HINTS)) from None
     return Feedback(source, message.id, message.outcome, message.at, message.note)
-
-
-def report_source(routing_key: str, kind: str) -> str:
-    """
-    Return the source in the routing key `<kind>.<source>` of a report.
-
-    Raises:
-        RequestInvalid: The key is not of this form.
-    """
-    first, _, source = routing_key.partition(".")
-    if first != kind or not is_source(source):
-        hint = f"publish with {kind}.<source>, such as {kind}.shop"
-        raise RequestInvalid([Problem("", f"the routing key is not {kind}.<source>", hint)])
-    return source
-
-
-def _problems(error: ValidationError) -> Iterator[Problem]:
-    for detail in error.errors(include_url=False, include_context=False, include_input=False):
-        name = str(detail["loc"][0]) if detail["loc"] else ""
-        if detail["type"] == "extra_forbidden":
-            hint = f"the fields are {', '.join(FeedbackMessage.model_fields)}"
-            yield Problem("*", "unknown field", hint)
-        elif detail["type"] == "missing":
-            yield Problem(name, "required", _HINTS[name])
-        else:
-            yield Problem(name, "is not allowed here", _HINTS.get(name, "see `notify schema`"))
 
 
 def feedback_schema() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from notify.receipts.feedback import FeedbackReader
 from notify.receipts.inbox import RecordInbox
 from notify.receipts.intake import NotStored, ReceiptInbox, ReceiptIntake, UnknownReader, outgoing
 from notify.receipts.intake_metrics import IntakeMetrics
+from notify.receipts.optouts import OptOutReader
 from notify.receipts.received import AppliedReceipt, ReceiptVerdict, ReceivedReceipt
 from notify.receipts.unsubscribe import UNSUBSCRIBE, Unsubscriber, opted_out
 
@@ -25,6 +26,7 @@ __all__ = [
     "FeedbackReader",
     "IntakeMetrics",
     "NotStored",
+    "OptOutReader",
     "ReceiptApplication",
     "ReceiptApplier",
     "ReceiptInbox",

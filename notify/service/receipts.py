@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from notify.contract import FEEDBACK_KEY
+from notify.contract import FEEDBACK_KEY, OPTOUT_KEY
 from notify.message import Channel
 from notify.periodic import PeriodicThread
 from notify.receipts import (
     ApplicationMetrics,
     FeedbackReader,
+    OptOutReader,
     ReceiptApplication,
     ReceiptApplier,
 )
@@ -27,7 +28,10 @@ def open_receipts(settings: Settings, store: Store, metrics: Metrics) -> Receipt
     return ReceiptApplication(
         store,
         open_applier(settings),
-        readers={FEEDBACK_KEY: FeedbackReader(contract_limits(settings))},
+        readers={
+            FEEDBACK_KEY: FeedbackReader(contract_limits(settings)),
+            OPTOUT_KEY: OptOutReader(contract_limits(settings)),
+        },
         metrics=ApplicationMetrics(metrics, providers=settings.providers),
     )
 

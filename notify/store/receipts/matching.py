@@ -116,6 +116,7 @@ class OwnNotification:
     channel: Channel
     recipient: str
     """Empty if it was erased, or its key is missing."""
+    recipient_hash: bytes | None = None
 
 
 def find_own(
@@ -125,7 +126,8 @@ def find_own(
     columns, cipher = notifications.c, cipher_of(connection)
     own = columns.id.in_(ids) & columns.public_id.is_(None)
     query = select(PUBLIC_ID.label("public_id"), columns.id, columns.channel, columns.key_id)
-    query = query.add_columns(columns.recipient).where(columns.source == source)
+    query = query.add_columns(columns.recipient, columns.recipient_hash)
+    query = query.where(columns.source == source)
     found: dict[UUID, OwnNotification] = {}
     # Each of the two is found by its own index.
     for matching in (own, columns.public_id.in_(ids)):
@@ -133,7 +135,9 @@ def find_own(
             recipient = ""
             with suppress(Sealed):
                 recipient = cipher.open_recipient(row.id, row.key_id, row.recipient)
-            found[row.public_id] = OwnNotification(row.id, Channel(row.channel), recipient)
+            found[row.public_id] = OwnNotification(
+                row.id, Channel(row.channel), recipient, row.recipient_hash
+            )
     return found
 
 

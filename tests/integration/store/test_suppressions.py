@@ -7,20 +7,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select, update
 
+from notify.contract import Limits, ProducerOptOut
 from notify.keyring import CLEAR
 from notify.message import Channel
 from notify.privacy import rotate
+from notify.receipts import OptOutReader
 from notify.store import Actor, Store
 from notify.store.sealing import cipher_of
 from notify.store.sealing.row_cipher import RowCipher
 from notify.store.suppression import delete_ended_entries
 from notify.store.tables import suppressions
 from notify.suppression import Lift, Suppression, SuppressionReason, lift, suppress
-from tests.support.recording import LATER, NOW, begin
+from tests.support.recording import LATER, NOW, answer_to, asked, begin, call_for
 from tests.support.sealing import KEYRING
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -210,3 +213,28 @@ def test_maintenance_deletes_entries_that_ended_long_ago(store: Store) -> None:
         assert delete_ended_entries(connection, before=NOW, limit=10) == 0
         assert delete_ended_entries(connection, before=NOW + 2 * DAY, limit=10) == 2
     assert len(rows(store)) == 2
+
+
+def test_a_producers_opt_out_stops_its_own_messages(store: Store) -> None:
+    """By address, by notification, or for a category; an unknown or erased one changes nothing."""
+    first = begin(store, to="bob@example.com")
+    reader = OptOutReader(Limits(require_user_id=False))
+    read = [
+        ProducerOptOut("shop", Channel.EMAIL, "Ann@example.com", None, None, "account_page"),
+        ProducerOptOut("shop", None, "", first.notification.id, "news", None),
+        ProducerOptOut("shop", None, "", uuid4(), None, None),
+        ProducerOptOut("bank", None, "", first.notification.id, None, None),
+    ]
+    for _ in range(2):
+        with store.writing() as connection:
+            assert reader.apply(connection, read, now=NOW) == []
+    written = {(row.scope, row.reason, row.evidence, row.until) for row in rows(store)}
+    assert written == {
+        ("source:shop", "opt_out", "optout.shop account_page", None),
+        ("category:news", "opt_out", "optout.shop", None),
+    }
+    assert answer_to(store, call_for(asked())).suppressed is not None
+    assert answer_to(store, call_for(asked(source="bank"))).suppressed is None
+    bob = {"to": "bob@example.com"}
+    assert answer_to(store, call_for(asked(**bob, category="news"))).suppressed is not None
+    assert answer_to(store, call_for(asked(**bob))).suppressed is None

@@ -1,0 +1,42 @@
+"""The parts that producers' reports share: their routing key, and their problems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ValidationError
+
+from notify.contract.envelope import is_source
+from notify.contract.problem import Problem, RequestInvalid
+
+
+def report_source(routing_key: str, kind: str) -> str:
+    """
+    Return the source in the routing key `<kind>.<source>` of a report.
+
+    Raises:
+        RequestInvalid: The key is not of this form.
+    """
+    first, _, source = routing_key.partition(".")
+    if first != kind or not is_source(source):
+        hint = f"publish with {kind}.<source>, such as {kind}.shop"
+        raise RequestInvalid([Problem("", f"the routing key is not {kind}.<source>", hint)])
+    return source
+
+
+def report_problems(
+    error: ValidationError, model: type[BaseModel], hints: Mapping[str, str]
+) -> list[Problem]:
+    """Return the problems of a report; the texts name fields, never a value."""
+    return [
+        _problem(str(each["loc"][0]) if each["loc"] else "", each["type"], model, hints)
+        for each in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def _problem(name: str, kind: str, model: type[BaseModel], hints: Mapping[str, str]) -> Problem:
+    if kind == "extra_forbidden":
+        return Problem("*", "unknown field", f"the fields are {', '.join(model.model_fields)}")
+    if kind == "missing":
+        return Problem(name, "required", hints[name])
+    return Problem(name, "is not allowed here", hints.get(name, "see `notify schema`"))

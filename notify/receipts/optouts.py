@@ -1,0 +1,85 @@
+"""Producers' opt-outs: a recipient told the service itself, on its account page or by phone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection
+
+from notify.contract import Incoming, Limits, ProducerOptOut, read_opt_out
+from notify.receipts.received import ReceivedReceipt
+from notify.store.receipts import OwnNotification, find_own
+from notify.suppression import (
+    Suppression,
+    SuppressionReason,
+    category_scope,
+    log_added,
+    source_scope,
+    suppress,
+)
+
+log = structlog.get_logger("notify.suppression")
+
+
+class OptOutReader:
+    """Reads `optout.<source>`; a source speaks for its own messages, or for one category."""
+
+    def __init__(self, limits: Limits) -> None:
+        """
+        Create a reader.
+
+        Args:
+            limits: The contract's, as delivery applies them.
+        """
+        self._limits = limits
+
+    def read(self, incoming: Incoming) -> ProducerOptOut:
+        """
+        Return the opt-out in a message.
+
+        Raises:
+            RequestInvalid: It breaks the contract.
+        """
+        return read_opt_out(incoming, self._limits)
+
+    def apply(
+        self, connection: Connection, read: Sequence[ProducerOptOut], *, now: datetime
+    ) -> list[ReceivedReceipt]:
+        """Suppress the recipients; an opt-out changes no notification, so there are no receipts."""
+        by_source: dict[str, set[UUID]] = {}
+        for each in read:
+            if each.id is not None:
+                by_source.setdefault(each.source, set()).add(each.id)
+        own = {source: find_own(connection, source, ids) for source, ids in by_source.items()}
+        items = []
+        for each in read:
+            found = own[each.source].get(each.id) if each.id is not None else None
+            item = _suppression(each, found, now=now)
+            if item is None:
+                # Unknown, deleted or erased: the source has to name the address.
+                log.warning("notify.optout_unmatched", source=each.source, id=str(each.id))
+            else:
+                items.append(item)
+        log_added(suppress(connection, items, now=now))
+        return []
+
+
+def _suppression(
+    asked: ProducerOptOut, found: OwnNotification | None, *, now: datetime
+) -> Suppression | None:
+    channel = asked.channel or (found.channel if found else None)
+    hash_ = found.recipient_hash if found else None
+    if channel is None or not (asked.to or hash_):
+        return None
+    return Suppression(
+        channel=channel,
+        reason=SuppressionReason.OPT_OUT,
+        since=now,
+        recipient=asked.to,
+        recipient_hash=hash_,
+        scope=category_scope(asked.category) if asked.category else source_scope(asked.source),
+        evidence=" ".join(filter(None, (f"optout.{asked.source}", asked.note))),
+    )

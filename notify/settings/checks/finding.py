@@ -60,3 +60,11 @@ def names_in(options: Any, name: str) -> list[str]:
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def no_value(secret: str) -> str:
+    """Return the text of a missing secret."""
+    return (
+        f"no value for {secret}; provide it as a file of that name in $CREDENTIALS_DIRECTORY, or as"
+        " an environment variable"
+    )

@@ -13,10 +13,17 @@ from pydantic import ValidationError
 from notify.errors import ConfigError
 from notify.settings.checks.categories import sender_doubts, subscription_problems
 from notify.settings.checks.exposure import Exposure, exposures
-from notify.settings.checks.finding import ConfigFinding, names_in, shown_key, table_in
+from notify.settings.checks.finding import (
+    ConfigFinding,
+    names_in,
+    no_value,
+    shown_key,
+    table_in,
+)
 from notify.settings.checks.lines import located
 from notify.settings.checks.network import unprotected, unused_proxies
 from notify.settings.checks.provider_signature import signature_problems, timeout_of
+from notify.settings.checks.readers import reader_doubts, reader_mistakes
 from notify.settings.checks.validation_errors import validated
 from notify.settings.model import AmqpSettings, Settings, TemplateSettings
 from notify.settings.privacy import PrivacySettings
@@ -60,13 +67,14 @@ def check(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) 
     tree = read(path, environ=environ)
     settings, mistakes = validated(tree)
     mistakes += [*signature_problems(tree), *_missing_files(tree), *_missing_secrets(tree, environ)]
-    mistakes += _keyring(tree, environ)
+    mistakes += [*_keyring(tree, environ), *reader_mistakes(tree, environ)]
     doubts = []
     if settings is not None:
         mistakes += subscription_problems(settings, tree, environ=environ)
         doubts = [*_unserved(settings, tree), *_unused(settings), *_never_slow(settings)]
         doubts += sender_doubts(settings, tree)
         doubts += unprotected(settings, tree, environ=environ)
+        doubts += reader_doubts(settings, tree)
     doubts += unused_proxies(environ)
     exposed = list(exposures(tree, environ))
     return ConfigReport(
@@ -105,11 +113,8 @@ def _missing_secrets(tree: Tree, environ: Mapping[str, str]) -> Iterator[ConfigF
         # A name of another form is reported already, and may be a secret itself.
         good = {option: each for option, each in secrets.items() if is_secret_name(each)}
         for option, secret in missing_secrets(good, environ=environ):
-            text = (
-                f"no value for {secret}; provide it as a file of that name in "
-                "$CREDENTIALS_DIRECTORY, or as an environment variable"
-            )
-            yield ConfigFinding(shown_key(("providers", name, "secrets", option), tree), text)
+            key = shown_key(("providers", name, "secrets", option), tree)
+            yield ConfigFinding(key, no_value(secret))
 
 
 def _named_by_channels(tree: Tree) -> set[str]:

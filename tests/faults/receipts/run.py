@@ -21,7 +21,7 @@ from notify.message import Outcome, Status
 from notify.store import Entry, Record, Store
 from notify.store.tables import events, notifications, receipt_inbox, receipts, reputation
 from notify.topology import FEEDBACK, RECEIPTS
-from tests.faults.fleet import Fleet
+from tests.faults.fleet import Fleet, WorkerEnded
 from tests.faults.receipts.vendor import Vendor, VendorEvent
 from tests.faults.stage import Services, in_queues, queues, until
 from tests.faults.terms import Terms
@@ -108,17 +108,11 @@ def run_receipts(drill: ReceiptDrill, services: Services, folder: Path) -> Recei
     port = _free_port()
     vendor = Vendor(f"http://127.0.0.1:{port}/receipts/sendgrid", rate=RATE)
     with _staged(services, folder, port=port, key=vendor.public_key) as stage:
-        reported = _reported(_sent(stage.store))
-        stage.fleet.start(*WORKERS)
-        stage.fleet.ready(*WORKERS)
-        with ThreadPoolExecutor(1) as background:
-            posted = background.submit(vendor.post_all, reported, timeout=AT_REST_WITHIN)
-            time.sleep(UNDER_WAY)
-            drill.fault(stage)
-            complete = posted.result()
-        until(lambda: _at_rest(stage), timeout=AT_REST_WITHIN)
-        stage.fleet.at_once([("ledger",)])
-        stage.fleet.stop_all()
+        complete = False
+        try:
+            complete = _play(drill, stage, vendor)
+        except WorkerEnded as error:
+            stage.fleet.faulty.append(f"the drill broke off: {error}")
         lost, twice, wrong = _compare(stage.store, vendor.taken)
         obstacle = "; ".join(stage.fleet.faulty)
     if not complete:
@@ -127,6 +121,22 @@ def run_receipts(drill: ReceiptDrill, services: Services, folder: Path) -> Recei
     return ReceiptResult(
         drill, len(set(vendor.taken)), lost, twice, wrong, vendor.refused, took, obstacle
     )
+
+
+def _play(drill: ReceiptDrill, stage: ReceiptStage, vendor: Vendor) -> bool:
+    """Post events around the fault; return whether all were answered with 2xx in time."""
+    reported = _reported(_sent(stage.store))
+    stage.fleet.start(*WORKERS)
+    stage.fleet.ready(*WORKERS)
+    with ThreadPoolExecutor(1) as background:
+        posted = background.submit(vendor.post_all, reported, timeout=AT_REST_WITHIN)
+        time.sleep(UNDER_WAY)
+        drill.fault(stage)
+        complete = posted.result()
+    until(lambda: _at_rest(stage), timeout=AT_REST_WITHIN)
+    stage.fleet.at_once([("ledger",)])
+    stage.fleet.stop_all()
+    return complete
 
 
 @contextmanager

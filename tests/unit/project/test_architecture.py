@@ -29,9 +29,11 @@ OPEN = {"policies", "telemetry"}
 """Packages without a face: each of their modules is one."""
 PAST_FACES = {
     ("worker", "notify.settings.reloading"),
+    ("web", "notify.telemetry.metrics.server"),
     ("worker", "notify.telemetry.metrics.server"),
     ("cli", "notify.sandbox.switch"),
     ("cli", "notify.settings.show"),
+    ("cli", "notify.web.process"),
     ("cli", "notify.worker.process"),
     ("cli", "notify.worker.roles"),
     ("doctor", "notify.worker.pause"),

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from notify.web.process import COMPONENTS_TIMEOUT as WEB_COMPONENTS_TIMEOUT
+from notify.web.server import DRAIN
 from notify.worker.process import COMPONENTS_TIMEOUT, STOP_TIMEOUT
 from tests.support.services import missing
 
 UNITS = Path(__file__).parents[3] / "systemd"
 SERVICES = sorted(UNITS.glob("*.service"))
 _WORKER = UNITS / "notify-worker@.service"
+_WEB = UNITS / "notify-web-receipts.service"
 
 
 def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -42,7 +45,7 @@ def test_the_units_have_no_mistakes(tmp_path: Path) -> None:
             text = unit.read_text().replace("/opt/notify/bin/notify", "/bin/true")
             (tmp_path / name).write_text(text)
     units = [str(unit) for unit in tmp_path.iterdir()]
-    assert len(units) == 4
+    assert len(units) == 5
     assert analyze("verify", *units).stderr == ""
 
 
@@ -56,9 +59,9 @@ def test_a_service_is_exposed_little(unit: Path) -> None:
 
 
 def test_the_services_are_hardened_alike() -> None:
-    """Both have the same hardening: a new line belongs to both."""
+    """All have the same hardening: a new line belongs to each."""
     first, *others = [_hardening(unit) for unit in SERVICES]
-    assert len(SERVICES) == 2
+    assert len(SERVICES) == 3
     assert all(other == first for other in others)
 
 
@@ -71,6 +74,18 @@ def test_systemd_waits_longer_for_a_stop_than_the_worker_does() -> None:
     """Otherwise it would kill a worker during its last calls."""
     (seconds,) = settings(_WORKER)["TimeoutStopSec"]
     assert int(seconds) > STOP_TIMEOUT + COMPONENTS_TIMEOUT
+
+
+def test_systemd_waits_longer_for_a_stop_than_the_web_process_does() -> None:
+    """Three background threads stop one after the other, after the last answers."""
+    (seconds,) = settings(_WEB)["TimeoutStopSec"]
+    assert int(seconds) > DRAIN + 3 * WEB_COMPONENTS_TIMEOUT
+
+
+def test_the_web_process_gets_no_key_that_can_send() -> None:
+    """Its credential is another file than the workers'."""
+    assert settings(_WEB)["LoadCredential"] == ["receipts.env:/etc/notify/receipts.env"]
+    assert settings(_WORKER)["LoadCredential"] == ["providers.env:/etc/notify/providers.env"]
 
 
 def test_the_user_of_the_units_is_made_and_owns_their_folder() -> None:

@@ -19,6 +19,7 @@ ALLOWED = {
     "worker/health.py": "measures queues of this process",
     "outbox/relay.py": "is the clock of a SQLite file on this host",
     "publisher/link.py": "dates a message",
+    "service/receipt_intake.py": "dates a vendor's request: the record may be away",
     "worker/received.py": "dates a message without a date",
     "store/store.py": "watches it",
     "store/db/record_clock.py": "watches it",

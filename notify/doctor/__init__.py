@@ -7,5 +7,6 @@ which RabbitMQ refuses.
 
 from notify.doctor.examine import examine
 from notify.doctor.finding import Finding, Severity, findings_as_json, worst
+from notify.doctor.sender_dns import DNS_PORT
 
-__all__ = ["Finding", "Severity", "examine", "findings_as_json", "worst"]
+__all__ = ["DNS_PORT", "Finding", "Severity", "examine", "findings_as_json", "worst"]

@@ -8,8 +8,9 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from notify.doctor import broker, flow, host, providers, record
+from notify.doctor import broker, deliverability, flow, host, providers, record
 from notify.doctor.finding import Finding, fail
+from notify.doctor.sender_dns import SenderDns
 from notify.errors import ConfigError, NotifyError
 from notify.service import opened_record
 from notify.settings import Settings
@@ -24,6 +25,8 @@ def examine(
     now: Callable[[], float] = time.time,
     definitions: Mapping[str, Any] | None = None,
     ask_providers: bool = True,
+    ask_dns: bool = True,
+    dns: tuple[str, int] | None = None,
 ) -> Iterator[Finding]:
     """
     Run every check, one after the other; one that fails does not keep the others from running.
@@ -35,6 +38,9 @@ def examine(
         now: This host's clock, seconds since 1970.
         definitions: The output of `rabbitmqctl export_definitions`: it shows what AMQP does not.
         ask_providers: Whether to ask vendors if they accept our keys.
+        ask_dns: Whether to check the sender domains.
+        dns: The address and port of a DNS server, which may know test domains; the system's
+            resolver if None.
     """
     try:
         report = check(path, environ=environ)
@@ -52,6 +58,9 @@ def examine(
     yield from broker.findings(settings, definitions=definitions, snapshot=snapshot)
     if ask_providers:
         yield from providers.findings(settings, environ=environ)
+    if ask_dns:
+        resolver = SenderDns(dns)
+        yield from deliverability.findings(settings, dns=resolver, test_domains=dns is not None)
 
 
 def _record(

@@ -22,6 +22,7 @@ from notify.errors import ConfigError
 from notify.message import Channel, Unknown
 from notify.settings.brake import BrakeSettings
 from notify.settings.categories import CategorySettings
+from notify.settings.deliverability import DeliverabilitySettings
 from notify.settings.flow import (
     Amount,
     BreakerSettings,
@@ -217,6 +218,7 @@ class Settings(Section):
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
     receipts: ReceiptsSettings = Field(default_factory=ReceiptsSettings)
+    deliverability: DeliverabilitySettings = Field(default_factory=DeliverabilitySettings)
     brake: BrakeSettings = Field(default_factory=BrakeSettings)
     suppression: SuppressionSettings = Field(default_factory=SuppressionSettings)
     lanes: dict[LaneName, LaneSettings] = Field(default_factory=_default_lanes, min_length=1)

@@ -29,7 +29,7 @@ def receipts(*, ready_file: Path | None) -> None:
     RabbitMQ is away it keeps them in the record. It has no key that can send.
 
     A vendor posts to `/receipts/NAME` below receipts.public_url; a reverse proxy adds TLS. The
-    probes are /livez and /readyz.
+    probes are /livez and /readyz. Recipients unsubscribe at `/u/TOKEN`.
 
     SIGTERM and Ctrl-C stop it: it answers the requests in flight, and exits with 0.
 

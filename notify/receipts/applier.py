@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from notify.categories import UnsubscribeTokens
 from notify.message import Channel, Outcome, Status
 from notify.receipt import DeliveryReceipt
 from notify.receipts.consequences import Consequences
@@ -37,7 +38,11 @@ class ReceiptApplier:
     """Applies receipts in the caller's transaction. Thread-safe."""
 
     def __init__(
-        self, channels: Mapping[str, Channel], *, bounce_lasts: timedelta = BOUNCE_LASTS
+        self,
+        channels: Mapping[str, Channel],
+        *,
+        bounce_lasts: timedelta = BOUNCE_LASTS,
+        tokens: UnsubscribeTokens | None = None,
     ) -> None:
         """
         Create an applier.
@@ -45,8 +50,9 @@ class ReceiptApplier:
         Args:
             channels: The channel of each configured provider.
             bounce_lasts: How long a bounce suppresses its recipient.
+            tokens: Reads the tokens of one-click unsubscribe; None without a keyring.
         """
-        self._consequences = Consequences(channels, bounce_lasts=bounce_lasts)
+        self._consequences = Consequences(channels, bounce_lasts=bounce_lasts, tokens=tokens)
 
     def apply(
         self, connection: Connection, items: Sequence[ReceivedReceipt], *, now: datetime

@@ -8,10 +8,13 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
+from notify.categories import UnsubscribeTokens
 from notify.flow import overrides
 from notify.message import Channel
 from notify.receipt import ReceiptEvent
 from notify.receipts.matcher import ReceiptMatch
+from notify.receipts.received import ReceivedReceipt
+from notify.receipts.unsubscribe import UNSUBSCRIBE, opted_out
 from notify.store import Actor
 from notify.suppression import (
     BOUNCE_LASTS,
@@ -33,7 +36,11 @@ class Consequences:
     """Writes what follows from receipts that are new on record, in their transaction."""
 
     def __init__(
-        self, channels: Mapping[str, Channel], *, bounce_lasts: timedelta = BOUNCE_LASTS
+        self,
+        channels: Mapping[str, Channel],
+        *,
+        bounce_lasts: timedelta = BOUNCE_LASTS,
+        tokens: UnsubscribeTokens | None = None,
     ) -> None:
         """
         Create it.
@@ -41,9 +48,11 @@ class Consequences:
         Args:
             channels: The channel of each configured provider.
             bounce_lasts: How long a bounce suppresses.
+            tokens: Reads the tokens of one-click unsubscribe; None without a keyring.
         """
         self._channels = dict(channels)
         self._bounce_lasts = bounce_lasts
+        self._tokens = tokens
 
     def follow(
         self, connection: Connection, matches: Sequence[ReceiptMatch], *, now: datetime
@@ -74,6 +83,8 @@ class Consequences:
 
     def _listed(self, match: ReceiptMatch, *, now: datetime) -> Suppression | Lift | None:
         received, notification = match.received, match.notification
+        if received.provider == UNSUBSCRIBE:
+            return self._one_click(received)
         channel = notification.channel if notification else self._channels.get(received.provider)
         if channel is None:
             return None
@@ -86,3 +97,9 @@ class Consequences:
             recipient_hash=hash_,
             bounce_lasts=self._bounce_lasts,
         )
+
+    def _one_click(self, received: ReceivedReceipt) -> Suppression | None:
+        """Return the entry for an opt-out that travelled as a receipt, with its token."""
+        token = received.receipt.provider_id
+        opt_out = self._tokens.read(token) if self._tokens is not None else None
+        return None if opt_out is None else opted_out(opt_out, at=received.received_at)

@@ -74,12 +74,15 @@ def _suppression(
     hash_ = found.recipient_hash if found else None
     if channel is None or not (asked.to or hash_):
         return None
+    scope = source_scope(asked.source)
+    if asked.category:
+        scope = category_scope(asked.category, asked.source)
     return Suppression(
         channel=channel,
         reason=SuppressionReason.OPT_OUT,
         since=now,
         recipient=asked.to,
         recipient_hash=hash_,
-        scope=category_scope(asked.category) if asked.category else source_scope(asked.source),
+        scope=scope,
         evidence=" ".join(filter(None, (f"optout.{asked.source}", asked.note))),
     )

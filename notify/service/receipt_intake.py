@@ -42,13 +42,14 @@ def open_readers(
     Build the readers of all providers that have receipts, without any key that can send.
 
     Raises:
-        ConfigError: None is configured, or one cannot be built; the text names its key.
+        ConfigError: None is configured, and no category is a subscription; or one cannot be
+            built. The text names its key.
     """
     readers = {}
     for name, provider in settings.providers.items():
         if provider.receipts is not None:
             readers[name] = _reader(settings, name, environ)
-    if not readers:
+    if not readers and not any(each.subscription for each in settings.categories.values()):
         raise ConfigError(
             "no provider has receipts: add a table [providers.NAME.receipts] (docs/receipts.md)"
         )

@@ -15,6 +15,7 @@ from notify.receipts import (
     ReceiptApplier,
 )
 from notify.service.contract import contract_limits
+from notify.service.unsubscribe import open_tokens
 from notify.settings import Settings
 from notify.store import Store
 from notify.telemetry.metrics import Metrics
@@ -39,7 +40,9 @@ def open_receipts(settings: Settings, store: Store, metrics: Metrics) -> Receipt
 def open_applier(settings: Settings) -> ReceiptApplier:
     """Wire the part that applies receipts in a transaction."""
     bounce_lasts = timedelta(days=settings.suppression.bounce_days)
-    return ReceiptApplier(provider_channels(settings), bounce_lasts=bounce_lasts)
+    return ReceiptApplier(
+        provider_channels(settings), bounce_lasts=bounce_lasts, tokens=open_tokens(settings)
+    )
 
 
 def provider_channels(settings: Settings) -> dict[str, Channel]:

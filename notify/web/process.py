@@ -13,12 +13,15 @@ import structlog
 
 from notify.periodic import PeriodicThread
 from notify.service import (
+    category_titles,
     inbox_relay,
     intake_publisher,
     open_broker,
     open_intake,
     open_publisher,
     open_store,
+    open_templates,
+    open_unsubscriber,
 )
 from notify.settings import WEB, Settings
 from notify.store import Store
@@ -30,6 +33,7 @@ from notify.web.app import receipts_app
 from notify.web.health import PERIOD, WebHealth
 from notify.web.limits import DEFAULT_WEB_LIMITS, WebLimits
 from notify.web.server import WebServer, listening
+from notify.web.unsubscribe import unsubscribe_routes
 
 CONNECTIONS = DEFAULT_WEB_LIMITS.working + 4
 """Database connections: for requests that go to the inbox, the relay and the health check."""
@@ -72,7 +76,15 @@ def run_receipts(
         relay_publisher = opened.enter_context(open_publisher(settings))
         health = _health(settings, store, systemd, opened)
         intake = open_intake(settings, store, publisher, metrics)
-        app = receipts_app(intake, metrics=metrics, unready=health.unready, limits=limits)
+        routes = unsubscribe_routes(
+            open_unsubscriber(settings, store, intake),
+            templates=open_templates(settings),
+            titles=category_titles(settings),
+            limits=limits,
+        )
+        app = receipts_app(
+            intake, metrics=metrics, unready=health.unready, routes=routes, limits=limits
+        )
 
         def started() -> None:
             host, port = listener.getsockname()[:2]

@@ -231,7 +231,7 @@ def test_a_producers_opt_out_stops_its_own_messages(store: Store) -> None:
     written = {(row.scope, row.reason, row.evidence, row.until) for row in rows(store)}
     assert written == {
         ("source:shop", "opt_out", "optout.shop account_page", None),
-        ("category:news", "opt_out", "optout.shop", None),
+        ("category:news/shop", "opt_out", "optout.shop", None),
     }
     assert answer_to(store, call_for(asked())).suppressed is not None
     assert answer_to(store, call_for(asked(source="bank"))).suppressed is None

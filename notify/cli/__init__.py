@@ -46,6 +46,7 @@ COMMANDS = {
     "send": "send.command",
     "show": "record.command",
     "status": "status.command",
+    "suppress": "suppress.command",
     "template": "template",
     "topology": "topology",
     "up": "up",

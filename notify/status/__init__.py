@@ -35,6 +35,7 @@ from notify.status.overview import Overview, PoolStatus, RecordStatus
 from notify.status.plain import to_json, utc
 from notify.status.privacy import erased_as_json
 from notify.status.reader import StatusReader
+from notify.status.suppressions import read_suppressions, stream_suppressions, suppression_as_json
 
 __all__ = [
     "Alternatives",
@@ -67,9 +68,12 @@ __all__ = [
     "read_circuits",
     "read_holds",
     "read_limits",
+    "read_suppressions",
     "readable",
     "story_as_json",
+    "stream_suppressions",
     "summary_as_json",
+    "suppression_as_json",
     "timeline",
     "to_json",
     "utc",

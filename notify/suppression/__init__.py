@@ -9,7 +9,9 @@ from notify.store.suppression import (
     ALL,
     Added,
     Lift,
+    ListedSuppression,
     Suppression,
+    SuppressionFilter,
     SuppressionReason,
     by_reason,
     category_scope,
@@ -18,21 +20,39 @@ from notify.store.suppression import (
     source_scope,
     suppress,
 )
+from notify.suppression.csv_rows import COLUMNS, ImportDefaults, csv_row, is_scope, read_csv
+from notify.suppression.operators import (
+    ImportStep,
+    add_entry,
+    import_entries,
+    lift_for_operator,
+)
 from notify.suppression.reports import log_added
 from notify.suppression.rules import BOUNCE_LASTS, consequence, refusal
 
 __all__ = [
     "ALL",
     "BOUNCE_LASTS",
+    "COLUMNS",
     "Added",
+    "ImportDefaults",
+    "ImportStep",
     "Lift",
+    "ListedSuppression",
     "Suppression",
+    "SuppressionFilter",
     "SuppressionReason",
+    "add_entry",
     "by_reason",
     "category_scope",
     "consequence",
+    "csv_row",
+    "import_entries",
+    "is_scope",
     "lift",
+    "lift_for_operator",
     "log_added",
+    "read_csv",
     "refusal",
     "sender_scope",
     "source_scope",

@@ -14,22 +14,37 @@ from notify.store.suppression.entries import (
 )
 from notify.store.suppression.hashes import rehash
 from notify.store.suppression.retention import delete_ended_entries
-from notify.store.suppression.writing import lift, suppress
+from notify.store.suppression.search import (
+    ListedSuppression,
+    SuppressionFilter,
+    count_entries,
+    find_entries,
+    lift_entries,
+    stream_entries,
+)
+from notify.store.suppression.writing import lift, refresh_statistics, suppress
 
 __all__ = [
     "ALL",
     "Added",
     "Lift",
+    "ListedSuppression",
     "Suppression",
     "SuppressionCheck",
+    "SuppressionFilter",
     "SuppressionReason",
     "by_reason",
     "category_scope",
+    "count_entries",
     "delete_ended_entries",
+    "find_entries",
     "lift",
+    "lift_entries",
+    "refresh_statistics",
     "rehash",
     "sender_refused",
     "sender_scope",
     "source_scope",
+    "stream_entries",
     "suppress",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, or_
+from sqlalchemy import Connection, and_, case, or_, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Channel
@@ -97,6 +97,12 @@ def lift(connection: Connection, items: Sequence[Lift], *, now: datetime) -> int
     done = connection.execute(statement.returning(columns.until, columns.lifted_at), rows)
     # The others were new, had ended, or were lifted before.
     return sum(row.until is None or row.until > row.lifted_at for row in done)
+
+
+def refresh_statistics(connection: Connection) -> None:
+    """Have PostgreSQL count the table again, after many entries were added."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("ANALYZE suppressions"))
 
 
 def _insert(connection: Connection) -> Any:

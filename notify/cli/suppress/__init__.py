@@ -1,0 +1,1 @@
+"""`notify suppress`: the list of recipients that must not be written to."""

@@ -1,0 +1,159 @@
+"""A newsletter's whole way: sent with its headers, unsubscribed by one click, then suppressed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from notify.contract import read_receipts
+from notify.keyring import HASH, NAME, new_key
+from notify.message import Status
+from notify.publisher import connect
+from notify.receipts import UNSUBSCRIBE
+from notify.stack.rabbitmq import free_ports
+from notify.topology import RECEIPTS
+from tests.support.rig import Rig, surroundings, until
+
+CATEGORY = """
+[receipts]
+public_url = "http://127.0.0.1:{port}"
+port = {port}
+[categories.newsletter]
+title = "Shop news"
+subscription = true
+sender = "news@example.com"
+sender_name = "Shop"
+list_id = "newsletter.shop.example"
+"""
+GONE = "postgresql+psycopg://n:n@127.0.0.1:1/n"
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture
+def rig(tmp_path: Path, broker_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    """A worker's surroundings on SQLite, with a subscription and a keyring."""
+    monkeypatch.setenv(NAME, f"k1:{new_key()} {HASH}:{new_key()}")
+    (port,) = free_ports(1)
+    url = f"sqlite:///{tmp_path}/notify.db"
+    with surroundings(tmp_path, broker_url=broker_url, store_url=url) as rig:
+        rig.config.write_text(rig.config.read_text() + CATEGORY.format(port=port))
+        yield rig
+
+
+@pytest.fixture
+def link(rig: Rig) -> str:
+    """The link in a newsletter that was sent."""
+    with rig.worker():
+        id_ = rig.request(category="newsletter", to="Ada@example.com")
+        until(lambda: rig.status(id_) is Status.SENT)
+    headers = sent_headers(rig)
+    assert headers["List-Id"] == "<newsletter.shop.example>"
+    assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    found = re.fullmatch(r"<(http://127\.0\.0\.1:\d+/u/[\w-]+)>", headers["List-Unsubscribe"])
+    assert found
+    return found[1]
+
+
+def sent_headers(rig: Rig) -> dict[str, str]:
+    """Return the headers of the one email in the sandbox's inbox."""
+    (message,) = rig.sandbox.inbox
+    assert "news@example.com" in message.sender
+    headers: dict[str, str] = message.details["headers"]
+    return headers
+
+
+class Web:
+    """`notify web receipts` as a process."""
+
+    def __init__(self, rig: Rig, **environ: str) -> None:
+        ready = rig.folder / "web.ready"
+        ready.unlink(missing_ok=True)
+        self._process = rig.command("web", "receipts", "--ready-file", ready, **environ)
+        until(lambda: ready.exists() or self._process.poll() is not None)
+        assert self._process.poll() is None, self._process.err()
+
+    def __enter__(self) -> Web:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.terminate()
+        assert self._process.wait(40) == 0, self._process.err()
+
+    @property
+    def log(self) -> str:
+        """Its log lines."""
+        return self._process.err()
+
+
+def click(link: str) -> int:
+    """Post as a mail client does; return the status."""
+    return httpx.post(link, data={"List-Unsubscribe": "One-Click"}, timeout=60).status_code
+
+
+def test_the_message_after_the_click_is_suppressed(rig: Rig, link: str) -> None:
+    """A scanner's GET changes nothing; other mail still arrives."""
+    with Web(rig) as web:
+        assert httpx.get(link, timeout=60).status_code == 200
+        with rig.worker():
+            seen = rig.request(category="newsletter")
+            until(lambda: rig.status(seen) is Status.SENT)
+            assert click(link) == 200
+            stopped = rig.request(category="newsletter")
+            code = rig.request()
+            until(lambda: rig.status(stopped) is Status.SUPPRESSED)
+            until(lambda: rig.status(code) is Status.SENT)
+        assert '"notify.unsubscribed"' in web.log
+        assert "ada" not in web.log.lower()
+        assert link.rpartition("/")[2] not in web.log
+
+
+def test_a_click_while_the_record_is_away_reaches_the_broker(rig: Rig, link: str) -> None:
+    """It is answered only then; nothing in the message names the recipient."""
+    with Web(rig, NOTIFY_STORE__URL=GONE):
+        assert click(link) == 200
+    with connect(rig.broker_url) as connection:
+        message = connection.channel().basic_get(RECEIPTS, no_ack=True)
+    body = bytes(message.body)
+    assert read_receipts(body).provider == UNSUBSCRIBE
+    assert b"ada" not in body.lower()
+
+
+def test_a_click_while_both_are_away_is_not_confirmed(rig: Rig, link: str) -> None:
+    """503 with Retry-After: a mail client tries again."""
+    away = {"NOTIFY_STORE__URL": GONE, "NOTIFY_AMQP__URL": "pyamqp://n:n@127.0.0.1:1//"}
+    with Web(rig, **away):
+        answer = httpx.post(link, timeout=60)
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Debian's package chromium is not installed")
+@pytest.mark.parametrize("size", ["390,844", "1280,800"])
+def test_a_browser_shows_the_page_without_an_error(
+    rig: Rig, link: str, tmp_path: Path, size: str
+) -> None:
+    """The policy blocks none of the page's own parts, and nothing is wider than a phone."""
+    picture = tmp_path / "page.png"
+    with Web(rig):
+        done = subprocess.run(
+            [
+                *(str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu"),
+                *("--lang=de", "--accept-lang=de", f"--user-data-dir={tmp_path}/profile"),
+                *("--enable-logging=stderr", "--v=0", "--hide-scrollbars"),
+                *(f"--window-size={size}", f"--screenshot={picture}", "--dump-dom", link),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+    assert "Content Security Policy" not in done.stderr
+    assert ">Abmelden</button>" in done.stdout
+    assert "Shop news" in done.stdout
+    assert picture.stat().st_size > 5_000

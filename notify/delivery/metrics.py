@@ -9,6 +9,7 @@ from notify.delivery.call import outcome_of
 from notify.message import Channel, Notification, Status
 from notify.policies.retry import Verdict
 from notify.store import Claim, Claimed, Entry, Record
+from notify.store.suppression import SuppressionReason, reason_in
 from notify.telemetry.metrics import Metrics, catalog
 
 _OTHER_LANE = "other"
@@ -36,6 +37,8 @@ class DeliveryMetrics:
                 metrics.expect(family, channel, lane)
             for status in _ENDS:
                 metrics.expect(catalog.ENDED, channel, lane, status)
+            for reason in SuppressionReason:
+                metrics.expect(catalog.SUPPRESSED_SENDS, channel, lane, reason)
         for provider in providers:
             metrics.expect(catalog.CALL, provider)
             for verdict in Verdict:
@@ -84,6 +87,8 @@ class DeliveryMetrics:
             self._metrics.observe(catalog.QUEUED, waited.total_seconds(), *labels)
         if claimed.suppressed is not None:
             self._metrics.count(catalog.ENDED, *labels, Status.SUPPRESSED.value)
+            reason = reason_in(claimed.suppressed)
+            self._metrics.count(catalog.SUPPRESSED_SENDS, *labels, reason.value)
         elif entry.status is Status.QUEUED:
             self._metrics.count(catalog.DEFERRED, *labels)
         elif entry.status.final:

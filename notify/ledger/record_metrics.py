@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 
 from notify.ledger.ledger import TERMS, Ledger, count_ledger
-from notify.message import Status
+from notify.message import Channel, Status
 from notify.store import Store
 from notify.store.deadletters import Cause, LetterFilter, LetterState, count_letters
 from notify.store.ledger import Late, lateness
+from notify.store.suppression import SuppressionReason, count_in_effect
 from notify.telemetry.metrics import Metrics, Reading, catalog
 
 PERIOD = 10.0
@@ -30,6 +32,8 @@ class LedgerSnapshot:
     ledger: Ledger
     dead: Mapping[Cause, int]
     """Dead letters that wait in the archive for an operator."""
+    suppressions: Mapping[tuple[Channel, SuppressionReason], int]
+    """Entries of the suppression list in effect."""
 
 
 def count_record(store: Store, *, now: datetime) -> LedgerSnapshot:
@@ -42,7 +46,9 @@ def count_record(store: Store, *, now: datetime) -> LedgerSnapshot:
     ledger = count_ledger(store, now=now)
     with store.reading() as connection:
         return LedgerSnapshot(
-            ledger, count_letters(connection, LetterFilter(state=LetterState.WAITING))
+            ledger,
+            count_letters(connection, LetterFilter(state=LetterState.WAITING)),
+            count_in_effect(connection, now=now),
         )
 
 
@@ -73,6 +79,7 @@ class RecordMetrics:
         metrics.watch(catalog.OLDEST, self._oldest)
         metrics.watch(catalog.DIFFERENCE, self._difference)
         metrics.watch(catalog.DEAD_WAITING, self._waiting)
+        metrics.watch(catalog.SUPPRESSIONS, self._suppressions)
 
     def refresh(self) -> None:
         """
@@ -122,6 +129,12 @@ class RecordMetrics:
         if self._snapshot is not None:
             for cause in Cause:
                 yield (str(cause),), float(self._snapshot.dead.get(cause, 0))
+
+    def _suppressions(self) -> Iterator[Reading]:
+        if self._snapshot is not None:
+            for channel, reason in product(Channel, SuppressionReason):
+                count = self._snapshot.suppressions.get((channel, reason), 0)
+                yield (channel, reason), float(count)
 
     def _age(self, since: datetime | None) -> float:
         return max(0.0, (self._clock() - since).total_seconds()) if since else 0.0

@@ -1,6 +1,6 @@
 """SQL of `notify.suppression`: the list's entries, by hash; the check is part of the claim."""
 
-from notify.store.suppression.check import SuppressionCheck, sender_refused
+from notify.store.suppression.check import SuppressionCheck, reason_in, sender_refused
 from notify.store.suppression.entries import (
     ALL,
     Added,
@@ -18,6 +18,7 @@ from notify.store.suppression.search import (
     ListedSuppression,
     SuppressionFilter,
     count_entries,
+    count_in_effect,
     find_entries,
     lift_entries,
     stream_entries,
@@ -36,10 +37,12 @@ __all__ = [
     "by_reason",
     "category_scope",
     "count_entries",
+    "count_in_effect",
     "delete_ended_entries",
     "find_entries",
     "lift",
     "lift_entries",
+    "reason_in",
     "refresh_statistics",
     "rehash",
     "sender_refused",

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, or_, select
 
 from notify.message import Notification
 from notify.store.sealing.row_cipher import cipher_of
-from notify.store.suppression.entries import sender_scope
+from notify.store.suppression.entries import SuppressionReason, sender_scope
 from notify.store.tables import suppressions
 
 
@@ -62,6 +62,11 @@ LIMIT 1
 The same for one message: its channel, both hashes, time, source, category, category again, source
 again, sender, if all.
 """
+
+
+def reason_in(why: str) -> SuppressionReason:
+    """Return the reason in the text of the check."""
+    return SuppressionReason(why.removeprefix("suppressed: ").partition(",")[0])
 
 
 def sender_refused(

@@ -94,6 +94,19 @@ def count_entries(connection: Connection, wanted: SuppressionFilter, *, now: dat
     return connection.execute(select(func.count()).select_from(query)).scalar_one()
 
 
+def count_in_effect(
+    connection: Connection, *, now: datetime
+) -> dict[tuple[Channel, SuppressionReason], int]:
+    """Count the entries in effect, by channel and reason."""
+    matching = _matching(connection, SuppressionFilter(), now=now).subquery()
+    keys = matching.c.channel, matching.c.reason
+    query = select(*keys, func.count().label("count_")).group_by(*keys)
+    return {
+        (Channel(row.channel), SuppressionReason(row.reason)): row.count_
+        for row in connection.execute(query)
+    }
+
+
 def lift_entries(
     connection: Connection, wanted: SuppressionFilter, *, now: datetime
 ) -> Sequence[ListedSuppression]:

@@ -198,6 +198,18 @@ HOST_AHEAD = Family(
     "How far this host's clock is ahead of the database's; negative if it is behind.",
 )
 
+SUPPRESSED_SENDS = Family(
+    "notify_suppressed_sends_total",
+    MetricType.COUNTED,
+    "Messages that the suppression list stopped.",
+    ("channel", "lane", "reason"),
+)
+SUPPRESSIONS = Family(
+    "notify_suppressions",
+    MetricType.READ,
+    "Entries of the suppression list that are in effect.",
+    ("channel", "reason"),
+)
 REPUTATION = Family(
     "notify_reputation_share",
     MetricType.READ,

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from notify.delivery import Done
 from notify.errors import InvalidRecipient, OptedOut, PermanentError, RecipientGone
 from notify.message import Channel, Receipt, Rendered, Status
+from notify.store.suppression import reason_in
 from notify.store.tables import suppressions
 from notify.suppression import Suppression, SuppressionReason, suppress
 from providers.memory import Memory
@@ -108,3 +109,9 @@ def test_an_opt_out_at_the_call_is_limited_to_the_providers_sender(build: Build)
         (row,) = connection.execute(select(suppressions)).all()
     assert (row.scope, row.reason, row.until) == ("sender:+15005550006", "opt_out", None)
     assert row.evidence == "memory UNREGISTERED"
+
+
+def test_each_reason_has_its_words() -> None:
+    """The metric reads the reason back from the text that the statement writes."""
+    for reason in SuppressionReason:
+        assert reason_in(f"suppressed: {reason}, see notify suppress show 17") is reason

@@ -1,0 +1,158 @@
+"""The HTTP server: limits that only a connection shows, and a stop."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from notify.errors import ConfigError
+from notify.receipt import Posted
+from notify.telemetry.metrics import Metrics
+from notify.web import WebLimits, receipts_app
+from notify.web.server import WebServer, listening
+
+LIMITS = WebLimits(body=1000, body_seconds=0.5, head_seconds=0.5, idle_seconds=1, connections=4)
+
+
+@dataclass
+class _Served:
+    """A server in a thread, and what it reported."""
+
+    port: int
+    bodies: list[bytes] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    turns: int = 0
+
+    def accept(self, provider: str, posted: Posted) -> int:
+        """Record a request."""
+        assert provider == "x"
+        self.bodies.append(posted.body)
+        return 1
+
+    def turn(self) -> None:
+        """Count a turn."""
+        self.turns += 1
+
+    def exchange(self, *parts: bytes, pause: float = 0.0) -> bytes:
+        """Send parts with pauses between them; return everything until the connection ends."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as client:
+            answer = b""
+            try:
+                for part in parts:
+                    client.sendall(part)
+                    time.sleep(pause)
+                while chunk := client.recv(65_536):
+                    answer += chunk
+            except (ConnectionResetError, BrokenPipeError):
+                pass
+            return answer
+
+
+@contextmanager
+def _serving(limits: WebLimits = LIMITS) -> Iterator[_Served]:
+    listener = listening("127.0.0.1", 0)
+    served = _Served(listener.getsockname()[1])
+    ready = threading.Event()
+    server = WebServer(
+        receipts_app(served, metrics=Metrics(), limits=limits),
+        limits=limits,
+        turn=served.turn,
+        ready=ready.set,
+        stopping=lambda: served.events.append("stopping"),
+    )
+    thread = threading.Thread(target=server.serve_on, args=(listener,))
+    thread.start()
+    assert ready.wait(30)
+    try:
+        yield served
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def served() -> Iterator[_Served]:
+    """A server with short limits."""
+    with _serving() as served:
+        yield served
+
+
+def _send_slowly(client: socket.socket, lines: int) -> None:
+    for _ in range(lines):
+        time.sleep(0.05)
+        client.sendall(b"X: y\r\n")
+
+
+def _request(length: int, *more: str) -> bytes:
+    lines = ["POST /receipts/x HTTP/1.1", "Host: x", f"Content-Length: {length}", *more]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def test_a_request_is_answered_and_the_loop_turns(served: _Served) -> None:
+    """Two requests on one connection, which ends when it is idle."""
+    answer = served.exchange(_request(2) + b"ab", _request(1) + b"c", pause=0.1)
+    assert answer.count(b"HTTP/1.1 204 ") == 2
+    assert b"server:" not in answer.lower()
+    assert served.bodies == [b"ab", b"c"]
+    assert served.turns > 1
+
+
+def test_a_slow_body_is_refused(served: _Served) -> None:
+    """A byte now and then does not keep a request alive."""
+    answer = served.exchange(_request(10), b"x", b"x", pause=0.1)
+    assert b" 408 " in answer
+    assert served.bodies == []
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["first", "after an answer"])
+def test_a_slow_head_ends_the_connection(served: _Served, again: bool) -> None:
+    """Also after an earlier request on the same connection."""
+    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as client:
+        if again:
+            client.sendall(_request(1) + b"a")
+            assert b" 204 " in client.recv(1000)
+        client.sendall(b"POST /receipts/x HTTP/1.1\r\n")
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            _send_slowly(client, 200)
+    assert served.exchange(_request(1, "Connection: close") + b"z").startswith(b"HTTP/1.1 204 ")
+
+
+def test_a_connection_that_sends_nothing_ends(served: _Served) -> None:
+    """Else a client could keep all connections."""
+    assert served.exchange() == b""
+
+
+def test_a_head_that_is_too_large_is_refused(served: _Served) -> None:
+    """Before it is complete."""
+    answer = served.exchange(b"POST /" + b"x" * 40_000)
+    assert b" 400 " in answer
+
+
+def test_a_request_beyond_the_connections_is_answered_with_503() -> None:
+    """The others are served on."""
+    patient = WebLimits(body_seconds=60, head_seconds=60, connections=4)
+    with _serving(patient) as served, socket.create_connection(("127.0.0.1", served.port)) as one:
+        one.sendall(_request(5) + b"a")
+        time.sleep(0.5)
+        held = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(3)]
+        assert b" 503 " in served.exchange(_request(1, "Connection: close") + b"x")
+        one.sendall(b"bcde")
+        assert b" 204 " in one.recv(1000)
+        for each in held:
+            each.close()
+
+
+def test_a_port_in_use_is_a_mistake_of_the_configuration() -> None:
+    """The error names the option."""
+    with (
+        listening("127.0.0.1", 0) as first,
+        pytest.raises(ConfigError, match=r"receipts.port: cannot listen on 127.0.0.1 port"),
+    ):
+        listening("127.0.0.1", first.getsockname()[1])

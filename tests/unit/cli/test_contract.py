@@ -120,3 +120,18 @@ def test_a_missing_file_is_a_usage_error() -> None:
 def test_help_has_an_example(command: str) -> None:
     """A user need not guess how a command is called."""
     assert "Example" in run(command, "--help").stdout
+
+
+def test_a_category_is_checked_where_the_configuration_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A producer's machine has none, and any name may be right."""
+    body = b'{"id": "0d9c2f0e-6f3b-4c59-9a55-0f4b7f2f6f10", "to": "ann@example.com",'
+    body += b' "subject": "s", "text": "t", "category": "newslettr"}'
+    monkeypatch.setenv("NOTIFY_CONFIG", str(tmp_path / "notify.toml"))
+    (tmp_path / "notify.toml").write_text("")
+    assert run("lint", "-", stdin=body).exit_code == 0
+    (tmp_path / "notify.toml").write_text("[categories.newsletter]\n")
+    result = run("lint", "-", stdin=body)
+    assert result.exit_code == 1
+    assert "did you mean `newsletter`?" in result.output

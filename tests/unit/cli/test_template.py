@@ -148,3 +148,13 @@ def test_data_that_is_no_json_object_is_a_usage_error(data: str, reason: str) ->
     result = run("preview", "t", "--data", data)
     assert result.exit_code == 2
     assert reason in result.output
+
+
+def test_a_preview_has_an_example_of_the_unsubscribe_link(folder: Path) -> None:
+    """The real one is a recipient's own; data of that name are shown as they are."""
+    (folder / "t" / "sms.text.j2").write_text("Stop: {{ unsubscribe_url }}")
+    words = ("preview", "t", "--channel", "sms", "--data")
+    assert run(*words, "{}").output == "Stop: https://notify.example.com/u/EXAMPLE\n"
+    given = run(*words, '{"unsubscribe_url": "https://x.example"}')
+    assert given.output == "Stop: https://x.example\n"
+    assert "unsubscribe_url" in run("ls").output

@@ -56,7 +56,7 @@ def demo(examples: Path, state_dir: Path | None, timeout: float) -> None:
         stopping_on_signals(),
         folder_or_temporary(state_dir) as folder,
         Stack(folder, report=timed_lines()) as stack,
-        Trial(samples, endpoints=stack.endpoints) as trial,
+        Trial(samples, endpoints=stack.endpoints, keyring=stack.state.keyring()) as trial,
     ):
         console.print(f"\nPublishing {len(samples)} samples from {examples}:\n")
         trial.publish()

@@ -91,8 +91,12 @@ def up(
 
     Nothing leaves this machine: the sandbox imitates SendGrid, Twilio and FCM. It writes two files
     to the state folder: notify.toml, for any other notify command through NOTIFY_CONFIG, and
-    endpoints.json (amqp, database, sandbox, metrics), for programs. A worker that is stopped or
-    killed is started again; if any other part ends, the stack ends.
+    endpoints.json (amqp, database, sandbox, metrics, receipts, sendgrid_key), for programs.
+
+    With the pool receipts, `notify web receipts` runs too, and the sandbox posts to it. The record
+    in the state folder is sealed with a keyring of its own; another --database with that of
+    $NOTIFY_KEYRING, if it is set. A worker or intake that is stopped or killed is started again; if
+    any other part ends, the stack ends.
     """
     with (
         stopping_on_signals(),
@@ -155,7 +159,7 @@ Everything is up; Ctrl-C stops it. In another terminal:
   notify show ID
   notify dead ls
 
-Sent messages are at {stack.endpoints.sandbox}/
+Sent messages and their receipts are at {stack.endpoints.sandbox}/
 Metrics are at {", ".join(f"127.0.0.1:{port}" for port in stack.endpoints.metrics.values())}
 Logs are in {stack.state.folder / "logs"}
 """

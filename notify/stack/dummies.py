@@ -7,6 +7,8 @@ import json
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from notify.keyring import HASH, new_key
+
 
 def dummies(sandbox: str) -> dict[str, str]:
     """Return dummy secrets for each vendor's provider; *sandbox* is the sandbox's address."""
@@ -16,6 +18,11 @@ def dummies(sandbox: str) -> dict[str, str]:
         "TWILIO_AUTH_TOKEN": "sandbox",
         "FCM_SERVICE_ACCOUNT": _service_account(sandbox),
     }
+
+
+def new_keyring() -> str:
+    """Return a new keyring; it is not a dummy, since a user may publish real addresses."""
+    return f"stack:{new_key()}\n{HASH}:{new_key()}\n"
 
 
 def _service_account(sandbox: str) -> str:

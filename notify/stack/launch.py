@@ -17,15 +17,17 @@ from notify.errors import ConfigError
 from notify.message import Channel
 from notify.publisher import why
 from notify.service import open_broker, topology_of
-from notify.settings import DEAD_POOL, load
+from notify.settings import DEAD_POOL, RECEIPTS_POOL, WEB, load
+from notify.stack.endpoints import Endpoints, ReceiptEndpoint, receipts_url
 from notify.stack.process import Process, ProcessEnded, stop_all
 from notify.stack.rabbitmq import RabbitMQNode, free_ports
-from notify.stack.state import Endpoints, StackState
+from notify.stack.sandbox_key import sendgrid_key
+from notify.stack.state import StackState
 from notify.stack.watched import Watched
 from notify.store import Store
 from notify.topology import apply
 
-POOLS = (*(channel.value for channel in Channel), DEAD_POOL)
+POOLS = (*(channel.value for channel in Channel), DEAD_POOL, RECEIPTS_POOL)
 
 _START = 60.0
 """Seconds in which one part must start, also on a loaded machine."""
@@ -67,7 +69,7 @@ class Stack:
             folder: The folder for all its files; created if it is missing.
             amqp: The address of a running broker; None starts a private one.
             database: The address of a database; None for a SQLite file in the folder.
-            pools: The worker pools to start, one process each.
+            pools: The worker pools to start, one process each; with `receipts`, the intake too.
             sandbox_port: The provider sandbox's port; None for a free one.
             templates: The folder of the user's own templates; workers reload it after each change.
             report: Called with a sentence about each part that was started or restarted.
@@ -81,6 +83,8 @@ class Stack:
         self._node: RabbitMQNode | None = None
         self._permanent: list[Process] = []
         self._workers: list[Process] = []
+        self._intake: list[Process] = []
+        self._receipts_port = free_ports(1)[0] if RECEIPTS_POOL in pools else None
         self._templates = Watched(templates) if templates else None
         self._cleanup = ExitStack()
         self._cleanup.callback(self.state.release)
@@ -115,7 +119,8 @@ class Stack:
         """
         for process in self._permanent:
             process.check()
-        self._workers[:] = map(self._running, self._workers)
+        for processes in (self._workers, self._intake):
+            processes[:] = map(self._running, processes)
         if self._templates is not None and self._templates.changed():
             for worker in self._workers:
                 worker.reload()
@@ -133,17 +138,27 @@ class Stack:
             amqp = self._amqp or self._start_broker()
             migrated.result()
         sandbox.wait_ready(timeout=_START)
-        metrics = dict(zip(self._pools, free_ports(len(self._pools)), strict=True))
-        self.endpoints = Endpoints(amqp, self._database, sandbox.ready_text, metrics)
+        self.endpoints = self._endpoints(amqp, sandbox.ready_text)
         folder = self._templates.folder if self._templates else None
         self.state.write(self.endpoints, templates=folder)
         self._report(f"provider sandbox, {self.endpoints.sandbox}")
         self._apply_topology()
         self._start_workers()
 
+    def _endpoints(self, amqp: str, sandbox: str) -> Endpoints:
+        receipts, processes = None, list(self._pools)
+        if self._receipts_port is not None:
+            receipts = ReceiptEndpoint(self._receipts_port, sendgrid_key(sandbox))
+            processes.append(WEB)
+        metrics = dict(zip(processes, free_ports(len(processes)), strict=True))
+        return Endpoints(amqp, self._database, sandbox, metrics, receipts)
+
     def _start_sandbox(self) -> Process:
-        port = str(self._sandbox_port)
-        sandbox = self._run("sandbox", "--port", port, "--ledger", str(self.state.ledger))
+        options = ["--port", str(self._sandbox_port), "--ledger", str(self.state.ledger)]
+        if self._receipts_port is not None:
+            options += ["--receipts", receipts_url(self._receipts_port)]
+            options += ["--receipts-ledger", str(self.state.receipts_ledger)]
+        sandbox = self._run("sandbox", *options)
         self._permanent.append(sandbox)
         self._cleanup.callback(stop_all, [sandbox], timeout=3.0)
         return sandbox
@@ -166,11 +181,16 @@ class Stack:
     def _start_workers(self) -> None:
         # Registered last, stopped first: workers need the other parts to finish their calls.
         self._cleanup.callback(stop_all, self._workers, timeout=_STOP)
+        self._cleanup.callback(stop_all, self._intake, timeout=_STOP)
         for pool in self._pools:
             self._workers.append(self._run("worker", pool))
-        for worker in self._workers:
-            worker.wait_ready(timeout=_START)
+        if self.endpoints.receipts is not None:
+            self._intake.append(self._run("web", "receipts"))
+        for process in (*self._workers, *self._intake):
+            process.wait_ready(timeout=_START)
         self._report(f"workers, one process a pool: {', '.join(self._pools)}")
+        if self.endpoints.receipts is not None:
+            self._report(f"intake of receipts, {self.endpoints.receipts.url}")
 
     def _running(self, worker: Process) -> Process:
         """Return the worker, or a new one if it ended: a user may kill one to see the effect."""

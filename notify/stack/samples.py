@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from notify.contract import parse
 from notify.errors import ConfigError, DecodeError
-from notify.message import Status
+from notify.message import Channel, Status
 
 
 class SampleOutcome(BaseModel):
@@ -25,6 +25,8 @@ class SampleOutcome(BaseModel):
     """The number of recipients by status, for a batch."""
     dead: bool = False
     """Whether the message is in the dead letters."""
+    suppressed: bool = False
+    """Whether the recipient is on the suppression list then."""
 
     @property
     def counts(self) -> dict[Status, int]:
@@ -41,6 +43,8 @@ class Sample(BaseModel):
     """The file's name without `.json`."""
     about: str
     routing_key: str
+    after: str | None = None
+    """The sample that must have ended as expected before this one is published."""
     publish: dict[str, Any] | None = None
     """The body without the id, which is new in each run."""
     raw: str | None = None
@@ -52,6 +56,11 @@ class Sample(BaseModel):
         if (self.publish is None) == (self.raw is None):
             raise ValueError("a sample has either `publish` or `raw`")
         return self
+
+    @property
+    def channel(self) -> Channel:
+        """The channel of the routing key."""
+        return Channel(self.routing_key.partition(".")[0])
 
     @property
     def batch(self) -> bool:
@@ -75,6 +84,13 @@ def load(folder: Path) -> list[Sample]:
     samples = [_read(path) for path in sorted(folder.glob("*.json"))]
     if not samples:
         raise ConfigError(f"no sample (*.json) in {folder}; name another folder with --examples")
+    first = {each.name for each in samples if each.after is None}
+    for each in samples:
+        if each.after is not None and each.after not in first:
+            raise ConfigError(
+                f"{folder / each.name}.json is after {each.after}, which is not a sample of this"
+                " folder that is published first"
+            )
     return samples
 
 

@@ -9,86 +9,23 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from notify.errors import ConfigError, NotifyError
+from notify.keyring import NAME, Keyring
 from notify.private import private
-from notify.stack.dummies import dummies
-
-_CONFIG = """\
-# Written by `notify up` each time it starts; to try other settings, copy it first.
-
-[amqp]
-url = {amqp}
-
-[store]
-url = {database}
-
-[metrics]
-ports = {ports}
-{templates}
-# Short waits and few attempts, so that a user can watch retries.
-[lanes.normal]
-attempts = 3
-first_wait = 0.5
-longest_wait = 2
-
-[channels.email]
-providers = ["sendgrid"]
-
-[channels.sms]
-providers = ["twilio"]
-# The sandbox sends no real SMS, so every country is allowed.
-countries = ["*"]
-lookup_after = 2
-
-[channels.push]
-providers = ["fcm"]
-
-# The sandbox plays the vendors; the keys are dummies, in the folder "credentials".
-[providers.sendgrid]
-use = "providers.sendgrid:SendGrid"
-options = {{ base_url = {sandbox}, sender = "notify@sandbox.test" }}
-secrets = {{ api_key = "SENDGRID_API_KEY" }}
-
-[providers.twilio]
-use = "providers.twilio:Twilio"
-secrets = {{ account_sid = "TWILIO_ACCOUNT_SID", auth_token = "TWILIO_AUTH_TOKEN" }}
-
-[providers.twilio.options]
-base_url = {sandbox}
-sender = "+15005550006"
-# No server is there: its query puts the notification and attempt ids into the sandbox's ledger.
-status_callback = "https://notify.sandbox.test/twilio"
-
-[providers.fcm]
-use = "providers.fcm:Fcm"
-options = {{ base_url = {sandbox}, project = "sandbox" }}
-secrets = {{ service_account = "FCM_SERVICE_ACCOUNT" }}
-"""
-
+from notify.settings import PrivacySettings, keyring_of
+from notify.stack.config_file import config_text
+from notify.stack.dummies import dummies, new_keyring
+from notify.stack.endpoints import Endpoints
 
 _LOCK = "lock"
 ENDPOINTS = "endpoints.json"
 """The file next to notify.toml with the addresses of a stack's parts."""
 _FOLDERS = ("logs", "ready", "credentials", "rabbitmq")
-_FILES = ("lock", "notify.toml", ENDPOINTS, "ledger.jsonl", "notify.db*", "logs/*.log")
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """The addresses of the parts of a running stack."""
-
-    amqp: str
-    """The broker's address, with its password."""
-    database: str
-    """The store's SQLAlchemy address."""
-    sandbox: str
-    """The provider sandbox's root, `http://127.0.0.1:PORT`."""
-    metrics: Mapping[str, int] = field(default_factory=dict)
-    """The port of each pool's metrics, on 127.0.0.1."""
+_FILES = ("lock", "notify.toml", ENDPOINTS, "keyring", "ledger.jsonl", "receipts.jsonl")
+_PATTERNS = (*_FILES, "notify.db*", "logs/*.log")
 
 
 class StackState:
@@ -100,6 +37,7 @@ class StackState:
         config: The complete notify.toml.
         credentials: One file a secret; readable by the owner only.
         ledger: The sandbox's effects and answers, one JSON line for each.
+        receipts_ledger: The events that the sandbox posted, likewise.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -113,6 +51,8 @@ class StackState:
         self.config = self.folder / "notify.toml"
         self.credentials = self.folder / "credentials"
         self.ledger = self.folder / "ledger.jsonl"
+        self.receipts_ledger = self.folder / "receipts.jsonl"
+        self._keyring = self.folder / "keyring"
         self._lock = self._locked()
 
     @property
@@ -134,29 +74,25 @@ class StackState:
         return self.folder / "ready" / name
 
     def write(self, endpoints: Endpoints, *, templates: Path | None = None) -> None:
-        """Write the files for the processes and other commands: configuration, secrets, endpoints.
+        """
+        Write the files for the processes and other commands: configuration, secrets, endpoints.
+
+        The folder's own record is sealed with the folder's own keyring, which stays in it. Another
+        database may have been sealed by another stack: only the keyring of the environment is used.
 
         Args:
             templates: The folder of the user's own templates, if there is one.
         """
-        values = {
-            "amqp": endpoints.amqp,
-            "database": endpoints.database,
-            "sandbox": endpoints.sandbox,
-        }
-        quoted = {name: json.dumps(value) for name, value in values.items()}
-        ports = ", ".join(f"{pool} = {port}" for pool, port in endpoints.metrics.items())
-        folder = f"\n[templates]\nfolder = {json.dumps(str(templates))}\n" if templates else ""
-        text = _CONFIG.format(**quoted, ports=f"{{ {ports} }}", templates=folder)
-        _write_private(self.config, text)
-        addresses = values | {
-            "metrics": {
-                pool: f"http://127.0.0.1:{port}/metrics" for pool, port in endpoints.metrics.items()
-            }
-        }
-        _write_private(self.folder / ENDPOINTS, json.dumps(addresses, indent=2) + "\n")
+        sealed = self._write_keyring(own=endpoints.database == self.database)
+        _write_private(self.config, config_text(endpoints, sealed=sealed, templates=templates))
+        addresses = json.dumps(endpoints.as_dict(), indent=2)
+        _write_private(self.folder / ENDPOINTS, addresses + "\n")
         for name, secret in dummies(endpoints.sandbox).items():
             _write_private(self.credentials / name, secret)
+
+    def keyring(self) -> Keyring:
+        """Return the keyring of the processes, once `write` has written it."""
+        return keyring_of(PrivacySettings(), environ=self.environ({}))
 
     def environ(self, outer: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of the processes: the outer one, with the stack's own NOTIFY_*."""
@@ -169,6 +105,17 @@ class StackState:
     def release(self) -> None:
         """Unlock the folder, so that another stack can use it."""
         self._lock.close()
+
+    def _write_keyring(self, *, own: bool) -> bool:
+        """Write the keyring for the processes; return whether there is one."""
+        if own and not self._keyring.exists():
+            _write_private(self._keyring, new_keyring())
+        text = self._keyring.read_text() if own else os.environ.get(NAME, "")
+        if text:
+            _write_private(self.credentials / NAME, text)
+        else:
+            (self.credentials / NAME).unlink(missing_ok=True)
+        return bool(text)
 
     def _locked(self) -> IO[str]:
         try:
@@ -199,7 +146,7 @@ class StackState:
             self.folder.chmod(0o700)
         for name in _FOLDERS:
             (self.folder / name).chmod(0o700)
-        for pattern in _FILES:
+        for pattern in _PATTERNS:
             for path in self.folder.glob(pattern):
                 path.chmod(0o600)
 

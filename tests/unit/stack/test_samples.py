@@ -23,10 +23,16 @@ def test_the_shipped_samples_cover_what_the_demonstration_promises() -> None:
     assert {word[0] for word in words} >= {"email", "sms", "push", "fax"}
     assert {word[1] for word in words} >= {"critical", "normal", "bulk"}
     assert {(sample.publish or {}).get("locale") for sample in samples} >= {"en", "de"}
-    assert any(sample.batch and sample.expect.counts == {Status.SENT: 100} for sample in samples)
+    assert any(
+        sample.batch and sample.expect.counts == {Status.DELIVERED: 100} for sample in samples
+    )
     endings = {(sample.expect.status, sample.expect.dead) for sample in samples}
     assert endings >= {
         (Status.SENT, False),
+        (Status.DELIVERED, False),
+        (Status.BOUNCED, False),
+        (Status.COMPLAINED, False),
+        (Status.SUPPRESSED, False),
         (Status.REJECTED, False),
         (Status.FAILED, True),
         (Status.EXPIRED, True),
@@ -73,6 +79,17 @@ def test_a_file_that_is_no_sample_is_named_with_the_reason(
     with pytest.raises(ConfigError, match=reason) as caught:
         load(tmp_path)
     assert "mine.json" in str(caught.value)
+
+
+def test_a_sample_is_after_another_of_its_folder(tmp_path: Path) -> None:
+    """One that would wait for ever is found before anything starts."""
+    text = {"about": "", "routing_key": "email.normal.shop", "publish": {}, "expect": {}}
+    (tmp_path / "first.json").write_text(json.dumps(text))
+    (tmp_path / "second.json").write_text(json.dumps({**text, "after": "first"}))
+    assert [sample.after for sample in load(tmp_path)] == [None, "first"]
+    (tmp_path / "third.json").write_text(json.dumps({**text, "after": "second"}))
+    with pytest.raises(ConfigError, match=r"third\.json is after second, which is not a sample"):
+        load(tmp_path)
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,13 @@ from google.oauth2 import service_account
 from notify.errors import ConfigError
 from notify.message import Channel
 from notify.sandbox.ledger import SandboxLedger
+from notify.sandbox.posting import EventKey
 from notify.service import open_gateway
 from notify.settings import load
+from notify.stack.dummies import new_keyring
+from notify.stack.endpoints import Endpoints, ReceiptEndpoint
 from notify.stack.process import Process, stop_all
-from notify.stack.state import Endpoints, StackState, folder_or_temporary
+from notify.stack.state import StackState, folder_or_temporary
 from notify.store import Store
 
 ENDPOINTS = Endpoints(
@@ -26,6 +30,7 @@ ENDPOINTS = Endpoints(
     sandbox="http://127.0.0.1:8080",
     metrics={"email": 9001, "dead": 9002},
 )
+WITH_RECEIPTS = replace(ENDPOINTS, receipts=ReceiptEndpoint(8480, EventKey.new().public))
 
 
 @pytest.fixture
@@ -53,6 +58,51 @@ def test_the_configuration_builds_each_channels_provider(
     environ = state.environ({})
     settings = load(environ=environ)
     open_gateway(settings, channel, environ=environ).close()
+
+
+def test_a_stack_with_receipts_knows_their_address_and_keys(state: StackState) -> None:
+    """Twilio is called back at the intake, and the sandbox's key verifies SendGrid's events."""
+    endpoints = replace(WITH_RECEIPTS, database=state.database)
+    state.write(endpoints)
+    environ = state.environ({})
+    settings = load(environ=environ)
+    assert settings.receipts.public_url == "http://127.0.0.1:8480"
+    assert settings.receipts.port == 8480
+    callback = settings.providers["twilio"].options["status_callback"]
+    assert callback == "http://127.0.0.1:8480/receipts/twilio"
+    readers = {name: each.receipts for name, each in settings.providers.items()}
+    assert readers["sendgrid"] is not None
+    assert readers["sendgrid"].options == {"keys": [endpoints.receipts.sendgrid_key]}  # type: ignore[union-attr]
+    assert readers["twilio"] is not None
+    assert readers["twilio"].secrets == {"auth_tokens": "TWILIO_AUTH_TOKEN"}
+    written = json.loads((state.folder / "endpoints.json").read_text())
+    assert written["receipts"] == "http://127.0.0.1:8480/receipts"
+    assert written["sendgrid_key"] == endpoints.receipts.sendgrid_key  # type: ignore[union-attr]
+    assert settings.categories["newsletter"].subscription
+
+
+def test_a_stacks_own_record_is_sealed_with_a_keyring_that_stays(state: StackState) -> None:
+    """Another start in the folder opens what the first one sealed."""
+    state.write(replace(ENDPOINTS, database=state.database))
+    first = state.keyring()
+    assert first.current == "stack"
+    state.write(ENDPOINTS)
+    assert state.keyring().current is None
+    state.write(replace(ENDPOINTS, database=state.database))
+    assert state.keyring().proofs() == first.proofs()
+    assert (state.folder / "keyring").stat().st_mode & 0o777 == 0o600
+
+
+def test_another_database_has_the_keyring_of_the_environment(
+    state: StackState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been sealed by another stack; unsubscribing needs a keyring."""
+    state.write(WITH_RECEIPTS)
+    assert state.keyring().current is None
+    assert load(environ=state.environ({})).categories == {}
+    monkeypatch.setenv("NOTIFY_KEYRING", new_keyring())
+    state.write(WITH_RECEIPTS)
+    assert state.keyring().current == "stack"
 
 
 def modes(folder: Path) -> dict[str, int]:

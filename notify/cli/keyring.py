@@ -91,16 +91,18 @@ def check() -> None:
     table.add_column("use", no_wrap=True)
     for name in dict.fromkeys([*known.names, None]):
         counts = [sealing.notifications[name], sealing.letters[name]]
-        role = _role(known, name, rows=sum(counts))
+        role = _role(known, name, rows=sum(counts), receipts=sealing.receipts[name])
         table.add_row(name or "(in clear)", *(f"{each:,}" for each in counts), role)
     Console().print(table)
 
 
-def _role(known: Keyring, name: str | None, *, rows: int) -> str:
+def _role(known: Keyring, name: str | None, *, rows: int, receipts: int) -> str:
     if name is None:
         return "`notify keyring rotate` seals it" if rows and known.current else ""
     if name == known.current:
         return "seals and opens"
+    if receipts and not rows:
+        return "opens receipts that wait"
     return "opens" if rows else "opens; nothing is sealed with it"
 
 

@@ -25,7 +25,7 @@ from notify.keyring import HASH
 from notify.store.deadletters.archive import PARTS, open_parts
 from notify.store.sealing.row_cipher import RowCipher, SealedFields, cipher_of
 from notify.store.suppression import rehash
-from notify.store.tables import dead_letters, keys, notifications
+from notify.store.tables import dead_letters, keys, notifications, receipt_inbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +36,24 @@ class Sealing:
     Attributes:
         notifications: Notifications on record.
         letters: Dead letters in the archive.
+        receipts: Stored receipts that wait for the broker; they are soon deleted, so those in
+            clear are not counted, and none is sealed again.
     """
 
     notifications: Counter[str | None]
     letters: Counter[str | None]
+    receipts: Counter[str | None]
 
     def rows(self, key: str | None) -> int:
-        """Return the number of rows of both kinds that a key has sealed."""
-        return self.notifications[key] + self.letters[key]
+        """Return the number of rows of all kinds that a key has sealed."""
+        return self.notifications[key] + self.letters[key] + self.receipts[key]
 
 
 def count(connection: Connection) -> Sealing:
     """Count the rows by the key that sealed them."""
-    return Sealing(_count(connection, notifications), _count(connection, dead_letters))
+    receipts = _count(connection, receipt_inbox)
+    del receipts[None]
+    return Sealing(_count(connection, notifications), _count(connection, dead_letters), receipts)
 
 
 def _count(connection: Connection, table: Table) -> Counter[str | None]:
@@ -169,7 +174,7 @@ def _next(
 def forget_keys(connection: Connection) -> list[str]:
     """Delete keys that seal no row, except for the current one, and return their names."""
     cipher = cipher_of(connection)
-    used = {HASH, cipher.keyring.current, *count(connection).notifications}
-    used |= {*count(connection).letters}
+    found = count(connection)
+    used = {HASH, cipher.keyring.current, *found.notifications, *found.letters, *found.receipts}
     statement = delete(keys).where(keys.c.id.not_in([name for name in used if name]))
     return sorted(connection.execute(statement.returning(keys.c.id)).scalars())

@@ -81,7 +81,8 @@ def load(folder: Path) -> list[Sample]:
     Raises:
         ConfigError: There is none, or a file is not a sample; the text names the file.
     """
-    samples = [_read(path) for path in sorted(folder.glob("*.json"))]
+    paths = sorted(folder.glob("*.json"), key=lambda path: path.stem)
+    samples = [_read(path) for path in paths]
     if not samples:
         raise ConfigError(f"no sample (*.json) in {folder}; name another folder with --examples")
     first = {each.name for each in samples if each.after is None}

@@ -10,7 +10,8 @@ from datetime import datetime
 from notify.channels import CHANNELS
 from notify.errors import ConfigError, ProviderError
 from notify.message import Channel, Receipt, Rendered
-from notify.provider import Findable, Provider, SendsMany
+from notify.provider import Findable, Provider, SendsMany, Trackable
+from notify.receipt import DeliveryReceipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,23 @@ class ConfiguredProvider:
         if not isinstance(self.provider, Findable):
             raise NotImplementedError(f"{self.name} cannot be asked what it accepted")
         return self.provider.find(message, since=since, until=until)
+
+    @property
+    def can_track(self) -> bool:
+        """Whether `track` can return the later status of a message."""
+        return isinstance(self.provider, Trackable) and self.provider.can_track
+
+    def track(self, provider_id: str) -> Sequence[DeliveryReceipt]:
+        """
+        Return what the vendor knows about a message; see `Trackable.track`.
+
+        Raises:
+            ProviderError: As `Trackable.track`.
+            NotImplementedError: The provider cannot be asked.
+        """
+        if not isinstance(self.provider, Trackable):
+            raise NotImplementedError(f"{self.name} cannot be asked about a message")
+        return self.provider.track(provider_id)
 
 
 class Gateway:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from notify.errors import ProviderError
 from notify.message import Channel, Receipt, Rendered
+from notify.receipt import DeliveryReceipt
 
 
 class Provider(Protocol):
@@ -70,6 +71,27 @@ class HasSender(Protocol):
 
     sender: str
     """The number or the messaging service, as `DeliveryReceipt.scope` names it."""
+
+
+@runtime_checkable
+class Trackable(Protocol):
+    """An optional part of a provider: its vendor can be asked for a message's later status."""
+
+    can_track: ClassVar[bool]
+    """Whether `track` is supported."""
+
+    def track(self, provider_id: str, /) -> Sequence[DeliveryReceipt]:
+        """
+        Return what the vendor knows about an accepted message now, as its receipts would say it.
+
+        The service adds its own ids to the receipts.
+
+        Raises:
+            PermanentError: The vendor has no such message any more.
+            ProviderError: The vendor could not be asked.
+            NotImplementedError: `can_track` is false.
+        """
+        ...
 
 
 @runtime_checkable

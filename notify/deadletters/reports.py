@@ -1,4 +1,4 @@
-"""Dead letters that are no requests: vendors' receipts, and what producers report or withdraw."""
+"""Dead letters that are not requests: vendors' receipts, and reports of producers."""
 
 from __future__ import annotations
 

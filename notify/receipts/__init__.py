@@ -16,6 +16,7 @@ from notify.receipts.intake import NotStored, ReceiptInbox, ReceiptIntake, Unkno
 from notify.receipts.intake_metrics import IntakeMetrics
 from notify.receipts.optouts import OptOutReader
 from notify.receipts.received import AppliedReceipt, ReceiptVerdict, ReceivedReceipt
+from notify.receipts.tracker import ReceiptTracker
 from notify.receipts.unsubscribe import UNSUBSCRIBE, Unsubscriber, opted_out
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "ReceiptApplier",
     "ReceiptInbox",
     "ReceiptIntake",
+    "ReceiptTracker",
     "ReceiptVerdict",
     "ReceivedReceipt",
     "RecordInbox",

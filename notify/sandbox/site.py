@@ -74,6 +74,11 @@ def vendor_routes(
         ),
         _vendor("POST", messages, lambda request: handler.send(twilio, request)),
         _vendor("GET", messages, lambda request: handler.look_up(twilio, request)),
+        _vendor(
+            "GET",
+            rf"{account}/Messages/(?P<sid>SM[0-9a-f]+)\.json",
+            lambda request: handler.look_up(twilio, request),
+        ),
         _vendor("POST", r"/v1/projects/(?P<project>[^/]+)/messages:send", push),
         _vendor("POST", r"/token", lambda request: Reply(fcm.grant(request))),
     ]

@@ -120,7 +120,7 @@ class Twilio:
 
     def look_up(self, request: HttpRequest, inbox: Inbox) -> HttpAnswer:
         """
-        Return the account's messages, filtered by To, From and DateSent.
+        Return the account's messages, filtered by To, From and DateSent, or the one of a sid.
 
         Raises:
             RequestRefused: The credentials are not valid.
@@ -132,6 +132,11 @@ class Twilio:
             for message in inbox.find(channel=Channel.SMS, to=request.arguments.get("To", ""))
             if message.details.get("account") == account
         ]
+        if sid := request.groups.get("sid"):
+            found = [each for each in messages if each.provider_id == sid]
+            if not found:
+                return _error(404, 20404, f"The requested resource {request.path} was not found")
+            return as_json(200, resource(found[0], later=True))
         try:
             return as_json(200, page_of(messages, request))
         except ValueError:

@@ -22,7 +22,12 @@ from notify.service.receipt_intake import (
     open_readers,
     receipts_url,
 )
-from notify.service.receipts import open_applier, open_receipts, waiting_receipts
+from notify.service.receipts import (
+    open_applier,
+    open_receipts,
+    receipt_lookups,
+    waiting_receipts,
+)
 from notify.service.record import check_tables, open_store, opened_record
 from notify.service.relays import due_relay, event_relay, refused_relay, report_relay
 from notify.service.retry import retry_policy
@@ -65,6 +70,7 @@ __all__ = [
     "open_unsubscriber",
     "opened_record",
     "provider_limit",
+    "receipt_lookups",
     "receipts_url",
     "reconciliation",
     "record_metrics",

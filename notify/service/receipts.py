@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from notify.contract import FEEDBACK_KEY, OPTOUT_KEY
+from notify.gateway import Gateway
 from notify.message import Channel
 from notify.periodic import PeriodicThread
 from notify.receipts import (
@@ -13,6 +14,7 @@ from notify.receipts import (
     OptOutReader,
     ReceiptApplication,
     ReceiptApplier,
+    ReceiptTracker,
 )
 from notify.service.contract import contract_limits
 from notify.service.unsubscribe import open_tokens
@@ -20,6 +22,8 @@ from notify.settings import Settings
 from notify.store import Store
 from notify.telemetry.metrics import Metrics
 
+LOOKUP_PERIOD = 10.0
+"""Seconds between two looks at the record while no message is to be looked up."""
 WAITING_PERIOD = 1.0
 """Seconds between two looks at the record while no receipt waits that can be applied."""
 
@@ -52,6 +56,23 @@ def provider_channels(settings: Settings) -> dict[str, Channel]:
         for channel, options in settings.channels.items()
         for name in options.providers
     }
+
+
+def receipt_lookups(
+    settings: Settings, store: Store, gateway: Gateway, metrics: Metrics
+) -> list[PeriodicThread]:
+    """Wire the look-ups of a channel's messages without receipts; none if no vendor has any."""
+    if not any(each.can_track for each in gateway.providers):
+        return []
+    tracker = ReceiptTracker(
+        store,
+        gateway,
+        open_applier(settings),
+        metrics=ApplicationMetrics(metrics, providers=[]),
+        after=timedelta(seconds=settings.receipts.lookup_after),
+        rate=settings.receipts.lookup_rate,
+    )
+    return [PeriodicThread("receipt look-ups", tracker.step, period=LOOKUP_PERIOD)]
 
 
 def waiting_receipts(application: ReceiptApplication) -> PeriodicThread:

@@ -36,10 +36,14 @@ class ReceiptsSettings(Section):
 
     Attributes:
         public_url: The address under which vendors and recipients reach the intake.
+        lookup_after: Seconds after which a sent message without a receipt is looked up.
+        lookup_rate: Look-ups a second at one provider.
         keep: Days to keep a receipt that matches no notification.
     """
 
     public_url: Annotated[str, AfterValidator(_public_url)] | None = None
     listen: Annotated[str, AfterValidator(address)] = "127.0.0.1"
     port: Port = 8480
+    lookup_after: Annotated[float, Field(ge=60, le=86_400, allow_inf_nan=False)] = 1800
+    lookup_rate: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 5
     keep: Annotated[float, Field(ge=1, le=3650, allow_inf_nan=False)] = 30

@@ -18,6 +18,7 @@ from notify.service import (
     open_publisher,
     open_receipts,
     open_tracing,
+    receipt_lookups,
     reconciliation,
     record_metrics,
     refused_relay,
@@ -38,8 +39,8 @@ RECEIPTS_PREFETCH = 128
 """Unacknowledged messages of receipts, each with as many receipts as one request reported."""
 CRASH_DELAY = 5.0
 """Seconds until dead letters are tried again after an unexpected error."""
-BACKGROUND_CONNECTIONS = 7
-"""Database connections of the recorder, the health check, the probe, and the four other threads."""
+BACKGROUND_CONNECTIONS = 8
+"""Database connections of the recorder, the health check, the probe, and the five other threads."""
 SPARE_CONNECTIONS = 4
 """Database connections for calls that change a circuit or a cap at the same moment."""
 
@@ -103,6 +104,7 @@ def deliveries(
             after=[
                 due_relay(store, work_publisher),
                 reconciliation(settings, store, gateway, pipeline.templates),
+                *receipt_lookups(settings, store, gateway, metrics),
             ],
             close=opened.pop_all().close,
         )

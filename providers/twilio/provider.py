@@ -12,11 +12,19 @@ from urllib.parse import urlsplit, urlunsplit
 from twilio.base import values
 from twilio.rest import Client
 
-from notify.errors import ConfigError, OutcomeUnknown, Unauthorized
+from notify.errors import (
+    ConfigError,
+    OutcomeUnknown,
+    PermanentError,
+    ProviderError,
+    Unauthorized,
+)
 from notify.message import Channel, Receipt, Rendered
+from notify.receipt import DeliveryReceipt
 from providers._shared.options import wrong_addresses, wrong_texts
 from providers._shared.transport import BASE_URL, Transport, is_base_url
 from providers.twilio.client import Carrier
+from providers.twilio.receipts import status_receipts
 
 LONGEST_VALIDITY = 36_000
 """Seconds: the highest value of Twilio's ValidityPeriod."""
@@ -64,6 +72,7 @@ class Twilio:
 
     channel: ClassVar[Channel] = Channel.SMS
     can_find: ClassVar[bool] = True
+    can_track: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -145,6 +154,25 @@ class Twilio:
             and str(each.body).strip() == wanted
         ]
         return [Receipt(sid) for _, sid in sorted(found)]
+
+    def track(self, provider_id: str, /) -> list[DeliveryReceipt]:
+        """Read one message, whose fields are those of the status callback."""
+        try:
+            found = self._messages(provider_id).fetch()
+        except ProviderError as error:
+            if error.status != 404:
+                raise
+            text = "twilio: the account has no such message"
+            raise PermanentError(text, provider="twilio", status=404) from None
+        form = {
+            "MessageSid": provider_id,
+            "MessageStatus": found.status,
+            "ErrorCode": found.error_code,
+            "To": found.to,
+            "From": found.from_,
+            "MessagingServiceSid": found.messaging_service_sid,
+        }
+        return status_receipts({name: str(text) for name, text in form.items() if text})
 
     @staticmethod
     def wrong_options(options: Mapping[str, Any], /) -> Iterator[tuple[str, str]]:

@@ -83,6 +83,13 @@ class TwilioReceipts:
         return Report(_receipts(event, status, form, dict(_pairs(posted.query))))
 
 
+def status_receipts(form: Mapping[str, str]) -> list[DeliveryReceipt]:
+    """Return the receipts that a callback with these fields reports; none if they are unknown."""
+    status = form.get("MessageStatus", "")
+    event = _EVENTS.get(status)
+    return _receipts(event, status, form, {}) if event is not None else []
+
+
 def _receipts(
     event: ReceiptEvent, status: str, form: Mapping[str, str], ids: Mapping[str, str]
 ) -> list[DeliveryReceipt]:

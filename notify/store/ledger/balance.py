@@ -86,7 +86,7 @@ def count_dead_only(connection: Connection) -> Iterator[DeadCount]:
     Count the requests that exist only as a dead letter.
 
     A replayed request counts as its notification, and so does one whose notification ended. A
-    request that died twice counts once. Receipts and producers' reports are no requests.
+    request that died twice counts once. Receipts and producers' reports are not requests.
     """
     columns = dead_letters.c
     # An id counts within its source.

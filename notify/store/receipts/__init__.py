@@ -27,11 +27,19 @@ from notify.store.receipts.rows import (
     known_receipts,
 )
 from notify.store.receipts.statuses import keep_codes, raise_statuses
+from notify.store.receipts.tracking import (
+    LookupCursor,
+    UnreportedCall,
+    lease_cursor,
+    move_cursor,
+    read_unreported,
+)
 from notify.store.receipts.waiting import lock_waiting
 from notify.store.transitions import RowTransition
 
 __all__ = [
     "ENDS",
+    "LookupCursor",
     "OwnNotification",
     "ReceiptRow",
     "RecentCall",
@@ -40,6 +48,7 @@ __all__ = [
     "ReportedNotification",
     "RowTransition",
     "Sender",
+    "UnreportedCall",
     "WaitingReceipt",
     "count_reports",
     "delete_reports",
@@ -48,11 +57,14 @@ __all__ = [
     "insert_receipts",
     "keep_codes",
     "known_receipts",
+    "lease_cursor",
     "lock_reported",
     "lock_reports",
     "lock_waiting",
+    "move_cursor",
     "owners_of",
     "raise_statuses",
     "read_reports",
+    "read_unreported",
     "recent_calls",
 ]

@@ -13,7 +13,13 @@ from notify.store.tables.flow import (
 )
 from notify.store.tables.keys import keys, schema_floor
 from notify.store.tables.kinds import UtcDateTime, metadata
-from notify.store.tables.receipts import receipt_inbox, receipts, reputation, suppressions
+from notify.store.tables.receipts import (
+    receipt_inbox,
+    receipt_lookups,
+    receipts,
+    reputation,
+    suppressions,
+)
 from notify.store.tables.record import attempts, audit, dead_letters, events, notifications
 
 __all__ = [
@@ -33,6 +39,7 @@ __all__ = [
     "metadata",
     "notifications",
     "receipt_inbox",
+    "receipt_lookups",
     "receipts",
     "reputation",
     "schema_floor",

@@ -55,6 +55,21 @@ Index(
     postgresql_where=receipts.c.waits_until.is_not(None),
 )
 
+# How far the look-ups of sent messages without a receipt are, for each provider and age.
+receipt_lookups = Table(
+    "receipt_lookups",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("provider", String(64), nullable=False),
+    # Which of the ages, from 0.
+    Column("step", Integer, nullable=False),
+    # The last event that was read.
+    Column("event_id", NUMBER, nullable=False),
+    Column("leased_until", UtcDateTime),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("provider", "step"),
+)
+
 # Receipts that the intake took while the broker was away; a relay publishes and deletes them.
 receipt_inbox = Table(
     "receipt_inbox",

@@ -12,6 +12,7 @@ down_revision = "0008"
 def upgrade() -> None:
     """Add tables and columns that code of earlier revisions neither reads nor writes."""
     _receipts()
+    _lookups()
     _inbox()
     _suppressions()
     _reputation()
@@ -61,6 +62,20 @@ def _receipts() -> None:
         ["waits_until"],
         sqlite_where=sa.text("waits_until IS NOT NULL"),
         postgresql_where=sa.text("waits_until IS NOT NULL"),
+    )
+
+
+def _lookups() -> None:
+    op.create_table(
+        "receipt_lookups",
+        sa.Column("id", NUMBER, nullable=False),
+        sa.Column("provider", sa.String(64), nullable=False),
+        sa.Column("step", sa.Integer, nullable=False),
+        sa.Column("event_id", NUMBER, nullable=False),
+        sa.Column("leased_until", UtcDateTime),
+        sa.Column("updated_at", UtcDateTime, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_receipt_lookups"),
+        sa.UniqueConstraint("provider", "step", name="uq_receipt_lookups_provider"),
     )
 
 

@@ -15,6 +15,8 @@ class Provider(Protocol):
     """
     Translates a rendered message into one vendor's request, and the answer into a `Receipt`.
 
+    A provider of email sends a message's own `sender` and `headers`, where it has them.
+
     A provider is built once per process as ``factory(**options, **secrets)`` and called by many
     threads at once. If its receipts are configured and the factory has a parameter `receipts_url`,
     it gets the public address to which its vendor may post them. It contains no retry, limit,

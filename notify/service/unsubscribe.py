@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from notify.categories import UnsubscribeTokens
 from notify.receipts import ReceiptIntake, Unsubscriber
+from notify.service.categories import open_categories
 from notify.settings import Settings, keyring_of
 from notify.store import Store
 
@@ -17,7 +18,14 @@ def open_tokens(settings: Settings) -> UnsubscribeTokens | None:
 
 
 def open_unsubscriber(settings: Settings, store: Store, intake: ReceiptIntake) -> Unsubscriber:
-    """Wire the use case behind unsubscribe links; it works while the record is away."""
+    """
+    Wire the use case behind unsubscribe links; it works while the record is away.
+
+    Raises:
+        ConfigError: A category is a subscription, and the keyring is missing: every link would be
+            answered as unknown.
+    """
+    open_categories(settings)
     # The record's clock would not answer while the record is away.
     return Unsubscriber(
         open_tokens(settings), store=store, intake=intake, clock=lambda: datetime.now(UTC)

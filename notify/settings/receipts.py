@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -12,6 +13,9 @@ from notify.settings.words import Place, PlainOptions, SecretName, Section
 
 
 def _public_url(url: str) -> str:
+    # It becomes part of headers and of text in mails.
+    if not re.fullmatch(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+", url):
+        raise ValueError("contains characters that are not allowed in a URL; percent-encode them")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
         raise ValueError(

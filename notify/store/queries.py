@@ -82,6 +82,7 @@ class Summary:
     channel: Channel
     lane: str
     template: str | None
+    category: str | None
     recipient: str
     """In brackets if it cannot be shown: it was erased, or its key is missing."""
     status: Status
@@ -126,6 +127,7 @@ class Filter:
     source: str | None = None
     status: Status | None = None
     template: str | None = None
+    category: str | None = None
     recipient: str | None = None
     batch_id: UUID | None = None
     since: Moment | None = None
@@ -207,7 +209,7 @@ def sent_to(recipient: str, cipher: RowCipher) -> ColumnElement[bool]:
 
 
 def _conditions(wanted: Filter, cipher: RowCipher) -> Iterator[ColumnElement[bool]]:
-    for name in ("channel", "lane", "source", "status", "template", "batch_id"):
+    for name in ("channel", "lane", "source", "status", "template", "category", "batch_id"):
         value = getattr(wanted, name)
         if value is not None:
             yield notifications.c[name] == value

@@ -108,6 +108,9 @@ def test_the_message_after_the_click_is_suppressed(rig: Rig, link: str) -> None:
             code = rig.request()
             until(lambda: rig.status(stopped) is Status.SUPPRESSED)
             until(lambda: rig.status(code) is Status.SENT)
+        assert str(stopped) in rig.notify("ls", "--category", "newsletter", "--json").out
+        assert str(code) not in rig.notify("ls", "--category", "newsletter", "--json").out
+        assert re.search(r"category +newsletter", rig.notify("show", stopped).out)
         assert '"notify.unsubscribed"' in web.log
         assert "ada" not in web.log.lower()
         assert link.rpartition("/")[2] not in web.log

@@ -113,6 +113,7 @@ filters = grouped(
             help="Only with this status.",
         ),
         template_option,
+        click.option("--category", metavar="NAME", help="Only of this category."),
         click.option(
             "--to",
             "recipient",

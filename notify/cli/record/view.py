@@ -88,6 +88,12 @@ def members(summaries: Sequence[Summary]) -> Table:
     return _table(("#", "id", "status", "to", *_OPTIONAL, "reason"), rows)
 
 
+def _add_given(table: Table, **values: str | None) -> None:
+    for name, value in values.items():
+        if value is not None:
+            table.add_row(name, value)
+
+
 def facts(summary: Summary) -> Table:
     """Return a table of what was requested, and the notification's status."""
     table = Table.grid(padding=(0, 2))
@@ -97,8 +103,7 @@ def facts(summary: Summary) -> Table:
     table.add_row("status", coloured(summary.status))
     table.add_row("to", Text(summary.recipient))
     table.add_row("channel", f"{summary.channel}, lane {summary.lane}, from {summary.source}")
-    if summary.template is not None:
-        table.add_row("template", summary.template)
+    _add_given(table, template=summary.template, category=summary.category)
     if summary.batch_id is not None:
         table.add_row("batch", f"{summary.batch_id}, recipient {summary.position}")
     if summary.idempotency_key not in (str(summary.public_id), str(summary.batch_id)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -14,7 +15,7 @@ from notify.delivery import rendered
 from notify.errors import ConfigError, TemplateError
 from notify.keyring import HASH, NAME, new_key
 from notify.message import Channel, MailSender, Notification
-from notify.service import exempt_categories, open_categories
+from notify.service import exempt_categories, open_categories, open_unsubscriber
 from notify.settings import Settings
 from notify.templating import Templates
 from tests.support.sealing import KEYRING
@@ -114,6 +115,8 @@ def test_a_subscription_needs_a_public_url_and_a_keyring(monkeypatch: pytest.Mon
     full = Settings.model_validate({"categories": SUBSCRIPTION, "receipts": {"public_url": URL}})
     with pytest.raises(ConfigError, match="NOTIFY_KEYRING"):
         open_categories(full)
+    with pytest.raises(ConfigError, match="NOTIFY_KEYRING"):
+        open_unsubscriber(full, cast("Any", None), cast("Any", None))
     monkeypatch.setenv(NAME, KEYS)
     identity = open_categories(full).identity(notification("newsletter"))
     assert ("List-Id", "<newsletter.notify.example.com>") in identity.headers

@@ -163,3 +163,10 @@ def test_what_mailbox_providers_object_to_is_a_warning(
     report = look(GOOD.replace(old, new))
     assert report.mistakes == []
     assert doubt in str(report.warnings[0])
+
+
+@pytest.mark.parametrize("url", ["https://a.example/x>y", "https://a.example/x y", "https://ä.de"])
+def test_a_public_url_is_safe_in_a_header(look: Look, url: str) -> None:
+    """It begins the link between the angle brackets of List-Unsubscribe."""
+    (mistake,) = look(GOOD.replace("https://notify.example.com", url)).mistakes
+    assert str(mistake).startswith("receipts.public_url: contains characters")

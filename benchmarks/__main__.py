@@ -13,7 +13,7 @@ from statistics import median
 
 import psutil
 
-from benchmarks import latency, plain_queue, publishing, receipts
+from benchmarks import latency, plain_queue, publishing, receipts, suppression
 from benchmarks.stage import Nginx, processes, wait_until
 from benchmarks.throughput import Bench, Contender, bare, celery, notify
 from notify.publisher import connect
@@ -47,11 +47,17 @@ class Stage:
     amqp: str
     stores: Mapping[str, str]
     folder: Path
+    pair: tuple[str, str]
+    """Two more databases of PostgreSQL, for the cost of the suppression list."""
 
     def config(self, name: str, provider: str) -> Path:
         """Write notify's configuration for one store and one provider."""
+        return self.config_of(name, self.stores[name], provider)
+
+    def config_of(self, name: str, store: str, provider: str) -> Path:
+        """Write notify's configuration for any database and one provider."""
         path = self.folder / f"{name}-{provider.rsplit(':', 1)[1]}.toml"
-        path.write_text(CONFIG.format(amqp=self.amqp, store=self.stores[name], provider=provider))
+        path.write_text(CONFIG.format(amqp=self.amqp, store=store, provider=provider))
         return path
 
 
@@ -64,14 +70,18 @@ def staged() -> Iterator[Stage]:
         postgresql = PostgreSQL()
         try:
             postgresql.start()
-            with postgresql.database() as database:
+            with (
+                postgresql.database() as database,
+                postgresql.database() as free,
+                postgresql.database() as filled,
+            ):
                 stores = {"PostgreSQL": database, "SQLite": f"sqlite:///{folder}/notify.db"}
-                for url in stores.values():
+                for url in (*stores.values(), free, filled):
                     Store.open(url).migrate()
                 with connect(node.url) as connection:
                     apply(topology_of(Settings()), connection)
                 plain_queue.declare(node.url)
-                yield Stage(node.url, stores, folder)
+                yield Stage(node.url, stores, folder, (free, filled))
         finally:
             postgresql.stop()
             node.stop()
@@ -161,6 +171,14 @@ def main() -> None:
         lone = latencies(stage)
         rates = throughput(stage, messages=asked.messages, rounds=asked.rounds)
         reported = receipt_rates(stage)
+        cost = suppression.compare(
+            stage.amqp,
+            stage.folder,
+            stage.pair,
+            stage.config_of,
+            messages=asked.messages,
+            rounds=asked.rounds,
+        )
     plain = max(rate for name, rate in rates.items() if name.startswith("celery"))
     print(f"\nBacklog of {asked.messages:,} emails, median of {asked.rounds}:\n")
     rows = [[name, f"{rate:,.0f}", f"{rate / plain:.2f}"] for name, rate in rates.items()]
@@ -177,11 +195,17 @@ def main() -> None:
         for each in reported
     ]
     print(table(["events a request", "bare endpoint a second", "notify a second", "ratio"], rows))
+    print(f"\nThe suppression list with {suppression.ENTRIES:,} entries (PostgreSQL):\n")
+    rows = [
+        ["without the check", f"{cost.without:,.0f}", f"{cost.claim_without * 1e3:.2f}"],
+        ["with it", f"{cost.checked:,.0f}", f"{cost.claim_checked * 1e3:.2f}"],
+    ]
+    print(table(["deliveries", "a second", f"ms for a claim of {suppression.BATCH}"], rows))
     ours = rates["notify PostgreSQL"]
     print(
         f"\nnotify/celery={ours / plain:.2f} publisher/sync={publish[1] / publish[0]:.1f}"
         f" rss_mb={rss:.0f} receipts/bare={_part(reported[0]):.2f}"
-        f" receipts_s={reported[-1].notify:.0f}"
+        f" receipts_s={reported[-1].notify:.0f} suppression={cost.ratio:.3f}"
     )
 
 

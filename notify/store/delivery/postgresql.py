@@ -19,7 +19,7 @@ from notify.store.delivery.claims import Entry, FirstClaims
 from notify.store.delivery.columns import CLAIMED, ENDED, NEW, claimed_row, ended_row
 from notify.store.delivery.records import Record
 from notify.store.sealing.row_cipher import cipher_of
-from notify.store.suppression import check
+from notify.store.suppression import SuppressionCheck, check
 
 
 def _unnested(name: str, columns: Mapping[str, str]) -> str:
@@ -31,16 +31,17 @@ def _unnested(name: str, columns: Mapping[str, str]) -> str:
 _NEW = ", ".join(NEW)
 # The columns of a claim that the suppression list stops: it ends without its call.
 _STOPPED = {
-    "status": "CASE WHEN why IS NULL THEN asked.status ELSE 'suppressed' END AS status",
-    "reason": "coalesce(why, asked.reason) AS reason",
+    "status": "CASE WHEN why IS NULL THEN wanted.status ELSE 'suppressed' END AS status",
+    "reason": "coalesce(why, wanted.reason) AS reason",
     "attempt_id": "CASE WHEN why IS NULL THEN attempt_id END AS attempt_id",
 }
-_ASKED = ", ".join(_STOPPED.get(column, f"asked.{column}") for column in CLAIMED)
+_ASKED = ", ".join(_STOPPED.get(column, f"wanted.{column}") for column in CLAIMED)
 # Sorted by id, so that two workers with the same messages do not deadlock.
 _CLAIM = f"""
-WITH asked AS (
-    SELECT {_ASKED}, why
-    FROM {_unnested("asked", CLAIMED)} LEFT JOIN LATERAL ({check.POSTGRESQL}) AS stopped ON true
+WITH wanted AS (
+    SELECT * FROM {_unnested("wanted", CLAIMED)}
+), {check.POSTGRESQL}, asked AS (
+    SELECT {_ASKED}, why FROM wanted LEFT JOIN stopped USING (source, id)
 ), written AS (
     INSERT INTO notifications (
         {_NEW},
@@ -100,11 +101,20 @@ def claim(
     """Insert what is new, with its attempt or its end; check all against the suppression list."""
     cipher = cipher_of(engine)
     rows = [claimed_row(entry, cipher) for entry in entries]
-    answers = _run(engine, _CLAIM, {**_arrays(CLAIMED, rows), "now": now, "until": until})
+    times = {"now": now, "until": until}
+    values = {**_arrays(CLAIMED, rows), **times, "hashes": _hashes(rows)}
+    answers = _run(engine, _CLAIM, values)
     return FirstClaims(
         {(row.source, row.id) for row in answers if row.fresh},
         {(row.source, row.id): row.why for row in answers if row.why is not None},
     )
+
+
+def _hashes(rows: Sequence[tuple[object, ...]]) -> list[object]:
+    """Return the hashes to look for on the suppression list."""
+    keyed, clear, checked = map([*CLAIMED].index, ("recipient_hash", "clear_hash", "checked"))
+    checks = [row for row in rows if row[checked] != SuppressionCheck.NONE]
+    return [hash_ for row in checks for hash_ in (row[keyed], row[clear]) if hash_ is not None]
 
 
 def record(engine: Engine, records: Sequence[Record]) -> set[UUID]:

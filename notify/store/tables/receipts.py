@@ -107,7 +107,8 @@ suppressions = Table(
     Column("lifted_at", UtcDateTime),
     # Whether the vendor's own list still has to be corrected after the lift.
     Column("vendor_lift", Boolean, nullable=False, server_default=text("false")),
-    UniqueConstraint("channel", "recipient_hash", "scope", "reason"),
+    # The hash first: it tells most rows apart in one comparison of bytes.
+    UniqueConstraint("recipient_hash", "channel", "scope", "reason"),
 )
 
 # The reported ends of messages, by the hour: what endangers a sender's reputation. `hour` is its

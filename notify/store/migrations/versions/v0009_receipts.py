@@ -110,7 +110,7 @@ def _suppressions() -> None:
         sa.Column("vendor_lift", sa.Boolean, nullable=False, server_default=sa.text("false")),
         sa.PrimaryKeyConstraint("id", name="pk_suppressions"),
         sa.UniqueConstraint(
-            "channel", "recipient_hash", "scope", "reason", name="uq_suppressions_channel"
+            "recipient_hash", "channel", "scope", "reason", name="uq_suppressions_recipient_hash"
         ),
     )
 

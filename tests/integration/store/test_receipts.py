@@ -10,13 +10,17 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
+from notify.flow.overrides import set_breaker_mode
 from notify.ledger import build_ledger
 from notify.message import Outcome, Status
+from notify.policies.breaker import Circuit, Mode
 from notify.receipt import Blame, ReceiptEvent
 from notify.receipts import LONGEST_WAIT, ReceiptVerdict
 from notify.receipts.lattice import STATUS_OF, derived
-from notify.store import Store
-from notify.store.tables import events, receipts, suppressions
+from notify.receipts.received import PRODUCER
+from notify.store import Actor, Store
+from notify.store.flow.circuits import current
+from notify.store.tables import audit, events, receipts, suppressions
 from tests.support.recording import (
     LATER,
     LEASE,
@@ -221,3 +225,58 @@ def assert_balanced(store: Store) -> None:
     """The ledger finds no contradiction."""
     ledger = build_ledger(store, now=NOW + 2 * LEASE)
     assert ledger.balanced, ledger
+
+
+def test_a_closed_account_opens_the_circuit_once(store: Store) -> None:
+    """With an audit row; a repeat does not undo what an operator settled since."""
+    closed = receipt(None, ReceiptEvent.ACCOUNT, word="account_status_change", reason="suspended")
+    apply(store, closed)
+    assert circuit_of(store).mode is Mode.OPEN
+    (act,) = acts(store)
+    assert (act.action, act.actor) == ("breaker.open", "notify worker receipts")
+    set_breaker_mode(store, ["sendgrid"], Mode.AUTO, Actor("ann", "settled"), seconds=None)
+    assert verdicts(apply(store, closed)) == ["repeat"]
+    assert circuit_of(store).mode is Mode.AUTO
+
+
+def test_an_account_of_a_provider_that_is_not_configured_changes_nothing(store: Store) -> None:
+    """Its circuit would never be shown."""
+    apply(store, receipt(None, ReceiptEvent.ACCOUNT, provider="gone"))
+    assert acts(store) == []
+
+
+def circuit_of(store: Store) -> Circuit:
+    """The circuit of the provider."""
+    with store.reading() as connection:
+        return current(connection, ["sendgrid"])["sendgrid"]
+
+
+def acts(store: Store) -> list[Any]:
+    """The audit."""
+    with store.reading() as connection:
+        return list(connection.execute(select(audit).order_by(audit.c.id)))
+
+
+def test_feedback_of_a_lost_call_settles_it(store: Store) -> None:
+    """The producer knows that it arrived, so that it is not sent again."""
+    entry = begin(store)
+    unknown = {"outcome": Outcome.UNKNOWN, "provider_id": None, "http_status": None}
+    store.record([accepted(entry, status=Status.UNKNOWN, due_at=LATER, **unknown)])
+    confirmed = receipt(
+        None, ReceiptEvent.CONFIRMED, notification_id=entry.notification.id, provider=PRODUCER
+    )
+    assert verdicts(apply(store, confirmed)) == ["new"]
+    assert status_of(store, entry) is Status.CONFIRMED
+    assert_balanced(store)
+
+
+def test_a_failure_that_a_producer_reports_settles_nothing(store: Store) -> None:
+    """It may have been sent all the same."""
+    entry = begin(store)
+    unknown = {"outcome": Outcome.UNKNOWN, "provider_id": None, "http_status": None}
+    store.record([accepted(entry, status=Status.UNKNOWN, due_at=LATER, **unknown)])
+    failed = receipt(
+        None, ReceiptEvent.FAILED, notification_id=entry.notification.id, provider=PRODUCER
+    )
+    assert verdicts(apply(store, failed)) == ["new"]
+    assert status_of(store, entry) is Status.UNKNOWN

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from notify.doctor.finding import Finding, fail, ok, warn
 from notify.message import Channel
-from notify.settings import DEAD_POOL, PoolSettings, Settings
+from notify.settings import DEAD_POOL, RECEIPTS_POOL, PoolSettings, Settings
 from notify.status import OverridesSnapshot
-from notify.topology import DEAD, Depth, queue_name
+from notify.topology import DEAD, FEEDBACK, RECEIPTS, Depth, queue_name
 
 FULL = 0.8
 """The part of a queue's maximum length from which it is nearly full."""
@@ -26,6 +26,8 @@ def findings(
     """
     if DEAD in depths:
         yield _dead(depths[DEAD])
+    if RECEIPTS in depths and FEEDBACK in depths:
+        yield _receipts(depths[RECEIPTS], depths[FEEDBACK])
     yield from _pools(settings, depths, snapshot)
     found = [*_unserved(settings, depths), *_full(settings, depths)]
     yield from found
@@ -39,6 +41,14 @@ def _dead(depth: Depth) -> Finding:
         return ok("dead queue", f"is archived; {depth.ready:,} wait")
     text = f"{DEAD} has no consumer: {depth.ready:,} dead letters wait to be archived"
     return fail("dead queue", text, fix=_start(DEAD_POOL))
+
+
+def _receipts(receipts: Depth, feedback: Depth) -> Finding:
+    ready = receipts.ready + feedback.ready
+    if receipts.consumers and feedback.consumers:
+        return ok("receipts", f"are applied; {ready:,} messages wait")
+    text = f"{RECEIPTS} or {FEEDBACK} has no consumer: {ready:,} messages wait to be applied"
+    return (fail if ready else warn)("receipts", text, fix=_start(RECEIPTS_POOL))
 
 
 def _pools(
@@ -75,14 +85,15 @@ def _pool(
 
 
 def _unserved(settings: Settings, depths: Mapping[str, Depth]) -> Iterator[Finding]:
-    served = {
+    own = {DEAD, RECEIPTS, FEEDBACK}
+    served = own | {
         queue_name(pool.channel, lane)
         for pool in settings.pools.values()
         if pool.channel in settings.channels
         for lane in pool.lanes
     }
     for name, depth in depths.items():
-        if name not in served and name != DEAD and depth.ready and not depth.consumers:
+        if name not in served and depth.ready and not depth.consumers:
             text = f"{depth.ready:,} messages wait in {name}, which no configured pool serves"
             yield fail("queues", text, fix="add its lane to a pool of its channel; start the pool")
 

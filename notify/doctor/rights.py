@@ -18,7 +18,7 @@ import amqp
 from notify.doctor.finding import Finding, fail, ok, warn
 from notify.service import open_broker
 from notify.settings import Settings
-from notify.topology import DEAD, EVENTS, WORK, worker_rights
+from notify.topology import DEAD, EVENTS, RECEIPTS, WORK, worker_rights
 
 
 class _Blocked(Exception):
@@ -57,7 +57,9 @@ def findings(
     connection = open_broker(settings, timeout=patience, on_alarm=_give_up)
     unwritable: list[str] = []
     try:
-        unwritable = [name for name in (WORK, DEAD, EVENTS) if not may_write(connection, name)]
+        unwritable = [
+            name for name in (WORK, DEAD, EVENTS, RECEIPTS) if not may_write(connection, name)
+        ]
     except (TimeoutError, _Blocked) as error:
         yield _unread(error)
         connection.collect()

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from notify.ledger import LedgerSnapshot
-from notify.settings import DEAD_POOL, Settings
+from notify.settings import DEAD_POOL, RECEIPTS_POOL, Settings
 from notify.status.circuits import CircuitStatus
 from notify.status.holds import HoldStatus
 from notify.status.ledger import ledger_as_json
 from notify.status.limits import LimitStatus
 from notify.status.overrides import OverridesSnapshot
 from notify.store.ledger import Late
-from notify.topology import DEAD, Depth, queue_name
+from notify.topology import DEAD, FEEDBACK, RECEIPTS, Depth, queue_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +99,15 @@ class Overview:
 
     @property
     def pools(self) -> Sequence[PoolStatus]:
-        """The workers of each pool, and of the archive of dead letters."""
+        """The workers of each pool, of the archive of dead letters, and of receipts."""
         queues = {
             name: [queue_name(pool.channel, lane) for lane in pool.lanes]
             for name, pool in self.settings.pools.items()
             if pool.channel in self.settings.channels
         }
         paused = self.paused
-        return [self._pool(*each, paused) for each in (queues | {DEAD_POOL: [DEAD]}).items()]
+        queues |= {DEAD_POOL: [DEAD], RECEIPTS_POOL: [RECEIPTS, FEEDBACK]}
+        return [self._pool(*each, paused) for each in queues.items()]
 
     def _pool(self, pool: str, queues: Sequence[str], paused: Mapping[str, str]) -> PoolStatus:
         found = {name: (self.queues or {}).get(name) for name in queues}

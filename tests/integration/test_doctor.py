@@ -26,7 +26,7 @@ from notify.settings import load
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store.audit import Actor
 from notify.store.flow import holds
-from notify.topology import DEAD, Topology, apply, worker_rights
+from notify.topology import DEAD, FEEDBACK, RECEIPTS, Topology, apply, worker_rights
 from tests.support.migrated import migrated
 from tests.support.pooler import pgbouncer
 from tests.support.rig import Rig, surroundings
@@ -70,7 +70,7 @@ class Stack:
             channel = connection.channel()
             channel.basic_qos(0, 1, False)
             for name in (
-                DEAD,
+                *(DEAD, RECEIPTS, FEEDBACK),
                 *(f"notify.email.{lane}" for lane in ("critical", "normal", "bulk")),
             ):
                 if name not in but:
@@ -123,6 +123,7 @@ def test_a_healthy_stack_is_all_good(stack: Stack, store_url: str) -> None:
         stack.configured((url, store_url)),
         stack.rig.worker(),
         stack.rig.worker("dead", pool="dead"),
+        stack.rig.worker("receipts", pool="receipts"),
     ):
         done = stack.rig.notify("doctor")
         found = json.loads(stack.rig.notify("doctor", "--json").out)
@@ -355,6 +356,11 @@ FAULTS: dict[str, Fault] = {
         lambda stack: _absent(stack, DEAD),
         Severity.FAIL,
         f"dead queue: {DEAD} has no consumer: 0 dead letters wait",
+    ),
+    "no worker of the receipts": (
+        lambda stack: _absent(stack, RECEIPTS),
+        Severity.WARN,
+        f"receipts: {RECEIPTS} or {FEEDBACK} has no consumer: 0 messages wait to be applied",
     ),
     "no worker of a pool": (
         lambda stack: _absent(stack, "notify.email.critical", "notify.email.bulk"),

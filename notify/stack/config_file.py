@@ -76,7 +76,7 @@ options = {{ keys = [{key}] }}
 _TWILIO = """
 [providers.twilio.receipts]
 use = "providers.twilio:TwilioReceipts"
-secrets = { auth_tokens = "TWILIO_AUTH_TOKEN" }
+secrets = { auth_tokens = "TWILIO_RECEIPTS_TOKEN" }
 """
 
 _SUBSCRIPTION = """

@@ -16,6 +16,7 @@ def dummies(sandbox: str) -> dict[str, str]:
         "SENDGRID_API_KEY": "SG.sandbox",
         "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
         "TWILIO_AUTH_TOKEN": "sandbox",
+        "TWILIO_RECEIPTS_TOKEN": "sandbox",
         "FCM_SERVICE_ACCOUNT": _service_account(sandbox),
     }
 

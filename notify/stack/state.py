@@ -84,11 +84,13 @@ class StackState:
             templates: The folder of the user's own templates, if there is one.
         """
         sealed = self._write_keyring(own=endpoints.database == self.database)
-        _write_private(self.config, config_text(endpoints, sealed=sealed, templates=templates))
+        text = config_text(endpoints, sealed=sealed, templates=templates)
+        _write_private(self.config, text)
         addresses = json.dumps(endpoints.as_dict(), indent=2)
         _write_private(self.folder / ENDPOINTS, addresses + "\n")
         for name, secret in dummies(endpoints.sandbox).items():
-            _write_private(self.credentials / name, secret)
+            if f'"{name}"' in text:
+                _write_private(self.credentials / name, secret)
 
     def keyring(self) -> Keyring:
         """Return the keyring of the processes, once `write` has written it."""

@@ -74,7 +74,7 @@ def test_a_stack_with_receipts_knows_their_address_and_keys(state: StackState) -
     assert readers["sendgrid"] is not None
     assert readers["sendgrid"].options == {"keys": [endpoints.receipts.sendgrid_key]}  # type: ignore[union-attr]
     assert readers["twilio"] is not None
-    assert readers["twilio"].secrets == {"auth_tokens": "TWILIO_AUTH_TOKEN"}
+    assert readers["twilio"].secrets == {"auth_tokens": "TWILIO_RECEIPTS_TOKEN"}
     written = json.loads((state.folder / "endpoints.json").read_text())
     assert written["receipts"] == "http://127.0.0.1:8480/receipts"
     assert written["sendgrid_key"] == endpoints.receipts.sendgrid_key  # type: ignore[union-attr]

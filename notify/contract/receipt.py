@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal
@@ -16,6 +17,8 @@ LONGEST = 255
 """Characters of the longest text of a receipt; the intake cuts what is longer."""
 MOST_RECEIPTS = 250
 """Receipts in one message; a vendor's request with more becomes several messages."""
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class ReceiptEntry(BaseModel):
@@ -37,20 +40,25 @@ class ReceiptEntry(BaseModel):
 
     @classmethod
     def of(cls, receipt: DeliveryReceipt) -> ReceiptEntry:
-        """Return the entry of a receipt; texts that are too long are cut."""
+        """Return the entry of a receipt; texts that are too long, or cannot be stored, are cut."""
         return cls(
-            word=receipt.word[:LONGEST],
+            word=_stored(receipt.word),
             notification_id=receipt.notification_id,
             attempt_id=receipt.attempt_id,
-            provider_id=receipt.provider_id[:LONGEST],
-            event_id=receipt.event_id[:LONGEST],
-            recipient=receipt.recipient[:4096],
+            provider_id=_stored(receipt.provider_id),
+            event_id=_stored(receipt.event_id),
+            recipient=_stored(receipt.recipient, 4096),
             at=receipt.at,
             blame=receipt.blame,
-            code=receipt.code and receipt.code[:64],
-            reason=receipt.reason and receipt.reason[:LONGEST],
-            scope=receipt.scope[:64],
+            code=receipt.code and _stored(receipt.code, 64),
+            reason=receipt.reason and _stored(receipt.reason),
+            scope=_stored(receipt.scope, 64),
         )
+
+
+def _stored(text: str, most: int = LONGEST) -> str:
+    """Return the beginning of a text, without NUL and half characters: no database stores them."""
+    return _UNSTORABLE.sub("\ufffd", text[:most])
 
 
 class ReceiptMessage(BaseModel):

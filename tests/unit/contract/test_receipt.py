@@ -56,6 +56,16 @@ def test_long_texts_are_cut() -> None:
     assert (len(entry.word), len(entry.recipient), len(entry.code or "")) == (255, 4096, 64)
 
 
+def test_text_that_no_database_stores_harms_no_other_receipt() -> None:
+    """A reader may return what its vendor wrote."""
+    strange = DeliveryReceipt(
+        event=ReceiptEvent.BOUNCED, word="b", recipient="a\0\ud800@example.com", code="\udfff"
+    )
+    (message,) = ReceiptMessage.split([strange], provider="acme", received_at=NOW)
+    (entry,) = read_receipts(message.model_dump_json().encode()).receipts
+    assert (entry.recipient, entry.code) == ("a\ufffd\ufffd@example.com", "\ufffd")
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"provider": "x", "receipts": []}', b"\xff"])
 def test_a_body_of_another_form_is_refused(body: bytes) -> None:
     """The text names fields and no values."""

@@ -27,7 +27,7 @@ class Eligibility(enum.StrEnum):
     WITHDRAWN = "withdrawn"
     """It was cancelled or suppressed, or its recipient was erased."""
     FAILS = "would fail"
-    """A worker would end it without a call: its template fails, or its country is not allowed."""
+    """A worker would end it without a call, by template, country or suppression list."""
     REPORT = "report"
     """It is a receipt, or a producer's report: it is published again to where it came from."""
     UNFIT = "unfit"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from notify.categories import Categories
@@ -25,6 +25,8 @@ class Rehearsal:
         templates: Templates,
         countries: Mapping[Channel, Countries],
         categories: Categories | None = None,
+        *,
+        exempt: Collection[str] = (),
     ) -> None:
         """
         Create a rehearsal.
@@ -32,19 +34,16 @@ class Rehearsal:
         Args:
             countries: The countries that may be reached, for the channels that this configuration
                 has.
+            exempt: The categories that only a binding suppression stops.
         """
         self._templates = templates
         self._countries = countries
         self._categories = categories or Categories()
+        self.exempt = frozenset(exempt)
 
     def failures(self, assessments: Sequence[LetterAssessment]) -> dict[Key, str]:
         """Return, by key, why notifications that could be sent would end without a call."""
-        asked = [
-            part.notification
-            for each in assessments
-            for part in each.parts
-            if part.eligibility in _SENDABLE
-        ]
+        asked = sendable(assessments)
         return {each.key: why for each in asked if (why := self._refusal(each))}
 
     def _refusal(self, asked: Notification) -> str | None:
@@ -54,6 +53,16 @@ class Rehearsal:
             return str(error)
         allowed = self._countries.get(asked.channel)
         return allowed.refusal(asked) if allowed else None
+
+
+def sendable(assessments: Sequence[LetterAssessment]) -> list[Notification]:
+    """Return the notifications that could be sent."""
+    return [
+        part.notification
+        for each in assessments
+        for part in each.parts
+        if part.eligibility in _SENDABLE
+    ]
 
 
 def mark_failing(

@@ -19,11 +19,12 @@ from sqlalchemy import Connection
 from notify.contract import Limits
 from notify.deadletters.assessment import Key, LetterAssessment, LetterAssessor, mark_repeats
 from notify.deadletters.plan import ReplayPlan
-from notify.deadletters.rehearsal import Rehearsal, mark_failing
+from notify.deadletters.rehearsal import Rehearsal, mark_failing, sendable
 from notify.deadletters.replay_request import ReplayRequest
 from notify.deadletters.schedule import ReplaySchedule, SlotAllocator, keep_edit
 from notify.store import Actor, Store
 from notify.store.deadletters import last_slots, lock_replays, read_waiting
+from notify.store.suppression import stopped_messages
 
 GROUP = 50
 """Letters that one transaction assesses or schedules."""
@@ -111,7 +112,16 @@ class Replayer:
         return self._assessor.assess(connection, letters, request.edit, now=now, lock=lock)
 
     def _failures(self, assessments: Sequence[LetterAssessment]) -> Mapping[Key, str]:
-        return self._rehearsal.failures(assessments) if self._rehearsal else {}
+        if self._rehearsal is None:
+            return {}
+        with self._store.reading() as connection:
+            stopped = stopped_messages(
+                connection,
+                sendable(assessments),
+                exempt=self._rehearsal.exempt,
+                now=self._clock(),
+            )
+        return {**self._rehearsal.failures(assessments), **stopped}
 
     def _rehearse(self, ids: Sequence[int], request: ReplayRequest) -> Mapping[Key, str]:
         """Find what would fail again, before rows are locked: a batch takes long to render."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from notify.deadletters import Archive, Rehearsal, Replayer
 from notify.ledger import PERIOD, RecordMetrics
 from notify.periodic import PeriodicThread
-from notify.service.categories import open_categories
+from notify.service.categories import exempt_categories, open_categories
 from notify.service.contract import contract_limits, open_templates
 from notify.service.flow import countries
 from notify.settings import Settings
@@ -36,6 +36,11 @@ def open_replayer(settings: Settings, store: Store) -> Replayer:
     Raises:
         ConfigError: The templates cannot be read.
     """
-    rehearsal = Rehearsal(open_templates(settings), countries(settings), open_categories(settings))
+    rehearsal = Rehearsal(
+        open_templates(settings),
+        countries(settings),
+        open_categories(settings),
+        exempt=exempt_categories(settings),
+    )
     limits = contract_limits(settings)
     return Replayer(store, limits=limits, lanes=settings.lanes, rehearsal=rehearsal)

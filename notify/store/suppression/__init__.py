@@ -21,6 +21,7 @@ from notify.store.suppression.search import (
     count_in_effect,
     find_entries,
     lift_entries,
+    stopped_messages,
     stream_entries,
 )
 from notify.store.suppression.writing import lift, refresh_statistics, suppress
@@ -48,6 +49,7 @@ __all__ = [
     "sender_refused",
     "sender_scope",
     "source_scope",
+    "stopped_messages",
     "stream_entries",
     "suppress",
 ]

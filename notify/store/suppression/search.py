@@ -9,10 +9,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
-from notify.message import Channel
+from notify.message import Channel, Notification
 from notify.store.db.clock import Moment, moment
 from notify.store.sealing.row_cipher import cipher_of
-from notify.store.suppression.entries import SuppressionReason
+from notify.store.suppression.entries import (
+    ALL,
+    SuppressionReason,
+    category_scope,
+    source_scope,
+)
 from notify.store.tables import suppressions
 
 _VENDORS_LISTS = (
@@ -105,6 +110,40 @@ def count_in_effect(
         (Channel(row.channel), SuppressionReason(row.reason)): row.count_
         for row in connection.execute(query)
     }
+
+
+def stopped_messages(
+    connection: Connection,
+    asked: Sequence[Notification],
+    *,
+    exempt: Collection[str],
+    now: datetime,
+) -> dict[tuple[str, str, int], str]:
+    """
+    Return, by key, why the claims of these messages would end them as suppressed.
+
+    Opt-outs of a provider's sender are not included: the provider is chosen later.
+
+    Args:
+        exempt: The categories that only binding entries stop.
+    """
+    cipher = cipher_of(connection)
+    hashes = {each.key: cipher.hashes(each.to) for each in asked}
+    columns = suppressions.c
+    some = columns.recipient_hash.in_({hash_ for found in hashes.values() for hash_ in found})
+    query = _matching(connection, SuppressionFilter(), now=now).where(some)
+    entries = [_entry(row) for row in connection.execute(query.order_by(columns.id))]
+    stopped: dict[tuple[str, str, int], str] = {}
+    for each in asked:
+        scopes = {ALL, source_scope(each.source)}
+        scopes |= {category_scope(each.category)} if each.category else set()
+        for entry in entries:
+            applies = entry.channel is each.channel and entry.scope in scopes
+            bound = entry.binding or each.category not in exempt
+            if applies and bound and entry.recipient_hash in hashes[each.key]:
+                why = f"suppressed: {entry.reason}, see notify suppress show {entry.id}"
+                stopped.setdefault(each.key, why)
+    return stopped
 
 
 def lift_entries(

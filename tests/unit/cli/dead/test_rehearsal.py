@@ -111,3 +111,15 @@ def test_a_mending_that_would_fail_is_refused(notify: Notify, store: Store, tmp_
     done = notify("dead", "replay", 1, "--body", body, *WHY)
     assert done.code == 1
     assert "missing data: 'code' is undefined" in done.err
+
+
+def test_a_suppressed_recipient_is_not_promised_a_send(notify: Notify, store: Store) -> None:
+    """The worker would end it as suppressed; after a lift it is sent."""
+    bury(store, arrival(_template(data={"code": "1"})))
+    assert _plan(notify)["replayed"] == 1
+    assert notify("suppress", "add", "ann@example.com", *WHY).code == 0
+    plan = _plan(notify)
+    assert (plan["replayed"], plan["notifications"]) == (0, {"would_fail": 1})
+    assert [*plan["unfit"].values()] == ["suppressed: operator, see notify suppress show 1"]
+    notify("suppress", "lift", "1", *WHY)
+    assert _plan(notify)["replayed"] == 1

@@ -33,7 +33,7 @@ WHERE excluded.sequence > mails.sequence
 
 
 def main() -> None:
-    """Subscribe to all final statuses of one source's notifications, and record each."""
+    """Subscribe to the statuses of one source's notifications, and record the newest of each."""
     if len(sys.argv) != 2:
         sys.exit("usage: python examples/events_consumer/consume.py SOURCE")
     source = sys.argv[1]

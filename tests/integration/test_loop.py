@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import psutil
 import pytest
 import urllib3
 
@@ -227,3 +228,19 @@ def test_a_button_of_the_inbox_reports_spam(loop: Loop) -> None:
 
 def _answers(posts: Sequence[tuple[str, int | str]]) -> list[int | str]:
     return [answered for _, answered in posts]
+
+
+def test_a_killed_intake_is_started_again_and_loses_no_receipt(loop: Loop) -> None:
+    """The vendor repeats what was not answered; the message ends as if nothing had happened."""
+    [intake] = [each for each in loop.up.children() if _runs(each, "web", "receipts")]
+    intake.kill()
+    message_id = loop.send("email.normal.shop", "bounce+killed@sandbox.test")
+    until(lambda: "web receipts ended with SIGKILL" in loop.up.text, lambda: loop.up.text)
+    loop.wait(message_id, "bounced")
+    assert "connect" in _answers(loop.posts(message_id))
+    assert loop.reasons("bounce+killed@sandbox.test") == {("bounce", "all")}
+
+
+def _runs(process: psutil.Process, *words: str) -> bool:
+    command = process.cmdline()
+    return any(tuple(command[at : at + len(words)]) == words for at in range(len(command)))

@@ -15,6 +15,7 @@ from notify.errors import NotifyError, StoreError
 from notify.publisher import Outgoing, Publisher, PublishResult
 from notify.receipt import DeliveryReceipt, Forged, Posted, ReceiptReader, Report, Unreadable
 from notify.receipts.intake_metrics import IntakeMetrics
+from notify.receipts.reminder import Reminder
 from notify.topology import RECEIPTS
 
 BROKER_PAUSE = 2.0
@@ -78,6 +79,7 @@ class ReceiptIntake:
         self._clock = clock
         self._monotonic = monotonic
         self._broker_away_until = 0.0
+        self._forgeries, self._losses = Reminder(monotonic), Reminder(monotonic)
 
     def accept(self, provider: str, posted: Posted) -> int:
         """
@@ -122,7 +124,11 @@ class ReceiptIntake:
             reader.verify(posted)
         except Forged as error:
             self._metrics.forged(provider)
-            log.warning("notify.receipts_forged", provider=provider, reason=str(error))
+            count = self._forgeries.due(provider)
+            if count:
+                log.warning(
+                    "notify.receipts_forged", provider=provider, count=count, reason=str(error)
+                )
             raise
         try:
             report = reader.read(posted)
@@ -143,7 +149,9 @@ class ReceiptIntake:
         try:
             self._inbox.put(left)
         except StoreError as error:
-            log.error("notify.receipts_not_stored", count=len(left), reason=str(error))
+            count = self._losses.due("")
+            if count:
+                log.error("notify.receipts_not_stored", count=count, reason=str(error))
             raise NotStored("neither the broker nor the record is up; post it again") from None
         self._metrics.in_inbox(len(left))
 

@@ -50,6 +50,11 @@ class WebGuard:
             await self._app(scope, receive, answer)
         except Exception as error:
             # Logged here, once: the server's own log of it would have the client's address.
-            log.error("notify.web_crashed", path=scope["path"][:64], exc_info=error)
+            log.error("notify.web_crashed", path=_first(scope["path"]), exc_info=error)
             if not begun:
                 await Response(status_code=500)(scope, receive, answer)
+
+
+def _first(path: str) -> str:
+    """Return the first part of a path: what follows may be a person's unsubscribe token."""
+    return "/" + path.lstrip("/").partition("/")[0][:32]

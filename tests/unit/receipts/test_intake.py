@@ -159,6 +159,18 @@ def test_a_forged_request_is_not_parsed() -> None:
     assert [line["event"] for line in logs] == ["notify.receipts_forged"]
 
 
+def test_a_flood_of_forgeries_is_counted_and_fills_no_log() -> None:
+    """One line at once, and one a minute with the number."""
+    rig = _Rig(_Reader(MIXED, forged=True), broker=_Broker())
+    with capture_logs() as logs:
+        for seconds in (0, 1, 2, 59, 60, 61):
+            rig.seconds = seconds
+            with pytest.raises(Forged):
+                rig.intake.accept("acme", POSTED)
+    assert [line["count"] for line in logs] == [1, 4]
+    assert rig.counted("none", "forged") == 6
+
+
 def test_an_unreadable_request_is_an_error_in_the_log() -> None:
     """The vendor has changed its format."""
     rig = _Rig(_Reader(MIXED, readable=False), broker=_Broker())

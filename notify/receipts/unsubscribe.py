@@ -36,19 +36,20 @@ class Unsubscriber:
         *,
         store: Store,
         intake: ReceiptIntake,
-        clock: Callable[[], datetime],
+        arrival_clock: Callable[[], datetime],
     ) -> None:
         """
         Wire it.
 
         Args:
             tokens: None without a keyring: then no token is valid.
-            clock: Returns the time, also while the record is away.
+            arrival_clock: Returns the time for an opt-out that arrives while the record, whose
+                clock is used else, is away.
         """
         self._tokens = tokens
         self._store = store
         self._intake = intake
-        self._clock = clock
+        self._arrival_clock = arrival_clock
 
     def read(self, token: str) -> OptOut | None:
         """Return the opt-out of a token; None if this service did not write it."""
@@ -61,13 +62,13 @@ class Unsubscriber:
         Raises:
             NotStored: Neither the record nor the broker is up.
         """
-        now = self._clock()
         try:
+            now = self._store.clock()
             with self._store.writing() as connection:
                 added = suppress(connection, [opted_out(opt_out, at=now)], now=now)
         except StoreError as error:
             log.warning("notify.unsubscribe_deferred", reason=str(error))
-            self._intake.store(UNSUBSCRIBE, [_as_receipt(token, at=now)])
+            self._intake.store(UNSUBSCRIBE, [_as_receipt(token, at=self._arrival_clock())])
             return
         log.info(
             "notify.unsubscribed",

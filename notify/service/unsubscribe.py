@@ -26,9 +26,8 @@ def open_unsubscriber(settings: Settings, store: Store, intake: ReceiptIntake) -
             answered as unknown.
     """
     open_categories(settings)
-    # The record's clock would not answer while the record is away.
     return Unsubscriber(
-        open_tokens(settings), store=store, intake=intake, clock=lambda: datetime.now(UTC)
+        open_tokens(settings), store=store, intake=intake, arrival_clock=lambda: datetime.now(UTC)
     )
 
 

@@ -21,7 +21,8 @@ COLUMNS = (
 """The columns of an export; an import reads them too."""
 
 _SCOPE = re.compile(
-    r"all|source:[a-z0-9][a-z0-9_-]{0,62}|category:[a-z][a-z0-9_-]{0,30}|sender:.{1,64}"
+    r"all|source:[a-z0-9][a-z0-9_-]{0,62}"
+    r"|category:[a-z][a-z0-9_-]{0,30}(?:/[a-z0-9][a-z0-9_-]{0,62})?|sender:.{1,64}"
 )
 _Word = TypeVar("_Word", Channel, SuppressionReason)
 _HASH = re.compile(r"[0-9a-f]{32}")

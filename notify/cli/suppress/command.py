@@ -122,7 +122,10 @@ def show(*, target: str, channel: Channel | None, as_json: bool) -> None:
 @suppress.command()
 @click.argument("recipient", metavar="RECIPIENT")
 @channel_option("The channel; by default the likely one of the address.")
-@scope_option("What it stops: all, source:NAME, category:NAME or sender:NUMBER.", default=ALL)
+@scope_option(
+    "What it stops: all, source:NAME, category:NAME, category:NAME/SOURCE or sender:NUMBER.",
+    default=ALL,
+)
 @kind_option("The reason on the list.", default=SuppressionReason.OPERATOR)
 @click.option("--binding", is_flag=True, help="Stop critical categories too.")
 @span_option("it is lifted")

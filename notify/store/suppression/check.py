@@ -43,7 +43,7 @@ POSTGRESQL = """listed AS MATERIALIZED (
     WHERE wanted.checked <> 'none' AND (listed.binding OR wanted.checked = 'all')
         AND listed.scope IN (
             'all', 'source:' || wanted.source, 'category:' || wanted.category,
-            'sender:' || wanted.sender
+            'category:' || wanted.category || '/' || wanted.source, 'sender:' || wanted.sender
         )
     ORDER BY wanted.source, wanted.id, listed.binding DESC, listed.id
 )"""

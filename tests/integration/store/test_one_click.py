@@ -19,7 +19,7 @@ from notify.receipts import ReceiptApplier, Unsubscriber
 from notify.receipts.received import received_of
 from notify.store import Claim, Store
 from notify.store.tables import suppressions
-from notify.suppression import Lift, category_scope, lift
+from notify.suppression import Lift, category_scope, is_scope, lift
 from tests.support.recording import NOW, answer_to, asked, call_for
 from tests.support.sealing import KEYRING
 
@@ -61,7 +61,9 @@ def unsubscribe(store: Store, notification: Notification, parcels: Parcels | Non
     """Follow the link of a notification; return its token."""
     token, opt_out = token_in(notification)
     intake: Any = parcels or Parcels()
-    Unsubscriber(TOKENS, store=store, intake=intake, clock=lambda: NOW).unsubscribe(token, opt_out)
+    Unsubscriber(TOKENS, store=store, intake=intake, arrival_clock=lambda: NOW).unsubscribe(
+        token, opt_out
+    )
     return token
 
 
@@ -152,12 +154,23 @@ def test_a_forged_parcel_suppresses_no_recipient(sealed: Store) -> None:
 def test_an_operator_can_lift_it(sealed: Store) -> None:
     """A recipient who asks for the newsletter again gets it; the link stops it again."""
     unsubscribe(sealed, newsletter())
+    now = sealed.clock() + timedelta(minutes=1)
     again = Lift(
         channel=Channel.EMAIL,
-        at=NOW + timedelta(minutes=1),
+        at=now,
         recipient="ann@example.com",
         scope=category_scope("newsletter", "shop"),
     )
     with sealed.writing() as connection:
-        assert lift(connection, [again], now=LATER) == 1
+        assert lift(connection, [again], now=now) == 1
     assert not stopped(sealed, newsletter())
+
+
+def test_a_scope_of_the_list_is_one_that_its_commands_accept(sealed: Store) -> None:
+    """`notify suppress lift --scope` takes what the list shows."""
+    unsubscribe(sealed, newsletter())
+    with sealed.reading() as connection:
+        (row,) = connection.execute(select(suppressions)).all()
+    assert is_scope(row.scope)
+    assert not is_scope("category:newsletter/")
+    assert not is_scope("category:newsletter/a/b")

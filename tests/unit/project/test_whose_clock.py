@@ -20,6 +20,7 @@ ALLOWED = {
     "outbox/relay.py": "is the clock of a SQLite file on this host",
     "publisher/link.py": "dates a message",
     "service/receipt_intake.py": "dates a vendor's request: the record may be away",
+    "service/unsubscribe.py": "dates an opt-out while the record is away",
     "worker/received.py": "dates a message without a date",
     "store/store.py": "watches it",
     "store/db/record_clock.py": "watches it",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -89,8 +90,10 @@ class Consequences:
         if channel is None:
             return None
         hash_ = notification.recipient_hash if notification else match.recipient_hash
+        receipt = received.receipt
         return consequence(
-            received.receipt,
+            # The arrival orders a STOP and a START, which have no time.
+            replace(receipt, at=receipt.at or received.received_at),
             channel=channel,
             provider=received.provider,
             now=now,

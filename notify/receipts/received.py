@@ -55,6 +55,9 @@ class ReceivedReceipt:
         call = str(receipt.attempt_id or "") or receipt.provider_id
         if not call:
             call = str(receipt.notification_id or "")
+        if not call and receipt.at is None:
+            # A reply of STOP has the id of its own message only, and may follow a START.
+            call = receipt.event_id
         parts = (
             *(self.provider, call, receipt.event.value, receipt.word),
             receipt.at and receipt.at.timestamp(),

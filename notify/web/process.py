@@ -10,8 +10,10 @@ from importlib.metadata import version
 from typing import Protocol
 
 import structlog
+from starlette.types import ASGIApp
 
 from notify.periodic import PeriodicThread
+from notify.publisher import Publisher
 from notify.service import (
     category_titles,
     inbox_relay,
@@ -75,16 +77,7 @@ def run_receipts(
         # Not the intake's publisher: a batch of the inbox must not delay a vendor's answer.
         relay_publisher = opened.enter_context(open_publisher(settings))
         health = _health(settings, store, systemd, opened)
-        intake = open_intake(settings, store, publisher, metrics)
-        routes = unsubscribe_routes(
-            open_unsubscriber(settings, store, intake),
-            templates=open_templates(settings),
-            titles=category_titles(settings),
-            limits=limits,
-        )
-        app = receipts_app(
-            intake, metrics=metrics, unready=health.unready, routes=routes, limits=limits
-        )
+        app = _application(settings, store, publisher, metrics, health=health, limits=limits)
 
         def started() -> None:
             host, port = listener.getsockname()[:2]
@@ -101,6 +94,27 @@ def run_receipts(
         with _running([*observers, inbox_relay(store, relay_publisher)]):
             server.serve_on(listener)
     log.info("notify.web_stopped")
+
+
+def _application(
+    settings: Settings,
+    store: Store,
+    publisher: Publisher,
+    metrics: Metrics,
+    *,
+    health: WebHealth,
+    limits: WebLimits,
+) -> ASGIApp:
+    intake = open_intake(settings, store, publisher, metrics)
+    routes = unsubscribe_routes(
+        open_unsubscriber(settings, store, intake),
+        templates=open_templates(settings),
+        titles=category_titles(settings),
+        limits=limits,
+    )
+    return receipts_app(
+        intake, metrics=metrics, unready=health.unready, routes=routes, limits=limits
+    )
 
 
 def _health(settings: Settings, store: Store, systemd: Systemd, opened: ExitStack) -> WebHealth:

@@ -121,6 +121,33 @@ class SendsMany(Protocol):
 
 
 @runtime_checkable
+class KeepsSuppressions(Protocol):
+    """An optional part of a provider: its vendor keeps lists of its own, which drop messages."""
+
+    def lists(self) -> Sequence[str]:
+        """Return the names of the lists that are about recipients."""
+        ...
+
+    def listed(self, name: str, /, *, offset: int) -> Sequence[DeliveryReceipt]:
+        """
+        Return one page of a list, as receipts; an empty one is its end.
+
+        Raises:
+            ProviderError: The vendor could not be asked.
+        """
+        ...
+
+    def unlist(self, name: str, listed: DeliveryReceipt, /) -> None:
+        """
+        Delete a recipient from a list, if it is still there.
+
+        Raises:
+            ProviderError: The vendor did not delete it.
+        """
+        ...
+
+
+@runtime_checkable
 class Checkable(Protocol):
     """An optional part of a provider: `notify doctor` finds a bad key before a send fails."""
 

@@ -29,6 +29,7 @@ from notify.suppression.operators import (
 )
 from notify.suppression.reports import log_added
 from notify.suppression.rules import BOUNCE_LASTS, consequence, refusal
+from notify.suppression.sync import ListSync, SyncStep
 
 __all__ = [
     "ALL",
@@ -38,10 +39,12 @@ __all__ = [
     "ImportDefaults",
     "ImportStep",
     "Lift",
+    "ListSync",
     "ListedSuppression",
     "Suppression",
     "SuppressionFilter",
     "SuppressionReason",
+    "SyncStep",
     "add_entry",
     "by_reason",
     "category_scope",

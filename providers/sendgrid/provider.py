@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from notify.errors import (
@@ -16,10 +16,12 @@ from notify.errors import (
     Unauthorized,
 )
 from notify.message import Channel, MailSender, Receipt, Rendered
+from notify.receipt import DeliveryReceipt
 from providers._shared import verdict
 from providers._shared.answer import Answer
 from providers._shared.options import wrong_addresses, wrong_texts
 from providers._shared.transport import Transport
+from providers.sendgrid.lists import LISTS, SendGridLists
 from providers.sendgrid.request import from_of, request_body
 
 PERMISSION = "mail.send"
@@ -85,6 +87,7 @@ class SendGrid:
             "/v3/mail/send", {**bearer, "Content-Type": "application/json"}
         )
         self._question = self._transport.head("/v3/scopes", bearer, method="GET")
+        self._lists = SendGridLists(self._transport, bearer, self._failure)
 
     def send(self, message: Rendered, /) -> Receipt:
         """Send one email; the receipt's id is the beginning of its webhook's `sg_message_id`."""
@@ -117,6 +120,18 @@ class SendGrid:
         if PERMISSION not in scopes:
             text = f"sendgrid: the key lacks the permission {PERMISSION}"
             raise Unauthorized(text, provider="sendgrid", status=answer.status)
+
+    def lists(self) -> Sequence[str]:
+        """Return the names of SendGrid's own suppression lists."""
+        return [*LISTS]
+
+    def listed(self, name: str, /, *, offset: int) -> list[DeliveryReceipt]:
+        """Return one page of a list."""
+        return self._lists.page(name, offset=offset)
+
+    def unlist(self, name: str, listed: DeliveryReceipt, /) -> None:
+        """Delete an address from a list."""
+        self._lists.remove(name, listed)
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -15,6 +15,7 @@ from notify.cli.options.span import span_option
 from notify.cli.options.when import When
 from notify.cli.output import print_json, print_whole, report_omitted
 from notify.cli.suppress.options import channel_of, kind_option, recipient_of, scope_option
+from notify.cli.suppress.sync import sync
 from notify.cli.suppress.transfer import export, import_
 from notify.cli.suppress.view import details, listing
 from notify.errors import NotifyError
@@ -228,3 +229,4 @@ def _target(given: str, channel: Channel | None, **parts: Any) -> SuppressionFil
 
 suppress.add_command(import_)
 suppress.add_command(export)
+suppress.add_command(sync)

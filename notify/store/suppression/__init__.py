@@ -24,6 +24,7 @@ from notify.store.suppression.search import (
     stopped_messages,
     stream_entries,
 )
+from notify.store.suppression.vendor_lists import clear_vendor_lifts, pending_vendor_lifts
 from notify.store.suppression.writing import lift, refresh_statistics, suppress
 
 __all__ = [
@@ -37,12 +38,14 @@ __all__ = [
     "SuppressionReason",
     "by_reason",
     "category_scope",
+    "clear_vendor_lifts",
     "count_entries",
     "count_in_effect",
     "delete_ended_entries",
     "find_entries",
     "lift",
     "lift_entries",
+    "pending_vendor_lifts",
     "reason_in",
     "refresh_statistics",
     "rehash",

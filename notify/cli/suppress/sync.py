@@ -1,0 +1,73 @@
+"""`notify suppress sync`: a vendor's own lists."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+
+import click
+
+from notify.cli.options.actor import actor_of, reason_option
+from notify.cli.options.as_json import json_option
+from notify.cli.output import print_json
+from notify.errors import NotifyError
+from notify.provider import KeepsSuppressions
+from notify.service import open_gateway, opened_record
+from notify.settings import Settings, load
+from notify.store import Store
+from notify.suppression import ListSync
+
+
+@click.command()
+@click.option("--provider", metavar="NAME", help="Only this provider; by default all that can.")
+@reason_option("Why; kept in the audit.")
+@json_option
+def sync(*, provider: str | None, reason: str, as_json: bool) -> None:
+    """Read the vendors' own suppression lists, and delete there what was lifted here.
+
+    A vendor drops messages to the recipients of its lists, whatever the list here says. SendGrid's
+    bounces, invalid emails, spam reports, unsubscribes and group unsubscribes are read in pages of
+    500 and added here; its blocks are not, since they are about the sender. An entry that was
+    lifted here after it was added there is deleted there. It may be interrupted and repeated.
+
+    \b
+    Examples:
+      notify suppress sync --reason "the first day"
+      notify suppress sync --provider sendgrid --reason "ticket 4711" --json
+    """
+    settings = load()
+    actor = actor_of(reason)
+    totals: Counter[str] = Counter()
+    with opened_record(settings) as store, ExitStack() as stack:
+        syncs = list(_syncs(settings, store, provider, stack))
+        if not syncs:
+            raise NotifyError("no configured provider has lists that can be read")
+        for each in syncs:
+            for step in each.run(actor):
+                totals.update(read=step.read, added=step.added, removed=step.removed)
+                if not as_json:
+                    click.echo(f"{step.name}: {totals['read']:,} read so far", err=True)
+    if as_json:
+        print_json({name: totals[name] for name in ("read", "added", "removed")})
+    else:
+        added, removed = totals["added"], totals["removed"]
+        click.echo(f"{totals['read']:,} read, {added:,} added here, {removed:,} deleted there")
+
+
+def _syncs(
+    settings: Settings, store: Store, wanted: str | None, stack: ExitStack
+) -> Iterator[ListSync]:
+    for channel in settings.channels:
+        gateway = open_gateway(settings, channel)
+        stack.callback(gateway.close)
+        for each in gateway.providers:
+            if isinstance(each.provider, KeepsSuppressions) and wanted in (None, each.name):
+                yield ListSync(
+                    store,
+                    each.provider,
+                    provider=each.name,
+                    channel=each.channel,
+                    bounce_lasts=timedelta(days=settings.suppression.bounce_days),
+                )

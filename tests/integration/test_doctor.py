@@ -439,12 +439,12 @@ def test_what_amqp_cannot_read_is_read_from_definitions(stack: Stack, tmp_path: 
     failed = told(found, Severity.FAIL)
     assert "topology: binding notify → exchange notify.work by '#': missing" in failed
     for said in (
-        "expires = 60000 deletes queues without a consumer: notify.dead, notify.email.critical,",
+        "expires = 60000 deletes queues without a consumer: notify.dead, ",
         "delivery-limit = 3 loses dead letters: notify.dead",
     ):
         assert any(line.startswith(f"policies: policy careless, {said}") for line in failed)
     (low,) = told(found, Severity.WARN)
-    assert "delivery-limit = 3 is in force instead of ours: notify.email.critical," in low
+    assert "delivery-limit = 3 is in force instead of ours: notify.receipts," in low
     assert not any("overflow" in each.found for each in found)
     assert len(told(found, Severity.UNCHECKED)) == 1
 

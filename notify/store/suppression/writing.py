@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, or_, text
+from sqlalchemy import ColumnElement, Connection, and_, case, false, literal_column, null, or_, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Channel
@@ -19,7 +19,7 @@ from notify.store.suppression.entries import (
     SuppressionReason,
 )
 from notify.store.suppression.hashes import clear_hashes, rehash
-from notify.store.tables import suppressions
+from notify.store.tables import UtcDateTime, suppressions
 
 _KEY = ("channel", "recipient_hash", "scope", "reason")
 _Row = dict[str, Any]
@@ -44,7 +44,7 @@ def suppress(connection: Connection, items: Sequence[Suppression], *, now: datet
     statement = _insert(connection)
     new = statement.excluded
     columns = suppressions.c
-    ended = or_(columns.lifted_at.is_not(None), columns.until <= now)
+    ended = or_(columns.lifted_at.is_not(None), columns.until <= _inline(connection, now))
     longer = and_(columns.until.is_not(None), or_(new.until.is_(None), new.until > columns.until))
     later = or_(columns.lifted_at.is_(None), columns.lifted_at < new.since)
     statement = statement.on_conflict_do_update(
@@ -55,8 +55,8 @@ def suppress(connection: Connection, items: Sequence[Suppression], *, now: datet
             "binding": case((ended, new.binding), else_=or_(columns.binding, new.binding)),
             "evidence": new.evidence,
             "provider": new.provider,
-            "lifted_at": None,
-            "vendor_lift": False,
+            "lifted_at": null(),
+            "vendor_lift": false(),
         },
         where=and_(later, or_(ended, longer, and_(new.binding, ~columns.binding))),
     )
@@ -86,7 +86,7 @@ def lift(connection: Connection, items: Sequence[Lift], *, now: datetime) -> int
         index_elements=_KEY,
         set_={
             "lifted_at": new.lifted_at,
-            "vendor_lift": False,
+            "vendor_lift": false(),
             "until": case((columns.lifted_at.is_not(None), new.until), else_=columns.until),
         },
         where=or_(
@@ -108,6 +108,18 @@ def refresh_statistics(connection: Connection) -> None:
 def _insert(connection: Connection) -> Any:
     dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
     return dialect.insert(suppressions)
+
+
+def _inline(connection: Connection, at: datetime) -> ColumnElement[datetime]:
+    """
+    Return a time as part of the statement's text.
+
+    With a parameter outside its values, SQLAlchemy sends an insert row by row, and not at once.
+    """
+    if connection.dialect.name == "sqlite":
+        stored = at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+        return literal_column(f"'{stored}'", UtcDateTime)
+    return literal_column(f"CAST('{at.isoformat()}' AS timestamptz)", UtcDateTime)
 
 
 def _counts(item: Suppression, *, now: datetime) -> bool:

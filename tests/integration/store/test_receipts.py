@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -288,8 +289,11 @@ def test_a_second_stop_after_a_start_counts(store: Store) -> None:
     words = (ReceiptEvent.OPTED_OUT, ReceiptEvent.OPTED_IN, ReceiptEvent.OPTED_OUT)
     for number, word in enumerate(words):
         fields = {"recipient": "+4915112345678", "at": None, "event_id": f"SM{number}"}
-        twice = [receipt(None, word, provider="twilio", **fields) for _ in range(2)]
         now = SOON + timedelta(days=number)
+        twice = [
+            replace(receipt(None, word, provider="twilio", **fields), received_at=now)
+            for _ in range(2)
+        ]
         assert verdicts(apply(store, *twice, now=now)) == ["new", "repeat"]
     with store.reading() as connection:
         (row,) = connection.execute(select(suppressions))

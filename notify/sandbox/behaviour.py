@@ -64,6 +64,8 @@ class Behaviour(enum.StrEnum):
     """Accepted and delivered; the recipient unsubscribes with one click, or replies STOP."""
     RESUBSCRIBE = "resubscribe"
     """Accepted and delivered; the recipient takes an opt-out back."""
+    SUSPENDED = "suspended"
+    """Accepted; the vendor suspends the account before the delivery."""
 
 
 class Effect(enum.StrEnum):
@@ -91,6 +93,7 @@ EVENTS = {
     Behaviour.BOUNCE: FeedbackEvent.BOUNCED,
     Behaviour.LATE_BOUNCE: FeedbackEvent.BOUNCED,
     Behaviour.BLOCK: FeedbackEvent.BLOCKED,
+    Behaviour.SUSPENDED: FeedbackEvent.BLOCKED,
     Behaviour.BLOCKED: FeedbackEvent.DROPPED,
     Behaviour.DROPPED: FeedbackEvent.DROPPED,
     Behaviour.COMPLAIN: FeedbackEvent.COMPLAINED,
@@ -109,6 +112,7 @@ PERSONAL = frozenset(
         Behaviour.COMPLAIN,
         Behaviour.UNSUBSCRIBE,
         Behaviour.RESUBSCRIBE,
+        Behaviour.SUSPENDED,
     }
 )
 """These concern one recipient only; the others of the request are handled as usual."""
@@ -143,6 +147,7 @@ _NUMBERS = {
     "16": Behaviour.LATE_BOUNCE,
     "17": Behaviour.UNSUBSCRIBE,
     "18": Behaviour.RESUBSCRIBE,
+    "19": Behaviour.SUSPENDED,
     "20": Behaviour.THROTTLED,
     "21": Behaviour.DOWN,
     "22": Behaviour.FLAKY,

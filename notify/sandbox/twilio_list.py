@@ -15,6 +15,7 @@ from notify.sandbox.posting import last_status
 
 _ERRORS = {
     "21610": "Attempt to send to unsubscribed recipient",
+    "30002": "Account suspended",
     "30003": "Unreachable destination handset",
     "30005": "Unknown destination handset",
     "30007": "Message filtered",

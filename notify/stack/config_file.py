@@ -65,6 +65,7 @@ _RECEIPTS = """
 public_url = {url}
 listen = "127.0.0.1"
 port = {port}
+lookup_after = 60
 """
 
 _SENDGRID = """

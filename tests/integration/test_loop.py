@@ -241,6 +241,24 @@ def test_a_killed_intake_is_started_again_and_loses_no_receipt(loop: Loop) -> No
     assert loop.reasons("bounce+killed@sandbox.test") == {("bounce", "all")}
 
 
+@pytest.mark.parametrize(
+    ("provider", "to"), [("sendgrid", "suspended@sandbox.test"), ("twilio", "+15005551901")]
+)
+def test_a_suspended_account_opens_the_circuit(loop: Loop, provider: str, to: str) -> None:
+    """Until an operator has settled it with the vendor; the recipient is not suppressed."""
+    loop.send(_key(to), to)
+    until(lambda: _circuits(loop)[provider] == "open", lambda: _circuits(loop))
+    assert loop.reasons(to) == set()
+    closed = loop.up.notify("breaker", "auto", provider, "--reason", "settled with the vendor")
+    assert closed.returncode == 0, closed.stderr
+    loop.wait(loop.send(_key(to), to.replace("suspended", "ada").replace("19", "40")), "delivered")
+
+
+def _circuits(loop: Loop) -> dict[str, str]:
+    shown = loop.up.notify("breaker", "ls", "--json").stdout
+    return {each["provider"]: each["state"] for each in map(json.loads, shown.splitlines())}
+
+
 def _runs(process: psutil.Process, *words: str) -> bool:
     command = process.cmdline()
     return any(tuple(command[at : at + len(words)]) == words for at in range(len(command)))

@@ -155,6 +155,7 @@ def _verified(sandbox: Sandbox, arrival: Arrival) -> bool:
         ("late-bounce", ["processed", "delivered", "bounce"]),
         ("complain", ["processed", "delivered", "spamreport"]),
         ("resubscribe", ["processed", "delivered", "group_resubscribe"]),
+        ("suspended", ["processed", "account_status_change"]),
     ],
 )
 def test_sendgrid_posts_what_the_recipient_scripts(
@@ -173,6 +174,8 @@ def test_sendgrid_posts_what_the_recipient_scripts(
         assert known == found[:-1]
         assert "attempt_id" not in found[-1]
         assert found[-1]["email"] == "late-bounce@sandbox.test"
+    elif word == "suspended":
+        assert found[-1].keys() == {"timestamp", "event", "sg_event_id", "type"}
     else:
         assert known == found
     assert len({each["sg_event_id"] for each in found}) == len(found)
@@ -188,6 +191,7 @@ def test_sendgrid_posts_what_the_recipient_scripts(
         ("+15005551600", [("sent", None), ("undelivered", "30003")]),
         ("+15005551700", [("sent", None), ("delivered", None), ("STOP", None)]),
         ("+15005551800", [("sent", None), ("delivered", None), ("START", None)]),
+        ("+15005551900", [("undelivered", "30002")]),
     ],
 )
 def test_twilio_posts_what_the_number_scripts(

@@ -20,6 +20,17 @@ class StepKind(enum.Enum):
     """The recipient answers the SMS; the vendor posts the answer."""
 
 
+class StepSubject(enum.Enum):
+    """What an event of SendGrid names."""
+
+    CALL = enum.auto()
+    """The recipient, the message, and our ids."""
+    RECIPIENT = enum.auto()
+    """The recipient only, as a bounce after the delivery does."""
+    ACCOUNT = enum.auto()
+    """Our account, and no message."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One later event of a message."""
@@ -31,8 +42,7 @@ class Step:
     fields: Mapping[str, str] = field(default_factory=dict)
     """The event's own fields, with the vendor's names."""
     kind: StepKind = StepKind.EVENT
-    without_ids: bool = False
-    """Whether the event names neither the message nor our ids."""
+    subject: StepSubject = StepSubject.CALL
 
 
 _SOON, _LATER = 0.1, 0.3
@@ -54,6 +64,10 @@ _BLOCKED = {
 }
 _DEFERRED = {"response": "451 4.3.0 Try again later.", "attempt": "1"}
 
+_SUSPENDED = Step(
+    "account_status_change", _SOON, {"type": "suspended"}, subject=StepSubject.ACCOUNT
+)
+
 COMPLAINT = Step("spamreport", _LATER)
 BOUNCE = Step("bounce", _SOON, _GONE)
 ONE_CLICK = Step("one-click", _LATER, kind=StepKind.ONE_CLICK)
@@ -71,11 +85,12 @@ _SENDGRID: Mapping[Behaviour, tuple[Step, ...]] = {
     Behaviour.LATE_BOUNCE: (
         _PROCESSED,
         _DELIVERED,
-        Step("bounce", _LATER, _GONE, without_ids=True),
+        Step("bounce", _LATER, _GONE, subject=StepSubject.RECIPIENT),
     ),
     Behaviour.COMPLAIN: (_PROCESSED, _DELIVERED, COMPLAINT),
     Behaviour.UNSUBSCRIBE: (_PROCESSED, _DELIVERED, ONE_CLICK),
     Behaviour.RESUBSCRIBE: (_PROCESSED, _DELIVERED, Step("group_resubscribe", _LATER)),
+    Behaviour.SUSPENDED: (_PROCESSED, _SUSPENDED),
 }
 
 # https://www.twilio.com/docs/messaging/api/message-resource#message-status-values and
@@ -95,6 +110,7 @@ _TWILIO: Mapping[Behaviour, tuple[Step, ...]] = {
     Behaviour.LATE_BOUNCE: (_SENT, _undelivered(30003, _LATER)),
     Behaviour.UNSUBSCRIBE: (_SENT, _ARRIVED, Step("STOP", _LATER, kind=StepKind.REPLY)),
     Behaviour.RESUBSCRIBE: (_SENT, _ARRIVED, Step("START", _LATER, kind=StepKind.REPLY)),
+    Behaviour.SUSPENDED: (_undelivered(30002),),
 }
 
 

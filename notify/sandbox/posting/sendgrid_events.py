@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from notify.sandbox.posting.post import PlannedEvent
+from notify.sandbox.posting.script import StepSubject
 
 MOST_EVENTS = 1000
 """The most elements of one post."""
@@ -31,18 +32,16 @@ def body_of(elements: Sequence[Any]) -> bytes:
 def event_of(planned: PlannedEvent, event_id: str) -> dict[str, Any]:
     """Return one element, with our custom arguments at its top level."""
     message, step = planned.message, planned.step
-    event: dict[str, Any] = {
-        "email": message.to,
-        "timestamp": int(planned.at),
-        "event": step.word,
-        "sg_event_id": event_id,
-    }
-    if not step.without_ids:
-        ids = {
+    event = {"timestamp": int(planned.at), "event": step.word, "sg_event_id": event_id}
+    if step.subject is not StepSubject.ACCOUNT:
+        event["email"] = message.to
+    if step.subject is StepSubject.CALL:
+        event = {
+            **message.details.get("custom_args", {}),
+            **event,
             "sg_message_id": f"{message.provider_id}.recvd-sandbox-1-6745F1E0-1.0",
             "smtp-id": f"<{message.provider_id}@sandbox.test>",
         }
-        event = {**message.details.get("custom_args", {}), **event, **ids}
         if "categories" in message.details:
             event["category"] = message.details["categories"]
     return event | dict(step.fields)

@@ -23,7 +23,7 @@ OUT = {("opt_out", ALL)}
 
 
 def followed(*receipts: DeliveryReceipt, channel: Channel) -> set[tuple[str, str]]:
-    """What follows from receipts: each reason and scope; a lift is one too."""
+    """Return the consequences of receipts: each reason and scope; a lift is one too."""
     found = [consequence(each, channel=channel, provider="it", now=NOW) for each in receipts]
     return {
         ("lift" if isinstance(each, Lift) else each.reason.value, each.scope)

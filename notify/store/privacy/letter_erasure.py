@@ -77,15 +77,24 @@ def _within(person: Person, row: Row[Any], parts: dict[str, Any]) -> bool:
 def _shared(body: bytes, person: Person) -> bool:
     """Return whether a letter is also for other recipients; one that cannot be read is not."""
     document = document_of(body)
-    to = document.get("to") if isinstance(document, dict) else None
-    if to is None:
+    if not isinstance(document, dict):
         return False
-    recipients = to if isinstance(to, list) else [to]
-    addresses = [each.get("to") if isinstance(each, dict) else each for each in recipients]
     return any(
         not isinstance(each, str) or not same_recipient(each, person.recipient)
-        for each in addresses
+        for each in _addresses(document)
     )
+
+
+def _addresses(document: dict[str, Any]) -> list[Any]:
+    """Return the recipients of a request, or those that the receipts of one message name."""
+    to, receipts = document.get("to"), document.get("receipts")
+    if to is None and isinstance(receipts, list):
+        named = [each.get("recipient") for each in receipts if isinstance(each, dict)]
+        return [each for each in named if each]
+    if to is None:
+        return []
+    recipients = to if isinstance(to, list) else [to]
+    return [each.get("to") if isinstance(each, dict) else each for each in recipients]
 
 
 def erase_letters(
@@ -109,6 +118,7 @@ def erase_letters(
             "body": b"",
             "mended_body": None,
             "refused_event": null(),
+            "publish_to": None,
             "key_id": None,
         }
         # The fingerprint is of the content. If the message dies again, it is a new letter.

@@ -5,13 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
 from sqlalchemy import select, update
 
+from notify.contract import ReceiptMessage
 from notify.privacy import Keep, delete_old
 from notify.privacy.erasure import Person, erase, look
-from notify.receipt import ReceiptEvent
+from notify.receipt import DeliveryReceipt, ReceiptEvent
 from notify.store import Actor, Store
+from notify.store.relays import lease_reports, publish_again
 from notify.store.tables import events, receipts, suppressions
+from notify.topology import RECEIPTS
+from tests.support.burying import arrival, bury, died
 from tests.support.recording import NOW
 from tests.support.reporting import SOON, apply, receipt, sent
 
@@ -74,3 +79,27 @@ def test_an_erasure_leaves_no_hash_of_the_person_in_receipts(store: Store) -> No
     apply(store, receipt(entry, ReceiptEvent.COMPLAINED, recipient="ann@example.com"))
     with store.reading() as connection:
         assert connection.execute(select(suppressions.c.reason)).scalars().all() == ["complaint"]
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_dead_letter_of_receipts_is_erased_unless_it_names_others(
+    store: Store, others: int
+) -> None:
+    """One that waits for other recipients too is settled first; a planned replay is stopped."""
+    named = ["ann@example.com", *(f"bob{n}@example.com" for n in range(others))]
+    events = [DeliveryReceipt(ReceiptEvent.BOUNCED, "bounce", recipient=each) for each in named]
+    (message,) = ReceiptMessage.split(events, provider="sendgrid", received_at=NOW)
+    headers = died(queue=RECEIPTS)
+    headers["x-death"][0]["exchange"] = RECEIPTS
+    body = message.model_dump_json().encode()
+    (letter,) = bury(store, arrival(body, key=message.routing_key, headers=headers))
+    person = Person("ann@example.com")
+    found = look(store, person)
+    assert [each.shared for each in found.letters] == [bool(others)]
+    if others:
+        return
+    with store.writing() as connection:
+        publish_again(connection, {letter.id: RECEIPTS})
+    erase(store, person, found, Actor("ops", "ticket 1"), cancel=True, now=SOON)
+    with store.writing() as connection:
+        assert lease_reports(connection, now=SOON, lease=DAY, limit=9) == []

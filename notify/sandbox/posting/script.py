@@ -21,7 +21,7 @@ class StepKind(enum.Enum):
 
 
 class StepSubject(enum.Enum):
-    """What an event of SendGrid names."""
+    """The subject that an event of SendGrid names."""
 
     CALL = enum.auto()
     """The recipient, the message, and our ids."""

@@ -16,8 +16,8 @@ from notify.settings import load
 
 _SAYS = {
     Resolution.SENT: "counts as sent",
-    Resolution.NOT_SENT: "was not sent: it is attempted again",
-    Resolution.RESEND: "is sent again, as a possible duplicate",
+    Resolution.NOT_SENT: "was not sent: it is attempted again, unless its recipient is suppressed",
+    Resolution.RESEND: "is sent again, as a possible duplicate, unless its recipient is suppressed",
 }
 
 

@@ -28,8 +28,8 @@ class SuppressionCheck(enum.StrEnum):
 
 
 # The hashes of a whole batch are one scan of the index, which usually finds nothing: a lookup for
-# each row cost ten times as much. Binding entries first, so that the text names the one that is the
-# hardest to lift.
+# each row costs three times as much. Binding entries first, so that the text names the one that is
+# the hardest to lift.
 POSTGRESQL = """listed AS MATERIALIZED (
     SELECT * FROM suppressions
     WHERE recipient_hash = ANY (%(hashes)s::bytea[])

@@ -28,8 +28,9 @@ from notify.sandbox.page import Page, environment
 from notify.sandbox.posting import Composer, Courier, EventKey, PostEntry, Poster, PostLedger
 from notify.sandbox.request_handler import RequestHandler
 from notify.sandbox.sendgrid import SendGrid
+from notify.sandbox.sendgrid_lists import SendGridMemory
 from notify.sandbox.server import SandboxServer
-from notify.sandbox.site import Site, own_routes, vendor_routes
+from notify.sandbox.site import Site, list_routes, own_routes, vendor_routes
 from notify.sandbox.switch import Switch
 from notify.sandbox.twilio import Twilio
 
@@ -136,12 +137,17 @@ class Sandbox:
         )
         poster = _poster(receipts, keep, clock, new_id) if receipts else None
         handler = RequestHandler(inbox, entries, switch, clock, slow, poster)
-        vendors = vendor_routes(
-            handler,
-            SendGrid(clock, new_id, retry_after),
-            Twilio(clock, new_id, retry_after),
-            Fcm(clock, new_id, retry_after),
-        )
+        sendgrid = SendGrid(clock, new_id, retry_after)
+        memory = SendGridMemory(poster.ledger.entries if poster else list)
+        vendors = [
+            *vendor_routes(
+                handler,
+                sendgrid,
+                Twilio(clock, new_id, retry_after),
+                Fcm(clock, new_id, retry_after),
+            ),
+            *list_routes(handler, sendgrid, memory),
+        ]
         page = Page(inbox, entries, environment(), poster)
         own = own_routes(Api(inbox, entries, switch, poster), page, Actions(inbox, poster))
         try:

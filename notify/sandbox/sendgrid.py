@@ -65,7 +65,7 @@ class SendGrid:
         Raises:
             RequestRefused: The key or the request is not valid.
         """
-        self._check_key(request)
+        self.check_key(request)
         mail = _parse(request.body)
         faults = list(faults_of(mail))
         if faults:
@@ -79,10 +79,11 @@ class SendGrid:
         Raises:
             RequestRefused: The key is not valid.
         """
-        self._check_key(request)
+        self.check_key(request)
         return as_json(200, {"scopes": ["mail.send", "sender_verification_eligible"]})
 
-    def _check_key(self, request: HttpRequest) -> None:
+    def check_key(self, request: HttpRequest) -> None:
+        """Raise `RequestRefused` if a request has no key, or the one that is always refused."""
         if request.bearer in ("", "bad-key"):
             raise RequestRefused(self.answer(Behaviour.DENIED, []))
 

@@ -13,6 +13,7 @@ from notify.sandbox.fcm import Fcm
 from notify.sandbox.page import Page
 from notify.sandbox.request_handler import RequestHandler
 from notify.sandbox.sendgrid import SendGrid
+from notify.sandbox.sendgrid_lists import SendGridMemory
 from notify.sandbox.switch import ACCOUNT
 from notify.sandbox.twilio import Twilio
 
@@ -81,6 +82,28 @@ def vendor_routes(
         ),
         _vendor("POST", r"/v1/projects/(?P<project>[^/]+)/messages:send", push),
         _vendor("POST", r"/token", lambda request: Reply(fcm.grant(request))),
+    ]
+
+
+def list_routes(
+    handler: RequestHandler, sendgrid: SendGrid, memory: SendGridMemory
+) -> list[PageRoute]:
+    """Return the addresses of SendGrid's suppression lists; a name before them is the account."""
+    names = "bounces|invalid_emails|spam_reports|unsubscribes"
+
+    def checked(answer: Callable[[HttpRequest], HttpAnswer]) -> Callable[[HttpRequest], Reply]:
+        def respond(request: HttpRequest) -> HttpAnswer:
+            sendgrid.check_key(request)
+            return answer(request)
+
+        return lambda request: handler.ask(sendgrid, request, respond)
+
+    page, delete = checked(memory.page), checked(memory.delete)
+    return [
+        _vendor("GET", rf"/v3/suppression/(?P<list>{names})", page),
+        _vendor("GET", r"/v3/asm/suppressions", page),
+        _vendor("DELETE", rf"/v3/suppression/(?P<list>{names})/(?P<address>[^/]+)", delete),
+        _vendor("DELETE", r"/v3/asm/suppressions/global/(?P<address>[^/]+)", delete),
     ]
 
 

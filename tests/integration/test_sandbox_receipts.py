@@ -19,6 +19,7 @@ from sendgrid.helpers.eventwebhook import EventWebhook
 from twilio.request_validator import RequestValidator
 
 from notify.sandbox import ReceiptFault, ReceiptOptions, Sandbox, Vendor
+from providers.sendgrid import SendGrid
 
 TOKEN = "secret"
 BEARER = {"Authorization": "Bearer key"}
@@ -393,6 +394,27 @@ def test_the_buttons_of_a_mail_play_its_recipient(service: Service, sandbox: San
     assert urllib3.request("POST", f"{page}/events", body=b"event=die").status == 400
     gone = f"{sandbox.url}/messages/none/events"
     assert urllib3.request("POST", gone, body=b"event=bounce").status == 404
+
+
+def test_the_lists_of_an_account_follow_its_events(sandbox: Sandbox) -> None:
+    """The product's own provider reads and corrects them; a block is on none."""
+    provider = SendGrid(api_key="key", sender="a@example.com", base_url=sandbox.url)
+    try:
+        _mail(sandbox, "bounce@sandbox.test", "complain@sandbox.test", "block@sandbox.test")
+        _until(lambda: bool(provider.listed("spam_reports", offset=0)))
+        _until(lambda: bool(provider.listed("bounces", offset=0)))
+        (bounced,) = provider.listed("bounces", offset=0)
+        assert (bounced.recipient, bounced.code) == ("bounce@sandbox.test", "5.1.1")
+        assert not provider.listed("bounces", offset=1)
+        assert not provider.listed("groups", offset=0)
+        provider.unlist("bounces", bounced)
+        provider.unlist("bounces", bounced)
+        assert not provider.listed("bounces", offset=0)
+        assert [each.recipient for each in provider.listed("spam_reports", offset=0)] == [
+            "complain@sandbox.test"
+        ]
+    finally:
+        provider.close()
 
 
 def test_a_mail_without_the_headers_has_no_button_to_unsubscribe(sandbox: Sandbox) -> None:

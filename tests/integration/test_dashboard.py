@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -63,6 +64,10 @@ def prometheus(folder: Path, here: Watched) -> Iterator[str]:
         process.wait(20)
 
 
+OF_RECEIPTS = re.compile(r"notify_(receipts?|feedback)_")
+"""Metrics of the intake and the pool of receipts, which this test does not run."""
+
+
 def _ask(url: str, path: str) -> Any:
     with urlopen(f"{url}/api/v1/{path}", timeout=5) as answer:  # noqa: S310 - our own server
         return json.load(answer)["data"]
@@ -85,7 +90,12 @@ def test_every_query_of_the_dashboard_finds_data(here: Watched, tmp_path: Path) 
         until(lambda: _answers(url, "notify_dead_letters_waiting > 0") > 0)
         rig.requests(5)
         panels = json.loads(DASHBOARD.read_text())["panels"]
-        asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+        asked = [
+            target["expr"]
+            for panel in panels
+            for target in panel.get("targets", ())
+            if not OF_RECEIPTS.search(target["expr"])
+        ]
         assert len(asked) > 30
         empty = set(asked)
 

@@ -463,7 +463,7 @@ def test_missing_rights_of_a_login_are_reported(
     others = [each.name for each in topology.queues if "email" not in each.name]
     assert [each.found for each in lacks] == [
         f"{name} may not consume {', '.join(others)}",
-        f"{name} may not publish to notify.dead, notify.events",
+        f"{name} may not publish to notify.dead, notify.events, notify.receipts",
     ]
     assert all(each.fix and "set_permissions -p test-" in each.fix for each in lacks)
 

@@ -65,6 +65,7 @@ def test_one_screen_shows_the_whole_service(either: Rig) -> None:
     assert during["workers"] == {
         "email": {"least": 1, "most": 1, "missing": False},
         "dead": {"least": 1, "most": 1, "missing": False},
+        "receipts": {"least": 0, "most": 0, "missing": True},
     }
     queues = {each["name"]: each for each in during["queues"]}
     assert (queues[QUEUE]["waiting"], queues[QUEUE]["consumers"]) == (0, 1)
@@ -96,6 +97,7 @@ def test_one_screen_shows_the_whole_service(either: Rig) -> None:
     assert after["workers"] == {
         "email": {"least": 0, "most": 0, "missing": False},
         "dead": {"least": 0, "most": 0, "missing": True},
+        "receipts": {"least": 0, "most": 0, "missing": True},
     }
     assert after["providers"][0]["mode"] == "open"
     assert after["holds"][0]["reason"] == "INC-12"
@@ -125,7 +127,7 @@ def test_an_unreadable_part_shows_why_and_the_rest_is_shown(rig: Rig) -> None:
         "record": "the record cannot be used: OperationalError (no server listens there)"
     }
     assert (told["ledger"], told["providers"], told["late"]) == (None, None, None)
-    assert [each["waiting"] for each in told["queues"]] == [0] * 10
+    assert [each["waiting"] for each in told["queues"]] == [0] * 12
     assert "cannot be read: the record" in rig.notify("status").out
 
 

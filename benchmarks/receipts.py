@@ -28,7 +28,7 @@ from notify.store import Entry, Record, Store
 from notify.store.delivery import LEASE
 from notify.store.tables import receipts
 
-POSTERS = 4
+POSTERS = 32
 """Connections on which a vendor posts."""
 EVENTS_CONFIG = """
 [receipts]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,17 +14,16 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import urllib3
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import func, select
 
 from benchmarks.stage import free_port, processes, wait_until
 from benchmarks.throughput import PYTHON
 from notify.message import Channel, Notification, Outcome, Status
+from notify.receipt import Posted
 from notify.store import Entry, Record, Store
 from notify.store.delivery import LEASE
 from notify.store.tables import receipts
+from tests.support.signing import SendGridSigner
 
 POSTERS = 32
 """Connections on which a vendor posts."""
@@ -51,27 +48,6 @@ class ReceiptRates:
     notify: float
 
 
-class Signer:
-    """A vendor's key, and its signed requests."""
-
-    def __init__(self) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        public = self._key.public_key()
-        der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        self.public_key = base64.b64encode(der).decode()
-
-    def signed(self, events: Sequence[dict[str, object]]) -> tuple[bytes, dict[str, str]]:
-        """Return the body and headers of one request."""
-        body = json.dumps(events).encode() + b"\r\n"
-        stamp = str(int(time.time()))
-        signature = self._key.sign(stamp.encode() + body, ec.ECDSA(SHA256()))
-        return body, {
-            "Content-Type": "application/json",
-            "X-Twilio-Email-Event-Webhook-Signature": base64.b64encode(signature).decode(),
-            "X-Twilio-Email-Event-Webhook-Timestamp": stamp,
-        }
-
-
 def compare(config: Path, store_url: str, *, events: int, batch: int) -> ReceiptRates:
     """
     Measure both contenders on the same requests.
@@ -81,10 +57,10 @@ def compare(config: Path, store_url: str, *, events: int, batch: int) -> Receipt
         events: How many; each delivers one notification on record.
         batch: Events in a request.
     """
-    signer = Signer()
+    signer = SendGridSigner()
     store = Store.open(store_url)
     made = [event_of(*each) for each in sent(store, events)]
-    requests = [signer.signed(made[at : at + batch]) for at in range(0, events, batch)]
+    requests = [signer.posted(made[at : at + batch]) for at in range(0, events, batch)]
     bare_port, port = free_port(), free_port()
     log = config.with_suffix(".log")
     bare = [PYTHON, "-m", "benchmarks.bare_receipts", str(bare_port), signer.public_key]
@@ -118,16 +94,16 @@ def _running(config: Path, folder: Path, *, log: Path) -> Iterator[None]:
         yield
 
 
-def post(url: str, requests: Sequence[tuple[bytes, dict[str, str]]]) -> float:
+def post(url: str, requests: Sequence[Posted]) -> float:
     """Post all requests over a few connections; return the seconds that it took."""
     http = urllib3.PoolManager(maxsize=POSTERS)
     wait_until(lambda: _listens(url), what=url)
-    following: Callable[[], tuple[bytes, dict[str, str]] | None] = _one_by_one(requests)
+    following: Callable[[], Posted | None] = _one_by_one(requests)
     began = time.perf_counter()
 
     def one_thread() -> None:
         while (request := following()) is not None:
-            answer = http.request("POST", url, body=request[0], headers=request[1])
+            answer = http.request("POST", url, body=request.body, headers=request.headers)
             if not 200 <= answer.status < 300:
                 raise RuntimeError(f"{url} answered {answer.status}")
 
@@ -138,11 +114,11 @@ def post(url: str, requests: Sequence[tuple[bytes, dict[str, str]]]) -> float:
 
 
 def _one_by_one(
-    requests: Sequence[tuple[bytes, dict[str, str]]],
-) -> Callable[[], tuple[bytes, dict[str, str]] | None]:
+    requests: Sequence[Posted],
+) -> Callable[[], Posted | None]:
     left, lock = itertools.chain(requests, itertools.repeat(None)), threading.Lock()
 
-    def following() -> tuple[bytes, dict[str, str]] | None:
+    def following() -> Posted | None:
         with lock:
             return next(left)
 

@@ -11,10 +11,11 @@ from benchmarks.flow.figures import Figure
 from benchmarks.flow.isolation import WARM_UP, Pulse, span_delays, span_of
 from benchmarks.flow.measure import p95
 from benchmarks.flow.stage import Stage
-from benchmarks.receipts import Signer, applied, event_of, post, sent
+from benchmarks.receipts import applied, event_of, post, sent
 from benchmarks.stage import free_port
 from notify.message import Channel
 from tests.faults.stage import until
+from tests.support.signing import SendGridSigner
 
 EVENTS = 100_000
 BATCH = 1000
@@ -32,10 +33,10 @@ options = {{ keys = ["{key}"] }}
 
 def play(stage: Stage) -> Sequence[Figure]:
     """Measure critical email while a burst of receipts is applied, and on an idle system before."""
-    signer, port = Signer(), free_port()
+    signer, port = SendGridSigner(), free_port()
     stage.configure(CONFIG.format(port=port, key=signer.public_key))
     made = [event_of(*each) for each in sent(stage.store, int(stage.seconds(EVENTS, EVENTS / 20)))]
-    requests = [signer.signed(made[at : at + BATCH]) for at in range(0, len(made), BATCH)]
+    requests = [signer.posted(made[at : at + BATCH]) for at in range(0, len(made), BATCH)]
     stage.start("email-1", "receipts-1", "web-1")
     with Pulse(stage.url, Channel.EMAIL) as critical, ThreadPoolExecutor(1) as vendor:
         time.sleep(WARM_UP)

@@ -27,6 +27,7 @@ from notify.store import Filter, Store
 from notify.store.tables import attempts, notifications
 from notify.topology import queue_name
 from tests.faults.checker import Findings, check
+from tests.faults.fleet import command_of
 from tests.faults.ledgers import Published, read_record, read_sandbox
 from tests.faults.load import Load
 from tests.faults.stage import Services, ended, in_queues, queues, until
@@ -196,7 +197,7 @@ class Stage:
     def _worker(self, name: str) -> Process:
         return Process(
             name,
-            _command(name),
+            command_of(name),
             log=self.folder / f"{name}.log",
             ready_file=self.folder / f"{name}.ready",
             environ=self.environ,
@@ -228,12 +229,6 @@ def staged(shared: Services, folder: Path, terms: Terms, *, quick: bool) -> Iter
         stage = Stage(shared, folder, store, url, quick, sandboxes, environ)
         cleanup.callback(stage.clear)
         yield stage
-
-
-def _command(name: str) -> list[str]:
-    """Return the command of a process: `web-1` is the intake of receipts, others are workers."""
-    pool = name.partition("-")[0]
-    return ["web", "receipts"] if pool == "web" else ["worker", pool, "--name", name]
 
 
 def _sandbox(folder: Path, channel: Channel, terms: Terms) -> Process:

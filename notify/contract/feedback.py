@@ -8,14 +8,12 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from notify.channels import Identity, Instant, Strict, Version
-from notify.contract.document import parse
-from notify.contract.envelope import Incoming, check_envelope
+from notify.contract.envelope import Incoming
 from notify.contract.limits import Limits
-from notify.contract.problem import RequestInvalid
-from notify.contract.reports import report_problems, report_source
+from notify.contract.reports import read_report
 
 FEEDBACK_KEY = "feedback"
 """The first word of the routing key `feedback.<source>`."""
@@ -79,12 +77,9 @@ def read_feedback(incoming: Incoming, limits: Limits) -> Feedback:
     Raises:
         RequestInvalid: It breaks the contract; the text names the field, never a value.
     """
-    source = report_source(incoming.routing_key, FEEDBACK_KEY)
-    check_envelope(incoming, source=source, limits=limits)
-    try:
-        message = FeedbackMessage.model_validate(parse(incoming.body))
-    except ValidationError as error:
-        raise RequestInvalid(report_problems(error, FeedbackMessage, _HINTS)) from None
+    source, message = read_report(
+        incoming, limits, kind=FEEDBACK_KEY, model=FeedbackMessage, hints=_HINTS
+    )
     return Feedback(source, message.id, message.outcome, message.at, message.note)
 
 

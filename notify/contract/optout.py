@@ -6,15 +6,13 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from notify.channels import CHANNELS, Identity, Strict, Version
-from notify.contract.document import parse
-from notify.contract.envelope import Incoming, check_envelope
+from notify.contract.envelope import Incoming
 from notify.contract.limits import Limits
-from notify.contract.problem import RequestInvalid
 from notify.contract.recipient import normal_form
-from notify.contract.reports import report_problems, report_source
+from notify.contract.reports import read_report
 from notify.message import Channel
 
 OPTOUT_KEY = "optout"
@@ -94,12 +92,7 @@ def read_opt_out(incoming: Incoming, limits: Limits) -> ProducerOptOut:
     Raises:
         RequestInvalid: It breaks the contract; the text names the field, never a value.
     """
-    source = report_source(incoming.routing_key, OPTOUT_KEY)
-    check_envelope(incoming, source=source, limits=limits)
-    try:
-        read = OptOutMessage.model_validate(parse(incoming.body))
-    except ValidationError as error:
-        raise RequestInvalid(report_problems(error, OptOutMessage, _HINTS)) from None
+    source, read = read_report(incoming, limits, kind=OPTOUT_KEY, model=OptOutMessage, hints=_HINTS)
     return ProducerOptOut(source, read.channel, read.to or "", read.id, read.category, read.note)
 
 

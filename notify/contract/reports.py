@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from notify.contract.envelope import is_source
+from notify.contract.document import parse
+from notify.contract.envelope import Incoming, check_envelope, is_source
+from notify.contract.limits import Limits
 from notify.contract.problem import Problem, RequestInvalid
+
+_Report = TypeVar("_Report", bound=BaseModel)
+
+
+def read_report(
+    incoming: Incoming, limits: Limits, *, kind: str, model: type[_Report], hints: Mapping[str, str]
+) -> tuple[str, _Report]:
+    """
+    Return the source of a report, and its content.
+
+    Args:
+        kind: The first word of its routing key.
+        hints: What to write instead, by field.
+
+    Raises:
+        RequestInvalid: It breaks the contract; the text names the field, never a value.
+    """
+    source = report_source(incoming.routing_key, kind)
+    check_envelope(incoming, source=source, limits=limits)
+    try:
+        return source, model.model_validate(parse(incoming.body))
+    except ValidationError as error:
+        raise RequestInvalid(_problems(error, model, hints)) from None
 
 
 def report_source(routing_key: str, kind: str) -> str:
@@ -24,7 +50,7 @@ def report_source(routing_key: str, kind: str) -> str:
     return source
 
 
-def report_problems(
+def _problems(
     error: ValidationError, model: type[BaseModel], hints: Mapping[str, str]
 ) -> list[Problem]:
     """Return the problems of a report; the texts name fields, never a value."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
-from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -19,11 +17,6 @@ _EVENTS = {
     FeedbackOutcome.CONFIRMED: ReceiptEvent.CONFIRMED,
     FeedbackOutcome.FAILED: ReceiptEvent.FAILED,
 }
-
-
-class _Asked(NamedTuple):
-    source: str
-    id: UUID
 
 
 class FeedbackReader:
@@ -51,15 +44,8 @@ class FeedbackReader:
         self, connection: Connection, read: Sequence[Feedback], *, now: datetime
     ) -> list[ReceivedReceipt]:
         """Return the receipts of feedback, each about a notification of its source."""
-        by_source: dict[str, set[UUID]] = {}
-        for each in read:
-            by_source.setdefault(each.source, set()).add(each.id)
-        own = {
-            _Asked(source, id_): found
-            for source, ids in by_source.items()
-            for id_, found in find_own(connection, source, ids).items()
-        }
-        return [_received(each, own.get(_Asked(each.source, each.id)), now=now) for each in read]
+        own = find_own(connection, [(each.source, each.id) for each in read])
+        return [_received(each, own.get((each.source, each.id)), now=now) for each in read]
 
 
 def _received(

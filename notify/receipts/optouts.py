@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 import structlog
 from sqlalchemy import Connection
@@ -49,14 +48,10 @@ class OptOutReader:
         self, connection: Connection, read: Sequence[ProducerOptOut], *, now: datetime
     ) -> list[ReceivedReceipt]:
         """Suppress the recipients; an opt-out changes no notification, so there are no receipts."""
-        by_source: dict[str, set[UUID]] = {}
-        for each in read:
-            if each.id is not None:
-                by_source.setdefault(each.source, set()).add(each.id)
-        own = {source: find_own(connection, source, ids) for source, ids in by_source.items()}
+        own = find_own(connection, [(each.source, each.id) for each in read if each.id])
         items = []
         for each in read:
-            found = own[each.source].get(each.id) if each.id is not None else None
+            found = own.get((each.source, each.id)) if each.id else None
             item = _suppression(each, found, now=now)
             if item is None:
                 # Unknown, deleted or erased: the source has to name the address.

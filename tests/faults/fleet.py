@@ -45,7 +45,7 @@ class Fleet:
         for name in names:
             ready = self._ready(name)
             ready.unlink(missing_ok=True)
-            command = [sys.executable, "-m", "tests.faults.worker", *_command(name)]
+            command = [sys.executable, "-m", "tests.faults.worker", *command_of(name)]
             with (self._folder / f"{name}.log").open("ab") as log:
                 self._processes[name] = subprocess.Popen(
                     [*DIE_WITH_PARENT, *command, "--ready-file", str(ready)],
@@ -152,7 +152,7 @@ class Fleet:
         yield from (self._folder / f"{name}.log").read_text().splitlines(keepends=True)[-10:]
 
 
-def _command(name: str) -> Sequence[str]:
+def command_of(name: str) -> Sequence[str]:
     """Return the `notify` command of a process: `web-1` is the intake, others are workers."""
     pool = name.partition("-")[0]
     return ("web", "receipts") if pool == "web" else ("worker", pool, "--name", name)

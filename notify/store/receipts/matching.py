@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, Connection, Uuid, any_, literal, select
 
 from notify.errors import Sealed
-from notify.message import Channel, Outcome, Status
+from notify.message import Channel, Identity, Outcome, Status
 from notify.store.ids import PUBLIC_ID
 from notify.store.sealing.row_cipher import cipher_of
 from notify.store.tables import attempts, notifications
@@ -120,9 +120,22 @@ class OwnNotification:
 
 
 def find_own(
+    connection: Connection, asked: Iterable[Identity]
+) -> Mapping[Identity, OwnNotification]:
+    """Return the notifications on record by their sources and the ids that these know them by."""
+    by_source: dict[str, set[UUID]] = {}
+    for source, id_ in asked:
+        by_source.setdefault(source, set()).add(id_)
+    return {
+        (source, id_): found
+        for source, ids in by_source.items()
+        for id_, found in _own_of(connection, source, ids).items()
+    }
+
+
+def _own_of(
     connection: Connection, source: str, ids: Collection[UUID]
 ) -> Mapping[UUID, OwnNotification]:
-    """Return the notifications of a source by the ids that the source knows them by."""
     columns, cipher = notifications.c, cipher_of(connection)
     own = columns.id.in_(ids) & columns.public_id.is_(None)
     query = select(PUBLIC_ID.label("public_id"), columns.id, columns.channel, columns.key_id)

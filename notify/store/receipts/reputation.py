@@ -49,9 +49,7 @@ def count_reports(connection: Connection, reported: Iterable[Reported], *, now: 
         {
             **sender._asdict(),
             "hour": hour,
-            **{
-                end: counts[Reported(sender, end)] for end in ("delivered", "bounced", "complained")
-            },
+            **{end: counts[Reported(sender, end)] for end in ENDS},
         }
         for sender in senders
     ]

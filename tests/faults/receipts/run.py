@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from sqlalchemy import func, select
 
 from notify.errors import ConfigError, StoreError
 from notify.message import Outcome, Status
+from notify.stack.rabbitmq import free_ports
 from notify.store import Entry, Record, Store
 from notify.store.tables import events, notifications, receipt_inbox, receipts, reputation
 from notify.topology import FEEDBACK, RECEIPTS
@@ -105,7 +105,7 @@ def run_receipts(drill: ReceiptDrill, services: Services, folder: Path) -> Recei
     """
     began = time.monotonic()
     folder.mkdir(parents=True)
-    port = _free_port()
+    (port,) = free_ports(1)
     vendor = Vendor(f"http://127.0.0.1:{port}/receipts/sendgrid", rate=RATE)
     with _staged(services, folder, port=port, key=vendor.public_key) as stage:
         complete = False
@@ -226,10 +226,3 @@ def _compare(store: Store, taken: Sequence[VendorEvent]) -> tuple[int, int, int]
     expected = {each.notification_id: ends[each.event] for each in taken if each.event in ends}
     wrong = sum(statuses.get(id_) != status for id_, status in expected.items())
     return lost, twice, wrong
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import threading
 import time
 from collections.abc import Sequence
@@ -12,9 +10,8 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import urllib3
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.support.signing import SendGridSigner
 
 BATCH = 10
 """Events of one request."""
@@ -48,7 +45,7 @@ class Vendor:
         """Prepare; *rate* is in requests a second."""
         self._url = url
         self._rate = rate
-        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._signer = SendGridSigner()
         self._http = urllib3.PoolManager(num_pools=1, maxsize=THREADS, retries=False)
         self._lock = threading.Lock()
         self.taken: list[VendorEvent] = []
@@ -57,9 +54,7 @@ class Vendor:
     @property
     def public_key(self) -> str:
         """The key to configure, as SendGrid shows it."""
-        public = self._key.public_key()
-        der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return base64.b64encode(der).decode()
+        return self._signer.public_key
 
     def post_all(self, events: Sequence[VendorEvent], *, timeout: float) -> bool:
         """Post events until all are answered with 2xx; return whether that was in time."""
@@ -86,17 +81,10 @@ class Vendor:
 
     def _answered(self, batch: Sequence[VendorEvent]) -> bool:
         # The id of each event changes with every post, as SendGrid's do.
-        body = json.dumps([_json(each) for each in batch]).encode() + b"\r\n"
-        stamp = str(int(time.time()))
-        signature = self._key.sign(stamp.encode() + body, ec.ECDSA(SHA256()))
-        headers = {
-            "Content-Type": "application/json",
-            "X-Twilio-Email-Event-Webhook-Signature": base64.b64encode(signature).decode(),
-            "X-Twilio-Email-Event-Webhook-Timestamp": stamp,
-        }
+        posted = self._signer.posted([_json(each) for each in batch])
         try:
             answer = self._http.request(
-                "POST", self._url, body=body, headers=headers, timeout=TIMEOUT
+                "POST", self._url, body=posted.body, headers=posted.headers, timeout=TIMEOUT
             )
         except urllib3.exceptions.HTTPError:
             return False

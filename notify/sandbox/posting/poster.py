@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -53,16 +54,22 @@ class Poster:
         self._courier, self._clock = courier, clock
         self._batches: Agenda[PlannedEvent]
         self._batches = Agenda(most=MOST_WAITING, batch=MOST_EVENTS, gather=_GATHER)
-        self._others: Agenda[PlannedEvent | WebhookPost] = Agenda(most=MOST_WAITING)
-        targets = [self._post_batches, *[self._post_others] * _THREADS]
-        self._threads = [threading.Thread(target=each, daemon=True) for each in targets]
+        # A message's events are all of one agenda, and so of one thread: they keep their order.
+        self._others = [
+            Agenda[PlannedEvent | WebhookPost](most=MOST_WAITING // _THREADS)
+            for _ in range(_THREADS)
+        ]
+        self._threads = [threading.Thread(target=self._post_batches, daemon=True)] + [
+            threading.Thread(target=self._post_others, args=(each,), daemon=True)
+            for each in self._others
+        ]
         for thread in self._threads:
             thread.start()
 
     @property
     def waiting(self) -> int:
         """How many events and repeated posts wait, or are being posted."""
-        return len(self._batches) + len(self._others)
+        return len(self._batches) + sum(map(len, self._others))
 
     def follow(self, messages: Iterable[Message], setting: Setting) -> None:
         """Plan the later events of accepted messages; with `EARLY`, post them before returning."""
@@ -86,7 +93,8 @@ class Poster:
     def stop(self) -> None:
         """Stop posting; what waits is dropped."""
         self._batches.close()
-        self._others.close()
+        for agenda in self._others:
+            agenda.close()
         for thread in self._threads:
             thread.join(timeout=1)
         self._courier.close()
@@ -94,7 +102,7 @@ class Poster:
 
     def _plan(self, event: PlannedEvent, after: float) -> None:
         batched = event.message.vendor is Vendor.SENDGRID and event.step.kind is StepKind.EVENT
-        agenda = self._batches if batched else self._others
+        agenda = self._batches if batched else self._other(event)
         if not agenda.add(event, after=after):
             self.dropped += 1
 
@@ -103,12 +111,15 @@ class Poster:
             self._post(self.composer.posts(events))
             self._batches.done(len(events))
 
-    def _post_others(self) -> None:
-        while taken := self._others.take():
+    def _other(self, event: PlannedEvent) -> Agenda[PlannedEvent | WebhookPost]:
+        return self._others[zlib.crc32(event.message.id.encode()) % _THREADS]
+
+    def _post_others(self, agenda: Agenda[PlannedEvent | WebhookPost]) -> None:
+        while taken := agenda.take():
             for each in taken:
                 posts = [each] if isinstance(each, WebhookPost) else self.composer.posts([each])
                 self._post(posts)
-            self._others.done(len(taken))
+            agenda.done(len(taken))
 
     def _post(self, posts: Iterable[WebhookPost]) -> None:
         for post in posts:
@@ -118,7 +129,7 @@ class Poster:
             wait = post.rule.wait(answered, tried.tries)
             if wait is None:
                 self._repeat(post.events)
-            elif not self._others.add(tried, after=wait):
+            elif not self._other(post.events[0]).add(tried, after=wait):
                 self.dropped += len(post.events)
 
     def _repeat(self, events: Sequence[PlannedEvent]) -> None:

@@ -22,7 +22,7 @@ from providers._shared.answer import Answer
 from providers._shared.options import wrong_addresses, wrong_texts
 from providers._shared.transport import Transport
 from providers.sendgrid.lists import LISTS, SendGridLists
-from providers.sendgrid.request import from_of, request_body
+from providers.sendgrid.request import RequestWriter
 
 PERMISSION = "mail.send"
 """The permission that a key must have."""
@@ -76,8 +76,9 @@ class SendGrid:
     ) -> None:
         for name, text in self.wrong_options({"sender": sender, "sender_name": sender_name}):
             raise ConfigError(f"sendgrid: {name} {text}")
-        self._from = from_of(MailSender(sender, sender_name))
-        self._subscription_tracking = subscription_tracking
+        self._writer = RequestWriter(
+            MailSender(sender, sender_name), subscription_tracking=subscription_tracking
+        )
         self._clock = clock
         self._transport = Transport(
             "sendgrid", base_url, timeout=timeout, connect_timeout=connect_timeout, pool=pool
@@ -91,7 +92,7 @@ class SendGrid:
 
     def send(self, message: Rendered, /) -> Receipt:
         """Send one email; the receipt's id is the beginning of its webhook's `sg_message_id`."""
-        answer = self._transport.post(self._head, self._body(message))
+        answer = self._transport.post(self._head, self._writer.body(message))
         # https://www.twilio.com/docs/sendgrid/api-reference/mail-send: 202 with an empty body.
         if answer.status == 202 and not answer.body:
             return Receipt(answer.headers.get("X-Message-Id") or "", self._exhausted_for(answer))
@@ -136,11 +137,6 @@ class SendGrid:
     def close(self) -> None:
         """Close the idle connections."""
         self._transport.close()
-
-    def _body(self, message: Rendered) -> bytes:
-        return request_body(
-            message, sender=self._from, subscription_tracking=self._subscription_tracking
-        )
 
     def _failure(self, answer: Answer, *, own_sender: bool = False) -> ProviderError:
         errors = _errors(answer)

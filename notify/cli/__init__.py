@@ -16,6 +16,7 @@ from typing import NoReturn
 import click
 
 from notify import __version__
+from notify.cli.starting import quick_imports
 from notify.errors import NotifyError
 from notify.telemetry.terminal import guarded_output
 
@@ -65,7 +66,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         if name not in COMMANDS:
             return None
-        command = getattr(import_module(f"notify.cli.{COMMANDS[name]}"), name)
+        with quick_imports():
+            command = getattr(import_module(f"notify.cli.{COMMANDS[name]}"), name)
         assert isinstance(command, click.Command)  # noqa: S101 - a mistake in the table above
         return command
 

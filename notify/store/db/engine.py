@@ -15,7 +15,6 @@ from sqlalchemy.exc import ArgumentError
 
 from notify.errors import ConfigError
 from notify.private import private
-from notify.store.db import session
 
 # libpq's timeouts, in s and ms, so that no wait for a database that is gone is endless.
 _TIMEOUTS = {
@@ -64,6 +63,9 @@ def _no_url() -> ConfigError:
 
 
 def _open_session(_dialect: Any, _record: Any, arguments: Any, parameters: Any) -> Any:
+    # Only here: psycopg costs a process that uses SQLite 9 MB of memory.
+    from notify.store.db import session
+
     return session.connect(*arguments, **parameters)
 
 

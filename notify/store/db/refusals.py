@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from alembic.util import CommandError
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from notify.errors import StoreError, StoreRefused, StoreUnfit
@@ -23,10 +22,6 @@ def plain_errors() -> Iterator[None]:
     except (SQLAlchemyError, sqlite3.Error) as error:
         kind = StoreUnfit if needs_operator(error) else StoreError
         raise kind(f"the record cannot be used: {_kind(error)}{reason(error)}") from None
-    except CommandError:
-        raise StoreError(
-            "the record's tables are newer than this version of notify: install that version"
-        ) from None
 
 
 # SQLite's own errors come from the hot writes, which use its driver directly. A driver refuses text

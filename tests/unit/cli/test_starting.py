@@ -1,0 +1,37 @@
+"""The start of a command: what it imports."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+
+import pytest
+
+from notify.cli.starting import quick_imports
+
+_WORKER = """
+import sys
+from notify.cli.starting import quick_imports
+with quick_imports():
+    import notify.cli.worker, notify.worker.process, notify.worker.roles, providers.sendgrid
+print(*sys.modules)
+import rich.traceback
+"""
+
+
+def test_a_worker_imports_no_part_that_only_other_commands_need() -> None:
+    """Each costs a worker megabytes and a part of its start; rich is there if it is needed."""
+    run = [sys.executable, "-c", _WORKER]
+    imported = subprocess.run(run, check=True, capture_output=True, text=True).stdout.split()
+    others = {"rich", "pygments", "alembic", "mako", "psycopg", "starlette", "uvicorn", "twilio"}
+    assert "notify.worker.process" in imported
+    assert others.isdisjoint(imported)
+
+
+def test_the_collector_is_back_after_the_imports() -> None:
+    """Also after a module that cannot be imported."""
+    with pytest.raises(ImportError), quick_imports():
+        assert not gc.isenabled()
+        raise ImportError
+    assert gc.isenabled()

@@ -68,6 +68,7 @@ class CallRunner:
             attempts: The call's messages that are claimed; each has one of the lane's permits.
             deadline: The latest start, by the monotonic clock.
         """
+        began = self._monotonic()
         try:
             results = self._make(call, attempts, deadline=deadline)
         except Exception as error:  # noqa: BLE001 - logged for each message
@@ -77,7 +78,7 @@ class CallRunner:
             for attempt, result in zip(attempts, results, strict=True):
                 self._conclude(call.provider, attempt, result)
         finally:
-            lane.permits.release(len(attempts))
+            lane.permits.release(len(attempts), seconds=self._monotonic() - began)
 
     def _conclude(self, provider: ConfiguredProvider, attempt: Attempt, result: CallResult) -> None:
         try:
@@ -106,10 +107,11 @@ class CallRunner:
     ) -> list[CallResult]:
         provider, circuits = call.provider, self._flow.circuits
         began, began_at = self._monotonic(), nanoseconds_now()
-        if began >= deadline:
+        reason = self._too_late(call, attempts, late=began >= deadline)
+        if reason is not None:
             circuits.released(call.permit)
-            reason = "the worker was delayed too long after its claim, so the call was not made"
-            return [CallResult(Verdict.RETRY, reason=reason)] * len(attempts)
+            # No attempt is counted: nothing reached the provider.
+            return [CallResult(Verdict.THROTTLED, reason=reason)] * len(attempts)
         try:
             results = send(provider, [attempt.message for attempt in attempts])
         except BaseException:
@@ -130,6 +132,17 @@ class CallRunner:
         for result in results:
             self._limit(provider, result)
         return results
+
+    def _too_late(self, call: Call, attempts: Sequence[Attempt], *, late: bool) -> str | None:
+        """Return why a claimed call may not be made any more; None if it may."""
+        if late:
+            return "the worker was delayed too long after its claim, so the call was not made"
+        name, holds = call.provider.name, self._flow.holds
+        if not call.permit.probe and not self._flow.circuits.flows(name):
+            return f"the circuit of {name} opened after the claim, so the call was not made"
+        if holds.stops_provider(name) or any(holds.match(each.notification) for each in attempts):
+            return "an operator's hold began after the claim, so the call was not made"
+        return None
 
     def _limit(self, provider: ConfiguredProvider, result: CallResult) -> None:
         """Slow down or pause the provider's limits, if the result requires it."""

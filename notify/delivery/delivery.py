@@ -96,7 +96,7 @@ class Delivery:
 
     def in_flight(self) -> Mapping[str, int]:
         """Return the number of calls in flight, by lane."""
-        return {name: lane.permits.taken for name, lane in self._lanes.items()}
+        return {name: lane.permits.calls for name, lane in self._lanes.items()}
 
     def record_answers(self) -> bool:
         """Return whether the record can be written; may take as long as a claim that fails."""

@@ -6,13 +6,16 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 from notify.delivery.permits import Permits
 
+BUFFERED = 2
+"""Messages to buffer for each permit, so that the next batch is there when permits are free."""
+
 
 class Lane:
     """
     The threads that make one lane's calls, and the number of calls at once.
 
     Attributes:
-        permits: One for each message in flight.
+        permits: One for each message between its claim and its outcome.
         senders: The threads that make the calls.
     """
 
@@ -22,3 +25,8 @@ class Lane:
         self.senders = senders or ThreadPoolExecutor(
             concurrency, thread_name_prefix=f"sender-{name}"
         )
+
+    @property
+    def prefetch(self) -> int:
+        """How many messages to buffer now; more while calls are short."""
+        return BUFFERED * self.permits.number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from notify.flow.admission import LONGEST_WAIT
 from notify.flow.flow import Flow
@@ -23,7 +23,7 @@ class PrefetchPolicy:
         *,
         rates: Mapping[str, float],
         shares: Mapping[str, float],
-        most: int,
+        most: Callable[[str], int],
     ) -> None:
         """
         Wire the parts.
@@ -31,7 +31,7 @@ class PrefetchPolicy:
         Args:
             rates: The configured limits, in units a second.
             shares: By lane, the part of a limit's burst that it may use.
-            most: The number to buffer if nothing limits it.
+            most: By lane, the number to buffer if nothing limits it.
         """
         self._flow = flow
         self._gateway = gateway
@@ -61,9 +61,10 @@ class PrefetchPolicy:
         if not sound:
             # One message, to probe the provider.
             return 1
-        return max(1, min(self._most, math.ceil(max(map(self._soon, sound)))))
+        most = self._most(lane)
+        return max(1, min(most, math.ceil(max(self._soon(each, most) for each in sound))))
 
-    def _soon(self, provider: ConfiguredProvider) -> float:
+    def _soon(self, provider: ConfiguredProvider, most: int) -> float:
         """Return how many messages a provider accepts within the time of the buffer."""
         names = self._limits(provider)
         rates = [self._rates[name] for name in names if name in self._rates]
@@ -71,7 +72,7 @@ class PrefetchPolicy:
         # may be too large.
         recent = self._flow.limiter.rate(names)
         rate = min([*rates, *([] if recent is None else [recent])], default=math.inf)
-        return min(float(self._most), rate * BUFFERED)
+        return min(float(most), rate * BUFFERED)
 
     def _limits(self, provider: ConfiguredProvider) -> tuple[str, ...]:
         """Return the limits of a message that is sent through this provider."""

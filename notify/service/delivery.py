@@ -38,6 +38,7 @@ def open_delivery(
     flow = open_flow(settings, store)
     shares = {name: settings.lanes[name].share for name in pool.lanes}
     templates = open_templates(settings)
+    lanes = {name: Lane(name, pool.concurrency) for name in shares}
     delivery = wire_delivery(
         store=store,
         templates=templates,
@@ -46,7 +47,7 @@ def open_delivery(
         shares=shares,
         limits=contract_limits(settings),
         policy=retry_policy(settings, [gateway]),
-        lanes={name: Lane(name, pool.concurrency) for name in shares},
+        lanes=lanes,
         metrics=metrics,
         categories=open_categories(settings),
         exempt=exempt_categories(settings),
@@ -54,7 +55,11 @@ def open_delivery(
         tracing=tracing,
     )
     prefetch = PrefetchPolicy(
-        flow, gateway, rates=rates(settings), shares=shares, most=pool.prefetch_count
+        flow,
+        gateway,
+        rates=rates(settings),
+        shares=shares,
+        most=lambda lane: pool.prefetch or lanes[lane].prefetch,
     )
     pipeline = Pipeline(delivery, flow, prefetch, templates)
     watch_delivery(metrics, pipeline, settings, pool)

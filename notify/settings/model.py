@@ -139,11 +139,6 @@ class PoolSettings(Section):
     concurrency: int = Field(default=32, ge=1, le=1000)
     prefetch: int | None = Field(default=None, ge=1, le=65_535)
 
-    @property
-    def prefetch_count(self) -> int:
-        """The most unacknowledged messages of a queue in one process."""
-        return self.prefetch or 2 * self.concurrency
-
 
 class ChannelSettings(Section):
     """The providers of one channel, in the order in which they are tried, and its cost limits."""

@@ -9,7 +9,7 @@ from notify.worker.received import Received
 
 CLAIMERS = 2
 """Batches of a queue in progress at once: while one waits for its commit, the next is prepared."""
-LARGEST_BATCH = 64
+LARGEST_BATCH = 96
 MOST_DEFERRED = 64 * 1024 * 1024
 """The most bytes of deferred messages to keep beside the prefetch; more count against it."""
 OVERHEAD = 2048

@@ -18,7 +18,6 @@ import pytest
 from notify import contract
 from notify.contract import Incoming, Limits
 from notify.delivery import Again, Arrival, Dead, Decision, Delivery, Done
-from notify.delivery.permits import Permits
 from notify.errors import PermanentError
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Outcome, Receipt, Rendered, Status
@@ -537,19 +536,6 @@ def test_a_store_that_is_away_sends_nothing_and_keeps_the_message(build: Build) 
     assert rig.deliver(body(), body(to=["a@example.com", "b@example.com"])) == [Again(1.0)] * 2
 
     assert provider.calls == ()
-
-
-def test_permits_never_exceed_their_number() -> None:
-    """`acquire` waits for a free one, and never returns more than there are."""
-    permits = Permits(3)
-    assert permits.acquire(2) == 2
-    assert permits.acquire(5) == 1
-    taken: SimpleQueue[int] = SimpleQueue()
-    thread = threading.Thread(target=lambda: taken.put(permits.acquire(5)))
-    thread.start()
-    permits.release(2)
-    thread.join(5)
-    assert taken.get(timeout=5) in (1, 2)
 
 
 class Returning(Memory):

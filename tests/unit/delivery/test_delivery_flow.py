@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from notify.contract import Incoming
 from notify.delivery import Again, Arrival, Dead, Decision, Done, call_runner
@@ -92,7 +92,7 @@ class Rig:
             ],
         )
         shares = {"normal": 1.0}
-        self.appetite = PrefetchPolicy(flow, gateway, rates={}, shares=shares, most=64)
+        self.appetite = PrefetchPolicy(flow, gateway, rates={}, shares=shares, most=lambda _: 64)
         self.delivery = delivery_on(store, gateway, flow=flow, monotonic=monotonic, sleep=sleep)
         self.delivery.start()
 
@@ -218,6 +218,37 @@ def test_no_call_is_made_that_could_outlast_the_claim_it_was_handed_over_under(
     assert len(rig.second.calls) == 0
     assert (story.status, len(story.attempts)) == (Status.QUEUED, 2)
     assert "delayed too long" in (story.attempts[1].reason or "")
+
+
+@pytest.mark.parametrize("stop", ["hold", "circuit"])
+def test_what_is_stopped_between_its_claim_and_its_call_is_not_sent(
+    build: Build, monkeypatch: pytest.MonkeyPatch, stop: str
+) -> None:
+    """Messages are claimed ahead of the senders: a stop counts for them, and costs no attempt."""
+    rig = build()
+    claim = rig.store.claim
+
+    def then_stopped(*args: Any, **named: Any) -> Any:
+        claimed = claim(*args, **named)
+        if stop == "circuit":
+            rig.open_circuits("first", "second")
+        else:
+            with rig.store.writing() as connection:
+                place(connection, Scope(source="shop"), actor="ann", reason="stop")
+            rig.flow.refresh()
+        return claimed
+
+    monkeypatch.setattr(rig.store, "claim", then_stopped)
+    request = body()
+
+    assert rig.deliver(request) == [Done()]
+
+    story = rig.story(request)
+    assert (story.status, rig.first.sent, rig.second.sent) == (Status.QUEUED, (), ())
+    assert [each.outcome for each in story.attempts] == [Outcome.NOT_SENT]
+    assert "after the claim" in (story.attempts[0].reason or "")
+    with rig.store.reading() as connection:
+        assert connection.execute(select(notifications.c.spent)).scalar_one() == 0
 
 
 def test_a_fault_of_ours_after_a_call_does_not_keep_the_message_unacknowledged_for_ever(

@@ -57,7 +57,6 @@ def test_nothing_said_gives_the_defaults() -> None:
     assert list(settings.pools) == ["email", "sms", "push"]
     assert all(pool.lanes == list(settings.lanes) for pool in settings.pools.values())
     assert settings.channels == {}
-    assert settings.pools["email"].prefetch_count == 64
     assert {name: lane.deadline for name, lane in settings.lanes.items()} == {
         "critical": 900,
         "normal": 21_600,

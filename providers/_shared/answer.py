@@ -11,18 +11,24 @@ from dataclasses import dataclass
 from http.client import HTTPMessage, HTTPResponse, IncompleteRead
 from typing import Any
 
+from providers._shared.plain_answer import Headers, plain_head
+
 _WITHOUT_BODY = frozenset({204, 304})
 _SWITCHING = 101
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _RAW = -zlib.MAX_WBITS
+_END_OF_HEAD = b"\r\n\r\n"
+_READ = 16_384
+"""Bytes to read at once: more than a usual answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One complete answer. Names of headers match in any case."""
+    """One complete answer."""
 
     status: int
-    headers: HTTPMessage
+    headers: Headers
+    """A header that came twice has its first value."""
     body: bytes
 
     def json(self) -> dict[str, Any]:
@@ -54,7 +60,32 @@ def receive(sock: Any, *, deadline: float, room: int) -> tuple[Answer, bool]:
         HTTPException: It is not an HTTP answer, or was cut off.
         ValueError: Its framing is invalid.
     """
-    reader = _Reader(_Source(sock, deadline, room))
+    source = _Source(sock, deadline, room)
+    answer = _plain(source)
+    if answer is not None:
+        return answer, not _pending(sock)
+    return _by_http_client(source, sock, room)
+
+
+def _plain(source: _Source) -> Answer | None:
+    """Return a plain answer; else None, and the source starts again from its first byte."""
+    came = [source.more()]
+    end = came[0].find(_END_OF_HEAD)
+    head = plain_head(came[0][:end]) if end > 0 else None
+    if head is not None:
+        begin = end + len(_END_OF_HEAD)
+        missing = begin + head.length - len(came[0])
+        while missing > 0 and (more := source.more()):
+            came.append(more)
+            missing -= len(more)
+        if missing == 0:
+            return Answer(head.status, head.headers, b"".join(came)[begin:])
+    source.unread = b"".join(came)
+    return None
+
+
+def _by_http_client(source: _Source, sock: Any, room: int) -> tuple[Answer, bool]:
+    reader = _Reader(source)
     response = HTTPResponse(reader, method="POST")  # type: ignore[arg-type]
     with closing(response):
         response.begin()
@@ -66,7 +97,15 @@ def receive(sock: Any, *, deadline: float, room: int) -> tuple[Answer, bool]:
         if response.length or (response.chunked and not response.isclosed()):
             raise IncompleteRead(b"")
     keep = _framed(response, body) and not reader.surplus and not _pending(sock)
-    return Answer(response.status, response.headers, _decoded(response, body, room)), keep
+    headers = _first_of_each(response.headers)
+    return Answer(response.status, headers, _decoded(response, body, room)), keep
+
+
+def _first_of_each(headers: HTTPMessage) -> Headers:
+    fields: dict[str, str] = {}
+    for name, value in headers.items():
+        fields.setdefault(name.lower(), value)
+    return Headers(fields)
 
 
 def _framed(response: HTTPResponse, body: bytes) -> bool:
@@ -124,7 +163,15 @@ class _Source(io.RawIOBase):
         self._sock = sock
         self._deadline = deadline
         self._room = room
+        self.unread = b""
+        """Bytes to read again, before others."""
         self.ended = False
+
+    def more(self) -> bytes:
+        """Return the next bytes; none at the end."""
+        came: bytes = self._sock.recv(min(self._wait(), _READ))
+        self._room -= len(came)
+        return came
 
     def readable(self) -> bool:
         return True
@@ -132,15 +179,24 @@ class _Source(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         if self.ended:
             return 0
+        if self.unread:
+            again = min(len(buffer), len(self.unread))
+            buffer[:again], self.unread = self.unread[:again], self.unread[again:]
+            return again
+        self._wait()
+        count: int = self._sock.recv_into(buffer)
+        self._room -= count
+        return count
+
+    def _wait(self) -> int:
+        """Set the socket's timeout and return the room."""
         remaining = self._deadline - time.monotonic()
         if remaining <= 0:
             raise TimeoutError
         if self._room <= 0:
             raise _TooLarge
         self._sock.settimeout(remaining)
-        count: int = self._sock.recv_into(buffer)
-        self._room -= count
-        return count
+        return self._room
 
 
 class _Reader(io.BufferedReader):
@@ -159,7 +215,7 @@ class _Reader(io.BufferedReader):
             source = self.raw
             assert isinstance(source, _Source)  # noqa: S101 - it was made of one
             source.ended = True
-            self.surplus = bool(self.peek())
+            self.surplus = bool(source.unread or self.peek())
         super().close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 import ssl
 import time
 from collections import deque
@@ -164,7 +165,7 @@ class Transport:
                 since, connection = self._idle.pop()
             except IndexError:
                 break  # another thread was faster
-            if time.monotonic() - since < MAX_IDLE and connection.is_connected:
+            if time.monotonic() - since < MAX_IDLE and _silent(connection):
                 return connection
             connection.close()
         connection = self._new()
@@ -191,6 +192,15 @@ class Transport:
     def _unsent(self, error: Exception) -> TransientError:
         text = f"{self.provider}: not reached, nothing was sent ({type(error).__name__})"
         return TransientError(text, provider=self.provider)
+
+
+def _silent(connection: HTTPConnection) -> bool:
+    """Whether nothing came on an idle connection: neither its end nor unexpected bytes."""
+    if connection.sock is None:
+        return False
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    return not poll.poll(0)
 
 
 def _send(connection: HTTPConnection, request: bytes, deadline: float) -> None:

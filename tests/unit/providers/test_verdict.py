@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from http.client import HTTPMessage
-
 import pytest
 
 from notify.errors import (
@@ -15,6 +13,7 @@ from notify.errors import (
     Unauthorized,
 )
 from providers._shared.answer import Answer
+from providers._shared.plain_answer import Headers
 from providers._shared.verdict import LONGEST_WAIT, failure, retry_after
 
 NOW = 1_800_000_000.0
@@ -51,14 +50,14 @@ def test_a_status_means_what_it_proves(
     status: int, genuine: type[ProviderError], foreign: type[ProviderError]
 ) -> None:
     """The same status proves more in the vendor's own form than from a proxy."""
-    answer = Answer(status, HTTPMessage(), b"")
+    answer = Answer(status, Headers({}), b"")
     assert type(failure("acme", answer, genuine=True, now=NOW)) is genuine
     assert type(failure("acme", answer, genuine=False, now=NOW)) is foreign
 
 
 def test_an_error_names_provider_status_and_code() -> None:
     """The values that an operator needs to look it up, in the text and as attributes."""
-    answer = Answer(429, HTTPMessage(), b"")
+    answer = Answer(429, Headers({}), b"")
     error = failure("acme", answer, genuine=True, now=NOW, code="20429")
     assert str(error) == "acme asks to slow down (HTTP 429, 20429)"
     assert (error.provider, error.status, error.code) == ("acme", 429, "20429")

@@ -106,14 +106,16 @@ class Store:
         """
         Migrate the tables to this version's revision; does nothing if they have it.
 
-        Returns:
-            The revision before, None if there were no tables, and the revision after.
+        Returns the revision before, None if there were no tables, and the revision after.
         """
         # Only here: Alembic costs a worker 8 MB of memory.
-        from notify.store.db.migration import migrate
+        from notify.store.db.migration import build_indexes, migrate
 
         with self.writing() as connection:
-            return migrate(connection)
+            steps = migrate(connection)
+        with plain_errors():
+            build_indexes(self._engine)
+        return steps
 
     def revision(self) -> tuple[str | None, str | None]:
         """Return the revision of the tables, and the revision of this version."""

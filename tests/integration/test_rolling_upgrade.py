@@ -30,7 +30,7 @@ from tests.faults.stage import ended
 from tests.support.rig import until
 
 ROOT = Path(__file__).parents[2]
-NEWEST = "notify/store/migrations/versions/v0009_receipts.py"
+NEWEST = "notify/store/migrations/versions/v0010_scale.py"
 """The old code is the one before the commit that brought it."""
 RATE = 40
 CONFIG = """

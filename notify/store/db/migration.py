@@ -8,7 +8,10 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 from notify.errors import StoreError
+from notify.store.db.online_indexes import build_indexes
 from notify.store.db.schema import revision
+
+__all__ = ["build_indexes", "migrate"]
 
 _LOCK = int.from_bytes(b"notify", "big")
 

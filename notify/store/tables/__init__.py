@@ -13,6 +13,7 @@ from notify.store.tables.flow import (
 )
 from notify.store.tables.keys import keys, schema_floor
 from notify.store.tables.kinds import UtcDateTime, metadata
+from notify.store.tables.ledger import checked_hours, checks, total_changes, totals
 from notify.store.tables.receipts import (
     receipt_inbox,
     receipt_lookups,
@@ -28,6 +29,8 @@ __all__ = [
     "audit",
     "cap_counts",
     "cap_uses",
+    "checked_hours",
+    "checks",
     "circuit_calls",
     "circuit_changes",
     "circuits",
@@ -44,4 +47,6 @@ __all__ = [
     "reputation",
     "schema_floor",
     "suppressions",
+    "total_changes",
+    "totals",
 ]

@@ -59,6 +59,9 @@ notifications = Table(
     # When its lane's deadline began, if not at receipt: at its first call, if that was deferred, or
     # when an operator replayed it.
     Column("replayed_at", UtcDateTime),
+    # True while it is open: not at its end, or its outcome is unknown. Null in its first call, so
+    # that a call's end changes no indexed column, and after its end.
+    Column("unsettled", Boolean),
     # The operator's hold that keeps it waiting; null if none does.
     Column("hold_id", NUMBER),
     # The claim: its worker owns it until then; a higher fence means another worker took over.
@@ -103,6 +106,14 @@ Index(
     notifications.c.due_at,
     sqlite_where=notifications.c.due_at.is_not(None),
     postgresql_where=notifications.c.due_at.is_not(None),
+)
+# Not by status: an index that names it, even as a condition, doubles the cost of each change of
+# a status (docs/adr/0014).
+Index(
+    "ix_notifications_unsettled",
+    notifications.c.received_at,
+    sqlite_where=notifications.c.unsettled.is_(True),
+    postgresql_where=notifications.c.unsettled.is_(True),
 )
 Index(
     "ix_notifications_recipient_hash",
@@ -207,6 +218,7 @@ dead_letters = Table(
     Column("publish_until", UtcDateTime),
     Index(None, "notification_id"),
     Index(None, "archived_at"),
+    Index("ix_dead_letters_state", "state", "cause"),
 )
 Index(
     "ix_dead_letters_refused_event",

@@ -19,7 +19,7 @@ from notify.store.migrations.versions import v0008_one_row_per_shared_id
 from notify.store.tables import metadata, notifications
 from tests.support.recording import LEASE, NOW, asked, begin, call_for
 
-HEAD = "0009"
+HEAD = "0010"
 WAIT = 30
 
 
@@ -130,4 +130,24 @@ def test_tables_of_a_newer_version_are_left_alone(empty_url: str) -> None:
     with pytest.raises(StoreError, match="newer than this version"):
         store.migrate()
     assert store.revision() == ("9999", HEAD)
+    store.close()
+
+
+def test_an_index_that_an_interrupted_migration_left_is_built_again(postgres_url: str) -> None:
+    """A concurrent build that fails leaves an index that no query uses."""
+    _migrate(postgres_url)
+    store = Store.open(postgres_url)
+    with store.writing() as connection:
+        connection.execute(
+            text(
+                "UPDATE pg_index SET indisvalid = false"
+                " WHERE indexrelid = 'ix_notifications_unsettled'::regclass"
+            )
+        )
+        connection.execute(text("DROP INDEX ix_dead_letters_state"))
+    assert store.migrate() == (HEAD, HEAD)
+    names = text("SELECT relname FROM pg_index JOIN pg_class ON oid = indexrelid WHERE indisvalid")
+    with store.reading() as connection:
+        valid: set[str] = set(connection.execute(names).scalars())
+    assert {"ix_notifications_unsettled", "ix_dead_letters_state"} <= valid
     store.close()

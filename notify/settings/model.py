@@ -114,6 +114,7 @@ class LaneSettings(Section):
     max_length: int = Field(default=1_000_000, ge=1)
     delivery_limit: int = Field(default=20, ge=1)
     share: Share = 0.8
+    batch_size: int = Field(default=100, ge=1, le=1000)
     keep: Days = 30
     attempts: int = Field(default=8, ge=1, le=100)
     deadline: float = Field(default=21_600, gt=0, le=2_592_000, allow_inf_nan=False)
@@ -181,9 +182,9 @@ class LogSettings(Section):
 
 
 DEFAULT_LANES: Mapping[str, Mapping[str, Any]] = {
-    "critical": {"share": 1.0, "keep": 7, "deadline": 900, "longest_wait": 60},
+    "critical": {"share": 1.0, "batch_size": 1, "keep": 7, "deadline": 900, "longest_wait": 60},
     "normal": {},
-    "bulk": {"share": 0.6, "deadline": 86_400},
+    "bulk": {"share": 0.6, "batch_size": 1000, "deadline": 86_400},
 }
 """The default lanes, with the options in which they differ from other lanes."""
 

@@ -15,6 +15,7 @@ Every error of the service. The tree is the policy: its branches are what a call
     │   └── Sealed                  its key is not in the keyring                   → add the key
     └── ProviderError           the provider did not take the message
         ├── TransientError          not sent, for certain; may work later        → attempt + 1
+        │   ├── GroupRefused            its request failed, not the message       → send it apart
         │   ├── Throttled               the vendor's rate limit                   → slow down
         │   └── Unauthorized            our key or account, not the message      → open the circuit
         ├── PermanentError          can never work                               → rejected
@@ -125,6 +126,10 @@ class ProviderError(NotifyError):
 
 class TransientError(ProviderError):
     """Certainly not sent; the same message may work later or elsewhere."""
+
+
+class GroupRefused(TransientError):
+    """Not sent because of its request, which was too large or had a refused message beside it."""
 
 
 class Throttled(TransientError):

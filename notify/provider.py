@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from notify.errors import ProviderError
 from notify.message import Channel, Receipt, Rendered
 from notify.receipt import DeliveryReceipt
+
+LONGEST_CALL = 40.0
+"""Seconds: a call of several messages must end by then, to be recorded within its claim's lease."""
 
 
 class Provider(Protocol):
@@ -98,21 +101,26 @@ class Trackable(Protocol):
 
 @runtime_checkable
 class SendsMany(Protocol):
-    """
-    An optional part of a provider: one request to its vendor sends several messages.
-
-    The service does not form groups yet, and calls `Provider.send` for each message.
-    """
+    """An optional part of a provider: one request to its vendor sends several messages."""
 
     most: ClassVar[int]
     """The largest number of messages in one call, 2 or more."""
 
+    def shares(self, message: Rendered, /) -> Hashable:
+        """Return what all messages of one call must have in common."""
+        ...
+
     def send_many(self, messages: Sequence[Rendered], /) -> Sequence[Receipt | ProviderError]:
         """
-        Send several messages in one call bounded in time.
+        Send several messages in one request, within `LONGEST_CALL`.
+
+        Args:
+            messages: They are equal in what `shares` returns, and have different recipients.
 
         Returns:
-            For each message in order its receipt, or the error that `Provider.send` would raise.
+            For each message in order its receipt; the error that `Provider.send` would raise; or
+            `GroupRefused` if it was not sent because of the others, or of their number. It is then
+            sent at once in another call.
 
         Raises:
             ProviderError: As `Provider.send`; it applies to every message.

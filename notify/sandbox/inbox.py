@@ -40,13 +40,15 @@ class Message:
     """The path before the vendor's own path; the vendor's name if there is none."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """The rest of the request, with the vendor's own names."""
+    place: str = field(default="", repr=False)
+    """Where its recipient is in the request, as the vendor names it in a refusal."""
     token: str = field(default="", repr=False)
     """The secret of the request that signs the vendor's callbacks; in no answer of the sandbox."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the message as JSON values, without the secret."""
+        """Return the message as JSON values, without its place and the secret."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
-        del values["token"]
+        del values["token"], values["place"]
         return {**values, "at": self.at.isoformat(timespec="milliseconds")}
 
 

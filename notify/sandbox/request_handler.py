@@ -144,7 +144,7 @@ class RequestHandler:
     def _resolved(self, behaviour: Behaviour, messages: Sequence[Message]) -> Behaviour:
         if behaviour is not Behaviour.FLAKY:
             return behaviour
-        first = messages[0]
+        first = next(message for message in messages if message.behaviour is Behaviour.FLAKY)
         key = (first.vendor, first.notify_id or first.to)
         with self._lock:
             count = self._failures[key] = self._failures.pop(key, 0) + 1

@@ -7,6 +7,7 @@ Shapes: https://www.twilio.com/docs/sendgrid/api-reference/mail-send (and /error
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,10 +28,6 @@ from notify.sandbox.inbox import Message
 from notify.sandbox.sendgrid_checks import Fault, faults_of, recipients_of
 
 _REFUSALS: dict[Behaviour, tuple[int, Fault]] = {
-    Behaviour.INVALID: (
-        400,
-        ("Does not contain a valid address.", "personalizations.0.to.0.email"),
-    ),
     Behaviour.DENIED: (
         401,
         ("The provided authorization grant is invalid, expired, or revoked", None),
@@ -98,6 +95,8 @@ class SendGrid:
             return bad_gateway()
         if behaviour is Behaviour.GARBLED:
             return not_the_vendor(202)
+        if behaviour is Behaviour.INVALID:
+            return _errors(400, *_invalid_recipients(messages))
         if behaviour in _REFUSALS:
             status, fault = _REFUSALS[behaviour]
             refusal = _errors(status, fault)
@@ -121,9 +120,11 @@ class SendGrid:
         provider_id, now = self.new_id(), self.clock()
         parts = {part["type"]: part["value"] for part in mail.get("content", [])}
         position = 0
-        for personalization in mail["personalizations"]:
+        for index, personalization in enumerate(mail["personalizations"]):
+            subject = personalization.get("subject") or mail.get("subject", "")
+            substitute = _substitution(personalization.get("substitutions", {}))
             arguments = {**mail.get("custom_args", {}), **personalization.get("custom_args", {})}
-            for recipient in recipients_of(personalization):
+            for number, recipient in enumerate(recipients_of(personalization)):
                 yield Message(
                     id=f"{provider_id}.{position}" if position else provider_id,
                     provider_id=provider_id,
@@ -132,14 +133,29 @@ class SendGrid:
                     at=now,
                     to=recipient["email"],
                     sender=mail["from"]["email"],
-                    subject=personalization.get("subject") or mail.get("subject", ""),
-                    text=parts.get("text/plain", ""),
-                    html=parts.get("text/html", ""),
+                    subject=substitute(subject),
+                    text=substitute(parts.get("text/plain", "")),
+                    html=substitute(parts.get("text/html", "")),
+                    place=f"personalizations.{index}.to.{number}.email",
                     notify_id=str(arguments.get("notify_id", "")),
                     attempt_id=str(arguments.get("attempt_id", "")),
                     details=_details(mail, personalization, arguments),
                 )
                 position += 1
+
+
+def _invalid_recipients(messages: Sequence[Message]) -> Iterator[Fault]:
+    invalid = [each.place for each in messages if each.behaviour is Behaviour.INVALID]
+    for place in invalid or ["personalizations.0.to.0.email"]:
+        yield "Does not contain a valid address.", place
+
+
+def _substitution(values: dict[str, str]) -> Callable[[str], str]:
+    """Return a function that replaces tags in a text; tags in their values are left as they are."""
+    if not values:
+        return str
+    tags = re.compile("|".join(re.escape(tag) for tag in sorted(values, key=len, reverse=True)))
+    return lambda text: tags.sub(lambda found: values[found[0]], text)
 
 
 def _limits(allowance: Allowance) -> dict[str, str]:

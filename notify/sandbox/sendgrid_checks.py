@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 MAX_RECIPIENTS = 1000
 """To, cc and bcc of one request together; also the limit of personalizations."""
+
+MAX_PERSONAL_BYTES = 10_000
+"""The bytes of a personalization's substitutions, and of its custom arguments, must be fewer."""
 
 Fault = tuple[str, str | None]
 """The text of a mistake, and its field."""
@@ -33,21 +37,54 @@ def faults_of(mail: dict[str, Any]) -> Iterator[Fault]:
     for field in ("custom_args", "headers"):
         if not isinstance(mail.get(field, {}), dict):
             yield "Must be an object.", field
+    if str(mail.get("template_id", "")).startswith("d-") and _substitutes(personalizations):
+        text = "Substitutions may not be used with dynamic templating"
+        yield text, "personalizations.0.substitutions"
     yield from _faults_of_content(mail, required=not mail.get("template_id"))
 
 
 def _faults_of_recipients(personalizations: list[Any]) -> Iterator[Fault]:
-    total = 0
+    addresses: list[str] = []
     for index, personalization in enumerate(personalizations):
         place = f"personalizations.{index}"
         if not isinstance(personalization, dict) or not personalization.get("to"):
             yield "The to array is required, with at least one email.", f"{place}.to"
             continue
-        faults = list(_faults_of_one(personalization, place))
+        faults = [*_faults_of_one(personalization, place), *_faults_of_size(personalization, place)]
         yield from faults
-        total += 0 if faults else len(recipients_of(personalization))
-    if total > MAX_RECIPIENTS:
+        if not faults:
+            addresses += [each["email"].lower() for each in recipients_of(personalization)]
+    if len(addresses) > MAX_RECIPIENTS:
         yield f"No more than {MAX_RECIPIENTS} recipients.", "personalizations"
+    # https://www.twilio.com/docs/sendgrid/api-reference/mail-send/errors
+    if len(addresses) > len(set(addresses)):
+        yield "Each email address in the personalizations should be unique.", "personalizations"
+
+
+def _faults_of_size(personalization: dict[str, Any], place: str) -> Iterator[Fault]:
+    """Yield the mistakes in substitutions and custom arguments, which have a limit each."""
+    substitutions = personalization.get("substitutions", {})
+    if not isinstance(substitutions, dict) or not all(
+        isinstance(value, str) for value in substitutions.values()
+    ):
+        # SendGrid says no more than that.
+        yield "", ""
+    elif _bytes_of(substitutions) > MAX_PERSONAL_BYTES:
+        text = f"The substitutions are limited to {MAX_PERSONAL_BYTES} bytes."
+        yield text, f"{place}.substitutions"
+    arguments = personalization.get("custom_args", {})
+    if isinstance(arguments, dict) and len(json.dumps(arguments)) >= MAX_PERSONAL_BYTES:
+        text = f"The custom arguments must be fewer than {MAX_PERSONAL_BYTES} bytes."
+        yield text, f"{place}.custom_args"
+
+
+def _bytes_of(substitutions: dict[str, str]) -> int:
+    return sum(len(tag.encode()) + len(value.encode()) for tag, value in substitutions.items())
+
+
+def _substitutes(personalizations: object) -> bool:
+    listed = personalizations if isinstance(personalizations, list) else []
+    return any(isinstance(each, dict) and each.get("substitutions") for each in listed)
 
 
 def _faults_of_one(personalization: dict[str, Any], place: str) -> Iterator[Fault]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 
 from notify.errors import (
+    GroupRefused,
     OutcomeUnknown,
     PermanentError,
     ProviderError,
@@ -23,7 +24,7 @@ class Kind(enum.StrEnum):
     UNREACHABLE = "unreachable"
     """A failure to connect."""
     NEUTRAL = "neutral"
-    """It works: the recipient is wrong, or our calls were too fast."""
+    """It works: a recipient is wrong, or our calls were too fast or a request too large."""
     FATAL = "fatal"
     """It refuses our key or account: no call can succeed until an operator corrects that."""
 
@@ -43,7 +44,7 @@ def kind_of(error: BaseException | None) -> Kind | None:
             return Kind.SUCCESS
         case Unauthorized():
             return Kind.FATAL
-        case Throttled() | PermanentError():
+        case GroupRefused() | Throttled() | PermanentError():
             return Kind.NEUTRAL
         case TransientError(status=None):
             return Kind.UNREACHABLE

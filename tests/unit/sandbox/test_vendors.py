@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -60,9 +61,9 @@ def test_sendgrid_reads_a_message() -> None:
 def test_sendgrid_makes_one_message_a_recipient() -> None:
     """They share the vendor's id and differ in ours."""
     first = {"to": [{"email": "a@x.de"}], "cc": [{"email": "b@x.de"}], "subject": "One"}
-    second = {"to": [{"email": "a@x.de"}], "custom_args": {"notify_id": "n2"}}
+    second = {"to": [{"email": "c@x.de"}], "custom_args": {"notify_id": "n2"}}
     messages = _send_mail(_mail(personalizations=[first, second], custom_args={"notify_id": "n0"}))
-    assert [m.to for m in messages] == ["a@x.de", "b@x.de", "a@x.de"]
+    assert [m.to for m in messages] == ["a@x.de", "b@x.de", "c@x.de"]
     assert [m.notify_id for m in messages] == ["n0", "n0", "n2"]
     assert [m.subject for m in messages] == ["One", "One", "Hello"]
     assert {m.provider_id for m in messages} == {"id1"}
@@ -71,6 +72,11 @@ def test_sendgrid_makes_one_message_a_recipient() -> None:
 
 def _many(count: int) -> list[dict[str, Any]]:
     return [{"to": [{"email": f"a{number}@x.de"} for number in range(count)]}]
+
+
+def _with(substitutions: Any, *, args: dict[str, str] | None = None) -> dict[str, Any]:
+    to = [{"email": "b@x.de"}]
+    return {"to": to, "substitutions": substitutions, "custom_args": args or {}}
 
 
 @pytest.mark.parametrize(
@@ -99,6 +105,21 @@ def _many(count: int) -> list[dict[str, Any]]:
             _mail(personalizations=[{"to": [{"email": "a@x.de"}], "custom_args": "n1"}]),
             "personalizations.0.custom_args",
         ),
+        (_mail(personalizations=[*_many(1), *_many(1)]), "personalizations"),
+        (_mail(personalizations=[_with({"-a-": 5})]), ""),
+        (_mail(personalizations=[_with(["-a-"])]), ""),
+        (
+            _mail(personalizations=[_with({"-a-": "x" * 9_998})]),
+            "personalizations.0.substitutions",
+        ),
+        (
+            _mail(personalizations=[_with({"-a-": "x"})], template_id="d-1"),
+            "personalizations.0.substitutions",
+        ),
+        (
+            _mail(personalizations=[*_many(1), _with({}, args={"n": "x" * 10_000})]),
+            "personalizations.1.custom_args",
+        ),
         (_mail(personalizations=_many(1001)), "personalizations"),
         (_mail(personalizations=_many(1) * 1001), "personalizations"),
         (_mail(custom_args=["n1"]), "custom_args"),
@@ -120,6 +141,26 @@ def test_sendgrid_names_the_field_that_is_wrong(mail: Any, field: str | None) ->
     [error] = json.loads(caught.value.answer.body)["errors"]
     assert error["field"] == field
     assert set(error) == {"message", "field", "help"}
+
+
+def test_sendgrid_puts_substitutions_into_subject_and_content_once() -> None:
+    """A tag within a value is not replaced, and a recipient without substitutions has none."""
+    content = [{"type": "text/plain", "value": "-a- -b-"}, {"type": "text/html", "value": "-b-"}]
+    own = {**_with({"-a-": "-b-", "-b-": "B" * 9_991}), "subject": "-a-"}
+    first, second = _send_mail(_mail(personalizations=[own, *_many(1)], content=content))
+    assert (first.text, first.html) == (f"-b- {'B' * 9_991}", "B" * 9_991)
+    assert first.subject == "-b-"
+    assert (second.subject, second.text, second.html) == ("Hello", "-a- -b-", "-b-")
+
+
+def test_sendgrid_names_each_recipient_that_it_refuses() -> None:
+    """By the index of its personalization: nothing of the request is sent."""
+    messages = _send_mail(_mail(personalizations=[*_many(2), _with({})]))
+    second, third = (replace(each, behaviour=Behaviour.INVALID) for each in messages[1:])
+    answer = SENDGRID.answer(Behaviour.INVALID, [messages[0], second, third])
+    assert answer.status == 400
+    fields = [error["field"] for error in json.loads(answer.body)["errors"]]
+    assert fields == ["personalizations.0.to.1.email", "personalizations.1.to.0.email"]
 
 
 def test_sendgrid_takes_a_thousand_recipients_and_a_template_without_content() -> None:

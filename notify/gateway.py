@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,6 +53,23 @@ class ConfiguredProvider:
             ProviderError: As `Provider.send`.
         """
         return self.provider.send(message)
+
+    @property
+    def most(self) -> int:
+        """The largest number of messages in one call."""
+        most: int = getattr(self.provider, "most", 1)
+        return most
+
+    def shares(self, message: Rendered) -> Hashable:
+        """
+        Return what all messages of one call must have in common; see `SendsMany.shares`.
+
+        Raises:
+            NotImplementedError: The provider sends one message a call.
+        """
+        if not isinstance(self.provider, SendsMany):
+            raise NotImplementedError(f"{self.name} sends one message a call")
+        return self.provider.shares(message)
 
     def send_many(self, messages: Sequence[Rendered]) -> Sequence[Receipt | ProviderError]:
         """
@@ -149,6 +166,11 @@ class Gateway:
     def reserve(self) -> tuple[ConfiguredProvider, ...]:
         """The providers that send only if another cannot; empty if there are weights."""
         return self.providers[1:] if self._weights is None else ()
+
+    @property
+    def most(self) -> int:
+        """The largest number of messages in one call of any of the providers."""
+        return max(each.most for each in self.providers)
 
     @property
     def can_find(self) -> bool:

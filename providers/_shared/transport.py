@@ -15,6 +15,7 @@ from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import parse_url
 
 from notify.errors import ConfigError, OutcomeUnknown, TransientError
+from notify.provider import LONGEST_CALL
 from providers._shared.answer import Answer, receive
 
 MAX_ANSWER = 65_536
@@ -27,6 +28,10 @@ minute or more; a request on a closing connection has an unknown outcome, so clo
 MAX_LIST = 2_097_152
 """The most bytes of an answer with a list of messages, which `Transport.get` reads."""
 
+
+_TOO_LARGE = 413
+_EARLY = 0.5
+"""Seconds to wait for the answer to a request that was cut off."""
 
 BASE_URL = "must read like https://host[:port][/path], without a user or password"
 """The text of the mistake in an address for which `is_base_url` is false."""
@@ -110,7 +115,9 @@ class Transport:
             lines.append(f"{name}: {value}")
         return "\r\n".join([*lines, "Content-Length: "]).encode("ascii")
 
-    def post(self, head: bytes, body: bytes, *, within: float | None = None) -> Answer:
+    def post(
+        self, head: bytes, body: bytes, *, within: float | None = None, more: float = 0.0
+    ) -> Answer:
         """
         Send one request and return its answer, whatever its status.
 
@@ -118,19 +125,22 @@ class Transport:
             head: The value of `head`.
             body: The request's body.
             within: Seconds for the call, if fewer than `timeout`.
+            more: Further seconds, for a large body; up to `LONGEST_CALL` in all.
 
         Raises:
             TransientError: Not connected, or the request could not be written to its end.
             OutcomeUnknown: The whole request was sent; no usable answer came in time.
         """
-        return self._exchange(head, body, room=MAX_ANSWER, within=within)
+        seconds = self._timeout if within is None else min(within, self._timeout)
+        if more:
+            seconds = max(seconds, min(seconds + more, LONGEST_CALL))
+        return self._exchange(head, body, room=MAX_ANSWER, seconds=seconds)
 
     def get(self, head: bytes) -> Answer:
         """Request a list and return the answer; raises the errors of `post`."""
-        return self._exchange(head, b"", room=MAX_LIST, within=None)
+        return self._exchange(head, b"", room=MAX_LIST, seconds=self._timeout)
 
-    def _exchange(self, head: bytes, body: bytes, *, room: int, within: float | None) -> Answer:
-        seconds = self._timeout if within is None else min(within, self._timeout)
+    def _exchange(self, head: bytes, body: bytes, *, room: int, seconds: float) -> Answer:
         deadline = time.monotonic() + seconds
         connection = self._take()
         try:
@@ -138,7 +148,10 @@ class Transport:
             _send(connection, b"%b%d\r\n\r\n%b" % (head, len(body), body), deadline)
         except OSError as error:
             # The vendor has no complete request, so it cannot have acted on it.
+            refused = _refused_early(connection)
             connection.close()
+            if refused is not None:
+                return refused
             raise self._unsent(error) from None
         try:
             answer, keep = receive(connection.sock, deadline=deadline, room=room)
@@ -201,6 +214,18 @@ def _silent(connection: HTTPConnection) -> bool:
     poll = select.poll()
     poll.register(connection.sock, select.POLLIN)
     return not poll.poll(0)
+
+
+def _refused_early(connection: HTTPConnection) -> Answer | None:
+    """Return the 413 of a vendor that closed the connection before it had read a large request."""
+    if connection.sock is None:
+        return None
+    try:
+        deadline = time.monotonic() + _EARLY
+        answer, _ = receive(connection.sock, deadline=deadline, room=MAX_ANSWER)
+    except (OSError, HTTPException, ValueError):
+        return None
+    return answer if answer.status == _TOO_LARGE else None
 
 
 def _send(connection: HTTPConnection, request: bytes, deadline: float) -> None:

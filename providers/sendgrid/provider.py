@@ -4,39 +4,42 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from notify.errors import (
     ConfigError,
-    InvalidRecipient,
+    GroupRefused,
     PermanentError,
     ProviderError,
-    Throttled,
     Unauthorized,
 )
 from notify.message import Channel, MailSender, Receipt, Rendered
 from notify.receipt import DeliveryReceipt
-from providers._shared import verdict
 from providers._shared.answer import Answer
 from providers._shared.options import wrong_addresses, wrong_texts
 from providers._shared.transport import Transport
+from providers.sendgrid.group_request import (
+    LARGEST_REQUEST,
+    MOST,
+    group_body,
+    same_content,
+    shared_parts,
+)
 from providers.sendgrid.lists import LISTS, SendGridLists
+from providers.sendgrid.refusals import refusal, refusals, until_reset
 from providers.sendgrid.request import RequestWriter
 
 PERMISSION = "mail.send"
 """The permission that a key must have."""
+UPLOAD_RATE = 1_000_000
+"""Bytes a second in which a request is sent at least; a large one has that many more seconds."""
 
-# SendGrid has no codes: `field` names the place of the mistake, if it is a path into the request.
-_FIELD = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)*")
-_LONGEST_FIELD = 64
 # No control characters, line separators or explicit changes of direction: with them, the name could
 # read differently, or begin another header. Half of a surrogate pair is not text.
 _NAME = re.compile("[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 _NAME_FORM = "must be one plain line, without control characters or bidirectional overrides"
 _ADDRESS = re.compile(r"(?=[!-~]+\Z)[^\s@<>\"(),:;\[\]\\]{1,64}@([\w-]+\.)+[\w-]+")
-_SENDER = re.compile(r"(personalizations\.(\d+\.)?)?from(\.[a-z_]+)*")
-_RECIPIENT = re.compile(r"personalizations\.(\d+\.)?to\.(\d+\.)?email")
 
 
 class SendGrid:
@@ -60,6 +63,7 @@ class SendGrid:
     """
 
     channel: ClassVar[Channel] = Channel.EMAIL
+    most: ClassVar[int] = MOST
 
     def __init__(
         self,
@@ -93,10 +97,46 @@ class SendGrid:
     def send(self, message: Rendered, /) -> Receipt:
         """Send one email; the receipt's id is the beginning of its webhook's `sg_message_id`."""
         answer = self._transport.post(self._head, self._writer.body(message))
-        # https://www.twilio.com/docs/sendgrid/api-reference/mail-send: 202 with an empty body.
-        if answer.status == 202 and not answer.body:
-            return Receipt(answer.headers.get("X-Message-Id") or "", self._exhausted_for(answer))
-        raise self._failure(answer, own_sender=message.sender is not None)
+        receipt = self._receipt(answer)
+        if receipt is None:
+            raise refusal(answer, now=self._clock(), own_sender=message.sender is not None)
+        return receipt
+
+    def shares(self, message: Rendered, /) -> Hashable:
+        """Return the sender, the options, and the content if it is long."""
+        return shared_parts(message)
+
+    def send_many(self, messages: Sequence[Rendered], /) -> list[Receipt | ProviderError]:
+        """Send many emails in one request; their receipts have the same id."""
+        same = same_content(messages)
+        if refused := self._with_keys(messages):
+            return refused
+        body = group_body(self._writer, messages, same=same)
+        if len(body) > LARGEST_REQUEST:
+            text = "sendgrid: the request is too large; nothing was sent"
+            return [GroupRefused(text, provider="sendgrid", code="too_large")] * len(messages)
+        answer = self._transport.post(self._head, body, more=len(body) / UPLOAD_RATE)
+        receipt = self._receipt(answer)
+        if receipt is not None:
+            return [receipt] * len(messages)
+        own_sender = messages[0].sender is not None
+        return [
+            *refusals(answer, len(messages), now=self._clock(), own_sender=own_sender, same=same)
+        ]
+
+    def _with_keys(self, messages: Sequence[Rendered]) -> list[Receipt | ProviderError]:
+        """Return the errors if a message's content begins with an API key; nothing is sent then."""
+        found = {}
+        for index, message in enumerate(messages):
+            try:
+                self._writer.check(message)
+            except PermanentError as error:
+                found[index] = error
+        if not found:
+            return []
+        text = "sendgrid: another message of the request was refused; nothing was sent"
+        apart = GroupRefused(text, provider="sendgrid", code="api_key_in_content")
+        return [found.get(index, apart) for index in range(len(messages))]
 
     @staticmethod
     def wrong_options(options: Mapping[str, Any], /) -> Iterator[tuple[str, str]]:
@@ -138,61 +178,14 @@ class SendGrid:
         """Close the idle connections."""
         self._transport.close()
 
-    def _failure(self, answer: Answer, *, own_sender: bool = False) -> ProviderError:
-        errors = _errors(answer)
-        # If several are listed, one about the sender counts first: it applies to every message.
-        error = next(filter(_blames_the_sender, errors), errors[0] if errors else {})
-        field = error.get("field")
-        code = field if isinstance(field, str) and _is_path(field) else None
-        return verdict.failure(
-            "sendgrid",
-            answer,
-            genuine="message" in error,
-            now=self._clock(),
-            kind=_kind(answer.status, error, code, own_sender=own_sender),
-            code=code,
-            pause=self._until_reset(answer),
-        )
-
-    def _exhausted_for(self, answer: Answer) -> float | None:
-        last = answer.headers.get("X-RateLimit-Remaining") == "0"
-        return self._until_reset(answer) if last else None
-
-    def _until_reset(self, answer: Answer) -> float | None:
-        # https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/rate-limits
-        reset = answer.headers.get("X-RateLimit-Reset") or ""
-        if not reset.isdecimal() or len(reset) > len("1800000000"):
+    def _receipt(self, answer: Answer) -> Receipt | None:
+        """Return the receipt if SendGrid accepted all of the request; None if it did not."""
+        # https://www.twilio.com/docs/sendgrid/api-reference/mail-send: 202 with an empty body.
+        if answer.status != 202 or answer.body:
             return None
-        return min(max(int(reset) - self._clock(), 0.0), verdict.LONGEST_WAIT)
+        last = answer.headers.get("X-RateLimit-Remaining") == "0"
+        exhausted_for = until_reset(answer, now=self._clock()) if last else None
+        return Receipt(answer.headers.get("X-Message-Id") or "", exhausted_for)
 
-
-def _is_path(field: str) -> bool:
-    return len(field) <= _LONGEST_FIELD and _FIELD.fullmatch(field) is not None
-
-
-def _errors(answer: Answer) -> list[dict[str, Any]]:
-    listed = answer.json().get("errors")
-    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-
-
-def _blames_the_sender(error: dict[str, Any]) -> bool:
-    field = error.get("field")
-    return isinstance(field, str) and _SENDER.fullmatch(field) is not None
-
-
-def _kind(
-    status: int, error: dict[str, Any], field: str | None, *, own_sender: bool
-) -> type[ProviderError] | None:
-    if own_sender and status in (400, 403) and _blames_the_sender(error):
-        # The From of one category: the provider's other mail is not affected.
-        return PermanentError
-    if status == 400 and _blames_the_sender(error):
-        # The From address is the same for every message: an operator must correct it.
-        return Unauthorized
-    if status == 400 and field and _RECIPIENT.fullmatch(field):
-        return InvalidRecipient
-    if status == 403 and "message" in error:
-        # Two meanings and no code: a pause after many bad requests, or a missing sender identity or
-        # permission. Only the text distinguishes them.
-        return Throttled if "temporarily" in str(error["message"]).lower() else Unauthorized
-    return None
+    def _failure(self, answer: Answer) -> ProviderError:
+        return refusal(answer, now=self._clock())

@@ -76,11 +76,20 @@ class RequestWriter:
         Raises:
             PermanentError: The content begins with an API key.
         """
-        mail.refuse_keys(self._validator, message.text, message.html)
+        self.check(message)
         skeleton = self.skeleton(shape_of(message))
         start = skeleton.start % {"subject": _quoted(message.subject)}
         end = skeleton.end % {"text": _quoted(message.text), "html": _quoted(message.html)}
         return (start + skeleton.recipient % recipient_values(message) + end).encode("ascii")
+
+    def check(self, message: Rendered) -> None:
+        """
+        Check content as SendGrid's builder does.
+
+        Raises:
+            PermanentError: The content begins with an API key.
+        """
+        mail.refuse_keys(self._validator, message.text, message.html)
 
     def _build(self, shape: Shape) -> Skeleton:
         # No value of the shape can contain a random name.

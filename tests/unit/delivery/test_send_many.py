@@ -51,6 +51,10 @@ class Bulk(Memory):
             Receipt(f"bulk-{number}") for number, _ in enumerate(messages)
         ]
 
+    def shares(self, _: Rendered, /) -> object:
+        """Any messages may be in one call."""
+        return None
+
     def send_many(self, messages: Sequence[Rendered], /) -> Sequence[Receipt | ProviderError]:
         """Remember the group."""
         self.groups.append(messages)

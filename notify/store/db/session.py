@@ -8,10 +8,13 @@ from typing import Any
 import psycopg
 
 from notify.errors import StoreUnfit
+from notify.store.db.packed import Packed, PackedDumper
 
 SETTINGS: Mapping[str, str] = {
     # In milliseconds; no statement may run without end.
     "statement_timeout": "30000",
+    # To compile a statement would take longer than to run it.
+    "jit": "off",
     "default_transaction_isolation": "read committed",
     "DateStyle": "ISO, MDY",
     "IntervalStyle": "postgres",
@@ -67,6 +70,7 @@ def connect(*arguments: Any, **parameters: Any) -> psycopg.Connection[Any]:
 
 def _prepare(connection: psycopg.Connection[Any]) -> None:
     # Else psycopg would begin a transaction, whose end is one more round trip.
+    connection.adapters.register_dumper(Packed, PackedDumper)
     connection.autocommit = True
     ((process, encoding, *found),) = connection.execute(_QUERY.encode(), prepare=False)
     connection.autocommit = False

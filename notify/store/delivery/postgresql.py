@@ -7,14 +7,15 @@ statement cost more than running it (docs/adr/0006).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Connection, Engine
 
+from notify.store.db.hot import run
+from notify.store.db.packed import Packed, packed_array, packed_time
 from notify.store.delivery.claims import Entry, FirstClaims
 from notify.store.delivery.columns import CLAIMED, ENDED, NEW, claimed_row, ended_row
 from notify.store.delivery.records import Record
@@ -24,7 +25,7 @@ from notify.store.suppression import SuppressionCheck, check
 
 def _unnested(name: str, columns: Mapping[str, str]) -> str:
     """Return the SQL of a table made of one array parameter for each column."""
-    arrays = ", ".join(f"%({column})s::{type_}[]" for column, type_ in columns.items())
+    arrays = ", ".join(f"%({column})b::{type_}[]" for column, type_ in columns.items())
     return f"unnest({arrays}) AS {name} ({', '.join(columns)})"
 
 
@@ -50,18 +51,18 @@ WITH wanted AS (
     SELECT
         {_NEW},
         CASE WHEN attempt_id IS NULL THEN 0 ELSE 1 END, 0, false, 1,
-        CASE WHEN attempt_id IS NULL THEN NULL ELSE %(until)s::timestamptz END,
-        %(now)s::timestamptz, %(now)s::timestamptz
+        CASE WHEN attempt_id IS NULL THEN NULL ELSE %(until)b::timestamptz END,
+        %(now)b::timestamptz, %(now)b::timestamptz
     FROM asked ORDER BY id
     ON CONFLICT DO NOTHING
     RETURNING source, id
 ), opened AS (
     INSERT INTO attempts (id, notification_id, number, provider, started_at)
-    SELECT attempt_id, id, 1, provider, %(now)s::timestamptz
+    SELECT attempt_id, id, 1, provider, %(now)b::timestamptz
     FROM asked JOIN written USING (source, id) WHERE attempt_id IS NOT NULL
 ), ended AS (
     INSERT INTO events (notification_id, at, status, reason, to_publish)
-    SELECT id, %(now)s::timestamptz, status, reason, due_at IS NULL
+    SELECT id, %(now)b::timestamptz, status, reason, due_at IS NULL
     FROM asked JOIN written USING (source, id) WHERE attempt_id IS NULL
 )
 SELECT source, id, written.id IS NOT NULL AS fresh, why
@@ -101,12 +102,16 @@ def claim(
     """Insert what is new, with its attempt or its end; check all against the suppression list."""
     cipher = cipher_of(engine)
     rows = [claimed_row(entry, cipher) for entry in entries]
-    times = {"now": now, "until": until}
-    values = {**_arrays(CLAIMED, rows), **times, "hashes": _hashes(rows)}
-    answers = _run(engine, _CLAIM, values)
+    values = {
+        **_arrays(CLAIMED, rows),
+        "now": packed_time(now),
+        "until": packed_time(until),
+        "hashes": packed_array("bytea", _hashes(rows)),
+    }
+    answers = run(engine, _CLAIM, values)
     return FirstClaims(
-        {(row.source, row.id) for row in answers if row.fresh},
-        {(row.source, row.id): row.why for row in answers if row.why is not None},
+        {(source, id_) for source, id_, fresh, _ in answers if fresh},
+        {(source, id_): why for source, id_, _, why in answers if why is not None},
     )
 
 
@@ -119,8 +124,8 @@ def _hashes(rows: Sequence[tuple[object, ...]]) -> list[object]:
 
 def record(engine: Engine, records: Sequence[Record]) -> set[UUID]:
     """Write how calls ended; return the ids of those that this worker still owned."""
-    written = _run(engine, _RECORD, _arrays(ENDED, [ended_row(each) for each in records]))
-    return {row.id for row in written}
+    written = run(engine, _RECORD, _arrays(ENDED, [ended_row(each) for each in records]))
+    return {id_ for (id_,) in written}
 
 
 @contextmanager
@@ -130,12 +135,7 @@ def booking(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def _arrays(columns: Mapping[str, str], rows: Sequence[tuple[object, ...]]) -> dict[str, Any]:
-    values = map(list, zip(*rows, strict=True)) if rows else ([] for _ in columns)
-    return dict(zip(columns, values, strict=True))
-
-
-def _run(engine: Engine, statement: str, values: dict[str, Any]) -> Sequence[Row[Any]]:
-    # One statement is its own transaction: no BEGIN and no COMMIT is sent.
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        return connection.exec_driver_sql(statement, values).all()
+def _arrays(columns: Mapping[str, str], rows: Sequence[tuple[object, ...]]) -> dict[str, Packed]:
+    values: Iterable[Sequence[object]] = zip(*rows, strict=True) if rows else ((),) * len(columns)
+    named = zip(columns.items(), values, strict=True)
+    return {column: packed_array(type_, each) for (column, type_), each in named}

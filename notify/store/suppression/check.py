@@ -32,8 +32,8 @@ class SuppressionCheck(enum.StrEnum):
 # the hardest to lift.
 POSTGRESQL = """listed AS MATERIALIZED (
     SELECT * FROM suppressions
-    WHERE recipient_hash = ANY (%(hashes)s::bytea[])
-        AND lifted_at IS NULL AND (until IS NULL OR until > %(now)s::timestamptz)
+    WHERE recipient_hash = ANY (%(hashes)b::bytea[])
+        AND lifted_at IS NULL AND (until IS NULL OR until > %(now)b::timestamptz)
 ), stopped AS (
     SELECT DISTINCT ON (wanted.source, wanted.id) wanted.source, wanted.id,
         'suppressed: ' || listed.reason || ', see notify suppress show ' || listed.id AS why

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -10,24 +11,19 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from notify.cli import main
+from notify.cli import COMMANDS, main
 from tests.support.commands import Done
 
 PRELOADED = (
     "tests.support.forked",
-    "notify.worker.process",
-    "notify.cli.dead.command",
-    "notify.cli.doctor",
-    "notify.cli.events",
-    "notify.cli.flow.hold",
-    "notify.cli.outbox",
-    "notify.cli.status.command",
-    "notify.cli.topology",
-    "notify.cli.web",
-    "notify.cli.worker",
+    "notify.store.db.migration",
+    "notify.store.db.session",
     "notify.web.process",
+    "notify.worker.process",
+    "notify.worker.roles",
     "providers.sendgrid",
     "providers.twilio",
+    *sorted({f"notify.cli.{module}" for module in COMMANDS.values()}),
 )
 
 
@@ -89,6 +85,8 @@ def _text(file: Path) -> str:
 
 
 def _become(arguments: Sequence[str], environ: Mapping[str, str], out: Path, err: Path) -> None:
+    # Otherwise each collection copies the pages that it shares with the others.
+    gc.freeze()
     os.environ.clear()
     os.environ.update(environ)
     for number, path in ((1, out), (2, err)):

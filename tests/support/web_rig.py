@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
+import urllib3
 
 from notify.contract import ReceiptMessage, read_receipts
 from notify.publisher import connect
@@ -88,17 +88,19 @@ class WebRig:
             code = process.wait(40)
         assert code in (0, -signal.SIGKILL), process.err()
 
-    def post(self, posted: Posted, provider: str = "sendgrid", **options: Any) -> int:
+    def post(self, posted: Posted, provider: str = "sendgrid") -> int:
         """Post a request, and return the status of the answer."""
         query = f"?{posted.query}" if posted.query else ""
-        answer = httpx.post(
+        # httpx would load the machine's certificates at each request.
+        answer = urllib3.request(
+            "POST",
             f"{self.url}/receipts/{provider}{query}",
-            content=posted.body,
+            body=posted.body,
             headers=dict(posted.headers),
             timeout=60,
-            **options,
+            retries=False,
         )
-        return answer.status_code
+        return answer.status
 
     def sendgrid(self, *events: Any) -> Posted:
         """Return a signed request of SendGrid."""
@@ -123,9 +125,19 @@ class WebRig:
         with self.rig.store.reading() as connection:
             return count_inbox(connection)
 
+    def get(self, path: str) -> tuple[int, str]:
+        """Return the status and the text of a page."""
+        answer = urllib3.request("GET", f"{self.url}{path}", retries=False)
+        return answer.status, answer.data.decode()
+
+    def probed(self, path: str) -> str:
+        """Return the text of a page of the port of metrics and probes."""
+        url = f"http://127.0.0.1:{self.metrics_port}{path}"
+        return urllib3.request("GET", url, retries=False).data.decode()
+
     def metrics(self) -> str:
         """Return the process's metrics."""
-        return httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics").text
+        return self.probed("/metrics")
 
 
 def delivered(number: int = 0, **fields: Any) -> dict[str, Any]:

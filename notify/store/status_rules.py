@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from notify.message import Status
 
@@ -13,6 +15,9 @@ LONGEST_REASON = 255
 
 WAITING = (Status.SCHEDULED, Status.QUEUED)
 """Not ended, and no worker owns it."""
+
+OPEN = (*WAITING, Status.SENDING, Status.UNKNOWN)
+"""Not settled: each row is found by an index. All others are counted by the kept totals."""
 
 REPORTED = (Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED, Status.CONFIRMED)
 """Reported after it was sent: by a vendor's receipt, or by the producer's feedback."""
@@ -67,9 +72,30 @@ class Transition:
         return worth_publishing(self.status, self.due_at)
 
 
+@dataclass(frozen=True, slots=True)
+class RowTransition:
+    """
+    The change of one row that the caller has locked.
+
+    Attributes:
+        before: The row's status.
+        values: Parameters of the caller's statement, or replacements for those of `per_row`.
+    """
+
+    id: UUID
+    before: Status
+    to: Transition
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
 def worth_publishing(status: Status, due_at: datetime | None) -> bool:
     """Return whether producers get an event: the notification ended, and nothing is due."""
     return status.final and due_at is None
+
+
+def unsettled(status: Status) -> bool | None:
+    """Return the column `unsettled` of a row that no first call is in flight for."""
+    return True if status in OPEN else None
 
 
 def require_allowed(before: Status, after: Status) -> None:

@@ -1,46 +1,35 @@
 """
 The functions that change a notification's status, as `status_rules` allows.
 
-Every change goes through here, with its columns and its event, except the two hot writes: the
-claims and outcomes of `delivery.postgresql` and `delivery.sqlite` are statements of their own.
+Every change goes through here, with its columns, its event and the totals, except the two hot
+writes: the claims and outcomes of `delivery.postgresql` and `delivery.sqlite` are statements of
+their own.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Update, bindparam, insert, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Identity, Status
 from notify.store.status_rules import (
     LONGEST_REASON,
+    OPEN,
     WAITING,
     IllegalTransition,
+    RowTransition,
     Transition,
     require_allowed,
+    unsettled,
 )
 from notify.store.tables import events, notifications
-
-
-@dataclass(frozen=True, slots=True)
-class RowTransition:
-    """
-    The change of one row that the caller has locked.
-
-    Attributes:
-        before: The row's status.
-        values: Parameters of the caller's statement, or replacements for those of `per_row`.
-    """
-
-    id: UUID
-    before: Status
-    to: Transition
-    values: Mapping[str, Any] = field(default_factory=dict)
+from notify.store.totals import Group, change_totals, settled
 
 
 def transition(
@@ -67,9 +56,7 @@ def transition(
     Raises:
         IllegalTransition: `ALLOWED` has no way from one of *among*.
     """
-    statement = _update(rows, to, among=among, now=now, columns=columns)
-    result = connection.execute(statement.returning(notifications.c.id))
-    changed: list[UUID] = list(result.scalars())
+    changed = _change(connection, rows, to, among=among, now=now, columns=columns)
     record_events(connection, changed, to, now=now)
     return changed
 
@@ -88,8 +75,35 @@ def transition_quietly(
 
     For what is still waiting afterwards, and for a first step that the same transaction continues.
     """
-    statement = _update(rows, to, among=among, now=now, columns=columns)
-    return connection.execute(statement).rowcount
+    return len(_change(connection, rows, to, among=among, now=now, columns=columns))
+
+
+def _change(
+    connection: Connection,
+    rows: ColumnElement[bool],
+    to: Transition,
+    *,
+    among: Collection[Status],
+    now: datetime,
+    columns: dict[str, Any],
+) -> list[UUID]:
+    """Change the rows and the totals; return the ids of the rows."""
+    changed: list[UUID] = []
+    totals: Counter[Group] = Counter()
+    # The database returns the new status only: each settled one gets a statement of its own.
+    groups = [[status for status in among if status in OPEN]]
+    groups += [[status] for status in among if status not in OPEN]
+    for before in filter(None, groups):
+        statement = _update(rows, to, among=before, now=now, columns=columns)
+        found = connection.execute(statement.returning(*_COUNTED)).all()
+        changed += [row.id for row in found]
+        totals.update(settled(found, before[0], sign=-1))
+        totals.update(settled(found, to.status))
+    change_totals(connection, totals)
+    return changed
+
+
+_COUNTED = [notifications.c[name] for name in ("id", "channel", "lane", "received_at")]
 
 
 def _update(
@@ -109,6 +123,7 @@ def _update(
         "relay_until": None,
         "lease_until": None,
         "hold_id": None,
+        "unsettled": unsettled(to.status),
         "updated_at": now,
     }
     of_status = notifications.c.status.in_([str(each) for each in among])
@@ -124,6 +139,7 @@ def per_row(**columns: Any) -> Update:
         "relay_until": None,
         "lease_until": None,
         "hold_id": None,
+        "unsettled": bindparam("new_unsettled"),
         "updated_at": bindparam("now"),
     }
     of_row = notifications.c.id == bindparam("of_notification")
@@ -149,6 +165,7 @@ def transition_each(
     for change in changes:
         require_allowed(change.before, change.to.status)
     connection.execute(statement, [_parameters(change, now=now) for change in changes])
+    _count_each(connection, changes)
     _insert_events(
         connection,
         (
@@ -159,12 +176,31 @@ def transition_each(
     )
 
 
+def _count_each(connection: Connection, changes: Sequence[RowTransition]) -> None:
+    """Change the totals for rows that were settled, or are now."""
+    counted = {
+        change.id: change
+        for change in changes
+        if change.before not in OPEN or change.to.status not in OPEN
+    }
+    if not counted:
+        return
+    totals: Counter[Group] = Counter()
+    query = select(*_COUNTED).where(notifications.c.id.in_(list(counted)))
+    for row in connection.execute(query):
+        change = counted[row.id]
+        totals.update(settled([row], change.before, sign=-1))
+        totals.update(settled([row], change.to.status))
+    change_totals(connection, totals)
+
+
 def _parameters(change: RowTransition, *, now: datetime) -> dict[str, Any]:
     return {
         "of_notification": change.id,
         "new_status": change.to.status,
         "new_reason": _cut(change.to.reason),
         "new_due_at": change.to.due_at,
+        "new_unsettled": unsettled(change.to.status),
         "now": now,
         **change.values,
     }
@@ -185,7 +221,7 @@ def enter(
     Raises:
         IllegalTransition: A status is not one of `WAITING`.
     """
-    values = [{"status": status, **columns} for status, columns in rows]
+    values = [{"status": status, "unsettled": True, **columns} for status, columns in rows]
     if not values:
         return set()
     if any(each["status"] not in WAITING for each in values):

@@ -22,9 +22,9 @@ from sqlalchemy import (
 from notify.message import Channel, Identity, Notification, Outcome, Status
 from notify.store.deadletters.archive import PARTS, LetterState, open_parts
 from notify.store.sealing.row_cipher import SealedFields, cipher_of
-from notify.store.status_rules import Transition
+from notify.store.status_rules import RowTransition, Transition
 from notify.store.tables import attempts, dead_letters, notifications
-from notify.store.transitions import RowTransition, enter, per_row, record_events, transition_each
+from notify.store.transitions import enter, per_row, record_events, transition_each
 
 _LOCK = int.from_bytes(b"replay", "big")
 

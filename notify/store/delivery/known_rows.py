@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Row, bindparam, insert
 
 from notify.message import Status
 from notify.store.delivery.claims import Entry
-from notify.store.status_rules import Transition
+from notify.store.status_rules import RowTransition, Transition
 from notify.store.tables import attempts, notifications
-from notify.store.transitions import RowTransition, per_row, transition_each
+from notify.store.transitions import per_row, transition_each
 
 
 def untried(row: Row[Any], entry: Entry) -> bool:

@@ -20,6 +20,7 @@ from notify.store.delivery.claims import Entry, FirstClaims
 from notify.store.delivery.columns import CLAIMED, ENDED, NEW, claimed_row, ended_row
 from notify.store.delivery.records import Record
 from notify.store.sealing.row_cipher import cipher_of
+from notify.store.status_rules import OPEN
 from notify.store.suppression import SuppressionCheck, check
 
 
@@ -30,6 +31,8 @@ def _unnested(name: str, columns: Mapping[str, str]) -> str:
 
 
 _NEW = ", ".join(NEW)
+_OPEN = ", ".join(f"'{status}'" for status in OPEN)
+_HOUR = "floor(date_part('epoch', {}) / 3600)::bigint AS hour"
 # The columns of a claim that the suppression list stops: it ends without its call.
 _STOPPED = {
     "status": "CASE WHEN why IS NULL THEN wanted.status ELSE 'suppressed' END AS status",
@@ -46,10 +49,12 @@ WITH wanted AS (
 ), written AS (
     INSERT INTO notifications (
         {_NEW},
+        unsettled,
         attempts, spent, possible_duplicate, fence, lease_until, received_at, updated_at
     )
     SELECT
         {_NEW},
+        CASE WHEN attempt_id IS NULL AND status IN ({_OPEN}) THEN true END,
         CASE WHEN attempt_id IS NULL THEN 0 ELSE 1 END, 0, false, 1,
         CASE WHEN attempt_id IS NULL THEN NULL ELSE %(until)b::timestamptz END,
         %(now)b::timestamptz, %(now)b::timestamptz
@@ -64,6 +69,12 @@ WITH wanted AS (
     INSERT INTO events (notification_id, at, status, reason, to_publish)
     SELECT id, %(now)b::timestamptz, status, reason, due_at IS NULL
     FROM asked JOIN written USING (source, id) WHERE attempt_id IS NULL
+), counted AS (
+    INSERT INTO total_changes (hour, channel, lane, status, change)
+    SELECT {_HOUR.format("%(now)s::timestamptz")}, channel, lane, status, count(*)
+    FROM asked JOIN written USING (source, id)
+    WHERE attempt_id IS NULL AND status NOT IN ({_OPEN})
+    GROUP BY channel, lane, status
 )
 SELECT source, id, written.id IS NOT NULL AS fresh, why
 FROM asked LEFT JOIN written USING (source, id)
@@ -77,11 +88,12 @@ WITH ended AS (
     UPDATE notifications
     SET status = ended.status, reason = ended.reason, lease_until = NULL, updated_at = ended.at,
         spent = ended.spent, due_at = ended.due_at,
+        unsettled = CASE WHEN ended.status IN ({_OPEN}) THEN true END,
         possible_duplicate = notifications.possible_duplicate OR ended.possible_duplicate
     FROM ended
     WHERE notifications.id = ended.id
         AND notifications.fence = ended.fence AND notifications.status = 'sending'
-    RETURNING notifications.id
+    RETURNING notifications.id, channel, lane, received_at
 ), closed AS (
     UPDATE attempts
     SET ended_at = ended.at, outcome = ended.outcome, provider_id = ended.provider_id,
@@ -91,6 +103,11 @@ WITH ended AS (
 ), noted AS (
     INSERT INTO events (notification_id, at, status, reason, to_publish)
     SELECT id, at, status, reason, to_publish FROM ended JOIN written USING (id)
+), counted AS (
+    INSERT INTO total_changes (hour, channel, lane, status, change)
+    SELECT {_HOUR.format("received_at")}, channel, lane, status, count(*)
+    FROM ended JOIN written USING (id) WHERE status NOT IN ({_OPEN})
+    GROUP BY hour, channel, lane, status
 )
 SELECT id FROM written
 """  # noqa: S608 - the names of columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,13 +16,16 @@ from notify.store.delivery.claims import Entry, FirstClaims
 from notify.store.delivery.columns import CLAIMED, NEW, claimed_row
 from notify.store.delivery.records import Record
 from notify.store.sealing.row_cipher import cipher_of
+from notify.store.status_rules import OPEN, unsettled
 from notify.store.suppression import SuppressionCheck, check
+from notify.store.totals import ADD_ON_SQLITE, hour_of
 
+_Group = tuple[Any, ...]
 _INSERT = f"""
 INSERT INTO notifications (
     {", ".join(NEW)},
-    attempts, lease_until, received_at, updated_at, spent, possible_duplicate, fence
-) VALUES ({"?, " * len(NEW)}?, ?, ?, ?, 0, 0, 1)
+    unsettled, attempts, lease_until, received_at, updated_at, spent, possible_duplicate, fence
+) VALUES ({"?, " * len(NEW)}?, ?, ?, ?, ?, 0, 0, 1)
 ON CONFLICT DO NOTHING
 """  # noqa: S608 - the names of columns
 _OPEN = """
@@ -30,8 +34,9 @@ INSERT INTO attempts (id, notification_id, number, provider, started_at) VALUES 
 _SETTLE = """
 UPDATE notifications
 SET status = ?, reason = ?, lease_until = NULL, updated_at = ?, spent = ?, due_at = ?,
-    possible_duplicate = possible_duplicate OR ?
+    unsettled = ?, possible_duplicate = possible_duplicate OR ?
 WHERE id = ? AND fence = ? AND status = 'sending'
+RETURNING CAST(strftime('%s', received_at) AS INTEGER) / 3600, channel, lane
 """
 _CLOSE = """
 UPDATE attempts
@@ -55,6 +60,8 @@ def claim(
         dict(zip(CLAIMED, map(_value, claimed_row(entry, cipher)), strict=True))
         for entry in entries
     ]
+    ended: Counter[_Group] = Counter()
+    hour = hour_of(now)
     with _cursor(engine) as cursor:
         for entry, row in zip(entries, rows, strict=True):
             identity = entry.notification.identity
@@ -64,6 +71,8 @@ def claim(
                 row |= {"status": Status.SUPPRESSED.value, "reason": why, "attempt_id": None}
             if _insert(cursor, row, at=at, lease_until=lease_until):
                 claims.fresh.add(identity)
+                ended[hour, row["channel"], row["lane"], row["status"]] += 1
+        _count(cursor, ended)
     return claims
 
 
@@ -82,7 +91,8 @@ def _stopped(cursor: Any, row: Mapping[str, Any], at: object) -> str | None:
 def _insert(cursor: Any, row: Mapping[str, Any], *, at: object, lease_until: object) -> bool:
     """Insert a notification with its attempt or its end; return whether it was new."""
     attempt_id = row["attempt_id"]
-    claimed = (0, None) if attempt_id is None else (1, lease_until)
+    deferred = unsettled(Status(row["status"]))
+    claimed = (deferred, 0, None) if attempt_id is None else (None, 1, lease_until)
     values = [row[column] for column in NEW]
     if not cursor.execute(_INSERT, (*values, *claimed, at, at)).rowcount:
         return False
@@ -96,19 +106,30 @@ def _insert(cursor: Any, row: Mapping[str, Any], *, at: object, lease_until: obj
 
 def record(engine: Engine, records: Sequence[Record]) -> set[UUID]:
     """Write how calls ended; return the ids of those that this worker still owned."""
-    written = set()
+    written: set[UUID] = set()
+    ended: Counter[_Group] = Counter()
     with _cursor(engine) as cursor:
         for each in records:
             at, key, status = _value(each.ended_at), each.notification_id.hex, each.status.value
-            following = (each.spent, _value(each.due_at), each.possible_duplicate)
-            change = (status, each.reason, at, *following, key, each.fence)
-            if not cursor.execute(_SETTLE, change).rowcount:
+            following = (each.spent, _value(each.due_at), unsettled(each.status))
+            row = (key, each.fence)
+            change = (status, each.reason, at, *following, each.possible_duplicate, *row)
+            group = cursor.execute(_SETTLE, change).fetchone()
+            if group is None:
                 continue
             written.add(each.notification_id)
+            ended[(*group, status)] += 1
             answer = (each.provider_id, each.http_status, each.code, each.reason)
             cursor.execute(_CLOSE, (at, each.outcome.value, *answer, each.attempt_id.hex))
             cursor.execute(_NOTE, (key, at, status, each.reason, each.to_publish))
+        _count(cursor, ended)
     return written
+
+
+def _count(cursor: Any, changes: Mapping[_Group, int]) -> None:
+    """Add to the totals those that are settled."""
+    values = [(*group, n) for group, n in changes.items() if group[-1] not in OPEN]
+    cursor.executemany(ADD_ON_SQLITE, values)
 
 
 @contextmanager

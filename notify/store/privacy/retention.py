@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,7 @@ from notify.store.tables import (
     notifications,
     receipts,
 )
+from notify.store.totals import Group, change_totals, settled
 
 _ENDS = [str(each) for each in Status if each.final and each is not Status.UNKNOWN]
 
@@ -110,7 +112,7 @@ def delete_ended(
         What was deleted, and when the last of it was received; None if nothing is left.
     """
     columns = notifications.c
-    query = select(columns.id, columns.source, PUBLIC_ID.label("public_id"), columns.received_at)
+    query = select(*_DELETED, PUBLIC_ID.label("public_id"))
     query = query.where(_is_old(old))
     if after is not None:
         query = query.where(columns.received_at >= after)
@@ -127,7 +129,16 @@ def delete_ended(
         notifications=_delete(connection, notifications, columns.id, ids),
     )
     _delete(connection, cap_uses, cap_uses.c.notification_id, ids)
+    gone: Counter[Group] = Counter()
+    for row in rows:
+        gone.update(settled([row], row.status, sign=-1))
+    change_totals(connection, gone)
     return deleted, rows[-1].received_at if len(rows) == limit else None
+
+
+_DELETED = [
+    notifications.c[name] for name in ("id", "source", "channel", "lane", "status", "received_at")
+]
 
 
 def count_ended(connection: Connection, old: RetentionCutoff) -> int:

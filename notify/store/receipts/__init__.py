@@ -35,7 +35,7 @@ from notify.store.receipts.tracking import (
     read_unreported,
 )
 from notify.store.receipts.waiting import lock_waiting
-from notify.store.transitions import RowTransition
+from notify.store.status_rules import RowTransition
 
 __all__ = [
     "ENDS",

@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, func, update
 
 from notify.message import Status
-from notify.store.status_rules import Transition
+from notify.store.status_rules import RowTransition, Transition
 from notify.store.tables import attempts, notifications
-from notify.store.transitions import RowTransition, transition
+from notify.store.transitions import transition
 
 
 def raise_statuses(

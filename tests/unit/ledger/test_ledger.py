@@ -38,6 +38,7 @@ from tests.support.planting import (
     unknown,
 )
 from tests.support.recording import LEASE, NOW, asked, call_for
+from tests.support.totals import counted_totals, kept_totals
 
 SOUND = (sent, sending, queued, failed, unknown, scheduled)
 
@@ -280,6 +281,7 @@ class _Course(RuleBasedStateMachine):
         """Each accepted request is somewhere, once, and nothing contradicts itself."""
         ledger = build_ledger(self.store, now=self.now)
         assert ledger.faults == {}
+        assert kept_totals(self.store) == counted_totals(self.store)
         assert (ledger.accepted, ledger.difference) == (len(self.known), 0)
 
     def teardown(self) -> None:

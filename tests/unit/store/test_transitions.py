@@ -15,10 +15,9 @@ from sqlalchemy import select, update
 import notify
 from notify.message import Status
 from notify.store import Store
-from notify.store.status_rules import ALLOWED, IllegalTransition, Transition
+from notify.store.status_rules import ALLOWED, IllegalTransition, RowTransition, Transition
 from notify.store.tables import events, notifications
 from notify.store.transitions import (
-    RowTransition,
     enter,
     per_row,
     transition,

@@ -97,6 +97,6 @@ def test_an_open_notification_is_marked_unless_its_first_call_is_in_flight(store
     first = planting.sending(store)
     query = select(notifications.c.id).where(notifications.c.unsettled.is_(True))
     with store.reading() as connection:
-        found = set(connection.execute(query).scalars())
+        found: set[object] = set(connection.execute(query).scalars())
     assert found == {id_ for plant, id_ in marked.items() if plant is not planting.sent}
     assert first not in found

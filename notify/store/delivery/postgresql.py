@@ -71,7 +71,7 @@ WITH wanted AS (
     FROM asked JOIN written USING (source, id) WHERE attempt_id IS NULL
 ), counted AS (
     INSERT INTO total_changes (hour, channel, lane, status, change)
-    SELECT {_HOUR.format("%(now)s::timestamptz")}, channel, lane, status, count(*)
+    SELECT {_HOUR.format("%(now)b::timestamptz")}, channel, lane, status, count(*)
     FROM asked JOIN written USING (source, id)
     WHERE attempt_id IS NULL AND status NOT IN ({_OPEN})
     GROUP BY channel, lane, status

@@ -6,26 +6,20 @@ are checked while it renders.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import jinja2
-from jinja2 import filters, meta, nodes, pass_context
+from jinja2 import filters, meta, nodes
 from jinja2 import tests as predicates
 from jinja2.runtime import BlockReference, Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from notify.templating.budget import BUDGET, Budget, counted, short_range
 from notify.templating.formats import FORMATS
-from notify.templating.printing import PRINTING, printable
+from notify.templating.printing import PRINTING, DirectOutput, html_of, printable, text_of
 from notify.templating.refused import ValueRefused
-
-MAX_RANGE = 1_000
-"""The most numbers of one `range`."""
-MAX_STEPS = 100_000
-"""The most iterations of all loops of one message together."""
-BUDGET = "loop budget"
-"""The key of a render's `Budget` among its values: a name that no template can write."""
 
 _STATEMENTS = (
     nodes.Assign,
@@ -48,32 +42,20 @@ _COUNTED = "counted loop"
 _PRINTABLE = "printable operand"
 
 
-class Budget:
-    """The iterations that the loops of one message have left."""
-
-    __slots__ = ("_left",)
-
-    def __init__(self, steps: int = MAX_STEPS) -> None:
-        self._left = steps
-
-    def spend(self) -> None:
-        """Count one iteration; raise `ValueRefused` if none is left."""
-        self._left -= 1
-        if self._left < 0:
-            raise ValueRefused(f"the loops have more than {MAX_STEPS:,} iterations")
-
-
 class TemplateSandbox(ImmutableSandboxedEnvironment):
     """Compiles templates that can only read JSON data and write text."""
 
     intercepted_binops = frozenset({"*", "%"})
+    code_generator_class = DirectOutput
+    html_of = staticmethod(html_of)
+    text_of = staticmethod(text_of)
 
     def __init__(self, loader: jinja2.BaseLoader) -> None:
         super().__init__(
             loader=loader,
             undefined=jinja2.StrictUndefined,
             autoescape=_is_html,
-            finalize=printable,
+            finalize=printable,  # of constants; `DirectOutput` writes all else
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
@@ -81,9 +63,13 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         )
         allowed = {name: filters.FILTERS[name] for name in _FILTERS}
         self.filters = {**allowed, **PRINTING, **FORMATS}
-        self.filters |= {_COUNTED: _counted, _PRINTABLE: printable}
+        self.filters |= {_COUNTED: counted, _PRINTABLE: printable}
         self.tests = {name: predicates.TESTS[name] for name in _TESTS}
-        self.globals = {"range": _short_range}
+        self.globals = {"range": short_range}
+
+    def values(self, data: Mapping[str, Any], *, locale: str) -> dict[str, Any]:
+        """Return the names that a template can read, for one message."""
+        return {**self.globals, **data, "locale": locale, BUDGET: Budget()}
 
     def source(self, path: str) -> str:
         """Return the text of a file; raise `jinja2.TemplateNotFound` if there is none."""
@@ -92,8 +78,14 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
 
     def tree(self, path: str) -> nodes.Template:
         """Return a file's syntax tree."""
-        with _compiling(path):
+        with compiling(path):
             return self.parse(self.source(path), path)
+
+    def checked_tree(self, path: str) -> nodes.Template:
+        """Return a file's syntax tree; raise `jinja2.TemplateSyntaxError` for mistakes."""
+        tree = self.tree(path)
+        self._check(tree, path, None)
+        return tree
 
     def variables(self, path: str, *, above: frozenset[str] = frozenset()) -> set[str]:
         """Return the names that a file, and those it extends or includes, reads from the data.
@@ -103,7 +95,7 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         """
         tree = self.tree(path)
         above |= {path}
-        with _compiling(path):
+        with compiling(path):
             given = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
             needed = meta.find_undeclared_variables(tree)
             referenced = list(meta.find_referenced_templates(tree))
@@ -121,7 +113,7 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         defer_init: bool = False,
     ) -> Any:
         """Refuse what a template may not do, count iterations, and check operands of `~`."""
-        with _compiling(name, filename):
+        with compiling(name, filename):
             tree = (
                 source if isinstance(source, nodes.Template) else self.parse(source, name, filename)
             )
@@ -159,7 +151,7 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
 
         Missing data raises when it is called, with a text that names it.
         """
-        return obj is _short_range or isinstance(obj, BlockReference | Undefined)
+        return obj is short_range or isinstance(obj, BlockReference | Undefined)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Compute with numbers only: refuse to repeat text with `*` or format it with `%`."""
@@ -191,7 +183,7 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
 
 
 @contextmanager
-def _compiling(name: str | None, filename: str | None = None) -> Iterator[None]:
+def compiling(name: str | None, filename: str | None = None) -> Iterator[None]:
     """
     Report errors of Python's compiler, which Jinja passes on, as mistakes of the template.
 
@@ -233,18 +225,3 @@ def _reference_mistake(node: nodes.Extends | nodes.Include, *, html: bool) -> st
     if isinstance(node, nodes.Include) and not node.with_context:
         return "include without context is not available"
     return None
-
-
-def _short_range(*bounds: int) -> range:
-    numbers = range(*bounds)
-    if len(numbers) > MAX_RANGE:
-        raise ValueRefused(f"range has more than {MAX_RANGE:,} numbers")
-    return numbers
-
-
-@pass_context
-def _counted(context: Context, values: Iterable[Any]) -> Iterator[Any]:
-    budget = context[BUDGET]
-    for value in values:
-        budget.spend()
-        yield value

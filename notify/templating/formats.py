@@ -20,6 +20,7 @@ from notify.templating.refused import ValueRefused
 MAX_AMOUNT = 10**18
 """The largest amount, in minor units."""
 
+_CURRENCY = re.compile("[A-Z]{3}")
 # CLDR's typographic characters; in an SMS, one of them can double the price.
 _PLAIN = str.maketrans("\u00a0\u2009\u202f\u2019\u2212", "   '-")
 _UNCHANGED = object()
@@ -30,7 +31,7 @@ def money(context: Context, amount: Any, currency: Any) -> str:
     """Return an amount of minor units as text: 123450 and "EUR" are €1,234.50 or 1.234,50 €."""
     if type(amount) is not int or abs(amount) > MAX_AMOUNT:
         raise ValueRefused("money needs a whole number of minor units, such as cents")
-    if not isinstance(currency, str) or not re.fullmatch("[A-Z]{3}", currency):
+    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
         raise ValueRefused("money needs a currency of three capital letters, such as EUR")
     return _suited(context, money_format(context["locale"], currency).write(amount))
 
@@ -75,7 +76,9 @@ def _zone(name: Any) -> ZoneInfo:
 
 def _suited(context: Context, text: str) -> str:
     """Return the text with typographic characters for HTML (autoescaped), else with plain ones."""
-    return text if context.eval_ctx.autoescape else text.translate(_PLAIN)
+    if text.isascii() or context.eval_ctx.autoescape:
+        return text
+    return text.translate(_PLAIN)
 
 
 def _checks_missing(formatted: Callable[..., str]) -> Callable[..., str]:

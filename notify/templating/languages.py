@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
-from functools import lru_cache
+from datetime import date, datetime, time
+from functools import lru_cache, partial
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import get_timezone_name
@@ -23,7 +23,7 @@ class Dates:
 
     day: Callable[[date], str]
     """A date in words."""
-    clock: Callable[[datetime], str]
+    clock: Callable[[int, int], str]
     """The hour and minute."""
     zone: Callable[[datetime], str]
     """The short name of the zone at that moment."""
@@ -32,9 +32,11 @@ class Dates:
 
     def moment(self, value: datetime) -> str:
         """Return date, time and zone in words."""
-        return self.joined.format(f"{self.clock(value)} {self.zone(value)}", self.day(value))
+        clock, zone = self.clock(value.hour, value.minute), self.zone(value)
+        return self.joined.format(f"{clock} {zone}", self.day(value.date()))
 
 
+@lru_cache(maxsize=256)
 def known(locale: str) -> Locale | None:
     """Return CLDR's data of a locale such as `pt-br`, or of its first known fallback, or None."""
     for name in fallbacks(locale):
@@ -48,19 +50,34 @@ def known(locale: str) -> Locale | None:
 @lru_cache(maxsize=256)
 def dates(locale: str) -> Dates:
     """Return the forms of `locale`, such as `pt-br`; ISO's forms if CLDR does not know it."""
-    language = known(_DATES.get(locale, locale))
+    locale = _DATES.get(locale, locale)
+    language = known(locale)
     if language is None:
         return Dates(_iso_day, _iso_clock, _offset, "{1}, {0}")
-    day, clock = language.date_formats["long"], language.time_formats["short"]
     return Dates(
-        day=lambda value: day.apply(value, language),
-        clock=lambda value: clock.apply(value, language),
-        zone=lambda value: _zone(value, language),
+        day=partial(_day, locale),
+        clock=partial(_clock, locale),
+        zone=partial(_zone, language),
         joined=str(language.datetime_formats["long"]).replace("'", ""),
     )
 
 
-def _zone(value: datetime, language: Locale) -> str:
+# Many messages have the same date, and a day has 1,440 minutes.
+@lru_cache(maxsize=4096)
+def _day(locale: str, value: date) -> str:
+    language = known(locale)
+    assert language is not None  # noqa: S101 - `dates` checks it
+    return str(language.date_formats["long"].apply(value, language))
+
+
+@lru_cache(maxsize=4096)
+def _clock(locale: str, hour: int, minute: int) -> str:
+    language = known(locale)
+    assert language is not None  # noqa: S101 - `dates` checks it
+    return str(language.time_formats["short"].apply(time(hour, minute), language))
+
+
+def _zone(language: Locale, value: datetime) -> str:
     """Return the name of the zone in the language, if it has one, else the offset."""
     if value.tzname() == "UTC" or not hasattr(value.tzinfo, "key"):
         return _offset(value)
@@ -76,5 +93,5 @@ def _iso_day(value: date) -> str:
     return f"{value:%Y-%m-%d}"
 
 
-def _iso_clock(value: datetime) -> str:
-    return f"{value:%H:%M}"
+def _iso_clock(hour: int, minute: int) -> str:
+    return f"{hour:02}:{minute:02}"

@@ -11,11 +11,18 @@ from notify.templating.refused import ValueRefused
 
 # RFC 3986, appendix A, with the letters of all scripts as in RFC 3987. A user name before
 # the host is not allowed: it can look like the host.
-_CHARACTER = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2}|[^\x00-\x7f])"
+_CHARACTER = r"A-Za-z0-9._~!$&'()*+,;=\x80-\U0010ffff-"
+_ESCAPE = "%[0-9A-Fa-f]{2}"
+
+
+def _run(also: str) -> str:
+    """Return a pattern of any number of characters, which never gives one back."""
+    return rf"(?:[{also}{_CHARACTER}]++|{_ESCAPE})*+"
+
+
 _ADDRESS = re.compile(
-    rf"(?i:https)://(?P<host>\[[0-9A-Fa-f:.]{{2,45}}\]|{_CHARACTER}+)(?::(?P<port>[0-9]{{0,5}}))?"
-    rf"(?P<rest>(?:/(?:{_CHARACTER}|[:@/])*)?(?:\?(?:{_CHARACTER}|[:@/?])*)?"
-    rf"(?:#(?:{_CHARACTER}|[:@/?])*)?)"
+    rf"(?i:https)://(?P<host>\[[0-9A-Fa-f:.]{{2,45}}\]|(?=[^:/?#]){_run('')})(?::(?P<port>[0-9]{{0,5}}))?"
+    rf"(?P<rest>(?:/{_run(':@/')})?(?:\?{_run(':@/?')})?(?:#{_run(':@/?')})?)"
 )
 # Controls, separators, lone surrogates, and formats such as bidirectional overrides (RFC 3987,
 # 4.1). Persian and the scripts of India spell words with the two joiners, U+200C and U+200D.
@@ -71,6 +78,8 @@ def unlinked(value: Any) -> str:
 
 
 def _plain(host: str, rest: str) -> bool:
+    if host.isascii() and rest.isascii() and "%" not in host:
+        return True  # the pattern allows only visible characters of ASCII
     host = host if host.startswith("[") else unquote(host)  # as browsers read it
     if _FORMLESS.search(host + rest) or any(
         unicodedata.category(each) in _UNSEEN for each in host + rest if each not in _JOINERS

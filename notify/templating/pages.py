@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 
 from notify.errors import TemplateError
-from notify.templating.dialect import BUDGET, Budget, TemplateSandbox
+from notify.templating.dialect import TemplateSandbox
 from notify.templating.locales import fallbacks
 from notify.templating.writing import explain, write
 
@@ -45,7 +45,7 @@ def page(
         except jinja2.TemplateError as error:
             raise TemplateError(explain(error, path)) from None
         language = locale.replace("_", "-")
-        return write(template, {**values, "locale": language, BUDGET: Budget()}), language
+        return write(template, sandbox.values(values, locale=language)), language
     raise TemplateError(f"there is no page {name} in the default locale, nor in English")
 
 

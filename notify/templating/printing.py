@@ -1,4 +1,4 @@
-"""The rule for values that become text: only a text or a number may enter a message."""
+"""Values that become text: only a text or a number may enter a message."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from functools import wraps
 from typing import Any
 
 from jinja2 import filters, pass_eval_context
-from jinja2.nodes import EvalContext
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.nodes import EvalContext, Expr
 from jinja2.runtime import Undefined
+from markupsafe import escape
 
 from notify.templating.refused import ValueRefused
 
@@ -40,6 +42,37 @@ def printable(value: Any) -> Any:
     raise ValueRefused(
         f"the value to print is {_KINDS.get(type(value), 'neither text nor a number')}"
     )
+
+
+def text_of(value: Any) -> str:
+    """Return a value as text; raises the errors of `printable`."""
+    return value if type(value) is str else str(printable(value))
+
+
+def html_of(value: Any) -> str:
+    """Return a value as HTML, escaped as MarkupSafe does; raises the errors of `printable`."""
+    if type(value) is str:
+        # Without the object that MarkupSafe makes around the text.
+        text: str = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return text.replace("'", "&#39;").replace('"', "&#34;")
+    return str(escape(printable(value)))
+
+
+class DirectOutput(CodeGenerator):
+    """Generates code that writes each value in one call: `html_of` or `text_of`."""
+
+    def _output_child_pre(self, node: Expr, frame: Frame, finalize: Any) -> None:
+        if frame.eval_ctx.volatile:
+            super()._output_child_pre(node, frame, finalize)
+        else:
+            name = "html_of" if frame.eval_ctx.autoescape else "text_of"
+            self.write(f"environment.{name}(")
+
+    def _output_child_post(self, node: Expr, frame: Frame, finalize: Any) -> None:
+        if frame.eval_ctx.volatile:
+            super()._output_child_post(node, frame, finalize)
+        else:
+            self.write(")")
 
 
 @pass_eval_context

@@ -14,11 +14,12 @@ from notify.contract import RequestInvalid, parse
 from notify.errors import ConfigError, TemplateError
 from notify.message import Channel, Content
 from notify.templating.catalog import Catalog, TemplateInfo
-from notify.templating.dialect import BUDGET, Budget, TemplateSandbox
+from notify.templating.dialect import TemplateSandbox
+from notify.templating.flat import flattened
 from notify.templating.locales import fallbacks
 from notify.templating.mistakes import mistakes
 from notify.templating.pages import page
-from notify.templating.writing import UNSUBSCRIBE_URL, checked, explain, write
+from notify.templating.writing import UNSUBSCRIBE_URL, CompiledPart, checked, explain
 
 # The key is a name, a channel and a locale as producers write it, which can be any text.
 _CACHED_MESSAGES = 1024
@@ -29,7 +30,7 @@ class _Message:
     """The compiled parts of one template for one channel, all from one locale's folder."""
 
     locale: str
-    parts: Mapping[str, jinja2.Template]
+    parts: Mapping[str, CompiledPart]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +101,12 @@ class Templates:
                 may not be sent. The text never contains a value of the data.
         """
         message = self._message(name, channel, locale)
-        values = {**data, "locale": message.locale, BUDGET: Budget()}
+        values = self._loaded.sandbox.values(data, locale=message.locale)
         if unsubscribe_url is not None:
             values[UNSUBSCRIBE_URL] = unsubscribe_url
         words = {
-            part: checked(write(template, values), part=part, where=str(template.name))
-            for part, template in message.parts.items()
+            part: checked(each.write(values), part=part, where=str(each.template.name))
+            for part, each in message.parts.items()
         }
         return CHANNELS[channel].content(words)
 
@@ -189,9 +190,10 @@ class Templates:
         for part in (each.name for each in CHANNELS[channel].parts if each.name in parts):
             path = f"{folder}/{channel}.{part}.j2"
             try:
-                compiled[part] = loaded.sandbox.get_template(path)
+                template = loaded.sandbox.get_template(path)
             except jinja2.TemplateError as error:
                 raise TemplateError(explain(error, path)) from None
+            compiled[part] = CompiledPart(template, flattened(loaded.sandbox, path))
         return _Message((found or self._defaults[0]).replace("_", "-"), compiled)
 
     @staticmethod

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from typing import Any
 
 import jinja2
+from jinja2.runtime import new_context
 
 from notify.contract import turns_direction
 from notify.errors import TemplateError
+from notify.templating.budget import BUDGET
 from notify.templating.refused import ValueRefused
 
 MAX_PART = 512 * 1024
@@ -38,32 +41,70 @@ _NO_LINK = (
 _HEADERS = frozenset({"subject", "title"})
 
 
+# All errors of expressions over JSON values; their texts may contain such values.
+_ERRORS = (
+    jinja2.TemplateError,
+    ArithmeticError,
+    AssertionError,  # raised by Jinja's filters, for their arguments
+    AttributeError,
+    LookupError,
+    NameError,  # Jinja writes a constant beyond all numbers as `inf`
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPart:
+    """A compiled part of a message."""
+
+    template: jinja2.Template
+    flat: jinja2.Template | None = None
+    """The same as one file, if it can be; it does not know the places of mistakes."""
+
+    def write(self, values: dict[str, Any]) -> str:
+        """
+        Return the output.
+
+        Args:
+            values: As for `write`; they include the sandbox's globals.
+
+        Raises:
+            TemplateError: As `write`.
+        """
+        if self.flat is not None:
+            budget = values[BUDGET]
+            left = budget.left
+            try:
+                return _output(self.flat, values)
+            except _ERRORS:
+                # Rendered again as written, which names the file and line.
+                budget.left = left
+        return write(self.template, values)
+
+
 def write(template: jinja2.Template, values: dict[str, Any]) -> str:
     """Return the output of a template; stop as soon as it is too large.
 
     Raises:
         TemplateError: It cannot be rendered with these values; the text names file and line.
     """
-    chunks, size = [], 0
     try:
-        for chunk in template.root_render_func(template.new_context(values)):
-            size += len(chunk)
-            if size > MAX_PART:
-                raise ValueRefused(f"the output has more than {MAX_PART:,} characters")
-            chunks.append(chunk)
-    except (
-        # All errors of expressions over JSON values; their texts may contain such values.
-        jinja2.TemplateError,
-        ArithmeticError,
-        AssertionError,  # raised by Jinja's filters, for their arguments
-        AttributeError,
-        LookupError,
-        NameError,  # Jinja writes a constant beyond all numbers as `inf`
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
+        return _output(template, values)
+    except _ERRORS as error:
         raise TemplateError(explain(error, str(template.name))) from None
+
+
+def _output(template: jinja2.Template, values: dict[str, Any]) -> str:
+    # Shared: the context reads the values and does not change them, so it needs no copy.
+    context = new_context(template.environment, template.name, template.blocks, values, shared=True)
+    chunks, size = [], 0
+    for chunk in template.root_render_func(context):
+        size += len(chunk)
+        if size > MAX_PART:
+            raise ValueRefused(f"the output has more than {MAX_PART:,} characters")
+        chunks.append(chunk)
     return "".join(chunks)
 
 
@@ -74,7 +115,7 @@ def checked(words: str, *, part: str, where: str) -> str:
         TemplateError: It is empty, cannot be encoded, or could break out of a header.
     """
     try:
-        words.encode()
+        words.isascii() or words.encode()
     except UnicodeEncodeError:
         raise TemplateError(f"{where}: the data contains half a character (a surrogate)") from None
     if part not in _HEADERS:
@@ -85,9 +126,13 @@ def checked(words: str, *, part: str, where: str) -> str:
         raise TemplateError(f"{where}: the {part} contains a line break or a control character")
     elif turns_direction(words):
         raise TemplateError(f"{where}: the {part} contains a bidirectional override")
-    if not any(unicodedata.category(each) not in _BLANK for each in words):
+    if not words[:1].isalnum() and not any(_visible(each) for each in words):
         raise TemplateError(f"{where}: the {part} is empty")
     return words
+
+
+def _visible(character: str) -> bool:
+    return unicodedata.category(character) not in _BLANK
 
 
 def explain(error: Exception, path: str) -> str:

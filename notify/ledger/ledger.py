@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from notify.message import Status
 from notify.store import Store
-from notify.store.ledger import Count, DeadCount, Doubt, Fault, balance, find_contradictions
+from notify.store.ledger import DeadCount, Doubt, Fault, balance, find_contradictions
+from notify.store.totals import CountFilter, GroupCount, count_groups
 
 __all__ = [
     "DEAD",
@@ -136,8 +137,9 @@ def count_ledger(store: Store, *, now: datetime) -> Ledger:
 def _counted(connection: Connection) -> tuple[int, list[Line]]:
     balance.fix_snapshot(connection)
     dead = list(balance.count_dead_only(connection))
-    accepted = balance.count_notifications(connection) + sum(each.count for each in dead)
-    return accepted, list(_lines(balance.count_by_status(connection), dead))
+    counts = count_groups(connection, CountFilter())
+    accepted = sum(each.count for each in counts) + sum(each.count for each in dead)
+    return accepted, list(_lines(counts, dead))
 
 
 def term_of(status: str) -> str | None:
@@ -147,8 +149,8 @@ def term_of(status: str) -> str | None:
     return status if Status(status).final else IN_FLIGHT
 
 
-def _lines(counts: Iterable[Count], dead: Iterable[DeadCount]) -> Iterator[Line]:
-    by_lane: dict[tuple[str | None, str | None], list[Count]] = defaultdict(list)
+def _lines(counts: Iterable[GroupCount], dead: Iterable[DeadCount]) -> Iterator[Line]:
+    by_lane: dict[tuple[str | None, str | None], list[GroupCount]] = defaultdict(list)
     for count in counts:
         by_lane[count.channel, count.lane].append(count)
     dead_by_lane = {(each.channel, each.lane): each.count for each in dead}
@@ -160,15 +162,15 @@ def _order(key: tuple[str | None, str | None]) -> tuple[str, str]:
     return key[0] or "~", key[1] or "~"
 
 
-def _line(channel: str | None, lane: str | None, counts: Sequence[Count], dead: int) -> Line:
+def _line(channel: str | None, lane: str | None, counts: Sequence[GroupCount], dead: int) -> Line:
     terms = Counter({DEAD: dead} if dead else {})
-    in_flight = {}
+    in_flight: Counter[Status] = Counter()
     for count in counts:
         term = term_of(count.status)
         if term is not None:
             terms[term] += count.count
         if term == IN_FLIGHT:
-            in_flight[Status(count.status)] = count.count
+            in_flight[Status(count.status)] += count.count
     oldest = min((each.oldest for each in counts if each.oldest is not None), default=None)
     return Line(channel, lane, terms, in_flight, oldest)
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 
 from notify.errors import Sealed
 from notify.message import Channel, Outcome, Status
 from notify.receipt import ReceiptEvent
-from notify.store.db.clock import Moment, moment
+from notify.store.db.clock import Moment
 from notify.store.ids import PUBLIC_ID
 from notify.store.sealing.row_cipher import RowCipher, cipher_of, spellings
 from notify.store.tables import attempts, events, notifications, receipts
@@ -133,13 +133,25 @@ class Filter:
     since: Moment | None = None
     until: Moment | None = None
 
+    @property
+    def has_key(self) -> bool:
+        """Whether an index finds the few rows that match."""
+        return self.recipient is not None or self.batch_id is not None
 
-_SUMMARY = [
+    @property
+    def is_counted(self) -> bool:
+        """Whether the kept totals can answer it."""
+        others = self.source, self.template, self.category
+        return not self.has_key and all(each is None for each in others)
+
+
+SUMMARY = [
     *(notifications.c[name] for name in Summary.__dataclass_fields__ if name != "public_id"),
     PUBLIC_ID.label("public_id"),
     notifications.c.key_id,
     notifications.c.erased_at,
 ]
+"""The columns of a `Summary`."""
 _ATTEMPT = [attempts.c[name] for name in RecordedAttempt.__dataclass_fields__]
 _RECEIPT = [receipts.c[name] for name in RecordedReceipt.__dataclass_fields__]
 
@@ -147,7 +159,7 @@ _RECEIPT = [receipts.c[name] for name in RecordedReceipt.__dataclass_fields__]
 def get(connection: Connection, notification_id: UUID) -> Story | None:
     """Return one notification with all that belongs to it; None if it is not on record."""
     row = connection.execute(
-        select(*_SUMMARY).where(notifications.c.id == notification_id)
+        select(*SUMMARY).where(notifications.c.id == notification_id)
     ).one_or_none()
     if row is None:
         return None
@@ -162,7 +174,7 @@ def get(connection: Connection, notification_id: UUID) -> Story | None:
         .order_by(events.c.id)
     )
     return Story(
-        summary=_summary(row, cipher_of(connection)),
+        summary=summary_of(row, cipher_of(connection)),
         attempts=[_attempt(call) for call in calls],
         events=[
             StatusChange(change.at, Status(change.status), change.reason) for change in changes
@@ -179,28 +191,6 @@ def _receipts(connection: Connection, notification_id: UUID) -> list[RecordedRec
     ]
 
 
-def find(connection: Connection, wanted: Filter, *, limit: int) -> Iterator[Summary]:
-    """Return the newest notifications that match, newest first."""
-    query = (
-        select(*_SUMMARY)
-        .where(*_conditions(wanted, cipher_of(connection)))
-        .order_by(notifications.c.received_at.desc(), notifications.c.position, notifications.c.id)
-        .limit(limit)
-    )
-    cipher = cipher_of(connection)
-    return (_summary(row, cipher) for row in connection.execute(query))
-
-
-def count(connection: Connection, wanted: Filter) -> dict[Status, int]:
-    """Count the notifications that match, by status."""
-    query = (
-        select(notifications.c.status, func.count())
-        .where(*_conditions(wanted, cipher_of(connection)))
-        .group_by(notifications.c.status)
-    )
-    return {Status(row[0]): int(row[1]) for row in connection.execute(query)}
-
-
 def sent_to(recipient: str, cipher: RowCipher) -> ColumnElement[bool]:
     """Match the rows of a recipient, sealed or not, in any spelling of the address."""
     columns = notifications.c
@@ -208,20 +198,8 @@ def sent_to(recipient: str, cipher: RowCipher) -> ColumnElement[bool]:
     return or_(columns.recipient_hash.in_(cipher.hashes(recipient)), unhashed)
 
 
-def _conditions(wanted: Filter, cipher: RowCipher) -> Iterator[ColumnElement[bool]]:
-    for name in ("channel", "lane", "source", "status", "template", "category", "batch_id"):
-        value = getattr(wanted, name)
-        if value is not None:
-            yield notifications.c[name] == value
-    if wanted.recipient is not None:
-        yield sent_to(wanted.recipient, cipher)
-    if wanted.since is not None:
-        yield notifications.c.received_at >= moment(wanted.since)
-    if wanted.until is not None:
-        yield notifications.c.received_at < moment(wanted.until)
-
-
-def _summary(row: Row[Any], cipher: RowCipher) -> Summary:
+def summary_of(row: Row[Any], cipher: RowCipher) -> Summary:
+    """Return the summary of a row with the columns of `SUMMARY`."""
     values = row._asdict()
     key_id, erased_at = values.pop("key_id"), values.pop("erased_at")
     values["recipient"] = ERASED if erased_at else _recipient(row, key_id, cipher)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from notify.errors import StoreError, StoreRefused
 from notify.keyring import CLEAR, Keyring
 from notify.message import Identity, Status
-from notify.store import queries
+from notify.store import listing, queries
 from notify.store.db import schema
 from notify.store.db.clock import read_clock
 from notify.store.db.engine import READS_ONLY, connect
@@ -221,12 +221,12 @@ class Store:
     def find(self, wanted: Filter, *, limit: int = 50) -> list[Summary]:
         """Return the newest notifications that match."""
         with self.reading() as connection:
-            return list(queries.find(connection, wanted, limit=limit))
+            return listing.find(connection, wanted, limit=limit)
 
     def count(self, wanted: Filter) -> dict[Status, int]:
         """Count the notifications that match, by status."""
         with self.reading() as connection:
-            return queries.count(connection, wanted)
+            return listing.count(connection, wanted)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

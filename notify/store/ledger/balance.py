@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -12,7 +11,6 @@ from sqlalchemy import (
     Connection,
     String,
     and_,
-    case,
     cast,
     func,
     or_,
@@ -20,26 +18,9 @@ from sqlalchemy import (
     text,
 )
 
-from notify.message import Status
 from notify.store.deadletters.archive import Cause, LetterState
 from notify.store.tables import dead_letters, notifications
 from notify.topology import RECEIPTS
-
-MOVING = (Status.QUEUED, Status.SENDING)
-"""Statuses that should change soon without an operator."""
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """How many notifications of one channel and lane have one status."""
-
-    channel: str
-    lane: str
-    status: str
-    """A value of `Status`, unless something else wrote the row."""
-    count: int
-    oldest: datetime | None
-    """When the oldest that is queued or sending was received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +40,6 @@ def fix_snapshot(connection: Connection) -> None:
         connection.execute(text("SET LOCAL statement_timeout = '10min'"))
 
 
-def count_notifications(connection: Connection) -> int:
-    """Count the notifications."""
-    return connection.execute(select(func.count()).select_from(notifications)).scalar_one()
-
-
-def count_by_status(connection: Connection) -> Iterator[Count]:
-    """Count the notifications by channel, lane and status."""
-    columns = notifications.c
-    moving = columns.status.in_([str(each) for each in MOVING])
-    query = select(
-        columns.channel,
-        columns.lane,
-        columns.status,
-        func.count().label("count_"),
-        func.min(case((moving, columns.received_at))).label("oldest"),
-    ).group_by(columns.channel, columns.lane, columns.status)
-    return (
-        Count(row.channel, row.lane, row.status, row.count_, row.oldest)
-        for row in connection.execute(query)
-    )
-
-
 def count_dead_only(connection: Connection) -> Iterator[DeadCount]:
     """
     Count the requests that exist only as a dead letter.
@@ -92,11 +51,13 @@ def count_dead_only(connection: Connection) -> Iterator[DeadCount]:
     # An id counts within its source.
     id_ = func.coalesce(cast(columns.notification_id, String), cast(columns.id, String))
     request = func.coalesce(columns.source, "") + "/" + id_
-    known = or_(*_recorded(columns.source, columns.notification_id))
-    unrecorded = or_(columns.cause.in_([str(Cause.CONTRACT), str(Cause.CONFLICT)]), ~known)
+    own_request = columns.cause.in_([str(Cause.CONTRACT), str(Cause.CONFLICT)])
+    found = _recorded(columns.source, columns.notification_id)
+    unrecorded = or_(own_request, and_(*(each.is_(None) for each in found)))
+    counted = columns.state.in_([str(each) for each in LetterState if each != LetterState.REPLAYED])
     query = (
         select(columns.channel, columns.lane, func.count(request.distinct()).label("count_"))
-        .where(columns.state != LetterState.REPLAYED, unrecorded, ~_is_report())
+        .where(counted, unrecorded, ~_is_report())
         .group_by(columns.channel, columns.lane)
     )
     return (DeadCount(row.channel, row.lane, row.count_) for row in connection.execute(query))
@@ -108,10 +69,15 @@ def _is_report() -> ColumnElement[bool]:
     return or_(columns.exchange == RECEIPTS, *keys)
 
 
-def _recorded(source: ColumnElement[Any], id_: ColumnElement[Any]) -> Iterator[ColumnElement[bool]]:
-    """Match what has a notification of the same source, by any of its ids."""
+def _recorded(source: ColumnElement[Any], id_: ColumnElement[Any]) -> Iterator[ColumnElement[Any]]:
+    """
+    Select, for each of the ids of a notification, one of the same source that has it.
+
+    As values, each found by an index: for `EXISTS`, PostgreSQL would read all notifications once
+    there are many letters.
+    """
     columns = notifications.c
     own = and_(columns.id == id_, columns.public_id.is_(None))
-    # Not by `PUBLIC_ID`: each of these is found by an index.
     for by_id in (own, columns.public_id == id_, columns.batch_id == id_):
-        yield select(columns.id).where(by_id, columns.source == source).exists()
+        query = select(columns.id).where(by_id, columns.source == source).limit(1)
+        yield query.scalar_subquery()

@@ -21,7 +21,7 @@ from notify.flow import Flow
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Receipt, Rendered, Status, Unknown
 from notify.privacy.retention import Keep, delete_old
-from notify.store import Filter, Store, queries
+from notify.store import Filter, Store, listing
 from notify.store.db.clock import read_clock
 from notify.store.db.engine import connect
 from notify.store.relays.events import newest_events
@@ -173,4 +173,4 @@ def test_how_long_ago_is_counted_by_the_databases_clock(store: Store) -> None:
     assert store.count(Filter(since=HOUR)) == {Status.SENT: 1}
     with store.reading() as connection:
         assert len(newest_events(connection, since=HOUR, limit=5)) == 1
-        assert len(list(queries.find(connection, Filter(until=3 * HOUR), limit=5))) == 0
+        assert len(list(listing.find(connection, Filter(until=3 * HOUR), limit=5))) == 0

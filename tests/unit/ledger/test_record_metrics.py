@@ -41,7 +41,7 @@ def test_it_counts_what_is_on_record_and_tells_what_is_late(store: Store) -> Non
 
 def test_what_is_in_no_term_is_told_as_the_difference(store: Store) -> None:
     """An operator must be alerted."""
-    id_ = planting.sent(store)
+    id_ = planting.queued(store)
     with store.writing() as connection:
         mine = notifications.c.id == id_
         connection.execute(update(notifications).where(mine).values(status="vanished"))

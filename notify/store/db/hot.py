@@ -24,7 +24,10 @@ def run(engine: Engine, statement: str, values: Mapping[str, Any]) -> Sequence[t
     Raises:
         DBAPIError: As SQLAlchemy raises it.
     """
-    pooled = engine.raw_connection()
+    try:
+        pooled = engine.raw_connection()
+    except psycopg.Error as error:
+        raise _wrapped(engine, statement, error) from None
     connection: Any = pooled.driver_connection
     try:
         connection.autocommit = True
@@ -39,9 +42,11 @@ def run(engine: Engine, statement: str, values: Mapping[str, Any]) -> Sequence[t
             engine.dispose()
         if not isinstance(error, psycopg.Error):
             raise
-        raise DBAPIError.instance(
-            statement, None, error, psycopg.Error, dialect=engine.dialect
-        ) from None
+        raise _wrapped(engine, statement, error) from None
     finally:
         pooled.close()
     return rows
+
+
+def _wrapped(engine: Engine, statement: str, error: psycopg.Error) -> BaseException:
+    return DBAPIError.instance(statement, None, error, psycopg.Error, dialect=engine.dialect)

@@ -38,7 +38,7 @@ class PeriodicThread:
         *,
         period: float,
         pause: float = PAUSE,
-        once_more: bool = False,
+        last: Callable[[], object] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """
@@ -49,14 +49,14 @@ class PeriodicThread:
             step: The work. It returns True if there is more to do at once.
             period: Seconds between two steps otherwise.
             pause: Seconds between a failed step and the next.
-            once_more: Whether to run a last step after `stop`, unless steps are failing then.
+            last: A last step to run after `stop`, unless steps are failing then.
             monotonic: Seconds that never go back.
         """
         self._name = name
         self._step = step
         self._period = period
         self._pause = pause
-        self._once_more = once_more
+        self._last = last
         self._monotonic = monotonic
         self._failing_since: float | None = None
         self._working_since: float | None = None
@@ -76,13 +76,14 @@ class PeriodicThread:
     def _run(self) -> None:
         wait = 0.0
         while not self._stopping.wait(wait):
-            wait = self._try()
-        if self._once_more and (self._failing_since is None or self._working_since is not None):
-            self._try()
+            wait = self._try(self._step)
+        working = self._failing_since is None or self._working_since is not None
+        if self._last is not None and working:
+            self._try(self._last)
 
-    def _try(self) -> float:
+    def _try(self, step: Callable[[], object]) -> float:
         try:
-            more = self._step()
+            more = step()
         except Exception as error:  # noqa: BLE001 - the thread must outlive every fault of a step
             self._failed(error)
             return self._pause

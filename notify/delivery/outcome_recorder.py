@@ -11,11 +11,13 @@ import structlog
 
 from notify.delivery.call import CallResult
 from notify.delivery.decision import Again, Dead, Done
+from notify.delivery.first_event import FIRST, first_event
 from notify.delivery.metrics import DeliveryMetrics
 from notify.delivery.plan import Attempt, DeliveryItem
 from notify.delivery.recorder import PendingRecord, Recorder
 from notify.message import Notification, Status
 from notify.policies.retry import History, RetryPolicy, Verdict
+from notify.relays import OwnEvents
 from notify.store import Claimed, Entry, Record
 from notify.store.delivery import LONGEST_REASON
 from notify.suppression import BOUNCE_LASTS, Suppression, refusal
@@ -38,16 +40,27 @@ class OutcomeRecorder:
         metrics: DeliveryMetrics,
         clock: Callable[[], datetime],
         bounce_lasts: timedelta = BOUNCE_LASTS,
+        own_events: OwnEvents | None = None,
     ) -> None:
+        """
+        Wire the parts.
+
+        Args:
+            own_events: Where to put the events that this process announces from memory.
+        """
         self._policy = policy
         self._recorder = recorder
         self._metrics = metrics
         self._clock = clock
         self._bounce_lasts = bounce_lasts
+        self._own_events = OwnEvents(most=0) if own_events is None else own_events
 
     def call_ended(self, attempt: Attempt, result: CallResult) -> None:
         """Record the outcome of a call that this worker has made."""
         record = self.record_of(attempt, result)
+        if record.to_publish and record.fence == FIRST:
+            until = self._own_events.lease_end(record.ended_at)
+            record = replace(record, announced_until=until)
         stops = self._stops(attempt.entry, result, now=record.ended_at)
         self._put(attempt.item, attempt.entry, attempt.claimed, record, stops)
 
@@ -130,8 +143,10 @@ class OutcomeRecorder:
         began = nanoseconds_now()
         claim_again = self._recorder.claim_again
 
-        def recorded(owned: bool) -> None:
-            if owned:
+        def recorded(record: Record, event: int | None) -> None:
+            if event is not None:
+                if record.announced_until is not None:
+                    self._own_events.put(first_event(entry, record, event))
                 self._metrics.recorded(item.notification, claimed, record)
                 item.trace.note("record", began, nanoseconds_now())
                 item.trace.ended(item.notification, record.status)
@@ -146,7 +161,7 @@ class OutcomeRecorder:
                     stops,
                 )
                 return
-            _decide(item, entry.provider, record, owned=owned)
+            _decide(item, entry.provider, record, owned=event is not None)
 
         self._recorder.put(PendingRecord(record, recorded, stops))
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from queue import Empty, SimpleQueue
+from uuid import UUID
 
 import structlog
 
@@ -30,10 +31,11 @@ class PendingRecord:
     """An outcome to record, and the callback to call once it is on record."""
 
     record: Record
-    recorded: Callable[[bool], None]
+    recorded: Callable[[Record, int | None], None]
     """
-    Called with False if another worker has taken the notification over. If it raises `StoreError`,
-    the outcome is written again, and it is called again.
+    Called with the record as it was written and its event, or None if another worker has taken the
+    notification over. If it raises `StoreError`, the outcome is written again, and it is called
+    again.
     """
     stops: Suppression | None = None
     """Set if the vendor accepts nothing for the recipient, who is then suppressed."""
@@ -127,15 +129,15 @@ class Recorder:
 
     def _write(self, group: Sequence[PendingRecord]) -> None:
         try:
-            late = self._persist([pending.record for pending in group])
+            events = self._persist([pending.record for pending in group])
         except Exception as error:  # noqa: BLE001 - without this thread no outcome is recorded
             self._write_apart(group, error)
             return
-        if late is None:
+        if events is None:
             return
         self._suppress([pending.stops for pending in group if pending.stops is not None])
         for pending in group:
-            self._report(pending, owned=pending.record.notification_id not in late)
+            self._report(pending, events.get(pending.record.notification_id))
 
     def _suppress(self, items: Sequence[Suppression]) -> None:
         """Add refused recipients to the list; if that fails, the next refusal adds them."""
@@ -149,9 +151,9 @@ class Recorder:
             return
         log_added(added)
 
-    def _report(self, pending: PendingRecord, *, owned: bool) -> None:
+    def _report(self, pending: PendingRecord, event: int | None) -> None:
         try:
-            pending.recorded(owned)
+            pending.recorded(pending.record, event)
         except StoreError as error:
             # Its claim is lost and could not be made again: retry after a pause.
             log.error("notify.store_away", waiting=1, error=str(error))
@@ -178,9 +180,9 @@ class Recorder:
             self._write([replace(pending, record=plain)])
         else:
             # The claim lapses, and the rule for lost answers decides.
-            self._report(pending, owned=False)
+            self._report(pending, None)
 
-    def _persist(self, records: list[Record]) -> set[object] | None:
+    def _persist(self, records: list[Record]) -> Mapping[UUID, int] | None:
         """
         Write, and retry until the store accepts; None if the recorder is stopped first.
 
@@ -190,7 +192,7 @@ class Recorder:
         pause = SHORTEST_PAUSE
         while True:
             try:
-                return set(self._store.record(records))
+                return self._store.record_ends(records)
             except StoreRefused:
                 raise
             except StoreError as error:

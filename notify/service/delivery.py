@@ -9,6 +9,7 @@ from notify.flow import PrefetchPolicy
 from notify.gateway import Gateway
 from notify.periodic import PeriodicThread
 from notify.reconcile import Reconciler
+from notify.relays import OwnEvents
 from notify.service.categories import exempt_categories, open_categories
 from notify.service.contract import contract_limits, open_templates
 from notify.service.flow import open_flow
@@ -38,6 +39,7 @@ def open_delivery(
     flow = open_flow(settings, store)
     shares = {name: settings.lanes[name].share for name in pool.lanes}
     templates = open_templates(settings)
+    own_events = OwnEvents()
     lanes = {name: Lane(name, pool.concurrency) for name in shares}
     delivery = wire_delivery(
         store=store,
@@ -51,6 +53,7 @@ def open_delivery(
         metrics=metrics,
         categories=open_categories(settings),
         exempt=exempt_categories(settings),
+        own_events=own_events,
         bounce_lasts=timedelta(days=settings.suppression.bounce_days),
         tracing=tracing,
     )
@@ -61,7 +64,7 @@ def open_delivery(
         shares=shares,
         most=lambda lane: pool.prefetch or lanes[lane].prefetch,
     )
-    pipeline = Pipeline(delivery, flow, prefetch, templates)
+    pipeline = Pipeline(delivery, flow, prefetch, templates, own_events)
     watch_delivery(metrics, pipeline, settings, pool)
     return pipeline
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from notify.delivery import Delivery
 from notify.flow import Flow, PrefetchPolicy
+from notify.relays import OwnEvents
 from notify.service.flow import caps, countries, limits
 from notify.settings import Settings
 from notify.templating import Templates
@@ -14,12 +15,13 @@ from notify.templating import Templates
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """One pool's delivery, its flow control, its prefetch policy and its templates."""
+    """One pool's delivery, its flow control, its prefetch policy, its templates and its events."""
 
     delivery: Delivery
     flow: Flow
     prefetch: PrefetchPolicy
     templates: Templates
+    own_events: OwnEvents
 
     def change(self, settings: Settings) -> None:
         """

@@ -7,8 +7,9 @@ from functools import partial
 from notify.periodic import PeriodicThread
 from notify.publisher import Publisher
 from notify.relays import (
+    Announcer,
     DueRows,
-    EventRows,
+    OwnEvents,
     RefusedRows,
     Relay,
     ReportRows,
@@ -27,16 +28,18 @@ def due_relay(store: Store, publisher: Publisher) -> PeriodicThread:
     return PeriodicThread("relay", step, period=PERIOD)
 
 
-def event_relay(store: Store, publisher: Publisher) -> PeriodicThread:
-    """Wire the relay of status events, which publishes once more when the worker stops."""
-    step = Relay(EventRows(), store, publisher).step
-    return PeriodicThread("event relay", step, period=PERIOD, once_more=True)
+def event_relay(
+    store: Store, publisher: Publisher, own_events: OwnEvents | None = None
+) -> PeriodicThread:
+    """Wire the announcer of status events, which publishes all that are left at a stop."""
+    announcer = Announcer(own_events or OwnEvents(), store, publisher)
+    return PeriodicThread("event relay", announcer.step, period=PERIOD, last=announcer.finish)
 
 
 def refused_relay(store: Store, publisher: Publisher) -> PeriodicThread:
     """Wire the relay of refused messages' events, which publishes once more when it stops."""
     step = Relay(RefusedRows(), store, publisher).step
-    return PeriodicThread("refused relay", step, period=PERIOD, once_more=True)
+    return PeriodicThread("refused relay", step, period=PERIOD, last=step)
 
 
 def report_relay(store: Store, publisher: Publisher) -> PeriodicThread:

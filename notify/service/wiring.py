@@ -24,6 +24,7 @@ from notify.delivery import (
 from notify.flow import Admission, Flow, Screening
 from notify.gateway import Gateway
 from notify.policies.retry import RetryPolicy
+from notify.relays import OwnEvents
 from notify.store import Store
 from notify.suppression import BOUNCE_LASTS
 from notify.telemetry.metrics import Metrics
@@ -46,6 +47,7 @@ def wire_delivery(
     exempt: Collection[str] = (),
     bounce_lasts: timedelta = BOUNCE_LASTS,
     tracing: Tracing = NOT_TRACED,
+    own_events: OwnEvents | None = None,
     recorder: Recorder | None = None,
     clock: Callable[[], datetime] | None = None,
     monotonic: Callable[[], float] = time.monotonic,
@@ -58,6 +60,7 @@ def wire_delivery(
         shares: By lane, the part of each limit's burst that it may use.
         exempt: The categories that only a binding suppression stops.
         bounce_lasts: How long a recipient that the vendor reports as gone is suppressed.
+        own_events: Where to put the events to announce from memory; none is, if None.
         recorder: Writes the outcomes; one with a thread of its own, if None.
         clock: Returns the time; the record's clock, if None.
     """
@@ -72,7 +75,12 @@ def wire_delivery(
     )
     admission = Admission(flow, gateway, shares=shares, monotonic=monotonic)
     outcomes = OutcomeRecorder(
-        policy=policy, recorder=recorder, metrics=counts, clock=clock, bounce_lasts=bounce_lasts
+        policy=policy,
+        recorder=recorder,
+        metrics=counts,
+        clock=clock,
+        bounce_lasts=bounce_lasts,
+        own_events=own_events,
     )
     calls = CallRunner(
         store=store,

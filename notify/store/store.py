@@ -103,11 +103,7 @@ class Store:
             return keys.compare_keys(connection, self._keyring)
 
     def migrate(self) -> tuple[str | None, str | None]:
-        """
-        Migrate the tables to this version's revision; does nothing if they have it.
-
-        Returns the revision before, None if there were no tables, and the revision after.
-        """
+        """Migrate the tables; return the revision before, None if there were none, and after."""
         # Only here: Alembic costs a worker 8 MB of memory.
         from notify.store.db.migration import build_indexes, migrate
 
@@ -191,21 +187,25 @@ class Store:
         return first
 
     def record(self, results: Sequence[Record]) -> set[UUID]:
+        """Write outcomes as `record_ends` does; return the notifications that it left out."""
+        return {result.notification_id for result in results} - self.record_ends(results).keys()
+
+    def record_ends(self, results: Sequence[Record]) -> Mapping[UUID, int]:
         """
         Write how claimed calls ended, in one transaction.
 
         Returns:
-            The notifications that another worker took over: nothing was written for these.
+            By notification, its event. If another worker took one over, nothing was written for it.
         """
         self.position.require()
         with self._guard():
-            written: set[UUID] = self._dialect.record(self._engine, results)
+            written: dict[UUID, int] = self._dialect.record(self._engine, results)
         self.position.recorded_of(results, written)
         if len(written) < len(results):
             # Their claims may be lost; the rest is written, whatever the check finds.
             with suppress(StoreError), self.reading() as connection:
                 self.position.check(connection)
-        return {result.notification_id for result in results} - written
+        return written
 
     def get(self, row_id: UUID) -> Story | None:
         """Return one notification with its calls and events, by its row's id."""

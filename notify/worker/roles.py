@@ -100,7 +100,11 @@ def deliveries(
             change=pipeline.change,
             # So that flow control is read before anything is consumed, and the events of the last
             # deliveries are published too.
-            before=[tracing, flow_refresh(pipeline.flow), event_relay(store, event_publisher)],
+            before=[
+                tracing,
+                flow_refresh(pipeline.flow),
+                event_relay(store, event_publisher, pipeline.own_events),
+            ],
             after=[
                 due_relay(store, work_publisher),
                 reconciliation(settings, store, gateway, pipeline.templates),

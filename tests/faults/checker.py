@@ -82,6 +82,7 @@ def check(
     violations += [f"{id_} was sent {1 + more} times in a park lane" for id_, more in park.items()]
     violations += _resent(joined, resend)
     violations += _unexplained(joined)
+    violations += _unannounced(joined)
     return Findings(
         published=len(published),
         lost=len(lost),
@@ -101,6 +102,16 @@ def _lost(joined: Joined) -> Iterator[str]:
     for each in joined.published:
         if each.fate is Fate.CONFIRMED and each.key not in (dead if each.poison else known):
             yield f"{each.key} was confirmed and is lost"
+
+
+def _unannounced(joined: Joined) -> Iterator[str]:
+    """A subscriber received the event of each end."""
+    received = joined.recorded.announced
+    if received is None:
+        return
+    for row in joined.recorded.rows:
+        if row.settled and (row.id, row.status.value) not in received:
+            yield f"{row.id} is {row.status}, and its event was never published"
 
 
 def _double_ends(joined: Joined) -> Iterator[str]:

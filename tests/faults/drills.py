@@ -33,6 +33,7 @@ PASSING = {
     Point.DURING_CALL: 60,
     Point.AFTER_ANSWER: 60,
     Point.BEFORE_ACK: 60,
+    Point.ANNOUNCED: 2,
 }
 """How often a worker passes each point; it dies at the last one."""
 
@@ -175,6 +176,7 @@ _POINTS = {
     Point.DURING_CALL: "kill -9 during the call",
     Point.AFTER_ANSWER: "kill -9 after the answer",
     Point.BEFORE_ACK: "kill -9 after the record, before the ack",
+    Point.ANNOUNCED: "kill -9 after an event is published, before it is marked",
 }
 
 _ALL = (

@@ -89,6 +89,8 @@ class Recorded:
     """The body of each dead letter that is neither replayed nor discarded."""
     waiting: int = 0
     """Messages left in the work queues."""
+    announced: frozenset[tuple[str, str]] | None = None
+    """The id and status of each event that a subscriber received; None without a subscriber."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +144,20 @@ def id_in(body: bytes) -> str | None:
     return id_ if isinstance(id_, str) else None
 
 
-def read_record(store: Store, *, dead: Iterable[bytes], waiting: int) -> Recorded:
-    """Read the record and the archive; *dead* are the bodies that are still in the dead queue."""
+def read_record(
+    store: Store,
+    *,
+    dead: Iterable[bytes],
+    waiting: int,
+    announced: Iterable[bytes] | None = None,
+) -> Recorded:
+    """
+    Read the record and the archive.
+
+    Args:
+        dead: The bodies that are still in the dead queue.
+        announced: The events that a subscriber received; None without a subscriber.
+    """
     with store.reading() as connection:
         calls: dict[str, list[Call]] = {}
         for call in connection.execute(select(attempts).order_by(attempts.c.number)):
@@ -158,7 +172,11 @@ def read_record(store: Store, *, dead: Iterable[bytes], waiting: int) -> Recorde
             connection.execute(select(dead_letters.c.body).where(left)).scalars()
         )
         rows = [_row(row, calls, history) for row in connection.execute(select(notifications))]
-    return Recorded(tuple(rows), (*dead, *archived), waiting)
+    received = None
+    if announced is not None:
+        bodies = map(json.loads, announced)
+        received = frozenset((event["id"], event["status"]) for event in bodies)
+    return Recorded(tuple(rows), (*dead, *archived), waiting, received)
 
 
 def _row(row: Any, calls: dict[str, list[Call]], history: dict[str, list[Status]]) -> Row:

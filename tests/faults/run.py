@@ -94,6 +94,7 @@ def _play(drill: Drill, stage: Stage) -> None:
     stage.load.finish(timeout=AT_REST_WITHIN)
     expected = sum(not each.poison for each in stage.load.journal.latest())
     until(lambda: stage.settled(expected=expected), timeout=AT_REST_WITHIN)
+    until(stage.announced, timeout=AT_REST_WITHIN)
     # The product's own ledger must agree with ours, while its workers still run.
     stage.fleet.at_once([("ledger",)])
     stage.fleet.stop_all()

@@ -19,8 +19,8 @@ from notify.sandbox import Behaviour, Sandbox
 from notify.settings import LaneSettings
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Store
-from notify.store.tables import dead_letters, notifications
-from notify.topology import DEAD, Topology, apply, queue_name
+from notify.store.tables import dead_letters, events, notifications
+from notify.topology import DEAD, EVENTS, Topology, apply, queue_name
 from tests.faults.cluster import PATIENCE, PatientNode, cluster
 from tests.faults.fleet import Fleet
 from tests.faults.ledgers import Recorded, read_record
@@ -30,6 +30,9 @@ from tests.support.services import PostgreSQL
 
 LATENCY = 0.2
 """Seconds until the vendors answer: at 100 messages a second, 20 calls are in flight."""
+
+SUBSCRIBER = "drill.events"
+"""The queue of a subscriber to all events."""
 
 # Asks each queue itself: `list_queues` shows a quorum queue's counts seconds late.
 _COUNT = """
@@ -133,14 +136,25 @@ class Stage:
 
     def recorded(self) -> Recorded:
         """Read the record, the archive and the messages left on the broker."""
-        return read_record(self.store, dead=self.dead(), waiting=self.waiting())
+        return read_record(
+            self.store,
+            dead=self.removed(DEAD),
+            waiting=self.waiting(),
+            announced=self.removed(SUBSCRIBER),
+        )
 
-    def dead(self) -> list[bytes]:
-        """Remove and return all messages of the dead queue."""
+    def announced(self) -> bool:
+        """Return whether no event waits to be published."""
+        with self.store.reading() as connection:
+            left = select(func.count()).where(events.c.to_publish.is_(True))
+            return connection.scalar(left) == 0
+
+    def removed(self, queue: str) -> list[bytes]:
+        """Remove and return all messages of a queue."""
         bodies = []
         with connect(self.broker.url) as connection:
             channel = connection.channel()
-            while (message := channel.basic_get(DEAD, no_ack=True)) is not None:
+            while (message := channel.basic_get(queue, no_ack=True)) is not None:
                 body = message.body or b""
                 bodies.append(body.encode() if isinstance(body, str) else bytes(body))
         return bodies
@@ -212,9 +226,13 @@ def queues(url: str, channels: Sequence[Channel] = tuple(Channel)) -> Iterator[N
     """Declare all queues on the broker, and delete them afterwards."""
     lanes = {lane: LaneSettings() for lane in ("critical", LANE, "bulk")}
     topology = Topology.of(channels, lanes)
-    with connect(url) as connection:
+    with connect(url) as connection, connection.channel() as channel:
         apply(topology, connection)
+        quorum = {"x-queue-type": "quorum"}
+        channel.queue_declare(SUBSCRIBER, durable=True, auto_delete=False, arguments=quorum)
+        channel.queue_bind(SUBSCRIBER, EVENTS, "#")
     yield
     with connect(url) as connection, connection.channel() as channel:
+        channel.queue_delete(SUBSCRIBER)
         for queue in topology.queues:
             channel.queue_delete(queue.name)

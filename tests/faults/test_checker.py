@@ -216,6 +216,14 @@ def test_a_sent_dead_letter_is_caught(books: Books) -> None:
     assert len(found.violations) == 1
 
 
+def test_an_event_that_no_subscriber_received_is_caught(books: Books) -> None:
+    """Of an end; the other events were received."""
+    received = frozenset((row.id, row.status.value) for row in books.rows[1:])
+    recorded = Recorded(tuple(books.rows), announced=received)
+    found = check(books.published, recorded, books.seen, cuts=0)
+    assert found.violations == (f"{books.rows[0].id} is sent, and its event was never published",)
+
+
 def test_leftovers_and_strangers_are_caught(books: Books) -> None:
     """A queue that is not empty, and a row without a request."""
     books.waiting = 3

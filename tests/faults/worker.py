@@ -23,7 +23,7 @@ import amqp
 from notify.cli import main
 from notify.delivery.claiming import Claimer
 from notify.gateway import ConfiguredProvider
-from notify.relays import DueRows
+from notify.relays import DueRows, announcer
 from notify.store import Store
 
 
@@ -35,6 +35,7 @@ class Point(enum.StrEnum):
     DURING_CALL = "during_call"
     AFTER_ANSWER = "after_answer"
     BEFORE_ACK = "before_ack"
+    ANNOUNCED = "announced"
 
 
 IN_THE_MIDST = 0.1
@@ -46,7 +47,12 @@ _PLACES: Mapping[Point, tuple[Any, str]] = {
     Point.DURING_CALL: (ConfiguredProvider, "send"),
     Point.AFTER_ANSWER: (ConfiguredProvider, "send"),
     Point.BEFORE_ACK: (amqp.Channel, "basic_ack"),
+    Point.ANNOUNCED: (announcer, "mark_events_published"),
 }
+
+
+_BEFORE = (Point.BEFORE_CLAIM, Point.BEFORE_ACK, Point.ANNOUNCED)
+"""The points before the call of the function, not after it."""
 
 
 def arm(point: Point, passing: int) -> None:
@@ -61,7 +67,7 @@ def arm(point: Point, passing: int) -> None:
             return plain(*args, **kwargs)
         if point is Point.DURING_CALL:
             threading.Timer(IN_THE_MIDST, die).start()
-        elif point in (Point.BEFORE_CLAIM, Point.BEFORE_ACK):
+        elif point in _BEFORE:
             die()
         result = plain(*args, **kwargs)
         die()

@@ -115,11 +115,12 @@ def test_the_last_events_are_published_before_a_stop(
     """They do not wait for the next start."""
     _record_sent(store, 1)
     with Publisher(broker_url) as publisher:
+        step = Relay(EventRows(), store, publisher, clock=lambda: NOW).step
         relay = PeriodicThread(
             "events",
-            Relay(EventRows(), store, publisher, clock=lambda: NOW).step,
+            step,
             period=0.5,
-            once_more=True,
+            last=step,
         )
         relay.start()
         relay.stop(timeout=10)
@@ -230,9 +231,8 @@ def test_the_thread_outlives_a_broker_that_is_away(store: Store) -> None:
         return NOW
 
     with Publisher(NOBODY_LISTENS, timeout=0.1) as away:
-        relay = PeriodicThread(
-            "events", Relay(EventRows(), store, away, clock=clock).step, period=0.5, once_more=True
-        )
+        step = Relay(EventRows(), store, away, clock=clock).step
+        relay = PeriodicThread("events", step, period=0.5, last=step)
         relay.start()
         # Each step reads the clock before and after it publishes.
         until(lambda: len(looks) == 3)

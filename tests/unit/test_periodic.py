@@ -119,7 +119,7 @@ def test_a_failed_step_is_followed_by_the_pause() -> None:
 def test_it_steps_once_more_after_a_stop_where_that_is_wanted() -> None:
     """The events of the last deliveries are still published."""
     script = _Script()
-    thread = PeriodicThread("events", script.step, period=HOUR, once_more=True)
+    thread = PeriodicThread("events", script.step, period=HOUR, last=script.step)
     thread.start()
     assert script.over.wait(5)
     thread.stop(timeout=5)
@@ -135,7 +135,7 @@ def test_it_does_not_step_once_more_while_steps_are_failing() -> None:
         failed.set()
         return script.step()
 
-    thread = PeriodicThread("events", step, period=HOUR, pause=HOUR, once_more=True)
+    thread = PeriodicThread("events", step, period=HOUR, pause=HOUR, last=step)
     thread.start()
     assert failed.wait(5)
     thread.stop(timeout=5)

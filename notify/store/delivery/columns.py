@@ -61,6 +61,7 @@ ENDED = {
     "due_at": "timestamptz",
     "possible_duplicate": "bool",
     "to_publish": "bool",
+    "relay_until": "timestamptz",
 }
 """The values that are written when a call ends."""
 
@@ -117,4 +118,5 @@ def ended_row(record: Record) -> tuple[object, ...]:
         record.due_at,
         record.possible_duplicate,
         record.to_publish,
+        record.announced_until,
     )

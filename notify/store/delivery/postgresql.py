@@ -101,15 +101,16 @@ WITH ended AS (
     FROM ended JOIN written USING (id)
     WHERE attempts.id = ended.attempt_id
 ), noted AS (
-    INSERT INTO events (notification_id, at, status, reason, to_publish)
-    SELECT id, at, status, reason, to_publish FROM ended JOIN written USING (id)
+    INSERT INTO events (notification_id, at, status, reason, to_publish, relay_until)
+    SELECT id, at, status, reason, to_publish, relay_until FROM ended JOIN written USING (id)
+    RETURNING notification_id, id
 ), counted AS (
     INSERT INTO total_changes (hour, channel, lane, status, change)
     SELECT {_HOUR.format("received_at")}, channel, lane, status, count(*)
     FROM ended JOIN written USING (id) WHERE status NOT IN ({_OPEN})
     GROUP BY hour, channel, lane, status
 )
-SELECT id FROM written
+SELECT notification_id, id FROM noted
 """  # noqa: S608 - the names of columns
 
 
@@ -139,10 +140,10 @@ def _hashes(rows: Sequence[tuple[object, ...]]) -> list[object]:
     return [hash_ for row in checks for hash_ in (row[keyed], row[clear]) if hash_ is not None]
 
 
-def record(engine: Engine, records: Sequence[Record]) -> set[UUID]:
-    """Write how calls ended; return the ids of those that this worker still owned."""
+def record(engine: Engine, records: Sequence[Record]) -> dict[UUID, int]:
+    """Write how calls ended; return the event of each that this worker still owned."""
     written = run(engine, _RECORD, _arrays(ENDED, [ended_row(each) for each in records]))
-    return {id_ for (id_,) in written}
+    return dict(written)
 
 
 @contextmanager

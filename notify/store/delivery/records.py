@@ -48,6 +48,8 @@ class Record:
     """When it is tried or looked up again; None if it is not."""
     possible_duplicate: bool = False
     """Whether it will be sent although this call may have sent it."""
+    announced_until: datetime | None = None
+    """Until when only this worker publishes the event; None: any worker does."""
 
     @property
     def to_publish(self) -> bool:
@@ -63,6 +65,7 @@ class Record:
             http_status=status if status in range(1000) else None,
             code=_plain(self.code, LONGEST_CODE),
             reason=_plain(self.reason, LONGEST_REASON),
+            announced_until=None,
         )
 
 

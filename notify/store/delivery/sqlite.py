@@ -44,7 +44,8 @@ SET ended_at = ?, outcome = ?, provider_id = ?, http_status = ?, code = ?, reaso
 WHERE id = ?
 """
 _NOTE = """
-INSERT INTO events (notification_id, at, status, reason, to_publish) VALUES (?, ?, ?, ?, ?)
+INSERT INTO events (notification_id, at, status, reason, to_publish, relay_until)
+VALUES (?, ?, ?, ?, ?, ?)
 """
 
 
@@ -99,14 +100,14 @@ def _insert(cursor: Any, row: Mapping[str, Any], *, at: object, lease_until: obj
     if attempt_id is not None:
         cursor.execute(_OPEN, (attempt_id, row["id"], row["provider"], at))
     else:
-        end = (row["id"], at, row["status"], row["reason"], row["due_at"] is None)
+        end = (row["id"], at, row["status"], row["reason"], row["due_at"] is None, None)
         cursor.execute(_NOTE, end)
     return True
 
 
-def record(engine: Engine, records: Sequence[Record]) -> set[UUID]:
-    """Write how calls ended; return the ids of those that this worker still owned."""
-    written: set[UUID] = set()
+def record(engine: Engine, records: Sequence[Record]) -> dict[UUID, int]:
+    """Write how calls ended; return the event of each that this worker still owned."""
+    written = {}
     ended: Counter[_Group] = Counter()
     with _cursor(engine) as cursor:
         for each in records:
@@ -117,11 +118,12 @@ def record(engine: Engine, records: Sequence[Record]) -> set[UUID]:
             group = cursor.execute(_SETTLE, change).fetchone()
             if group is None:
                 continue
-            written.add(each.notification_id)
             ended[(*group, status)] += 1
             answer = (each.provider_id, each.http_status, each.code, each.reason)
             cursor.execute(_CLOSE, (at, each.outcome.value, *answer, each.attempt_id.hex))
-            cursor.execute(_NOTE, (key, at, status, each.reason, each.to_publish))
+            event = (status, each.reason, each.to_publish, _value(each.announced_until))
+            cursor.execute(_NOTE, (key, at, *event))
+            written[each.notification_id] = cursor.lastrowid
         _count(cursor, ended)
     return written
 

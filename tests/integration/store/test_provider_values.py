@@ -112,7 +112,9 @@ def write(store: Store, records: Sequence[Record]) -> list[bool]:
     owners: dict[object, bool] = {}
 
     def heard(record: Record) -> PendingRecord:
-        return PendingRecord(record, lambda owned: owners.update({record.notification_id: owned}))
+        return PendingRecord(
+            record, lambda _, event: owners.update({record.notification_id: event is not None})
+        )
 
     recorder = Recorder(store)
     for record in records:

@@ -13,4 +13,4 @@ from tests.unit.course.run import run
 def test_where_lanes_resend_every_double_is_marked() -> None:
     """With any fault, nothing is lost, and each possible duplicate is marked."""
     terms = Terms(Channel.EMAIL, {"bulk": Unknown.RESEND})
-    run(terms, number=5, also={"end: failed", "sent more than once: resend"})
+    run(terms, number=25, also={"end: failed", "sent more than once: resend"})

@@ -6,6 +6,7 @@ Not here: whether a message may be sent now (`flow`), what follows a call (`poli
 parts.
 """
 
+from notify.delivery.call_maker import CallMaker
 from notify.delivery.call_runner import CallRunner
 from notify.delivery.cancel import cancel_notifications
 from notify.delivery.claiming import Claimer
@@ -13,6 +14,7 @@ from notify.delivery.decision import Again, Arrival, Dead, Decision, Done, Raw
 from notify.delivery.decoder import Decoder
 from notify.delivery.delivery import Delivery
 from notify.delivery.dispatcher import Dispatcher
+from notify.delivery.failover import Failover
 from notify.delivery.lane import Lane
 from notify.delivery.metrics import DeliveryMetrics
 from notify.delivery.outcome_recorder import OutcomeRecorder
@@ -25,6 +27,7 @@ __all__ = [
     "LEASE",
     "Again",
     "Arrival",
+    "CallMaker",
     "CallRunner",
     "Claimer",
     "Dead",
@@ -34,6 +37,7 @@ __all__ = [
     "DeliveryMetrics",
     "Dispatcher",
     "Done",
+    "Failover",
     "Lane",
     "OutcomeRecorder",
     "Pacer",

@@ -10,6 +10,7 @@ import structlog
 
 from notify.delivery import normalize
 from notify.errors import (
+    GroupRefused,
     OptedOut,
     PermanentError,
     ProviderError,
@@ -44,6 +45,8 @@ class CallResult:
     """Why the vendor accepts nothing for this recipient; None if the refusal is about more."""
     exhausted_for: float | None = None
     """Seconds for which the vendor has no allowance left."""
+    apart: bool = False
+    """Whether only its request kept it from being sent: it may be sent at once in another one."""
 
     @property
     def outcome(self) -> Outcome:
@@ -148,6 +151,7 @@ def _refused(error: ProviderError) -> CallResult:
         retry_after=normalize.seconds(getattr(error, "retry_after", None)),
         kind=kind_of(error) or Kind.NEUTRAL,
         refused=_refusal(error),
+        apart=isinstance(error, GroupRefused),
     )
 
 

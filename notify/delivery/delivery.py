@@ -10,6 +10,7 @@ import structlog
 from notify.delivery.decision import Again, Arrival
 from notify.delivery.decoder import Decoder
 from notify.delivery.dispatcher import Dispatcher
+from notify.delivery.grouping import joined, permitted
 from notify.delivery.lane import Lane
 from notify.delivery.pacer import Pacer
 from notify.delivery.plan import DeliveryItem
@@ -26,8 +27,8 @@ class Delivery:
 
     Messages admitted together are claimed in one transaction. Each lane's threads make the calls
     in parallel, and one recorder writes all outcomes that have arrived: a slow call does not delay
-    another message's record. A claim is never larger than the number of calls that can start at
-    once.
+    another message's record. Where a provider sends several messages in one request, those that are
+    admitted together become one call. A claim is never larger than the lane's permits allow.
     """
 
     def __init__(
@@ -105,9 +106,11 @@ class Delivery:
     def _deliver(self, name: str, waiting: list[DeliveryItem]) -> bool:
         lane = self._lanes.get(name) or next(iter(self._lanes.values()))
         while waiting:
-            permits = lane.permits.acquire(len(waiting))
-            more, worked = self._start_calls(lane, waiting[:permits])
-            waiting[:permits] = more
+            wanted = len(waiting) if lane.batch_size == 1 else min(len(waiting), lane.batch_size)
+            permits = lane.permits.acquire(lane.permits_for(wanted))
+            number = min(wanted, permits * lane.per_permit)
+            more, worked = self._start_calls(lane, waiting[:number], permits)
+            waiting[:number] = more
             if not worked:
                 for item in waiting:
                     item.decide_all(Again())
@@ -115,34 +118,38 @@ class Delivery:
         return True
 
     def _start_calls(
-        self, lane: Lane, items: Sequence[DeliveryItem]
+        self, lane: Lane, items: Sequence[DeliveryItem], permits: int
     ) -> tuple[list[DeliveryItem], bool]:
         """
-        Admit and dispatch items, one for each acquired permit of the lane.
+        Admit and dispatch items, with acquired permits of the lane.
 
         Returns:
             The items to deliver next, and whether the record could be used.
         """
         now = self._clock()
         more: list[DeliveryItem] = []
-        started = 0
         left = {id(item): item for item in _distinct(items)}
         try:
             plans = [self._planner.plan(item, now=now) for item in left.values()]
             for group in self._pacer.groups(plans):
-                for plan in group:
-                    for part in plan.parts:
-                        del left[id(part.item)]
-                follow_ups, calls, store_ok = self._dispatcher.dispatch(lane, group)
-                more += follow_ups
-                started += calls
-                if not store_ok:
-                    return [*more, *left.values()], False
+                remaining = joined(group, most=lane.batch_size)
+                while remaining:
+                    permits = permits or lane.permits.acquire(len(remaining))
+                    some = permitted(lane, remaining, permits)
+                    del remaining[: len(some)]
+                    for plan in some:
+                        for part in plan.parts:
+                            del left[id(part.item)]
+                    follow_ups, used, store_ok = self._dispatcher.dispatch(lane, some)
+                    more += follow_ups
+                    permits -= used
+                    if not store_ok:
+                        return [*more, *left.values()], False
         except StoreError as error:
             log.error("notify.store_away", waiting=len(left), error=str(error))
             return [*more, *left.values()], False
         finally:
-            lane.permits.release(len(items) - started)
+            lane.permits.release(permits)
         return more, True
 
 

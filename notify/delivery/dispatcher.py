@@ -36,8 +36,8 @@ class Dispatched(NamedTuple):
 
     follow_ups: list[DeliveryItem]
     """The other recipients of batch requests whose first recipient is now on record."""
-    calls: int
-    """How many messages have a call in flight; each has one of the lane's permits until it ends."""
+    permits: int
+    """How many of the lane's permits the calls in flight have, each until it ends."""
     store_ok: bool
     """Whether the record answered every claim."""
 
@@ -69,7 +69,7 @@ class Dispatcher:
         answers = self._claimer.claim([part.entry for plan in plans for part in plan.parts])
         ended = nanoseconds_now()
         follow_ups: list[DeliveryItem] = []
-        calls = 0
+        permits = 0
         remaining = iter(answers)
         for plan in plans:
             parts: Sequence[NoCall | Ready] = plan.parts
@@ -79,26 +79,26 @@ class Dispatcher:
                 part.item.trace.note("claim", began, ended)
                 follow_ups += following(part.item, claimed, self._tracing)
             if isinstance(plan, Call):
-                calls += self._start(lane, plan, claims, deadline)
+                permits += self._start(lane, plan, claims, deadline)
             else:
                 self._settle(plan.item, plan.entry, claims[0])
-        return Dispatched(follow_ups, calls, None not in answers)
+        return Dispatched(follow_ups, permits, None not in answers)
 
     def _start(
         self, lane: Lane, call: Call, claims: Sequence[Claimed | None], deadline: float
     ) -> int:
-        """Start a call for the messages that were claimed; return their number."""
+        """Start a call for the messages that were claimed; return its permits, if there are any."""
         attempts = []
         for part, claimed in zip(call.parts, claims, strict=True):
             if claimed and claimed.claim is Claim.OWNED and claimed.suppressed is None:
                 attempts.append(part.attempt(claimed))
             else:
                 self._settle(part.item, part.entry, claimed)
-        if attempts:
-            lane.senders.submit(self._calls.run, lane, call, attempts, deadline)
-        else:
+        if not attempts:
             self._circuits.released(call.permit)
-        return len(attempts)
+            return 0
+        lane.senders.submit(self._calls.run, lane, call, attempts, deadline)
+        return call.permits
 
     def _settle(self, item: DeliveryItem, entry: Entry, claimed: Claimed | None) -> None:
         match claimed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 from notify.delivery.permits import Permits
@@ -10,21 +11,42 @@ BUFFERED = 2
 """Messages to buffer for each permit, so that the next batch is there when permits are free."""
 
 
+FULL_CALLS = 2
+"""Calls of a full batch in flight at once, while calls are long; this bounds the memory."""
+
+
 class Lane:
     """
     The threads that make one lane's calls, and the number of calls at once.
 
     Attributes:
-        permits: One for each message between its claim and its outcome.
+        permits: For the messages between their claim and their outcome: one for each, or for
+            `per_permit` of those that are sent together.
         senders: The threads that make the calls.
+        batch_size: The most messages in one call.
+        per_permit: How many messages of one call a permit is for.
     """
 
-    def __init__(self, name: str, concurrency: int, *, senders: Executor | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        concurrency: int,
+        *,
+        batch_size: int = 1,
+        senders: Executor | None = None,
+    ) -> None:
         """Use *senders*, or new threads; each is started when it is first needed."""
+        self.batch_size = batch_size
+        grouped = math.ceil(FULL_CALLS * batch_size / concurrency)
+        self.per_permit = grouped if batch_size > 1 else 1
         self.permits = Permits(concurrency)
         self.senders = senders or ThreadPoolExecutor(
             concurrency, thread_name_prefix=f"sender-{name}"
         )
+
+    def permits_for(self, messages: int) -> int:
+        """Return the number of permits for messages of one call."""
+        return math.ceil(messages / self.per_permit)
 
     @property
     def prefetch(self) -> int:

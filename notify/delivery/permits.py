@@ -24,7 +24,7 @@ class Permits:
 
     def __init__(self, senders: int) -> None:
         self._senders = senders
-        self._taken = 0
+        self._taken = self._calls = 0
         self._mean = LONG
         self._short = False
         self._freed = threading.Condition(threading.Lock())
@@ -41,8 +41,8 @@ class Permits:
 
     @property
     def calls(self) -> int:
-        """How many calls are in flight, without the messages that are claimed ahead."""
-        return min(self._taken, self._senders)
+        """How many calls are in flight."""
+        return self._calls
 
     def acquire(self, wanted: int) -> int:
         """Wait until enough are free, then acquire all free ones, at most *wanted*; return them."""
@@ -53,11 +53,17 @@ class Permits:
             self._taken += acquired
             return acquired
 
+    def call_begins(self) -> None:
+        """Count a call as in flight, until `release` has its duration."""
+        with self._freed:
+            self._calls += 1
+
     def release(self, number: int = 1, *, seconds: float | None = None) -> None:
         """Release acquired permits; *seconds* is how long their call took, if it was made."""
         with self._freed:
             self._taken -= number
             if seconds is not None:
+                self._calls -= 1
                 self._mean += _WEIGHT * (seconds - self._mean)
                 self._short = self._mean < (LONG if self._short else SHORT)
             # Of two threads that wait, the first may need less than is free.

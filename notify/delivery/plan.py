@@ -135,11 +135,13 @@ class Call:
     Attributes:
         permit: The circuit's, one for the call.
         parts: One, or at most as many as the provider accepts in one call.
+        permits: How many of the lane's permits it has while it is in flight.
     """
 
     provider: ConfiguredProvider
     permit: CircuitPermit
     parts: tuple[Ready, ...]
+    permits: int = 1
 
 
 Plan = NoCall | Call

@@ -40,7 +40,7 @@ def open_delivery(
     shares = {name: settings.lanes[name].share for name in pool.lanes}
     templates = open_templates(settings)
     own_events = OwnEvents()
-    lanes = {name: Lane(name, pool.concurrency) for name in shares}
+    lanes = {name: _lane(settings, pool, gateway, name) for name in shares}
     delivery = wire_delivery(
         store=store,
         templates=templates,
@@ -67,6 +67,11 @@ def open_delivery(
     pipeline = Pipeline(delivery, flow, prefetch, templates, own_events)
     watch_delivery(metrics, pipeline, settings, pool)
     return pipeline
+
+
+def _lane(settings: Settings, pool: PoolSettings, gateway: Gateway, name: str) -> Lane:
+    batch_size = min(settings.lanes[name].batch_size, gateway.most)
+    return Lane(name, pool.concurrency, batch_size=batch_size)
 
 
 def reconciliation(

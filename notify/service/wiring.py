@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from notify.categories import Categories
 from notify.contract import Limits
 from notify.delivery import (
+    CallMaker,
     CallRunner,
     Claimer,
     Decoder,
     Delivery,
     DeliveryMetrics,
     Dispatcher,
+    Failover,
     Lane,
     OutcomeRecorder,
     Pacer,
@@ -82,15 +84,17 @@ def wire_delivery(
         bounce_lasts=bounce_lasts,
         own_events=own_events,
     )
-    calls = CallRunner(
+    maker = CallMaker(flow=flow, metrics=counts, monotonic=monotonic)
+    failover = Failover(
         store=store,
-        flow=flow,
+        circuits=flow.circuits,
         admission=admission,
         outcomes=outcomes,
-        metrics=counts,
+        maker=maker,
         monotonic=monotonic,
         sleep=sleep,
     )
+    calls = CallRunner(maker=maker, failover=failover, outcomes=outcomes, monotonic=monotonic)
     return Delivery(
         decoder=Decoder(limits, tracing),
         planner=Planner(

@@ -51,6 +51,7 @@ def delivery_on(
     templates: Templates | None = None,
     shares: Mapping[str, float] | None = None,
     concurrency: int = 4,
+    batch_size: int = 1,
     senders: Executor | None = None,
     recorder: Recorder | None = None,
     clock: Callable[[], datetime] | None = None,
@@ -67,7 +68,9 @@ def delivery_on(
         policy=policy or policy_for(gateway, shares),
         limits=limits,
         shares=shares,
-        lanes={name: Lane(name, concurrency, senders=senders) for name in shares},
+        lanes={
+            name: Lane(name, concurrency, batch_size=batch_size, senders=senders) for name in shares
+        },
         metrics=Metrics(),
         recorder=recorder,
         clock=clock,

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import select, update
 
 from notify.contract import Incoming
-from notify.delivery import Again, Arrival, Dead, Decision, Done, call_runner
+from notify.delivery import Again, Arrival, Dead, Decision, Done, failover
 from notify.errors import OutcomeUnknown, Throttled, TransientError, Unauthorized
 from notify.flow import Flow
 from notify.flow.overrides import set_breaker_mode
@@ -204,10 +204,10 @@ def test_no_call_is_made_that_could_outlast_the_claim_it_was_handed_over_under(
 
     def slowly(*args: Any, **named: Any) -> int | None:
         nonlocal now
-        now += call_runner.LATEST
+        now += failover.LATEST
         return hand_over(*args, **named)
 
-    monkeypatch.setattr(call_runner, "hand_over", slowly)
+    monkeypatch.setattr(failover, "hand_over", slowly)
     busy = TransientError("busy", provider="first", status=503)
     rig = build(Failing(busy), monotonic=lambda: now)
     request = body()
@@ -259,7 +259,7 @@ def test_a_fault_of_ours_after_a_call_does_not_keep_the_message_unacknowledged_f
     def broken(*_: Any, **__: Any) -> int | None:
         raise RuntimeError
 
-    monkeypatch.setattr(call_runner, "hand_over", broken)
+    monkeypatch.setattr(failover, "hand_over", broken)
     rig = build(Failing(TransientError("busy", provider="first", status=503)))
 
     assert [type(each) for each in rig.deliver(body())] == [Again]

@@ -17,6 +17,7 @@ def _after_calls_of(seconds: float, *, calls: int = 60) -> Permits:
     permits = Permits(SENDERS)
     for _ in range(calls):
         permits.acquire(1)
+        permits.call_begins()
         permits.release(seconds=seconds)
     return permits
 
@@ -31,6 +32,8 @@ def test_while_calls_are_short_messages_are_claimed_ahead() -> None:
     """A sender then finds its next call claimed."""
     permits = _after_calls_of(SHORT / 2)
     assert permits.number == permits.acquire(100) == SENDERS * (1 + AHEAD)
+    for _ in range(SENDERS):
+        permits.call_begins()
     assert permits.calls == SENDERS
 
 

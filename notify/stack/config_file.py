@@ -24,6 +24,8 @@ ports = {ports}
 attempts = 3
 first_wait = 0.5
 longest_wait = 2
+# Each message in a request of its own: a reserved recipient then decides for itself alone.
+batch_size = 1
 
 [channels.email]
 providers = ["sendgrid"]

@@ -160,7 +160,7 @@ def test_a_request_that_is_too_large_is_halved(build: Build) -> None:
 
 
 def test_endless_refusals_end(build: Build) -> None:
-    """What is not sent then follows the lane's rule for retries."""
+    """Messages that were not sent then follow the lane's rule for retries."""
     refused = GroupRefused("apart", provider="bulk", status=400)
     provider = Bulk(lambda messages: [refused] * len(messages))
     rig = build(provider)

@@ -45,6 +45,10 @@ secrets = {{ api_key = "KEY" }}
 """
 
 
+APART = {"NOTIFY_LANES__NORMAL__BATCH_SIZE": "1"}
+"""In one request, a reserved recipient of the sandbox would decide for the others."""
+
+
 @dataclass(frozen=True)
 class Rig:
     """The services that a worker needs, and its visible results."""
@@ -78,7 +82,7 @@ class Rig:
         return self.command(*arguments, **environ).done()
 
     def _environ(self) -> Mapping[str, str]:
-        return {**os.environ, "NOTIFY_CONFIG": str(self.config), "KEY": "SG.test"}
+        return {**os.environ, "NOTIFY_CONFIG": str(self.config), "KEY": "SG.test", **APART}
 
     @contextmanager
     def worker(self, name: str = "email", *, pool: str = "email") -> Iterator[Forked]:

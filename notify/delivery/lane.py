@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import Executor, ThreadPoolExecutor
 
 from notify.delivery.permits import Permits
+from notify.delivery.senders import Senders, Submits
 
 BUFFERED = 2
 """Messages to buffer for each permit, so that the next batch is there when permits are free."""
@@ -33,16 +33,14 @@ class Lane:
         concurrency: int,
         *,
         batch_size: int = 1,
-        senders: Executor | None = None,
+        senders: Submits | None = None,
     ) -> None:
         """Use *senders*, or new threads; each is started when it is first needed."""
         self.batch_size = batch_size
         grouped = math.ceil(FULL_CALLS * batch_size / concurrency)
         self.per_permit = grouped if batch_size > 1 else 1
         self.permits = Permits(concurrency)
-        self.senders = senders or ThreadPoolExecutor(
-            concurrency, thread_name_prefix=f"sender-{name}"
-        )
+        self.senders = senders or Senders(concurrency, name=f"sender-{name}")
 
     def permits_for(self, messages: int) -> int:
         """Return the number of permits for messages of one call."""

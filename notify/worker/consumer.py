@@ -90,7 +90,7 @@ class Consumer(consumer.Consumer):
         self._steps = StepQueue(lambda: self.hub.call_soon(self._work_soon))
         # The hub keeps its promises in a set, so each of these is scheduled at most once at a time.
         self._flush_soon = promise(self._flush)
-        self._work_soon = promise(self._steps.run_all)
+        self._work_soon = promise(self._work)
         self._intakes = {name: Intake(name) for name in self.app.amqp.queues.consume_from}
         # Celery itself consumes nothing: each queue is consumed with its own prefetch.
         self.app.amqp.queues.deselect(list(self._intakes))
@@ -183,6 +183,10 @@ class Consumer(consumer.Consumer):
         self._intakes[name].admit(Received(message))
         self.hub.call_soon(self._flush_soon)
 
+    def _work(self) -> None:
+        self._steps.run_all()
+        self._settling.acknowledge_all()
+
     def _steer(self) -> None:
         if self.task_consumer is not None:
             self._steering.steer()
@@ -237,9 +241,10 @@ class Consumer(consumer.Consumer):
             while self._unacknowledged() and time.monotonic() < end:
                 self._turn()
                 self._flush()
-                self._steps.run_all()
+                self._work()
                 connection.heartbeat_check()
                 self._steps.run_next(timeout=0.5)
+            self._work()
         except errors as error:
             log.warning("notify.stop_without_broker", error_kind=type(error).__name__)
         if left := self._unacknowledged():

@@ -1,4 +1,6 @@
-"""Reading AMQP frames so that no message can stop a worker by its properties or routing key.
+"""
+Reading AMQP frames so that no message can stop a worker by its properties or routing key; writing
+acknowledgements together.
 
 py-amqp reads a message's properties in the event loop, before any handler has the message.
 Properties that it cannot read, such as a content type that is not UTF-8, a time beyond the calendar
@@ -9,7 +11,7 @@ next worker too.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import amqp
@@ -28,6 +30,10 @@ _ERRORS = (
     *(ArithmeticError, LookupError, OSError, RecursionError, TypeError, ValueError),
     *(struct.error, amqp.AMQPError),
 )
+
+# A method frame: kind, channel, size; class, method, tag, whether it is for all before; the end.
+_ACK = struct.Struct(">BHIHHQBB")
+_ACK_SIZE, _END = 13, 0xCE
 
 Frame = tuple[int, int, bytes]
 """The frame's kind, channel and bytes."""
@@ -83,3 +89,17 @@ def _with_text_as_key(payload: bytes) -> bytes:
     except UnicodeDecodeError:
         return payload[:key] + bytes(byte if byte < 128 else ord("?") for byte in payload[key:])
     return payload
+
+
+def write_acks(channel: amqp.Channel, tags: Sequence[int]) -> None:
+    """
+    Acknowledge messages one by one, all in one write.
+
+    Raises:
+        RecoverableConnectionError: The channel is closed.
+    """
+    if not channel.is_open:
+        raise amqp.RecoverableConnectionError("the channel is closed")
+    number = channel.channel_id
+    frames = [_ACK.pack(_METHOD, number, _ACK_SIZE, *Basic.Ack, tag, 0, _END) for tag in tags]
+    channel.connection.transport.write(b"".join(frames))

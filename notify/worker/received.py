@@ -89,10 +89,10 @@ class Received:
         """Return the other parts, which only the archive of dead letters needs."""
         return Raw(self._message.delivery_info["exchange"], self._message.properties)
 
-    def acknowledge(self) -> None:
-        """Acknowledge it; raises the connection's errors."""
+    def acknowledged(self) -> Any:
+        """Count it as settled; return its channel, to acknowledge its tag."""
         self.settled = True
-        self._message.channel.basic_ack(self.tag)
+        return self._message.channel
 
     def reject(self) -> None:
         """Send it to the dead letters; raises the connection's errors."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
 from notify.delivery import Again, Dead, Decision, Done
+from notify.worker.frames import write_acks
 from notify.worker.intake import Intake
 from notify.worker.loop_state import LoopState
 from notify.worker.received import Received
@@ -37,9 +39,14 @@ class Settling:
         self._later = later
         self._flush = flush
         self._errors = errors
+        self._done: dict[Any, list[int]] = {}
 
     def settle(self, intake: Intake, received: Received, decision: Decision) -> None:
-        """Settle or defer a message as decided, unless it is already settled."""
+        """
+        Settle or defer a message as decided, unless it is already settled.
+
+        One that is done is acknowledged by the next `acknowledge_all`.
+        """
         if received.settled:
             return
         match decision:
@@ -48,9 +55,21 @@ class Settling:
                 intake.defer(received)
                 self._later(after, lambda: self._retry(intake, received))
             case Done():
-                self._answer(intake, received.acknowledge)
+                self._count(intake)
+                self._done.setdefault(received.acknowledged(), []).append(received.tag)
             case Dead():
                 self._answer(intake, received.reject)
+
+    def acknowledge_all(self) -> None:
+        """Acknowledge all messages that are done, in one write for each channel."""
+        done, self._done = self._done, {}
+        for channel, tags in done.items():
+            try:
+                write_acks(channel, tags)
+            except self._errors:
+                # The connection is lost. The broker delivers them again, and the record has their
+                # outcomes.
+                log.info("notify.settled_late", messages=len(tags))
 
     def requeue_all(self, intake: Intake) -> None:
         """Return a queue's buffered messages to it."""
@@ -62,10 +81,12 @@ class Settling:
         self._flush()
 
     def _answer(self, intake: Intake, answer: Callable[[], None]) -> None:
-        intake.unacknowledged -= 1
-        self._state.settled += 1
+        self._count(intake)
         try:
             answer()
         except self._errors:
-            # Its connection is lost. The broker delivers it again, and the record has its outcome.
-            log.info("notify.settled_late", queue=intake.name)
+            log.info("notify.settled_late", messages=1)
+
+    def _count(self, intake: Intake) -> None:
+        intake.unacknowledged -= 1
+        self._state.settled += 1

@@ -32,7 +32,7 @@ PASSING = {
     Point.AFTER_CLAIM: 30,
     Point.DURING_CALL: 60,
     Point.AFTER_ANSWER: 60,
-    Point.BEFORE_ACK: 60,
+    Point.BEFORE_ACK: 40,
     Point.ANNOUNCED: 2,
 }
 """How often a worker passes each point; it dies at the last one."""

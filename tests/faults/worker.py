@@ -18,13 +18,12 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any
 
-import amqp
-
 from notify.cli import main
 from notify.delivery.claiming import Claimer
 from notify.gateway import ConfiguredProvider
 from notify.relays import DueRows, announcer
 from notify.store import Store
+from notify.worker import settling
 
 
 class Point(enum.StrEnum):
@@ -46,7 +45,7 @@ _PLACES: Mapping[Point, tuple[Any, str]] = {
     Point.AFTER_CLAIM: (Store, "claim"),
     Point.DURING_CALL: (ConfiguredProvider, "send"),
     Point.AFTER_ANSWER: (ConfiguredProvider, "send"),
-    Point.BEFORE_ACK: (amqp.Channel, "basic_ack"),
+    Point.BEFORE_ACK: (settling, "write_acks"),
     Point.ANNOUNCED: (announcer, "mark_events_published"),
 }
 

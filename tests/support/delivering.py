@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor
 from datetime import datetime, timedelta
 
 from notify.contract import Limits
 from notify.delivery import Delivery, Lane
 from notify.delivery.recorder import Recorder
+from notify.delivery.senders import Submits
 from notify.flow import Flow
 from notify.gateway import Gateway
 from notify.message import Unknown
@@ -52,7 +52,7 @@ def delivery_on(
     shares: Mapping[str, float] | None = None,
     concurrency: int = 4,
     batch_size: int = 1,
-    senders: Executor | None = None,
+    senders: Submits | None = None,
     recorder: Recorder | None = None,
     clock: Callable[[], datetime] | None = None,
     monotonic: Callable[[], float] = time.monotonic,

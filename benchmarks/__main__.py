@@ -5,17 +5,18 @@ from __future__ import annotations
 import argparse
 import platform
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import psutil
 
-from benchmarks import latency, plain_queue, publishing, receipts, suppression
+from benchmarks import bulk, fleet, latency, plain_queue, publishing, receipts, suppression
+from benchmarks.cpu import CpuWatch
+from benchmarks.report import Results
 from benchmarks.stage import Nginx, processes, wait_until
-from benchmarks.throughput import Bench, Contender, bare, celery, notify
+from benchmarks.throughput import Bench, Contender, Run, bare, celery, middle, notify
 from notify.publisher import connect
 from notify.service import topology_of
 from notify.settings import Settings
@@ -49,6 +50,8 @@ class Stage:
     folder: Path
     pair: tuple[str, str]
     """Two more databases of PostgreSQL, for the cost of the suppression list."""
+    cpu: CpuWatch
+    """Watches PostgreSQL and RabbitMQ."""
 
     def config(self, name: str, provider: str) -> Path:
         """Write notify's configuration for one store and one provider."""
@@ -81,7 +84,10 @@ def staged() -> Iterator[Stage]:
                 with connect(node.url) as connection:
                     apply(topology_of(Settings()), connection)
                 plain_queue.declare(node.url)
-                yield Stage(node.url, stores, folder, (free, filled))
+                assert node.pid is not None
+                assert postgresql.pid is not None
+                cpu = CpuWatch({"PostgreSQL": [postgresql.pid], "RabbitMQ": [node.pid]})
+                yield Stage(node.url, stores, folder, (free, filled), cpu)
         finally:
             postgresql.stop()
             node.stop()
@@ -96,27 +102,57 @@ def contenders(stage: Stage, provider: str) -> list[Contender]:
         celery("threads 20", "-P", "threads", "-c", "20", **where),
         bare(**where),
         *(notify(name, config=stage.config(name, provider)) for name in stage.stores),
+        notify(ONE_WORKER, config=stage.config("PostgreSQL", provider), workers=1),
     ]
 
 
-def throughput(stage: Stage, *, messages: int, rounds: int) -> dict[str, float]:
+ONE_WORKER = "PostgreSQL, 1 worker"
+LONE = ("celery prefork 2", "celery threads 20", "notify PostgreSQL", "notify SQLite")
+
+
+def throughput(stage: Stage, *, messages: int, rounds: int) -> dict[str, Run]:
     """Measure each contender on the backlog in turn, several times; return the medians."""
     provider = Nginx(stage.folder)
-    bench = Bench(stage.amqp, provider, stage.folder)
-    rates: dict[str, list[float]] = {}
+    cpu = CpuWatch({**stage.cpu.roles, "nginx": [provider.pid]})
+    bench = Bench(stage.amqp, provider, stage.folder, cpu)
+    runs: dict[str, list[Run]] = {}
     before = recorded(stage)
     try:
         for number in range(rounds):
             for contender in contenders(stage, provider.url):
-                rate = bench.run(contender, messages=messages)
-                rates.setdefault(contender.name, []).append(rate)
-                print(f"round {number + 1}  {contender.name:20} {rate:7.0f}/s", flush=True)
+                run = bench.run(contender, messages=messages)
+                runs.setdefault(contender.name, []).append(run)
+                _print_round(number, contender.name, run)
     finally:
         provider.stop()
-    wanted = dict.fromkeys(stage.stores, rounds * messages)
+    wanted = {"PostgreSQL": 2 * rounds * messages, "SQLite": rounds * messages}
     if {name: count - before[name] for name, count in recorded(stage).items()} != wanted:
         raise RuntimeError("the record does not hold every message as sent")
-    return {name: median(found) for name, found in rates.items()}
+    return {name: middle(found) for name, found in runs.items()}
+
+
+def bulk_runs(stage: Stage, *, messages: int, rounds: int) -> dict[str, Run]:
+    """Measure messages to 1,000 recipients, with the same and with own words; return medians."""
+    provider = Nginx(stage.folder)
+    cpu = CpuWatch({**stage.cpu.roles, "nginx": [provider.pid]})
+    bench = bulk.BulkBench(stage.amqp, provider, stage.folder, cpu)
+    config, store = stage.config("PostgreSQL", provider.url), stage.stores["PostgreSQL"]
+    kinds = {"the same words": bulk.identical, "own words": bulk.own_words}
+    runs: dict[str, list[Run]] = {}
+    try:
+        for number in range(rounds):
+            for name, build in kinds.items():
+                run = bench.run(build, config=config, store_url=store, messages=messages)
+                runs.setdefault(name, []).append(run)
+                _print_round(number, f"bulk, {name}", run)
+    finally:
+        provider.stop()
+    return {name: middle(found) for name, found in runs.items()}
+
+
+def _print_round(number: int, name: str, run: Run) -> None:
+    used = sum(run.cpu.values())
+    print(f"round {number + 1}  {name:28} {run.rate:7.0f}/s  {used:6.3f} CPU ms", flush=True)
 
 
 def recorded(stage: Stage) -> dict[str, int]:
@@ -136,7 +172,19 @@ def latencies(stage: Stage) -> dict[str, tuple[float, float]]:
         }
 
 
-LONE = ("celery prefork 2", "celery threads 20", "notify PostgreSQL", "notify SQLite")
+def fleets(stage: Stage) -> list[fleet.IdleFleet]:
+    """Measure one and twenty idle workers."""
+    config = stage.config("PostgreSQL", "http://127.0.0.1:9")
+    return [
+        fleet.measure(
+            workers,
+            config=config,
+            store_url=stage.stores["PostgreSQL"],
+            folder=stage.folder,
+            cpu=stage.cpu,
+        )
+        for workers in (1, 20)
+    ]
 
 
 def idle_rss(stage: Stage) -> float:
@@ -152,10 +200,13 @@ def idle_rss(stage: Stage) -> float:
         return size / 1_000_000
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [head, ["---"] + ["--:"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def receipt_rates(stage: Stage) -> list[receipts.ReceiptRates]:
+    """Measure receipts, one and a hundred in a request."""
+    config = stage.config("PostgreSQL", "http://127.0.0.1:9")
+    return [
+        receipts.compare(config, stage.stores["PostgreSQL"], events=events, batch=batch)
+        for events, batch in ((3_000, 1), (20_000, 100))
+    ]
 
 
 def main() -> None:
@@ -166,60 +217,26 @@ def main() -> None:
     asked = parser.parse_args()
     print(f"Python {platform.python_version()}, {psutil.cpu_count()} cores, {platform.system()}")
     with staged() as stage:
-        publish = publishing.compare(stage.amqp, rounds=asked.rounds)
-        rss = idle_rss(stage)
-        lone = latencies(stage)
-        rates = throughput(stage, messages=asked.messages, rounds=asked.rounds)
-        reported = receipt_rates(stage)
-        cost = suppression.compare(
-            stage.amqp,
-            stage.folder,
-            stage.pair,
-            stage.config_of,
+        results = Results(
             messages=asked.messages,
             rounds=asked.rounds,
+            publish=publishing.compare(stage.amqp, rounds=asked.rounds),
+            rss=idle_rss(stage),
+            lone=latencies(stage),
+            runs=throughput(stage, messages=asked.messages, rounds=asked.rounds),
+            bulk=bulk_runs(stage, messages=max(1, asked.messages // 500), rounds=asked.rounds),
+            fleets=fleets(stage),
+            receipts=receipt_rates(stage),
+            suppression=suppression.compare(
+                stage.amqp,
+                stage.folder,
+                stage.pair,
+                stage.config_of,
+                messages=asked.messages,
+                rounds=asked.rounds,
+            ),
         )
-    plain = max(rate for name, rate in rates.items() if name.startswith("celery"))
-    print(f"\nBacklog of {asked.messages:,} emails, median of {asked.rounds}:\n")
-    rows = [[name, f"{rate:,.0f}", f"{rate / plain:.2f}"] for name, rate in rates.items()]
-    print(table(["contender", "a second", "ratio to the best plain Celery"], rows))
-    print(f"\nA lone message on an idle stack, publish to provider, {latency.MESSAGES} of them:\n")
-    rows = [[name, f"{p50 * 1e3:.1f}", f"{p99 * 1e3:.1f}"] for name, (p50, p99) in lone.items()]
-    print(table(["contender", "p50 ms", "p99 ms"], rows))
-    print("\nPublishing to the same quorum queue, confirmed:\n")
-    rows = [["one by one", f"{publish[0]:,.0f}"], ["notify.publisher", f"{publish[1]:,.0f}"]]
-    print(table(["publisher", "a second"], rows))
-    print("\nA vendor's events, from its POST to the status on record (PostgreSQL):\n")
-    rows = [
-        [str(each.batch), f"{each.bare:,.0f}", f"{each.notify:,.0f}", f"{_part(each):.2f}"]
-        for each in reported
-    ]
-    print(table(["events a request", "bare endpoint a second", "notify a second", "ratio"], rows))
-    print(f"\nThe suppression list with {suppression.ENTRIES:,} entries (PostgreSQL):\n")
-    rows = [
-        ["without the check", f"{cost.without:,.0f}", f"{cost.claim_without * 1e3:.2f}"],
-        ["with it", f"{cost.checked:,.0f}", f"{cost.claim_checked * 1e3:.2f}"],
-    ]
-    print(table(["deliveries", "a second", f"ms for a claim of {suppression.BATCH}"], rows))
-    ours = rates["notify PostgreSQL"]
-    print(
-        f"\nnotify/celery={ours / plain:.2f} publisher/sync={publish[1] / publish[0]:.1f}"
-        f" rss_mb={rss:.0f} receipts/bare={_part(reported[0]):.2f}"
-        f" receipts_s={reported[-1].notify:.0f} suppression={cost.ratio:.3f}"
-    )
-
-
-def receipt_rates(stage: Stage) -> list[receipts.ReceiptRates]:
-    """Measure receipts, one and a hundred in a request."""
-    config = stage.config("PostgreSQL", "http://127.0.0.1:9")
-    return [
-        receipts.compare(config, stage.stores["PostgreSQL"], events=events, batch=batch)
-        for events, batch in ((3_000, 1), (20_000, 100))
-    ]
-
-
-def _part(rates: receipts.ReceiptRates) -> float:
-    return rates.notify / rates.bare
+    results.print()
 
 
 if __name__ == "__main__":

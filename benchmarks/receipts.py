@@ -47,6 +47,11 @@ class ReceiptRates:
     bare: float
     notify: float
 
+    @property
+    def ratio(self) -> float:
+        """The part of the bare endpoint's rate."""
+        return self.notify / self.bare
+
 
 def compare(config: Path, store_url: str, *, events: int, batch: int) -> ReceiptRates:
     """

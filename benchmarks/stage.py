@@ -27,7 +27,7 @@ http {{
   server {{
     listen 127.0.0.1:{port} backlog=1024;
     location /status {{ stub_status; }}
-    location / {{ add_header X-Message-Id $request_id; return 202; }}
+    location / {{ add_header X-Message-Id $request_id always; return 202; }}
   }}
 }}
 """
@@ -49,6 +49,11 @@ class Nginx:
         self._process = subprocess.Popen([program, "-c", str(config), *user])
         self._own = 0
         wait_until(self._answers, what="nginx")
+
+    @property
+    def pid(self) -> int:
+        """The process id of its master."""
+        return self._process.pid
 
     def _answers(self) -> bool:
         try:
@@ -114,10 +119,12 @@ def stop(running: Sequence[subprocess.Popen[bytes]]) -> None:
             process.wait()
 
 
-def wait_until(true: Callable[[], bool], *, what: str, timeout: float = 60.0) -> None:
-    """Poll until *true* returns True."""
+def wait_until(
+    true: Callable[[], bool], *, what: str, timeout: float = 60.0, pause: float = 0.01
+) -> None:
+    """Poll until *true* returns True, with a pause of some seconds between two calls."""
     end = time.monotonic() + timeout
     while not true():
         if time.monotonic() > end:
             raise TimeoutError(f"{what} took longer than {timeout:.0f} s")
-        time.sleep(0.01)
+        time.sleep(pause)

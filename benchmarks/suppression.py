@@ -102,7 +102,7 @@ def compare(
             # In turn first and second, so that neither profits from a warm server.
             pair = [("without", unchecked), ("checked", checked)]
             for side, contender in pair if number % 2 == 0 else reversed(pair):
-                rates[side].append(bench.run(contender, messages=messages))
+                rates[side].append(bench.run(contender, messages=messages).rate)
                 print(f"round {number + 1}  {side:10} {rates[side][-1]:7.0f}/s", flush=True)
     finally:
         provider.stop()

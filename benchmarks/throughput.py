@@ -7,11 +7,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from benchmarks import load, plain_queue
+from benchmarks.cpu import CpuWatch, cpu_between
 from benchmarks.stage import Nginx, processes, wait_until
 
 PYTHON = sys.executable
+NOTHING = CpuWatch()
 WARM = 0.2
 """The share of the backlog that is not timed: processes start one after the other."""
 
@@ -27,15 +30,34 @@ class Contender:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """A delivered backlog."""
+
+    rate: float
+    """Messages a second."""
+    cpu: Mapping[str, float]
+    """CPU milliseconds for a message, by role."""
+
+
+def middle(runs: Sequence[Run]) -> Run:
+    """Return the medians of several runs of one contender."""
+    return Run(
+        median(run.rate for run in runs),
+        {role: median(run.cpu[role] for run in runs) for role in runs[0].cpu},
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Bench:
     """The contenders' environment."""
 
     amqp: str
     provider: Nginx
     folder: Path
+    cpu: CpuWatch = NOTHING
 
-    def run(self, contender: Contender, *, messages: int) -> float:
-        """Publish a backlog, let the contender deliver it, and return its rate a second."""
+    def run(self, contender: Contender, *, messages: int) -> Run:
+        """Publish a backlog, and let the contender deliver it."""
         celery = contender.speaks_celery
         load.backlog(
             self.amqp,
@@ -45,16 +67,23 @@ class Bench:
         )
         before = self.provider.served()
         log = self.folder / f"{contender.name.replace(' ', '-')}.log"
-        with processes(contender.commands, environ=contender.environ, log=log):
+        with processes(contender.commands, environ=contender.environ, log=log) as workers:
+            watch = self.cpu.of([worker.pid for worker in workers])
             start = self._reach(before + int(messages * WARM), what=contender.name)
+            first = watch.read()
             end = self._reach(before + messages, what=contender.name)
+            last = watch.read()
             # The last message must be acknowledged before the processes are stopped.
             time.sleep(0.5)
         left = load.depth(self.amqp, [plain_queue.NAME if celery else load.QUEUE])
         extra = self.provider.served() - before - messages
         if left or extra:
             raise RuntimeError(f"{contender.name}: {left} left over, {extra} sent twice; see {log}")
-        return messages * (1 - WARM) / (end - start)
+        counted = messages * (1 - WARM)
+        used = cpu_between(first, last)
+        return Run(
+            counted / (end - start), {role: 1e3 * each / counted for role, each in used.items()}
+        )
 
     def _reach(self, served: int, *, what: str) -> float:
         wait_until(lambda: self.provider.served() >= served, what=what, timeout=180)
@@ -81,13 +110,13 @@ def bare(*, amqp: str, provider: str) -> Contender:
     )
 
 
-def notify(name: str, *, config: Path) -> Contender:
-    """Two notify worker processes with all features."""
+def notify(name: str, *, config: Path, workers: int = 2) -> Contender:
+    """Notify worker processes with all features, two by default."""
     return Contender(
         f"notify {name}",
         [
             [PYTHON, "-m", "notify", "worker", "email", "--name", f"email-{number}"]
-            for number in (1, 2)
+            for number in range(1, workers + 1)
         ],
         {"NOTIFY_CONFIG": str(config), "BENCH_KEY": "bench-key"},
     )

@@ -40,7 +40,7 @@ def play(stage: Stage) -> list[Figure]:
         for number in range(pairs):
             # Each comes first equally often, since the machine's speed changes.
             for each in (plain, limited) if number % 2 else (limited, plain):
-                rates[each.name].append(bench.run(each, messages=messages))
+                rates[each.name].append(bench.run(each, messages=messages).rate)
     finally:
         provider.stop()
     before, after = median(rates[plain.name]), median(rates[limited.name])

@@ -74,6 +74,11 @@ class RabbitMQNode:
         """The address of the default virtual host, as user guest."""
         return f"pyamqp://guest:guest@{self.host}:{self.port}//"
 
+    @property
+    def pid(self) -> int | None:
+        """The process id of the node; None while it does not run."""
+        return None if self._server is None else self._server.pid
+
     def vhost_url(self, vhost: str) -> str:
         """Return the address of another virtual host, as user guest."""
         return f"pyamqp://guest:guest@{self.host}:{self.port}/{vhost}"

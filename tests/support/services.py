@@ -166,6 +166,11 @@ class PostgreSQL:
         )
         self.resume()
 
+    @property
+    def pid(self) -> int | None:
+        """The process id of the server; None before it was started."""
+        return None if self._server is None else self._server.pid
+
     def pause(self) -> None:
         """Shut the server down; its data stays."""
         assert self._server is not None

@@ -19,9 +19,6 @@ import os
 import re
 from collections.abc import Mapping
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from notify.errors import ConfigError, Sealed
 
 NAME = "NOTIFY_KEYRING"
@@ -93,6 +90,9 @@ class Keyring:
             about: The context of the value; it opens only with the same one.
             mark: One byte in front of the result, in clear and protected against change.
         """
+        # Only here: cryptography costs a worker without a keyring 8 MB of memory.
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
         assert self.current is not None  # noqa: S101 - the caller has checked
         salt = os.urandom(_SALT)
         cipher = AESGCM(hmac.digest(self._keys[self.current], salt, "sha256"))
@@ -105,6 +105,9 @@ class Keyring:
         Raises:
             Sealed: The keyring has no such key, or another one under its name; or it is damaged.
         """
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
         if key not in self._keys:
             raise Sealed(f"it is sealed with the key {key}, which the keyring lacks", key=key)
         mark, salt, rest = sealed[:1], sealed[1 : 1 + _SALT], sealed[1 + _SALT :]

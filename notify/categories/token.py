@@ -14,9 +14,6 @@ import base64
 import binascii
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
-
 from notify.keyring import Keyring
 from notify.message import Channel
 
@@ -53,6 +50,9 @@ class UnsubscribeTokens:
     """
 
     def __init__(self, keyring: Keyring) -> None:
+        # Only here: cryptography costs a worker without a keyring 8 MB of memory.
+        from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
         assert keyring.current is not None  # noqa: S101 - the caller has checked
         # AES-256-SIV needs 64 bytes: one half authenticates, the other encrypts.
         halves = (keyring.hashed("unsubscribe", half) for half in (b"authenticate", b"encrypt"))
@@ -66,6 +66,8 @@ class UnsubscribeTokens:
 
     def read(self, token: str) -> OptOut | None:
         """Return the opt-out of a token; None if this service did not write it."""
+        from cryptography.exceptions import InvalidTag
+
         sealed = _decoded(token)
         if sealed is None or sealed[:1] != _VERSION:
             return None

@@ -18,6 +18,8 @@ PRELOADED = (
     "tests.support.forked",
     "notify.store.db.migration",
     "notify.store.db.session",
+    "notify.store.delivery.postgresql",
+    "notify.store.delivery.sqlite",
     "notify.web.process",
     "notify.worker.process",
     "notify.worker.roles",

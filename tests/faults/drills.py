@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from notify.sandbox import Behaviour
-from tests.faults import survivor
+from tests.faults import bulk, survivor
 from tests.faults.combined import (
     cut_leader_off,
     kill_broker_and_workers,
@@ -25,6 +25,7 @@ PLAIN = Terms()
 CLUSTERED = Terms(clustered=True)
 OUTAGE = 5.0
 """Seconds that a vendor fails."""
+BULK = Terms(batch_size=bulk.BATCH, minimum=600)
 DEAD_AT_LEAST = 500
 """Dead letters that are replayed twice at once."""
 PASSING = {
@@ -33,6 +34,7 @@ PASSING = {
     Point.DURING_CALL: 60,
     Point.AFTER_ANSWER: 60,
     Point.BEFORE_ACK: 40,
+    Point.DURING_BATCH: 1,
     Point.ANNOUNCED: 2,
 }
 """How often a worker passes each point; it dies at the last one."""
@@ -49,14 +51,16 @@ class Drill:
     """How many workers of each channel lose their calls in flight."""
     die_at: Point | None = None
     """Where all four workers kill themselves, once each."""
+    batch: int = 0
+    """The recipients of the batch that the fault cuts off, if it does."""
     terms: Terms = PLAIN
     workers: Sequence[str] = WORKERS
     """The workers that run when the fault begins."""
 
     @property
     def cuts(self) -> int:
-        """How many calls of each channel may be cut off."""
-        return self.cut_workers * CONCURRENCY
+        """How many messages of each channel may be cut off."""
+        return self.cut_workers * (CONCURRENCY if self.batch == 0 else CONCURRENCY + self.batch)
 
 
 def _killed_at_a_point(stage: Stage) -> None:
@@ -184,6 +188,15 @@ _ALL = (
         Drill(name, _killed_at_a_point, cut_workers=2, die_at=point)
         for point, name in _POINTS.items()
     ),
+    Drill(
+        "kill -9 during a request of 1,000",
+        bulk.killed_in_a_batch,
+        cut_workers=1,
+        die_at=Point.DURING_BATCH,
+        batch=bulk.BATCH,
+        terms=BULK,
+    ),
+    Drill("a lost answer for 1,000", bulk.lost_batch, terms=BULK),
     Drill("kill -9 of all workers, real lease", _kill_all, cut_workers=2, terms=Terms(lease=60)),
     Drill(
         "kill -9 of 4 of 5 workers, real lease",

@@ -89,6 +89,22 @@ class Fleet:
             # It is not stopped at the drill's end, unless it is started again.
             del self._processes[name]
 
+    def one_killed(self, *names: str, within: float = KILLED_WITHIN) -> str:
+        """
+        Wait until one of some workers has killed itself; return its name.
+
+        Raises:
+            TimeoutError: All of them live.
+        """
+        end = time.monotonic() + within
+        while time.monotonic() < end:
+            for name in names:
+                if self._processes[name].poll() is not None:
+                    self.killed(name)
+                    return name
+            time.sleep(0.05)
+        raise TimeoutError(f"none of {', '.join(names)} killed itself")
+
     def stop(self, *names: str) -> None:
         """Ask workers to stop and wait until they have; each must exit with 0 and in time."""
         for name in names:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from uuid import uuid4
+from uuid import uuid4, uuid5
 
 import amqp
 
@@ -97,6 +97,23 @@ class Load:
         confirmed = all(each.result() for each in poured)
         fate = Fate.CONFIRMED if confirmed else Fate.UNCONFIRMED
         self.journal.note([Published(message.message_id, fate)])
+
+    def batch(self, recipients: int) -> None:
+        """Publish one email to many recipients; the journal has a line for each of them."""
+        id_ = uuid4()
+        to = [f"batch-{number}@example.com" for number in range(recipients)]
+        body = {"id": str(id_), "to": to, "subject": "Hello", "text": "News."}
+        message = Outgoing(
+            body=json.dumps(body).encode(),
+            routing_key=routing_key(Channel.EMAIL, LANE, SOURCE),
+            message_id=str(id_),
+        )
+        members = [str(uuid5(id_, str(position))) for position in range(recipients)]
+        self.journal.note([Published(each, Fate.TRYING) for each in members])
+        with Publisher(self._url) as publisher:
+            failed = any([*publisher.publish_many([message])])
+        fate = Fate.UNCONFIRMED if failed else Fate.CONFIRMED
+        self.journal.note([Published(each, fate) for each in members])
 
     def poison(self, rows: Iterable[Malformed]) -> None:
         """Publish undeliverable messages one by one, each confirmed."""

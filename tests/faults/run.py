@@ -101,7 +101,7 @@ def _play(drill: Drill, stage: Stage) -> None:
 
 
 def _under_way(stage: Stage) -> bool:
-    return (stage.folder / "sandbox.jsonl").read_bytes().count(b"\n") >= UNDER_WAY
+    return stage.seen() >= UNDER_WAY
 
 
 def _resumed(

@@ -130,6 +130,10 @@ class Stage:
         with self.store.reading() as connection:
             return connection.scalar(select(func.count()).select_from(dead_letters)) or 0
 
+    def seen(self) -> int:
+        """Count the messages that reached the vendors, accepted or not."""
+        return (self.folder / "sandbox.jsonl").read_bytes().count(b"\n")
+
     def waiting(self) -> int:
         """Count the messages in the work queues, including unacknowledged ones."""
         return in_queues(self.broker.ctl, [queue_name(each, LANE) for each in CHANNELS])

@@ -14,6 +14,7 @@ heartbeat = 4
 url = "{store_url}"
 [lanes.normal]
 attempts = {attempts}
+batch_size = {batch_size}
 first_wait = 0.2
 longest_wait = 2
 [pools.email]
@@ -60,6 +61,7 @@ class Terms:
         minimum: The least number of messages.
         judged_calls: The calls that a circuit needs to open.
         timeout: Seconds that a vendor has to answer.
+        batch_size: The most emails in one request.
         clustered: Whether the broker is a cluster of three nodes behind a balancer.
     """
 
@@ -70,6 +72,7 @@ class Terms:
     minimum: int = 2000
     judged_calls: int = 20
     timeout: int = 2
+    batch_size: int = 1
     clustered: bool = False
 
     def config(self, *, broker_url: str, store_url: str, sandbox_url: str) -> str:
@@ -80,6 +83,7 @@ class Terms:
             sandbox_url=sandbox_url,
             concurrency=CONCURRENCY,
             attempts=self.attempts,
+            batch_size=self.batch_size,
             judged_calls=self.judged_calls,
             timeout=self.timeout,
         )

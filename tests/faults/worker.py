@@ -33,23 +33,28 @@ class Point(enum.StrEnum):
     AFTER_CLAIM = "after_claim"
     DURING_CALL = "during_call"
     AFTER_ANSWER = "after_answer"
+    DURING_BATCH = "during_batch"
     BEFORE_ACK = "before_ack"
     ANNOUNCED = "announced"
 
 
 IN_THE_MIDST = 0.1
 """Seconds after the request left, before the vendor answers."""
+LARGE = 900
+"""The fewest messages of a request that `Point.DURING_BATCH` counts."""
 
 _PLACES: Mapping[Point, tuple[Any, str]] = {
     Point.BEFORE_CLAIM: (Store, "claim"),
     Point.AFTER_CLAIM: (Store, "claim"),
     Point.DURING_CALL: (ConfiguredProvider, "send"),
     Point.AFTER_ANSWER: (ConfiguredProvider, "send"),
+    Point.DURING_BATCH: (ConfiguredProvider, "send_many"),
     Point.BEFORE_ACK: (settling, "write_acks"),
     Point.ANNOUNCED: (announcer, "mark_events_published"),
 }
 
 
+_MIDST = (Point.DURING_CALL, Point.DURING_BATCH)
 _BEFORE = (Point.BEFORE_CLAIM, Point.BEFORE_ACK, Point.ANNOUNCED)
 """The points before the call of the function, not after it."""
 
@@ -62,9 +67,10 @@ def arm(point: Point, passing: int) -> None:
 
     @wraps(plain)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        if next(passings) != passing:
+        small = point is Point.DURING_BATCH and len(args[1]) < LARGE
+        if small or next(passings) != passing:
             return plain(*args, **kwargs)
-        if point is Point.DURING_CALL:
+        if point in _MIDST:
             threading.Timer(IN_THE_MIDST, die).start()
         elif point in _BEFORE:
             die()

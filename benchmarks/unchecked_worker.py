@@ -5,7 +5,7 @@ from __future__ import annotations
 from notify.cli import main
 from notify.store.delivery import postgresql
 
-_SCAN = "recipient_hash = ANY (%(hashes)s::bytea[])"
+_SCAN = "recipient_hash = ANY (%(hashes)b::bytea[])"
 
 
 def unchecked() -> str:

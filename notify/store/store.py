@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from importlib import import_module
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
@@ -23,7 +23,7 @@ from notify.store.db.engine import READS_ONLY, connect
 from notify.store.db.probe import check_writable
 from notify.store.db.record_clock import RecordClock
 from notify.store.db.refusals import plain_errors
-from notify.store.db.write_lock import WriteLock
+from notify.store.db.write_lock import write_lock
 from notify.store.delivery.claim_known import claim_known
 from notify.store.delivery.claims import Claimed, Entry, FirstClaims
 from notify.store.delivery.records import Record
@@ -60,11 +60,9 @@ class Store:
         self._keyring = keyring
         self._engine = engine.execution_options(**{OPTION: RowCipher(keyring)})
         self._reader = self._engine.execution_options(**{READS_ONLY: True})
-        # SQLite has one writer at a time, and the others poll: within a process a lock is faster.
-        on_sqlite = engine.dialect.name == "sqlite"
         # Only the one in use: psycopg costs a process on SQLite 9 MB of memory.
         self._dialect = import_module(f"notify.store.delivery.{engine.dialect.name}")
-        self._write_lock: AbstractContextManager[Any] = WriteLock() if on_sqlite else nullcontext()
+        self._write_lock = write_lock(engine)
         self.clock = RecordClock(self._sample_clock, host=host)
         self.position = Position(engine)
 

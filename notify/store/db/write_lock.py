@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
+
+from sqlalchemy import Engine
 
 from notify.errors import StoreError
 from notify.store.db.engine import LONGEST_WAIT
@@ -41,3 +44,12 @@ class WriteLock:
     ) -> None:
         """Release the lock."""
         self._lock.release()
+
+
+def write_lock(engine: Engine) -> AbstractContextManager[object]:
+    """
+    Return the lock of writing transactions on a database.
+
+    SQLite has one writer at a time, and the others poll: within a process a lock is faster.
+    """
+    return WriteLock() if engine.dialect.name == "sqlite" else nullcontext()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -18,6 +19,7 @@ from notify.store.deadletters import LetterFilter
 from notify.store.deadletters.search import count_letters
 from notify.store.queries import Filter
 from notify.worker.roles import database_connections
+from tests.support.forked import Forked
 from tests.support.listening import listening
 from tests.support.rig import PATIENCE, Rig
 
@@ -32,9 +34,10 @@ def _stated(worker: str) -> tuple[str, int]:
     return row[1], int(row[2])
 
 
-def _to_broker(rabbitmq: RabbitMQNode, rig: Rig) -> int:
-    vhost = rig.broker_url.rpartition("/")[2]
-    return rabbitmq.ctl("list_connections", "vhost").split().count(vhost)
+def _to_broker(worker: psutil.Process, rabbitmq: RabbitMQNode) -> int:
+    # A listening socket has no other side.
+    ports = [getattr(each.raddr, "port", 0) for each in worker.net_connections("tcp")]
+    return ports.count(rabbitmq.port)
 
 
 def _to_database(url: str) -> int:
@@ -46,18 +49,20 @@ def _to_database(url: str) -> int:
 
 
 def _most(
-    rig: Rig, rabbitmq: RabbitMQNode, store_url: str, *, until: Callable[[], bool]
+    worker: Forked, rabbitmq: RabbitMQNode, store_url: str, *, until: Callable[[], bool]
 ) -> tuple[int, int]:
     """Count a worker's connections until a condition holds, and some seconds more."""
+    process = psutil.Process(worker.pid)
     to_database = to_broker = 0
     end = time.monotonic() + PATIENCE
     while (now := time.monotonic()) < end:
-        to_broker = max(to_broker, _to_broker(rabbitmq, rig))
+        to_broker = max(to_broker, _to_broker(process, rabbitmq))
         if store_url.startswith("postgresql"):
             to_database = max(to_database, _to_database(store_url))
         if until():
             # Every thread runs at least once in this time.
             end = min(end, now + 4)
+        time.sleep(0.1)
     assert until()
     return to_database, to_broker
 
@@ -90,13 +95,13 @@ def test_a_delivering_worker_holds_the_connections_that_the_page_states(
     )
     for lane in settings.pool("email").lanes:
         rig.requests(100, key=f"email.{lane}.shop")
-    with rig.worker():
+    with rig.worker() as worker:
         monkeypatch.delenv("PGAPPNAME")
         # Later than they are claimed, so that the relay must publish them.
         soon = (datetime.now(UTC) + timedelta(seconds=10)).isoformat()
         rig.requests(60, send_at=soon)
         most = _most(
-            rig,
+            worker,
             rabbitmq,
             store_url,
             until=lambda: rig.store.count(Filter()) == {Status.SENT: 360},
@@ -121,8 +126,8 @@ def test_the_worker_of_dead_letters_holds_the_connections_that_the_page_states(
         with rig.store.reading() as connection:
             return count_letters(connection, LetterFilter()) != {}
 
-    with rig.worker("dead", pool="dead"):
+    with rig.worker("dead", pool="dead") as worker:
         monkeypatch.delenv("PGAPPNAME")
-        most = _most(rig, rabbitmq, store_url, until=archived)
+        most = _most(worker, rabbitmq, store_url, until=archived)
     assert most[1] == amqp_connections
     assert most[0] <= stated

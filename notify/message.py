@@ -78,6 +78,14 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedBody:
+    """The part of a large batch's body that all of its recipients have in common."""
+
+    id: UUID
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Notification:
     """A producer's request for one recipient. A batch becomes one for each recipient."""
 
@@ -91,7 +99,12 @@ class Notification:
     digest: bytes
     """SHA-256 of the request's content: the same key with another digest is a conflict."""
     body: bytes
-    """The request for this recipient alone, as JSON according to the contract."""
+    """
+    The request for this recipient alone, as JSON according to the contract; without the shared
+    part, if it has one.
+    """
+    shared: SharedBody | None = field(default=None, compare=False)
+    """The rest of the body, stored once for the batch; None if `body` is complete."""
     position: int = 0
     """Which recipient of the request this is."""
     batch_id: UUID | None = None

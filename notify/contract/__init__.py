@@ -8,6 +8,7 @@ between channels (`channels`), and dead letters (`deadletters`).
 from __future__ import annotations
 
 from notify.channels import Request, is_uuid, turns_direction
+from notify.contract.batch import whole_body
 from notify.contract.categories import CategoryNames
 from notify.contract.decode import decode
 from notify.contract.document import parse, unique
@@ -79,4 +80,5 @@ __all__ = [
     "schema",
     "turns_direction",
     "unique",
+    "whole_body",
 ]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
 from notify.channels import CHANNELS, Request, is_uuid
+from notify.contract.batch import CANONICAL, members
 from notify.contract.check import check
 from notify.contract.document import parse
-from notify.contract.envelope import Incoming, Route, check_envelope, route, too_large, trace
+from notify.contract.envelope import Incoming, Route, check_envelope, route, trace
 from notify.contract.limits import Limits
 from notify.contract.problem import Problem, RequestInvalid
 from notify.message import Channel, Notification
@@ -21,16 +20,8 @@ from notify.message import Channel, Notification
 # The namespace of ids that are derived from a producer's own message ids.
 _MESSAGE_IDS = UUID("2f1c7c8e-9d0b-5b86-8f0e-6d3c1f4a7b21")
 
-# The recipients' copies may together be this many times the largest body: a small request must not
-# fill a worker's memory.
-_EXPANSION = 16
-
 # Fields that identify a request and do not change its meaning.
 _IDENTIFYING = frozenset({"v", "id", "idempotency_key", "batch"})
-
-_CANONICAL = json.JSONEncoder(
-    sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-)
 
 
 def decode(
@@ -61,7 +52,7 @@ def decode(
     _check_category(request, at, limits)
     notification = _notification(request, document, limits, incoming=incoming, at=at)
     if isinstance(request.to, list):
-        return list(_members(notification, request.to, document, limits))
+        return list(members(notification, request.to, document, limits))
     return [notification]
 
 
@@ -114,43 +105,6 @@ def _notification(
     )
 
 
-def _members(
-    whole: Notification,
-    recipients: Sequence[Any],
-    document: Mapping[str, Any],
-    limits: Limits,
-) -> Iterator[Notification]:
-    shared = {
-        name: value
-        for name, value in document.items()
-        if value is not None and name not in ("to", "data")
-    }
-    shared |= {"idempotency_key": whole.idempotency_key}
-    size = 0
-    for position, item in enumerate(recipients):
-        to, own = (item, None) if isinstance(item, str) else (item.to, item.data)
-        identity = uuid5(whole.id, str(position))
-        data = {**whole.data, **own} if own else whole.data
-        batch = {"id": str(whole.id), "position": position, "digest": whole.digest.hex()}
-        copy = {**shared, "id": str(identity), "to": to, "data": data, "batch": batch}
-        body = _CANONICAL.encode(copy).encode()
-        size += len(body)
-        if problem := too_large(body, limits.max_body_bytes) or _too_large_together(size, limits):
-            raise RequestInvalid([problem])
-        yield replace(
-            whole, id=identity, to=to, body=body, position=position, batch_id=whole.id, data=data
-        )
-
-
-def _too_large_together(size: int, limits: Limits) -> Problem | None:
-    limit = _EXPANSION * limits.max_body_bytes
-    if size <= limit:
-        return None
-    why = f"the recipients' copies are larger than {limit} bytes together"
-    hint = "send fewer recipients at once, or put what they share into a template"
-    return Problem("to", why, hint)
-
-
 def _id_of(message_id: str | None, *, source: str) -> UUID:
     """Return the AMQP message id as a UUID, or a UUID that is always the same for that id."""
     if not message_id:
@@ -171,4 +125,4 @@ def _digest(document: Mapping[str, Any], channel: Channel) -> bytes:
         for name, value in document.items()
         if value is not None and name not in _IDENTIFYING
     }
-    return hashlib.sha256(f"{channel} {_CANONICAL.encode(meaning)}".encode()).digest()
+    return hashlib.sha256(f"{channel} {CANONICAL.encode(meaning)}".encode()).digest()

@@ -12,7 +12,9 @@ class Limits:
     """How large a message may be, and which AMQP users may publish it."""
 
     max_body_bytes: int = 1_048_576
-    """The largest body; the copies of a batch may together have 16 times as many bytes."""
+    """
+    The largest body. The recipients' own parts of a batch may together have 16 times as many bytes.
+    """
     max_recipients: int = 1000
     """The longest list of recipients."""
     require_user_id: bool = False

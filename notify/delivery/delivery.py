@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -13,10 +13,13 @@ from notify.delivery.dispatcher import Dispatcher
 from notify.delivery.grouping import joined, permitted
 from notify.delivery.lane import Lane
 from notify.delivery.pacer import Pacer
-from notify.delivery.plan import DeliveryItem
+from notify.delivery.plan import DeliveryItem, NoCall, Ready
 from notify.delivery.planner import Planner
 from notify.delivery.recorder import Recorder
 from notify.errors import StoreError
+
+LARGEST_CONTENT = 32 * 1024 * 1024
+"""Characters of rendered content to claim at once: a thousand recipients may have large bodies."""
 
 log = structlog.get_logger("notify.delivery")
 
@@ -130,7 +133,9 @@ class Delivery:
         more: list[DeliveryItem] = []
         left = {id(item): item for item in _distinct(items)}
         try:
-            plans = [self._planner.plan(item, now=now) for item in left.values()]
+            plans, others = self._planned(left.values(), now=now)
+            for item in others:
+                more.append(left.pop(id(item)))
             for group in self._pacer.groups(plans):
                 remaining = joined(group, most=lane.batch_size)
                 while remaining:
@@ -151,6 +156,23 @@ class Delivery:
         finally:
             lane.permits.release(permits)
         return more, True
+
+    def _planned(
+        self, items: Iterable[DeliveryItem], *, now: datetime
+    ) -> tuple[list[NoCall | Ready], list[DeliveryItem]]:
+        """Plan items until their content is `LARGEST_CONTENT` together; return the others too."""
+        plans: list[NoCall | Ready] = []
+        remaining = iter(items)
+        size = 0
+        for item in remaining:
+            plan = self._planner.plan(item, now=now)
+            plans.append(plan)
+            # Content of the request itself is in memory once, however many recipients it has.
+            if isinstance(plan, Ready) and item.notification.inline is None:
+                size += len(plan.message.text) + len(plan.message.html)
+                if size > LARGEST_CONTENT:
+                    break
+        return plans, [*remaining]
 
 
 def _distinct(items: Sequence[DeliveryItem]) -> list[DeliveryItem]:

@@ -9,7 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from notify.store import Actor, Store, write_audit
-from notify.store.privacy import forget_keys, reseal_letters, reseal_notifications
+from notify.store.privacy import (
+    forget_keys,
+    reseal_letters,
+    reseal_notifications,
+    reseal_shared,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ def rotate(
     """
     notifications = _all(store, reseal_notifications, batch=batch, sleep=sleep)
     letters = _all(store, reseal_letters, batch=batch, sleep=sleep)
+    _all(store, reseal_shared, batch=1, sleep=sleep)
     with store.writing() as connection:
         forgotten = forget_keys(connection)
         details = {"notifications": notifications, "letters": letters, "forgotten": forgotten}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -22,6 +23,7 @@ from tests.support.bulk import Bulk, BulkRig, people, refusing, request
 from tests.support.delivering import policy_for
 from tests.support.flowing import flow_on
 
+TEMPLATE: Any = {"template": "login_code"}
 Build = Callable[..., BulkRig]
 
 
@@ -327,6 +329,18 @@ def test_a_batch_in_conflict_reaches_no_one(build: Build) -> None:
 
     assert decisions == [Dead()]
     assert sum(provider.sizes) == 3
+
+
+def test_a_claim_is_limited_by_its_content(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand recipients may have large bodies, each its own."""
+    monkeypatch.setattr("notify.delivery.delivery.LARGEST_CONTENT", 1000)
+    provider = Bulk()
+    rig = build(provider)
+    data = {"product": "shop", "code": "1", "minutes": 5}
+    rig.deliver(*(request(to, subject=None, text=None, data=data, **TEMPLATE) for to in people(20)))
+
+    assert rig.counts() == {"sent": 20}
+    assert max(provider.sizes) < 5
 
 
 def test_own_words_and_ids_reach_each_recipient(build: Build) -> None:

@@ -382,8 +382,12 @@ BODIES = {
         "more than 1000 recipients",
     ),
     "recipients that unfold": (
-        request(uuid4(), to=[f"a{n}@example.com" for n in range(1_000)], text="x" * 30_000),
-        "copies are larger than",
+        request(
+            uuid4(),
+            to=[f"a{n}@example.com" for n in range(1_000)],
+            metadata={f"label{n}": "x" * 200 for n in range(20)},
+        ),
+        "own parts are larger than",
     ),
 }
 

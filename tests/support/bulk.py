@@ -91,7 +91,7 @@ def request(*recipients: Any, id_: UUID | None = None, **fields: Any) -> bytes:
     """A request for one recipient, or for several."""
     to = recipients[0] if len(recipients) == 1 else list(recipients)
     content = {"id": str(id_ or uuid4()), "to": to, "subject": "Hello", "text": "Hi."}
-    return json.dumps({**content, **fields}).encode()
+    return json.dumps({k: v for k, v in {**content, **fields}.items() if v is not None}).encode()
 
 
 def people(count: int) -> list[str]:

@@ -18,7 +18,8 @@ _ONLINE = {
     index
     for table in (notifications, dead_letters)
     for index in table.indexes
-    if index.name in ("ix_notifications_unsettled", "ix_dead_letters_state")
+    if index.name
+    in ("ix_notifications_unsettled", "ix_notifications_shared_id", "ix_dead_letters_state")
 }
 _LOCK = int.from_bytes(b"indexes", "big")
 _POLL = 0.1

@@ -20,6 +20,7 @@ from notify.store.delivery.claims import Entry, FirstClaims
 from notify.store.delivery.columns import CLAIMED, ENDED, NEW, claimed_row, ended_row
 from notify.store.delivery.records import Record
 from notify.store.sealing.row_cipher import cipher_of
+from notify.store.shared_bodies import write_shared
 from notify.store.status_rules import OPEN
 from notify.store.suppression import SuppressionCheck, check
 
@@ -118,6 +119,7 @@ def claim(
     engine: Engine, entries: Sequence[Entry], *, now: datetime, until: datetime
 ) -> FirstClaims:
     """Insert what is new, with its attempt or its end; check all against the suppression list."""
+    write_shared(engine, (entry.notification for entry in entries), now=now)
     cipher = cipher_of(engine)
     rows = [claimed_row(entry, cipher) for entry in entries]
     values = {

@@ -16,6 +16,7 @@ from notify.store.delivery.claims import Entry, FirstClaims
 from notify.store.delivery.columns import CLAIMED, NEW, claimed_row
 from notify.store.delivery.records import Record
 from notify.store.sealing.row_cipher import cipher_of
+from notify.store.shared_bodies import write_shared
 from notify.store.status_rules import OPEN, unsettled
 from notify.store.suppression import SuppressionCheck, check
 from notify.store.totals import ADD_ON_SQLITE, hour_of
@@ -53,6 +54,7 @@ def claim(
     engine: Engine, entries: Sequence[Entry], *, now: datetime, until: datetime
 ) -> FirstClaims:
     """Insert what is new, with its attempt or its end; check all against the suppression list."""
+    write_shared(engine, (entry.notification for entry in entries), now=now)
     claims = FirstClaims(set(), {})
     at, lease_until = _value(now), _value(until)
     cipher = cipher_of(engine)

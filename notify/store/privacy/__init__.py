@@ -2,7 +2,12 @@
 
 from notify.store.privacy.erasure import Person, batches
 from notify.store.privacy.letter_erasure import LetterMatch, erase_letters, letters_of
-from notify.store.privacy.reseal import forget_keys, reseal_letters, reseal_notifications
+from notify.store.privacy.reseal import (
+    forget_keys,
+    reseal_letters,
+    reseal_notifications,
+    reseal_shared,
+)
 from notify.store.privacy.retention import Deleted, RetentionCutoff, wipe_deleted
 
 __all__ = [
@@ -16,5 +21,6 @@ __all__ = [
     "letters_of",
     "reseal_letters",
     "reseal_notifications",
+    "reseal_shared",
     "wipe_deleted",
 ]

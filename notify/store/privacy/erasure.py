@@ -25,6 +25,7 @@ from notify.contract import Spellings, normal_form
 from notify.message import Status
 from notify.store.queries import ERASED, sent_to
 from notify.store.sealing.row_cipher import cipher_of
+from notify.store.shared_bodies import delete_unused
 from notify.store.status_rules import WAITING, Transition
 from notify.store.tables import attempts, audit, events, notifications, receipts
 from notify.store.transitions import transition
@@ -109,13 +110,16 @@ def erase_notifications(
     """
     columns = notifications.c
     ended = columns.status.in_([str(each) for each in Status if each.final])
-    query = select(columns.id, columns.key_id, columns.digest, columns.idempotency_key)
+    query = select(
+        columns.id, columns.key_id, columns.digest, columns.idempotency_key, columns.shared_id
+    )
     query = query.where(columns.id.in_(ids), ended, columns.due_at.is_(None))
     rows = connection.execute(query.order_by(columns.id).with_for_update()).all()
     for row in rows:
         change = update(notifications).where(columns.id == row.id)
         connection.execute(change.values(_erased_values(connection, person, row, now=now)))
     done = [row.id for row in rows]
+    delete_unused(connection, [row.shared_id for row in rows])
     for table in (attempts, events, receipts):
         _redact_reasons(connection, table.c.notification_id.in_(done), table, person)
     _redact_reasons(connection, columns.id.in_(done), notifications, person)
@@ -131,7 +135,8 @@ def _erased_values(
     The digest stays, so that a copy of the request is recognized. With a keyring, it confirms no
     guess of the content.
     """
-    values = {"recipient": "", "recipient_hash": None, "body": b"", "erased_at": now}
+    values: dict[str, Any] = {"recipient": "", "recipient_hash": None, "body": b""}
+    values |= {"shared_id": None, "erased_at": now}
     cipher = cipher_of(connection)
     if row.key_id is None and cipher.keyring.current is not None:
         values |= {"digest": cipher.digest(row.digest), "key_id": cipher.keyring.current}

@@ -25,7 +25,7 @@ from notify.keyring import HASH
 from notify.store.deadletters.archive import PARTS, open_parts
 from notify.store.sealing.row_cipher import RowCipher, SealedFields, cipher_of
 from notify.store.suppression import rehash
-from notify.store.tables import dead_letters, keys, notifications, receipt_inbox
+from notify.store.tables import dead_letters, keys, notifications, receipt_inbox, shared_bodies
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +43,25 @@ class Sealing:
     notifications: Counter[str | None]
     letters: Counter[str | None]
     receipts: Counter[str | None]
+    shared: Counter[str | None]
+    """The shared parts of large batches' bodies."""
 
     def rows(self, key: str | None) -> int:
         """Return the number of rows of all kinds that a key has sealed."""
-        return self.notifications[key] + self.letters[key] + self.receipts[key]
+        kinds = (self.notifications, self.letters, self.receipts, self.shared)
+        return sum(counts[key] for counts in kinds)
 
 
 def count(connection: Connection) -> Sealing:
     """Count the rows by the key that sealed them."""
     receipts = _count(connection, receipt_inbox)
     del receipts[None]
-    return Sealing(_count(connection, notifications), _count(connection, dead_letters), receipts)
+    return Sealing(
+        notifications=_count(connection, notifications),
+        letters=_count(connection, dead_letters),
+        receipts=receipts,
+        shared=_count(connection, shared_bodies),
+    )
 
 
 def _count(connection: Connection, table: Table) -> Counter[str | None]:
@@ -144,6 +152,24 @@ def reseal_letters(connection: Connection, *, after: int | None, limit: int) -> 
     return [row.id for row in rows]
 
 
+def reseal_shared(connection: Connection, *, after: UUID | None, limit: int) -> Sequence[UUID]:
+    """
+    Seal the next shared parts of bodies again, in the order of their ids.
+
+    Raises:
+        Sealed: The keyring cannot open one of them; none was changed.
+    """
+    columns, cipher = shared_bodies.c, cipher_of(connection)
+    query = select(columns.id, columns.key_id, columns.content)
+    rows = _next(connection, query, columns.id, columns.key_id, cipher, after=after, limit=limit)
+    for row in rows:
+        content = cipher.open_shared(row.id, row.key_id, row.content)
+        key_id, sealed = cipher.seal_shared(row.id, content)
+        change = update(shared_bodies).where(columns.id == row.id)
+        connection.execute(change.values(key_id=key_id, content=sealed))
+    return [row.id for row in rows]
+
+
 def _fingerprint(connection: Connection, row: Row[Any], cipher: RowCipher) -> bytes:
     """Return the fingerprint by which the same message is recognised if it dies again."""
     plain: bytes = row.fingerprint
@@ -176,5 +202,6 @@ def forget_keys(connection: Connection) -> list[str]:
     cipher = cipher_of(connection)
     found = count(connection)
     used = {HASH, cipher.keyring.current, *found.notifications, *found.letters, *found.receipts}
+    used |= found.shared.keys()
     statement = delete(keys).where(keys.c.id.not_in([name for name in used if name]))
     return sorted(connection.execute(statement.returning(keys.c.id)).scalars())

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from notify.message import Identity, Status
 from notify.store.deadletters.archive import LetterState
 from notify.store.ids import PUBLIC_ID
+from notify.store.shared_bodies import delete_unused
 from notify.store.tables import (
     attempts,
     audit,
@@ -119,6 +120,7 @@ def delete_ended(
     query = query.order_by(columns.received_at).limit(limit)
     rows = connection.execute(query.with_for_update(skip_locked=True, of=notifications)).all()
     if not rows:
+        delete_unused(connection, older=old.ended)
         return Deleted(), None
     ids = [row.id for row in rows]
     deleted = Deleted(
@@ -129,6 +131,8 @@ def delete_ended(
         notifications=_delete(connection, notifications, columns.id, ids),
     )
     _delete(connection, cap_uses, cap_uses.c.notification_id, ids)
+    last = len(rows) < limit
+    delete_unused(connection, [row.shared_id for row in rows], older=old.ended if last else None)
     gone: Counter[Group] = Counter()
     for row in rows:
         gone.update(settled([row], row.status, sign=-1))
@@ -137,7 +141,8 @@ def delete_ended(
 
 
 _DELETED = [
-    notifications.c[name] for name in ("id", "source", "channel", "lane", "status", "received_at")
+    notifications.c[name]
+    for name in ("id", "source", "channel", "lane", "status", "received_at", "shared_id")
 ]
 
 

@@ -10,11 +10,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, and_, or_, update
 
+from notify.contract import whole_body
 from notify.errors import Sealed
 from notify.message import Channel, Status, ids
 from notify.store.ids import PUBLIC_ID
 from notify.store.relays.leasing import lease_rows
 from notify.store.sealing.row_cipher import RowCipher, cipher_of
+from notify.store.shared_bodies import read_shared
 from notify.store.status_rules import WAITING, Transition
 from notify.store.tables import notifications
 from notify.store.transitions import transition_quietly
@@ -57,6 +59,7 @@ _COLUMNS = [
             "category",
             "key_id",
             "body",
+            "shared_id",
             "traceparent",
         )
     ),
@@ -98,14 +101,22 @@ def lease_due(
         lease=lease,
         limit=limit,
     ).returning(*_COLUMNS)
+    rows = connection.execute(leased).all()
     cipher = cipher_of(connection)
-    return [_due(row, cipher, leased_until=now + lease) for row in connection.execute(leased)]
+    shared = read_shared(connection, {row.shared_id for row in rows if row.shared_id is not None})
+    return [_due(row, cipher, shared.get(row.shared_id), leased_until=now + lease) for row in rows]
 
 
-def _due(row: Row[Any], cipher: RowCipher, *, leased_until: datetime) -> Due:
+def _due(
+    row: Row[Any], cipher: RowCipher, shared: bytes | Sealed | None, *, leased_until: datetime
+) -> Due:
     sealed = None
     try:
         body = cipher.open_body(row.id, row.key_id, row.body)
+        if isinstance(shared, Sealed):
+            raise shared
+        if shared is not None:
+            body = whole_body(body, shared)
     except Sealed as error:
         body, sealed = b"", error.key
     return Due(

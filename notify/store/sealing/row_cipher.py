@@ -90,6 +90,24 @@ class RowCipher:
             return stored
         return self.keyring.unseal(stored, key=key_id, about=b"body" + row.bytes)
 
+    def seal_shared(self, id_: UUID, content: bytes) -> tuple[str | None, bytes]:
+        """Return the key and the content of a batch's shared part; None for one in clear."""
+        key = self.keyring.current
+        if key is None:
+            return None, content
+        return key, self.keyring.seal(content, about=b"shared" + id_.bytes)
+
+    def open_shared(self, id_: UUID, key_id: str | None, stored: bytes) -> bytes:
+        """
+        Return a batch's shared part in clear.
+
+        Raises:
+            Sealed: The keyring cannot open it.
+        """
+        if key_id is None:
+            return stored
+        return self.keyring.unseal(stored, key=key_id, about=b"shared" + id_.bytes)
+
     def seal_receipts(self, context: UUID, body: bytes) -> tuple[str | None, bytes]:
         """Return the key and the body of a stored message of receipts; None for one in clear."""
         key = self.keyring.current

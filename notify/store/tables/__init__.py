@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from notify.store.tables.audit import audit
+from notify.store.tables.bodies import shared_bodies
 from notify.store.tables.flow import (
     cap_counts,
     cap_uses,
@@ -21,7 +23,7 @@ from notify.store.tables.receipts import (
     reputation,
     suppressions,
 )
-from notify.store.tables.record import attempts, audit, dead_letters, events, notifications
+from notify.store.tables.record import attempts, dead_letters, events, notifications
 
 __all__ = [
     "UtcDateTime",
@@ -46,6 +48,7 @@ __all__ = [
     "receipts",
     "reputation",
     "schema_floor",
+    "shared_bodies",
     "suppressions",
     "total_changes",
     "totals",

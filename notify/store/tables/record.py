@@ -1,4 +1,4 @@
-"""Tables of notifications, their calls and events, the dead letters, and the audit."""
+"""Tables of notifications, their calls and events, and the dead letters."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ notifications = Table(
     # The kind of mail, as the configuration names it; null if it has none.
     Column("category", String(31)),
     Column("body", LargeBinary, nullable=False),
+    # The part of a large batch's body that its recipients share; null if `body` is complete.
+    Column("shared_id", Uuid),
     # When its personal data was erased.
     Column("erased_at", UtcDateTime),
     Column("status", String(16), nullable=False),
@@ -127,6 +129,13 @@ Index(
     notifications.c.recipient,
     sqlite_where=notifications.c.recipient_hash.is_(None),
     postgresql_where=notifications.c.recipient_hash.is_(None),
+)
+
+Index(
+    "ix_notifications_shared_id",
+    notifications.c.shared_id,
+    sqlite_where=notifications.c.shared_id.is_not(None),
+    postgresql_where=notifications.c.shared_id.is_not(None),
 )
 
 # No foreign keys: a row is written in the transaction that writes its notification, and the check
@@ -237,16 +246,4 @@ Index(
     dead_letters.c.replay_until,
     sqlite_where=dead_letters.c.replay_until.is_not(None),
     postgresql_where=dead_letters.c.replay_until.is_not(None),
-)
-
-# One row for each act of an operator.
-audit = Table(
-    "audit",
-    metadata,
-    Column("id", NUMBER, primary_key=True),
-    Column("at", UtcDateTime, nullable=False),
-    Column("actor", String(255), nullable=False),
-    Column("action", String(64), nullable=False),
-    Column("reason", String(1000), nullable=False),
-    Column("details", JSON, nullable=False),
 )

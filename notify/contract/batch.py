@@ -1,0 +1,148 @@
+"""The bodies of a batch's recipients: a copy for each, or what they share only once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid5
+
+from notify.contract.envelope import too_large
+from notify.contract.limits import Limits
+from notify.contract.problem import Problem, RequestInvalid
+from notify.message import Notification, SharedBody
+
+CANONICAL = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+)
+
+# The recipients' copies, or their own parts, may together be this many times the largest body: a
+# small request must not fill a worker's memory.
+_EXPANSION = 16
+# The namespace of the ids of shared parts.
+_SHARED = UUID("6f0c2f3a-5a4e-5f0e-9d53-0a4f8a6a3c11")
+# Fields that are not in the shared part: each recipient has its own, or events need them.
+_OWN = ("to", "data", "metadata")
+
+
+def members(
+    whole: Notification,
+    recipients: Sequence[Any],
+    document: Mapping[str, Any],
+    limits: Limits,
+) -> Iterator[Notification]:
+    """
+    Yield the notifications of a batch.
+
+    Args:
+        whole: A notification with all that they have in common.
+        recipients: The recipients of the request.
+        document: The request.
+
+    Raises:
+        RequestInvalid: One is too large, or all together are.
+    """
+    shared = {
+        name: value
+        for name, value in document.items()
+        if value is not None and name not in ("to", "data")
+    }
+    shared |= {"idempotency_key": whole.idempotency_key}
+    if _copies_fit(shared, whole.data, len(recipients), limits):
+        copies = list(_copies(whole, recipients, shared, limits))
+        if copies:
+            yield from copies
+            return
+    yield from _parts(whole, recipients, shared, limits)
+
+
+def whole_body(own: bytes, shared: bytes) -> bytes:
+    """Return the complete body of a recipient from its own part and the shared one."""
+    mine, common = json.loads(own), json.loads(shared)
+    data = {**common.get("data", {}), **mine.get("data", {})}
+    return CANONICAL.encode({**common, **mine, "data": data}).encode()
+
+
+def _copies_fit(
+    shared: Mapping[str, Any], data: Mapping[str, Any], count: int, limits: Limits
+) -> bool:
+    """Whether complete bodies are not too large together, without the recipients' own data."""
+    common = len(CANONICAL.encode({**shared, "data": data}).encode())
+    return common * count <= _EXPANSION * limits.max_body_bytes
+
+
+def _copies(
+    whole: Notification,
+    recipients: Sequence[Any],
+    shared: Mapping[str, Any],
+    limits: Limits,
+) -> Iterator[Notification]:
+    """Yield them with complete bodies; nothing more once these are too large together."""
+    found, size = [], 0
+    for position, item in enumerate(recipients):
+        one, _ = _member(whole, position, item)
+        body = CANONICAL.encode({**shared, **_fields(one), "data": one.data}).encode()
+        size += len(body)
+        if size > _EXPANSION * limits.max_body_bytes:
+            return
+        _check(body, limits)
+        found.append(replace(one, body=body))
+    yield from found
+
+
+def _parts(
+    whole: Notification,
+    recipients: Sequence[Any],
+    shared: Mapping[str, Any],
+    limits: Limits,
+) -> Iterator[Notification]:
+    """Yield them with bodies of their own parts only."""
+    metadata = {"metadata": shared["metadata"]} if "metadata" in shared else {}
+    common = {name: value for name, value in shared.items() if name not in _OWN}
+    content = CANONICAL.encode({**common, "data": whole.data}).encode()
+    name = f"{whole.source}/{whole.id}/{whole.digest.hex()}"
+    part = SharedBody(uuid5(_SHARED, name), content)
+    size = len(content)
+    for position, item in enumerate(recipients):
+        one, own = _member(whole, position, item)
+        body = CANONICAL.encode({**_fields(one), **metadata, "data": own}).encode()
+        size += len(body)
+        if size > _EXPANSION * limits.max_body_bytes:
+            raise RequestInvalid([_too_large_together(limits)])
+        _check(body + content, limits)
+        yield replace(one, body=body, shared=part)
+
+
+def _member(
+    whole: Notification, position: int, item: Any
+) -> tuple[Notification, Mapping[str, Any]]:
+    """Return a recipient's notification without its body, and its own data."""
+    to, own = (item, None) if isinstance(item, str) else (item.to, item.data)
+    one = replace(
+        whole,
+        id=uuid5(whole.id, str(position)),
+        to=to,
+        position=position,
+        batch_id=whole.id,
+        data={**whole.data, **own} if own else whole.data,
+    )
+    return one, own or {}
+
+
+def _fields(one: Notification) -> dict[str, Any]:
+    """Return the fields of a recipient's body that no other recipient's body has."""
+    batch = {"id": str(one.batch_id), "position": one.position, "digest": one.digest.hex()}
+    return {"id": str(one.id), "to": one.to, "batch": batch}
+
+
+def _check(body: bytes, limits: Limits) -> None:
+    if problem := too_large(body, limits.max_body_bytes):
+        raise RequestInvalid([problem])
+
+
+def _too_large_together(limits: Limits) -> Problem:
+    limit = _EXPANSION * limits.max_body_bytes
+    why = f"the recipients' own parts are larger than {limit} bytes together"
+    hint = "send fewer recipients at once, or put what they share into the request's data"
+    return Problem("to", why, hint)

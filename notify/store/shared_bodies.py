@@ -1,0 +1,71 @@
+"""The parts of large batches' bodies that their recipients share: written, read, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Engine, delete, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from notify.errors import Sealed
+from notify.message import Notification
+from notify.store.sealing.row_cipher import cipher_of
+from notify.store.tables import notifications, shared_bodies
+
+
+def write_shared(engine: Engine, asked: Iterable[Notification], *, now: datetime) -> None:
+    """
+    Write the shared parts of these notifications, if any, before their rows are written.
+
+    One that is on record already gets a new date, so that `delete_unused` leaves it.
+    """
+    parts = {part.id: part for each in asked if (part := each.shared) is not None}
+    if not parts:
+        return
+    cipher = cipher_of(engine)
+    rows = []
+    for part in parts.values():
+        key_id, content = cipher.seal_shared(part.id, part.content)
+        rows.append({"id": part.id, "key_id": key_id, "content": content, "written_at": now})
+    dialect = sqlite if engine.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(shared_bodies).values(rows)
+    changed = {"written_at": now}
+    with engine.begin() as connection:
+        connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
+
+
+def read_shared(connection: Connection, ids: Collection[UUID]) -> dict[UUID, bytes | Sealed]:
+    """Return shared parts in clear, by id; the error for those that the keyring cannot open."""
+    if not ids:
+        return {}
+    columns, cipher = shared_bodies.c, cipher_of(connection)
+    query = select(columns.id, columns.key_id, columns.content).where(columns.id.in_(ids))
+    found: dict[UUID, bytes | Sealed] = {}
+    for row in connection.execute(query):
+        try:
+            found[row.id] = cipher.open_shared(row.id, row.key_id, row.content)
+        except Sealed as error:
+            found[row.id] = error
+    return found
+
+
+def delete_unused(
+    connection: Connection, ids: Sequence[UUID | None] = (), *, older: datetime | None = None
+) -> None:
+    """
+    Delete shared parts that no notification has.
+
+    Args:
+        ids: Those to look at.
+        older: Look also at all that were written before then.
+    """
+    columns = shared_bodies.c
+    known = [each for each in ids if each is not None]
+    wanted: list[ColumnElement[bool]] = [columns.id.in_(known)] if known else []
+    if older is not None:
+        wanted.append(columns.written_at <= older)
+    if wanted:
+        used = select(notifications.c.id).where(notifications.c.shared_id == columns.id).exists()
+        connection.execute(delete(shared_bodies).where(or_(*wanted), ~used))

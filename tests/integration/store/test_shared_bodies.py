@@ -1,0 +1,109 @@
+"""The shared part of a large batch: stored once, read with each own part, deleted with the last."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import func, select
+
+from notify.contract import Incoming, Limits, decode
+from notify.message import Notification, Status
+from notify.privacy import Keep, Person, delete_old, rotate
+from notify.store import Actor, Claim, Entry, Store
+from notify.store.privacy.erasure import erase_notifications
+from notify.store.relays import lease_due
+from notify.store.tables import events, notifications, shared_bodies
+from tests.support.recording import LATER, LEASE, NOW
+
+HTML = "<p>canary</p>" * 2000
+MINUTE = timedelta(minutes=1)
+
+
+def _batch(count: int = 3) -> list[Notification]:
+    people = [{"to": f"a{n}@example.com", "data": {"n": n}} for n in range(1000)]
+    content = {"subject": "News", "html": HTML, "text": "Hi", "metadata": {"order": "7"}}
+    body = {"id": str(uuid4()), "to": people, **content}
+    incoming = Incoming(
+        json.dumps(body).encode(), "email.bulk.shop", content_type="application/json"
+    )
+    return decode(incoming, Limits())[:count]
+
+
+def _write(store: Store, some: list[Notification], status: Status = Status.SCHEDULED) -> None:
+    due = NOW + MINUTE if status is Status.SCHEDULED else None
+    entries = [Entry(each, status, due_at=due) for each in some]
+    assert [each.claim for each in store.claim(entries, now=NOW, lease=LEASE)] == (
+        [Claim.OWNED] * len(some)
+    )
+
+
+def _parts(store: Store) -> int:
+    with store.reading() as connection:
+        return connection.execute(select(func.count()).select_from(shared_bodies)).scalar_one()
+
+
+def test_it_is_stored_once_and_published_with_each_recipients_own_part(store: Store) -> None:
+    """A due member is a complete request."""
+    some = _batch()
+    _write(store, some[:1])
+    _write(store, some[1:])
+
+    assert _parts(store) == 1
+    with store.reading() as connection:
+        longest = select(func.max(func.length(notifications.c.body)))
+        assert connection.execute(longest).scalar_one() < 1000
+    with store.writing() as connection:
+        due = lease_due(connection, [Status.SCHEDULED], now=LATER, lease=LEASE, limit=10)
+    assert len(due) == 3
+    for row in due:
+        incoming = Incoming(row.body, "email.bulk.shop", content_type="application/json")
+        (again,) = decode(incoming, Limits())
+        original = next(each for each in some if each.id == again.id)
+        assert (again.to, again.data, again.inline) == (
+            original.to,
+            original.data,
+            original.inline,
+        )
+        assert again.digest == original.digest
+
+
+def test_it_is_sealed_and_sealed_again(store: Store) -> None:
+    """With a keyring, no content is in clear."""
+    _write(store, _batch())
+    with store.reading() as connection:
+        content: bytes = connection.execute(select(shared_bodies.c.content)).scalar_one()
+    assert (b"canary" in content) is not store.seals
+    if store.seals:
+        rotate(store, Actor("ann", "a reason"), now=NOW, sleep=lambda _: None)
+
+
+def test_erasing_the_last_recipient_deletes_it(store: Store) -> None:
+    """Others still need it until then."""
+    some = _batch(2)
+    _write(store, some, Status.SUPPRESSED)
+    for left, each in ((1, some[0]), (0, some[1])):
+        with store.writing() as connection:
+            assert erase_notifications(connection, Person(each.to), [each.id], now=NOW) == [each.id]
+        assert _parts(store) == left
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_retention_deletes_it_with_its_last_notification(store: Store, written: bool) -> None:
+    """Also if its worker was killed before it wrote the notifications."""
+    some = _batch(2)
+    _write(store, some, Status.SUPPRESSED)
+    with store.writing() as connection:
+        # They are published.
+        connection.execute(events.delete())
+        if not written:
+            connection.execute(notifications.delete())
+    keep = Keep(
+        lanes={}, others=timedelta(days=1), waiting=timedelta(days=1), audit=timedelta(days=1)
+    )
+    delete_old(store, keep, now=NOW + timedelta(hours=1))
+    assert _parts(store) == 1
+    delete_old(store, keep, now=NOW + timedelta(days=2))
+    assert _parts(store) == 0

@@ -1,0 +1,46 @@
+"""Bulk with a worker, SendGrid's provider and the sandbox, which has SendGrid's rules."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from uuid import uuid4
+
+import pytest
+
+from notify.message import Status
+from notify.store import Filter
+from tests.support.rig import Rig, until
+
+COUNT = 1000
+INVALID = ("invalid+1@sandbox.test", "invalid+2@sandbox.test")
+
+
+def _counts(rig: Rig) -> dict[Status, int]:
+    return {status: n for status, n in rig.store.count(Filter()).items() if n}
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own words", "same content"])
+def test_a_thousand_recipients_are_a_few_requests(rig: Rig, own: bool) -> None:
+    """Each gets its own words once; two that SendGrid refuses by index are rejected."""
+    people = [f"user-{n}@example.com" for n in range(COUNT - len(INVALID))]
+    people[500:500] = INVALID
+    content: dict[str, object] = {"subject": "News", "html": "<p>News</p>" * 3000, "text": "News"}
+    if own:
+        content = {"template": "login_code", "data": {"product": "shop", "minutes": 5}}
+    to = [{"to": each, "data": {"code": str(n)}} for n, each in enumerate(people)]
+    with rig.worker():
+        rig.publish(
+            json.dumps({"id": str(uuid4()), "to": to, **content}).encode(), key="email.bulk.shop"
+        )
+        expected = {Status.SENT: COUNT - 2, Status.REJECTED: 2}
+        until(lambda: _counts(rig) == expected)
+
+    entries = rig.sandbox.ledger.entries()
+    accepted = Counter(each.recipient for each in entries if each.provider_id)
+    assert accepted == dict.fromkeys(set(people) - set(INVALID), 1)
+    assert len({each.arrived for each in entries}) <= 5
+    rejected = rig.store.find(Filter(status=Status.REJECTED), limit=3)
+    assert {each.recipient for each in rejected} == set(INVALID)
+    for message in rig.sandbox.messages()[:50]:
+        assert str(people.index(message.to)) in message.text if own else message.text == "News"

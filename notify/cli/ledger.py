@@ -14,7 +14,7 @@ from notify.cli.options.as_json import json_option
 from notify.cli.options.given import NUMBER
 from notify.cli.output import print_json, span, utc
 from notify.errors import ConfigError, NotifyError
-from notify.ledger import TERMS, Contradiction, Ledger, build_ledger
+from notify.ledger import TERMS, Contradiction, Ledger, Miscount, build_ledger
 from notify.service import open_broker, opened_record, topology_of
 from notify.settings import Settings, load
 from notify.status import ledger_as_json
@@ -56,13 +56,21 @@ ids_option = click.option(
     help="Break the terms down by channel, lane, or channel,lane.",
 )
 @ids_option
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Check the whole record, not only what is new, has changed or is open.",
+)
 @click.option("--broker", is_flag=True, help="Add the messages in each queue of the broker.")
 @json_option
-def ledger(*, by: Group | None, ids: int, broker: bool, as_json: bool) -> None:
+def ledger(*, by: Group | None, ids: int, full: bool, broker: bool, as_json: bool) -> None:
     """Check that every accepted request is accounted for, exactly once.
 
-    It may run at any time, beside the workers: it reads one moment of the record. Accepted must
-    equal the sum of the terms, and every status must agree with the calls and events on record.
+    It may run at any time, beside the workers. Accepted must equal the sum of the terms, and every
+    status must agree with the calls and events on record. It remembers what it has checked: the
+    next run checks what is new, has changed, is open or was contradictory, and some of the rest.
+    --full checks everything.
+
     A contradiction is listed with its ids, and the exit code is 1; a doubt, such as a lease that
     ended long ago, is listed, and the exit code stays 0. Messages in the broker's queues are not
     on record yet: --broker shows them.
@@ -70,12 +78,12 @@ def ledger(*, by: Group | None, ids: int, broker: bool, as_json: bool) -> None:
     \b
     Examples:
       notify ledger
-      notify ledger --by channel,lane --broker
+      notify ledger --full --by channel,lane --broker
       notify ledger --json --ids 1000 | jq .faults
     """
     settings = load()
     with opened_record(settings) as store:
-        drawn = build_ledger(store, now=store.clock(), ids=ids)
+        drawn = build_ledger(store, now=store.clock(), ids=ids, full=full)
     queues = _queues(settings) if broker else None
     if as_json:
         print_json(ledger_as_json(drawn, queues))
@@ -127,6 +135,7 @@ def show(
         console.print(_table(("queue", "ready", "consumers"), _queue_rows(queues)))
     for title, found in (("contradictions", ledger.faults), ("doubts", ledger.doubts)):
         _print_found(console, title, found)
+    _print_miscounts(console, ledger.miscounts)
     if ledger.difference:
         console.print(f"\n[red]{ledger.difference} accepted, but in none of the terms[/red]")
     if ledger.balanced:
@@ -171,6 +180,13 @@ def _print_found(console: Console, title: str, found: Mapping[Any, Contradiction
             console.print(f"    {id_}", highlight=False)
         if each.count > len(each.ids):
             console.print(f"    and {each.count - len(each.ids)} more; --ids shows more")
+
+
+def _print_miscounts(console: Console, found: Sequence[Miscount]) -> None:
+    if found:
+        console.print("\ntotals that differed from their rows, and are corrected", style="bold")
+    for each in found:
+        console.print(f"  {each}", highlight=False)
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1) -> Table:

@@ -85,6 +85,8 @@ def _print_deleted(deleted: Deleted, *, dry_run: bool) -> None:
 def _print_ledger(ledger: Ledger) -> None:
     for title, found in (("contradiction", ledger.faults), ("doubt", ledger.doubts)):
         _list(title, found)
+    for each in ledger.miscounts:
+        click.echo(f"corrected total: {each}")
     if ledger.difference:
         click.echo(f"{ledger.difference:,} accepted, but in none of the terms")
     if ledger.balanced:

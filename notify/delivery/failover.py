@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 
@@ -19,6 +19,7 @@ from notify.delivery.plan import Attempt, Call, Ready
 from notify.errors import StoreError
 from notify.flow import Admission, Admitted, Circuits
 from notify.gateway import ConfiguredProvider
+from notify.message import time_id
 from notify.policies.retry import Verdict
 from notify.settings import LONGEST_TIMEOUT
 from notify.store import Claimed, Record, Store
@@ -221,7 +222,7 @@ class Failover:
 
 def _call(onward: _Onward) -> Call:
     """Return the next call of a message, under a new attempt id."""
-    attempt, attempt_id = onward.ended.attempt, uuid4()
+    attempt, attempt_id = onward.ended.attempt, time_id()
     entry = replace(attempt.entry, attempt_id=attempt_id)
     message = replace(attempt.message, attempt_id=attempt_id)
     return Ready(attempt.item, entry, message).call(onward.admitted)

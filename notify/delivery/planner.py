@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from notify.categories import Categories
 from notify.delivery.plan import DeliveryItem, NoCall, Ready
 from notify.errors import TemplateError
-from notify.message import Channel, Content, Notification, Rendered, Status
+from notify.message import Channel, Content, Notification, Rendered, Status, time_id
 from notify.store import Entry
 from notify.store.suppression import SuppressionCheck
 from notify.templating import Templates
@@ -48,7 +48,7 @@ class Planner:
         if notification.channel not in self._channels:
             reason = f"this worker has no provider for {notification.channel}"
             return NoCall.ended(item, Status.FAILED, reason)
-        attempt_id = uuid4()
+        attempt_id = time_id()
         try:
             with item.trace.during("render"):
                 message = rendered(

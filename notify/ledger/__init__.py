@@ -5,8 +5,9 @@ Here: the ledger (`notify ledger`) and the store-wide gauges. Not here: SQL (`st
 anything that changes a row.
 """
 
-from notify.ledger.ledger import GRACE, TERMS, Contradiction, Ledger, Line, build_ledger
+from notify.ledger.ledger import GRACE, TERMS, Contradiction, Ledger, Line, Miscount, build_ledger
 from notify.ledger.record_metrics import PERIOD, SHARE, LedgerSnapshot, RecordMetrics, count_record
+from notify.ledger.upkeep import keep_up
 
 __all__ = [
     "GRACE",
@@ -17,7 +18,9 @@ __all__ = [
     "Ledger",
     "LedgerSnapshot",
     "Line",
+    "Miscount",
     "RecordMetrics",
     "build_ledger",
     "count_record",
+    "keep_up",
 ]

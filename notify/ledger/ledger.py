@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection
 
+from notify.ledger.checking import GRACE, Check, Findings, Miscount
 from notify.message import Status
 from notify.store import Store
-from notify.store.ledger import DeadCount, Doubt, Fault, balance, find_contradictions
+from notify.store.ledger import DeadCount, Doubt, Fault, balance
 from notify.store.totals import CountFilter, GroupCount, count_groups
 
 __all__ = [
     "DEAD",
+    "GRACE",
     "IN_FLIGHT",
     "TERMS",
     "Contradiction",
@@ -24,12 +26,10 @@ __all__ = [
     "Fault",
     "Ledger",
     "Line",
+    "Miscount",
     "build_ledger",
     "count_ledger",
 ]
-
-GRACE = timedelta(minutes=5)
-"""How long after its due time or lease a row may still be handled by a live process."""
 
 IN_FLIGHT = "in flight"
 """Scheduled, queued or sending."""
@@ -81,6 +81,7 @@ class Ledger:
         lines: By channel and lane.
         faults: The contradictions; none in a consistent record.
         doubts: What should be examined and is not a contradiction.
+        miscounts: The kept totals that differed from their rows, and were corrected.
     """
 
     at: datetime
@@ -88,6 +89,7 @@ class Ledger:
     lines: Sequence[Line]
     faults: Mapping[Fault, Contradiction]
     doubts: Mapping[Doubt, Contradiction]
+    miscounts: Sequence[Miscount] = ()
 
     @property
     def terms(self) -> Mapping[str, int]:
@@ -102,24 +104,33 @@ class Ledger:
     @property
     def balanced(self) -> bool:
         """Whether nothing is missing and there is no contradiction."""
-        return not self.faults and not self.difference
+        return not self.faults and not self.miscounts and not self.difference
 
 
-def build_ledger(store: Store, *, now: datetime, ids: int = 10) -> Ledger:
+def build_ledger(store: Store, *, now: datetime, ids: int = 10, full: bool = False) -> Ledger:
     """
-    Return the ledger of one moment, from one reading transaction.
+    Check the record, remember what was checked, and return the ledger.
 
     Args:
         ids: The largest number of ids to list for each contradiction.
+        full: Check everything; otherwise what is new, has changed or is open, what the last check
+            found, and some of what was checked the longest time ago.
 
     Raises:
-        StoreError: The record cannot be read.
+        StoreError: The record cannot be used.
     """
-    with store.reading() as connection:
-        accepted, lines = _counted(connection)
-        found = find_contradictions(connection, long_ago=now - GRACE)
-        faults, doubts = _found(found, most=ids)
-    return Ledger(now, accepted, lines, faults, doubts)
+    found = Check(store, now=now, ids=ids, full=full).run()
+    ledger = count_ledger(store, now=now)
+    return replace(
+        ledger,
+        faults={kind: _contradiction(found, kind) for kind in Fault if kind in found.counts},
+        doubts={kind: _contradiction(found, kind) for kind in Doubt if kind in found.counts},
+        miscounts=found.miscounts,
+    )
+
+
+def _contradiction(found: Findings, kind: Fault | Doubt) -> Contradiction:
+    return Contradiction(found.counts[kind], found.ids[kind])
 
 
 def count_ledger(store: Store, *, now: datetime) -> Ledger:
@@ -173,18 +184,3 @@ def _line(channel: str | None, lane: str | None, counts: Sequence[GroupCount], d
             in_flight[Status(count.status)] += count.count
     oldest = min((each.oldest for each in counts if each.oldest is not None), default=None)
     return Line(channel, lane, terms, in_flight, oldest)
-
-
-def _found(
-    contradictions: Iterable[tuple[Fault | Doubt, UUID]], *, most: int
-) -> tuple[dict[Fault, Contradiction], dict[Doubt, Contradiction]]:
-    counts: Counter[Fault | Doubt] = Counter()
-    ids: dict[Fault | Doubt, list[UUID]] = defaultdict(list)
-    for kind, id_ in contradictions:
-        counts[kind] += 1
-        if counts[kind] <= most:
-            ids[kind].append(id_)
-    return (
-        {kind: Contradiction(counts[kind], ids[kind]) for kind in Fault if kind in counts},
-        {kind: Contradiction(counts[kind], ids[kind]) for kind in Doubt if kind in counts},
-    )

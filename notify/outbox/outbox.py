@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import Connection, Table, insert
 from sqlalchemy.orm import Session, scoped_session
 
 from notify.contract import DEFAULT_LIMITS, Incoming, Limits, decode
+from notify.message import time_id
 
 MAX_BODY_BYTES = DEFAULT_LIMITS.max_body_bytes
 MAX_RECIPIENTS = DEFAULT_LIMITS.max_recipients
@@ -93,7 +94,7 @@ def outbox_row(
     Returns:
         Values by the table's columns. `message_id` is the request's id as text.
     """
-    id_ = uuid4() if request.get("id") is None else request["id"]
+    id_ = time_id() if request.get("id") is None else request["id"]
     body = json.dumps({**request, "id": id_}, ensure_ascii=False, default=_as_text)
     decode(
         Incoming(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from notify.deadletters import Archive, Rehearsal, Replayer
-from notify.ledger import PERIOD, RecordMetrics
+from notify.ledger import PERIOD, RecordMetrics, keep_up
 from notify.periodic import PeriodicThread
 from notify.service.categories import exempt_categories, open_categories
 from notify.service.contract import contract_limits, open_templates
@@ -24,9 +24,14 @@ def open_archive(settings: Settings, store: Store, metrics: Metrics) -> Archive:
 
 
 def record_metrics(store: Store, metrics: Metrics) -> PeriodicThread:
-    """Wire the metrics of the whole record."""
-    refresh = RecordMetrics(store, metrics).refresh
-    return PeriodicThread("record metrics", refresh, period=PERIOD)
+    """Wire the metrics of the whole record, and the upkeep that makes their queries quick."""
+    of_record = RecordMetrics(store, metrics)
+
+    def step() -> None:
+        keep_up(store, now=store.clock())
+        of_record.refresh()
+
+    return PeriodicThread("record metrics", step, period=PERIOD)
 
 
 def open_replayer(settings: Settings, store: Store) -> Replayer:

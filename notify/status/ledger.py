@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from notify.ledger import TERMS, Contradiction, Ledger, Line
+from notify.ledger import TERMS, Contradiction, Ledger, Line, Miscount
 
 
 def ledger_as_json(ledger: Ledger, queues: Mapping[str, tuple[int, int]] | None) -> dict[str, Any]:
@@ -24,6 +24,7 @@ def ledger_as_json(ledger: Ledger, queues: Mapping[str, tuple[int, int]] | None)
         "lines": [_line(line, ledger) for line in ledger.lines],
         "faults": _contradictions(ledger.faults),
         "doubts": _contradictions(ledger.doubts),
+        "miscounts": [_miscount(each) for each in ledger.miscounts],
     }
     if queues is not None:
         values["queues"] = {
@@ -40,6 +41,18 @@ def _line(line: Line, ledger: Ledger) -> dict[str, Any]:
         "terms": dict(line.terms),
         "in_flight": dict(line.in_flight),
         "oldest_seconds": line.oldest and (ledger.at - line.oldest).total_seconds(),
+    }
+
+
+def _miscount(miscount: Miscount) -> dict[str, Any]:
+    group = miscount.group
+    return {
+        "received": group.begin.isoformat(),
+        "channel": group.channel,
+        "lane": group.lane,
+        "status": group.status,
+        "kept": miscount.kept,
+        "counted": miscount.counted,
     }
 
 

@@ -17,7 +17,10 @@ WAITING = (Status.SCHEDULED, Status.QUEUED)
 """Not ended, and no worker owns it."""
 
 OPEN = (*WAITING, Status.SENDING, Status.UNKNOWN)
-"""Not settled: each row is found by an index. All others are counted by the kept totals."""
+"""Each row is found by an index."""
+
+SETTLED = tuple(each for each in Status if each not in OPEN)
+"""Counted by the kept totals."""
 
 REPORTED = (Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED, Status.CONFIRMED)
 """Reported after it was sent: by a vendor's receipt, or by the producer's feedback."""

@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
-from uuid import uuid4
 
 from notify.cli.options.given import refuse_foreign
 from notify.contract import parse
 from notify.errors import DecodeError
+from notify.message import time_id
 
 _BETWEEN = re.compile(r"[\s,]*")
 
@@ -97,7 +97,7 @@ def identified(body: bytes, *, line: int) -> PreparedRequest:
     known = request.get("id")
     if known is not None:
         return PreparedRequest(body, known if isinstance(known, str) else "", line)
-    new_id = str(uuid4())
+    new_id = str(time_id())
     if "id" in request:
         return _replaced(body, new_id, line=line)
     # Inserted into the text, which is not rewritten: it must keep what the contract refuses.

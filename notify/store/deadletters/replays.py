@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import (
     Boolean,
@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from notify.message import Channel, Identity, Notification, Outcome, Status
+from notify.message import Channel, Identity, Notification, Outcome, Status, time_id
 from notify.store.deadletters.archive import PARTS, LetterState, open_parts
 from notify.store.sealing.row_cipher import SealedFields, cipher_of
 from notify.store.status_rules import RowTransition, Transition
@@ -44,7 +44,7 @@ class Slot:
 
     def with_random_id(self) -> Slot:
         """Return the slot with a random row id, where the producer's id is in use."""
-        row_id = uuid4()
+        row_id = time_id()
         asked = replace(self.notification, id=row_id, public_id=self.notification.id)
         return replace(self, id=row_id, notification=asked)
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from uuid import uuid4
 
 import structlog
 
 from notify.errors import StoreError, StoreRefused
-from notify.message import Identity
+from notify.message import Identity, time_id
 from notify.store.delivery.claims import Claim, Claimed, Entry
 
 log = structlog.get_logger("notify.store")
@@ -24,7 +23,7 @@ def claim_under_new_ids(
     Raises:
         StoreRefused: The record refuses a value.
     """
-    renumbered = [entry.under(uuid4()) for entry in entries]
+    renumbered = [entry.under(time_id()) for entry in entries]
     try:
         answers = claim(renumbered)
     except StoreRefused:

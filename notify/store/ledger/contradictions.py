@@ -2,13 +2,13 @@
 Contradictions in the record.
 
 A notification's status says how far it is, and so do its calls and its events. Here these are
-compared, set-wise: a few passes over the tables, whatever their size.
+compared, set-wise, for the notifications of one slice.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -59,23 +59,21 @@ class Doubt(enum.StrEnum):
 
 
 def find_contradictions(
-    connection: Connection, *, long_ago: datetime
+    connection: Connection, rows: ColumnElement[bool], *, long_ago: datetime
 ) -> Iterator[tuple[Fault | Doubt, UUID]]:
-    """Yield what is wrong, with the notification's id; all leases from *long_ago* have ended."""
-    yield from _within_rows(connection, long_ago=long_ago)
-    yield from _without_row(connection, Fault.CALL_WITHOUT_ROW, attempts)
-    yield from _without_row(connection, Fault.EVENT_WITHOUT_ROW, events)
+    """
+    Yield what is wrong with some notifications, with their ids.
 
-
-def _within_rows(
-    connection: Connection, *, long_ago: datetime
-) -> Iterator[tuple[Fault | Doubt, UUID]]:
-    calls = _calls()
+    Args:
+        rows: Which notifications to check.
+        long_ago: All leases from then have ended.
+    """
+    calls = _calls(rows)
     found = _faults(calls) | _doubts(calls, long_ago)
     query = (
         select(notifications.c.id, *(case((true, 1), else_=0) for true in found.values()))
         .select_from(notifications.outerjoin(calls, calls.c.notification_id == notifications.c.id))
-        .where(or_(*found.values()))
+        .where(rows, or_(*found.values()))
         .execution_options(yield_per=1000)
     )
     for row in connection.execute(query):
@@ -84,7 +82,7 @@ def _within_rows(
                 yield kind, row[0]
 
 
-def _calls() -> FromClause:
+def _calls(rows: ColumnElement[bool]) -> FromClause:
     """Return the subquery that counts the calls of each notification."""
     columns = attempts.c
     return (
@@ -96,6 +94,7 @@ def _calls() -> FromClause:
             _sum(columns.outcome == Outcome.UNKNOWN).label("unknown"),
             _sum(columns.outcome.is_(None)).label("open"),
         )
+        .where(columns.notification_id.in_(select(notifications.c.id).where(rows)))
         .group_by(columns.notification_id)
         .subquery("calls")
     )
@@ -164,15 +163,24 @@ def _in(*statuses: Status) -> ColumnElement[bool]:
     return notifications.c.status.in_([str(each) for each in statuses])
 
 
-def _without_row(
-    connection: Connection, kind: Fault, table: Table
-) -> Iterator[tuple[Fault | Doubt, UUID]]:
+def find_orphans(
+    connection: Connection, kind: Fault, rows: ColumnElement[bool]
+) -> Iterator[tuple[Fault, UUID]]:
+    """Yield the notifications that do not exist, but have some of these calls or events."""
+    table = ORPHANS[kind]
     query = (
         select(table.c.notification_id)
         .outerjoin(notifications, notifications.c.id == table.c.notification_id)
-        .where(notifications.c.id.is_(None))
+        .where(rows, notifications.c.id.is_(None))
         .distinct()
         .execution_options(yield_per=1000)
     )
     for row in connection.execute(query):
         yield kind, row[0]
+
+
+ORPHANS: Mapping[Fault, Table] = {
+    Fault.CALL_WITHOUT_ROW: attempts,
+    Fault.EVENT_WITHOUT_ROW: events,
+}
+"""The table of each kind of row that belongs to a notification."""

@@ -15,7 +15,13 @@ from notify.store.tables.flow import (
 )
 from notify.store.tables.keys import keys, schema_floor
 from notify.store.tables.kinds import UtcDateTime, metadata
-from notify.store.tables.ledger import checked_hours, checks, total_changes, totals
+from notify.store.tables.ledger import (
+    checked_hours,
+    checks,
+    suspects,
+    total_changes,
+    totals,
+)
 from notify.store.tables.receipts import (
     receipt_inbox,
     receipt_lookups,
@@ -50,6 +56,7 @@ __all__ = [
     "schema_floor",
     "shared_bodies",
     "suppressions",
+    "suspects",
     "total_changes",
     "totals",
 ]

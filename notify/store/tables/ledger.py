@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Table, Uuid
 
 from notify.store.tables.kinds import NUMBER, UtcDateTime, metadata
 
@@ -37,6 +37,9 @@ checked_hours = Table(
     Column("hour", BigInteger, primary_key=True, autoincrement=False),
     Column("checked_at", UtcDateTime, nullable=False),
 )
+
+# Notifications that the last check found contradictory or doubtful: the next one reads them again.
+suspects = Table("suspects", metadata, Column("notification_id", Uuid, primary_key=True))
 
 # One row. Without it nothing was checked, and the totals are complete.
 checks = Table(

@@ -110,7 +110,7 @@ Index(
     postgresql_where=notifications.c.due_at.is_not(None),
 )
 # Not by status: an index that names it, even as a condition, doubles the cost of each change of
-# a status (docs/adr/0014).
+# a status (docs/adr/0015).
 Index(
     "ix_notifications_unsettled",
     notifications.c.received_at,

@@ -8,19 +8,23 @@ totals are right, which is the ledger's work (`store.ledger`).
 from notify.store.totals.counts import CountFilter, GroupCount, count_groups, settled_spans
 from notify.store.totals.kept import (
     ADD_ON_SQLITE,
+    HOUR,
     Group,
     change_totals,
     current,
     fold,
     hour_begin,
     hour_of,
+    lock_totals,
     settled,
 )
-from notify.store.totals.open_rows import open_rows, sweep
+from notify.store.totals.open_rows import RECENT, mark_open, open_rows, sweep
 from notify.store.totals.progress import Progress, read_progress, write_progress
 
 __all__ = [
     "ADD_ON_SQLITE",
+    "HOUR",
+    "RECENT",
     "CountFilter",
     "Group",
     "GroupCount",
@@ -31,6 +35,8 @@ __all__ = [
     "fold",
     "hour_begin",
     "hour_of",
+    "lock_totals",
+    "mark_open",
     "open_rows",
     "read_progress",
     "settled",

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from notify.message import Status
-from notify.store.status_rules import OPEN
+from notify.store.status_rules import OPEN, SETTLED
 from notify.store.tables import notifications
 from notify.store.totals.kept import HOUR, current, hour_begin, hour_of
 from notify.store.totals.open_rows import open_rows
@@ -108,7 +108,7 @@ def _count_settled(connection: Connection, wanted: CountFilter) -> Iterator[Grou
         part = CountFilter(
             channel=wanted.channel, lane=wanted.lane, status=wanted.status, since=since, until=until
         )
-        yield from _count_rows(connection, part, notifications.c.status.not_in(OPEN))
+        yield from _count_rows(connection, part, notifications.c.status.in_(SETTLED))
 
 
 def _ends(

@@ -43,6 +43,11 @@ class Group(NamedTuple):
     lane: str
     status: str
 
+    @property
+    def begin(self) -> datetime:
+        """When the hour begins."""
+        return hour_begin(self.hour)
+
 
 def hour_of(at: datetime) -> int:
     """Return the hour in which a time lies."""
@@ -86,6 +91,15 @@ def settled(rows: Iterable[Row[Any]], status: str, *, sign: int = 1) -> Counter[
         for row in rows:
             changes[Group(hour_of(row.received_at), row.channel, row.lane, status)] += sign
     return changes
+
+
+_LOCK = int.from_bytes(b"totals", "big")
+
+
+def lock_totals(connection: Connection) -> None:
+    """Make other corrections of the totals wait for this transaction; no other writer waits."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
 
 
 _FOLD = text("""

@@ -8,7 +8,7 @@ such as the calls of a killed worker.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -16,13 +16,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from notify.message import Status
-from notify.store.status_rules import OPEN
+from notify.store.status_rules import OPEN, SETTLED
 from notify.store.tables import notifications
 from notify.store.totals.progress import Progress, read_progress, write_progress
 
 RECENT = timedelta(seconds=60)
 """After so long a claim is committed, and most first calls have ended."""
-_SETTLED = [str(each) for each in Status if each not in OPEN]
 _SPAN = timedelta(hours=1)
 """The longest span of receipt that is swept in one transaction."""
 
@@ -31,7 +30,7 @@ def open_rows(progress: Progress) -> Sequence[ColumnElement[bool]]:
     """Return the conditions of open rows; no row matches two, and each has an index."""
     columns = notifications.c
     # Also a status that does not exist: the ledger reports it.
-    marked = and_(columns.unsettled.is_(True), columns.status.not_in(_SETTLED))
+    marked = and_(columns.unsettled.is_(True), columns.status.not_in(SETTLED))
     first_call = [columns.status == Status.SENDING, columns.unsettled.is_(None)]
     if progress.swept_until is not None:
         first_call.append(columns.received_at >= progress.swept_until)
@@ -45,39 +44,56 @@ def sweep(connection: Connection, *, now: datetime) -> bool:
     It waits for no row: one that a worker is writing is found by the next sweep.
     """
     progress = read_progress(connection, lock=True)
-    columns = notifications.c
+    if not progress.totals_ready:
+        # The ledger marks all rows, hour by hour, while it counts the totals.
+        return False
+    last = now - RECENT
     since = progress.swept_until
-    if since is None or since > now:
-        since = connection.execute(
-            select(columns.received_at).order_by(columns.received_at).limit(1)
-        ).scalar()
-    until = now - RECENT
-    if since is not None:
-        until = min(until, since + _SPAN)
+    if since is not None and since > now:
+        # The clock was set back.
+        since = None
+    first = _first(connection, since=since)
+    until = last if first is None else min(last, first + _SPAN)
     if since is not None and until <= since:
         return False
-    if since is None or _mark(connection, since=since, until=until):
-        write_progress(connection, replace(progress, swept_until=until))
-        return until < now - RECENT
-    return False
+    if first is not None and not mark_open(connection, _FIRST_CALL, since=first, until=until):
+        return False
+    write_progress(connection, replace(progress, swept_until=until))
+    return until < last
 
 
-def _mark(connection: Connection, *, since: datetime, until: datetime) -> bool:
-    """Mark the rows received within a span; return whether all were."""
+def _first(connection: Connection, *, since: datetime | None) -> datetime | None:
+    """Return when the first notification since then was received."""
+    received = notifications.c.received_at
+    query = select(received).order_by(received).limit(1)
+    found: datetime | None = connection.execute(
+        query if since is None else query.where(received >= since)
+    ).scalar()
+    return found
+
+
+_FIRST_CALL = (Status.SENDING,)
+
+
+def mark_open(
+    connection: Connection,
+    statuses: Collection[Status] = OPEN,
+    *,
+    since: datetime,
+    until: datetime,
+) -> bool:
+    """Mark the open rows received within a span; return whether all were."""
     columns = notifications.c
+    unmarked = and_(columns.status.in_(statuses), columns.unsettled.is_(None))
     query = select(columns.id).where(
-        columns.received_at >= since,
-        columns.received_at < until,
-        columns.status == Status.SENDING,
-        columns.unsettled.is_(None),
+        columns.received_at >= since, columns.received_at < until, unmarked
     )
     found: list[UUID] = list(connection.execute(query).scalars())
     if not found:
         return True
-    of_found = select(columns.id).where(columns.id.in_(found), columns.status == Status.SENDING)
-    locked: list[UUID] = list(
-        connection.execute(of_found.with_for_update(skip_locked=True)).scalars()
-    )
+    of_found = select(columns.id).where(columns.id.in_(found), unmarked)
+    of_found = of_found.with_for_update(skip_locked=True)
+    locked: list[UUID] = list(connection.execute(of_found).scalars())
     if locked:
         marked = update(notifications).where(columns.id.in_(locked)).values(unsettled=True)
         connection.execute(marked)

@@ -57,6 +57,11 @@ def _checks() -> None:
         sa.Column("checked_at", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("hour", name="pk_checked_hours"),
     )
+    op.create_table(
+        "suspects",
+        sa.Column("notification_id", sa.Uuid, nullable=False),
+        sa.PrimaryKeyConstraint("notification_id", name="pk_suspects"),
+    )
     checks = op.create_table(
         "checks",
         sa.Column("id", sa.Integer, nullable=False),

@@ -37,6 +37,7 @@ class PeriodicThread:
         step: Callable[[], bool | None],
         *,
         period: float,
+        longest: float | None = None,
         pause: float = PAUSE,
         last: Callable[[], object] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -46,15 +47,19 @@ class PeriodicThread:
 
         Args:
             name: The thread's name, also in the log.
-            step: The work. It returns True if there is more to do at once.
+            step: The work. It returns True if there is more to do at once, and False if there was
+                nothing to do.
             period: Seconds between two steps otherwise.
+            longest: Seconds up to which the period doubles while there is nothing to do; None if
+                it does not.
             pause: Seconds between a failed step and the next.
             last: A last step to run after `stop`, unless steps are failing then.
             monotonic: Seconds that never go back.
         """
         self._name = name
         self._step = step
-        self._period = period
+        self._period = self._wait = period
+        self._longest = longest or period
         self._pause = pause
         self._last = last
         self._monotonic = monotonic
@@ -88,6 +93,10 @@ class PeriodicThread:
             self._failed(error)
             return self._pause
         self._worked()
+        if more is False:
+            wait, self._wait = self._wait, min(2 * self._wait, self._longest)
+            return wait
+        self._wait = self._period
         return 0.0 if more else self._period
 
     def _failed(self, error: Exception) -> None:

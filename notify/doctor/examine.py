@@ -72,6 +72,7 @@ def _record(
             if not (yield from record.tables(store, settings)):
                 return None
             yield from record.database(store)
+            yield from record.connections(store, settings)
             yield from record.keys(store)
             yield from record.clock(store, now=now)
             snapshot = OverridesSnapshot.read(store, settings)

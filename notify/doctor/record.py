@@ -12,15 +12,22 @@ from sqlalchemy.engine import make_url
 
 from notify.doctor.finding import Finding, fail, ok, warn
 from notify.errors import Sealed, StoreError
-from notify.settings import Settings, shown_url
+from notify.service import database_connections
+from notify.settings import DEAD_POOL, RECEIPTS_POOL, Settings, shown_url
 from notify.store import Store
-from notify.store.db import check_writable, read_clock
+from notify.store.db import IDLE, check_writable, read_clock
 
 SKEW_DOUBTED = 1.0
 SKEW_REFUSED = 5.0
 """Seconds between this host's clock and the database's."""
 
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
+
+_CONNECTIONS = """
+SELECT current_setting('max_connections')::int
+        - current_setting('superuser_reserved_connections')::int,
+    (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')
+"""
 
 ROOM_DOUBTED = 1 << 30
 ROOM_REFUSED = 100 << 20
@@ -86,6 +93,27 @@ def database(store: Store) -> Iterator[Finding]:
         yield warn("database", found, fix="ALTER ROLE ... SET statement_timeout = '30s'")
     if not off and timeout != "0":
         yield ok("database", f"a commit survives a crash; statements time out after {timeout}")
+
+
+def connections(store: Store, settings: Settings) -> Iterator[Finding]:
+    """Report how many workers PostgreSQL has connections for."""
+    with store.reading() as connection:
+        if connection.dialect.name != "postgresql":
+            return
+        row = connection.execute(text(_CONNECTIONS)).one()
+    most, used = int(row[0]), int(row[1])
+    pools = [*settings.pools, DEAD_POOL, RECEIPTS_POOL]
+    each = max(database_connections(settings, pool) for pool in pools)
+    room = (most - used) // each
+    found = (
+        f"{used} of {most} are in use; a worker keeps {IDLE} open and needs up to {each} under"
+        f" load: there is room for {room} more"
+    )
+    if room:
+        yield ok("connections", found)
+    else:
+        fix = "raise max_connections in postgresql.conf; docs/operations.md#scale-out"
+        yield warn("connections", found, fix=fix)
 
 
 def keys(store: Store) -> Iterator[Finding]:

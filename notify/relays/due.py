@@ -81,7 +81,7 @@ class DueRows:
         self._aside.update({(row.channel, row.lane): now + RETRY for row in rows})
 
 
-def relay_and_repair(relay: Relay[Due], repair: SetBackRepair) -> bool:
+def relay_and_repair(relay: Relay[Due], repair: SetBackRepair) -> bool | None:
     """
     Publish one batch of due rows, then repair the times of a set-back clock.
 

@@ -64,9 +64,10 @@ class Relay(Generic[Row]):
         self._publisher = publisher
         self._clock = clock or store.clock
 
-    def step(self) -> bool:
-        """Publish one batch; return whether it was full, so that more rows may wait."""
-        return self.publish() == self._rows.batch_size
+    def step(self) -> bool | None:
+        """Publish one batch; return True if it was full, so more may wait, and False if empty."""
+        found = self.publish()
+        return found == self._rows.batch_size if found in (0, self._rows.batch_size) else None
 
     def publish(self) -> int:
         """

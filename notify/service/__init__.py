@@ -7,6 +7,7 @@ Each file wires one subject. Not here: decisions; a part decides by what it is g
 from notify.service.brake import reputation_brake
 from notify.service.broker import open_broker, open_publisher, topology_of
 from notify.service.categories import exempt_categories, list_id_of, open_categories
+from notify.service.connections import CLAIMERS, database_connections
 from notify.service.contract import category_names, contract_limits, open_templates
 from notify.service.deadletters import open_archive, open_replayer, record_metrics
 from notify.service.delivery import open_delivery, reconciliation
@@ -35,6 +36,7 @@ from notify.service.tracing import open_tracing
 from notify.service.unsubscribe import category_titles, open_tokens, open_unsubscriber
 
 __all__ = [
+    "CLAIMERS",
     "RECEIPTS_PATH",
     "Pipeline",
     "breaker_rules",
@@ -42,6 +44,7 @@ __all__ = [
     "category_titles",
     "check_tables",
     "contract_limits",
+    "database_connections",
     "due_relay",
     "event_relay",
     "exempt_categories",

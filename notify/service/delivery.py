@@ -24,7 +24,9 @@ from notify.telemetry.tracing import NOT_TRACED, Tracing
 from notify.templating import Templates
 
 RECONCILE_PERIOD = 1.0
-"""Seconds between two looks at the record while no look-up is due."""
+"""Seconds between two readings of the record after a look-up was due."""
+RECONCILE_LONGEST = 2.0
+"""Seconds up to which that doubles while none is due."""
 
 
 def open_delivery(
@@ -85,4 +87,6 @@ def reconciliation(
         policy=retry_policy(settings, [gateway]),
         categories=open_categories(settings),
     )
-    return PeriodicThread("reconciler", reconciler.reconcile, period=RECONCILE_PERIOD)
+    return PeriodicThread(
+        "reconciler", reconciler.reconcile, period=RECONCILE_PERIOD, longest=RECONCILE_LONGEST
+    )

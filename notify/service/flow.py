@@ -30,6 +30,7 @@ def open_flow(settings: Settings, store: Store) -> Flow:
     keyring = keyring_of(settings.privacy)
     hashed = partial(keyring.hashed, "limit") if keyring.current else plain_hash
     return Flow(
+        store=store,
         circuits=Circuits(
             store,
             breaker_rules(settings),

@@ -19,13 +19,15 @@ from notify.relays import (
 from notify.store import Store
 
 PERIOD = 0.5
-"""Seconds between two looks at the record while no rows wait to be published."""
+"""Seconds between two readings of the record after rows were found."""
+LONGEST = 2.0
+"""Seconds up to which that doubles while no rows wait."""
 
 
 def due_relay(store: Store, publisher: Publisher) -> PeriodicThread:
     """Wire the relay of due notifications."""
     step = partial(relay_and_repair, Relay(DueRows(), store, publisher), SetBackRepair(store))
-    return PeriodicThread("relay", step, period=PERIOD)
+    return PeriodicThread("relay", step, period=PERIOD, longest=LONGEST)
 
 
 def event_relay(
@@ -39,10 +41,10 @@ def event_relay(
 def refused_relay(store: Store, publisher: Publisher) -> PeriodicThread:
     """Wire the relay of refused messages' events, which publishes once more when it stops."""
     step = Relay(RefusedRows(), store, publisher).step
-    return PeriodicThread("refused relay", step, period=PERIOD, last=step)
+    return PeriodicThread("refused relay", step, period=PERIOD, longest=LONGEST, last=step)
 
 
 def report_relay(store: Store, publisher: Publisher) -> PeriodicThread:
     """Wire the relay of replayed receipts and reports."""
     step = Relay(ReportRows(), store, publisher).step
-    return PeriodicThread("report relay", step, period=PERIOD)
+    return PeriodicThread("report relay", step, period=PERIOD, longest=LONGEST)

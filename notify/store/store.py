@@ -19,8 +19,9 @@ from notify.message import Identity, Status
 from notify.store import listing, queries
 from notify.store.db import schema
 from notify.store.db.clock import read_clock
-from notify.store.db.engine import READS_ONLY, connect
+from notify.store.db.engine import connect
 from notify.store.db.probe import check_writable
+from notify.store.db.reads import Reads
 from notify.store.db.record_clock import RecordClock
 from notify.store.db.refusals import plain_errors
 from notify.store.db.write_lock import write_lock
@@ -47,6 +48,7 @@ class Store:
     Attributes:
         clock: The database's clock, which dates everything on record.
         position: The newest commits that this store has seen.
+        reads: The transactions that only read, for reads that share one.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class Store:
         """Create a store; *host* is this host's clock, to compare with the database's."""
         self._keyring = keyring
         self._engine = engine.execution_options(**{OPTION: RowCipher(keyring)})
-        self._reader = self._engine.execution_options(**{READS_ONLY: True})
+        self.reads = Reads(self._engine)
         # Only the one in use: psycopg costs a process on SQLite 9 MB of memory.
         self._dialect = import_module(f"notify.store.delivery.{engine.dialect.name}")
         self._write_lock = write_lock(engine)
@@ -236,16 +238,12 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Run one transaction that only reads."""
-        with plain_errors(), self._reader.begin() as connection:
+        with self.reads.transaction() as connection:
             yield connection
 
     @contextmanager
     def booking(self) -> Iterator[Connection]:
-        """
-        Run one short write without waiting for the disk; a crash may undo it.
-
-        On SQLite it is a transaction. On PostgreSQL each statement is a transaction.
-        """
+        """Run one short write that a crash may undo; on PostgreSQL each statement is by itself."""
         with self._guard(), self._dialect.booking(self._engine) as connection:
             yield connection
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
+from notify.service import CLAIMERS
 from notify.worker.received import Received
 
-CLAIMERS = 2
-"""Batches of a queue in progress at once: while one waits for its commit, the next is prepared."""
 LARGEST_BATCH = 96
 MOST_DEFERRED = 64 * 1024 * 1024
 """The most bytes of deferred messages to keep beside the prefetch; more count against it."""

@@ -13,7 +13,7 @@ import structlog
 from celery.apps.worker import Worker
 
 from notify.publisher import why
-from notify.service import open_broker, opened_record, topology_of
+from notify.service import CLAIMERS, database_connections, open_broker, opened_record, topology_of
 from notify.settings import Settings
 from notify.store import Store
 from notify.store.db import CLOCK_OFF
@@ -24,10 +24,9 @@ from notify.topology import QueueWatch, check
 from notify.worker.consumer import Consumer
 from notify.worker.engine import celery_worker, create_app, register
 from notify.worker.health import Health
-from notify.worker.intake import CLAIMERS
 from notify.worker.loop_state import LoopState
 from notify.worker.observation import Observation
-from notify.worker.roles import WorkerRole, database_connections
+from notify.worker.roles import WorkerRole
 from notify.worker.status_line import StatusLine
 from notify.worker.supervision import Supervision
 from notify.worker.work import Component

@@ -26,11 +26,10 @@ from notify.service import (
     reputation_brake,
     waiting_receipts,
 )
-from notify.settings import DEAD_POOL, RECEIPTS_POOL, PoolSettings, Settings
+from notify.settings import PoolSettings, Settings
 from notify.store import Store
 from notify.telemetry.metrics import Metrics
 from notify.topology import DEAD, FEEDBACK, RECEIPTS, queue_name
-from notify.worker.intake import CLAIMERS
 from notify.worker.work import Component, Work
 
 DEAD_PREFETCH = 128
@@ -39,10 +38,6 @@ RECEIPTS_PREFETCH = 128
 """Unacknowledged messages of receipts, each with as many receipts as one request reported."""
 CRASH_DELAY = 5.0
 """Seconds until dead letters are tried again after an unexpected error."""
-BACKGROUND_CONNECTIONS = 8
-"""Database connections of the recorder, the health check, the probe, and the five other threads."""
-SPARE_CONNECTIONS = 4
-"""Database connections for calls that change a circuit or a cap at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +64,6 @@ class WorkerRole:
     before: Sequence[Component]
     after: Sequence[Component]
     close: Callable[[], None]
-
-
-def database_connections(settings: Settings, pool: str) -> int:
-    """Return how many database connections a worker of a pool may open."""
-    own = {DEAD_POOL: 1, RECEIPTS_POOL: 2}
-    queues = own[pool] if pool in own else len(settings.pool(pool).lanes)
-    return CLAIMERS * queues + BACKGROUND_CONNECTIONS + SPARE_CONNECTIONS
 
 
 def deliveries(

@@ -13,12 +13,12 @@ import psycopg
 import pytest
 
 from notify.message import Status
+from notify.service import database_connections
 from notify.settings import load
 from notify.stack.rabbitmq import RabbitMQNode, free_ports
 from notify.store.deadletters import LetterFilter
 from notify.store.deadletters.search import count_letters
 from notify.store.queries import Filter
-from notify.worker.roles import database_connections
 from tests.support.forked import Forked
 from tests.support.listening import listening
 from tests.support.rig import PATIENCE, Rig

@@ -499,6 +499,24 @@ def test_a_database_that_forgets_in_a_crash_is_reported(postgres_url: str) -> No
     assert found.found.startswith("synchronous_commit is off")
 
 
+def test_the_room_for_more_workers_is_reported(postgres_url: str) -> None:
+    """By the pool that needs the most connections."""
+    with closing(migrated(postgres_url)) as store:
+        (found,) = record.connections(store, load(environ={}))
+    assert (found.check, found.verdict) == ("connections", Severity.OK)
+    assert "a worker keeps 2 open and needs up to 18 under load" in found.found
+
+
+def test_a_database_without_room_for_a_worker_is_reported(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its workers would fail to connect while they are needed most."""
+    monkeypatch.setattr(record, "database_connections", lambda *_: 1_000_000)
+    with closing(migrated(postgres_url)) as store:
+        (found,) = record.connections(store, load(environ={}))
+    assert (found.verdict, found.fix is not None) == (Severity.WARN, True)
+
+
 def test_statements_without_a_timeout_are_reported(postgres_url: str) -> None:
     """A session sets its own bound, but not through a pooler."""
     with pgbouncer(postgres_url) as url, closing(migrated(url)) as store:

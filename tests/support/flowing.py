@@ -32,6 +32,7 @@ def flow_on(
 ) -> Flow:
     """Wire one process's flow control; by default nothing is limited."""
     return Flow(
+        store=store,
         circuits=Circuits(
             store,
             {name: rules or Rules() for name in providers},

@@ -116,6 +116,14 @@ def test_a_failed_step_is_followed_by_the_pause() -> None:
     assert script.steps == 1
 
 
+def test_the_period_doubles_while_there_is_nothing_to_do() -> None:
+    """Up to a limit; some work or more of it ends that."""
+    results = iter([False, False, False, False, None, False, True, False, None])
+    thread = PeriodicThread("relay", lambda: next(results), period=0.5, longest=2.0)
+    waits = [thread._try(thread._step) for _ in range(9)]
+    assert waits == [0.5, 1.0, 2.0, 2.0, 0.5, 0.5, 0.0, 0.5, 0.5]
+
+
 def test_it_steps_once_more_after_a_stop_where_that_is_wanted() -> None:
     """The events of the last deliveries are still published."""
     script = _Script()

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 
 from notify.errors import ConfigError
 from notify.private import private
+from notify.store.db.pool import LeanPool
 
 # libpq's timeouts, in s and ms, so that no wait for a database that is gone is endless.
 _TIMEOUTS = {
@@ -49,7 +50,11 @@ def connect(url: str, *, pool_size: int = 8) -> Engine:
     if parsed.drivername != "postgresql+psycopg":
         raise _no_url()
     engine = create_engine(
-        parsed, pool_size=pool_size, connect_args=_TIMEOUTS, isolation_level="READ COMMITTED"
+        parsed,
+        poolclass=LeanPool,
+        pool_size=pool_size,
+        connect_args=_TIMEOUTS,
+        isolation_level="READ COMMITTED",
     )
     event.listen(engine, "do_connect", _open_session)
     return engine

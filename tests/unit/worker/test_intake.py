@@ -7,7 +7,8 @@ from typing import cast
 
 import pytest
 
-from notify.worker.intake import CLAIMERS, LARGEST_BATCH, MOST_DEFERRED, Intake
+from notify.service import CLAIMERS
+from notify.worker.intake import LARGEST_BATCH, MOST_DEFERRED, Intake
 from notify.worker.received import Received
 
 

@@ -8,9 +8,12 @@ context of its own. A template whose output could differ without them is not fla
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jinja2
 from jinja2 import meta, nodes
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Context
 
 from notify.templating.dialect import TemplateSandbox, compiling
 
@@ -28,7 +31,7 @@ class _NotFlat(Exception):
     """The template must be rendered as its author wrote it."""
 
 
-def flattened(sandbox: TemplateSandbox, path: str) -> jinja2.Template | None:
+def flattened(sandbox: TemplateSandbox, path: str) -> FlatTemplate | None:
     """Return a template with those that it refers to in their places; None if it cannot be flat."""
     try:
         with compiling(path):
@@ -38,7 +41,35 @@ def flattened(sandbox: TemplateSandbox, path: str) -> jinja2.Template | None:
         code = sandbox.compile(tree, path, path)
     except (_NotFlat, jinja2.TemplateError):
         return None
-    return jinja2.Template.from_code(sandbox, code, sandbox.globals)
+    return FlatTemplate(jinja2.Template.from_code(sandbox, code, sandbox.globals))
+
+
+class FlatTemplate:
+    """A compiled template that refers to no other file and has no blocks."""
+
+    def __init__(self, template: jinja2.Template) -> None:
+        self._template = template
+        self._evaluation = EvalContext(template.environment, template.name)
+
+    def chunks(self, values: dict[str, Any]) -> Iterator[str]:
+        """Yield the output; *values* include the sandbox's globals, and are not changed."""
+        return self._template.root_render_func(_Context(self._template, self._evaluation, values))
+
+
+class _Context(Context):
+    """The names of one render; no template changes how expressions are evaluated."""
+
+    def __init__(
+        self, template: jinja2.Template, evaluation: EvalContext, values: dict[str, Any]
+    ) -> None:
+        self.parent = values
+        self.vars = {}
+        self.exported_vars = set()
+        self.environment = template.environment
+        self.eval_ctx = evaluation
+        self.name = template.name
+        self.globals_keys = set()
+        self.blocks = {}
 
 
 class _Inliner:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from jinja2.runtime import new_context
 from notify.contract import turns_direction
 from notify.errors import TemplateError
 from notify.templating.budget import BUDGET
+from notify.templating.flat import FlatTemplate
 from notify.templating.refused import ValueRefused
 
 MAX_PART = 512 * 1024
@@ -41,8 +43,7 @@ _NO_LINK = (
 _HEADERS = frozenset({"subject", "title"})
 
 
-# All errors of expressions over JSON values; their texts may contain such values.
-_ERRORS = (
+ERRORS = (
     jinja2.TemplateError,
     ArithmeticError,
     AssertionError,  # raised by Jinja's filters, for their arguments
@@ -53,6 +54,7 @@ _ERRORS = (
     TypeError,
     ValueError,
 )
+"""All errors of expressions over JSON values; their texts may contain such values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class CompiledPart:
     """A compiled part of a message."""
 
     template: jinja2.Template
-    flat: jinja2.Template | None = None
+    flat: FlatTemplate | None = None
     """The same as one file, if it can be; it does not know the places of mistakes."""
 
     def write(self, values: dict[str, Any]) -> str:
@@ -77,8 +79,8 @@ class CompiledPart:
             budget = values[BUDGET]
             left = budget.left
             try:
-                return _output(self.flat, values)
-            except _ERRORS:
+                return _joined(self.flat.chunks(values))
+            except ERRORS:
                 # Rendered again as written, which names the file and line.
                 budget.left = left
         return write(self.template, values)
@@ -91,16 +93,18 @@ def write(template: jinja2.Template, values: dict[str, Any]) -> str:
         TemplateError: It cannot be rendered with these values; the text names file and line.
     """
     try:
-        return _output(template, values)
-    except _ERRORS as error:
+        # Shared: the context reads the values and does not change them, so it needs no copy.
+        context = new_context(
+            template.environment, template.name, template.blocks, values, shared=True
+        )
+        return _joined(template.root_render_func(context))
+    except ERRORS as error:
         raise TemplateError(explain(error, str(template.name))) from None
 
 
-def _output(template: jinja2.Template, values: dict[str, Any]) -> str:
-    # Shared: the context reads the values and does not change them, so it needs no copy.
-    context = new_context(template.environment, template.name, template.blocks, values, shared=True)
+def _joined(output: Iterator[str]) -> str:
     chunks, size = [], 0
-    for chunk in template.root_render_func(context):
+    for chunk in output:
         size += len(chunk)
         if size > MAX_PART:
             raise ValueRefused(f"the output has more than {MAX_PART:,} characters")

@@ -22,8 +22,8 @@ CANONICAL = json.JSONEncoder(
 _EXPANSION = 16
 # The namespace of the ids of shared parts.
 _SHARED = UUID("6f0c2f3a-5a4e-5f0e-9d53-0a4f8a6a3c11")
-# Fields that are not in the shared part: each recipient has its own, or events need them.
-_OWN = ("to", "data", "metadata")
+# Fields of which each recipient has its own.
+_OWN = ("id", "to", "data", "batch")
 
 
 def members(
@@ -44,9 +44,7 @@ def members(
         RequestInvalid: One is too large, or all together are.
     """
     shared = {
-        name: value
-        for name, value in document.items()
-        if value is not None and name not in ("to", "data")
+        name: value for name, value in document.items() if value is not None and name not in _OWN
     }
     shared |= {"idempotency_key": whole.idempotency_key}
     if _copies_fit(shared, whole.data, len(recipients), limits):
@@ -80,9 +78,16 @@ def _copies(
 ) -> Iterator[Notification]:
     """Yield them with complete bodies; nothing more once these are too large together."""
     found, size = [], 0
+    without_data = CANONICAL.encode(shared)[:-1]
+    with_data = CANONICAL.encode({**shared, "data": whole.data})[:-1]
     for position, item in enumerate(recipients):
-        one, _ = _member(whole, position, item)
-        body = CANONICAL.encode({**shared, **_fields(one), "data": one.data}).encode()
+        one, own = _member(whole, position, item)
+        # The shared fields, which are written once, and the recipient's; no name is in both.
+        if own:
+            rest = CANONICAL.encode({**_fields(one), "data": one.data})
+            body = f"{without_data},{rest[1:]}".encode()
+        else:
+            body = f"{with_data},{CANONICAL.encode(_fields(one))[1:]}".encode()
         size += len(body)
         if size > _EXPANSION * limits.max_body_bytes:
             return
@@ -99,7 +104,8 @@ def _parts(
 ) -> Iterator[Notification]:
     """Yield them with bodies of their own parts only."""
     metadata = {"metadata": shared["metadata"]} if "metadata" in shared else {}
-    common = {name: value for name, value in shared.items() if name not in _OWN}
+    # Events need the labels, and do not read the shared part.
+    common = {name: value for name, value in shared.items() if name != "metadata"}
     content = CANONICAL.encode({**common, "data": whole.data}).encode()
     name = f"{whole.source}/{whole.id}/{whole.digest.hex()}"
     part = SharedBody(uuid5(_SHARED, name), content)

@@ -75,10 +75,16 @@ def send(provider: ConfiguredProvider, messages: Sequence[Rendered]) -> list[Cal
     if len(messages) == 1:
         return [_result(provider, messages[0], partial(provider.send, messages[0]))]
     answers = _answers(provider, messages)
-    return [
-        _result(provider, message, partial(_received, answer))
-        for message, answer in zip(messages, answers, strict=True)
-    ]
+    # Most messages of a request have the same answer, often the same object: it is read once.
+    read: dict[int, CallResult] = {}
+    results = []
+    for message, answer in zip(messages, answers, strict=True):
+        result = read.get(id(answer))
+        if result is None:
+            result = _result(provider, message, partial(_received, answer))
+            read[id(answer)] = result
+        results.append(result)
+    return results
 
 
 def _answers(provider: ConfiguredProvider, messages: Sequence[Rendered]) -> Sequence[object]:

@@ -6,7 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, false, literal_column, null, or_, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    false,
+    literal_column,
+    null,
+    or_,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Channel
@@ -30,7 +42,7 @@ def suppress(connection: Connection, items: Sequence[Suppression], *, now: datet
     Add entries to the list, in any number and order; a repeated one changes nothing.
 
     An entry that exists ends at the later of both times. One that was lifted is renewed by later
-    evidence only. Items without a recipient, or that have ended, are skipped. Rows are locked in
+    evidence only. An opt-out keeps the time of the latest, so that an older opt-in does not end it. Items without a recipient, or that have ended, are skipped. Rows are locked in
     one order, so that two batches do not deadlock.
 
     Returns:
@@ -61,10 +73,12 @@ def suppress(connection: Connection, items: Sequence[Suppression], *, now: datet
         where=and_(later, or_(ended, longer, and_(new.binding, ~columns.binding))),
     )
     returned = statement.returning(columns.id, columns.channel, columns.scope, columns.reason)
-    return [
+    added = [
         Added(row.id, Channel(row.channel), row.scope, SuppressionReason(row.reason))
         for row in connection.execute(returned, rows)
     ]
+    _keep_latest(connection, [row for row in rows if row["reason"] == SuppressionReason.OPT_OUT])
+    return added
 
 
 def lift(connection: Connection, items: Sequence[Lift], *, now: datetime) -> int:
@@ -97,6 +111,22 @@ def lift(connection: Connection, items: Sequence[Lift], *, now: datetime) -> int
     done = connection.execute(statement.returning(columns.until, columns.lifted_at), rows)
     # The others were new, had ended, or were lifted before.
     return sum(row.until is None or row.until > row.lifted_at for row in done)
+
+
+def _keep_latest(connection: Connection, opt_outs: Sequence[_Row]) -> None:
+    """Move the time of opt-outs in effect to that of later ones."""
+    if not opt_outs:
+        return
+    columns = suppressions.c
+    statement = update(suppressions).where(
+        *(columns[name] == bindparam(f"its_{name}") for name in _KEY),
+        columns.lifted_at.is_(None),
+        columns.since < bindparam("latest"),
+    )
+    values = [
+        {**{f"its_{name}": row[name] for name in _KEY}, "latest": row["since"]} for row in opt_outs
+    ]
+    connection.execute(statement.values(since=bindparam("latest")), values)
 
 
 def refresh_statistics(connection: Connection) -> None:

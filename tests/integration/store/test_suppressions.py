@@ -117,7 +117,9 @@ def test_a_report_of_before_the_lift_does_not_renew_it(store: Store) -> None:
     assert in_effect(store, now=NOW + 2 * HOUR) == 1
 
 
-@pytest.mark.parametrize("order", [*itertools.permutations(range(4))])
+@pytest.mark.parametrize(
+    "order", [order for size in (3, 4) for order in itertools.permutations(range(size))]
+)
 def test_opt_outs_and_opt_ins_have_one_result_in_any_order(
     store: Store, order: tuple[int, ...]
 ) -> None:
@@ -131,8 +133,9 @@ def test_opt_outs_and_opt_ins_have_one_result_in_any_order(
                     suppress(connection, [item], now=now)
                 case Lift() as item:
                     lift(connection, [item], now=now)
-    assert in_effect(store, now=now) == 0
-    assert added(store, opt_out(NOW + 4 * HOUR), now=now) == 1
+    last_is_out = len(order) == 3
+    assert in_effect(store, now=now) == last_is_out
+    assert added(store, opt_out(NOW + 4 * HOUR), now=now) == (not last_is_out)
 
 
 def test_a_lift_counts_only_what_was_in_effect(store: Store) -> None:

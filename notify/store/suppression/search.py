@@ -136,7 +136,8 @@ def stopped_messages(
     stopped: dict[tuple[str, str, int], str] = {}
     for each in asked:
         scopes = {ALL, source_scope(each.source)}
-        scopes |= {category_scope(each.category)} if each.category else set()
+        if each.category:
+            scopes |= {category_scope(each.category), category_scope(each.category, each.source)}
         for entry in entries:
             applies = entry.channel is each.channel and entry.scope in scopes
             bound = entry.binding or each.category not in exempt

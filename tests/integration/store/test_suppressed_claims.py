@@ -16,7 +16,7 @@ from notify.keyring import CLEAR
 from notify.message import Channel, Outcome, Status
 from notify.store import Claim, Claimed, Entry, Store, Story
 from notify.store.delivery import hand_over
-from notify.store.suppression import SuppressionCheck
+from notify.store.suppression import SuppressionCheck, stopped_messages
 from notify.store.tables import suppressions
 from notify.suppression import (
     ALL,
@@ -283,6 +283,23 @@ def test_scopes_apply_as_the_model_says(
         answer = answer_to(store, entry)
         assert answer.claim is Claim.OWNED
         assert (answer.suppressed is not None) is expected
+
+
+@pytest.mark.parametrize("exempt", [False, True], ids=["", "exempt"])
+@pytest.mark.parametrize("reason", [SuppressionReason.OPT_OUT, SuppressionReason.BOUNCE])
+@pytest.mark.parametrize("scope", [each for each in SCOPES if not each.startswith("sender:")])
+def test_the_plan_of_a_replay_agrees_with_the_claim(
+    store: Store, scope: str, reason: SuppressionReason, exempt: bool
+) -> None:
+    """It does not promise a send to a recipient that unsubscribed with one click."""
+    stop(store, scope=scope, reason=reason)
+    message = asked(source="shop", category="newsletter")
+    categories = ["newsletter"] if exempt else []
+    with store.reading() as connection:
+        stopped = stopped_messages(connection, [message], exempt=categories, now=NOW)
+    check = SuppressionCheck.BINDING if exempt else SuppressionCheck.ALL
+    answer = answer_to(store, replace(call_for(message), check=check))
+    assert stopped.get(message.key) == answer.suppressed
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.SCHEDULED])

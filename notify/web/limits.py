@@ -13,7 +13,8 @@ class WebLimits:
     Attributes:
         body: Bytes of a body, as sent and after decompression.
         body_seconds: Seconds to read a body.
-        head_seconds: Seconds until a connection has sent a whole head.
+        head_seconds: Seconds until a connection has sent a whole head, has ended a body that its
+            answer did not need, or has read an answer.
         idle_seconds: Seconds that a connection is kept after an answer.
         headers: Number of headers.
         head: Bytes of a request line with all headers.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import logging
 import signal
 import socket
@@ -65,7 +66,7 @@ class WebServer(uvicorn.Server):
             ready: Called once requests are accepted.
             stopping: Called when a stop begins; may be called in a signal handler.
         """
-        protocol: Any = partial(HeadTimeoutProtocol, seconds=limits.head_seconds)
+        protocol: Any = partial(ImpatientProtocol, seconds=limits.head_seconds)
         # It warns of each refused connection and malformed request: what any scanner causes.
         logging.getLogger("uvicorn").setLevel(logging.ERROR)
         config = uvicorn.Config(
@@ -119,17 +120,19 @@ class WebServer(uvicorn.Server):
         self.should_exit = True
 
 
-class HeadTimeoutProtocol(H11Protocol):
+class ImpatientProtocol(H11Protocol):
     """
-    HTTP/1.1 with a limit on the time in which a client sends a request's head.
+    HTTP/1.1 with a limit on the time in which a client does its part.
 
-    uvicorn has none: a client that sends one header a minute would keep its connection for ever.
+    uvicorn limits the time between two requests only. A client that sends one header a minute, goes
+    on with a body after its answer, or does not read, would keep its connection for ever.
     """
 
     def __init__(self, *args: Any, seconds: float, **options: Any) -> None:
         super().__init__(*args, **options)
         self._seconds = seconds
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._awaited: _Awaited | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the time of the first head."""
@@ -141,18 +144,57 @@ class HeadTimeoutProtocol(H11Protocol):
         super().data_received(data)
         self._watch()
 
+    def on_response_complete(self) -> None:
+        """Start the time of the rest of a body that the answer did not need."""
+        super().on_response_complete()
+        if self.conn.their_state is not h11.IDLE:
+            self._watch()
+
+    def pause_writing(self) -> None:
+        """Start the time in which the client has to read."""
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        """Stop the time: the client has read."""
+        super().resume_writing()
+        self._watch()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the time."""
         self._unwatch()
         super().connection_lost(exc)
 
     def _watch(self) -> None:
-        if self.conn.their_state is not h11.IDLE:
-            self._unwatch()
-        elif self._head_timer is None:
-            self._head_timer = self.loop.call_later(self._seconds, self.transport.abort)
+        """Start the time for the client's next part, unless it runs already."""
+        awaited = self._next_part()
+        if awaited is self._awaited:
+            return
+        self._unwatch()
+        if awaited is not None:
+            self._awaited = awaited
+            self._timer = self.loop.call_later(self._seconds, self.transport.abort)
 
     def _unwatch(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        self._awaited = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _next_part(self) -> _Awaited | None:
+        """Return the client's next part; None while the application works or reads a body."""
+        if self.flow.write_paused:
+            return _Awaited.READING
+        if self.conn.their_state is h11.IDLE:
+            return _Awaited.HEAD
+        answered = self.cycle is not None and self.cycle.response_complete
+        unfinished = self.conn.their_state is h11.SEND_BODY
+        return _Awaited.REST_OF_BODY if answered and unfinished else None
+
+
+class _Awaited(enum.Enum):
+    """A part of an exchange that a client has to do in time."""
+
+    HEAD = enum.auto()
+    REST_OF_BODY = enum.auto()
+    READING = enum.auto()

@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
 from notify.errors import ConfigError
 from notify.receipt import Posted
 from notify.telemetry.metrics import Metrics
@@ -54,13 +58,18 @@ class _Served:
             return answer
 
 
+async def _large(_: Request) -> Response:
+    """An answer that no socket's buffers hold."""
+    return Response(b"x" * 30_000_000)
+
+
 @contextmanager
 def _serving(limits: WebLimits = LIMITS) -> Iterator[_Served]:
     listener = listening("127.0.0.1", 0)
     served = _Served(listener.getsockname()[1])
     ready = threading.Event()
     server = WebServer(
-        receipts_app(served, metrics=Metrics(), limits=limits),
+        receipts_app(served, metrics=Metrics(), limits=limits, routes=[Route("/large", _large)]),
         limits=limits,
         turn=served.turn,
         ready=ready.set,
@@ -109,6 +118,37 @@ def test_a_slow_body_is_refused(served: _Served) -> None:
     answer = served.exchange(_request(10), b"x", b"x", pause=0.1)
     assert b" 408 " in answer
     assert served.bodies == []
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
+def test_a_body_that_its_answer_did_not_need_has_to_end(served: _Served, length: str) -> None:
+    """A byte now and then would keep the connection for ever: nothing reads such a body."""
+    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as client:
+        client.sendall(f"POST /nothing HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n".encode())
+        assert b" 404 " in client.recv(1000)
+        with pytest.raises(OSError, match=r"Broken pipe|reset"):
+            _drip(client, b"1\r\nx\r\n" if "chunked" in length else b"x", times=100)
+
+
+def test_a_body_that_ends_in_time_is_followed_by_a_request(served: _Served) -> None:
+    """The connection goes on."""
+    head = b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+    answer = served.exchange(head, b"ab", _request(1) + b"c", pause=0.3)
+    assert (answer.count(b" 404 "), answer.count(b" 204 ")) == (1, 1)
+
+
+def test_a_client_that_does_not_read_loses_its_connection(served: _Served) -> None:
+    """The second answer waits until the first one is read."""
+    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as client:
+        client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
+        with pytest.raises(OSError, match=r"Broken pipe|reset"):
+            _drip(client, b"x", times=100)
+
+
+def _drip(client: socket.socket, part: bytes, *, times: int) -> None:
+    for _ in range(times):
+        time.sleep(0.1)
+        client.sendall(part)
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["first", "after an answer"])

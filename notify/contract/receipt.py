@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from notify.contract.problem import Problem, RequestInvalid
 from notify.receipt import Blame, DeliveryReceipt, ReceiptEvent
@@ -19,6 +19,17 @@ MOST_RECEIPTS = 250
 """Receipts in one message; a vendor's request with more becomes several messages."""
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no such time in the calendar") from None
+
+
+# A time without a zone cannot be compared or stored, nor one that is year 0 or 10000 in UTC.
+_Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class ReceiptEntry(BaseModel):
@@ -32,7 +43,7 @@ class ReceiptEntry(BaseModel):
     provider_id: str = Field("", max_length=LONGEST)
     event_id: str = Field("", max_length=LONGEST)
     recipient: str = Field("", max_length=4096, repr=False)
-    at: datetime | None = None
+    at: _Time | None = None
     blame: Blame | None = None
     code: str | None = Field(None, max_length=64)
     reason: str | None = Field(None, max_length=LONGEST)
@@ -40,7 +51,7 @@ class ReceiptEntry(BaseModel):
 
     @classmethod
     def of(cls, receipt: DeliveryReceipt) -> ReceiptEntry:
-        """Return the entry of a receipt; texts that are too long, or cannot be stored, are cut."""
+        """Return the entry of a receipt, without the parts of its values that cannot be stored."""
         return cls(
             word=_stored(receipt.word),
             notification_id=receipt.notification_id,
@@ -48,12 +59,20 @@ class ReceiptEntry(BaseModel):
             provider_id=_stored(receipt.provider_id),
             event_id=_stored(receipt.event_id),
             recipient=_stored(receipt.recipient, 4096),
-            at=receipt.at,
+            at=_storable_time(receipt.at),
             blame=receipt.blame,
             code=receipt.code and _stored(receipt.code, 64),
             reason=receipt.reason and _stored(receipt.reason),
             scope=_stored(receipt.scope, 64),
         )
+
+
+def _storable_time(at: datetime | None) -> datetime | None:
+    """Return a reader's time; None without a zone, or if it is not in the calendar of UTC."""
+    try:
+        return None if at is None or at.tzinfo is None else _in_utc(at)
+    except ValueError:
+        return None
 
 
 def _stored(text: str, most: int = LONGEST) -> str:
@@ -73,7 +92,7 @@ class ReceiptMessage(BaseModel):
 
     v: Literal[1] = 1
     provider: str = Field(min_length=1, max_length=64)
-    received_at: datetime
+    received_at: _Time
     event: ReceiptEvent
     receipts: list[ReceiptEntry] = Field(min_length=1, max_length=MOST_RECEIPTS)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -71,3 +73,30 @@ def test_a_body_of_another_form_is_refused(body: bytes) -> None:
     """The text names fields and no values."""
     with pytest.raises(RequestInvalid):
         read_receipts(body)
+
+
+_TIMES = ["2026-01-01T00:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1e300"]
+
+
+@pytest.mark.parametrize("time", _TIMES)
+@pytest.mark.parametrize("field", ["at", "received_at"])
+def test_a_time_that_no_database_stores_is_refused(field: str, time: str) -> None:
+    """It must not fail later: the record would count as away, and stop the pool."""
+    (message,) = ReceiptMessage.split(
+        [_receipt(ReceiptEvent.OPTED_OUT, 1)], provider="x", received_at=NOW
+    )
+    document = json.loads(message.model_dump_json())
+    place = document if field == "received_at" else document["receipts"][0]
+    read_receipts(json.dumps(document).encode())
+    place[field] = time
+    with pytest.raises(RequestInvalid, match="is not what a receipt has there"):
+        read_receipts(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("time", _TIMES[:3])
+def test_a_readers_time_that_no_database_stores_is_not_known(time: str) -> None:
+    """The receipt itself counts."""
+    strange = replace(_receipt(ReceiptEvent.BOUNCED, 1), at=datetime.fromisoformat(time))
+    (message,) = ReceiptMessage.split([strange], provider="acme", received_at=NOW)
+    (entry,) = read_receipts(message.model_dump_json().encode()).receipts
+    assert entry.at is None

@@ -63,6 +63,8 @@ class ReceivedReceipt:
             receipt.at and receipt.at.timestamp(),
             (recipient_hash or b"").hex(),
             receipt.code,
+            # One click may leave several groups, each with an event of the same second.
+            *((receipt.scope,) if receipt.scope else ()),
         )
         return hashlib.sha256(json.dumps(parts).encode()).digest()
 

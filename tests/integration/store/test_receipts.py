@@ -300,6 +300,19 @@ def test_a_second_stop_after_a_start_counts(store: Store) -> None:
     assert (row.reason, row.lifted_at) == ("opt_out", None)
 
 
+def test_one_click_may_leave_several_groups(store: Store) -> None:
+    """The vendor reports each with the same message, time and word."""
+    left = [
+        receipt(None, ReceiptEvent.OPTED_OUT, recipient="ann@example.com", provider_id="m1", scope=x)
+        for x in ("group-1", "group-2", "")
+    ]
+    assert verdicts(apply(store, *left)) == ["new", "new", "new"]
+    assert verdicts(apply(store, *left)) == ["repeat", "repeat", "repeat"]
+    with store.reading() as connection:
+        scopes = connection.execute(select(suppressions.c.scope)).scalars().all()
+    assert sorted(scopes) == ["all", "sender:group-1", "sender:group-2"]
+
+
 def test_a_batch_costs_the_same_statements_whatever_its_size(store: Store) -> None:
     """A round trip for each receipt would be too slow."""
     counts = []

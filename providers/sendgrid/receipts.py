@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ Event = Mapping[str, Any]
 
 
 _LONGEST_NUMBER = 20
+_GROUP = re.compile("[0-9]{1,20}")
 
 
 class SendGridReceipts:
@@ -140,11 +142,20 @@ def _dropped(event: Event) -> list[DeliveryReceipt]:
 
 def _group(event: Event) -> str:
     number = event.get("asm_group_id")
+    if isinstance(number, str):
+        number = int(number) if _GROUP.fullmatch(number) else None
     return f"group-{number}" if isinstance(number, int) and not isinstance(number, bool) else ""
 
 
-def _by_group(kind: ReceiptEvent) -> Callable[[Event], list[DeliveryReceipt]]:
-    return lambda event: [_receipt(event, kind, scope=_group(event))]
+def _left_group(event: Event) -> list[DeliveryReceipt]:
+    """Return an opt-out; of everything, if the group cannot be read."""
+    return [_receipt(event, ReceiptEvent.OPTED_OUT, scope=_group(event))]
+
+
+def _joined_group(event: Event) -> list[DeliveryReceipt]:
+    """Return an opt-in; none if the group cannot be read, since it would end every opt-out."""
+    group = _group(event)
+    return [_receipt(event, ReceiptEvent.OPTED_IN, scope=group)] if group else []
 
 
 def _account(event: Event) -> list[DeliveryReceipt]:
@@ -170,7 +181,7 @@ _READINGS: Mapping[str, Callable[[Event], list[DeliveryReceipt]]] = {
     "spamreport": _simply(ReceiptEvent.COMPLAINED),
     "unsubscribe": _simply(ReceiptEvent.OPTED_OUT),
     "resubscribe": _simply(ReceiptEvent.OPTED_IN),
-    "group_unsubscribe": _by_group(ReceiptEvent.OPTED_OUT),
-    "group_resubscribe": _by_group(ReceiptEvent.OPTED_IN),
+    "group_unsubscribe": _left_group,
+    "group_resubscribe": _joined_group,
     "account_status_change": _account,
 }

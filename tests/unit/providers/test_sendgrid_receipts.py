@@ -301,9 +301,19 @@ def test_a_drop_for_an_earlier_opt_out_opts_out_here_too(reason: str) -> None:
 @pytest.mark.parametrize("word", ["group_unsubscribe", "group_resubscribe"])
 def test_a_groups_opt_out_is_limited_to_it(word: str) -> None:
     """It is not an opt-out of everything."""
-    (receipt,) = _read(_event(word, asm_group_id=17))
-    wanted = OUT if word == "group_unsubscribe" else ReceiptEvent.OPTED_IN
-    assert (receipt.event, receipt.scope) == (wanted, "group-17")
+    for number in (17, "17"):
+        (receipt,) = _read(_event(word, asm_group_id=number))
+        wanted = OUT if word == "group_unsubscribe" else ReceiptEvent.OPTED_IN
+        assert (receipt.event, receipt.scope) == (wanted, "group-17")
+
+
+@pytest.mark.parametrize("number", [None, "", "x", True, 1.5, [17], {}, 10**30])
+def test_a_group_that_cannot_be_read_never_permits_more(number: Any) -> None:
+    """An opt-out is then of everything; an opt-in, which would end every opt-out, is ignored."""
+    (receipt,) = _read(_event("group_unsubscribe", asm_group_id=number))
+    assert (receipt.event, receipt.scope) == (OUT, "")
+    report = READER.read(SIGNER.posted([_event("group_resubscribe", asm_group_id=number)]))
+    assert (list(report.receipts), report.ignored) == ([], 1)
 
 
 def test_events_that_are_not_recorded_are_counted() -> None:

@@ -42,8 +42,9 @@ def suppress(connection: Connection, items: Sequence[Suppression], *, now: datet
     Add entries to the list, in any number and order; a repeated one changes nothing.
 
     An entry that exists ends at the later of both times. One that was lifted is renewed by later
-    evidence only. An opt-out keeps the time of the latest, so that an older opt-in does not end it. Items without a recipient, or that have ended, are skipped. Rows are locked in
-    one order, so that two batches do not deadlock.
+    evidence only. An opt-out keeps the time of the latest, so that an older opt-in does not end it.
+    Items without a recipient, or that have ended, are skipped. Rows are locked in one order, so
+    that two batches do not deadlock.
 
     Returns:
         The entries that were added, renewed or extended.

@@ -302,9 +302,10 @@ def test_a_second_stop_after_a_start_counts(store: Store) -> None:
 
 def test_one_click_may_leave_several_groups(store: Store) -> None:
     """The vendor reports each with the same message, time and word."""
+    fields = {"recipient": "ann@example.com", "provider_id": "m1"}
     left = [
-        receipt(None, ReceiptEvent.OPTED_OUT, recipient="ann@example.com", provider_id="m1", scope=x)
-        for x in ("group-1", "group-2", "")
+        receipt(None, ReceiptEvent.OPTED_OUT, scope=scope, **fields)
+        for scope in ("group-1", "group-2", "")
     ]
     assert verdicts(apply(store, *left)) == ["new", "new", "new"]
     assert verdicts(apply(store, *left)) == ["repeat", "repeat", "repeat"]

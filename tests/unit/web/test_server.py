@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route

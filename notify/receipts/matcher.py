@@ -92,8 +92,12 @@ def _matched(
     if notification is None:
         return ReceiptMatch(received, hash_)
     provider = None if received.provider == PRODUCER else received.provider
-    call = notification.call(attempt_id) or notification.likely_call(provider)
-    return ReceiptMatch(received, hash_, notification, call)
+    call = notification.call(attempt_id)
+    calls = notification.calls if call is None else [call]
+    if provider and all(each.provider != provider for each in calls):
+        # One vendor's key proves nothing about another vendor's calls.
+        return ReceiptMatch(received, hash_)
+    return ReceiptMatch(received, hash_, notification, call or notification.likely_call(provider))
 
 
 def _has_no_id(received: ReceivedReceipt) -> bool:

@@ -187,9 +187,8 @@ class ImpatientProtocol(H11Protocol):
             return _Awaited.READING
         if self.conn.their_state is h11.IDLE:
             return _Awaited.HEAD
-        answered = self.cycle is not None and self.cycle.response_complete
         unfinished = self.conn.their_state is h11.SEND_BODY
-        return _Awaited.REST_OF_BODY if answered and unfinished else None
+        return _Awaited.REST_OF_BODY if unfinished and self.cycle.response_complete else None
 
 
 class _Awaited(enum.Enum):

@@ -193,6 +193,23 @@ def test_a_bounce_without_ids_is_not_guessed(store: Store, other: str) -> None:
     assert status_of(store, entry) is Status.SENT
 
 
+@pytest.mark.parametrize("by", ["attempt", "notification"])
+@pytest.mark.parametrize("event", [DELIVERED, ReceiptEvent.COMPLAINED], ids=str)
+def test_a_receipt_about_a_call_of_another_provider_matches_nothing(
+    store: Store, event: ReceiptEvent, by: str
+) -> None:
+    """One vendor's key must not change, or suppress by, what another vendor sent."""
+    entry = sent(store)
+    ids = {"attempt_id": None, "notification_id": entry.notification.id} if by != "attempt" else {}
+    forged = receipt(entry, event, provider="twilio", recipient="", **ids)
+    assert verdicts(apply(store, forged)) == ["unmatched"]
+    assert status_of(store, entry) is Status.SENT
+    with store.reading() as connection:
+        assert connection.execute(select(suppressions)).all() == []
+    assert verdicts(apply(store, replace(forged, provider="sendgrid"))) == ["new"]
+    assert status_of(store, entry) is STATUS_OF[event]
+
+
 def test_the_vendors_id_finds_the_call_where_ours_is_missing(store: Store) -> None:
     """Among several calls to one recipient; while the call is open, the receipt waits for it."""
     sent(store, to="lone@example.com")
@@ -310,7 +327,7 @@ def test_one_click_may_leave_several_groups(store: Store) -> None:
     assert verdicts(apply(store, *left)) == ["new", "new", "new"]
     assert verdicts(apply(store, *left)) == ["repeat", "repeat", "repeat"]
     with store.reading() as connection:
-        scopes = connection.execute(select(suppressions.c.scope)).scalars().all()
+        scopes = [row.scope for row in connection.execute(select(suppressions))]
     assert sorted(scopes) == ["all", "sender:group-1", "sender:group-2"]
 
 

@@ -124,8 +124,8 @@ class Check:
             StoreError: The record cannot be used; the hours until then are remembered.
         """
         keep_up(self._store, now=self._now)
-        for hour in self._again:
-            self._check_hour(hour)
+        for hours in self._again:
+            self._check_hours(hours)
         self._check_new_hours()
         if self._since is not None:
             self._check_older_ones(self._since)
@@ -135,36 +135,36 @@ class Check:
         return self._findings
 
     def _check_new_hours(self) -> None:
-        since, last = self._since, hour_of(self._now)
-        while (hour := self._next_hour(since)) is not None:
-            self._check_hour(hour)
-            since = hour_begin(hour + 1)
-            if hour < last - 1:
+        since, last = self._since, hour_of(self._now) - 1
+        while (hours := self._next_hours(since, before=last)) is not None:
+            self._check_hours(hours)
+            since = hour_begin(hours.stop)
+            if hours.start < last:
                 with self._store.writing() as connection:
-                    slices.remember_hour(connection, hour, now=self._now)
+                    slices.remember_hours(connection, hours, now=self._now)
                     _remember(connection, checked_until=since)
 
-    def _next_hour(self, since: datetime | None) -> int | None:
+    def _next_hours(self, since: datetime | None, *, before: int) -> range | None:
         with self._store.reading() as connection:
-            return slices.next_hour(connection, since=since)
+            return slices.next_hours(connection, since=since, before=before)
 
-    def _check_hour(self, hour: int) -> None:
-        """Check the notifications received in an hour, and their totals."""
-        self._contradictions(slices.in_hour(hour))
+    def _check_hours(self, hours: range) -> None:
+        """Check the notifications received in some hours, and their totals."""
+        self._contradictions(slices.in_hours(hours))
         if not self._totals_ready:
             with self._store.writing() as connection:
-                mark_open(connection, since=hour_begin(hour), until=hour_begin(hour + 1))
+                mark_open(connection, since=hour_begin(hours.start), until=hour_begin(hours.stop))
         with self._store.reading() as connection:
             slices.allow_minutes(connection)
-            differs = slices.find_miscounts(connection, hour)
+            differs = slices.find_miscounts(connection, hours)
         if differs:
-            self._correct(hour)
+            self._correct(hours)
 
-    def _correct(self, hour: int) -> None:
+    def _correct(self, hours: range) -> None:
         with self._store.writing() as connection:
             slices.allow_minutes(connection)
             lock_totals(connection)
-            differs = slices.find_miscounts(connection, hour)
+            differs = slices.find_miscounts(connection, hours)
             changes = {group: counted - kept for group, (kept, counted) in differs.items()}
             change_totals(connection, changes)
         if self._totals_ready:
@@ -203,8 +203,8 @@ class Check:
 
     def _remember_all(self) -> None:
         with self._store.writing() as connection:
-            for hour in self._again:
-                slices.remember_hour(connection, hour, now=self._now)
+            for hours in self._again:
+                slices.remember_hours(connection, hours, now=self._now)
             slices.write_suspects(connection, self._findings.suspects)
             first = slices.next_hour(connection, since=None)
             slices.forget_hours(connection, before=hour_of(self._now) if first is None else first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -21,11 +22,12 @@ from sqlalchemy import (
     text,
     true,
     union_all,
-    update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.store.status_rules import SETTLED
 from notify.store.tables import (
+    UtcDateTime,
     checked_hours,
     events,
     notifications,
@@ -33,10 +35,18 @@ from notify.store.tables import (
     total_changes,
     totals,
 )
-from notify.store.totals import Group, hour_begin, hour_of, open_rows, read_progress
+from notify.store.totals import (
+    Group,
+    current,
+    hour_begin,
+    hour_column,
+    hour_of,
+    open_rows,
+    read_progress,
+)
 
 SLICE = 50_000
-"""Events or calls in one slice."""
+"""Notifications, events or calls in one slice."""
 _AT_ONCE = 500
 
 
@@ -48,24 +58,47 @@ def allow_minutes(connection: Connection) -> None:
 
 def next_hour(connection: Connection, *, since: datetime | None) -> int | None:
     """Return the hour of the first notification received since then; None if there is none."""
-    received = notifications.c.received_at
-    query = select(received).order_by(received).limit(1)
-    if since is not None:
-        query = query.where(received >= since)
-    first: datetime | None = connection.execute(query).scalar()
+    first = _received(connection, since=since)
     return None if first is None else hour_of(first)
 
 
-def in_hour(hour: int) -> ColumnElement[bool]:
-    """Match the notifications received in an hour."""
+def next_hours(connection: Connection, *, since: datetime | None, before: int) -> range | None:
+    """
+    Return the next hours with about `SLICE` notifications, at least one hour; None if none is left.
+
+    Args:
+        since: When the first of them was received, at the earliest.
+        before: The slice ends before this hour, unless it begins later.
+    """
+    first = next_hour(connection, since=since)
+    if first is None:
+        return None
+    following = _received(connection, since=hour_begin(first), offset=SLICE)
+    end = max(first + 1, hour_of(following) if following is not None else sys.maxsize)
+    return range(first, min(end, before) if first < before else first + 1)
+
+
+def _received(
+    connection: Connection, *, since: datetime | None, offset: int = 0
+) -> datetime | None:
     received = notifications.c.received_at
-    return and_(received >= hour_begin(hour), received < hour_begin(hour + 1))
+    query = select(received).order_by(received).offset(offset).limit(1)
+    found: datetime | None = connection.execute(
+        query if since is None else query.where(received >= since)
+    ).scalar()
+    return found
 
 
-def in_none_of(hours: Iterable[int], *, before: datetime) -> ColumnElement[bool]:
+def in_hours(hours: range) -> ColumnElement[bool]:
+    """Match the notifications received in some hours."""
+    received = notifications.c.received_at
+    return and_(received >= hour_begin(hours.start), received < hour_begin(hours.stop))
+
+
+def in_none_of(slices: Iterable[range], *, before: datetime) -> ColumnElement[bool]:
     """Match the notifications received before a time, and in none of these hours."""
     received = notifications.c.received_at < before
-    return and_(received, *(not_(in_hour(hour)) for hour in hours))
+    return and_(received, *(not_(in_hours(each)) for each in slices))
 
 
 def newest_event(connection: Connection, *, before: datetime | None = None) -> int:
@@ -105,19 +138,31 @@ def still_open(connection: Connection) -> Sequence[ColumnElement[bool]]:
     return open_rows(read_progress(connection))
 
 
-def longest_unchecked(connection: Connection, *, most: int) -> list[int]:
-    """Return the checked hours whose check is the oldest."""
+def longest_unchecked(connection: Connection, *, most: int) -> list[range]:
+    """Return the checked hours whose check is the oldest, neighbours together."""
     columns = checked_hours.c
     query = select(columns.hour).order_by(columns.checked_at, columns.hour).limit(most)
-    return list(connection.execute(query).scalars())
+    found: list[range] = []
+    hours: list[int] = sorted(connection.execute(query).scalars())
+    for hour in hours:
+        if found and found[-1].stop == hour:
+            found[-1] = range(found[-1].start, hour + 1)
+        else:
+            found.append(range(hour, hour + 1))
+    return found
 
 
-def remember_hour(connection: Connection, hour: int, *, now: datetime) -> None:
-    """Record that an hour was checked."""
-    of_hour = checked_hours.c.hour == hour
-    changed = connection.execute(update(checked_hours).where(of_hour).values(checked_at=now))
-    if not changed.rowcount:
-        connection.execute(insert(checked_hours).values(hour=hour, checked_at=now))
+def remember_hours(connection: Connection, hours: range, *, now: datetime) -> None:
+    """Record that these hours were checked; only those with settled notifications are kept."""
+    columns = checked_hours.c
+    checked = columns.hour.between(hours.start, hours.stop - 1)
+    connection.execute(delete(checked_hours).where(checked))
+    hour: ColumnElement[Any] = current().c.hour
+    query = select(hour, literal(now, UtcDateTime)).distinct()
+    query = query.where(hour.between(hours.start, hours.stop - 1))
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    insertion = dialect.insert(checked_hours).from_select(list(columns.keys()), query)
+    connection.execute(insertion.on_conflict_do_nothing())
 
 
 def forget_hours(connection: Connection, *, before: int) -> None:
@@ -155,19 +200,21 @@ def _parts(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
     return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
 
 
-def find_miscounts(connection: Connection, hour: int) -> dict[Group, tuple[int, int]]:
-    """Return the totals of an hour that differ from its rows, as kept and as counted."""
+def find_miscounts(connection: Connection, hours: range) -> dict[Group, tuple[int, int]]:
+    """Return the totals of these hours that differ from their rows, as kept and as counted."""
     columns = notifications.c
-    group = [columns.channel, columns.lane, columns.status]
+    names = ["channel", "lane", "status"]
+    group = [hour_column(connection.dialect.name).label("hour"), *(columns[name] for name in names)]
     rows = select(*group, literal(0).label("kept"), func.count().label("counted"))
-    rows = rows.where(in_hour(hour), columns.status.in_(SETTLED)).group_by(*group)
+    rows = rows.where(in_hours(hours), columns.status.in_(SETTLED)).group_by(*group)
     parts = [rows]
     for table, number in ((totals, totals.c.count), (total_changes, total_changes.c.change)):
-        names = [table.c[column.name] for column in group]
-        parts.append(select(*names, number, literal(0)).where(table.c.hour == hour))
+        kept_of = [table.c[name] for name in ("hour", *names)]
+        of_hours = table.c.hour.between(hours.start, hours.stop - 1)
+        parts.append(select(*kept_of, number, literal(0)).where(of_hours))
     # One statement, so that it sees each change with its row.
     both = union_all(*parts).subquery("both_")
     kept, counted = func.sum(both.c.kept), func.sum(both.c.counted)
-    keys = both.c.channel, both.c.lane, both.c.status
+    keys = both.c.hour, both.c.channel, both.c.lane, both.c.status
     query = select(*keys, kept, counted).group_by(*keys).having(kept != counted)
-    return {Group(hour, *row[:3]): (int(row[3]), int(row[4])) for row in connection.execute(query)}
+    return {Group(*row[:4]): (int(row[4]), int(row[5])) for row in connection.execute(query)}

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Row,
     Subquery,
@@ -27,7 +28,7 @@ from sqlalchemy import (
 )
 
 from notify.store.status_rules import OPEN
-from notify.store.tables import total_changes, totals
+from notify.store.tables import notifications, total_changes, totals
 
 HOUR = timedelta(hours=1)
 FOLDED = 5_000
@@ -57,6 +58,14 @@ def hour_of(at: datetime) -> int:
 def hour_begin(hour: int) -> datetime:
     """Return the time at which an hour begins."""
     return datetime.fromtimestamp(hour * 3600, UTC)
+
+
+def hour_column(dialect: str) -> ColumnElement[Any]:
+    """Return the expression for the hour of a notification's receipt."""
+    received = notifications.c.received_at
+    if dialect == "sqlite":
+        return cast(func.strftime("%s", received), BigInteger) // 3600
+    return cast(func.floor(func.date_part("epoch", received) / 3600), BigInteger)
 
 
 def change_totals(connection: Connection, changes: Mapping[Group, int]) -> None:

@@ -22,8 +22,8 @@ from notify.store.totals.progress import Progress, read_progress, write_progress
 
 RECENT = timedelta(seconds=60)
 """After so long a claim is committed, and most first calls have ended."""
-_SPAN = timedelta(hours=1)
-"""The longest span of receipt that is swept in one transaction."""
+_SWEPT = 50_000
+"""Notifications that are swept in one transaction."""
 
 
 def open_rows(progress: Progress) -> Sequence[ColumnElement[bool]]:
@@ -53,7 +53,8 @@ def sweep(connection: Connection, *, now: datetime) -> bool:
         # The clock was set back.
         since = None
     first = _first(connection, since=since)
-    until = last if first is None else min(last, first + _SPAN)
+    following = None if first is None else _first(connection, since=first, offset=_SWEPT)
+    until = last if following is None else min(last, following)
     if since is not None and until <= since:
         return False
     if first is not None and not mark_open(connection, _FIRST_CALL, since=first, until=until):
@@ -62,10 +63,10 @@ def sweep(connection: Connection, *, now: datetime) -> bool:
     return until < last
 
 
-def _first(connection: Connection, *, since: datetime | None) -> datetime | None:
-    """Return when the first notification since then was received."""
+def _first(connection: Connection, *, since: datetime | None, offset: int = 0) -> datetime | None:
+    """Return when the first notification since then was received, or one after *offset* others."""
     received = notifications.c.received_at
-    query = select(received).order_by(received).limit(1)
+    query = select(received).order_by(received).offset(offset).limit(1)
     found: datetime | None = connection.execute(
         query if since is None else query.where(received >= since)
     ).scalar()

@@ -44,3 +44,17 @@ def test_a_thousand_recipients_are_a_few_requests(rig: Rig, own: bool) -> None:
     assert {each.recipient for each in rejected} == set(INVALID)
     for message in rig.sandbox.messages()[:50]:
         assert str(people.index(message.to)) in message.text if own else message.text == "News"
+
+
+def test_a_stop_drains_a_request_of_many(rig: Rig) -> None:
+    """SIGTERM while a thousand wait for one answer: none is lost, none is sent twice."""
+    rig.sandbox.switch.set(latency=1.0)
+    to = [f"user-{n}@example.com" for n in range(COUNT)]
+    with rig.worker("first"):
+        body = {"id": str(uuid4()), "to": to, "subject": "News", "text": "News"}
+        rig.publish(json.dumps(body).encode(), key="email.bulk.shop")
+        until(lambda: _counts(rig).get(Status.SENDING, 0) > 900)
+    counts = _counts(rig)
+    assert counts == {Status.SENT: COUNT}
+    accepted = Counter(each.recipient for each in rig.sandbox.ledger.entries() if each.provider_id)
+    assert accepted == dict.fromkeys(to, 1)

@@ -17,6 +17,7 @@ from notify.store.delivery import LEASE
 from notify.store.reconcile import notification_of
 from notify.store.suppression import SuppressionCheck
 from notify.suppression import Suppression, log_added, suppress
+from notify.telemetry.log_stream import lines_together
 
 LARGEST_GROUP = 256
 SHORTEST_PAUSE = 0.05
@@ -136,8 +137,9 @@ class Recorder:
         if events is None:
             return
         self._suppress([pending.stops for pending in group if pending.stops is not None])
-        for pending in group:
-            self._report(pending, events.get(pending.record.notification_id))
+        with lines_together():
+            for pending in group:
+                self._report(pending, events.get(pending.record.notification_id))
 
     def _suppress(self, items: Sequence[Suppression]) -> None:
         """Add refused recipients to the list; if that fails, the next refusal adds them."""

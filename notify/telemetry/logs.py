@@ -17,14 +17,16 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, TextIO, cast
 from uuid import UUID
 
 import structlog
 from structlog.typing import BindableLogger, EventDict, Processor, WrappedLogger
 
 from notify.errors import NotifyError
-from notify.telemetry.terminal import styled, values_on_one_line
+from notify.telemetry.log_lines import as_json, as_text, escaped
+from notify.telemetry.log_stream import LogStream
+from notify.telemetry.terminal import styled
 
 _PEOPLE = {"address", "device_token", "email", "metadata", "phone", "recipient", "recipients", "to"}
 _CONTENT = {"body", "content", "data", "html", "payload", "subject", "text", "title"}
@@ -45,7 +47,8 @@ _VERBOSE_HTTP = ("http.client", "urllib3")
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9_.:/*\[\]-]{1,80}")
 _PERSONAL = re.compile(r"[@{}]|\+\d")
 # A line begins with these; the other fields follow in the order of the call.
-_ORDER = {"timestamp": 0, "level": 1, "event": 2}
+_FIRST = ("timestamp", "level", "event")
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 _DEEPEST_CAUSE = 5
 _MOST_FRAMES = 20
 
@@ -86,9 +89,9 @@ def configure(
     """
     out = stream or sys.stderr
     threshold = Threshold(level)
-    render: list[Processor] = [structlog.processors.JSONRenderer(ensure_ascii=False)]
+    render: list[Processor] = [as_json]
     if format == "console":
-        render = [_escaped, _as_text, structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        render = [escaped, as_text, structlog.dev.ConsoleRenderer(colors=out.isatty())]
         out = styled(out)
     structlog.configure(
         processors=[
@@ -100,7 +103,7 @@ def configure(
             *render,
         ],
         wrapper_class=_logger_above(threshold),
-        logger_factory=structlog.WriteLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, LogStream(out))),
         cache_logger_on_first_use=True,
     )
     _bridge_libraries()
@@ -127,8 +130,13 @@ def _logger_above(threshold: Threshold) -> type[BindableLogger]:
 
 def guard(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Hide fields with forbidden names, and show objects by their type only."""
-    order = sorted(event, key=lambda name: _ORDER.get(name, len(_ORDER)))
-    return {name: _safe(name, event[name]) for name in order}
+    safe: EventDict = {name: _safe(name, event[name]) for name in _FIRST if name in event}
+    for name, value in event.items():
+        if name not in safe:
+            # Most values are plain, and this runs for each field of each line.
+            plain = type(value) in _PLAIN and type(name) is str and name.lower() not in FORBIDDEN
+            safe[name] = value if plain else _safe(name, value)
+    return safe
 
 
 def describe(error: BaseException) -> dict[str, Any]:
@@ -164,25 +172,6 @@ def _describe_exceptions(_logger: WrappedLogger, _method: str, event: EventDict)
         info = sys.exc_info()[1]
     if info:
         event["exception"] = describe(info)
-    return event
-
-
-def _escaped(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Escape values that could control the terminal or look like a second line."""
-    safe: EventDict = values_on_one_line(event)
-    return safe
-
-
-def _as_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Write an exception as several readable lines."""
-    lines = []
-    error = event.get("exception")
-    while isinstance(error, dict):
-        lines.append(": ".join(filter(None, (error["type"], error.get("message")))))
-        lines += [f"  {frame}" for frame in error["frames"]]
-        error = error.get("cause")
-    if lines:
-        event["exception"] = "\n".join(lines)
     return event
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Row,
     Table,
     and_,
     delete,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 from notify.message import Identity, Status
 from notify.store.deadletters.archive import LetterState
 from notify.store.ids import PUBLIC_ID
+from notify.store.privacy.old_hours import RetentionCutoff, next_hours
 from notify.store.shared_bodies import delete_unused
 from notify.store.tables import (
     attempts,
@@ -38,31 +40,6 @@ from notify.store.tables import (
 from notify.store.totals import Group, change_totals, settled
 
 _ENDS = [str(each) for each in Status if each.final and each is not Status.UNKNOWN]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetentionCutoff:
-    """
-    The age at which rows of some lanes are deleted.
-
-    Attributes:
-        lanes: The lanes.
-        others: If true, all lanes except these, and rows without a lane.
-        ended: Rows that ended, or were settled, before then are deleted.
-        waiting: So are rows that have waited for an operator since before then: parked outcomes
-            and dead letters.
-    """
-
-    lanes: Collection[str]
-    others: bool = False
-    ended: datetime
-    waiting: datetime
-
-    def within(self, lane: ColumnElement[Any]) -> ColumnElement[bool]:
-        """Match rows of its lanes."""
-        if not self.others:
-            return lane.in_(self.lanes)
-        return or_(lane.is_(None), lane.not_in(self.lanes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,40 +81,57 @@ def delete_ended(
     Delete the next old notifications, oldest first, with everything that belongs to them.
 
     A notification stays if it has not ended, has an unpublished event, or has a waiting dead
-    letter: the record decides whether that may be replayed.
+    letter: the record decides whether that may be replayed. Only hours in which the kept totals
+    have notifications of the lanes are read: a lane that is kept for longer costs nothing.
 
     Args:
-        after: When the last one of the previous batch was received; None for the first batch.
+        after: The earliest time of receipt to look at; None for the first batch.
 
     Returns:
-        What was deleted, and when the last of it was received; None if nothing is left.
+        What was deleted, and where to continue; None if nothing is left.
     """
     columns = notifications.c
-    query = select(*_DELETED, PUBLIC_ID.label("public_id"))
-    query = query.where(_is_old(old))
-    if after is not None:
-        query = query.where(columns.received_at >= after)
-    query = query.order_by(columns.received_at).limit(limit)
-    rows = connection.execute(query.with_for_update(skip_locked=True, of=notifications)).all()
-    if not rows:
-        delete_unused(connection, older=old.ended)
-        return Deleted(), None
+    span = next_hours(connection, old, after=after, limit=limit)
+    if span is None:
+        return _delete_parked(connection, old, after=after or old.latest, limit=limit)
+    received = columns.received_at >= span[0], columns.received_at < span[1]
+    rows = _lock(connection, _is_old(old), *received, limit=limit)
+    deleted = _delete_rows(connection, rows)
+    return deleted, rows[-1].received_at if len(rows) == limit else span[1]
+
+
+def _delete_parked(
+    connection: Connection, old: RetentionCutoff, *, after: datetime, limit: int
+) -> tuple[Deleted, datetime | None]:
+    """Delete the next old notifications whose outcome is unknown, which no total counts."""
+    parked = notifications.c.unsettled.is_(True), notifications.c.status == Status.UNKNOWN
+    rows = _lock(connection, _is_old(old), *parked, limit=limit)
+    delete_unused(connection, older=old.ended)
+    return _delete_rows(connection, rows), after if len(rows) == limit else None
+
+
+def _lock(connection: Connection, *which: ColumnElement[bool], limit: int) -> Sequence[Row[Any]]:
+    query = select(*_DELETED, PUBLIC_ID.label("public_id")).where(*which)
+    query = query.order_by(notifications.c.received_at).limit(limit)
+    return connection.execute(query.with_for_update(skip_locked=True, of=notifications)).all()
+
+
+def _delete_rows(connection: Connection, rows: Sequence[Row[Any]]) -> Deleted:
     ids = [row.id for row in rows]
     deleted = Deleted(
         attempts=_delete(connection, attempts, attempts.c.notification_id, ids),
         events=_delete(connection, events, events.c.notification_id, ids),
         receipts=_delete(connection, receipts, receipts.c.notification_id, ids),
         letters=_delete_settled(connection, [(row.source, row.public_id) for row in rows]),
-        notifications=_delete(connection, notifications, columns.id, ids),
+        notifications=_delete(connection, notifications, notifications.c.id, ids),
     )
     _delete(connection, cap_uses, cap_uses.c.notification_id, ids)
-    last = len(rows) < limit
-    delete_unused(connection, [row.shared_id for row in rows], older=old.ended if last else None)
+    delete_unused(connection, [row.shared_id for row in rows])
     gone: Counter[Group] = Counter()
     for row in rows:
         gone.update(settled([row], row.status, sign=-1))
     change_totals(connection, gone)
-    return deleted, rows[-1].received_at if len(rows) == limit else None
+    return deleted
 
 
 _DELETED = [
@@ -159,7 +153,7 @@ def _is_old(old: RetentionCutoff) -> ColumnElement[bool]:
     return and_(
         old.within(columns.lane),
         # For the index: whatever ended before then was received before then.
-        columns.received_at <= max(old.ended, old.waiting),
+        columns.received_at <= old.latest,
         or_(ended, parked),
         columns.due_at.is_(None),
         *_unreferenced(),
@@ -223,7 +217,7 @@ def _is_old_letter(old: RetentionCutoff) -> ColumnElement[bool]:
     sending = func.coalesce(columns.replay_until > old.ended, false())
     return and_(
         old.within(columns.lane),
-        columns.archived_at <= max(old.ended, old.waiting),
+        columns.archived_at <= old.latest,
         or_(
             and_(waits, columns.state_at <= old.waiting),
             and_(~waits, columns.state_at <= old.ended, ~sending),

@@ -23,8 +23,9 @@ from notify.store.audit import Actor
 from notify.store.deadletters.archive import Cause
 from notify.store.delivery.cancel import cancel_waiting
 from notify.store.delivery.shared_ids import claim_under_new_ids
+from notify.store.privacy import RetentionCutoff
 from notify.store.privacy.erasure import Person
-from notify.store.privacy.retention import RetentionCutoff, delete_ended
+from notify.store.privacy.retention import delete_ended
 from notify.store.relays.due import lease_due
 from notify.store.relays.events import lease_events
 from tests.support.burying import arrival, body_of, bury, order, plan, replayer

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from notify.deadletters import discard
 from notify.ledger.ledger import build_ledger
@@ -17,6 +17,8 @@ from notify.privacy.retention import Deleted, Keep, count_old, delete_old
 from notify.store import Claim, Entry, Store
 from notify.store.audit import Actor, write_audit
 from notify.store.delivery.claim_known import claim_known
+from notify.store.privacy import RetentionCutoff
+from notify.store.privacy.old_hours import next_hours
 from notify.store.tables import attempts, cap_uses, dead_letters, events, notifications
 from tests.support.burying import arrival, body_of, bury, order, read, replayer
 from tests.support.recording import (
@@ -185,3 +187,30 @@ def test_a_row_that_goes_while_its_double_is_examined_is_no_conflict(store: Stor
     with store.writing() as connection:
         answers = claim_known(connection, [entry], {}, now=NOW, lease=LEASE)
     assert answers[entry.notification.identity].claim is Claim.BUSY
+
+
+def test_a_lane_reads_only_the_hours_that_have_its_notifications(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of a lane that is kept for longer are not walked over again each day."""
+    hour, spans = timedelta(hours=1), []
+    for lane, hours in (("bulk", range(0, 96, 24)), ("critical", (1, 2, 30))):
+        for number in hours:
+            entry = begin(store, now=NOW + number * hour, lane=lane)
+            store.record([accepted(entry)])
+    _told(store)
+
+    def noted(connection: Connection, old: RetentionCutoff, **where: Any) -> Any:
+        span = next_hours(connection, old, **where)
+        if "critical" in old.lanes and not old.others and span is not None:
+            spans.append(span)
+        return span
+
+    monkeypatch.setattr("notify.store.privacy.retention.next_hours", noted)
+    delete_old(store, KEEP, now=NOW + 10 * DAY, batch=2, sleep=lambda _: None)
+    assert len(_left(store)) == 4
+    first = NOW.replace(minute=0, second=0, microsecond=0)
+    walked = [(begin - first, end - first) for begin, end in spans]
+    # After a full batch it continues where that ended.
+    assert all(hour <= begin and end <= 31 * hour for begin, end in walked)
+    assert sum((end - begin for begin, end in walked), timedelta()) <= 4 * hour

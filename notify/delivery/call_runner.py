@@ -5,16 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-import structlog
-
 from notify.delivery.call_maker import CallMaker
-from notify.delivery.decision import Again
 from notify.delivery.failover import Ended, Failover
 from notify.delivery.lane import Lane
-from notify.delivery.outcome_recorder import OutcomeRecorder
+from notify.delivery.outcome_recorder import OutcomeRecorder, record_fault
 from notify.delivery.plan import Attempt, Call
-
-log = structlog.get_logger("notify.delivery")
 
 
 class CallRunner:
@@ -51,24 +46,12 @@ class CallRunner:
         try:
             results = self._maker.make(call, attempts, deadline=deadline)
             ended = [Ended(*each) for each in zip(attempts, results, strict=True)]
-            for each in self._failover.after(call, ended, deadline=deadline):
-                del undecided[each.attempt.notification.id]
-                self._conclude(each)
+            for last in self._failover.after(call, ended, deadline=deadline):
+                for each in last:
+                    del undecided[each.attempt.notification.id]
+                self._outcomes.calls_ended(last)
         except Exception as error:  # noqa: BLE001 - logged for each message
             for attempt in undecided.values():
-                _fail(attempt, error)
+                record_fault(attempt, error)
         finally:
             lane.permits.release(call.permits, seconds=self._monotonic() - began)
-
-    def _conclude(self, ended: Ended) -> None:
-        try:
-            self._outcomes.call_ended(*ended)
-        except Exception as error:  # noqa: BLE001 - logged with the message
-            _fail(ended.attempt, error)
-
-
-def _fail(attempt: Attempt, error: Exception) -> None:
-    # Without a decision the message would stay unacknowledged for ever. It is delivered again until
-    # its claim has lapsed; then the rule for lost answers decides.
-    log.error("notify.call_fault", **attempt.notification.ids, exc_info=error)
-    attempt.item.settlement.add(Again())

@@ -81,9 +81,11 @@ class Failover:
         """Return the latest start of a call whose claim is written from now on."""
         return self._monotonic() + LATEST
 
-    def after(self, call: Call, ended: Sequence[Ended], *, deadline: float) -> Iterator[Ended]:
+    def after(
+        self, call: Call, ended: Sequence[Ended], *, deadline: float
+    ) -> Iterator[Sequence[Ended]]:
         """
-        Try other providers while nothing was sent; yield each message's last attempt.
+        Try other providers while nothing was sent; yield the messages' last attempts in groups.
 
         Args:
             ended: The attempts of a call, with their results.
@@ -91,10 +93,10 @@ class Failover:
         """
         tried = [call.provider]
         if len(ended) == 1:
-            yield self._alone(ended[0], tried)
+            yield [self._alone(ended[0], tried)]
             return
         # Those that need nothing more are recorded first.
-        yield from (each for each in ended if each.result.verdict not in CERTAIN)
+        yield [each for each in ended if each.result.verdict not in CERTAIN]
         unsent = [each for each in ended if each.result.verdict in CERTAIN]
         if unsent:
             yield from self._together(unsent, tried, most=len(ended), deadline=deadline)
@@ -122,7 +124,7 @@ class Failover:
         *,
         most: int,
         deadline: float,
-    ) -> Iterator[Ended]:
+    ) -> Iterator[Sequence[Ended]]:
         """Hand over in groups as large as one request of the next provider may be."""
         waiting = list(unsent)
         while waiting and self._monotonic() < deadline:
@@ -134,17 +136,16 @@ class Failover:
             left = {each.ended.attempt.notification.id: each.ended for each in onward}
             for call, attempts in self._handed_over(onward, most=most):
                 results = self._maker.make(call, attempts, deadline=deadline)
-                for attempt, result in zip(attempts, results, strict=True):
-                    del left[attempt.notification.id]
-                    again = Ended(attempt, result)
-                    if result.verdict in CERTAIN:
-                        further = [*tried, call.provider]
-                        yield from self._together([again], further, most=1, deadline=deadline)
-                    else:
-                        yield again
+                again = [Ended(*each) for each in zip(attempts, results, strict=True)]
+                for each in again:
+                    del left[each.attempt.notification.id]
+                yield [each for each in again if each.result.verdict not in CERTAIN]
+                unsent = [each for each in again if each.result.verdict in CERTAIN]
+                further = [*tried, call.provider]
+                yield from self._together(unsent, further, most=most, deadline=deadline)
             # Another worker has these, or they may not go on.
-            yield from left.values()
-        yield from waiting
+            yield [*left.values()]
+        yield waiting
 
     def _next_group(
         self, waiting: Sequence[Ended], tried: Sequence[ConfiguredProvider], *, most: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -55,14 +55,24 @@ class OutcomeRecorder:
         self._bounce_lasts = bounce_lasts
         self._own_events = OwnEvents(most=0) if own_events is None else own_events
 
-    def call_ended(self, attempt: Attempt, result: CallResult) -> None:
-        """Record the outcome of a call that this worker has made."""
+    def calls_ended(self, ended: Iterable[tuple[Attempt, CallResult]]) -> None:
+        """Record the outcomes of messages whose calls this worker has made, in one transaction."""
+        pending = []
+        for attempt, result in ended:
+            try:
+                pending.append(self._call_ended(attempt, result))
+            except Exception as error:  # noqa: BLE001 - logged with the message
+                record_fault(attempt, error)
+        if pending:
+            self._recorder.put(*pending)
+
+    def _call_ended(self, attempt: Attempt, result: CallResult) -> PendingRecord:
         record = self.record_of(attempt, result)
         if record.to_publish and record.fence == FIRST:
             until = self._own_events.lease_end(record.ended_at)
             record = replace(record, announced_until=until)
         stops = self._stops(attempt.entry, result, now=record.ended_at)
-        self._put(attempt.item, attempt.entry, attempt.claimed, record, stops)
+        return self._pending(attempt.item, attempt.entry, attempt.claimed, record, stops)
 
     def call_lapsed(
         self, item: DeliveryItem, entry: Entry, claimed: Claimed, attempt_id: UUID
@@ -70,9 +80,8 @@ class OutcomeRecorder:
         """Record the unknown outcome of another worker's call whose claim has lapsed."""
         reason = "the worker that made the call never recorded its outcome"
         result = CallResult(Verdict.UNKNOWN, reason=reason)
-        self._put(
-            item, entry, claimed, self._record(item.notification, claimed, attempt_id, result)
-        )
+        record = self._record(item.notification, claimed, attempt_id, result)
+        self._recorder.put(self._pending(item, entry, claimed, record))
 
     def _stops(self, entry: Entry, result: CallResult, *, now: datetime) -> Suppression | None:
         if result.refused is None:
@@ -132,14 +141,14 @@ class OutcomeRecorder:
             possible_duplicate=following.possible_duplicate,
         )
 
-    def _put(
+    def _pending(
         self,
         item: DeliveryItem,
         entry: Entry,
         claimed: Claimed,
         record: Record,
         stops: Suppression | None = None,
-    ) -> None:
+    ) -> PendingRecord:
         began = nanoseconds_now()
         claim_again = self._recorder.claim_again
 
@@ -153,17 +162,23 @@ class OutcomeRecorder:
             elif (again := claim_again(entry, record, now=self._clock())) is not None:
                 # The row may have another id than the one that was lost.
                 row = again.id or entry.notification.id
-                self._put(
-                    item,
-                    entry,
-                    again,
-                    replace(record, notification_id=row, fence=again.fence),
-                    stops,
-                )
+                record = replace(record, notification_id=row, fence=again.fence)
+                self._recorder.put(self._pending(item, entry, again, record, stops))
                 return
             _decide(item, entry.provider, record, owned=event is not None)
 
-        self._recorder.put(PendingRecord(record, recorded, stops))
+        return PendingRecord(record, recorded, stops)
+
+
+def record_fault(attempt: Attempt, error: Exception) -> None:
+    """
+    Log a fault of this worker after a call, and have the message delivered again.
+
+    Without a decision it would stay unacknowledged for ever. It is delivered again until its claim
+    has lapsed; then the rule for lost answers decides.
+    """
+    log.error("notify.call_fault", **attempt.notification.ids, exc_info=error)
+    attempt.item.settlement.add(Again())
 
 
 def _decide(item: DeliveryItem, provider: str | None, record: Record, *, owned: bool) -> None:

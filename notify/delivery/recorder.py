@@ -20,6 +20,7 @@ from notify.suppression import Suppression, log_added, suppress
 from notify.telemetry.log_stream import lines_together
 
 LARGEST_GROUP = 256
+"""Outcomes after which no more are added to a transaction; one call may have more messages."""
 SHORTEST_PAUSE = 0.05
 LONGEST_PAUSE = 5.0
 """Seconds between two tries while the store is away; the pauses double."""
@@ -52,7 +53,7 @@ class Recorder:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._pending: SimpleQueue[PendingRecord | None] = SimpleQueue()
+        self._pending: SimpleQueue[Sequence[PendingRecord] | None] = SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
@@ -60,8 +61,8 @@ class Recorder:
         """Start the thread that writes."""
         self._thread.start()
 
-    def put(self, pending: PendingRecord) -> None:
-        """Queue an outcome to be written."""
+    def put(self, *pending: PendingRecord) -> None:
+        """Queue outcomes to be written, all of them in one transaction."""
         self._pending.put(pending)
 
     def answers(self) -> bool:
@@ -110,7 +111,7 @@ class Recorder:
 
     def _run(self) -> None:
         while (first := self._pending.get()) is not None:
-            group = [first]
+            group = [*first]
             last = self._gather(group)
             self._write(group)
             if last:
@@ -125,7 +126,7 @@ class Recorder:
                 return False
             if pending is None:
                 return True
-            group.append(pending)
+            group += pending
         return False
 
     def _write(self, group: Sequence[PendingRecord]) -> None:
@@ -160,7 +161,7 @@ class Recorder:
             # Its claim is lost and could not be made again: retry after a pause.
             log.error("notify.store_away", waiting=1, error=str(error))
             self._stopping.wait(SHORTEST_PAUSE)
-            self._pending.put(pending)
+            self.put(pending)
 
     def _write_apart(self, group: Sequence[PendingRecord], error: Exception) -> None:
         """Find the outcome that the store refuses, and write it without the refused values."""

@@ -23,7 +23,7 @@ from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Content, Notification, Receipt, Rendered, Status
 from notify.policies.breaker import Rules
 from notify.provider import SendsMany
-from notify.store import Store
+from notify.store import Record, Store
 from notify.templating import Templates
 from providers.memory import Memory
 from tests.support.delivering import delivery_on
@@ -206,14 +206,14 @@ def test_a_fault_after_the_call_concerns_its_own_message(
 ) -> None:
     """The others are recorded, and it is looked at again."""
     some = _some(3)
-    record = OutcomeRecorder.call_ended
+    record_of = OutcomeRecorder.record_of
 
-    def fail_once(self: OutcomeRecorder, attempt: Attempt, result: CallResult) -> None:
+    def fail_once(self: OutcomeRecorder, attempt: Attempt, result: CallResult) -> Record:
         if attempt.notification.id == some[1].id:
             raise RuntimeError("a fault of ours")
-        record(self, attempt, result)
+        return record_of(self, attempt, result)
 
-    monkeypatch.setattr(OutcomeRecorder, "call_ended", fail_once)
+    monkeypatch.setattr(OutcomeRecorder, "record_of", fail_once)
 
     assert rig.call(*some) == [Done(), Again(), Done()]
 

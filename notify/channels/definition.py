@@ -57,6 +57,10 @@ class ChannelDefinition(abc.ABC):
     def looks_like_address(self, text: str) -> bool:
         """Whether a text, right or wrong, was probably meant as an address of this channel."""
 
+    @abc.abstractmethod
+    def is_address(self, text: str) -> bool:
+        """Whether a text in normal form has the form of this channel's addresses."""
+
     def units(self, message: Rendered) -> int:  # noqa: ARG002 - for channels that count otherwise
         """Return how many units a provider counts and charges for a message."""
         return 1

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import email_validator
 from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from notify.channels.definition import ChannelDefinition, ContentPart
 from notify.channels.request import TO, Request, Strict, To
@@ -105,3 +106,11 @@ class EmailChannel(ChannelDefinition):
     def looks_like_address(self, text: str) -> bool:
         """Whether it has an @ or is empty."""
         return "@" in text or not text
+
+    def is_address(self, text: str) -> bool:
+        """Whether a request may have it as its recipient."""
+        try:
+            email_address(text)
+        except PydanticCustomError:
+            return False
+        return True

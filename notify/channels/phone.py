@@ -13,6 +13,11 @@ from notify.channels.words import refuse
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
+def is_e164(text: str) -> bool:
+    """Whether a text is + and 7 to 15 digits."""
+    return _E164.fullmatch(text) is not None
+
+
 def phone_number(text: str) -> str:
     """
     Return a phone number that is in E.164 form and possible in its country.
@@ -21,7 +26,7 @@ def phone_number(text: str) -> str:
     the number is assigned: number plans change faster than any table here.
     """
     hint = "write it as +, country code and number, digits only: +4915112345678"
-    if not _E164.fullmatch(text):
+    if not is_e164(text):
         raise refuse("not a phone number in E.164 form", hint)
     try:
         number = phonenumbers.parse(text)

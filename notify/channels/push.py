@@ -84,6 +84,10 @@ class PushChannel(ChannelDefinition):
         """Whether it is any text: a device token has no form that others do not have."""
         return True
 
+    def is_address(self, text: str) -> bool:
+        """Whether a request may have it as its recipient."""
+        return _TOKEN.fullmatch(text) is not None
+
     def problems(self, request: PushRequest) -> Iterator[ContentProblem]:
         """Yield names of metadata that FCM or the service reserves, and a message too large."""
         metadata = request.metadata or {}

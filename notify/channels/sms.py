@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from notify.channels.definition import ChannelDefinition, ContentPart
-from notify.channels.phone import PhoneNumber
+from notify.channels.phone import PhoneNumber, is_e164
 from notify.channels.request import TO, Request, Strict, To
 from notify.channels.segments import segments
 from notify.message import Channel, Rendered, Unknown
@@ -51,6 +51,10 @@ class SmsChannel(ChannelDefinition):
     def looks_like_address(self, text: str) -> bool:
         """Whether it begins with three digits, brackets and spaces aside."""
         return text.lstrip("+(").replace(" ", "")[:3].isdigit()
+
+    def is_address(self, text: str) -> bool:
+        """Whether it is in E.164 form."""
+        return is_e164(text)
 
     def units(self, message: Rendered) -> int:
         """Return the number of segments."""

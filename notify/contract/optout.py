@@ -62,7 +62,7 @@ class OptOutMessage(Strict):
             raise ValueError("names no recipient, or two")
         if self.to is not None and self.channel is not None:
             channel = CHANNELS[self.channel]
-            if not channel.looks_like_address(normal_form(self.to)):
+            if not channel.is_address(normal_form(self.to)):
                 raise ValueError("is not an address of the channel")
         return self
 

@@ -36,7 +36,7 @@ class CsvProblem(ValueError):
 
 def is_scope(text: str) -> bool:
     """Whether a text is a scope: `all`, `source:...`, `category:...` or `sender:...`."""
-    return _SCOPE.fullmatch(text) is not None
+    return _SCOPE.fullmatch(text) is not None and text.isprintable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,8 @@ def read_csv(
     Args:
         refuse: Called with the line's number and the reason for each row that cannot be imported.
     """
-    reader = csv.reader(lines)
+    # Strict: a quotation mark without its end would make one row of the rest of the file.
+    reader = csv.reader(lines, strict=True)
     names: list[str] = []
     for row in reader:
         cells = [cell.strip() for cell in row]
@@ -123,7 +124,7 @@ def _recipient(cells: Mapping[str, str], channel: Channel) -> tuple[str, bytes |
     written = next((cells[name] for name in _RECIPIENT if cells.get(name)), "")
     if written:
         to = normal_form(written) if len(written) <= _LONGEST else ""
-        if not CHANNELS[channel].looks_like_address(to):
+        if not CHANNELS[channel].is_address(to):
             raise CsvProblem(f"the recipient is not an address of {channel}")
         return to, None
     found = cells.get("hash", "")
@@ -149,9 +150,9 @@ def _time(cells: Mapping[str, str], name: str) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(found)
-    except ValueError:
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise CsvProblem(f"{name} is not a time, such as 2026-01-31T09:00:00Z") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _plain(text: str) -> str:

@@ -66,10 +66,10 @@ def channel_of(recipient: str, channel: Channel | None) -> Channel:
     Return the channel of an address: the given one, or the likely one.
 
     Raises:
-        click.UsageError: It does not look like an address of the given channel, or of one.
+        click.UsageError: It is not an address of the channel.
     """
     fitting = [each for each in Channel if CHANNELS[each].looks_like_address(recipient)]
     chosen = channel or next(iter(fitting), None)
-    if chosen not in fitting:
+    if chosen not in fitting or not CHANNELS[chosen].is_address(recipient):
         raise click.UsageError(f"the recipient is not an address of {chosen or 'any channel'}")
     return chosen

@@ -53,6 +53,9 @@ class VoiceChannel(ChannelDefinition):
     def looks_like_address(self, text: str) -> bool:
         return text.startswith("tel:")
 
+    def is_address(self, text: str) -> bool:
+        return text.startswith("tel:")
+
     def units(self, message: Rendered) -> int:
         return 1 + len(message.text) // 1000
 '''

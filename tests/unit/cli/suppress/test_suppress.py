@@ -197,3 +197,47 @@ def test_the_timeline_of_a_suppressed_message_names_the_entry(notify: Notify, st
     assert Status.SUPPRESSED in shown
     assert f"suppressed: bounce, see notify suppress show {number}" in shown
     assert notify("suppress", "show", number).code == 0
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "Ann <ann@example.com>,all,",
+        "@,all,",
+        "ann@example.com,sender:a\0b,",
+        "ann@example.com,sender:\x1b[31m,",
+        "ann@example.com,all,0001-01-01T00:00:00+14:00",
+    ],
+)
+def test_a_row_that_could_stop_no_message_is_refused(
+    notify: Notify, store: Store, tmp_path: Path, row: str
+) -> None:
+    """The others are imported."""
+    file = tmp_path / "list.csv"
+    file.write_text(f"email,scope,since\n{row}\nbo@example.com,all,\n")
+    done = notify("suppress", "import", file, "--channel", "email", *WHY)
+    assert (done.code, done.out[:22]) == (1, "1 entries read, 1 adde")
+    assert "line 2: " in done.err
+    assert stopped(store, "bo@example.com")
+
+
+def test_a_quotation_mark_without_its_end_is_an_error(
+    notify: Notify, store: Store, tmp_path: Path
+) -> None:
+    """The rest of the file would be one recipient, and stop none."""
+    assert not stopped(store)
+    file = tmp_path / "list.csv"
+    file.write_text('email\n"ann@example.com\nbo@example.com\n')
+    done = notify("suppress", "import", file, "--channel", "email", *WHY)
+    assert done.code == 1
+    assert "is not CSV after 0 rows" in done.err
+
+
+@pytest.mark.parametrize(
+    "recipient", ["Ann <ann@example.com>", "Ann<ann@example.com>", "0151 123456"]
+)
+def test_only_an_address_is_added(notify: Notify, recipient: str) -> None:
+    """The entry would stop no message, and the operator would believe that it does."""
+    done = notify("suppress", "add", recipient, *WHY)
+    assert done.code == 2
+    assert "is not an address of" in done.err

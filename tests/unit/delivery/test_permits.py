@@ -76,3 +76,21 @@ def test_the_prefetch_follows_the_permits() -> None:
         lane.permits.acquire(1)
         lane.permits.release(seconds=SHORT / 2)
     assert lane.prefetch == 2 * SENDERS * (1 + AHEAD)
+
+
+@pytest.mark.parametrize(
+    ("senders", "batch_size", "full"), [(32, 1000, 16), (32, 100, 15), (8, 1000, 4), (1, 1000, 1)]
+)
+def test_two_calls_of_a_full_batch_share_the_permits(
+    senders: int, batch_size: int, full: int
+) -> None:
+    """The memory of a lane is bounded by messages, not by calls."""
+    lane = Lane("bulk", senders, batch_size=batch_size)
+    assert lane.permits_for(batch_size) == full
+    assert 2 * full <= senders or senders == 1
+    assert lane.permits_for(1) == 1
+
+
+def test_single_messages_have_a_permit_each() -> None:
+    """A lane without batches is as before."""
+    assert Lane("critical", 1).permits_for(7) == 7

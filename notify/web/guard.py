@@ -20,7 +20,7 @@ log = structlog.get_logger("notify.web")
 
 
 class WebGuard:
-    """Refuses requests with too many headers, and adds the headers of every answer."""
+    """Refuses requests with a head that is too large, and adds the headers of every answer."""
 
     def __init__(self, app: ASGIApp, limits: WebLimits) -> None:
         self._app = app
@@ -30,7 +30,7 @@ class WebGuard:
         """Pass a request on, or answer it with 431."""
         if scope["type"] != "http":
             return
-        if len(scope["headers"]) > self._limits.headers:
+        if len(scope["headers"]) > self._limits.headers or _size(scope) > self._limits.head:
             refusal = Response(status_code=431, headers={"Connection": "close"})
             await refusal(scope, receive, send)
             return
@@ -53,6 +53,12 @@ class WebGuard:
             log.error("notify.web_crashed", path=_first(scope["path"]), exc_info=error)
             if not begun:
                 await Response(status_code=500)(scope, receive, answer)
+
+
+def _size(scope: Scope) -> int:
+    """Return the bytes of a head. The server limits those only that arrive in several reads."""
+    line = len(scope["raw_path"]) + len(scope["query_string"])
+    return line + sum(len(name) + len(value) + 4 for name, value in scope["headers"])
 
 
 def _first(path: str) -> str:

@@ -195,3 +195,14 @@ def test_a_port_in_use_is_a_mistake_of_the_configuration() -> None:
         pytest.raises(ConfigError, match=r"receipts.port: cannot listen on 127.0.0.1 port"),
     ):
         listening("127.0.0.1", first.getsockname()[1])
+
+
+@pytest.mark.parametrize("where", ["path", "query", "header"])
+def test_a_whole_head_that_is_too_large_is_refused(served: _Served, where: str) -> None:
+    """Also one that arrives at once, which the server itself accepts."""
+    long = b"x" * LIMITS.head
+    path = {"path": b"/u/" + long, "query": b"/livez?" + long}.get(where, b"/livez")
+    header = b"X: " + long if where == "header" else b"X: y"
+    request = b"GET %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%b\r\n\r\n"
+    assert b" 431 " in served.exchange(request % (path, header))
+    assert b" 200 " in served.exchange(request % (b"/livez", b"X: y"))

@@ -57,10 +57,8 @@ def unsubscribe_routes(
         nonce: Returns an unguessable text for each page; it permits the page's style.
     """
     endpoint = _UnsubscribeEndpoint(opt_outs, _Page(templates, titles, nonce), limits)
-    return [
-        Route(f"{PATH}{{token}}", endpoint.get, methods=["GET"]),
-        Route(f"{PATH}{{token}}", endpoint.post, methods=["POST"]),
-    ]
+    # One route, so that the answer to another method names both in Allow.
+    return [Route(f"{PATH}{{token}}", endpoint.answer, methods=["GET", "POST"])]
 
 
 class _Page:
@@ -109,13 +107,16 @@ class _UnsubscribeEndpoint:
         self._limits = limits
         self._working = anyio.CapacityLimiter(limits.working)
 
-    async def get(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
+        return await (self._post if request.method == "POST" else self._get)(request)
+
+    async def _get(self, request: Request) -> Response:
         opt_out = self._opt_outs.read(request.path_params["token"])
         if opt_out is None:
             return self._page.response(request, "unknown", status=404)
         return self._page.response(request, "asked", category=opt_out.category)
 
-    async def post(self, request: Request) -> Response:
+    async def _post(self, request: Request) -> Response:
         token = request.path_params["token"]
         opt_out = self._opt_outs.read(token)
         if opt_out is None:

@@ -236,3 +236,12 @@ def words(answer: httpx.Response) -> str:
     main = re.search(r"<main>(.*)</main>", answer.text, re.DOTALL)
     assert main, answer.text
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", main[1])).strip()
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH"])
+def test_another_method_is_refused_with_those_that_work(desk: Desk, ask: Any, method: str) -> None:
+    """A client that asks with OPTIONS must not conclude that it cannot post."""
+    answer = ask(method, "/u/good")
+    assert answer.status_code == 405
+    assert {*answer.headers["allow"].split(", ")} == {"GET", "HEAD", "POST"}
+    assert desk.written == []

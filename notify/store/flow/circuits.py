@@ -68,7 +68,13 @@ def change(
 
 
 def add_calls(connection: Connection, slices: Iterable[Slice]) -> None:
-    """Add the counts of one process to the shared ones."""
+    """
+    Add the counts of one process to the shared ones.
+
+    All workers change one row of a slice. With a row for each worker, 20 sessions wait half as
+    long (4 ms instead of 8), but all workers read the rows of all: for 100 workers an exchange
+    costs PostgreSQL 780 µs instead of 440.
+    """
     # Always in one order, so that two processes do not deadlock.
     rows = [
         {"provider": each.provider, "generation": each.generation, "bucket": each.bucket}

@@ -9,6 +9,7 @@ take about 2 GB of disk.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -203,7 +204,9 @@ def run(server: PostgreSQL, sizes: Sequence[int] = ROWS) -> str:
     """Measure records of these sizes, one after another."""
     figures = {}
     for rows in sizes:
+        began = time.perf_counter()
         with filled(server, rows) as store:
+            print(f"{rows:,} rows filled in {time.perf_counter() - began:,.0f} s", file=sys.stderr)
             figures[rows] = measure(store)
     return table(figures)
 

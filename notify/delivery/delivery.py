@@ -136,7 +136,7 @@ class Delivery:
             plans, others = self._planned(left.values(), now=now)
             for item in others:
                 more.append(left.pop(id(item)))
-            for group in self._pacer.groups(plans):
+            for group in self._pacer.groups(plans, joined=lane.batch_size > 1):
                 remaining = joined(group, most=lane.batch_size)
                 while remaining:
                     permits = permits or lane.permits.acquire(len(remaining))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from notify.message import Notification, Rendered
 
 TOGETHER = 0.01
 """Messages booked within so many seconds form one group, to save writes."""
+LONGEST_TOGETHER = 0.5
+"""The same for messages that one request can send, if their limits allow it."""
 LONGEST_PACING = 10.0
 """Seconds after which each message that still waits is deferred, however short its next wait."""
 
@@ -43,11 +46,16 @@ class Pacer:
         """From now on, defer each message that must wait: the worker is about to stop."""
         self._hurried = True
 
-    def groups(self, planned: Sequence[NoCall | Ready]) -> Iterator[list[Plan]]:
+    def groups(
+        self, planned: Sequence[NoCall | Ready], *, joined: bool = False
+    ) -> Iterator[list[Plan]]:
         """
         Yield all in groups: a message with its call, or with the record to write instead of one.
 
         A message that would wait for long is deferred: the record then has its due time.
+
+        Args:
+            joined: Whether calls of a group will be joined: a larger group is then worth a wait.
 
         Raises:
             StoreError: A cap could not be counted.
@@ -58,7 +66,7 @@ class Pacer:
             longest = LONGEST_WAIT if self._monotonic() < end and not self._hurried else 0.0
             admitted, done, waiting, wait = self._chosen(waiting, longest=longest)
             outgoing += done
-            for at, group in _by_moment(admitted):
+            for at, group in _by_moment(admitted, self._span if joined else _short):
                 if outgoing and at > self._monotonic():
                     yield outgoing
                     outgoing = []
@@ -72,6 +80,13 @@ class Pacer:
                 self._sleep(wait)
         if outgoing:
             yield outgoing
+
+    def _span(self, admitted: Admitted) -> float:
+        """Return for how many seconds a message may wait for others of its group."""
+        if admitted.provider.most < 2:
+            return TOGETHER
+        # The rest is for delays between the group's moment and its call.
+        return max(TOGETHER, min(LONGEST_TOGETHER, self._admission.lapse(admitted.provider) / 2))
 
     def _screened(self, planned: Sequence[NoCall | Ready]) -> tuple[list[Plan], list[Ready]]:
         """Separate messages that end or are deferred from those that need a call."""
@@ -135,14 +150,21 @@ def _messages_of(ready: Sequence[Ready]) -> list[tuple[Notification, Rendered]]:
 
 
 def _by_moment(
-    admitted: Sequence[tuple[Admitted, Ready]],
+    admitted: Sequence[tuple[Admitted, Ready]], span: Callable[[Admitted], float]
 ) -> Iterator[tuple[float, list[tuple[Admitted, Ready]]]]:
     """Group by the booked moment; a group is sent at its latest moment, so none is too early."""
     group: list[tuple[Admitted, Ready]] = []
+    until = math.inf
     for pair in sorted(admitted, key=lambda pair: pair[0].at):
-        if group and pair[0].at > group[0][0].at + TOGETHER:
+        if group and pair[0].at > until:
             yield group[-1][0].at, group
-            group = []
+            group, until = [], math.inf
         group.append(pair)
+        if len(group) == 1 or pair[0].provider is not group[-2][0].provider:
+            until = min(until, pair[0].at + span(pair[0]))
     if group:
         yield group[-1][0].at, group
+
+
+def _short(_: Admitted) -> float:
+    return TOGETHER

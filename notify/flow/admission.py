@@ -123,6 +123,10 @@ class Admission:
             search.wait(Wait(booking.wait, f"the limits of {provider.name} allow it later"))
         return [search for search, _ in rest] if booking.wait > LONGEST_WAIT else []
 
+    def lapse(self, provider: ConfiguredProvider) -> float:
+        """Return for how many seconds after its booked moment a call may begin."""
+        return self._flow.limiter.lapse(provider.limits)
+
     def elsewhere(
         self,
         notification: Notification,

@@ -162,6 +162,12 @@ class Limiter:
         now = self._monotonic()
         return max((self._lease(name).wait(share, now) for name in names), default=0.0)
 
+    def lapse(self, names: Iterable[str]) -> float:
+        """Return for how many seconds after its slot a unit may be used; infinity if for ever."""
+        now = self._monotonic()
+        leases = [self._lease(name) for name in names]
+        return min((each.lapse(1.0, now) for each in leases if each.rate(now)), default=math.inf)
+
     def rate(self, names: Iterable[str]) -> float | None:
         """
         Return this process's recent costs a second; None if no cost had to wait recently.

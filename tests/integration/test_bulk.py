@@ -280,6 +280,18 @@ def test_limits_count_recipients(build: Build, store: Store) -> None:
     assert rig.counts() == {"sent": 10, "queued": 20}
 
 
+def test_under_a_limit_requests_are_still_of_many(build: Build, store: Store) -> None:
+    """Messages wait for others of their request as long as their limit allows, half a second."""
+    flow = flow_on(store, providers=["p0"], limits={"p0": Limit("p0", 200, 200)})
+    provider = Bulk()
+    rig = build(provider, flow=flow)
+
+    rig.deliver(*(request(to) for to in people(300)))
+
+    assert rig.counts() == {"sent": 300}
+    assert len(provider.sizes) < 20
+
+
 def test_caps_count_recipients(build: Build, store: Store) -> None:
     """The rest of a batch above a cap is suppressed."""
     flow = flow_on(store, providers=["p0"], caps=[Cap(name="few", most=10, period=Period.DAY)])

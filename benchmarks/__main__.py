@@ -1,4 +1,8 @@
-"""`make bench`: notify beside plain Celery and the bare broker, in one run on one machine."""
+"""
+`make bench`: notify beside plain Celery and the bare broker, in one run on one machine.
+
+Others run alone: `python -m benchmarks.scale` (large records), `benchmarks.relay`.
+"""
 
 from __future__ import annotations
 

@@ -34,6 +34,9 @@ CONFIG = """
 url = "{amqp}"
 [store]
 url = "{store}"
+# As Celery and the bare consumer do; lane bulk fills its requests.
+[lanes.normal]
+batch_size = 1
 [pools.email]
 channel = "email"
 [channels.email]

@@ -47,7 +47,7 @@ def test_a_fresh_id_is_made_and_printed() -> None:
     name, _, status = run(
         "sms.normal.shop", "--to", "+4915112345678", "--text", "Hi", "--dry-run"
     ).stdout.partition(" ")
-    assert UUID(name).version == 4
+    assert UUID(name).version == 7
     assert status == "valid\n"
 
 
@@ -152,7 +152,7 @@ def test_a_request_without_an_id_gets_one_inside() -> None:
     for text in ('{"to": "ä"}', '{"id": null, "to": "ä"}'):
         (one,) = entries(text)
         assert json.loads(one.body) == {"id": one.id, "to": "ä"}
-        assert UUID(one.id).version == 4
+        assert UUID(one.id).version == 7
 
 
 def test_results_keep_the_order_of_the_file() -> None:

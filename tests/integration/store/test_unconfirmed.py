@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
 from notify.message import Status
 from notify.store import Claim, Store
+from notify.store.db import hot
+from notify.store.delivery import postgresql
 from tests.support.recording import LATER, accepted, answer_to, asked, begin, call_for, put_off
 
 
@@ -31,19 +34,19 @@ def unconfirmed(store: Store, *, commit: int) -> Iterator[list[str]]:
             driver.commit()
         committed("a transaction")
 
-    def executed(_: Connection, __: object, statement: str, *___: object) -> None:
-        # On PostgreSQL this statement is a transaction by itself.
-        if "unnest(" in statement and "INSERT INTO notifications" in statement:
-            committed("a statement")
+    def executes(engine: Engine, statement: str, values: Mapping[str, Any]) -> Any:
+        rows = hot.run(engine, statement, values)
+        committed("a statement")
+        return rows
 
     engine = store._engine
     event.listen(engine, "commit", commits_block)
-    event.listen(engine, "after_cursor_execute", executed)
     try:
-        yield commits
+        # On PostgreSQL a hot statement is a transaction by itself.
+        with mock.patch.object(postgresql, "run", executes):
+            yield commits
     finally:
         event.remove(engine, "commit", commits_block)
-        event.remove(engine, "after_cursor_execute", executed)
 
 
 def test_a_claim_that_was_not_confirmed_is_written_again(store: Store) -> None:

@@ -168,12 +168,15 @@ def test_both_away_is_answered_with_503_and_nothing_else(
     assert [message.receipts[0].event_id for message in web.published()] == ["e2"]
 
 
-def _exchange(port: int, *parts: bytes, pause: float = 0) -> bytes:
-    """Send parts of a request over a plain connection; return all of the answer."""
+def _exchange(port: int, *parts: bytes) -> bytes:
+    """
+    Send the parts of a request over a plain connection; return all of the answer.
+
+    They are sent at once: the system discards an answer that has arrived when more is sent on a
+    connection that the server has closed.
+    """
     with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
-        for part in parts:
-            time.sleep(pause)
-            client.sendall(part)
+        client.sendall(b"".join(parts))
         answer = b""
         while chunk := client.recv(65_536):
             answer += chunk

@@ -120,6 +120,15 @@ class WebRig:
                 found.append(read_receipts(bytes(message.body)))
         return found
 
+    def stored(self) -> list[ReceiptMessage]:
+        """
+        Remove and return the messages of the queue, once the inbox is empty.
+
+        A message that RabbitMQ confirms too late, on a slow machine, is there twice.
+        """
+        until(lambda: self.inbox() == 0)
+        return self.published()
+
     def inbox(self) -> int:
         """Count the messages in the inbox."""
         with self.rig.store.reading() as connection:

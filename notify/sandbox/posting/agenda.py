@@ -6,6 +6,7 @@ import heapq
 import itertools
 import threading
 import time
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -31,13 +32,22 @@ class Agenda(Generic[Item]):
 
     def add(self, item: Item, *, after: float) -> bool:
         """Add an item that is due in some seconds; return False if too many wait."""
+        return not self.add_all([(item, after)])
+
+    def add_all(self, items: Sequence[tuple[Item, float]]) -> int:
+        """
+        Add items, each due in some seconds, at once: `take` returns those of one time together.
+
+        Returns:
+            How many were not added, because too many wait.
+        """
         with self._changed:
-            if len(self._items) >= self._most:
-                return False
-            due = time.monotonic() + after
-            heapq.heappush(self._items, (due, next(self._order), item))
+            now = time.monotonic()
+            added = items[: max(0, self._most - len(self._items))]
+            for item, after in added:
+                heapq.heappush(self._items, (now + after, next(self._order), item))
             self._changed.notify()
-        return True
+        return len(items) - len(added)
 
     def take(self) -> list[Item]:
         """Wait until an item is due; return those that are, or none after `close`."""

@@ -77,18 +77,20 @@ class Poster:
             return
         now = self._clock().timestamp()
         early: list[PlannedEvent] = []
+        later: list[tuple[PlannedEvent, float]] = []
         for message in messages:
             for step, after in _planned(message, setting.receipts):
                 event = PlannedEvent(message, step, setting.receipts, now + step.after)
                 if setting.receipts is ReceiptFault.EARLY and step.kind is StepKind.EVENT:
                     early.append(event)
                 else:
-                    self._plan(event, after + setting.receipt_delay)
+                    later.append((event, after + setting.receipt_delay))
+        self._plan(later)
         self._post(self.composer.posts(early))
 
     def play(self, message: Message, step: Step) -> None:
         """Post one event of a message now."""
-        self._plan(PlannedEvent(message, step, at=self._clock().timestamp()), 0.0)
+        self._plan([(PlannedEvent(message, step, at=self._clock().timestamp()), 0.0)])
 
     def stop(self) -> None:
         """Stop posting; what waits is dropped."""
@@ -100,11 +102,11 @@ class Poster:
         self._courier.close()
         self.ledger.close()
 
-    def _plan(self, event: PlannedEvent, after: float) -> None:
-        batched = event.message.vendor is Vendor.SENDGRID and event.step.kind is StepKind.EVENT
-        agenda = self._batches if batched else self._other(event)
-        if not agenda.add(event, after=after):
-            self.dropped += 1
+    def _plan(self, planned: Sequence[tuple[PlannedEvent, float]]) -> None:
+        self.dropped += self._batches.add_all([each for each in planned if _batched(each[0])])
+        for event, after in planned:
+            if not _batched(event) and not self._other(event).add(event, after=after):
+                self.dropped += 1
 
     def _post_batches(self) -> None:
         while events := self._batches.take():
@@ -135,7 +137,7 @@ class Poster:
     def _repeat(self, events: Sequence[PlannedEvent]) -> None:
         for event in events:
             if event.fault is ReceiptFault.REPEATED and not event.repeat:
-                self._plan(replace(event, repeat=True), _REPEAT)
+                self._plan([(replace(event, repeat=True), _REPEAT)])
 
     def _entries(self, post: WebhookPost, answered: int | str) -> list[PostEntry]:
         now = self._clock()
@@ -155,6 +157,10 @@ class Poster:
             )
             for event in post.events
         ]
+
+
+def _batched(event: PlannedEvent) -> bool:
+    return event.message.vendor is Vendor.SENDGRID and event.step.kind is StepKind.EVENT
 
 
 def _planned(message: Message, fault: ReceiptFault | None) -> list[tuple[Step, float]]:

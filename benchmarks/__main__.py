@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import platform
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -119,47 +120,55 @@ LONE = ("celery prefork 2", "celery threads 20", "notify PostgreSQL", "notify SQ
 
 def throughput(stage: Stage, *, messages: int, rounds: int) -> dict[str, Run]:
     """Measure each contender on the backlog in turn, several times; return the medians."""
-    provider = Nginx(stage.folder)
-    cpu = CpuWatch({**stage.cpu.roles, "nginx": [provider.pid]})
-    bench = Bench(stage.amqp, provider, stage.folder, cpu)
-    runs: dict[str, list[Run]] = {}
     before = recorded(stage)
-    try:
-        for number in range(rounds):
-            for contender in contenders(stage, provider.url):
-                run = bench.run(contender, messages=messages)
-                runs.setdefault(contender.name, []).append(run)
-                _print_round(number, contender.name, run)
-    finally:
-        provider.stop()
+    with _accepting(stage) as (provider, cpu):
+        bench = Bench(stage.amqp, provider, stage.folder, cpu)
+        runs = {
+            each.name: partial(bench.run, each, messages=messages)
+            for each in contenders(stage, provider.url)
+        }
+        found = _medians(runs, rounds=rounds)
     wanted = {"PostgreSQL": 2 * rounds * messages, "SQLite": rounds * messages}
     if {name: count - before[name] for name, count in recorded(stage).items()} != wanted:
         raise RuntimeError("the record does not hold every message as sent")
-    return {name: middle(found) for name, found in runs.items()}
+    return found
 
 
 def bulk_runs(stage: Stage, *, messages: int, rounds: int) -> dict[str, Run]:
     """Measure messages to 1,000 recipients, with the same and with own words; return medians."""
-    provider = Nginx(stage.folder)
-    cpu = CpuWatch({**stage.cpu.roles, "nginx": [provider.pid]})
-    bench = bulk.BulkBench(stage.amqp, provider, stage.folder, cpu)
-    config, store = stage.config("PostgreSQL", provider.url), stage.stores["PostgreSQL"]
     kinds = {"the same words": bulk.identical, "own words": bulk.own_words}
-    runs: dict[str, list[Run]] = {}
+    with _accepting(stage) as (provider, cpu):
+        run = partial(
+            bulk.BulkBench(stage.amqp, provider, stage.folder, cpu).run,
+            config=stage.config("PostgreSQL", provider.url),
+            store_url=stage.stores["PostgreSQL"],
+            messages=messages,
+        )
+        return _medians({name: partial(run, build) for name, build in kinds.items()}, rounds=rounds)
+
+
+@contextmanager
+def _accepting(stage: Stage) -> Iterator[tuple[Nginx, CpuWatch]]:
+    """Run a provider that accepts everything; also return the watch of it and of the services."""
+    provider = Nginx(stage.folder)
     try:
-        for number in range(rounds):
-            for name, build in kinds.items():
-                run = bench.run(build, config=config, store_url=store, messages=messages)
-                runs.setdefault(name, []).append(run)
-                _print_round(number, f"bulk, {name}", run)
+        yield provider, CpuWatch({**stage.cpu.roles, "nginx": [provider.pid]})
     finally:
         provider.stop()
-    return {name: middle(found) for name, found in runs.items()}
 
 
-def _print_round(number: int, name: str, run: Run) -> None:
-    used = sum(run.cpu.values())
-    print(f"round {number + 1}  {name:28} {run.rate:7.0f}/s  {used:6.3f} CPU ms", flush=True)
+def _medians(runs: Mapping[str, Callable[[], Run]], *, rounds: int) -> dict[str, Run]:
+    """Make all runs in turn, several times; return the medians of each."""
+    found: dict[str, list[Run]] = {name: [] for name in runs}
+    for number in range(rounds):
+        for name, make in runs.items():
+            run = make()
+            found[name].append(run)
+            used = sum(run.cpu.values())
+            print(
+                f"round {number + 1}  {name:28} {run.rate:7.0f}/s  {used:6.3f} CPU ms", flush=True
+            )
+    return {name: middle(each) for name, each in found.items()}
 
 
 def recorded(stage: Stage) -> dict[str, int]:

@@ -13,9 +13,9 @@ from uuid import uuid4
 import amqp
 
 from benchmarks import load
-from benchmarks.cpu import CpuWatch, cpu_between
+from benchmarks.cpu import CpuWatch
 from benchmarks.stage import Nginx, processes, wait_until
-from benchmarks.throughput import WARM, Run, notify
+from benchmarks.throughput import WARM, Moment, Run, notify
 from notify.message import Channel, Status
 from notify.store import Filter, Store
 from notify.topology import EXCHANGE, routing_key
@@ -45,20 +45,16 @@ class BulkBench:
         log = self.folder / "notify-bulk.log"
         with processes(contender.commands, environ=contender.environ, log=log) as workers:
             watch = self.cpu.of([worker.pid for worker in workers])
-            start, first = self._reach(store, before + int(recipients * WARM)), watch.read()
-            end, last = self._reach(store, before + recipients), watch.read()
+            first = self._reach(store, before + int(recipients * WARM), watch)
+            last = self._reach(store, before + recipients, watch)
             time.sleep(0.5)
-        counted = recipients * (1 - WARM)
         store.close()
-        return Run(
-            counted / (end - start),
-            {role: 1e3 * each / counted for role, each in cpu_between(first, last).items()},
-        )
+        return Run.between(first, last, messages=recipients * (1 - WARM))
 
-    def _reach(self, store: Store, wanted: int) -> float:
+    def _reach(self, store: Store, wanted: int, watch: CpuWatch) -> Moment:
         # Counting is a scan: not often, so that it costs the delivery little.
         wait_until(lambda: _sent(store) >= wanted, what="the bulk delivery", timeout=300, pause=0.2)
-        return time.perf_counter()
+        return Moment(time.perf_counter(), watch.read())
 
 
 def identical(number: int) -> amqp.Message:

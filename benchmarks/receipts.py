@@ -18,11 +18,12 @@ from sqlalchemy import func, select
 
 from benchmarks.stage import free_port, processes, wait_until
 from benchmarks.throughput import PYTHON
-from notify.message import Channel, Notification, Outcome, Status
+from notify.message import Outcome, Status
 from notify.receipt import Posted
 from notify.store import Entry, Record, Store
 from notify.store.delivery import LEASE
 from notify.store.tables import receipts
+from tests.support.recording import asked, call_for
 from tests.support.signing import SendGridSigner
 
 POSTERS = 32
@@ -165,17 +166,8 @@ def sent(store: Store, count: int) -> list[tuple[UUID, UUID]]:
 
 def _entry() -> Entry:
     id_ = uuid4()
-    notification = Notification(
-        id=id_,
-        source="shop",
-        channel=Channel.EMAIL,
-        lane="normal",
-        to=f"{id_.hex[:12]}@example.com",
-        idempotency_key=str(id_),
-        digest=id_.bytes * 2,
-        body=b"{}",
-    )
-    return Entry(notification, Status.SENDING, uuid4(), "sendgrid")
+    to = f"{id_.hex[:12]}@example.com"
+    return call_for(asked(id=id_, lane="normal", to=to, digest=id_.bytes * 2, template=None))
 
 
 def event_of(notification_id: UUID, attempt_id: UUID) -> dict[str, object]:

@@ -22,9 +22,10 @@ import psutil
 from sqlalchemy import text
 
 from notify.ledger import build_ledger, count_record
-from notify.message import Channel, Notification, Outcome, Status, time_id
+from notify.message import Status, time_id
 from notify.store import Entry, Filter, Record, Store
 from notify.store.relays import lease_due
+from tests.support.recording import accepted, asked, call_for
 from tests.support.services import PostgreSQL
 
 ROWS = (0, 1_000_000)
@@ -136,23 +137,13 @@ def _hot(store: Store, now: datetime) -> dict[str, float]:
 
 def _entry() -> Entry:
     id_ = time_id()
-    request = Notification(
-        id=id_,
-        source="shop",
-        channel=Channel.EMAIL,
-        lane="normal",
-        to=f"{id_.hex}@example.com",
-        idempotency_key=str(id_),
-        digest=bytes(32),
-        body=b"x" * 500,
-    )
-    return Entry(request, Status.SENDING, attempt_id=time_id(), provider="sendgrid")
+    to, body = f"{id_.hex}@example.com", b"x" * 500
+    request = asked(id=id_, lane="normal", to=to, digest=bytes(32), body=body, template=None)
+    return call_for(request, attempt_id=time_id())
 
 
 def _sent(entry: Entry, now: datetime) -> Record:
-    assert entry.attempt_id is not None
-    call = entry.notification.id, entry.attempt_id
-    return Record(*call, now, Outcome.ACCEPTED, Status.SENT, provider_id=uuid4().hex)
+    return accepted(entry, ended_at=now, provider_id=uuid4().hex, http_status=None)
 
 
 def _look(store: Store, now: datetime) -> None:

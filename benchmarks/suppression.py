@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from unittest import mock
-from uuid import uuid4
 
 from sqlalchemy import create_engine, text
 
@@ -23,9 +22,9 @@ from benchmarks.load import request
 from benchmarks.stage import Nginx
 from benchmarks.throughput import Bench, notify
 from benchmarks.unchecked_worker import unchecked
-from notify.message import Channel, Notification, Status
 from notify.store import Entry, Store
 from notify.store.delivery import postgresql
+from tests.support.recording import asked, call_for
 from tests.support.services import PostgreSQL
 
 ENTRIES = 1_000_000
@@ -133,32 +132,23 @@ def claim_seconds(url: str, *, claims: int = 300) -> tuple[float, float]:
 
 
 def _entry(number: int) -> Entry:
-    asked, id_ = request(number), uuid4()
-    notification = Notification(
-        id=id_,
-        source="bench",
-        channel=Channel.EMAIL,
-        lane="normal",
-        to=asked["to"],
-        idempotency_key=str(id_),
-        digest=b"d" * 32,
-        body=asked["text"].encode(),
-    )
-    return Entry(notification, Status.SENDING, uuid4(), "sendgrid")
+    fields = request(number)
+    body = fields["text"].encode()
+    return call_for(asked(source="bench", lane="normal", to=fields["to"], body=body, template=None))
 
 
 def main() -> None:
     """Measure the statement alone, on a PostgreSQL of its own."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.suppression", description=__doc__)
     parser.add_argument("--claims", type=int, default=300, help="of each side")
-    asked = parser.parse_args()
+    chosen = parser.parse_args()
     server = PostgreSQL()
     server.start()
     try:
         with server.database() as url:
             Store.open(url).migrate()
             fill(url, ENTRIES)
-            without, checked = claim_seconds(url, claims=asked.claims)
+            without, checked = claim_seconds(url, claims=chosen.claims)
     finally:
         server.stop()
     print(f"a claim of {BATCH}: {without * 1e3:.2f} ms without the check,", end=" ")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from benchmarks import load, plain_queue
 from benchmarks.cpu import CpuWatch, cpu_between
@@ -29,6 +30,15 @@ class Contender:
     speaks_celery: bool = False
 
 
+class Moment(NamedTuple):
+    """A moment of a delivery."""
+
+    at: float
+    """By `time.perf_counter`."""
+    cpu: Mapping[str, float]
+    """CPU seconds so far, by role."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A delivered backlog."""
@@ -37,6 +47,13 @@ class Run:
     """Messages a second."""
     cpu: Mapping[str, float]
     """CPU milliseconds for a message, by role."""
+
+    @classmethod
+    def between(cls, first: Moment, last: Moment, *, messages: float) -> Run:
+        """Return the figures of so many messages, delivered between two moments."""
+        used = cpu_between(first.cpu, last.cpu)
+        each = {role: 1e3 * seconds / messages for role, seconds in used.items()}
+        return cls(messages / (last.at - first.at), each)
 
 
 def middle(runs: Sequence[Run]) -> Run:
@@ -69,25 +86,19 @@ class Bench:
         log = self.folder / f"{contender.name.replace(' ', '-')}.log"
         with processes(contender.commands, environ=contender.environ, log=log) as workers:
             watch = self.cpu.of([worker.pid for worker in workers])
-            start = self._reach(before + int(messages * WARM), what=contender.name)
-            first = watch.read()
-            end = self._reach(before + messages, what=contender.name)
-            last = watch.read()
+            first = self._reach(before + int(messages * WARM), watch, what=contender.name)
+            last = self._reach(before + messages, watch, what=contender.name)
             # The last message must be acknowledged before the processes are stopped.
             time.sleep(0.5)
         left = load.depth(self.amqp, [plain_queue.NAME if celery else load.QUEUE])
         extra = self.provider.served() - before - messages
         if left or extra:
             raise RuntimeError(f"{contender.name}: {left} left over, {extra} sent twice; see {log}")
-        counted = messages * (1 - WARM)
-        used = cpu_between(first, last)
-        return Run(
-            counted / (end - start), {role: 1e3 * each / counted for role, each in used.items()}
-        )
+        return Run.between(first, last, messages=messages * (1 - WARM))
 
-    def _reach(self, served: int, *, what: str) -> float:
+    def _reach(self, served: int, watch: CpuWatch, *, what: str) -> Moment:
         wait_until(lambda: self.provider.served() >= served, what=what, timeout=180)
-        return time.perf_counter()
+        return Moment(time.perf_counter(), watch.read())
 
 
 def celery(name: str, *flags: str, amqp: str, provider: str) -> Contender:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from uuid import uuid5
-
 from notify.contract import Event
 from notify.store import Entry, Record
-from notify.store.relays import PendingEvent
+from notify.store.relays import PendingEvent, event_id_of
 
 FIRST = 1
 """The fence of a first call: its event needs nothing from the record but its number."""
@@ -22,7 +20,7 @@ def first_event(entry: Entry, record: Record, sequence: int) -> PendingEvent:
     asked = entry.notification
     event = Event(
         v=1,
-        event_id=uuid5(record.notification_id, str(sequence)),
+        event_id=event_id_of(record.notification_id, sequence),
         sequence=sequence,
         at=record.ended_at,
         id=asked.public_id or asked.id,

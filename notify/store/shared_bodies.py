@@ -7,10 +7,10 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.errors import Sealed
 from notify.message import Notification
+from notify.store.db import upsert
 from notify.store.sealing.row_cipher import cipher_of
 from notify.store.tables import notifications, shared_bodies
 
@@ -29,8 +29,7 @@ def write_shared(engine: Engine, asked: Iterable[Notification], *, now: datetime
     for part in parts.values():
         key_id, content = cipher.seal_shared(part.id, part.content)
         rows.append({"id": part.id, "key_id": key_id, "content": content, "written_at": now})
-    dialect = sqlite if engine.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(shared_bodies).values(rows)
+    statement = upsert.insert(shared_bodies, engine).values(rows)
     changed = {"written_at": now}
     with engine.begin() as connection:
         connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))

@@ -15,9 +15,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Update, bindparam, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Identity, Status
+from notify.store.db import upsert
 from notify.store.status_rules import (
     LONGEST_REASON,
     OPEN,
@@ -226,8 +226,7 @@ def enter(
         return set()
     if any(each["status"] not in WAITING for each in values):
         raise IllegalTransition("a notification begins scheduled or queued")
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(notifications).on_conflict_do_nothing()
+    statement = upsert.insert(notifications, connection).on_conflict_do_nothing()
     columns = notifications.c
     done = connection.execute(statement.returning(columns.source, columns.id), values)
     return {(row.source, row.id) for row in done}

@@ -69,8 +69,8 @@ def connect(*arguments: Any, **parameters: Any) -> psycopg.Connection[Any]:
 
 
 def _prepare(connection: psycopg.Connection[Any]) -> None:
-    # Else psycopg would begin a transaction, whose end is one more round trip.
     connection.adapters.register_dumper(Packed, PackedDumper)
+    # Else psycopg would begin a transaction, whose end is one more round trip.
     connection.autocommit = True
     ((process, encoding, *found),) = connection.execute(_QUERY.encode(), prepare=False)
     connection.autocommit = False

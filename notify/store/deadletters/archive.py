@@ -16,9 +16,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Channel
+from notify.store.db import upsert
 from notify.store.sealing.row_cipher import RowCipher, cipher_of
 from notify.store.tables import dead_letters
 
@@ -123,8 +123,7 @@ def archive_letters(connection: Connection, letters: Sequence[Letter], *, now: d
     """
     if not letters:
         return
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(dead_letters)
+    statement = upsert.insert(dead_letters, connection)
     columns = dead_letters.c
     settled = columns.state != LetterState.WAITING
     statement = statement.on_conflict_do_update(

@@ -23,6 +23,7 @@ from notify.store.sealing.row_cipher import cipher_of
 from notify.store.shared_bodies import write_shared
 from notify.store.status_rules import OPEN
 from notify.store.suppression import SuppressionCheck, check
+from notify.store.totals import HOUR_IN_SQL
 
 
 def _unnested(name: str, columns: Mapping[str, str]) -> str:
@@ -33,7 +34,7 @@ def _unnested(name: str, columns: Mapping[str, str]) -> str:
 
 _NEW = ", ".join(NEW)
 _OPEN = ", ".join(f"'{status}'" for status in OPEN)
-_HOUR = "floor(date_part('epoch', {}) / 3600)::bigint AS hour"
+_HOUR = HOUR_IN_SQL["postgresql"] + " AS hour"
 # The columns of a claim that the suppression list stops: it ends without its call.
 _STOPPED = {
     "status": "CASE WHEN why IS NULL THEN wanted.status ELSE 'suppressed' END AS status",

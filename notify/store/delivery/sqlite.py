@@ -19,7 +19,7 @@ from notify.store.sealing.row_cipher import cipher_of
 from notify.store.shared_bodies import write_shared
 from notify.store.status_rules import OPEN, unsettled
 from notify.store.suppression import SuppressionCheck, check
-from notify.store.totals import ADD_ON_SQLITE, hour_of
+from notify.store.totals import ADD_ON_SQLITE, HOUR_IN_SQL, hour_of
 
 _Group = tuple[Any, ...]
 _INSERT = f"""
@@ -32,13 +32,13 @@ ON CONFLICT DO NOTHING
 _OPEN = """
 INSERT INTO attempts (id, notification_id, number, provider, started_at) VALUES (?, ?, 1, ?, ?)
 """
-_SETTLE = """
+_SETTLE = f"""
 UPDATE notifications
 SET status = ?, reason = ?, lease_until = NULL, updated_at = ?, spent = ?, due_at = ?,
     unsettled = ?, possible_duplicate = possible_duplicate OR ?
 WHERE id = ? AND fence = ? AND status = 'sending'
-RETURNING CAST(strftime('%s', received_at) AS INTEGER) / 3600, channel, lane
-"""
+RETURNING {HOUR_IN_SQL["sqlite"].format("received_at")}, channel, lane
+"""  # noqa: S608 - the name of a column
 _CLOSE = """
 UPDATE attempts
 SET ended_at = ?, outcome = ?, provider_id = ?, http_status = ?, code = ?, reason = ?

@@ -20,9 +20,9 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Status
+from notify.store.db import upsert
 from notify.store.db.clock import db_now
 from notify.store.tables import cap_counts, cap_uses, notifications
 
@@ -143,12 +143,13 @@ def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]
 
     On PostgreSQL the values are one array for each column: parsing rows would cost more.
     """
+    statement = upsert.insert(table, connection)
     if connection.dialect.name == "sqlite":
-        return sqlite.insert(table), rows
+        return statement, rows
     names = [column.name for column in table.columns]
     arrays = [bindparam(f"all_{each.name}", type_=ARRAY(each.type)) for each in table.columns]
     table_of_arrays = func.unnest(*arrays).table_valued(*names).render_derived()
-    statement = postgresql.insert(table).from_select(names, select(table_of_arrays))
+    statement = statement.from_select(names, select(table_of_arrays))
     return statement, {f"all_{name}": [row[name] for row in rows] for name in names}
 
 

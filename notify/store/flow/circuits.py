@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, or_, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.policies.breaker import Circuit, CircuitState, Counts, Mode
+from notify.store.db import upsert
 from notify.store.db.clock import db_now, read_clock
 from notify.store.flow.circuit_history import record_change
 from notify.store.tables import circuit_calls
@@ -86,8 +86,7 @@ def add_calls(connection: Connection, slices: Iterable[Slice]) -> None:
     if connection.dialect.name == "postgresql":
         # A crash may lose half a second of counts; no worker waits for the disk.
         connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(circuit_calls)
+    statement = upsert.insert(circuit_calls, connection)
     columns = circuit_calls.c
     added = {
         name: columns[name] + statement.excluded[name]
@@ -117,9 +116,8 @@ def _locked(connection: Connection, provider: str) -> Circuit:
     query = select(*table.c).where(table.c.provider == provider).with_for_update()
     row = connection.execute(query).mappings().one_or_none()
     if row is None:
-        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
         fresh = asdict(Circuit(provider, since=read_clock(connection)))
-        connection.execute(dialect.insert(table).on_conflict_do_nothing(), fresh)
+        connection.execute(upsert.insert(table, connection).on_conflict_do_nothing(), fresh)
         row = connection.execute(query).mappings().one()
     return _circuit(row)
 

@@ -9,12 +9,11 @@ from typing import Any
 
 import structlog
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, or_, select, true, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from notify.policies import ratelimit
 from notify.policies.ratelimit import SET_BACK, Limit, LimitState
 from notify.store.audit import Actor
+from notify.store.db import upsert
 from notify.store.db.clock import db_now, read_clock
 from notify.store.tables import limits
 
@@ -128,8 +127,7 @@ def _change(
 
 def ensure_row(connection: Connection, name: str) -> None:
     """Insert a limit's row if it is missing."""
-    build = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
-    statement = build(limits).values(name=name, tat=0.0, used=0.0, used_at=0.0)
+    statement = upsert.insert(limits, connection).values(name=name, tat=0.0, used=0.0, used_at=0.0)
     connection.execute(statement.on_conflict_do_nothing())
 
 

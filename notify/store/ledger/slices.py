@@ -23,8 +23,8 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
+from notify.store.db import upsert
 from notify.store.status_rules import SETTLED
 from notify.store.tables import (
     UtcDateTime,
@@ -38,6 +38,7 @@ from notify.store.tables import (
 from notify.store.totals import (
     Group,
     current,
+    first_received,
     hour_begin,
     hour_column,
     hour_of,
@@ -58,7 +59,7 @@ def allow_minutes(connection: Connection) -> None:
 
 def next_hour(connection: Connection, *, since: datetime | None) -> int | None:
     """Return the hour of the first notification received since then; None if there is none."""
-    first = _received(connection, since=since)
+    first = first_received(connection, since=since)
     return None if first is None else hour_of(first)
 
 
@@ -73,20 +74,9 @@ def next_hours(connection: Connection, *, since: datetime | None, before: int) -
     first = next_hour(connection, since=since)
     if first is None:
         return None
-    following = _received(connection, since=hour_begin(first), offset=SLICE)
+    following = first_received(connection, since=hour_begin(first), offset=SLICE)
     end = max(first + 1, hour_of(following) if following is not None else sys.maxsize)
     return range(first, min(end, before) if first < before else first + 1)
-
-
-def _received(
-    connection: Connection, *, since: datetime | None, offset: int = 0
-) -> datetime | None:
-    received = notifications.c.received_at
-    query = select(received).order_by(received).offset(offset).limit(1)
-    found: datetime | None = connection.execute(
-        query if since is None else query.where(received >= since)
-    ).scalar()
-    return found
 
 
 def in_hours(hours: range) -> ColumnElement[bool]:
@@ -160,9 +150,9 @@ def remember_hours(connection: Connection, hours: range, *, now: datetime) -> No
     hour: ColumnElement[Any] = current().c.hour
     query = select(hour, literal(now, UtcDateTime)).distinct()
     query = query.where(hour.between(hours.start, hours.stop - 1))
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    insertion = dialect.insert(checked_hours).from_select(list(columns.keys()), query)
-    connection.execute(insertion.on_conflict_do_nothing())
+    statement = upsert.insert(checked_hours, connection)
+    statement = statement.from_select(list(columns.keys()), query)
+    connection.execute(statement.on_conflict_do_nothing())
 
 
 def forget_hours(connection: Connection, *, before: int) -> None:

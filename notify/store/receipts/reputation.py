@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Channel
 from notify.policies.reputation import Reports
+from notify.store.db import upsert
 from notify.store.tables import reputation
 
 HOUR = 3600
@@ -53,8 +53,7 @@ def count_reports(connection: Connection, reported: Iterable[Reported], *, now: 
         }
         for sender in senders
     ]
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(reputation)
+    statement = upsert.insert(reputation, connection)
     sums = {name: reputation.c[name] + statement.excluded[name] for name in ENDS}
     keys = ["hour", "source", "channel", "provider"]
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums), rows)

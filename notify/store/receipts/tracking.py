@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Outcome, Status
+from notify.store.db import upsert
 from notify.store.relays.leasing import lease_rows
 from notify.store.tables import attempts, events, notifications, receipt_lookups
 
@@ -58,12 +58,11 @@ def lease_cursor(
     New cursors begin at the newest event: only what is sent from then on is looked up.
     """
     columns = receipt_lookups.c
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     newest = select(func.coalesce(func.max(events.c.id), 0)).scalar_subquery()
     known = select(columns.step).where(columns.provider == provider)
     missing = set(range(steps)) - set(connection.execute(known).scalars())
     for step in sorted(missing):
-        new = dialect.insert(receipt_lookups).on_conflict_do_nothing()
+        new = upsert.insert(receipt_lookups, connection).on_conflict_do_nothing()
         connection.execute(
             new.values(provider=provider, step=step, event_id=newest, updated_at=now)
         )

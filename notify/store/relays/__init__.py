@@ -3,6 +3,7 @@
 from notify.store.relays.due import Due, lease_due, mark_due_published, release_due
 from notify.store.relays.events import (
     PendingEvent,
+    event_id_of,
     lease_events,
     mark_events_published,
     newest_events,
@@ -43,6 +44,7 @@ __all__ = [
     "correct_waits",
     "count_inbox",
     "delete_from_inbox",
+    "event_id_of",
     "lease_due",
     "lease_events",
     "lease_inbox",

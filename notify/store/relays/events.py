@@ -166,11 +166,16 @@ def _read(
     return [_pending_event(row, metadata.get(row.row_id, {})) for row in rows]
 
 
+def event_id_of(row_id: UUID, sequence: int) -> UUID:
+    """Return the id of a notification's event, the same each time that it is published."""
+    return uuid5(row_id, str(sequence))
+
+
 def _pending_event(row: Row[Any], metadata: dict[str, str]) -> PendingEvent:
     values = dict(row._mapping)
     del values["has_metadata"], values["row_id"]
     traceparent = values.pop("traceparent")
-    event_id = uuid5(row.row_id, str(row.sequence))
+    event_id = event_id_of(row.row_id, row.sequence)
     return PendingEvent(Event(event_id=event_id, metadata=metadata, **values), traceparent)
 
 

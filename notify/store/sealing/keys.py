@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.errors import Sealed
 from notify.keyring import HASH, NAME, Keyring
+from notify.store.db import upsert
 from notify.store.tables import keys
 
 
@@ -39,6 +39,5 @@ def compare_keys(connection: Connection, keyring: Keyring) -> dict[str, bytes]:
 
 def add_keys(connection: Connection, proofs: Mapping[str, bytes], *, now: datetime) -> None:
     """Record keys that will seal rows; existing ones stay as they are."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     rows = [{"id": name, "proof": proof, "since": now} for name, proof in proofs.items()]
-    connection.execute(dialect.insert(keys).on_conflict_do_nothing(), rows)
+    connection.execute(upsert.insert(keys, connection).on_conflict_do_nothing(), rows)

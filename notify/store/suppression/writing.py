@@ -19,9 +19,9 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.message import Channel
+from notify.store.db import upsert
 from notify.store.sealing.row_cipher import RowCipher, cipher_of
 from notify.store.suppression.entries import (
     LONGEST_EVIDENCE,
@@ -54,7 +54,7 @@ def suppress(connection: Connection, items: Sequence[Suppression], *, now: datet
     rows = _merged(_new(item, cipher, now=now) for item in items if _counts(item, now=now))
     if not rows:
         return []
-    statement = _insert(connection)
+    statement = upsert.insert(suppressions, connection)
     new = statement.excluded
     columns = suppressions.c
     ended = or_(columns.lifted_at.is_not(None), columns.until <= _inline(connection, now))
@@ -95,7 +95,7 @@ def lift(connection: Connection, items: Sequence[Lift], *, now: datetime) -> int
     rows = _latest(_lifted(each, _hash_of(each, cipher), now=now) for each in known)
     if not rows:
         return 0
-    statement = _insert(connection)
+    statement = upsert.insert(suppressions, connection)
     new, columns = statement.excluded, suppressions.c
     statement = statement.on_conflict_do_update(
         index_elements=_KEY,
@@ -134,11 +134,6 @@ def refresh_statistics(connection: Connection) -> None:
     """Have PostgreSQL count the table again, after many entries were added."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("ANALYZE suppressions"))
-
-
-def _insert(connection: Connection) -> Any:
-    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return dialect.insert(suppressions)
 
 
 def _inline(connection: Connection, at: datetime) -> ColumnElement[datetime]:

@@ -9,6 +9,7 @@ from notify.store.totals.counts import CountFilter, GroupCount, count_groups, se
 from notify.store.totals.kept import (
     ADD_ON_SQLITE,
     HOUR,
+    HOUR_IN_SQL,
     Group,
     change_totals,
     current,
@@ -19,12 +20,13 @@ from notify.store.totals.kept import (
     lock_totals,
     settled,
 )
-from notify.store.totals.open_rows import RECENT, mark_open, open_rows, sweep
+from notify.store.totals.open_rows import RECENT, first_received, mark_open, open_rows, sweep
 from notify.store.totals.progress import Progress, read_progress, write_progress
 
 __all__ = [
     "ADD_ON_SQLITE",
     "HOUR",
+    "HOUR_IN_SQL",
     "RECENT",
     "CountFilter",
     "Group",
@@ -33,6 +35,7 @@ __all__ = [
     "change_totals",
     "count_groups",
     "current",
+    "first_received",
     "fold",
     "hour_begin",
     "hour_column",

@@ -22,6 +22,7 @@ from sqlalchemy import (
     cast,
     func,
     insert,
+    literal_column,
     select,
     text,
     union_all,
@@ -50,6 +51,13 @@ class Group(NamedTuple):
         return hour_begin(self.hour)
 
 
+HOUR_IN_SQL = {
+    "sqlite": "CAST(strftime('%s', {}) AS INTEGER) / 3600",
+    "postgresql": "floor(date_part('epoch', {}) / 3600)::bigint",
+}
+"""By dialect, `hour_of` in SQL; a format of a column or a parameter."""
+
+
 def hour_of(at: datetime) -> int:
     """Return the hour in which a time lies."""
     return int(at.timestamp()) // 3600
@@ -62,10 +70,8 @@ def hour_begin(hour: int) -> datetime:
 
 def hour_column(dialect: str) -> ColumnElement[Any]:
     """Return the expression for the hour of a notification's receipt."""
-    received = notifications.c.received_at
-    if dialect == "sqlite":
-        return cast(func.strftime("%s", received), BigInteger) // 3600
-    return cast(func.floor(func.date_part("epoch", received) / 3600), BigInteger)
+    received = str(notifications.c.received_at)
+    return literal_column(HOUR_IN_SQL[dialect].format(received), BigInteger)
 
 
 def change_totals(connection: Connection, changes: Mapping[Group, int]) -> None:

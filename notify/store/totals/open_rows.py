@@ -52,8 +52,8 @@ def sweep(connection: Connection, *, now: datetime) -> bool:
     if since is not None and since > now:
         # The clock was set back.
         since = None
-    first = _first(connection, since=since)
-    following = None if first is None else _first(connection, since=first, offset=_SWEPT)
+    first = first_received(connection, since=since)
+    following = None if first is None else first_received(connection, since=first, offset=_SWEPT)
     until = last if following is None else min(last, following)
     if since is not None and until <= since:
         return False
@@ -63,7 +63,9 @@ def sweep(connection: Connection, *, now: datetime) -> bool:
     return until < last
 
 
-def _first(connection: Connection, *, since: datetime | None, offset: int = 0) -> datetime | None:
+def first_received(
+    connection: Connection, *, since: datetime | None, offset: int = 0
+) -> datetime | None:
     """Return when the first notification since then was received, or one after *offset* others."""
     received = notifications.c.received_at
     query = select(received).order_by(received).offset(offset).limit(1)

@@ -41,7 +41,7 @@ def receipts(*, ready_file: Path | None) -> None:
     settings = load()
     logs.configure(level=settings.log.level, format=settings.log.format)
     # Starlette and uvicorn are needed by this command only.
-    from notify.web.process import run_receipts
+    from notify.web.receipts.process import run_receipts
 
     def ready() -> None:
         if ready_file is not None:

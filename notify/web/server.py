@@ -26,9 +26,9 @@ DRAIN = 15
 BACKLOG = 1024
 
 
-def listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int, *, table: str) -> socket.socket:
     """
-    Return a socket that listens.
+    Return a socket that listens; *table* is the settings' table that an error names.
 
     Raises:
         ConfigError: The address cannot be used, usually because another process listens on it.
@@ -39,7 +39,7 @@ def listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise ConfigError(
-            f"receipts.port: cannot listen on {host} port {port}: {reason}; stop the other process,"
+            f"{table}.port: cannot listen on {host} port {port}: {reason}; stop the other process,"
             " or set another port"
         ) from None
 

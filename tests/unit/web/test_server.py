@@ -17,7 +17,8 @@ from starlette.routing import Route
 from notify.errors import ConfigError
 from notify.receipt import Posted
 from notify.telemetry.metrics import Metrics
-from notify.web import WebLimits, receipts_app
+from notify.web import WebLimits
+from notify.web.receipts import receipts_app
 from notify.web.server import WebServer, listening
 
 LIMITS = WebLimits(body=1000, body_seconds=0.5, head_seconds=0.5, idle_seconds=1, connections=4)
@@ -64,7 +65,7 @@ async def _large(_: Request) -> Response:
 
 @contextmanager
 def _serving(limits: WebLimits = LIMITS) -> Iterator[_Served]:
-    listener = listening("127.0.0.1", 0)
+    listener = listening("127.0.0.1", 0, table="receipts")
     served = _Served(listener.getsockname()[1])
     ready = threading.Event()
     server = WebServer(
@@ -193,10 +194,10 @@ def test_a_request_beyond_the_connections_is_answered_with_503() -> None:
 def test_a_port_in_use_is_a_mistake_of_the_configuration() -> None:
     """The error names the option."""
     with (
-        listening("127.0.0.1", 0) as first,
+        listening("127.0.0.1", 0, table="receipts") as first,
         pytest.raises(ConfigError, match=r"receipts.port: cannot listen on 127.0.0.1 port"),
     ):
-        listening("127.0.0.1", first.getsockname()[1])
+        listening("127.0.0.1", first.getsockname()[1], table="receipts")
 
 
 @pytest.mark.parametrize("where", ["path", "query", "header"])

@@ -18,7 +18,8 @@ from structlog.testing import capture_logs
 from notify.receipt import Forged, Posted, Unreadable
 from notify.receipts import NotStored, UnknownReader
 from notify.telemetry.metrics import Metrics
-from notify.web import WebLimits, receipts_app
+from notify.web import WebLimits
+from notify.web.receipts import receipts_app
 
 LIMITS = WebLimits(body=1000, body_seconds=0.2, headers=20, answer_seconds=0.5, working=2)
 

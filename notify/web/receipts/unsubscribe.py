@@ -17,8 +17,8 @@ from notify.categories import PATH, OptOut
 from notify.errors import TemplateError
 from notify.receipts import NotStored
 from notify.templating import Templates
-from notify.web.app import RETRY_AFTER
 from notify.web.limits import DEFAULT_WEB_LIMITS, WebLimits
+from notify.web.receipts.app import RETRY_AFTER
 
 PAGE = "unsubscribe"
 """The name of the page's template."""

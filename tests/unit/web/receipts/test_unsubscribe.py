@@ -18,7 +18,8 @@ from notify.receipt import Posted
 from notify.receipts import NotStored
 from notify.telemetry.metrics import Metrics
 from notify.templating import Templates
-from notify.web import WebLimits, receipts_app, unsubscribe_routes
+from notify.web import WebLimits
+from notify.web.receipts import receipts_app, unsubscribe_routes
 from tests.support.sealing import KEYRING
 
 TOKENS = UnsubscribeTokens(KEYRING)

@@ -11,7 +11,7 @@ from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
@@ -22,6 +22,7 @@ from notify.telemetry.metrics import Metrics, catalog
 from notify.web.body import read_body
 from notify.web.guard import WebGuard
 from notify.web.limits import DEFAULT_WEB_LIMITS, WebLimits
+from notify.web.probes import probe_routes
 
 RETRY_AFTER = {"Retry-After": "10"}
 
@@ -62,13 +63,9 @@ def receipts_app(
         monotonic: Seconds that never go back.
     """
     endpoint = _ReceiptsEndpoint(intake, metrics=metrics, limits=limits, monotonic=monotonic)
-    probes = [
-        Route("/livez", lambda _: _word(None), methods=["GET"]),
-        Route("/readyz", lambda _: _word(unready()), methods=["GET"]),
-    ]
     post = Route(f"{RECEIPTS_PATH}/{{provider}}", endpoint.post, methods=["POST"])
     app = Starlette(
-        routes=[post, *probes, *routes],
+        routes=[post, *probe_routes(unready), *routes],
         exception_handlers={HTTPException: _refusal, Exception: _refusal},
     )
     app.router.redirect_slashes = False
@@ -136,7 +133,3 @@ async def _refusal(_: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return Response(status_code=error.status_code, headers=error.headers)
     return Response(status_code=500)
-
-
-def _word(trouble: str | None) -> Response:
-    return PlainTextResponse(f"{trouble or 'ok'}\n", status_code=503 if trouble else 200)

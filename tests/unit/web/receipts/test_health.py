@@ -10,7 +10,9 @@ import pytest
 from notify.store import Store
 from notify.store.relays import InboxEntry, add_to_inbox
 from notify.topology import RECEIPTS, Depth, QueueWatch
-from notify.web.health import HUNG, WebHealth
+from notify.web import WebHealth
+from notify.web.health import HUNG
+from notify.web.receipts.health import IntakeBackends
 
 
 class _Queues(QueueWatch):
@@ -32,9 +34,9 @@ class _Rig:
 
     def __init__(self, store: Store) -> None:
         self.queues, self.seconds, self.beats = _Queues(), 0.0, 0
+        self.backends = IntakeBackends(queues=self.queues, store=store)
         self.health = WebHealth(
-            queues=self.queues,
-            store=store,
+            self.backends,
             alive=self._beat,
             watchdog=30,
             monotonic=lambda: self.seconds,
@@ -54,12 +56,16 @@ def test_it_is_ready_while_one_of_both_is_up(rig: _Rig, store: Store) -> None:
     """Each stores receipts without the other."""
     assert rig.health.unready() == "broker_and_record_away"
     rig.health.check()
-    assert (rig.health.unready(), rig.health.remark(), rig.health.ready_messages) == (None, None, 7)
+    assert (rig.health.unready(), rig.health.remark(), rig.backends.ready_messages) == (
+        None,
+        None,
+        7,
+    )
     rig.queues.up = False
     with store.writing() as connection:
         add_to_inbox(connection, [InboxEntry("a.b", b"x")], received_at=datetime.now(UTC))
     rig.health.check()
-    assert (rig.health.unready(), rig.health.ready_messages) == (None, None)
+    assert (rig.health.unready(), rig.backends.ready_messages) == (None, None)
     assert rig.health.remark() == "broker_away: 1 messages in the inbox"
     rig.queues.up = True
     with store.writing() as connection:

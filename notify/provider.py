@@ -18,7 +18,8 @@ class Provider(Protocol):
     """
     Translates a rendered message into one vendor's request, and the answer into a `Receipt`.
 
-    A provider of email sends a message's own `sender` and `headers`, where it has them.
+    A provider of email sends a message's own `sender`, `reply_to`, `headers` and `attachments`,
+    where it has them; a provider of SMS its `sms_sender`, where its vendor has that kind.
 
     A provider is built once per process as ``factory(**options, **secrets)`` and called by many
     threads at once. If its receipts are configured and the factory has a parameter `receipts_url`,

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from json import JSONEncoder
 from typing import NamedTuple
 
-from notify.message import Rendered
+from notify.message import Attachment, Rendered
 from providers.sendgrid.request import RequestWriter, Shape, recipient_values, shape_of
 
 MOST = 1000
@@ -37,13 +37,21 @@ class SharedParts(NamedTuple):
     has_subject: bool
     content: tuple[str, str] | None
     """Text and HTML; None if these are short enough to be substituted."""
+    reply_to: str | None
+    attachments: tuple[Attachment, ...]
 
 
 def shared_parts(message: Rendered) -> SharedParts:
     """Return what the other emails of a request must have in common with this one."""
     texts = (message.text, message.html)
     content = None if _fit(*texts) else texts
-    return SharedParts(shape_of(message), bool(message.subject), content)
+    return SharedParts(
+        shape_of(message),
+        bool(message.subject),
+        content,
+        message.reply_to,
+        tuple(message.attachments),
+    )
 
 
 def _fit(*texts: str) -> bool:
@@ -79,7 +87,7 @@ def group_body(writer: RequestWriter, messages: Sequence[Rendered], *, same: boo
         for each in messages
     )
     start = skeleton.start % {"subject": _quoted(first.subject)}
-    end = skeleton.end % {"text": _quoted(text), "html": _quoted(html)}
+    end = skeleton.end % writer.shared_values(first, text, html)
     # The escape of Python for half of a surrogate pair is also JSON's.
     return f"{start}{personalizations}{end}".encode(errors="backslashreplace")
 

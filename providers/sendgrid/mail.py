@@ -8,19 +8,22 @@ from sendgrid.helpers.mail import (
     ApiKeyIncludedException,
     Content,
     CustomArg,
+    Disposition,
     From,
     Header,
     Mail,
     MimeType,
     Personalization,
+    ReplyTo,
     SubscriptionTracking,
     To,
     TrackingSettings,
     ValidateApiKey,
 )
+from sendgrid.helpers.mail import Attachment as BuiltAttachment
 
 from notify.errors import PermanentError
-from notify.message import MailSender, Rendered
+from notify.message import Attachment, MailSender, Rendered
 
 _LIST_UNSUBSCRIBE = "list-unsubscribe"
 
@@ -47,6 +50,11 @@ def built(message: Rendered, *, sender: MailSender, subscription_tracking: bool)
     for kind, text in ((MimeType.text, message.text), (MimeType.html, message.html)):
         if text:
             mail.add_content(Content(kind, text))
+    # The builder adds each in front of the others.
+    for file in reversed(message.attachments):
+        mail.add_attachment(attachment(file))
+    if message.reply_to is not None:
+        mail.reply_to = _reply_to(message.reply_to)
     return as_json(mail)
 
 
@@ -65,8 +73,20 @@ def personalization(message: Rendered) -> Personalization:
     return recipient
 
 
-def as_json(part: Mail | Personalization) -> str:
-    """Return a request, or its part for one recipient, as it is written."""
+def attachment(file: Attachment) -> BuiltAttachment:
+    """Return the part of a request that is about one file."""
+    inline = file.content_id is not None
+    return BuiltAttachment(
+        file_content=file.content,
+        file_type=file.type,
+        file_name=file.name,
+        disposition=Disposition("inline" if inline else "attachment"),
+        content_id=file.content_id,
+    )
+
+
+def as_json(part: Mail | Personalization | BuiltAttachment) -> str:
+    """Return a request, or its part for one recipient or file, as it is written."""
     return json.dumps(part.get(), separators=(",", ":"))
 
 
@@ -90,6 +110,13 @@ def _from(sender: MailSender) -> From:
     sent_by = From()
     sent_by.email, sent_by.name = sender.address, sender.name
     return sent_by
+
+
+def _reply_to(address: str) -> ReplyTo:
+    """Return a Reply-To; set as an attribute, as a From is."""
+    answer_to = ReplyTo()
+    answer_to.email = address
+    return answer_to
 
 
 def _tracking(*, enable: bool) -> TrackingSettings:

@@ -96,14 +96,16 @@ class SendGrid:
 
     def send(self, message: Rendered, /) -> Receipt:
         """Send one email; the receipt's id is the beginning of its webhook's `sg_message_id`."""
-        answer = self._transport.post(self._head, self._writer.body(message))
+        body = self._writer.body(message)
+        more = len(body) / UPLOAD_RATE if message.attachments else 0.0
+        answer = self._transport.post(self._head, body, more=more)
         receipt = self._receipt(answer)
         if receipt is None:
             raise refusal(answer, now=self._clock(), own_sender=message.sender is not None)
         return receipt
 
     def shares(self, message: Rendered, /) -> Hashable:
-        """Return the sender, the options, and the content if it is long."""
+        """Return the sender, the options, the attachments, and the content if it is long."""
         return shared_parts(message)
 
     def send_many(self, messages: Sequence[Rendered], /) -> list[Receipt | ProviderError]:

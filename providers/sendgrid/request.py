@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from json import JSONEncoder
 from typing import NamedTuple
 from uuid import uuid4
 
 from sendgrid.helpers.mail import ValidateApiKey
 
-from notify.message import MailSender, Rendered
+from notify.message import Attachment, MailSender, Rendered
 from providers.sendgrid import mail
 
 MOST_SHAPES = 256
 """Shapes to keep; a category has one or two."""
+
+_OF_FILES = ("name", "type", "content", "content_id")
 
 _quoted = JSONEncoder().encode
 
@@ -33,12 +35,21 @@ class Shape(NamedTuple):
     has_html: bool
     headers: tuple[str, ...]
     """Their names."""
+    has_reply_to: bool
+    has_attachments: bool
 
 
 def shape_of(message: Rendered) -> Shape:
     """Return the shape of a message."""
     headers = tuple(name for name, _ in message.headers) if message.headers else ()
-    return Shape(message.sender, bool(message.text), bool(message.html), headers)
+    return Shape(
+        message.sender,
+        bool(message.text),
+        bool(message.html),
+        headers,
+        message.reply_to is not None,
+        bool(message.attachments),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +61,7 @@ class Skeleton:
     recipient: str
     """One recipient; has `to`, `notify_id`, `attempt_id`, and `header.N`."""
     end: str
-    """All after the recipients; has `text` and `html`."""
+    """All after the recipients; has `text`, `html`, `reply_to` and `attachments`."""
 
 
 class RequestWriter:
@@ -68,6 +79,7 @@ class RequestWriter:
         self._subscription_tracking = subscription_tracking
         self._validator = ValidateApiKey()
         self.skeleton = lru_cache(MOST_SHAPES)(self._build)
+        self._file_format = cache(_file_format)
 
     def body(self, message: Rendered) -> bytes:
         """
@@ -79,7 +91,7 @@ class RequestWriter:
         self.check(message)
         skeleton = self.skeleton(shape_of(message))
         start = skeleton.start % {"subject": _quoted(message.subject)}
-        end = skeleton.end % {"text": _quoted(message.text), "html": _quoted(message.html)}
+        end = skeleton.end % self.shared_values(message, message.text, message.html)
         return (start + skeleton.recipient % recipient_values(message) + end).encode("ascii")
 
     def check(self, message: Rendered) -> None:
@@ -91,11 +103,26 @@ class RequestWriter:
         """
         mail.refuse_keys(self._validator, message.text, message.html)
 
+    def shared_values(self, message: Rendered, text: str, html: str) -> dict[str, str]:
+        """Return the values of `Skeleton.end`, with a text and HTML in place of the message's."""
+        values = {"text": _quoted(text), "html": _quoted(html)}
+        if message.reply_to is not None:
+            values["reply_to"] = _quoted(message.reply_to)
+        if message.attachments:
+            values["attachments"] = ",".join(map(self._file, message.attachments))
+        return values
+
+    def _file(self, file: Attachment) -> str:
+        values = {name: _quoted(getattr(file, name) or "") for name in _OF_FILES}
+        return self._file_format(file.content_id is not None) % values
+
     def _build(self, shape: Shape) -> Skeleton:
         # No value of the shape can contain a random name.
-        marks = {name: str(uuid4()) for name in ("subject", "to", "text", "html")}
+        names = ("subject", "to", "text", "html", "reply_to")
+        marks = {name: str(uuid4()) for name in names}
         ids = {name: uuid4() for name in ("notify_id", "attempt_id")}
         headers = [(name, str(uuid4())) for name in shape.headers]
+        file = Attachment("", "", str(uuid4()))
         sample = Rendered(
             ids["notify_id"],
             ids["attempt_id"],
@@ -105,6 +132,8 @@ class RequestWriter:
             html=marks["html"] if shape.has_html else "",
             sender=shape.sender,
             headers=headers,
+            reply_to=marks["reply_to"] if shape.has_reply_to else None,
+            attachments=[file] if shape.has_attachments else (),
         )
         marks |= {name: str(mark) for name, mark in ids.items()}
         marks |= {f"header.{n}": mark for n, (_, mark) in enumerate(headers)}
@@ -113,7 +142,9 @@ class RequestWriter:
         )
         recipient = mail.as_json(mail.personalization(sample))
         start, _, end = whole.partition(recipient)
-        return Skeleton(*(_format(part, marks) for part in (start, recipient, end)))
+        before, mark, after = end.partition(mail.as_json(mail.attachment(file)))
+        end = _format(before, marks) + ("%(attachments)s" if mark else "") + _format(after, marks)
+        return Skeleton(_format(start, marks), _format(recipient, marks), end)
 
 
 def recipient_values(message: Rendered) -> dict[str, str]:
@@ -126,6 +157,15 @@ def recipient_values(message: Rendered) -> dict[str, str]:
     for n, (_, value) in enumerate(message.headers):
         values[f"header.{n}"] = _quoted(value)
     return values
+
+
+def _file_format(inline: bool) -> str:
+    """Return the format of one file, with the names of `_OF_FILES`."""
+    marks = {name: str(uuid4()) for name in _OF_FILES}
+    sample = Attachment(
+        marks["name"], marks["type"], marks["content"], marks["content_id"] if inline else None
+    )
+    return _format(mail.as_json(mail.attachment(sample)), marks)
 
 
 def _format(part: str, marks: Mapping[str, str]) -> str:

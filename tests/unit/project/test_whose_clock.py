@@ -17,7 +17,7 @@ ALLOWED = {
     "delivery/pacer.py": "is a default that delivery replaces",
     "doctor/examine.py": "compares it with the database's",
     "worker/health.py": "measures queues of this process",
-    "message.py": "begins an id with its time",
+    "message/time_ids.py": "begins an id with its time",
     "outbox/relay.py": "is the clock of a SQLite file on this host",
     "publisher/link.py": "dates a message",
     "service/receipt_intake.py": "dates a vendor's request: the record may be away",

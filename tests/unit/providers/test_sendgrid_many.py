@@ -24,7 +24,7 @@ from notify.errors import (
     TransientError,
     Unauthorized,
 )
-from notify.message import MailSender, Receipt, Rendered
+from notify.message import Attachment, MailSender, Receipt, Rendered
 from notify.provider import SendsMany
 from notify.sandbox.exchange import HttpRequest
 from notify.sandbox.inbox import Message
@@ -40,6 +40,9 @@ OURS = MailSender("sender@example.com", "Sender")
 TEXT = st.text(st.characters(exclude_categories=()), max_size=20) | st.sampled_from(
     ["", "%", "%(to)s", '"', "\\", "\u2028", "\U0001f600", "-a-"]
 )
+
+
+FILE = Attachment("terms.pdf", "application/pdf", "JVBERi0=")
 
 
 def _many(count: int, **changes: Any) -> list[Rendered]:
@@ -104,6 +107,26 @@ def test_the_same_content_is_in_the_request_once(provider: SendGrid, vendor: Ven
     assert len(_read(vendor.seen[0].body)) == 1000
 
 
+def test_files_are_in_the_request_once(provider: SendGrid, vendor: Vendor) -> None:
+    """However many recipients it has; another file is another request."""
+    emails = _many(3, reply_to="answers@example.com", attachments=(FILE,))
+    provider.send_many(emails)
+
+    body = json.loads(vendor.seen[0].body)
+    assert body["attachments"] == [
+        {
+            "content": "JVBERi0=",
+            "type": "application/pdf",
+            "filename": "terms.pdf",
+            "disposition": "attachment",
+        }
+    ]
+    assert body["reply_to"] == {"email": "answers@example.com"}
+    other = replace(emails[0], attachments=(replace(FILE, content="JVBERi1="),))
+    assert provider.shares(other) != provider.shares(emails[0])
+    assert hash(provider.shares(emails[0])) == hash(provider.shares(emails[1]))
+
+
 def test_tags_are_new_for_each_request(provider: SendGrid, vendor: Vendor) -> None:
     """A recipient's data cannot contain one, even if it is copied from an earlier request."""
     for _ in range(2):
@@ -136,12 +159,14 @@ def test_content_is_substituted_up_to_ten_thousand_bytes(letter: str) -> None:
         {"sender": MailSender("news@example.com")},
         {"headers": [("List-Unsubscribe", "<https://example.com>")]},
         {"text": "x" * 10_000},
+        {"reply_to": "answers@example.com"},
+        {"attachments": (FILE,)},
     ],
 )
 def test_emails_that_differ_in_shape_are_not_in_one_request(
     provider: SendGrid, change: dict[str, Any]
 ) -> None:
-    """The From and the options are the request's, not a recipient's."""
+    """The From, the Reply-To, the files and the options are the request's, not a recipient's."""
     assert provider.shares(replace(MESSAGE, **change)) != provider.shares(MESSAGE)
     assert hash(provider.shares(MESSAGE)) == hash(provider.shares(_many(2)[1]))
 

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from notify.errors import PermanentError
-from notify.message import MailSender, Rendered
+from notify.message import Attachment, MailSender, Rendered
 from providers.sendgrid import mail
 from providers.sendgrid.request import MOST_SHAPES, RequestWriter, shape_of
 from tests.unit.providers.dialects import MESSAGE
@@ -21,6 +21,7 @@ TEXT = st.text(st.characters(exclude_categories=()), max_size=40) | st.sampled_f
 )
 NAME = st.sampled_from(["List-Id", "List-Unsubscribe", "LIST-UNSUBSCRIBE", "X-%s", "%(to)s"]) | TEXT
 SENDER = st.builds(MailSender, TEXT, st.none() | TEXT)
+FILE = st.builds(Attachment, TEXT, TEXT, TEXT, st.none() | TEXT)
 MESSAGES = st.builds(
     Rendered,
     st.uuids(),
@@ -31,6 +32,8 @@ MESSAGES = st.builds(
     html=TEXT,
     sender=st.none() | SENDER,
     headers=st.lists(st.tuples(NAME, TEXT), max_size=4),
+    reply_to=st.none() | TEXT,
+    attachments=st.lists(FILE, max_size=3),
 )
 OURS = MailSender("sender@example.com", "100 % %(to)s")
 TWICE = (("List-Id", "first"), ("X", "between"), ("List-Id", "last"))

@@ -1,0 +1,39 @@
+"""
+The vocabulary of the service: channels, statuses, and the values of a delivery.
+
+Not here: rules about them (`contract`, `delivery`), and how they are stored (`store`).
+"""
+
+from __future__ import annotations
+
+from notify.message.notification import Content, Identity, Notification, SharedBody, ids
+from notify.message.rendered import (
+    Attachment,
+    MailSender,
+    Receipt,
+    Rendered,
+    SmsSender,
+    SmsSenderKind,
+)
+from notify.message.time_ids import lowest_id, time_id
+from notify.message.words import Channel, Outcome, Status, Unknown
+
+__all__ = [
+    "Attachment",
+    "Channel",
+    "Content",
+    "Identity",
+    "MailSender",
+    "Notification",
+    "Outcome",
+    "Receipt",
+    "Rendered",
+    "SharedBody",
+    "SmsSender",
+    "SmsSenderKind",
+    "Status",
+    "Unknown",
+    "ids",
+    "lowest_id",
+    "time_id",
+]

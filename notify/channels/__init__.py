@@ -10,7 +10,6 @@ from notify.channels.definition import ChannelDefinition, ContentPart, ContentPr
 from notify.channels.email import email_address
 from notify.channels.phone import country_of
 from notify.channels.request import SHAPES, Part, Request, Strict
-from notify.channels.segments import beyond_gsm7, segments
 from notify.channels.table import CHANNELS
 from notify.channels.words import Identity, Instant, Version, is_uuid, turns_direction
 
@@ -26,10 +25,8 @@ __all__ = [
     "Request",
     "Strict",
     "Version",
-    "beyond_gsm7",
     "country_of",
     "email_address",
     "is_uuid",
-    "segments",
     "turns_direction",
 ]

@@ -9,8 +9,8 @@ from pydantic import Field
 from notify.channels.definition import ChannelDefinition, ContentPart
 from notify.channels.phone import PhoneNumber, is_e164
 from notify.channels.request import TO, Request, Strict, To
-from notify.channels.segments import segments
 from notify.message import Channel, Rendered, Unknown
+from notify.segments import segments
 
 
 class SmsRecipient(Strict):

@@ -10,13 +10,13 @@ from typing import Any
 
 import jinja2
 
-from notify.channels import beyond_gsm7, segments
 from notify.message import Channel
 from notify.sandbox.actions import buttons
 from notify.sandbox.exchange import HttpAnswer, HttpRequest, as_html
 from notify.sandbox.inbox import Inbox, Message
 from notify.sandbox.ledger import SandboxLedger
 from notify.sandbox.posting import PostEntry, Poster
+from notify.segments import beyond_gsm7, segments
 
 SHOWN = 200
 """The most messages or entries on a page."""

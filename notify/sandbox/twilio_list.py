@@ -8,10 +8,10 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from notify.channels import segments
 from notify.sandbox.exchange import HttpRequest
 from notify.sandbox.inbox import Message
 from notify.sandbox.posting import last_status
+from notify.segments import segments
 
 _ERRORS = {
     "21610": "Attempt to send to unsubscribed recipient",

@@ -13,9 +13,9 @@ from babel import localedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notify.channels import segments
 from notify.errors import TemplateError
 from notify.message import Channel
+from notify.segments import segments
 from notify.templating import Templates
 from notify.templating.languages import dates
 from notify.templating.links import unlinked

@@ -8,6 +8,7 @@ from tests.unit.providers.dialects.fcm import FCM, fcm_error, service_account
 from tests.unit.providers.dialects.memory import Remembering
 from tests.unit.providers.dialects.sendgrid import SENDGRID
 from tests.unit.providers.dialects.twilio import TWILIO
+from tests.unit.providers.dialects.vonage import VONAGE, vonage_parts
 
 __all__ = [
     "ALL",
@@ -17,12 +18,14 @@ __all__ = [
     "SENDGRID",
     "TO",
     "TWILIO",
+    "VONAGE",
     "Dialect",
     "Remembering",
     "fcm_error",
     "json_reply",
     "service_account",
     "token",
+    "vonage_parts",
 ]
 
 OVER_HTTP = (
@@ -30,6 +33,7 @@ OVER_HTTP = (
     FCM,
     SENDGRID,
     TWILIO,
+    VONAGE,
 )
 """Each vendor's dialect: a new provider is one more line here."""
 

@@ -11,7 +11,14 @@ from notify.service.connections import CLAIMERS, database_connections
 from notify.service.contract import category_names, contract_limits, open_templates
 from notify.service.deadletters import open_archive, open_replayer, record_metrics
 from notify.service.delivery import open_delivery, reconciliation
-from notify.service.flow import breaker_rules, flow_refresh, limits, lines_limits, provider_limit
+from notify.service.flow import (
+    breaker_rules,
+    caps,
+    flow_refresh,
+    limits,
+    lines_limits,
+    provider_limit,
+)
 from notify.service.gateway import open_gateway
 from notify.service.pipeline import Pipeline
 from notify.service.privacy import keep_of
@@ -40,6 +47,7 @@ __all__ = [
     "RECEIPTS_PATH",
     "Pipeline",
     "breaker_rules",
+    "caps",
     "category_names",
     "category_titles",
     "check_tables",

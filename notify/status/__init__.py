@@ -5,6 +5,8 @@ Nothing here changes anything, prints, or knows a command line.
 """
 
 from notify.status.audit import act_as_json
+from notify.status.batches import BatchProgress, read_batch, recent_batches
+from notify.status.caps import CapStatus, CapUse, read_caps
 from notify.status.circuits import CircuitStatus, change_as_json, read_circuits
 from notify.status.dead_letters import content_as_json, letter_as_json, plan_as_json
 from notify.status.holds import (
@@ -34,21 +36,52 @@ from notify.status.overrides import OverridesSnapshot
 from notify.status.overview import Overview, PoolStatus, RecordStatus
 from notify.status.plain import to_json, utc
 from notify.status.privacy import erased_as_json
+from notify.status.providers import ProviderStatus, read_providers
+from notify.status.qualifiers import QUALIFIERS, SearchMistake, SearchText, parse_search
 from notify.status.reader import StatusReader
+from notify.status.recipient_tokens import RecipientTokens, UnknownToken, looks_like_recipient
+from notify.status.search import (
+    NoSuchPage,
+    Undecided,
+    key_as_text,
+    parse_key,
+    read_undecided,
+    search_notifications,
+)
+from notify.status.sources import SourceStatus, read_sources
+from notify.status.story import WholeStory, ids_beginning_with, read_story
 from notify.status.suppressions import read_suppressions, stream_suppressions, suppression_as_json
+from notify.status.templates import EXAMPLE_LINK, TemplatePreview, find_template, preview_template
+from notify.status.waiting import WaitReason, waits
 
 __all__ = [
+    "EXAMPLE_LINK",
+    "QUALIFIERS",
     "Alternatives",
+    "BatchProgress",
+    "CapStatus",
+    "CapUse",
     "CircuitStatus",
     "HeldMessages",
     "HoldStatus",
     "LimitStatus",
+    "NoSuchPage",
     "OverridesSnapshot",
     "Overview",
     "PoolStatus",
+    "ProviderStatus",
+    "RecipientTokens",
     "RecordStatus",
+    "SearchMistake",
+    "SearchText",
+    "SourceStatus",
     "StatusReader",
+    "TemplatePreview",
     "TimelineStep",
+    "Undecided",
+    "UnknownToken",
+    "WaitReason",
+    "WholeStory",
     "act_as_json",
     "alternatives",
     "batch_as_json",
@@ -57,19 +90,34 @@ __all__ = [
     "content_as_json",
     "count_held",
     "erased_as_json",
+    "find_template",
     "hold_as_json",
+    "ids_beginning_with",
+    "key_as_text",
     "ledger_as_json",
     "letter_as_json",
+    "looks_like_recipient",
     "mask",
     "masked",
     "milliseconds",
     "parent_limit",
+    "parse_key",
+    "parse_search",
     "plan_as_json",
+    "preview_template",
+    "read_batch",
+    "read_caps",
     "read_circuits",
     "read_holds",
     "read_limits",
+    "read_providers",
+    "read_sources",
+    "read_story",
     "read_suppressions",
+    "read_undecided",
     "readable",
+    "recent_batches",
+    "search_notifications",
     "story_as_json",
     "stream_suppressions",
     "summary_as_json",
@@ -77,4 +125,5 @@ __all__ = [
     "timeline",
     "to_json",
     "utc",
+    "waits",
 ]

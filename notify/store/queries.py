@@ -152,7 +152,8 @@ SUMMARY = [
     notifications.c.erased_at,
 ]
 """The columns of a `Summary`."""
-_ATTEMPT = [attempts.c[name] for name in RecordedAttempt.__dataclass_fields__]
+ATTEMPT = [attempts.c[name] for name in RecordedAttempt.__dataclass_fields__]
+"""The columns of a `RecordedAttempt`."""
 _RECEIPT = [receipts.c[name] for name in RecordedReceipt.__dataclass_fields__]
 
 
@@ -164,7 +165,7 @@ def get(connection: Connection, notification_id: UUID) -> Story | None:
     if row is None:
         return None
     calls = connection.execute(
-        select(*_ATTEMPT)
+        select(*ATTEMPT)
         .where(attempts.c.notification_id == notification_id)
         .order_by(attempts.c.number)
     )
@@ -175,7 +176,7 @@ def get(connection: Connection, notification_id: UUID) -> Story | None:
     )
     return Story(
         summary=summary_of(row, cipher_of(connection)),
-        attempts=[_attempt(call) for call in calls],
+        attempts=[attempt_of(call) for call in calls],
         events=[
             StatusChange(change.at, Status(change.status), change.reason) for change in changes
         ],
@@ -215,7 +216,8 @@ def _recipient(row: Row[Any], key_id: str | None, cipher: RowCipher) -> str:
         return f"(sealed with {error.key})"
 
 
-def _attempt(row: Row[Any]) -> RecordedAttempt:
-    values = row._asdict()
+def attempt_of(row: Row[Any]) -> RecordedAttempt:
+    """Return the call of a row with the columns of `ATTEMPT`, and others."""
+    values = {name: row._mapping[name] for name in RecordedAttempt.__dataclass_fields__}
     values["outcome"] = values["outcome"] and Outcome(values["outcome"])
     return RecordedAttempt(**values)

@@ -75,6 +75,8 @@ class LetterFilter:
     cause: Cause | None = None
     code: str | None = None
     state: LetterState | None = None
+    before_id: int | None = None
+    """Only older letters than this one."""
     since: Moment | None = None
     """The earliest time of archiving."""
     until: Moment | None = None
@@ -189,6 +191,8 @@ def _conditions(wanted: LetterFilter) -> Iterator[ColumnElement[bool]]:
             yield columns[name] == value
     if wanted.ids is not None:
         yield columns.id.in_(wanted.ids)
+    if wanted.before_id is not None:
+        yield columns.id < wanted.before_id
     if wanted.since is not None:
         yield columns.archived_at >= moment(wanted.since)
     if wanted.until is not None:

@@ -1,6 +1,6 @@
 """SQL of `notify.flow`: circuits, rate limits, bookings, holds and caps that all workers share."""
 
-from notify.store.flow.caps import Charge, charge_caps, prune_caps
+from notify.store.flow.caps import Charge, charge_caps, prune_caps, read_cap_use
 from notify.store.flow.circuit_history import (
     CircuitChange,
     CircuitChangeFilter,
@@ -24,4 +24,5 @@ __all__ = [
     "find_circuit_changes",
     "placed_by",
     "prune_caps",
+    "read_cap_use",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -151,6 +151,30 @@ def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]
     table_of_arrays = func.unnest(*arrays).table_valued(*names).render_derived()
     statement = statement.from_select(names, select(table_of_arrays))
     return statement, {f"all_{name}": [row[name] for row in rows] for name in names}
+
+
+def read_cap_use(
+    connection: Connection, names: Collection[str], *, now: float, prefix: str = ""
+) -> list[tuple[str, float]]:
+    """
+    Return the counts of caps in their current spans, the most used first, at most 50.
+
+    Args:
+        names: The names of counts.
+        now: Seconds since 1970 by the database's clock.
+        prefix: Instead of names, the beginning of the names of counts.
+    """
+    columns = cap_counts.c
+    # `~` sorts after each character of a name.
+    of_names = columns.name.in_(names)
+    of_prefix = columns.name.between(prefix, f"{prefix}~")
+    query = (
+        select(columns.name, columns.used)
+        .where(of_prefix if prefix else of_names, columns.starts <= now, columns.ends > now)
+        .order_by(columns.used.desc(), columns.name)
+        .limit(50)
+    )
+    return [(row.name, row.used) for row in connection.execute(query)]
 
 
 def prune_caps(connection: Connection, *, limit: int) -> int:

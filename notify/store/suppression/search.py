@@ -63,6 +63,8 @@ class SuppressionFilter:
 
     Attributes:
         recipient: In any spelling.
+        recipient_hashes: In place of the recipient, its hashes.
+        before_id: Older entries than this one.
         since: Entries since then.
         ended: Whether to include entries that were lifted or have ended.
     """
@@ -70,6 +72,8 @@ class SuppressionFilter:
     ids: Collection[int] = ()
     channel: Channel | None = None
     recipient: str | None = None
+    recipient_hashes: Sequence[bytes] = ()
+    before_id: int | None = None
     reason: SuppressionReason | None = None
     scope: str | None = None
     since: Moment | None = None
@@ -171,13 +175,11 @@ def _conditions(
     connection: Connection, wanted: SuppressionFilter, *, now: datetime
 ) -> Iterator[ColumnElement[bool]]:
     columns = suppressions.c
+    yield from _of_recipient(connection, wanted)
     if wanted.ids:
         yield columns.id.in_(wanted.ids)
-    if wanted.channel is not None or wanted.recipient is not None:
-        # The index begins with the channel.
-        yield columns.channel.in_([wanted.channel] if wanted.channel else list(Channel))
-    if wanted.recipient is not None:
-        yield columns.recipient_hash.in_(cipher_of(connection).hashes(wanted.recipient))
+    if wanted.before_id is not None:
+        yield columns.id < wanted.before_id
     if wanted.reason is not None:
         yield columns.reason == wanted.reason
     if wanted.scope is not None:
@@ -187,6 +189,19 @@ def _conditions(
     if not wanted.ended:
         yield columns.lifted_at.is_(None)
         yield or_(columns.until.is_(None), columns.until > now)
+
+
+def _of_recipient(
+    connection: Connection, wanted: SuppressionFilter
+) -> Iterator[ColumnElement[bool]]:
+    columns = suppressions.c
+    if wanted.channel is not None or wanted.recipient is not None:
+        # The index begins with the channel.
+        yield columns.channel.in_([wanted.channel] if wanted.channel else list(Channel))
+    if wanted.recipient is not None:
+        yield columns.recipient_hash.in_(cipher_of(connection).hashes(wanted.recipient))
+    if wanted.recipient_hashes:
+        yield columns.recipient_hash.in_(wanted.recipient_hashes)
 
 
 def _entry(row: Row[Any]) -> ListedSuppression:

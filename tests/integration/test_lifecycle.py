@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import threading
@@ -104,8 +105,11 @@ def test_systemd_receives_readiness_watchdog_status_and_stop(rig: Rig, ear: Ear)
         line.mend()
         until(lambda: ear.words().count("READY=1") == 2)
     first, *_ = (each for each in ear.words("STATUS") if " 0.0 " not in each and "settled" in each)
-    assert first.startswith("consuming notify.email.critical, notify.email.normal, notify.email.bu")
-    assert first.endswith("messages/s settled; 0 unacknowledged; 0 ready")
+    # On a busy machine the line is written before the fifth message is acknowledged.
+    consuming = "consuming notify.email.critical, notify.email.normal, notify.email.bulk"
+    assert re.fullmatch(
+        rf"{consuming}; \d+\.\d messages/s settled; [01] unacknowledged; 0 ready", first
+    )
     assert any("; the broker does not answer" in each for each in ear.words("STATUS"))
     assert ear.moments("STOPPING=1")
     assert ear.moments("READY=1")[-1] < ear.moments("STOPPING=1")[0]

@@ -21,7 +21,7 @@ import pytest
 from notify.message import Channel
 from notify.publisher import Outgoing
 from notify.sandbox import Sandbox
-from notify.store import Store
+from notify.store import Filter, Store
 from notify.topology import routing_key
 from tests.faults.checker import check
 from tests.faults.ledgers import read_record, read_sandbox
@@ -188,7 +188,10 @@ def test_old_and_new_workers_share_a_record_while_it_is_migrated(here: Here) -> 
     assert old.wait(30) == 0, here.old.log.read_text()
     here.load.finish(timeout=60.0, tail=RATE)
     published = here.load.journal.latest()
-    until(lambda: ended(here.store, expected=len(published)))
+    until(
+        lambda: ended(here.store, expected=len(published)),
+        found=lambda: (len(published), here.store.count(Filter()), here.store.find(Filter())[:3]),
+    )
     new.send_signal(signal.SIGTERM)
     assert new.wait(30) == 0, here.new.log.read_text()
     recorded = read_record(here.store, dead=(), waiting=0)

@@ -162,11 +162,20 @@ PATIENCE = 90.0
 """Seconds until a condition counts as failed, even on the busiest machine."""
 
 
-def until(true: Callable[[], bool], *, timeout: float = PATIENCE) -> None:
-    """Wait for a condition; fail if it takes too long. A test must not assert that it is quick."""
+def until(
+    true: Callable[[], bool],
+    *,
+    timeout: float = PATIENCE,
+    found: Callable[[], object] = lambda: None,
+) -> None:
+    """
+    Wait for a condition; fail if it takes too long. A test must not assert that it is quick.
+
+    *found* returns what a failure shows.
+    """
     end = time.monotonic() + timeout
     while not true():
-        assert time.monotonic() < end, "it took too long"
+        assert time.monotonic() < end, f"it took too long: {found()}"
         time.sleep(0.05)
 
 

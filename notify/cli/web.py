@@ -1,4 +1,4 @@
-"""`notify web`: serve vendors over HTTP."""
+"""`notify web`: serve vendors and operators over HTTP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from notify.telemetry import logs
 
 @click.group()
 def web() -> None:
-    """Serve vendors over HTTP."""
+    """Serve vendors and operators over HTTP."""
 
 
 @web.command()
@@ -48,3 +48,34 @@ def receipts(*, ready_file: Path | None) -> None:
             ready_file.write_text("ready\n", encoding="utf-8")
 
     run_receipts(settings, ready=ready)
+
+
+@web.command()
+@click.option(
+    "--ready-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write this file when requests are accepted.",
+)
+def console(*, ready_file: Path | None) -> None:
+    """Serve the console, the web pages for operators, in the foreground.
+
+    It listens on console.listen and console.port. Every page needs a sign-in: `notify user add`
+    adds a user, [console.oidc] a single sign-on, [console.proxy] a trusted reverse proxy. Beyond
+    this machine it needs console.public_url with https://, and a reverse proxy that adds TLS.
+
+    SIGTERM and Ctrl-C stop it: it answers the requests in flight, and exits with 0.
+
+    \b
+    Examples:
+      notify web console
+      curl -I http://127.0.0.1:8490/sign-in
+    """
+    settings = load()
+    logs.configure(level=settings.log.level, format=settings.log.format)
+    from notify.web.console import run_console
+
+    def ready() -> None:
+        if ready_file is not None:
+            ready_file.write_text("ready\n", encoding="utf-8")
+
+    run_console(settings, ready=ready)

@@ -8,22 +8,30 @@ from contextlib import contextmanager
 from notify.errors import ConfigError, NotifyError, Sealed, StoreError, StoreUnfit
 from notify.settings import Settings, keyring_of
 from notify.store import Store
-from notify.store.db import revision_problem
+from notify.store.db import connect, revision_problem
 
 COMMAND_CONNECTIONS = 4
 """Database connections that a command keeps open at most."""
 
 
-def open_store(settings: Settings, *, connections: int = COMMAND_CONNECTIONS) -> Store:
+def open_store(
+    settings: Settings,
+    *,
+    connections: int = COMMAND_CONNECTIONS,
+    statement_timeout: float | None = None,
+) -> Store:
     """
     Make the record's store, with the keyring; nothing is opened before the first use.
+
+    A statement fails after *statement_timeout* seconds, if it is not None.
 
     Raises:
         ConfigError: The keyring is broken, or is missing and required.
     """
     url = settings.store.url.get_secret_value()
     keyring = keyring_of(settings.privacy)
-    return Store.open(url, pool_size=connections, keyring=keyring)
+    engine = connect(url, pool_size=connections, statement_timeout=statement_timeout)
+    return Store(engine, keyring=keyring)
 
 
 @contextmanager

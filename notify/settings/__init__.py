@@ -15,8 +15,9 @@ from pathlib import Path
 from notify.settings.brake import BrakeSettings
 from notify.settings.categories import CategorySettings
 from notify.settings.checks.validation_errors import error_of, validated
+from notify.settings.console import ClaimRoles, ConsoleSettings, OidcSettings, ProxySettings
 from notify.settings.flow import BreakerSettings, CapSettings, LimitSettings
-from notify.settings.metrics import WEB
+from notify.settings.metrics import CONSOLE, WEB
 from notify.settings.model import (
     LONGEST_TIMEOUT,
     AmqpSettings,
@@ -39,6 +40,7 @@ from notify.settings.urls import shown_url
 from notify.settings.words import DEAD_POOL, RECEIPTS_POOL, RESERVED_POOLS
 
 __all__ = [
+    "CONSOLE",
     "DEAD_POOL",
     "LONGEST_TIMEOUT",
     "RECEIPTS_POOL",
@@ -50,13 +52,17 @@ __all__ = [
     "CapSettings",
     "CategorySettings",
     "ChannelSettings",
+    "ClaimRoles",
+    "ConsoleSettings",
     "ContractSettings",
     "LaneSettings",
     "LimitSettings",
     "LogSettings",
+    "OidcSettings",
     "PoolSettings",
     "PrivacySettings",
     "ProviderSettings",
+    "ProxySettings",
     "ReaderSettings",
     "ReceiptsSettings",
     "Settings",

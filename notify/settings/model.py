@@ -22,6 +22,7 @@ from notify.errors import ConfigError
 from notify.message import Channel, Unknown
 from notify.settings.brake import BrakeSettings
 from notify.settings.categories import CategorySettings
+from notify.settings.console import ConsoleSettings
 from notify.settings.deliverability import DeliverabilitySettings
 from notify.settings.flow import (
     Amount,
@@ -214,6 +215,7 @@ class Settings(Section):
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
     receipts: ReceiptsSettings = Field(default_factory=ReceiptsSettings)
+    console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     deliverability: DeliverabilitySettings = Field(default_factory=DeliverabilitySettings)
     brake: BrakeSettings = Field(default_factory=BrakeSettings)
     suppression: SuppressionSettings = Field(default_factory=SuppressionSettings)

@@ -19,6 +19,7 @@ from notify.status.holds import read_holds
 from notify.status.limits import read_limits
 from notify.status.overrides import OverridesSnapshot
 from notify.status.overview import Overview, RecordStatus
+from notify.store import Store
 from notify.store.ledger import lateness
 from notify.topology import Depth, QueueWatch, queue_name
 
@@ -38,11 +39,14 @@ class StatusReader:
         self,
         settings: Settings,
         *,
+        store: Store | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Read from *store*, which the caller closes; from a store of its own, if it is None."""
         self._settings = settings
         self._monotonic = monotonic
-        self._store = open_store(settings)
+        self._shared = store is not None
+        self._store = store or open_store(settings)
         names = [queue.name for queue in topology_of(settings).queues]
         self._queues = QueueWatch(names, connect=partial(open_broker, settings, timeout=PATIENCE))
         self._before: tuple[float, Mapping[str, Depth | None]] | None = None
@@ -54,7 +58,8 @@ class StatusReader:
 
     def __exit__(self, *_: object) -> None:
         self._queues.close()
-        self._store.close()
+        if not self._shared:
+            self._store.close()
 
     def read(self) -> Overview:
         """Read everything once; a part that is away costs some seconds and does not raise."""

@@ -90,6 +90,12 @@ class WebFrame:
         self._name = name
         self._listener = listener
 
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        port: int = self._listener.getsockname()[1]
+        return port
+
     def health(self, backends: Backends) -> WebHealth:
         """Return the health of the process, which resets the watchdog timer."""
         return WebHealth(backends, alive=self.systemd.alive, watchdog=self.systemd.watchdog)

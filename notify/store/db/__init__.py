@@ -5,6 +5,7 @@ Not here: anything about the content of the record.
 """
 
 from notify.store.db.clock import Moment, read_clock
+from notify.store.db.engine import connect
 from notify.store.db.offset import ClockOffset
 from notify.store.db.pool import IDLE
 from notify.store.db.probe import check_writable
@@ -17,6 +18,7 @@ __all__ = [
     "ClockOffset",
     "Moment",
     "check_writable",
+    "connect",
     "read_clock",
     "revision_problem",
 ]

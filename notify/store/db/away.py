@@ -14,6 +14,7 @@ _WORDS = {
     "timeout expired": "no answer in time",
     "the database system is": "it is starting or stopping",
     "unsupported startup parameter": "its pooler refuses what store.url sets in `options`",
+    "interrupted": "a statement took longer than it may",
     "transaction blocks not allowed": "its pooler pools statements; let it pool transactions",
 }
 # By SQLSTATE, which is the same in every language:

@@ -16,12 +16,15 @@ from sqlalchemy.exc import ArgumentError
 from notify.errors import ConfigError
 from notify.private import private
 from notify.store.db.pool import LeanPool
+from notify.store.db.sqlite_timeout import interrupt_long_statements
 
 # libpq's timeouts, in s and ms, so that no wait for a database that is gone is endless.
 _TIMEOUTS = {
     "connect_timeout": 5,
     "tcp_user_timeout": 15_000,
 }
+
+_BOUNDED: dict[str, Any] = {"max_overflow": 0, "pool_timeout": 5.0}
 
 READS_ONLY = "notify_reads_only"
 """Execution option: the transaction writes nothing, so it does not wait for writers."""
@@ -30,9 +33,15 @@ LONGEST_WAIT = 30.0
 """Seconds that a transaction waits for others on SQLite."""
 
 
-def connect(url: str, *, pool_size: int = 8) -> Engine:
+def connect(url: str, *, pool_size: int = 8, statement_timeout: float | None = None) -> Engine:
     """
     Return the engine for a database URL; no connection is opened yet.
+
+    Args:
+        pool_size: Connections to keep open; on PostgreSQL fewer while idle.
+        statement_timeout: Seconds after which a statement fails, for a process that must never
+            burden the record: it opens no connection beyond *pool_size* either. None for the usual
+            30 on PostgreSQL, and no end on SQLite.
 
     Raises:
         ConfigError: The URL names no supported database.
@@ -41,11 +50,15 @@ def connect(url: str, *, pool_size: int = 8) -> Engine:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise _no_url() from None
+    bounds = {} if statement_timeout is None else _BOUNDED
     if parsed.drivername == "sqlite":
-        engine = create_engine(parsed, pool_size=pool_size, connect_args={"timeout": LONGEST_WAIT})
+        waits = {"timeout": LONGEST_WAIT}
+        engine = create_engine(parsed, pool_size=pool_size, connect_args=waits, **bounds)
         event.listen(engine, "do_connect", partial(_make_private, parsed.database))
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin)
+        if statement_timeout is not None:
+            interrupt_long_statements(engine, seconds=statement_timeout)
         return engine
     if parsed.drivername != "postgresql+psycopg":
         raise _no_url()
@@ -55,8 +68,9 @@ def connect(url: str, *, pool_size: int = 8) -> Engine:
         pool_size=pool_size,
         connect_args=_TIMEOUTS,
         isolation_level="READ COMMITTED",
+        **bounds,
     )
-    event.listen(engine, "do_connect", _open_session)
+    event.listen(engine, "do_connect", partial(_open_session, statement_timeout))
     return engine
 
 
@@ -67,11 +81,13 @@ def _no_url() -> ConfigError:
     )
 
 
-def _open_session(_dialect: Any, _record: Any, arguments: Any, parameters: Any) -> Any:
+def _open_session(
+    statement_timeout: float | None, _dialect: Any, _record: Any, arguments: Any, parameters: Any
+) -> Any:
     # Only here: psycopg costs a process that uses SQLite 9 MB of memory.
     from notify.store.db import session
 
-    return session.connect(*arguments, **parameters)
+    return session.connect(*arguments, statement_timeout=statement_timeout, **parameters)
 
 
 def _make_private(path: str | None, *_: Any) -> None:

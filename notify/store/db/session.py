@@ -40,9 +40,13 @@ _QUERY = "SELECT pg_backend_pid(), current_setting('server_encoding'), {settings
 )
 
 
-def connect(*arguments: Any, **parameters: Any) -> psycopg.Connection[Any]:
+def connect(
+    *arguments: Any, statement_timeout: float | None = None, **parameters: Any
+) -> psycopg.Connection[Any]:
     """
     Open a session as `psycopg.connect` does, and check once that its settings suit the record.
+
+    A statement fails after *statement_timeout* seconds; after 30, if it is None.
 
     Behind a pooler no state survives a transaction: statements are not prepared, and settings must
     be made for the role.
@@ -50,7 +54,10 @@ def connect(*arguments: Any, **parameters: Any) -> psycopg.Connection[Any]:
     Raises:
         StoreUnfit: A setting of the database or the role would harm the record.
     """
-    settings = " ".join(f"-c {name}={_escaped(value)}" for name, value in SETTINGS.items())
+    wanted = dict(SETTINGS)
+    if statement_timeout is not None:
+        wanted["statement_timeout"] = f"{statement_timeout * 1000:.0f}"
+    settings = " ".join(f"-c {name}={_escaped(value)}" for name, value in wanted.items())
     parameters |= {"client_encoding": "utf8"}
     # The options of the URL come first, so that these override them.
     own = parameters | {"options": f"{parameters.get('options', '')} {settings}"}

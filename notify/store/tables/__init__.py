@@ -22,6 +22,7 @@ from notify.store.tables.ledger import (
     total_changes,
     totals,
 )
+from notify.store.tables.people import people, sessions
 from notify.store.tables.receipts import (
     receipt_inbox,
     receipt_lookups,
@@ -49,11 +50,13 @@ __all__ = [
     "limits",
     "metadata",
     "notifications",
+    "people",
     "receipt_inbox",
     "receipt_lookups",
     "receipts",
     "reputation",
     "schema_floor",
+    "sessions",
     "shared_bodies",
     "suppressions",
     "suspects",

@@ -1,0 +1,89 @@
+"""The parts of the console's application, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.types import ASGIApp
+
+from notify.people import Sessions
+from notify.settings import ConsoleSettings
+from notify.web import WebGuard, WebLimits
+from notify.web.console.assets import Assets
+from notify.web.console.attempts import SignInLimit
+from notify.web.console.cookies import SessionCookie
+from notify.web.console.dispatcher import Open, RequestDispatcher
+from notify.web.console.origins import Origins
+from notify.web.console.pages_out import PageWriter
+from notify.web.console.rendering import Rendering
+from notify.web.console.routing import Route, RouteTable
+from notify.web.console.sign_in import SIGN_IN, SIGN_OUT, SignIn
+from notify.web.console.site import ConsoleSite
+from notify.web.console.table import ROUTES
+from notify.web.console.users import CookieUsers, FindsUser, ProxyUsers
+
+CONNECTIONS = 3
+"""Database connections, and requests that are handled at once."""
+CONSOLE_LIMITS = WebLimits(
+    body=1024 * 1024, connections=128, working=CONNECTIONS, answer_seconds=8.0
+)
+
+
+def console_app(
+    site: ConsoleSite,
+    sessions: Sessions,
+    *,
+    port: int,
+    limits: WebLimits = CONSOLE_LIMITS,
+    routes: Sequence[Route] = ROUTES,
+) -> ASGIApp:
+    """
+    Return the application.
+
+    Args:
+        site: What the pages' handlers use.
+        sessions: The users' sessions.
+        port: Where the console listens; part of its own address without a public one.
+        limits: The limits of requests.
+        routes: The pages and actions.
+    """
+    settings = site.settings.console
+    origins = Origins.of(settings, port=port)
+    assets = Assets()
+    writer = PageWriter(Rendering(routes, assets), secure=origins.secure)
+    cookie = SessionCookie(origins)
+    sign_in = SignIn(
+        sessions,
+        cookie=cookie,
+        writer=writer,
+        limit=SignInLimit(),
+        single_sign_on=settings.oidc is not None,
+        limits=limits,
+    )
+    dispatcher = RequestDispatcher(
+        site,
+        table=RouteTable(routes),
+        users=_users(settings, sessions, cookie),
+        writer=writer,
+        origins=origins,
+        assets=assets,
+        open_pages=_open_pages(settings, sign_in),
+        limits=limits,
+    )
+    return WebGuard(dispatcher, limits)
+
+
+def _users(settings: ConsoleSettings, sessions: Sessions, cookie: SessionCookie) -> FindsUser:
+    if settings.proxy is not None:
+        return ProxyUsers(settings.proxy)
+    return CookieUsers(sessions, cookie)
+
+
+def _open_pages(settings: ConsoleSettings, sign_in: SignIn) -> Open:
+    if settings.proxy is not None:
+        return {}
+    return {
+        ("GET", SIGN_IN): sign_in.show,
+        ("POST", SIGN_IN): sign_in.post,
+        ("POST", SIGN_OUT): sign_in.sign_out,
+    }

@@ -1,0 +1,120 @@
+"""Running `notify web console` in the foreground, from the checks at its start to its exit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from ipaddress import ip_address
+
+from notify.errors import ConfigError, StoreError
+from notify.people import Passwords, Sessions
+from notify.service import open_store
+from notify.settings import CONSOLE, Settings
+from notify.status import StatusReader
+from notify.store import Store
+from notify.telemetry.metrics import catalog
+from notify.web import Address, WebLimits, web_frame
+from notify.web.console.application import CONNECTIONS, CONSOLE_LIMITS, console_app
+from notify.web.console.site import ConsoleSite
+from notify.web.console.snapshot import Snapshots
+
+STATEMENT_TIMEOUT = 2.0
+"""Seconds that a statement may take: looking must not slow the delivery."""
+
+
+def run_console(
+    settings: Settings, *, ready: Callable[[], None], limits: WebLimits = CONSOLE_LIMITS
+) -> None:
+    """
+    Serve the console until SIGTERM or SIGINT, then answer the requests in flight.
+
+    Args:
+        settings: The configuration.
+        ready: Called once requests are accepted.
+        limits: The limits of requests.
+
+    Raises:
+        ConfigError: It would be reachable from other machines without HTTPS or without any way to
+            sign in, or its port is in use.
+    """
+    console = settings.console
+    address = Address("console", console.listen, console.port)
+    with ExitStack() as opened:
+        store = opened.enter_context(
+            closing(
+                open_store(settings, connections=CONNECTIONS, statement_timeout=STATEMENT_TIMEOUT)
+            )
+        )
+        sessions = Sessions(store, passwords=Passwords())
+        refuse_exposure(settings, sessions)
+        frame = opened.enter_context(web_frame(CONSOLE, address))
+        reader = opened.enter_context(StatusReader(settings, store=store))
+        backends = RecordBackend(store)
+        frame.metrics.watch(catalog.RECORD_UP, lambda: [((), float(backends.record_up))])
+        health = frame.health(backends)
+        frame.serve(
+            console_app(
+                ConsoleSite(settings, store, Snapshots(reader)),
+                sessions,
+                port=frame.port,
+                limits=limits,
+            ),
+            health=health,
+            settings=settings,
+            limits=limits,
+            components=[],
+            ready=ready,
+        )
+
+
+def refuse_exposure(settings: Settings, sessions: Sessions) -> None:
+    """
+    Check that a console beyond this machine is protected.
+
+    Raises:
+        ConfigError: It is not; the text says what to set.
+    """
+    console = settings.console
+    loopback = ip_address(console.listen).is_loopback
+    if console.proxy is not None or (loopback and console.public_url is None):
+        return
+    if not (console.public_url or "").startswith("https://"):
+        raise ConfigError(
+            "console.public_url: a console beyond this machine needs an address that begins with"
+            " https://, since passwords and sessions are readable otherwise; set it, or listen on"
+            " 127.0.0.1"
+        )
+    if console.oidc is None and not sessions.any_local_user():
+        raise ConfigError(
+            "console: no one could sign in, and the console has no mode without: run `notify user"
+            " add`, or set [console.oidc]"
+        )
+
+
+class RecordBackend:
+    """Checks that the record answers. Pages work without the broker, and show that it is away."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.record_up = False
+
+    def check(self) -> None:
+        """Read from the record once."""
+        try:
+            self._store.fits()
+        except StoreError:
+            self.record_up = False
+        else:
+            self.record_up = True
+
+    def trouble(self) -> str | None:
+        """Return `record_away` while pages cannot be shown."""
+        return None if self.record_up else "record_away"
+
+    def remark(self) -> str | None:
+        """Return None: there is no other backend."""
+        return None
+
+    def summary(self) -> str:
+        """Return what `systemctl status` shows."""
+        return "serving the console"

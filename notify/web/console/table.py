@@ -1,0 +1,10 @@
+"""All pages and actions of the console, in the order of its menu."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from notify.web.console.pages import overview
+from notify.web.console.routing import Route
+
+ROUTES: Sequence[Route] = (*overview.ROUTES,)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from notify.errors import StoreError, StoreRefused, StoreUnfit
 from notify.store.db.away import needs_operator, reason
@@ -20,6 +20,8 @@ def plain_errors() -> Iterator[None]:
     except _REFUSALS as error:
         raise StoreRefused(f"the record refuses a value: {_kind(error)}") from None
     except (SQLAlchemyError, sqlite3.Error) as error:
+        if _unbindable(error):
+            raise StoreRefused(f"the record refuses a value: {_kind(error)}") from None
         kind = StoreUnfit if needs_operator(error) else StoreError
         raise kind(f"the record cannot be used: {_kind(error)}{reason(error)}") from None
 
@@ -34,6 +36,11 @@ _REFUSALS = (
     UnicodeEncodeError,
     OverflowError,
 )
+
+
+def _unbindable(error: BaseException) -> bool:
+    """Return whether SQLAlchemy could not convert a value, so that no statement was sent."""
+    return isinstance(error, StatementError) and not isinstance(error, DBAPIError)
 
 
 def _kind(error: BaseException) -> str:

@@ -126,8 +126,8 @@ def test_times_come_back_in_utc_to_the_microsecond(store_url: str) -> None:
 
 
 def test_a_time_without_a_zone_is_refused(store: Store) -> None:
-    """It would mean another instant on every machine."""
-    with pytest.raises(StoreError):
+    """It would mean another instant on every machine. The database is not away."""
+    with pytest.raises(StoreRefused):
         store.find(Filter(since=NOW.replace(tzinfo=None)))
 
 

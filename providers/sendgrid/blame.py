@@ -10,7 +10,6 @@ import re
 
 from notify.receipt import Blame
 
-_ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 # 5.1.7 and 5.1.8 are the sender's address; the other codes 5.1.x are the recipient's (RFC 3463).
 _BAD_ADDRESS = re.compile(r"5\.1\.(?![78]$)\d{1,3}")
 _CLASSIFICATION = re.compile(r"[A-Za-z][A-Za-z -]{0,63}")
@@ -39,14 +38,6 @@ DROPS: dict[str, Blame | None] = {
 
 OPTED_OUT = frozenset({"spam reporting address", "unsubscribed address"})
 """The reasons by which SendGrid says that the recipient wants no more."""
-
-
-def enhanced_code(*texts: str) -> str | None:
-    """Return the first enhanced status code in the texts, such as `5.1.1`; None without one."""
-    for text in texts:
-        if found := _ENHANCED.search(text[:1000]):
-            return found[1]
-    return None
 
 
 def classification(text: str) -> str | None:

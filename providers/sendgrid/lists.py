@@ -11,8 +11,8 @@ from notify.errors import ProviderError
 from notify.receipt import Blame, DeliveryReceipt, ReceiptEvent
 from providers._shared.answer import Answer
 from providers._shared.receipts import moment, text
+from providers._shared.smtp_status import enhanced_code
 from providers._shared.transport import Transport
-from providers.sendgrid import blame
 
 PAGE = 500
 """Entries on one page, the most that SendGrid returns."""
@@ -100,7 +100,7 @@ def _entries(answer: Answer) -> list[dict[str, Any]] | None:
 def _receipt(name: str, event: ReceiptEvent, entry: Mapping[str, Any]) -> DeliveryReceipt:
     group = entry.get("group_id")
     bounced = event is ReceiptEvent.BOUNCED
-    code = blame.enhanced_code(text(entry.get("status")), text(entry.get("reason")))
+    code = enhanced_code(text(entry.get("status")), text(entry.get("reason")))
     return DeliveryReceipt(
         event=event,
         word=f"list {name}",

@@ -10,6 +10,7 @@ from typing import Any
 from notify.errors import ConfigError
 from notify.receipt import Blame, DeliveryReceipt, Posted, ReceiptEvent, Report, Unreadable
 from providers._shared.receipts import listed, moment, text, uuid
+from providers._shared.smtp_status import enhanced_code
 from providers.sendgrid import blame
 from providers.sendgrid.signature import check_bearer, public_key, verify
 
@@ -115,7 +116,7 @@ def _simply(kind: ReceiptEvent) -> Callable[[Event], list[DeliveryReceipt]]:
 
 def _code(event: Event) -> str | None:
     texts = (event.get("status"), event.get("reason"), event.get("response"))
-    return blame.enhanced_code(*map(text, texts))
+    return enhanced_code(*map(text, texts))
 
 
 def _deferred(event: Event) -> list[DeliveryReceipt]:

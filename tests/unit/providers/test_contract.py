@@ -22,7 +22,17 @@ from notify.errors import (
 )
 from notify.provider import Provider
 from tests.support.vendor import Reply, Vendor, hang, hang_up, reset, say, then_close
-from tests.unit.providers.dialects import ALL, MESSAGE, OVER_HTTP, Dialect, Remembering, token
+from tests.unit.providers.dialects import (
+    ALL,
+    MESSAGE,
+    OVER_HTTP,
+    Dialect,
+    Relaying,
+    Remembering,
+    token,
+)
+
+AnyDialect = Dialect | Relaying | Remembering
 
 CANARIES = ("canary", "nary-")
 HTML = b"<html><body>canary</body></html>"
@@ -55,9 +65,7 @@ def broken(
 
 
 @over_all
-def test_an_accepted_message_gives_a_receipt(
-    dialect: Dialect | Remembering, vendor: Vendor
-) -> None:
+def test_an_accepted_message_gives_a_receipt(dialect: AnyDialect, vendor: Vendor) -> None:
     """The receipt carries the vendor's own id, and the class its channel."""
     provider = dialect.build(vendor, "accepted")
     assert provider.send(MESSAGE).provider_id in ("id-1", f"memory-{MESSAGE.attempt_id}")
@@ -78,7 +86,7 @@ def test_an_accepted_message_gives_a_receipt(
     ],
 )
 def test_a_refusal_has_one_meaning_for_every_vendor(
-    dialect: Dialect | Remembering, vendor: Vendor, word: str, kind: type[ProviderError]
+    dialect: AnyDialect, vendor: Vendor, word: str, kind: type[ProviderError]
 ) -> None:
     """A vendor's answer in its own form becomes exactly one branch of the tree."""
     provider = dialect.build(vendor, word)
@@ -198,7 +206,7 @@ def test_a_connection_that_the_vendor_closed_is_not_used_again(
 
 
 @over_all
-def test_sixteen_threads_send_at_once(dialect: Dialect | Remembering, vendor: Vendor) -> None:
+def test_sixteen_threads_send_at_once(dialect: AnyDialect, vendor: Vendor) -> None:
     """Every message gets its own answer."""
     provider = dialect.build(vendor, "accepted")
     with ThreadPoolExecutor(16) as threads:

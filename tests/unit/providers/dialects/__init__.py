@@ -7,6 +7,7 @@ from tests.unit.providers.dialects.dialect import MESSAGE, TO, Dialect, json_rep
 from tests.unit.providers.dialects.fcm import FCM, fcm_error, service_account
 from tests.unit.providers.dialects.memory import Remembering
 from tests.unit.providers.dialects.sendgrid import SENDGRID
+from tests.unit.providers.dialects.smtp import Relaying
 from tests.unit.providers.dialects.twilio import TWILIO
 from tests.unit.providers.dialects.vonage import VONAGE, vonage_parts
 
@@ -20,6 +21,7 @@ __all__ = [
     "TWILIO",
     "VONAGE",
     "Dialect",
+    "Relaying",
     "Remembering",
     "fcm_error",
     "json_reply",
@@ -37,4 +39,4 @@ OVER_HTTP = (
 )
 """Each vendor's dialect: a new provider is one more line here."""
 
-ALL = (*OVER_HTTP, Remembering())
+ALL = (*OVER_HTTP, Relaying(), Remembering())

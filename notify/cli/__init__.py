@@ -51,6 +51,7 @@ COMMANDS = {
     "template": "template",
     "topology": "topology",
     "up": "up",
+    "user": "user",
     "web": "web",
     "worker": "worker",
     "migrate": "record.command",

@@ -18,6 +18,7 @@ from notify.status.holds import (
     hold_as_json,
     read_holds,
 )
+from notify.status.lanes import LaneStatus, lanes_of
 from notify.status.ledger import ledger_as_json
 from notify.status.letter_body import readable
 from notify.status.limits import LimitStatus, parent_limit, read_limits
@@ -64,6 +65,7 @@ __all__ = [
     "CircuitStatus",
     "HeldMessages",
     "HoldStatus",
+    "LaneStatus",
     "LimitStatus",
     "NoSuchPage",
     "OverridesSnapshot",
@@ -94,6 +96,7 @@ __all__ = [
     "hold_as_json",
     "ids_beginning_with",
     "key_as_text",
+    "lanes_of",
     "ledger_as_json",
     "letter_as_json",
     "looks_like_recipient",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -18,6 +19,7 @@ from notify.status import Overview
 from notify.store import Act, ActFilter, Actor, find_acts
 from notify.web.console.application import console_app
 from notify.web.console.site import ConsoleSite
+from notify.web.console.snapshot import QueueSample
 from tests.support.migrated import migrated
 
 PASSWORD = "correct horse battery"
@@ -44,6 +46,14 @@ class FixedOverview:
             ledger=None,
             unreadable={"broker": "not asked", "record": "not asked"},
         )
+
+    def providers(self) -> None:
+        """Return None: they were not read."""
+        return
+
+    def samples(self) -> Mapping[str, Sequence[QueueSample]]:
+        """Return no samples."""
+        return {}
 
 
 class Browser:

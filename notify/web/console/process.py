@@ -8,6 +8,7 @@ from ipaddress import ip_address
 
 from notify.errors import ConfigError, StoreError
 from notify.people import Passwords, Sessions
+from notify.periodic import PeriodicThread
 from notify.service import open_store
 from notify.settings import CONSOLE, Settings
 from notify.status import StatusReader
@@ -16,7 +17,7 @@ from notify.telemetry.metrics import catalog
 from notify.web import Address, WebLimits, web_frame
 from notify.web.console.application import CONNECTIONS, CONSOLE_LIMITS, console_app
 from notify.web.console.site import ConsoleSite
-from notify.web.console.snapshot import Snapshots
+from notify.web.console.snapshot import SAMPLED, Snapshots
 
 STATEMENT_TIMEOUT = 2.0
 """Seconds that a statement may take: looking must not slow the delivery."""
@@ -49,12 +50,13 @@ def run_console(
         refuse_exposure(settings, sessions)
         frame = opened.enter_context(web_frame(CONSOLE, address))
         reader = opened.enter_context(StatusReader(settings, store=store))
+        snapshots = Snapshots(reader, settings=settings, store=store)
         backends = RecordBackend(store)
         frame.metrics.watch(catalog.RECORD_UP, lambda: [((), float(backends.record_up))])
         health = frame.health(backends)
         frame.serve(
             console_app(
-                ConsoleSite(settings, store, Snapshots(reader)),
+                ConsoleSite(settings, store, snapshots),
                 sessions,
                 port=frame.port,
                 limits=limits,
@@ -62,7 +64,7 @@ def run_console(
             health=health,
             settings=settings,
             limits=limits,
-            components=[],
+            components=[PeriodicThread("snapshots", snapshots.sample, period=SAMPLED)],
             ready=ready,
         )
 

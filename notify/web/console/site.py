@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from notify.settings import Settings
-from notify.status import Overview
+from notify.status import Overview, ProviderStatus
 from notify.store import Store
+from notify.web.console.snapshot import QueueSample
 
 
 class ReadsOverview(Protocol):
@@ -15,6 +17,14 @@ class ReadsOverview(Protocol):
 
     def read(self) -> Overview:
         """Return the overview, at most a second old."""
+        ...
+
+    def providers(self) -> Sequence[ProviderStatus] | None:
+        """Return the providers, some seconds old; None if the record cannot be read."""
+        ...
+
+    def samples(self) -> Mapping[str, Sequence[QueueSample]]:
+        """Return each queue's last five minutes."""
         ...
 
 

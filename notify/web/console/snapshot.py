@@ -4,24 +4,57 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from notify.status import Overview, StatusReader
+from notify.errors import StoreError
+from notify.settings import Settings
+from notify.status import Overview, ProviderStatus, StatusReader, read_providers
+from notify.store import Store
 
 FRESH = 1.0
 """Seconds for which a snapshot is shown again."""
+SAMPLED = 5.0
+"""Seconds between two samples of the queues, and two reads of the providers' calls."""
+KEPT = 60
+"""Samples: the last five minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSample:
+    """One queue at one moment."""
+
+    waiting: int
+    leaving: float
+    """Notifications a second that were sent."""
 
 
 class Snapshots:
-    """Reads the overview when a viewer asks and the last one is old. Thread-safe."""
+    """
+    Reads the overview when a viewer asks and the last one is old. Thread-safe.
+
+    `sample` reads it every `SAMPLED` seconds without viewers too, so that the last five minutes are
+    known when an operator comes.
+    """
 
     def __init__(
-        self, reader: StatusReader, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        reader: StatusReader,
+        *,
+        settings: Settings,
+        store: Store,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = reader
+        self._settings = settings
+        self._store = store
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._last: tuple[float, Overview] | None = None
+        self._providers: Sequence[ProviderStatus] | None = None
+        self._samples: dict[str, deque[QueueSample]] = {}
+        self._sample_at = 0.0
 
     def read(self) -> Overview:
         """Return the overview, at most a second old; several viewers wait for one read."""
@@ -29,4 +62,34 @@ class Snapshots:
             if self._last is None or self._monotonic() - self._last[0] >= FRESH:
                 overview = self._reader.read()
                 self._last = (self._monotonic(), overview)
+                self._keep(overview)
             return self._last[1]
+
+    def providers(self) -> Sequence[ProviderStatus] | None:
+        """Return the providers as of the last sample; None if the record could not be read."""
+        self.read()
+        return self._providers
+
+    def samples(self) -> Mapping[str, Sequence[QueueSample]]:
+        """Return the samples of each queue over the last five minutes, the oldest first."""
+        with self._lock:
+            return {name: list(kept) for name, kept in self._samples.items()}
+
+    def sample(self) -> None:
+        """Read the overview, whether a viewer asks or not."""
+        self.read()
+
+    def _keep(self, overview: Overview) -> None:
+        now = self._monotonic()
+        if now < self._sample_at:
+            return
+        self._sample_at = now + SAMPLED - FRESH / 2
+        pace = overview.record.pace if overview.record else {}
+        for name, depth in (overview.queues or {}).items():
+            if depth is not None:
+                kept = self._samples.setdefault(name, deque(maxlen=KEPT))
+                kept.append(QueueSample(depth.ready, pace.get(name, 0.0)))
+        try:
+            self._providers = read_providers(self._settings, self._store)
+        except StoreError:
+            self._providers = None

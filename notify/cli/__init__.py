@@ -40,6 +40,7 @@ COMMANDS = {
     "ls": "record.command",
     "maintenance": "maintenance",
     "outbox": "outbox",
+    "plan": "plan.command",
     "release": "flow.hold",
     "resolve": "record.resolve",
     "sandbox": "sandbox",

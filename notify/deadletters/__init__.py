@@ -8,22 +8,27 @@ sending, or the command line.
 from __future__ import annotations
 
 from notify.deadletters.archive import Archive
-from notify.deadletters.discard import discard
+from notify.deadletters.assessment import LetterAssessment
+from notify.deadletters.discard import discard, discard_within
 from notify.deadletters.eligibility import Eligibility
 from notify.deadletters.plan import ReplayPlan
 from notify.deadletters.rehearsal import Rehearsal
-from notify.deadletters.replay import Replayer, ReplayStep
+from notify.deadletters.replay import GROUP, ReplayedGroup, Replayer, ReplayStep
 from notify.deadletters.replay_request import ReplayRequest
 from notify.store.deadletters import Edit
 
 __all__ = [
+    "GROUP",
     "Archive",
     "Edit",
     "Eligibility",
+    "LetterAssessment",
     "Rehearsal",
     "ReplayPlan",
     "ReplayRequest",
     "ReplayStep",
+    "ReplayedGroup",
     "Replayer",
     "discard",
+    "discard_within",
 ]

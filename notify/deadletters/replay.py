@@ -10,7 +10,7 @@ and every notification passes the limits and the claim that all messages pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -38,6 +38,22 @@ class ReplayStep:
     """Letters assessed, those that were not replayed included."""
     replayed: Sequence[UUID]
     """The notifications that got a new due time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedGroup:
+    """
+    The letters of one transaction of a replay.
+
+    Attributes:
+        assessments: Of the letters that were waiting.
+        scheduled: The notifications that got a new due time.
+        until: By letter that is replayed, the due time of its last message.
+    """
+
+    assessments: Sequence[LetterAssessment]
+    scheduled: Sequence[UUID] = ()
+    until: Mapping[int, datetime] = field(default_factory=dict)
 
 
 class Replayer:
@@ -95,9 +111,11 @@ class Replayer:
             StoreError: The record cannot be used; earlier groups stay scheduled.
         """
         for ids in _groups(request.ids):
-            failures = self._rehearse(ids, request)
-            done = self._schedule(ids, request, actor, failures, replay_id=replay_id)
-            yield ReplayStep(len(ids), done)
+            group = replace(request, ids=ids)
+            failures = self.rehearse(group)
+            with self._store.writing() as connection:
+                done = self.schedule(connection, group, actor, failures, replay_id=replay_id)
+            yield ReplayStep(len(ids), done.scheduled)
 
     def _assess(
         self,
@@ -123,35 +141,40 @@ class Replayer:
             )
         return {**self._rehearsal.failures(assessments), **stopped}
 
-    def _rehearse(self, ids: Sequence[int], request: ReplayRequest) -> Mapping[Key, str]:
-        """Find what would fail again, before rows are locked: a batch takes long to render."""
+    def rehearse(self, request: ReplayRequest) -> Mapping[Key, str]:
+        """
+        Return, by key, what would fail again, for `schedule` of the same letters.
+
+        Before rows are locked, since a batch takes long to render.
+        """
         if self._rehearsal is None:
             return {}
         with self._store.reading() as connection:
-            assessments = self._assess(connection, ids, request, now=self._clock())
+            assessments = self._assess(connection, request.ids, request, now=self._clock())
         return self._failures(assessments)
 
-    def _schedule(
+    def schedule(
         self,
-        ids: Sequence[int],
+        connection: Connection,
         request: ReplayRequest,
         actor: Actor,
         failures: Mapping[Key, str],
         *,
         replay_id: UUID,
-    ) -> list[UUID]:
-        with self._store.writing() as connection:
-            lock_replays(connection)
-            now = self._clock()
-            assessments = self._assess(connection, ids, request, now=now, lock=True)
-            assessments = mark_repeats(mark_failing(assessments, failures), request, set())
-            slots = SlotAllocator(last_slots(connection, now=now), rate=request.rate, now=now)
-            schedule = ReplaySchedule.of(assessments, request, slots)
-            if not schedule.until:
-                return []
-            for each in assessments:
-                keep_edit(connection, each, request, actor, now=now)
-            return schedule.write(connection, request, actor, replay_id=replay_id, now=now)
+    ) -> ReplayedGroup:
+        """Schedule what may be sent of at most `GROUP` letters, in the caller's transaction."""
+        lock_replays(connection)
+        now = self._clock()
+        assessments = self._assess(connection, request.ids, request, now=now, lock=True)
+        assessments = mark_repeats(mark_failing(assessments, failures), request, set())
+        slots = SlotAllocator(last_slots(connection, now=now), rate=request.rate, now=now)
+        schedule = ReplaySchedule.of(assessments, request, slots)
+        if not schedule.until:
+            return ReplayedGroup(assessments)
+        for each in assessments:
+            keep_edit(connection, each, request, actor, now=now)
+        done = schedule.write(connection, request, actor, replay_id=replay_id, now=now)
+        return ReplayedGroup(assessments, done, schedule.until)
 
 
 def _groups(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -18,3 +18,5 @@ class ReplayRequest:
     include_unknown: bool = False
     """Whether to send notifications that may have been sent already."""
     edit: Edit | None = None
+    plan_id: int | None = None
+    """The bulk plan that this is a slice of, for the audit."""

@@ -76,7 +76,7 @@ class ReplaySchedule:
         publish_again(connection, self.reports)
         mark_replayed(connection, self.until, replay_id=replay_id, done=self.done, now=now)
         scheduled = [*(slot.id for slot in self.again), *written]
-        details = {
+        details: dict[str, Any] = {
             "replay_id": str(replay_id),
             "rate": request.rate,
             "include_unknown": request.include_unknown,
@@ -85,6 +85,8 @@ class ReplaySchedule:
             "reports": len(self.reports),
             "possible_duplicates": sum(slot.possible_duplicate for slot in self.again),
         }
+        if request.plan_id is not None:
+            details["plan"] = request.plan_id
         write_audit(connection, actor, "dead.replay", details=details, at=now)
         return scheduled
 

@@ -8,7 +8,7 @@ parts.
 
 from notify.delivery.call_maker import CallMaker
 from notify.delivery.call_runner import CallRunner
-from notify.delivery.cancel import cancel_notifications
+from notify.delivery.cancel import cancel_notifications, cancel_within
 from notify.delivery.claiming import Claimer
 from notify.delivery.decision import Again, Arrival, Dead, Decision, Done, Raw
 from notify.delivery.decoder import Decoder
@@ -45,5 +45,6 @@ __all__ = [
     "Raw",
     "Recorder",
     "cancel_notifications",
+    "cancel_within",
     "rendered",
 ]

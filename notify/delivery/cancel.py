@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from notify.store import Actor, Store, write_audit
-from notify.store.delivery import Cancelled, cancel_waiting
+from notify.store.delivery import Cancelled, cancel_rows, cancel_waiting
 
 
 def cancel_notifications(
@@ -35,4 +40,26 @@ def cancel_notifications(
             left = Counter(status.value for status in result.others.values())
             details = {"id": str(id_), "cancelled": len(result.ids), "left": dict(left)}
             write_audit(connection, actor, "cancel", details=details, at=now)
+    return result
+
+
+def cancel_within(
+    connection: Connection,
+    rows: Collection[UUID],
+    actor: Actor,
+    *,
+    now: datetime,
+    part_of: Mapping[str, Any] | None = None,
+) -> Cancelled:
+    """
+    Cancel notifications by their rows as `cancel_notifications` does, in the caller's transaction.
+
+    Args:
+        part_of: Further details of the audit row.
+    """
+    result = cancel_rows(connection, rows, now=now)
+    if result.ids:
+        ids = [str(each) for each in result.ids]
+        details = {"ids": ids, "cancelled": len(ids), **(part_of or {})}
+        write_audit(connection, actor, "cancel", details=details, at=now)
     return result

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -65,10 +66,45 @@ def release_holds(store: Store, chosen: Callable[[Hold], bool], actor: Actor) ->
         if not ids:
             return ReleasedHolds([], {}, len(current))
         set_aside = holds.count_held(connection, ids)
-        released = holds.lift(connection, ids)
-        details = {"ids": ids, "kept": sum(set_aside.values())}
-        write_audit(connection, actor, "release", details=details, at=store.clock())
+        released = _release(connection, ids, actor, set_aside, at=store.clock(), part_of={})
     return ReleasedHolds(released, set_aside, len(current) - len(released))
+
+
+def release_within(
+    connection: Connection,
+    ids: Collection[int],
+    actor: Actor,
+    *,
+    at: datetime,
+    part_of: Mapping[str, Any],
+) -> Sequence[Hold]:
+    """
+    Release holds as `release_holds` does, in the caller's transaction; return those in force.
+
+    Args:
+        part_of: Further details of the audit row.
+    """
+    current, _ = holds.current(connection)
+    ids = [hold.id for hold in current if hold.id in ids]
+    if not ids:
+        return []
+    set_aside = holds.count_held(connection, ids)
+    return _release(connection, ids, actor, set_aside, at=at, part_of=part_of)
+
+
+def _release(
+    connection: Connection,
+    ids: Sequence[int],
+    actor: Actor,
+    set_aside: Mapping[int, int],
+    *,
+    at: datetime,
+    part_of: Mapping[str, Any],
+) -> Sequence[Hold]:
+    released = holds.lift(connection, ids)
+    details = {"ids": ids, "kept": sum(set_aside.values()), **part_of}
+    write_audit(connection, actor, "release", details=details, at=at)
+    return released
 
 
 def set_limit(store: Store, name: str, rate: float, actor: Actor, *, seconds: float | None) -> None:

@@ -151,3 +151,4 @@ def _erase_audit(
         }
         write_audit(connection, actor, "erase", details=details, at=now)
         erasure.erase_audit(connection, person, erasure.find_audit(connection, person))
+        erasure.erase_plans(connection, person)

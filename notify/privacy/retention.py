@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from notify.store import Store
 from notify.store.flow import delete_circuit_changes
+from notify.store.plans import delete_plans
 from notify.store.privacy import Deleted, RetentionCutoff, retention, wipe_deleted
 from notify.store.suppression import delete_ended_entries
 
@@ -27,6 +28,7 @@ class Keep:
         others: For lanes that are no longer configured, and rows without a lane.
         waiting: For rows that wait for an operator; at least as long as the lane's time.
         audit: For the audit and the history of circuits.
+        plans: For bulk plans, from their last change.
         receipts: For receipts that match no notification; the others are deleted with theirs.
         suppressions: For entries of the suppression list that were lifted or have ended.
     """
@@ -37,6 +39,7 @@ class Keep:
     audit: timedelta
     receipts: timedelta = timedelta(days=30)
     suppressions: timedelta = timedelta(days=90)
+    plans: timedelta = timedelta(days=30)
 
     def old(self, now: datetime) -> Iterator[RetentionCutoff]:
         """Yield what is old at *now*, lane by lane."""
@@ -94,6 +97,7 @@ def _steps(keep: Keep, now: datetime, batch: int) -> Iterator[_Step]:
     yield _audit(now - keep.audit, batch)
     yield _changes(now - keep.audit, batch)
     yield _suppressions(now - keep.suppressions, batch)
+    yield _plans(now - keep.plans, batch)
 
 
 def _letters(old: RetentionCutoff, batch: int) -> _Step:
@@ -145,6 +149,15 @@ def _suppressions(before: datetime, batch: int) -> _Step:
 
     def step(connection: Connection) -> tuple[Deleted, bool]:
         return Deleted(), delete_ended_entries(connection, before=before, limit=batch) >= batch
+
+    return step
+
+
+def _plans(before: datetime, batch: int) -> _Step:
+    """Delete plans with their items, which have no data to count."""
+
+    def step(connection: Connection) -> tuple[Deleted, bool]:
+        return Deleted(), delete_plans(connection, before=before, limit=batch) >= batch
 
     return step
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -59,34 +61,75 @@ def decide(
             erased.
         StoreError: The record cannot be used; nothing was changed.
     """
-    reason = f"an operator decided: {finding.value}"
     with store.writing() as connection:
-        notification_id = _undecided(connection, id_, source=source, now=now)
-        if finding is not Resolution.SENT and is_erased(connection, notification_id):
-            raise NotifyError(f"the recipient of {id_} was erased: it cannot be sent")
-        calls = unknown_calls(connection, notification_id)
-        match finding:
-            case Resolution.SENT:
-                settle_call(connection, calls[-1], Outcome.ACCEPTED, reason=reason, now=now)
-            case Resolution.NOT_SENT:
-                for call in calls:
-                    settle_call(connection, call, Outcome.NOT_SENT, reason=reason, now=now)
-            case Resolution.RESEND:
-                again = Transition(Status.QUEUED, reason, due_at=now)
-                change_status(connection, notification_id, again, now=now)
-        details = {"id": str(notification_id), "finding": finding.value}
-        write_audit(connection, actor, "resolve", details=details, at=now)
-    log.warning("notify.decided", id=str(notification_id), finding=finding.value, actor=actor.name)
+        row = row_of(connection, id_, source=source)
+        if row is None:
+            raise NotifyError(f"no notification {id_} is on record")
+        _decide(connection, row, finding, actor, called=id_, now=now)
+    log_decided(row, finding, actor)
 
 
-def _undecided(connection: Connection, id_: UUID, *, source: str | None, now: datetime) -> UUID:
-    """Return the row of an unknown outcome; a call that no worker will record becomes one."""
-    notification_id = row_of(connection, id_, source=source)
-    status = notification_id and lock_status(connection, notification_id)
-    if notification_id is None or status is None:
-        raise NotifyError(f"no notification {id_} is on record")
+def decide_within(
+    connection: Connection,
+    row: UUID,
+    finding: Resolution,
+    actor: Actor,
+    *,
+    now: datetime,
+    part_of: Mapping[str, Any] | None = None,
+) -> None:
+    """
+    Apply a decision as `decide` does, in the caller's transaction, which then calls `log_decided`.
+
+    Args:
+        row: The row's id.
+        part_of: Further details of the audit row.
+
+    Raises:
+        NotifyError: As `decide`; the caller must roll back what was written.
+    """
+    _decide(connection, row, finding, actor, called=row, now=now, part_of=part_of)
+
+
+def log_decided(row: UUID, finding: Resolution, actor: Actor) -> None:
+    """Log an operator's decision that was committed."""
+    log.warning("notify.decided", id=str(row), finding=finding.value, actor=actor.name)
+
+
+def _decide(
+    connection: Connection,
+    row: UUID,
+    finding: Resolution,
+    actor: Actor,
+    *,
+    called: UUID,
+    now: datetime,
+    part_of: Mapping[str, Any] | None = None,
+) -> None:
+    reason = f"an operator decided: {finding.value}"
+    _require_undecided(connection, row, called=called, now=now)
+    if finding is not Resolution.SENT and is_erased(connection, row):
+        raise NotifyError(f"the recipient of {called} was erased: it cannot be sent")
+    calls = unknown_calls(connection, row)
+    match finding:
+        case Resolution.SENT:
+            settle_call(connection, calls[-1], Outcome.ACCEPTED, reason=reason, now=now)
+        case Resolution.NOT_SENT:
+            for call in calls:
+                settle_call(connection, call, Outcome.NOT_SENT, reason=reason, now=now)
+        case Resolution.RESEND:
+            again = Transition(Status.QUEUED, reason, due_at=now)
+            change_status(connection, row, again, now=now)
+    details = {"id": str(row), "finding": finding.value, **(part_of or {})}
+    write_audit(connection, actor, "resolve", details=details, at=now)
+
+
+def _require_undecided(connection: Connection, row: UUID, *, called: UUID, now: datetime) -> None:
+    """Require an unknown outcome; a call that no worker will record becomes one."""
+    status = lock_status(connection, row)
+    if status is None:
+        raise NotifyError(f"no notification {called} is on record")
     if status is not Status.UNKNOWN and not give_up_lapsed(
-        connection, notification_id, long_ago=now - GRACE, now=now
+        connection, row, long_ago=now - GRACE, now=now
     ):
-        raise NotifyError(f"{id_} is {status}: there is nothing to decide")
-    return notification_id
+        raise NotifyError(f"{called} is {status}: there is nothing to decide")

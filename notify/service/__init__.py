@@ -21,6 +21,7 @@ from notify.service.flow import (
 )
 from notify.service.gateway import open_gateway
 from notify.service.pipeline import Pipeline
+from notify.service.plans import open_acts, open_plan_runner, plan_thread
 from notify.service.privacy import keep_of
 from notify.service.receipt_intake import (
     RECEIPTS_PATH,
@@ -63,6 +64,7 @@ __all__ = [
     "limits",
     "lines_limits",
     "list_id_of",
+    "open_acts",
     "open_applier",
     "open_archive",
     "open_broker",
@@ -70,6 +72,7 @@ __all__ = [
     "open_delivery",
     "open_gateway",
     "open_intake",
+    "open_plan_runner",
     "open_publisher",
     "open_readers",
     "open_receipts",
@@ -80,6 +83,7 @@ __all__ = [
     "open_tracing",
     "open_unsubscriber",
     "opened_record",
+    "plan_thread",
     "provider_limit",
     "receipt_lookups",
     "receipts_url",

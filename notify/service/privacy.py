@@ -17,4 +17,5 @@ def keep_of(settings: Settings) -> Keep:
         audit=timedelta(days=settings.privacy.keep_audit),
         receipts=timedelta(days=settings.receipts.keep),
         suppressions=timedelta(days=settings.suppression.keep),
+        plans=timedelta(days=settings.privacy.keep_plans),
     )

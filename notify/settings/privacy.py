@@ -17,3 +17,4 @@ class PrivacySettings(Section):
     require_keyring: bool = False
     keep_dead: Days = 30
     keep_audit: Days = 730
+    keep_plans: Days = 90

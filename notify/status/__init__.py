@@ -36,6 +36,13 @@ from notify.status.notification import (
 from notify.status.overrides import OverridesSnapshot
 from notify.status.overview import Overview, PoolStatus, RecordStatus
 from notify.status.plain import to_json, utc
+from notify.status.plans import (
+    bulk_plan_as_json,
+    forecast_as_json,
+    item_as_json,
+    seconds_left,
+    waits_for_runner,
+)
 from notify.status.privacy import erased_as_json
 from notify.status.providers import ProviderStatus, read_providers
 from notify.status.qualifiers import QUALIFIERS, SearchMistake, SearchText, parse_search
@@ -87,14 +94,17 @@ __all__ = [
     "act_as_json",
     "alternatives",
     "batch_as_json",
+    "bulk_plan_as_json",
     "cancelled_as_json",
     "change_as_json",
     "content_as_json",
     "count_held",
     "erased_as_json",
     "find_template",
+    "forecast_as_json",
     "hold_as_json",
     "ids_beginning_with",
+    "item_as_json",
     "key_as_text",
     "lanes_of",
     "ledger_as_json",
@@ -121,6 +131,7 @@ __all__ = [
     "readable",
     "recent_batches",
     "search_notifications",
+    "seconds_left",
     "story_as_json",
     "stream_suppressions",
     "summary_as_json",
@@ -129,4 +140,5 @@ __all__ = [
     "to_json",
     "utc",
     "waits",
+    "waits_for_runner",
 ]

@@ -11,6 +11,7 @@ from notify.store.audit_search import Act, ActFilter, find_acts
 from notify.store.delivery.claims import Claim, Claimed, Entry
 from notify.store.delivery.records import Record
 from notify.store.ids import row_of
+from notify.store.listing import find_ids
 from notify.store.prefixes import ids_with_prefix
 from notify.store.queries import (
     Filter,
@@ -38,6 +39,7 @@ __all__ = [
     "Story",
     "Summary",
     "find_acts",
+    "find_ids",
     "ids_with_prefix",
     "row_of",
     "write_audit",

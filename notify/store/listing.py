@@ -30,6 +30,22 @@ def find(connection: Connection, wanted: Filter, *, limit: int) -> list[Summary]
     return found[:limit]
 
 
+def find_ids(connection: Connection, wanted: Filter, *, limit: int) -> list[UUID]:
+    """Return the row ids of the newest notifications that match, newest first."""
+    columns = notifications.c
+    conditions = list(_conditions(wanted, cipher_of(connection)))
+    query = select(columns.id, columns.received_at, columns.position).where(*conditions)
+    query = query.order_by(columns.received_at.desc(), columns.position, columns.id).limit(limit)
+    found: list[UUID] = []
+    for group in _where_to_look(connection, wanted, limit=limit):
+        rows = [row for condition in group for row in connection.execute(query.where(condition))]
+        rows.sort(key=lambda row: (-row.received_at.timestamp(), row.position, row.id))
+        found += [row.id for row in rows]
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
 def _where_to_look(
     connection: Connection, wanted: Filter, *, limit: int
 ) -> Iterator[Sequence[ColumnElement[bool]]]:

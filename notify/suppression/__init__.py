@@ -24,6 +24,7 @@ from notify.suppression.csv_rows import COLUMNS, ImportDefaults, csv_row, is_sco
 from notify.suppression.operators import (
     ImportStep,
     add_entry,
+    add_within,
     import_entries,
     lift_for_operator,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "SuppressionReason",
     "SyncStep",
     "add_entry",
+    "add_within",
     "by_reason",
     "category_scope",
     "consequence",

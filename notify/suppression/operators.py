@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection
 
 from notify.store import Actor, Store, write_audit
 from notify.store.suppression import (
@@ -40,6 +43,32 @@ def add_entry(store: Store, item: Suppression, actor: Actor, *, now: datetime) -
         }
         write_audit(connection, actor, "suppress.add", details=details, at=now)
     return added[0] if added else None
+
+
+def add_within(
+    connection: Connection,
+    items: Sequence[Suppression],
+    actor: Actor,
+    *,
+    now: datetime,
+    part_of: Mapping[str, Any],
+) -> list[Added | None]:
+    """
+    Add entries as `add_entry` does, in the caller's transaction, with one audit row.
+
+    Args:
+        part_of: Further details of the audit row.
+
+    Returns:
+        For each item its entry; None if the list has it already, for as long or longer.
+    """
+    # One by one: the list does not return which item an entry is from.
+    entries = [next(iter(suppress(connection, [item], now=now)), None) for item in items]
+    added = [entry for entry in entries if entry is not None]
+    if added:
+        details = {"ids": [each.id for each in added], "count": len(added), **part_of}
+        write_audit(connection, actor, "suppress.add", details=details, at=now)
+    return entries
 
 
 def lift_for_operator(

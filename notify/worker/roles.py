@@ -18,6 +18,7 @@ from notify.service import (
     open_publisher,
     open_receipts,
     open_tracing,
+    plan_thread,
     receipt_lookups,
     reconciliation,
     record_metrics,
@@ -112,7 +113,7 @@ def dead_letters(settings: Settings, store: Store, metrics: Metrics) -> WorkerRo
         on_crash=Again(CRASH_DELAY),
         change=lambda _: None,
         before=[refused_relay(store, publisher), report_relay(store, publisher)],
-        after=[record_metrics(store, metrics)],
+        after=[record_metrics(store, metrics), plan_thread(settings, store, metrics)],
         close=publisher.close,
     )
 

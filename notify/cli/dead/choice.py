@@ -9,6 +9,8 @@ import click
 
 from notify.cli.options.filters import ROUTE, grouped, period, template_option
 from notify.cli.options.given import NUMBER
+from notify.errors import NotifyError
+from notify.plans import MOST_AT_ONCE
 from notify.store import Store
 from notify.store.deadletters import Cause, LetterFilter, LetterState, find_letter_ids, find_letters
 
@@ -63,6 +65,21 @@ class Choice:
         wanted = replace(self.wanted, state=LetterState.WAITING, ids=self.ids or None)
         with store.reading() as connection:
             return find_letter_ids(connection, wanted, limit=self.limit)
+
+    def find_few(self, store: Store, *, action: str) -> list[int]:
+        """
+        Return the ids of the letters, oldest first, for an action without a plan.
+
+        Raises:
+            NotifyError: They are too many for one.
+        """
+        found = self.find(store)
+        if len(found) > MOST_AT_ONCE:
+            raise NotifyError(
+                f"{len(found):,} dead letters match, and at most {MOST_AT_ONCE:,} can be changed"
+                f" at once: use `notify plan new {action}` with these filters, or --limit"
+            )
+        return found
 
     def why_none(self, store: Store) -> str:
         """Return why `find` finds no letter."""

@@ -133,7 +133,7 @@ def discard(*, choice: Choice, reason: str, yes: bool) -> None:
     """Mark dead letters as discarded.
 
     They stay in the archive, and their notifications are not changed; `notify dead ls --state
-    discarded` lists them.
+    discarded` lists them. More than 1,000 need a plan: `notify plan new discard`.
 
     \b
     Examples:
@@ -142,7 +142,7 @@ def discard(*, choice: Choice, reason: str, yes: bool) -> None:
     """
     actor = actor_of(reason)
     with opened_record(load()) as store:
-        chosen = choice.find(store)
+        chosen = choice.find_few(store, action="discard")
         if not chosen:
             click.echo(choice.why_none(store), err=True)
             return

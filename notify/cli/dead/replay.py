@@ -47,7 +47,7 @@ def plan(*, choice: Choice, options: ReplayOptions, as_json: bool) -> None:
     settings = load()
     with opened_record(settings) as store:
         replayer = open_replayer(settings, store)
-        request = requested(store, replayer, choice, options)
+        request = requested(store, replayer, choice.find(store), options)
         _show_plan(store, replayer.plan(request), choice, request, as_json=as_json)
 
 
@@ -80,7 +80,8 @@ def replay(
     The command shows the plan and asks. Notifications that the provider accepted are refused; those
     that are expired or in flight are skipped. Each of the others is scheduled, at --rate, and the
     workers send it under its own id: within the limits, and never twice. So the command may be
-    stopped, even killed, and run again, and several operators may run it at once.
+    stopped, even killed, and run again, and several operators may run it at once. More than 1,000
+    dead letters need a plan: `notify plan new replay`.
 
     \b
     Examples:
@@ -94,7 +95,8 @@ def replay(
     settings = load()
     with opened_record(settings) as store:
         replayer = open_replayer(settings, store)
-        request = requested(store, replayer, choice, options, edit)
+        chosen = choice.find(store) if dry_run else choice.find_few(store, action="replay")
+        request = requested(store, replayer, chosen, options, edit)
         planned = replayer.plan(request)
         if dry_run or not as_json:
             _show_plan(store, planned, choice, request, as_json=as_json)
@@ -112,14 +114,12 @@ def replay(
 def requested(
     store: Store,
     replayer: Replayer,
-    choice: Choice,
+    ids: Sequence[int],
     options: ReplayOptions,
     edit: EditRequest | None = None,
 ) -> ReplayRequest:
     """Return what to replay: the chosen letters, the one letter edited if *edit* asks for it."""
-    request = ReplayRequest(
-        choice.find(store), rate=options.rate, include_unknown=options.include_unknown
-    )
+    request = ReplayRequest(ids, rate=options.rate, include_unknown=options.include_unknown)
     if not edit or not request.ids:
         return request
     with store.reading() as connection:

@@ -1,6 +1,6 @@
 """SQL of `notify.delivery`: claims, outcomes, failover and cancelling."""
 
-from notify.store.delivery.cancel import Cancelled, cancel_waiting
+from notify.store.delivery.cancel import Cancelled, cancel_rows, cancel_waiting
 from notify.store.delivery.claims import LEASE
 from notify.store.delivery.handover import hand_over
 from notify.store.delivery.records import LONGEST_CODE, LONGEST_ID
@@ -12,6 +12,7 @@ __all__ = [
     "LONGEST_ID",
     "LONGEST_REASON",
     "Cancelled",
+    "cancel_rows",
     "cancel_waiting",
     "hand_over",
 ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, or_, select
 
 from notify.message import Status
 from notify.store.ids import known_as, only_source
@@ -46,6 +46,16 @@ def cancel_waiting(
     columns = notifications.c
     matching = or_(known_as([id_]), columns.batch_id == id_)
     matching = only_source(connection, matching, source=source)
+    return _cancel(connection, matching, now=now)
+
+
+def cancel_rows(connection: Connection, ids: Collection[UUID], *, now: datetime) -> Cancelled:
+    """Cancel the notifications of these rows as `cancel_waiting` does."""
+    return _cancel(connection, notifications.c.id.in_(ids), now=now)
+
+
+def _cancel(connection: Connection, matching: ColumnElement[bool], *, now: datetime) -> Cancelled:
+    columns = notifications.c
     end = Transition(Status.CANCELLED, REASON)
     done = set(transition(connection, matching, end, among=WAITING, now=now))
     query = select(columns.id, columns.status).where(matching).order_by(columns.position)

@@ -27,7 +27,7 @@ from notify.store.queries import ERASED, sent_to
 from notify.store.sealing.row_cipher import cipher_of
 from notify.store.shared_bodies import delete_unused
 from notify.store.status_rules import WAITING, Transition
-from notify.store.tables import attempts, audit, events, notifications, receipts
+from notify.store.tables import attempts, audit, events, notifications, plans, receipts
 from notify.store.transitions import transition
 
 REASON = "its recipient was erased"
@@ -191,6 +191,18 @@ def erase_audit(connection: Connection, person: Person, ids: Collection[int]) ->
         details = json.loads(person.erased(_written(row.details)))
         clean = {"reason": person.erased(row.reason), "details": details}
         connection.execute(update(audit).where(columns.id == row.id).values(clean))
+
+
+def erase_plans(connection: Connection, person: Person) -> None:
+    """Redact a person from the reasons and filters of plans; it reads all, which are few."""
+    columns = plans.c
+    for row in connection.execute(select(columns.id, columns.reason, columns.filter)).all():
+        if person.is_in(row.reason) or person.is_in(_written(row.filter)):
+            clean = {
+                "reason": person.erased(row.reason),
+                "filter": json.loads(person.erased(_written(row.filter))),
+            }
+            connection.execute(update(plans).where(columns.id == row.id).values(clean))
 
 
 def batches(ids: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -23,6 +23,7 @@ from notify.store.tables.ledger import (
     totals,
 )
 from notify.store.tables.people import people, sessions
+from notify.store.tables.plans import plan_items, plans
 from notify.store.tables.receipts import (
     receipt_inbox,
     receipt_lookups,
@@ -51,6 +52,8 @@ __all__ = [
     "metadata",
     "notifications",
     "people",
+    "plan_items",
+    "plans",
     "receipt_inbox",
     "receipt_lookups",
     "receipts",

@@ -249,5 +249,12 @@ DEAD_WAITING = Family(
     ("cause",),
 )
 
+PLAN_ITEMS = Family(
+    "notify_plan_items_total",
+    MetricType.COUNTED,
+    "Items of bulk plans by action and result.",
+    ("action", "result"),
+)
+
 FAMILIES = tuple(each for each in vars().copy().values() if isinstance(each, Family))
 """Every family."""

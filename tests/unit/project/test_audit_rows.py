@@ -6,7 +6,16 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-USE_CASES = {"deadletters", "delivery", "flow", "people", "privacy", "reconcile", "suppression"}
+USE_CASES = {
+    "deadletters",
+    "delivery",
+    "flow",
+    "people",
+    "plans",
+    "privacy",
+    "reconcile",
+    "suppression",
+}
 
 
 def _imports_writer(source: str) -> bool:

@@ -1,0 +1,1 @@
+"""`notify plan`: make, list, show, start and stop bulk plans. One file a subject."""

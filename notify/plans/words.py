@@ -1,0 +1,21 @@
+"""The words by which plans count; statuses and eligibilities are words too."""
+
+from __future__ import annotations
+
+WAITING = "waiting"
+SETTLED = "settled already"
+"""The dead letter was replayed or discarded by then, or deleted."""
+DISCARDED = "discarded"
+REPLAYED = "replayed"
+CANCELLED = "cancelled"
+RESOLVED = "resolved"
+RELEASED = "released"
+ADDED = "added"
+LISTED = "on the list already"
+RECIPIENTS = "recipients"
+GONE = "not on record"
+ERASED = "recipient erased"
+IN_FORCE = "in force"
+ENDED = "ended already"
+KEPT = "notifications kept"
+REFUSED_BY_RECORD = "refused by the record"

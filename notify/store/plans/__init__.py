@@ -1,0 +1,50 @@
+"""SQL of `notify.plans`: bulk plans, and the rows that each of them has frozen."""
+
+from notify.store.plans.items import (
+    Item,
+    ItemKey,
+    ItemResult,
+    ItemState,
+    insert_items,
+    open_items,
+    read_items,
+    settle_items,
+)
+from notify.store.plans.retention import delete_plans
+from notify.store.plans.rows import (
+    BulkPlan,
+    PlanAction,
+    PlanState,
+    earliest_plan,
+    find_plans,
+    insert_plan,
+    lock_plan,
+    read_plan,
+    update_plan,
+)
+from notify.store.plans.targets import Recipient, erased_rows, read_recipients, read_statuses
+
+__all__ = [
+    "BulkPlan",
+    "Item",
+    "ItemKey",
+    "ItemResult",
+    "ItemState",
+    "PlanAction",
+    "PlanState",
+    "Recipient",
+    "delete_plans",
+    "earliest_plan",
+    "erased_rows",
+    "find_plans",
+    "insert_items",
+    "insert_plan",
+    "lock_plan",
+    "open_items",
+    "read_items",
+    "read_plan",
+    "read_recipients",
+    "read_statuses",
+    "settle_items",
+    "update_plan",
+]

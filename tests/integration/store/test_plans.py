@@ -1,0 +1,273 @@
+"""Bulk plans on both databases: each action from its selection to its result."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import delete, func, select, update
+
+from notify.deadletters import discard
+from notify.errors import NotifyError
+from notify.flow.overrides import place_hold, release_holds
+from notify.message import Status
+from notify.plans import (
+    HoldFilter,
+    ItemState,
+    PlanAction,
+    PlanRunner,
+    PlanState,
+    effect,
+    find_plans,
+    make_plan,
+    start_plan,
+    stop_plan,
+)
+from notify.policies.holds import Scope
+from notify.privacy import Keep, delete_old
+from notify.privacy.erasure import Person, erase, look
+from notify.reconcile import Resolution, decide
+from notify.store import Filter, Store
+from notify.store.deadletters import LetterFilter
+from notify.store.tables import dead_letters, notifications, plan_items, plans
+from tests.support.burying import arrival, body_of, buried, bury
+from tests.support.planning import (
+    ANN,
+    BOB,
+    Ahead,
+    acts_audited,
+    acts_on,
+    items_of,
+    made,
+    parked,
+    performed,
+    plan_of,
+    request,
+    run,
+    scheduled,
+)
+from tests.support.recording import accepted, begin
+
+
+def _status(store: Store, id_: object) -> Status:
+    with store.reading() as connection:
+        found = select(notifications.c.status).where(notifications.c.id == id_)
+        return Status(connection.execute(found).scalar_one())
+
+
+def _bury(store: Store, number: int) -> None:
+    bury(store, *(arrival(body_of(uuid4()), exchange="notify", headers={}) for _ in range(number)))
+
+
+def test_a_replay_sends_what_was_never_sent_and_says_why_it_refuses_the_rest(
+    store: Store,
+) -> None:
+    """The frozen count is by assessment; each letter has its result, and the acts their audit."""
+    sent = begin(store)
+    store.record([accepted(sent)])
+    again = body_of(sent.notification.id, idempotency_key=sent.notification.idempotency_key)
+    bury(store, arrival(body_of(uuid4()), exchange="notify", headers={}))
+    bury(store, arrival(b"{", exchange="notify", headers={}))
+    bury(store, arrival(again, exchange="notify", headers={}))
+    plan = made(store, PlanAction.REPLAY, LetterFilter())
+    assert (plan.state, plan.total) == (PlanState.READY, 3)
+    assert plan.forecast["never sent"] == 1
+    assert plan.forecast["unfit"] >= 1
+    assert effect(plan.action, "never sent", plan.options) == "replayed"
+    done = performed(store, plan)
+    assert done.state is PlanState.DONE
+    assert done.results["done"] == {"replayed": 1}
+    assert done.settled(ItemState.REFUSED) == 2
+    states = [state for state, _ in items_of(store, plan.id)]
+    assert states == ["done", "refused", "refused"]
+    with store.reading() as connection:
+        found = select(dead_letters.c.replay_id).where(dead_letters.c.replay_id.is_not(None))
+        replay_ids: list[UUID] = list(connection.execute(found).scalars())
+    assert [str(each) for each in replay_ids] == [plan.options["replay_id"]]
+    assert acts_audited(store) == [
+        ("plan.new", "ann@ops-1", "INC-7"),
+        ("plan.start", "bob@ops-1", "INC-8"),
+        ("dead.replay", "bob@ops-1", "INC-7"),
+        ("plan.done", "bob@ops-1", "INC-7"),
+    ]
+
+
+def test_the_selection_is_frozen(store: Store) -> None:
+    """Letters that come later are not in it; one that is settled by its turn is skipped."""
+    _bury(store, 3)
+    plan = made(store, PlanAction.DISCARD, LetterFilter())
+    _bury(store, 2)
+    discard(store, [buried(store)[1].id], ANN, now=store.clock())
+    done = performed(store, plan)
+    assert done.results == {"done": {"discarded": 2}, "skipped": {"settled already": 1}}
+    assert items_of(store, plan.id)[1] == ("skipped", "settled already")
+    with store.reading() as connection:
+        waiting = select(func.count()).where(dead_letters.c.state == "waiting")
+        assert connection.execute(waiting).scalar_one() == 2
+
+
+def test_waiting_notifications_are_cancelled(store: Store) -> None:
+    """One that a worker has claimed in the meantime is skipped with its status."""
+    first, second = scheduled(store), scheduled(store)
+    sending = begin(store)
+    plan = made(store, PlanAction.CANCEL, Filter(source="shop"))
+    assert (plan.total, plan.forecast) == (2, {"scheduled": 2})
+    with store.writing() as connection:
+        late = update(notifications).where(notifications.c.id == second)
+        connection.execute(late.values(status="sending"))
+    done = performed(store, plan)
+    assert done.results == {"done": {"cancelled": 1}, "skipped": {"sending": 1}}
+    assert _status(store, first) is Status.CANCELLED
+    assert _status(store, sending.notification.id) is Status.SENDING
+
+
+@pytest.mark.parametrize(
+    ("finding", "after"),
+    [
+        (Resolution.SENT, Status.SENT),
+        (Resolution.NOT_SENT, Status.QUEUED),
+        (Resolution.RESEND, Status.QUEUED),
+    ],
+)
+def test_unknown_outcomes_are_decided_each_once(
+    store: Store, finding: Resolution, after: Status
+) -> None:
+    """One that an operator has decided in the meantime keeps that decision."""
+    ids = [parked(store) for _ in range(3)]
+    plan = made(store, PlanAction.RESOLVE, Filter(), finding=finding)
+    assert plan.forecast == {"unknown": 3}
+    decide(store, ids[1], Resolution.SENT, ANN, now=store.clock())
+    done = performed(store, plan)
+    assert done.results == {"done": {"resolved": 2}, "skipped": {"sent": 1}}
+    assert [_status(store, id_) for id_ in ids] == [after, Status.SENT, after]
+    assert [action for action, *_ in acts_audited(store)].count("resolve") == 3
+
+
+def test_an_erased_recipient_is_not_sent_to_again(store: Store) -> None:
+    """The forecast shows it, and the item is refused."""
+    erased = parked(store, to="bob@example.com")
+    parked(store)
+    person = Person("bob@example.com")
+    found = look(store, person)
+    erase(store, person, found, ANN, cancel=True, now=store.clock())
+    with store.writing() as connection:
+        # As an erasure leaves one that an operator has to decide.
+        row = update(notifications).where(notifications.c.id == erased)
+        connection.execute(row.values(status="unknown", unsettled=True))
+    plan = made(store, PlanAction.RESOLVE, Filter(), finding=Resolution.RESEND)
+    assert plan.forecast == {"unknown": 1, "recipient erased": 1}
+    done = performed(store, plan)
+    assert done.results == {"done": {"resolved": 1}, "refused": {"recipient erased": 1}}
+
+
+def test_holds_are_released(store: Store) -> None:
+    """By their scope; one that another operator has released is skipped."""
+    scopes = [Scope(source="crm", lane=lane) for lane in ("bulk", "normal")]
+    one, two = (place_hold(store, each, ANN, seconds=None).id for each in scopes)
+    place_hold(store, Scope(source="shop"), ANN, seconds=None)
+    plan = made(store, PlanAction.RELEASE, HoldFilter(ids=(one, two)))
+    assert (plan.total, plan.forecast) == (2, {"in force": 2})
+    release_holds(store, lambda hold: hold.id == two, BOB)
+    done = performed(store, plan)
+    assert done.results == {"done": {"released": 1}, "skipped": {"ended already": 1}}
+    left = made(store, PlanAction.RELEASE, HoldFilter(scope=Scope(source="shop")))
+    assert left.total == 1
+
+
+def test_recipients_are_suppressed_once(store: Store) -> None:
+    """By the hash of their notification; the list has each once, for the time that was asked."""
+    for to in ("ann@example.com", "bob@example.com", "ann@example.com"):
+        store.record([accepted(begin(store, to=to), status=Status.SENT)])
+    plan = made(
+        store, PlanAction.SUPPRESS, Filter(status=Status.SENT), scope="source:shop", lasts=3600.0
+    )
+    assert plan.forecast == {"recipients": 3}
+    done = performed(store, plan)
+    assert done.results == {"done": {"added": 2}, "skipped": {"on the list already": 1}}
+
+
+def test_a_plan_stops_at_once_and_goes_on(store: Store) -> None:
+    """No item is acted on after the stop; the next start continues with the rest."""
+    _bury(store, 10)
+    plan = made(store, PlanAction.DISCARD, LetterFilter(), rate=2.0)
+    start_plan(store, plan.id, BOB)
+    clock = Ahead(store)
+    runner = PlanRunner(store, acts_on(store), clock=clock)
+    assert runner.step() is True
+    assert runner.step() is None
+    stopped = stop_plan(store, plan.id, BOB)
+    assert (stopped.state, stopped.position) == (PlanState.STOPPED, 2)
+    clock.ahead += timedelta(hours=1)
+    assert runner.step() is False
+    with pytest.raises(NotifyError, match="is stopped: there is nothing to stop"):
+        stop_plan(store, plan.id, BOB)
+    start_plan(store, plan.id, ANN)
+    assert run(store, plan.id).results == {"done": {"discarded": 10}}
+    with pytest.raises(NotifyError, match="it is done"):
+        start_plan(store, plan.id, ANN)
+
+
+def test_the_rate_is_kept_on_the_record(store: Store) -> None:
+    """A second runner does not double it, and time without a runner is made up for 2 s at most."""
+    _bury(store, 60)
+    plan = made(store, PlanAction.DISCARD, LetterFilter(), rate=10.0)
+    start_plan(store, plan.id, BOB)
+    clock = Ahead(store)
+    runners = [PlanRunner(store, acts_on(store), clock=clock) for _ in range(2)]
+    assert [each.step() for each in runners] == [True, None]
+    assert plan_of(store, plan.id).position == 10
+    clock.ahead += timedelta(seconds=60)
+    assert [runners[n % 2].step() for n in range(4)] == [True, True, True, None]
+    assert plan_of(store, plan.id).position == 40
+
+
+def test_nothing_that_matches_makes_no_plan(store: Store) -> None:
+    """An operator who mistypes a filter learns it at once."""
+    with pytest.raises(NotifyError, match="nothing matches"):
+        made(store, PlanAction.DISCARD, LetterFilter(source="nobody"))
+    with store.reading() as connection:
+        assert find_plans(connection, limit=1) == []
+
+
+def test_a_plan_keeps_no_recipient(store: Store) -> None:
+    """Its filter is shown without what may be personal data; its reason is erased with a person."""
+    scheduled(store)
+    wanted = Filter(recipient="ann@example.com", since=timedelta(hours=-1))
+    plan = make_plan(store, acts_on(store), request(PlanAction.CANCEL, Filter(source="shop")), ANN)
+    assert plan.filter == {"source": "shop"}
+    with pytest.raises(NotifyError):
+        made(store, PlanAction.CANCEL, wanted)
+    own = made(store, PlanAction.CANCEL, Filter(recipient="ann@example.com"))
+    assert own.filter == {"recipient": "(not kept)"}
+    with store.writing() as connection:
+        connection.execute(update(plans).values(reason="asked by ann@example.com"))
+    person = Person("ann@example.com")
+    erase(store, person, look(store, person), ANN, cancel=True, now=store.clock())
+    assert "ann@" not in plan_of(store, own.id).reason
+
+
+def test_retention_deletes_a_plan_with_its_items(store: Store) -> None:
+    """Counted from its last change; one that a runner should act on stays."""
+    _bury(store, 7)
+    old = made(store, PlanAction.DISCARD, LetterFilter())
+    running = made(store, PlanAction.DISCARD, LetterFilter())
+    start_plan(store, running.id, BOB)
+    day = timedelta(days=1)
+    keep = Keep(lanes={}, others=400 * day, waiting=400 * day, audit=400 * day, plans=30 * day)
+    delete_old(store, keep, now=store.clock() + 29 * day, batch=3)
+    assert plan_of(store, old.id).total == 7
+    delete_old(store, keep, now=store.clock() + 31 * day, batch=3)
+    with store.reading() as connection:
+        assert connection.execute(select(plans.c.id)).scalars().all() == [running.id]
+        left = select(plan_items.c.plan_id).distinct()
+        assert connection.execute(left).scalars().all() == [running.id]
+
+
+def test_a_notification_that_retention_deleted_is_skipped(store: Store) -> None:
+    """A frozen row may be gone by its turn."""
+    id_ = scheduled(store)
+    plan = made(store, PlanAction.CANCEL, Filter())
+    with store.writing() as connection:
+        connection.execute(delete(notifications).where(notifications.c.id == id_))
+    assert performed(store, plan).results == {"skipped": {"not on record": 1}}

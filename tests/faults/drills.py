@@ -170,8 +170,8 @@ def _replay_twice(stage: Stage) -> None:
         raise TimeoutError("nothing is archived")
     stage.sandbox.switch.set(behaviour=None)
     stage.healed()
-    replay = ("dead", "replay", "--cause", "failed", "--rate", "200", "--limit", "1000")
-    replay += ("--reason", "drill", "--yes")
+    chosen = ("--cause", "failed", "--rate", "200", "--limit", "1000")
+    replay = ("dead", "replay", *chosen, "--reason", "drill", "--yes")
     stage.fleet.at_once([replay, replay])
 
 

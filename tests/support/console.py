@@ -13,11 +13,13 @@ import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from argon2 import PasswordHasher
 
+from notify.ledger import Ledger, build_ledger
 from notify.people import Passwords, Role, Sessions, add_account
 from notify.settings import Settings
 from notify.status import Overview
 from notify.store import Act, ActFilter, Actor, find_acts
 from notify.web.console.application import console_app
+from notify.web.console.checks import BackgroundCheck, ConsoleChecks
 from notify.web.console.site import ConsoleSite
 from notify.web.console.snapshot import QueueSample
 from tests.support.migrated import migrated
@@ -97,7 +99,12 @@ class ConsoleRig:
         self.settings = settings or Settings()
         self.store = migrated(f"sqlite:///{folder / 'notify.db'}")
         self.sessions = Sessions(self.store, passwords=QUICK)
-        site = ConsoleSite(self.settings, self.store, FixedOverview(self.settings))
+        site = ConsoleSite(
+            self.settings,
+            self.store,
+            FixedOverview(self.settings),
+            ConsoleChecks(BackgroundCheck(list), BackgroundCheck(self._no_ledger)),
+        )
         self.app = console_app(site, self.sessions, port=8490, **options)
         self._opened = ExitStack()
         self._opened.callback(self.store.close)
@@ -124,6 +131,9 @@ class ConsoleRig:
         if role is not None:
             assert browser.sign_in(f"{role}-1").status_code == 303
         return browser
+
+    def _no_ledger(self) -> Ledger:
+        return build_ledger(self.store, now=self.store.clock())
 
     def acts(self) -> list[Act]:
         """Return the audit, the newest act first."""

@@ -16,6 +16,7 @@ from notify.store import Store
 from notify.telemetry.metrics import catalog
 from notify.web import Address, WebLimits, web_frame
 from notify.web.console.application import CONNECTIONS, CONSOLE_LIMITS, console_app
+from notify.web.console.checks import ConsoleChecks
 from notify.web.console.site import ConsoleSite
 from notify.web.console.snapshot import SAMPLED, Snapshots
 
@@ -56,7 +57,7 @@ def run_console(
         health = frame.health(backends)
         frame.serve(
             console_app(
-                ConsoleSite(settings, store, snapshots),
+                ConsoleSite(settings, store, snapshots, ConsoleChecks.of(settings)),
                 sessions,
                 port=frame.port,
                 limits=limits,

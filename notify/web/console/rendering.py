@@ -19,6 +19,9 @@ from notify.web.console.routing import ConsolePage, Route, View
 REFRESHES = ("off", "1", "2", "5", "15", "60")
 """The choices of seconds between two refreshes."""
 
+GROUPS = ("Now", "Messages", "Flow", "Senders", "System")
+"""The groups of the menu, in their order."""
+
 _LARGEST_EXACT = 2**53
 
 
@@ -77,11 +80,11 @@ class Rendering:
         return self._templates.get_template(view.template).render(view.values, here=here, menu=menu)
 
     def _menu(self, user: SignedIn) -> Mapping[str, list[ConsolePage]]:
-        menu: dict[str, list[ConsolePage]] = {}
+        menu: dict[str, list[ConsolePage]] = {group: [] for group in GROUPS}
         for page in self._pages:
             if page.nav is not None and user.role.covers(page.needs):
                 menu.setdefault(page.nav.group, []).append(page)
-        return menu
+        return {group: pages for group, pages in menu.items() if pages}
 
 
 def utc(at: datetime | float | None) -> Markup:

@@ -9,6 +9,7 @@ from typing import Protocol
 from notify.settings import Settings
 from notify.status import Overview, ProviderStatus
 from notify.store import Store
+from notify.web.console.checks import ConsoleChecks
 from notify.web.console.snapshot import QueueSample
 
 
@@ -37,8 +38,10 @@ class ConsoleSite:
         settings: The configuration at the console's start.
         store: The record, over 3 connections, with statements of at most 2 seconds.
         overview: The state of the whole service, read once a second for all viewers.
+        checks: The checks that pages can start.
     """
 
     settings: Settings
     store: Store
     overview: ReadsOverview
+    checks: ConsoleChecks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from notify.web.console.pages import overview
+from notify.web.console.pages import history, overview, system
 from notify.web.console.routing import Route
 
-ROUTES: Sequence[Route] = (*overview.ROUTES,)
+ROUTES: Sequence[Route] = (*overview.ROUTES, *history.ROUTES, *system.ROUTES)

@@ -33,7 +33,7 @@ test: install ## All tests, on a real RabbitMQ and real databases; RELEASE=13: o
 ifdef RELEASE
 	@$(BIN)/python -m tests.debian $(RELEASE) make test ARGS="$(ARGS)"
 else
-	@$(DEBIAN) rabbitmq-server postgresql pgbouncer amqp-tools prometheus
+	@$(DEBIAN) rabbitmq-server postgresql pgbouncer amqp-tools prometheus nghttp2-server nghttp2-proxy
 	@TMPDIR=$$(scripts/test-folder.sh) $(BIN)/pytest -n 4 --dist worksteal --durations 20 $(ARGS)
 endif
 

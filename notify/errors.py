@@ -30,6 +30,8 @@ data. A vendor's refusal is named by its status and code.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 
 class NotifyError(Exception):
     """The root of every error this service raises on purpose."""
@@ -149,7 +151,14 @@ class InvalidRecipient(PermanentError):
 
 
 class RecipientGone(InvalidRecipient):
-    """The recipient does not exist any more: a later message would fail too."""
+    """
+    The recipient does not exist any more: a later message would fail too.
+
+    Attributes:
+        since: When the vendor noticed it; None if it does not say.
+    """
+
+    since: datetime | None = None
 
 
 class OptedOut(InvalidRecipient):

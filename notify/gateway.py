@@ -154,15 +154,33 @@ class Gateway:
                 raise ConfigError(f"channels.{channel}.providers: {each.name} sends {each.channel}")
         self.channel = channel
         self.providers = tuple(providers)
+        # Only if the providers differ in the addresses that they take does a message matter.
+        takes = [getattr(each.provider, "takes", None) for each in providers]
+        self._takes = takes if len(takes) > 1 and any(takes) else None
         self._weights = [weights.get(each.name, 0.0) for each in providers] if weights else None
         self._rng = rng or random.Random()  # noqa: S311 - it spreads load and guards nothing
 
-    def order(self) -> tuple[ConfiguredProvider, ...]:
-        """Return the providers in the order to try for the next message."""
+    def order(self, to: str) -> tuple[ConfiguredProvider, ...]:
+        """
+        Return the providers in the order to try for the next message.
+
+        Args:
+            to: The recipient. Providers that do not take such an address are left out; if none
+                does, all are there, and the first one refuses the message.
+        """
+        able = self.providers if self._takes is None else self._able(to, self._takes)
         if self._weights is None:
-            return self.providers
+            return able
         (first,) = self._rng.choices(self.providers, self._weights)
-        return (first, *(each for each in self.providers if each is not first))
+        if first not in able:
+            return able
+        return (first, *(each for each in able if each is not first))
+
+    def _able(
+        self, to: str, takes: Sequence[Callable[[str], bool] | None]
+    ) -> tuple[ConfiguredProvider, ...]:
+        pairs = zip(self.providers, takes, strict=True)
+        return tuple(each for each, fits in pairs if fits is None or fits(to)) or self.providers
 
     @property
     def reserve(self) -> tuple[ConfiguredProvider, ...]:

@@ -72,6 +72,16 @@ class Findable(Protocol):
 
 
 @runtime_checkable
+class TakesAddresses(Protocol):
+    """An optional part of a provider: it sends to some of its channel's addresses only."""
+
+    @staticmethod
+    def takes(to: str, /) -> bool:
+        """Whether an address has the form of its vendor's. `send` refuses any other."""
+        ...
+
+
+@runtime_checkable
 class HasSender(Protocol):
     """An optional part of a provider: its vendor keeps opt-outs for each sender."""
 

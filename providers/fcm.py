@@ -36,6 +36,7 @@ _TRIAL = b"""
 
 _PROJECT = re.compile(r"[a-z0-9.:-]+")
 _CODE = re.compile(r"[A-Z_]{1,40}")
+_OF_OTHERS = re.compile(r"(?:[0-9A-Fa-f]{2}){32,100}|https://.*")
 
 # https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode
 _CODES: dict[str, type[ProviderError]] = {
@@ -103,6 +104,11 @@ class Fcm:
             clock=clock,
         )
         self._head = ("", b"")
+
+    @staticmethod
+    def takes(to: str, /) -> bool:
+        """Whether an address can be FCM's: not Apple's own token, and not a browser's address."""
+        return not _OF_OTHERS.fullmatch(to)
 
     def send(self, message: Rendered, /) -> Receipt:
         """Send one push message; the receipt's id is the message's resource name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -43,6 +44,8 @@ class CallResult:
     """Its meaning for the provider's circuit."""
     refused: SuppressionReason | None = None
     """Why the vendor accepts nothing for this recipient; None if the refusal is about more."""
+    refused_since: datetime | None = None
+    """When the vendor noticed that; None if it does not say."""
     exhausted_for: float | None = None
     """Seconds for which the vendor has no allowance left."""
     apart: bool = False
@@ -157,6 +160,7 @@ def _refused(error: ProviderError) -> CallResult:
         retry_after=normalize.seconds(getattr(error, "retry_after", None)),
         kind=kind_of(error) or Kind.NEUTRAL,
         refused=_refusal(error),
+        refused_since=normalize.moment(getattr(error, "since", None)),
         apart=isinstance(error, GroupRefused),
     )
 

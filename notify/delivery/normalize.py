@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
 from notify.policies.retry import LONGEST_RETRY_AFTER
+
+EARLIEST = 1970
+"""The year before which no vendor noticed anything."""
 
 _STATUS = re.compile(r"[1-9][0-9]{2}")
 
@@ -62,3 +66,14 @@ def seconds(value: object) -> float | None:
     except (ValueError, OverflowError):
         return None
     return None if math.isnan(wait) else min(max(wait, 0.0), LONGEST_RETRY_AFTER)
+
+
+def moment(value: object) -> datetime | None:
+    """Return a time in UTC that a database can store; None if it is not a time with a zone."""
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        return None
+    try:
+        at = value.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return at if at.year >= EARLIEST else None

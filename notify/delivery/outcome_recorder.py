@@ -92,6 +92,7 @@ class OutcomeRecorder:
             provider=entry.provider or "",
             sender=entry.sender,
             code=result.code,
+            since=result.refused_since,
             now=now,
             bounce_lasts=self._bounce_lasts,
         )

@@ -99,7 +99,7 @@ class Admission:
             if hold is not None:
                 search.answer = Wait.held(hold)
                 continue
-            found = self._candidate(search.excluded)
+            found = self._candidate(search.notification.to, search.excluded)
             if isinstance(found, Wait):
                 search.wait(found)
             else:
@@ -138,7 +138,7 @@ class Admission:
         if self._flow.holds.match(notification) is not None:
             return None
         excluded, share = list(tried), self._share(notification)
-        while not isinstance(found := self._candidate(excluded), Wait):
+        while not isinstance(found := self._candidate(notification.to, excluded), Wait):
             provider, permit, names = found
             booking = self._flow.limiter.book(names, [provider.cost(message)], share=share)
             if booking.slots:
@@ -159,10 +159,10 @@ class Admission:
         fresh = self._flow.circuits.permit(provider.name)
         return None if fresh is None else Admitted(provider, fresh, admitted.at)
 
-    def _candidate(self, excluded: Collection[ConfiguredProvider]) -> _Candidate | Wait:
-        """Find the first provider that may be called and is not *excluded*, and its limits."""
+    def _candidate(self, to: str, excluded: Collection[ConfiguredProvider]) -> _Candidate | Wait:
+        """Find the first provider for an address that may be called and is not *excluded*."""
         wait, reason = NEVER.seconds, NEVER.reason
-        order = self._gateway.order()
+        order = self._gateway.order(to)
         for provider in order:
             if provider in excluded or self._flow.holds.stops_provider(provider.name) is not None:
                 continue

@@ -90,6 +90,7 @@ def refusal(
     sender: str | None,
     code: str | None,
     now: datetime,
+    since: datetime | None = None,
     bounce_lasts: timedelta = BOUNCE_LASTS,
 ) -> Suppression:
     """
@@ -100,12 +101,15 @@ def refusal(
     Args:
         reason: `BOUNCE`, or `OPT_OUT` of the provider's sender.
         code: The vendor's code.
+        since: When the vendor noticed it. An entry that was lifted later stays lifted: the device
+            has registered again.
     """
+    at = now if since is None else min(since, now)
     opted_out = reason is SuppressionReason.OPT_OUT
     return Suppression(
         channel=asked.channel,
         reason=reason,
-        since=now,
+        since=at,
         recipient=asked.to,
         scope=sender_scope(sender) if opted_out and sender else ALL,
         until=None if opted_out else now + bounce_lasts,

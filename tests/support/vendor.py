@@ -9,7 +9,7 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -98,6 +98,7 @@ class Vendor:
         tls: The server's certificate, to speak TLS.
         seen: The requests so far, oldest first.
         connections: How many connections were accepted so far.
+        closing: What ends before the server does.
     """
 
     def __init__(self, default: Reply | None = None, *, tls: ssl.SSLContext | None = None) -> None:
@@ -105,6 +106,7 @@ class Vendor:
         self.default = default or say(500)
         self.seen: list[Seen] = []
         self.connections = 0
+        self.closing = ExitStack()
         self._paths: dict[str, Reply] = {}
         self._next: deque[Reply] = deque()
         self._live: set[socket.socket] = set()
@@ -123,6 +125,7 @@ class Vendor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.closing.close()
         self._stopped.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         with self._changed:

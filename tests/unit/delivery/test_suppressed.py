@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 import pytest
@@ -13,7 +13,7 @@ from notify.errors import InvalidRecipient, OptedOut, PermanentError, RecipientG
 from notify.message import Channel, Receipt, Rendered, Status
 from notify.store.suppression import reason_in
 from notify.store.tables import suppressions
-from notify.suppression import Suppression, SuppressionReason, suppress
+from notify.suppression import Lift, Suppression, SuppressionReason, lift, suppress
 from providers.memory import Memory
 from tests.unit.delivery.test_delivery import Build, Rig, body, build, id_of
 
@@ -71,10 +71,14 @@ class Refusing:
     def __init__(self, error: type[PermanentError]) -> None:
         """Refuse with this error."""
         self.error = error
+        self.since: datetime | None = None
 
     def send(self, _message: Rendered, /) -> Receipt:
         """Refuse it."""
-        raise self.error("memory: refused", provider="memory", code="UNREGISTERED")
+        error = self.error("memory: refused", provider="memory", code="UNREGISTERED")
+        if isinstance(error, RecipientGone):
+            error.since = self.since
+        raise error
 
     def close(self) -> None:
         """Do nothing."""
@@ -99,6 +103,41 @@ def test_a_vendor_that_names_the_recipient_as_gone_suppresses_it(
     assert rig.story(id_of(first)).status is Status.REJECTED
     assert rig.deliver(other) == [Done()]
     assert rig.story(id_of(other)).status is second
+
+
+@pytest.mark.parametrize("lifted", [False, True])
+def test_a_device_that_registered_after_the_vendors_notice_is_not_suppressed(
+    build: Build, lifted: bool
+) -> None:
+    """Its entry was lifted later than the vendor's time stamp: that stays so."""
+    provider = Refusing(RecipientGone)
+    rig = build(provider)
+    now = rig.clock.wall()
+    if lifted:
+        added = Suppression(
+            channel=Channel.EMAIL,
+            reason=SuppressionReason.BOUNCE,
+            since=now - timedelta(days=2),
+            recipient="ada@example.com",
+        )
+        end = Lift(
+            channel=Channel.EMAIL,
+            reason=SuppressionReason.BOUNCE,
+            at=now - timedelta(hours=1),
+            recipient="ada@example.com",
+        )
+        with rig.store.writing() as connection:
+            suppress(connection, [added], now=now - timedelta(days=2))
+            lift(connection, [end], now=now - timedelta(hours=1))
+    provider.since = now - timedelta(days=1)
+    rig.deliver(body())
+    other = body()
+    rig.deliver(other)
+    assert rig.story(id_of(other)).status is (Status.REJECTED if lifted else Status.SUPPRESSED)
+    if not lifted:
+        with rig.store.reading() as connection:
+            (row,) = connection.execute(select(suppressions)).all()
+        assert row.since == provider.since
 
 
 def test_an_opt_out_at_the_call_is_limited_to_the_providers_sender(build: Build) -> None:

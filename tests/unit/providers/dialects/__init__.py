@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.unit.providers.dialects.acme import ACME
+from tests.unit.providers.dialects.apns import APNS, apns_error, make_apns, p256_pem
 from tests.unit.providers.dialects.dialect import MESSAGE, TO, Dialect, json_reply, token
 from tests.unit.providers.dialects.fcm import FCM, fcm_error, service_account
 from tests.unit.providers.dialects.memory import Remembering
@@ -13,6 +14,7 @@ from tests.unit.providers.dialects.vonage import VONAGE, vonage_parts
 
 __all__ = [
     "ALL",
+    "APNS",
     "FCM",
     "MESSAGE",
     "OVER_HTTP",
@@ -23,8 +25,11 @@ __all__ = [
     "Dialect",
     "Relaying",
     "Remembering",
+    "apns_error",
     "fcm_error",
     "json_reply",
+    "make_apns",
+    "p256_pem",
     "service_account",
     "token",
     "vonage_parts",
@@ -32,6 +37,7 @@ __all__ = [
 
 OVER_HTTP = (
     ACME,
+    APNS,
     FCM,
     SENDGRID,
     TWILIO,

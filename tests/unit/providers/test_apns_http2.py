@@ -1,0 +1,232 @@
+"""HTTP/2 as Apple's servers speak it: against nghttpd, and a peer that breaks off at will."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+from h2.errors import ErrorCodes
+
+from notify.errors import OutcomeUnknown, ProviderError, TransientError
+from providers.apns import transport as transport_module
+from providers.apns.transport import Http2Transport
+from tests.support.authority import Authority
+from tests.support.http2 import nghttpd
+from tests.support.http2_peer import Exchange, Http2Peer, Play
+from tests.support.vendor import Vendor
+
+Open = Callable[..., Http2Transport]
+
+
+@pytest.fixture
+def opened() -> Iterator[Open]:
+    """Transports that are closed after the test."""
+    with ExitStack() as stack:
+
+        def start(
+            url: str, *, timeout: float = 10.0, connect: float = 0.2, pool: int = 4
+        ) -> Http2Transport:
+            each = Http2Transport("apns", url, timeout=timeout, connect_timeout=connect, pool=pool)
+            stack.callback(each.close)
+            return each
+
+        yield start
+
+
+def failure(transport: Http2Transport) -> ProviderError:
+    """Return the error of one call."""
+    with pytest.raises(ProviderError) as caught:
+        transport.post("/3/device/1", {}, {}, b"{}")
+    return caught.value
+
+
+def accept(exchange: Exchange) -> None:
+    """Answer as Apple does."""
+    exchange.answer(apns_id="id-1")
+
+
+# --- against nghttpd
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--window-bits=8", "--connection-window-bits=16"), ("--padding=200",), ("-m1",)],
+)
+def test_a_body_of_any_size_arrives_whole(
+    options: tuple[str, ...], opened: Open, tmp_path: Path
+) -> None:
+    """Also where the server's window is smaller than the body, or its frames are padded."""
+    with nghttpd(tmp_path, "--echo-upload", *options) as url:
+        transport = opened(url)
+        for size in (1, 255, 256, 4096, 40_000):
+            body = bytes(index % 251 for index in range(size))
+            answer = transport.post("/echo", {"x-shared": "1"}, {"x-own": str(size)}, body)
+            assert (answer.status, answer.body) == (200, body)
+
+
+def test_a_thousand_calls_leak_no_connection(opened: Open, tmp_path: Path) -> None:
+    """One after the other on one connection; sixteen at once on at most sixteen."""
+    (tmp_path / "1").write_bytes(b"{}")
+    process = psutil.Process()
+    with nghttpd(tmp_path) as url:
+        transport = opened(url, pool=16)
+        before = process.num_fds()
+        for _ in range(500):
+            assert transport.post("/1", {"a": "b"}, {}, b"{}").status == 200
+        assert process.num_fds() == before + 1
+        with ThreadPoolExecutor(16) as threads:
+            statuses = list(
+                threads.map(lambda _: transport.post("/1", {}, {}, b"x").status, range(500))
+            )
+        assert set(statuses) == {200}
+        assert process.num_fds() <= before + 16
+        transport.close()
+        assert process.num_fds() == before
+
+
+def test_tls_is_verified_and_negotiates_http2(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A certificate of an unknown authority gets nothing."""
+    (tmp_path / "1").write_bytes(b"{}")
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue("apple")
+    with nghttpd(tmp_path, certificate=(key, certificate)) as url:
+        assert type(failure(opened(url))) is TransientError
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        assert opened(url).post("/1", {}, {}, b"{}").status == 200
+
+
+def test_a_server_without_http2_gets_nothing(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not choose h2, so no request is written."""
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue("apple")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, key)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    with Vendor(tls=tls) as vendor:
+        assert type(failure(opened(vendor.url))) is TransientError
+        assert vendor.seen == []
+
+
+# --- against a peer that breaks off
+
+
+def after_goaway(exchange: Exchange) -> None:
+    """Shut down, but finish what came."""
+    exchange.goaway(exchange.stream)
+    accept(exchange)
+
+
+def with_other_frames(exchange: Exchange) -> None:
+    """Answer between frames that any server may send."""
+    exchange.h2.ping(b"12345678")
+    exchange.h2.send_headers(exchange.stream, [(":status", "103")])
+    exchange.h2.increment_flow_control_window(1000)
+    accept(exchange)
+
+
+@pytest.mark.parametrize("play", [accept, after_goaway, with_other_frames])
+def test_a_complete_answer_counts(play: Play, opened: Open) -> None:
+    """Whatever else the server says."""
+    with Http2Peer(play) as peer:
+        answer = opened(peer.url).post("/3/device/1", {}, {}, b"{}")
+        assert (answer.status, answer.headers["apns-id"]) == (200, "id-1")
+
+
+@pytest.mark.parametrize(
+    ("play", "kind"),
+    [
+        (lambda each: each.goaway(0, b'{"reason":"Shutdown"}'), TransientError),
+        (lambda each: each.reset(ErrorCodes.REFUSED_STREAM), TransientError),
+        (lambda each: each.reset(ErrorCodes.INTERNAL_ERROR), OutcomeUnknown),
+        (lambda each: each.sock.shutdown(2), OutcomeUnknown),
+        (lambda each: each.sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), OutcomeUnknown),
+    ],
+)
+def test_what_ends_a_call_decides_whether_it_may_have_been_sent(
+    play: Play, kind: type[ProviderError], opened: Open
+) -> None:
+    """GOAWAY and REFUSED_STREAM say that the request was not processed; no other end does."""
+    with Http2Peer(play) as peer:
+        assert type(failure(opened(peer.url))) is kind
+
+
+def test_a_silent_server_costs_no_more_than_the_timeout(opened: Open) -> None:
+    """Nor one that answers every second with a frame of no meaning."""
+
+    def drip(exchange: Exchange) -> None:
+        for _ in range(20):
+            exchange.h2.ping(b"12345678")
+            exchange.flush()
+            time.sleep(0.05)
+
+    for play in (lambda _exchange: None, drip):
+        with Http2Peer(play) as peer:
+            began = time.monotonic()
+            assert type(failure(opened(peer.url, timeout=0.3))) is OutcomeUnknown
+            assert time.monotonic() - began < 0.9
+
+
+def test_an_answer_without_end_is_cut_off(opened: Open) -> None:
+    """Its beginning is not the vendor's answer."""
+
+    def flood(exchange: Exchange) -> None:
+        exchange.h2.send_headers(exchange.stream, [(":status", "200")])
+        for _ in range(4):
+            exchange.h2.send_data(exchange.stream, b"x" * 16_000)
+        exchange.h2.send_data(exchange.stream, b"x" * 1_535)
+        exchange.flush()
+
+    with Http2Peer(flood) as peer:
+        assert type(failure(opened(peer.url, timeout=0.3))) is OutcomeUnknown
+
+
+def test_a_connection_that_shuts_down_or_ended_is_not_used_again(opened: Open) -> None:
+    """The next call opens another, and no message is lost."""
+    with Http2Peer(after_goaway, accept) as peer:
+        transport = opened(peer.url)
+        for _ in range(3):
+            assert transport.post("/1", {}, {}, b"{}").status == 200
+        assert peer.connections == 2
+        peer.hang_up()
+        time.sleep(0.05)
+        assert transport.post("/1", {}, {}, b"{}").status == 200
+        assert peer.connections == 3
+
+
+def test_an_idle_connection_is_pinged_before_it_is_used(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network may have dropped it, and then a request would be lost without a word."""
+    monkeypatch.setattr(transport_module, "PING_AFTER", 0.0)
+    with Http2Peer(accept) as peer:
+        transport = opened(peer.url, timeout=0.5)
+        for _ in range(2):
+            assert transport.post("/1", {}, {}, b"{}").status == 200
+        assert peer.connections == 1
+
+
+def test_a_server_that_answers_no_ping_is_left(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new connection carries the request."""
+
+    def answer_and_sleep(exchange: Exchange) -> None:
+        accept(exchange)
+        time.sleep(0.6)
+
+    monkeypatch.setattr(transport_module, "PING_AFTER", 0.0)
+    with Http2Peer(answer_and_sleep, accept) as peer:
+        transport = opened(peer.url)
+        for _ in range(2):
+            assert transport.post("/1", {}, {}, b"{}").status == 200
+        assert peer.connections == 2

@@ -41,6 +41,7 @@ COMMANDS = {
     "maintenance": "maintenance",
     "outbox": "outbox",
     "plan": "plan.command",
+    "receipts": "receipts",
     "release": "flow.hold",
     "resolve": "record.resolve",
     "sandbox": "sandbox",

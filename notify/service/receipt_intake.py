@@ -36,15 +36,25 @@ def receipts_url(settings: Settings, name: str) -> str | None:
 
 
 def open_readers(
-    settings: Settings, *, environ: Mapping[str, str] = os.environ
+    settings: Settings, *, only: str | None = None, environ: Mapping[str, str] = os.environ
 ) -> dict[str, ReceiptReader]:
     """
     Build the readers of all providers that have receipts, without any key that can send.
+
+    Args:
+        settings: The configuration.
+        only: The one provider whose reader is needed; None for all.
+        environ: The environment, for secrets.
 
     Raises:
         ConfigError: None is configured, and no category is a subscription; or one cannot be
             built. The text names its key.
     """
+    if only is not None:
+        provider = settings.providers.get(only)
+        if provider is None or provider.receipts is None:
+            raise ConfigError(f"add a table [providers.{only}.receipts] (docs/receipts.md)")
+        return {only: _reader(settings, only, environ)}
     readers = {}
     for name, provider in settings.providers.items():
         if provider.receipts is not None:
@@ -93,15 +103,24 @@ def open_intake(
     publisher: Publisher,
     metrics: Metrics,
     *,
+    only: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> ReceiptIntake:
     """
     Wire the intake; neither broker nor record needs to be up.
 
+    Args:
+        settings: The configuration.
+        store: The record.
+        publisher: Publishes the receipts.
+        metrics: Where they are counted.
+        only: The one provider whose receipts come; None for all.
+        environ: The environment, for secrets.
+
     Raises:
         ConfigError: A reader cannot be built.
     """
-    readers = open_readers(settings, environ=environ)
+    readers = open_readers(settings, only=only, environ=environ)
 
     def check() -> None:
         check_tables(store)

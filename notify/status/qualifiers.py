@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -63,6 +63,10 @@ class SearchText:
             return self.id_digits
         terms = {**self.terms, **({TO: self.to} if self.to is not None else {})}
         return " ".join(f"{name}:{_quoted(value)}" for name, value in terms.items())
+
+    def wanted_of(self, hashes: Sequence[bytes]) -> RowSearch:
+        """Return the search for the rows of a recipient with these hashes."""
+        return replace(self.wanted, recipient_hashes=hashes)
 
     def with_to(self, to: str) -> SearchText:
         """Return the search for another value of `to:`."""

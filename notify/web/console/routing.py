@@ -116,6 +116,8 @@ class ConsoleAction:
     act: Callable[[Visit], Answer]
     body: int = FORM_BYTES
     """The most bytes of its form."""
+    changes: bool = True
+    """Whether it changes anything; if not, it is posted to keep its fields out of an address."""
 
     method = "POST"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +12,23 @@ from notify.status import Overview, ProviderStatus
 from notify.store import Store
 from notify.web.console.checks import ConsoleChecks
 from notify.web.console.snapshot import QueueSample
+=======
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from notify.deadletters import Replayer
+from notify.service import open_replayer, open_templates
+from notify.settings import Settings, keyring_of
+from notify.status import Overview, RecipientTokens
+from notify.store import Store
+from notify.templating import Templates
+
+TEMPLATES_FRESH = 10.0
+"""Seconds for which the templates are not read again."""
+>>>>>>> 92fee20 (console: pages of notifications, story, unknown outcomes, dead letters, holds, circuits, limits, suppressions, templates, batches, sources)
 
 
 class ReadsOverview(Protocol):
@@ -29,7 +47,6 @@ class ReadsOverview(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class ConsoleSite:
     """
     The parts that every handler may use. Thread-safe.
@@ -38,6 +55,7 @@ class ConsoleSite:
         settings: The configuration at the console's start.
         store: The record, over 3 connections, with statements of at most 2 seconds.
         overview: The state of the whole service, read once a second for all viewers.
+<<<<<<< HEAD
         checks: The checks that pages can start.
     """
 
@@ -45,3 +63,48 @@ class ConsoleSite:
     store: Store
     overview: ReadsOverview
     checks: ConsoleChecks
+=======
+        tokens: Stand for recipients in addresses.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        overview: ReadsOverview,
+        *,
+        token_key: bytes | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Create a site; *token_key* makes the tokens without a keyring, else a random one."""
+        self.settings = settings
+        self.store = store
+        self.overview = overview
+        fallback = secrets.token_bytes(32) if token_key is None else token_key
+        self.tokens = RecipientTokens(keyring_of(settings.privacy), fallback=fallback)
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._templates: tuple[float, Templates] | None = None
+
+    def templates(self) -> Templates:
+        """
+        Return the templates of this machine, read at most 10 seconds ago.
+
+        Raises:
+            ConfigError: Their folder is missing.
+        """
+        with self._lock:
+            now = self._monotonic()
+            if self._templates is None or now - self._templates[0] >= TEMPLATES_FRESH:
+                self._templates = now, open_templates(self.settings)
+            return self._templates[1]
+
+    def open_replayer(self) -> Replayer:
+        """
+        Return a replayer of the record's dead letters.
+
+        Raises:
+            ConfigError: The templates cannot be read.
+        """
+        return open_replayer(self.settings, self.store)
+>>>>>>> 92fee20 (console: pages of notifications, story, unknown outcomes, dead letters, holds, circuits, limits, suppressions, templates, batches, sources)

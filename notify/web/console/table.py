@@ -4,7 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from notify.web.console.pages import history, overview, system
+from notify.web.console.pages import (
+    circuits,
+    dead_letters,
+    history,
+    holds,
+    limits,
+    notifications,
+    overview,
+    replays,
+    sources,
+    story,
+    suppressions,
+    system,
+    templates,
+    unknown,
+)
 from notify.web.console.routing import Route
 
-ROUTES: Sequence[Route] = (*overview.ROUTES, *history.ROUTES, *system.ROUTES)
+ROUTES: Sequence[Route] = (
+    *overview.ROUTES,
+    *notifications.ROUTES,
+    *story.ROUTES,
+    *unknown.ROUTES,
+    *dead_letters.ROUTES,
+    *replays.ROUTES,
+    *sources.ROUTES,
+    *holds.ROUTES,
+    *circuits.ROUTES,
+    *limits.ROUTES,
+    *suppressions.ROUTES,
+    *templates.ROUTES,
+    *history.ROUTES,
+    *system.ROUTES,
+)

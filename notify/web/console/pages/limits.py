@@ -1,0 +1,53 @@
+"""Limits and caps: see them; set a limit's rate, or return it to the configured one."""
+
+from __future__ import annotations
+
+from notify.flow import overrides
+from notify.people import Role
+from notify.service import limits as configured_limits
+from notify.status import parent_limit, read_caps, read_limits
+from notify.web.console.pages.fields import SPANS, positive, seconds
+from notify.web.console.params import FormMistake
+from notify.web.console.routing import ConsoleAction, ConsolePage, Nav, Redirect, View, Visit
+
+PATH = "/limits"
+
+
+def limits(visit: Visit) -> View:
+    """Show all limits and caps."""
+    site = visit.site
+    values = {
+        "limits": read_limits(site.settings, site.store, everything=False),
+        "caps": read_caps(site.settings, site.store),
+        "spans": SPANS,
+    }
+    return View("limits.html.j2", title="Limits and caps", values=values)
+
+
+def set_rate(visit: Visit) -> Redirect:
+    """Replace a limit's configured rate."""
+    name, rate = _known(visit), positive(visit.form, "rate")
+    duration = seconds(visit.form)
+    overrides.set_limit(visit.site.store, name, rate, visit.actor(), seconds=duration)
+    return Redirect(PATH)
+
+
+def reset(visit: Visit) -> Redirect:
+    """Return a limit to its configured rate, and end a pause."""
+    overrides.reset_limits(visit.site.store, [_known(visit)], visit.actor())
+    return Redirect(PATH)
+
+
+def _known(visit: Visit) -> str:
+    name = visit.form.get("name")
+    settings = visit.site.settings
+    if name not in configured_limits(settings) and parent_limit(settings, name) is None:
+        raise FormMistake("no limit of this name is configured")
+    return name
+
+
+ROUTES = (
+    ConsolePage(path=PATH, needs=Role.VIEWER, show=limits, nav=Nav("Flow", "Limits and caps")),
+    ConsoleAction(path=f"{PATH}/set", needs=Role.ADMIN, act=set_rate),
+    ConsoleAction(path=f"{PATH}/reset", needs=Role.ADMIN, act=reset),
+)

@@ -1,0 +1,118 @@
+"""The inbox of unknown outcomes: sent, not sent, or send again."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from notify.errors import NotifyError, StoreError
+from notify.people import Role
+from notify.reconcile import Resolution, decide
+from notify.status import (
+    key_as_text,
+    masked,
+    parse_key,
+    parse_search,
+    read_undecided,
+)
+from notify.store import Summary
+from notify.web.console.bulk import (
+    MOST_AT_ONCE,
+    BulkQuestion,
+    BulkResult,
+    NotDone,
+    confirmation,
+    confirmed,
+    result,
+)
+from notify.web.console.pages.fields import chosen_ids, word
+from notify.web.console.pages.notifications import ON_A_PAGE, with_recipient
+from notify.web.console.params import FormMistake
+from notify.web.console.routing import ConsoleAction, ConsolePage, Nav, View, Visit
+
+PATH = "/unknown"
+_ACTIONS = {
+    Resolution.SENT: "Count as sent",
+    Resolution.NOT_SENT: "Attempt again, as certainly not sent",
+    Resolution.RESEND: "Send again, as possible duplicates",
+}
+_EXPLAINED = {
+    Resolution.SENT: "They end as sent. Nothing is sent.",
+    Resolution.NOT_SENT: "Their lost calls count as not sent, and workers attempt them again.",
+    Resolution.RESEND: (
+        "Workers send them again, marked as possible duplicates: recipients may get them twice."
+    ),
+}
+
+
+def inbox(visit: Visit) -> View:
+    """Show one page of the notifications to decide on."""
+    found = parse_search(visit.query.get("q"))
+    wanted = with_recipient(visit, found)
+    at = visit.query.get("after")
+    page = read_undecided(
+        visit.site.store, wanted, after=parse_key(at) if at else None, limit=ON_A_PAGE
+    )
+    after = page.unknown.after
+    values = {
+        "q": str(found),
+        "parked": [_masked(each) for each in page.unknown.rows if each.due_at is None],
+        "looked_up": [_masked(each) for each in page.unknown.rows if each.due_at is not None],
+        "lapsed": [_masked(each) for each in page.lapsed.rows],
+        "calls": page.calls,
+        "next": visit.query.query(after=key_as_text(after)) if after else "",
+        "newest": visit.query.query(after=None),
+        "paged": bool(at),
+        "now": visit.site.store.clock(),
+        "findings": list(Resolution),
+        "actions": _ACTIONS,
+    }
+    return View("unknown.html.j2", title="Unknown outcomes", values=values)
+
+
+def _masked(summary: Summary) -> Summary:
+    return masked(summary)
+
+
+def resolve(visit: Visit) -> View:
+    """Decide on the selected ones; a duplicate and a bulk need the typed count."""
+    finding = word(visit.form, "finding", Resolution)
+    ids = chosen_ids(visit.form, most=MOST_AT_ONCE)
+    if finding is None:
+        raise FormMistake("choose what you found out: sent, not sent, or send again")
+    if not ids:
+        raise FormMistake("select at least one notification")
+    careful = len(ids) > 1 or finding is Resolution.RESEND
+    if careful and not confirmed(visit, len(ids)):
+        question = BulkQuestion(
+            action=f"{_ACTIONS[finding]}: {len(ids):,}",
+            count=len(ids),
+            explain=[_EXPLAINED[finding]],
+        )
+        return confirmation(visit, question)
+    back = visit.form.get("back")
+    found = _decide(visit, ids, finding)
+    return result(visit, _ACTIONS[finding], found, back=back if back.startswith("/n") else PATH)
+
+
+def _decide(visit: Visit, ids: list[UUID], finding: Resolution) -> BulkResult:
+    actor, store = visit.actor(), visit.site.store
+    done, refused = 0, []
+    for id_ in ids:
+        try:
+            story = store.get(id_)
+            # The row's source: others may use the same id.
+            source = story.summary.source if story else None
+            decide(store, id_, finding, actor, source=source, now=store.clock())
+        except StoreError:
+            raise
+        except NotifyError as error:
+            refused.append(NotDone(str(id_), str(error), f"/notifications/{id_}"))
+        else:
+            done += 1
+    return BulkResult(done=done, refused=refused)
+
+
+ROUTES = (
+    ConsolePage(path=PATH, needs=Role.VIEWER, show=inbox, nav=Nav("Messages", "Unknown outcomes")),
+    ConsoleAction(path=f"{PATH}/resolve", needs=Role.OPERATOR, act=resolve),
+)

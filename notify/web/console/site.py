@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
-
-from notify.settings import Settings
-from notify.status import Overview, ProviderStatus
-from notify.store import Store
-from notify.web.console.checks import ConsoleChecks
-from notify.web.console.snapshot import QueueSample
-=======
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from notify.deadletters import Replayer
 from notify.service import open_replayer, open_templates
 from notify.settings import Settings, keyring_of
-from notify.status import Overview, RecipientTokens
+from notify.status import Overview, ProviderStatus, RecipientTokens
 from notify.store import Store
 from notify.templating import Templates
+from notify.web.console.checks import ConsoleChecks
+from notify.web.console.snapshot import QueueSample
 
 TEMPLATES_FRESH = 10.0
 """Seconds for which the templates are not read again."""
->>>>>>> 92fee20 (console: pages of notifications, story, unknown outcomes, dead letters, holds, circuits, limits, suppressions, templates, batches, sources)
 
 
 class ReadsOverview(Protocol):
@@ -55,15 +45,7 @@ class ConsoleSite:
         settings: The configuration at the console's start.
         store: The record, over 3 connections, with statements of at most 2 seconds.
         overview: The state of the whole service, read once a second for all viewers.
-<<<<<<< HEAD
         checks: The checks that pages can start.
-    """
-
-    settings: Settings
-    store: Store
-    overview: ReadsOverview
-    checks: ConsoleChecks
-=======
         tokens: Stand for recipients in addresses.
     """
 
@@ -72,6 +54,7 @@ class ConsoleSite:
         settings: Settings,
         store: Store,
         overview: ReadsOverview,
+        checks: ConsoleChecks,
         *,
         token_key: bytes | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -80,6 +63,7 @@ class ConsoleSite:
         self.settings = settings
         self.store = store
         self.overview = overview
+        self.checks = checks
         fallback = secrets.token_bytes(32) if token_key is None else token_key
         self.tokens = RecipientTokens(keyring_of(settings.privacy), fallback=fallback)
         self._monotonic = monotonic
@@ -107,4 +91,3 @@ class ConsoleSite:
             ConfigError: The templates cannot be read.
         """
         return open_replayer(self.settings, self.store)
->>>>>>> 92fee20 (console: pages of notifications, story, unknown outcomes, dead letters, holds, circuits, limits, suppressions, templates, batches, sources)

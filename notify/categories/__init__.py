@@ -1,5 +1,5 @@
 """
-Categories, the kinds of mail: their sender, their headers, and the links to unsubscribe.
+Categories, the kinds of mail: their headers, and the links to unsubscribe; and senders.
 
 Not here: which recipients have unsubscribed (`suppression`), the page that they see (`web`), and
 the names that a request may use (`contract`).
@@ -7,6 +7,7 @@ the names that a request may use (`contract`).
 
 from notify.categories.category import PLAIN, Categories, Category, MailIdentity
 from notify.categories.links import PATH, UnsubscribeLinks
+from notify.categories.senders import SenderIdentities, SenderIdentity
 from notify.categories.token import OptOut, UnsubscribeTokens
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "Category",
     "MailIdentity",
     "OptOut",
+    "SenderIdentities",
+    "SenderIdentity",
     "UnsubscribeLinks",
     "UnsubscribeTokens",
 ]

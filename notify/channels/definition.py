@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from notify.channels.request import Request
-from notify.message import Channel, Content, Rendered, Unknown
+from notify.channels.request import Request, Strict
+from notify.message import Channel, Content, Extras, Rendered, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,12 @@ class ChannelDefinition(abc.ABC):
     """Content without a template is complete if it has at least one part of each of these."""
     by_country: ClassVar[bool] = False
     """Whether its addresses are phone numbers, allowed and priced by country."""
+    attaches: ClassVar[bool] = False
+    """Whether its requests may have `attachments`."""
+    inside: ClassVar[Mapping[str, type[Strict]]] = {}
+    """By field of a request, the model of the objects in it."""
+    refused: ClassVar[Mapping[str, str]] = {}
+    """Fields that producers expect and that it refuses, each with what to do instead."""
     unknown: ClassVar[Unknown]
     """The rule for unknown outcomes, unless the configuration says otherwise."""
     examples: ClassVar[Sequence[Mapping[str, Any]]]
@@ -68,6 +74,10 @@ class ChannelDefinition(abc.ABC):
     def problems(self, request: Any) -> Iterator[ContentProblem]:  # noqa: ARG002 - as above
         """Yield what the types of the request's fields cannot check; *request* is a `request`."""
         yield from ()
+
+    def extras(self, request: Any) -> Extras | None:  # noqa: ARG002 - for channels that have some
+        """Return a request's own choices beside its content; None if it makes none."""
+        return None
 
     def content(self, words: Mapping[str, str | None]) -> Content:
         """Return content made of the channel's own parts, by their names."""

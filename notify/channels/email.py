@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 import email_validator
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from notify.channels.definition import ChannelDefinition, ContentPart
+from notify.channels.attachments import AttachedFile, AttachedFiles, file_problems
+from notify.channels.definition import ChannelDefinition, ContentPart, ContentProblem
+from notify.channels.headers import Headers, header_problems
+from notify.channels.plain_text import plain_text
 from notify.channels.request import TO, Request, Strict, To
-from notify.channels.words import Line, Text, refuse
-from notify.message import Channel, Unknown
+from notify.channels.words import Line, SenderName, Text, refuse
+from notify.message import Attachment, Channel, Content, Extras, Unknown
 
 # Plain addresses, which are nearly all: a subset of what the library accepts, at a twentieth of its
 # cost. Everything else (other alphabets, Punycode, reserved domains) goes to the library.
@@ -72,7 +77,34 @@ class EmailRequest(Request):
     to: To[EmailAddress, EmailRecipient] = Field(description=TO)
     subject: Line | None = Field(default=None, description="The subject, on one line.")
     text: Text | None = Field(default=None, description="The plain text.")
-    html: Text | None = Field(default=None, description="The HTML.")
+    html: Text | None = Field(
+        default=None, description="The HTML; without `text`, the text is made from it."
+    )
+    sender: SenderName | None = Field(
+        default=None,
+        description=(
+            "The From, by a name that your operators define. Default: that of the category, or of"
+            " your source, if it has one."
+        ),
+        examples=["support"],
+    )
+    reply_to: EmailAddress | None = Field(
+        default=None, description="The bare address for replies. Default: the sender's."
+    )
+    headers: Headers | None = Field(
+        default=None,
+        description="Further headers of the email: X-..., and a few others.",
+        examples=[{"X-Order-Id": "1017"}],
+    )
+    attachments: AttachedFiles | None = Field(
+        default=None, description="Files, and images that the HTML shows."
+    )
+
+
+_NO_COPIES = (
+    "each recipient is a notification of its own, with its own status and its own right to"
+    " unsubscribe: list all of them in `to`"
+)
 
 
 class EmailChannel(ChannelDefinition):
@@ -86,6 +118,13 @@ class EmailChannel(ChannelDefinition):
         ContentPart("html", "html", in_every_template=False),
     )
     complete = (("subject",), ("text", "html"))
+    attaches = True
+    inside = {"attachments": AttachedFile}  # noqa: RUF012 - as `examples`
+    refused = {  # noqa: RUF012 - as `inside`
+        "cc": _NO_COPIES,
+        "bcc": _NO_COPIES,
+        "from": "write `sender`, with a name that your operators define",
+    }
     unknown = Unknown.RESEND
     examples = (
         {
@@ -101,11 +140,52 @@ class EmailChannel(ChannelDefinition):
             "template": "welcome",
             "data": {"name": "customer"},
         },
+        {
+            "id": "8c7f3b1a-92a4-4d55-8c4e-2f9f0c1d7a15",
+            "to": "ann@example.com",
+            "subject": "Your invoice",
+            "html": '<img src="cid:logo" alt="Example"><p>Your invoice is attached.</p>',
+            "reply_to": "billing@example.com",
+            "headers": {"X-Order-Id": "1017"},
+            "attachments": [
+                {"name": "1017.pdf", "type": "application/pdf", "content": "JVBERi0xLjcK"},
+                {
+                    "name": "logo.gif",
+                    "type": "image/gif",
+                    "content": "R0lGODlhAQABAAAAACw=",
+                    "content_id": "logo",
+                },
+            ],
+        },
     )
 
     def looks_like_address(self, text: str) -> bool:
         """Whether it has an @ or is empty."""
         return "@" in text or not text
+
+    def problems(self, request: Any) -> Iterator[ContentProblem]:
+        """Yield what its files and headers have wrong together."""
+        html = None if request.template else request.html or ""
+        yield from file_problems(request.attachments or [], html)
+        yield from header_problems(request.headers or {})
+
+    def extras(self, request: Any) -> Extras | None:
+        """Return the sender, the address for replies, the headers and the files, if any."""
+        if not (request.sender or request.reply_to or request.headers or request.attachments):
+            return None
+        files = (
+            Attachment(file.name, file.type, file.content, file.content_id)
+            for file in request.attachments or ()
+        )
+        headers = tuple((request.headers or {}).items())
+        return Extras(request.sender, request.reply_to, headers, tuple(files))
+
+    def content(self, words: Mapping[str, str | None]) -> Content:
+        """Return content; the text is made from the HTML if there is only HTML."""
+        content = super().content(words)
+        if content.html and not content.text:
+            return replace(content, text=plain_text(content.html))
+        return content
 
     def is_address(self, text: str) -> bool:
         """Whether a request may have it as its recipient."""

@@ -9,7 +9,8 @@ from pydantic import Field
 from notify.channels.definition import ChannelDefinition, ContentPart
 from notify.channels.phone import PhoneNumber, is_e164
 from notify.channels.request import TO, Request, Strict, To
-from notify.message import Channel, Rendered, Unknown
+from notify.channels.words import SenderName
+from notify.message import Channel, Extras, Rendered, Unknown
 from notify.segments import segments
 
 
@@ -27,6 +28,14 @@ class SmsRequest(Request):
     # 1,600 is the most that Twilio accepts (its error 21617), and no known gateway accepts more.
     text: Annotated[str, Field(min_length=1, max_length=1600)] | None = Field(
         default=None, description="The text."
+    )
+    sender: SenderName | None = Field(
+        default=None,
+        description=(
+            "The sender, by a name that your operators define. Default: that of your source, if it"
+            " has one."
+        ),
+        examples=["support"],
     )
 
 
@@ -55,6 +64,10 @@ class SmsChannel(ChannelDefinition):
     def is_address(self, text: str) -> bool:
         """Whether it is in E.164 form."""
         return is_e164(text)
+
+    def extras(self, request: Any) -> Extras | None:
+        """Return the sender, if it names one."""
+        return None if request.sender is None else Extras(sender=request.sender)
 
     def units(self, message: Rendered) -> int:
         """Return the number of segments."""

@@ -23,6 +23,7 @@ _TIME = re.compile(
 _LOCALE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}")
 _TEMPLATE = re.compile(r"[a-z0-9][a-z0-9_]{0,99}")
 _CATEGORY = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+_SENDER = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NIL = UUID(int=0)
 
@@ -108,6 +109,13 @@ def _category(text: str) -> str:
     return text
 
 
+def _sender(text: str) -> str:
+    if not _SENDER.fullmatch(text):
+        hint = "lower-case letters, digits, - and _, at most 31; your operators define them"
+        raise refuse("not a sender's name", hint)
+    return text
+
+
 def _digest(text: str) -> str:
     if not _DIGEST.fullmatch(text):
         raise refuse("not a SHA-256 in hexadecimal", "remove `batch`: the service writes it")
@@ -128,6 +136,7 @@ Instant = Annotated[
 Locale = Annotated[str, AfterValidator(_locale), _matching(_LOCALE)]
 TemplateName = Annotated[str, AfterValidator(_template), _matching(_TEMPLATE)]
 CategoryName = Annotated[str, AfterValidator(_category), _matching(_CATEGORY)]
+SenderName = Annotated[str, AfterValidator(_sender), _matching(_SENDER)]
 Digest = Annotated[str, AfterValidator(_digest), _matching(_DIGEST)]
 Text = Annotated[str, Field(min_length=1)]
 # For values in or next to a header. 998: the longest line RFC 5322 (2.1.1) allows.

@@ -26,7 +26,7 @@ from notify.contract import (
 from notify.contract import schema as contract_schema
 from notify.errors import ConfigError
 from notify.message import Channel
-from notify.service import category_names
+from notify.service import category_names, sender_names
 from notify.settings import load
 from notify.templating import Templates
 
@@ -109,13 +109,15 @@ def _template_check(folder: Path | None) -> TemplateCheck | None:
 
 
 def _limits() -> Limits:
-    """Return the default limits, with the categories if a configuration has any."""
+    """Return the default limits, with the categories and senders if a configuration has any."""
     try:
         settings = load()
     except ConfigError:
         return DEFAULT_LIMITS
     return replace(
-        DEFAULT_LIMITS, categories=category_names(settings) if settings.categories else None
+        DEFAULT_LIMITS,
+        categories=category_names(settings) if settings.categories else None,
+        senders=sender_names(settings) if settings.senders else None,
     )
 
 

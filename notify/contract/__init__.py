@@ -31,6 +31,8 @@ from notify.contract.recipient import Spellings, case_folded, normal_form, same_
 from notify.contract.refusal import REFUSED, Mistake, RefusalCause, RefusedEvent, refused_schema
 from notify.contract.reports import report_source
 from notify.contract.schema import schema
+from notify.contract.senders import SenderNames
+from notify.contract.size import in_base64, largest_request
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -55,14 +57,17 @@ __all__ = [
     "Request",
     "RequestInvalid",
     "Route",
+    "SenderNames",
     "Spellings",
     "TemplateCheck",
     "case_folded",
     "decode",
     "event_schema",
     "feedback_schema",
+    "in_base64",
     "is_source",
     "is_uuid",
+    "largest_request",
     "likely_channel",
     "likely_source",
     "normal_form",

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid5
 
-from notify.contract.envelope import too_large
 from notify.contract.limits import Limits
 from notify.contract.problem import Problem, RequestInvalid
+from notify.contract.size import attached_bytes, largest_request, too_large
 from notify.message import Notification, SharedBody
 
 CANONICAL = json.JSONEncoder(
@@ -47,12 +47,18 @@ def members(
         name: value for name, value in document.items() if value is not None and name not in _OWN
     }
     shared |= {"idempotency_key": whole.idempotency_key}
+    attached = attached_bytes(document)
+    if attached * len(recipients) > _EXPANSION * largest_request(limits, attaches=True):
+        raise RequestInvalid([_files_too_large(limits)])
+    if attached:
+        yield from _parts(whole, recipients, shared, limits, attached=attached)
+        return
     if _copies_fit(shared, whole.data, len(recipients), limits):
         copies = list(_copies(whole, recipients, shared, limits))
         if copies:
             yield from copies
             return
-    yield from _parts(whole, recipients, shared, limits)
+    yield from _parts(whole, recipients, shared, limits, attached=0)
 
 
 def whole_body(own: bytes, shared: bytes) -> bytes:
@@ -91,7 +97,7 @@ def _copies(
         size += len(body)
         if size > _EXPANSION * limits.max_body_bytes:
             return
-        _check(body, limits)
+        _check(len(body), limits)
         found.append(replace(one, body=body))
     yield from found
 
@@ -101,22 +107,24 @@ def _parts(
     recipients: Sequence[Any],
     shared: Mapping[str, Any],
     limits: Limits,
+    *,
+    attached: int,
 ) -> Iterator[Notification]:
-    """Yield them with bodies of their own parts only."""
+    """Yield them with bodies of their own parts only; *attached* bytes of the rest are files."""
     metadata = {"metadata": shared["metadata"]} if "metadata" in shared else {}
     # Events need the labels, and do not read the shared part.
     common = {name: value for name, value in shared.items() if name != "metadata"}
     content = CANONICAL.encode({**common, "data": whole.data}).encode()
     name = f"{whole.source}/{whole.id}/{whole.digest.hex()}"
     part = SharedBody(uuid5(_SHARED, name), content)
-    size = len(content)
+    size = len(content) - attached
     for position, item in enumerate(recipients):
         one, own = _member(whole, position, item)
         body = CANONICAL.encode({**_fields(one), **metadata, "data": own}).encode()
         size += len(body)
         if size > _EXPANSION * limits.max_body_bytes:
             raise RequestInvalid([_too_large_together(limits)])
-        _check(body + content, limits)
+        _check(len(body) + len(content) - attached, limits)
         yield replace(one, body=body, shared=part)
 
 
@@ -142,9 +150,16 @@ def _fields(one: Notification) -> dict[str, Any]:
     return {"id": str(one.id), "to": one.to, "batch": batch}
 
 
-def _check(body: bytes, limits: Limits) -> None:
-    if problem := too_large(body, limits.max_body_bytes):
+def _check(size: int, limits: Limits) -> None:
+    if problem := too_large(size, limits.max_body_bytes):
         raise RequestInvalid([problem])
+
+
+def _files_too_large(limits: Limits) -> Problem:
+    # Each recipient that is tried again later has a message of its own, with all files.
+    limit = _EXPANSION * largest_request(limits, attaches=True)
+    why = f"the files, times the recipients, are larger than {limit} bytes in base64"
+    return Problem("attachments", why, "link to the files, or send fewer recipients at once")
 
 
 def _too_large_together(limits: Limits) -> Problem:

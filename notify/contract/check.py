@@ -37,6 +37,12 @@ _WORDS = {
 }
 
 
+_PARTS = {
+    "to": "a recipient has `to` and `data`",
+    "attachments": "a file has `name`, `type`, `content` and `content_id`",
+}
+
+
 def check(
     document: Mapping[str, Any],
     *,
@@ -141,12 +147,10 @@ def _unknown(where: list[str | int], channel: ChannelDefinition) -> Problem:
     """Return the problem of an unknown field, with the field that was probably meant."""
     name = str(where[-1])
     if len(where) > 1:
-        part = (
-            "a recipient has `to` and `data`"
-            if where[0] == "to"
-            else "the service writes this object"
-        )
+        part = _PARTS.get(str(where[0]), "the service writes this object")
         return Problem.at(where, "unknown field", f"remove it; {part}")
+    if name in channel.refused:
+        return Problem.at(where, "is not a field here", channel.refused[name])
     known = channel.request.model_fields
     if is_name(name) and (close := difflib.get_close_matches(name, known, n=1)):
         return Problem.at(where, f"unknown field, did you mean `{close[0]}`?", "correct its name")

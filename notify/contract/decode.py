@@ -15,7 +15,8 @@ from notify.contract.document import parse
 from notify.contract.envelope import Incoming, Route, check_envelope, route, trace
 from notify.contract.limits import Limits
 from notify.contract.problem import Problem, RequestInvalid
-from notify.message import Channel, Notification
+from notify.contract.size import largest_request, size_problem
+from notify.message import Channel, Extras, Notification
 
 # The namespace of ids that are derived from a producer's own message ids.
 _MESSAGE_IDS = UUID("2f1c7c8e-9d0b-5b86-8f0e-6d3c1f4a7b21")
@@ -46,22 +47,39 @@ def decode(
         DecodeError: A `RequestInvalid`; its text names where and why, never a value.
     """
     at = route(incoming.routing_key)
-    check_envelope(incoming, source=at.source, limits=limits)
+    channel = CHANNELS[at.channel]
+    largest = largest_request(limits, attaches=channel.attaches)
+    check_envelope(incoming, source=at.source, limits=limits, largest=largest)
     document = parse(incoming.body)
     request = check(document, channel=at.channel, max_recipients=limits.max_recipients, now=now)
-    _check_category(request, at, limits)
-    notification = _notification(request, document, limits, incoming=incoming, at=at)
+    extras = channel.extras(request)
+    _check_limits(request, extras, at, limits, document=document, size=len(incoming.body))
+    notification = _notification(request, extras, document, limits, incoming=incoming, at=at)
     if isinstance(request.to, list):
         return list(members(notification, request.to, document, limits))
     return [notification]
 
 
-def _check_category(request: Request, at: Route, limits: Limits) -> None:
-    if request.category is None or limits.categories is None:
-        return
-    problem = limits.categories.problem(request.category, at.lane)
-    if problem is not None:
-        raise RequestInvalid([problem])
+def _check_limits(
+    request: Request,
+    extras: Extras | None,
+    at: Route,
+    limits: Limits,
+    *,
+    document: Mapping[str, Any],
+    size: int,
+) -> None:
+    """Check a request against what the operators have configured."""
+    found = []
+    if request.category is not None and limits.categories is not None:
+        found.append(limits.categories.problem(request.category, at.lane))
+    if extras is not None and extras.sender is not None and limits.senders is not None:
+        problem = limits.senders.problem(extras.sender, source=at.source, channel=at.channel)
+        found.append(problem)
+    if size > limits.max_body_bytes or (extras is not None and extras.attachments):
+        found.append(size_problem(document, size, limits))
+    if problems := [problem for problem in found if problem is not None]:
+        raise RequestInvalid(problems)
 
 
 def _category(request: Request, at: Route, limits: Limits) -> str | None:
@@ -72,6 +90,7 @@ def _category(request: Request, at: Route, limits: Limits) -> str | None:
 
 def _notification(
     request: Request,
+    extras: Extras | None,
     document: Mapping[str, Any],
     limits: Limits,
     *,
@@ -102,6 +121,7 @@ def _notification(
         category=_category(request, at, limits),
         traceparent=trace(incoming.traceparent),
         published_at=incoming.published_at,
+        extras=extras,
     )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from notify.contract.limits import Limits
 from notify.contract.problem import Problem, RequestInvalid
+from notify.contract.size import too_large
 from notify.message import Channel
 
 _LANE = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -79,12 +80,17 @@ def is_source(text: str) -> bool:
     return _SOURCE.fullmatch(text) is not None
 
 
-def check_envelope(incoming: Incoming, *, source: str, limits: Limits) -> None:
+def check_envelope(
+    incoming: Incoming, *, source: str, limits: Limits, largest: int | None = None
+) -> None:
     """
     Check everything except the body's content.
 
     The broker verifies `user_id`: `limits.trusted_user` is the service itself, which publishes for
     every source.
+
+    Args:
+        largest: The most bytes of the body; `limits.max_body_bytes` if None.
 
     Raises:
         RequestInvalid: With every problem found.
@@ -102,17 +108,10 @@ def check_envelope(incoming: Incoming, *, source: str, limits: Limits) -> None:
     if (incoming.content_encoding or "utf-8").lower() not in ("utf-8", "utf8"):
         why = "the content encoding is not utf-8"
         problems.append(Problem("", why, "send plain UTF-8, not compressed"))
-    if large := too_large(incoming.body, limits.max_body_bytes):
+    if large := too_large(len(incoming.body), largest or limits.max_body_bytes):
         problems.append(large)
     if problems:
         raise RequestInvalid(problems)
-
-
-def too_large(body: bytes, limit: int) -> Problem | None:
-    """Return the problem of a body larger than `limit` bytes, else None; nothing is parsed."""
-    if len(body) <= limit:
-        return None
-    return Problem("", f"the body is larger than {limit} bytes", "send less, or several requests")
 
 
 def trace(traceparent: str | None) -> str | None:

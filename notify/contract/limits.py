@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from notify.contract.categories import CategoryNames
+from notify.contract.senders import SenderNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,11 @@ class Limits:
     """
     The largest body. The recipients' own parts of a batch may together have 16 times as many bytes.
     """
+    max_attachment_bytes: int = 7_000_000
+    """
+    The most bytes of a request's files together, decoded. Their base64 is not part of the largest
+    body: a request may be larger by as much.
+    """
     max_recipients: int = 1000
     """The longest list of recipients."""
     require_user_id: bool = False
@@ -23,6 +29,8 @@ class Limits:
     """The AMQP user that may publish for any source: the service's own, which publishes again."""
     categories: CategoryNames | None = None
     """The configured categories; if None they are not known, and a request may name any."""
+    senders: SenderNames | None = None
+    """The configured senders; if None they are not known, and a request may name any."""
 
 
 DEFAULT_LIMITS = Limits()

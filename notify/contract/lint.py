@@ -10,9 +10,9 @@ from typing import Any
 from notify.channels import CHANNELS
 from notify.contract.check import check
 from notify.contract.document import parse
-from notify.contract.envelope import too_large
 from notify.contract.limits import DEFAULT_LIMITS, Limits
 from notify.contract.problem import Problem, RequestInvalid
+from notify.contract.size import largest_request, size_problem, too_large
 from notify.message import Channel
 
 TemplateCheck = Callable[[str, Channel | None], Problem | None]
@@ -26,6 +26,7 @@ def problems(
     limits: Limits = DEFAULT_LIMITS,
     template: TemplateCheck | None = None,
     lane: str | None = None,
+    source: str | None = None,
     now: datetime | None = None,
 ) -> list[Problem]:
     """
@@ -33,27 +34,32 @@ def problems(
 
     Args:
         channel: The channel it is meant for; None is the one that `likely_channel` returns.
-        limits: With the configured categories, if they are known.
+        limits: With the configured categories and senders, if they are known.
         template: Checks a template's name; names are not looked up if None.
         lane: The lane it is meant for; None if it is not known.
+        source: The source that publishes it; None if it is not known.
         now: The time that `send_at` is compared with; None is the present.
     """
-    if large := too_large(text, limits.max_body_bytes):
+    if large := too_large(len(text), largest_request(limits, attaches=True)):
         return [large]
     try:
         document = parse(text)
     except RequestInvalid as error:
         return error.problems
     found = []
+    meant = channel or _likely(document)
     try:
-        meant = channel or _likely(document)
         check(document, channel=meant, max_recipients=limits.max_recipients, now=now)
     except RequestInvalid as error:
         found = error.problems
+    found = [*found, *_listed(size_problem(document, len(text), limits))]
     if template is not None and (named := _named(document, "template", found)):
         found = [*found, *_listed(template(named, channel))]
     if limits.categories is not None and (named := _named(document, "category", found)):
         found = [*found, *_listed(limits.categories.problem(named, lane))]
+    if limits.senders is not None and (named := _named(document, "sender", found)):
+        problem = limits.senders.problem(named, source=source, channel=meant)
+        found = [*found, *_listed(problem)]
     return found
 
 

@@ -12,8 +12,14 @@ from notify.errors import DecodeError
 
 # The contract's own field names; any other name is the producer's, and may be a person's.
 FIELDS = frozenset(Part.model_fields).union(
-    *(channel.request.model_fields for channel in CHANNELS.values())
+    *(each.request.model_fields.keys() | each.refused.keys() for each in CHANNELS.values())
 )
+# By field, the names in the objects that it contains.
+_INSIDE = {
+    field: frozenset(model.model_fields)
+    for channel in CHANNELS.values()
+    for field, model in channel.inside.items()
+}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 _NAMED = 5
 
@@ -38,7 +44,9 @@ class Problem:
     @classmethod
     def at(cls, parts: Sequence[str | int], why: str, hint: str) -> Self:
         """Return the problem at the path of *parts*."""
-        return cls(_path(parts, FIELDS.__contains__), why, hint, named=_path(parts, is_name))
+        inside = _INSIDE.get(str(parts[0]), frozenset()) if parts else frozenset()
+        names = FIELDS | inside
+        return cls(_path(parts, names.__contains__), why, hint, named=_path(parts, is_name))
 
     @property
     def for_author(self) -> str:

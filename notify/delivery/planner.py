@@ -79,6 +79,7 @@ def rendered(
         TemplateError: The template is missing or broken, or lacks data.
     """
     identity = categories.identity(notification)
+    extras = notification.extras
     content = _content(notification, templates, identity.unsubscribe_url)
     return Rendered(
         notification_id=notification.id,
@@ -91,6 +92,9 @@ def rendered(
         expires_at=notification.expires_at,
         sender=identity.sender,
         headers=identity.headers,
+        reply_to=identity.reply_to,
+        attachments=() if extras is None else extras.attachments,
+        sms_sender=identity.sms_sender,
     )
 
 

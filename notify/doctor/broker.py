@@ -8,11 +8,12 @@ from typing import Any
 
 import amqp
 
+from notify.contract import largest_request
 from notify.doctor import policies, queues, rights
 from notify.doctor.finding import Finding, fail, ok, unchecked, warn
 from notify.errors import ConfigError
 from notify.publisher import why
-from notify.service import open_broker, topology_of
+from notify.service import contract_limits, open_broker, topology_of
 from notify.settings import LONGEST_TIMEOUT, Settings, shown_url
 from notify.status import OverridesSnapshot
 from notify.topology import Difference, depths, diff, differences, missing
@@ -89,9 +90,10 @@ def version(properties: Mapping[str, Any], settings: Settings) -> Iterator[Findi
     if numbers < FOURTH:
         found = f"RabbitMQ {text} is past its end of life: it gets no more fixes"
         yield warn("broker", found, fix="docs/operations.md#broker-from-debian-12-to-13")
-    if numbers >= FOURTH and settings.contract.max_body_bytes > SIZE_OF_FOURTH:
-        found = f"RabbitMQ {text} accepts 16 MiB, contract.max_body_bytes allows more"
-        fix = f"rabbitmq.conf: max_message_size = {settings.contract.max_body_bytes}"
+    largest = largest_request(contract_limits(settings), attaches=True)
+    if numbers >= FOURTH and largest > SIZE_OF_FOURTH:
+        found = f"RabbitMQ {text} accepts 16 MiB, the options of [contract] allow more"
+        fix = f"rabbitmq.conf: max_message_size = {largest}"
         yield warn("broker", found, fix=fix)
     usual = "limits deliveries to 20" if numbers >= FOURTH else "does not limit deliveries"
     yield ok("broker", f"RabbitMQ {text}; by default it {usual}, our queues set their own limit")

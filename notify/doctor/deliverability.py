@@ -10,7 +10,7 @@ from notify.doctor.sender_dns import DnsAway, SenderDns
 from notify.message import Channel
 from notify.service import list_id_of
 from notify.settings import Settings
-from notify.settings.checks import senders_of_others
+from notify.settings.checks import address_of, senders_of_others
 
 CHECK = "deliverability"
 _RESERVED = (
@@ -52,7 +52,8 @@ def sender_domains(settings: Settings) -> list[str]:
 
 
 def _own_senders(settings: Settings) -> list[str]:
-    return [each.sender for each in settings.categories.values() if each.sender is not None]
+    addresses = [address_of(each, settings) for each in settings.categories.values()]
+    return [address for address in addresses if address is not None]
 
 
 def _is_reserved(domain: str) -> bool:
@@ -107,6 +108,6 @@ def _subscriptions(settings: Settings) -> Iterator[Finding]:
     # `notify config check`, whose findings come first, has verified what they need.
     for name, category in settings.categories.items():
         if category.subscription:
-            sender = category.sender or "the provider's address"
+            sender = address_of(category, settings) or "the provider's address"
             text = f"{name}: one click, List-Id {list_id_of(name, settings)}, from {sender}"
             yield ok(CHECK, text)

@@ -6,6 +6,7 @@ Not here: rules about them (`contract`, `delivery`), and how they are stored (`s
 
 from __future__ import annotations
 
+from notify.message.extras import Extras
 from notify.message.notification import Content, Identity, Notification, SharedBody, ids
 from notify.message.rendered import (
     Attachment,
@@ -22,6 +23,7 @@ __all__ = [
     "Attachment",
     "Channel",
     "Content",
+    "Extras",
     "Identity",
     "MailSender",
     "Notification",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from notify.message.extras import Extras
 from notify.message.words import Channel
 
 Identity = tuple[str, UUID]
@@ -72,6 +73,8 @@ class Notification:
     traceparent: str | None = None
     published_at: datetime | None = field(default=None, compare=False)
     """When its message was published, if that is known; else when it was received."""
+    extras: Extras | None = None
+    """The request's own choices beside its content; None if it makes none."""
     public_id: UUID | None = None
     """The producer's id, if the row has another one; None if they are the same."""
 

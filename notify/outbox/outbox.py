@@ -103,7 +103,7 @@ def outbox_row(
             routing_key=routing_key,
             content_type="application/json",
         ),
-        Limits(max_body_bytes, max_recipients),
+        Limits(max_body_bytes, max_recipients=max_recipients),
     )
     return {
         "routing_key": routing_key,

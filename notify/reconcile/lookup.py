@@ -104,7 +104,8 @@ def decode_again(row: Due) -> Notification:
         message_id=str(row.public_id),
         traceparent=row.traceparent,
     )
-    limits = contract.Limits(max_body_bytes=len(row.body), max_recipients=1)
+    size = len(row.body)
+    limits = contract.Limits(max_body_bytes=size, max_attachment_bytes=size, max_recipients=1)
     (notification,) = contract.decode(incoming, limits)
     return replace(notification, id=row.id, category=row.category)
 

@@ -40,6 +40,7 @@ from notify.service.receipts import (
 from notify.service.record import check_tables, open_store, opened_record
 from notify.service.relays import due_relay, event_relay, refused_relay, report_relay
 from notify.service.retry import retry_policy
+from notify.service.senders import sender_names
 from notify.service.tracing import open_tracing
 from notify.service.unsubscribe import category_titles, open_tokens, open_unsubscriber
 
@@ -93,6 +94,7 @@ __all__ = [
     "report_relay",
     "reputation_brake",
     "retry_policy",
+    "sender_names",
     "topology_of",
     "waiting_receipts",
 ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from notify.categories import Categories, Category, UnsubscribeLinks
+from notify.categories import Categories, Category, SenderIdentity, UnsubscribeLinks
 from notify.errors import ConfigError
 from notify.message import MailSender
-from notify.settings import Settings, keyring_of
+from notify.service.senders import open_senders, sender_identity
+from notify.settings import CategorySettings, Settings, keyring_of
 from notify.settings.checks import NEEDS_KEYRING, NEEDS_PUBLIC_URL
 
 
@@ -22,7 +23,8 @@ def open_categories(settings: Settings) -> Categories:
         (name for name, each in settings.categories.items() if each.subscription), None
     )
     links = _links(settings, subscription) if subscription is not None else None
-    return Categories({name: _category(name, settings) for name in settings.categories}, links)
+    categories = {name: _category(name, settings) for name in settings.categories}
+    return Categories(categories, links, open_senders(settings))
 
 
 def exempt_categories(settings: Settings) -> frozenset[str]:
@@ -49,11 +51,19 @@ def _links(settings: Settings, subscription: str) -> UnsubscribeLinks:
     return UnsubscribeLinks(keyring, settings.receipts.public_url)
 
 
+def _sender(options: CategorySettings, settings: Settings) -> SenderIdentity | None:
+    if options.sender is None:
+        return None
+    if options.names_sender:
+        return sender_identity(settings.senders[options.sender])
+    return SenderIdentity(MailSender(options.sender, options.sender_name))
+
+
 def _category(name: str, settings: Settings) -> Category:
     options = settings.categories[name]
     return Category(
         name=name,
-        sender=None if options.sender is None else MailSender(options.sender, options.sender_name),
+        sender=_sender(options, settings),
         list_id=list_id_of(name, settings),
         subscription=options.subscription,
     )

@@ -34,6 +34,7 @@ from notify.settings.model import (
 from notify.settings.privacy import PrivacySettings
 from notify.settings.receipts import ReaderSettings, ReceiptsSettings
 from notify.settings.secrets import keyring_of, secrets_of
+from notify.settings.senders import SenderSettings, sms_sender
 from notify.settings.sources import read
 from notify.settings.tls import ssl_options
 from notify.settings.urls import shown_url
@@ -65,6 +66,7 @@ __all__ = [
     "ProxySettings",
     "ReaderSettings",
     "ReceiptsSettings",
+    "SenderSettings",
     "Settings",
     "StoreSettings",
     "TemplateSettings",
@@ -72,6 +74,7 @@ __all__ = [
     "load",
     "secrets_of",
     "shown_url",
+    "sms_sender",
     "ssl_options",
 ]
 

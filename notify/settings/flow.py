@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import (
@@ -44,17 +44,28 @@ def _countries(codes: list[str]) -> list[str]:
     return codes
 
 
+def _one_country(code: str) -> str:
+    if code not in SUPPORTED_REGIONS:
+        raise ValueError("is not an ISO 3166 country code, such as DE")
+    return code
+
+
 def _country(code: str) -> str:
     if code != EVERYWHERE and code not in SUPPORTED_REGIONS:
         raise ValueError('is not an ISO 3166 country code, such as DE; "*" is for all others')
     return code
 
 
+V = TypeVar("V")
+
 Countries = Annotated[
     list[str], BeforeValidator(_capitals), Field(min_length=1), AfterValidator(_countries)
 ]
 Prices = Annotated[
     dict[Annotated[str, AfterValidator(_country)], Amount], BeforeValidator(_capitals)
+]
+CountryTable = Annotated[
+    dict[Annotated[str, AfterValidator(_one_country)], V], BeforeValidator(_capitals)
 ]
 
 

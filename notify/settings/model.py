@@ -37,6 +37,7 @@ from notify.settings.flow import (
 from notify.settings.metrics import MetricsSettings
 from notify.settings.privacy import Days, PrivacySettings
 from notify.settings.receipts import ReaderSettings, ReceiptsSettings
+from notify.settings.senders import SenderSettings
 from notify.settings.suppression import SuppressionSettings
 from notify.settings.tracing import TracingSettings
 from notify.settings.urls import broker_url, store_url
@@ -105,6 +106,9 @@ class ContractSettings(Section):
     """Limits on producers' messages."""
 
     max_body_bytes: int = Field(default=DEFAULT_LIMITS.max_body_bytes, ge=1, le=134_217_728)
+    max_attachment_bytes: int = Field(
+        default=DEFAULT_LIMITS.max_attachment_bytes, ge=0, le=20_000_000
+    )
     max_recipients: int = Field(default=DEFAULT_LIMITS.max_recipients, ge=1, le=100_000)
     require_user_id: bool = DEFAULT_LIMITS.require_user_id
 
@@ -226,6 +230,7 @@ class Settings(Section):
     limits: dict[LimitName, LimitSettings] = Field(default_factory=dict)
     caps: dict[Name, CapSettings] = Field(default_factory=dict)
     categories: dict[Name, CategorySettings] = Field(default_factory=dict)
+    senders: dict[Name, SenderSettings] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _pools_default_to_all_lanes(self) -> Settings:

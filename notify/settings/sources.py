@@ -23,7 +23,7 @@ DEFAULT_PATH = Path("/etc/notify/notify.toml")
 # Not options: the file's path, systemd's socket for a service of Type=notify, and the keyring.
 _NOT_OPTIONS = frozenset({"NOTIFY_CONFIG", "NOTIFY_SOCKET", KEYRING})
 
-_TABLES = ("lanes", "pools", "channels", "providers", "limits", "caps", "categories")
+_TABLES = ("lanes", "pools", "channels", "providers", "limits", "caps", "categories", "senders")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import click
 
 from notify.cli.options.given import json_argument, name_of
 from notify.cli.options.when import Later, span_of
+from notify.cli.send.attachments import attach_option
 from notify.cli.send.report import SendReport
 from notify.cli.send.requests import PreparedRequest, identified, read
 from notify.cli.send.results import Check, Source, checked, published, stopped_by_signals
@@ -69,6 +70,8 @@ Examples:
       --send-at 2h --metadata order=1017
   notify send email.bulk.shop --file newsletter.jsonl
   notify send email.bulk.shop --to ada@example.com --template news --category newsletter
+  notify send email.normal.shop --to ada@example.com --subject 'Your invoice' \\
+      --text 'It is attached.' --attach 1017.pdf --sender billing --reply-to help@example.com
   generate-requests | notify send push.normal.shop --file - --json
 """
 )
@@ -87,6 +90,9 @@ Examples:
     help="The template's data: a JSON object, or @ and a file's name (@- reads stdin).",
 )
 @click.option("--category", metavar="NAME", help="The kind of mail, as the operators named it.")
+@click.option("--sender", metavar="NAME", help="The sender, as the operators named it.")
+@click.option("--reply-to", metavar="ADDRESS", help="The address for replies to the email.")
+@attach_option
 @click.option("--locale", metavar="TAG", help="The language to write in, such as de or pt-BR.")
 @click.option("--subject", metavar="TEXT", help="The email's subject, instead of a template.")
 @click.option("--text", metavar="TEXT", help="The email's plain text, or the SMS.")
@@ -231,6 +237,7 @@ def _checker(settings: Settings, key: Route) -> Check:
             limits=contract_limits(settings),
             template=known.problem,
             lane=key.lane,
+            source=key.source,
         )
         return "; ".join(one.for_author for one in found)
 

@@ -7,6 +7,7 @@ The options themselves are in `settings.model`; nothing here changes a value.
 from notify.settings.checks.categories import (
     NEEDS_KEYRING,
     NEEDS_PUBLIC_URL,
+    address_of,
     senders_of_others,
 )
 from notify.settings.checks.report import ConfigReport, check
@@ -16,6 +17,7 @@ __all__ = [
     "NEEDS_KEYRING",
     "NEEDS_PUBLIC_URL",
     "ConfigReport",
+    "address_of",
     "check",
     "error_of",
     "senders_of_others",

@@ -73,7 +73,7 @@ def sender_doubts(settings: Settings, tree: Tree) -> Iterator[ConfigFinding]:
         yield ConfigFinding(shown_key(("receipts", "public_url"), tree), text)
     others = senders_of_others(settings)
     for name, category in subscriptions.items():
-        yield from _sender_doubt(name, category, others, tree)
+        yield from _sender_doubt(name, address_of(category, settings), others, tree)
 
 
 def senders_of_others(settings: Settings) -> dict[str, str]:
@@ -84,21 +84,34 @@ def senders_of_others(settings: Settings) -> dict[str, str]:
         sender = settings.providers[provider].options.get("sender")
         if isinstance(sender, str):
             found[sender.lower()] = f"providers.{provider}.options.sender"
+    subscriptions = set()
     for name, category in settings.categories.items():
-        if category.sender is not None and not category.subscription:
-            found[category.sender.lower()] = f"categories.{name}.sender"
+        if category.subscription:
+            subscriptions.add(category.sender)
+        elif (address := address_of(category, settings)) is not None:
+            found[address.lower()] = f"categories.{name}.sender"
+    for name, sender in settings.senders.items():
+        if sender.address is not None and name not in subscriptions:
+            found[sender.address.lower()] = f"senders.{name}.address"
     return found
 
 
+def address_of(category: CategorySettings, settings: Settings) -> str | None:
+    """Return the From address of a category's emails; None if it has none of its own."""
+    if category.sender is None or not category.names_sender:
+        return category.sender
+    return settings.senders[category.sender].address
+
+
 def _sender_doubt(
-    name: str, category: CategorySettings, others: Mapping[str, str], tree: Tree
+    name: str, address: str | None, others: Mapping[str, str], tree: Tree
 ) -> Iterator[ConfigFinding]:
     advice = "Gmail wants subscriptions and other mail to come from different addresses"
     key = shown_key(("categories", name, "sender"), tree)
-    if category.sender is None:
+    if address is None:
         if others:
             yield ConfigFinding(key, f"is not set, so the provider's is used; {advice}; set it")
-    elif (other := others.get(category.sender.lower())) is not None:
+    elif (other := others.get(address.lower())) is not None:
         yield ConfigFinding(key, f"is also {other}; {advice}; use another")
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from notify.settings.checks.categories import category_problems
 from notify.settings.checks.channels import channel_problems
 from notify.settings.checks.finding import ConfigFinding, names_in, shown_key, suggestion, table_in
+from notify.settings.checks.senders import sender_problems
 from notify.settings.metrics import PORTS
 from notify.settings.model import LONGEST_TIMEOUT, ChannelSettings, ProviderSettings
 from notify.settings.sources import Tree
@@ -48,6 +49,7 @@ def cross_checks(tree: Tree) -> Iterator[ConfigFinding]:
         for below, text in channel_problems(name, channel, providers):
             yield ConfigFinding(shown_key(("channels", name, *below), tree), text)
     yield from category_problems(tree)
+    yield from sender_problems(tree)
     yield from _timeouts(tree)
     yield from _tls(tree)
 

@@ -10,7 +10,13 @@ from uuid import uuid4
 
 import pytest
 
-from notify.categories import Categories, Category, UnsubscribeLinks, UnsubscribeTokens
+from notify.categories import (
+    Categories,
+    Category,
+    SenderIdentity,
+    UnsubscribeLinks,
+    UnsubscribeTokens,
+)
 from notify.delivery import rendered
 from notify.errors import ConfigError, TemplateError
 from notify.keyring import HASH, NAME, new_key
@@ -24,8 +30,10 @@ URL = "https://notify.example.com"
 NEWS = MailSender("news@example.com", "The News")
 CATEGORIES = Categories(
     {
-        "newsletter": Category("newsletter", NEWS, "newsletter.example.com", subscription=True),
-        "receipt": Category("receipt", MailSender("receipts@example.com")),
+        "newsletter": Category(
+            "newsletter", SenderIdentity(NEWS), "newsletter.example.com", subscription=True
+        ),
+        "receipt": Category("receipt", SenderIdentity(MailSender("receipts@example.com"))),
     },
     UnsubscribeLinks(KEYRING, URL),
 )

@@ -184,6 +184,8 @@ def test_a_fourth_channel_needs_no_other_change(tree: Path, tmp_path: Path) -> N
 
 ALLOWED = {
     "notify/categories/category.py": "only emails have the headers of a list",
+    "notify/service/senders.py": "a sender has an identity for each of two channels",
+    "notify/settings/checks/senders.py": "the name of an option of senders",
     "notify/doctor/deliverability.py": "SPF, DKIM and DMARC are about email",
     "notify/sandbox/actions.py": "only emails are reported as spam",
     "notify/sandbox/posting/sendgrid_events.py": "plays a vendor of one channel",

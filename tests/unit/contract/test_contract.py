@@ -107,7 +107,7 @@ def test_the_key_defaults_to_the_canonical_id() -> None:
 @pytest.mark.parametrize(
     ("key", "fields", "inline"),
     [
-        ("email", {"subject": "Hi", "html": "<p>x</p>"}, Content("Hi", "", "<p>x</p>")),
+        ("email", {"subject": "Hi", "html": "<p>x</p>"}, Content("Hi", "x", "<p>x</p>")),
         ("email", {"subject": "Hi", "text": "a\nb"}, Content("Hi", "a\nb")),
         ("sms", {"to": "+4915112345678", "text": "123"}, Content(text="123")),
         ("push", {"to": "t0ken", "title": "Hi", "body": "x"}, Content("Hi", "x")),

@@ -106,8 +106,8 @@ def test_a_subscription_with_all_it_needs_is_valid(look: Look) -> None:
         (
             '"news@example.com"',
             '"News <news@example.com>"',
-            "categories.newsletter.sender: must be a bare address such as news@example.com; a name"
-            " goes into sender_name (line 11)",
+            "categories.newsletter.sender: must be a name in [senders], or a bare address such as"
+            " news@example.com; a name to show goes into sender_name (line 11)",
         ),
         (
             '"News"',

@@ -24,7 +24,7 @@ from notify.settings.urls import shown_url
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "notify.toml"
 CANARY = "hunter2canary"
-EXAMPLES = ("channels", "providers", "limits", "caps", "categories")
+EXAMPLES = ("channels", "providers", "limits", "caps", "categories", "senders")
 """Sections of which the example file shows examples, since they have no defaults."""
 
 Write = Callable[[str], Path]

@@ -18,6 +18,10 @@ from notify.stack import SampleOutcome, Stack, Trial, folder_or_temporary, load
 from notify.status import masked
 
 _INTERVAL = 0.2
+_NEXT = (
+    "To see all this as web pages, run `make up` or `notify up`: it keeps the stack, and prints the"
+    " address of the console and a login (docs/console.md)."
+)
 
 
 @click.command(
@@ -64,6 +68,7 @@ def demo(examples: Path, state_dir: Path | None, timeout: float) -> None:
         _show_one(trial, console)
         ended = trial.as_expected
         console.print(f"\n{_verdict(trial, seconds)}")
+        console.print(f"\n{_NEXT}")
     sys.exit(0 if ended else 1)
 
 

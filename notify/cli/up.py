@@ -79,6 +79,12 @@ Examples:
     help="Your own templates, preferred to the packaged ones; a change is in effect at once. "
     "Default: $NOTIFY_TEMPLATES__FOLDER, if it is set.",
 )
+@click.option(
+    "--web/--no-web",
+    default=True,
+    show_default=True,
+    help="Start the console, and a user for it.",
+)
 def up(
     state_dir: Path | None,
     amqp: str | None,
@@ -86,12 +92,15 @@ def up(
     pools: tuple[str, ...],
     sandbox_port: int | None,
     templates: Path | None,
+    web: bool,
 ) -> None:
     """Start a broker, a record, the provider sandbox and the workers, until Ctrl-C.
 
     Nothing leaves this machine: the sandbox imitates SendGrid, Twilio and FCM. It writes two files
     to the state folder: notify.toml, for any other notify command through NOTIFY_CONFIG, and
-    endpoints.json (amqp, database, sandbox, metrics, receipts, sendgrid_key), for programs.
+    endpoints.json (amqp, database, sandbox, metrics, receipts, sendgrid_key, console,
+    console_login),
+    for programs.
 
     With the pool receipts, `notify web receipts` runs too, and the sandbox posts to it. The record
     in the state folder is sealed with a keyring of its own; another --database with that of
@@ -108,6 +117,7 @@ def up(
             pools=pools,
             sandbox_port=sandbox_port,
             templates=templates,
+            web=web,
             report=timed_lines(),
         ) as stack,
     ):
@@ -159,7 +169,14 @@ Everything is up; Ctrl-C stops it. In another terminal:
   notify show ID
   notify dead ls
 
-Sent messages and their receipts are at {stack.endpoints.sandbox}/
+{_console(stack)}Sent messages and their receipts are at {stack.endpoints.sandbox}/
 Metrics are at {", ".join(f"127.0.0.1:{port}" for port in stack.endpoints.metrics.values())}
 Logs are in {stack.state.folder / "logs"}
 """
+
+
+def _console(stack: Stack) -> str:
+    console = stack.endpoints.console
+    if console is None:
+        return ""
+    return f"The console is at {console.url} for {console.user}, password {console.password}\n"

@@ -18,7 +18,7 @@ url = {database}
 
 [metrics]
 ports = {ports}
-{templates}{receipts}
+{templates}{receipts}{console}
 # Short waits and few attempts, so that a user can watch retries.
 [lanes.normal]
 attempts = 3
@@ -70,6 +70,13 @@ port = {port}
 lookup_after = 60
 """
 
+_CONSOLE = """
+# `notify web console`: the login is in endpoints.json.
+[console]
+listen = "127.0.0.1"
+port = {port}
+"""
+
 _SENDGRID = """
 [providers.sendgrid.receipts]
 use = "providers.sendgrid:SendGridReceipts"
@@ -106,6 +113,7 @@ def config_text(endpoints: Endpoints, *, sealed: bool, templates: Path | None) -
     blocks = {
         "templates": f"\n[templates]\nfolder = {_quoted(templates)}\n" if templates else "",
         "receipts": "",
+        "console": _CONSOLE.format(port=endpoints.console.port) if endpoints.console else "",
         "sendgrid_receipts": "",
         "twilio_receipts": "",
     }

@@ -27,6 +27,20 @@ class ReceiptEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsoleEndpoint:
+    """The console, which listens on 127.0.0.1, and its login."""
+
+    port: int
+    user: str
+    password: str
+
+    @property
+    def url(self) -> str:
+        """The address of its first page."""
+        return f"http://127.0.0.1:{self.port}/"
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoints:
     """The addresses of the parts of a running stack."""
 
@@ -41,6 +55,9 @@ class Endpoints:
     receipts: ReceiptEndpoint | None = None
     """The intake of receipts; None if it was not started."""
 
+    console: ConsoleEndpoint | None = None
+    """The console; None if it was not started."""
+
     def as_dict(self) -> dict[str, Any]:
         """Return the addresses as JSON values."""
         values: dict[str, Any] = {
@@ -54,6 +71,12 @@ class Endpoints:
         if self.receipts is not None:
             values["receipts"] = self.receipts.url
             values["sendgrid_key"] = self.receipts.sendgrid_key
+        if self.console is not None:
+            values["console"] = self.console.url
+            values["console_login"] = {
+                "user": self.console.user,
+                "password": self.console.password,
+            }
         return values
 
 

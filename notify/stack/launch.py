@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 
@@ -17,8 +17,9 @@ from notify.errors import ConfigError
 from notify.message import Channel
 from notify.publisher import why
 from notify.service import open_broker, topology_of
-from notify.settings import DEAD_POOL, RECEIPTS_POOL, WEB, load
-from notify.stack.endpoints import Endpoints, ReceiptEndpoint, receipts_url
+from notify.settings import CONSOLE, DEAD_POOL, RECEIPTS_POOL, WEB, load
+from notify.stack.endpoints import ConsoleEndpoint, Endpoints, ReceiptEndpoint, receipts_url
+from notify.stack.login import USER, grant_login, new_password
 from notify.stack.process import Process, ProcessEnded, stop_all
 from notify.stack.rabbitmq import RabbitMQNode, free_ports
 from notify.stack.sandbox_key import sendgrid_key
@@ -60,6 +61,7 @@ class Stack:
         pools: Sequence[str] = POOLS,
         sandbox_port: int | None = None,
         templates: Path | None = None,
+        web: bool = False,
         report: Callable[[str], None] = _silent,
     ) -> None:
         """
@@ -72,6 +74,7 @@ class Stack:
             pools: The worker pools to start, one process each; with `receipts`, the intake too.
             sandbox_port: The provider sandbox's port; None for a free one.
             templates: The folder of the user's own templates; workers reload it after each change.
+            web: Whether to start the console.
             report: Called with a sentence about each part that was started or restarted.
         """
         self.state = StackState(folder)
@@ -83,8 +86,11 @@ class Stack:
         self._node: RabbitMQNode | None = None
         self._permanent: list[Process] = []
         self._workers: list[Process] = []
-        self._intake: list[Process] = []
+        self._web: list[Process] = []
         self._receipts_port = free_ports(1)[0] if RECEIPTS_POOL in pools else None
+        self._console = None
+        if web:
+            self._console = ConsoleEndpoint(free_ports(1)[0], USER, new_password())
         self._templates = Watched(templates) if templates else None
         self._cleanup = ExitStack()
         self._cleanup.callback(self.state.release)
@@ -119,7 +125,7 @@ class Stack:
         """
         for process in self._permanent:
             process.check()
-        for processes in (self._workers, self._intake):
+        for processes in (self._workers, self._web):
             processes[:] = map(self._running, processes)
         if self._templates is not None and self._templates.changed():
             for worker in self._workers:
@@ -134,7 +140,7 @@ class Stack:
         """Start the slow parts in parallel, then the parts that need them."""
         sandbox = self._start_sandbox()
         with ThreadPoolExecutor(1) as aside:
-            migrated = aside.submit(_migrate, self._database)
+            migrated = aside.submit(self._migrate)
             amqp = self._amqp or self._start_broker()
             migrated.result()
         sandbox.wait_ready(timeout=_START)
@@ -150,8 +156,16 @@ class Stack:
         if self._receipts_port is not None:
             receipts = ReceiptEndpoint(self._receipts_port, sendgrid_key(sandbox))
             processes.append(WEB)
+        if self._console is not None:
+            processes.append(CONSOLE)
         metrics = dict(zip(processes, free_ports(len(processes)), strict=True))
-        return Endpoints(amqp, self._database, sandbox, metrics, receipts)
+        return Endpoints(amqp, self._database, sandbox, metrics, receipts, self._console)
+
+    def _migrate(self) -> None:
+        with closing(Store.open(self._database)) as store:
+            store.migrate()
+            if self._console is not None:
+                grant_login(store, self._console.password)
 
     def _start_sandbox(self) -> Process:
         options = ["--port", str(self._sandbox_port), "--ledger", str(self.state.ledger)]
@@ -181,16 +195,20 @@ class Stack:
     def _start_workers(self) -> None:
         # Registered last, stopped first: workers need the other parts to finish their calls.
         self._cleanup.callback(stop_all, self._workers, timeout=_STOP)
-        self._cleanup.callback(stop_all, self._intake, timeout=_STOP)
+        self._cleanup.callback(stop_all, self._web, timeout=_STOP)
         for pool in self._pools:
             self._workers.append(self._run("worker", pool))
         if self.endpoints.receipts is not None:
-            self._intake.append(self._run("web", "receipts"))
-        for process in (*self._workers, *self._intake):
+            self._web.append(self._run("web", "receipts"))
+        if self._console is not None:
+            self._web.append(self._run("web", "console"))
+        for process in (*self._workers, *self._web):
             process.wait_ready(timeout=_START)
         self._report(f"workers, one process a pool: {', '.join(self._pools)}")
         if self.endpoints.receipts is not None:
             self._report(f"intake of receipts, {self.endpoints.receipts.url}")
+        if self._console is not None:
+            self._report(f"console, {self._console.url}")
 
     def _running(self, worker: Process) -> Process:
         """Return the worker, or a new one if it ended: a user may kill one to see the effect."""
@@ -212,14 +230,6 @@ class Stack:
             environ=self.state.environ(os.environ),
             again=again,
         )
-
-
-def _migrate(database: str) -> None:
-    store = Store.open(database)
-    try:
-        store.migrate()
-    finally:
-        store.close()
 
 
 def _check_broker(node: RabbitMQNode) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import psutil
 import pytest
 
@@ -50,11 +51,28 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 def test_a_stack_tells_where_its_parts_are(up: Up) -> None:
     """Programs read endpoints.json, people the lines on the screen."""
     endpoints = json.loads((up.folder / "endpoints.json").read_text())
-    assert set(endpoints) == {"amqp", "database", "sandbox", "metrics"}
-    assert set(endpoints["metrics"]) == {"email"}
+    assert set(endpoints) == {
+        *("amqp", "database", "sandbox", "metrics", "console", "console_login"),
+    }
+    assert set(endpoints["metrics"]) == {"email", "console"}
     with urllib.request.urlopen(endpoints["sandbox"]) as inbox:  # noqa: S310 - our own server
         assert inbox.status == 200
     assert f"NOTIFY_CONFIG={up.folder / 'notify.toml'}" in up.text
+    login = endpoints["console_login"]
+    assert f"{endpoints['console']} for {login['user']}, password {login['password']}" in up.text
+
+
+def test_the_login_of_a_stack_opens_the_console(up: Up) -> None:
+    """The overview shows what the workers do, and another password opens nothing."""
+    url, login = up.endpoints["console"], up.endpoints["console_login"]
+    headers = {"Origin": url.rstrip("/")}
+    form = {"name": login["user"], "password": login["password"]}
+    with httpx.Client(base_url=url, headers=headers, follow_redirects=True) as browser:
+        assert browser.post("/sign-in", data=form | {"password": "wrong"}).status_code == 401
+        overview = browser.post("/sign-in", data=form)
+        assert overview.status_code == 200
+        assert "email.critical" in overview.text
+        assert "1 consuming" in overview.text
 
 
 def test_other_commands_work_against_a_stack_by_its_configuration_alone(up: Up) -> None:
@@ -165,7 +183,7 @@ def test_a_part_that_dies_ends_the_stack_with_its_last_words(
     tmp_path: Path, broker_url: str
 ) -> None:
     """The reason is printed; another user's broker keeps running."""
-    up = Up(tmp_path / "state", "--pools", "email", "--amqp", broker_url)
+    up = Up(tmp_path / "state", "--pools", "email", "--amqp", broker_url, "--no-web")
     up.wait_ready()
     children = up.children()
     next(child for child in children if "--ledger" in child.cmdline()).kill()
@@ -177,7 +195,7 @@ def test_a_part_that_dies_ends_the_stack_with_its_last_words(
 
 def test_a_killed_stack_leaves_nothing_behind(tmp_path: Path) -> None:
     """Even kill -9 of the stack ends broker, sandbox and workers."""
-    up = Up(tmp_path / "state", "--pools", "push")
+    up = Up(tmp_path / "state", "--pools", "push", "--no-web")
     up.wait_ready()
     children = up.children()
     up.stop(signal.SIGKILL)

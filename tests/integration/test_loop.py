@@ -87,7 +87,7 @@ def until(holds: Callable[[], bool], found: Callable[[], object]) -> None:
 @pytest.fixture(scope="module")
 def loop(tmp_path_factory: pytest.TempPathFactory, vhosts: Vhosts) -> Iterator[Loop]:
     """A stack with the pools of email and SMS, and with receipts."""
-    pools = ("--pools", "email,sms,dead,receipts")
+    pools = ("--pools", "email,sms,dead,receipts", "--no-web")
     up = Up(tmp_path_factory.mktemp("loop") / "state", "--amqp", vhosts.fresh_url(), *pools)
     try:
         up.wait_ready()

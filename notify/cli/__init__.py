@@ -33,6 +33,7 @@ COMMANDS = {
     "events": "events",
     "hold": "flow.hold",
     "holds": "flow.hold",
+    "key": "key",
     "keyring": "keyring",
     "ledger": "ledger",
     "limit": "flow.limit",

@@ -12,7 +12,6 @@ import click
 from notify.cli.options.filters import channel_option
 from notify.cli.output import print_json
 from notify.cli.send.requests import RequestText, pieces
-from notify.cli.template_names import TemplateNames
 from notify.contract import (
     DEFAULT_LIMITS,
     Limits,
@@ -28,7 +27,7 @@ from notify.errors import ConfigError
 from notify.message import Channel
 from notify.service import category_names, sender_names
 from notify.settings import load
-from notify.templating import Templates
+from notify.templating import TemplateNames, Templates
 
 _channel = channel_option("The channel, which is in the routing key and not in the body.")
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from notify.channels import Request, is_uuid, turns_direction
 from notify.contract.batch import whole_body
 from notify.contract.categories import CategoryNames
-from notify.contract.decode import decode
-from notify.contract.document import parse, unique
+from notify.contract.decode import decode, digest_of
+from notify.contract.document import parse, parse_array, unique
 from notify.contract.envelope import Incoming, Route, is_source, likely_source, route
 from notify.contract.event import Event, event_schema
 from notify.contract.feedback import (
@@ -22,7 +22,7 @@ from notify.contract.feedback import (
     read_feedback,
 )
 from notify.contract.limits import DEFAULT_LIMITS, Limits
-from notify.contract.lint import TemplateCheck, likely_channel, problems
+from notify.contract.lint import TemplateCheck, document_problems, likely_channel, problems
 from notify.contract.optout import OPTOUT_KEY, ProducerOptOut, opt_out_schema, read_opt_out
 from notify.contract.problem import Problem, RequestInvalid
 from notify.contract.published import IN_MS, publication_time
@@ -62,6 +62,8 @@ __all__ = [
     "TemplateCheck",
     "case_folded",
     "decode",
+    "digest_of",
+    "document_problems",
     "event_schema",
     "feedback_schema",
     "in_base64",
@@ -73,6 +75,7 @@ __all__ = [
     "normal_form",
     "opt_out_schema",
     "parse",
+    "parse_array",
     "problems",
     "publication_time",
     "read_feedback",

@@ -107,7 +107,7 @@ def _notification(
         lane=at.lane,
         to=request.to if isinstance(request.to, str) else "",
         idempotency_key=request.idempotency_key or str(id_),
-        digest=bytes.fromhex(batch.digest) if batch else _digest(document, at.channel),
+        digest=bytes.fromhex(batch.digest) if batch else digest_of(document, at.channel),
         body=incoming.body,
         position=batch.position if batch else 0,
         batch_id=batch.id if batch else None,
@@ -139,7 +139,8 @@ def _id_of(message_id: str | None, *, source: str) -> UUID:
     return uuid5(_MESSAGE_IDS, f"{source}/{message_id}")
 
 
-def _digest(document: Mapping[str, Any], channel: Channel) -> bytes:
+def digest_of(document: Mapping[str, Any], channel: Channel) -> bytes:
+    """Return the SHA-256 of a request's meaning: equal for the same request under another id."""
     meaning = {
         name: value
         for name, value in document.items()

@@ -79,19 +79,50 @@ def parse(body: bytes) -> dict[str, Any]:
         RequestInvalid: With the problem that stopped the parser.
     """
     text = _text(body)
+    document = _decoded(text)
+    if not isinstance(document, dict):
+        raise RequestInvalid([Problem("", "the body must be a JSON object", "wrap it in { }")])
+    if _is_suspect(text):
+        _inspect(document)
+    return document
+
+
+def parse_array(body: bytes) -> list[dict[str, Any]]:
+    """
+    Return `body` as one JSON array of objects, each read as `parse` reads one.
+
+    Raises:
+        RequestInvalid: With the problem that stopped the parser.
+    """
+    text = _text(body)
+    documents = _decoded(text)
+    if not isinstance(documents, list):
+        raise RequestInvalid([Problem("", "the body must be a JSON array", "wrap it in [ ]")])
+    suspect = _is_suspect(text)
+    for position, document in enumerate(documents):
+        if not isinstance(document, dict):
+            hint = "write each request in { }"
+            raise RequestInvalid([Problem(f"[{position}]", "must be a JSON object", hint)])
+        if suspect:
+            _inspect(document)
+    return documents
+
+
+def _decoded(text: str) -> Any:
     try:
-        document = _DECODER.decode(text)
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise RequestInvalid([_broken(error)]) from None
     except _Unreadable as error:
         raise RequestInvalid([error.problem]) from None
     except RecursionError:
         raise RequestInvalid([_too_deep()]) from None
-    if not isinstance(document, dict):
-        raise RequestInvalid([Problem("", "the body must be a JSON object", "wrap it in { }")])
-    if text.count("{") + text.count("[") > MAX_DEPTH or _SUSPECT_ESCAPE.search(text):
-        _inspect(document)
-    return document
+
+
+def _is_suspect(text: str) -> bool:
+    """Whether a text may contain what `_inspect` refuses."""
+    deep = text.count("{") + text.count("[") > MAX_DEPTH
+    return deep or _SUSPECT_ESCAPE.search(text) is not None
 
 
 def _text(body: bytes) -> str:

@@ -86,8 +86,8 @@ def check_envelope(
     """
     Check everything except the body's content.
 
-    The broker verifies `user_id`: `limits.trusted_user` is the service itself, which publishes for
-    every source.
+    The broker verifies `user_id`: `limits.trusted_users` are the service itself, which publishes
+    for every source.
 
     Args:
         largest: The most bytes of the body; `limits.max_body_bytes` if None.
@@ -96,7 +96,8 @@ def check_envelope(
         RequestInvalid: With every problem found.
     """
     problems = []
-    verified = incoming.user_id is not None and incoming.user_id in (source, limits.trusted_user)
+    user = incoming.user_id
+    verified = user is not None and (user == source or user in limits.trusted_users)
     if limits.require_user_id and not verified:
         why = "the routing key's source is not the AMQP user_id"
         problems.append(Problem("", why, "publish as the user that the source is named after"))

@@ -25,8 +25,8 @@ class Limits:
     """The longest list of recipients."""
     require_user_id: bool = False
     """Whether the AMQP user must be the source."""
-    trusted_user: str | None = None
-    """The AMQP user that may publish for any source: the service's own, which publishes again."""
+    trusted_users: frozenset[str] = frozenset()
+    """The AMQP users that may publish for any source: the service's own."""
     categories: CategoryNames | None = None
     """The configured categories; if None they are not known, and a request may name any."""
     senders: SenderNames | None = None

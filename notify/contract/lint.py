@@ -46,19 +46,49 @@ def problems(
         document = parse(text)
     except RequestInvalid as error:
         return error.problems
-    found = []
     meant = channel or _likely(document)
+    return document_problems(
+        document,
+        meant,
+        size=len(text),
+        limits=limits,
+        # For the channel that was given, not for a likely one.
+        template=None if template is None else lambda name, _: template(name, channel),
+        lane=lane,
+        source=source,
+        now=now,
+    )
+
+
+def document_problems(
+    document: Mapping[str, Any],
+    channel: Channel,
+    *,
+    size: int,
+    limits: Limits,
+    template: TemplateCheck | None = None,
+    lane: str | None = None,
+    source: str | None = None,
+    now: datetime | None = None,
+) -> list[Problem]:
+    """
+    Return every problem of a parsed body, as `problems` does.
+
+    Args:
+        size: The bytes of the body.
+    """
+    found = []
     try:
-        check(document, channel=meant, max_recipients=limits.max_recipients, now=now)
+        check(document, channel=channel, max_recipients=limits.max_recipients, now=now)
     except RequestInvalid as error:
         found = error.problems
-    found = [*found, *_listed(size_problem(document, len(text), limits))]
+    found = [*found, *_listed(size_problem(document, size, limits))]
     if template is not None and (named := _named(document, "template", found)):
         found = [*found, *_listed(template(named, channel))]
     if limits.categories is not None and (named := _named(document, "category", found)):
         found = [*found, *_listed(limits.categories.problem(named, lane))]
     if limits.senders is not None and (named := _named(document, "sender", found)):
-        problem = limits.senders.problem(named, source=source, channel=meant)
+        problem = limits.senders.problem(named, source=source, channel=channel)
         found = [*found, *_listed(problem)]
     return found
 

@@ -84,7 +84,7 @@ def addressee(incoming: Incoming, limits: Limits) -> str | None:
     Otherwise the routing key names the source, though the key may be malformed.
     """
     user = incoming.user_id
-    vouched = user if user and user != limits.trusted_user and is_source(user) else None
+    vouched = user if user and user not in limits.trusted_users and is_source(user) else None
     if limits.require_user_id and vouched:
         return vouched
     try:

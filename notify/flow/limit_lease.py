@@ -81,6 +81,10 @@ class LimitLease:
         """Return the seconds until one unit is available, as far as this process knows."""
         return self._preview(1.0, share, now).wait([1.0])
 
+    def preview(self, now: float) -> Grant:
+        """Return the grant of one unit for a share of 1, as far as this process knows."""
+        return self._preview(1.0, 1.0, now)
+
     def recent_rate(self, now: float) -> float | None:
         """Return the recent costs a second; None if no cost had to wait recently."""
         with self._lock:

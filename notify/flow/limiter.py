@@ -12,7 +12,7 @@ from notify.flow.leased_units import Taken
 from notify.flow.limit_lease import LimitLease
 from notify.flow.limit_store import LimitStore
 from notify.flow.usage import LimitUsage
-from notify.policies.ratelimit import Limit, LimitState
+from notify.policies.ratelimit import Grant, Limit, LimitState
 from notify.store import Store
 from notify.store.db import ClockOffset
 from notify.store.flow import limits as record
@@ -161,6 +161,10 @@ class Limiter:
         """Return the seconds until a unit is available; 0.0 if one is available now."""
         now = self._monotonic()
         return max((self._lease(name).wait(share, now) for name in names), default=0.0)
+
+    def preview(self, name: str) -> Grant:
+        """Return the grant of one unit of a limit; nothing is booked."""
+        return self._lease(name).preview(self._monotonic())
 
     def lapse(self, names: Iterable[str]) -> float:
         """Return for how many seconds after its slot a unit may be used; infinity if for ever."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from notify.store import Store
+from notify.store.apikeys import delete_old_requests
 from notify.store.flow import delete_circuit_changes
 from notify.store.plans import delete_plans
 from notify.store.privacy import Deleted, RetentionCutoff, retention, wipe_deleted
@@ -31,6 +32,7 @@ class Keep:
         plans: For bulk plans, from their last change.
         receipts: For receipts that match no notification; the others are deleted with theirs.
         suppressions: For entries of the suppression list that were lifted or have ended.
+        requests: For idempotency keys that came by the API.
     """
 
     lanes: Mapping[str, timedelta]
@@ -40,6 +42,7 @@ class Keep:
     receipts: timedelta = timedelta(days=30)
     suppressions: timedelta = timedelta(days=90)
     plans: timedelta = timedelta(days=30)
+    requests: timedelta = timedelta(days=7)
 
     def old(self, now: datetime) -> Iterator[RetentionCutoff]:
         """Yield what is old at *now*, lane by lane."""
@@ -98,6 +101,7 @@ def _steps(keep: Keep, now: datetime, batch: int) -> Iterator[_Step]:
     yield _changes(now - keep.audit, batch)
     yield _suppressions(now - keep.suppressions, batch)
     yield _plans(now - keep.plans, batch)
+    yield _requests(now - keep.requests, batch)
 
 
 def _letters(old: RetentionCutoff, batch: int) -> _Step:
@@ -158,6 +162,15 @@ def _plans(before: datetime, batch: int) -> _Step:
 
     def step(connection: Connection) -> tuple[Deleted, bool]:
         return Deleted(), delete_plans(connection, before=before, limit=batch) >= batch
+
+    return step
+
+
+def _requests(before: datetime, batch: int) -> _Step:
+    """Delete idempotency keys of the API, which have no data to count."""
+
+    def step(connection: Connection) -> tuple[Deleted, bool]:
+        return Deleted(), delete_old_requests(connection, before=before, limit=batch) >= batch
 
     return step
 

@@ -4,6 +4,7 @@ The composition root: settings in, wired parts out. Nothing else constructs acro
 Each file wires one subject. Not here: decisions; a part decides by what it is given.
 """
 
+from notify.service.api import api_publisher, open_acceptor, open_key_limits
 from notify.service.brake import reputation_brake
 from notify.service.broker import open_broker, open_publisher, topology_of
 from notify.service.categories import exempt_categories, list_id_of, open_categories
@@ -48,6 +49,7 @@ __all__ = [
     "CLAIMERS",
     "RECEIPTS_PATH",
     "Pipeline",
+    "api_publisher",
     "breaker_rules",
     "caps",
     "category_names",
@@ -65,6 +67,7 @@ __all__ = [
     "limits",
     "lines_limits",
     "list_id_of",
+    "open_acceptor",
     "open_acts",
     "open_applier",
     "open_archive",
@@ -73,6 +76,7 @@ __all__ = [
     "open_delivery",
     "open_gateway",
     "open_intake",
+    "open_key_limits",
     "open_plan_runner",
     "open_publisher",
     "open_readers",

@@ -6,16 +6,17 @@ from notify.contract import CategoryNames, Limits
 from notify.service.senders import sender_names
 from notify.settings import Settings
 from notify.templating import Templates
+from notify.topology import API_USER
 
 
 def contract_limits(settings: Settings) -> Limits:
-    """Return the limits of a message, with the service's own AMQP user as trusted."""
+    """Return the limits of a message, with the service's own AMQP users as trusted."""
     return Limits(
         max_body_bytes=settings.contract.max_body_bytes,
         max_attachment_bytes=settings.contract.max_attachment_bytes,
         max_recipients=settings.contract.max_recipients,
         require_user_id=settings.contract.require_user_id,
-        trusted_user=settings.amqp.user,
+        trusted_users=frozenset({settings.amqp.user, API_USER}),
         categories=category_names(settings),
         senders=sender_names(settings),
     )

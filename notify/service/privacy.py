@@ -18,4 +18,5 @@ def keep_of(settings: Settings) -> Keep:
         receipts=timedelta(days=settings.receipts.keep),
         suppressions=timedelta(days=settings.suppression.keep),
         plans=timedelta(days=settings.privacy.keep_plans),
+        requests=timedelta(days=settings.api.keep),
     )

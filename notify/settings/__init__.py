@@ -12,12 +12,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from notify.settings.api import ApiSettings
 from notify.settings.brake import BrakeSettings
 from notify.settings.categories import CategorySettings
 from notify.settings.checks.validation_errors import error_of, validated
 from notify.settings.console import ClaimRoles, ConsoleSettings, OidcSettings, ProxySettings
 from notify.settings.flow import BreakerSettings, CapSettings, LimitSettings
-from notify.settings.metrics import CONSOLE, WEB
+from notify.settings.metrics import API, CONSOLE, WEB
 from notify.settings.model import (
     LONGEST_TIMEOUT,
     AmqpSettings,
@@ -41,6 +42,7 @@ from notify.settings.urls import shown_url
 from notify.settings.words import DEAD_POOL, RECEIPTS_POOL, RESERVED_POOLS
 
 __all__ = [
+    "API",
     "CONSOLE",
     "DEAD_POOL",
     "LONGEST_TIMEOUT",
@@ -48,6 +50,7 @@ __all__ = [
     "RESERVED_POOLS",
     "WEB",
     "AmqpSettings",
+    "ApiSettings",
     "BrakeSettings",
     "BreakerSettings",
     "CapSettings",

@@ -16,13 +16,16 @@ _FIRST_PORT = 9400
 WEB = "web"
 """The name under which `notify web receipts` serves its metrics."""
 
+API = "api"
+"""The name under which `notify web api` serves its metrics."""
+
 CONSOLE = "console"
 """The name under which `notify web console` serves its metrics."""
 
 PORTS: Mapping[str, int] = {
     pool: _FIRST_PORT + 10 * number
     for number, pool in enumerate(
-        [DEAD_POOL, *(channel.value for channel in Channel), RECEIPTS_POOL, WEB, "api", CONSOLE]
+        [DEAD_POOL, *(channel.value for channel in Channel), RECEIPTS_POOL, WEB, API, CONSOLE]
     )
 }
 """The default port of each default pool: 9400 for `dead`, 9410 for `email`, and so on."""

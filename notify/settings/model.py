@@ -20,6 +20,7 @@ from pydantic import (
 from notify.contract import DEFAULT_LIMITS
 from notify.errors import ConfigError
 from notify.message import Channel, Unknown
+from notify.settings.api import ApiSettings
 from notify.settings.brake import BrakeSettings
 from notify.settings.categories import CategorySettings
 from notify.settings.console import ConsoleSettings
@@ -220,6 +221,7 @@ class Settings(Section):
     tracing: TracingSettings = Field(default_factory=TracingSettings)
     receipts: ReceiptsSettings = Field(default_factory=ReceiptsSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
     deliverability: DeliverabilitySettings = Field(default_factory=DeliverabilitySettings)
     brake: BrakeSettings = Field(default_factory=BrakeSettings)
     suppression: SuppressionSettings = Field(default_factory=SuppressionSettings)

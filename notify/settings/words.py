@@ -116,7 +116,7 @@ RECEIPTS_POOL = "receipts"
 RESERVED_POOLS = {DEAD_POOL: "archives dead letters", RECEIPTS_POOL: "applies receipts"}
 """The pools that always exist, with what each does."""
 
-RESERVED_LIMITS = frozenset({"failover", "provider"})
+RESERVED_LIMITS = frozenset({"api", "failover", "provider"})
 """The first part of the names of the service's own limits, as in `provider:sendgrid`."""
 
 LaneName = Annotated[str, AfterValidator(_lane_name)]

@@ -6,7 +6,8 @@ sending.
 """
 
 from notify.templating.catalog import TemplateInfo, TemplateOrigin
+from notify.templating.names import TemplateNames
 from notify.templating.templates import Templates
 from notify.templating.writing import UNSUBSCRIBE_URL
 
-__all__ = ["UNSUBSCRIBE_URL", "TemplateInfo", "TemplateOrigin", "Templates"]
+__all__ = ["UNSUBSCRIBE_URL", "TemplateInfo", "TemplateNames", "TemplateOrigin", "Templates"]

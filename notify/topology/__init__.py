@@ -10,6 +10,7 @@ from __future__ import annotations
 from notify.topology.broker import Depth, Difference, apply, check, depths, diff, missing
 from notify.topology.definitions import Producer, differences, export, worker_rights
 from notify.topology.plan import (
+    API_USER,
     DEAD,
     EVENTS,
     EXCHANGE,
@@ -27,6 +28,7 @@ from notify.topology.plan import (
 from notify.topology.queue_watch import QueueWatch
 
 __all__ = [
+    "API_USER",
     "DEAD",
     "EVENTS",
     "EXCHANGE",

@@ -10,6 +10,7 @@ from typing import Any
 from notify.message import Channel
 from notify.topology.broker import Difference
 from notify.topology.plan import (
+    API_USER,
     DEAD,
     EVENTS,
     EXCHANGE,
@@ -55,10 +56,11 @@ def export(
         {"user": WORKER_USER, **worker_rights()},
         _operator_rights(),
         _receipts_rights(),
+        _api_rights(),
         *map(_producer_rights, producers),
         *map(_subscriber_rights, subscribers),
     ]
-    topics = [*map(_topics, producers), *map(_events, subscribers)]
+    topics = [*map(_topics, producers), *map(_events, subscribers), _api_topics()]
     return {
         "vhosts": [{"name": vhost}],
         **({"users": [_user(one["user"]) for one in permissions]} if users else {}),
@@ -139,6 +141,22 @@ def _receipts_rights() -> dict[str, str]:
     """Return the rights of the web intake: to publish receipts, and nothing else."""
     write = f"^{re.escape(RECEIPTS)}$"
     return {"user": RECEIPTS_USER, "configure": "^$", "write": write, "read": "^$"}
+
+
+def _api_rights() -> dict[str, str]:
+    """Return the rights of the HTTP API: to publish as producers do, and nothing else."""
+    return {"user": API_USER, "configure": "^$", "write": f"^{EXCHANGE}$", "read": "^$"}
+
+
+def _api_topics() -> dict[str, str]:
+    """Return the routing keys of the HTTP API: those of every source, which its keys name."""
+    channels = "|".join(Channel)
+    return {
+        "user": API_USER,
+        "exchange": EXCHANGE,
+        "write": rf"^(({channels})\.[a-z0-9-]+|feedback)\.[a-z0-9_-]+$",
+        "read": "^$",
+    }
 
 
 def _producer_rights(producer: Producer) -> dict[str, str]:

@@ -18,11 +18,11 @@ from notify.cli.send.report import SendReport
 from notify.cli.send.requests import PreparedRequest, identified, read
 from notify.cli.send.results import Check, Source, checked, published, stopped_by_signals
 from notify.cli.send.waiting import wait
-from notify.cli.template_names import TemplateNames
 from notify.contract import Route, is_uuid, problems, route
 from notify.errors import DecodeError, NotifyError
 from notify.service import contract_limits, open_publisher, open_templates, opened_record
 from notify.settings import Settings, load
+from notify.templating import TemplateNames
 from notify.topology import routing_key
 
 

@@ -89,6 +89,13 @@ class Grant:
             return 0.0
         return max(0.0, 2 * self.burst - max(self.burst, self.tolerance)) / (2 * self.rate)
 
+    @property
+    def at_once(self) -> float:
+        """The units that may be used before any wait; infinity where nothing limits."""
+        if self.rate is None:
+            return math.inf
+        return max(0.0, (self.now - self.base) * self.rate + self.tolerance)
+
     def slot(self, units: float) -> float:
         """Return when the last of so many of its units may be used."""
         if self.rate is None:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from notify.contract import Spellings, normal_form
 from notify.message import Status
+from notify.store.apikeys import forget_requests
 from notify.store.queries import ERASED, sent_to
 from notify.store.sealing.row_cipher import cipher_of
 from notify.store.shared_bodies import delete_unused
@@ -111,7 +112,8 @@ def erase_notifications(
     columns = notifications.c
     ended = columns.status.in_([str(each) for each in Status if each.final])
     query = select(
-        columns.id, columns.key_id, columns.digest, columns.idempotency_key, columns.shared_id
+        *(columns.id, columns.key_id, columns.digest, columns.shared_id),
+        *(columns.source, columns.idempotency_key),
     )
     query = query.where(columns.id.in_(ids), ended, columns.due_at.is_(None))
     rows = connection.execute(query.order_by(columns.id).with_for_update()).all()
@@ -119,6 +121,7 @@ def erase_notifications(
         change = update(notifications).where(columns.id == row.id)
         connection.execute(change.values(_erased_values(connection, person, row, now=now)))
     done = [row.id for row in rows]
+    forget_requests(connection, {(row.source, row.idempotency_key) for row in rows})
     delete_unused(connection, [row.shared_id for row in rows])
     for table in (attempts, events, receipts):
         _redact_reasons(connection, table.c.notification_id.in_(done), table, person)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from notify.store.tables.api import api_keys, api_requests
 from notify.store.tables.audit import audit
 from notify.store.tables.bodies import shared_bodies
 from notify.store.tables.flow import (
@@ -35,6 +36,8 @@ from notify.store.tables.record import attempts, dead_letters, events, notificat
 
 __all__ = [
     "UtcDateTime",
+    "api_keys",
+    "api_requests",
     "attempts",
     "audit",
     "cap_counts",

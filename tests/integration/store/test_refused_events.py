@@ -127,8 +127,8 @@ def test_a_broken_key_is_told_to_the_source_that_it_means(
 
 def test_who_is_told_is_who_published() -> None:
     """The broker vouches for a user; a key may name another source."""
-    strict = Limits(1, 1, require_user_id=True, trusted_user="notify")
-    loose = Limits(1, 1, require_user_id=False, trusted_user="notify")
+    strict = Limits(1, 1, require_user_id=True, trusted_users=frozenset({"notify"}))
+    loose = Limits(1, 1, require_user_id=False, trusted_users=frozenset({"notify"}))
 
     def found(limits: Limits, key: str, user: str | None) -> str | None:
         return addressee(Incoming(b"", key, user_id=user), limits)

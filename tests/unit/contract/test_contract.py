@@ -308,7 +308,7 @@ def test_the_source_must_be_the_broker_user_where_that_is_demanded() -> None:
 
 def test_the_services_own_user_may_publish_for_any_source() -> None:
     """Relays publish again what producers asked for, with the worker's own login."""
-    limits = Limits(require_user_id=True, trusted_user="notify")
+    limits = Limits(require_user_id=True, trusted_users=frozenset({"notify"}))
     message = Incoming(changed(), "email.normal.shop", "application/json", user_id="notify")
     assert decode(message, limits)
     assert decode(dataclasses.replace(message, user_id="shop"), limits)
@@ -319,7 +319,7 @@ def test_the_services_own_user_may_publish_for_any_source() -> None:
 
 def test_no_user_is_trusted_where_none_is_named() -> None:
     """A message without user_id is not taken for the service's own."""
-    limits = Limits(require_user_id=True, trusted_user=None)
+    limits = Limits(require_user_id=True, trusted_users=frozenset())
     message = Incoming(changed(), "email.normal.shop", "application/json")
     with pytest.raises(DecodeError, match="user_id"):
         decode(message, limits)

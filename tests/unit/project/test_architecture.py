@@ -19,7 +19,7 @@ MOST_NAMES = 40
 Names directly in `notify/`. One, `private`, opens files for packages of four layers: no package of
 one layer could contain it. One, `segments`, counts an SMS for channels and providers. Five are the
 closed loop: `categories`, `receipt`,
-`receipts`, `suppression`, `web`.
+`receipts`, `suppression`, `web`. One, `apikeys`, is the use cases of the API.
 """
 MOST_LINES = 260
 MOST_PARAMETERS = 8

@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 USE_CASES = {
+    "apikeys",
     "deadletters",
     "delivery",
     "flow",

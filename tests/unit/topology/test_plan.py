@@ -135,6 +135,7 @@ def test_users_are_left_out_unless_asked_for(two: Topology) -> None:
         ("notify-worker", ""),
         ("notify-operator", ""),
         ("notify-receipts", ""),
+        ("notify-api", ""),
         ("shop", ""),
     ]
 
@@ -147,6 +148,7 @@ def test_only_an_operator_may_declare(two: Topology) -> None:
     assert may == {
         "notify-worker": "^$",
         "notify-receipts": "^$",
+        "notify-api": "^$",
         "shop": "^$",
         "shop.events": r"^shop\.events$",
     }

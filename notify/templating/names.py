@@ -6,7 +6,7 @@ import difflib
 
 from notify.contract import Problem
 from notify.message import Channel
-from notify.templating import Templates
+from notify.templating.templates import Templates
 
 _HINT = "`notify template ls` lists the templates of this configuration"
 

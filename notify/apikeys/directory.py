@@ -1,0 +1,97 @@
+"""The live keys in one process of the API, in memory, so that a request costs no query for them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from notify.apikeys.key import ApiKey, hash_of, key_of
+from notify.store import Store
+from notify.store.apikeys import find_keys, mark_used
+
+PERIOD = 1.0
+"""Seconds between two reads of the keys: a revoked key is refused after at most two."""
+USES = 60.0
+"""Seconds between two writes of when keys were last used."""
+_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class KeyDirectory:
+    """
+    Finds keys by their secret. Thread-safe.
+
+    While the record is away, the keys that were read last stay valid until they expire.
+    """
+
+    def __init__(self, store: Store, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Start without keys; *monotonic* returns seconds that never go back."""
+        self._store = store
+        self._monotonic = monotonic
+        self._keys: Mapping[bytes, ApiKey] | None = None
+        self._read_at = -PERIOD
+        self._ahead = timedelta()
+        self._written_at = monotonic()
+        self._reading = threading.Lock()
+        self._used: dict[int, datetime] = {}
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the keys were read at least once."""
+        return self._keys is not None
+
+    def find(self, secret: str) -> ApiKey | None:
+        """
+        Return the live key with a secret, among those in memory; None if there is none.
+
+        A key that is found counts as used.
+        """
+        key = (self._keys or {}).get(hash_of(secret))
+        if key is None or not key.live(now := self._now()):
+            return None
+        self._used[key.id] = now
+        return key
+
+    @property
+    def may_be_old(self) -> bool:
+        """Whether another read may find a key that was made since the last one."""
+        return self._monotonic() - self._read_at >= PERIOD
+
+    def refresh(self) -> None:
+        """
+        Read the keys, and write the last uses once a minute.
+
+        Raises:
+            StoreError: The record cannot be used.
+        """
+        with self._reading:
+            if not self.may_be_old:
+                return
+            now = self._store.clock()
+            with self._store.reading() as connection:
+                rows = find_keys(connection, live_at=now)
+            self._ahead = now - _ZERO - timedelta(seconds=self._monotonic())
+            self._keys = {row.hash: key_of(row) for row in rows}
+            self._read_at = self._monotonic()
+        if self._monotonic() - self._written_at >= USES:
+            self.write_uses()
+
+    def write_uses(self) -> None:
+        """
+        Write when keys were last used.
+
+        Raises:
+            StoreError: The record cannot be written; the next call tries again.
+        """
+        self._written_at = self._monotonic()
+        used = {id_: at.replace(second=0, microsecond=0) for id_, at in list(self._used.items())}
+        with self._store.writing() as connection:
+            mark_used(connection, used)
+        for id_, at in used.items():
+            if self._used.get(id_, at) < at + timedelta(minutes=1):
+                self._used.pop(id_, None)
+
+    def _now(self) -> datetime:
+        """Return the time by the record's clock without a read of it: the caller must not wait."""
+        return _ZERO + self._ahead + timedelta(seconds=self._monotonic())

@@ -18,8 +18,10 @@ from notify.topology import EXCHANGE, Producer, Topology, export
 from tests.support.malformed import JSON
 from tests.support.services import Users
 
-USERS = ("notify-worker", "notify-operator", "notify-receipts", "notify-api")
-USERS += ("shop", "bank", "shop.events")
+USERS = (
+    *("notify-worker", "notify-operator", "notify-receipts", "notify-api"),
+    *("shop", "bank", "shop.events"),
+)
 
 
 @dataclass(frozen=True, slots=True)

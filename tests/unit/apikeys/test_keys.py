@@ -86,7 +86,7 @@ def test_a_key_is_found_by_its_whole_secret_only(store: Store) -> None:
     directory = _directory(store)
     found = directory.find(secret)
     assert found is not None
-    assert (found.id, found.source, found.scopes) == (id_, "shop", {KeyScope.SEND})
+    assert (found.id, found.source, found.scopes) == (id_, "shop", frozenset({KeyScope.SEND}))
     for wrong in (secret[:-1], secret + "x", secret.upper(), "", PREFIX, "\udcff"):
         assert directory.find(wrong) is None
 
@@ -95,7 +95,7 @@ def test_a_replaced_key_is_valid_beside_its_successor_until_the_overlap_ends(sto
     """Two live at once, no third; the program that has the old one is not cut off."""
     id_, secret = _issue(store)
     issued = rotate_key(store, id_, overlap=timedelta(hours=1), actor=ANN)
-    assert (issued.key.source, issued.key.scopes) == ("shop", {KeyScope.SEND})
+    assert (issued.key.source, issued.key.scopes) == ("shop", frozenset({KeyScope.SEND}))
     assert issued.key.replaces == id_
     seconds = _Seconds()
     directory = _directory(store, seconds)

@@ -8,6 +8,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import amqp
 import pytest
@@ -21,6 +22,9 @@ from notify.store import Store
 from notify.topology import Topology, apply
 from tests.support.migrated import migrated
 from tests.support.services import PostgreSQL, Users, Vhosts, missing
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -90,6 +94,16 @@ def channel(broker_url: str) -> Iterator[amqp.Channel]:
     """A plain channel to this test's broker, to inspect its queues."""
     with connect(broker_url) as connection, connection.channel() as channel:
         yield channel
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A browser for this session; each test opens contexts of its own in it."""
+    # Only here: most sessions need no browser.
+    from tests.support.browsing import opened_chromium
+
+    with opened_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

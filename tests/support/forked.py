@@ -20,6 +20,7 @@ PRELOADED = (
     "notify.store.db.session",
     "notify.store.delivery.postgresql",
     "notify.store.delivery.sqlite",
+    "notify.web.console.process",
     "notify.web.receipts.process",
     "notify.worker.process",
     "notify.worker.roles",

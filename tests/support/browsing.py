@@ -1,0 +1,37 @@
+"""A real browser: Debian's chromium, headless, driven by Playwright."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.support.services import missing
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+@contextmanager
+def opened_chromium() -> Iterator[Browser]:
+    """Run chromium; skip the test where it is not installed."""
+    if not CHROMIUM.exists():
+        missing("chromium is not installed")
+    with sync_playwright() as playwright:
+        # Tests in a container run as root, for which the browser has no sandbox of its own.
+        options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def sign_in(page: Page, *, url: str, name: str, password: str) -> None:
+    """Fill in the form of the sign-in, and wait for the overview."""
+    page.goto(url)
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").first.click()
+    page.wait_for_url(f"{url}/")

@@ -75,9 +75,12 @@ class Findable(Protocol):
 class TakesAddresses(Protocol):
     """An optional part of a provider: it sends to some of its channel's addresses only."""
 
-    @staticmethod
-    def takes(to: str, /) -> bool:
-        """Whether an address has the form of its vendor's. `send` refuses any other."""
+    def takes(self, to: str, /) -> bool:
+        """
+        Whether an address has the form of its vendor's.
+
+        `send` gets another one only if no provider of the channel takes it, and refuses it.
+        """
         ...
 
 

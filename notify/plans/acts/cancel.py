@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from notify.delivery import cancel_within
+from notify.errors import NotifyError
 from notify.message import Status
 from notify.plans.acts.act import SliceResult, only, part_of
 from notify.plans.request import Wanted
@@ -22,9 +23,17 @@ from notify.store.plans import BulkPlan, ItemKey, ItemResult, ItemState, read_st
 def with_status(
     connection: Connection, wanted: Wanted, statuses: Sequence[Status], *, limit: int
 ) -> list[UUID]:
-    """Return the newest rows that match with one of these statuses, the oldest of them first."""
+    """
+    Return the newest rows that match with one of these statuses, the oldest of them first.
+
+    Raises:
+        NotifyError: The filter has another status.
+    """
     assert isinstance(wanted, Filter)  # noqa: S101 - the request's action decides
     chosen = [each for each in statuses if wanted.status in (None, each)]
+    if not chosen:
+        usable = " or ".join(statuses)
+        raise NotifyError(f"the status is {wanted.status}: this action needs {usable}")
     found = [
         id_
         for status in chosen

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from notify.deadletters import Edit, Eligibility, ReplayPlan, ReplayRequest, discard
 from notify.people import Role, record_disclosure
+from notify.plans import PlanAction
 from notify.store.deadletters import LetterFilter, LetterState, find_letter_ids
 from notify.web.console.bulk import (
     MOST_AT_ONCE,
@@ -25,8 +26,9 @@ from notify.web.console.pages.dead_letters import (
     letter_page,
 )
 from notify.web.console.pages.fields import chosen_numbers, number_part, positive
+from notify.web.console.pages.plans_new import of_letters
 from notify.web.console.params import FormMistake
-from notify.web.console.routing import ConsoleAction, View, Visit
+from notify.web.console.routing import Answer, ConsoleAction, Redirect, View, Visit
 
 _DEFAULT_RATE = 10.0
 _WHY = {
@@ -42,9 +44,11 @@ _WHY = {
 _REPLAYED = (Eligibility.NEVER_SENT, Eligibility.REPORT)
 
 
-def replay(visit: Visit) -> View:
-    """Replay the selected letters, or all that the filter finds, once the number is typed."""
+def replay(visit: Visit) -> Answer:
+    """Replay the selected letters, or all that the filter finds; too many lead to a plan."""
     ids = _chosen(visit)
+    if len(ids) > MOST_AT_ONCE:
+        return Redirect(of_letters(PlanAction.REPLAY, visit.form))
     rate = positive(visit.form, "rate") if visit.form.get("rate") else _DEFAULT_RATE
     unknown = bool(visit.form.get("include_unknown"))
     request = ReplayRequest(ids, rate=rate, include_unknown=unknown)
@@ -90,9 +94,11 @@ def _perform(
     return result(visit, title, found, back=back)
 
 
-def discard_chosen(visit: Visit) -> View:
-    """Mark the selected letters as discarded, once the number is typed."""
+def discard_chosen(visit: Visit) -> Answer:
+    """Mark the selected letters as discarded, once the number is typed; too many, by a plan."""
     ids = _chosen(visit)
+    if len(ids) > MOST_AT_ONCE:
+        return Redirect(of_letters(PlanAction.DISCARD, visit.form))
     if not confirmed(visit, len(ids)):
         question = BulkQuestion(
             action=f"Discard {len(ids):,} dead letters",
@@ -109,10 +115,10 @@ def discard_chosen(visit: Visit) -> View:
 
 def _chosen(visit: Visit) -> Sequence[int]:
     """
-    Return the waiting letters that are selected, or all that the filter finds.
+    Return the waiting letters that are selected, or that the filter finds; one too many at most.
 
     Raises:
-        FormMistake: None is selected, or they are more than one action may change.
+        FormMistake: None is selected, or more than one page may select.
     """
     if not visit.form.get("all_matching"):
         ids = chosen_numbers(visit.form, most=MOST_AT_ONCE)
@@ -122,12 +128,7 @@ def _chosen(visit: Visit) -> Sequence[int]:
     else:
         wanted = letter_filter(visit.form, state=LetterState.WAITING)
     with visit.site.store.reading() as connection:
-        found = find_letter_ids(connection, wanted, limit=MOST_AT_ONCE + 1)
-    if len(found) > MOST_AT_ONCE:
-        raise FormMistake(
-            f"more than {MOST_AT_ONCE:,} dead letters match: narrow the filter, or make a plan"
-        )
-    return found
+        return find_letter_ids(connection, wanted, limit=MOST_AT_ONCE + 1)
 
 
 def edit(visit: Visit) -> View:

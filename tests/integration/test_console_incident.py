@@ -18,6 +18,7 @@ from notify.sandbox.behaviour import Behaviour
 from notify.stack.rabbitmq import free_ports
 from notify.store import ActFilter, Actor, Filter, find_acts
 from tests.support.browsing import sign_in
+from tests.support.node import node_modules
 from tests.support.rig import Rig, surroundings, until
 
 PASSWORD = "correct horse battery"
@@ -110,7 +111,38 @@ def _play(incident: Incident, chromium: Browser, *, scripts: bool) -> None:
         page.on("console", lambda said: mistakes.append(said.text))
         sign_in(page, url=incident.url, name="olga", password=PASSWORD)
         _handle(page)
+        found = violations(page, url=incident.url) if scripts else []
     assert mistakes == []
+    assert found == []
+
+
+PAGES = (
+    "/notifications",
+    "/unknown",
+    "/dead-letters?state=all",
+    "/dead-letters/1",
+    "/holds",
+    "/providers",
+    "/providers/sendgrid",
+    "/limits",
+    "/sources",
+    "/batches",
+    "/suppressions",
+    "/templates",
+    "/templates/invoice",
+)
+
+
+def violations(page: Page, *, url: str) -> list[object]:
+    """Return the rules of accessibility that pages break, by axe."""
+    axe = (node_modules() / "axe-core" / "axe.min.js").read_text()
+    found: list[object] = []
+    for path in PAGES:
+        page.goto(url + path)
+        page.evaluate(axe)
+        rules = "axe.run().then(all => all.violations.map(each => [each.id, each.nodes[0].html]))"
+        found += [(path, *each) for each in page.evaluate(rules)]
+    return found
 
 
 def _handle(page: Page) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from notify.flow import overrides
 from notify.people import Role
 from notify.policies.breaker import Mode
-from notify.status import change_as_json, read_providers
+from notify.status import read_providers
 from notify.store.flow import CircuitChangeFilter, find_circuit_changes
 from notify.web.console.pages.fields import SPANS, seconds, word
 from notify.web.console.params import FormMistake
@@ -42,7 +42,7 @@ def provider(visit: Visit) -> View:
         changes = find_circuit_changes(connection, wanted, limit=_CHANGES)
     values = {
         "one": found[name],
-        "changes": [change_as_json(each) for each in changes],
+        "changes": changes,
         "spans": SPANS,
         "modes": list(Mode),
     }

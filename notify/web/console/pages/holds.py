@@ -36,6 +36,7 @@ def holds(visit: Visit) -> View:
         "lanes": list(settings.lanes),
         "providers": list(settings.providers),
         "spans": SPANS,
+        "waits": [each for each in Channel if each in visit.query.get("waits").split(",")],
         "given": {name: visit.query.get(name) for name in SCOPE_PARTS},
     }
     return View("holds.html.j2", title="Holds", values=values)

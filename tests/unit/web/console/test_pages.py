@@ -163,7 +163,7 @@ def test_a_story_shows_each_part(rig: ConsoleRig, viewer: Browser) -> None:
         f"notify show {id_}",
         "broken link",
         "It is due since",
-        "published, or none",
+        "none: it has not ended",
     ):
         assert part in text, part
     assert "Reveal the recipient" not in text

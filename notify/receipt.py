@@ -119,6 +119,10 @@ class Forged(NotifyError):
     """A request that the vendor did not sign, or signed with another key; the text has no data."""
 
 
+class Unverified(NotifyError):
+    """A request that cannot be verified or acted on now; the vendor must post it again."""
+
+
 class Unreadable(NotifyError):
     """A verified request that is not in the vendor's format at all."""
 
@@ -138,6 +142,7 @@ class ReceiptReader(Protocol):
 
         Raises:
             Forged: It is unsigned, or no configured key verifies it.
+            Unverified: The vendor's key cannot be fetched now.
         """
         ...
 
@@ -147,5 +152,6 @@ class ReceiptReader(Protocol):
 
         Raises:
             Unreadable: It is not in the vendor's format.
+            Unverified: What it asks for cannot be done now.
         """
         ...

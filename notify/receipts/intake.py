@@ -13,7 +13,15 @@ import structlog
 from notify.contract import ReceiptMessage
 from notify.errors import NotifyError, StoreError
 from notify.publisher import Outgoing, Publisher, PublishResult
-from notify.receipt import DeliveryReceipt, Forged, Posted, ReceiptReader, Report, Unreadable
+from notify.receipt import (
+    DeliveryReceipt,
+    Forged,
+    Posted,
+    ReceiptReader,
+    Report,
+    Unreadable,
+    Unverified,
+)
 from notify.receipts.intake_metrics import IntakeMetrics
 from notify.receipts.reminder import Reminder
 from notify.topology import RECEIPTS
@@ -89,12 +97,17 @@ class ReceiptIntake:
             UnknownReader: The provider is not configured.
             Forged: The vendor did not make the request.
             Unreadable: The vendor made it, in a format that is not known.
+            Unverified: It cannot be verified or acted on now.
             NotStored: Broker and record are both away.
         """
         reader = self._readers.get(provider)
         if reader is None:
             raise UnknownReader("there are no receipts of this name")
-        report = self._read(provider, reader, posted)
+        try:
+            report = self._read(provider, reader, posted)
+        except Unverified as error:
+            log.warning("notify.receipts_unverified", provider=provider, reason=str(error))
+            raise
         received_at = self._clock()
         self.store(provider, report.receipts, received_at=received_at)
         self._metrics.stored(provider, report, received_at=received_at)

@@ -11,28 +11,19 @@ from typing import Any
 
 from notify.errors import ConfigError
 from providers._shared.options import wrong_texts
+from providers._shared.senders import SENDER_FORMS
 from providers.smtp.return_path import LONGEST_PREFIX
 
 _PORTS = {"starttls": 587, "implicit": 465, "none": 25}
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:]+")
 _EHLO = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f.:v]+\]")
-_ADDRESS = re.compile(r"(?=[!-~]+\Z)[^\s@<>\"(),:;\[\]\\]{1,64}@([\w-]+\.)+[\w-]+")
 _RETURN_PATH = re.compile(
     rf"(?=[!-~]+\Z)[^\s@<>\"(),:;\[\]\\+]{{1,{LONGEST_PREFIX}}}@([\w-]+\.)+[\w-]+"
 )
-# As for every provider of email: no control characters, separators or changes of direction.
-_NAME = re.compile("[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 _FORMS: Mapping[str, tuple[Callable[[str], object], str]] = {
     "host": (_HOST.fullmatch, "must be a host name or address alone; the port is an option"),
-    "sender": (
-        _ADDRESS.fullmatch,
-        "must be a bare address such as no-reply@example.com; a name goes into sender_name",
-    ),
-    "sender_name": (
-        _NAME.fullmatch,
-        "must be one plain line, without control characters or bidirectional overrides",
-    ),
+    **SENDER_FORMS,
     "tls": (lambda word: word in _PORTS, "must be starttls, implicit or none"),
     "ehlo_name": (_EHLO.fullmatch, "must be a host name, or an address in brackets"),
     "return_path": (

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from notify.receipt import Forged, Posted, Unreadable
+from notify.receipt import Forged, Posted, Unreadable, Unverified
 from notify.receipts import NotStored, UnknownReader
 from notify.service import RECEIPTS_PATH
 from notify.telemetry.metrics import Metrics, catalog
@@ -30,6 +30,7 @@ _STATUS: dict[type[Exception], int] = {
     UnknownReader: 404,
     Forged: 403,
     Unreadable: 400,
+    Unverified: 503,
     NotStored: 503,
 }
 

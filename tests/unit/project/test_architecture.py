@@ -23,7 +23,7 @@ closed loop: `categories`, `receipt`,
 """
 MOST_LINES = 260
 MOST_PARAMETERS = 8
-OF_OPTIONS = {"Apns", "Fcm", "SendGrid", "Smtp", "Twilio", "Vonage"}
+OF_OPTIONS = {"Apns", "Fcm", "SendGrid", "Ses", "Smtp", "Twilio", "Vonage"}
 """Classes whose further parameters are options with defaults, not collaborators."""
 MOST_PAST_FACES = 40
 OPEN = {"policies", "telemetry"}

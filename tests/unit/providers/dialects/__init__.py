@@ -8,6 +8,7 @@ from tests.unit.providers.dialects.dialect import MESSAGE, TO, Dialect, json_rep
 from tests.unit.providers.dialects.fcm import FCM, fcm_error, service_account
 from tests.unit.providers.dialects.memory import Remembering
 from tests.unit.providers.dialects.sendgrid import SENDGRID
+from tests.unit.providers.dialects.ses import SES
 from tests.unit.providers.dialects.smtp import Relaying
 from tests.unit.providers.dialects.twilio import TWILIO
 from tests.unit.providers.dialects.vonage import VONAGE, vonage_parts
@@ -20,6 +21,7 @@ __all__ = [
     "MESSAGE",
     "OVER_HTTP",
     "SENDGRID",
+    "SES",
     "TO",
     "TWILIO",
     "VONAGE",
@@ -42,6 +44,7 @@ OVER_HTTP = (
     APNS,
     FCM,
     SENDGRID,
+    SES,
     TWILIO,
     VONAGE,
     WEBPUSH,

@@ -17,7 +17,8 @@ from benchmarks.cpu import CpuWatch
 from benchmarks.stage import Nginx, processes, wait_until
 from benchmarks.throughput import WARM, Moment, Run, notify
 from notify.message import Channel, Status
-from notify.store import Filter, Store
+from notify.store import Store
+from notify.store.totals import CountFilter, count_groups
 from notify.topology import EXCHANGE, routing_key
 
 RECIPIENTS = 1_000
@@ -52,7 +53,6 @@ class BulkBench:
         return Run.between(first, last, messages=recipients * (1 - WARM))
 
     def _reach(self, store: Store, wanted: int, watch: CpuWatch) -> Moment:
-        # Counting is a scan: not often, so that it costs the delivery little.
         wait_until(lambda: _sent(store) >= wanted, what="the bulk delivery", timeout=300, pause=0.2)
         return Moment(time.perf_counter(), watch.read())
 
@@ -83,4 +83,6 @@ def _message(to: list[Any], fields: dict[str, Any]) -> amqp.Message:
 
 
 def _sent(store: Store) -> int:
-    return store.count(Filter()).get(Status.SENT, 0)
+    # By the kept totals: reading the open rows as well was a third of PostgreSQL's time.
+    with store.reading() as connection:
+        return sum(each.count for each in count_groups(connection, CountFilter(status=Status.SENT)))

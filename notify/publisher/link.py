@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import amqp
-from amqp import spec
 from amqp.method_framing import frame_writer as write_frames
 
 from notify.contract import IN_MS
 from notify.errors import PublishError, Unconfirmed, Unroutable
 from notify.publisher.connection import FAILURES, connect
+from notify.publisher.frames import publish_frames
 from notify.publisher.outgoing import InFlight, Outgoing
 
 # RabbitMQ counts a message's deaths and deliveries in these headers, and before version 4 trusts a
@@ -86,12 +86,7 @@ class Link:
         self._tag += 1
         self.in_flight[self._tag] = entry
         try:
-            self._channel.send_method(
-                spec.Basic.Publish,
-                "Bssbb",
-                (0, message.exchange, message.routing_key, message.mandatory, False),
-                self._encode(message),
-            )
+            self._buffer.write(self._frames(message))
         except _UNFIT:
             # Raised before a byte was written, so the tag is still free.
             del self.in_flight[self._tag]
@@ -138,23 +133,28 @@ class Link:
         transport.sock.close()
         transport.sock = None
 
-    def _encode(self, message: Outgoing) -> amqp.Message:
+    def _frames(self, message: Outgoing) -> bytes:
+        if not self._channel.is_open:
+            raise amqp.RecoverableConnectionError("the channel is closed")
         now = self._now()
-        properties: dict[str, Any] = {
-            "content_type": message.content_type,
-            "delivery_mode": 2,
-            "message_id": message.message_id,
-            "timestamp": int(now),
-        }
-        if self._user_id is not None:
-            properties["user_id"] = self._user_id
         own = {
             name: value
             for name, value in message.headers.items()
             if not name.startswith(_BROKERS_OWN)
         }
-        properties["application_headers"] = {**own, IN_MS: int(1000 * now)}
-        return amqp.Message(message.body, **properties)
+        return publish_frames(
+            message.body,
+            exchange=message.exchange,
+            routing_key=message.routing_key,
+            mandatory=message.mandatory,
+            content_type=message.content_type,
+            message_id=message.message_id,
+            headers={**own, IN_MS: int(1000 * now)},
+            timestamp=int(now),
+            user_id=self._user_id,
+            channel=self._channel.channel_id,
+            frame_max=self._connection.frame_max,
+        )
 
     def _on_alarm(self, alarm: bool) -> None:
         self.alarm = alarm

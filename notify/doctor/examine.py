@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from notify.doctor import broker, deliverability, flow, host, providers, record
+from notify.doctor import broker, deliverability, flow, host, plans, providers, record
 from notify.doctor.finding import Finding, fail
 from notify.doctor.sender_dns import SenderDns
 from notify.errors import ConfigError, NotifyError
@@ -77,6 +77,7 @@ def _record(
             yield from record.clock(store, now=now)
             snapshot = OverridesSnapshot.read(store, settings)
             yield from flow.findings(snapshot)
+            yield from plans.findings(store)
             return snapshot
     except ConfigError as error:
         yield fail("record", str(error), fix="correct it; notify config check")

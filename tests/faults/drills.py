@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from notify.sandbox import Behaviour
-from tests.faults import bulk, survivor
+from tests.faults import bulk, bulk_plan, survivor
 from tests.faults.combined import (
     cut_leader_off,
     kill_broker_and_workers,
@@ -239,6 +239,11 @@ _ALL = (
     Drill(
         "the same replay twice at once",
         _replay_twice,
+        terms=Terms(attempts=2, judged_calls=1_000_000),
+    ),
+    Drill(
+        "kill -9 of a plan's runner",
+        bulk_plan.kill_runner,
         terms=Terms(attempts=2, judged_calls=1_000_000),
     ),
 )

@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import delete, func, select, update
 
 from notify.deadletters import discard
+from notify.doctor import Severity
+from notify.doctor.plans import findings
 from notify.errors import NotifyError
 from notify.flow.overrides import place_hold, release_holds
 from notify.message import Status
@@ -271,3 +273,19 @@ def test_a_notification_that_retention_deleted_is_skipped(store: Store) -> None:
     with store.writing() as connection:
         connection.execute(delete(notifications).where(notifications.c.id == id_))
     assert performed(store, plan).results == {"skipped": {"not on record": 1}}
+
+
+def test_the_doctor_finds_a_plan_that_no_process_works_on(store: Store) -> None:
+    """It would wait for ever, and its operator may have gone home."""
+    assert [each.found for each in findings(store)] == ["none is running"]
+    _bury(store, 1)
+    plan = made(store, PlanAction.DISCARD, LetterFilter())
+    start_plan(store, plan.id, BOB)
+    (fine,) = findings(store)
+    assert (fine.verdict, fine.fix) == (Severity.OK, None)
+    with store.writing() as connection:
+        earlier = store.clock() - timedelta(minutes=1)
+        connection.execute(update(plans).values(next_at=earlier))
+    (found,) = findings(store)
+    assert found.verdict is Severity.WARN
+    assert found.found == f"plan {plan.id} is running, and no process works on it"

@@ -1,4 +1,4 @@
-"""Acme's words: the vendor of tests/support/acme.py, a provider as CONTRIBUTING.md has it."""
+"""Acme's words: the vendor of examples/custom_provider."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from examples.custom_provider.acme import Acme
 from notify.message import Channel
-from tests.support.acme import Acme
 from tests.support.vendor import Reply, Seen
 from tests.unit.providers.dialects.dialect import ECHO, KEY, Dialect, json_reply
 

@@ -123,7 +123,6 @@ class EmailChannel(ChannelDefinition):
     refused = {  # noqa: RUF012 - as `inside`
         "cc": _NO_COPIES,
         "bcc": _NO_COPIES,
-        "from": "write `sender`, with a name that your operators define",
     }
     unknown = Unknown.RESEND
     examples = (

@@ -1,4 +1,8 @@
-"""The bodies of a batch's recipients: a copy for each, or what they share only once."""
+"""
+The bodies of notifications: of a batch's recipients a copy for each, or what they share only once.
+
+Attachments are always in a shared part: all that reads a body reads as much as without them.
+"""
 
 from __future__ import annotations
 
@@ -61,11 +65,31 @@ def members(
     yield from _parts(whole, recipients, shared, limits, attached=0)
 
 
+def without_files(whole: Notification, document: Mapping[str, Any]) -> Notification:
+    """Return the notification of one recipient with its attachments in a part of their own."""
+    own = {
+        name: value
+        for name, value in document.items()
+        if value is not None and name != "attachments"
+    }
+    files = CANONICAL.encode({"attachments": document["attachments"]}).encode()
+    return replace(whole, body=CANONICAL.encode(own).encode(), shared=_shared_part(whole, files))
+
+
 def whole_body(own: bytes, shared: bytes) -> bytes:
     """Return the complete body of a recipient from its own part and the shared one."""
     mine, common = json.loads(own), json.loads(shared)
-    data = {**common.get("data", {}), **mine.get("data", {})}
-    return CANONICAL.encode({**common, **mine, "data": data}).encode()
+    whole = {**common, **mine}
+    if "data" in whole:
+        # A request without data has none afterwards either: its digest is the same.
+        whole["data"] = {**common.get("data", {}), **mine.get("data", {})}
+    return CANONICAL.encode(whole).encode()
+
+
+def _shared_part(whole: Notification, content: bytes) -> SharedBody:
+    """Return a shared part; the copies that are tried again have that of their batch."""
+    name = f"{whole.source}/{whole.batch_id or whole.id}/{whole.digest.hex()}"
+    return SharedBody(uuid5(_SHARED, name), content)
 
 
 def _copies_fit(
@@ -115,8 +139,7 @@ def _parts(
     # Events need the labels, and do not read the shared part.
     common = {name: value for name, value in shared.items() if name != "metadata"}
     content = CANONICAL.encode({**common, "data": whole.data}).encode()
-    name = f"{whole.source}/{whole.id}/{whole.digest.hex()}"
-    part = SharedBody(uuid5(_SHARED, name), content)
+    part = _shared_part(whole, content)
     size = len(content) - attached
     for position, item in enumerate(recipients):
         one, own = _member(whole, position, item)

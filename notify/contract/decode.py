@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from notify.channels import CHANNELS, Request, is_uuid
-from notify.contract.batch import CANONICAL, members
+from notify.contract.batch import CANONICAL, members, without_files
 from notify.contract.check import check
 from notify.contract.document import parse
 from notify.contract.envelope import Incoming, Route, check_envelope, route, trace
@@ -31,10 +31,11 @@ def decode(
     """
     Return the notifications that one message asks for, in the order of its recipients.
 
-    A single recipient keeps the request's id and its body byte for byte. Each member of a batch
-    (`to` is a list, even of one) gets the id `uuid5(request id, position)` and a body of its own,
-    in which `batch` has the request's id, the position and the digest. Decoded again, that body is
-    the same notification, so that publishing it again is never a second request.
+    A single recipient keeps the request's id and its body byte for byte; attachments are apart from
+    it, in a shared part. Each member of a batch (`to` is a list, even of one) gets the id
+    `uuid5(request id, position)` and a body of its own, in which `batch` has the request's id, the
+    position and the digest. Decoded again, that body is the same notification, so that publishing
+    it again is never a second request.
 
     The idempotency key is the producer's, or the id in its canonical form. The digest is the
     SHA-256 of the channel and of the body without `v`, `id`, `idempotency_key` and nulls, its keys
@@ -57,6 +58,8 @@ def decode(
     notification = _notification(request, extras, document, limits, incoming=incoming, at=at)
     if isinstance(request.to, list):
         return list(members(notification, request.to, document, limits))
+    if extras is not None and extras.attachments:
+        return [without_files(notification, document)]
     return [notification]
 
 

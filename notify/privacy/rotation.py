@@ -16,6 +16,9 @@ from notify.store.privacy import (
     reseal_shared,
 )
 
+_LETTERS = 20
+"""Dead letters of one transaction: with attachments, each may have ten megabytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
@@ -45,7 +48,7 @@ def rotate(
         StoreError: The record cannot be used.
     """
     notifications = _all(store, reseal_notifications, batch=batch, sleep=sleep)
-    letters = _all(store, reseal_letters, batch=batch, sleep=sleep)
+    letters = _all(store, reseal_letters, batch=min(batch, _LETTERS), sleep=sleep)
     _all(store, reseal_shared, batch=1, sleep=sleep)
     with store.writing() as connection:
         forgotten = forget_keys(connection)

@@ -18,6 +18,8 @@ from notify.topology import WORK, routing_key
 
 RETRY = timedelta(seconds=5)
 """How long rows that the broker did not confirm, and the rest of their lane, are left out."""
+LARGE = 8 * 1024 * 1024
+"""Bytes of a batch's bodies from which the next one follows at once."""
 RELAYED = (Status.SCHEDULED, Status.QUEUED)
 """Statuses of the notifications that a relay publishes when they are due."""
 
@@ -32,11 +34,11 @@ class DueRows:
     other lane.
     """
 
-    batch_size = BATCH_SIZE
     lease_length = RELAY_LEASE
 
     def __init__(self) -> None:
         self._aside: dict[tuple[Channel, str], datetime] = {}
+        self.batch_size = BATCH_SIZE
 
     def lease(self, connection: Connection, *, now: datetime) -> Sequence[Due]:
         """Lease the rows that are overdue for longest, of all lanes that are not left out."""
@@ -52,6 +54,8 @@ class DueRows:
             lease=self.lease_length,
             limit=BATCH_SIZE,
         )
+        # A lease may have fewer rows than there are, since their bodies are large.
+        self.batch_size = len(rows) if sum(len(row.body) for row in rows) > LARGE else BATCH_SIZE
         _log_sealed(row for row in rows if row.sealed is not None)
         return rows
 

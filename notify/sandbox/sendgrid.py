@@ -26,6 +26,7 @@ from notify.sandbox.exchange import (
 )
 from notify.sandbox.inbox import Message
 from notify.sandbox.sendgrid_checks import Fault, faults_of, recipients_of
+from notify.sandbox.sendgrid_files import faults_of_files, kept_files
 
 _REFUSALS: dict[Behaviour, tuple[int, Fault]] = {
     Behaviour.DENIED: (
@@ -64,7 +65,7 @@ class SendGrid:
         """
         self.check_key(request)
         mail = _parse(request.body)
-        faults = list(faults_of(mail))
+        faults = [*faults_of(mail), *faults_of_files(mail)]
         if faults:
             raise RequestRefused(_errors(400, *faults))
         return list(self._messages(mail))
@@ -118,6 +119,7 @@ class SendGrid:
 
     def _messages(self, mail: dict[str, Any]) -> Iterator[Message]:
         provider_id, now = self.new_id(), self.clock()
+        files = kept_files(mail)
         parts = {part["type"]: part["value"] for part in mail.get("content", [])}
         position = 0
         for index, personalization in enumerate(mail["personalizations"]):
@@ -139,7 +141,7 @@ class SendGrid:
                     place=f"personalizations.{index}.to.{number}.email",
                     notify_id=str(arguments.get("notify_id", "")),
                     attempt_id=str(arguments.get("attempt_id", "")),
-                    details=_details(mail, personalization, arguments),
+                    details=_details(mail, personalization, arguments, files),
                 )
                 position += 1
 
@@ -182,12 +184,16 @@ def _errors(status: int, *faults: Fault) -> HttpAnswer:
 
 
 def _details(
-    mail: dict[str, Any], personalization: dict[str, Any], arguments: dict[str, Any]
+    mail: dict[str, Any],
+    personalization: dict[str, Any],
+    arguments: dict[str, Any],
+    files: list[dict[str, Any]],
 ) -> dict[str, Any]:
     kept = ("template_id", "categories", "reply_to", "send_at", "asm")
     headers = {**mail.get("headers", {}), **personalization.get("headers", {})}
     return {
         "custom_args": arguments,
         **({"headers": headers} if headers else {}),
+        **({"attachments": files} if files else {}),
         **{key: mail[key] for key in kept if key in mail},
     }

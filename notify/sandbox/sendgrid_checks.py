@@ -27,6 +27,8 @@ def faults_of(mail: dict[str, Any]) -> Iterator[Fault]:
     """Yield the mistakes for which SendGrid refuses a request."""
     if not _is_address(mail.get("from")):
         yield "The from object must be provided, with a valid email.", "from.email"
+    if "reply_to" in mail and not _is_address(mail["reply_to"]):
+        yield "The reply_to object must have a valid email.", "reply_to.email"
     personalizations = mail.get("personalizations")
     if not isinstance(personalizations, list) or not personalizations:
         yield "At least one personalization is required.", "personalizations"

@@ -31,7 +31,7 @@ def readable(body: bytes, *, show_recipients: bool) -> str:
 
     Args:
         show_recipients: Otherwise recipients are masked; in a body that the contract cannot read,
-            anything that looks like an address or a number.
+            anything that looks like an address or a number. Attachments are never shown.
     """
     try:
         document = parse(body)
@@ -39,6 +39,8 @@ def readable(body: bytes, *, show_recipients: bool) -> str:
         return _cut(_unparsed(body if show_recipients else _hidden(body)))
     if not show_recipients and "to" in document:
         document = {**document, "to": _masked(document["to"])}
+    if "attachments" in document:
+        document = {**document, "attachments": _without_content(document["attachments"])}
     return _cut(json.dumps(document, indent=2, ensure_ascii=False))
 
 
@@ -51,6 +53,15 @@ def _masked(to: Any) -> Any:
     if isinstance(to, dict):
         return {name: _masked(each) if name == "to" else each for name, each in to.items()}
     return to
+
+
+def _without_content(files: Any) -> Any:
+    """Replace the content of attachments by its length, in any form that they may have."""
+    if isinstance(files, list):
+        return [_without_content(each) for each in files]
+    if isinstance(files, dict) and isinstance(files.get("content"), str):
+        return {**files, "content": f"({len(files['content']):,} characters: --raw)"}
+    return files
 
 
 def _hidden(body: bytes) -> bytes:

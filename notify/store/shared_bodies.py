@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, or_, select
 
 from notify.errors import Sealed
 from notify.message import Notification
@@ -48,6 +48,13 @@ def read_shared(connection: Connection, ids: Collection[UUID]) -> dict[UUID, byt
         except Sealed as error:
             found[row.id] = error
     return found
+
+
+def shared_sizes(connection: Connection, ids: Collection[UUID]) -> dict[UUID, int]:
+    """Return the bytes of shared parts, by id."""
+    columns = shared_bodies.c
+    query = select(columns.id, func.length(columns.content)).where(columns.id.in_(ids))
+    return dict(connection.execute(query).tuples().all())
 
 
 def delete_unused(

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 
 from notify.service import CLAIMERS
 from notify.worker.received import Received
 
 LARGEST_BATCH = 96
+LARGE = 256 * 1024
+"""Bytes from which a message counts as large: its request has attachments, or is a large batch."""
+BATCH_BYTES = 4 * 1024 * 1024
+"""The most bytes of a batch with large messages, unless one message alone has more."""
+MOST_AT_WORK = 32 * 1024 * 1024
+"""The most bytes of large messages in batches and calls: each needs about six times its size."""
+MOST_BUFFERED = 64 * 1024 * 1024
+"""The most bytes that a prefetch should admit, by the average size of recent messages."""
+FIRST_SIZE = 2 * 1024 * 1024
+"""The average size that a start assumes, so that a backlog of large messages does not fill it."""
+_RECENT = 64
 MOST_DEFERRED = 64 * 1024 * 1024
 """The most bytes of deferred messages to keep beside the prefetch; more count against it."""
 OVERHEAD = 2048
@@ -27,7 +39,13 @@ class Intake:
         buffer: Those that are in no batch yet.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, average: float = FIRST_SIZE) -> None:
+        """
+        Create the intake of a queue that is not consumed yet.
+
+        Args:
+            average: The size in bytes that recent messages are assumed to have.
+        """
         self.name = name
         self.prefetch = 0
         self.unacknowledged = 0
@@ -36,19 +54,39 @@ class Intake:
         self._consumer = 0
         self._deferred_here = 0
         self._deferred_bytes = 0
+        self._average = average
+        # Large messages in the buffer, and the bytes of those in batches and calls.
+        self._large = 0
+        self._at_work = 0
 
     def admit(self, received: Received) -> None:
         """Add a message that the broker has delivered."""
         received.consumer = self._consumer
+        self._average += (received.size - self._average) / _RECENT
         self._queue(received)
 
     def _queue(self, received: Received) -> None:
         self.unacknowledged += 1
         self.buffer.append(received)
+        self._large += received.size >= LARGE
+
+    def settled(self, received: Received) -> bool:
+        """Stop counting a message; return whether buffered ones may have waited for its bytes."""
+        self.unacknowledged -= 1
+        return self._finished(received)
+
+    def _finished(self, received: Received) -> bool:
+        if not received.at_work:
+            # A large one that leaves the buffer without a batch.
+            self._large -= received.size >= LARGE
+            return False
+        self._at_work -= received.at_work
+        received.at_work = 0
+        return bool(self.buffer)
 
     def defer(self, received: Received) -> None:
         """Keep a message for a later retry, and stop counting it as unacknowledged."""
-        self.unacknowledged -= 1
+        self.settled(received)
         if received.alive:
             self._count_deferred(received, 1)
 
@@ -82,8 +120,29 @@ class Intake:
         """Yield a batch of the buffered messages for each idle claimer."""
         while self.buffer and self._claimers < CLAIMERS:
             size = min(len(self.buffer), LARGEST_BATCH)
+            if self._large and not (size := self._fitting(size)):
+                return
             self._claimers += 1
             yield [self.buffer.popleft() for _ in range(size)]
+
+    def _fitting(self, most: int) -> int:
+        """
+        Return how many buffered messages the next batch has, where some are large.
+
+        Large ones count as at work until they are settled; with too many bytes of these, none.
+        """
+        if self._at_work >= MOST_AT_WORK:
+            return 0
+        total = 0
+        for number, received in enumerate(islice(self.buffer, most)):
+            total += received.size
+            if number and total > BATCH_BYTES:
+                return number
+            if received.size >= LARGE:
+                received.at_work = received.size
+                self._at_work += received.size
+                self._large -= 1
+        return most
 
     def claimer_idle(self) -> None:
         """Count a batch's claimer as idle again."""
@@ -93,6 +152,7 @@ class Intake:
         """Drop the buffered messages of a lost connection: the broker delivers them again."""
         self.unacknowledged -= len(self.buffer)
         self.buffer.clear()
+        self._large = 0
         self._deferred_bytes = 0
         self.begin(0)
 
@@ -102,9 +162,14 @@ class Intake:
 
         A prefetch lasts as long as its consumer, so a small difference is not worth a new one.
         """
+        wanted = self._affordable(wanted)
         if self.prefetch / 2 < wanted < 2 * self.prefetch:
             return self.prefetch
         return self.new_prefetch(wanted)
+
+    def _affordable(self, wanted: int) -> int:
+        """Return a prefetch, limited by the bytes that its messages would have."""
+        return min(wanted, max(1, int(MOST_BUFFERED / max(self._average, 1.0))))
 
     def new_prefetch(self, wanted: int) -> int:
         """
@@ -113,4 +178,5 @@ class Intake:
         The messages of earlier consumers stay here. While they are more than enough, a new
         consumer gets a prefetch of one: otherwise each replacement would add a whole prefetch.
         """
+        wanted = self._affordable(wanted)
         return wanted if self.unacknowledged <= wanted else min(wanted, 1)

@@ -47,9 +47,11 @@ class Received:
         tag: Its delivery tag.
         consumer: The number of the queue's consumer that received it.
         settled: Whether it is acknowledged, rejected or requeued.
+        size: The length of its body in bytes or characters.
+        at_work: Its size while it is large and in a batch or call, else 0.
     """
 
-    __slots__ = ("_message", "_taken_at", "consumer", "settled", "tag")
+    __slots__ = ("_message", "_taken_at", "at_work", "consumer", "settled", "size", "tag")
 
     def __init__(self, message: Any) -> None:
         self._message = message
@@ -57,16 +59,13 @@ class Received:
         self.tag: int = message.delivery_info["delivery_tag"]
         self.consumer = 0
         self.settled = False
+        self.size = len(message.body)
+        self.at_work = 0
 
     @property
     def alive(self) -> bool:
         """Whether its channel is open: if not, the broker delivers it again."""
         return bool(self._message.channel.is_open)
-
-    @property
-    def size(self) -> int:
-        """The length of its body in bytes or characters."""
-        return len(self._message.body)
 
     def incoming(self) -> Incoming:
         """Return the parts that the contract reads. A header that is not text counts as absent."""

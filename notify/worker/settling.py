@@ -55,10 +55,10 @@ class Settling:
                 intake.defer(received)
                 self._later(after, lambda: self._retry(intake, received))
             case Done():
-                self._count(intake)
+                self._count(intake, received)
                 self._done.setdefault(received.acknowledged(), []).append(received.tag)
             case Dead():
-                self._answer(intake, received.reject)
+                self._answer(intake, received, received.reject)
 
     def acknowledge_all(self) -> None:
         """Acknowledge all messages that are done, in one write for each channel."""
@@ -74,19 +74,21 @@ class Settling:
     def requeue_all(self, intake: Intake) -> None:
         """Return a queue's buffered messages to it."""
         while intake.buffer:
-            self._answer(intake, intake.buffer.popleft().requeue)
+            received = intake.buffer.popleft()
+            self._answer(intake, received, received.requeue)
 
     def _retry(self, intake: Intake, received: Received) -> None:
         intake.retry(received)
         self._flush()
 
-    def _answer(self, intake: Intake, answer: Callable[[], None]) -> None:
-        self._count(intake)
+    def _answer(self, intake: Intake, received: Received, answer: Callable[[], None]) -> None:
+        self._count(intake, received)
         try:
             answer()
         except self._errors:
             log.info("notify.settled_late", messages=1)
 
-    def _count(self, intake: Intake) -> None:
-        intake.unacknowledged -= 1
+    def _count(self, intake: Intake, received: Received) -> None:
         self._state.settled += 1
+        if intake.settled(received):
+            self._flush()

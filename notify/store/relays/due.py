@@ -16,10 +16,13 @@ from notify.message import Channel, Status, ids
 from notify.store.ids import PUBLIC_ID
 from notify.store.relays.leasing import lease_rows
 from notify.store.sealing.row_cipher import RowCipher, cipher_of
-from notify.store.shared_bodies import read_shared
+from notify.store.shared_bodies import read_shared, shared_sizes
 from notify.store.status_rules import WAITING, Transition
 from notify.store.tables import notifications
 from notify.store.transitions import transition_quietly
+
+MOST_BYTES = 32 * 1024 * 1024
+"""The most bytes of shared parts in the bodies of one lease, unless one row has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ def lease_due(
     Args:
         channel: None for all channels.
         aside: Channels and lanes to leave out.
+        limit: The most rows; fewer if their bodies have more than `MOST_BYTES` together.
         lease: When it is over, another relay may lease the rows: this one may have died.
     """
     columns = notifications.c
@@ -101,10 +105,28 @@ def lease_due(
         lease=lease,
         limit=limit,
     ).returning(*_COLUMNS)
-    rows = connection.execute(leased).all()
+    rows = _affordable(connection, connection.execute(leased).all(), now=now)
     cipher = cipher_of(connection)
     shared = read_shared(connection, {row.shared_id for row in rows if row.shared_id is not None})
     return [_due(row, cipher, shared.get(row.shared_id), leased_until=now + lease) for row in rows]
+
+
+def _affordable(
+    connection: Connection, rows: Sequence[Row[Any]], *, now: datetime
+) -> Sequence[Row[Any]]:
+    """Return the first rows whose shared parts fit into memory; end the lease of the others."""
+    ids = {row.shared_id for row in rows if row.shared_id is not None}
+    if not ids:
+        return rows
+    sizes, total = shared_sizes(connection, ids), 0
+    for number, row in enumerate(rows):
+        total += sizes.get(row.shared_id, 0)
+        if number and total > MOST_BYTES:
+            left = [each.id for each in rows[number:]]
+            ended = update(notifications).where(notifications.c.id.in_(left))
+            connection.execute(ended.values(relay_until=now))
+            return rows[:number]
+    return rows
 
 
 def _due(

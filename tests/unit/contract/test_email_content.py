@@ -311,3 +311,29 @@ def test_a_large_file_is_decoded() -> None:
     (found,) = decode(incoming, DEFAULT_LIMITS)
     assert found.extras is not None
     assert found.extras.attachments[0].content == content
+
+
+def test_files_of_one_recipient_are_apart_from_its_body() -> None:
+    """Whatever reads bodies reads no files; published again, it is the same request."""
+    cases: list[dict[str, Any]] = [{}, {"data": None, "metadata": {"order": "7"}}, {"data": {}}]
+    for fields in cases:
+        (found,) = read(attachments=[PDF], **fields)
+        assert b"attachments" not in found.body
+        assert found.shared is not None
+        assert json.loads(found.shared.content) == {"attachments": [PDF]}
+        body = whole_body(found.body, found.shared.content)
+        (again,) = decode(Incoming(body, "email.bulk.shop", "application/json"), DEFAULT_LIMITS)
+        assert again == found
+        assert again.shared == found.shared
+
+
+def test_a_copy_of_a_batch_has_the_files_of_its_batch() -> None:
+    """Tried again, it names the part that is on record already."""
+    _, second = read(to=["a@example.com", "b@example.com"], attachments=[PDF])
+    assert second.shared is not None
+    body = whole_body(second.body, second.shared.content)
+    (again,) = decode(Incoming(body, "email.bulk.shop", "application/json"), DEFAULT_LIMITS)
+    assert again.shared is not None
+    assert again.shared.id == second.shared.id
+    assert again.extras == second.extras
+    assert (again.id, again.digest, again.batch_id) == (second.id, second.digest, second.batch_id)

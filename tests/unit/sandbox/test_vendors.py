@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -56,6 +57,44 @@ def test_sendgrid_reads_a_message() -> None:
     )
     assert (message.text, message.html, message.notify_id) == ("Hi", "<b>", "n1")
     assert message.provider_id == "id1"
+
+
+FILE = {"filename": "a.pdf", "type": "application/pdf", "content": "JVBERi0="}
+
+
+def test_sendgrid_keeps_what_an_inbox_needs_of_files() -> None:
+    """Their names, sizes and hashes, not their content; and the address for replies."""
+    logo = {"filename": "l.gif", "content": "R0lGOA==", "disposition": "inline", "content_id": "l"}
+    [message] = _send_mail(_mail(attachments=[FILE, logo], reply_to={"email": "b@example.com"}))
+    assert message.details["reply_to"] == {"email": "b@example.com"}
+    digest = hashlib.sha256(b"%PDF-").hexdigest()
+    first, second = message.details["attachments"]
+    assert first == {
+        "filename": "a.pdf",
+        "type": "application/pdf",
+        "bytes": 5,
+        "sha256": digest,
+    }
+    assert (second["content_id"], second["bytes"]) == ("l", 4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"attachments": {}}, "attachments"),
+        ({"attachments": ["x"]}, "attachments.0"),
+        ({"attachments": [{**FILE, "filename": ""}]}, "attachments.0.filename"),
+        ({"attachments": [FILE, {**FILE, "content": "JVBERi0"}]}, "attachments.1.content"),
+        ({"attachments": [{**FILE, "disposition": "x"}]}, "attachments.0.disposition"),
+        ({"reply_to": {"email": "x"}}, "reply_to.email"),
+    ],
+)
+def test_sendgrid_refuses_what_it_cannot_attach(changes: dict[str, Any], field: str) -> None:
+    """By the place of the mistake."""
+    with pytest.raises(RequestRefused) as caught:
+        _send_mail(_mail(**changes))
+    [error] = json.loads(caught.value.answer.body)["errors"]
+    assert error["field"] == field
 
 
 def test_sendgrid_makes_one_message_a_recipient() -> None:

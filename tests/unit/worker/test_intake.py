@@ -60,7 +60,7 @@ def test_a_new_consumer_is_worth_it_for_twice_or_half_as_many(
     prefetch: int, wanted: int, next_prefetch: int
 ) -> None:
     """A change from or to zero is always worth it."""
-    intake = Intake("notify.email.normal")
+    intake = Intake("notify.email.normal", average=0)
     intake.prefetch = prefetch
     assert intake.next_prefetch(wanted) == next_prefetch
 
@@ -81,7 +81,7 @@ def test_messages_of_earlier_consumers_count(
     prefetch: int, in_hand: int, wanted: int, next_prefetch: int
 ) -> None:
     """However often the wanted number changes, twice of it is never unacknowledged for long."""
-    intake = Intake("notify.email.normal")
+    intake = Intake("notify.email.normal", average=0)
     intake.prefetch, intake.unacknowledged = prefetch, in_hand
     assert intake.next_prefetch(wanted) == next_prefetch
 
@@ -93,6 +93,7 @@ class Message:
     alive: bool = True
     size: int = 100
     consumer: int = 0
+    at_work: int = 0
 
 
 def delivered(intake: Intake, number: int, *, size: int = 100) -> list[Received]:
@@ -106,7 +107,7 @@ def delivered(intake: Intake, number: int, *, size: int = 100) -> list[Received]
 
 def test_deferred_messages_do_not_use_up_the_prefetch() -> None:
     """Half of it is enough for a new consumer, which counts its messages from zero."""
-    intake = Intake("notify.email.normal")
+    intake = Intake("notify.email.normal", average=0)
     intake.begin(8)
     busy = delivered(intake, 8)
     for message in busy[:3]:
@@ -128,7 +129,7 @@ def test_deferred_messages_do_not_use_up_the_prefetch() -> None:
 
 def test_a_message_that_is_tried_again_is_deferred_once() -> None:
     """However often it is found busy, it uses up one message of the prefetch."""
-    intake = Intake("notify.email.normal")
+    intake = Intake("notify.email.normal", average=0)
     intake.begin(8)
     (busy,) = delivered(intake, 1)
     for _ in range(10):
@@ -140,7 +141,7 @@ def test_a_message_that_is_tried_again_is_deferred_once() -> None:
 
 def test_a_prefetch_of_one_is_used_up_by_one() -> None:
     """A provider that is probed with one message gets another if that one is busy."""
-    intake = Intake("notify.email.normal")
+    intake = Intake("notify.email.normal", average=0)
     intake.begin(1)
     intake.defer(*delivered(intake, 1))
     assert intake.clogged
@@ -149,7 +150,7 @@ def test_a_prefetch_of_one_is_used_up_by_one() -> None:
 
 def test_deferred_messages_make_small_differences_worth_no_new_consumer() -> None:
     """Claims may fail too: each new consumer would receive more messages while they do."""
-    intake = Intake("notify.email.normal")
+    intake = Intake("notify.email.normal", average=0)
     intake.begin(8)
     for message in delivered(intake, 8):
         intake.defer(message)
@@ -166,7 +167,7 @@ def test_no_new_consumer_begins_if_no_message_is_wanted(intake: Intake) -> None:
 
 def test_the_bytes_of_deferred_messages_are_bounded() -> None:
     """A worker that receives ever more messages of other workers bounds its memory, and waits."""
-    intake = Intake("notify.email.normal")
+    intake = Intake("notify.email.normal", average=0)
     held = 0
     intake.begin(4)
     while True:
@@ -181,7 +182,7 @@ def test_the_bytes_of_deferred_messages_are_bounded() -> None:
 
 def test_a_lost_connection_forgets_deferred_messages() -> None:
     """The broker delivers them again; the old ones do not count any more."""
-    intake = Intake("notify.email.normal")
+    intake = Intake("notify.email.normal", average=0)
     intake.begin(2)
     before, late = delivered(intake, 2)
     intake.defer(before)
@@ -198,3 +199,73 @@ def test_a_lost_connection_forgets_deferred_messages() -> None:
     again = delivered(intake, 1)
     intake.defer(*again)
     assert intake.clogged
+
+
+FILE = 9_300_000
+
+
+def large(intake: Intake, number: int, *, size: int = FILE) -> list[Received]:
+    """Deliver messages into the buffer."""
+    messages = [cast(Received, Message(size=size)) for _ in range(number)]
+    for message in messages:
+        intake.admit(message)
+    return messages
+
+
+def test_large_messages_are_in_small_batches() -> None:
+    """A batch is decoded and written at once: its bytes are bounded, and no message is skipped."""
+    intake = Intake("notify.email.normal")
+    messages = large(intake, 1) + large(intake, 3, size=1_500_000) + large(intake, 5, size=100)
+    batches: list[list[Received]] = []
+    while intake.buffer:
+        batches += intake.batches()
+        for _ in range(CLAIMERS):
+            intake.claimer_idle()
+    assert [message for batch in batches for message in batch] == messages
+    assert [len(batch) for batch in batches] == [1, 2, 6]
+
+
+def test_the_bytes_at_work_are_bounded() -> None:
+    """The others wait in the buffer until one is settled or deferred."""
+    intake = Intake("notify.email.normal")
+    messages = large(intake, 8)
+    begun = []
+    for _ in range(8):
+        begun += [message for batch in intake.batches() for message in batch]
+        intake.claimer_idle()
+    assert begun == messages[:4]
+    assert intake.settled(begun[0])
+    intake.defer(begun[1])
+    for _ in range(8):
+        begun += [message for batch in intake.batches() for message in batch]
+        intake.claimer_idle()
+    assert begun == messages[:6]
+    for message in begun[2:]:
+        assert intake.settled(message)
+    assert not intake.settled(cast(Received, Message()))
+
+
+def test_a_lost_connection_forgets_large_messages() -> None:
+    """Those at work count until they are settled; the buffered ones do not."""
+    intake = Intake("notify.email.normal")
+    large(intake, 6)
+    (first,) = next(iter(intake.batches()))
+    intake.forget()
+    intake.settled(first)
+    small = large(intake, LARGEST_BATCH, size=100)
+    intake.claimer_idle()
+    assert list(intake.batches()) == [small]
+
+
+def test_a_prefetch_is_limited_by_the_size_of_recent_messages() -> None:
+    """A start assumes large ones; small ones allow all that is wanted."""
+    intake = Intake("notify.email.normal")
+    assert intake.next_prefetch(192) == 32
+    large(intake, 300, size=2000)
+    intake.unacknowledged = 0
+    assert intake.next_prefetch(192) == 192
+    large(intake, 300)
+    intake.unacknowledged = 0
+    assert intake.next_prefetch(192) == 7
+    assert intake.next_prefetch(3) == 3
+    assert intake.next_prefetch(0) == 0

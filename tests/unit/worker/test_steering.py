@@ -16,7 +16,7 @@ class Broker:
         self.wanted = {"a": 10, "b": 0}
         self.consuming = True
         self.calls: list[tuple[str, int]] = []
-        self.intakes = [Intake("a"), Intake("b")]
+        self.intakes = [Intake("a", average=0), Intake("b", average=0)]
         self.steering = Steering(
             self.intakes,
             prefetch=self.wanted.__getitem__,

@@ -19,6 +19,7 @@ import pytest
 from sqlalchemy import select
 
 from notify.message import Channel, Outcome, Status
+from notify.plans import BulkPlan, PlanState, read_plan
 from notify.publisher import Outgoing, Publisher
 from notify.sandbox.behaviour import Behaviour
 from notify.store import Filter
@@ -323,3 +324,29 @@ def test_of_a_batch_only_those_are_replayed_that_failed(sqlite_rig: Rig) -> None
     again = kept(rig)[0]
     assert (again.cause, again.state) == ("failed", "waiting")
     assert planned(rig, "--notification", again.notification_id)["replayed"] == 1
+
+
+def test_a_plan_whose_worker_is_killed_sends_each_once(sqlite_rig: Rig) -> None:
+    """The next `notify worker dead` goes on where the first one was."""
+    rig = sqlite_rig
+    with rig.worker("email"):
+        with rig.worker("dead", pool="dead") as dead:
+            ids = fail(rig, 20)
+            run(rig, "plan", "new", "replay", "--rate", 10, *WHY, "--start")
+            until(lambda: bulk_plan(rig).position > 0)
+            os.kill(dead.pid, signal.SIGKILL)
+        left = bulk_plan(rig)
+        assert (left.state, left.open > 0) == (PlanState.RUNNING, True)
+        with rig.worker("dead", pool="dead"):
+            until(lambda: bulk_plan(rig).state is PlanState.DONE)
+            until(lambda: rig.store.count(Filter()) == {Status.SENT: 20})
+    assert bulk_plan(rig).results == {"done": {"replayed": 20}}
+    assert sent(rig) == {str(id_): 1 for id_ in ids}
+
+
+def bulk_plan(rig: Rig) -> BulkPlan:
+    """Return the only bulk plan."""
+    with rig.store.reading() as connection:
+        found = read_plan(connection, 1)
+    assert found is not None
+    return found

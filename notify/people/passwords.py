@@ -35,7 +35,7 @@ class Passwords:
             return False
         try:
             self._hasher.verify(stored or self._unknown, password)
-        except (VerificationError, InvalidHashError):
+        except (VerificationError, InvalidHashError, UnicodeEncodeError):
             return False
         return stored is not None
 

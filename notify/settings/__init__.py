@@ -34,7 +34,7 @@ from notify.settings.model import (
 )
 from notify.settings.privacy import PrivacySettings
 from notify.settings.receipts import ReaderSettings, ReceiptsSettings
-from notify.settings.secrets import keyring_of, secrets_of
+from notify.settings.secrets import keyring_of, secret_named, secrets_of
 from notify.settings.senders import SenderSettings, sms_sender
 from notify.settings.sources import read
 from notify.settings.tls import ssl_options
@@ -75,6 +75,7 @@ __all__ = [
     "TemplateSettings",
     "keyring_of",
     "load",
+    "secret_named",
     "secrets_of",
     "shown_url",
     "sms_sender",

@@ -44,6 +44,25 @@ def missing_secrets(
     return [(option, name) for option, name in secrets.items() if not values.get(name)]
 
 
+def secret_named(name: str, *, option: str, environ: Mapping[str, str] = os.environ) -> SecretStr:
+    """
+    Return a secret by its name, from credentials, else from the environment.
+
+    Args:
+        option: The option that names it, for the error.
+
+    Raises:
+        ConfigError: It is missing or empty.
+    """
+    value = credentials(environ).get(name) or environ.get(name)
+    if not value:
+        raise ConfigError(
+            f"{option}: no value for {name}; provide it as a file of that name in"
+            " $CREDENTIALS_DIRECTORY, or as an environment variable"
+        )
+    return SecretStr(value)
+
+
 def keyring_of(privacy: PrivacySettings, *, environ: Mapping[str, str] = os.environ) -> Keyring:
     """
     Return the keyring from credentials, else from the environment; without one, nothing is sealed.

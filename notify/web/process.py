@@ -5,9 +5,10 @@ from __future__ import annotations
 import faulthandler
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -20,7 +21,7 @@ from notify.telemetry.metrics.server import MetricsServer
 from notify.telemetry.systemd import Systemd
 from notify.web.health import PERIOD, Backends, WebHealth
 from notify.web.limits import WebLimits
-from notify.web.server import WebServer, listening
+from notify.web.server import WebServer, listening, listening_at
 
 COMPONENTS_TIMEOUT = 10.0
 """Seconds that a stop waits for the background threads, after the requests in flight."""
@@ -49,11 +50,13 @@ class Address:
         table: The settings' table, which an error names.
         listen: An IP address of this machine.
         port: The port; 0 for any.
+        socket: A Unix socket instead, for a reverse proxy on this machine.
     """
 
     table: str
     listen: str
     port: int
+    socket: Path | None = None
 
 
 @contextmanager
@@ -70,7 +73,7 @@ def web_frame(name: str, address: Address) -> Iterator[WebFrame]:
     """
     # The watchdog kills a hung process by a signal: then the log shows where each thread was.
     faulthandler.enable()
-    with listening(address.listen, address.port, table=address.table) as listener:
+    with _listener(address) as listener:
         yield WebFrame(name, listener)
 
 
@@ -92,9 +95,9 @@ class WebFrame:
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
-        port: int = self._listener.getsockname()[1]
-        return port
+        """The port that it listens on; 0 for a Unix socket."""
+        name = self._listener.getsockname()
+        return 0 if isinstance(name, str) else int(name[1])
 
     def health(self, backends: Backends) -> WebHealth:
         """Return the health of the process, which resets the watchdog timer."""
@@ -123,8 +126,9 @@ class WebFrame:
         """
 
         def started() -> None:
-            host, port = self._listener.getsockname()[:2]
-            log.info("notify.web_started", listen=host, port=port)
+            name = self._listener.getsockname()
+            listen = name if isinstance(name, str) else name[0]
+            log.info("notify.web_started", listen=listen, port=self.port)
             ready()
             self.systemd.ready()
 
@@ -161,6 +165,12 @@ class WebFrame:
             remark=health.remark,
         )
         return [thread, server]
+
+
+def _listener(address: Address) -> AbstractContextManager[socket.socket]:
+    if address.socket is not None:
+        return listening_at(address.socket, table=address.table)
+    return listening(address.listen, address.port, table=address.table)
 
 
 def _running(components: Sequence[WebComponent]) -> ExitStack:

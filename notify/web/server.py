@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import h11
@@ -42,6 +43,35 @@ def listening(host: str, port: int, *, table: str) -> socket.socket:
             f"{table}.port: cannot listen on {host} port {port}: {reason}; stop the other process,"
             " or set another port"
         ) from None
+
+
+@contextmanager
+def listening_at(path: Path, *, table: str) -> Iterator[socket.socket]:
+    """
+    Yield a Unix socket that listens, for the owner and the group; remove its file at the end.
+
+    Raises:
+        ConfigError: The file cannot be made.
+    """
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        # A file of a process that was killed: a running one would be systemd's second start.
+        path.unlink(missing_ok=True)
+        listener.bind(str(path))
+        path.chmod(0o660)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(
+            f"{table}.proxy.socket: cannot listen at {path}: {reason}; its folder must exist, and"
+            " belong to the service's user"
+        ) from None
+    try:
+        yield listener
+    finally:
+        listener.close()
+        path.unlink(missing_ok=True)
 
 
 class WebServer(uvicorn.Server):

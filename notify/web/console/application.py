@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
@@ -12,7 +13,7 @@ from notify.web import WebGuard, WebLimits
 from notify.web.console.assets import Assets
 from notify.web.console.attempts import SignInLimit
 from notify.web.console.cookies import SessionCookie
-from notify.web.console.dispatcher import Open, RequestDispatcher
+from notify.web.console.dispatcher import OpenPages, RequestDispatcher
 from notify.web.console.origins import Origins
 from notify.web.console.pages_out import PageWriter
 from notify.web.console.rendering import Rendering
@@ -21,6 +22,9 @@ from notify.web.console.sign_in import SIGN_IN, SIGN_OUT, SignIn
 from notify.web.console.site import ConsoleSite
 from notify.web.console.table import ROUTES
 from notify.web.console.users import CookieUsers, FindsUser, ProxyUsers
+
+if TYPE_CHECKING:
+    from notify.web.console.oidc import SingleSignOn
 
 CONNECTIONS = 3
 """Database connections, and requests that are handled at once."""
@@ -34,6 +38,7 @@ def console_app(
     sessions: Sessions,
     *,
     port: int,
+    single: SingleSignOn | None = None,
     limits: WebLimits = CONSOLE_LIMITS,
     routes: Sequence[Route] = ROUTES,
 ) -> ASGIApp:
@@ -44,6 +49,7 @@ def console_app(
         site: What the pages' handlers use.
         sessions: The users' sessions.
         port: Where the console listens; part of its own address without a public one.
+        single: Single sign-on; None without.
         limits: The limits of requests.
         routes: The pages and actions.
     """
@@ -57,9 +63,16 @@ def console_app(
         cookie=cookie,
         writer=writer,
         limit=SignInLimit(),
-        single_sign_on=settings.oidc is not None,
+        single_sign_on=single is not None,
         limits=limits,
     )
+    open_pages = _open_pages(settings, sign_in)
+    if single is not None:
+        # Only here: its libraries are an extra.
+        from notify.web.console.oidc_pages import BEGIN, CALLBACK, OidcPages
+
+        pages = OidcPages(single, sessions, sign_in=sign_in, cookie=cookie, writer=writer)
+        open_pages |= {("GET", BEGIN): pages.begin, ("GET", CALLBACK): pages.back}
     dispatcher = RequestDispatcher(
         site,
         table=RouteTable(routes),
@@ -67,7 +80,7 @@ def console_app(
         writer=writer,
         origins=origins,
         assets=assets,
-        open_pages=_open_pages(settings, sign_in),
+        open_pages=open_pages,
         limits=limits,
     )
     return WebGuard(dispatcher, limits)
@@ -79,7 +92,7 @@ def _users(settings: ConsoleSettings, sessions: Sessions, cookie: SessionCookie)
     return CookieUsers(sessions, cookie)
 
 
-def _open_pages(settings: ConsoleSettings, sign_in: SignIn) -> Open:
+def _open_pages(settings: ConsoleSettings, sign_in: SignIn) -> OpenPages:
     if settings.proxy is not None:
         return {}
     return {

@@ -23,25 +23,45 @@ class SessionCookie:
         port = origins.public.rpartition(":")[2]
         self.name = "__Host-notify" if self._secure else f"notify-{port}"
 
+    @property
+    def _state_name(self) -> str:
+        return f"{self.name}-oidc"
+
+    def state(self, request: Request) -> str | None:
+        """Return the state of a single sign-on in progress, None without."""
+        return request.cookies.get(self._state_name)
+
+    def put_state(self, response: Response, state: str, *, seconds: int) -> None:
+        """Bind a single sign-on to the browser."""
+        self._set(response, self._state_name, state, seconds)
+
+    def remove_state(self, response: Response) -> None:
+        """Delete the state of a single sign-on."""
+        self._delete(response, self._state_name)
+
     def token(self, request: Request) -> str | None:
         """Return the token that a request brings, None without."""
         return request.cookies.get(self.name)
 
     def put(self, response: Response, token: str) -> None:
         """Set the cookie for the length of a session."""
+        self._set(response, self.name, token, int(SESSION_LASTS.total_seconds()))
+
+    def remove(self, response: Response) -> None:
+        """Delete the cookie."""
+        self._delete(response, self.name)
+
+    def _set(self, response: Response, name: str, value: str, seconds: int) -> None:
         # Lax: a link in an alert must find the session; Strict would not send it.
         response.set_cookie(
-            self.name,
-            token,
-            max_age=int(SESSION_LASTS.total_seconds()),
+            name,
+            value,
+            max_age=seconds,
             path="/",
             secure=self._secure,
             httponly=True,
             samesite="lax",
         )
 
-    def remove(self, response: Response) -> None:
-        """Delete the cookie."""
-        response.delete_cookie(
-            self.name, path="/", secure=self._secure, httponly=True, samesite="lax"
-        )
+    def _delete(self, response: Response, name: str) -> None:
+        response.delete_cookie(name, path="/", secure=self._secure, httponly=True, samesite="lax")

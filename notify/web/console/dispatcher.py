@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -25,7 +25,7 @@ from notify.web.console.sign_in import SIGN_IN
 from notify.web.console.site import ConsoleSite
 from notify.web.console.users import FindsUser
 
-Open = Mapping[tuple[str, str], Callable[[Request], Awaitable[Response]]]
+OpenPages = dict[tuple[str, str], Callable[[Request], Awaitable[Response]]]
 """By method and path: the pages without a session."""
 
 _STATUS: dict[type[NotifyError], int] = {FormMistake: 400, Missing: 404, StoreError: 503}
@@ -49,7 +49,7 @@ class RequestDispatcher:
         writer: PageWriter,
         origins: Origins,
         assets: Assets,
-        open_pages: Open,
+        open_pages: OpenPages,
         limits: WebLimits,
     ) -> None:
         self._site = site
@@ -151,6 +151,9 @@ class RequestDispatcher:
 
     def _to_sign_in(self, request: Request) -> Response:
         """Send a browser to the form, and back to its page afterwards."""
+        if ("GET", SIGN_IN) not in self._open:
+            text = "The reverse proxy names no user, or none of the user's groups has a role."
+            return self._writer.mistake(request, 403, text)
         to = ""
         if request.method in SAFE_METHODS:
             query = request.scope["query_string"].decode("latin-1")

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 from notify.errors import ConfigError, StoreError
 from notify.people import Passwords, Sessions
 from notify.periodic import PeriodicThread
 from notify.service import open_store
-from notify.settings import CONSOLE, Settings
+from notify.settings import CONSOLE, ConsoleSettings, Settings, secret_named
 from notify.status import StatusReader
 from notify.store import Store
 from notify.telemetry.metrics import catalog
 from notify.web import Address, WebLimits, web_frame
 from notify.web.console.application import CONNECTIONS, CONSOLE_LIMITS, console_app
 from notify.web.console.checks import ConsoleChecks
+from notify.web.console.origins import Origins
 from notify.web.console.site import ConsoleSite
 from notify.web.console.snapshot import SAMPLED, Snapshots
+
+if TYPE_CHECKING:
+    from notify.web.console.oidc import SingleSignOn
 
 STATEMENT_TIMEOUT = 2.0
 """Seconds that a statement may take: looking must not slow the delivery."""
@@ -40,7 +45,10 @@ def run_console(
             sign in, or its port is in use.
     """
     console = settings.console
-    address = Address("console", console.listen, console.port)
+    proxy = console.proxy
+    address = Address(
+        "console", console.listen, console.port, socket=proxy.socket if proxy else None
+    )
     with ExitStack() as opened:
         store = opened.enter_context(
             closing(
@@ -49,6 +57,7 @@ def run_console(
         )
         sessions = Sessions(store, passwords=Passwords())
         refuse_exposure(settings, sessions)
+        single = _single_sign_on(console)
         frame = opened.enter_context(web_frame(CONSOLE, address))
         reader = opened.enter_context(StatusReader(settings, store=store))
         snapshots = Snapshots(reader, settings=settings, store=store)
@@ -60,6 +69,7 @@ def run_console(
                 ConsoleSite(settings, store, snapshots, ConsoleChecks.of(settings)),
                 sessions,
                 port=frame.port,
+                single=single,
                 limits=limits,
             ),
             health=health,
@@ -79,7 +89,14 @@ def refuse_exposure(settings: Settings, sessions: Sessions) -> None:
     """
     console = settings.console
     loopback = ip_address(console.listen).is_loopback
-    if console.proxy is not None or (loopback and console.public_url is None):
+    if console.proxy is not None:
+        if console.public_url is None:
+            raise ConfigError(
+                "console.public_url: a console behind console.proxy needs the address in the"
+                " operators' browsers; set it"
+            )
+        return
+    if loopback and console.public_url is None:
         return
     if not (console.public_url or "").startswith("https://"):
         raise ConfigError(
@@ -92,6 +109,22 @@ def refuse_exposure(settings: Settings, sessions: Sessions) -> None:
             "console: no one could sign in, and the console has no mode without: run `notify user"
             " add`, or set [console.oidc]"
         )
+
+
+def _single_sign_on(console: ConsoleSettings) -> SingleSignOn | None:
+    if console.oidc is None or console.proxy is not None:
+        return None
+    try:
+        from notify.web.console.oidc import CALLBACK, SingleSignOn
+    except ImportError:
+        raise ConfigError(
+            "console.oidc: its libraries are missing: pip install 'notify-service[oidc]'"
+        ) from None
+    origin = Origins.of(console, port=console.port).public
+    secret = secret_named(console.oidc.client_secret, option="console.oidc.client_secret")
+    return SingleSignOn(
+        console.oidc, secret=secret.get_secret_value(), callback=f"{origin}{CALLBACK}"
+    )
 
 
 class RecordBackend:

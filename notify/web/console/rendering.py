@@ -22,6 +22,7 @@ REFRESHES = ("off", "1", "2", "5", "15", "60")
 GROUPS = ("Now", "Messages", "Flow", "Senders", "System")
 """The groups of the menu, in their order."""
 
+_SLOWEST = 0.1
 _LARGEST_EXACT = 2**53
 
 
@@ -99,11 +100,13 @@ def utc(at: datetime | float | None) -> Markup:
 
 
 def span(seconds: float | None) -> str:
-    """Return a duration in two units at most: `3 d 4 h`, `2 min 5 s`, `0.4 s`."""
+    """Return a duration in two units at most: `3 d 4 h`, `2 min 5 s`, `80 ms`."""
     if seconds is None:
         return "\N{EN DASH}"
+    if seconds < 1:
+        return f"{1000 * max(seconds, 0):.0f} ms"
     if seconds < 10:
-        return f"{max(seconds, 0):.1f} s"
+        return f"{seconds:.1f} s"
     whole = int(seconds)
     for size, unit, lower, lower_unit in (
         (86_400, "d", 3600, "h"),
@@ -125,7 +128,9 @@ def rate(value: float | None) -> str:
     """Return a rate a second."""
     if value is None:
         return "\N{EN DASH}"
-    return f"{value:.0f}/s" if abs(value) >= 10 or value == 0 else f"{value:.1f}/s"
+    if 0 < value < _SLOWEST:
+        return f"<{_SLOWEST}/s"
+    return f"{value:.0f}/s" if value >= 10 or value == 0 else f"{value:.1f}/s"
 
 
 def pretty(value: Any) -> str:

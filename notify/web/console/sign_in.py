@@ -83,6 +83,10 @@ class SignIn:
         self._cookie.put(response, start.token)
         return self._writer.with_headers(response)
 
+    def refused(self, request: Request) -> Response:
+        """Return the form after a single sign-on that failed."""
+        return self._page(request, "/", mistake="single", status=403)
+
     async def sign_out(self, request: Request) -> Response:
         """End the session, and show the form."""
         token = self._cookie.token(request)

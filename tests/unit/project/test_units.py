@@ -45,7 +45,7 @@ def test_the_units_have_no_mistakes(tmp_path: Path) -> None:
             text = unit.read_text().replace("/opt/notify/bin/notify", "/bin/true")
             (tmp_path / name).write_text(text)
     units = [str(unit) for unit in tmp_path.iterdir()]
-    assert len(units) == 5
+    assert len(units) == len(SERVICES) + 2
     assert analyze("verify", *units).stderr == ""
 
 
@@ -61,7 +61,7 @@ def test_a_service_is_exposed_little(unit: Path) -> None:
 def test_the_services_are_hardened_alike() -> None:
     """All have the same hardening: a new line belongs to each."""
     first, *others = [_hardening(unit) for unit in SERVICES]
-    assert len(SERVICES) == 3
+    assert len(SERVICES) >= 3
     assert all(other == first for other in others)
 
 
@@ -85,6 +85,8 @@ def test_systemd_waits_longer_for_a_stop_than_the_web_process_does() -> None:
 def test_the_web_process_gets_no_key_that_can_send() -> None:
     """Its credential is another file than the workers'."""
     assert settings(_WEB)["LoadCredential"] == ["receipts.env:/etc/notify/receipts.env"]
+    console = settings(UNITS / "notify-web-console.service")
+    assert console["LoadCredential"] == ["console.env:/etc/notify/console.env"]
     assert settings(_WORKER)["LoadCredential"] == ["providers.env:/etc/notify/providers.env"]
 
 

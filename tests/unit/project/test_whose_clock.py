@@ -16,6 +16,7 @@ ALLOWED = {
     "delivery/metrics.py": "is a default that delivery replaces",
     "delivery/pacer.py": "is a default that delivery replaces",
     "doctor/examine.py": "compares it with the database's",
+    "web/console/checks.py": "heads a page with when a check ended",
     "worker/health.py": "measures queues of this process",
     "message/time_ids.py": "begins an id with its time",
     "outbox/relay.py": "is the clock of a SQLite file on this host",

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from starlette.requests import Request
@@ -19,7 +20,7 @@ from notify.receipt import Posted
 from notify.telemetry.metrics import Metrics
 from notify.web import WebLimits
 from notify.web.receipts import receipts_app
-from notify.web.server import WebServer, listening
+from notify.web.server import WebServer, listening, listening_at
 
 LIMITS = WebLimits(body=1000, body_seconds=0.5, head_seconds=0.5, idle_seconds=1, connections=4)
 
@@ -209,3 +210,29 @@ def test_a_whole_head_that_is_too_large_is_refused(served: _Served, where: str) 
     request = b"GET %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%b\r\n\r\n"
     assert b" 431 " in served.exchange(request % (path, header))
     assert b" 200 " in served.exchange(request % (b"/livez", b"X: y"))
+
+
+def test_a_unix_socket_is_for_the_owner_and_the_group(tmp_path: Path) -> None:
+    """A socket that a killed process left is replaced, and the file is gone at the end."""
+    path = tmp_path / "socket"
+    for _ in range(2):
+        with listening_at(path, table="console") as listener:
+            assert path.stat().st_mode & 0o777 == 0o660
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(path))
+            copy = listener.dup()
+        assert not path.exists()
+        copy.close()
+    path.write_text("left behind")
+    with listening_at(path, table="console"):
+        assert path.is_socket()
+
+
+def test_a_unix_socket_without_a_folder_says_what_to_do(tmp_path: Path) -> None:
+    """The option is named."""
+    where = tmp_path / "missing" / "socket"
+    with (
+        pytest.raises(ConfigError, match=r"console\.proxy\.socket: cannot listen at .*no such"),
+        listening_at(where, table="console"),
+    ):
+        pass

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from notify.settings.api import ApiSettings
+from notify.settings.backends import AmqpSettings, StoreSettings
 from notify.settings.brake import BrakeSettings
 from notify.settings.categories import CategorySettings
 from notify.settings.checks.validation_errors import error_of, validated
@@ -21,7 +22,6 @@ from notify.settings.flow import BreakerSettings, CapSettings, LimitSettings
 from notify.settings.metrics import API, CONSOLE, WEB
 from notify.settings.model import (
     LONGEST_TIMEOUT,
-    AmqpSettings,
     ChannelSettings,
     ContractSettings,
     LaneSettings,
@@ -29,7 +29,6 @@ from notify.settings.model import (
     PoolSettings,
     ProviderSettings,
     Settings,
-    StoreSettings,
     TemplateSettings,
 )
 from notify.settings.privacy import PrivacySettings

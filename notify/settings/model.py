@@ -5,13 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit
+from typing import Any, Literal
 
 from pydantic import (
-    AfterValidator,
     Field,
-    SecretStr,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -21,6 +18,7 @@ from notify.contract import DEFAULT_LIMITS
 from notify.errors import ConfigError
 from notify.message import Channel, Unknown
 from notify.settings.api import ApiSettings
+from notify.settings.backends import AmqpSettings, StoreSettings
 from notify.settings.brake import BrakeSettings
 from notify.settings.categories import CategorySettings
 from notify.settings.console import ConsoleSettings
@@ -41,7 +39,6 @@ from notify.settings.receipts import ReaderSettings, ReceiptsSettings
 from notify.settings.senders import SenderSettings
 from notify.settings.suppression import SuppressionSettings
 from notify.settings.tracing import TracingSettings
-from notify.settings.urls import broker_url, store_url
 from notify.settings.words import (
     LaneName,
     LimitName,
@@ -61,38 +58,6 @@ LONGEST_TIMEOUT = 25.0
 Seconds: the highest value of a provider's option `timeout`. A call may take twice as long if it
 first fetches a token, and must have ended and be recorded before its claim ends.
 """
-
-
-class AmqpSettings(Section):
-    """How to reach RabbitMQ."""
-
-    url: Annotated[SecretStr, AfterValidator(broker_url)] = SecretStr(
-        "pyamqp://guest:guest@127.0.0.1:5672//"
-    )
-    confirm_timeout: float = Field(default=5.0, gt=0, le=300, allow_inf_nan=False)
-    heartbeat: int = Field(default=30, ge=1, le=600)
-    tls: bool = False
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-
-    @property
-    def user(self) -> str:
-        """The service's own AMQP user, from `url`."""
-        return unquote(urlsplit(self.url.get_secret_value()).username or "guest")
-
-    @property
-    def vhost(self) -> str:
-        """The virtual host, from `url`."""
-        return unquote(urlsplit(self.url.get_secret_value()).path[1:]) or "/"
-
-
-class StoreSettings(Section):
-    """Where notifications are recorded."""
-
-    url: Annotated[SecretStr, AfterValidator(store_url)] = SecretStr(
-        "sqlite:////var/lib/notify/notify.db"
-    )
 
 
 class TemplateSettings(Section):

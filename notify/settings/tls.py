@@ -7,7 +7,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from notify.errors import ConfigError
-from notify.settings.model import AmqpSettings
+from notify.settings.backends import AmqpSettings
 
 
 def ssl_options(amqp: AmqpSettings) -> dict[str, Any] | Literal[False]:

@@ -52,7 +52,7 @@ class Incident:
         return self.rig.store.count(Filter()).get(Status.SENT, 0) == number
 
     def actions(self) -> list[str]:
-        """Return what operators did since the last call, oldest first, and by whom."""
+        """Return what operators did since the last call, oldest first, with their names."""
         with self.rig.store.reading() as connection:
             acts = find_acts(connection, ActFilter(actor="olga"), limit=100)
         return [act.action for act in reversed(acts) if "sign" not in act.action]

@@ -11,6 +11,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from notify.errors import ConfigError
+from notify.settings.backends import AmqpSettings
 from notify.settings.checks.categories import sender_doubts, subscription_problems
 from notify.settings.checks.exposure import Exposure, exposures
 from notify.settings.checks.finding import (
@@ -25,7 +26,7 @@ from notify.settings.checks.network import unprotected, unused_proxies
 from notify.settings.checks.provider_signature import signature_problems, timeout_of
 from notify.settings.checks.readers import reader_doubts, reader_mistakes
 from notify.settings.checks.validation_errors import validated
-from notify.settings.model import AmqpSettings, Settings, TemplateSettings
+from notify.settings.model import Settings, TemplateSettings
 from notify.settings.privacy import PrivacySettings
 from notify.settings.secrets import keyring_of, missing_secrets
 from notify.settings.sources import Tree, read

@@ -74,6 +74,7 @@ class BackgroundCheck(Generic[_T]):
         except NotifyError as error:
             state = CheckState(mistake=str(error))
         except Exception as error:
+            # A fault must not leave the run in progress for ever.
             log.error("notify.console_check_crashed", exc_info=error)
             state = CheckState(mistake="a fault in the check itself; the log has it")
         self._state = replace(state, ended=self._clock())

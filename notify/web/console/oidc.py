@@ -37,7 +37,7 @@ _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "E
 _LONGEST_NAME = 200
 
 
-class NotConfirmed(NotifyError):
+class UserNotConfirmed(NotifyError):
     """The identity provider did not confirm a user; the text is for the log, and has no claim."""
 
 
@@ -104,7 +104,7 @@ class SingleSignOn:
         Begin a sign-in; *to* is the path of the console to show afterwards.
 
         Raises:
-            NotConfirmed: The provider cannot be reached.
+            UserNotConfirmed: The provider cannot be reached.
         """
         provider = self._read()
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
@@ -127,21 +127,21 @@ class SingleSignOn:
 
     def finish(self, state: str, code: str) -> tuple[SignedIn, str]:
         """
-        Return the user whom the provider confirms, and the path to show.
+        Return the user that the provider confirms, and the path to show.
 
         Each state is valid once. The caller has compared it with the browser's cookie.
 
         Raises:
-            NotConfirmed: The provider did not confirm the user, or no group has a role.
+            UserNotConfirmed: The provider did not confirm the user, or no group has a role.
         """
         with self._lock:
             pending = self._pending.pop(state, None)
         if pending is None or pending.until < self._monotonic():
-            raise NotConfirmed("the sign-in is not in progress, or took too long")
+            raise UserNotConfirmed("the sign-in is not in progress, or took too long")
         try:
             claims = self._claims(pending, code)
         except (httpx.HTTPError, JoseError, ValueError, KeyError) as error:
-            raise NotConfirmed(f"the answer cannot be used: {type(error).__name__}") from None
+            raise UserNotConfirmed(f"the answer cannot be used: {type(error).__name__}") from None
         return self._user(claims), pending.to
 
     def _claims(self, pending: _Pending, code: str) -> Mapping[str, Any]:
@@ -163,7 +163,7 @@ class SingleSignOn:
         more.raise_for_status()
         about = dict(more.json())
         if about.get("sub") != claims["sub"]:
-            raise NotConfirmed("the user's information is about another user")
+            raise UserNotConfirmed("the user's information is about another user")
         return about | claims
 
     def _verified(self, id_token: str, provider: _Provider, nonce: str) -> dict[str, Any]:
@@ -189,10 +189,10 @@ class SingleSignOn:
         found = claims.get(self._settings.claim, [])
         groups = [found] if isinstance(found, str) else found
         if not isinstance(groups, list):
-            raise NotConfirmed(f"the claim {self._settings.claim} is neither text nor a list")
+            raise UserNotConfirmed(f"the claim {self._settings.claim} is neither text nor a list")
         role = role_of([each for each in groups if isinstance(each, str)], self._settings.roles)
         if role is None:
-            raise NotConfirmed("none of the user's groups has a role in console.oidc.roles")
+            raise UserNotConfirmed("none of the user's groups has a role in console.oidc.roles")
         return SignedIn(self._name(claims), role, "oidc")
 
     def _name(self, claims: Mapping[str, Any]) -> str:
@@ -212,7 +212,7 @@ class SingleSignOn:
         try:
             found = self._json(f"{issuer}/.well-known/openid-configuration")
             if str(found["issuer"]).rstrip("/") != issuer:
-                raise NotConfirmed("the discovery document names another issuer")
+                raise UserNotConfirmed("the discovery document names another issuer")
             self._provider = _Provider(
                 str(found["authorization_endpoint"]),
                 str(found["token_endpoint"]),
@@ -221,7 +221,7 @@ class SingleSignOn:
                 now + _REREAD,
             )
         except (httpx.HTTPError, JoseError, ValueError, KeyError) as error:
-            raise NotConfirmed(f"the provider cannot be read: {type(error).__name__}") from None
+            raise UserNotConfirmed(f"the provider cannot be read: {type(error).__name__}") from None
         return self._provider
 
     def _json(self, url: str) -> Any:

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from notify.people import Sessions
 from notify.web.console.cookies import SessionCookie
-from notify.web.console.oidc import CALLBACK, WAITS, NotConfirmed, SingleSignOn
+from notify.web.console.oidc import CALLBACK, WAITS, SingleSignOn, UserNotConfirmed
 from notify.web.console.pages_out import PageWriter, own_path
 from notify.web.console.sign_in import SignIn
 
@@ -48,7 +48,7 @@ class OidcPages:
         to = own_path(request.query_params.get("next", ""))
         try:
             start = await run_sync(self._single.begin, to, limiter=self._working)
-        except NotConfirmed as error:
+        except UserNotConfirmed as error:
             return self._refused(request, error)
         response = RedirectResponse(start.url, status_code=303)
         self._cookie.put_state(response, start.state, seconds=int(WAITS))
@@ -61,14 +61,14 @@ class OidcPages:
         try:
             _check(state, cookie, code)
             user, to = await run_sync(self._single.finish, state, code, limiter=self._working)
-        except NotConfirmed as error:
+        except UserNotConfirmed as error:
             return self._refused(request, error)
         start = await run_sync(self._sessions.begin, user)
         response = self._sign_in.started(start, to)
         self._cookie.remove_state(response)
         return response
 
-    def _refused(self, request: Request, error: NotConfirmed) -> Response:
+    def _refused(self, request: Request, error: UserNotConfirmed) -> Response:
         log.warning("notify.console_single_sign_on_failed", reason=str(error))
         return self._sign_in.refused(request)
 
@@ -76,6 +76,6 @@ class OidcPages:
 def _check(state: str, cookie: str, code: str) -> None:
     """Raise if another browser began the sign-in: it would sign this one in as its user."""
     if not state or not secrets.compare_digest(state.encode(), cookie.encode()):
-        raise NotConfirmed("the state is not that of this browser")
+        raise UserNotConfirmed("the state is not that of this browser")
     if not code:
-        raise NotConfirmed("the provider refused, or the user cancelled")
+        raise UserNotConfirmed("the provider refused, or the user cancelled")

@@ -11,7 +11,7 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from notify.settings import ConsoleSettings, OidcSettings, Settings
-from notify.web.console.oidc import CALLBACK, NotConfirmed, SingleSignOn
+from notify.web.console.oidc import CALLBACK, SingleSignOn, UserNotConfirmed
 from tests.support.console import ORIGIN, Browser, ConsoleRig
 from tests.support.oidc import CLIENT, SECRET, OidcProvider
 
@@ -77,7 +77,7 @@ def test_a_confirmed_user_has_the_role_of_the_group(rig: ConsoleRig) -> None:
 def test_groups_may_come_with_the_users_information(
     rig: ConsoleRig, provider: OidcProvider
 ) -> None:
-    """Many providers leave them out of the ID token; an address that is not verified is no name."""
+    """Many providers leave them out of the ID token; an unverified address is not a name."""
     provider.claims = {"email": "root@example.com", "email_verified": False}
     provider.about = {"groups": ["admins", "ops"]}
     browser = rig.browser()
@@ -162,5 +162,5 @@ def test_a_provider_that_is_away_or_lies_confirms_no_user(provider: OidcProvider
         }
     )
     single = SingleSignOn(oidc, secret=SECRET, callback=f"{ORIGIN}{CALLBACK}")
-    with pytest.raises(NotConfirmed, match="the provider cannot be read"):
+    with pytest.raises(UserNotConfirmed, match="the provider cannot be read"):
         single.begin("/")

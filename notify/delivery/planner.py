@@ -9,7 +9,15 @@ from uuid import UUID
 from notify.categories import Categories
 from notify.delivery.plan import DeliveryItem, NoCall, Ready
 from notify.errors import TemplateError
-from notify.message import Channel, Content, Notification, Rendered, Status, time_id
+from notify.message import (
+    NO_OPTIONS,
+    Channel,
+    Content,
+    Notification,
+    Rendered,
+    Status,
+    time_id,
+)
 from notify.store import Entry
 from notify.store.suppression import SuppressionCheck
 from notify.templating import Templates
@@ -95,6 +103,7 @@ def rendered(
         reply_to=identity.reply_to,
         attachments=() if extras is None else extras.attachments,
         sms_sender=identity.sms_sender,
+        push=NO_OPTIONS if extras is None or extras.push is None else extras.push,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from notify.message.extras import Extras
 from notify.message.notification import Content, Identity, Notification, SharedBody, ids
+from notify.message.push import NO_OPTIONS, PushOptions, PushPriority
 from notify.message.rendered import (
     Attachment,
     MailSender,
@@ -20,6 +21,7 @@ from notify.message.time_ids import lowest_id, time_id
 from notify.message.words import Channel, Outcome, Status, Unknown
 
 __all__ = [
+    "NO_OPTIONS",
     "Attachment",
     "Channel",
     "Content",
@@ -28,6 +30,8 @@ __all__ = [
     "MailSender",
     "Notification",
     "Outcome",
+    "PushOptions",
+    "PushPriority",
     "Receipt",
     "Rendered",
     "SharedBody",

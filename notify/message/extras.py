@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from notify.message.push import PushOptions
 from notify.message.rendered import Attachment
 
 
@@ -18,9 +19,11 @@ class Extras:
         reply_to: The address for replies to an email.
         headers: Further headers of an email.
         attachments: The files of an email.
+        push: The options of a push message.
     """
 
     sender: str | None = None
     reply_to: str | None = None
     headers: Sequence[tuple[str, str]] = ()
     attachments: Sequence[Attachment] = ()
+    push: PushOptions | None = None

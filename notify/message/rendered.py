@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from notify.message.push import NO_OPTIONS, PushOptions
+
 
 @dataclass(frozen=True, slots=True)
 class MailSender:
@@ -72,7 +74,7 @@ class Rendered:
     html: str = ""
     """The email's HTML, or empty."""
     data: Mapping[str, str] = field(default_factory=dict)
-    """Key-value pairs for the receiving app (push only)."""
+    """The metadata, for the receiving app (push only)."""
     expires_at: datetime | None = None
     """When it is no longer worth delivering; in UTC."""
     sender: MailSender | None = None
@@ -85,6 +87,33 @@ class Rendered:
     """The files of this email; those with a content id are shown in its HTML."""
     sms_sender: SmsSender | None = None
     """The sender of this SMS; the provider's own if None, or if its vendor has no such kind."""
+    push: PushOptions = NO_OPTIONS
+    """The options of this push message."""
+
+    @property
+    def app_data(self) -> dict[str, str]:
+        """The key-value pairs that the receiving app gets, with our ids (push only)."""
+        ids = {"notify_id": str(self.notification_id), "attempt_id": str(self.attempt_id)}
+        push = self.push
+        if push is NO_OPTIONS:
+            return {**self.data, **ids}
+        addresses = {"link": push.link, "image": push.image}
+        own = {name: address for name, address in addresses.items() if address is not None}
+        return {**self.data, **push.data, **own, **ids}
+
+    def push_life(self, now: float, *, longest: int) -> int | None:
+        """
+        Return the seconds for which a push service may keep the message; None if it may choose.
+
+        Args:
+            now: Seconds since 1970.
+            longest: The most that the push service accepts.
+        """
+        life = self.push.ttl
+        if self.expires_at is not None:
+            left = int(self.expires_at.timestamp() - now)
+            life = left if life is None else min(life, left)
+        return None if life is None else min(max(life, 0), longest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Apns:
         team_id: The developer team's id.
         key_id: The id of the key.
         key: The key that signs the provider token: the PEM text of `AuthKey_....p8`.
-        topic: The app's bundle id.
+        topic: The app's bundle id, unless a message names another one.
         base_url: The address of the API; `https://api.sandbox.push.apple.com` for builds from
             Xcode.
         timeout: Seconds for a call.
@@ -85,16 +85,19 @@ class Apns:
 
     def send(self, message: Rendered, /) -> Receipt:
         """Send one push message; the receipt's id is the attempt's, as Apple returns it."""
-        answer = self._posted(message.to, headers_of(message, self._clock()), payload_of(message))
+        topic = message.push.topic
+        own, body = headers_of(message, self._clock()), payload_of(message)
+        answer = self._posted(message.to, own, body, topic=topic or self._topic)
         identity = answer.headers.get("apns-id")
         # Apple returns the id with each answer; another server would not.
         if answer.status == 200 and identity:
             return Receipt(identity)
-        raise self._failure(answer, own_topic=False)
+        raise self._failure(answer, own_topic=topic is not None)
 
     def check(self) -> None:
         """Send to a device that does not exist: Apple checks the token first."""
-        answer = self._posted(_NO_DEVICE, {"apns-push-type": "alert"}, b'{"aps":{"alert":"check"}}')
+        own, body = {"apns-push-type": "alert"}, b'{"aps":{"alert":"check"}}'
+        answer = self._posted(_NO_DEVICE, own, body, topic=self._topic)
         if _reason(answer) not in ("BadDeviceToken", "Unregistered", "DeviceTokenNotForTopic"):
             raise self._failure(answer, own_topic=False)
 
@@ -108,8 +111,8 @@ class Apns:
         """Close the idle connections."""
         self._transport.close()
 
-    def _posted(self, to: str, own: Mapping[str, str], body: bytes) -> Answer:
-        shared = {"authorization": f"bearer {self._token.get()}", "apns-topic": self._topic}
+    def _posted(self, to: str, own: Mapping[str, str], body: bytes, *, topic: str) -> Answer:
+        shared = {"authorization": f"bearer {self._token.get()}", "apns-topic": topic}
         return self._transport.post(f"/3/device/{quote(to, safe='')}", shared, own, body)
 
     def _failure(self, answer: Answer, *, own_topic: bool) -> ProviderError:

@@ -14,6 +14,7 @@ from notify.message import Channel, Receipt, Rendered
 from providers._shared import verdict
 from providers._shared.answer import Answer
 from providers._shared.options import wrong_texts
+from providers._shared.topic import topic_of
 from providers.webpush.answers import code_of, is_services, meaning
 from providers.webpush.origins import (
     DEFAULT_ORIGINS,
@@ -132,16 +133,15 @@ class WebPush:
             return known
 
     def _headers(self, message: Rendered, subscription: WebSubscription) -> dict[str, str]:
-        life = LONGEST_LIFE
-        if message.expires_at is not None:
-            life = min(max(int(message.expires_at.timestamp() - self._clock()), 0), life)
+        life = message.push_life(self._clock(), longest=LONGEST_LIFE)
+        priority = message.push.priority
         return {
             "Authorization": self._vapid.authorization(subscription.origin),
             "Content-Encoding": "aes128gcm",
             "Content-Type": "application/octet-stream",
-            "TTL": str(life),
-            # A message that still waits for the device is replaced by a second copy.
-            "Topic": message.notification_id.hex,
+            "TTL": str(LONGEST_LIFE if life is None else life),
+            "Topic": topic_of(message),
+            **({} if priority is None else {"Urgency": priority.value}),
         }
 
     def _failure(self, answer: Answer) -> ProviderError:

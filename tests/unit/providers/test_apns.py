@@ -29,7 +29,7 @@ from providers.apns import Apns
 from providers.apns.token import ProviderToken
 from tests.support.http2 import http2_front
 from tests.support.vendor import Vendor, say
-from tests.unit.providers.dialects import APNS, MESSAGE, apns_error, make_apns, p256_pem
+from tests.unit.providers.dialects import APNS, MESSAGE, OPTIONS, apns_error, make_apns, p256_pem
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DEVICE = "0a" * 32
@@ -130,11 +130,40 @@ def test_a_message_is_written_as_apple_reads_it(vendor: Vendor) -> None:
 
 
 def test_an_expiry_is_a_time(vendor: Vendor) -> None:
-    """In seconds since 1970; one that is past means now or never."""
-    soon, past = NOW + timedelta(hours=1), NOW - timedelta(hours=1)
-    for expiry, expected in [(soon, soon), (past, NOW)]:
-        headers, _ = sent(vendor, replace(PUSH, expires_at=expiry), clock=NOW.timestamp)
+    """In seconds since 1970, at most 30 days ahead; 0 means now or never."""
+    for hours, expected in [(1, NOW + timedelta(hours=1)), (9999, NOW + timedelta(days=30))]:
+        message = replace(PUSH, expires_at=NOW + timedelta(hours=hours))
+        headers, _ = sent(vendor, message, clock=NOW.timestamp)
         assert headers["apns-expiration"] == str(int(expected.timestamp()))
+    message = replace(PUSH, expires_at=NOW - timedelta(hours=1))
+    assert sent(vendor, message, clock=NOW.timestamp)[0]["apns-expiration"] == "0"
+
+
+def test_the_options_of_a_message_are_written_as_apple_reads_them(vendor: Vendor) -> None:
+    """What the app needs is in its data too."""
+    headers, payload = sent(vendor, replace(PUSH, push=OPTIONS), clock=NOW.timestamp)
+    assert headers["apns-expiration"] == str(int(NOW.timestamp()) + 3600)
+    assert headers["apns-priority"] == "5"
+    assert headers["apns-collapse-id"] == "order 1017"
+    assert headers["apns-topic"] == "com.example.other"
+    assert payload["aps"] == {
+        "alert": {"title": "canary-subject", "body": "canary-body"},
+        "sound": "ping.caf",
+        "badge": 0,
+        "mutable-content": 1,
+    }
+    assert (payload["screen"], payload["link"]) == ("order", "https://example.com/1017")
+    assert payload["image"] == "https://example.com/1017.png"
+
+
+def test_a_topic_of_the_message_is_its_own_fault(vendor: Vendor) -> None:
+    """A producer that names a foreign app must not stop all others."""
+    provider = make_apns(base_url=http2_front(vendor))
+    vendor.on(PATH, apns_error(400, "TopicDisallowed")({}))
+    assert type(refused(provider)) is Unauthorized
+    with pytest.raises(PermanentError):
+        provider.send(replace(PUSH, push=OPTIONS))
+    provider.close()
 
 
 # --- the token

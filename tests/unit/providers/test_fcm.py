@@ -18,12 +18,14 @@ from notify.errors import (
     TransientError,
     Unauthorized,
 )
+from notify.message import PushOptions
 from notify.provider import Provider
 from providers.fcm import Fcm
 from tests.support.vendor import Vendor
 from tests.unit.providers.dialects import (
     FCM,
     MESSAGE,
+    OPTIONS,
     fcm_error,
     json_reply,
     service_account,
@@ -68,6 +70,48 @@ def test_a_push_is_written_as_fcm_reads_it(vendor: Vendor) -> None:
         },
     }
     assert vendor.seen[-1].headers["authorization"] == "Bearer canary-token"
+
+
+def test_the_options_of_a_message_are_written_for_every_platform(vendor: Vendor) -> None:
+    """What the app needs is in its data too."""
+    sent = push(vendor, replace(MESSAGE, push=replace(OPTIONS, badge=7)))
+    assert sent["notification"]["image"] == "https://example.com/1017.png"
+    assert sent["android"] == {
+        "ttl": "3600s",
+        "priority": "NORMAL",
+        "collapse_key": "order 1017",
+        "notification": {"tag": "order 1017", "sound": "ping.caf", "notification_count": 7},
+    }
+    apple = sent["apns"]
+    assert apple["payload"] == {"aps": {"sound": "ping.caf", "badge": 7, "mutable-content": 1}}
+    assert apple["fcm_options"] == {"image": "https://example.com/1017.png"}
+    assert apple["headers"]["apns-collapse-id"] == "order 1017"
+    assert apple["headers"]["apns-priority"] == "5"
+    assert apple["headers"]["apns-topic"] == "com.example.other"
+    web = sent["webpush"]
+    assert web["fcm_options"] == {"link": "https://example.com/1017"}
+    assert web["notification"] == {"tag": "order 1017"}
+    assert (web["headers"]["TTL"], web["headers"]["Urgency"]) == ("3600", "normal")
+    assert len(web["headers"]["Topic"]) == 32
+    ids = {"notify_id": str(MESSAGE.notification_id), "attempt_id": str(MESSAGE.attempt_id)}
+    addresses = {"link": "https://example.com/1017", "image": "https://example.com/1017.png"}
+    assert sent["data"] == {"screen": "order", **addresses, **ids}
+
+
+def test_a_badge_of_zero_and_a_link_of_the_app_reach_the_app_only(vendor: Vendor) -> None:
+    """Android counts from one, and FCM opens https alone."""
+    sent = push(vendor, replace(MESSAGE, push=PushOptions(badge=0, link="shop://order/1")))
+    assert "notification_count" not in sent["android"]["notification"]
+    assert sent["apns"]["payload"] == {"aps": {"badge": 0}}
+    assert "fcm_options" not in sent["webpush"]
+    assert sent["data"]["link"] == "shop://order/1"
+
+
+def test_an_installation_id_is_another_field(vendor: Vendor) -> None:
+    """FCM is told which of both an address is."""
+    sent = push(vendor, replace(MESSAGE, to="fid:dGhpcyBpcyBh"))
+    assert sent["fid"] == "dGhpcyBpcyBh"
+    assert "token" not in sent
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ from providers.webpush.subscription import read_subscription
 from providers.webpush.vapid import Vapid
 from tests.support.node import node_modules, node_program
 from tests.support.vendor import Reply, Vendor, say
-from tests.unit.providers.dialects import MESSAGE, WEBPUSH, json_reply, p256_pem
+from tests.unit.providers.dialects import MESSAGE, OPTIONS, WEBPUSH, json_reply, p256_pem
 from tests.unit.providers.dialects.webpush import decrypted, make_webpush, subscription
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -189,6 +189,29 @@ def test_an_expiry_is_a_life(vendor: Vendor, left: timedelta, life: str) -> None
     """In seconds, at most four weeks."""
     message = replace(MESSAGE, expires_at=NOW + left)
     assert headers(vendor, message, clock=NOW.timestamp)["ttl"] == life
+
+
+def test_the_options_of_a_message_are_written_as_browsers_read_them(vendor: Vendor) -> None:
+    """With a link it is a declarative message too."""
+    seen = headers(vendor, replace(MESSAGE, push=OPTIONS))
+    assert (seen["ttl"], seen["urgency"]) == ("3600", "normal")
+    assert len(seen["topic"]) == 32
+    ids = {"notify_id": str(MESSAGE.notification_id), "attempt_id": str(MESSAGE.attempt_id)}
+    addresses = {"link": "https://example.com/1017", "image": "https://example.com/1017.png"}
+    assert decrypted(vendor.seen[-1].body) == {
+        "web_push": 8030,
+        "app_badge": 0,
+        "notification": {
+            "title": "canary-subject",
+            "body": "canary-body",
+            "tag": "order 1017",
+            "image": "https://example.com/1017.png",
+            "navigate": "https://example.com/1017",
+            "data": {"screen": "order", **addresses, **ids},
+        },
+    }
+    key = replace(OPTIONS, collapse_key="order-1017")
+    assert headers(vendor, replace(MESSAGE, push=key))["topic"] == "order-1017"
 
 
 def test_a_token_is_made_for_each_push_service(vendor: Vendor) -> None:

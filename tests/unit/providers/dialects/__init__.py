@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.unit.providers.dialects.acme import ACME
 from tests.unit.providers.dialects.apns import APNS, apns_error, make_apns, p256_pem
-from tests.unit.providers.dialects.dialect import MESSAGE, TO, Dialect, json_reply, token
+from tests.unit.providers.dialects.dialect import MESSAGE, OPTIONS, TO, Dialect, json_reply, token
 from tests.unit.providers.dialects.fcm import FCM, fcm_error, service_account
 from tests.unit.providers.dialects.memory import Remembering
 from tests.unit.providers.dialects.sendgrid import SENDGRID
@@ -19,6 +19,7 @@ __all__ = [
     "APNS",
     "FCM",
     "MESSAGE",
+    "OPTIONS",
     "OVER_HTTP",
     "SENDGRID",
     "SES",

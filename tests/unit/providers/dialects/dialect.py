@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from notify.message import Channel, Rendered
+from notify.message import Channel, PushOptions, PushPriority, Rendered
 from notify.provider import Provider
 from tests.support.vendor import Reply, Seen, Vendor, say
 
@@ -23,6 +23,18 @@ MESSAGE = Rendered(
     text=TEXT,
     html=f"<p>{TEXT}</p>",
 )
+OPTIONS = PushOptions(
+    data={"screen": "order"},
+    image="https://example.com/1017.png",
+    sound="ping.caf",
+    badge=0,
+    link="https://example.com/1017",
+    ttl=3600,
+    priority=PushPriority.NORMAL,
+    collapse_key="order 1017",
+    topic="com.example.other",
+)
+"""All options of a push message."""
 ECHO = f"{TO} {TEXT} {KEY}"
 """Free text of a vendor that repeats everything it was told."""
 

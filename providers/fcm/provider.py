@@ -1,4 +1,4 @@
-"""Firebase Cloud Messaging: push through the HTTP v1 API."""
+"""Firebase Cloud Messaging: sending, and reading its answers."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from providers._shared.answer import Answer
 from providers._shared.oauth import AccessToken
 from providers._shared.options import wrong_addresses, wrong_texts
 from providers._shared.transport import Transport
+from providers.fcm.message import message_of
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 LONGEST_LIFE = 2_419_200
@@ -169,27 +170,8 @@ class Fcm:
         return current
 
     def _body(self, message: Rendered) -> bytes:
-        identity = str(message.notification_id)
-        # A second copy of a message replaces the first on the device. On Android the tag does that:
-        # FCM keeps only four collapse keys for each device, and drops the messages of the others.
-        android: dict[str, Any] = {"notification": {"tag": identity}}
-        apns = {"apns-collapse-id": identity}
-        webpush = {"Topic": message.notification_id.hex}
-        if message.expires_at is not None:
-            life = int(message.expires_at.timestamp() - self._clock())
-            life = min(max(life, 0), LONGEST_LIFE)
-            android["ttl"] = f"{life}s"
-            apns["apns-expiration"] = str(int(self._clock()) + life)
-            webpush["TTL"] = str(life)
-        ids = {"notify_id": identity, "attempt_id": str(message.attempt_id)}
-        push = {
-            "token": message.to,
-            "notification": {"title": message.subject, "body": message.text},
-            "data": {**message.data, **ids},
-            "android": android,
-            "apns": {"headers": apns},
-            "webpush": {"headers": webpush, "notification": {"tag": identity}},
-        }
+        life = message.push_life(self._clock(), longest=LONGEST_LIFE)
+        push = message_of(message, life=life, now=int(self._clock()))
         return json.dumps({"message": push}, separators=(",", ":")).encode()
 
     def _failure(self, answer: Answer, found: dict[str, Any]) -> ProviderError:

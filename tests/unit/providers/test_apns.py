@@ -140,7 +140,7 @@ def test_an_expiry_is_a_time(vendor: Vendor) -> None:
 
 
 def test_the_options_of_a_message_are_written_as_apple_reads_them(vendor: Vendor) -> None:
-    """What the app needs is in its data too."""
+    """The app finds its own values in its data too."""
     headers, payload = sent(vendor, replace(PUSH, push=OPTIONS), clock=NOW.timestamp)
     assert headers["apns-expiration"] == str(int(NOW.timestamp()) + 3600)
     assert headers["apns-priority"] == "5"

@@ -73,7 +73,7 @@ def test_a_push_is_written_as_fcm_reads_it(vendor: Vendor) -> None:
 
 
 def test_the_options_of_a_message_are_written_for_every_platform(vendor: Vendor) -> None:
-    """What the app needs is in its data too."""
+    """The app finds its own values in its data too."""
     sent = push(vendor, replace(MESSAGE, push=replace(OPTIONS, badge=7)))
     assert sent["notification"]["image"] == "https://example.com/1017.png"
     assert sent["android"] == {

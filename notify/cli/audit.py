@@ -45,10 +45,10 @@ _filters = grouped(
 def audit(*, wanted: ActFilter, limit: int, as_json: bool) -> None:
     """List what operators did, the newest first: when, who, what and why.
 
-    It lists replays, edits and discards of dead letters, holds and releases, overrides of circuits
-    and limits, cancellations, decisions on unknown outcomes, erasures and key rotations that match
-    all options. `notify maintenance` deletes a row after privacy.keep_audit days. All times are in
-    UTC.
+    It lists replays, edits and discards of dead letters, plans, holds and releases, overrides of
+    circuits and limits, cancellations, decisions on unknown outcomes, erasures and key rotations
+    that match all options. `notify maintenance` deletes a row after privacy.keep_audit days. All
+    times are in UTC.
 
     \b
     Examples:

@@ -1,7 +1,8 @@
 """
 `make bench`: notify beside plain Celery and the bare broker, in one run on one machine.
 
-Others run alone: `python -m benchmarks.scale` (large records), `benchmarks.relay`.
+Others run alone: `python -m benchmarks.scale` (large records), `benchmarks.relay`,
+`benchmarks.providers`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,16 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import bulk, fleet, latency, plain_queue, publishing, receipts, suppression
+from benchmarks import (
+    bulk,
+    fleet,
+    latency,
+    plain_queue,
+    providers,
+    publishing,
+    receipts,
+    suppression,
+)
 from benchmarks.cpu import CpuWatch
 from benchmarks.report import Results
 from benchmarks.stage import Nginx, processes, wait_until
@@ -251,6 +261,7 @@ def main() -> None:
                 messages=asked.messages,
                 rounds=asked.rounds,
             ),
+            providers=providers.costs(),
         )
     results.print()
 

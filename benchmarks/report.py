@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks import bulk, latency, suppression
 from benchmarks.fleet import IdleFleet
+from benchmarks.providers import Cost, provider_costs
 from benchmarks.receipts import ReceiptRates
 from benchmarks.throughput import Run
 
@@ -28,6 +29,7 @@ class Results:
     fleets: Sequence[IdleFleet]
     receipts: Sequence[ReceiptRates]
     suppression: suppression.SuppressionCost
+    providers: Sequence[Cost]
 
     @property
     def plain(self) -> Run:
@@ -53,6 +55,8 @@ class Results:
         self._print_fleets()
         self._print_receipts()
         self._print_suppression()
+        print("\nEach provider, a message in a call, by the CPU time of the sending process:\n")
+        print(provider_costs(self.providers))
         print(f"\n{self.ratios()}")
 
     def ratios(self) -> str:

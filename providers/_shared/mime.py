@@ -47,7 +47,7 @@ def mime_message(message: Rendered, *, sender: MailSender, message_id: str, now:
         header("To", message.to),
         *([address_header("Reply-To", MailSender(message.reply_to))] if message.reply_to else ()),
         _subject(message.subject),
-        header("Date", format_datetime(datetime.fromtimestamp(int(now), UTC))),
+        _date(int(now)),
         header("Message-ID", f"<{message_id}>"),
         *[header(name, value) for name, value in message.headers],
         "MIME-Version: 1.0\r\n",
@@ -95,6 +95,11 @@ def _subject(text: str) -> str:
         raise HeaderUnfit("Subject has a line break")
     words = Header(text.encode("utf-8", "replace").decode(), "utf-8", header_name="Subject")
     return f"Subject: {words.encode(linesep=_CRLF)}\r\n"
+
+
+@lru_cache(4)
+def _date(second: int) -> str:
+    return header("Date", format_datetime(datetime.fromtimestamp(second, UTC)))
 
 
 @lru_cache(_CACHED)

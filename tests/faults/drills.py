@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from notify.sandbox import Behaviour
-from tests.faults import bulk, bulk_plan, survivor
+from tests.faults import bulk, bulk_plan, failover, survivor
 from tests.faults.combined import (
     cut_leader_off,
     kill_broker_and_workers,
@@ -233,6 +233,11 @@ _ALL = (
     Drill("provider: accepted, then reset", vendors(Behaviour.LOST, seconds=0.5)),
     Drill("provider: accepted, then timeout", vendors(Behaviour.MUTE, seconds=1.0)),
     Drill("provider: invalid JSON", vendors(Behaviour.GARBLED)),
+    Drill(
+        "SendGrid down, an SMTP relay takes over",
+        failover.second_takes_over,
+        terms=Terms(relayed=True),
+    ),
     Drill("1,000 duplicates of one id at once", _flood),
     Drill("poison among healthy neighbours", _poison),
     # With a circuit, an outage leaves no dead letters to replay.

@@ -34,6 +34,7 @@ class Fleet:
             "SENDGRID_KEY": "SG.drill",
             "TWILIO_SID": "AC" + "0" * 32,
             "TWILIO_TOKEN": "drill",
+            "BOUNCE_KEY": "the-key-of-the-drills-return-paths-",
             "LEASE": str(lease),
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}

@@ -11,6 +11,7 @@ from typing import Self
 
 from tests.faults.checker import Findings, check
 from tests.faults.drills import PASSING, Drill
+from tests.faults.failover import relayed
 from tests.faults.fleet import WorkerEnded
 from tests.faults.ledgers import Recorded, Seen, read_sandbox
 from tests.faults.load import CHANNELS
@@ -68,10 +69,11 @@ def run(drill: Drill, shared: Services, folder: Path, *, within: float = RESUMED
             stage.load.abandon()
             stage.fleet.faulty.append(f"the drill broke off: {error}")
         recorded = stage.recorded()
+        by_relay = list(relayed(stage.relay, recorded))
         published = stage.load.journal.latest()
         faulty = stage.fleet.faulty
         healed_at = stage.healed_at
-    seen = read_sandbox(folder / "sandbox.jsonl")
+    seen = [*read_sandbox(folder / "sandbox.jsonl"), *by_relay]
     findings = check(published, recorded, seen, cuts=drill.cuts)
     resumed = _resumed(healed_at, seen, recorded)
     violations = (*findings.violations, *faulty)

@@ -27,6 +27,7 @@ from tests.faults.ledgers import Recorded, read_record
 from tests.faults.load import CHANNELS, LANE, Load
 from tests.faults.terms import Terms
 from tests.support.services import PostgreSQL
+from tests.support.smtp_relay import SmtpRelay
 
 LATENCY = 0.2
 """Seconds until the vendors answer: at 100 messages a second, 20 calls are in flight."""
@@ -94,6 +95,8 @@ class Stage:
     sandbox: Sandbox
     fleet: Fleet
     load: Load
+    relay: SmtpRelay | None = None
+    """The second provider of email, if the terms have one."""
     healed_at: datetime | None = None
 
     def healed(self) -> None:
@@ -212,13 +215,19 @@ def staged(shared: Services, folder: Path, terms: Terms) -> Iterator[Stage]:
         store.migrate()
         cleanup.enter_context(queues(broker.url))
         sandbox = open_sandbox(folder)
+        relay = cleanup.enter_context(SmtpRelay()) if terms.relayed else None
         config = folder / "notify.toml"
         config.write_text(
-            terms.config(broker_url=broker.url, store_url=url, sandbox_url=sandbox.url)
+            terms.config(
+                broker_url=broker.url,
+                store_url=url,
+                sandbox_url=sandbox.url,
+                relay_port=relay.port if relay else None,
+            )
         )
         fleet = Fleet(folder, config, lease=terms.lease)
         load = Load(broker.url, folder, rate=terms.rate, minimum=terms.minimum)
-        stage = Stage(shared, broker, folder, store, sandbox, fleet, load)
+        stage = Stage(shared, broker, folder, store, sandbox, fleet, load, relay)
         cleanup.callback(lambda: stage.sandbox.stop())
         cleanup.callback(fleet.end)
         cleanup.callback(load.abandon)

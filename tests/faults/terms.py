@@ -24,7 +24,7 @@ concurrency = {concurrency}
 channel = "sms"
 concurrency = {concurrency}
 [channels.email]
-providers = ["sendgrid"]
+providers = [{email}]
 [channels.sms]
 providers = ["twilio"]
 countries = ["*"]
@@ -46,6 +46,17 @@ timeout = {timeout}
 [providers.twilio.breaker]
 minimum_calls = {judged_calls}
 """
+RELAY = """
+[providers.relay]
+use = "providers.smtp:Smtp"
+secrets = {{ bounce_key = "BOUNCE_KEY" }}
+[providers.relay.options]
+host = "127.0.0.1"
+port = {port}
+tls = "none"
+sender = "a@example.com"
+return_path = "bounces@bounces.example.com"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +73,7 @@ class Terms:
         judged_calls: The calls that a circuit needs to open.
         timeout: Seconds that a vendor has to answer.
         batch_size: The most emails in one request.
+        relayed: Whether an SMTP relay is the second provider of email.
         clustered: Whether the broker is a cluster of three nodes behind a balancer.
     """
 
@@ -73,11 +85,16 @@ class Terms:
     judged_calls: int = 20
     timeout: int = 2
     batch_size: int = 1
+    relayed: bool = False
     clustered: bool = False
 
-    def config(self, *, broker_url: str, store_url: str, sandbox_url: str) -> str:
+    def config(
+        self, *, broker_url: str, store_url: str, sandbox_url: str, relay_port: int | None = None
+    ) -> str:
         """Write the configuration of all workers."""
-        return CONFIG.format(
+        relay = RELAY.format(port=relay_port) if relay_port is not None else ""
+        return relay + CONFIG.format(
+            email='"sendgrid", "relay"' if relay else '"sendgrid"',
             broker_url=broker_url,
             store_url=store_url,
             sandbox_url=sandbox_url,

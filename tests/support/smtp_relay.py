@@ -10,6 +10,7 @@ import warnings
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -29,6 +30,7 @@ class Received:
     mail_options: Sequence[str]
     rcpt_options: Sequence[str]
     content: bytes
+    at: datetime
 
 
 Action = str | Callable[["_Server"], Awaitable[str]]
@@ -232,7 +234,7 @@ class _Handler:
             content = envelope.original_content or b""
             sender, to = envelope.mail_from or "", list(envelope.rcpt_tos)
             options = list(envelope.mail_options), list(envelope.rcpt_options)
-            self._relay.received.append(Received(sender, to, *options, content))
+            self._relay.received.append(Received(sender, to, *options, content, datetime.now(UTC)))
         return reply
 
     async def handle_RSET(self, server: _Server, session: Session, envelope: Envelope) -> str:

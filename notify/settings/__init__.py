@@ -18,12 +18,12 @@ from notify.settings.brake import BrakeSettings
 from notify.settings.categories import CategorySettings
 from notify.settings.checks.validation_errors import error_of, validated
 from notify.settings.console import ClaimRoles, ConsoleSettings, OidcSettings, ProxySettings
+from notify.settings.contract import ContractSettings
 from notify.settings.flow import BreakerSettings, CapSettings, LimitSettings
 from notify.settings.metrics import API, CONSOLE, WEB
 from notify.settings.model import (
     LONGEST_TIMEOUT,
     ChannelSettings,
-    ContractSettings,
     LaneSettings,
     LogSettings,
     PoolSettings,

@@ -14,7 +14,6 @@ from pydantic import (
     model_validator,
 )
 
-from notify.contract import DEFAULT_LIMITS
 from notify.errors import ConfigError
 from notify.message import Channel, Unknown
 from notify.settings.api import ApiSettings
@@ -22,6 +21,7 @@ from notify.settings.backends import AmqpSettings, StoreSettings
 from notify.settings.brake import BrakeSettings
 from notify.settings.categories import CategorySettings
 from notify.settings.console import ConsoleSettings
+from notify.settings.contract import ContractSettings
 from notify.settings.deliverability import DeliverabilitySettings
 from notify.settings.flow import (
     Amount,
@@ -66,17 +66,6 @@ class TemplateSettings(Section):
     folder: Path | None = None
     unknown: dict[str, Unknown] = Field(default_factory=dict)
     default_locale: str = Field(default="en", pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")
-
-
-class ContractSettings(Section):
-    """Limits on producers' messages."""
-
-    max_body_bytes: int = Field(default=DEFAULT_LIMITS.max_body_bytes, ge=1, le=134_217_728)
-    max_attachment_bytes: int = Field(
-        default=DEFAULT_LIMITS.max_attachment_bytes, ge=0, le=20_000_000
-    )
-    max_recipients: int = Field(default=DEFAULT_LIMITS.max_recipients, ge=1, le=100_000)
-    require_user_id: bool = DEFAULT_LIMITS.require_user_id
 
 
 class LaneSettings(Section):

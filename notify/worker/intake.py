@@ -14,7 +14,7 @@ LARGE = 256 * 1024
 """Bytes from which a message counts as large: its request has attachments, or is a large batch."""
 BATCH_BYTES = 4 * 1024 * 1024
 """The most bytes of a batch with large messages, unless one message alone has more."""
-MOST_AT_WORK = 32 * 1024 * 1024
+MOST_AT_WORK = 24 * 1024 * 1024
 """The most bytes of large messages in batches and calls: each needs about six times its size."""
 MOST_BUFFERED = 64 * 1024 * 1024
 """The most bytes that a prefetch should admit, by the average size of recent messages."""

@@ -14,10 +14,10 @@ _ANY = "application/octet-stream"
 def _files(
     _context: click.Context, _option: click.Parameter, paths: tuple[Path, ...]
 ) -> list[dict[str, str]]:
-    return [_attached(path) for path in paths]
+    return [attached(path) for path in paths]
 
 
-def _attached(path: Path) -> dict[str, str]:
+def attached(path: Path) -> dict[str, str]:
     """Return a file as the contract has it; its type is guessed from its name."""
     try:
         content = b64encode(path.read_bytes()).decode()

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from notify.status import readable
 
 MEGABYTE = 1_048_576
+
+
+@pytest.mark.parametrize("recipients", [True, False])
+def test_the_content_of_files_is_not_shown(recipients: bool) -> None:
+    """Their names and types are; a broken list of files is shown as far as it is one."""
+    file = {"name": "terms.pdf", "type": "application/pdf", "content": "canary" * 1000}
+    body = {"to": "ann@example.com", "attachments": [file, 7, {"content": 8}]}
+    shown = readable(json.dumps(body).encode(), show_recipients=recipients)
+    assert "canary" not in shown
+    assert "terms.pdf" in shown
+    assert "(6,000 characters: --raw)" in shown
 
 
 @pytest.mark.parametrize(

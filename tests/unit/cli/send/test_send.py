@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from click.testing import CliRunner, Result
 
 from notify.cli import notify
+from notify.cli.send.attachments import attached
+from notify.cli.send.command import _composed
 from notify.cli.send.requests import PreparedRequest, read
 from notify.cli.send.results import Source, published
 from notify.publisher import Publisher
@@ -40,6 +43,26 @@ def test_flags_make_a_request_that_keeps_the_contract() -> None:
         "--idempotency-key", "k", "--expires-in", "10m", "--dry-run",
     )  # fmt: skip
     assert (result.exit_code, result.stdout) == (0, f"{GOOD['id']} valid\n")
+
+
+def test_files_and_identities_are_in_the_request(tmp_path: Path) -> None:
+    """The type of a file is that of its name; a file that the contract refuses is named."""
+    pdf, other, program = (tmp_path / name for name in ("terms.pdf", "data.unknown", "run.exe"))
+    for path in (pdf, other, program):
+        path.write_bytes(b"%PDF-")
+    email = ("email.normal.shop", "--to", "ann@example.com", "--subject", "Hi", "--text", "Hi")
+    flags = ("--attach", str(pdf), "--attach", str(other), "--reply-to", "help@example.com")
+    assert run(*email, *flags, "--dry-run").exit_code == 0
+    refused = run(*email, "--attach", str(program), "--dry-run")
+    assert refused.exit_code == 1
+    assert "attachments[0].name: mailbox providers refuse programs" in refused.stderr
+    assert "your source has no such sender" in run(*email, "--sender", "x", "--dry-run").stderr
+    assert run(*email, "--attach", str(tmp_path / "none.pdf")).exit_code == 2
+    composed = _composed({"to": ["a@example.com"], "attachments": [attached(pdf), attached(other)]})
+    assert json.loads(composed.body)["attachments"] == [
+        {"name": "terms.pdf", "type": "application/pdf", "content": "JVBERi0="},
+        {"name": "data.unknown", "type": "application/octet-stream", "content": "JVBERi0="},
+    ]
 
 
 def test_a_fresh_id_is_made_and_printed() -> None:

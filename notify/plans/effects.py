@@ -31,8 +31,8 @@ _EFFECTS: Mapping[PlanAction, Mapping[str, str]] = {
         Status.SENDING: "skipped: a worker is sending them",
     },
     PlanAction.RELEASE: {
-        words.IN_FORCE: "released",
-        words.KEPT: "come due at once, and are sent within the limits",
+        words.IN_FORCE: "released first",
+        words.KEPT: "come due at the plan's rate",
     },
     PlanAction.SUPPRESS: {words.RECIPIENTS: "added, unless they are on the list already"},
 }

@@ -17,7 +17,7 @@ from notify.suppression import ALL
 _RATES = {
     PlanAction.REPLAY: 10.0,
     PlanAction.RESOLVE: 10.0,
-    PlanAction.RELEASE: 10.0,
+    PlanAction.RELEASE: 100.0,
     PlanAction.DISCARD: 100.0,
     PlanAction.CANCEL: 100.0,
     PlanAction.SUPPRESS: 100.0,

@@ -181,13 +181,14 @@ _scoped = grouped(
 @click.option("--id", "ids", type=NUMBER, metavar="ID", multiple=True, help="This hold.")
 @_shared(PlanAction.RELEASE)
 def release(*, scope: Scope, ids: Sequence[int], made: NewPlan) -> None:
-    """Release holds, one after the other, as `notify release` does.
+    """Release holds, and send what they have set aside at the plan's rate.
 
-    By exactly the filters of the holds, by their ids, or all of them.
+    By exactly the filters of the holds, by their ids, or all of them. `notify release` makes
+    everything due at once. Messages that wait in RabbitMQ come at once in both cases.
 
     \b
     Examples:
-      notify plan new release --rate 0.1 --reason "INC-12 is over: one hold every 10 s"
+      notify plan new release --source crm --rate 20 --reason "INC-12 is over"
       notify plan new release --id 7 --id 8 --reason "links are fixed"
     """
     wanted = HoldFilter(ids=ids, scope=scope if scope.given else None)

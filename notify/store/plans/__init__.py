@@ -22,7 +22,15 @@ from notify.store.plans.rows import (
     read_plan,
     update_plan,
 )
-from notify.store.plans.targets import Recipient, erased_rows, read_recipients, read_statuses
+from notify.store.plans.targets import (
+    Recipient,
+    erased_rows,
+    held_rows,
+    keep_for_plan,
+    read_recipients,
+    read_statuses,
+    release_rows,
+)
 
 __all__ = [
     "BulkPlan",
@@ -37,14 +45,17 @@ __all__ = [
     "earliest_plan",
     "erased_rows",
     "find_plans",
+    "held_rows",
     "insert_items",
     "insert_plan",
+    "keep_for_plan",
     "lock_plan",
     "open_items",
     "read_items",
     "read_plan",
     "read_recipients",
     "read_statuses",
+    "release_rows",
     "settle_items",
     "update_plan",
 ]

@@ -25,7 +25,7 @@ class PlanAction(enum.StrEnum):
     RESOLVE = "resolve"
     """Decides on notifications with an unknown outcome."""
     RELEASE = "release"
-    """Releases holds."""
+    """Releases holds; the notifications that they have set aside come due one after the other."""
     SUPPRESS = "suppress"
     """Adds the recipients of notifications to the suppression list."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,6 +13,7 @@ from notify.deadletters import discard
 from notify.doctor import Severity
 from notify.doctor.plans import findings
 from notify.errors import NotifyError
+from notify.flow import Holds
 from notify.flow.overrides import place_hold, release_holds
 from notify.message import Status
 from notify.plans import (
@@ -30,7 +32,7 @@ from notify.policies.holds import Scope
 from notify.privacy import Keep, delete_old
 from notify.privacy.erasure import Person, erase, look
 from notify.reconcile import Resolution, decide
-from notify.store import Filter, Store
+from notify.store import Entry, Filter, Store
 from notify.store.deadletters import LetterFilter
 from notify.store.tables import dead_letters, notifications, plan_items, plans
 from tests.support.burying import arrival, body_of, buried, bury
@@ -49,7 +51,7 @@ from tests.support.planning import (
     run,
     scheduled,
 )
-from tests.support.recording import accepted, begin
+from tests.support.recording import accepted, asked, begin, claim_one
 
 
 def _status(store: Store, id_: object) -> Status:
@@ -175,6 +177,51 @@ def test_holds_are_released(store: Store) -> None:
     assert done.results == {"done": {"released": 1}, "skipped": {"ended already": 1}}
     left = made(store, PlanAction.RELEASE, HoldFilter(scope=Scope(source="shop")))
     assert left.total == 1
+
+
+def _keep(store: Store, hold: int, **changes: Any) -> UUID:
+    """Set one notification aside for a hold, as a worker does."""
+    far = store.clock() + timedelta(days=7)
+    entry = Entry(asked(**changes), Status.QUEUED, due_at=far, hold_id=hold)
+    claim_one(store, entry, now=store.clock())
+    return entry.notification.id
+
+
+def _due(store: Store) -> set[UUID]:
+    columns = notifications.c
+    query = select(columns.id).where(columns.due_at <= store.clock(), columns.hold_id.is_(None))
+    with store.reading() as connection:
+        return set(connection.execute(query).scalars())
+
+
+def test_notifications_that_a_hold_set_aside_come_due_at_the_rate(store: Store) -> None:
+    """Not all at its end; a stop keeps the others waiting, and one that came late is not kept."""
+    hold = place_hold(store, Scope(source="crm"), ANN, seconds=None).id
+    kept = [_keep(store, hold, source="crm") for _ in range(5)]
+    plan = made(store, PlanAction.RELEASE, HoldFilter(), rate=2.0)
+    assert (plan.total, plan.forecast) == (6, {"in force": 1, "notifications set aside": 5})
+    late = _keep(store, hold, source="crm")
+    start_plan(store, plan.id, BOB)
+    clock = Ahead(store)
+    runner = PlanRunner(store, acts_on(store), clock=store.clock)
+    assert runner.step() is True
+    assert len(_due(store)) == 1
+    Holds(store).refresh()
+    Holds(store).refresh()
+    assert _due(store) >= {late}
+    assert len(_due(store)) == 2
+    stop_plan(store, plan.id, BOB)
+    again = place_hold(store, Scope(source="crm"), ANN, seconds=None).id
+    with store.writing() as connection:
+        held = update(notifications).where(notifications.c.id == kept[4])
+        connection.execute(held.values(hold_id=again))
+    start_plan(store, plan.id, BOB)
+    done = run(store, plan.id, clock=clock)
+    assert done.results == {
+        "done": {"released": 1, "due": 4},
+        "skipped": {"on hold or due already": 1},
+    }
+    assert [action for action, *_ in acts_audited(store)].count("release") == 1
 
 
 def test_recipients_are_suppressed_once(store: Store) -> None:

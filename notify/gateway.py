@@ -34,10 +34,13 @@ class ConfiguredProvider:
         """The channel that it sends."""
         return self.provider.channel
 
-    @property
-    def sender(self) -> str | None:
-        """The sender to which an opt-out may be limited, as `HasSender`; None if it has none."""
+    def sender_of(self, message: Rendered) -> str | None:
+        """Return the sender to which an opt-out may be limited, as `HasSender`; None if none."""
         # `isinstance` of a protocol is too slow for each message.
+        if message.sms_sender is not None:
+            spelled: Callable[[Rendered], str] | None = getattr(self.provider, "sender_of", None)
+            if spelled is not None:
+                return spelled(message)
         sender: str | None = getattr(self.provider, "sender", None)
         return sender
 

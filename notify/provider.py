@@ -93,6 +93,15 @@ class HasSender(Protocol):
 
 
 @runtime_checkable
+class SendsAs(Protocol):
+    """An optional part of a provider with `HasSender`: a message may have another sender."""
+
+    def sender_of(self, message: Rendered, /) -> str:
+        """Return the sender of a message, as `DeliveryReceipt.scope` names it."""
+        ...
+
+
+@runtime_checkable
 class Trackable(Protocol):
     """An optional part of a provider: its vendor can be asked for a message's later status."""
 

@@ -16,6 +16,15 @@ def beyond_gsm7(text: str) -> str:
     return "".join(dict.fromkeys(each for each in text if each not in _GSM_7))
 
 
+def counted(text: str) -> str:
+    """Return the segments of a text in words, and why it needs Unicode if it does."""
+    count, beyond = segments(text), len(beyond_gsm7(text))
+    words = f"{count} segment" if count == 1 else f"{count} segments"
+    if not beyond:
+        return words
+    return f"{words} of Unicode: characters that GSM-7 does not have: {beyond}"
+
+
 def segments(text: str) -> int:
     """
     Return the number of segments: 160 or, joined, 153 characters of GSM-7, else 70 or 67 of UCS-2.

@@ -54,6 +54,8 @@ class ChannelDefinition(abc.ABC):
     """By field of a request, the model of the objects in it."""
     refused: ClassVar[Mapping[str, str]] = {}
     """Fields that producers expect and that it refuses, each with what to do instead."""
+    unit: ClassVar[str] = "messages"
+    """What a provider counts and charges, in the plural."""
     unknown: ClassVar[Unknown]
     """The rule for unknown outcomes, unless the configuration says otherwise."""
     examples: ClassVar[Sequence[Mapping[str, Any]]]
@@ -70,6 +72,10 @@ class ChannelDefinition(abc.ABC):
     def units(self, message: Rendered) -> int:  # noqa: ARG002 - for channels that count otherwise
         """Return how many units a provider counts and charges for a message."""
         return 1
+
+    def counted(self, content: Content) -> str | None:  # noqa: ARG002 - as above
+        """Return what a provider counts of a content, in words; None if it counts messages."""
+        return None
 
     def problems(self, request: Any) -> Iterator[ContentProblem]:  # noqa: ARG002 - as above
         """Yield what the types of the request's fields cannot check; *request* is a `request`."""

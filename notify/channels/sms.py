@@ -10,8 +10,8 @@ from notify.channels.definition import ChannelDefinition, ContentPart
 from notify.channels.phone import PhoneNumber, is_e164
 from notify.channels.request import TO, Request, Strict, To
 from notify.channels.words import SenderName
-from notify.message import Channel, Extras, Rendered, Unknown
-from notify.segments import segments
+from notify.message import Channel, Content, Extras, Rendered, Unknown
+from notify.segments import counted, segments
 
 
 class SmsRecipient(Strict):
@@ -47,6 +47,7 @@ class SmsChannel(ChannelDefinition):
     parts = (ContentPart("text", "text"),)
     complete = (("text",),)
     by_country = True
+    unit = "segments"
     unknown = Unknown.PARK
     examples = (
         {
@@ -72,3 +73,7 @@ class SmsChannel(ChannelDefinition):
     def units(self, message: Rendered) -> int:
         """Return the number of segments."""
         return segments(message.text)
+
+    def counted(self, content: Content) -> str | None:
+        """Return the number of segments, and why the text needs Unicode."""
+        return counted(content.text)

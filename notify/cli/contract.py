@@ -17,6 +17,7 @@ from notify.contract import (
     Limits,
     Problem,
     TemplateCheck,
+    counted,
     feedback_schema,
     likely_channel,
     opt_out_schema,
@@ -39,6 +40,8 @@ class _Finding:
     line: int
     channel: Channel | None
     problems: list[Problem]
+    counted: str | None
+    """What a provider will count of it; None if that is one message, or not known yet."""
 
 
 @click.command()
@@ -93,7 +96,7 @@ def lint(file: str, channel: Channel | None, templates: Path | None, as_json: bo
     if as_json:
         print_json(_as_json(found), indent=2)
     else:
-        _print(name, wrong, total=len(entries))
+        _print(name, found)
     sys.exit(1 if wrong else 0)
 
 
@@ -123,14 +126,17 @@ def _limits() -> Limits:
 def _finding(
     entry: RequestText, channel: Channel | None, check: TemplateCheck | None, limits: Limits
 ) -> _Finding:
-    return _Finding(
-        entry.line,
-        channel or likely_channel(entry.text),
-        problems(entry.text, channel=channel, limits=limits, template=check),
-    )
+    meant = channel or likely_channel(entry.text)
+    wrong = problems(entry.text, channel=channel, limits=limits, template=check)
+    count = counted(entry.text, meant) if meant is not None and not wrong else None
+    return _Finding(entry.line, meant, wrong, count)
 
 
-def _print(name: str, wrong: list[_Finding], *, total: int) -> None:
+def _print(name: str, found: list[_Finding]) -> None:
+    wrong, total = [finding for finding in found if finding.problems], len(found)
+    for finding in found:
+        if finding.counted is not None:
+            click.echo(f"{name}, line {finding.line}: {finding.counted}")
     for finding in wrong:
         checked = f", read as {finding.channel}" if finding.channel else ""
         click.echo(f"{name}, line {finding.line}{checked}")
@@ -174,5 +180,10 @@ def _as_json(found: list[_Finding]) -> dict[str, Any]:
             }
             for number, finding in enumerate(found)
             for problem in finding.problems
+        ],
+        "counted": [
+            {"request": number, "line": finding.line, "counted": finding.counted}
+            for number, finding in enumerate(found)
+            if finding.counted is not None
         ],
     }

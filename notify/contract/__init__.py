@@ -22,7 +22,13 @@ from notify.contract.feedback import (
     read_feedback,
 )
 from notify.contract.limits import DEFAULT_LIMITS, Limits
-from notify.contract.lint import TemplateCheck, document_problems, likely_channel, problems
+from notify.contract.lint import (
+    TemplateCheck,
+    counted,
+    document_problems,
+    likely_channel,
+    problems,
+)
 from notify.contract.optout import OPTOUT_KEY, ProducerOptOut, opt_out_schema, read_opt_out
 from notify.contract.problem import Problem, RequestInvalid
 from notify.contract.published import IN_MS, publication_time
@@ -61,6 +67,7 @@ __all__ = [
     "Spellings",
     "TemplateCheck",
     "case_folded",
+    "counted",
     "decode",
     "digest_of",
     "document_problems",

@@ -93,6 +93,25 @@ def document_problems(
     return found
 
 
+def counted(text: bytes, channel: Channel) -> str | None:
+    """
+    Return what a provider will count of a request with its own content, in words.
+
+    Returns:
+        None if its channel counts messages, or if only a template's rendering will show it.
+    """
+    try:
+        document = parse(text)
+    except RequestInvalid:
+        return None
+    if document.get("template"):
+        return None
+    definition = CHANNELS[channel]
+    # Not checked: an unchecked request may have any values.
+    words = {name: value for name, value in document.items() if isinstance(value, str)}
+    return definition.counted(definition.content(words))
+
+
 def _named(document: Mapping[str, Any], field: str, found: Sequence[Problem]) -> str | None:
     """Return the name in a field whose form is right."""
     name = document.get(field)

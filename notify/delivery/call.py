@@ -9,6 +9,7 @@ from functools import partial
 
 import structlog
 
+from notify.channels import CHANNELS
 from notify.delivery import normalize
 from notify.errors import (
     GroupRefused,
@@ -38,6 +39,7 @@ class CallResult:
     http_status: int | None = None
     code: str | None = None
     reason: str | None = None
+    """Why it was not sent; of a sent message, what the vendor counts if that is more than one."""
     retry_after: float | None = None
     """The wait in seconds that the vendor requests."""
     kind: Kind = Kind.NEUTRAL
@@ -137,9 +139,11 @@ def _read(
     if not isinstance(receipt, Receipt):
         _log_fault(provider, message, f"returned {type(receipt).__name__}, not a Receipt")
         return CallResult(Verdict.SENT, kind=Kind.SUCCESS)
+    units = provider.cost(message)
     return CallResult(
         Verdict.SENT,
         provider_id=normalize.text(receipt.provider_id, longest=LONGEST_ID),
+        reason=f"{units:g} {CHANNELS[provider.channel].unit}" if units > 1 else None,
         kind=Kind.SUCCESS,
         exhausted_for=normalize.seconds(receipt.exhausted_for),
     )

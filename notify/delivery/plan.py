@@ -97,7 +97,7 @@ class Ready:
     def call(self, admitted: Admitted) -> Call:
         """Return the call that flow control admitted."""
         provider = admitted.provider
-        entry = replace(self.entry, provider=provider.name, sender=provider.sender)
+        entry = replace(self.entry, provider=provider.name, sender=provider.sender_of(self.message))
         part = Ready(self.item, entry, self.message)
         return Call(admitted.provider, admitted.permit, (part,))
 

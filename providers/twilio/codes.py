@@ -45,25 +45,32 @@ _ACCOUNT = frozenset(
         20010,  # the account is suspended
         20403,  # forbidden
         20404,  # nothing at the account's address
-        21210,  # From is not verified
-        21212,  # From is not a valid number
-        21213,  # no From
         21219,  # a trial account, and To is not verified
-        21264,  # From is not verified
-        21267,  # a name as From on a trial account
-        21407,  # a number of this type cannot send SMS
         21470,  # not a valid account
         21471,  # no such account
         21472,  # the account is not active
         21502,  # the status callback is not valid
+        21608,  # a trial account, and To is not verified
+        21609,  # the status callback is not valid
+        21626,  # the status callback is not valid
+        30002,  # the account is suspended
+    }
+)
+"""The account or its settings: no message passes until an operator corrects it."""
+
+_SENDER = frozenset(
+    {
+        21210,  # From is not verified
+        21212,  # From is not a valid number
+        21213,  # no From
+        21264,  # From is not verified
+        21267,  # a name as From on a trial account
+        21407,  # a number of this type cannot send SMS
         21601,  # From cannot send SMS
         21603,  # neither From nor a messaging service
         21606,  # From is not the account's, or cannot send SMS
         21607,  # a trial account must send from its own number
-        21608,  # a trial account, and To is not verified
-        21609,  # the status callback is not valid
         21616,  # From matches several of the account's numbers
-        21626,  # the status callback is not valid
         21657,  # the sender's name is not valid
         21659,  # From is not a number of Twilio's, or is a short code of another country
         21660,  # From belongs to another account
@@ -88,7 +95,6 @@ _ACCOUNT = frozenset(
         21731,  # the brand is suspended
         21733,  # no default messaging service
         21910,  # From is an address of another channel
-        30002,  # the account is suspended
         30024,  # the sender's number is not set up
         30032,  # the toll-free number is not verified
         30033,  # the campaign is suspended
@@ -97,7 +103,9 @@ _ACCOUNT = frozenset(
         63007,  # From is not a sender of this channel
     }
 )
-"""The account, its settings, or the sender: no message passes until an operator corrects it."""
+"""The sender: no message from it passes until an operator corrects it."""
+
+OF_SENDER = frozenset(map(str, _SENDER))
 
 _TOO_FAST = frozenset(
     {
@@ -121,6 +129,7 @@ _MEANINGS: tuple[tuple[frozenset[int], type[ProviderError]], ...] = (
     (_RECIPIENT, InvalidRecipient),
     (_OPTED_OUT, OptedOut),
     (_ACCOUNT, Unauthorized),
+    (_SENDER, Unauthorized),
     (_TOO_FAST, Throttled),
     (_LATER, TransientError),
 )

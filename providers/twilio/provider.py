@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import urlsplit, urlunsplit
 
 from twilio.base import values
 from twilio.rest import Client
@@ -19,11 +18,13 @@ from notify.errors import (
     ProviderError,
     Unauthorized,
 )
-from notify.message import Channel, Receipt, Rendered
+from notify.message import Channel, Receipt, Rendered, SmsSenderKind
 from notify.receipt import DeliveryReceipt
 from providers._shared.options import wrong_addresses, wrong_texts
-from providers._shared.transport import BASE_URL, Transport, is_base_url
+from providers._shared.transport import Transport
+from providers.twilio.callback import StatusCallback
 from providers.twilio.client import Carrier
+from providers.twilio.codes import OF_SENDER
 from providers.twilio.receipts import status_receipts
 
 LONGEST_VALIDITY = 36_000
@@ -95,12 +96,9 @@ class Twilio:
         if not account_sid.isalnum() or not account_sid.isascii() or not auth_token:
             raise ConfigError("twilio: account_sid or auth_token is missing or malformed")
         self.sender = sender or messaging_service_sid or ""
-        self._sender = {
-            "from_": sender or values.unset,
-            "messaging_service_sid": messaging_service_sid or values.unset,
-        }
+        self._sender = _fields_of(sender or "", messaging_service_sid or "")
         callback = status_callback or receipts_url
-        self._callback = _Callback(callback) if callback else None
+        self._callback = StatusCallback(callback) if callback else None
         self._clock = clock
         self._transport = Transport(
             "twilio", base_url, timeout=timeout, connect_timeout=connect_timeout, pool=pool
@@ -121,14 +119,28 @@ class Twilio:
     def send(self, message: Rendered, /) -> Receipt:
         """Send one SMS; the receipt's id is the message's sid."""
         callback = self._callback.url(message) if self._callback else values.unset
-        created = self._messages.create(
-            to=message.to,
-            body=message.text,
-            status_callback=callback,
-            validity_period=self._validity(message),
-            **self._sender,
-        )
+        try:
+            created = self._messages.create(
+                to=message.to,
+                body=message.text,
+                status_callback=callback,
+                validity_period=self._validity(message),
+                **self._sender_fields(message),
+            )
+        except Unauthorized as error:
+            # Twilio refuses the sender that this message names: others are not affected.
+            if message.sms_sender is None or error.code not in OF_SENDER:
+                raise
+            text = f"twilio refused the message's sender (HTTP {error.status}, {error.code})"
+            raise PermanentError(
+                text, provider="twilio", status=error.status, code=error.code
+            ) from None
         return Receipt(created.sid)
+
+    def sender_of(self, message: Rendered, /) -> str:
+        """Return the number, name or messaging service that a message comes from."""
+        own = message.sms_sender
+        return self.sender if own is None else own.value
 
     def find(self, message: Rendered, /, *, since: datetime, until: datetime) -> list[Receipt]:
         """
@@ -211,6 +223,13 @@ class Twilio:
         """Close the idle connections."""
         self._transport.close()
 
+    def _sender_fields(self, message: Rendered) -> dict[str, Any]:
+        own = message.sms_sender
+        if own is None:
+            return self._sender
+        service = own.kind is SmsSenderKind.MESSAGING_SERVICE
+        return _fields_of("" if service else own.value, own.value if service else "")
+
     def _validity(self, message: Rendered) -> Any:
         if message.expires_at is None:
             return values.unset
@@ -218,25 +237,13 @@ class Twilio:
         return min(max(seconds, 1), LONGEST_VALIDITY)
 
 
+def _fields_of(number: str, service: str) -> dict[str, Any]:
+    return {
+        "from_": number or values.unset,
+        "messaging_service_sid": service or values.unset,
+    }
+
+
 def _as_sent(text: str) -> str:
     """Replace what cannot be encoded, such as half of a surrogate pair, as sending does."""
     return text.encode(errors="replace").decode()
-
-
-class _Callback:
-    """The status callback's address, with the notification and attempt ids in its query."""
-
-    def __init__(self, address: str) -> None:
-        # Its query and fragment are the operator's.
-        if not is_base_url(address.partition("#")[0].partition("?")[0]):
-            raise ConfigError(f"twilio: status_callback {BASE_URL}")
-        parts = urlsplit(address)
-        query = f"{parts.query}&" if parts.query else ""
-        # By default Twilio retries only if it could not connect; see
-        # https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
-        self._after = f"#{parts.fragment or 'rc=5&rp=all'}"
-        self._before = urlunsplit(parts._replace(query="", fragment="")) + f"?{query}"
-
-    def url(self, message: Rendered) -> str:
-        ids = f"notify_id={message.notification_id}&attempt_id={message.attempt_id}"
-        return f"{self._before}{ids}{self._after}"

@@ -51,6 +51,16 @@ _MEANINGS: Mapping[str, type[ProviderError]] = {
 }
 
 
-def meaning(status: str) -> type[ProviderError]:
-    """Return the error for a status; one that is new may work later: nothing was accepted."""
+OF_SENDER = "15"
+
+
+def meaning(status: str, *, own_sender: bool) -> type[ProviderError]:
+    """
+    Return the error for a status; one that is new may work later: nothing was accepted.
+
+    Args:
+        own_sender: Whether the message names its sender: then a refused one is its own fault.
+    """
+    if own_sender and status == OF_SENDER:
+        return PermanentError
     return _MEANINGS.get(status, TransientError)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from notify.errors import ConfigError, OutcomeUnknown, ProviderError
-from notify.message import Channel, Receipt, Rendered
+from notify.message import Channel, Receipt, Rendered, SmsSenderKind
 from notify.segments import beyond_gsm7
 from providers._shared import verdict
 from providers._shared.answer import Answer
@@ -94,7 +94,15 @@ class Vonage:
         parts = _parts(answer) if answer.status == 200 else []
         if parts and all(status == ACCEPTED for status, _ in parts):
             return Receipt(parts[0][1])
-        raise self._failure(answer, [status for status, _ in parts])
+        own_sender = message.sms_sender is not None
+        raise self._failure(answer, [status for status, _ in parts], own_sender=own_sender)
+
+    def sender_of(self, message: Rendered, /) -> str:
+        """Return the number or name that a message comes from; Twilio's services are unknown."""
+        own = message.sms_sender
+        if own is None or own.kind is SmsSenderKind.MESSAGING_SERVICE:
+            return self.sender
+        return as_sender(own.value)
 
     def check(self) -> None:
         """Read the account's balance."""
@@ -103,7 +111,7 @@ class Vonage:
         value = answer.json().get("value")
         if answer.status == 200 and isinstance(value, int | float) and not isinstance(value, bool):
             return
-        raise self._failure(answer, [])
+        raise self._failure(answer, [], own_sender=False)
 
     @staticmethod
     def wrong_options(options: Mapping[str, Any], /) -> Iterator[tuple[str, str]]:
@@ -127,7 +135,7 @@ class Vonage:
 
     def _body(self, message: Rendered) -> bytes:
         fields = {
-            "from": self.sender,
+            "from": self.sender_of(message),
             "to": message.to.removeprefix("+"),
             "text": message.text,
             # Returned with each receipt; at most 100 characters.
@@ -141,7 +149,7 @@ class Vonage:
             fields["ttl"] = str(min(max(life, SHORTEST_LIFE), LONGEST_LIFE))
         return urlencode(fields, errors="replace").encode("ascii")
 
-    def _failure(self, answer: Answer, statuses: list[str]) -> ProviderError:
+    def _failure(self, answer: Answer, statuses: list[str], *, own_sender: bool) -> ProviderError:
         refused = [status for status in statuses if status != ACCEPTED]
         if not refused:
             # Vonage's account API, and the gateways in front of both.
@@ -156,7 +164,7 @@ class Vonage:
             answer,
             genuine=True,
             now=self._clock(),
-            kind=OutcomeUnknown if partly else meaning(refused[0]),
+            kind=OutcomeUnknown if partly else meaning(refused[0], own_sender=own_sender),
             code=refused[0],
             pause=PAUSE,
         )

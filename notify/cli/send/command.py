@@ -185,7 +185,7 @@ def send(
     source = Source(entries, _unchecked if unchecked else _checker(settings, key))
     with stopped_by_signals(source), SendReport(file, as_json=as_json) as report:
         if dry_run:
-            report.consume(checked(source), source)
+            report.consume(checked(source, key.channel), source)
         else:
             name = routing_key(key.channel, key.lane, key.source)
             with open_publisher(settings) as publisher:

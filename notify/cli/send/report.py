@@ -83,13 +83,16 @@ class SendReport:
         self._counts[result.status] += 1
         self.bad += result.status not in _GOOD
         if self._as_json:
-            self._print(to_json(asdict(result)))
+            values = asdict(result)
+            if not result.note:
+                del values["note"]
+            self._print(to_json(values))
         elif result.error:
             place = f"line {result.line}: " if result.line else ""
             name = "" if result.id in result.error else f"{result.id}: "
             self._line(on_one_line(f"{place}{name}{result.error}"))
         elif self._file is None:
-            self._print(f"{result.id} {result.status}")
+            self._print(f"{result.id} {result.status}" + (f", {result.note}" * bool(result.note)))
         if self._progress and not self._counts.total() % _STEP:
             failures = f"{self.bad} failed" if self.bad else ""
             task = self._progress.task_ids[0]

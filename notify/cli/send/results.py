@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from notify.cli.send.requests import PreparedRequest
+from notify.contract import counted
 from notify.errors import NotifyError, PublishError, Unconfirmed, Unroutable
+from notify.message import Channel
 from notify.publisher import Outgoing, Publisher
 
 Check = Callable[[PreparedRequest], str]
@@ -26,6 +28,8 @@ class Result:
     status: str
     """confirmed or valid; invalid, unroutable, unconfirmed or failed."""
     error: str = ""
+    note: str = ""
+    """What a provider will count of it, such as `2 segments`; empty if that is one message."""
 
 
 class Source:
@@ -97,10 +101,11 @@ def stopped_by_signals(source: Source) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def checked(source: Source) -> Iterator[Result]:
-    """Check requests and publish nothing."""
+def checked(source: Source, channel: Channel) -> Iterator[Result]:
+    """Check requests for a channel and publish nothing."""
     for entry, wrong in source:
-        yield Result(entry.line, entry.id, "invalid" if wrong else "valid", wrong)
+        note = "" if wrong else counted(entry.body, channel) or ""
+        yield Result(entry.line, entry.id, "invalid" if wrong else "valid", wrong, note)
 
 
 def published(source: Source, publisher: Publisher, *, routing_key: str) -> Iterator[Result]:

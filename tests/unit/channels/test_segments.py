@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notify.segments import segments
+from notify.segments import counted, segments
 
 BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
@@ -101,3 +101,17 @@ def test_a_longer_text_never_takes_fewer_segments(text: str, letter: str) -> Non
     """And never more than one a letter."""
     assert segments(text) <= segments(text + letter)
     assert 1 <= segments(text) <= max(1, len(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Hello", "1 segment"),
+        ("x" * 161, "2 segments"),
+        ("Привет", "1 segment of Unicode: characters that GSM-7 does not have: 6"),
+        ("x" * 100 + SMILE, "2 segments of Unicode: characters that GSM-7 does not have: 1"),
+    ],
+)
+def test_the_count_in_words_says_what_makes_it_high(text: str, words: str) -> None:
+    """One character may double the price; the text itself is not repeated."""
+    assert counted(text) == words

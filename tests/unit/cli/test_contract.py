@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner, Result
@@ -46,6 +47,22 @@ def test_a_good_request_exits_0(tmp_path: Path) -> None:
     file.write_bytes(GOOD)
     result = run("lint", str(file))
     assert (result.exit_code, result.stdout) == (0, "1 request, nothing wrong\n")
+
+
+def test_the_segments_of_an_sms_are_counted() -> None:
+    """An author sees what a text will cost; a template's text is known once it is rendered."""
+    sms = {"id": str(uuid4()), "to": "+4915112345678", "text": "x" * 161}
+    body = json.dumps(sms).encode()
+    result = run("lint", "-", "--channel", "sms", stdin=body)
+    assert result.stdout.splitlines() == [
+        "standard input, line 1: 2 segments",
+        "1 request, nothing wrong",
+    ]
+    counted = findings(body, "--channel", "sms")["counted"]
+    assert counted == [{"request": 0, "line": 1, "counted": "2 segments"}]
+    rendered = json.dumps({**sms, "text": None, "template": "welcome"}).encode()
+    assert findings(rendered, "--channel", "sms")["counted"] == []
+    assert findings(GOOD)["counted"] == []
 
 
 def test_a_wrong_request_exits_1_with_place_reason_and_fix() -> None:

@@ -21,6 +21,8 @@ from notify.errors import (
     TransientError,
     Unauthorized,
 )
+from notify.gateway import ConfiguredProvider
+from notify.message import SmsSender, SmsSenderKind
 from notify.sandbox import Sandbox
 from providers.twilio import Twilio
 from tests.support.vendor import Vendor, say
@@ -96,6 +98,28 @@ def test_a_messaging_service_and_an_api_key_take_the_places(vendor: Vendor) -> N
     assert "From" not in fields
     basic = b64encode(b"SK1:canary-key").decode()
     assert vendor.seen[0].headers["authorization"] == f"Basic {basic}"
+
+
+@pytest.mark.parametrize(
+    ("sender", "field"),
+    [
+        (SmsSender("+4915112345600", SmsSenderKind.NUMBER), "From"),
+        (SmsSender("Parcel Post", SmsSenderKind.ALPHANUMERIC), "From"),
+        (SmsSender("MG" + "0" * 32, SmsSenderKind.MESSAGING_SERVICE), "MessagingServiceSid"),
+    ],
+)
+@pytest.mark.parametrize("own", [{}, {"sender": None, "messaging_service_sid": "MG1"}])
+def test_a_message_has_its_own_sender(
+    vendor: Vendor, sender: SmsSender, field: str, own: dict[str, Any]
+) -> None:
+    """Exactly one is named, and an opt-out is limited to it."""
+    message = replace(MESSAGE, sms_sender=sender)
+    fields = form(vendor, message, **own)
+    named = {name: fields[name] for name in ("From", "MessagingServiceSid") if name in fields}
+    assert named == {field: sender.value}
+    gateway = ConfiguredProvider("twilio", TWILIO.make(**own))
+    assert gateway.sender_of(message) == sender.value
+    assert gateway.sender_of(MESSAGE) == ("MG1" if own else "+15005550006")
 
 
 @pytest.mark.parametrize(
@@ -187,6 +211,22 @@ def test_a_sender_that_cannot_be_used_is_no_fault_of_the_message(vendor: Vendor,
     """From and messaging service are the same for all: messages wait until they are corrected."""
     error = refused(vendor, 400, {"code": code, "message": "canary"})
     assert (type(error), error.code) == (Unauthorized, str(code))
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(21606, PermanentError), (21212, PermanentError), (20003, Unauthorized)]
+)
+def test_a_sender_of_the_message_is_its_own_fault(
+    vendor: Vendor, code: int, kind: type[ProviderError]
+) -> None:
+    """Messages from other senders pass; the account is another matter."""
+    provider = TWILIO.build(vendor, "accepted")
+    vendor.on(TWILIO.path, json_reply(400, {"code": code, "message": "canary"})({}))
+    message = replace(MESSAGE, sms_sender=SmsSender("Example", SmsSenderKind.ALPHANUMERIC))
+    with pytest.raises(ProviderError) as caught:
+        provider.send(message)
+    provider.close()
+    assert (type(caught.value), caught.value.status, caught.value.code) == (kind, 400, str(code))
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ from notify.errors import (
     TransientError,
     Unauthorized,
 )
+from notify.gateway import ConfiguredProvider
+from notify.message import SmsSender, SmsSenderKind
 from providers.vonage import Vonage
 from tests.support.vendor import Reply, Vendor, say
 from tests.unit.providers.dialects import MESSAGE, VONAGE, json_reply, vonage_parts
@@ -65,6 +67,21 @@ def test_a_name_is_sent_without_spaces_as_receipts_repeat_it(vendor: Vendor) -> 
     """An opt-out is limited to the sender: both spellings must be the same."""
     assert form(vendor, sender="Parcel Post")["from"] == "ParcelPost"
     assert Vonage(api_key="a", api_secret="b", sender="Parcel Post").sender == "ParcelPost"
+
+
+@pytest.mark.parametrize(
+    ("sender", "sent"),
+    [
+        (SmsSender("+4915112345600", SmsSenderKind.NUMBER), "4915112345600"),
+        (SmsSender("Parcel Post", SmsSenderKind.ALPHANUMERIC), "ParcelPost"),
+        (SmsSender("MG" + "0" * 32, SmsSenderKind.MESSAGING_SERVICE), "15005550006"),
+    ],
+)
+def test_a_message_has_its_own_sender(vendor: Vendor, sender: SmsSender, sent: str) -> None:
+    """Spelled as receipts name it; a service of Twilio's is replaced by our own sender."""
+    message = replace(SMS, sms_sender=sender)
+    assert form(vendor, message)["from"] == sent
+    assert ConfiguredProvider("vonage", VONAGE.make()).sender_of(message) == sent
 
 
 @pytest.mark.parametrize(("text", "kind"), [("Grüße €5", None), ("Привет", "unicode")])
@@ -120,6 +137,15 @@ def test_every_status_has_its_class(vendor: Vendor, status: str, kind: type[Prov
     assert type(error) is kind
     assert (error.provider, error.status, error.code) == ("vonage", 200, status)
     assert error.retry_after == (1.0 if kind is Throttled else None)
+
+
+def test_a_sender_of_the_message_is_its_own_fault(vendor: Vendor) -> None:
+    """Another country's sender or the account's own stays in use."""
+    provider = VONAGE.build(vendor, "transient")
+    message = replace(SMS, sms_sender=SmsSender("Example", SmsSenderKind.ALPHANUMERIC))
+    with pytest.raises(PermanentError):
+        provider.send(message)
+    provider.close()
 
 
 def test_a_status_may_be_a_number(vendor: Vendor) -> None:

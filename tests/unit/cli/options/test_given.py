@@ -17,6 +17,7 @@ import pytest
 from notify.cli.send.report import SendReport
 from notify.cli.send.requests import PreparedRequest, pieces, read
 from notify.cli.send.results import Result, Source, checked
+from notify.message import Channel
 from tests.support.commands import Notify
 
 GOOD = {"to": "ann@example.com", "subject": "s", "text": "Grüße"}
@@ -195,7 +196,7 @@ def test_confirmed_requests_are_reported_whatever_ends_the_source(
     """The count, and the line after which nothing was published: the rest can be sent later."""
     source = Source(_failing(error), lambda _: "")
     with SendReport(io.BytesIO(), as_json=False) as report:
-        report.consume(checked(source), source)
+        report.consume(checked(source, Channel.EMAIL), source)
     told = capsys.readouterr()
     assert told.out.startswith("2 valid in ")
     assert why in told.err
@@ -219,7 +220,7 @@ def test_a_closed_output_stops_the_source(
     source = Source(lines, lambda _: "")
     monkeypatch.setattr("sys.stdout", Gone())
     with SendReport(io.BytesIO(), as_json=True) as report:
-        report.consume(checked(source), source)
+        report.consume(checked(source, Channel.EMAIL), source)
     told = capsys.readouterr().err
     assert "stopped: the output is closed; nothing after line 1 was published" in told
     assert "1 valid" in told
@@ -234,7 +235,7 @@ def test_after_a_signal_published_requests_are_confirmed_and_reported(
     )
 
     def results() -> Iterator[Result]:
-        for result in checked(source):
+        for result in checked(source, Channel.EMAIL):
             if result.line == 3:
                 source.interrupt()
             yield result

@@ -17,8 +17,7 @@ from notify.people import Passwords, Role, add_account
 from notify.sandbox.behaviour import Behaviour
 from notify.stack.rabbitmq import free_ports
 from notify.store import ActFilter, Actor, Filter, find_acts
-from tests.support.browsing import sign_in
-from tests.support.node import node_modules
+from tests.support.browsing import axe_violations, sign_in
 from tests.support.rig import Rig, surroundings, until
 
 PASSWORD = "correct horse battery"
@@ -138,13 +137,10 @@ PAGES = (
 
 def violations(page: Page, *, url: str) -> list[object]:
     """Return the rules of accessibility that pages break, by axe."""
-    axe = (node_modules() / "axe-core" / "axe.min.js").read_text()
     found: list[object] = []
     for path in PAGES:
         page.goto(url + path)
-        page.evaluate(axe)
-        rules = "axe.run().then(all => all.violations.map(each => [each.id, each.nodes[0].html]))"
-        found += [(path, *each) for each in page.evaluate(rules)]
+        found += axe_violations(page)
     return found
 
 

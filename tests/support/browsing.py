@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.support.node import node_modules
 from tests.support.services import missing
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -26,6 +27,13 @@ def opened_chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def axe_violations(page: Page) -> list[object]:
+    """Return the rules of accessibility that the page breaks, by axe, with one place of each."""
+    page.evaluate((node_modules() / "axe-core" / "axe.min.js").read_text())
+    rules = "axe.run().then(all => all.violations.map(each => [each.id, each.nodes[0].html]))"
+    return [(page.url, *each) for each in page.evaluate(rules)]
 
 
 def sign_in(page: Page, *, url: str, name: str, password: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,10 +20,11 @@ from notify.people import Passwords, Role, Sessions, add_account
 from notify.settings import Settings
 from notify.status import Overview
 from notify.store import Act, ActFilter, Actor, find_acts
-from notify.web.console.application import console_app
+from notify.web.console.application import CONSOLE_LIMITS, console_app
 from notify.web.console.checks import BackgroundCheck, ConsoleChecks
 from notify.web.console.site import ConsoleSite
 from notify.web.console.snapshot import QueueSample
+from notify.web.server import WebServer
 from tests.support.migrated import migrated
 
 PASSWORD = "correct horse battery"
@@ -95,7 +98,9 @@ class ConsoleRig:
         portal: Runs the application's event loop.
     """
 
-    def __init__(self, folder: Path, settings: Settings | None = None, **options: Any) -> None:
+    def __init__(
+        self, folder: Path, settings: Settings | None = None, *, port: int = 8490, **options: Any
+    ) -> None:
         self.settings = settings or Settings()
         self.store = migrated(f"sqlite:///{folder / 'notify.db'}")
         self.sessions = Sessions(self.store, passwords=QUICK)
@@ -105,7 +110,7 @@ class ConsoleRig:
             FixedOverview(self.settings),
             ConsoleChecks(BackgroundCheck(list), BackgroundCheck(self._no_ledger)),
         )
-        self.app = console_app(site, self.sessions, port=8490, **options)
+        self.app = console_app(site, self.sessions, port=port, **options)
         self._opened = ExitStack()
         self._opened.callback(self.store.close)
         self.portal: BlockingPortal = self._opened.enter_context(start_blocking_portal())
@@ -134,6 +139,22 @@ class ConsoleRig:
 
     def _no_ledger(self) -> Ledger:
         return build_ledger(self.store, now=self.store.clock())
+
+    @contextmanager
+    def served(self, listener: socket.socket) -> Iterator[None]:
+        """Serve the application on a port of this machine."""
+        ready = threading.Event()
+        server = WebServer(
+            self.app, limits=CONSOLE_LIMITS, turn=lambda: None, ready=ready.set, stopping=list
+        )
+        thread = threading.Thread(target=server.serve_on, args=(listener,))
+        thread.start()
+        assert ready.wait(30)
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            thread.join(30)
 
     def acts(self) -> list[Act]:
         """Return the audit, the newest act first."""

@@ -24,7 +24,7 @@ _TIMEOUTS = {
     "tcp_user_timeout": 15_000,
 }
 
-_BOUNDED: dict[str, Any] = {"max_overflow": 0, "pool_timeout": 5.0}
+_BOUNDED: dict[str, Any] = {"max_overflow": 0, "pool_timeout": 2.0}
 
 READS_ONLY = "notify_reads_only"
 """Execution option: the transaction writes nothing, so it does not wait for writers."""

@@ -26,9 +26,9 @@ function chosen() {
 function reasonToPause() {
   if (document.hidden || !document.hasFocus()) return "paused: the window is not in front";
   if (document.querySelector("dialog[open]")) return "paused: a dialog is open";
-  if (document.querySelector("#live input:checked")) return "paused: rows are selected";
+  if (document.querySelector("main tbody input:checked")) return "paused: rows are selected";
   const field = document.activeElement;
-  if (field && field.closest("#live") && field.matches("input, textarea, select")) return "paused: you are typing";
+  if (field && field.closest("main") && field.matches("input:not([type=checkbox]), textarea, select")) return "paused: you are typing";
   if (String(getSelection())) return "paused: text is selected";
   return "";
 }

@@ -145,7 +145,11 @@ class ConsoleRig:
         """Serve the application on a port of this machine."""
         ready = threading.Event()
         server = WebServer(
-            self.app, limits=CONSOLE_LIMITS, turn=lambda: None, ready=ready.set, stopping=list
+            self.app,
+            limits=CONSOLE_LIMITS,
+            turn=lambda: None,
+            ready=ready.set,
+            stopping=lambda: None,
         )
         thread = threading.Thread(target=server.serve_on, args=(listener,))
         thread.start()

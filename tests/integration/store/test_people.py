@@ -114,7 +114,7 @@ def test_an_old_hash_is_renewed_at_the_next_sign_in(store: Store) -> None:
     held = Sessions(store, passwords=dearer)
     assert held.sign_in("ann", PASSWORD) is not None
     with store.reading() as connection:
-        hashed = connection.execute(select(people.c.password_hash)).scalar_one()
+        hashed: str = connection.execute(select(people.c.password_hash)).scalar_one()
     assert "t=2" in hashed
     assert held.sign_in("ann", PASSWORD) is not None
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import update
 
+from notify.errors import ConfigError
 from notify.flow.overrides import place_hold
 from notify.people import Role
 from notify.plans import PlanAction, PlanState, read_plan
 from notify.policies.holds import Scope
 from notify.store import Filter
 from notify.store.deadletters import LetterFilter
+from notify.store.tables import plans
 from notify.web.console.pages import replays
+from notify.web.console.site import ConsoleSite
 from tests.support.burying import arrival, body_of, bury
 from tests.support.console import ConsoleRig
 from tests.support.planning import ANN, acts_audited, made, parked, performed, run, scheduled
@@ -136,6 +141,25 @@ def test_too_many_dead_letters_lead_to_a_plan(
         to = urlsplit(answer.headers["location"])
         assert (answer.status_code, to.path) == (303, "/plan-new")
         assert parse_qs(to.query) == {"action": [action], "source": ["shop"]}
+
+
+def test_a_console_without_templates_leaves_the_counting_to_a_worker(
+    rig: ConsoleRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan is made, and its page says what it waits for."""
+    _bury(rig, 3)
+
+    def missing(_: ConsoleSite) -> None:
+        raise ConfigError("templates: there is no such folder")
+
+    monkeypatch.setattr(ConsoleSite, "open_replayer", missing)
+    browser = rig.browser(Role.OPERATOR)
+    assert browser.post("/plans", action="replay", **WHY).status_code == 303
+    assert "0 of 3 counted" in browser.get("/plans/1").text
+    with rig.store.writing() as connection:
+        connection.execute(update(plans).values(next_at=rig.store.clock() - timedelta(minutes=1)))
+    assert "No process counts it" in browser.get("/plans/1").text
+    assert browser.post("/plans/1/start", confirm_count="3", **WHY).status_code == 409
 
 
 def test_nothing_of_a_plan_is_markup(rig: ConsoleRig) -> None:

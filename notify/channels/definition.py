@@ -55,7 +55,7 @@ class ChannelDefinition(abc.ABC):
     refused: ClassVar[Mapping[str, str]] = {}
     """Fields that producers expect and that it refuses, each with what to do instead."""
     unit: ClassVar[str] = "messages"
-    """What a provider counts and charges, in the plural."""
+    """The thing that a provider counts and charges, in the plural."""
     unknown: ClassVar[Unknown]
     """The rule for unknown outcomes, unless the configuration says otherwise."""
     examples: ClassVar[Sequence[Mapping[str, Any]]]

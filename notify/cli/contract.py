@@ -41,7 +41,7 @@ class _Finding:
     channel: Channel | None
     problems: list[Problem]
     counted: str | None
-    """What a provider will count of it; None if that is one message, or not known yet."""
+    """The units that a provider will count; None if that is one message, or not known yet."""
 
 
 @click.command()

@@ -29,7 +29,7 @@ class Result:
     """confirmed or valid; invalid, unroutable, unconfirmed or failed."""
     error: str = ""
     note: str = ""
-    """What a provider will count of it, such as `2 segments`; empty if that is one message."""
+    """The units that a provider will count, such as `2 segments`; empty if that is one message."""
 
 
 class Source:

@@ -1,4 +1,4 @@
-"""What a vendor counts of a message is in its timeline."""
+"""The units that a vendor counts of a message are in its timeline."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_a_fresh_id_is_made_and_printed() -> None:
 
 
 def test_the_segments_of_an_sms_are_counted_before_it_is_sent() -> None:
-    """What it will cost, and why; also in JSON, where a message of another channel has no note."""
+    """Their number is the cost; also in JSON, where a message of another channel has no note."""
     words = ["sms.normal.shop", "--to", "+4915112345678", "--text", "Привет" * 20, "--dry-run"]
     note = "2 segments of Unicode: characters that GSM-7 does not have: 6"
     assert run(*words).stdout.endswith(f" valid, {note}\n")

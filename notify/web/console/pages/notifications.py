@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
@@ -130,10 +131,19 @@ def _page(
         "problem": problem,
         "ids": ids,
         "qualifiers": list(QUALIFIERS),
+        "command": _command(text) if matches else "",
         "now": visit.site.store.clock(),
     }
     status = 400 if problem and not ids else 200
     return View("notifications.html.j2", title="Notifications", values=values, status=status)
+
+
+def _command(text: str) -> str:
+    """Return the command for a search; empty if a qualifier has no option."""
+    terms = parse_search(text).terms
+    if "to:" in text or {"provider", "code"} & terms.keys():
+        return ""
+    return shlex.join(["notify", "ls", *(f"--{name}={terms[name]}" for name in terms)])
 
 
 ROUTES = (

@@ -94,6 +94,8 @@ def test_a_search_shows_what_matches(rig: ConsoleRig, viewer: Browser) -> None:
         'placeholder="status:failed source:shop to:ann@example.com"', ""
     )
     assert text.count('href="/notifications/') == 1
+    assert "notify ls --source=crm" in text
+    assert "notify ls" not in _ok(viewer.get("/notifications?q=code:7"))
 
 
 def test_pages_follow_each_other(rig: ConsoleRig, viewer: Browser) -> None:

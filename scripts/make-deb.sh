@@ -41,7 +41,8 @@ find "$opt" -name RECORD -exec sed -i '/^\(\.\.\/\)*bin\//d' {} +
 put() { command install -D -m "$@"; }
 put 0755 $here/notify "$root/usr/bin/notify"
 put 0640 config/notify.toml "$root/etc/notify/notify.toml"
-put 0644 config/providers.env.example config/receipts.env.example config/console.env.example -t "$root/etc/notify"
+put 0644 config/providers.env.example config/receipts.env.example \
+    config/api.env.example config/console.env.example -t "$root/etc/notify"
 put 0644 LICENSE "$root/usr/share/doc/notify-service/copyright"
 put 0644 CHANGELOG.md docs/operations.md systemd/README.md -t "$root/usr/share/doc/notify-service"
 put 0644 systemd/*.target systemd/*.service systemd/*.timer -t "$root/usr/lib/systemd/system"

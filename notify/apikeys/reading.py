@@ -116,7 +116,7 @@ def _channel_problems(channel: object) -> Iterator[Problem]:
     names = ", ".join(Channel)
     if channel is None:
         yield Problem("channel", "required", f"write one of {names}")
-    elif channel not in set(Channel):
+    elif channel not in list(Channel):
         yield Problem("channel", "there is no such channel", f"write one of {names}")
 
 

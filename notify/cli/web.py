@@ -1,4 +1,4 @@
-"""`notify web`: serve vendors and operators over HTTP."""
+"""`notify web`: serve vendors, services and operators over HTTP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from notify.telemetry import logs
 
 @click.group()
 def web() -> None:
-    """Serve vendors and operators over HTTP."""
+    """Serve vendors, services and operators over HTTP."""
 
 
 @web.command()
@@ -48,6 +48,40 @@ def receipts(*, ready_file: Path | None) -> None:
             ready_file.write_text("ready\n", encoding="utf-8")
 
     run_receipts(settings, ready=ready)
+
+
+@web.command()
+@click.option(
+    "--ready-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write this file when requests are accepted.",
+)
+def api(*, ready_file: Path | None) -> None:
+    """Accept notifications by HTTP in the foreground, for services that have no AMQP.
+
+    It listens on api.listen and api.port. Each request needs a key of `notify key new`, which
+    belongs to one source. A notification is answered with 202 once RabbitMQ has confirmed it, and
+    with 503 while RabbitMQ does not take it. A reverse proxy adds TLS, or api.cert_file does.
+
+    The description is at /v1/docs, and as OpenAPI at /v1/openapi.json; the probes are /livez and
+    /readyz. It has no key of a provider.
+
+    SIGTERM and Ctrl-C stop it: it answers the requests in flight, and exits with 0.
+
+    \b
+    Examples:
+      notify web api
+      curl -f http://127.0.0.1:8481/v1/templates -H "Authorization: Bearer $KEY"
+    """
+    settings = load()
+    logs.configure(level=settings.log.level, format=settings.log.format)
+    from notify.web.api.process import run_api
+
+    def ready() -> None:
+        if ready_file is not None:
+            ready_file.write_text("ready\n", encoding="utf-8")
+
+    run_api(settings, ready=ready)
 
 
 @web.command()

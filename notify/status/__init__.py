@@ -9,6 +9,7 @@ from notify.status.batches import BatchProgress, read_batch, recent_batches
 from notify.status.caps import CapStatus, CapUse, read_caps
 from notify.status.circuits import CircuitStatus, change_as_json, read_circuits
 from notify.status.dead_letters import content_as_json, letter_as_json, plan_as_json
+from notify.status.events import EventHistory
 from notify.status.holds import (
     Alternatives,
     HeldMessages,
@@ -58,7 +59,13 @@ from notify.status.search import (
 )
 from notify.status.sources import SourceStatus, read_sources
 from notify.status.story import WholeStory, ids_beginning_with, read_story
-from notify.status.suppressions import read_suppressions, stream_suppressions, suppression_as_json
+from notify.status.suppressions import (
+    SuppressionPage,
+    read_own_suppressions,
+    read_suppressions,
+    stream_suppressions,
+    suppression_as_json,
+)
 from notify.status.templates import EXAMPLE_LINK, TemplatePreview, find_template, preview_template
 from notify.status.waiting import WaitReason, waits
 
@@ -70,6 +77,7 @@ __all__ = [
     "CapStatus",
     "CapUse",
     "CircuitStatus",
+    "EventHistory",
     "HeldMessages",
     "HoldStatus",
     "LaneStatus",
@@ -85,6 +93,7 @@ __all__ = [
     "SearchText",
     "SourceStatus",
     "StatusReader",
+    "SuppressionPage",
     "TemplatePreview",
     "TimelineStep",
     "Undecided",
@@ -123,6 +132,7 @@ __all__ = [
     "read_circuits",
     "read_holds",
     "read_limits",
+    "read_own_suppressions",
     "read_providers",
     "read_sources",
     "read_story",

@@ -21,7 +21,7 @@ from notify.telemetry.metrics.server import MetricsServer
 from notify.telemetry.systemd import Systemd
 from notify.web.health import PERIOD, Backends, WebHealth
 from notify.web.limits import WebLimits
-from notify.web.server import WebServer, listening, listening_at
+from notify.web.server import TlsFiles, WebServer, listening, listening_at
 
 COMPONENTS_TIMEOUT = 10.0
 """Seconds that a stop waits for the background threads, after the requests in flight."""
@@ -112,6 +112,7 @@ class WebFrame:
         limits: WebLimits,
         components: Sequence[WebComponent],
         ready: Callable[[], None],
+        tls: TlsFiles | None = None,
     ) -> None:
         """
         Serve until SIGTERM or SIGINT, then answer the requests in flight and stop the components.
@@ -123,6 +124,7 @@ class WebFrame:
             limits: The limits of requests.
             components: Background threads, started before the first request.
             ready: Called once requests are accepted.
+            tls: The certificate; None if a reverse proxy has it.
         """
 
         def started() -> None:
@@ -136,7 +138,9 @@ class WebFrame:
             health.stopping = True
             self.systemd.stopping()
 
-        server = WebServer(app, limits=limits, turn=health.turn, ready=started, stopping=stopping)
+        server = WebServer(
+            app, limits=limits, turn=health.turn, ready=started, stopping=stopping, tls=tls
+        )
         with _running([*self._observation(settings, health), *components]):
             server.serve_on(self._listener)
         log.info("notify.web_stopped")

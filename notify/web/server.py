@@ -7,9 +7,11 @@ import enum
 import logging
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,30 @@ def listening_at(path: Path, *, table: str) -> Iterator[socket.socket]:
         path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """The certificate of a server, with its chain, and its private key."""
+
+    certificate: Path
+    key: Path
+
+    def check(self, table: str) -> None:
+        """
+        Read both.
+
+        Raises:
+            ConfigError: They cannot be read, or do not belong together; *table* is the settings'.
+        """
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            raise ConfigError(
+                f"{table}.cert_file: {self.certificate} with {self.key}: {reason.lower()}; name a"
+                " certificate in PEM and its private key, which this user can read"
+            ) from None
+
+
 class WebServer(uvicorn.Server):
     """Serves one application in the foreground until SIGTERM or SIGINT, and drains requests."""
 
@@ -85,6 +111,7 @@ class WebServer(uvicorn.Server):
         turn: Callable[[], None],
         ready: Callable[[], None],
         stopping: Callable[[], None],
+        tls: TlsFiles | None = None,
     ) -> None:
         """
         Prepare a server.
@@ -95,6 +122,7 @@ class WebServer(uvicorn.Server):
             turn: Called by the event loop several times a second.
             ready: Called once requests are accepted.
             stopping: Called when a stop begins; may be called in a signal handler.
+            tls: The certificate; None if a reverse proxy has it.
         """
         protocol: Any = partial(ImpatientProtocol, seconds=limits.head_seconds)
         # It warns of each refused connection and malformed request: what any scanner causes.
@@ -112,6 +140,8 @@ class WebServer(uvicorn.Server):
             timeout_keep_alive=limits.idle_seconds,
             timeout_graceful_shutdown=DRAIN,
             h11_max_incomplete_event_size=limits.head,
+            ssl_certfile=None if tls is None else tls.certificate,
+            ssl_keyfile=None if tls is None else str(tls.key),
         )
         super().__init__(config)
         self._turn = turn

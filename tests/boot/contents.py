@@ -12,12 +12,14 @@ WANTED = {
     "./etc/notify/notify.toml": "-rw-r-----",
     "./etc/notify/providers.env.example": "-rw-r--r--",
     "./etc/notify/receipts.env.example": "-rw-r--r--",
+    "./etc/notify/api.env.example": "-rw-r--r--",
     "./etc/notify/console.env.example": "-rw-r--r--",
     "./usr/lib/systemd/system/notify.target": "-rw-r--r--",
     "./usr/lib/systemd/system/notify-worker@.service": "-rw-r--r--",
     "./usr/lib/systemd/system/notify-maintenance.service": "-rw-r--r--",
     "./usr/lib/systemd/system/notify-maintenance.timer": "-rw-r--r--",
     "./usr/lib/systemd/system/notify-web-receipts.service": "-rw-r--r--",
+    "./usr/lib/systemd/system/notify-web-api.service": "-rw-r--r--",
     "./usr/lib/systemd/system/notify-web-console.service": "-rw-r--r--",
     "./usr/lib/sysusers.d/notify.conf": "-rw-r--r--",
     "./usr/lib/tmpfiles.d/notify.conf": "-rw-r--r--",
@@ -29,6 +31,7 @@ CONFFILES = {
     "/etc/notify/notify.toml",
     "/etc/notify/providers.env.example",
     "/etc/notify/receipts.env.example",
+    "/etc/notify/api.env.example",
     "/etc/notify/console.env.example",
 }
 UNWANTED = (

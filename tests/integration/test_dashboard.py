@@ -64,8 +64,8 @@ def prometheus(folder: Path, here: Watched) -> Iterator[str]:
         process.wait(20)
 
 
-OF_RECEIPTS = re.compile(r"notify_(receipts?|feedback)_")
-"""Metrics of the intake and the pool of receipts, which this test does not run."""
+OF_RECEIPTS = re.compile(r"notify_(receipts?|feedback|api)_")
+"""Metrics of the intake, the API and the pool of receipts, which this test does not run."""
 
 
 def _ask(url: str, path: str) -> Any:

@@ -21,6 +21,7 @@ PRELOADED = (
     "notify.store.delivery.postgresql",
     "notify.store.delivery.sqlite",
     "notify.web.console.process",
+    "notify.web.api.process",
     "notify.web.receipts.process",
     "notify.worker.process",
     "notify.worker.roles",

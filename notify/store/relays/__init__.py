@@ -9,6 +9,15 @@ from notify.store.relays.events import (
     newest_events,
     release_events,
 )
+from notify.store.relays.history import (
+    EventPage,
+    first_event_since,
+    newest_event,
+    next_transaction,
+    oldest_transaction,
+    read_history,
+    sources_between,
+)
 from notify.store.relays.inbox import (
     InboxEntry,
     PendingReceipts,
@@ -35,6 +44,7 @@ from notify.store.set_back import correct_waits
 
 __all__ = [
     "Due",
+    "EventPage",
     "InboxEntry",
     "PendingEvent",
     "PendingReceipts",
@@ -45,6 +55,7 @@ __all__ = [
     "count_inbox",
     "delete_from_inbox",
     "event_id_of",
+    "first_event_since",
     "lease_due",
     "lease_events",
     "lease_inbox",
@@ -54,11 +65,16 @@ __all__ = [
     "mark_events_published",
     "mark_refused_published",
     "mark_reports_published",
+    "newest_event",
     "newest_events",
+    "next_transaction",
+    "oldest_transaction",
     "publish_again",
+    "read_history",
     "release_due",
     "release_events",
     "release_inbox",
     "release_refused",
     "release_reports",
+    "sources_between",
 ]

@@ -104,6 +104,13 @@ def newest_events(
     return _read(connection, *conditions, limit=limit)
 
 
+def read_events(connection: Connection, sequences: Sequence[int]) -> list[PendingEvent]:
+    """Return events by their numbers, in order; those of deleted notifications are left out."""
+    if not sequences:
+        return []
+    return _read(connection, _among(connection, sequences), limit=len(sequences))
+
+
 def _update(
     connection: Connection, pending: Iterable[PendingEvent], values: Mapping[str, Any]
 ) -> None:

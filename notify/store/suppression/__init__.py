@@ -15,12 +15,14 @@ from notify.store.suppression.entries import (
 from notify.store.suppression.hashes import rehash
 from notify.store.suppression.retention import delete_ended_entries
 from notify.store.suppression.search import (
+    SEARCHED,
     ListedSuppression,
     SuppressionFilter,
     count_entries,
     count_in_effect,
     find_entries,
     lift_entries,
+    newest_entry,
     stopped_messages,
     stream_entries,
 )
@@ -29,6 +31,7 @@ from notify.store.suppression.writing import lift, refresh_statistics, suppress
 
 __all__ = [
     "ALL",
+    "SEARCHED",
     "Added",
     "Lift",
     "ListedSuppression",
@@ -45,6 +48,7 @@ __all__ = [
     "find_entries",
     "lift",
     "lift_entries",
+    "newest_entry",
     "pending_vendor_lifts",
     "reason_in",
     "refresh_statistics",

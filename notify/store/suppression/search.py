@@ -26,6 +26,8 @@ _VENDORS_LISTS = (
     SuppressionReason.OPT_OUT,
 )
 _AT_ONCE = 1000
+SEARCHED = 100_000
+"""Numbers of entries that one page examines, where no index finds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class SuppressionFilter:
         before_id: Older entries than this one.
         since: Entries since then.
         ended: Whether to include entries that were lifted or have ended.
+        owner: Only entries whose scope is this source, or a category of its messages.
+        before: Only entries with a smaller number, and at most 100,000 numbers below it.
     """
 
     ids: Collection[int] = ()
@@ -78,6 +82,8 @@ class SuppressionFilter:
     scope: str | None = None
     since: Moment | None = None
     ended: bool = False
+    owner: str | None = None
+    before: int | None = None
 
 
 def find_entries(
@@ -86,6 +92,11 @@ def find_entries(
     """Return the newest entries that match."""
     query = _matching(connection, wanted, now=now).order_by(suppressions.c.id.desc()).limit(limit)
     return [_entry(row) for row in connection.execute(query)]
+
+
+def newest_entry(connection: Connection) -> int:
+    """Return the largest number of an entry; 0 if there is none."""
+    return connection.execute(select(func.max(suppressions.c.id))).scalar() or 0
 
 
 def stream_entries(
@@ -184,6 +195,7 @@ def _conditions(
         yield columns.reason == wanted.reason
     if wanted.scope is not None:
         yield columns.scope == wanted.scope
+    yield from _owned(wanted)
     if wanted.since is not None:
         yield columns.since >= moment(wanted.since)
     if not wanted.ended:
@@ -202,6 +214,16 @@ def _of_recipient(
         yield columns.recipient_hash.in_(cipher_of(connection).hashes(wanted.recipient))
     if wanted.recipient_hashes:
         yield columns.recipient_hash.in_(wanted.recipient_hashes)
+
+
+def _owned(wanted: SuppressionFilter) -> Iterator[ColumnElement[bool]]:
+    columns = suppressions.c
+    if wanted.owner is not None:
+        of_category = columns.scope.endswith(f"/{wanted.owner}", autoescape=True)
+        category = and_(columns.scope.startswith("category:"), of_category)
+        yield or_(columns.scope == source_scope(wanted.owner), category)
+    if wanted.before is not None:
+        yield columns.id.between(wanted.before - SEARCHED, wanted.before - 1)
 
 
 def _entry(row: Row[Any]) -> ListedSuppression:

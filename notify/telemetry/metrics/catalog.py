@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from notify.telemetry.metrics.answers import API_ANSWERS, RECEIPTS_ANSWERS
 from notify.telemetry.metrics.family import CALLS, OBJECTIVE, WAITS, Family, MetricType
 
-__all__ = ["FAMILIES", "OBJECTIVE", "Family", "MetricType"]
+__all__ = ["API_ANSWERS", "FAMILIES", "OBJECTIVE", "RECEIPTS_ANSWERS", "Family", "MetricType"]
 
 _LANE = ("channel", "lane")
 
@@ -113,14 +114,6 @@ RECEIPTS_WAITING = Family(
     MetricType.READ,
     "Messages of receipts that wait in the record's inbox for the broker.",
 )
-RECEIPTS_ANSWERS = Family(
-    "notify_receipts_answer_seconds",
-    MetricType.DURATION,
-    "Time of the web intake for the answer to a request.",
-    ("provider", "status"),
-    buckets=CALLS,
-)
-
 WORKER = Family(
     "notify_worker_info",
     MetricType.READ,

@@ -34,6 +34,7 @@ PAST_FACES = {
     ("worker", "notify.telemetry.metrics.server"),
     ("cli", "notify.sandbox.switch"),
     ("cli", "notify.settings.show"),
+    ("cli", "notify.web.api.process"),
     ("cli", "notify.web.receipts.process"),
     ("cli", "notify.worker.process"),
     ("cli", "notify.worker.roles"),

@@ -80,11 +80,15 @@ def test_systemd_waits_longer_for_a_stop_than_the_web_process_does() -> None:
     """Three background threads stop one after the other, after the last answers."""
     (seconds,) = settings(_WEB)["TimeoutStopSec"]
     assert int(seconds) > DRAIN + 3 * WEB_COMPONENTS_TIMEOUT
+    (seconds,) = settings(UNITS / "notify-web-api.service")["TimeoutStopSec"]
+    assert int(seconds) > DRAIN + 5 * WEB_COMPONENTS_TIMEOUT
 
 
 def test_the_web_process_gets_no_key_that_can_send() -> None:
     """Its credential is another file than the workers'."""
     assert settings(_WEB)["LoadCredential"] == ["receipts.env:/etc/notify/receipts.env"]
+    api = settings(UNITS / "notify-web-api.service")
+    assert api["LoadCredential"] == ["api.env:/etc/notify/api.env"]
     console = settings(UNITS / "notify-web-console.service")
     assert console["LoadCredential"] == ["console.env:/etc/notify/console.env"]
     assert settings(_WORKER)["LoadCredential"] == ["providers.env:/etc/notify/providers.env"]

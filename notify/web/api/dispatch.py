@@ -1,0 +1,194 @@
+"""The way of every request: its key, its scope, its parts, its limit, then its handler."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import anyio
+from anyio.to_thread import run_sync
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from notify.apikeys import ApiKey, KeyDirectory, KeyLimits
+from notify.errors import PublishError, StoreError
+from notify.telemetry.metrics import Metrics, catalog
+from notify.web.api.limits import rate_headers, used_up
+from notify.web.api.operation import JSON, LINES, ApiAnswer, ApiCall, Operation
+from notify.web.api.problems import ApiProblem, invalid, of_status
+from notify.web.body import read_body
+from notify.web.limits import WebLimits
+
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="notify"'}
+_RETRY = {"Retry-After": "5"}
+_LARGEST_NUMBER = 2**63 - 1
+
+
+class ApiDispatcher:
+    """
+    Answers requests. Each operation is authorised here, before its handler runs.
+
+    A handler runs in a thread, and sees the key's source and no other.
+    """
+
+    def __init__(
+        self,
+        keys: KeyDirectory,
+        rates: KeyLimits,
+        *,
+        metrics: Metrics,
+        limits: WebLimits,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """
+        Prepare it.
+
+        Args:
+            keys: The live keys.
+            rates: The limits of keys.
+            metrics: Where the duration of answers is recorded.
+            limits: The limits of requests.
+            monotonic: Seconds that never go back.
+        """
+        self._keys = keys
+        self._rates = rates
+        self._metrics = metrics
+        self._limits = limits
+        self._monotonic = monotonic
+        self._working = anyio.CapacityLimiter(limits.working)
+        self._reading = anyio.CapacityLimiter(1)
+
+    async def answer(self, operation: Operation, request: Request) -> Response:
+        """Return the answer to a request; each error is a problem document."""
+        begun = self._monotonic()
+        try:
+            call = await self.call(operation, request)
+            begun = self._monotonic()
+            response = await self._answered(operation, call)
+        except ApiProblem as problem:
+            response = problem.response()
+        seconds, status = self._monotonic() - begun, str(response.status_code)
+        self._metrics.observe(catalog.API_ANSWERS, seconds, operation.name, status)
+        return response
+
+    async def call(self, operation: Operation, request: Request) -> ApiCall:
+        """
+        Return a request with its parts checked.
+
+        Raises:
+            ApiProblem: It is not authorised, or a part is wrong.
+        """
+        key = await self._authorised(request)
+        if operation.scope not in key.scopes:
+            challenge = (
+                f'Bearer realm="notify", error="insufficient_scope", scope="{operation.scope}"'
+            )
+            raise ApiProblem(
+                "forbidden",
+                f"this key lacks the scope `{operation.scope}`",
+                headers={"WWW-Authenticate": challenge},
+            )
+        path, query = _path(request.path_params), _query(operation, request)
+        media_type = _media_type(operation, request)
+        return ApiCall(
+            key=key,
+            path=path,
+            query=query,
+            media_type=media_type,
+            body=await self._body(request) if media_type else b"",
+            headers=request.headers,
+        )
+
+    async def _authorised(self, request: Request) -> ApiKey:
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            text = "send the header `Authorization: Bearer <key>`; `notify key new` makes one"
+            raise ApiProblem("unauthorized", text, headers=_CHALLENGE)
+        key = self._keys.find(secret.strip())
+        if key is None and self._keys.may_be_old:
+            # It may have been made since the last read; this happens once a second at most.
+            with suppress(StoreError):
+                await run_sync(self._keys.refresh, limiter=self._reading)
+            key = self._keys.find(secret.strip())
+        if key is not None:
+            return key
+        if not self._keys.loaded:
+            raise ApiProblem("unavailable", "the keys cannot be read yet", headers=_RETRY)
+        raise ApiProblem(
+            "unauthorized", "there is no such key, or it has ended", headers=_CHALLENGE
+        )
+
+    async def _body(self, request: Request) -> bytes:
+        try:
+            return await read_body(request, self._limits)
+        except HTTPException as error:
+            raise of_status(error.status_code, error.headers) from None
+
+    async def _answered(self, operation: Operation, call: ApiCall) -> Response:
+        with anyio.move_on_after(self._limits.answer_seconds):
+            answer = await run_sync(
+                self._handled, operation, call, abandon_on_cancel=True, limiter=self._working
+            )
+            return _response(answer)
+        text = "it is not known whether this was done: send it again, with the same id or key"
+        raise ApiProblem("unavailable", text, headers=_RETRY)
+
+    def _handled(self, operation: Operation, call: ApiCall) -> ApiAnswer:
+        """Run a handler, in a thread; its errors are problems."""
+        headers: Mapping[str, str] = {}
+        try:
+            if not operation.counts_itself:
+                allowance = self._rates.use(call.key, 1)
+                if not allowance.granted:
+                    raise used_up(allowance)
+                headers = rate_headers(allowance)
+            answer = operation.handler(call)
+        except ValidationError as error:
+            raise invalid(error) from None
+        except StoreError:
+            raise ApiProblem("unavailable", "the record is away", headers=_RETRY) from None
+        except PublishError:
+            text = "RabbitMQ did not confirm it: send it again"
+            raise ApiProblem("unavailable", text, headers=_RETRY) from None
+        return ApiAnswer(answer.document, answer.status, {**headers, **answer.headers})
+
+
+def _path(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    if any(isinstance(each, int) and each > _LARGEST_NUMBER for each in params.values()):
+        raise of_status(404)
+    return params
+
+
+def _query(operation: Operation, request: Request) -> Any:
+    given: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in given:
+            raise ApiProblem("malformed", "a query parameter is there twice")
+        given[name] = value
+    try:
+        return operation.query.model_validate(given)
+    except ValidationError as error:
+        raise invalid(error, kind="malformed") from None
+
+
+def _media_type(operation: Operation, request: Request) -> str:
+    """Return the body's content type; empty for an operation without a body."""
+    if operation.body is None:
+        return ""
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    allowed = (JSON, *LINES) if operation.lines else (JSON,)
+    if given not in allowed:
+        raise ApiProblem("media-type", f"send one of {', '.join(allowed)}")
+    return given
+
+
+def _response(answer: ApiAnswer) -> Response:
+    headers = dict(answer.headers)
+    if answer.document is None:
+        return Response(status_code=answer.status, headers=headers)
+    content = answer.document.model_dump_json()
+    return Response(content, answer.status, headers, media_type=JSON)

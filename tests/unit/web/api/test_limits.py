@@ -1,0 +1,136 @@
+"""The bounds of a client: rate, size, time, and addresses that do not exist."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+
+import anyio
+import pytest
+
+from tests.support.api_rig import BODY_LIMIT, ApiRig, email, run
+from tests.support.migrated import migrated
+
+PROBLEM = "application/problem+json"
+
+
+@pytest.fixture(scope="module")
+def slow_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiRig]:
+    """An API whose keys may send 5 at once and 5 a second."""
+    store = migrated(f"sqlite:///{tmp_path_factory.mktemp('slow') / 'notify.db'}")
+    yield ApiRig(store, rate=5)
+    store.close()
+
+
+def test_a_key_that_has_used_its_rate_is_refused(slow_rig: ApiRig) -> None:
+    """With the fields that tell a client how to go on; another key is not affected."""
+    answer = run(slow_rig.shop.post("/v1/notifications", json=[email()] * 3))
+    assert answer.status_code == 202
+    assert answer.headers["ratelimit-policy"] == '"api";q=5;w=1'
+    found = re.fullmatch(r'"api";r=(\d);t=(\d)', answer.headers["ratelimit"])
+    assert found is not None
+    assert (int(found[1]), int(found[2])) in ((2, 1), (3, 1))
+    refused = run(slow_rig.shop.post("/v1/notifications", json=[email()] * 5))
+    assert (refused.status_code, refused.headers["content-type"]) == (429, PROBLEM)
+    assert int(refused.headers["retry-after"]) == 1
+    assert "ratelimit" in refused.headers
+    assert len(slow_rig.broker.sent) == 3, "none of the five was published"
+    assert run(slow_rig.crm.get("/v1/templates")).status_code == 200
+
+
+def test_a_large_body_is_refused_before_it_is_read(rig: ApiRig) -> None:
+    """By its declared length; one that lies, once it has exceeded the limit."""
+    headers = {"Content-Type": "application/json", "Content-Length": str(BODY_LIMIT + 1)}
+    read = []
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            read.append(1)
+            yield b" " * 10_000
+
+    refused = run(rig.shop.post("/v1/notifications", content=body(), headers=headers))
+    assert (refused.status_code, refused.headers["content-type"]) == (413, PROBLEM)
+    assert refused.headers["connection"] == "close"
+    undeclared = run(
+        rig.shop.post(
+            "/v1/notifications", content=body(), headers={"Content-Type": "application/json"}
+        )
+    )
+    assert undeclared.status_code == 413
+    zipped = gzip.compress(b" " * 10 * BODY_LIMIT)
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    answer = run(rig.shop.post("/v1/notifications", content=zipped, headers=headers))
+    assert answer.status_code == 413
+    assert rig.broker.sent == []
+
+
+def test_a_compressed_body_is_read(rig: ApiRig) -> None:
+    """Arrays compress well."""
+    zipped = gzip.compress(json.dumps([email()] * 10).encode())
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    answer = run(rig.shop.post("/v1/notifications", content=zipped, headers=headers))
+    assert answer.status_code == 202
+
+
+def test_a_slow_body_is_refused(rig: ApiRig) -> None:
+    """It would occupy a connection."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"["
+        await anyio.sleep(1)
+        yield b"]"
+
+    headers = {"Content-Type": "application/json"}
+    refused = run(rig.shop.post("/v1/notifications", content=body(), headers=headers))
+    assert (refused.status_code, refused.headers["content-type"]) == (408, PROBLEM)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 404),
+        ("GET", "/v1/notifications/../../etc/passwd", 404),
+        ("GET", "/v1/notifications/not-a-uuid", 404),
+        ("DELETE", "/v1/suppressions/99999999999999999999", 404),
+        ("DELETE", "/v1/notifications", 405),
+        ("GET", "/v1/notifications?limit=0", 400),
+        ("GET", "/v1/notifications?limit=10&limit=20", 400),
+        ("GET", "/v1/notifications?recipient=ann@example.com", 400),
+        ("GET", "/v1/notifications?after=x", 400),
+        ("GET", "/v1/events?since=yesterday", 400),
+        ("GET", "/v1/events?since=2026-01-01T00:00:00", 400),
+        ("GET", "/v1/suppressions?before=-1", 400),
+        ("POST", "/v1/templates/..%2f..%2fetc/preview", 404),
+        ("POST", "/v1/templates/no_such/preview", 404),
+    ],
+)
+def test_every_error_is_a_problem_document(
+    rig: ApiRig, method: str, path: str, status: int
+) -> None:
+    """With its type, title and status."""
+    content = {"channel": "email"} if method == "POST" else None
+    answer = run(rig.shop.request(method, path, json=content))
+    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
+    body = answer.json()
+    assert body["status"] == status
+    assert body["type"].startswith("urn:notify:problem:")
+    assert body["title"]
+    if status == 405:
+        assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+
+
+def test_another_content_type_is_refused(rig: ApiRig) -> None:
+    """A form of another site can send no JSON, and has no key either."""
+    headers = {"Content-Type": "text/plain"}
+    refused = run(rig.shop.post("/v1/notifications", content="{}", headers=headers))
+    assert refused.status_code == 415
+
+
+def test_a_fault_shows_nothing_of_itself(rig: ApiRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its text may contain anything."""
+    monkeypatch.setattr("notify.apikeys.acceptance.digest_of", lambda *_: 1 / 0)
+    answer = run(rig.shop.post("/v1/notifications", json=email(idempotency_key="x")))
+    assert (answer.status_code, answer.headers["content-type"]) == (500, PROBLEM)
+    assert "division" not in answer.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from notify.store.transitions import transition
 from tests.support.recording import NOW, accepted, begin
 
 
-def _sent(store: Store, **changes: object) -> str:
+def _sent(store: Store, **changes: Any) -> str:
     entry = begin(store, **changes)
     store.record([accepted(entry)])
     return str(entry.notification.id)

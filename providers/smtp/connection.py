@@ -189,9 +189,9 @@ class SmtpConnection(smtplib.SMTP):
         self.sock.sendall(s.encode("utf-8") if isinstance(s, str) else s)
 
     def drop(self) -> None:
-        """Close the connection; say QUIT first if nothing is in flight, without waiting."""
+        """Close the connection, with a QUIT whose reply is not awaited; no content is in flight."""
         try:
-            if self.sock is not None and not self.unfinished:
+            if self.sock is not None:
                 self.deadline = time.monotonic() + 0.1
                 self.send("QUIT\r\n")
         except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -12,6 +13,8 @@ from notify.message import Status
 from notify.store import RecordedAttempt, RecordedReceipt, Story, Summary
 from notify.store.delivery import Cancelled
 
+_HOST = re.compile("[/?#]")
+_LONGEST_HOST = 60
 _SHORT = 12
 """Characters up to which nothing of a token is shown."""
 
@@ -22,8 +25,12 @@ def masked(summary: Summary) -> Summary:
 
 
 def mask(recipient: str) -> str:
-    """Return `ann@example.com` as `a•••@example.com`, and of numbers and tokens both ends."""
+    """Return `ann@example.com` as `a•••@example.com`, and of others both ends."""
     local, at, domain = recipient.rpartition("@")
+    if recipient.startswith("https://"):
+        # A browser's subscription: its push service is not personal, and all else is.
+        host = _HOST.split(recipient, 3)[2].rpartition("@")[2]
+        return f"https://{host[:_LONGEST_HOST]}/•••{recipient[-2:]}"
     if at:
         return f"{local[:1]}•••@{domain}"
     if recipient.startswith("+"):

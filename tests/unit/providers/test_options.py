@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +124,26 @@ def test_config_check_asks_the_providers_and_builds_none(tmp_path: Path) -> None
         "providers.twilio.options.messaging_service_sid",
     ]
     assert "canary" not in str(told)
+
+
+def test_the_tables_that_the_shipped_configuration_shows_are_right(tmp_path: Path) -> None:
+    """Each provider in its comments can be copied as it stands."""
+    shipped = (Path(__file__).parents[3] / "config" / "notify.toml").read_text()
+    wanted = ("vonage", "apns", "webpush")
+    lines = [line.removeprefix("# ") for line in shipped.splitlines() if line.startswith("# ")]
+    tables, kept = [], False
+    for line in lines:
+        if line.startswith("["):
+            kept = line in {f"[providers.{name}]" for name in wanted}
+        if kept and re.match(r"\[|(?:use|options|secrets|receipts) = ", line):
+            tables.append(line)
+    assert sum(line.startswith("[") for line in tables) == len(wanted)
+    file = tmp_path / "notify.toml"
+    file.write_text(
+        '[receipts]\npublic_url = "https://notify.example.com"\n'
+        '[channels.sms]\nproviders = ["vonage"]\ncountries = ["*"]\n'
+        '[channels.push]\nproviders = ["apns", "webpush"]\n' + "\n".join(tables)
+    )
+    names = set(re.findall(r'"([A-Z_]{5,})"', "".join(tables)))
+    report = check(file, environ=dict.fromkeys(names, "x"))
+    assert report.mistakes == []

@@ -128,6 +128,9 @@ def test_ls_shows_whole_ids_and_masks_recipients(store: Store, notify: Notify) -
         ("+4915112345612", "+49•••••12"),
         ("dQw4w9WgXcQ:APA91bH", "dQw4•••bH"),
         ("short", "•••"),
+        ("https://fcm.googleapis.com/a@b#p256dh=x&auth=yz", "https://fcm.googleapis.com/•••yz"),
+        ("https://a@b#auth=yz", "https://b/•••yz"),
+        ("https://[", "https://[/•••/["),
     ],
 )
 def test_masking_keeps_recipients_distinguishable(recipient: str, shown: str) -> None:

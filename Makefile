@@ -33,7 +33,8 @@ test: install ## All tests, on a real RabbitMQ and real databases; RELEASE=13: o
 ifdef RELEASE
 	@$(BIN)/python -m tests.debian $(RELEASE) make test ARGS="$(ARGS)"
 else
-	@$(DEBIAN) rabbitmq-server postgresql pgbouncer amqp-tools prometheus nghttp2-server nghttp2-proxy
+	@$(DEBIAN) rabbitmq-server postgresql pgbouncer amqp-tools prometheus nghttp2-server nghttp2-proxy \
+		default-jre-headless
 	@TMPDIR=$$(scripts/test-folder.sh) $(BIN)/pytest -n 4 --dist worksteal --durations 20 $(ARGS)
 endif
 

@@ -14,6 +14,7 @@ present() {
         postgresql)      found /usr/lib/postgresql/*/bin/initdb ;;
         amqp-tools)      command -v amqp-publish ;;
         prometheus)      command -v promtool ;;
+        default-jre-headless) command -v java ;;
         pgbouncer)       found /usr/sbin/pgbouncer ;;
         nginx-light)     found /usr/sbin/nginx || command -v nginx ;;
         python3-venv)    "${PYTHON:-python3}" -c 'import ensurepip' ;;

@@ -49,7 +49,7 @@ class ChannelDefinition(abc.ABC):
     by_country: ClassVar[bool] = False
     """Whether its addresses are phone numbers, allowed and priced by country."""
     attaches: ClassVar[bool] = False
-    """Whether its requests may have `attachments`."""
+    """Whether its requests may have `attachments`, by which they may be larger."""
     inside: ClassVar[Mapping[str, type[Strict]]] = {}
     """By field of a request, the model of the objects in it."""
     refused: ClassVar[Mapping[str, str]] = {}

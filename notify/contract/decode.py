@@ -15,7 +15,7 @@ from notify.contract.document import parse
 from notify.contract.envelope import Incoming, Route, check_envelope, route, trace
 from notify.contract.limits import Limits
 from notify.contract.problem import Problem, RequestInvalid
-from notify.contract.size import largest_request, size_problem
+from notify.contract.size import most_bytes, size_problem
 from notify.message import Channel, Extras, Notification
 
 # The namespace of ids that are derived from a producer's own message ids.
@@ -49,7 +49,7 @@ def decode(
     """
     at = route(incoming.routing_key)
     channel = CHANNELS[at.channel]
-    largest = largest_request(limits, attaches=channel.attaches)
+    largest = most_bytes(incoming.body, limits, attaches=channel.attaches)
     check_envelope(incoming, source=at.source, limits=limits, largest=largest)
     document = parse(incoming.body)
     request = check(document, channel=at.channel, max_recipients=limits.max_recipients, now=now)

@@ -12,7 +12,7 @@ from notify.contract.check import check
 from notify.contract.document import parse
 from notify.contract.limits import DEFAULT_LIMITS, Limits
 from notify.contract.problem import Problem, RequestInvalid
-from notify.contract.size import largest_request, size_problem, too_large
+from notify.contract.size import most_bytes, size_problem, too_large
 from notify.message import Channel
 
 TemplateCheck = Callable[[str, Channel | None], Problem | None]
@@ -40,7 +40,7 @@ def problems(
         source: The source that publishes it; None if it is not known.
         now: The time that `send_at` is compared with; None is the present.
     """
-    if large := too_large(len(text), largest_request(limits, attaches=True)):
+    if large := too_large(len(text), most_bytes(text, limits, attaches=True)):
         return [large]
     try:
         document = parse(text)

@@ -8,6 +8,8 @@ from typing import Any
 from notify.contract.limits import Limits
 from notify.contract.problem import Problem
 
+_ATTACHMENTS = b'"attachments"'
+
 
 def too_large(size: int, limit: int) -> Problem | None:
     """Return the problem of a body of more bytes than `limit`, else None; nothing is parsed."""
@@ -50,6 +52,13 @@ def largest_request(limits: Limits, *, attaches: bool) -> int:
         attaches: Whether it may have attachments.
     """
     return limits.max_body_bytes + (in_base64(limits.max_attachment_bytes) if attaches else 0)
+
+
+def most_bytes(body: bytes, limits: Limits, *, attaches: bool) -> int:
+    """Return the most bytes that this body may have, before it is parsed."""
+    if len(body) <= limits.max_body_bytes or not attaches or _ATTACHMENTS not in body:
+        return limits.max_body_bytes
+    return largest_request(limits, attaches=True)
 
 
 def in_base64(size: int) -> int:

@@ -149,6 +149,9 @@ def test_files_have_limits() -> None:
         limits, attachments=[large], data={"x": "y" * 2000}
     )
     assert "more than 10 entries" in refused(attachments=[PDF] * 11)
+    blank = Incoming(b" " * 2001, "email.bulk.shop", "application/json")
+    with pytest.raises(RequestInvalid, match="the body is larger than 2000 bytes"):
+        decode(blank, limits)
     none = Limits(max_attachment_bytes=0)
     assert "larger than 0 bytes" in refused(none, attachments=[PDF])
 

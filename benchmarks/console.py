@@ -3,7 +3,7 @@ The console beside a large record: each page's time, and the cost for a delivery
 
 Run it alone with `python -m benchmarks.console [--rows 2000000] [--messages 60000] [--rounds 5]`.
 Each round delivers one backlog without a viewer, and one beside a viewer who reads a page each
-half second: as many as ten viewers who refresh each 5 s. Pages are also timed on the idle stack.
+second: as many as five viewers who refresh each 5 s. Pages are also timed on the idle stack.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sqlalchemy import text
 from benchmarks.scale import filled
 from benchmarks.stage import Nginx, free_port, processes, wait_until
 from benchmarks.throughput import PYTHON, Bench, notify
+from notify.ledger import keep_up
 from notify.people import Passwords, Role, add_account
 from notify.publisher import connect
 from notify.service import topology_of
@@ -39,7 +40,7 @@ MESSAGES = 60_000
 ROUNDS = 5
 IDLE_READS = 20
 """Reads of each page on the idle stack."""
-PAUSE = 0.5
+PAUSE = 1.0
 """Seconds between two pages beside a delivery."""
 PASSWORD = "benchmark password"  # noqa: S105 - of a record that is deleted at the end
 CONFIG = """
@@ -140,6 +141,7 @@ def staged(rows: int) -> Iterator[tuple[Bench, Path, Store, str]]:
             with filled(server, rows) as store:
                 with connect(node.url) as connection:
                     apply(topology_of(Settings()), connection)
+                keep_up(store, now=store.clock())
                 actor = Actor("benchmark", "benchmark")
                 add_account(
                     store,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +25,9 @@ class TemplatePreview:
     """Why it cannot be rendered; without a value of the data."""
 
 
-def find_template(templates: Templates, name: str) -> TemplateInfo | None:
-    """Return a template by its exact name; no file is read for a name that is not listed."""
-    return next((each for each in templates.names() if each.name == name), None)
+def find_template(listed: Iterable[TemplateInfo], name: str) -> TemplateInfo | None:
+    """Return a template of a list by its exact name; no file is read for any other name."""
+    return next((each for each in listed if each.name == name), None)
 
 
 def preview_template(

@@ -14,7 +14,7 @@ from notify.message import Outcome, lowest_id
 from notify.store.queries import ATTEMPT, RecordedAttempt, attempt_of
 from notify.store.tables import attempts
 
-_MOST = 10_000
+_MOST = 3_000
 _THROTTLED = 429
 
 
@@ -39,7 +39,7 @@ def count_calls(
     connection: Connection, *, now: datetime, span: timedelta
 ) -> dict[str, RecentCalls]:
     """
-    Count the calls of a span of time by provider; of very many, the newest 10,000.
+    Count the calls of a span of time by provider; of very many, the newest 3,000.
 
     Ids of calls begin with their time, so the primary key finds them.
     """

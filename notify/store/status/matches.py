@@ -18,7 +18,7 @@ from notify.store.totals import open_rows, read_progress
 
 SEARCHED = 100_000
 """Notifications that one page examines at most."""
-SEARCHED_WITH_CALLS = 20_000
+SEARCHED_WITH_CALLS = 10_000
 """The same if the calls of each must be read as well."""
 FIRST_STEP = 2_000
 """Notifications that are examined first: they often fill the page."""
@@ -124,10 +124,22 @@ def _conditions_with_index(
         yield columns.recipient_hash.in_(wanted.recipient_hashes)
     elif wanted.batch_id is not None:
         yield columns.batch_id == wanted.batch_id
-    elif wanted.status in OPEN and (progress := read_progress(connection)).totals_ready:
-        yield from open_rows(progress)
+    elif wanted.status in OPEN and (found := _open_rows(connection, wanted.status)):
+        yield from found
     else:
         yield true()
+
+
+def _open_rows(
+    connection: Connection, status: Status | None
+) -> Sequence[ColumnElement[bool]] | None:
+    """Return the conditions of open rows; None while their indexes do not find them all."""
+    progress = read_progress(connection)
+    if not progress.totals_ready or progress.swept_until is None:
+        return None
+    marked, first_call = open_rows(progress)
+    # Only a first call is not marked.
+    return [marked, first_call] if status is Status.SENDING else [marked]
 
 
 def _bound(

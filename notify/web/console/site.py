@@ -6,14 +6,15 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, Self
 
 from notify.deadletters import Replayer
 from notify.service import open_replayer, open_templates
 from notify.settings import Settings, keyring_of
 from notify.status import Overview, ProviderStatus, RecipientTokens
 from notify.store import Store
-from notify.templating import Templates
+from notify.templating import TemplateInfo, Templates
 from notify.web.console.checks import ConsoleChecks
 from notify.web.console.snapshot import QueueSample
 
@@ -35,6 +36,20 @@ class ReadsOverview(Protocol):
     def samples(self) -> Mapping[str, Sequence[QueueSample]]:
         """Return each queue's last five minutes."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTemplates:
+    """The templates, with what costs a compilation of all files."""
+
+    templates: Templates
+    names: Sequence[TemplateInfo]
+    problems: Sequence[str]
+
+    @classmethod
+    def of(cls, templates: Templates) -> Self:
+        """Compile all files once."""
+        return cls(templates, templates.names(), templates.problems())
 
 
 class ConsoleSite:
@@ -68,9 +83,9 @@ class ConsoleSite:
         self.tokens = RecipientTokens(keyring_of(settings.privacy), fallback=fallback)
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._templates: tuple[float, Templates] | None = None
+        self._templates: tuple[float, LoadedTemplates] | None = None
 
-    def templates(self) -> Templates:
+    def templates(self) -> LoadedTemplates:
         """
         Return the templates of this machine, read at most 10 seconds ago.
 
@@ -80,7 +95,7 @@ class ConsoleSite:
         with self._lock:
             now = self._monotonic()
             if self._templates is None or now - self._templates[0] >= TEMPLATES_FRESH:
-                self._templates = now, open_templates(self.settings)
+                self._templates = now, LoadedTemplates.of(open_templates(self.settings))
             return self._templates[1]
 
     def open_replayer(self) -> Replayer:

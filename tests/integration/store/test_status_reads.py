@@ -17,6 +17,7 @@ from notify.ledger import keep_up
 from notify.message import Channel, Outcome, Status, time_id
 from notify.settings import Settings
 from notify.status import (
+    ids_beginning_with,
     key_as_text,
     parse_key,
     read_batch,
@@ -263,6 +264,8 @@ READS: dict[str, Callable[[Store], object]] = {
     "providers": lambda store: read_providers(CONFIG, store),
     "caps": lambda store: read_caps(CONFIG, store),
     "story": lambda store: read_story(store, CONFIG, UUID(int=8)),
+    "producer's id": lambda store: store.known_as(UUID(int=8)),
+    "first digits": lambda store: ids_beginning_with(store, "0b0e"),
     "causes": _count_waiting_letters,
     "letters": _waiting_letters,
     "suppressions": _by_token,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from notify.contract import normal_form
+from notify.message import Status
 from notify.people import Role
 from notify.status import (
     QUALIFIERS,
@@ -86,6 +87,17 @@ def search(visit: Visit) -> Answer:
     return Redirect(f"{path}?{urlencode({'q': str(found)})}" if str(found) else path)
 
 
+def suggestions(visit: Visit) -> list[str]:
+    """Return terms of a search that the configuration knows."""
+    settings = visit.site.settings
+    return [
+        *(f"status:{each}" for each in Status),
+        *(f"channel:{each}" for each in settings.channels),
+        *(f"lane:{each}" for each in settings.lanes),
+        *(f"provider:{each}" for each in settings.providers),
+    ]
+
+
 def token_of(visit: Visit, recipient: str) -> str:
     """
     Return the token of a recipient that a form has.
@@ -131,6 +143,7 @@ def _page(
         "problem": problem,
         "ids": ids,
         "qualifiers": list(QUALIFIERS),
+        "suggestions": suggestions(visit),
         "command": _command(text) if matches else "",
         "now": visit.site.store.clock(),
     }

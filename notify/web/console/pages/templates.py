@@ -9,7 +9,7 @@ from notify.contract import RequestInvalid, parse
 from notify.message import Channel
 from notify.people import Role
 from notify.status import TemplatePreview, find_template, preview_template
-from notify.templating import TemplateInfo, Templates
+from notify.templating import TemplateInfo
 from notify.web.console.pages.fields import word
 from notify.web.console.params import FormMistake, Params
 from notify.web.console.routing import (
@@ -22,6 +22,7 @@ from notify.web.console.routing import (
     View,
     Visit,
 )
+from notify.web.console.site import LoadedTemplates
 
 PATH = "/templates"
 
@@ -29,7 +30,7 @@ PATH = "/templates"
 def templates(visit: Visit) -> View:
     """Show all templates and the mistakes in their files."""
     found = visit.site.templates()
-    values = {"templates": found.names(), "problems": found.problems()}
+    values = {"templates": found.names, "problems": found.problems}
     return View("templates.html.j2", title="Templates", values=values)
 
 
@@ -73,13 +74,13 @@ def _rendered(
     if channel not in info.channels:
         raise FormMistake(f"the template has no version for {channel}")
     found = preview_template(
-        loaded, info.name, channel=channel, locale=fields.get("locale") or None, data=data
+        loaded.templates, info.name, channel=channel, locale=fields.get("locale") or None, data=data
     )
     return info, channel, found
 
 
-def _info(loaded: Templates, name: str) -> TemplateInfo:
-    found = find_template(loaded, name)
+def _info(loaded: LoadedTemplates, name: str) -> TemplateInfo:
+    found = find_template(loaded.names, name)
     if found is None or not found.channels:
         raise Missing("there is no template of this name")
     return found

@@ -25,7 +25,7 @@ from notify.web.console.bulk import (
     result,
 )
 from notify.web.console.pages.fields import chosen_ids, word
-from notify.web.console.pages.notifications import ON_A_PAGE, with_recipient
+from notify.web.console.pages.notifications import ON_A_PAGE, suggestions, with_recipient
 from notify.web.console.params import FormMistake
 from notify.web.console.routing import ConsoleAction, ConsolePage, Nav, View, Visit
 
@@ -55,6 +55,7 @@ def inbox(visit: Visit) -> View:
     after = page.unknown.after
     values = {
         "q": str(found),
+        "suggestions": [each for each in suggestions(visit) if not each.startswith("status:")],
         "parked": [_masked(each) for each in page.unknown.rows if each.due_at is None],
         "looked_up": [_masked(each) for each in page.unknown.rows if each.due_at is not None],
         "lapsed": [_masked(each) for each in page.lapsed.rows],
@@ -113,6 +114,6 @@ def _decide(visit: Visit, ids: list[UUID], finding: Resolution) -> BulkResult:
 
 
 ROUTES = (
-    ConsolePage(path=PATH, needs=Role.VIEWER, show=inbox, nav=Nav("Messages", "Unknown outcomes")),
+    ConsolePage(path=PATH, needs=Role.VIEWER, show=inbox, nav=Nav("Messages", "Unknown")),
     ConsoleAction(path=f"{PATH}/resolve", needs=Role.OPERATOR, act=resolve),
 )

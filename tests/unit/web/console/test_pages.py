@@ -17,6 +17,7 @@ import pytest
 from notify.flow import overrides
 from notify.message import Channel, Status
 from notify.people import Role
+from notify.policies.breaker import Mode
 from notify.policies.holds import Scope
 from notify.settings import Settings
 from notify.status import read_holds
@@ -455,6 +456,26 @@ PAGES = (
 )
 
 
+def test_a_viewer_sees_no_form_that_acts(rig: ConsoleRig, viewer: Browser) -> None:
+    """The dispatcher would refuse it anyway."""
+    pages = [
+        *PAGES,
+        f"/notifications/{planting.scheduled(rig.store)}",
+        f"/notifications/{planting.unknown(rig.store)}",
+        f"/dead-letters/{_letter(rig, _body())}",
+    ]
+    harmless = ("/sign-out", "/notifications/search", "/suppressions/search")
+    for path in pages:
+        text = _ok(viewer.get(path))
+        acts = re.findall(r'formaction="([^"]+)"', text)
+        acts += re.findall(r'<form[^>]*method="post" action="([^"]+)"', text)
+        # The lists of an operator's selections are forms without a button for a viewer.
+        acts = [each for each in acts if each not in harmless]
+        buttons = re.findall(r"<button[^>]*>([^<]+)<", text)
+        known = {"Set", "Search", "Filter", "Sign out", "Close", "Preview"}
+        assert set(buttons) <= known, (path, acts, buttons)
+
+
 def test_nothing_from_a_producer_or_vendor_becomes_html(rig: ConsoleRig, operator: Browser) -> None:
     """Each field of a record's rows that they control, on each page that shows it."""
     actor = Actor(HOSTILE, HOSTILE)
@@ -495,6 +516,7 @@ def test_nothing_from_a_producer_or_vendor_becomes_html(rig: ConsoleRig, operato
     overrides.place_hold(store, Scope(**names), actor, seconds=None)
     overrides.place_hold(store, Scope(provider="sendgrid"), actor, seconds=None)
     overrides.set_limit(store, "shared", 2, actor, seconds=None)
+    overrides.set_breaker_mode(store, ["sendgrid"], Mode.OPEN, actor, seconds=None)
     now = store.clock()
     item = Suppression(
         channel=Channel.EMAIL,

@@ -53,8 +53,9 @@ def read_shared(connection: Connection, ids: Collection[UUID]) -> dict[UUID, byt
 def shared_sizes(connection: Connection, ids: Collection[UUID]) -> dict[UUID, int]:
     """Return the bytes of shared parts, by id."""
     columns = shared_bodies.c
-    query = select(columns.id, func.length(columns.content)).where(columns.id.in_(ids))
-    return dict(connection.execute(query).tuples().all())
+    size = func.length(columns.content).label("size")
+    query = select(columns.id, size).where(columns.id.in_(ids))
+    return {row.id: row.size for row in connection.execute(query)}
 
 
 def delete_unused(

@@ -107,3 +107,61 @@ def test_retention_deletes_it_with_its_last_notification(store: Store, written: 
     assert _parts(store) == 1
     delete_old(store, keep, now=NOW + timedelta(days=2))
     assert _parts(store) == 0
+
+
+def _with_file(number: int) -> Notification:
+    file = {"name": "a.pdf", "type": "application/pdf", "content": "JVBERi0x" * 1000}
+    body = {"id": str(uuid4()), "to": f"a{number}@example.com", "subject": "Hi", "text": "Hi"}
+    incoming = Incoming(
+        json.dumps({**body, "attachments": [file]}).encode(),
+        "email.bulk.shop",
+        content_type="application/json",
+    )
+    (found,) = decode(incoming, Limits())
+    return found
+
+
+def test_a_lease_is_limited_by_the_bytes_of_shared_parts(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is free for the next lease, whatever there is: always one row at least."""
+    some = [_with_file(number) for number in range(5)]
+    _write(store, some)
+    assert _parts(store) == 5
+    monkeypatch.setattr("notify.store.relays.due.MOST_BYTES", 20_000)
+    leased = []
+    for seconds in range(3):
+        now = LATER + timedelta(seconds=seconds)
+        with store.writing() as connection:
+            due = lease_due(connection, [Status.SCHEDULED], now=now, lease=LEASE, limit=10)
+        leased.append(len(due))
+        for row in due:
+            incoming = Incoming(row.body, "email.bulk.shop", content_type="application/json")
+            (again,) = decode(incoming, Limits())
+            original = next(each for each in some if each.id == again.id)
+            assert (again.digest, again.extras) == (original.digest, original.extras)
+    assert leased == [2, 2, 1]
+    monkeypatch.setattr("notify.store.relays.due.MOST_BYTES", 1)
+    with store.writing() as connection:
+        after = LATER + 2 * LEASE
+        assert len(lease_due(connection, [Status.SCHEDULED], now=after, lease=LEASE, limit=9)) == 1
+
+
+def test_a_file_of_one_recipient_ends_with_it(store: Store) -> None:
+    """Erased with its notification."""
+    one = _with_file(1)
+    _write(store, [one], Status.SUPPRESSED)
+    assert _parts(store) == 1
+    with store.writing() as connection:
+        erase_notifications(connection, Person(one.to), [one.id], now=NOW)
+    assert _parts(store) == 0
+
+
+def test_a_file_that_arrives_again_is_stored_once(store: Store) -> None:
+    """A second copy from the broker, or one that the relay has published."""
+    one = _with_file(1)
+    for claim in (Claim.OWNED, Claim.DUPLICATE):
+        entry = Entry(one, Status.SUPPRESSED)
+        (claimed,) = store.claim([entry], now=NOW, lease=LEASE)
+        assert claimed.claim is claim
+    assert _parts(store) == 1

@@ -83,7 +83,7 @@ Examples:
     "--web/--no-web",
     default=True,
     show_default=True,
-    help="Start the console, and a user for it.",
+    help="Start the HTTP API, and the console with a user for it.",
 )
 def up(
     state_dir: Path | None,
@@ -98,8 +98,8 @@ def up(
 
     Nothing leaves this machine: the sandbox imitates SendGrid, Twilio and FCM. It writes two files
     to the state folder: notify.toml, for any other notify command through NOTIFY_CONFIG, and
-    endpoints.json (amqp, database, sandbox, metrics, receipts, sendgrid_key, console,
-    console_login),
+    endpoints.json (amqp, database, sandbox, metrics, receipts, sendgrid_key, api,
+    console, console_login),
     for programs.
 
     With the pool receipts, `notify web receipts` runs too, and the sandbox posts to it. The record
@@ -179,4 +179,7 @@ def _console(stack: Stack) -> str:
     console = stack.endpoints.console
     if console is None:
         return ""
-    return f"The console is at {console.url} for {console.user}, password {console.password}\n"
+    return (
+        f"The console is at {console.url} for {console.user}, password {console.password}\n"
+        f"The HTTP API is at {stack.endpoints.api}/v1/docs; `notify key new` prints a key\n"
+    )

@@ -18,7 +18,7 @@ url = {database}
 
 [metrics]
 ports = {ports}
-{templates}{receipts}{console}
+{templates}{receipts}{api}{console}
 # Short waits and few attempts, so that a user can watch retries.
 [lanes.normal]
 attempts = 3
@@ -70,6 +70,13 @@ port = {port}
 lookup_after = 60
 """
 
+_API = """
+# `notify web api`: `notify key new --source shop` prints a key for it.
+[api]
+listen = "127.0.0.1"
+port = {port}
+"""
+
 _CONSOLE = """
 # `notify web console`: the login is in endpoints.json.
 [console]
@@ -113,6 +120,7 @@ def config_text(endpoints: Endpoints, *, sealed: bool, templates: Path | None) -
     blocks = {
         "templates": f"\n[templates]\nfolder = {_quoted(templates)}\n" if templates else "",
         "receipts": "",
+        "api": _API.format(port=endpoints.api_port) if endpoints.api_port else "",
         "console": _CONSOLE.format(port=endpoints.console.port) if endpoints.console else "",
         "sendgrid_receipts": "",
         "twilio_receipts": "",

@@ -57,6 +57,13 @@ class Endpoints:
 
     console: ConsoleEndpoint | None = None
     """The console; None if it was not started."""
+    api_port: int | None = None
+    """The port of the HTTP API, on 127.0.0.1; None if it was not started."""
+
+    @property
+    def api(self) -> str:
+        """The root of the HTTP API's addresses."""
+        return f"http://127.0.0.1:{self.api_port}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the addresses as JSON values."""
@@ -71,6 +78,8 @@ class Endpoints:
         if self.receipts is not None:
             values["receipts"] = self.receipts.url
             values["sendgrid_key"] = self.receipts.sendgrid_key
+        if self.api_port is not None:
+            values["api"] = self.api
         if self.console is not None:
             values["console"] = self.console.url
             values["console_login"] = {

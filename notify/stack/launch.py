@@ -17,7 +17,7 @@ from notify.errors import ConfigError
 from notify.message import Channel
 from notify.publisher import why
 from notify.service import open_broker, topology_of
-from notify.settings import CONSOLE, DEAD_POOL, RECEIPTS_POOL, WEB, load
+from notify.settings import API, CONSOLE, DEAD_POOL, RECEIPTS_POOL, WEB, load
 from notify.stack.endpoints import ConsoleEndpoint, Endpoints, ReceiptEndpoint, receipts_url
 from notify.stack.login import USER, grant_login, new_password
 from notify.stack.process import Process, ProcessEnded, stop_all
@@ -74,7 +74,7 @@ class Stack:
             pools: The worker pools to start, one process each; with `receipts`, the intake too.
             sandbox_port: The provider sandbox's port; None for a free one.
             templates: The folder of the user's own templates; workers reload it after each change.
-            web: Whether to start the console.
+            web: Whether to start the console and the HTTP API.
             report: Called with a sentence about each part that was started or restarted.
         """
         self.state = StackState(folder)
@@ -88,9 +88,10 @@ class Stack:
         self._workers: list[Process] = []
         self._web: list[Process] = []
         self._receipts_port = free_ports(1)[0] if RECEIPTS_POOL in pools else None
-        self._console = None
+        self._console, self._api_port = None, None
         if web:
-            self._console = ConsoleEndpoint(free_ports(1)[0], USER, new_password())
+            port, self._api_port = free_ports(2)
+            self._console = ConsoleEndpoint(port, USER, new_password())
         self._templates = Watched(templates) if templates else None
         self._cleanup = ExitStack()
         self._cleanup.callback(self.state.release)
@@ -157,9 +158,10 @@ class Stack:
             receipts = ReceiptEndpoint(self._receipts_port, sendgrid_key(sandbox))
             processes.append(WEB)
         if self._console is not None:
-            processes.append(CONSOLE)
+            processes += [API, CONSOLE]
         metrics = dict(zip(processes, free_ports(len(processes)), strict=True))
-        return Endpoints(amqp, self._database, sandbox, metrics, receipts, self._console)
+        web = self._console, self._api_port
+        return Endpoints(amqp, self._database, sandbox, metrics, receipts, *web)
 
     def _migrate(self) -> None:
         with closing(Store.open(self._database)) as store:
@@ -201,13 +203,14 @@ class Stack:
         if self.endpoints.receipts is not None:
             self._web.append(self._run("web", "receipts"))
         if self._console is not None:
-            self._web.append(self._run("web", "console"))
+            self._web += [self._run("web", "api"), self._run("web", "console")]
         for process in (*self._workers, *self._web):
             process.wait_ready(timeout=_START)
         self._report(f"workers, one process a pool: {', '.join(self._pools)}")
         if self.endpoints.receipts is not None:
             self._report(f"intake of receipts, {self.endpoints.receipts.url}")
         if self._console is not None:
+            self._report(f"HTTP API, {self.endpoints.api}")
             self._report(f"console, {self._console.url}")
 
     def _running(self, worker: Process) -> Process:

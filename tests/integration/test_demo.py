@@ -52,13 +52,16 @@ def test_a_stack_tells_where_its_parts_are(up: Up) -> None:
     """Programs read endpoints.json, people the lines on the screen."""
     endpoints = json.loads((up.folder / "endpoints.json").read_text())
     assert set(endpoints) == {
-        *("amqp", "database", "sandbox", "metrics", "console", "console_login"),
+        *("amqp", "database", "sandbox", "metrics", "api", "console", "console_login"),
     }
-    assert set(endpoints["metrics"]) == {"email", "console"}
+    assert set(endpoints["metrics"]) == {"email", "api", "console"}
     with urllib.request.urlopen(endpoints["sandbox"]) as inbox:  # noqa: S310 - our own server
         assert inbox.status == 200
     assert f"NOTIFY_CONFIG={up.folder / 'notify.toml'}" in up.text
     login = endpoints["console_login"]
+    assert f"{endpoints['api']}/v1/docs" in up.text
+    with urllib.request.urlopen(f"{endpoints['api']}/v1/openapi.json") as described:  # noqa: S310
+        assert described.status == 200
     assert f"{endpoints['console']} for {login['user']}, password {login['password']}" in up.text
 
 

@@ -74,7 +74,8 @@ class ResolveSlice:
         if self.finding is Resolution.SENT:
             erased = set()
         results: dict[ItemKey, ItemResult] = {}
-        for id_ in self.ids:
+        # In the order in which look-ups lock rows, so that the two do not deadlock.
+        for id_ in sorted(self.ids):
             if id_ in erased:
                 results[id_] = ItemResult(ItemState.REFUSED, ERASED)
             elif self._decide(connection, id_, now=now):

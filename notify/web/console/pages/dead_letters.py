@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from notify.errors import Sealed
 from notify.message import Channel
 from notify.people import Role
 from notify.status import mask, readable, to_json
@@ -91,8 +91,14 @@ def _before(wanted: LetterFilter, before: int | None) -> LetterFilter:
 
 def letter(visit: Visit) -> View:
     """Show one dead letter, with the recipients in its body masked."""
-    one, content = find_one(visit, number_part(visit.parts["id"]))
-    return letter_page(visit, one, content)
+    id_ = number_part(visit.parts["id"])
+    try:
+        return letter_page(visit, *find_one(visit, id_))
+    except Sealed as error:
+        # What is not personal data is shown without the keyring too.
+        with visit.site.store.reading() as connection:
+            (one,) = find_letters(connection, LetterFilter(ids=[id_]), limit=1)
+        return letter_page(visit, one, None, sealed=str(error))
 
 
 def find_one(visit: Visit, id_: int) -> tuple[DeadLetter, ArchivedLetter]:
@@ -101,6 +107,7 @@ def find_one(visit: Visit, id_: int) -> tuple[DeadLetter, ArchivedLetter]:
 
     Raises:
         Missing: There is none.
+        Sealed: The console's keyring cannot open it.
     """
     with visit.site.store.reading() as connection:
         found = find_letters(connection, LetterFilter(ids=[id_]), limit=1)
@@ -113,19 +120,25 @@ def find_one(visit: Visit, id_: int) -> tuple[DeadLetter, ArchivedLetter]:
 def letter_page(
     visit: Visit,
     one: DeadLetter,
-    content: ArchivedLetter,
+    content: ArchivedLetter | None,
     *,
     revealed: bool = False,
+    sealed: str = "",
     values: dict[str, Any] | None = None,
 ) -> View:
-    """Return the page of one letter; *values* are for the form that edits it."""
-    edited = content.mended_body
+    """
+    Return the page of one letter.
+
+    Args:
+        content: None if it cannot be opened.
+        sealed: Why not.
+        values: For the form that edits it.
+    """
     shown: dict[str, Any] = {
         "one": one,
         "content": content,
-        "body": readable(content.body, show_recipients=revealed),
-        "edited": readable(edited, show_recipients=revealed) if edited is not None else None,
-        "properties": _properties(content),
+        "sealed": sealed,
+        **(_content(content, revealed=revealed) if content else {}),
         "revealed": revealed,
         "of": _of(visit, one),
         "editing": None,
@@ -135,8 +148,13 @@ def letter_page(
     return View("dead_letter.html.j2", title=f"Dead letter {one.id}", values=shown | (values or {}))
 
 
-def _properties(content: ArchivedLetter) -> str:
-    return json.dumps(json.loads(to_json(content.properties)), indent=2, ensure_ascii=False)
+def _content(content: ArchivedLetter, *, revealed: bool) -> dict[str, Any]:
+    edited = content.mended_body
+    return {
+        "body": readable(content.body, show_recipients=revealed),
+        "edited": readable(edited, show_recipients=revealed) if edited is not None else None,
+        "properties": to_json(content.properties, indent=2),
+    }
 
 
 def _of(visit: Visit, one: DeadLetter) -> dict[str, Any]:

@@ -324,6 +324,22 @@ def test_a_letter_is_edited_and_replayed(rig: ConsoleRig, operator: Browser) -> 
     assert "edited body" in _ok(operator.get(path)).lower()
 
 
+def test_a_sealed_letter_shows_its_facts_without_the_keyring(
+    rig: ConsoleRig, operator: Browser
+) -> None:
+    """And no act on it: nothing of it can be read."""
+    id_ = _letter(rig, _body(), key_id="k1", reason="too often")
+    with rig.store.writing() as connection:
+        sealed = '{"sealed": "AAAA"}'
+        connection.exec_driver_sql("UPDATE dead_letters SET properties = ?", (sealed,))
+    text = _ok(operator.get(f"/dead-letters/{id_}"))
+    assert "too often" in text
+    assert "sealed with the key k1" in text
+    assert "Replay" not in text
+    assert operator.post(f"/dead-letters/{id_}/edit", **REASON).status_code == 503
+    assert _actions(rig) == []
+
+
 def test_a_hold_is_placed_and_released(rig: ConsoleRig, operator: Browser) -> None:
     """Everything needs one more confirmation; a provider's hold stands alone."""
     assert operator.post("/holds", **REASON).status_code == 400

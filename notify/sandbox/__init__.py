@@ -1,5 +1,5 @@
 """
-The provider sandbox: a real HTTP server that answers as SendGrid, Twilio and FCM do.
+The provider sandbox: a real HTTP server that answers as SendGrid, Twilio, Vonage and FCM do.
 
 Not here: anything that a worker needs. Only tests, `notify sandbox` and `stack` start it.
 """
@@ -33,6 +33,7 @@ from notify.sandbox.server import SandboxServer
 from notify.sandbox.site import Site, list_routes, own_routes, vendor_routes
 from notify.sandbox.switch import Switch
 from notify.sandbox.twilio import Twilio
+from notify.sandbox.vonage import Vonage
 
 __all__ = [
     "Behaviour",
@@ -144,6 +145,7 @@ class Sandbox:
                 handler,
                 sendgrid,
                 Twilio(clock, new_id, retry_after),
+                Vonage(clock, new_id),
                 Fcm(clock, new_id, retry_after),
             ),
             *list_routes(handler, sendgrid, memory),

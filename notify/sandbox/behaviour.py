@@ -12,6 +12,7 @@ class Vendor(enum.StrEnum):
 
     SENDGRID = "sendgrid"
     TWILIO = "twilio"
+    VONAGE = "vonage"
     FCM = "fcm"
 
 

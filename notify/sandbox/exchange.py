@@ -53,6 +53,8 @@ class HttpAnswer:
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    refused: bool = False
+    """Whether the body refuses what the status accepts."""
 
 
 class ExchangeEnd(enum.StrEnum):

@@ -25,8 +25,9 @@ from notify.sandbox.posting import Poster
 from notify.sandbox.sendgrid import SendGrid
 from notify.sandbox.switch import Setting, Switch
 from notify.sandbox.twilio import Twilio
+from notify.sandbox.vonage import Vonage
 
-StandIn = SendGrid | Twilio | Fcm
+StandIn = SendGrid | Twilio | Vonage | Fcm
 """Reads requests and writes answers for one vendor."""
 
 _ENDINGS = {
@@ -204,7 +205,7 @@ def _of_request(messages: Sequence[Message]) -> Behaviour:
 def _effect(behaviour: Behaviour, answer: HttpAnswer) -> Effect:
     if behaviour in _NOT_PROCESSED or answer.status >= 500:
         return Effect.NOTHING
-    return Effect.REFUSED if answer.status >= 400 else Effect.ACCEPTED
+    return Effect.REFUSED if answer.refused or answer.status >= 400 else Effect.ACCEPTED
 
 
 def _answered(reply: Reply) -> int | str:

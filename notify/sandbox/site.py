@@ -16,6 +16,7 @@ from notify.sandbox.sendgrid import SendGrid
 from notify.sandbox.sendgrid_lists import SendGridMemory
 from notify.sandbox.switch import ACCOUNT
 from notify.sandbox.twilio import Twilio
+from notify.sandbox.vonage import Vonage
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Site:
 
 
 def vendor_routes(
-    handler: RequestHandler, sendgrid: SendGrid, twilio: Twilio, fcm: Fcm
+    handler: RequestHandler, sendgrid: SendGrid, twilio: Twilio, vonage: Vonage, fcm: Fcm
 ) -> list[PageRoute]:
     """Return the vendors' addresses; a name before them is the account."""
     account = r"/2010-04-01/Accounts/(?P<account>[^/]+)"
@@ -79,6 +80,12 @@ def vendor_routes(
             "GET",
             rf"{account}/Messages/(?P<sid>SM[0-9a-f]+)\.json",
             lambda request: handler.look_up(twilio, request),
+        ),
+        _vendor("POST", r"/sms/json", lambda request: handler.send(vonage, request)),
+        _vendor(
+            "GET",
+            r"/account/get-balance",
+            lambda request: handler.ask(vonage, request, vonage.balance),
         ),
         _vendor("POST", r"/v1/projects/(?P<project>[^/]+)/messages:send", push),
         _vendor("POST", r"/token", lambda request: Reply(fcm.grant(request))),

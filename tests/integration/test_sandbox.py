@@ -121,7 +121,7 @@ TABLE: list[tuple[str, str, tuple[int | str, int | str, int | str], str, str | N
 def _cases() -> Iterator[tuple[Vendor, str, int | str, str, str | None]]:
     for word, phone, answers, did, event in TABLE:
         recipients = (f"{word}+1@sandbox.test", phone, f"token-{word}-1")
-        for vendor, to, answered in zip(Vendor, recipients, answers, strict=True):
+        for vendor, to, answered in zip(REQUESTS, recipients, answers, strict=True):
             yield vendor, to, answered, did, event
     # Opted-out recipients differ: SendGrid accepts the message and drops it.
     yield Vendor.SENDGRID, "blocked@sandbox.test", 202, "accepted", "dropped"
@@ -399,7 +399,7 @@ def test_a_switch_with_a_key_twice_is_refused(sandbox: Sandbox, http: urllib3.Po
     assert "occurs twice" in answer.json()["error"]
 
 
-@pytest.mark.parametrize("vendor", list(Vendor))
+@pytest.mark.parametrize("vendor", list(REQUESTS))
 def test_two_accounts_of_a_vendor_fare_each_for_itself(
     sandbox: Sandbox, http: urllib3.PoolManager, vendor: Vendor
 ) -> None:

@@ -313,6 +313,7 @@ def test_a_running_sandbox_is_switched_from_the_command_line(
     assert changed.output.splitlines() == [
         "sendgrid  as the recipient says  0ms  any rate",
         "twilio    as the recipient says  0ms  any rate",
+        "vonage    as the recipient says  0ms  any rate",
         "fcm       as the recipient says  0ms  any rate",
         "second    down                   0ms  50 calls a second",
     ]

@@ -1,7 +1,8 @@
-"""Make HTTP requests of planned events: batches of SendGrid, callbacks of Twilio, one click."""
+"""Make HTTP requests of planned events: batches of SendGrid, callbacks of others, one click."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +21,8 @@ from notify.sandbox.posting.post import (
 )
 from notify.sandbox.posting.script import StepKind
 from notify.sandbox.posting.sendgrid_events import MOST_EVENTS, body_of, event_of, poisoned
-from notify.sandbox.posting.signing import EventKey, twilio_headers
+from notify.sandbox.posting.signing import EventKey, twilio_headers, vonage_signed
+from notify.sandbox.vonage import receipt_of, reply_of
 
 _FORM = "application/x-www-form-urlencoded"
 _LINK = re.compile(r"<(https?://[^<>\s]+)>")
@@ -54,6 +56,8 @@ class Composer:
                 yield from self._one_click(each)
             elif each.message.vendor is Vendor.TWILIO:
                 yield from self._callback(each)
+            elif each.message.vendor is Vendor.VONAGE:
+                yield from self._webhook(each)
             else:
                 batches[each.message.account, each.fault].append(each)
         for (account, fault), batch in batches.items():
@@ -113,6 +117,30 @@ class Composer:
             },
             events=(planned,),
             rule=Never() if forged else CallbackRule.of(fragment),
+        )
+
+    def _webhook(self, planned: PlannedEvent) -> Iterator[WebhookPost]:
+        """Yield Vonage's receipt, to the callback that the request names, or a reply."""
+        message, step = planned.message, planned.step
+        reply = step.kind is StepKind.REPLY
+        own = f"{self.root}/{message.account}"
+        url = own if reply else str(message.details.get("callback") or own)
+        if not self._is_allowed(url):
+            return
+        at = datetime.fromtimestamp(planned.at, UTC)
+        fields = (
+            reply_of(message, text=step.word, identity=self.new_id(), at=at)
+            if reply
+            else receipt_of(message, status=step.word, code=step.fields["err-code"], at=at)
+        )
+        stamped = {**fields, "nonce": self.new_id(), "timestamp": str(int(planned.at))}
+        forged = planned.fault is ReceiptFault.FORGED
+        yield WebhookPost(
+            url=url,
+            body=json.dumps(vonage_signed(stamped, message.token, forged=forged)).encode(),
+            headers={"Content-Type": "application/json", "User-Agent": "Nexmo/MessagingHUB/v1.0"},
+            events=(planned,),
+            rule=Never() if forged else UntilAccepted(),
         )
 
     def _one_click(self, planned: PlannedEvent) -> Iterator[WebhookPost]:

@@ -114,12 +114,36 @@ _TWILIO: Mapping[Behaviour, tuple[Step, ...]] = {
 }
 
 
+# https://developer.vonage.com/messaging/sms/guides/delivery-receipts.
+_ACCEPTED = Step("accepted", 0.0, {"err-code": "0"})
+_REACHED = Step("delivered", _SOON, {"err-code": "0"})
+
+
+def _failed(code: int, word: str = "failed", after: float = _SOON) -> Step:
+    return Step(word, after, {"err-code": str(code)})
+
+
+_VONAGE: Mapping[Behaviour, tuple[Step, ...]] = {
+    Behaviour.BOUNCE: (_ACCEPTED, _failed(3)),
+    Behaviour.BLOCK: (_ACCEPTED, _failed(6, "rejected")),
+    Behaviour.BLOCKED: (_failed(9, "rejected"),),
+    Behaviour.DROPPED: (_failed(9, "rejected"),),
+    Behaviour.DEFERRED: (Step("buffered", 0.0, {"err-code": "0"}), _REACHED),
+    Behaviour.LATE_BOUNCE: (_ACCEPTED, _failed(2, "expired", _LATER)),
+    Behaviour.UNSUBSCRIBE: (_ACCEPTED, _REACHED, Step("STOP", _LATER, kind=StepKind.REPLY)),
+    Behaviour.RESUBSCRIBE: (_ACCEPTED, _REACHED, Step("START", _LATER, kind=StepKind.REPLY)),
+    Behaviour.SUSPENDED: (_ACCEPTED, _failed(6, "rejected")),
+}
+
+
 def steps(vendor: Vendor, behaviour: Behaviour) -> tuple[Step, ...]:
     """Return the later events of an accepted message, in order; FCM reports none."""
     if vendor is Vendor.SENDGRID:
         return _SENDGRID.get(behaviour, (_PROCESSED, _DELIVERED))
     if vendor is Vendor.TWILIO:
         return _TWILIO.get(behaviour, (_SENT, _ARRIVED))
+    if vendor is Vendor.VONAGE:
+        return _VONAGE.get(behaviour, (_ACCEPTED, _REACHED))
     return ()
 
 

@@ -80,6 +80,15 @@ def twilio_headers(
     return {"X-Twilio-Signature": base64.b64encode(digest).decode()}
 
 
+def vonage_signed(fields: Mapping[str, str], secret: str, *, forged: bool) -> dict[str, str]:
+    """Return the parameters of a webhook with their signature, HMAC-SHA256."""
+    text = "".join(
+        f"&{name}={fields[name].replace('&', '_').replace('=', '_')}" for name in sorted(fields)
+    )
+    key = (_FORGER if forged else secret).encode()
+    return {**fields, "sig": hmac.new(key, text.encode(), hashlib.sha256).hexdigest().upper()}
+
+
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM,

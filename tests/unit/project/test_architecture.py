@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "architecture.md"
 WORDS_OF_A_PROVIDER = {"errors", "message", "provider", "receipt", "segments"}
-VENDORS = {"Fcm", "SendGrid", "Twilio"}
+VENDORS = {"Fcm", "SendGrid", "Twilio", "Vonage"}
 """Classes that exist twice on purpose: the vendor's provider, and the sandbox that plays it."""
 MOST_NAMES = 40
 """

@@ -16,6 +16,7 @@ from providers.fcm import Fcm
 from providers.memory import Memory
 from providers.sendgrid import SendGrid
 from providers.twilio import Twilio
+from providers.vonage import Vonage
 from tests.support.vendor import Vendor, hang_up, say
 from tests.unit.providers.dialects import json_reply, service_account
 
@@ -41,7 +42,11 @@ def _sendgrid(url: str, key: str) -> SendGrid:
     return SendGrid(api_key=key, sender="sender@example.com", base_url=url)
 
 
-MAKES = [_sendgrid, _twilio, _twilio_by_api_key, _fcm]
+def _vonage(url: str, key: str) -> Vonage:
+    return Vonage(api_key="abcd1234", api_secret=key, sender="+15005550006", base_url=url)
+
+
+MAKES = [_vonage, _sendgrid, _twilio, _twilio_by_api_key, _fcm]
 all_vendors = pytest.mark.parametrize("make", MAKES, ids=lambda make: make.__name__.strip("_"))
 
 

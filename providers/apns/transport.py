@@ -92,7 +92,7 @@ class Http2Transport:
         finally:
             if kept:
                 self._idle.append((time.monotonic(), connection))
-                self._trim()
+                self._trim(keep=self._pool)
             else:
                 connection.close()
         return answer
@@ -100,7 +100,7 @@ class Http2Transport:
     def close(self) -> None:
         """Close the idle connections; those in use are closed after their call."""
         self._pool = 0
-        self._trim()
+        self._trim(keep=0)
 
     def _take(self) -> Http2Connection:
         while self._idle:
@@ -110,9 +110,13 @@ class Http2Transport:
                 break  # another thread was faster
             idle = time.monotonic() - since
             deadline = time.monotonic() + self._connect_timeout
-            if idle < MAX_IDLE and connection.is_quiet(deadline, ping=idle > PING_AFTER):
+            ping = idle > PING_AFTER
+            if idle < MAX_IDLE and connection.is_quiet(deadline, ping=ping):
                 return connection
             connection.close()
+            if ping:
+                # The others are idle for longer: to ping each would take the whole call.
+                self._trim(keep=0)
         try:
             return Http2Connection(self._provider, self._connected(), room=MAX_ANSWER)
         except OSError as error:
@@ -134,8 +138,8 @@ class Http2Transport:
             raise _NotHttp2
         return secure
 
-    def _trim(self) -> None:
-        while len(self._idle) > self._pool:
+    def _trim(self, *, keep: int) -> None:
+        while len(self._idle) > keep:
             try:
                 self._idle.popleft()[1].close()
             except IndexError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -230,3 +231,25 @@ def test_a_server_that_answers_no_ping_is_left(
         for _ in range(2):
             assert transport.post("/1", {}, {}, b"{}").status == 200
         assert peer.connections == 2
+
+
+def test_a_network_that_dropped_all_connections_is_noticed_once(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ping for each would take longer than the call may."""
+    together = threading.Barrier(3)
+
+    def answer_and_sleep(exchange: Exchange) -> None:
+        together.wait(10)
+        accept(exchange)
+        time.sleep(1.5)
+
+    with Http2Peer(answer_and_sleep, answer_and_sleep, answer_and_sleep, accept) as peer:
+        transport = opened(peer.url)
+        with ThreadPoolExecutor(3) as threads:
+            list(threads.map(lambda _: transport.post("/1", {}, {}, b"{}"), range(3)))
+        monkeypatch.setattr(transport_module, "PING_AFTER", 0.0)
+        began = time.monotonic()
+        assert transport.post("/1", {}, {}, b"{}").status == 200
+        assert time.monotonic() - began < 0.39
+        assert peer.connections == 4

@@ -48,7 +48,7 @@ from notify.status.privacy import erased_as_json
 from notify.status.providers import ProviderStatus, read_providers
 from notify.status.qualifiers import QUALIFIERS, SearchMistake, SearchText, parse_search
 from notify.status.reader import StatusReader
-from notify.status.recipient_tokens import RecipientTokens, UnknownToken, looks_like_recipient
+from notify.status.recipient_tokens import RecipientTokens, UnknownToken, is_token
 from notify.status.search import (
     NoSuchPage,
     Undecided,
@@ -113,12 +113,12 @@ __all__ = [
     "forecast_as_json",
     "hold_as_json",
     "ids_beginning_with",
+    "is_token",
     "item_as_json",
     "key_as_text",
     "lanes_of",
     "ledger_as_json",
     "letter_as_json",
-    "looks_like_recipient",
     "mask",
     "masked",
     "milliseconds",

@@ -15,6 +15,7 @@ from notify.store.sealing import RowCipher
 
 _SIZE = 16
 _KIND = "recipient in a URL"
+_MARK = "~"
 
 
 class UnknownToken(NotifyError):
@@ -39,7 +40,8 @@ class RecipientTokens:
         """Return the token of a recipient in any spelling; the same one each time."""
         hashes = b"".join(self._cipher.hashes(normal_form(recipient)))
         tag = self._tag(hashes)
-        return base64.urlsafe_b64encode(tag + self._mask(tag, hashes)).rstrip(b"=").decode()
+        raw = tag + self._mask(tag, hashes)
+        return _MARK + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
     def hashes(self, token: str) -> Sequence[bytes]:
         """
@@ -48,8 +50,9 @@ class RecipientTokens:
         Raises:
             UnknownToken: It is not one of these.
         """
+        text = token.removeprefix(_MARK) if is_token(token) else ""
         try:
-            raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             raw = b""
         tag, masked = raw[:_SIZE], raw[_SIZE:]
@@ -69,6 +72,6 @@ class RecipientTokens:
         return bytes(left ^ right for left, right in zip(value[:32], stream, strict=False))
 
 
-def looks_like_recipient(value: str) -> bool:
-    """Return whether a value is likely an address or a number, and not a token."""
-    return "@" in value or value.startswith("+") or value.isdecimal()
+def is_token(value: str) -> bool:
+    """Return whether a value is a token by its form, and not a recipient."""
+    return value.startswith(_MARK)

@@ -14,8 +14,8 @@ from notify.status import (
     SearchMistake,
     SearchText,
     ids_beginning_with,
+    is_token,
     key_as_text,
-    looks_like_recipient,
     masked,
     parse_key,
     parse_search,
@@ -65,7 +65,7 @@ def with_recipient(visit: Visit, found: SearchText) -> RowSearch:
     """
     if found.to is None:
         return found.wanted
-    if looks_like_recipient(found.to):
+    if not is_token(found.to):
         raise FormMistake(
             "a recipient must not be in an address: browsers and proxies keep them; write it into"
             " the search field and press Search"
@@ -81,7 +81,7 @@ def search(visit: Visit) -> Answer:
         found = parse_search(text)
     except SearchMistake as mistake:
         return _page(visit, "" if "to:" in text else text, problem=str(mistake))
-    if found.to is not None and looks_like_recipient(found.to):
+    if found.to is not None and not is_token(found.to):
         found = found.with_to(token_of(visit, found.to))
     path = back if back in _BACK else PATH
     return Redirect(f"{path}?{urlencode({'q': str(found)})}" if str(found) else path)

@@ -7,10 +7,9 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 from notify.contract import normal_form
-from notify.errors import NotifyError
 from notify.message import Channel
 from notify.people import Role
-from notify.status import looks_like_recipient, read_suppressions
+from notify.status import is_token, read_suppressions
 from notify.suppression import (
     ALL,
     ListedSuppression,
@@ -72,7 +71,7 @@ def suppressions(visit: Visit) -> View:
 
 def _filter(visit: Visit, query: Params) -> SuppressionFilter:
     to, before = query.get("to"), query.get("before")
-    if looks_like_recipient(to):
+    if to and not is_token(to):
         raise FormMistake("a recipient must not be in an address: write it into the field")
     return SuppressionFilter(
         channel=word(query, "channel", Channel),
@@ -88,18 +87,9 @@ def search(visit: Visit) -> Answer:
     to = visit.form.get("to")
     fields = {name: visit.form.get(name) for name in ("channel", "kind", "ended")}
     if to:
-        fields["to"] = token_of(visit, to) if looks_like_recipient(to) else _device(visit, to)
+        fields["to"] = to if is_token(to) else token_of(visit, to)
     given = {name: value for name, value in fields.items() if value}
     return Redirect(f"{PATH}?{urlencode(given)}" if given else PATH)
-
-
-def _device(visit: Visit, to: str) -> str:
-    """Return a token: the field's own, which a search has written there, or a device's."""
-    try:
-        visit.site.tokens.hashes(to)
-    except NotifyError:
-        return token_of(visit, to)
-    return to
 
 
 def add(visit: Visit) -> Answer:

@@ -129,7 +129,10 @@ def test_no_recipient_is_in_an_address(rig: ConsoleRig, viewer: Browser) -> None
     refused = viewer.get(f"/notifications?q=to:{ADDRESS}")
     assert refused.status_code == 400
     assert "must not be in an address" in refused.text
-    assert viewer.get("/notifications?q=to:AAAA").status_code == 409
+    assert viewer.get("/notifications?q=to:~AAAA").status_code == 409
+    # A device's token is a recipient as well.
+    device = viewer.post("/notifications/search", q="to:fcm-token-1")
+    assert "fcm" not in device.headers["location"]
 
 
 def test_a_mistake_in_a_search_is_explained(viewer: Browser) -> None:

@@ -2,7 +2,7 @@
 The use case of the API's POST: validate, decide on repeats, publish, and answer what is certain.
 
 A notification counts as accepted once RabbitMQ has confirmed it, never before. One with an
-idempotency key has a row (docs/adr/0016), so that a repeat can be answered before a worker has
+idempotency key has a row (docs/adr/0018), so that a repeat can be answered before a worker has
 claimed the first. Others are recognised by their id at the claim, as those of any producer.
 """
 

@@ -11,8 +11,8 @@ from notify.apikeys.key import ApiKey, hash_of, key_of
 from notify.store import Store
 from notify.store.apikeys import find_keys, mark_used
 
-PERIOD = 1.0
-"""Seconds between two reads of the keys: a revoked key is refused after at most two."""
+FRESH = 0.1
+"""Seconds after a read in which the keys are not read again, however many unknown ones come."""
 USES = 60.0
 """Seconds between two writes of when keys were last used."""
 _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ class KeyDirectory:
         self._store = store
         self._monotonic = monotonic
         self._keys: Mapping[bytes, ApiKey] | None = None
-        self._read_at = -PERIOD
+        self._read_at = -FRESH
         self._ahead = timedelta()
         self._written_at = monotonic()
         self._reading = threading.Lock()
@@ -54,26 +54,27 @@ class KeyDirectory:
         return key
 
     @property
-    def may_be_old(self) -> bool:
-        """Whether another read may find a key that was made since the last one."""
-        return self._monotonic() - self._read_at >= PERIOD
+    def fresh_for(self) -> float:
+        """Seconds in which `refresh` does nothing."""
+        return max(0.0, self._read_at + FRESH - self._monotonic())
 
     def refresh(self) -> None:
         """
-        Read the keys, and write the last uses once a minute.
+        Read the keys, unless that was done just now, and write the last uses once a minute.
 
         Raises:
             StoreError: The record cannot be used.
         """
         with self._reading:
-            if not self.may_be_old:
+            if self.fresh_for:
                 return
+            begun = self._monotonic()
             now = self._store.clock()
             with self._store.reading() as connection:
                 rows = find_keys(connection, live_at=now)
             self._ahead = now - _ZERO - timedelta(seconds=self._monotonic())
             self._keys = {row.hash: key_of(row) for row in rows}
-            self._read_at = self._monotonic()
+            self._read_at = begun
         if self._monotonic() - self._written_at >= USES:
             self.write_uses()
 

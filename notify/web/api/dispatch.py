@@ -109,8 +109,9 @@ class ApiDispatcher:
             text = "send the header `Authorization: Bearer <key>`; `notify key new` makes one"
             raise ApiProblem("unauthorized", text, headers=_CHALLENGE)
         key = self._keys.find(secret.strip())
-        if key is None and self._keys.may_be_old:
-            # It may have been made since the last read; this happens once a second at most.
+        if key is None:
+            # It may have been made since the last read. Of many, one reads for all.
+            await anyio.sleep(self._keys.fresh_for)
             with suppress(StoreError):
                 await run_sync(self._keys.refresh, limiter=self._reading)
             key = self._keys.find(secret.strip())

@@ -37,7 +37,7 @@ _TRIAL = b"""
 
 _PROJECT = re.compile(r"[a-z0-9.:-]+")
 _CODE = re.compile(r"[A-Z_]{1,40}")
-_OF_OTHERS = re.compile(r"(?:[0-9A-Fa-f]{2}){32,100}|https://.*")
+_OF_OTHERS = re.compile(r"(?:[0-9A-Fa-f]{2}){32,100}|https?://.*")
 
 # https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode
 _CODES: dict[str, type[ProviderError]] = {

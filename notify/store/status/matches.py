@@ -175,6 +175,10 @@ def _following(after: PageKey | None) -> Iterator[ColumnElement[bool]]:
     if after is None:
         return
     columns = notifications.c
+    if after.id == _LAST_ID:
+        # The end of a step: the index alone answers this.
+        yield columns.received_at < after.received_at
+        return
     same_place = and_(columns.position == after.position, columns.id > after.id)
     # The first condition is a range of the index; the second one cuts the rows of equal times.
     yield columns.received_at <= after.received_at

@@ -95,7 +95,7 @@ def letter(visit: Visit) -> View:
     try:
         return letter_page(visit, *find_one(visit, id_))
     except Sealed as error:
-        # What is not personal data is shown without the keyring too.
+        # Everything but personal data is shown without the keyring too.
         with visit.site.store.reading() as connection:
             (one,) = find_letters(connection, LetterFilter(ids=[id_]), limit=1)
         return letter_page(visit, one, None, sealed=str(error))

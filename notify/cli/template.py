@@ -154,6 +154,8 @@ def _whole(content: Content, channel: Channel, page: Path | None) -> str:
     names = {part.field: part.name for part in CHANNELS[channel].parts}
     lines = [f"{names['subject'].title()}: {content.subject}", ""] if content.subject else []
     lines.append(content.text)
+    if (count := CHANNELS[channel].counted(content)) is not None:
+        lines += ["", f"({count})"]
     if content.html:
         where = f"in {page}" if page else "--part html prints it, --html FILE saves it"
         lines += ["", f"(HTML: {len(content.html):,} characters; {where})"]

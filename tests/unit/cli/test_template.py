@@ -88,7 +88,7 @@ def test_a_preview_reads_data_from_its_option_a_file_or_standard_input(tmp_path:
     file.write_text(text)
     for data, stdin in ((text, None), (f"@{file}", None), ("@-", text)):
         result = run("preview", "t", "--channel", "sms", "--data", data, stdin=stdin)
-        assert result.output == "Hi Ada\n"
+        assert result.output == "Hi Ada\n\n(1 segment)\n"
 
 
 @pytest.mark.usefixtures("folder")
@@ -153,7 +153,7 @@ def test_data_that_is_no_json_object_is_a_usage_error(data: str, reason: str) ->
 def test_a_preview_has_an_example_of_the_unsubscribe_link(folder: Path) -> None:
     """The real one is a recipient's own; data of that name are shown as they are."""
     (folder / "t" / "sms.text.j2").write_text("Stop: {{ unsubscribe_url }}")
-    words = ("preview", "t", "--channel", "sms", "--data")
+    words = ("preview", "t", "--channel", "sms", "--part", "text", "--data")
     assert run(*words, "{}").output == "Stop: https://notify.example.com/u/EXAMPLE\n"
     given = run(*words, '{"unsubscribe_url": "https://x.example"}')
     assert given.output == "Stop: https://x.example\n"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from email.errors import MessageError
 from email.header import Header
 from email.headerregistry import Address
 from email.policy import SMTP
@@ -17,7 +18,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 
 from notify.message import MailSender, Rendered
-from providers._shared.mime_parts import HeaderUnfit, file_part, joined, text_part
+from providers._shared.mime_parts import CONTROL, HeaderUnfit, file_part, joined, text_part
 
 _WIDTH = 78
 """Characters of a line at which a header is folded (RFC 5322 section 2.1.1)."""
@@ -63,7 +64,7 @@ def header(name: str, value: str) -> str:
         HeaderUnfit: It has a line break, or a word that is too long for a line.
     """
     line = f"{name}: {value}"
-    if not line.isprintable():
+    if CONTROL.search(line):
         raise HeaderUnfit(f"{name} has a control character")
     if len(line) <= _WIDTH:
         return f"{line}\r\n"
@@ -91,8 +92,8 @@ def _subject(text: str) -> str:
             return header("Subject", text)
         except HeaderUnfit:
             pass  # a word of a thousand characters: encoded words can break it
-    if not text.isprintable() and re.search(r"[\r\n]", text):
-        raise HeaderUnfit("Subject has a line break")
+    if CONTROL.search(text):
+        raise HeaderUnfit("Subject has a control character")
     words = Header(text.encode("utf-8", "replace").decode(), "utf-8", header_name="Subject")
     return f"Subject: {words.encode(linesep=_CRLF)}\r\n"
 
@@ -112,15 +113,18 @@ def address_header(name: str, *senders: MailSender) -> str:
     Return a header with addresses and their names.
 
     Raises:
-        HeaderUnfit: An address or a name has a control character.
+        HeaderUnfit: An address is malformed, or a name has a control character.
     """
     addresses = []
     for each in senders:
         shown = each.name or ""
-        if not (shown + each.address).isprintable():
-            raise HeaderUnfit(f"{name} has a control character")
-        local, _, domain = each.address.rpartition("@")
-        addresses.append(Address(shown, local, domain))
+        local, at, domain = each.address.rpartition("@")
+        if CONTROL.search(shown + each.address) or not at:
+            raise HeaderUnfit(f"{name} has a control character, or no address")
+        try:
+            addresses.append(Address(shown, local, domain))
+        except (ValueError, IndexError, MessageError):
+            raise HeaderUnfit(f"{name} has a malformed address") from None
     made = SMTP.header_factory(name, addresses)
     folded: str = made.fold(policy=SMTP)
     return folded

@@ -18,6 +18,8 @@ _MOSTLY_OTHERS = 6
 """Base64 is shorter than quoted-printable if one of so many bytes is not ASCII."""
 _BASE64 = 76
 """Characters of a line of Base64 (RFC 2045 section 6.8)."""
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""Characters that may end a line, or mean nothing in one."""
 _TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
 _CONTENT_ID = re.compile(r"[!#-;=?-~]{1,200}")
 _PLAIN_NAME = re.compile(r"[ !#-\[\]-~]{1,60}")
@@ -75,7 +77,7 @@ def file_part(file: Attachment) -> bytes:
     Raises:
         HeaderUnfit: Its name, type or content id cannot be in a header.
     """
-    if not _TYPE.fullmatch(file.type) or not file.name.isprintable():
+    if not _TYPE.fullmatch(file.type) or CONTROL.search(file.name):
         raise HeaderUnfit("an attachment's name or type cannot be in a header")
     lines = [f"Content-Type: {file.type}", "Content-Transfer-Encoding: base64"]
     kind = "attachment"

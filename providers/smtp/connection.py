@@ -129,6 +129,7 @@ class SmtpConnection(smtplib.SMTP):
             if name in offered:
                 try:
                     self.auth(name, way)
+                    self.user = self.password = ""
                 except smtplib.SMTPAuthenticationError as error:
                     text = error.smtp_error
                     raw = text.encode() if isinstance(text, str) else text

@@ -267,7 +267,7 @@ def test_each_call_has_its_own_return_path(relay: SmtpRelay) -> None:
 
 def test_the_content_arrives_as_it_was(relay: SmtpRelay) -> None:
     """Lines that begin with a dot, other alphabets, files and headers survive the transport."""
-    provider = smtp(relay, sender_name="Müller, Köln")
+    provider = smtp(relay, sender_name="Müller,\u00a0Köln")
     text = ".\n..two\n.three äöü\n" + "long " * 400 + "\r\nbare\rreturn"
     image = Attachment("logo.png", "image/png", base64.b64encode(b"\x89PNG").decode(), "logo")
     pdf = Attachment("Übersicht 1.pdf", "application/pdf", base64.b64encode(b"%PDF" * 99).decode())
@@ -287,7 +287,7 @@ def test_the_content_arrives_as_it_was(relay: SmtpRelay) -> None:
     mail = email.message_from_bytes(raw, policy=policy.default)
     assert not any(part.defects for part in mail.walk())
     assert mail["subject"] == ("Grüße 🎉 " * 12).strip() or mail["subject"] == "Grüße 🎉 " * 12
-    assert mail["from"].addresses[0].display_name == "Müller, Köln"
+    assert mail["from"].addresses[0].display_name == "Müller,\u00a0Köln"
     assert (mail["list-id"], mail["reply-to"]) == ("News <news.example.com>", "help@example.com")
     plain, html = mail.get_body(("plain",)), mail.get_body(("html",))
     assert plain is not None
@@ -311,6 +311,13 @@ def test_the_content_arrives_as_it_was(relay: SmtpRelay) -> None:
         ({"headers": [("X-A", "a\r\nBcc: eve@example.com")]}, "header"),
         ({"subject": "a\nBcc: eve@example.com"}, "header"),
         ({"headers": [("X-A", "a" * 1200)]}, "header"),
+        ({"sender": MailSender("a@example.com", "a\nBcc: eve@example.com")}, "header"),
+        ({"sender": MailSender("a b@@example.com\r\n")}, "header"),
+        ({"reply_to": "a\nb@example.com"}, "header"),
+        ({"reply_to": "no address"}, "header"),
+        ({"attachments": [Attachment("a\nb", "text/plain", "")]}, "header"),
+        ({"attachments": [Attachment("a", "text/plain\r\nX: y", "")]}, "header"),
+        ({"html": "x", "attachments": [Attachment("a", "image/png", "", "a>\r\n")]}, "header"),
     ],
 )
 def test_no_header_can_begin_another(relay: SmtpRelay, fields: dict[str, Any], code: str) -> None:

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from notify.receipt import Forged, Posted, Unreadable
+from notify.receipt import Forged, Posted, Unreadable, Unverified
 from notify.receipts import NotStored, UnknownReader
 from notify.telemetry.metrics import Metrics
 from notify.web import WebLimits
@@ -87,6 +87,7 @@ def test_a_repeated_header_replaces_nothing() -> None:
         (Forged("x"), 403),
         (Unreadable("x"), 400),
         (NotStored("x"), 503),
+        (Unverified("x"), 503),
         (RuntimeError("ada@example.com"), 500),
     ],
 )

@@ -11,6 +11,7 @@ from notify.topology.broker import Depth, Difference, apply, check, depths, diff
 from notify.topology.definitions import Producer, differences, export, worker_rights
 from notify.topology.plan import (
     API_USER,
+    CONSOLE_USER,
     DEAD,
     EVENTS,
     EXCHANGE,
@@ -29,6 +30,7 @@ from notify.topology.queue_watch import QueueWatch
 
 __all__ = [
     "API_USER",
+    "CONSOLE_USER",
     "DEAD",
     "EVENTS",
     "EXCHANGE",

@@ -11,6 +11,7 @@ from notify.message import Channel
 from notify.topology.broker import Difference
 from notify.topology.plan import (
     API_USER,
+    CONSOLE_USER,
     DEAD,
     EVENTS,
     EXCHANGE,
@@ -57,6 +58,7 @@ def export(
         _operator_rights(),
         _receipts_rights(),
         _api_rights(),
+        _console_rights(),
         *map(_producer_rights, producers),
         *map(_subscriber_rights, subscribers),
     ]
@@ -146,6 +148,11 @@ def _receipts_rights() -> dict[str, str]:
 def _api_rights() -> dict[str, str]:
     """Return the rights of the HTTP API: to publish as producers do, and nothing else."""
     return {"user": API_USER, "configure": "^$", "write": f"^{EXCHANGE}$", "read": "^$"}
+
+
+def _console_rights() -> dict[str, str]:
+    """Return the rights of the console: none, which is enough to read how deep queues are."""
+    return {"user": CONSOLE_USER, "configure": "^$", "write": "^$", "read": "^$"}
 
 
 def _api_topics() -> dict[str, str]:

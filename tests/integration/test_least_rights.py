@@ -10,9 +10,10 @@ import amqp
 import pytest
 
 from notify.message import Status
+from notify.publisher import connect
 from notify.sandbox.behaviour import Behaviour
 from notify.store.deadletters.search import LetterFilter, find_letters
-from notify.topology import EVENTS, Topology
+from notify.topology import EVENTS, Topology, depths
 from tests.support.least import logins
 from tests.support.rig import Rig, surroundings, until
 from tests.support.services import Users
@@ -104,3 +105,18 @@ def _heard(channel: amqp.Channel, told: list[dict[str, Any]]) -> int:
     while (message := channel.basic_get("shop.events", no_ack=True)) is not None:
         told.append(json.loads(message.body))
     return len(told)
+
+
+def test_the_console_reads_how_deep_queues_are_and_nothing_else(
+    users: Users, vhost_url: str, topology: Topology, tmp_path: Path
+) -> None:
+    """It can neither take a message nor send one."""
+    console = logins(users, vhost_url, topology, tmp_path)["notify-console"]
+    names = [queue.name for queue in topology.queues]
+    with connect(console.url) as connection:
+        found = depths(names, connection)
+    assert all(depth is not None for depth in found.values())
+    with console.channel() as channel, pytest.raises(amqp.AccessRefused):
+        channel.basic_get(names[0])
+    with pytest.raises(amqp.AccessRefused):
+        console.publish("email.normal.shop", b"{}")

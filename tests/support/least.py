@@ -20,6 +20,7 @@ from tests.support.services import Users
 
 USERS = (
     *("notify-worker", "notify-operator", "notify-receipts", "notify-api"),
+    "notify-console",
     *("shop", "bank", "shop.events"),
 )
 

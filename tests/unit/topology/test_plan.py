@@ -136,6 +136,7 @@ def test_users_are_left_out_unless_asked_for(two: Topology) -> None:
         ("notify-operator", ""),
         ("notify-receipts", ""),
         ("notify-api", ""),
+        ("notify-console", ""),
         ("shop", ""),
     ]
 
@@ -149,6 +150,7 @@ def test_only_an_operator_may_declare(two: Topology) -> None:
         "notify-worker": "^$",
         "notify-receipts": "^$",
         "notify-api": "^$",
+        "notify-console": "^$",
         "shop": "^$",
         "shop.events": r"^shop\.events$",
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Annotated, Any
 
 import email_validator
@@ -163,10 +164,12 @@ class EmailChannel(ChannelDefinition):
         return "@" in text or not text
 
     def problems(self, request: Any) -> Iterator[ContentProblem]:
-        """Yield what its files and headers have wrong together."""
+        """Return what its files and headers have wrong together."""
+        if not (request.attachments or request.headers):
+            return iter(())
         html = None if request.template else request.html or ""
-        yield from file_problems(request.attachments or [], html)
-        yield from header_problems(request.headers or {})
+        files = file_problems(request.attachments or [], html)
+        return chain(files, header_problems(request.headers or {}))
 
     def extras(self, request: Any) -> Extras | None:
         """Return the sender, the address for replies, the headers and the files, if any."""

@@ -48,13 +48,16 @@ def decode(
         DecodeError: A `RequestInvalid`; its text names where and why, never a value.
     """
     at = route(incoming.routing_key)
-    channel = CHANNELS[at.channel]
-    largest = most_bytes(incoming.body, limits, attaches=channel.attaches)
+    channel, size = CHANNELS[at.channel], len(incoming.body)
+    largest = most = limits.max_body_bytes
+    if size > most:
+        largest = most_bytes(incoming.body, limits, attaches=channel.attaches)
     check_envelope(incoming, source=at.source, limits=limits, largest=largest)
     document = parse(incoming.body)
     request = check(document, channel=at.channel, max_recipients=limits.max_recipients, now=now)
     extras = channel.extras(request)
-    _check_limits(request, extras, at, limits, document=document, size=len(incoming.body))
+    if request.category is not None or extras is not None or size > most:
+        _check_limits(request, extras, at, limits, document=document, size=size)
     notification = _notification(request, extras, document, limits, incoming=incoming, at=at)
     if isinstance(request.to, list):
         return list(members(notification, request.to, document, limits))

@@ -77,6 +77,9 @@ WRONG: Sequence[tuple[str, dict[str, Any]]] = [
     ("email.normal.shop", {"send_at": MARK, "expires_at": MARK, "v": MARK, "locale": f"{MARK}!"}),
     ("email.normal.shop", {"metadata": {f"{MARK}@x": MARK * 100}, "template": f"../{MARK}"}),
     ("email.normal.shop", {"idempotency_key": f"{MARK}\n"}),
+    ("email.normal.shop", {"cc": f"{MARK}@b.example", "sender": f"{MARK}!", "reply_to": MARK}),
+    ("email.normal.shop", {"headers": {f"{MARK}": MARK, f"X-{MARK}": f"{MARK}\r\n"}}),
+    ("email.normal.shop", {"attachments": [{"name": f"{MARK}/", "type": MARK, "content": MARK}]}),
     ("sms.normal.shop", {"to": f"+49{MARK}", "subject": None}),
     ("push.normal.shop", {"to": f"to ken {MARK}", "subject": None}),
 ]
@@ -170,7 +173,16 @@ def _workers(rig: Rig, *pools: str) -> Iterator[None]:
 
 def _publish_all(rig: Rig) -> int:
     """Ask for everything once; give how many notifications come of it."""
-    email = {"subject": f"{MARK} subject", "text": f"{MARK} text", "html": f"<p>{MARK}</p>"}
+    # As base64, the mark is six bytes.
+    file = {"name": f"{MARK}.pdf", "type": "application/pdf", "content": MARK * 10}
+    email = {
+        "subject": f"{MARK} subject",
+        "text": f"{MARK} text",
+        "html": f"<p>{MARK}</p>",
+        "reply_to": f"{MARK}@example.com",
+        "headers": {f"X-{MARK}": MARK},
+        "attachments": [file],
+    }
     for to in SENT:
         _ask(rig, "email.normal.shop", to=f"{to}+{MARK}@sandbox.test", **email)
     _ask(rig, "email.normal.shop", to=[f"a{MARK}@sandbox.test", f"b{MARK}@sandbox.test"], **email)

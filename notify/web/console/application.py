@@ -11,7 +11,7 @@ from notify.people import Sessions
 from notify.settings import ConsoleSettings
 from notify.web import WebGuard, WebLimits
 from notify.web.console.assets import Assets
-from notify.web.console.attempts import SignInLimit
+from notify.web.console.attempts import SignInLimits
 from notify.web.console.cookies import SessionCookie
 from notify.web.console.dispatcher import OpenPages, RequestDispatcher
 from notify.web.console.origins import Origins
@@ -62,7 +62,7 @@ def console_app(
         sessions,
         cookie=cookie,
         writer=writer,
-        limit=SignInLimit(),
+        limit=SignInLimits(),
         single_sign_on=single is not None,
         limits=limits,
     )

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from notify.people import Sessions, SessionStart
 from notify.web import WebLimits, read_body
-from notify.web.console.attempts import SignInLimit
+from notify.web.console.attempts import SignInLimits, client_address
 from notify.web.console.cookies import SessionCookie
 from notify.web.console.pages_out import PageWriter, own_path
 from notify.web.console.params import Params
@@ -37,7 +37,7 @@ class SignIn:
         *,
         cookie: SessionCookie,
         writer: PageWriter,
-        limit: SignInLimit,
+        limit: SignInLimits,
         single_sign_on: bool,
         limits: WebLimits,
     ) -> None:
@@ -57,9 +57,9 @@ class SignIn:
         """Begin a session under a new token, or say that name or password is wrong."""
         form = Params.parse(await read_body(request, replace(self._limits, body=_FORM_BYTES)))
         to, name = own_path(form.get("next")), form.get("name").lower()
-        address = request.client.host if request.client else "socket"
-        keys = (f"name {name}", f"address {address}")
-        wait = self._limit.wait(*keys)
+        peer = request.client.host if request.client else None
+        address = client_address(peer, request.headers.get("x-forwarded-for", ""))
+        wait = self._limit.wait(name, address)
         if wait > 0:
             log.warning("notify.console_sign_in_limited", wait_seconds=math.ceil(wait))
             page = self._page(request, to, name=name, mistake="limited", status=429)
@@ -68,12 +68,12 @@ class SignIn:
         # The password as it is: spaces at its ends belong to it.
         password = (form.all("password") or [""])[-1]
         # Counted before the check: guesses at the same moment do not share one count.
-        self._limit.failed(*keys)
+        self._limit.failed(name, address)
         start = await run_sync(self._sessions.sign_in, name, password, limiter=self._checking)
         if start is None:
             log.warning("notify.console_sign_in_failed")
             return self._page(request, to, name=name, mistake="wrong", status=401)
-        self._limit.succeeded(*keys)
+        self._limit.succeeded(name, address)
         return self.started(start, to)
 
     def started(self, start: SessionStart, to: str) -> Response:

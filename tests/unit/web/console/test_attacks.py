@@ -11,7 +11,13 @@ from notify.errors import ConfigError
 from notify.people import Role, Sessions, remove_account
 from notify.settings import ConsoleSettings, ProxySettings, Settings
 from notify.store import Actor
-from notify.web.console.attempts import MOST_FAILURES, PERIOD, SignInLimit
+from notify.web.console.attempts import (
+    MOST_FAILURES,
+    MOST_OF_ADDRESS,
+    PERIOD,
+    SignInLimit,
+    client_address,
+)
 from notify.web.console.origins import Origins
 from notify.web.console.pages_out import own_path
 from notify.web.console.params import FormMistake, Params
@@ -232,7 +238,7 @@ def test_the_cookie_belongs_to_this_host_over_https(tmp_path: Path) -> None:
 
 
 def test_guesses_are_limited_and_the_right_one_does_not_stand_out(alone: ConsoleRig) -> None:
-    """After five failures an attempt is not even checked; another name is limited by address."""
+    """After five failures an attempt is not even checked; other users are not concerned."""
     browser = alone.browser()
     for _ in range(MOST_FAILURES):
         wrong = browser.sign_in("admin-1", "wrong password")
@@ -241,7 +247,35 @@ def test_guesses_are_limited_and_the_right_one_does_not_stand_out(alone: Console
     limited = browser.sign_in("admin-1")
     assert limited.status_code == 429
     assert 0 < int(limited.headers["retry-after"]) <= PERIOD
-    assert browser.sign_in("viewer-1").status_code == 429
+    assert browser.sign_in("viewer-1").status_code == 303
+
+
+def test_many_names_from_one_address_are_limited(alone: ConsoleRig) -> None:
+    """A proxy on this machine names it; what the browser wrote before does not count."""
+    for number in range(MOST_OF_ADDRESS):
+        browser = Browser(alone, **{"X-Forwarded-For": f"198.51.100.{number}, 192.0.2.1"})
+        assert browser.sign_in(f"user-{number}", "wrong password").status_code == 401
+    same = Browser(alone, **{"X-Forwarded-For": "192.0.2.1"})
+    assert same.sign_in("viewer-1").status_code == 429
+    other = Browser(alone, **{"X-Forwarded-For": "192.0.2.2"})
+    assert other.sign_in("viewer-1").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("192.0.2.1", "198.51.100.7", "192.0.2.1"),
+        ("127.0.0.1", "198.51.100.7, 192.0.2.1", "192.0.2.1"),
+        (None, "2001:db8::1", "2001:db8::1"),
+        ("127.0.0.1", "", None),
+        ("::1", "unknown", None),
+    ],
+)
+def test_an_address_is_believed_from_this_machine_only(
+    peer: str | None, forwarded: str, address: str | None
+) -> None:
+    """Behind a proxy that names none, one user's failures do not lock out all."""
+    assert client_address(peer, forwarded) == address
 
 
 def test_a_failure_is_forgiven_after_a_minute() -> None:

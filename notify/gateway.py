@@ -187,8 +187,12 @@ class Gateway:
 
     @property
     def reserve(self) -> tuple[ConfiguredProvider, ...]:
-        """The providers that send only if another cannot; empty if there are weights."""
-        return self.providers[1:] if self._weights is None else ()
+        """
+        The providers that send only if another cannot.
+
+        None are if there are weights, or if each provider has addresses of its own.
+        """
+        return self.providers[1:] if self._weights is None and self._takes is None else ()
 
     @property
     def most(self) -> int:

@@ -66,6 +66,12 @@ def test_only_those_that_take_an_address_are_tried(
     assert [each.name for each in gateway(*names).order(to)] == expected
 
 
+def test_a_provider_with_addresses_of_its_own_is_no_reserve() -> None:
+    """The limit of failover does not apply to it."""
+    assert gateway("fcm", "apns").reserve == ()
+    assert [each.name for each in gateway("any", "any").reserve] == ["any"]
+
+
 def test_weights_count_among_those_that_take_it() -> None:
     """A provider that is drawn and does not take the address sends nothing."""
     drawn = gateway("apns", "any", "fcm", weights={"apns": 50, "any": 50, "fcm": 0})

@@ -6,16 +6,19 @@ import base64
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from notify.errors import ConfigError, PermanentError, Unauthorized
+from notify.errors import ConfigError, PermanentError, ProviderError, Unauthorized
 from notify.message import Channel, MailSender, Receipt, Rendered
+from notify.receipt import DeliveryReceipt
+from providers._shared.answer import Answer
 from providers._shared.mime import mime_message
 from providers._shared.mime_parts import HeaderUnfit
 from providers._shared.options import wrong_addresses, wrong_texts
 from providers._shared.senders import SENDER_FORMS
 from providers._shared.transport import Transport
+from providers.ses.lists import LISTS, SesLists
 from providers.ses.refusals import refusal
 from providers.ses.signing import Signer
 
@@ -90,6 +93,7 @@ class Ses:
             access_key_id=access_key_id,
             secret_access_key=secret_access_key,
         )
+        self._lists = SesLists(self._transport, self._signer, self._failure)
         self._sender = MailSender(sender, sender_name)
         self._options = {"ConfigurationSetName": configuration_set} if configuration_set else {}
         self._clock = clock
@@ -143,12 +147,27 @@ class Ses:
         answer = self._transport.get(self._signer.head(path, b"", method="GET"))
         account = answer.json()
         if answer.status != 200 or "SendingEnabled" not in account:
-            raise refusal(answer, now=self._clock())
+            raise self._failure(answer)
         if account["SendingEnabled"] is not True:
             raise Unauthorized("ses: sending is paused for the account", provider="ses")
         if account.get("ProductionAccessEnabled") is False:
             text = "ses: the account is in the sandbox of SES, which refuses most recipients"
             raise Unauthorized(text, provider="ses")
+
+    def lists(self) -> Sequence[str]:
+        """Return the names of the account's list, by reason."""
+        return [*LISTS]
+
+    def listed(self, name: str, /, *, offset: int) -> list[DeliveryReceipt]:
+        """Return one page of a list."""
+        return self._lists.page(name, offset=offset)
+
+    def unlist(self, name: str, listed: DeliveryReceipt, /) -> None:  # noqa: ARG002 - one list
+        """Delete an address from the account's list."""
+        self._lists.remove(listed)
+
+    def _failure(self, answer: Answer) -> ProviderError:
+        return refusal(answer, now=self._clock())
 
     def close(self) -> None:
         """Close the idle connections."""

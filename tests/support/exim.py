@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -25,7 +26,8 @@ from tests.support.services import missing
 
 PASSWORD = "relay-password"
 _PACKAGES = ("exim4-daemon-light", "libidn12", "libnss-wrapper")
-_UNPACKED = Path(__file__).parents[2] / "build" / "exim"
+_RELEASE = platform.freedesktop_os_release().get("VERSION_ID", "")
+_UNPACKED = Path(__file__).parents[2] / "build" / f"exim-{_RELEASE}"
 _NOBODY = 65534
 _CONFIG = """
 exim_path = {program}

@@ -29,7 +29,8 @@ def sync(*, provider: str | None, reason: str, as_json: bool) -> None:
 
     A vendor drops messages to the recipients of its lists, whatever the list here says. SendGrid's
     bounces, invalid emails, spam reports, unsubscribes and group unsubscribes are read in pages of
-    500 and added here; its blocks are not, since they are about the sender. An entry that was
+    500 and added here; its blocks are not, since they are about the sender. Of Amazon SES, the
+    account's bounces and complaints are read. An entry that was
     lifted here after it was added there is deleted there. It may be interrupted and repeated.
 
     \b

@@ -197,6 +197,9 @@ ALLOWED = {
     "notify/sandbox/fcm.py": "plays a vendor of one channel",
     "notify/sandbox/sendgrid.py": "plays a vendor of one channel",
     "notify/sandbox/twilio.py": "plays a vendor of one channel",
+    "notify/sandbox/vonage.py": "plays a vendor of one channel",
+    "notify/settings/console.py": "the name of a claim of OpenID Connect",
+    "notify/web/console/oidc.py": "the name of a claim of OpenID Connect",
     "notify/telemetry/logs.py": "the name of a field that may contain an address",
 }
 

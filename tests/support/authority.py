@@ -29,11 +29,14 @@ class Authority:
         self.file = folder / f"{name}.pem"
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, *, expired: bool = False) -> tuple[Path, Path]:
-        """Sign a certificate for 127.0.0.1 alone; return its file and its key's."""
+    def issue(
+        self, name: str, *, expired: bool = False, host: str | None = None
+    ) -> tuple[Path, Path]:
+        """Sign a certificate for a host, or 127.0.0.1 alone; return its file and its key's."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        hosts = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+        hosts = [address if host is None else x509.DNSName(host)]
         certificate = (
             self._builder(subject, key, expired=expired)
             .add_extension(x509.SubjectAlternativeName(hosts), critical=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import subprocess
 import time
 import urllib.request
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -37,6 +39,7 @@ from providers.webpush import WebPush
 from providers.webpush.origins import DEFAULT_ORIGINS, AllowedOrigins, are_origins, is_public
 from providers.webpush.subscription import read_subscription
 from providers.webpush.vapid import Vapid
+from tests.support.authority import Authority
 from tests.support.node import node_modules, node_program
 from tests.support.vendor import Reply, Vendor, say
 from tests.unit.providers.dialects import MESSAGE, OPTIONS, WEBPUSH, json_reply, p256_pem
@@ -393,6 +396,32 @@ def test_the_checked_address_is_the_one_that_is_called(monkeypatch: pytest.Monke
     ):
         provider.send(message)
     assert called == [("142.250.1.1", 443)]
+
+
+@pytest.mark.parametrize("host", ["push.example.com", None])
+def test_the_certificate_proves_the_name_and_not_the_address(
+    host: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although the connection goes to the address that was checked."""
+    authority = Authority(tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(*authority.issue("push", host=host))
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    monkeypatch.setattr("providers.webpush.origins.is_public", lambda _: True)
+    with Vendor(say(201, b""), tls=tls) as vendor:
+        port = vendor.url.rpartition(":")[2]
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", int(port)))]
+        origin = f"https://push.example.com:{port}"
+        message = replace(MESSAGE, to=subscription(f"{origin}/x"))
+        options: dict[str, Any] = {"origins": [origin], "resolve": lambda *_, **__: found}
+        with closing(WebPush(**OURS, **options)) as provider:
+            if host is None:
+                with pytest.raises(TransientError):
+                    provider.send(message)
+                assert vendor.seen == []
+            else:
+                provider.send(message)
+                assert vendor.seen[0].headers["host"] == f"push.example.com:{port}"
 
 
 @given(st.ip_addresses(v=4))

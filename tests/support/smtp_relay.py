@@ -67,6 +67,7 @@ class SmtpRelay:
         tls: Its certificate, to offer STARTTLS; with `implicit`, to begin with TLS.
         login: Whether it requires a password.
         largest: The most bytes of a message.
+        utf8: Whether it offers SMTPUTF8.
         received: The accepted messages.
         commands: The commands of all connections.
         parameters: The arguments of their commands MAIL and RCPT.
@@ -79,6 +80,7 @@ class SmtpRelay:
     implicit: bool = False
     login: bool = False
     largest: int = 33_554_432
+    utf8: bool = True
     replies: dict[str, deque[Action]] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -153,7 +155,7 @@ class _Server(SMTP):
             warnings.simplefilter("ignore", UserWarning)
             super().__init__(
                 _Handler(relay),
-                enable_SMTPUTF8=True,
+                enable_SMTPUTF8=relay.utf8,
                 data_size_limit=relay.largest,
                 tls_context=None if relay.implicit else relay.tls,
                 auth_required=relay.login,

@@ -329,6 +329,24 @@ def test_no_header_can_begin_another(relay: SmtpRelay, fields: dict[str, Any], c
     provider.close()
 
 
+def test_an_address_in_another_alphabet_needs_a_relay_that_knows_it(relay: SmtpRelay) -> None:
+    """The contract refuses such addresses today; another producer of messages may not."""
+    provider = smtp(relay)
+    provider.send(message(to="jörg@example.org"))
+    (received,) = relay.received
+    assert received.to == ["jörg@example.org"]
+    assert "SMTPUTF8" in received.mail_options
+    assert "To: jörg@example.org".encode() in received.content
+    provider.close()
+    relay.utf8 = False
+    provider = smtp(relay)
+    error = failure(provider, message(to="jörg@example.org"))
+    assert (type(error), error.code) == (InvalidRecipient, "smtputf8")
+    provider.send(message())
+    assert len(relay.received) == 2
+    provider.close()
+
+
 def test_a_message_that_is_too_large_is_not_begun(relay: SmtpRelay) -> None:
     """The relay says its limit in the greeting (RFC 1870)."""
     relay.largest = 1000

@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks import (
+    api,
     bulk,
     fleet,
     latency,
@@ -253,6 +254,13 @@ def main() -> None:
             bulk=bulk_runs(stage, messages=max(1, asked.messages // 500), rounds=asked.rounds),
             fleets=fleets(stage),
             receipts=receipt_rates(stage),
+            api=api.compare(
+                stage.amqp,
+                stage.config("PostgreSQL", "http://127.0.0.1:9"),
+                stage.stores["PostgreSQL"],
+                singles=3_000,
+                many=20_000,
+            ),
             suppression=suppression.compare(
                 stage.amqp,
                 stage.folder,

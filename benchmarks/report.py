@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks import bulk, latency, suppression
+from benchmarks.api import ApiResults, api_rates
 from benchmarks.fleet import IdleFleet
 from benchmarks.providers import Cost, provider_costs
 from benchmarks.receipts import ReceiptRates
@@ -28,6 +29,7 @@ class Results:
     bulk: Mapping[str, Run]
     fleets: Sequence[IdleFleet]
     receipts: Sequence[ReceiptRates]
+    api: ApiResults
     suppression: suppression.SuppressionCost
     providers: Sequence[Cost]
 
@@ -54,6 +56,8 @@ class Results:
         print(table(["publisher", "a second"], _counts(names, self.publish)))
         self._print_fleets()
         self._print_receipts()
+        print("\nNotifications by HTTP, beside a bare endpoint with the same publisher:\n")
+        print("\n".join(api_rates(self.api)))
         self._print_suppression()
         print("\nEach provider, a message in a call, by the CPU time of the sending process:\n")
         print(provider_costs(self.providers))
@@ -70,6 +74,7 @@ class Results:
             f" publisher/sync={self.publish[1] / self.publish[0]:.1f} rss_mb={self.rss:.0f}"
             f" idle20_tps={self.fleets[-1].transactions:.0f}"
             f" receipts/bare={self.receipts[0].ratio:.2f}"
+            f" api/bare={self.api.rates[0].ratio:.2f} api100/bare={self.api.rates[1].ratio:.2f}"
             f" receipts_s={self.receipts[-1].notify:.0f} suppression={self.suppression.ratio:.3f}"
         )
 

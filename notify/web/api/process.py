@@ -42,6 +42,8 @@ from notify.web.limits import DEFAULT_WEB_LIMITS, WebLimits
 from notify.web.process import Address, web_frame
 from notify.web.server import TlsFiles
 
+WORKING = 64
+"""Requests at once: each waits for RabbitMQ's confirm, and the more wait, the more it confirms."""
 CONNECTIONS = DEFAULT_WEB_LIMITS.working + 6
 """Database connections: for requests, streams, the keys, their limit and the health check."""
 KEYS_PERIOD = 1.0
@@ -61,7 +63,7 @@ def run_api(settings: Settings, *, ready: Callable[[], None]) -> None:
     Raises:
         ConfigError: The port is in use, or the certificate cannot be read.
     """
-    limits = replace(DEFAULT_WEB_LIMITS, body=settings.api.max_body_bytes)
+    limits = replace(DEFAULT_WEB_LIMITS, body=settings.api.max_body_bytes, working=WORKING)
     address = Address("api", settings.api.listen, settings.api.port)
     tls = _tls(settings)
     with ExitStack() as opened:

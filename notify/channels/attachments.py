@@ -78,9 +78,11 @@ class AttachedFile(Strict):
     name: Annotated[str, Field(min_length=1, max_length=150), AfterValidator(_name)] = Field(
         description="The file's name, as recipients see it.", examples=["terms.pdf"]
     )
-    type: Annotated[str, Field(max_length=200), AfterValidator(_type)] = Field(
-        description="Its media type.", examples=["application/pdf"]
-    )
+    type: Annotated[
+        str,
+        Field(max_length=200, json_schema_extra={"pattern": f"^{_TYPE.pattern}$"}),
+        AfterValidator(_type),
+    ] = Field(description="Its media type.", examples=["application/pdf"])
     content: Annotated[str, AfterValidator(_content)] = Field(
         description="The file in base64 (RFC 4648, section 4), without line breaks.",
         json_schema_extra={"contentEncoding": "base64"},

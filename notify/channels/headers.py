@@ -39,6 +39,8 @@ def _name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise refuse("not a header's name", "letters, digits and -, at most 64: X-Order-Id")
     lower = name.lower()
+    if lower == "x-":
+        raise refuse("not a header's name", "write more than X-, such as X-Order-Id")
     if lower in _ALLOWED:
         return name
     if not lower.startswith("x-"):
@@ -56,15 +58,26 @@ def _value(value: str) -> str:
     return value
 
 
+def _any_case(name: str) -> str:
+    """Return a pattern for a name in letters of any case, which JSON Schema cannot say shorter."""
+    letters = (f"[{each.upper()}{each.lower()}]" if each.isalpha() else each for each in name)
+    return "".join(letters)
+
+
+_NAMES = "|".join(["[Xx]-[A-Za-z0-9-]{1,62}", *map(_any_case, ALLOWED)])
+
 HeaderName = Annotated[
-    str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"})
+    str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^(?:{_NAMES})$"})
 ]
 HeaderValue = Annotated[
     str,
     Field(min_length=1, max_length=900, json_schema_extra={"pattern": f"^{_VALUE.pattern}$"}),
     AfterValidator(_value),
 ]
-Headers = Annotated[dict[HeaderName, HeaderValue], Field(max_length=MOST_HEADERS)]
+Headers = Annotated[
+    dict[HeaderName, HeaderValue],
+    Field(max_length=MOST_HEADERS, json_schema_extra={"additionalProperties": False}),
+]
 
 
 def header_problems(headers: dict[str, str]) -> Iterator[ContentProblem]:

@@ -6,6 +6,7 @@ import json
 from base64 import b64encode
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from notify.contract import (
@@ -16,6 +17,7 @@ from notify.contract import (
     SenderNames,
     decode,
     problems,
+    schema,
     whole_body,
 )
 from notify.message import Attachment, Channel, Extras, Notification
@@ -340,3 +342,32 @@ def test_a_copy_of_a_batch_has_the_files_of_its_batch() -> None:
     assert again.shared.id == second.shared.id
     assert again.extras == second.extras
     assert (again.id, again.digest, again.batch_id) == (second.id, second.digest, second.batch_id)
+
+
+SCHEMA = jsonschema_rs.validator_for(schema(Channel.EMAIL))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"headers": {"X-A": "b", "references": "<a@example.com>"}},
+        {"headers": {"Bcc": "b"}},
+        {"headers": {"X-": "b"}},
+        {"headers": {"X-A": "b\nc"}},
+        {"headers": {f"X-{n}": "1" for n in range(21)}},
+        {"attachments": [{**PDF, "type": "text/calendar; method=REQUEST"}]},
+        {"attachments": [{**PDF, "type": "application/PDF"}]},
+        {"attachments": [{**LOGO, "content_id": "<logo>"}]},
+        {"attachments": [{**PDF, "url": "x"}]},
+        {"attachments": [PDF] * 11},
+        {"attachments": [{"name": "a"}]},
+        {"reply_to": 7},
+        {"sender": "Support"},
+        {"cc": "a@example.com"},
+    ],
+)
+def test_the_schema_agrees(fields: dict[str, Any]) -> None:
+    """A validator in another language refuses what the contract refuses by its form."""
+    body = changed(**fields)
+    accepted = problems(body, channel=Channel.EMAIL) == []
+    assert SCHEMA.is_valid(json.loads(body)) is accepted

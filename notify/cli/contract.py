@@ -79,8 +79,8 @@ def lint(file: str, channel: Channel | None, templates: Path | None, as_json: bo
     """Check requests before they are published: every problem, its place, and what to do.
 
     FILE contains one request, a JSON array of requests, or JSON Lines; - reads standard input.
-    Without --channel each request is checked for its most likely channel. Exits 1 if any is
-    wrong.
+    Without --channel each request is checked for its most likely channel. Of an SMS with its own
+    text, the segments are printed. Exits 1 if any is wrong.
 
     \b
     Examples:

@@ -201,6 +201,15 @@ def test_a_port_in_use_is_a_mistake_of_the_configuration() -> None:
         listening("127.0.0.1", first.getsockname()[1], table="receipts")
 
 
+def test_an_answer_does_not_wait_for_the_confirm_of_its_head() -> None:
+    """A client's system confirms it after 40 ms; connections inherit the option."""
+    with listening("127.0.0.1", 0, table="api") as listener:
+        with socket.create_connection(listener.getsockname()):
+            accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 @pytest.mark.parametrize("where", ["path", "query", "header"])
 def test_a_whole_head_that_is_too_large_is_refused(served: _Served, where: str) -> None:
     """Also one that arrives at once, which the server itself accepts."""

@@ -1,0 +1,106 @@
+"""Events by HTTP: page by page, and as a stream that is continued where it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+from anyio.to_thread import run_sync
+
+from notify.contract import Event
+from notify.web.api import feed
+from tests.support.api_rig import ApiRig, run
+from tests.support.recording import accepted, begin
+
+STREAM = {"Accept": "text/event-stream"}
+
+
+def sent(rig: ApiRig, source: str = "shop") -> str:
+    """Record a notification that ends as sent; return its id."""
+    entry = begin(rig.store, source=source)
+    rig.store.record([accepted(entry)])
+    return str(entry.notification.id)
+
+
+def events_of(text: str) -> list[dict[str, str]]:
+    """Return the fields of each event of a stream."""
+    found = []
+    for block in text.split("\n\n"):
+        lines = [line.partition(": ") for line in block.splitlines() if not line.startswith(":")]
+        fields = {name: value for name, _, value in lines}
+        if "data" in fields:
+            found.append(fields)
+    return found
+
+
+async def streamed(rig: ApiRig, client: httpx.AsyncClient, during: Any, **headers: str) -> Any:
+    """Open a stream, do something while it is open, and return what it said at its end."""
+    rig.stopping = False
+    asked = asyncio.create_task(client.get("/v1/events", headers={**STREAM, **headers}))
+    await asyncio.sleep(0.1)
+    for act in during:
+        await run_sync(act)
+        await run_sync(rig.feed.step)
+        await asyncio.sleep(0.6)
+    rig.stopping = True
+    return await asked
+
+
+def test_pages_have_each_event_once_and_in_order(rig: ApiRig) -> None:
+    """The JSON is that of AMQP; `next` continues."""
+    ids = [sent(rig) for _ in range(3)]
+    sent(rig, "crm")
+    first = run(rig.shop.get("/v1/events", params={"limit": "2"})).json()
+    assert [each["id"] for each in first["events"]] == ids[:2]
+    assert first["complete"] is False
+    assert Event.model_validate(first["events"][0]).status == "sent"
+    rest = run(rig.shop.get("/v1/events", params={"since": first["next"]})).json()
+    assert ([each["id"] for each in rest["events"]], rest["complete"]) == (ids[2:], True)
+    again = run(rig.shop.get("/v1/events", params={"since": rest["next"]})).json()
+    assert again["events"] == []
+    by_time = run(rig.shop.get("/v1/events", params={"since": "2099-01-01T00:00:00Z"})).json()
+    assert by_time["events"] == []
+
+
+def test_a_stream_has_the_old_events_and_the_new_ones(rig: ApiRig) -> None:
+    """Its own source's only, and each once; `Last-Event-ID` continues it."""
+    before = run(rig.shop.get("/v1/events", params={"limit": "500"})).json()["next"]
+    new: list[str] = []
+    during = [
+        lambda: new.append(sent(rig)),
+        lambda: sent(rig, "crm"),
+        lambda: new.append(sent(rig)),
+    ]
+    answer = run(streamed(rig, rig.shop, during, **{"Last-Event-ID": before}))
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    found = events_of(answer.text)
+    assert [json.loads(each["data"])["id"] for each in found] == new
+    assert {each["event"] for each in found} == {"sent"}
+    last = found[0]["id"]
+    answer = run(streamed(rig, rig.shop, [lambda: None], **{"Last-Event-ID": last}))
+    assert [json.loads(each["data"])["id"] for each in events_of(answer.text)] == new[1:]
+
+
+def test_a_key_opens_few_streams(rig: ApiRig) -> None:
+    """One that leaks connections does not use up those of others."""
+
+    async def work() -> list[int]:
+        rig.stopping = False
+        get = rig.shop.get
+        asked = [
+            asyncio.create_task(get("/v1/events", headers=STREAM))
+            for _ in range(feed.MOST_OF_KEY + 1)
+        ]
+        await asyncio.sleep(0.3)
+        other = asyncio.create_task(rig.crm.get("/v1/events", headers=STREAM))
+        await asyncio.sleep(0.2)
+        rig.stopping = True
+        return [each.status_code for each in await asyncio.gather(*asked, other)]
+
+    statuses = run(work())
+    assert sorted(statuses[:-1]) == [200] * feed.MOST_OF_KEY + [429]
+    assert statuses[-1] == 200
+    rig.feed.step()
+    assert rig.feed.settled is None, "no stream is open, and nothing is read"

@@ -136,11 +136,16 @@ PAGES = (
 
 
 def violations(page: Page, *, url: str) -> list[object]:
-    """Return the rules of accessibility that pages break, by axe."""
+    """Return the rules of accessibility that pages break, and pages too wide for a phone."""
     found: list[object] = []
     for path in PAGES:
         page.goto(url + path)
         found += axe_violations(page)
+    page.set_viewport_size({"width": 390, "height": 800})
+    for path in PAGES:
+        page.goto(url + path)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append((path, "too wide"))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Kept HTTP/2 connections to one host, each for one call at a time (docs/adr/0016)."""
+"""Kept HTTP/2 connections to one host, each for one call at a time (docs/adr/0019)."""
 
 from __future__ import annotations
 

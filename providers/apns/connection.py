@@ -64,8 +64,15 @@ class Http2Connection:
         self._ended = False
         self._reset: int | None = None
         self._pinged = False
-        self.last: int | None = None
+        self._last: int | None = None
         """The last request that the server processes, once it is shutting down."""
+        self._whole = True
+        """Whether the last request was written to its end."""
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another request may follow."""
+        return self._last is None and self._whole
 
     def exchange(self, fields: Fields, body: bytes, *, deadline: float) -> Answer:
         """
@@ -82,7 +89,7 @@ class Http2Connection:
         """
         try:
             self._write(fields, body, deadline)
-        except (OSError, H2Error) as error:
+        except (OSError, H2Error, ValueError) as error:
             # The server has no complete request, so it cannot have acted on it.
             self._unprocessed(type(error).__name__)
         try:
@@ -121,7 +128,7 @@ class Http2Connection:
                 self._flush(deadline)
         except (OSError, H2Error, ValueError):
             return False
-        return self.last is None
+        return self.reusable
 
     def close(self) -> None:
         """Close it, with a word to the server if there is no wait."""
@@ -135,7 +142,7 @@ class Http2Connection:
     def _write(self, fields: Fields, body: bytes, deadline: float) -> None:
         stream = self._stream = self._h2.get_next_available_stream_id()
         self._status, self._headers, self._body = None, {}, b""
-        self._ended, self._reset = False, None
+        self._ended, self._reset, self._whole = False, None, False
         self._h2.send_headers(stream, fields)
         while not self._ended:
             room = min(self._h2.local_flow_control_window(stream), self._h2.max_outbound_frame_size)
@@ -147,6 +154,7 @@ class Http2Connection:
             part, body = body[:room], body[room:]
             self._h2.send_data(stream, part, end_stream=not body)
             if not body:
+                self._whole = True
                 break
         self._flush(deadline)
 
@@ -189,10 +197,11 @@ class Http2Connection:
                 self._h2.acknowledge_received_data(count, self._stream)
             case StreamEnded(stream_id=self._stream):
                 self._ended = True
-            case StreamReset(stream_id=self._stream):
+            case StreamReset(stream_id=self._stream) if not self._ended:
+                # After a complete answer it says that the rest of the request is not needed.
                 self._ended, self._reset = True, int(event.error_code or 0)
             case ConnectionTerminated():
-                self.last = event.last_stream_id or 0
+                self._last = event.last_stream_id or 0
                 self._h2.state_machine.state = before
             case PingAckReceived():
                 self._pinged = True
@@ -207,7 +216,7 @@ class Http2Connection:
 
     def _check_processed(self) -> None:
         """Raise the error of a request that the server says it did not process."""
-        if self.last is not None and self._stream > self.last and self._status is None:
+        if self._last is not None and self._stream > self._last and self._status is None:
             self._unprocessed("GOAWAY")
         # RFC 9113 section 8.7.
         if self._reset == ErrorCodes.REFUSED_STREAM:

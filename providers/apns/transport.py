@@ -88,7 +88,7 @@ class Http2Transport:
         kept = False
         try:
             answer = connection.exchange(fields, body, deadline=deadline)
-            kept = connection.last is None
+            kept = connection.reusable
         finally:
             if kept:
                 self._idle.append((time.monotonic(), connection))

@@ -56,9 +56,11 @@ class Http2Peer:
 
     Args:
         plays: What it does with each request, in order; the last one repeats.
+        early: Whether it does that before it has read the body.
     """
 
-    def __init__(self, *plays: Play) -> None:
+    def __init__(self, *plays: Play, early: bool = False) -> None:
+        self._early = early
         self._plays: Sequence[Play] = plays
         self.requests = 0
         self.connections = 0
@@ -115,9 +117,13 @@ class Http2Peer:
                 for event in h2.receive_data(data):
                     if isinstance(event, RequestReceived):
                         self.requests += 1
+                        if self._early:
+                            self._play(sock, h2, event.stream_id)
                     elif isinstance(event, PingAckReceived):
                         self.acknowledged.set()
-                    elif isinstance(event, StreamEnded):
-                        play = self._plays[min(self.requests, len(self._plays)) - 1]
-                        play(Exchange(sock, h2, event.stream_id))
+                    elif isinstance(event, StreamEnded) and not self._early:
+                        self._play(sock, h2, event.stream_id)
                 sock.sendall(h2.data_to_send())
+
+    def _play(self, sock: socket.socket, h2: H2Connection, stream: int) -> None:
+        self._plays[min(self.requests, len(self._plays)) - 1](Exchange(sock, h2, stream))

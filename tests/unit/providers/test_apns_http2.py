@@ -161,6 +161,36 @@ def test_what_ends_a_call_decides_whether_it_may_have_been_sent(
         assert type(failure(opened(peer.url))) is kind
 
 
+def refuse_early(exchange: Exchange) -> None:
+    """Answer a request whose body is not wanted."""
+    exchange.answer(413, b'{"reason":"PayloadTooLarge"}')
+    exchange.h2.reset_stream(exchange.stream, ErrorCodes.NO_ERROR)
+    exchange.flush()
+
+
+def test_an_answer_before_the_end_of_the_request_is_one(opened: Open) -> None:
+    """The body is larger than the server's window, and the rest of it is not needed."""
+    with Http2Peer(refuse_early, early=True) as peer:
+        transport = opened(peer.url)
+        for count in (1, 2):
+            answer = transport.post("/1", {}, {}, b"x" * 100_000)
+            assert (answer.status, answer.json()) == (413, {"reason": "PayloadTooLarge"})
+            # Half a request was written: no other follows on this connection.
+            assert peer.connections == count
+
+
+def test_a_server_that_breaks_off_before_the_end_of_the_request_got_none(opened: Open) -> None:
+    """It has no complete request, so it cannot have acted on it."""
+    for junk in (b"\xff" * 100, b""):
+
+        def break_off(exchange: Exchange, junk: bytes = junk) -> None:
+            exchange.sock.sendall(junk)
+            exchange.sock.shutdown(2)
+
+        with Http2Peer(break_off, early=True) as peer, pytest.raises(TransientError):
+            opened(peer.url).post("/1", {}, {}, b"x" * 100_000)
+
+
 def test_a_silent_server_costs_no_more_than_the_timeout(opened: Open) -> None:
     """Nor one that answers every second with a frame of no meaning."""
 

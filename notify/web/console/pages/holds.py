@@ -23,7 +23,7 @@ from notify.web.console.routing import (
 )
 
 PATH = "/holds"
-_LONGEST = 64
+_LONGEST = {"source": 63, "template": 64}
 
 
 def holds(visit: Visit) -> View:
@@ -91,8 +91,8 @@ def _scope(visit: Visit) -> Scope:
 
 def _name(visit: Visit, field: str) -> str | None:
     value = visit.form.get(field)
-    if len(value) > _LONGEST:
-        raise FormMistake(f"{field} is longer than {_LONGEST} characters")
+    if len(value) > _LONGEST[field]:
+        raise FormMistake(f"{field} is longer than {_LONGEST[field]} characters")
     return value or None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from urllib.parse import urlencode
 
+from notify.channels import CHANNELS
 from notify.contract import normal_form
 from notify.message import Channel
 from notify.people import Role
@@ -96,10 +97,8 @@ def add(visit: Visit) -> Answer:
     """Add a recipient; the list keeps a hash."""
     form, store = visit.form, visit.site.store
     to = normal_form(form.get("to"))
-    channel = word(form, "channel", Channel)
+    channel = _channel_of(to, word(form, "channel", Channel))
     scope = form.get("scope") or ALL
-    if not to or channel is None:
-        raise FormMistake("recipient and channel are needed")
     if not is_scope(scope):
         raise FormMistake("the scope is all, source:NAME, category:NAME or sender:NUMBER")
     actor, now, duration = visit.actor(), store.clock(), seconds(form)
@@ -118,6 +117,17 @@ def add(visit: Visit) -> Answer:
     found = BulkResult(done=1 if added else 0, skipped=[] if added else [why])
     to_entries = f"{PATH}?{urlencode({'to': visit.site.tokens.token(to)})}"
     return result(visit, "Add to the list", found, back=to_entries)
+
+
+def _channel_of(to: str, channel: Channel | None) -> Channel:
+    """Return the channel of an address: the given one, or the likely one."""
+    if not to:
+        raise FormMistake("the recipient is missing")
+    fitting = [each for each in Channel if CHANNELS[each].looks_like_address(to)]
+    chosen = channel or next(iter(fitting), None)
+    if chosen not in fitting or not CHANNELS[chosen].is_address(to):
+        raise FormMistake(f"the recipient is not an address of {chosen or 'any channel'}")
+    return chosen
 
 
 def lift(visit: Visit) -> Answer:

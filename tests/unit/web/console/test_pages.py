@@ -350,6 +350,7 @@ def test_a_hold_is_placed_and_released(rig: ConsoleRig, operator: Browser) -> No
     assert "Hold everything" in asked_for
     both = operator.post("/holds", provider="sendgrid", lane="bulk", **REASON)
     assert both.status_code == 400
+    assert operator.post("/holds", source="x" * 64, **REASON).status_code == 400
     placed = operator.post("/holds", source="crm", seconds="3600", **REASON)
     assert placed.status_code == 303
     (found,) = read_holds(rig.store)
@@ -400,6 +401,8 @@ def test_a_recipient_is_suppressed_found_and_lifted(operator: Browser) -> None:
     assert "<b>1</b>" in _ok(operator.post("/suppressions/add", **form))
     assert "already" in _ok(operator.post("/suppressions/add", **form))
     assert operator.post("/suppressions/add", **form | {"scope": "x"}).status_code == 400
+    for wrong in ({"channel": "sms"}, {"to": ""}, {"to": "ann@", "channel": ""}):
+        assert operator.post("/suppressions/add", **form | wrong).status_code == 400, wrong
     found = operator.post("/suppressions/search", to=ADDRESS).headers["location"]
     assert "ann" not in found
     text = _ok(operator.get(found))

@@ -241,6 +241,23 @@ def test_a_row_of_the_ledger_leads_to_its_message(
     assert 'href="/messages/' not in own
 
 
+def test_an_email_shows_its_files_and_where_replies_go(
+    sandbox: Sandbox, http: urllib3.PoolManager
+) -> None:
+    """By name, type and size; the inbox does not keep their content."""
+    files = [
+        {"filename": "<terms>.pdf", "type": "application/pdf", "bytes": 1234567},
+        {"filename": "logo.gif", "bytes": 4, "content_id": "logo"},
+    ]
+    details = {"attachments": files, "reply_to": {"email": "help@example.com"}}
+    sandbox.inbox.add(replace(MESSAGE, details=details))
+    page = http.request("GET", f"{sandbox.url}/messages/{MESSAGE.id}").data.decode()
+    assert "<dt>Reply to</dt><dd>help@example.com</dd>" in page
+    assert "&lt;terms&gt;.pdf" in page
+    assert "application/pdf, 1,234,567 bytes" in page
+    assert "no type, 4 bytes, cid:logo" in page
+
+
 @pytest.mark.parametrize(
     ("text", "length", "why"),
     [

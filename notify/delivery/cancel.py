@@ -11,11 +11,16 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from notify.store import Actor, Store, write_audit
-from notify.store.delivery import Cancelled, cancel_rows, cancel_waiting
+from notify.store.delivery import BY_SOURCE, Cancelled, cancel_rows, cancel_waiting
 
 
 def cancel_notifications(
-    store: Store, id_: UUID, actor: Actor, *, source: str | None = None
+    store: Store,
+    id_: UUID,
+    actor: Actor,
+    *,
+    source: str | None = None,
+    by_source: bool = False,
 ) -> Cancelled:
     """
     Cancel a notification, or all of a batch that no worker has claimed, with its audit row.
@@ -25,6 +30,7 @@ def cancel_notifications(
     Args:
         id_: The id of a notification or a batch.
         source: Its source, needed if several sources use the id.
+        by_source: Whether the source itself cancels it, which the record says then.
 
     Returns:
         The notifications that were cancelled, and those for which it was too late.
@@ -35,7 +41,8 @@ def cancel_notifications(
     """
     with store.writing() as connection:
         now = store.clock()
-        result = cancel_waiting(connection, id_, source=source, now=now)
+        why = {"why": BY_SOURCE} if by_source else {}
+        result = cancel_waiting(connection, id_, source=source, now=now, **why)
         if result.ids:
             left = Counter(status.value for status in result.others.values())
             details = {"id": str(id_), "cancelled": len(result.ids), "left": dict(left)}

@@ -47,6 +47,16 @@ def unprotected(
             " &sslrootcert=/path/to/ca.pem (or =system)"
         )
         yield ConfigFinding(shown_key(("store", "url"), tree), text)
+    yield from _open_api(settings, tree)
+
+
+def _open_api(settings: Settings, tree: Tree) -> Iterator[ConfigFinding]:
+    if settings.api.cert_file is None and not _local(settings.api.listen):
+        text = (
+            "keys and messages of `notify web api` cross the network unencrypted; listen on"
+            " 127.0.0.1 behind a reverse proxy with TLS, or set api.cert_file and api.key_file"
+        )
+        yield ConfigFinding(shown_key(("api", "listen"), tree), text)
 
 
 def _verified(url: str, environ: Mapping[str, str]) -> bool:

@@ -16,6 +16,7 @@ from notify.store.tables import notifications
 from notify.store.transitions import transition
 
 REASON = "an operator cancelled it"
+BY_SOURCE = "its source cancelled it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,12 @@ class Cancelled:
 
 
 def cancel_waiting(
-    connection: Connection, id_: UUID, *, source: str | None = None, now: datetime
+    connection: Connection,
+    id_: UUID,
+    *,
+    source: str | None = None,
+    why: str = REASON,
+    now: datetime,
 ) -> Cancelled:
     """
     Cancel a notification, or all of a batch that no worker has claimed.
@@ -39,6 +45,7 @@ def cancel_waiting(
 
     Args:
         source: The source of the notification or batch, if several use the id.
+        why: The reason on record, which producers read.
 
     Raises:
         NotifyError: Several sources use the id, and none is named.
@@ -46,17 +53,19 @@ def cancel_waiting(
     columns = notifications.c
     matching = or_(known_as([id_]), columns.batch_id == id_)
     matching = only_source(connection, matching, source=source)
-    return _cancel(connection, matching, now=now)
+    return _cancel(connection, matching, why, now=now)
 
 
 def cancel_rows(connection: Connection, ids: Collection[UUID], *, now: datetime) -> Cancelled:
     """Cancel the notifications of these rows as `cancel_waiting` does."""
-    return _cancel(connection, notifications.c.id.in_(ids), now=now)
+    return _cancel(connection, notifications.c.id.in_(ids), REASON, now=now)
 
 
-def _cancel(connection: Connection, matching: ColumnElement[bool], *, now: datetime) -> Cancelled:
+def _cancel(
+    connection: Connection, matching: ColumnElement[bool], why: str, *, now: datetime
+) -> Cancelled:
     columns = notifications.c
-    end = Transition(Status.CANCELLED, REASON)
+    end = Transition(Status.CANCELLED, why)
     done = set(transition(connection, matching, end, among=WAITING, now=now))
     query = select(columns.id, columns.status).where(matching).order_by(columns.position)
     statuses = {row.id: Status(row.status) for row in connection.execute(query)}

@@ -124,7 +124,9 @@ class NotificationHandlers:
         """Cancel a notification or a batch that no worker has claimed yet."""
         reason = CancelBody.model_validate_json(call.body or b"{}").reason
         actor = Actor(f"api key {call.key.id}", reason)
-        done = cancel_notifications(self._store, call.path["id"], actor, source=call.source)
+        done = cancel_notifications(
+            self._store, call.path["id"], actor, source=call.source, by_source=True
+        )
         if not done.ids and not done.others:
             raise unknown()
         if not done.ids:

@@ -16,7 +16,8 @@ from notify.store.apikeys import (
     forget_requests,
     reserve,
 )
-from tests.support.recording import NOW, asked, begin
+from notify.store.privacy.erasure import Person, erase_notifications, find_notifications
+from tests.support.recording import NOW, accepted, asked, begin
 
 DIGEST = b"d" * 32
 OTHER = b"e" * 32
@@ -118,6 +119,19 @@ def test_rows_are_kept_for_days_and_leave_with_an_erased_person(store: Store) ->
     assert not _reserve(store, digest=OTHER)[1].same
     delete_old(store, keep, now=NOW + timedelta(days=8))
     assert _reserve(store, digest=OTHER)[1].same
+
+
+def test_the_erasure_of_a_person_deletes_the_rows_of_the_erased(store: Store) -> None:
+    """The notification on record keeps its digest, and answers a repeat."""
+    entry = begin(store, idempotency_key="order-1", digest=DIGEST, to="eve@example.com")
+    store.record([accepted(entry)])
+    _reserve(store)
+    person = Person("eve@example.com")
+    with store.writing() as connection:
+        ids = find_notifications(connection, person)
+        assert erase_notifications(connection, person, ids, now=NOW) == [entry.notification.id]
+        assert connection.exec_driver_sql("SELECT * FROM api_requests").all() == []
+    assert _reserve(store)[1] == KnownRequest(entry.notification.id, same=True, confirmed=True)
 
 
 def test_the_digest_is_sealed_with_the_record(store: Store) -> None:

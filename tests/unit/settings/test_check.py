@@ -261,6 +261,10 @@ def test_folders_and_certificates_that_are_not_there_are_told(look: Look) -> Non
             "[store]\nurl = 'postgresql+psycopg://h/d?sslmode=require'",
             "store.url: the database's certificate is not checked; add ?sslmode=verify-full",
         ),
+        (
+            "[api]\nlisten = '0.0.0.0'",
+            "api.listen: keys and messages of `notify web api` cross the network unencrypted",
+        ),
     ],
 )
 def test_a_doubtful_point_is_a_warning(look: Look, more: str, line: str) -> None:

@@ -10,9 +10,11 @@ import pytest
 
 from notify.apikeys import KeyScope
 from notify.contract import Incoming, decode
+from notify.message import Status
 from notify.service import contract_limits
+from notify.store import ActFilter, Entry, find_acts
 from tests.support.api_rig import ApiRig, email, ids_of, run
-from tests.support.recording import accepted, asked, begin, call_for, claim_one
+from tests.support.recording import LATER, accepted, asked, begin, call_for, claim_one
 
 PROBLEM = "application/problem+json"
 
@@ -177,6 +179,16 @@ def test_a_waiting_notification_is_cancelled_with_an_audit_row(rig: ApiRig) -> N
     assert (late.status_code, late.json()["type"]) == (409, "urn:notify:problem:too-late")
     unknown = run(rig.shop.post(f"/v1/notifications/{uuid4()}/cancel", json={}))
     assert unknown.status_code == 404
+    waiting = Entry(asked(), Status.SCHEDULED, due_at=LATER)
+    claim_one(rig.store, waiting)
+    id_ = str(waiting.notification.id)
+    done = run(rig.shop.post(f"/v1/notifications/{id_}/cancel", json={"reason": "wrong price"}))
+    assert (done.status_code, done.json()) == (200, {"cancelled": [id_], "left": {}})
+    shown = run(rig.shop.get(f"/v1/notifications/{id_}")).json()
+    assert (shown["status"], shown["reason"]) == ("cancelled", "its source cancelled it")
+    with rig.store.reading() as connection:
+        act = find_acts(connection, ActFilter(), limit=1)[0]
+    assert (act.action, act.reason, act.actor) == ("cancel", "wrong price", "api key 1")
 
 
 def test_feedback_is_published_as_the_sources_own(rig: ApiRig) -> None:

@@ -97,6 +97,29 @@ def test_the_page_refreshes_unless_the_user_is_busy(chromium: Browser, url: str)
         expect(page.locator("#refreshing")).to_have_text("paused: rows are selected")
 
 
+def test_a_refresh_that_fails_leaves_the_page_as_it_is(chromium: Browser, url: str) -> None:
+    """It says so, and goes on once the console answers; a session that ended leads to the form."""
+    with _signed_in(chromium, url) as page:
+        page.goto(f"{url}/audit?refresh=1")
+        shown = page.locator("#live tbody tr").count()
+        assert shown
+        refresh = lambda request: "hx-request" in request.headers  # noqa: E731
+        page.route(
+            "**/audit*",
+            lambda route: (
+                route.fulfill(status=503, body="<p>no</p>")
+                if refresh(route.request)
+                else route.continue_()
+            ),
+        )
+        expect(page.locator("#refreshing")).to_contain_text("not refreshed")
+        assert page.locator("#live tbody tr").count() == shown
+        page.unroute("**/audit*")
+        expect(page.locator("#refreshing")).to_have_text("", timeout=10_000)
+        page.context.clear_cookies()
+        page.wait_for_url("**/sign-in?next=**")
+
+
 def test_the_refresh_that_was_chosen_stays(chromium: Browser, url: str) -> None:
     """In the address, and on the next page."""
     with _signed_in(chromium, url) as page:

@@ -66,7 +66,8 @@ def check_ledger(visit: Visit) -> Redirect:
 ROUTES = (
     ConsolePage(path="/workers", needs=Role.VIEWER, show=workers, nav=Nav("System", "Workers")),
     ConsolePage(path="/doctor", needs=Role.VIEWER, show=doctor, nav=Nav("System", "Doctor")),
-    ConsoleAction(path="/doctor", needs=Role.OPERATOR, act=examine_now),
+    ConsoleAction(path="/doctor", needs=Role.OPERATOR, act=examine_now, changes=False),
     ConsolePage(path="/ledger", needs=Role.VIEWER, show=ledger, nav=Nav("System", "Ledger")),
-    ConsoleAction(path="/ledger", needs=Role.OPERATOR, act=check_ledger),
+    # It only remembers what it has checked, as `notify ledger` does.
+    ConsoleAction(path="/ledger", needs=Role.OPERATOR, act=check_ledger, changes=False),
 )

@@ -36,19 +36,17 @@ function reasonToPause() {
 async function refresh() {
   if (!document.getElementById("live")) return;
   last = Date.now();
-  const before = document.querySelector("#live");
   await htmx.ajax("GET", location.pathname + location.search, {
     target: "#live", select: "#live", swap: "outerMorph",
   });
-  failures = document.querySelector("#live") ? 0 : failures;
-  if (before) mark();
+  mark();
 }
 
 function tick() {
   const seconds = Number(chosen());
   if (!document.getElementById("live") || !seconds) { say(""); return; }
   const why = reasonToPause();
-  say(why);
+  say(why || (failures ? "not refreshed: the console does not answer as usual" : ""));
   if (why) return;
   const wait = Math.min(seconds * 2 ** failures, Math.max(RETRY_MOST, seconds));
   if (Date.now() - last >= wait * 1000) refresh().catch(() => {});
@@ -58,8 +56,12 @@ function say(text) {
   if (notice && notice.textContent !== text) notice.textContent = text;
 }
 
+// After an error the page stays as it is, and the next refresh waits longer.
 document.addEventListener("htmx:error", () => { failures = Math.min(failures + 1, 6); });
-document.addEventListener("htmx:response:error", () => { failures = Math.min(failures + 1, 6); });
+document.addEventListener("htmx:after:request", (event) => {
+  const failed = event.detail.ctx.response.status >= 400;
+  failures = failed ? Math.min(failures + 1, 6) : 0;
+});
 
 if (select) {
   const value = chosen();

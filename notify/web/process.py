@@ -21,7 +21,8 @@ from notify.telemetry.metrics.server import MetricsServer
 from notify.telemetry.systemd import Systemd
 from notify.web.health import PERIOD, Backends, WebHealth
 from notify.web.limits import WebLimits
-from notify.web.server import TlsFiles, WebServer, listening, listening_at
+from notify.web.server import WebServer, listening, listening_at
+from notify.web.tls import TlsFiles
 
 COMPONENTS_TIMEOUT = 10.0
 """Seconds that a stop waits for the background threads, after the requests in flight."""

@@ -7,11 +7,9 @@ import enum
 import logging
 import signal
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from notify.errors import ConfigError
 from notify.web.limits import WebLimits
+from notify.web.tls import TlsFiles
 
 DRAIN = 15
 """Seconds that a stop waits for requests in flight; longer than the slowest answer."""
@@ -78,30 +77,6 @@ def listening_at(path: Path, *, table: str) -> Iterator[socket.socket]:
     finally:
         listener.close()
         path.unlink(missing_ok=True)
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """The certificate of a server, with its chain, and its private key."""
-
-    certificate: Path
-    key: Path
-
-    def check(self, table: str) -> None:
-        """
-        Read both.
-
-        Raises:
-            ConfigError: They cannot be read, or do not belong together; *table* is the settings'.
-        """
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            raise ConfigError(
-                f"{table}.cert_file: {self.certificate} with {self.key}: {reason.lower()}; name a"
-                " certificate in PEM and its private key, which this user can read"
-            ) from None
 
 
 class WebServer(uvicorn.Server):

@@ -40,7 +40,7 @@ from notify.web.api.table import operations
 from notify.web.api.templates import TemplateHandlers
 from notify.web.limits import DEFAULT_WEB_LIMITS, WebLimits
 from notify.web.process import Address, web_frame
-from notify.web.server import TlsFiles
+from notify.web.tls import TlsFiles
 
 WORKING = 64
 """Requests at once: each waits for RabbitMQ's confirm, and the more wait, the more it confirms."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from markupsafe import Markup
 
@@ -12,7 +13,7 @@ from notify.status import LaneStatus, Overview, ProviderStatus, lanes_of
 from notify.store.ledger import Late
 from notify.web.console.rendering import number
 from notify.web.console.routing import ConsolePage, Nav, View, Visit
-from notify.web.console.snapshot import KEPT, QueueSample
+from notify.web.console.snapshot import KEPT, SAMPLED, QueueSample
 from notify.web.console.sparkline import sparkline
 
 LATE = 10.0
@@ -48,13 +49,31 @@ class ProviderRow:
         return {"closed": "good", "open": "bad"}.get(state, "warn")
 
 
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    """One lane, its curve, and the age of its oldest message."""
+
+    lane: LaneStatus
+    curve: Markup
+    waited: float | None
+    """
+    Seconds at least that the oldest message waits in a queue without a consumer, by the samples: it
+    is not on record yet. None if the lane is consumed, or empty.
+    """
+
+    @property
+    def age(self) -> float:
+        """The known age of its oldest message, 0 without one."""
+        return max(self.lane.oldest or 0.0, self.waited or 0.0)
+
+
 def overview(visit: Visit) -> View:
     """Show the snapshot, the parts that need an operator first."""
     found, samples = visit.site.overview.read(), visit.site.overview.samples()
-    lanes = [(each, _curve(each, samples.get(each.queue, ()))) for each in lanes_of(found)]
+    rows = [lane_row(each, samples.get(each.queue, ())) for each in lanes_of(found)]
     values = {
         "overview": found,
-        "lanes": lanes,
+        "lanes": sorted(rows, key=lambda row: (-row.age, -(row.lane.waiting or 0))),
         "providers": [ProviderRow(each, _used(each)) for each in _providers(visit)],
         "late": _late(found),
         "pools": found.pools if found.queues is not None else (),
@@ -63,6 +82,14 @@ def overview(visit: Visit) -> View:
         "unknown": found.ledger.ledger.terms.get("unknown", 0) if found.ledger else None,
     }
     return View("overview.html.j2", title="Overview", values=values)
+
+
+def lane_row(lane: LaneStatus, samples: Sequence[QueueSample]) -> LaneRow:
+    """Return a lane's row, by the samples of its queue in the last five minutes."""
+    filled = list(takewhile(lambda each: each.waiting, reversed(samples)))
+    waits = lane.waiting and not lane.consumers
+    waited = max(len(filled) - 1, 0) * SAMPLED if waits else None
+    return LaneRow(lane, _curve(lane, samples), waited)
 
 
 def _providers(visit: Visit) -> Sequence[ProviderStatus]:

@@ -30,10 +30,11 @@ from notify.web.console.bulk import (
     result,
 )
 from notify.web.console.checks import BackgroundCheck
+from notify.web.console.pages.overview import lane_row
 from notify.web.console.params import FormMistake, Params
 from notify.web.console.rendering import Here, Rendering, number, pretty, rate, span, utc
 from notify.web.console.routing import ConsoleAction, RouteTable, View, Visit
-from notify.web.console.snapshot import KEPT, SAMPLED, Snapshots
+from notify.web.console.snapshot import KEPT, SAMPLED, QueueSample, Snapshots
 from notify.web.console.sparkline import sparkline
 from notify.web.console.table import ROUTES
 from tests.support.migrated import migrated
@@ -144,6 +145,28 @@ def test_lanes_are_in_the_order_of_their_oldest_message() -> None:
     assert lanes[1].waiting is None
     assert not lanes[2].stuck
     assert lanes[2].leaving is None
+
+
+@pytest.mark.parametrize(
+    ("depth", "waiting", "waited"),
+    [
+        (Depth(9, 0), [0, 3, 4, 9], 2 * SAMPLED),
+        (Depth(9, 0), [5] * KEPT, (KEPT - 1) * SAMPLED),
+        (Depth(9, 0), [], 0.0),
+        (Depth(9, 1), [3, 4, 9], None),
+        (Depth(0, 0), [3, 4, 0], None),
+    ],
+)
+def test_a_message_that_no_worker_has_received_has_an_age_too(
+    depth: Depth, waiting: list[int], waited: float | None
+) -> None:
+    """At least: since the queue without a consumer was last seen empty."""
+    (lane,) = [
+        each for each in lanes_of(_overview({"notify.email.bulk": depth})) if each.lane == "bulk"
+    ]
+    row = lane_row(lane, [QueueSample(each, 0.0) for each in waiting])
+    assert row.waited == waited
+    assert row.age == (waited or 0.0)
 
 
 def test_a_curve_says_in_words_what_it_shows() -> None:

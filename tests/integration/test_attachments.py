@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b64encode
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,8 +17,9 @@ from sqlalchemy import select
 from notify.message import Status
 from notify.sandbox.behaviour import Behaviour
 from notify.store import Filter
+from notify.store.deadletters.search import LetterFilter, find_letters
 from notify.store.tables import audit, dead_letters, notifications, shared_bodies
-from tests.support.rig import Rig, until
+from tests.support.rig import Rig, surroundings, until
 
 CONTENT = b"%PDF-" + bytes(range(256)) * 27_343
 """Nearly seven megabytes, the most that a request may have."""
@@ -92,16 +95,32 @@ def test_files_wait_and_are_tried_again(rig: Rig) -> None:
     assert len(_bodies(rig)[1]) == 4
 
 
-def test_a_replayed_dead_letter_has_its_files(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def sqlite_rig(tmp_path: Path, broker_url: str) -> Iterator[Rig]:
+    """A worker's surroundings on SQLite: a replay publishes the same bytes from any database."""
+    url = f"sqlite:///{tmp_path}/notify.db"
+    with surroundings(tmp_path, broker_url=broker_url, store_url=url) as rig:
+        yield rig
+
+
+def _letters(rig: Rig) -> list[str]:
+    with rig.store.reading() as connection:
+        return [str(each.id) for each in find_letters(connection, LetterFilter(), limit=9)]
+
+
+def test_a_replayed_dead_letter_has_its_files(
+    sqlite_rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The archive shows no content; an erasure deletes it there and in the record."""
+    rig = sqlite_rig
     monkeypatch.setenv("NOTIFY_LANES__NORMAL__ATTEMPTS", "1")
     canary = b"%PDF-canary"
     encoded = b64encode(canary).decode()
     rig.sandbox.switch.set(behaviour=Behaviour.DOWN)
     with rig.worker(), rig.worker("dead", pool="dead"):
         _publish(rig, "ann@example.com", attachments=[_file(canary)])
-        until(lambda: bool(rig.notify("dead", "ls", "--json").out.strip()), timeout=20)
-        letter = str(json.loads(rig.notify("dead", "ls", "--json").out.splitlines()[0])["id"])
+        until(lambda: bool(_letters(rig)))
+        (letter,) = _letters(rig)
         shown = rig.notify("dead", "show", letter).out
         assert "terms.pdf" in shown
         assert encoded not in shown

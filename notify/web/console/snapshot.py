@@ -51,19 +51,31 @@ class Snapshots:
         self._store = store
         self._monotonic = monotonic
         self._lock = threading.Lock()
+        self._sampling = threading.Lock()
         self._last: tuple[float, Overview] | None = None
         self._providers: Sequence[ProviderStatus] | None = None
         self._samples: dict[str, deque[QueueSample]] = {}
         self._sample_at = 0.0
 
     def read(self) -> Overview:
-        """Return the overview, at most a second old; several viewers wait for one read."""
-        with self._lock:
+        """
+        Return the overview, at most a second old.
+
+        While one viewer reads it, the others get the one before: a broker that does not answer
+        costs each read some seconds. They wait only for the first one.
+        """
+        last = self._last
+        if not self._lock.acquire(blocking=last is None):
+            assert last is not None  # noqa: S101 - the lock was tried without waiting
+            return last[1]
+        try:
             if self._last is None or self._monotonic() - self._last[0] >= FRESH:
                 overview = self._reader.read()
                 self._last = (self._monotonic(), overview)
                 self._keep(overview)
             return self._last[1]
+        finally:
+            self._lock.release()
 
     def providers(self) -> Sequence[ProviderStatus] | None:
         """Return the providers as of the last sample; None if the record could not be read."""
@@ -72,7 +84,7 @@ class Snapshots:
 
     def samples(self) -> Mapping[str, Sequence[QueueSample]]:
         """Return the samples of each queue over the last five minutes, the oldest first."""
-        with self._lock:
+        with self._sampling:
             return {name: list(kept) for name, kept in self._samples.items()}
 
     def sample(self) -> None:
@@ -85,10 +97,11 @@ class Snapshots:
             return
         self._sample_at = now + SAMPLED - FRESH / 2
         pace = overview.record.pace if overview.record else {}
-        for name, depth in (overview.queues or {}).items():
-            if depth is not None:
-                kept = self._samples.setdefault(name, deque(maxlen=KEPT))
-                kept.append(QueueSample(depth.ready, pace.get(name, 0.0)))
+        with self._sampling:
+            for name, depth in (overview.queues or {}).items():
+                if depth is not None:
+                    kept = self._samples.setdefault(name, deque(maxlen=KEPT))
+                    kept.append(QueueSample(depth.ready, pace.get(name, 0.0)))
         try:
             self._providers = read_providers(self._settings, self._store)
         except StoreError:

@@ -55,11 +55,14 @@ class _Reader:
     def __init__(self) -> None:
         self.reads = 0
         self.waiting = 0
+        self.gate = threading.Event()
+        self.gate.set()
 
     def read(self) -> Overview:
         """Return an overview with one queue."""
         self.reads += 1
         threading.Event().wait(0.01)
+        assert self.gate.wait(10)
         return _overview({"notify.email.normal": Depth(self.waiting, 1)})
 
 
@@ -92,6 +95,24 @@ def test_all_viewers_share_one_snapshot_a_second(
     now[0] += 0.2
     shared.read()
     assert reader.reads == 2
+
+
+def test_a_slow_read_keeps_no_other_viewer_waiting(
+    snapshots: tuple[Snapshots, _Reader, list[float]],
+) -> None:
+    """A broker that does not answer costs one viewer seconds, and not all of them."""
+    shared, reader, now = snapshots
+    first = shared.read()
+    reader.gate.clear()
+    now[0] += 2
+    with ThreadPoolExecutor(1) as viewers:
+        slow = viewers.submit(shared.read)
+        while reader.reads < 2:
+            threading.Event().wait(0.001)
+        assert shared.read() is first
+        assert shared.samples().keys() == {"notify.email.normal"}
+        reader.gate.set()
+        assert slow.result() is not first
 
 
 def test_the_last_five_minutes_are_kept(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 """The Content-Security-Policy of the page."""
@@ -53,13 +53,13 @@ _PAGE = """\
 <section>
 <h2 id="{{ each.operationId }}">{{ each.summary }}</h2>
 <p><code>{{ each.method }} {{ each.path }}</code></p>
-<p class="text">{{ each.description }}</p>
+<p class="text">{{ marked(each.description) }}</p>
 {%- if each.parameters %}
 <h3>Parameters</h3>
 <table><tr><th>name<th>in<th>type<th>meaning</tr>
 {%- for one in each.parameters %}
 <tr><td><code>{{ one.name }}</code><td>{{ one.in }}<td>{{ kind(one.schema) }}
-<td>{{ one.description }}</tr>
+<td>{{ marked(one.description) }}</tr>
 {%- endfor %}
 </table>
 {%- endif %}
@@ -70,7 +70,7 @@ _PAGE = """\
 <h3>Answers</h3>
 <table><tr><th>status<th>meaning<th>document</tr>
 {%- for status, one in each.responses.items() %}
-<tr><td>{{ status }}<td>{{ one.description }}
+<tr><td>{{ status }}<td>{{ marked(one.description) }}
 <td>{% for media, content in (one.content or {}).items() %}{{ kind(content.schema) }}
 <small>{{ media }}</small> {% endfor %}</tr>
 {%- endfor %}
@@ -81,12 +81,12 @@ _PAGE = """\
 {%- for name, one in api.components.schemas.items() %}
 <section>
 <h3 id="{{ name }}">{{ name }}</h3>
-<p class="text">{{ one.description }}</p>
+<p class="text">{{ marked(one.description) }}</p>
 {%- if one.properties %}
 <table><tr><th>field<th>type<th>meaning</tr>
 {%- for field, value in one.properties.items() %}
 <tr><td><code>{{ field }}</code>{% if field in (one.required or []) %} required{% endif %}
-<td>{{ kind(value) }}<td>{{ value.description }}</tr>
+<td>{{ kind(value) }}<td>{{ marked(value.description) }}</tr>
 {%- endfor %}
 </table>
 {%- else %}
@@ -106,7 +106,7 @@ def docs_page(api: Mapping[str, Any]) -> str:
     """Return the page of a description."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined)
     template = environment.from_string(_PAGE)
-    return template.render(api=api, operations=_operations(api), kind=_kind)
+    return template.render(api=api, operations=_operations(api), kind=_kind, marked=_marked)
 
 
 def _operations(api: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -141,9 +141,18 @@ def _kind(schema: Any) -> Markup | str:
         if several in schema:
             return Markup(" or ").join(_kind(each) for each in schema[several])
     if "const" in schema:
-        return f"`{schema['const']}`"
+        return _marked(f"`{schema['const']}`")
     if "enum" in schema:
-        return ", ".join(f"`{each}`" for each in schema["enum"])
+        return _marked(", ".join(f"`{each}`" for each in schema["enum"]))
     if schema.get("type") == "array":
         return Markup("array of {}").format(_kind(schema.get("items", {})))
     return " ".join(str(schema[each]) for each in ("type", "format") if each in schema)
+
+
+def _marked(text: object) -> Markup:
+    """Return a text with the words between backticks as code."""
+    parts = str(text or "").split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(parts)
+    )

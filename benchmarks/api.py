@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import urllib3
 
 from benchmarks.load import KEY, QUEUE, connect, request
@@ -53,6 +54,9 @@ class ApiRates:
     batch: int
     bare: float
     notify: float
+    bare_cpu: float
+    """Milliseconds of the process's CPU time for a notification."""
+    notify_cpu: float
 
     @property
     def ratio(self) -> float:
@@ -88,14 +92,15 @@ def compare(amqp: str, config: Path, store_url: str, *, singles: int, many: int)
         many: Notifications, a hundred in a request.
     """
     folder = config.parent
-    with _bare(amqp, folder) as bare, _api(config, store_url) as (ours, key):
+    with _bare(amqp, folder) as (bare, bare_pid), _api(config, store_url) as (ours, pid, key):
         loads = [(1, singles), (100, many)]
         rates = []
         for batch, count in loads:
             _empty(amqp)
-            plain = _rate(bare, count, batch, {})
+            plain, plain_cpu = _rate(bare, bare_pid, count, batch, {})
             _empty(amqp)
-            rates.append(ApiRates(batch, plain, _rate(ours, count, batch, _headers(key))))
+            rate, cpu = _rate(ours, pid, count, batch, _headers(key))
+            rates.append(ApiRates(batch, plain, rate, plain_cpu, cpu))
         lone = LoneTimes(
             publish=_lone(_publishing(amqp)),
             bare=_lone(_posting(bare, {})),
@@ -106,16 +111,16 @@ def compare(amqp: str, config: Path, store_url: str, *, singles: int, many: int)
 
 
 @contextmanager
-def _bare(amqp: str, folder: Path) -> Iterator[str]:
+def _bare(amqp: str, folder: Path) -> Iterator[tuple[str, int]]:
     port = free_port()
     command = [PYTHON, "-m", "benchmarks.bare_api", str(port), amqp, KEY]
-    with processes([command], environ={}, log=folder / "api.log"):
-        yield f"http://127.0.0.1:{port}/v1/notifications"
+    with processes([command], environ={}, log=folder / "api.log") as (process,):
+        yield f"http://127.0.0.1:{port}/v1/notifications", process.pid
 
 
 @contextmanager
-def _api(config: Path, store_url: str) -> Iterator[tuple[str, str]]:
-    """Run the API; yield its address and a key."""
+def _api(config: Path, store_url: str) -> Iterator[tuple[str, int, str]]:
+    """Run the API; yield its address, its process and a key."""
     store = Store.open(store_url)
     store.migrate()
     actor = Actor("benchmark", "benchmark")
@@ -127,21 +132,31 @@ def _api(config: Path, store_url: str) -> Iterator[tuple[str, str]]:
     own.write_text(config.read_text() + CONFIG.format(port=port))
     command = [PYTHON, "-m", "notify", "web", "api", "--ready-file", str(ready)]
     environ = {"NOTIFY_CONFIG": str(own), "BENCH_KEY": "SG.bench"}
-    with processes([command], environ=environ, log=config.with_name("api.log")):
+    with processes([command], environ=environ, log=config.with_name("api.log")) as (process,):
         wait_until(ready.exists, what="the API")
-        yield f"http://127.0.0.1:{port}/v1/notifications", issued.secret
+        yield f"http://127.0.0.1:{port}/v1/notifications", process.pid, issued.secret
 
 
 def _headers(key: str) -> Mapping[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-def _rate(url: str, count: int, batch: int, headers: Mapping[str, str]) -> float:
+def _rate(
+    url: str, pid: int, count: int, batch: int, headers: Mapping[str, str]
+) -> tuple[float, float]:
+    """Return the notifications a second, and the CPU milliseconds of the process for each."""
     requests = [
         Posted(query="", headers={**JSON, **headers}, body=_body(at, batch))
         for at in range(0, count, batch)
     ]
-    return count / post(url, requests)
+    before = _cpu(pid)
+    rate = count / post(url, requests)
+    return rate, 1000 * (_cpu(pid) - before) / count
+
+
+def _cpu(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def _body(at: int, batch: int) -> bytes:
@@ -188,10 +203,11 @@ def _empty(amqp: str) -> None:
 
 def api_rates(results: ApiResults) -> Iterator[str]:
     """Yield the lines of the report."""
-    yield f"{'by HTTP':28} {'bare':>9} {'notify':>9} {'ratio':>6}"
+    yield f"{'by HTTP':28} {'bare':>9} {'notify':>9} {'ratio':>6}   CPU ms each, bare and notify"
     for each in results.rates:
         name = f"{each.batch} in a request"
-        yield f"{name:28} {each.bare:7.0f}/s {each.notify:7.0f}/s {each.ratio:6.2f}"
+        rates = f"{each.bare:7.0f}/s {each.notify:7.0f}/s {each.ratio:6.2f}"
+        yield f"{name:28} {rates}   {each.bare_cpu:.3f} {each.notify_cpu:.3f}"
     yield f"{'a lone one, ms':28} {'median':>9} {'p99':>9}"
     for name in ("publish", "bare", "notify"):
         median, p99 = getattr(results.lone, name)

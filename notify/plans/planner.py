@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from uuid import uuid4
 
 from notify.errors import NotifyError
@@ -40,10 +41,12 @@ def make_plan(store: Store, acts: Acts, request: PlanRequest, actor: Actor) -> B
         NotifyError: Nothing matches; no plan is made.
         StoreError: The record cannot be used.
     """
+    # Before the selection: what happens from now on is newer than the plan.
+    now = store.clock()
     keys, cut = _chosen(store, acts, request)
     if not keys:
         raise NotifyError("nothing matches: no plan is made")
-    plan_id = _insert(store, request, actor, total=len(keys), cut=cut)
+    plan_id = _insert(store, request, actor, total=len(keys), cut=cut, now=now)
     for start in range(0, len(keys), SLICE):
         with store.writing() as connection:
             insert_items(connection, plan_id, keys[start : start + SLICE], after=start)
@@ -63,12 +66,13 @@ def _chosen(store: Store, acts: Acts, request: PlanRequest) -> tuple[Sequence[It
     return keys[:most], len(keys) > most
 
 
-def _insert(store: Store, request: PlanRequest, actor: Actor, *, total: int, cut: bool) -> int:
+def _insert(
+    store: Store, request: PlanRequest, actor: Actor, *, total: int, cut: bool, now: datetime
+) -> int:
     options = request.options
     if request.action is PlanAction.REPLAY:
         options = replace(options, replay_id=str(uuid4()))
     with store.writing() as connection:
-        now = store.clock()
         shown = {
             "action": request.action.value,
             "filter": described(request.wanted, now=now),

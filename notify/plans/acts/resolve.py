@@ -15,7 +15,7 @@ from notify.message import Status
 from notify.plans.acts.act import SliceResult, only, options_of, part_of
 from notify.plans.acts.cancel import counted_statuses, with_status
 from notify.plans.request import Wanted
-from notify.plans.words import ERASED, GONE, RESOLVED
+from notify.plans.words import CALLED_AGAIN, ERASED, GONE, RESOLVED
 from notify.reconcile import Resolution, decide_within, log_decided
 from notify.store import Actor, Store
 from notify.store.plans import (
@@ -23,6 +23,7 @@ from notify.store.plans import (
     ItemKey,
     ItemResult,
     ItemState,
+    called_since,
     erased_rows,
     read_statuses,
 )
@@ -73,11 +74,15 @@ class ResolveSlice:
         erased = erased_rows(connection, self.ids)
         if self.finding is Resolution.SENT:
             erased = set()
+        # The finding is about the calls until then: another call has an outcome of its own.
+        again = called_since(connection, self.ids, since=self.plan.created_at)
         results: dict[ItemKey, ItemResult] = {}
         # In the order in which look-ups lock rows, so that the two do not deadlock.
         for id_ in sorted(self.ids):
             if id_ in erased:
                 results[id_] = ItemResult(ItemState.REFUSED, ERASED)
+            elif id_ in again:
+                results[id_] = ItemResult(ItemState.SKIPPED, CALLED_AGAIN)
             elif self._decide(connection, id_, now=now):
                 results[id_] = ItemResult(ItemState.DONE, RESOLVED)
             else:

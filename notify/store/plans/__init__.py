@@ -24,6 +24,7 @@ from notify.store.plans.rows import (
 )
 from notify.store.plans.targets import (
     Recipient,
+    called_since,
     erased_rows,
     held_rows,
     keep_for_plan,
@@ -41,6 +42,7 @@ __all__ = [
     "PlanAction",
     "PlanState",
     "Recipient",
+    "called_since",
     "delete_plans",
     "earliest_plan",
     "erased_rows",

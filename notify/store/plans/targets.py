@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 
 from notify.message import Channel, Status
 from notify.store.sealing.row_cipher import cipher_of
-from notify.store.tables import notifications, plan_items
+from notify.store.tables import attempts, notifications, plan_items
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,15 @@ def erased_rows(connection: Connection, ids: Collection[UUID]) -> set[UUID]:
     """Return those of the notifications whose recipient was erased."""
     columns = notifications.c
     query = select(columns.id).where(columns.id.in_(ids), columns.erased_at.is_not(None))
+    return set(connection.execute(query).scalars())
+
+
+def called_since(connection: Connection, ids: Collection[UUID], *, since: datetime) -> set[UUID]:
+    """Return those of the notifications for which a call to a provider began after *since*."""
+    columns = attempts.c
+    query = select(columns.notification_id).where(
+        columns.notification_id.in_(ids), columns.started_at > since
+    )
     return set(connection.execute(query).scalars())
 
 

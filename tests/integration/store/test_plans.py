@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from notify.deadletters import discard
 from notify.doctor import Severity
@@ -34,7 +34,7 @@ from notify.privacy.erasure import Person, erase, look
 from notify.reconcile import Resolution, decide
 from notify.store import Entry, Filter, Store
 from notify.store.deadletters import LetterFilter
-from notify.store.tables import dead_letters, notifications, plan_items, plans
+from notify.store.tables import attempts, dead_letters, notifications, plan_items, plans
 from tests.support.burying import arrival, body_of, buried, bury
 from tests.support.planning import (
     ANN,
@@ -146,6 +146,19 @@ def test_unknown_outcomes_are_decided_each_once(
     assert done.results == {"done": {"resolved": 2}, "skipped": {"sent": 1}}
     assert [_status(store, id_) for id_ in ids] == [after, Status.SENT, after]
     assert [action for action, *_ in acts_audited(store)].count("resolve") == 3
+
+
+def test_a_finding_does_not_apply_to_a_call_that_began_after_the_plan(store: Store) -> None:
+    """A second lost call may have sent it: `not-sent` would send it again, and unrecorded."""
+    again, once = parked(store), parked(store)
+    plan = made(store, PlanAction.RESOLVE, Filter(), finding=Resolution.NOT_SENT)
+    call = {"id": uuid4(), "notification_id": again, "number": 2, "provider": "sendgrid"}
+    with store.writing() as connection:
+        lost = {"started_at": store.clock(), "ended_at": store.clock(), "outcome": "unknown"}
+        connection.execute(insert(attempts).values(**call, **lost))
+    done = performed(store, plan)
+    assert done.results == {"done": {"resolved": 1}, "skipped": {"called again since": 1}}
+    assert (_status(store, again), _status(store, once)) == (Status.UNKNOWN, Status.QUEUED)
 
 
 def test_an_erased_recipient_is_not_sent_to_again(store: Store) -> None:

@@ -7,6 +7,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy import Connection
+
 from notify.people.passwords import Passwords
 from notify.people.roles import Role
 from notify.store import Actor, Store, write_audit
@@ -73,24 +75,31 @@ class Sessions:
         with self._store.reading() as connection:
             person = person_named(connection, name)
         stored = person.password_hash if person else None
-        if not self._passwords.matches(password, stored) or person is None:
+        if not self._passwords.matches(password, stored) or stored is None:
             return None
-        if self._passwords.outdated(person.password_hash):
-            after = self._passwords.hash(password)
-            with self._store.writing() as connection:
-                rehash_password(connection, name, before=person.password_hash, after=after)
-        return self.begin(SignedIn(name, Role(person.role), PASSWORD))
+        after = self._passwords.hash(password) if self._passwords.outdated(stored) else stored
+        with self._store.writing() as connection:
+            person = person_named(connection, name, lock=True)
+            if person is None or person.password_hash != stored:
+                # Removed or changed since it was read, which ended the sessions before this one.
+                return None
+            if after != stored:
+                rehash_password(connection, name, before=stored, after=after)
+            return self._begin(connection, SignedIn(name, Role(person.role), PASSWORD))
 
     def begin(self, user: SignedIn) -> SessionStart:
         """Begin a session of a user who has proven the identity; delete sessions that ended."""
+        with self._store.writing() as connection:
+            return self._begin(connection, user)
+
+    def _begin(self, connection: Connection, user: SignedIn) -> SessionStart:
         token, now = secrets.token_urlsafe(_BYTES), self._store.clock()
         row = SessionRow(user.name, user.via, user.role.value, now + SESSION_LASTS)
-        with self._store.writing() as connection:
-            delete_ended_sessions(connection, now=now)
-            insert_session(connection, _hash(token), row, now=now)
-            details = {"role": user.role.value, "via": user.via}
-            actor = user.actor("sign-in")
-            write_audit(connection, actor, "console.sign_in", details=details, at=now)
+        delete_ended_sessions(connection, now=now)
+        insert_session(connection, _hash(token), row, now=now)
+        details = {"role": user.role.value, "via": user.via}
+        actor = user.actor("sign-in")
+        write_audit(connection, actor, "console.sign_in", details=details, at=now)
         return SessionStart(user, token)
 
     def find(self, token: str) -> SignedIn | None:

@@ -35,9 +35,15 @@ def insert_person(connection: Connection, person: PersonRow) -> None:
     )
 
 
-def person_named(connection: Connection, name: str) -> PersonRow | None:
-    """Return the user of this name, None if there is none."""
-    row = connection.execute(select(people).where(people.c.name == name)).one_or_none()
+def person_named(connection: Connection, name: str, *, lock: bool = False) -> PersonRow | None:
+    """
+    Return the user of this name, None if there is none.
+
+    Args:
+        lock: Whether the row stays as it is until the transaction ends.
+    """
+    query = select(people).where(people.c.name == name)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     return None if row is None else _person(row)
 
 

@@ -57,6 +57,28 @@ def test_a_session_has_the_role_that_its_user_has_now(store: Store) -> None:
     assert held.find(start.token) is None
 
 
+@pytest.mark.parametrize("act", ["password", "remove"])
+def test_a_sign_in_in_progress_does_not_outlive_the_end_of_its_password(
+    store: Store, act: str
+) -> None:
+    """The check takes time: a password that is changed in it begins no session."""
+    _add(store, "ann")
+
+    class Slow(Passwords):
+        def matches(self, password: str, stored: str | None) -> bool:
+            found = super().matches(password, stored)
+            if act == "remove":
+                remove_account(store, "ann", actor=ANN)
+            else:
+                new = "another correct horse"
+                set_password(store, "ann", password=new, actor=ANN, passwords=QUICK)
+            return found
+
+    slow = Slow(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    assert Sessions(store, passwords=slow).sign_in("ann", PASSWORD) is None
+    assert _count(store) == 0
+
+
 def test_a_user_of_single_sign_on_is_another_user(store: Store) -> None:
     """Of the same name as a local one: neither role nor removal of the one concerns the other."""
     _add(store, "ann", Role.VIEWER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from notify.contract import Problem, RequestInvalid, parse, parse_array
@@ -70,16 +71,13 @@ def read_lines(body: bytes) -> list[dict[str, Any]]:
     """
     documents: list[dict[str, Any]] = []
     wrong: list[WrongItem] = []
-    for number, line in enumerate(body.splitlines(), 1):
-        if not line.strip():
-            continue
+    lines = ((at, line) for at, line in enumerate(body.splitlines(), 1) if line.strip())
+    # Not all of them: a small body may have a million lines.
+    for index, (number, line) in enumerate(islice(lines, MOST + 1)):
         try:
             documents.append(parse(line))
         except RequestInvalid as error:
-            index = len(documents) + len(wrong)
             wrong += [WrongItem(index, _at_line(each, number)) for each in error.problems]
-        if len(documents) > MOST:
-            break
     if wrong:
         raise BodyRefused(wrong)
     return _counted(documents)

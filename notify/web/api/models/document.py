@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -14,7 +14,10 @@ Number = Annotated[int, Field(ge=0, le=2**63 - 1)]
 def _zoned(at: datetime) -> datetime:
     if at.tzinfo is None:
         raise ValueError("the time lacks its zone; write it as 2026-11-25T10:00:00Z")
-    return at
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time is outside the years 1 to 9999 in UTC") from None
 
 
 Instant = Annotated[datetime, AfterValidator(_zoned)]

@@ -125,6 +125,22 @@ def test_a_thousand_at_once_and_no_more(rig: ApiRig) -> None:
     assert answer.status_code == 422
 
 
+def test_no_more_lines_are_read_than_a_request_may_have(rig: ApiRig) -> None:
+    """400 kB of broken lines would else keep the process busy for seconds."""
+    headers = {"Content-Type": "application/x-ndjson"}
+    answer = run(rig.shop.post("/v1/notifications", content=b"x\n" * 5000, headers=headers))
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "1001 mistakes; nothing was published"
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_a_time_that_no_record_holds_is_a_mistake(rig: ApiRig, at: str) -> None:
+    """It is not 503: the same request would fail again, for ever."""
+    assert run(rig.shop.get("/v1/events", params={"since": at})).status_code == 400
+    body = {"channel": "email", "recipient": "ann@example.com", "until": at}
+    assert run(rig.shop.post("/v1/suppressions", json=body)).status_code == 422
+
+
 def test_without_a_confirm_the_answer_is_503(rig: ApiRig) -> None:
     """With Retry-After, the ids, and never a promise."""
     rig.broker.away = True

@@ -83,7 +83,7 @@ def sandbox(
     receipts_ledger: Path | None,
     ready_file: Path | None,
 ) -> None:
-    """Answer as SendGrid, Twilio and FCM do, without sending anything.
+    """Answer as SendGrid, Twilio, Vonage and FCM do, without sending anything.
 
     Reserved recipients show every way a vendor can fail: bounce@sandbox.test bounces,
     throttled@sandbox.test gets 429, lost@sandbox.test is accepted and the answer lost.
@@ -92,7 +92,7 @@ def sandbox(
     calls above a rate, or post events twice, late, out of order or forged.
 
     \b
-    Example:
+    Examples:
       notify sandbox --latency 50ms --ledger sandbox.jsonl
       notify sandbox --receipts http://127.0.0.1:8480/receipts --signing-key sandbox.pem
       notify sandbox switch --vendor sendgrid --behaviour down

@@ -138,5 +138,8 @@ def _password() -> str:
         return entered
     line = sys.stdin.readline().rstrip("\r\n")
     if not line:
-        raise NotifyError("there is no password on standard input")
+        raise NotifyError(
+            "there is no password on standard input: pass it as the first line (`< password.txt`), "
+            "or run the command in a terminal, which asks for it"
+        )
     return line

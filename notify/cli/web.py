@@ -12,7 +12,14 @@ from notify.telemetry import logs
 
 @click.group()
 def web() -> None:
-    """Serve vendors, services and operators over HTTP."""
+    """Serve vendors, services and operators over HTTP.
+
+    \b
+    Examples:
+      notify web api
+      notify web console
+      notify web receipts
+    """
 
 
 @web.command()

@@ -37,7 +37,7 @@ _id = click.argument("id_", metavar="ID", type=NUMBER)
 
 @click.group()
 def plan() -> None:
-    """Act on many rows at once, by a plan: make it, look at it, start it, stop it.
+    """Act on many rows at once, by a plan: make it, show it, start it, stop it.
 
     A plan freezes its selection and counts what would happen to each item. Started, it acts at its
     rate in `notify worker dead`; it survives a worker that dies, acts once on each item, and can be

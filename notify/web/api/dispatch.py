@@ -89,7 +89,8 @@ class ApiDispatcher:
             )
             raise ApiProblem(
                 "forbidden",
-                f"this key lacks the scope `{operation.scope}`",
+                f"this key lacks the scope `{operation.scope}`; an operator makes one with it: "
+                f"`notify key new --scope {operation.scope}`",
                 headers={"WWW-Authenticate": challenge},
             )
         path, query = _path(request.path_params), _query(operation, request)

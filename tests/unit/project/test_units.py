@@ -92,6 +92,9 @@ def test_the_web_process_gets_no_key_that_can_send() -> None:
     console = settings(UNITS / "notify-web-console.service")
     assert console["LoadCredential"] == ["console.env:/etc/notify/console.env"]
     assert settings(_WORKER)["LoadCredential"] == ["providers.env:/etc/notify/providers.env"]
+    folders = (UNITS / "tmpfiles.d/notify.conf").read_text()
+    for name in ("providers", "receipts", "api", "console"):
+        assert re.search(rf"^z /etc/notify/{name}\.env +0600 root +root$", folders, re.MULTILINE)
 
 
 def test_the_user_of_the_units_is_made_and_owns_their_folder() -> None:

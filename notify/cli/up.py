@@ -181,5 +181,6 @@ def _console(stack: Stack) -> str:
         return ""
     return (
         f"The console is at {console.url} for {console.user}, password {console.password}\n"
-        f"The HTTP API is at {stack.endpoints.api}/v1/docs; `notify key new` prints a key\n"
+        f"The HTTP API is at {stack.endpoints.api}/v1/docs; for a key: "
+        "`notify key new --source shop --reason 'a first try'`\n"
     )

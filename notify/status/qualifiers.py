@@ -142,8 +142,8 @@ def _value(name: str, value: str) -> Any:
 def _one_of(name: str, value: str, known: list[str]) -> str:
     if value not in known:
         close = difflib.get_close_matches(value, known, n=1)
-        near = f"did you mean {name}:{close[0]}? " if close else ""
-        raise SearchMistake(f"there is no {name} {value!r}: {near}It is one of {', '.join(known)}")
+        near = f"did you mean {name}:{close[0]}? It" if close else "it"
+        raise SearchMistake(f"there is no {name} {value!r}: {near} is one of {', '.join(known)}")
     return value
 
 

@@ -152,6 +152,13 @@ def test_an_id_or_its_beginning_leads_to_the_story(rig: ConsoleRig, viewer: Brow
     assert viewer.get("/notifications/none").status_code == 404
 
 
+def test_an_id_of_nothing_on_record_is_explained(viewer: Browser) -> None:
+    """It leads to the dead letters, which may have it; without one they say what that means."""
+    found = viewer.get(f"/dead-letters?state=all&notification={uuid4()}")
+    assert "no notification has it" in found.text
+    assert "no notification has it" not in viewer.get("/dead-letters?state=all").text
+
+
 def test_a_story_shows_each_part(rig: ConsoleRig, viewer: Browser) -> None:
     """Attempts with answers, timeline, events, dead letters, commands; and why it waits."""
     entry = begin(rig.store, batch_id=uuid4())

@@ -8,17 +8,23 @@ from collections.abc import Collection
 import structlog
 
 from notify.plans.acts import ActSlice
-from notify.store.plans import BulkPlan, ItemResult, PlanState
+from notify.store.plans import BulkPlan, ItemResult, ItemState, PlanAction, PlanState
 from notify.telemetry.metrics import Metrics, catalog
 
 log = structlog.get_logger("notify.plans")
+
+_RESULTS = (ItemState.DONE, ItemState.SKIPPED, ItemState.REFUSED)
 
 
 class PlanReports:
     """Counts and logs what a process does for plans."""
 
     def __init__(self, metrics: Metrics) -> None:
+        """Start all series at zero, so that Prometheus sees the first increase of each."""
         self._metrics = metrics
+        for action in PlanAction:
+            for state in _RESULTS:
+                metrics.expect(catalog.PLAN_ITEMS, action.value, state.value)
 
     def committed(self, plan: BulkPlan, part: ActSlice, results: Collection[ItemResult]) -> None:
         """

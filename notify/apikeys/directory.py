@@ -30,6 +30,7 @@ class KeyDirectory:
         self._store = store
         self._monotonic = monotonic
         self._keys: Mapping[bytes, ApiKey] | None = None
+        self._by_id: Mapping[int, ApiKey] = {}
         self._read_at = -FRESH
         self._ahead = timedelta()
         self._written_at = monotonic()
@@ -53,6 +54,11 @@ class KeyDirectory:
         self._used[key.id] = now
         return key
 
+    def still_live(self, id_: int) -> bool:
+        """Return whether a key that was found before has neither expired nor been revoked."""
+        key = self._by_id.get(id_)
+        return key is not None and key.live(self._now())
+
     @property
     def fresh_for(self) -> float:
         """Seconds in which `refresh` does nothing."""
@@ -74,6 +80,7 @@ class KeyDirectory:
                 rows = find_keys(connection, live_at=now)
             self._ahead = now - _ZERO - timedelta(seconds=self._monotonic())
             self._keys = {row.hash: key_of(row) for row in rows}
+            self._by_id = {key.id: key for key in self._keys.values()}
             self._read_at = begun
         if self._monotonic() - self._written_at >= USES:
             self.write_uses()

@@ -113,7 +113,9 @@ class ApiRig:
                 template=TemplateNames(templates).problem,
             ),
             templates=templates,
-            events=EventHandlers(history, self.feed, stopping=lambda: self.stopping),
+            events=EventHandlers(
+                history, self.feed, live=self.keys.still_live, stopping=lambda: self.stopping
+            ),
             publisher=publisher,
             keys=self.keys,
             rates=KeyLimits(Limiter(self.store, key_limit(rate, rate))),

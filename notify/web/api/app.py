@@ -75,7 +75,8 @@ def _endpoint(
 ) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         operation = methods["GET" if request.method == "HEAD" else request.method]
-        if operation.streams and STREAM in request.headers.get("accept", ""):
+        wanted = request.method == "GET" and STREAM in request.headers.get("accept", "")
+        if operation.streams and wanted:
             return await _streamed(operation, request, dispatcher, events)
         return await dispatcher.answer(operation, request)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 import anyio
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from notify.apikeys import ApiKey
 from notify.errors import StoreError
 from notify.status import EventHistory
 from notify.store.relays import EventPage
@@ -30,6 +33,21 @@ BEAT = 15.0
 _AT_ONCE = 100
 
 
+class _CountedStream(StreamingResponse):
+    """A stream that is counted until its answer ends, even if the answer never began."""
+
+    def __init__(self, text: AsyncIterator[str], opened: AbstractContextManager[bool]) -> None:
+        super().__init__(text, media_type=STREAM)
+        self._opened = opened
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the stream."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._opened.__exit__(None, None, None)
+
+
 class EventHandlers:
     """Answers the operations on events of the key's source."""
 
@@ -38,6 +56,7 @@ class EventHandlers:
         history: EventHistory,
         feed: EventFeed,
         *,
+        live: Callable[[int], bool],
         stopping: Callable[[], bool],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -45,11 +64,13 @@ class EventHandlers:
         Use a record's events.
 
         Args:
+            live: Returns whether a key is still valid, by its number: if not, its streams end.
             stopping: Returns whether the process stops, which ends open streams.
             monotonic: Seconds that never go back.
         """
         self._history = history
         self._feed = feed
+        self._live = live
         self._stopping = stopping
         self._monotonic = monotonic
         self._reading = anyio.CapacityLimiter(4)
@@ -84,21 +105,15 @@ class EventHandlers:
                 "limited", "too many open streams: close some", headers={"Retry-After": "15"}
             )
 
-        async def text() -> AsyncIterator[str]:
-            try:
-                async for each in self._text(call.source, place):
-                    yield each
-            finally:
-                opened.__exit__(None, None, None)
+        return _CountedStream(self._text(call.key, place), opened)
 
-        return StreamingResponse(text(), media_type=STREAM)
-
-    async def _text(self, source: str, place: int) -> AsyncIterator[str]:
-        """Yield the lines of a stream until the process stops."""
+    async def _text(self, key: ApiKey, place: int) -> AsyncIterator[str]:
+        """Yield the lines of a stream until its key ends, or the process stops."""
+        source = key.source
         yield "retry: 2000\n\n"
         said = self._monotonic()
         caught_up = False
-        while not self._stopping():
+        while self._live(key.id) and not self._stopping():
             settled = self._feed.settled
             if settled is not None and not (caught_up and self._feed.newest(source) <= place):
                 page = await self._next(source, place, settled)

@@ -77,7 +77,9 @@ def run_api(settings: Settings, *, ready: Callable[[], None]) -> None:
         rates, refresh = open_key_limits(settings, store)
         templates = open_templates(settings)
         feed = EventFeed(history := EventHistory(store))
-        events = EventHandlers(history, feed, stopping=lambda: health.stopping)
+        events = EventHandlers(
+            history, feed, live=keys.still_live, stopping=lambda: health.stopping
+        )
         app = build_api(
             settings,
             store,

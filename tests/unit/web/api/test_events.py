@@ -9,7 +9,9 @@ from typing import Any
 import httpx
 from anyio.to_thread import run_sync
 
+from notify.apikeys import list_keys, revoke_key
 from notify.contract import Event
+from notify.store import Actor
 from notify.web.api import feed
 from tests.support.api_rig import ApiRig, run
 from tests.support.recording import accepted, begin
@@ -81,6 +83,65 @@ def test_a_stream_has_the_old_events_and_the_new_ones(rig: ApiRig) -> None:
     last = found[0]["id"]
     answer = run(streamed(rig, rig.shop, [lambda: None], **{"Last-Event-ID": last}))
     assert [json.loads(each["data"])["id"] for each in events_of(answer.text)] == new[1:]
+
+
+def test_a_stream_ends_with_its_key(rig: ApiRig) -> None:
+    """A key that was revoked reads no further event; other keys' streams stay open."""
+    secret = rig.key("shop")
+    number = list_keys(rig.store)[-1].id
+
+    async def work() -> str:
+        rig.stopping = False
+        client = rig.client(secret)
+        asked = asyncio.create_task(client.get("/v1/events", headers=STREAM))
+        await asyncio.sleep(0.3)
+        assert not asked.done()
+        await run_sync(revoke_key, rig.store, number, Actor("ann@ops-1", "INC-1"))
+        rig.seconds += 2
+        await run_sync(rig.keys.refresh)
+        return (await asyncio.wait_for(asked, timeout=3)).text
+
+    assert run(work()).startswith("retry: ")
+
+
+def test_a_client_that_has_gone_occupies_no_stream(rig: ApiRig) -> None:
+    """Also one that went before its answer began: it would count until the process ends."""
+    secret = rig.secrets["crm"]
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "method": "GET",
+        "path": "/v1/events",
+        "raw_path": b"/v1/events",
+        "query_string": b"",
+        "headers": [
+            (b"authorization", f"Bearer {secret}".encode()),
+            (b"accept", b"text/event-stream"),
+        ],
+    }
+
+    async def gone() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(_: Any) -> None:
+        """Wait for a client that does not read."""
+        await asyncio.sleep(60)
+
+    async def work() -> None:
+        rig.stopping = False
+        for _ in range(feed.MOST_OF_KEY):
+            await rig.app(scope, gone, send)
+
+    run(work())
+    with rig.feed.stream(list_keys(rig.store, source="crm")[0].id) as room:
+        assert room
+
+
+def test_the_head_of_a_stream_ends(rig: ApiRig) -> None:
+    """It has no body, which would keep the connection from its next request."""
+    rig.stopping = False
+    answer = run(asyncio.wait_for(rig.shop.head("/v1/events", headers=STREAM), timeout=3))
+    assert answer.status_code == 200
 
 
 def test_a_key_opens_few_streams(rig: ApiRig) -> None:

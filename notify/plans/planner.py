@@ -27,6 +27,8 @@ MOST_AT_ONCE = 1000
 """Items that an operator may act on without a plan."""
 MOST_ITEMS = 100_000
 """Items of one plan."""
+LOWEST_RATE, HIGHEST_RATE = 0.001, 1000.0
+"""Items a second of one plan."""
 SLICE = 1000
 """Items that one transaction writes."""
 
@@ -38,9 +40,12 @@ def make_plan(store: Store, acts: Acts, request: PlanRequest, actor: Actor) -> B
     If it is interrupted, the plan stays `freezing`: it cannot be started, and retention deletes it.
 
     Raises:
-        NotifyError: Nothing matches; no plan is made.
+        NotifyError: Nothing matches, or the rate cannot be kept; no plan is made.
         StoreError: The record cannot be used.
     """
+    if request.rate is not None and not LOWEST_RATE <= request.rate <= HIGHEST_RATE:
+        text = f"the rate is not a number from {LOWEST_RATE:g} to {HIGHEST_RATE:g} a second"
+        raise NotifyError(f"{text}: no plan is made")
     # Before the selection: what happens from now on is newer than the plan.
     now = store.clock()
     keys, cut = _chosen(store, acts, request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -282,6 +283,15 @@ def test_the_rate_is_kept_on_the_record(store: Store) -> None:
     clock.ahead += timedelta(seconds=60)
     assert [runners[n % 2].step() for n in range(4)] == [True, True, True, None]
     assert plan_of(store, plan.id).position == 40
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf"), 1e-300, 0.0])
+def test_a_rate_that_no_runner_can_keep_makes_no_plan(store: Store, rate: float) -> None:
+    """The runner would fail at its slice, before all other plans, again and again."""
+    _bury(store, 1)
+    wanted = replace(request(PlanAction.DISCARD, LetterFilter()), rate=rate)
+    with pytest.raises(NotifyError, match="the rate is not a number"):
+        make_plan(store, acts_on(store), wanted, ANN)
 
 
 def test_nothing_that_matches_makes_no_plan(store: Store) -> None:

@@ -175,7 +175,7 @@ def test_nothing_of_a_plan_is_markup(rig: ConsoleRig) -> None:
         page = browser.get(path).text
         assert "<img" not in page
         assert "&lt;img" in page
-        assert not re.search(r"[^{]49", page.replace("{{7*7}}", ""))
+        assert "`49" not in page, "what follows the backtick was evaluated"
 
 
 def test_pages_of_plans_and_items_follow_each_other(rig: ConsoleRig) -> None:

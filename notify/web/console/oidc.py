@@ -59,8 +59,10 @@ class _Pending:
 
 @dataclass(frozen=True, slots=True)
 class _Provider:
-    """The provider's addresses and keys, as it publishes them."""
+    """The provider's name, addresses and keys, as it publishes them."""
 
+    issuer: str
+    """As in each token: it may end with a slash."""
     authorize: str
     token: str
     userinfo: str | None
@@ -177,7 +179,7 @@ class SingleSignOn:
             token.claims,
             token.header,
             options={
-                "iss": {"essential": True, "value": self._settings.issuer},
+                "iss": {"essential": True, "value": provider.issuer},
                 "aud": {"essential": True, "value": self._settings.client_id},
             },
             params={"nonce": nonce, "client_id": self._settings.client_id},
@@ -211,9 +213,11 @@ class SingleSignOn:
         issuer = self._settings.issuer
         try:
             found = self._json(f"{issuer}/.well-known/openid-configuration")
-            if str(found["issuer"]).rstrip("/") != issuer:
+            own_name = str(found["issuer"])
+            if own_name.rstrip("/") != issuer:
                 raise UserNotConfirmed("the discovery document names another issuer")
             self._provider = _Provider(
+                own_name,
                 str(found["authorization_endpoint"]),
                 str(found["token_endpoint"]),
                 found.get("userinfo_endpoint"),

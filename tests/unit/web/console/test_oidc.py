@@ -85,6 +85,22 @@ def test_groups_may_come_with_the_users_information(
     assert (rig.acts()[0].actor, rig.acts()[0].details["role"]) == ("oidc:u-1@console", "admin")
 
 
+@pytest.mark.parametrize(("slash", "status"), [("/", 303), ("", 403)])
+def test_an_issuer_may_end_with_a_slash(
+    rig: ConsoleRig,
+    provider: OidcProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    slash: str,
+    status: int,
+) -> None:
+    """Auth0's and authentik's do, in the document and in each token: the two must be the same."""
+    document = provider.discovery() | {"issuer": f"{provider.issuer}/"}
+    monkeypatch.setattr(provider, "discovery", lambda: document)
+    provider.wrong = {"iss": f"{provider.issuer}{slash}"}
+    browser = rig.browser()
+    assert _back(browser, _to_provider(browser)).status_code == status
+
+
 @pytest.mark.parametrize("groups", [[], ["Ops"], ["ops-readers"], "opsx", [["ops"]], {"ops": 1}])
 def test_a_group_counts_by_its_exact_name(
     rig: ConsoleRig, provider: OidcProvider, groups: object

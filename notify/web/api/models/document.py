@@ -21,7 +21,16 @@ def _zoned(at: datetime) -> datetime:
 
 
 Instant = Annotated[datetime, AfterValidator(_zoned)]
-Short = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("the text contains NUL, which PostgreSQL does not store")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Short = Annotated[Text, Field(min_length=1, max_length=64)]
 
 
 class Document(BaseModel):

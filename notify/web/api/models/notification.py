@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from notify.message import Channel, Outcome, Status
-from notify.web.api.models.document import Document, Limit, Short
+from notify.web.api.models.document import Document, Limit, Short, Text
 
 
 class StepView(Document):
@@ -113,7 +113,7 @@ class NotificationsQuery(Document):
 class CancelBody(Document):
     """Why a notification is cancelled."""
 
-    reason: Annotated[str, Field(max_length=500)] = Field(
+    reason: Annotated[Text, Field(max_length=500)] = Field(
         default="", description="Kept in the audit."
     )
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from notify.message import Channel
 from notify.suppression import SuppressionReason
-from notify.web.api.models.document import Document, Instant, Limit, Number
+from notify.web.api.models.document import Document, Instant, Limit, Number, Text
 
 
 class SuppressionView(Document):
@@ -54,7 +54,7 @@ class SuppressionBody(Document):
     )
     reason: SuppressionReason = SuppressionReason.OPT_OUT
     until: Instant | None = Field(default=None, description="When it ends; never, if absent.")
-    note: Annotated[str, Field(max_length=500)] = Field(
+    note: Annotated[Text, Field(max_length=500)] = Field(
         default="", description="Kept in the audit; write no personal data."
     )
 

@@ -141,6 +141,16 @@ def test_a_time_that_no_record_holds_is_a_mistake(rig: ApiRig, at: str) -> None:
     assert run(rig.shop.post("/v1/suppressions", json=body)).status_code == 422
 
 
+def test_a_text_that_no_record_holds_is_a_mistake(rig: ApiRig) -> None:
+    """PostgreSQL refuses NUL, which would be 503: the same request would fail again."""
+    for name in ("template", "lane", "category"):
+        assert run(rig.shop.get("/v1/notifications", params={name: "a\0"})).status_code == 400
+    body = {"channel": "email", "recipient": "ann@example.com", "note": "a\0"}
+    assert run(rig.shop.post("/v1/suppressions", json=body)).status_code == 422
+    path = f"/v1/notifications/{uuid4()}/cancel"
+    assert run(rig.shop.post(path, json={"reason": "a\0"})).status_code == 422
+
+
 def test_without_a_confirm_the_answer_is_503(rig: ApiRig) -> None:
     """With Retry-After, the ids, and never a promise."""
     rig.broker.away = True

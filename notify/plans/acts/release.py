@@ -14,7 +14,7 @@ from notify.flow import overrides
 from notify.message import Status
 from notify.plans.acts.act import SliceResult, part_of
 from notify.plans.request import HoldFilter, Wanted
-from notify.plans.words import DUE, ENDED, GONE, HELD_AGAIN, IN_FORCE, KEPT, RELEASED
+from notify.plans.words import CALLED_AGAIN, DUE, ENDED, GONE, HELD_AGAIN, IN_FORCE, KEPT, RELEASED
 from notify.policies.holds import Hold
 from notify.store import Actor, Store
 from notify.store.flow import holds
@@ -23,6 +23,7 @@ from notify.store.plans import (
     ItemKey,
     ItemResult,
     ItemState,
+    called_since,
     held_rows,
     keep_for_plan,
     read_statuses,
@@ -87,7 +88,12 @@ class ReleaseSlice:
         return {id_: results[id_ in done] for id_ in self.ids}
 
     def _rows(self, connection: Connection, *, now: datetime) -> dict[ItemKey, ItemResult]:
-        due = release_rows(connection, self.rows, now=now) if self.rows else set()
+        if not self.rows:
+            return {}
+        # Their due time is that of a retry.
+        called = called_since(connection, self.rows, since=self.plan.created_at)
+        kept = [id_ for id_ in self.rows if id_ not in called]
+        due = release_rows(connection, kept, now=now)
         statuses = read_statuses(connection, [id_ for id_ in self.rows if id_ not in due])
         results: dict[ItemKey, ItemResult] = {}
         for id_ in self.rows:
@@ -96,7 +102,8 @@ class ReleaseSlice:
                 continue
             status = statuses.get(id_)
             waits = status is Status.QUEUED
-            word = HELD_AGAIN if waits else status or GONE
+            held = CALLED_AGAIN if id_ in called else HELD_AGAIN
+            word = held if waits else status or GONE
             results[id_] = ItemResult(ItemState.SKIPPED, word)
         return results
 

@@ -238,6 +238,19 @@ def test_notifications_that_a_hold_set_aside_come_due_at_the_rate(store: Store) 
     assert [action for action, *_ in acts_audited(store)].count("release") == 1
 
 
+def test_a_retry_is_not_brought_forward(store: Store) -> None:
+    """One that was sent and failed since waits as its provider asked, not for a hold."""
+    hold = place_hold(store, Scope(source="crm"), ANN, seconds=None).id
+    failed, kept = (_keep(store, hold, source="crm") for _ in range(2))
+    plan = made(store, PlanAction.RELEASE, HoldFilter())
+    call = {"id": uuid4(), "notification_id": failed, "number": 1, "provider": "sendgrid"}
+    with store.writing() as connection:
+        connection.execute(insert(attempts).values(**call, started_at=store.clock()))
+    done = performed(store, plan)
+    assert done.results["skipped"] == {"called again since": 1}
+    assert _due(store) == {kept}
+
+
 def test_recipients_are_suppressed_once(store: Store) -> None:
     """By the hash of their notification; the list has each once, for the time that was asked."""
     for to in ("ann@example.com", "bob@example.com", "ann@example.com"):

@@ -19,8 +19,13 @@ def rate_headers(allowance: KeyAllowance) -> Mapping[str, str]:
     }
 
 
-def used_up(allowance: KeyAllowance) -> ApiProblem:
-    """Return the problem of a key that has used its limit."""
+def used_up(allowance: KeyAllowance, units: int = 1) -> ApiProblem:
+    """Return the problem of a key that has used its limit; or that never has so many units."""
+    if units > allowance.most:
+        text = (
+            f"this key may send at most {allowance.most} notifications at once: split the request"
+        )
+        return ApiProblem("too-large", text, headers=rate_headers(allowance))
     seconds = math.ceil(allowance.wait)
     return ApiProblem(
         "limited",

@@ -75,7 +75,7 @@ class NotificationHandlers:
                 documents = [with_key(documents[0], key)]
             allowance = self._limits.use(call.key, len(documents))
             if not allowance.granted:
-                raise used_up(allowance)
+                raise used_up(allowance, len(documents))
             accepted = self._acceptor.accept(call.source, documents)
         except BodyRefused as error:
             raise refused(error.wrong) from None

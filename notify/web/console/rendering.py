@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from importlib.resources import files
 from typing import Any
 
 import jinja2
@@ -47,6 +48,14 @@ class Here:
     user: SignedIn | None = None
 
 
+def _sources() -> Mapping[str, tuple[str, str, Callable[[], bool]]]:
+    """Return the files, read once: an upgrade replaces them before the process is restarted."""
+    folder = files("notify.web.console") / "html"
+    return {
+        each.name: (each.read_text("utf-8"), str(each), lambda: True) for each in folder.iterdir()
+    }
+
+
 class Rendering:
     """Renders views for a user. Thread-safe."""
 
@@ -55,7 +64,7 @@ class Rendering:
             each for each in routes if isinstance(each, ConsolePage) and each.nav is not None
         ]
         self._templates = jinja2.Environment(
-            loader=jinja2.PackageLoader("notify.web.console", "html"),
+            loader=jinja2.FunctionLoader(_sources().get),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,

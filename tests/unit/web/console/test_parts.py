@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from notify.people import Role, SignedIn
 from notify.settings import Settings
 from notify.status import Overview, StatusReader, lanes_of
 from notify.topology import Depth
+from notify.web.console import rendering
 from notify.web.console.assets import Assets
 from notify.web.console.bulk import (
     BulkQuestion,
@@ -328,3 +330,18 @@ def test_a_path_has_one_route_and_no_part_crosses_a_slash() -> None:
 
 def _never(_: Visit) -> View:
     raise AssertionError
+
+
+def test_an_upgrade_does_not_change_the_pages_of_a_running_console(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Newer templates would ask for values that the older code does not have."""
+    package = Path(rendering.__file__).parent
+    copytree(package / "html", tmp_path / "html")
+    monkeypatch.setattr(rendering, "files", lambda _: tmp_path)
+    running = Rendering(ROUTES, Assets())
+    for each in (tmp_path / "html").iterdir():
+        each.write_text("{{ newer.value }}")
+    view = View("mistake.html.j2", title="x", values={"text": "as before"})
+    user = SignedIn("ann", Role.VIEWER, "password")
+    assert "as before" in running.render(view, Here(path="/x", title="x", user=user))

@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from notify.cli.console import Console, Table
+from notify.cli.options.number import NumberRange
 from notify.cli.output import plain_table, print_whole
 from notify.cli.record.view import facts, timeline
 from notify.cli.up import state_dir_option, stopping_on_signals, timed_lines
@@ -41,7 +42,7 @@ Examples:
 @state_dir_option
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=NumberRange(min=0, min_open=True),
     default=60.0,
     show_default=True,
     metavar="SECONDS",

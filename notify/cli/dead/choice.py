@@ -9,6 +9,7 @@ import click
 
 from notify.cli.options.filters import ROUTE, grouped, period, template_option
 from notify.cli.options.given import NUMBER
+from notify.cli.options.number import NumberRange
 from notify.errors import NotifyError
 from notify.plans import MOST_AT_ONCE
 from notify.store import Store
@@ -123,7 +124,7 @@ replay_options = grouped(
     [
         click.option(
             "--rate",
-            type=click.FloatRange(min=0.001),
+            type=NumberRange(min=0.001),
             default=10.0,
             metavar="NUMBER",
             show_default="10",

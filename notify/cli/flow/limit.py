@@ -11,6 +11,7 @@ from notify.cli.console import Console
 from notify.cli.flow.limits_view import listing, sentence
 from notify.cli.options.actor import actor_of, reason_option
 from notify.cli.options.as_json import json_lines_option
+from notify.cli.options.number import NumberRange
 from notify.cli.options.span import span_option
 from notify.cli.output import print_json, print_whole
 from notify.flow import overrides
@@ -72,7 +73,7 @@ _reason = reason_option("Why; shown by `notify limit ls` and kept in the audit."
 
 @limit.command(name="set")
 @click.argument("name", metavar="NAME")
-@click.argument("rate", metavar="RATE", type=click.FloatRange(min=0, max=1_000_000, min_open=True))
+@click.argument("rate", metavar="RATE", type=NumberRange(min=0, max=1_000_000, min_open=True))
 @span_option("it is reset")
 @_reason
 @json_lines_option

@@ -16,6 +16,7 @@ from notify.cli.options.as_json import json_option
 from notify.cli.options.confirmation import confirm, yes_option
 from notify.cli.options.filters import ROUTE, Command, filters, grouped, template_option
 from notify.cli.options.given import NUMBER
+from notify.cli.options.number import NumberRange
 from notify.cli.options.span import span_option
 from notify.cli.output import print_json, print_whole
 from notify.cli.plan import view
@@ -58,7 +59,7 @@ def _shared(action: PlanAction) -> Callable[[Command], Command]:
         [
             click.option(
                 "--rate",
-                type=click.FloatRange(min=0.001, max=1000),
+                type=NumberRange(min=0.001, max=1000),
                 metavar="NUMBER",
                 show_default=f"{default_rate(action):g}",
                 help="Items a second; of a replay, also notifications a second for each channel.",

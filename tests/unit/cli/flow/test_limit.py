@@ -206,6 +206,7 @@ def test_a_reset_of_a_limit_as_configured_is_not_audited(store: Store, notify: N
         (("set", "shared-account:x", "5", "--reason", "x"), "no limit shared-account:x is"),
         (("set", "each-source:", "5", "--reason", "x"), "no limit each-source: is configured"),
         (("set", "first", "0", "--reason", "x"), "is not in the range 0<x<="),
+        (("set", "first", "nan", "--reason", "x"), "nan is not a number"),
         (("set", "first", "5"), "Missing option '--reason'"),
         (("set", "first", "5", "--reason", " "), "--reason is empty"),
         (("set", "first", "5", "--reason", "x", "--for", "soon"), "is not a span of time"),

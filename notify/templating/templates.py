@@ -77,6 +77,12 @@ class Templates:
             raise ConfigError("\n  ".join(["the templates have mistakes:", *problems]))
         self._loaded = loaded
 
+    def has_files_of(self, other: Templates) -> bool:
+        """Return whether both have the same files with the same texts."""
+        mine, theirs = self._loaded, other._loaded
+        same = mine.catalog.operator == theirs.catalog.operator
+        return same and _texts(mine.sandbox) == _texts(theirs.sandbox)
+
     def render(
         self,
         name: str,
@@ -205,6 +211,11 @@ class Templates:
             except jinja2.TemplateError:
                 continue  # `problems` reports it; the list shows what can be read
         return found
+
+
+def _texts(sandbox: TemplateSandbox) -> Mapping[str, str]:
+    """Return all files by their paths."""
+    return {path: sandbox.source(path) for path in sandbox.list_templates()}
 
 
 def _in_memory(loader: jinja2.BaseLoader) -> TemplateSandbox:

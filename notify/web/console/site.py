@@ -89,14 +89,22 @@ class ConsoleSite:
         """
         Return the templates of this machine, read at most 10 seconds ago.
 
+        They are compiled again only if a file has changed.
+
         Raises:
             ConfigError: Their folder is missing.
         """
         with self._lock:
             now = self._monotonic()
             if self._templates is None or now - self._templates[0] >= TEMPLATES_FRESH:
-                self._templates = now, LoadedTemplates.of(open_templates(self.settings))
+                self._templates = now, self._read_templates()
             return self._templates[1]
+
+    def _read_templates(self) -> LoadedTemplates:
+        found = open_templates(self.settings)
+        if self._templates is not None and found.has_files_of(self._templates[1].templates):
+            return self._templates[1]
+        return LoadedTemplates.of(found)
 
     def open_replayer(self) -> Replayer:
         """

@@ -119,7 +119,7 @@ class Rig:
     ) -> None:
         others = dict(properties)
         headers = others.pop("headers", {})
-        with connect(self.broker_url) as connection:
+        with connect(self.broker_url, connect_timeout=PATIENCE) as connection:
             channel = connection.channel()
             channel.confirm_select()
             for body in bodies:
@@ -145,7 +145,7 @@ class Rig:
     def dead(self) -> list[bytes]:
         """Remove and return all messages of the dead queue."""
         bodies = []
-        with connect(self.broker_url) as connection:
+        with connect(self.broker_url, connect_timeout=PATIENCE) as connection:
             channel = connection.channel()
             while (message := channel.basic_get(DEAD, no_ack=True)) is not None:
                 bodies.append(bytes(message.body or b""))
@@ -153,7 +153,7 @@ class Rig:
 
     def waiting(self, *queues: str) -> int:
         """Count the messages that are ready in queues."""
-        with connect(self.broker_url) as connection:
+        with connect(self.broker_url, connect_timeout=PATIENCE) as connection:
             channel = connection.channel()
             return sum(channel.queue_declare(name, passive=True).message_count for name in queues)
 

@@ -6,7 +6,6 @@ import asyncio
 import re
 import ssl
 import threading
-import warnings
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -150,19 +149,21 @@ class _Server(SMTP):
 
     def __init__(self, relay: SmtpRelay) -> None:
         self._relay = relay
-        with warnings.catch_warnings():
-            # aiosmtpd does not see that a connection began with TLS.
-            warnings.simplefilter("ignore", UserWarning)
-            super().__init__(
-                _Handler(relay),
-                enable_SMTPUTF8=relay.utf8,
-                data_size_limit=relay.largest,
-                tls_context=None if relay.implicit else relay.tls,
-                auth_required=relay.login,
-                auth_require_tls=relay.login and not relay.implicit,
-                authenticator=_authenticate,
-                ident="aiosmtpd",
-            )
+        super().__init__(
+            _Handler(relay),
+            enable_SMTPUTF8=relay.utf8,
+            data_size_limit=relay.largest,
+            tls_context=None if relay.implicit else relay.tls,
+            auth_required=relay.login,
+            # Otherwise it warns, in a thread whose warnings pytest makes errors.
+            auth_require_tls=relay.login,
+            authenticator=_authenticate,
+            # Else it asks the DNS for this machine's name, for seconds where there is none.
+            hostname="relay.test",
+            ident="aiosmtpd",
+        )
+        # It does not see that a connection began with TLS.
+        self._auth_require_tls = relay.login and not relay.implicit
 
     def connection_made(self, transport: Any) -> None:
         """Count the connection, except the second time, after STARTTLS."""

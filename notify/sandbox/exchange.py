@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import enum
 import json
 from collections.abc import Mapping
@@ -33,6 +35,18 @@ class HttpRequest:
         """The body as an HTML form; of several values, the last."""
         text = self.body.decode("utf-8", "replace")
         return dict(parse_qsl(text, keep_blank_values=True))
+
+    @property
+    def credentials(self) -> tuple[str, str]:
+        """User and password of Basic authentication; empty without."""
+        scheme, _, encoded = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return "", ""
+        try:
+            user, _, password = base64.b64decode(encoded).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return "", ""
+        return user, password
 
     @property
     def prefix(self) -> str:

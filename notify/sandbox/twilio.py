@@ -6,8 +6,6 @@ Shapes: https://www.twilio.com/docs/messaging/api/message-resource and /docs/api
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -90,7 +88,7 @@ class Twilio:
             text=form["Body"],
             notify_id=ids.get("notify_id", [""])[0],
             attempt_id=ids.get("attempt_id", [""])[0],
-            token=_credentials(request)[1],
+            token=request.credentials[1],
             details={
                 "account": request.groups["account"],
                 **{key: value for key, value in form.items() if key not in ("To", "From", "Body")},
@@ -161,20 +159,9 @@ class Twilio:
         Raises:
             RequestRefused: They are not valid.
         """
-        user, password = _credentials(request)
+        user, password = request.credentials
         if not user or password in ("", "bad-key"):
             raise RequestRefused(self.answer(Behaviour.DENIED, []))
-
-
-def _credentials(request: HttpRequest) -> tuple[str, str]:
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return "", ""
-    try:
-        user, _, password = base64.b64decode(encoded).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return "", ""
-    return user, password
 
 
 def _error(status: int, code: int, text: str, headers: dict[str, str] | None = None) -> HttpAnswer:

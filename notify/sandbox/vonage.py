@@ -6,8 +6,6 @@ Shapes: https://developer.vonage.com/api/sms and https://developer.vonage.com/ap
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -77,7 +75,7 @@ class Vonage:
             text=form["text"],
             notify_id=notify_id,
             attempt_id=attempt_id,
-            token=_credentials(request)[1],
+            token=request.credentials[1],
             details={
                 "account": key,
                 **{name: form[name] for name in form if name not in ("from", "to", "text")},
@@ -123,7 +121,7 @@ class Vonage:
         Raises:
             RequestRefused: They are not valid.
         """
-        key, secret = _credentials(request)
+        key, secret = request.credentials
         if not key or secret in ("", "bad-key"):
             raise RequestRefused(self.answer(Behaviour.DENIED, []))
         return key
@@ -178,14 +176,3 @@ def _accepted(message: Message) -> dict[str, object]:
 def _refused(status: int, text: str) -> HttpAnswer:
     body = {"message-count": "1", "messages": [{"status": str(status), "error-text": text}]}
     return replace(as_json(200, body), refused=True)
-
-
-def _credentials(request: HttpRequest) -> tuple[str, str]:
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return "", ""
-    try:
-        key, _, secret = base64.b64decode(encoded).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return "", ""
-    return key, secret

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 import click
 
+from notify.cli.options.ready_file import ready_file_option
 from notify.settings import load
 from notify.telemetry import logs
 
@@ -23,12 +24,8 @@ def web() -> None:
 
 
 @web.command()
-@click.option(
-    "--ready-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write this file when requests are accepted.",
-)
-def receipts(*, ready_file: Path | None) -> None:
+@ready_file_option("requests are accepted")
+def receipts(*, ready: Callable[[], None]) -> None:
     """Receive vendors' receipts in the foreground: delivered, bounced, complained, ...
 
     It listens on receipts.listen and receipts.port, verifies each request with the keys under
@@ -50,20 +47,12 @@ def receipts(*, ready_file: Path | None) -> None:
     # Starlette and uvicorn are needed by this command only.
     from notify.web.receipts.process import run_receipts
 
-    def ready() -> None:
-        if ready_file is not None:
-            ready_file.write_text("ready\n", encoding="utf-8")
-
     run_receipts(settings, ready=ready)
 
 
 @web.command()
-@click.option(
-    "--ready-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write this file when requests are accepted.",
-)
-def api(*, ready_file: Path | None) -> None:
+@ready_file_option("requests are accepted")
+def api(*, ready: Callable[[], None]) -> None:
     """Accept notifications by HTTP in the foreground, for services that have no AMQP.
 
     It listens on api.listen and api.port. Each request needs a key of `notify key new`, which
@@ -84,20 +73,12 @@ def api(*, ready_file: Path | None) -> None:
     logs.configure(level=settings.log.level, format=settings.log.format)
     from notify.web.api.process import run_api
 
-    def ready() -> None:
-        if ready_file is not None:
-            ready_file.write_text("ready\n", encoding="utf-8")
-
     run_api(settings, ready=ready)
 
 
 @web.command()
-@click.option(
-    "--ready-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write this file when requests are accepted.",
-)
-def console(*, ready_file: Path | None) -> None:
+@ready_file_option("requests are accepted")
+def console(*, ready: Callable[[], None]) -> None:
     """Serve the console, the web pages for operators, in the foreground.
 
     It listens on console.listen and console.port. Every page needs a sign-in: `notify user add`
@@ -114,9 +95,5 @@ def console(*, ready_file: Path | None) -> None:
     settings = load()
     logs.configure(level=settings.log.level, format=settings.log.format)
     from notify.web.console import run_console
-
-    def ready() -> None:
-        if ready_file is not None:
-            ready_file.write_text("ready\n", encoding="utf-8")
 
     run_console(settings, ready=ready)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import click
 
+from notify.cli.options.ready_file import ready_file_option
 from notify.settings import DEAD_POOL, RECEIPTS_POOL, RESERVED_POOLS, Settings, load
 from notify.telemetry import logs
 
@@ -15,12 +16,8 @@ from notify.telemetry import logs
 @click.command()
 @click.argument("pool")
 @click.option("--name", help="This worker's name in logs, unique on the machine [default: POOL].")
-@click.option(
-    "--ready-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write this file when consumption has begun.",
-)
-def worker(pool: str, name: str | None, ready_file: Path | None) -> None:
+@ready_file_option("consumption has begun")
+def worker(pool: str, name: str | None, ready: Callable[[], None]) -> None:
     """Deliver the messages in the queues of POOL, in the foreground.
 
     POOL is a name under [pools] in the configuration, such as email, sms or push. A number after
@@ -49,10 +46,6 @@ def worker(pool: str, name: str | None, ready_file: Path | None) -> None:
 
     own = {DEAD_POOL: dead_letters, RECEIPTS_POOL: receipts}
     role = partial(deliveries, name=name or pool, pool=wanted) if wanted else own[served]
-
-    def ready() -> None:
-        if ready_file is not None:
-            ready_file.write_text("ready\n", encoding="utf-8")
 
     sys.exit(
         run(

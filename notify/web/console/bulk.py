@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 
 from notify.web.console.routing import View, Visit
 
-MOST_AT_ONCE = 1000
-"""Objects that one action may change; more only as a plan."""
-
 
 @dataclass(frozen=True, slots=True)
 class NotDone:

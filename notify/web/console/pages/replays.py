@@ -8,10 +8,9 @@ from uuid import uuid4
 
 from notify.deadletters import Edit, Eligibility, ReplayPlan, ReplayRequest, discard
 from notify.people import Role, record_disclosure
-from notify.plans import PlanAction
+from notify.plans import MOST_AT_ONCE, PlanAction
 from notify.store.deadletters import LetterFilter, LetterState, find_letter_ids
 from notify.web.console.bulk import (
-    MOST_AT_ONCE,
     BulkQuestion,
     BulkResult,
     NotDone,

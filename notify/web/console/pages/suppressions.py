@@ -10,6 +10,7 @@ from notify.channels import CHANNELS
 from notify.contract import normal_form
 from notify.message import Channel
 from notify.people import Role
+from notify.plans import MOST_AT_ONCE
 from notify.status import is_token, read_suppressions
 from notify.suppression import (
     ALL,
@@ -22,7 +23,6 @@ from notify.suppression import (
     lift_for_operator,
 )
 from notify.web.console.bulk import (
-    MOST_AT_ONCE,
     BulkQuestion,
     BulkResult,
     NotDone,

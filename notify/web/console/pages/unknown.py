@@ -6,6 +6,7 @@ from uuid import UUID
 
 from notify.errors import NotifyError, StoreError
 from notify.people import Role
+from notify.plans import MOST_AT_ONCE
 from notify.reconcile import Resolution, decide
 from notify.status import (
     key_as_text,
@@ -16,7 +17,6 @@ from notify.status import (
 )
 from notify.store import Summary
 from notify.web.console.bulk import (
-    MOST_AT_ONCE,
     BulkQuestion,
     BulkResult,
     NotDone,

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from notify.cli import COMMANDS, main
+from notify.cli import main
+from notify.cli.table import COMMANDS
 from tests.support.commands import Done
 
 PRELOADED = (
@@ -27,7 +28,7 @@ PRELOADED = (
     "notify.worker.roles",
     "providers.sendgrid",
     "providers.twilio",
-    *sorted({f"notify.cli.{module}" for module in COMMANDS.values()}),
+    *sorted({f"notify.cli.{command.module}" for command in COMMANDS.values()}),
 )
 
 

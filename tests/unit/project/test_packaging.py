@@ -16,8 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 import notify
-from notify.cli import COMMANDS
 from notify.cli import notify as command_line
+from notify.cli.table import COMMANDS
 
 ROOT = Path(__file__).parents[3]
 

@@ -34,7 +34,7 @@ from benchmarks.report import Results
 from benchmarks.stage import Nginx, processes, wait_until
 from benchmarks.throughput import Bench, Contender, Run, bare, celery, middle, notify
 from notify.publisher import connect
-from notify.service import topology_of
+from notify.service.broker import topology_of
 from notify.settings import Settings
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Filter, Store

@@ -28,7 +28,7 @@ from notify.apikeys import KeyScope, issue_key
 from notify.publisher import Outgoing, Publisher
 from notify.publisher import connect as connect_notify
 from notify.receipt import Posted
-from notify.service import topology_of
+from notify.service.broker import topology_of
 from notify.settings import Settings
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Actor, Store

@@ -28,7 +28,7 @@ from benchmarks.throughput import PYTHON, Bench, notify
 from notify.ledger import keep_up
 from notify.people import Passwords, Role, add_account
 from notify.publisher import connect
-from notify.service import topology_of
+from notify.service.broker import topology_of
 from notify.settings import Settings
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Actor, Store

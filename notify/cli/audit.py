@@ -12,9 +12,9 @@ from notify.cli.console import Console, Table
 from notify.cli.options.as_json import json_lines_option
 from notify.cli.options.filters import grouped, newest_option, period
 from notify.cli.output import plain_table, print_json, print_whole, report_omitted, utc
-from notify.service import opened_record
+from notify.service.record import opened_record
 from notify.settings import load
-from notify.status import act_as_json
+from notify.status.audit import act_as_json
 from notify.store import Act, ActFilter, find_acts
 
 _filters = grouped(

@@ -26,7 +26,8 @@ from notify.contract import (
 from notify.contract import schema as contract_schema
 from notify.errors import ConfigError
 from notify.message import Channel
-from notify.service import category_names, sender_names
+from notify.service.contract import category_names
+from notify.service.senders import sender_names
 from notify.settings import load
 from notify.templating import TemplateNames, Templates
 

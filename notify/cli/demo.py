@@ -16,7 +16,7 @@ from notify.cli.output import plain_table, print_whole
 from notify.cli.record.view import facts, timeline
 from notify.cli.up import state_dir_option, stopping_on_signals, timed_lines
 from notify.stack import SampleOutcome, Stack, Trial, folder_or_temporary, load
-from notify.status import masked
+from notify.status.notification import masked
 
 _INTERVAL = 0.2
 _NEXT = (

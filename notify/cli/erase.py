@@ -16,9 +16,9 @@ from notify.errors import NotifyError
 from notify.message import Status
 from notify.privacy import Erased, ErasureMatch, Person, look
 from notify.privacy import erase as erase_from
-from notify.service import opened_record
+from notify.service.record import opened_record
 from notify.settings import load
-from notify.status import erased_as_json
+from notify.status.privacy import erased_as_json
 from notify.store import Actor
 
 

@@ -17,7 +17,8 @@ from notify.contract import REFUSED, Event, RefusedEvent, event_schema, refused_
 from notify.errors import NotifyError
 from notify.message import Channel, Status
 from notify.publisher import why
-from notify.service import open_broker, opened_record
+from notify.service.broker import open_broker
+from notify.service.record import opened_record
 from notify.settings import Settings, load
 from notify.store.db import Moment
 from notify.store.relays import newest_events

@@ -15,7 +15,7 @@ from notify.cli.options.as_json import json_lines_option, json_option
 from notify.cli.options.span import Span, span_option
 from notify.cli.output import plain_table, print_json, print_whole, utc
 from notify.contract import is_source
-from notify.service import opened_record
+from notify.service.record import opened_record
 from notify.settings import load
 
 OVERLAP = timedelta(days=1)

@@ -13,7 +13,7 @@ from notify.cli.output import plain_table
 from notify.errors import ConfigError, NotifyError
 from notify.keyring import HASH, NAME, Keyring, new_key
 from notify.privacy import rotate as rotate_all
-from notify.service import opened_record
+from notify.service.record import opened_record
 from notify.settings import PrivacySettings, keyring_of, load
 from notify.store import Actor
 from notify.store.privacy import reseal

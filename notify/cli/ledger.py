@@ -15,9 +15,10 @@ from notify.cli.options.given import NUMBER
 from notify.cli.output import print_json, span, utc
 from notify.errors import ConfigError, NotifyError
 from notify.ledger import TERMS, Contradiction, Ledger, Miscount, build_ledger
-from notify.service import open_broker, opened_record, topology_of
+from notify.service.broker import open_broker, topology_of
+from notify.service.record import opened_record
 from notify.settings import Settings, load
-from notify.status import ledger_as_json
+from notify.status.ledger import ledger_as_json
 from notify.topology import depths
 
 Group = tuple[str, ...]

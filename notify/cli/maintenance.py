@@ -14,9 +14,10 @@ from notify.cli.output import print_json
 from notify.errors import NotifyError
 from notify.ledger import Contradiction, Ledger, build_ledger
 from notify.privacy import Deleted, count_old, delete_old
-from notify.service import keep_of, opened_record
+from notify.service.privacy import keep_of
+from notify.service.record import opened_record
 from notify.settings import load
-from notify.status import ledger_as_json
+from notify.status.ledger import ledger_as_json
 
 
 @click.command()

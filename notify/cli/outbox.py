@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from notify.errors import ConfigError
 from notify.outbox import OutboxRelay, outbox_table
-from notify.service import open_publisher
+from notify.service.broker import open_publisher
 from notify.settings import load
 from notify.telemetry import logs
 

@@ -6,7 +6,7 @@ import click
 from rich.measure import Measurement
 
 from notify.cli.console import Console, Table
-from notify.status import to_json, utc
+from notify.status.plain import to_json, utc
 
 __all__ = ["plain_table", "print_json", "print_whole", "report_omitted", "span", "until", "utc"]
 

@@ -10,7 +10,8 @@ import click
 
 from notify.errors import NotifyError
 from notify.receipt import Forged, Posted, Unreadable
-from notify.service import intake_publisher, open_intake, open_store
+from notify.service.receipt_intake import intake_publisher, open_intake
+from notify.service.record import open_store
 from notify.settings import load
 from notify.telemetry import logs
 from notify.telemetry.metrics import Metrics

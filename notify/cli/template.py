@@ -15,7 +15,7 @@ from notify.errors import TemplateError
 from notify.message import Channel, Content
 from notify.private import private
 from notify.settings import load
-from notify.status import EXAMPLE_LINK
+from notify.status.templates import EXAMPLE_LINK
 from notify.templating import UNSUBSCRIBE_URL, TemplateInfo, Templates
 
 _FIELDS = {part.name: part.field for each in CHANNELS.values() for part in each.parts}

@@ -17,7 +17,7 @@ from notify.cli.output import print_json
 from notify.errors import ConfigError
 from notify.message import Channel
 from notify.publisher import connect, why
-from notify.service import topology_of
+from notify.service.broker import topology_of
 from notify.settings import Settings, load, ssl_options
 from notify.topology import Difference, Producer, apply, diff, differences, export
 

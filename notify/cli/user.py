@@ -20,7 +20,7 @@ from notify.people import (
     remove_account,
     set_password,
 )
-from notify.service import opened_record
+from notify.service.record import opened_record
 from notify.settings import load
 
 _reason = reason_option("Why; kept in the audit.")

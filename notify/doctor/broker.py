@@ -13,9 +13,10 @@ from notify.doctor import policies, queues, rights
 from notify.doctor.finding import Finding, fail, ok, unchecked, warn
 from notify.errors import ConfigError
 from notify.publisher import why
-from notify.service import contract_limits, open_broker, topology_of
+from notify.service.broker import open_broker, topology_of
+from notify.service.contract import contract_limits
 from notify.settings import LONGEST_TIMEOUT, Settings, shown_url
-from notify.status import OverridesSnapshot
+from notify.status.overrides import OverridesSnapshot
 from notify.topology import Difference, depths, diff, differences, missing
 from notify.worker.pause import REQUEUE_AFTER
 

@@ -8,7 +8,7 @@ from notify.doctor import dkim_dmarc, spf
 from notify.doctor.finding import Finding, fail, ok, unchecked, warn
 from notify.doctor.sender_dns import DnsAway, SenderDns
 from notify.message import Channel
-from notify.service import list_id_of
+from notify.service.categories import list_id_of
 from notify.settings import Settings
 from notify.settings.checks import address_of, senders_of_others
 

@@ -12,10 +12,10 @@ from notify.doctor import broker, deliverability, flow, host, plans, providers, 
 from notify.doctor.finding import Finding, fail
 from notify.doctor.sender_dns import SenderDns
 from notify.errors import ConfigError, NotifyError
-from notify.service import opened_record
+from notify.service.record import opened_record
 from notify.settings import Settings
 from notify.settings.checks import check
-from notify.status import OverridesSnapshot
+from notify.status.overrides import OverridesSnapshot
 
 
 def examine(

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from notify.doctor.finding import Finding, fail, ok, warn
 from notify.policies.breaker import CircuitState, Mode
-from notify.status import OverridesSnapshot, utc
+from notify.status.overrides import OverridesSnapshot
+from notify.status.plain import utc
 
 _MODES = {Mode.OPEN: "forced open", Mode.CLOSED: "forced closed", Mode.SHADOW: "in shadow mode"}
 

@@ -9,7 +9,7 @@ from kombu import Connection
 
 from notify.doctor.finding import Finding, fail, ok, warn
 from notify.errors import ConfigError
-from notify.service import open_templates
+from notify.service.contract import open_templates
 from notify.settings import Settings
 from notify.settings.checks import ConfigReport
 

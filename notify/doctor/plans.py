@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from notify.doctor.finding import Finding, ok, warn
 from notify.plans import earliest_plan
-from notify.status import waits_for_runner
+from notify.status.plans import waits_for_runner
 from notify.store import Store
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from notify.doctor.finding import Finding, fail, ok, unchecked, warn
-from notify.service import topology_of
+from notify.service.broker import topology_of
 from notify.settings import Settings
 from notify.topology import DEAD, Queue
 

@@ -8,7 +8,7 @@ from notify.doctor.finding import Finding, fail, ok, unchecked, warn
 from notify.errors import ConfigError, ProviderError, Unauthorized
 from notify.gateway import ConfiguredProvider
 from notify.provider import Checkable
-from notify.service import open_gateway
+from notify.service.gateway import open_gateway
 from notify.settings import Settings
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from notify.doctor.finding import Finding, fail, ok, warn
 from notify.message import Channel
 from notify.settings import DEAD_POOL, RECEIPTS_POOL, PoolSettings, Settings
-from notify.status import OverridesSnapshot
+from notify.status.overrides import OverridesSnapshot
 from notify.topology import DEAD, FEEDBACK, RECEIPTS, Depth, queue_name
 
 FULL = 0.8

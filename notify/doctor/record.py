@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from notify.doctor.finding import Finding, fail, ok, warn
 from notify.errors import Sealed, StoreError
-from notify.service import database_connections
+from notify.service.connections import database_connections
 from notify.settings import DEAD_POOL, RECEIPTS_POOL, Settings, shown_url
 from notify.store import Store
 from notify.store.db import IDLE, check_writable, read_clock

@@ -16,7 +16,7 @@ from uuid import uuid4
 import amqp
 
 from notify.doctor.finding import Finding, fail, ok, warn
-from notify.service import open_broker
+from notify.service.broker import open_broker
 from notify.settings import Settings
 from notify.topology import DEAD, EVENTS, RECEIPTS, WORK, worker_rights
 

@@ -16,7 +16,7 @@ from amqp import AMQPError
 from notify.errors import ConfigError
 from notify.message import Channel
 from notify.publisher import why
-from notify.service import open_broker, topology_of
+from notify.service.broker import open_broker, topology_of
 from notify.settings import API, CONSOLE, DEAD_POOL, RECEIPTS_POOL, WEB, load
 from notify.stack.endpoints import ConsoleEndpoint, Endpoints, ReceiptEndpoint, receipts_url
 from notify.stack.login import USER, grant_login, new_password

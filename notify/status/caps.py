@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from notify.policies.caps import Cap, CapPer
-from notify.service import caps
+from notify.service.flow import caps
 from notify.settings import Settings
 from notify.status.plain import moment
 from notify.store import Store

@@ -12,7 +12,7 @@ import amqp
 from notify.errors import ConfigError
 from notify.message import Channel, Status
 from notify.policies.holds import Hold, Scope
-from notify.service import open_broker
+from notify.service.broker import open_broker
 from notify.settings import Settings
 from notify.status.plain import iso
 from notify.store import Store

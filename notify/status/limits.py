@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from notify.policies.ratelimit import Limit
-from notify.service import limits
+from notify.service.flow import limits
 from notify.settings import Settings
 from notify.status.plain import iso
 from notify.store import Store

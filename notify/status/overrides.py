@@ -9,7 +9,7 @@ from notify.flow import LONGEST_WAIT
 from notify.message import Channel
 from notify.policies.breaker import Circuit
 from notify.policies.holds import Hold
-from notify.service import lines_limits
+from notify.service.flow import lines_limits
 from notify.settings import Settings
 from notify.store import Store
 from notify.store.flow import LimitRow, circuits, holds, limits

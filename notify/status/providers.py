@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from notify.message import Channel
 from notify.policies.holds import Hold
-from notify.service import breaker_rules, lines_limits
+from notify.service.flow import breaker_rules, lines_limits
 from notify.settings import ProviderSettings, Settings
 from notify.status.circuits import CircuitStatus, read_circuits
 from notify.status.limits import LimitStatus, read_limits

@@ -12,7 +12,9 @@ from notify.errors import ConfigError, StoreError
 from notify.ledger import SHARE, LedgerSnapshot, count_record
 from notify.message import Channel, Status
 from notify.publisher import FAILURES, why
-from notify.service import breaker_rules, check_tables, open_broker, open_store, topology_of
+from notify.service.broker import open_broker, topology_of
+from notify.service.flow import breaker_rules
+from notify.service.record import check_tables, open_store
 from notify.settings import Settings
 from notify.status.circuits import read_circuits
 from notify.status.holds import read_holds

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 
-from notify.service import CLAIMERS
+from notify.service.connections import CLAIMERS
 from notify.worker.received import Received
 
 LARGEST_BATCH = 96

@@ -13,7 +13,9 @@ import structlog
 from celery.apps.worker import Worker
 
 from notify.publisher import why
-from notify.service import CLAIMERS, database_connections, open_broker, opened_record, topology_of
+from notify.service.broker import open_broker, topology_of
+from notify.service.connections import CLAIMERS, database_connections
+from notify.service.record import opened_record
 from notify.settings import Settings
 from notify.store import Store
 from notify.store.db import CLOCK_OFF

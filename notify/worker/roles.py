@@ -8,25 +8,16 @@ from dataclasses import dataclass
 
 from notify.delivery import Again, Dead, Decision
 from notify.relays import BATCH_SIZE
-from notify.service import (
-    due_relay,
-    event_relay,
-    flow_refresh,
-    open_archive,
-    open_delivery,
-    open_gateway,
-    open_publisher,
-    open_receipts,
-    open_tracing,
-    plan_thread,
-    receipt_lookups,
-    reconciliation,
-    record_metrics,
-    refused_relay,
-    report_relay,
-    reputation_brake,
-    waiting_receipts,
-)
+from notify.service.brake import reputation_brake
+from notify.service.broker import open_publisher
+from notify.service.deadletters import open_archive, record_metrics
+from notify.service.delivery import open_delivery, reconciliation
+from notify.service.flow import flow_refresh
+from notify.service.gateway import open_gateway
+from notify.service.plans import plan_thread
+from notify.service.receipts import open_receipts, receipt_lookups, waiting_receipts
+from notify.service.relays import due_relay, event_relay, refused_relay, report_relay
+from notify.service.tracing import open_tracing
 from notify.settings import PoolSettings, Settings
 from notify.store import Store
 from notify.telemetry.metrics import Metrics

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from notify.message import Status
-from notify.service import database_connections
+from notify.service.connections import database_connections
 from notify.settings import load
 from notify.stack.rabbitmq import RabbitMQNode, free_ports
 from notify.store.deadletters import LetterFilter

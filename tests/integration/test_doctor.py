@@ -21,7 +21,7 @@ from notify.message import Channel
 from notify.policies.breaker import Mode
 from notify.policies.holds import Scope
 from notify.publisher import connect
-from notify.service import topology_of
+from notify.service.broker import topology_of
 from notify.settings import load
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store.audit import Actor

@@ -13,7 +13,7 @@ from notify.cli.flow.holds_view import effects
 from notify.message import Channel
 from notify.policies.holds import Hold, Scope
 from notify.settings import Settings, load
-from notify.status import alternatives, count_held
+from notify.status.holds import alternatives, count_held
 from notify.store import Store
 from notify.topology import queue_name
 from tests.support.migrated import migrated

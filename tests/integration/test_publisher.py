@@ -18,7 +18,7 @@ import pytest
 from notify.errors import PublishError, Unconfirmed, Unroutable
 from notify.message import Channel
 from notify.publisher import Outgoing, Publisher, connect
-from notify.service import open_publisher
+from notify.service.broker import open_publisher
 from notify.settings import LaneSettings, load
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.topology import Topology, apply

@@ -15,7 +15,7 @@ from notify.message import Channel, Status
 from notify.policies.breaker import Mode
 from notify.policies.holds import Scope
 from notify.settings import load
-from notify.status import StatusReader
+from notify.status.reader import StatusReader
 from notify.store.audit import Actor
 from notify.store.deadletters import LetterFilter, count_letters
 from tests.support.rig import Rig, surroundings, until

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from notify.errors import StoreError
 from notify.message import Status
 from notify.publisher import why
-from notify.service import open_broker
+from notify.service.broker import open_broker
 from notify.settings import AmqpSettings, Settings
 from notify.stack.rabbitmq import RabbitMQNode, free_ports
 from notify.store import Store

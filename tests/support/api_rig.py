@@ -15,9 +15,9 @@ from notify.apikeys import Acceptor, KeyDirectory, KeyLimits, KeyScope, issue_ke
 from notify.errors import PublishError, Unconfirmed
 from notify.flow import Limiter
 from notify.publisher import Outgoing
-from notify.service import contract_limits, open_templates
+from notify.service.contract import contract_limits, open_templates
 from notify.settings import Settings
-from notify.status import EventHistory
+from notify.status.events import EventHistory
 from notify.store import Actor, Store
 from notify.telemetry.metrics import Metrics
 from notify.templating import TemplateNames

@@ -18,7 +18,7 @@ from argon2 import PasswordHasher
 from notify.ledger import Ledger, build_ledger
 from notify.people import Passwords, Role, Sessions, add_account
 from notify.settings import Settings
-from notify.status import Overview
+from notify.status.overview import Overview
 from notify.store import Act, ActFilter, Actor, find_acts
 from notify.web.console.application import CONSOLE_LIMITS, console_app
 from notify.web.console.checks import BackgroundCheck, ConsoleChecks

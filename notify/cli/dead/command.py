@@ -21,9 +21,11 @@ from notify.cli.output import print_json, print_whole, report_omitted
 from notify.cli.record import view as record_view
 from notify.deadletters import discard as discard_letters
 from notify.errors import NotifyError
-from notify.service import opened_record
+from notify.service.record import opened_record
 from notify.settings import load
-from notify.status import content_as_json, letter_as_json, readable, to_json
+from notify.status.dead_letters import content_as_json, letter_as_json
+from notify.status.letter_body import readable
+from notify.status.plain import to_json
 from notify.store import Filter, Store
 from notify.store.deadletters import (
     ArchivedLetter,

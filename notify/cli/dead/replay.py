@@ -20,9 +20,10 @@ from notify.cli.options.confirmation import confirm, yes_option
 from notify.cli.output import print_json
 from notify.deadletters import Edit, Replayer, ReplayPlan, ReplayRequest
 from notify.errors import NotifyError
-from notify.service import open_replayer, opened_record
+from notify.service.deadletters import open_replayer
+from notify.service.record import opened_record
 from notify.settings import load
-from notify.status import plan_as_json
+from notify.status.dead_letters import plan_as_json
 from notify.store import Actor, Store
 from notify.store.deadletters import read_waiting
 

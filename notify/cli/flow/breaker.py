@@ -16,9 +16,11 @@ from notify.cli.options.span import span_option
 from notify.cli.output import print_json, print_whole
 from notify.flow import overrides
 from notify.policies.breaker import Circuit, Mode
-from notify.service import breaker_rules, opened_record
+from notify.service.flow import breaker_rules
+from notify.service.record import opened_record
 from notify.settings import Settings, load
-from notify.status import alternatives, read_circuits, read_holds
+from notify.status.circuits import read_circuits
+from notify.status.holds import alternatives, read_holds
 from notify.store import Store
 
 

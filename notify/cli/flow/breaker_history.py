@@ -13,9 +13,9 @@ from notify.cli.options.as_json import json_lines_option
 from notify.cli.options.filters import newest_option, period
 from notify.cli.output import plain_table, print_json, print_whole, report_omitted, utc
 from notify.policies.breaker import CircuitState, Mode
-from notify.service import opened_record
+from notify.service.record import opened_record
 from notify.settings import load
-from notify.status import change_as_json
+from notify.status.circuits import change_as_json
 from notify.store.db import Moment
 from notify.store.flow import CircuitChange, CircuitChangeFilter, find_circuit_changes
 

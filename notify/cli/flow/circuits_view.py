@@ -9,7 +9,7 @@ from rich.text import Text
 from notify.cli.console import Table
 from notify.cli.output import plain_table, until, utc
 from notify.policies.breaker import Circuit, CircuitState, Mode
-from notify.status import CircuitStatus
+from notify.status.circuits import CircuitStatus
 
 COLOURS = {CircuitState.CLOSED: "green", CircuitState.OPEN: "red", CircuitState.HALF_OPEN: "yellow"}
 """The colour of each state."""

@@ -18,9 +18,9 @@ from notify.cli.output import print_json
 from notify.errors import NotifyError
 from notify.flow import overrides
 from notify.policies.holds import Hold, Scope
-from notify.service import opened_record
+from notify.service.record import opened_record
 from notify.settings import Settings, load
-from notify.status import alternatives, count_held, hold_as_json, read_holds
+from notify.status.holds import alternatives, count_held, hold_as_json, read_holds
 from notify.store.flow import SCOPE_PARTS
 
 _SCOPE: list[Callable[[Command], Command]] = [

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from notify.cli.output import until, utc
 from notify.policies.holds import Hold
-from notify.status import Alternatives, HeldMessages, HoldStatus
+from notify.status.holds import Alternatives, HeldMessages, HoldStatus
 
 
 def effects(hold: Hold, held: HeldMessages, others: Alternatives) -> Iterator[str]:

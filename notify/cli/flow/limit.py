@@ -15,9 +15,10 @@ from notify.cli.options.number import NumberRange
 from notify.cli.options.span import span_option
 from notify.cli.output import print_json, print_whole
 from notify.flow import overrides
-from notify.service import limits, opened_record, provider_limit
+from notify.service.flow import limits, provider_limit
+from notify.service.record import opened_record
 from notify.settings import Settings, load
-from notify.status import parent_limit, read_limits
+from notify.status.limits import parent_limit, read_limits
 from notify.store import Store
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from notify.cli.console import Table
 from notify.cli.output import plain_table, until
 from notify.policies.ratelimit import RECOVERY
-from notify.status import LimitStatus
+from notify.status.limits import LimitStatus
 
 _NOTICED = 0.05
 """Units a second from which a use is shown."""

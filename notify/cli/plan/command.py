@@ -27,9 +27,10 @@ from notify.plans import (
     start_plan,
     stop_plan,
 )
-from notify.service import open_plan_runner, opened_record
+from notify.service.plans import open_plan_runner
+from notify.service.record import opened_record
 from notify.settings import load
-from notify.status import bulk_plan_as_json, item_as_json
+from notify.status.plans import bulk_plan_as_json, item_as_json
 from notify.store import Actor, Store
 
 _id = click.argument("id_", metavar="ID", type=NUMBER)

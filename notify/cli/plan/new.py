@@ -34,9 +34,10 @@ from notify.plans import (
 )
 from notify.policies.holds import Scope
 from notify.reconcile import Resolution
-from notify.service import open_acts, open_plan_runner, opened_record
+from notify.service.plans import open_acts, open_plan_runner
+from notify.service.record import opened_record
 from notify.settings import load
-from notify.status import bulk_plan_as_json
+from notify.status.plans import bulk_plan_as_json
 from notify.store import Filter
 from notify.store.deadletters import LetterFilter
 from notify.suppression import ALL

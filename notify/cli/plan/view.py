@@ -10,7 +10,7 @@ from rich.text import Text
 from notify.cli.console import Table
 from notify.cli.output import plain_table, span, utc
 from notify.plans import BulkPlan, Item, ItemState, PlanState, effect
-from notify.status import seconds_left, waits_for_runner
+from notify.status.plans import seconds_left, waits_for_runner
 
 _SETTLED = (ItemState.DONE, ItemState.SKIPPED, ItemState.REFUSED)
 

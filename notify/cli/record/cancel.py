@@ -14,9 +14,9 @@ from notify.cli.output import print_json
 from notify.delivery import cancel_notifications
 from notify.errors import NotifyError
 from notify.message import Status
-from notify.service import opened_record
+from notify.service.record import opened_record
 from notify.settings import load
-from notify.status import cancelled_as_json
+from notify.status.notification import cancelled_as_json
 from notify.store import Actor
 from notify.store.delivery import Cancelled
 

@@ -16,9 +16,9 @@ from notify.cli.record import view
 from notify.cli.record.id_prefix import IdPrefix, dead_letters_of, print_letters, resolved
 from notify.errors import NotifyError
 from notify.message import Status
-from notify.service import opened_record
+from notify.service.record import opened_record
 from notify.settings import load
-from notify.status import batch_as_json, masked, story_as_json, summary_as_json
+from notify.status.notification import batch_as_json, masked, story_as_json, summary_as_json
 from notify.store import Filter, Story, Summary
 from notify.store.db import revision_problem
 

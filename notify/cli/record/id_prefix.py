@@ -12,7 +12,7 @@ from notify.cli.console import Console
 from notify.cli.dead import view
 from notify.cli.output import print_json, print_whole
 from notify.errors import NotifyError
-from notify.status import letter_as_json
+from notify.status.dead_letters import letter_as_json
 from notify.store import Store, ids_with_prefix
 from notify.store.deadletters import DeadLetter, LetterFilter, find_letters
 

@@ -11,7 +11,7 @@ from notify.cli.options.actor import actor_of, reason_option
 from notify.cli.options.filters import source_option
 from notify.errors import NotifyError, StoreError
 from notify.reconcile import Resolution, decide
-from notify.service import opened_record
+from notify.service.record import opened_record
 from notify.settings import load
 
 _SAYS = {

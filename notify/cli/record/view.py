@@ -12,7 +12,7 @@ from rich.text import Text
 from notify.cli.console import Table
 from notify.cli.output import plain_table, utc
 from notify.message import Status
-from notify.status import timeline as steps_of
+from notify.status.notification import timeline as steps_of
 from notify.store import Story, Summary
 
 _COLOURS = {

@@ -20,7 +20,9 @@ from notify.cli.send.results import Check, Source, checked, published, stopped_b
 from notify.cli.send.waiting import wait
 from notify.contract import Route, is_uuid, problems, route
 from notify.errors import DecodeError, NotifyError
-from notify.service import contract_limits, open_publisher, open_templates, opened_record
+from notify.service.broker import open_publisher
+from notify.service.contract import contract_limits, open_templates
+from notify.service.record import opened_record
 from notify.settings import Settings, load
 from notify.templating import TemplateNames
 from notify.topology import routing_key

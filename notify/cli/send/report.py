@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from notify.cli.console import Console
 from notify.cli.send.results import Result, Source
-from notify.status import to_json
+from notify.status.plain import to_json
 from notify.telemetry.terminal import on_one_line
 
 _HOPELESS = 256

@@ -13,7 +13,8 @@ from notify.cli.console import Console
 from notify.cli.output import print_json
 from notify.cli.status.screen import drawn
 from notify.settings import load
-from notify.status import Overview, StatusReader
+from notify.status.overview import Overview
+from notify.status.reader import StatusReader
 
 _INTERVAL = 2.0
 """Seconds between two reads."""

@@ -13,7 +13,8 @@ from notify.cli.flow import circuits_view, holds_view, limits_view
 from notify.cli.output import plain_table, span, utc
 from notify.ledger import TERMS, LedgerSnapshot, Line
 from notify.message import Channel, Status
-from notify.status import HoldStatus, Overview, RecordStatus
+from notify.status.holds import HoldStatus
+from notify.status.overview import Overview, RecordStatus
 from notify.store.ledger import Late
 from notify.topology import DEAD, Depth, queue_name
 

@@ -20,9 +20,9 @@ from notify.cli.suppress.transfer import export, import_
 from notify.cli.suppress.view import details, listing
 from notify.errors import NotifyError
 from notify.message import Channel
-from notify.service import opened_record
+from notify.service.record import opened_record
 from notify.settings import load
-from notify.status import read_suppressions, suppression_as_json
+from notify.status.suppressions import read_suppressions, suppression_as_json
 from notify.store.db import Moment
 from notify.suppression import (
     ALL,

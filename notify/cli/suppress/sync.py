@@ -14,7 +14,8 @@ from notify.cli.options.as_json import json_option
 from notify.cli.output import print_json
 from notify.errors import NotifyError
 from notify.provider import KeepsSuppressions
-from notify.service import open_gateway, opened_record
+from notify.service.gateway import open_gateway
+from notify.service.record import opened_record
 from notify.settings import Settings, load
 from notify.store import Store
 from notify.suppression import ListSync

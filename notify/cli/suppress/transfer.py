@@ -22,9 +22,9 @@ from notify.cli.output import print_json
 from notify.cli.suppress.options import kind_option, scope_option
 from notify.errors import NotifyError
 from notify.message import Channel
-from notify.service import opened_record
+from notify.service.record import opened_record
 from notify.settings import load
-from notify.status import stream_suppressions
+from notify.status.suppressions import stream_suppressions
 from notify.suppression import (
     ALL,
     COLUMNS,

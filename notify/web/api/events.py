@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from notify.apikeys import ApiKey
 from notify.errors import StoreError
-from notify.status import EventHistory
+from notify.status.events import EventHistory
 from notify.store.relays import EventPage
 from notify.web.api.feed import EventFeed
 from notify.web.api.models import EventsQuery, EventsView

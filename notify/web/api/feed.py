@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from notify.status import EventHistory
+from notify.status.events import EventHistory
 
 PERIOD = 0.5
 """Seconds between two reads while a stream is open."""

@@ -19,12 +19,7 @@ from notify.apikeys import (
     with_key,
 )
 from notify.delivery import cancel_notifications
-from notify.status import (
-    NoSuchPage,
-    key_as_text,
-    parse_key,
-    search_notifications,
-)
+from notify.status.search import NoSuchPage, key_as_text, parse_key, search_notifications
 from notify.store import Actor, Filter, Store
 from notify.store.status import RowSearch
 from notify.web.api.limits import rate_headers, used_up

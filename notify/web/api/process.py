@@ -13,17 +13,12 @@ from notify.apikeys import Acceptor, KeyDirectory, KeyLimits, report_feedback
 from notify.message import Channel
 from notify.periodic import PeriodicThread
 from notify.publisher import Publisher
-from notify.service import (
-    api_publisher,
-    contract_limits,
-    open_acceptor,
-    open_broker,
-    open_key_limits,
-    open_store,
-    open_templates,
-)
+from notify.service.api import api_publisher, open_acceptor, open_key_limits
+from notify.service.broker import open_broker
+from notify.service.contract import contract_limits, open_templates
+from notify.service.record import open_store
 from notify.settings import API, Settings
-from notify.status import EventHistory
+from notify.status.events import EventHistory
 from notify.store import Store
 from notify.telemetry.metrics import Metrics, catalog
 from notify.templating import Templates

@@ -5,7 +5,7 @@ from __future__ import annotations
 from notify.channels import CHANNELS
 from notify.contract import normal_form
 from notify.message import Channel
-from notify.status import read_own_suppressions
+from notify.status.suppressions import read_own_suppressions
 from notify.store import Actor, Store
 from notify.suppression import (
     Suppression,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from notify.status import preview_template
+from notify.status.templates import preview_template
 from notify.templating import Templates
 from notify.web.api.models import PreviewBody, PreviewView, TemplatesView, TemplateView
 from notify.web.api.operation import ApiAnswer, ApiCall

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from notify.status import mask, timeline
+from notify.status.notification import mask, timeline
 from notify.store import Story, Summary
 from notify.suppression import ListedSuppression
 from notify.web.api.models import (

@@ -13,7 +13,7 @@ import structlog
 from notify.doctor import Finding, examine
 from notify.errors import NotifyError
 from notify.ledger import Ledger, build_ledger
-from notify.service import opened_record
+from notify.service.record import opened_record
 from notify.settings import Settings
 
 _T = TypeVar("_T")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from notify.errors import ConfigError, StoreError
 from notify.people import Passwords, Sessions
 from notify.periodic import PeriodicThread
-from notify.service import open_store
+from notify.service.record import open_store
 from notify.settings import CONSOLE, ConsoleSettings, Settings, secret_named
-from notify.status import StatusReader
+from notify.status.reader import StatusReader
 from notify.store import Store
 from notify.telemetry.metrics import catalog
 from notify.web import Address, WebLimits, web_frame

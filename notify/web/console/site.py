@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from notify.deadletters import Replayer
-from notify.service import open_replayer, open_templates
+from notify.service.contract import open_templates
+from notify.service.deadletters import open_replayer
 from notify.settings import Settings, keyring_of
-from notify.status import Overview, ProviderStatus, RecipientTokens
+from notify.status.overview import Overview
+from notify.status.providers import ProviderStatus
+from notify.status.recipient_tokens import RecipientTokens
 from notify.store import Store
 from notify.templating import TemplateInfo, Templates
 from notify.web.console.checks import ConsoleChecks

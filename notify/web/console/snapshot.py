@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from notify.errors import StoreError
 from notify.settings import Settings
-from notify.status import Overview, ProviderStatus, StatusReader, read_providers
+from notify.status.overview import Overview
+from notify.status.providers import ProviderStatus, read_providers
+from notify.status.reader import StatusReader
 from notify.store import Store
 
 FRESH = 1.0

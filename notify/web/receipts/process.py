@@ -9,17 +9,11 @@ from functools import partial
 from starlette.types import ASGIApp
 
 from notify.publisher import Publisher
-from notify.service import (
-    category_titles,
-    inbox_relay,
-    intake_publisher,
-    open_broker,
-    open_intake,
-    open_publisher,
-    open_store,
-    open_templates,
-    open_unsubscriber,
-)
+from notify.service.broker import open_broker, open_publisher
+from notify.service.contract import open_templates
+from notify.service.receipt_intake import inbox_relay, intake_publisher, open_intake
+from notify.service.record import open_store
+from notify.service.unsubscribe import category_titles, open_unsubscriber
 from notify.settings import WEB, Settings
 from notify.store import Store
 from notify.telemetry.metrics import Metrics, catalog

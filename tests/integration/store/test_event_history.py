@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from notify.message import Status
-from notify.status import EventHistory
+from notify.status.events import EventHistory
 from notify.store import Store
 from notify.store.relays import history
 from notify.store.status_rules import Transition

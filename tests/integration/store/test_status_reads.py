@@ -16,20 +16,13 @@ from sqlalchemy.event import listen, remove
 from notify.ledger import keep_up
 from notify.message import Channel, Outcome, Status, time_id
 from notify.settings import Settings
-from notify.status import (
-    ids_beginning_with,
-    key_as_text,
-    parse_key,
-    read_batch,
-    read_caps,
-    read_providers,
-    read_sources,
-    read_story,
-    read_suppressions,
-    read_undecided,
-    recent_batches,
-    search_notifications,
-)
+from notify.status.batches import read_batch, recent_batches
+from notify.status.caps import read_caps
+from notify.status.providers import read_providers
+from notify.status.search import key_as_text, parse_key, read_undecided, search_notifications
+from notify.status.sources import read_sources
+from notify.status.story import ids_beginning_with, read_story
+from notify.status.suppressions import read_suppressions
 from notify.store import Entry, Store
 from notify.store.deadletters import Cause, LetterFilter, LetterState, count_letters, find_letters
 from notify.store.sealing import cipher_of

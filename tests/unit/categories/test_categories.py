@@ -21,7 +21,8 @@ from notify.delivery import rendered
 from notify.errors import ConfigError, TemplateError
 from notify.keyring import HASH, NAME, new_key
 from notify.message import Channel, MailSender, Notification
-from notify.service import exempt_categories, open_categories, open_unsubscriber
+from notify.service.categories import exempt_categories, open_categories
+from notify.service.unsubscribe import open_unsubscriber
 from notify.settings import Settings
 from notify.templating import Templates
 from tests.support.sealing import KEYRING

@@ -22,7 +22,8 @@ from notify.message import (
     SmsSender,
     SmsSenderKind,
 )
-from notify.service import contract_limits, open_categories
+from notify.service.categories import open_categories
+from notify.service.contract import contract_limits
 from notify.settings import Settings
 from notify.templating import Templates
 from tests.support.malformed import changed

@@ -13,7 +13,7 @@ from notify.policies.breaker import Circuit, CircuitState, Mode
 from notify.policies.holds import Hold
 from notify.policies.ratelimit import LimitState
 from notify.settings import ContractSettings, Settings, StoreSettings
-from notify.status import OverridesSnapshot
+from notify.status.overrides import OverridesSnapshot
 from notify.store.flow.limits import LimitRow
 
 SETTINGS = Settings()

@@ -10,7 +10,7 @@ import pytest
 
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel
-from notify.service import open_gateway
+from notify.service.gateway import open_gateway
 from notify.settings import load
 from notify.settings.checks.report import check
 from tests.support.vendor import Vendor

@@ -9,7 +9,8 @@ import pytest
 
 from notify.errors import ConfigError
 from notify.message import Channel
-from notify.service import open_gateway, open_readers, receipts_url
+from notify.service.gateway import open_gateway
+from notify.service.receipt_intake import open_readers, receipts_url
 from notify.settings import Settings, load
 from tests.support.signing import SendGridSigner
 

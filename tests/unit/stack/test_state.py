@@ -16,7 +16,7 @@ from notify.errors import ConfigError
 from notify.message import Channel
 from notify.sandbox.ledger import SandboxLedger
 from notify.sandbox.posting import EventKey
-from notify.service import open_gateway
+from notify.service.gateway import open_gateway
 from notify.settings import load
 from notify.stack.dummies import new_keyring
 from notify.stack.endpoints import Endpoints, ReceiptEndpoint

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from notify.status import readable
+from notify.status.letter_body import readable
 
 MEGABYTE = 1_048_576
 

@@ -9,8 +9,7 @@ from uuid import UUID
 import pytest
 
 from notify.message import Channel, Status
-from notify.status import SearchMistake, parse_search
-from notify.status.qualifiers import LONGEST
+from notify.status.qualifiers import LONGEST, SearchMistake, parse_search
 from notify.store.status import RowSearch
 
 BATCH = "0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10"

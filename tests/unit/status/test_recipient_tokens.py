@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from notify.keyring import CLEAR
-from notify.status import RecipientTokens, UnknownToken, is_token
+from notify.status.recipient_tokens import RecipientTokens, UnknownToken, is_token
 from notify.store.sealing import RowCipher
 from tests.support.sealing import KEYRING
 

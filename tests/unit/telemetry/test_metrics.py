@@ -17,7 +17,8 @@ from structlog.testing import capture_logs
 
 from notify.contract.published import IN_MS, publication_time
 from notify.errors import ConfigError
-from notify.service import open_delivery, open_gateway
+from notify.service.delivery import open_delivery
+from notify.service.gateway import open_gateway
 from notify.settings import load
 from notify.store import Store
 from notify.store.db.engine import connect

@@ -22,7 +22,7 @@ from notify.delivery.plan import DeliveryItem
 from notify.errors import ConfigError, Unconfirmed
 from notify.message import Notification
 from notify.publisher.outgoing import InFlight, Outgoing
-from notify.service import open_tracing
+from notify.service.tracing import open_tracing
 from notify.settings import Settings
 from notify.settings.tracing import TracingSettings
 from notify.store import Claim, Claimed

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from notify.service import CLAIMERS
+from notify.service.connections import CLAIMERS
 from notify.worker.intake import LARGEST_BATCH, MOST_DEFERRED, Intake
 from notify.worker.received import Received
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from notify.flow import overrides
 from notify.people import Role
 from notify.policies.breaker import Mode
-from notify.status import read_providers
+from notify.status.providers import read_providers
 from notify.store.flow import CircuitChangeFilter, find_circuit_changes
 from notify.web.console.pages.fields import SPANS, seconds, word
 from notify.web.console.params import FormMistake

@@ -7,7 +7,9 @@ from typing import Any
 from notify.errors import Sealed
 from notify.message import Channel
 from notify.people import Role
-from notify.status import mask, readable, to_json
+from notify.status.letter_body import readable
+from notify.status.notification import mask
+from notify.status.plain import to_json
 from notify.store import Filter
 from notify.store.deadletters import (
     ArchivedLetter,

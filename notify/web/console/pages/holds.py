@@ -6,7 +6,7 @@ from notify.flow import overrides
 from notify.message import Channel
 from notify.people import Role
 from notify.policies.holds import Scope
-from notify.status import alternatives, read_holds
+from notify.status.holds import alternatives, read_holds
 from notify.store.flow import SCOPE_PARTS
 from notify.web.console.bulk import BulkQuestion, confirmation, confirmed
 from notify.web.console.pages.fields import SPANS, number_part, one_of, seconds, word

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from notify.flow import overrides
 from notify.people import Role
-from notify.service import limits as configured_limits
-from notify.status import parent_limit, read_caps, read_limits
+from notify.service.flow import limits as configured_limits
+from notify.status.caps import read_caps
+from notify.status.limits import parent_limit, read_limits
 from notify.web.console.pages.fields import SPANS, positive, seconds
 from notify.web.console.params import FormMistake
 from notify.web.console.routing import ConsoleAction, ConsolePage, Nav, Redirect, View, Visit

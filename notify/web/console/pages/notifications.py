@@ -9,18 +9,11 @@ from urllib.parse import urlencode
 from notify.contract import normal_form
 from notify.message import Status
 from notify.people import Role
-from notify.status import (
-    QUALIFIERS,
-    SearchMistake,
-    SearchText,
-    ids_beginning_with,
-    is_token,
-    key_as_text,
-    masked,
-    parse_key,
-    parse_search,
-    search_notifications,
-)
+from notify.status.notification import masked
+from notify.status.qualifiers import QUALIFIERS, SearchMistake, SearchText, parse_search
+from notify.status.recipient_tokens import is_token
+from notify.status.search import key_as_text, parse_key, search_notifications
+from notify.status.story import ids_beginning_with
 from notify.store.status import Matches, RowSearch
 from notify.web.console.params import FormMistake
 from notify.web.console.routing import (

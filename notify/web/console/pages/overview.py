@@ -9,7 +9,9 @@ from itertools import takewhile
 from markupsafe import Markup
 
 from notify.people import Role
-from notify.status import LaneStatus, Overview, ProviderStatus, lanes_of
+from notify.status.lanes import LaneStatus, lanes_of
+from notify.status.overview import Overview
+from notify.status.providers import ProviderStatus
 from notify.store.ledger import Late
 from notify.web.console.rendering import number
 from notify.web.console.routing import ConsolePage, Nav, View, Visit

@@ -15,7 +15,7 @@ from notify.plans import (
     start_plan,
     stop_plan,
 )
-from notify.status import forecast_as_json, seconds_left, waits_for_runner
+from notify.status.plans import forecast_as_json, seconds_left, waits_for_runner
 from notify.web.console.bulk import BulkQuestion, confirmation, confirmed
 from notify.web.console.pages.fields import number_part, word
 from notify.web.console.routing import (

@@ -24,7 +24,7 @@ from notify.plans import (
 )
 from notify.policies.holds import Scope
 from notify.reconcile import Resolution
-from notify.status import parse_search
+from notify.status.qualifiers import parse_search
 from notify.store import Filter
 from notify.store.deadletters import Cause, LetterFilter
 from notify.store.flow import SCOPE_PARTS

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from notify.message import Status
 from notify.people import Role
-from notify.status import (
-    key_as_text,
-    masked,
-    parse_key,
-    read_batch,
-    read_sources,
-    recent_batches,
-)
+from notify.status.batches import read_batch, recent_batches
+from notify.status.notification import masked
+from notify.status.search import key_as_text, parse_key
+from notify.status.sources import read_sources
 from notify.web.console.pages.fields import uuid_part
 from notify.web.console.routing import ConsolePage, Missing, Nav, View, Visit
 

@@ -8,13 +8,8 @@ from uuid import UUID
 from notify.delivery import cancel_notifications
 from notify.message import Status
 from notify.people import Role, record_disclosure
-from notify.status import (
-    WholeStory,
-    mask,
-    milliseconds,
-    read_story,
-    timeline,
-)
+from notify.status.notification import mask, milliseconds, timeline
+from notify.status.story import WholeStory, read_story
 from notify.store import Filter, Summary
 from notify.web.console.bulk import (
     BulkQuestion,

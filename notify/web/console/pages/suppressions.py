@@ -11,7 +11,8 @@ from notify.contract import normal_form
 from notify.message import Channel
 from notify.people import Role
 from notify.plans import MOST_AT_ONCE
-from notify.status import is_token, read_suppressions
+from notify.status.recipient_tokens import is_token
+from notify.status.suppressions import read_suppressions
 from notify.suppression import (
     ALL,
     ListedSuppression,

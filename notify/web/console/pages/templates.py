@@ -8,7 +8,7 @@ from typing import Any
 from notify.contract import RequestInvalid, parse
 from notify.message import Channel
 from notify.people import Role
-from notify.status import TemplatePreview, find_template, preview_template
+from notify.status.templates import TemplatePreview, find_template, preview_template
 from notify.templating import TemplateInfo
 from notify.web.console.pages.fields import word
 from notify.web.console.params import FormMistake, Params

@@ -8,13 +8,9 @@ from notify.errors import NotifyError, StoreError
 from notify.people import Role
 from notify.plans import MOST_AT_ONCE
 from notify.reconcile import Resolution, decide
-from notify.status import (
-    key_as_text,
-    masked,
-    parse_key,
-    parse_search,
-    read_undecided,
-)
+from notify.status.notification import masked
+from notify.status.qualifiers import parse_search
+from notify.status.search import key_as_text, parse_key, read_undecided
 from notify.store import Summary
 from notify.web.console.bulk import (
     BulkQuestion,

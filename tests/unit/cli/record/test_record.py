@@ -14,7 +14,7 @@ from notify.cli.console import Console
 from notify.cli.output import print_whole
 from notify.cli.record.view import listing, timeline
 from notify.message import Channel, Status
-from notify.status import mask, masked
+from notify.status.notification import mask, masked
 from notify.store import Entry, Filter, Store
 from tests.support.commands import Done, Notify
 from tests.support.recording import (

@@ -11,7 +11,7 @@ import pytest
 from notify.apikeys import KeyScope
 from notify.contract import Incoming, decode
 from notify.message import Status
-from notify.service import contract_limits
+from notify.service.contract import contract_limits
 from notify.store import ActFilter, Entry, find_acts
 from tests.support.api_rig import ApiRig, email, ids_of, run
 from tests.support.recording import LATER, accepted, asked, begin, call_for, claim_one

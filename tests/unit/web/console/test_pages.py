@@ -20,7 +20,7 @@ from notify.people import Role
 from notify.policies.breaker import Mode
 from notify.policies.holds import Scope
 from notify.settings import Settings
-from notify.status import read_holds
+from notify.status.holds import read_holds
 from notify.store import Actor, Entry
 from notify.store.deadletters import LetterFilter, LetterState, count_letters
 from notify.suppression import Suppression, SuppressionReason, add_entry

@@ -19,7 +19,9 @@ from notify.ledger.ledger import Ledger, Line
 from notify.message import Channel, Status
 from notify.people import Role, SignedIn
 from notify.settings import Settings
-from notify.status import Overview, StatusReader, lanes_of
+from notify.status.lanes import lanes_of
+from notify.status.overview import Overview
+from notify.status.reader import StatusReader
 from notify.topology import Depth
 from notify.web.console import rendering
 from notify.web.console.assets import Assets

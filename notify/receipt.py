@@ -114,6 +114,15 @@ class Report:
     unreadable: int = 0
     ignored: int = 0
 
+    @classmethod
+    def joined(cls, reports: Sequence[Report]) -> Report:
+        """Return one report with the receipts of all, in order."""
+        return cls(
+            [receipt for each in reports for receipt in each.receipts],
+            unreadable=sum(each.unreadable for each in reports),
+            ignored=sum(each.ignored for each in reports),
+        )
+
 
 class Forged(NotifyError):
     """A request that the vendor did not sign, or signed with another key; the text has no data."""

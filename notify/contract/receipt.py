@@ -16,7 +16,7 @@ from notify.receipt import Blame, DeliveryReceipt, ReceiptEvent
 LONGEST = 255
 """Characters of the longest text of a receipt; the intake cuts what is longer."""
 MOST_RECEIPTS = 250
-"""Receipts in one message; a vendor's request with more becomes several messages."""
+"""Receipts in one message; more become several messages."""
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -82,7 +82,7 @@ def _stored(text: str, most: int = LONGEST) -> str:
 
 class ReceiptMessage(BaseModel):
     """
-    Receipts of one event and one request of a vendor, as JSON.
+    Receipts of one event and one vendor, of one request or of several, as JSON.
 
     A vendor posts up to 1,000 events at once, and one confirm for each would be too slow. The queue
     holds recipients in clear, as the work queues do.
@@ -100,7 +100,7 @@ class ReceiptMessage(BaseModel):
     def split(
         cls, receipts: Iterable[DeliveryReceipt], *, provider: str, received_at: datetime
     ) -> Iterator[ReceiptMessage]:
-        """Yield the messages of one request's receipts, by event and in the request's order."""
+        """Yield the messages of receipts, by event and in their order."""
         by_event: dict[ReceiptEvent, list[ReceiptEntry]] = {}
         for receipt in receipts:
             by_event.setdefault(receipt.event, []).append(ReceiptEntry.of(receipt))

@@ -100,18 +100,44 @@ class ReceiptIntake:
             Unverified: It cannot be verified or acted on now.
             NotStored: Broker and record are both away.
         """
+        reader = self._reader(provider)
+        report = self._read(provider, reader, posted)
+        self._keep(provider, report)
+        return len(report.receipts)
+
+    def accept_all(self, provider: str, requests: Sequence[Posted], /) -> list[Exception | None]:
+        """
+        Verify, read and store requests; their receipts share AMQP messages, and one confirm.
+
+        Returns:
+            For each request, in order: None, or what `accept` would raise for it.
+        """
+        reports = [self._tried(provider, each) for each in requests]
+        read = [each for each in reports if isinstance(each, Report)]
+        error: Exception | None = None
+        try:
+            if read:
+                self._keep(provider, Report.joined(read))
+        except NotStored as not_stored:
+            error = not_stored
+        return [error if isinstance(each, Report) else each for each in reports]
+
+    def _tried(self, provider: str, posted: Posted) -> Report | Exception:
+        try:
+            return self._read(provider, self._reader(provider), posted)
+        except Exception as error:  # noqa: BLE001 - an unexpected one is its own request's answer
+            return error
+
+    def _reader(self, provider: str) -> ReceiptReader:
         reader = self._readers.get(provider)
         if reader is None:
             raise UnknownReader("there are no receipts of this name")
-        try:
-            report = self._read(provider, reader, posted)
-        except Unverified as error:
-            log.warning("notify.receipts_unverified", provider=provider, reason=str(error))
-            raise
+        return reader
+
+    def _keep(self, provider: str, report: Report) -> None:
         received_at = self._clock()
         self.store(provider, report.receipts, received_at=received_at)
         self._metrics.stored(provider, report, received_at=received_at)
-        return len(report.receipts)
 
     def store(
         self,
@@ -133,6 +159,13 @@ class ReceiptIntake:
         self._store(list(ReceiptMessage.split(receipts, provider=provider, received_at=at)))
 
     def _read(self, provider: str, reader: ReceiptReader, posted: Posted) -> Report:
+        try:
+            return self._verified(provider, reader, posted)
+        except Unverified as error:
+            log.warning("notify.receipts_unverified", provider=provider, reason=str(error))
+            raise
+
+    def _verified(self, provider: str, reader: ReceiptReader, posted: Posted) -> Report:
         try:
             reader.verify(posted)
         except Forged as error:

@@ -19,7 +19,7 @@ class WebLimits:
         headers: Number of headers.
         head: Bytes of a request line with all headers.
         connections: Connections at once; a request on a further one is answered with 503.
-        working: Requests that are verified and stored at once.
+        working: Requests, or batches of them, that are at work at once.
         answer_seconds: Seconds for verifying and storing; then the answer is 503.
     """
 

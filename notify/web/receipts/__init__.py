@@ -5,7 +5,8 @@ Here are their routes. Not here: what a request means (`receipts`, `suppression`
 signatures (`providers`).
 """
 
-from notify.web.receipts.app import AcceptsReceipts, receipts_app
+from notify.web.receipts.app import receipts_app
+from notify.web.receipts.batches import AcceptsReceipts
 from notify.web.receipts.unsubscribe import unsubscribe_routes
 
 __all__ = ["AcceptsReceipts", "receipts_app", "unsubscribe_routes"]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
-import anyio
-from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -23,6 +21,7 @@ from notify.web.body import read_body
 from notify.web.guard import WebGuard
 from notify.web.limits import DEFAULT_WEB_LIMITS, WebLimits
 from notify.web.probes import probe_routes
+from notify.web.receipts.batches import AcceptsReceipts, RequestBatches
 
 RETRY_AFTER = {"Retry-After": "10"}
 
@@ -33,14 +32,6 @@ _STATUS: dict[type[Exception], int] = {
     Unverified: 503,
     NotStored: 503,
 }
-
-
-class AcceptsReceipts(Protocol):
-    """The intake behind the application; `notify.receipts.ReceiptIntake` is one."""
-
-    def accept(self, provider: str, posted: Posted) -> int:
-        """Verify and store one request, as `ReceiptIntake.accept` does."""
-        ...
 
 
 def receipts_app(
@@ -84,11 +75,10 @@ class _ReceiptsEndpoint:
         limits: WebLimits,
         monotonic: Callable[[], float],
     ) -> None:
-        self._intake = intake
+        self._batches = RequestBatches(intake, working=limits.working)
         self._metrics = metrics
         self._limits = limits
         self._monotonic = monotonic
-        self._working = anyio.CapacityLimiter(limits.working)
 
     async def post(self, request: Request) -> Response:
         provider = request.path_params["provider"]
@@ -103,21 +93,18 @@ class _ReceiptsEndpoint:
 
     async def _status(self, provider: str, posted: Posted) -> int:
         """Pass the request to the intake; return the status of the answer."""
-        with anyio.move_on_after(self._limits.answer_seconds):
-            try:
-                await run_sync(
-                    self._intake.accept,
-                    provider,
-                    posted,
-                    # The thread goes on: a receipt that is stored late is posted again, and
-                    # applied once.
-                    abandon_on_cancel=True,
-                    limiter=self._working,
-                )
-            except tuple(_STATUS) as error:
-                return next(status for kind, status in _STATUS.items() if isinstance(error, kind))
+        try:
+            async with asyncio.timeout(self._limits.answer_seconds):
+                error = await self._batches.accept(provider, posted)
+        except TimeoutError:
+            # The thread goes on: a receipt that is stored late is posted again, and applied once.
+            return 503
+        if error is None:
             return 204
-        return 503
+        for kind, status in _STATUS.items():
+            if isinstance(error, kind):
+                return status
+        raise error
 
 
 async def _posted(request: Request, limits: WebLimits) -> Posted:

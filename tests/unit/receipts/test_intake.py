@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -194,3 +195,48 @@ def test_a_request_without_receipts_needs_no_broker() -> None:
     rig = _Rig(_Reader(Report((), ignored=3)), broker=_Broker(confirms=[False]))
     assert rig.intake.accept("acme", POSTED) == 0
     assert (rig.broker.tried, rig.counted("none", "ignored")) == ([], 3)
+
+
+class _ByBody(_Reader):
+    """A reader that treats each request by its body."""
+
+    def verify(self, posted: Posted, /) -> None:
+        """Refuse a forged request."""
+        if posted.body == b"forged":
+            raise Forged("acme: not signed")
+
+    def read(self, posted: Posted, /) -> Report:
+        """Return the report, or fail."""
+        if posted.body == b"poison":
+            raise RuntimeError("a fault of the reader")
+        return self.report
+
+
+def _bodies(*bodies: bytes) -> list[Posted]:
+    return [Posted(query="", headers={}, body=each) for each in bodies]
+
+
+def test_requests_that_wait_together_share_messages_and_each_has_its_own_end() -> None:
+    """One forgery, or a fault of the reader, changes nothing for its neighbours."""
+    rig = _Rig(_ByBody(MIXED), broker=_Broker())
+    with capture_logs():
+        ends = rig.intake.accept_all("acme", _bodies(b"a", b"forged", b"poison", b"b"))
+    assert [type(each) for each in ends] == [type(None), Forged, RuntimeError, type(None)]
+    assert [each.routing_key for each in rig.broker.tried] == ["acme.delivered", "acme.bounced"]
+    assert len(json.loads(rig.broker.tried[0].body)["receipts"]) == 4
+    assert (rig.counted("delivered", "stored"), rig.counted("none", "forged")) == (4, 1)
+
+
+def test_no_request_of_a_batch_that_is_not_stored_is_accepted() -> None:
+    """The vendor posts them all again; a receipt that the broker has is applied once."""
+    rig = _Rig(_ByBody(MIXED), broker=_Broker(confirms=[True, False]), inbox=_Inbox(up=False))
+    with capture_logs():
+        ends = rig.intake.accept_all("acme", _bodies(b"a", b"forged", b"b"))
+    assert [type(each) for each in ends] == [NotStored, Forged, NotStored]
+
+
+def test_requests_to_an_unknown_provider() -> None:
+    """Each is refused, and none is counted."""
+    rig = _Rig(_Reader(MIXED), broker=_Broker())
+    ends = rig.intake.accept_all("other", [POSTED, POSTED])
+    assert [type(each) for each in ends] == [UnknownReader, UnknownReader]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,11 +34,13 @@ class _Served:
     events: list[str] = field(default_factory=list)
     turns: int = 0
 
-    def accept(self, provider: str, posted: Posted) -> int:
-        """Record a request."""
+    def accept_all(
+        self, provider: str, requests: Sequence[Posted], /
+    ) -> Sequence[Exception | None]:
+        """Record requests."""
         assert provider == "x"
-        self.bodies.append(posted.body)
-        return 1
+        self.bodies += [each.body for each in requests]
+        return [None] * len(requests)
 
     def turn(self) -> None:
         """Count a turn."""

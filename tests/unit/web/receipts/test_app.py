@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
@@ -32,13 +32,13 @@ class _Intake:
         self._error = error
         self._seconds = seconds
 
-    def accept(self, provider: str, posted: Posted) -> int:
-        """Record the request."""
+    def accept_all(
+        self, provider: str, requests: Sequence[Posted], /
+    ) -> Sequence[Exception | None]:
+        """Record the requests."""
         time.sleep(self._seconds)
-        self.taken.append((provider, posted))
-        if self._error is not None:
-            raise self._error
-        return 1
+        self.taken += [(provider, each) for each in requests]
+        return [self._error] * len(requests)
 
 
 def _call(

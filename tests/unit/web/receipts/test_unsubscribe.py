@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,11 @@ class Desk:
 class NoIntake:
     """Accepts no receipts."""
 
-    def accept(self, provider: str, posted: Posted) -> int:
+    def accept_all(
+        self, provider: str, requests: Sequence[Posted], /
+    ) -> Sequence[Exception | None]:
         """Fail: no test posts a receipt."""
-        raise AssertionError((provider, posted))
+        raise AssertionError((provider, requests))
 
 
 @pytest.fixture

@@ -43,6 +43,11 @@ def read_providers(settings: Settings, store: Store) -> list[ProviderStatus]:
     Raises:
         StoreError: The record cannot be read.
     """
+    with store.reads.together():
+        return _read(settings, store)
+
+
+def _read(settings: Settings, store: Store) -> list[ProviderStatus]:
     circuits = read_circuits(store, breaker_rules(settings))
     limits = {each.limit.name: each for each in read_limits(settings, store, everything=False)}
     now = store.clock()

@@ -118,6 +118,10 @@ class StatusReader:
         return record, self._ledger
 
     def _status(self) -> RecordStatus:
+        with self._store.reads.together():
+            return self._parts()
+
+    def _parts(self) -> RecordStatus:
         settings, store = self._settings, self._store
         at = store.clock()
         circuits = read_circuits(store, breaker_rules(settings))

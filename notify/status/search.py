@@ -43,16 +43,25 @@ def parse_key(text: str) -> PageKey:
 
 
 def search_notifications(
-    store: Store, wanted: RowSearch, *, after: PageKey | None = None, limit: int
+    store: Store,
+    wanted: RowSearch,
+    *,
+    after: PageKey | None = None,
+    limit: int,
+    seconds: float | None = None,
 ) -> Matches:
     """
     Return one page of the notifications that match, newest first.
+
+    Args:
+        after: The place of the page.
+        seconds: See `notify.store.status.find_matches`.
 
     Raises:
         StoreError: The record cannot be read.
     """
     with store.reading() as connection:
-        return find_matches(connection, wanted, after=after, limit=limit)
+        return find_matches(connection, wanted, after=after, limit=limit, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,12 @@ class Undecided:
 
 
 def read_undecided(
-    store: Store, wanted: RowSearch, *, after: PageKey | None = None, limit: int
+    store: Store,
+    wanted: RowSearch,
+    *,
+    after: PageKey | None = None,
+    limit: int,
+    seconds: float | None = None,
 ) -> Undecided:
     """
     Return one page of the notifications with an unknown outcome, newest first.
@@ -76,6 +90,7 @@ def read_undecided(
     Args:
         wanted: Which of them; its status is replaced.
         after: The place of the page; the lapsed ones are on the first one only.
+        seconds: For each of both searches; see `notify.store.status.find_matches`.
 
     Raises:
         StoreError: The record cannot be read.
@@ -84,10 +99,14 @@ def read_undecided(
     sending = replace(wanted, status=Status.SENDING, lease_ended=long_ago)
     with store.reading() as connection:
         unknown = find_matches(
-            connection, replace(wanted, status=Status.UNKNOWN), after=after, limit=limit
+            connection,
+            replace(wanted, status=Status.UNKNOWN),
+            after=after,
+            limit=limit,
+            seconds=seconds,
         )
         lapsed = (
-            find_matches(connection, sending, limit=limit)
+            find_matches(connection, sending, limit=limit, seconds=seconds)
             if after is None
             else Matches([], 0, None, full=False)
         )

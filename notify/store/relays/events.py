@@ -87,9 +87,15 @@ def newest_events(
     status: Status | None = None,
     source: str | None = None,
     since: Moment | None = None,
+    among: int | None = None,
     limit: int,
 ) -> list[PendingEvent]:
-    """Return the newest changes of status that match, published or not, oldest first."""
+    """
+    Return the newest changes of status that match, published or not, oldest first.
+
+    Args:
+        among: The changes that are examined at most, the newest ones; None for all on record.
+    """
     conditions = [
         column == value
         for column, value in (
@@ -101,6 +107,9 @@ def newest_events(
     ]
     if since is not None:
         conditions.append(events.c.at >= moment(since))
+    if among is not None:
+        oldest = select(events.c.id).order_by(events.c.id.desc()).offset(among - 1).limit(1)
+        conditions.append(events.c.id >= func.coalesce(oldest.scalar_subquery(), 0))
     return _read(connection, *conditions, limit=limit)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import CTE, Connection, Row, func, select
 
 from notify.message import Outcome, lowest_id
 from notify.store.queries import ATTEMPT, RecordedAttempt, attempt_of
@@ -44,35 +45,73 @@ def count_calls(
     Ids of calls begin with their time, so the primary key finds them.
     """
     columns = attempts.c
-    query = (
-        select(
-            columns.provider,
-            columns.outcome,
-            columns.http_status,
-            columns.started_at,
-            columns.ended_at,
-        )
+    names = ("provider", "outcome", "http_status", "started_at", "ended_at")
+    recent = (
+        select(*(columns[name] for name in names))
         .where(columns.id >= lowest_id(now - span))
         .order_by(columns.id.desc())
         .limit(_MOST)
+        .cte("recent")
     )
-    by_provider = defaultdict(list)
-    for row in connection.execute(query):
-        by_provider[row.provider].append(row)
-    counts = {}
-    for name, rows in by_provider.items():
-        seconds = sorted(
-            (row.ended_at - row.started_at).total_seconds() for row in rows if row.ended_at
+    seconds = _seconds(connection, recent)
+    found: defaultdict[str, list[Row[Any]]] = defaultdict(list)
+    kinds = (recent.c.provider, recent.c.outcome, recent.c.http_status)
+    query = select(
+        *kinds, func.count().label("calls"), func.min(recent.c.started_at).label("since")
+    )
+    for row in connection.execute(query.group_by(*kinds)):
+        found[row.provider].append(row)
+    return {
+        name: RecentCalls(
+            calls=sum(row.calls for row in rows),
+            outcomes=_outcomes(rows),
+            throttled=sum(row.calls for row in rows if row.http_status == _THROTTLED),
+            p50=seconds.get((name, 50)),
+            p95=seconds.get((name, 95)),
+            since=min(row.since for row in rows),
         )
-        counts[name] = RecentCalls(
-            calls=len(rows),
-            outcomes=Counter(row.outcome and Outcome(row.outcome) for row in rows),
-            throttled=sum(row.http_status == _THROTTLED for row in rows),
-            p50=_quantile(seconds, 0.5),
-            p95=_quantile(seconds, 0.95),
-            since=min(row.started_at for row in rows),
-        )
+        for name, rows in found.items()
+    }
+
+
+def _outcomes(rows: Sequence[Row[Any]]) -> Mapping[Outcome | None, int]:
+    counts: Counter[Outcome | None] = Counter()
+    for row in rows:
+        counts[row.outcome and Outcome(row.outcome)] += row.calls
     return counts
+
+
+def _seconds(connection: Connection, recent: CTE) -> dict[tuple[str, int], float]:
+    """
+    Return the seconds that 50 and 95 of 100 recorded calls took at most, by provider.
+
+    The database sorts them: to read 3,000 rows would cost this process more than all the rest.
+    """
+    columns = recent.c
+    if connection.dialect.name == "sqlite":
+        took = func.julianday(columns.ended_at) - func.julianday(columns.started_at)
+    else:
+        took = columns.ended_at - columns.started_at
+    number = func.row_number().over(partition_by=columns.provider, order_by=took)
+    ranked = (
+        select(
+            columns.provider,
+            columns.started_at,
+            columns.ended_at,
+            number.label("number"),
+            func.count().over(partition_by=columns.provider).label("calls"),
+        )
+        .where(columns.ended_at.is_not(None))
+        .subquery()
+    )
+    found = {}
+    places = {percent: ranked.c.calls * percent // 100 + 1 for percent in (50, 95)}
+    query = select(ranked).where(ranked.c.number.in_(list(places.values())))
+    for row in connection.execute(query):
+        for percent in places:
+            if row.number == row.calls * percent // 100 + 1:
+                found[row.provider, percent] = (row.ended_at - row.started_at).total_seconds()
+    return found
 
 
 def last_calls(connection: Connection, ids: Collection[UUID]) -> dict[UUID, RecordedAttempt]:
@@ -83,7 +122,3 @@ def last_calls(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Reco
         .order_by(attempts.c.number)
     )
     return {row.notification_id: attempt_of(row) for row in connection.execute(query)}
-
-
-def _quantile(values: list[float], share: float) -> float | None:
-    return values[min(len(values) - 1, int(share * len(values)))] if values else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -22,7 +23,8 @@ SEARCHED_WITH_CALLS = 10_000
 """The same if the calls of each must be read as well."""
 FIRST_STEP = 2_000
 """Notifications that are examined first: they often fill the page."""
-
+_GROWTH = 4
+"""Each further step examines so many times as many: most searches end in an early one."""
 
 _LAST_ID = UUID(int=2**128 - 1)
 _LAST_POSITION = 2**31 - 1
@@ -85,24 +87,33 @@ class _Span:
 
 
 def find_matches(
-    connection: Connection, wanted: RowSearch, *, after: PageKey | None = None, limit: int
+    connection: Connection,
+    wanted: RowSearch,
+    *,
+    after: PageKey | None = None,
+    limit: int,
+    seconds: float | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> Matches:
     """
     Return the newest notifications that match, newest first, in the order of `PageKey`.
 
     At most `SEARCHED` notifications are examined, or `SEARCHED_WITH_CALLS`.
+
+    Args:
+        seconds: The search ends early if it would take longer: beside a full machine it examines
+            fewer notifications, at least `FIRST_STEP`. None for no such bound.
     """
-    most = SEARCHED_WITH_CALLS if wanted.reads_calls else SEARCHED
+    steps = _Steps(SEARCHED_WITH_CALLS if wanted.reads_calls else SEARCHED, seconds, monotonic)
     found: list[Summary] = []
-    searched, start, examined = 0, after, after
-    for step in (FIRST_STEP, most - FIRST_STEP):
+    start, examined = after, after
+    while step := steps.next():
         conditions = list(_conditions_with_index(connection, wanted))
         bounds = [_bound(connection, each, start, step=step) for each in conditions]
         known = [each for each in bounds if each is not None]
         back_to = max(known) if known else None
         for condition in conditions:
             found += _rows(connection, wanted, _Span(condition, back_to), start, limit=limit + 1)
-        searched += step
         examined = PageKey(back_to) if back_to is not None else None
         if len(found) > limit or examined is None:
             break
@@ -111,8 +122,35 @@ def find_matches(
     if len(found) > limit:
         last = found[limit - 1]
         key = PageKey(last.received_at, last.position, last.id)
-        return Matches(found[:limit], searched, key, full=True)
-    return Matches(found, searched, examined, full=False)
+        return Matches(found[:limit], steps.examined, key, full=True)
+    return Matches(found, steps.examined, examined, full=False)
+
+
+class _Steps:
+    """The sizes of a search's steps, within its bound and its time."""
+
+    def __init__(self, most: int, seconds: float | None, monotonic: Callable[[], float]) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._monotonic = monotonic
+        self._began = monotonic()
+        self._step = 0
+        self._step_began = self._began
+        self.examined = 0
+
+    def next(self) -> int:
+        """Return how many notifications to examine next; 0 to end the search."""
+        size = self._step * _GROWTH or FIRST_STEP
+        if self._step and self._seconds is not None:
+            now = self._monotonic()
+            rate = self._step / max(now - self._step_began, 1e-6)
+            size = min(size, int(rate * (self._began + self._seconds - now)))
+            self._step_began = now
+            if size < FIRST_STEP:
+                return 0
+        self._step = min(size, self._most - self.examined)
+        self.examined += self._step
+        return self._step
 
 
 def _conditions_with_index(
@@ -125,7 +163,11 @@ def _conditions_with_index(
     elif wanted.batch_id is not None:
         yield columns.batch_id == wanted.batch_id
     elif wanted.status in OPEN and (found := _open_rows(connection, wanted.status)):
-        yield from found
+        # No lease ends before its notification was received: this is a range of the index.
+        ended = wanted.lease_ended
+        yield from (
+            found if ended is None else (and_(each, columns.received_at < ended) for each in found)
+        )
     else:
         yield true()
 

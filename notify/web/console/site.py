@@ -29,7 +29,7 @@ class ReadsOverview(Protocol):
     """Where the overview comes from; `notify.web.console.snapshot.Snapshots` is one."""
 
     def read(self) -> Overview:
-        """Return the overview, at most a second old."""
+        """Return the overview, at most a second old; some seconds beside a full machine."""
         ...
 
     def providers(self) -> Sequence[ProviderStatus] | None:

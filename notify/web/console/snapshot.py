@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from notify.errors import StoreError
@@ -17,6 +18,8 @@ from notify.store import Store
 
 FRESH = 1.0
 """Seconds for which a snapshot is shown again."""
+PATIENCE = 0.1
+"""Seconds that a viewer waits for a newer snapshot; beside a full machine a read takes longer."""
 SAMPLED = 5.0
 """Seconds between two samples of the queues, and two reads of the providers' calls."""
 KEPT = 60
@@ -37,7 +40,7 @@ class Snapshots:
     Reads the overview when a viewer asks and the last one is old. Thread-safe.
 
     `sample` reads it every `SAMPLED` seconds without viewers too, so that the last five minutes are
-    known when an operator comes.
+    known when an operator comes, and no snapshot is much older.
     """
 
     def __init__(
@@ -46,13 +49,17 @@ class Snapshots:
         *,
         settings: Settings,
         store: Store,
+        patience: float = PATIENCE,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = reader
         self._settings = settings
         self._store = store
+        self._patience = patience
         self._monotonic = monotonic
         self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
+        self._newer: Future[Overview] | None = None
         self._sampling = threading.Lock()
         self._last: tuple[float, Overview] | None = None
         self._providers: Sequence[ProviderStatus] | None = None
@@ -61,23 +68,37 @@ class Snapshots:
 
     def read(self) -> Overview:
         """
-        Return the overview, at most a second old.
+        Return the overview, at most a second old unless a read takes longer than `PATIENCE`.
 
-        While one viewer reads it, the others get the one before: a broker that does not answer
-        costs each read some seconds. They wait only for the first one.
+        Then the one before is returned, which is some seconds old: neither a broker that does not
+        answer nor a full machine keeps a viewer waiting. Only the first one is waited for.
         """
         last = self._last
-        if not self._lock.acquire(blocking=last is None):
-            assert last is not None  # noqa: S101 - the lock was tried without waiting
+        if last is not None and self._is_fresh():
             return last[1]
+        newer = self._begin()
+        if last is None:
+            return newer.result()
         try:
-            if self._last is None or self._monotonic() - self._last[0] >= FRESH:
-                overview = self._reader.read()
-                self._last = (self._monotonic(), overview)
-                self._keep(overview)
-            return self._last[1]
-        finally:
-            self._lock.release()
+            return newer.result(self._patience)
+        except TimeoutError:
+            return last[1]
+
+    def _begin(self) -> Future[Overview]:
+        """Begin a read in the thread, unless one is in progress; return its result."""
+        with self._lock:
+            if self._newer is None or (self._newer.done() and not self._is_fresh()):
+                self._newer = self._thread.submit(self._read)
+            return self._newer
+
+    def _is_fresh(self) -> bool:
+        return self._last is not None and self._monotonic() - self._last[0] < FRESH
+
+    def _read(self) -> Overview:
+        overview = self._reader.read()
+        self._last = (self._monotonic(), overview)
+        self._keep(overview)
+        return overview
 
     def providers(self) -> Sequence[ProviderStatus] | None:
         """Return the providers as of the last sample; None if the record could not be read."""
@@ -91,7 +112,7 @@ class Snapshots:
 
     def sample(self) -> None:
         """Read the overview, whether a viewer asks or not."""
-        self.read()
+        self._begin().result()
 
     def _keep(self, overview: Overview) -> None:
         now = self._monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.event import listen, remove
 
 from notify.ledger import keep_up
@@ -25,8 +26,10 @@ from notify.status.story import ids_beginning_with, read_story
 from notify.status.suppressions import read_suppressions
 from notify.store import Entry, Store
 from notify.store.deadletters import Cause, LetterFilter, LetterState, count_letters, find_letters
+from notify.store.relays import newest_events
 from notify.store.sealing import cipher_of
 from notify.store.status import PageKey, RowSearch, matches
+from notify.store.tables import notifications
 from notify.suppression import SuppressionFilter
 from tests.support import planting
 from tests.support.recording import LEASE, NOW, accepted, asked, begin, call_for, put_off, rejected
@@ -81,6 +84,59 @@ def test_a_page_examines_a_bounded_number_and_the_next_goes_on(
     assert (first.searched, first.full) == (8, False)
     assert first.after is not None
     assert first.after.received_at == NOW + 22 * SECOND
+
+
+def test_a_search_ends_early_when_the_machine_is_slow(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It examines what fits in its time, at least the first step; the next page goes on."""
+    monkeypatch.setattr(matches, "FIRST_STEP", 2)
+    for second in range(30):
+        begin(store, now=NOW + second * SECOND)
+
+    def examined(seconds_a_step: float) -> int:
+        times = itertools.count()
+        with store.reading() as connection:
+            page = matches.find_matches(
+                connection,
+                RowSearch(source="none"),
+                limit=5,
+                seconds=1.0,
+                monotonic=lambda: next(times) * seconds_a_step,
+            )
+        assert (page.after is None) == (page.searched >= 30)
+        return page.searched
+
+    assert [examined(seconds) for seconds in (0.001, 0.3, 2.0)] == [42, 11, 2]
+
+
+def test_lapsed_calls_are_searched_only_where_they_can_be(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not among what was just received, which a delivery at full speed makes the most."""
+    for second in range(3):
+        begin(store, now=NOW + second * SECOND)
+    keep_up(store, now=NOW)
+    seen: list[Any] = []
+    monkeypatch.setattr(matches, "_bound", lambda _connection, each, *_, **__: seen.append(each))
+    wanted = RowSearch(status=Status.SENDING, lease_ended=NOW)
+    search_notifications(store, wanted, limit=5)
+    assert len(seen) == 2
+    with store.reading() as connection:
+        for each in seen:
+            assert connection.execute(select(notifications.c.id).where(each)).all() == []
+
+
+def test_newest_events_examine_a_bounded_number(store: Store) -> None:
+    """A filter selects among the newest ones."""
+    for source in ("rare", "shop", "shop"):
+        store.record([accepted(begin(store, source=source))])
+    with store.reading() as connection:
+        every = len(newest_events(connection, limit=100))
+        rare = len(newest_events(connection, source="rare", limit=100))
+        for among, count in ((every - rare, 0), (every - rare + 1, 1), (every, rare), (999, rare)):
+            found = newest_events(connection, source="rare", among=among, limit=100)
+            assert len(found) == count, among
 
 
 def test_each_qualifier_finds_its_own_only(store: Store) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
-from notify.contract import Event
 from notify.message import Channel, Status
 from notify.people import Role
 from notify.store import ActFilter, find_acts
 from notify.store.relays import newest_events
+from notify.web.console.pages.fields import word
 from notify.web.console.params import FormMistake
 from notify.web.console.routing import ConsolePage, Nav, View, Visit
 
 NEWEST_EVENTS = 1000
-"""The events that are read; the filters select among these, so that no filter reads the record."""
+"""The events that are examined: the filters select among these, so that none reads the record."""
 SHOWN = 100
 MOST_ACTS = 500
 
@@ -58,26 +57,27 @@ def audit(visit: Visit) -> View:
 
 
 def events(visit: Visit) -> View:
-    """Show the newest changes of status; the filters select among these."""
+    """Show the newest changes of status; the filters select among `NEWEST_EVENTS`."""
     query = visit.query
-    words = {name: query.get(name) for name in ("channel", "status", "source")}
+    channel, status = word(query, "channel", Channel), word(query, "status", Status)
+    source = query.get("source")
     with visit.site.store.reading() as connection:
-        newest = newest_events(connection, limit=NEWEST_EVENTS)
-    matching = [each.event for each in reversed(newest) if _matcher(words)(each.event)]
+        newest = newest_events(
+            connection,
+            channel=channel,
+            status=status,
+            source=source or None,
+            among=NEWEST_EVENTS,
+            limit=SHOWN,
+        )
     values = {
-        "events": matching[:SHOWN],
-        "read": len(newest),
-        "matching": len(matching),
-        "words": words,
+        "events": [each.event for each in reversed(newest)],
+        "examined": NEWEST_EVENTS,
+        "words": {"channel": channel, "status": status, "source": source},
         "channels": list(Channel),
         "statuses": list(Status),
     }
     return View("events.html.j2", title="Live events", values=values)
-
-
-def _matcher(words: dict[str, str]) -> Callable[[Event], bool]:
-    given = {name: value for name, value in words.items() if value}
-    return lambda event: all(str(getattr(event, name)) == value for name, value in given.items())
 
 
 ROUTES = (

@@ -21,7 +21,12 @@ from notify.web.console.bulk import (
     result,
 )
 from notify.web.console.pages.fields import chosen_ids, word
-from notify.web.console.pages.notifications import ON_A_PAGE, suggestions, with_recipient
+from notify.web.console.pages.notifications import (
+    ON_A_PAGE,
+    SEARCH_SECONDS,
+    suggestions,
+    with_recipient,
+)
 from notify.web.console.params import FormMistake
 from notify.web.console.routing import ConsoleAction, ConsolePage, Nav, View, Visit
 
@@ -46,7 +51,11 @@ def inbox(visit: Visit) -> View:
     wanted = with_recipient(visit, found)
     at = visit.query.get("after")
     page = read_undecided(
-        visit.site.store, wanted, after=parse_key(at) if at else None, limit=ON_A_PAGE
+        visit.site.store,
+        wanted,
+        after=parse_key(at) if at else None,
+        limit=ON_A_PAGE,
+        seconds=SEARCH_SECONDS,
     )
     after = page.unknown.after
     values = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-import phonenumbers
 from pydantic import AfterValidator, Field
 
 from notify.channels.words import refuse
@@ -28,6 +27,9 @@ def phone_number(text: str) -> str:
     hint = "write it as +, country code and number, digits only: +4915112345678"
     if not is_e164(text):
         raise refuse("not a phone number in E.164 form", hint)
+    # Its number plans cost each process that has no phone numbers 1 MB and a fiftieth of its start.
+    import phonenumbers
+
     try:
         number = phonenumbers.parse(text)
     except phonenumbers.NumberParseException:
@@ -58,6 +60,8 @@ def country_of(number: str) -> str | None:
 
     Among countries that share a code (+1, +7, +44), the number's own digits decide.
     """
+    import phonenumbers  # as above
+
     try:
         parsed = phonenumbers.parse(number)
     except phonenumbers.NumberParseException:

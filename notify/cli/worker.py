@@ -5,12 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from notify.cli.options.ready_file import ready_file_option
 from notify.settings import DEAD_POOL, RECEIPTS_POOL, RESERVED_POOLS, Settings, load
 from notify.telemetry import logs
+
+if TYPE_CHECKING:
+    from notify.store import Store
+    from notify.telemetry.metrics import Metrics
+    from notify.worker.role import WorkerRole
+
+    Role = Callable[[Settings, Store, Metrics], WorkerRole]
 
 
 @click.command()
@@ -39,13 +47,9 @@ def worker(pool: str, name: str | None, ready: Callable[[], None]) -> None:
     settings = load()
     threshold = logs.configure(level=settings.log.level, format=settings.log.format)
     served, number = _pool_and_number(pool, settings)
-    wanted = None if served in RESERVED_POOLS else settings.pool(served)
+    role = _role(served, settings, name=name or pool)
     # Celery is slow to import, and only this command needs it.
     from notify.worker.process import run
-    from notify.worker.roles import dead_letters, deliveries, receipts
-
-    own = {DEAD_POOL: dead_letters, RECEIPTS_POOL: receipts}
-    role = partial(deliveries, name=name or pool, pool=wanted) if wanted else own[served]
 
     sys.exit(
         run(
@@ -66,3 +70,19 @@ def _pool_and_number(name: str, settings: Settings) -> tuple[str, int]:
     pool, _, number = name.rpartition("-")
     numbered = name not in pools and number.isdecimal() and pool in pools
     return (pool, max(1, int(number))) if numbered else (name, 1)
+
+
+def _role(pool: str, settings: Settings, *, name: str) -> Role:
+    """Return the role of a pool's workers, importing the parts of no other role."""
+    if pool == DEAD_POOL:
+        from notify.worker.dead_letters import dead_letters
+
+        return dead_letters
+    if pool == RECEIPTS_POOL:
+        from notify.worker.receipts import receipts
+
+        return receipts
+    wanted = settings.pool(pool)
+    from notify.worker.deliveries import deliveries
+
+    return partial(deliveries, name=name, pool=wanted)

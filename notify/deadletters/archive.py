@@ -8,11 +8,11 @@ from datetime import datetime
 
 import structlog
 
+from notify.arrival import Again, Arrival, Done
 from notify.contract import Limits
 from notify.deadletters.known_requests import KnownRequests
 from notify.deadletters.reading import Reading, read
 from notify.deadletters.refused import EventAllowance, addressee, refused_event
-from notify.delivery import Again, Arrival, Done
 from notify.errors import StoreError, StoreRefused
 from notify.message import Notification, ids
 from notify.store import Store

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from notify import contract
+from notify.arrival import Raw
 from notify.contract import (
     Limits,
     Problem,
@@ -28,7 +29,6 @@ from notify.deadletters.known_requests import KnownRequests
 from notify.deadletters.plain import bounded, clean
 from notify.deadletters.refused import unroutable
 from notify.deadletters.reports import NO_QUEUE, ReportKind, report_kind, report_problem
-from notify.delivery import Raw
 from notify.errors import DecodeError
 from notify.message import Notification, Status
 from notify.store.deadletters import LONGEST_REASON, Cause, Letter

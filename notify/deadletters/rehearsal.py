@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from notify.categories import Categories
 from notify.deadletters.assessment import Key, LetterAssessment, LetterPart
 from notify.deadletters.eligibility import Eligibility
-from notify.delivery import rendered
 from notify.errors import TemplateError
 from notify.message import Channel, Notification
 from notify.policies.caps import Countries
-from notify.templating import Templates
 
 _SENDABLE = frozenset({Eligibility.NEVER_SENT, Eligibility.UNKNOWN})
 
@@ -22,9 +19,8 @@ class Rehearsal:
 
     def __init__(
         self,
-        templates: Templates,
+        render: Callable[[Notification], object],
         countries: Mapping[Channel, Countries],
-        categories: Categories | None = None,
         *,
         exempt: Collection[str] = (),
     ) -> None:
@@ -32,13 +28,13 @@ class Rehearsal:
         Create a rehearsal.
 
         Args:
+            render: Renders a notification as a worker does, or raises `TemplateError`.
             countries: The countries that may be reached, for the channels that this configuration
                 has.
             exempt: The categories that only a binding suppression stops.
         """
-        self._templates = templates
+        self._render = render
         self._countries = countries
-        self._categories = categories or Categories()
         self.exempt = frozenset(exempt)
 
     def failures(self, assessments: Sequence[LetterAssessment]) -> dict[Key, str]:
@@ -48,7 +44,7 @@ class Rehearsal:
 
     def _refusal(self, asked: Notification) -> str | None:
         try:
-            rendered(asked, asked.id, templates=self._templates, categories=self._categories)
+            self._render(asked)
         except TemplateError as error:
             return str(error)
         allowed = self._countries.get(asked.channel)

@@ -10,7 +10,6 @@ from notify.delivery.call_maker import CallMaker
 from notify.delivery.call_runner import CallRunner
 from notify.delivery.cancel import cancel_notifications, cancel_within
 from notify.delivery.claiming import Claimer
-from notify.delivery.decision import Again, Arrival, Dead, Decision, Done, Raw
 from notify.delivery.decoder import Decoder
 from notify.delivery.delivery import Delivery
 from notify.delivery.dispatcher import Dispatcher
@@ -25,24 +24,18 @@ from notify.store.delivery import LEASE
 
 __all__ = [
     "LEASE",
-    "Again",
-    "Arrival",
     "CallMaker",
     "CallRunner",
     "Claimer",
-    "Dead",
-    "Decision",
     "Decoder",
     "Delivery",
     "DeliveryMetrics",
     "Dispatcher",
-    "Done",
     "Failover",
     "Lane",
     "OutcomeRecorder",
     "Pacer",
     "Planner",
-    "Raw",
     "Recorder",
     "cancel_notifications",
     "cancel_within",

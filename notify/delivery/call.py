@@ -10,7 +10,6 @@ from functools import partial
 import structlog
 
 from notify.channels import CHANNELS
-from notify.delivery import normalize
 from notify.errors import (
     GroupRefused,
     OptedOut,
@@ -22,6 +21,7 @@ from notify.errors import (
 )
 from notify.gateway import ConfiguredProvider
 from notify.message import Outcome, Receipt, Rendered
+from notify.policies import normalize
 from notify.policies.breaker import Kind, kind_of
 from notify.policies.retry import Verdict
 from notify.store.delivery import LONGEST_CODE, LONGEST_ID, LONGEST_REASON

@@ -7,9 +7,10 @@ from datetime import datetime
 import structlog
 
 from notify import contract
+from notify.arrival import Arrival, Dead
 from notify.contract import Limits
-from notify.delivery.decision import Arrival, Dead, Settlement
 from notify.delivery.plan import DeliveryItem
+from notify.delivery.settlement import Settlement
 from notify.errors import DecodeError
 from notify.telemetry.tracing import Tracing
 

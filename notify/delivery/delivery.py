@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from notify.delivery.decision import Again, Arrival
+from notify.arrival import Again, Arrival
 from notify.delivery.decoder import Decoder
 from notify.delivery.dispatcher import Dispatcher
 from notify.delivery.grouping import joined, permitted

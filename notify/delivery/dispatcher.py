@@ -9,9 +9,9 @@ from uuid import UUID
 
 import structlog
 
+from notify.arrival import AGAIN_AFTER, Again, Dead, Decision, Done
 from notify.delivery.call_runner import CallRunner
 from notify.delivery.claiming import Claimer
-from notify.delivery.decision import AGAIN_AFTER, Again, Dead, Decision, Done
 from notify.delivery.lane import Lane
 from notify.delivery.metrics import DeliveryMetrics
 from notify.delivery.outcome_recorder import OutcomeRecorder

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import structlog
 
+from notify.arrival import Again, Dead, Done
 from notify.delivery.call import CallResult
-from notify.delivery.decision import Again, Dead, Done
 from notify.delivery.first_event import FIRST, first_event
 from notify.delivery.metrics import DeliveryMetrics
 from notify.delivery.plan import Attempt, DeliveryItem

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from notify.delivery.decision import Decision, Settlement
+from notify.arrival import Decision
+from notify.delivery.settlement import Settlement
 from notify.flow import Admitted, Barred, CircuitPermit, Wait
 from notify.gateway import ConfiguredProvider
 from notify.message import Notification, Rendered, Status

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy import Connection
 
+from notify.arrival import Again, Arrival, Dead, Decision, Done
 from notify.contract import Incoming, RequestInvalid, read_receipts
-from notify.delivery import Again, Arrival, Dead, Decision, Done
 from notify.errors import StoreError, StoreRefused
 from notify.receipts.application_metrics import ApplicationMetrics
 from notify.receipts.applier import ReceiptApplier

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from notify.contract import ReceiptMessage
-from notify.delivery import normalize
+from notify.policies import normalize
 from notify.receipt import DeliveryReceipt
 from notify.store.receipts import ReportedNotification
 

@@ -11,10 +11,11 @@ import structlog
 from notify import contract
 from notify.categories import Categories
 from notify.contract import Incoming
-from notify.delivery import LEASE, normalize, rendered
+from notify.delivery import LEASE, rendered
 from notify.errors import ProviderError, TemplateError
 from notify.gateway import Gateway
 from notify.message import Notification, Receipt
+from notify.policies import normalize
 from notify.store.delivery import LONGEST_ID, LONGEST_REASON
 from notify.store.reconcile import LostCall
 from notify.store.relays import Due

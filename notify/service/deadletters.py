@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from notify.deadletters import Archive, Rehearsal, Replayer
+from notify.delivery import rendered
 from notify.ledger import PERIOD, RecordMetrics, keep_up
+from notify.message import Notification, Rendered
 from notify.periodic import PeriodicThread
 from notify.service.categories import exempt_categories, open_categories
 from notify.service.contract import contract_limits, open_templates
@@ -41,11 +43,11 @@ def open_replayer(settings: Settings, store: Store) -> Replayer:
     Raises:
         ConfigError: The templates cannot be read.
     """
-    rehearsal = Rehearsal(
-        open_templates(settings),
-        countries(settings),
-        open_categories(settings),
-        exempt=exempt_categories(settings),
-    )
+    templates, categories = open_templates(settings), open_categories(settings)
+
+    def render(each: Notification) -> Rendered:
+        return rendered(each, each.id, templates=templates, categories=categories)
+
+    rehearsal = Rehearsal(render, countries(settings), exempt=exempt_categories(settings))
     limits = contract_limits(settings)
     return Replayer(store, limits=limits, lanes=settings.lanes, rehearsal=rehearsal)

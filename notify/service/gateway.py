@@ -14,7 +14,7 @@ from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel
 from notify.provider import Provider
 from notify.service.flow import lines_limits
-from notify.service.receipt_intake import receipts_url
+from notify.service.receipt_address import receipts_url
 from notify.settings import Settings, secrets_of
 
 

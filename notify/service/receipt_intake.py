@@ -14,6 +14,7 @@ from notify.receipt import ReceiptReader
 from notify.receipts import IntakeMetrics, ReceiptIntake, RecordInbox
 from notify.relays import InboxRows, Relay
 from notify.service.broker import open_publisher
+from notify.service.receipt_address import receipts_url
 from notify.service.record import check_tables
 from notify.settings import Settings, secrets_of
 from notify.store import Store
@@ -23,16 +24,6 @@ CONFIRM = 0.6
 """Seconds in which the broker must confirm receipts, so that a vendor is answered within one."""
 INBOX_PERIOD = 1.0
 """Seconds between two looks at the inbox while it is empty."""
-RECEIPTS_PATH = "/receipts"
-"""The path of the web intake, which is followed by the provider's name."""
-
-
-def receipts_url(settings: Settings, name: str) -> str | None:
-    """Return the public address of a provider's receipts; None if they are not configured."""
-    public, provider = settings.receipts.public_url, settings.providers[name]
-    if public is None or provider.receipts is None:
-        return None
-    return f"{public}{RECEIPTS_PATH}/{name}"
 
 
 def open_readers(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from phonenumbers import SUPPORTED_REGIONS
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -35,23 +34,30 @@ def _capitals(value: Any) -> Any:
     return value
 
 
+def _is_country(code: str) -> bool:
+    # Imported only for a configuration that names countries: its number plans are slow to import.
+    from phonenumbers import SUPPORTED_REGIONS
+
+    return code in SUPPORTED_REGIONS
+
+
 def _countries(codes: list[str]) -> list[str]:
     if EVERYWHERE in codes and len(codes) > 1:
         raise ValueError('"*" allows every country; write it alone, or remove it')
     for position, code in enumerate(codes):
-        if code != EVERYWHERE and code not in SUPPORTED_REGIONS:
+        if code != EVERYWHERE and not _is_country(code):
             raise ValueError(f"number {position + 1} is not an ISO 3166 country code, such as DE")
     return codes
 
 
 def _one_country(code: str) -> str:
-    if code not in SUPPORTED_REGIONS:
+    if not _is_country(code):
         raise ValueError("is not an ISO 3166 country code, such as DE")
     return code
 
 
 def _country(code: str) -> str:
-    if code != EVERYWHERE and code not in SUPPORTED_REGIONS:
+    if code != EVERYWHERE and not _is_country(code):
         raise ValueError('is not an ISO 3166 country code, such as DE; "*" is for all others')
     return code
 

@@ -1,13 +1,11 @@
-"""Dead letters as JSON, and what a replay of them would do."""
+"""Dead letters as JSON."""
 
 from __future__ import annotations
 
 import base64
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
-from notify.deadletters import ReplayPlan
 from notify.status.letter_body import readable
 from notify.store.deadletters import ArchivedLetter, DeadLetter
 
@@ -32,24 +30,4 @@ def content_as_json(letter: ArchivedLetter, *, show_recipients: bool) -> dict[st
         "body": readable(letter.body, show_recipients=whole),
         "mended_body": readable(edited, show_recipients=whole) if edited is not None else None,
         "mended_key": letter.mended_key,
-    }
-
-
-def plan_as_json(plan: ReplayPlan, *, rate: float, now: datetime) -> dict[str, Any]:
-    """
-    Return the plan of a replay as `notify dead plan --json` prints it.
-
-    Args:
-        rate: Notifications a second, for each channel.
-    """
-    return {
-        "letters": plan.letters,
-        "notifications": {
-            prospect.replace(" ", "_"): number for prospect, number in plan.eligibilities.items()
-        },
-        "replayed": sum(plan.replayed.values()),
-        "reports": plan.reports,
-        "rate": rate,
-        "seconds": round(plan.seconds(rate, now=now), 3),
-        "unfit": {str(id_): why for id_, why in plan.unfit.items()},
     }

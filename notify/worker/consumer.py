@@ -20,7 +20,7 @@ from celery.worker import consumer, loops
 from celery.worker.state import maybe_shutdown
 from vine import promise
 
-from notify.delivery import Arrival, Decision
+from notify.arrival import Arrival, Decision
 from notify.publisher import why
 from notify.worker.intake import Intake
 from notify.worker.loop_state import LoopState

@@ -16,7 +16,7 @@ from celery.apps.worker import Worker, install_worker_term_handler
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from kombu import Queue
 
-from notify.delivery import Decision
+from notify.arrival import Decision
 from notify.settings import Settings, ssl_options
 from notify.worker.consumer import TASK
 from notify.worker.frames import frame_handler

@@ -28,7 +28,7 @@ from notify.worker.engine import celery_worker, create_app, register
 from notify.worker.health import Health
 from notify.worker.loop_state import LoopState
 from notify.worker.observation import Observation
-from notify.worker.roles import WorkerRole
+from notify.worker.role import WorkerRole
 from notify.worker.status_line import StatusLine
 from notify.worker.supervision import Supervision
 from notify.worker.work import Component

@@ -11,8 +11,8 @@ from uuid import uuid4
 import kombu
 from celery.app.amqp import AMQP
 
+from notify.arrival import Arrival, Raw
 from notify.contract import Incoming, publication_time
-from notify.delivery import Arrival, Raw
 
 
 class RawConsumer(kombu.Consumer):

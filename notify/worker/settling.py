@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from notify.delivery import Again, Dead, Decision, Done
+from notify.arrival import Again, Dead, Decision, Done
 from notify.worker.frames import write_acks
 from notify.worker.intake import Intake
 from notify.worker.loop_state import LoopState

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from notify.delivery import Arrival
+from notify.arrival import Arrival
 
 
 class Component(Protocol):

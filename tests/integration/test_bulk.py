@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from notify.delivery import Dead, Decision, Done
+from notify.arrival import Dead, Decision, Done
 from notify.errors import GroupRefused, OutcomeUnknown, Throttled, TransientError
 from notify.gateway import Gateway
 from notify.message import Outcome, Receipt, Rendered, Status, Unknown

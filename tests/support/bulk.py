@@ -8,8 +8,8 @@ from queue import SimpleQueue
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
+from notify.arrival import Arrival, Decision
 from notify.contract import Incoming, Limits
-from notify.delivery import Arrival, Decision
 from notify.errors import GroupRefused, InvalidRecipient, ProviderError
 from notify.flow import Flow
 from notify.gateway import ConfiguredProvider, Gateway

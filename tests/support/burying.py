@@ -9,9 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from notify import contract
+from notify.arrival import Arrival, Decision, Raw
 from notify.deadletters import Archive, Replayer, ReplayPlan, ReplayRequest
-from notify.delivery import Arrival, Decision
-from notify.delivery.decision import Raw
 from notify.message import Notification
 from notify.store import Store
 from notify.store.deadletters.search import DeadLetter, LetterFilter, find_letter_ids, find_letters

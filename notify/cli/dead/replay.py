@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import click
 
 from notify.cli.console import Console
-from notify.cli.dead import view
+from notify.cli.dead import replay_view
 from notify.cli.dead.choice import Choice, ReplayOptions, choice, replay_options
 from notify.cli.dead.edit import EditRequest, edit_options
 from notify.cli.dead.progress import followed, scheduling, words
@@ -23,7 +23,7 @@ from notify.errors import NotifyError
 from notify.service.deadletters import open_replayer
 from notify.service.record import opened_record
 from notify.settings import load
-from notify.status.dead_letters import plan_as_json
+from notify.status.replays import plan_as_json
 from notify.store import Actor, Store
 from notify.store.deadletters import read_waiting
 
@@ -146,11 +146,11 @@ def _show_plan(
     total = sum(plan.eligibilities.values())
     asked = total - plan.reports
     click.echo(f"{plan.letters:,} waiting dead letters, requesting {asked:,} notifications\n")
-    Console().print(view.forecast(plan, include_unknown=request.include_unknown))
-    for line in view.unfit(plan):
+    Console().print(replay_view.forecast(plan, include_unknown=request.include_unknown))
+    for line in replay_view.unfit(plan):
         click.echo(line)
     if plan.replayed:
-        click.echo(f"\n{view.time_needed(plan, request.rate, now=store.clock())}")
+        click.echo(f"\n{replay_view.time_needed(plan, request.rate, now=store.clock())}")
     elif plan.empty:
         click.echo("\nThere is nothing to replay.")
 

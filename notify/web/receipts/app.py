@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from notify.receipt import Forged, Posted, Unreadable, Unverified
 from notify.receipts import NotStored, UnknownReader
-from notify.service.receipt_intake import RECEIPTS_PATH
+from notify.service.receipt_address import RECEIPTS_PATH
 from notify.telemetry.metrics import Metrics, catalog
 from notify.web.body import read_body
 from notify.web.guard import WebGuard

@@ -15,8 +15,9 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import update
 
+from notify.arrival import Arrival, Decision
 from notify.contract import Incoming
-from notify.delivery import Arrival, Decision, Delivery
+from notify.delivery import Delivery
 from notify.flow import Flow
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Receipt, Rendered, Status, Unknown

@@ -16,9 +16,9 @@ import pytest
 from sqlalchemy import event, select, update
 from sqlalchemy.exc import OperationalError
 
+from notify.arrival import Done
 from notify.cli.dead.progress import followed
 from notify.deadletters import Edit, Eligibility, discard
-from notify.delivery import Done
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Entry, Store
 from notify.store.audit import Actor

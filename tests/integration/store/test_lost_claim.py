@@ -15,7 +15,7 @@ from sqlalchemy import delete, event
 from structlog.testing import capture_logs
 
 from notify import contract
-from notify.delivery import Again, Decision, Done
+from notify.arrival import Again, Decision, Done
 from notify.errors import StoreError
 from notify.message import Outcome, Status
 from notify.store import Entry, Store, Story

@@ -12,9 +12,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select
 
+from notify.arrival import Arrival, Decision, Done, Raw
 from notify.contract import Incoming
-from notify.delivery import Arrival, Decision, Done
-from notify.delivery.decision import Raw
 from notify.errors import PublishError
 from notify.ledger import build_ledger
 from notify.message import Status

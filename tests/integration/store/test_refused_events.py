@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from notify.arrival import Arrival
 from notify.contract import Incoming, Limits
 from notify.contract.refusal import RefusedEvent, refused_schema
 from notify.deadletters import Archive
 from notify.deadletters.refused import MOST, MOST_OF_A_SOURCE, EventAllowance, addressee
-from notify.delivery import Arrival
 from notify.relays import RefusedRows
 from notify.relays.relay import RELAY_LEASE
 from notify.store import Store

@@ -19,7 +19,7 @@ _WORKER = """
 import sys
 from notify.cli.starting import quick_imports
 with quick_imports():
-    import notify.cli.worker, notify.worker.process, notify.worker.roles, providers.{vendor}
+    import notify.cli.worker, notify.worker.process, notify.worker.deliveries, providers.{vendor}
 print(*sys.modules)
 import rich.traceback
 """

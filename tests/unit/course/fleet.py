@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from notify.arrival import Again, Arrival, Dead, Decision, Done, Raw
 from notify.contract import Incoming
-from notify.delivery import Again, Arrival, Dead, Decision, Delivery, Done
-from notify.delivery.decision import Raw
+from notify.delivery import Delivery
 from notify.delivery.recorder import PendingRecord, Recorder
 from tests.unit.course.broker import Broker, Handed
 from tests.unit.course.clock import Clock

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
 
+from notify.arrival import Again, Arrival, Decision
 from notify.deadletters import Archive
-from notify.delivery import Again, Arrival, Decision, Delivery
+from notify.delivery import Delivery
 from notify.errors import PublishError, StoreError
 from notify.message import Rendered, Status
 from notify.publisher import Outgoing, Publisher

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event
 
+from notify.arrival import Again, Decision, Done
 from notify.deadletters import Archive, Eligibility, ReplayPlan
 from notify.deadletters.archive import LOOK_AGAIN
 from notify.deadletters.death import death
 from notify.deadletters.plain import LARGEST, bounded, clean, plain
-from notify.delivery import Again, Decision, Done
 from notify.message import Channel
 from notify.status.letter_body import readable
 from notify.store import Store

@@ -16,8 +16,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from notify import contract
+from notify.arrival import Again, Arrival, Dead, Decision, Done
 from notify.contract import Incoming, Limits
-from notify.delivery import Again, Arrival, Dead, Decision, Delivery, Done
+from notify.delivery import Delivery
 from notify.errors import PermanentError
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Outcome, Receipt, Rendered, Status

@@ -14,8 +14,9 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select, update
 
+from notify.arrival import Again, Arrival, Dead, Decision, Done
 from notify.contract import Incoming
-from notify.delivery import Again, Arrival, Dead, Decision, Done, failover
+from notify.delivery import failover
 from notify.errors import OutcomeUnknown, Throttled, TransientError, Unauthorized
 from notify.flow import Flow
 from notify.flow.overrides import set_breaker_mode

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from notify.delivery.decision import Settlement
 from notify.delivery.pacer import LONGEST_PACING, Pacer
 from notify.delivery.plan import DeliveryItem
 from notify.delivery.planner import Planner
+from notify.delivery.settlement import Settlement
 from notify.flow import Admission, Screening
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Content, Notification, Status

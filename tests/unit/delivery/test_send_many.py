@@ -12,11 +12,12 @@ from uuid import UUID
 
 import pytest
 
-from notify.delivery import LEASE, Again, Decision, Done, Lane, OutcomeRecorder, Planner
+from notify.arrival import Again, Decision, Done
+from notify.delivery import LEASE, Lane, OutcomeRecorder, Planner
 from notify.delivery.call import CallResult
-from notify.delivery.decision import Settlement
 from notify.delivery.dispatcher import Dispatcher
 from notify.delivery.plan import Attempt, Call, DeliveryItem, Ready
+from notify.delivery.settlement import Settlement
 from notify.errors import InvalidRecipient, ProviderError, Throttled, TransientError
 from notify.flow import Admitted
 from notify.gateway import ConfiguredProvider, Gateway

@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 from sqlalchemy import select
 
-from notify.delivery import Done
+from notify.arrival import Done
 from notify.errors import InvalidRecipient, OptedOut, PermanentError, RecipientGone
 from notify.message import Channel, Receipt, Rendered, Status
 from notify.store.suppression import reason_in

@@ -16,8 +16,8 @@ from uuid import UUID, uuid4
 import pytest
 from structlog.testing import capture_logs
 
+from notify.arrival import Arrival
 from notify.contract import Incoming
-from notify.delivery import Arrival
 from notify.errors import OutcomeUnknown, Throttled
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Outcome, Receipt, Rendered, Status, Unknown

@@ -10,7 +10,8 @@ import pytest
 from notify.errors import ConfigError
 from notify.message import Channel
 from notify.service.gateway import open_gateway
-from notify.service.receipt_intake import open_readers, receipts_url
+from notify.service.receipt_address import receipts_url
+from notify.service.receipt_intake import open_readers
 from notify.settings import Settings, load
 from tests.support.signing import SendGridSigner
 

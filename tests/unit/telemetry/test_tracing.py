@@ -16,9 +16,9 @@ from opentelemetry.trace import SpanKind
 
 from notify import contract
 from notify.contract import Incoming
-from notify.delivery.decision import Settlement
 from notify.delivery.dispatcher import following
 from notify.delivery.plan import DeliveryItem
+from notify.delivery.settlement import Settlement
 from notify.errors import ConfigError, Unconfirmed
 from notify.message import Notification
 from notify.publisher.outgoing import InFlight, Outgoing

@@ -9,7 +9,7 @@ import amqp
 import pytest
 from amqp.method_framing import frame_writer
 
-from notify.delivery import Again, Dead, Done
+from notify.arrival import Again, Dead, Done
 from notify.worker.frames import write_acks
 from notify.worker.intake import Intake
 from notify.worker.loop_state import LoopState

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notify.delivery import normalize
+from notify.policies import normalize
 from notify.policies.retry import LONGEST_RETRY_AFTER
 
 

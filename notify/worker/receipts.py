@@ -1,0 +1,34 @@
+"""The role of a worker that applies receipts."""
+
+from __future__ import annotations
+
+from notify.arrival import Dead
+from notify.relays import BATCH_SIZE
+from notify.service.brake import reputation_brake
+from notify.service.broker import open_publisher
+from notify.service.receipts import open_receipts, waiting_receipts
+from notify.service.relays import event_relay
+from notify.settings import Settings
+from notify.store import Store
+from notify.telemetry.metrics import Metrics
+from notify.topology import FEEDBACK, RECEIPTS
+from notify.worker.role import WorkerRole
+
+RECEIPTS_PREFETCH = 128
+"""Unacknowledged messages of receipts, each with as many receipts as one request reported."""
+
+
+def receipts(settings: Settings, store: Store, metrics: Metrics) -> WorkerRole:
+    """Build the role that applies vendors' receipts and producers' feedback."""
+    publisher = open_publisher(settings, window=BATCH_SIZE)
+    application = open_receipts(settings, store, metrics)
+    return WorkerRole(
+        queues=[RECEIPTS, FEEDBACK],
+        prefetch=lambda _: RECEIPTS_PREFETCH,
+        work=application,
+        on_crash=Dead(),
+        change=lambda _: None,
+        before=[event_relay(store, publisher)],
+        after=[waiting_receipts(application), reputation_brake(settings, store, metrics)],
+        close=publisher.close,
+    )

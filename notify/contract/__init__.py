@@ -14,6 +14,7 @@ from notify.contract.decode import decode, digest_of
 from notify.contract.document import parse, parse_array, unique
 from notify.contract.envelope import Incoming, Route, is_source, likely_source, route
 from notify.contract.event import Event, event_schema
+from notify.contract.event_text import EventIdentity, EventText
 from notify.contract.feedback import (
     FEEDBACK_KEY,
     Feedback,
@@ -49,6 +50,8 @@ __all__ = [
     "REFUSED",
     "CategoryNames",
     "Event",
+    "EventIdentity",
+    "EventText",
     "Feedback",
     "FeedbackOutcome",
     "Incoming",

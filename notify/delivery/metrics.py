@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -60,24 +61,26 @@ class DeliveryMetrics:
 
     def called(self, provider: str, verdicts: Iterable[Verdict], seconds: float) -> None:
         """Count a call to a provider, and the verdict on each of its messages."""
-        for verdict in verdicts:
-            outcome = outcome_of(verdict)
-            self._metrics.count(catalog.ATTEMPTS, provider, outcome.value, verdict.value)
+        for verdict, number in Counter(verdicts).items():
+            labels = (provider, outcome_of(verdict).value, verdict.value)
+            self._metrics.count(catalog.ATTEMPTS, *labels, amount=number)
         self._metrics.observe(catalog.CALL, seconds, provider)
 
-    def recorded(self, notification: Notification, claimed: Claimed, record: Record) -> None:
-        """Count the result of a notification's call, once it is on record."""
+    def recorded(
+        self, notification: Notification, claimed: Claimed, record: Record, *, times: int = 1
+    ) -> None:
+        """Count the result of a notification's call, or of several with an equal result."""
         labels = self._labels(notification)
         if record.possible_duplicate:
-            self._metrics.count(catalog.POSSIBLE_DUPLICATES, *labels)
+            self._metrics.count(catalog.POSSIBLE_DUPLICATES, *labels, amount=times)
         if record.to_publish:
-            self._metrics.count(catalog.ENDED, *labels, record.status.value)
+            self._metrics.count(catalog.ENDED, *labels, record.status.value, amount=times)
         if record.status is Status.SENT:
             since = claimed.waited_since or notification.published_at or record.ended_at
             if notification.send_at is not None:
                 since = max(since, notification.send_at)
             seconds = (record.ended_at - since).total_seconds()
-            self._metrics.observe(catalog.DELIVERY, seconds, *labels)
+            self._metrics.observe(catalog.DELIVERY, seconds, *labels, times=times)
 
     def _owned(self, entry: Entry, claimed: Claimed, labels: tuple[str, str]) -> None:
         if claimed.fresh:

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 
-from notify.arrival import Again, Dead, Done
+from notify.arrival import Again
 from notify.delivery.call import CallResult
-from notify.delivery.first_event import FIRST, first_event
+from notify.delivery.first_event import FIRST
 from notify.delivery.metrics import DeliveryMetrics
+from notify.delivery.outcome_report import OutcomeReport
 from notify.delivery.plan import Attempt, DeliveryItem
 from notify.delivery.recorder import PendingRecord, Recorder
-from notify.message import Notification, Status
+from notify.message import Notification
 from notify.policies.retry import History, RetryPolicy, Verdict
 from notify.relays import OwnEvents
 from notify.store import Claimed, Entry, Record
 from notify.store.delivery import LONGEST_REASON
 from notify.suppression import BOUNCE_LASTS, Suppression, refusal
-from notify.telemetry.tracing import nanoseconds_now
-
-DEAD_ENDS = frozenset({Status.EXPIRED, Status.FAILED})
-"""An operator may edit and replay these."""
+from notify.telemetry.tracing import NO_TRACE
 
 log = structlog.get_logger("notify.delivery")
 
@@ -50,17 +48,24 @@ class OutcomeRecorder:
         """
         self._policy = policy
         self._recorder = recorder
-        self._metrics = metrics
         self._clock = clock
         self._bounce_lasts = bounce_lasts
         self._own_events = OwnEvents(most=0) if own_events is None else own_events
+        self._report = OutcomeReport(recorder, metrics, self._own_events, clock=clock)
 
-    def calls_ended(self, ended: Iterable[tuple[Attempt, CallResult]]) -> None:
+    def calls_ended(self, ended: Sequence[tuple[Attempt, CallResult]]) -> None:
         """Record the outcomes of messages whose calls this worker has made, in one transaction."""
         pending = []
+        alike: dict[Hashable, PendingRecord] = {}
         for attempt, result in ended:
             try:
-                pending.append(self._call_ended(attempt, result))
+                key = _alike(attempt, result)
+                like = None if key is None else alike.get(key)
+                if like is None:
+                    like = alike[key] = self._call_ended(attempt, result)
+                    pending.append(like)
+                else:
+                    pending.append(like.of(attempt))
             except Exception as error:  # noqa: BLE001 - logged with the message
                 record_fault(attempt, error)
         if pending:
@@ -150,25 +155,16 @@ class OutcomeRecorder:
         record: Record,
         stops: Suppression | None = None,
     ) -> PendingRecord:
-        began = nanoseconds_now()
-        claim_again = self._recorder.claim_again
+        return PendingRecord(record, item, entry, claimed, self._report, stops)
 
-        def recorded(record: Record, event: int | None) -> None:
-            if event is not None:
-                if record.announced_until is not None:
-                    self._own_events.put(first_event(entry, record, event))
-                self._metrics.recorded(item.notification, claimed, record)
-                item.trace.note("record", began, nanoseconds_now())
-                item.trace.ended(item.notification, record.status)
-            elif (again := claim_again(entry, record, now=self._clock())) is not None:
-                # The row may have another id than the one that was lost.
-                row = again.id or entry.notification.id
-                record = replace(record, notification_id=row, fence=again.fence)
-                self._recorder.put(self._pending(item, entry, again, record, stops))
-                return
-            _decide(item, entry.provider, record, owned=event is not None)
 
-        return PendingRecord(record, recorded, stops)
+def _alike(attempt: Attempt, result: CallResult) -> Hashable:
+    """Return what attempts with equal outcomes have in common; None for one that has no equal."""
+    item = attempt.item
+    if result.verdict is not Verdict.SENT or item.trace is not NO_TRACE:
+        return None
+    # One request's recipients, which differ in no other field of an event or a log line.
+    return id(result), id(attempt.claimed), id(item.settlement), attempt.entry.provider
 
 
 def record_fault(attempt: Attempt, error: Exception) -> None:
@@ -180,34 +176,3 @@ def record_fault(attempt: Attempt, error: Exception) -> None:
     """
     log.error("notify.call_fault", **attempt.notification.ids, exc_info=error)
     attempt.item.settlement.add(Again())
-
-
-def _decide(item: DeliveryItem, provider: str | None, record: Record, *, owned: bool) -> None:
-    """Decide on a notification whose call is on record, or was taken over by another worker."""
-    notification = item.notification
-    if not owned:
-        log.error("notify.fenced", **notification.ids, outcome=record.outcome)
-        item.settlement.add(Again())
-        return
-    write = log.info if record.status is Status.SENT else log.warning
-    event = f"notify.{record.status}"
-    if record.status is Status.UNKNOWN and record.due_at is None:
-        # No worker retries it: an operator must decide, and is alerted by this line.
-        write, event = log.error, "notify.parked"
-    known = {
-        "provider": provider,
-        "http_status": record.http_status,
-        "code": record.code,
-        "reason": record.reason,
-        "due_at": record.due_at and record.due_at.isoformat(),
-    }
-    write(
-        event,
-        **notification.ids,
-        attempt_id=str(record.attempt_id),
-        channel=notification.channel,
-        lane=notification.lane,
-        source=notification.source,
-        **{name: value for name, value in known.items() if value is not None},
-    )
-    item.settlement.add(Dead() if record.status in DEAD_ENDS else Done())

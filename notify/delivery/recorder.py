@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from queue import Empty, SimpleQueue
+from typing import Protocol
 from uuid import UUID
 
 import structlog
 
+from notify.delivery.plan import Attempt, DeliveryItem
 from notify.errors import StoreError, StoreRefused
 from notify.store import Claim, Claimed, Entry, Record, Store
 from notify.store.delivery import LEASE
@@ -18,6 +22,7 @@ from notify.store.reconcile import notification_of
 from notify.store.suppression import SuppressionCheck
 from notify.suppression import Suppression, log_added, suppress
 from notify.telemetry.log_stream import lines_together
+from notify.telemetry.tracing import nanoseconds_now
 
 LARGEST_GROUP = 256
 """Outcomes after which no more are added to a transaction; one call may have more messages."""
@@ -28,19 +33,49 @@ LONGEST_PAUSE = 5.0
 log = structlog.get_logger("notify.recorder")
 
 
+class RecordReports(Protocol):
+    """RecordReports outcomes once they are on record."""
+
+    def recorded(self, alike: Sequence[tuple[PendingRecord, int]]) -> None:
+        """Report equal outcomes, each as it was written and with its event."""
+
+    def lost(self, pending: PendingRecord) -> None:
+        """
+        Report an outcome that another worker's claim kept from being written.
+
+        Raises:
+            StoreError: The record cannot be used; the outcome is written again.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class PendingRecord:
-    """An outcome to record, and the callback to call once it is on record."""
+    """An outcome to record, with its notification, and the receiver of the report."""
 
     record: Record
-    recorded: Callable[[Record, int | None], None]
-    """
-    Called with the record as it was written and its event, or None if another worker has taken the
-    notification over. If it raises `StoreError`, the outcome is written again, and it is called
-    again.
-    """
+    item: DeliveryItem
+    entry: Entry
+    claimed: Claimed
+    reports: RecordReports
     stops: Suppression | None = None
     """Set if the vendor accepts nothing for the recipient, who is then suppressed."""
+    began: int = field(default_factory=nanoseconds_now)
+    alike: object = field(default_factory=object)
+    """The same object for outcomes that are equal but for their notifications and attempts."""
+
+    def of(self, attempt: Attempt) -> PendingRecord:
+        """Return an equal outcome of another attempt."""
+        record = self.record.of(attempt.notification.id, attempt.message.attempt_id)
+        return PendingRecord(
+            record,
+            attempt.item,
+            attempt.entry,
+            attempt.claimed,
+            self.reports,
+            self.stops,
+            self.began,
+            self.alike,
+        )
 
 
 class Recorder:
@@ -139,8 +174,8 @@ class Recorder:
             return
         self._suppress([pending.stops for pending in group if pending.stops is not None])
         with lines_together():
-            for pending in group:
-                self._report(pending, events.get(pending.record.notification_id))
+            for _, alike in groupby(group, attrgetter("alike")):
+                self._report([*alike], events)
 
     def _suppress(self, items: Sequence[Suppression]) -> None:
         """Add refused recipients to the list; if that fails, the next refusal adds them."""
@@ -154,9 +189,19 @@ class Recorder:
             return
         log_added(added)
 
-    def _report(self, pending: PendingRecord, event: int | None) -> None:
+    def _report(self, alike: Sequence[PendingRecord], events: Mapping[UUID, int]) -> None:
+        found = [(each, events.get(each.record.notification_id)) for each in alike]
+        written = [(each, event) for each, event in found if event is not None]
+        if written:
+            alike[0].reports.recorded(written)
+        if len(written) < len(alike):
+            for each, event in found:
+                if event is None:
+                    self._lost(each)
+
+    def _lost(self, pending: PendingRecord) -> None:
         try:
-            pending.recorded(pending.record, event)
+            pending.reports.lost(pending)
         except StoreError as error:
             # Its claim is lost and could not be made again: retry after a pause.
             log.error("notify.store_away", waiting=1, error=str(error))
@@ -183,7 +228,7 @@ class Recorder:
             self._write([replace(pending, record=plain)])
         else:
             # The claim lapses, and the rule for lost answers decides.
-            self._report(pending, None)
+            self._lost(pending)
 
     def _persist(self, records: list[Record]) -> Mapping[UUID, int] | None:
         """

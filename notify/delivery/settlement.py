@@ -25,10 +25,10 @@ class Settlement:
         self._worst: Decision = Done()
         self._lock = threading.Lock()
 
-    def add(self, decision: Decision) -> None:
-        """Add the decision on one notification."""
+    def add(self, decision: Decision, *, times: int = 1) -> None:
+        """Add the decision on one notification, or the same on several."""
         with self._lock:
-            self._left -= 1
+            self._left -= times
             if _severity(decision) > _severity(self._worst):
                 self._worst = decision
             last = self._left == 0

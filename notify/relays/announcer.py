@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime
+from operator import attrgetter
 
 from notify.publisher import Publisher, PublishResult
 from notify.relays.events import EventRows
@@ -64,7 +65,7 @@ class Announcer:
 
     def _publish_own(self) -> None:
         while events := self._own.take(most=BATCH_SIZE, now=self._clock()):
-            result = PublishResult.publish(events, self._publisher, outgoing=self._rows.outgoing)
+            result = PublishResult.publish(events, self._publisher, outgoing=attrgetter("message"))
             with self._store.writing() as connection:
                 mark_events_published(connection, result.confirmed)
                 release_events(connection, result.unconfirmed)

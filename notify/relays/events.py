@@ -33,15 +33,7 @@ class EventRows:
 
     def outgoing(self, row: PendingEvent) -> Outgoing:
         """Return an event's message; it is not an error that no queue is bound for it."""
-        event = row.event
-        return Outgoing(
-            body=event.model_dump_json().encode(),
-            routing_key=event.routing_key,
-            message_id=str(event.event_id),
-            exchange=EVENTS,
-            headers={"traceparent": row.traceparent} if row.traceparent else {},
-            mandatory=False,
-        )
+        return event_message(row)
 
     def mark(self, connection: Connection, rows: Sequence[PendingEvent], *, now: datetime) -> None:  # noqa: ARG002
         """Mark events as published."""
@@ -56,3 +48,16 @@ class EventRows:
     ) -> None:
         """End the leases at once."""
         release_events(connection, rows)
+
+
+def event_message(row: PendingEvent) -> Outgoing:
+    """Return an event's message."""
+    event = row.event
+    return Outgoing(
+        body=event.model_dump_json().encode(),
+        routing_key=event.routing_key,
+        message_id=str(event.event_id),
+        exchange=EVENTS,
+        headers={"traceparent": row.traceparent} if row.traceparent else {},
+        mandatory=False,
+    )

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from notify.contract import EventIdentity, EventText
+from notify.publisher import Outgoing
+from notify.relays.events import event_message
 from notify.store.relays import PendingEvent
 
 MOST = 10_000
 """Events in memory; any more are left to the record, as those of a dead worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEvent:
+    """
+    One event to announce.
+
+    Attributes:
+        sequence: Its id on record.
+        at: When the status changed.
+    """
+
+    sequence: int
+    at: datetime
+    message: Outgoing
 
 
 class OwnEvents:
@@ -25,7 +45,7 @@ class OwnEvents:
     lease: ClassVar[timedelta] = timedelta(seconds=15)
 
     def __init__(self, *, most: int = MOST) -> None:
-        self._events: deque[PendingEvent] = deque()
+        self._events: deque[OwnEvent] = deque()
         self._most = most
 
     def lease_end(self, at: datetime) -> datetime | None:
@@ -34,13 +54,35 @@ class OwnEvents:
 
     def put(self, event: PendingEvent) -> None:
         """Keep a recorded event until it is published."""
-        self._events.append(event)
+        self._events.append(OwnEvent(event.sequence, event.event.at, event_message(event)))
 
-    def take(self, *, most: int, now: datetime) -> list[PendingEvent]:
+    def put_alike(self, first: PendingEvent, others: Sequence[EventIdentity]) -> None:
+        """Keep recorded events that differ only in their identities until they are published."""
+        self.put(first)
+        event, like = first.event, event_message(first)
+        text = EventText(event)
+        self._events.extend(
+            OwnEvent(
+                each.sequence,
+                event.at,
+                Outgoing(
+                    text.of(each),
+                    like.routing_key,
+                    each.event_id,
+                    like.exchange,
+                    like.headers,
+                    like.content_type,
+                    like.mandatory,
+                ),
+            )
+            for each in others
+        )
+
+    def take(self, *, most: int, now: datetime) -> list[OwnEvent]:
         """Remove and return the oldest events, without those whose lease is over."""
-        taken: list[PendingEvent] = []
+        taken: list[OwnEvent] = []
         while self._events and len(taken) < most:
             event = self._events.popleft()
-            if now < event.event.at + self.lease:
+            if now < event.at + self.lease:
                 taken.append(event)
         return taken

@@ -56,6 +56,25 @@ class Record:
         """Whether producers get an event."""
         return worth_publishing(self.status, self.due_at)
 
+    def of(self, notification_id: UUID, attempt_id: UUID) -> Record:
+        """Return the same outcome of another notification; `replace` would cost three times it."""
+        return Record(
+            notification_id,
+            attempt_id,
+            self.ended_at,
+            self.outcome,
+            self.status,
+            self.fence,
+            self.provider_id,
+            self.http_status,
+            self.code,
+            self.reason,
+            self.spent,
+            self.due_at,
+            self.possible_duplicate,
+            self.announced_until,
+        )
+
     def plain(self) -> Self:
         """Return the outcome with the vendor's values reduced to what every database stores."""
         status = self.http_status

@@ -4,6 +4,7 @@ from notify.store.relays.due import Due, lease_due, mark_due_published, release_
 from notify.store.relays.events import (
     PendingEvent,
     event_id_of,
+    event_id_text,
     lease_events,
     mark_events_published,
     newest_events,
@@ -55,6 +56,7 @@ __all__ = [
     "count_inbox",
     "delete_from_inbox",
     "event_id_of",
+    "event_id_text",
     "first_event_since",
     "lease_due",
     "lease_events",

@@ -6,7 +6,8 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from hashlib import sha1
+from typing import Any, Protocol
 from uuid import UUID, uuid5
 
 import structlog
@@ -47,6 +48,19 @@ class PendingEvent:
     event: Event
     traceparent: str | None
 
+    @property
+    def sequence(self) -> int:
+        """Its id on record."""
+        return self.event.sequence
+
+
+class Numbered(Protocol):
+    """An event that can be found on record."""
+
+    @property
+    def sequence(self) -> int:
+        """Its id on record."""
+
 
 def lease_events(
     connection: Connection, *, now: datetime, lease: timedelta, limit: int
@@ -70,12 +84,12 @@ def lease_events(
     return _read(connection, _among(connection, ids), limit=limit) if ids else []
 
 
-def mark_events_published(connection: Connection, pending: Iterable[PendingEvent]) -> None:
+def mark_events_published(connection: Connection, pending: Iterable[Numbered]) -> None:
     """Mark events as published: the broker confirmed them."""
     _update(connection, pending, {"to_publish": False, "relay_until": None})
 
 
-def release_events(connection: Connection, pending: Iterable[PendingEvent]) -> None:
+def release_events(connection: Connection, pending: Iterable[Numbered]) -> None:
     """End the leases of events that the broker did not confirm."""
     _update(connection, pending, {"relay_until": None})
 
@@ -120,10 +134,8 @@ def read_events(connection: Connection, sequences: Sequence[int]) -> list[Pendin
     return _read(connection, _among(connection, sequences), limit=len(sequences))
 
 
-def _update(
-    connection: Connection, pending: Iterable[PendingEvent], values: Mapping[str, Any]
-) -> None:
-    ids = [each.event.sequence for each in pending]
+def _update(connection: Connection, pending: Iterable[Numbered], values: Mapping[str, Any]) -> None:
+    ids = [each.sequence for each in pending]
     if ids:
         connection.execute(update(events).where(_among(connection, ids)).values(values))
 
@@ -185,6 +197,13 @@ def _read(
 def event_id_of(row_id: UUID, sequence: int) -> UUID:
     """Return the id of a notification's event, the same each time that it is published."""
     return uuid5(row_id, str(sequence))
+
+
+def event_id_text(row_id: UUID, sequence: int) -> str:
+    """Return `event_id_of` as text, at a third of the cost: RFC 4122, section 4.3."""
+    text = sha1(row_id.bytes + b"%d" % sequence, usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(text[16], 16) & 3]
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
 
 
 def _pending_event(row: Row[Any], metadata: dict[str, str]) -> PendingEvent:

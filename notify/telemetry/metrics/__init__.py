@@ -62,9 +62,11 @@ class Metrics:
         """Count an event."""
         self._count(family, labels).inc(amount)
 
-    def observe(self, family: Family, seconds: float, *labels: str) -> None:
-        """Record a duration."""
-        self._duration(family, labels).observe(max(0.0, seconds))
+    def observe(self, family: Family, seconds: float, *labels: str, times: int = 1) -> None:
+        """Record a duration, of one event or of several that took the same time."""
+        duration = self._duration(family, labels)
+        for _ in range(times):
+            duration.observe(max(0.0, seconds))
 
     def expect(self, family: Family, *labels: str) -> None:
         """Export zero until the first event, so that a rate includes it."""

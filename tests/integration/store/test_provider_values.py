@@ -111,10 +111,20 @@ def write(store: Store, records: Sequence[Record]) -> list[bool]:
     """Have a recorder write these, as one group if it can; return whether each was written."""
     owners: dict[object, bool] = {}
 
+    class Heard:
+        """Remembers the reports."""
+
+        def recorded(self, alike: Sequence[tuple[PendingRecord, int]]) -> None:
+            """These are on record."""
+            owners.update({each.record.notification_id: True for each, _ in alike})
+
+        def lost(self, pending: PendingRecord) -> None:
+            """This one is not."""
+            owners[pending.record.notification_id] = False
+
     def heard(record: Record) -> PendingRecord:
-        return PendingRecord(
-            record, lambda _, event: owners.update({record.notification_id: event is not None})
-        )
+        no_one = cast(Any, None)
+        return PendingRecord(record, no_one, no_one, no_one, Heard())
 
     recorder = Recorder(store)
     for record in records:

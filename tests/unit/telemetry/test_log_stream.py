@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import threading
+from typing import NamedTuple
+from uuid import uuid4
 
 import pytest
 import structlog
 
-from notify.telemetry.log_stream import lines_together
+from notify.telemetry.log_stream import lines_together, log_each
 from notify.telemetry.logs import configure
 
 
@@ -72,3 +74,69 @@ def test_another_threads_lines_do_not_wait(out: Counting) -> None:
         thread.join()
         assert out.events() == ["notify.other"]
     assert out.events() == ["notify.other", "notify.grouped"]
+
+
+class Sent(NamedTuple):
+    """An outcome with its own values."""
+
+    id: str
+    attempt_id: str
+
+
+def _log_sent(sent: Sent) -> None:
+    structlog.get_logger().info("notify.sent", **sent._asdict(), reason='100 % \u00e9 "%s"')
+
+
+def _sents(count: int) -> list[Sent]:
+    return [Sent(str(uuid4()), str(uuid4())) for _ in range(count)]
+
+
+def _without_times(out: Counting) -> list[dict[str, object]]:
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    return [{key: line[key] for key in line if key != "timestamp"} for line in lines]
+
+
+def test_lines_that_differ_in_a_few_values_are_those_of_single_calls(out: Counting) -> None:
+    """Each id finds its line; a place in the text is not taken for one of ours."""
+    sents = _sents(3)
+    log_each(_log_sent, sents, own=tuple)
+    copied = _without_times(out)
+    out.seek(0)
+    out.truncate()
+    for sent in sents:
+        _log_sent(sent)
+    assert copied == _without_times(out)
+    assert [line["id"] for line in copied] == [sent.id for sent in sents]
+
+
+def test_copied_lines_join_their_threads_group(out: Counting) -> None:
+    """One write for all, in the order of the calls."""
+    log = structlog.get_logger()
+    with lines_together():
+        log.info("notify.before")
+        log_each(_log_sent, _sents(2), own=tuple)
+        log.info("notify.after")
+    assert out.events() == ["notify.before", "notify.sent", "notify.sent", "notify.after"]
+    assert out.writes == 1
+
+
+def test_a_line_whose_values_are_not_found_once_is_not_copied(out: Counting) -> None:
+    """It is written by itself: a wrong copy would show another notification's id."""
+    twins = [Sent(twin, twin) for twin in ("one", "two")]
+    log_each(_log_sent, twins, own=tuple)
+    assert [line["id"] for line in _without_times(out)] == ["one", "two"]
+
+
+def test_lines_below_the_level_are_not_written() -> None:
+    """Neither the first nor its copies."""
+    out = Counting()
+    configure(stream=out, level="warning")
+    log_each(_log_sent, _sents(2), own=tuple)
+    assert out.getvalue() == ""
+
+
+def test_each_line_reaches_a_log_without_a_stream(out: Counting) -> None:
+    """As tests and other programs capture it."""
+    with structlog.testing.capture_logs() as lines:
+        log_each(_log_sent, _sents(3), own=tuple)
+    assert (len(lines), out.getvalue()) == (3, "")

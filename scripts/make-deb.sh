@@ -24,7 +24,13 @@ echo "Installing the locked dependencies into the package (half a minute)" >&2
 install() {
     .venv/bin/python -m pip --python "$opt/bin/python" install -qq --no-deps --no-compile "$@"
 }
-install --require-hashes --only-binary :all: -r "$work/runtime.lock"
+sed '/^http-ece==/,/# via/d' "$work/runtime.lock" >"$work/wheels.lock"
+install --require-hashes --only-binary :all: -r "$work/wheels.lock"
+# PyPI has this one as source only: the locked setuptools makes its wheel.
+sed -n '/^http-ece==/,/# via/p' "$work/runtime.lock" >"$work/source.lock"
+.venv/bin/python -m pip wheel -qq --require-hashes --no-deps --no-build-isolation --no-binary :all: \
+    -w "$work/made" -r "$work/source.lock"
+install "$work"/made/*.whl
 install "$wheel"
 .venv/bin/python -m pip --python "$opt/bin/python" check >&2
 

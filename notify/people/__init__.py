@@ -12,6 +12,7 @@ from notify.people.accounts import (
     remove_account,
     set_password,
 )
+from notify.people.checks import record_check
 from notify.people.disclosure import record_disclosure
 from notify.people.passwords import SHORTEST_PASSWORD, Passwords
 from notify.people.roles import Role
@@ -29,6 +30,7 @@ __all__ = [
     "SignedIn",
     "add_account",
     "list_accounts",
+    "record_check",
     "record_disclosure",
     "remove_account",
     "set_password",

@@ -17,6 +17,7 @@ from notify.message import Outcome, Status
 from notify.store import Actor, Store, row_of, write_audit
 from notify.store.reconcile import (
     Transition,
+    calls_made,
     change_status,
     give_up_lapsed,
     is_erased,
@@ -46,6 +47,7 @@ def decide(
     actor: Actor,
     *,
     source: str | None = None,
+    calls: int | None = None,
     now: datetime,
 ) -> None:
     """
@@ -54,17 +56,21 @@ def decide(
     Args:
         id_: The notification's id, the producer's or the row's.
         source: The notification's source, if several sources use the id.
+        calls: How many calls the operator has seen; None if it is not known. A finding about an
+            earlier call is not applied to a later one.
 
     Raises:
         NotifyError: The notification is not on record, several sources use the id, its outcome is
-            not unknown and no call is left unrecorded, or it is to be sent and its recipient was
-            erased.
+            not unknown and no call is left unrecorded, it has had another call since, or it is to
+            be sent and its recipient was erased.
         StoreError: The record cannot be used; nothing was changed.
     """
     with store.writing() as connection:
         row = row_of(connection, id_, source=source)
         if row is None:
             raise NotifyError(f"no notification {id_} is on record")
+        if calls is not None:
+            _require_calls(connection, row, calls, called=id_)
         _decide(connection, row, finding, actor, called=id_, now=now)
     log_decided(row, finding, actor)
 
@@ -122,6 +128,17 @@ def _decide(
             change_status(connection, row, again, now=now)
     details = {"id": str(row), "finding": finding.value, **(part_of or {})}
     write_audit(connection, actor, "resolve", details=details, at=now)
+
+
+def _require_calls(connection: Connection, row: UUID, calls: int, *, called: UUID) -> None:
+    # Locked, so that no worker claims it between this and the decision.
+    lock_status(connection, row)
+    now = calls_made(connection, row)
+    if now != calls:
+        raise NotifyError(
+            f"{called} has had {now} calls, and {calls} when you looked: look again, and decide on"
+            " the last one"
+        )
 
 
 def _require_undecided(connection: Connection, row: UUID, *, called: UUID, now: datetime) -> None:

@@ -25,7 +25,7 @@ _SAYS = {
     epilog="""\b
 Examples:
   notify ls --status unknown
-  notify resolve 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10 --sent --reason "in Twilio's log"
+  notify resolve 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10 --calls 1 --sent --reason "in Twilio's log"
   notify ls --status unknown --source shop --json | jq -r .id \\
     | xargs notify resolve --not-sent --reason "INC-7: Twilio accepted nothing"
 """
@@ -46,10 +46,20 @@ Examples:
     type=Resolution,
     help="It cannot be found out: send it again, marked as a possible duplicate.",
 )
+@click.option(
+    "--calls",
+    type=click.IntRange(min=1),
+    help="How many calls you have seen: if there was another one since, nothing is changed.",
+)
 @source_option
 @reason_option("How you know, or why; kept in the audit.")
 def resolve(
-    *, ids: Sequence[UUID], finding: Resolution | None, source: str | None, reason: str
+    *,
+    ids: Sequence[UUID],
+    finding: Resolution | None,
+    calls: int | None,
+    source: str | None,
+    reason: str,
 ) -> None:
     """Decide on notifications whose outcome is unknown and that wait for an operator.
 
@@ -68,7 +78,7 @@ def resolve(
     with opened_record(load()) as store:
         for id_ in ids:
             try:
-                decide(store, id_, finding, actor, source=source, now=store.clock())
+                decide(store, id_, finding, actor, source=source, calls=calls, now=store.clock())
             except StoreError:
                 raise
             except NotifyError as error:

@@ -12,6 +12,7 @@ from notify.store.reconcile.lost import (
 from notify.store.reconcile.outcomes import (
     NOT_RESENT,
     Settled,
+    calls_made,
     change_status,
     is_erased,
     lock_status,
@@ -26,6 +27,7 @@ __all__ = [
     "RivalCalls",
     "Settled",
     "Transition",
+    "calls_made",
     "change_status",
     "find_lost_call",
     "find_rivals",

@@ -42,6 +42,13 @@ def lock_status(connection: Connection, notification_id: UUID) -> Status | None:
     return Status(status) if status is not None else None
 
 
+def calls_made(connection: Connection, notification_id: UUID) -> int:
+    """Return how many calls a notification had that were made, or begun; 0 if it is unknown."""
+    made = select(notifications.c.attempts).where(notifications.c.id == notification_id)
+    found: int | None = connection.execute(made).scalar_one_or_none()
+    return found or 0
+
+
 def notification_of(connection: Connection, attempt_id: UUID) -> UUID | None:
     """Return the notification of a call; None if there is no such call."""
     owner: UUID | None = connection.execute(

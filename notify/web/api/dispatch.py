@@ -25,6 +25,8 @@ from notify.web.limits import WebLimits
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="notify"'}
 _RETRY = {"Retry-After": "5"}
+_ONCE = ("Authorization", "Idempotency-Key")
+"""Headers of which a proxy may read one and this process another, if they are there twice."""
 _LARGEST_NUMBER = 2**63 - 1
 
 
@@ -82,6 +84,9 @@ class ApiDispatcher:
         Raises:
             ApiProblem: It is not authorised, or a part is wrong.
         """
+        for name in _ONCE:
+            if len(request.headers.getlist(name)) > 1:
+                raise ApiProblem("malformed", f"the header {name} is there twice: send it once")
         key = await self._authorised(request)
         if operation.scope not in key.scopes:
             challenge = (

@@ -61,9 +61,14 @@ class NotificationHandlers:
 
     def send(self, call: ApiCall) -> ApiAnswer:
         """Accept one notification, or many."""
+        lines = call.media_type in LINES
         try:
-            lines = call.media_type in LINES
             documents = read_lines(call.body) if lines else read_one(call.body)
+        except BodyRefused as error:
+            # It counts too: to find its mistakes costs as much as to accept it.
+            allowance = self._limits.use(call.key, 1)
+            raise (refused(error.wrong) if allowance.granted else used_up(allowance, 1)) from None
+        try:
             many = lines or call.body.lstrip()[:1] == b"["
             key = _header_key(call, many=many)
             if key is not None:

@@ -127,7 +127,9 @@ def _commands(summary: Summary, *, undecided: bool) -> list[str]:
     if summary.status in _CANCELLABLE:
         commands.append(f'notify cancel {summary.id} --reason ""')
     if undecided:
-        commands.append(f'notify resolve {summary.id} --not-sent --reason ""')
+        commands.append(
+            f'notify resolve {summary.id} --calls {summary.attempts} --not-sent --reason ""'
+        )
     return commands
 
 

@@ -102,13 +102,15 @@ def resolve(visit: Visit) -> View:
 
 def _decide(visit: Visit, ids: list[UUID], finding: Resolution) -> BulkResult:
     actor, store = visit.actor(), visit.site.store
+    seen = _seen(visit)
     done, refused = 0, []
     for id_ in ids:
         try:
             story = store.get(id_)
             # The row's source: others may use the same id.
             source = story.summary.source if story else None
-            decide(store, id_, finding, actor, source=source, now=store.clock())
+            calls = seen.get(str(id_))
+            decide(store, id_, finding, actor, source=source, calls=calls, now=store.clock())
         except StoreError:
             raise
         except NotifyError as error:
@@ -116,6 +118,17 @@ def _decide(visit: Visit, ids: list[UUID], finding: Resolution) -> BulkResult:
         else:
             done += 1
     return BulkResult(done=done, refused=refused)
+
+
+def _seen(visit: Visit) -> dict[str, int]:
+    """Return how many calls each notification had when its page was read, by its id."""
+    found = {}
+    for each in visit.form.all("seen"):
+        id_, _, calls = each.partition(".")
+        if not (calls.isascii() and calls.isdecimal() and len(calls) < 10):
+            raise FormMistake("the form names no number of calls: read the page again")
+        found[id_] = int(calls)
+    return found
 
 
 ROUTES = (

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import anyio
 import pytest
@@ -14,6 +15,7 @@ from tests.support.api_rig import BODY_LIMIT, ApiRig, email, run
 from tests.support.migrated import migrated
 
 PROBLEM = "application/problem+json"
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,27 @@ def test_more_than_a_key_may_ever_send_at_once_is_not_to_be_repeated(slow_rig: A
     assert (refused.status_code, refused.headers["content-type"]) == (413, PROBLEM)
     assert "at most 5 notifications at once" in refused.json()["detail"]
     assert "retry-after" not in refused.headers
+
+
+def test_a_broken_body_counts(tmp_path: Path) -> None:
+    """To find its mistakes costs as much as to accept it."""
+    store = migrated(f"sqlite:///{tmp_path / 'notify.db'}")
+    rig = ApiRig(store, rate=0.001)
+    used = 0
+    while run(rig.shop.post("/v1/notifications", content=b"{", headers=JSON)).status_code == 422:
+        used += 1
+        assert used < 10
+    assert run(rig.shop.post("/v1/notifications", json=email())).status_code == 429
+    store.close()
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Idempotency-Key"])
+def test_a_header_that_is_there_twice_is_refused(rig: ApiRig, name: str) -> None:
+    """A proxy may act on one of them, and this process on the other."""
+    headers = [*rig.shop.headers.items(), (name, rig.shop.headers["authorization"]), (name, "b")]
+    answer = run(rig.shop.post("/v1/notifications", json=email(), headers=headers))
+    assert (answer.status_code, answer.headers["content-type"]) == (400, PROBLEM)
+    assert f"the header {name} is there twice" in answer.json()["detail"]
 
 
 def test_a_large_body_is_refused_before_it_is_read(rig: ApiRig) -> None:

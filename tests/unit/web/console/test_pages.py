@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from notify.errors import StoreError
 from notify.flow import overrides
 from notify.message import Channel, Status
 from notify.people import Role
@@ -257,6 +258,38 @@ def test_unknown_outcomes_are_decided_one_by_one(rig: ConsoleRig, operator: Brow
     again = _ok(operator.post("/unknown/resolve", id=str(ids[0]), finding="sent", **REASON))
     assert "there is nothing to decide" in again
     assert _actions(rig) == ["resolve"] * 3
+
+
+def test_checks_are_audited(
+    rig: ConsoleRig, operator: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the user who started one; the doctor also runs while the record is away."""
+    for check in ("doctor", "ledger"):
+        assert operator.post(f"/{check}").status_code == 303
+    assert [(act.action, act.details) for act in rig.acts()[:2]] == [
+        ("console.check", {"check": "ledger"}),
+        ("console.check", {"check": "doctor"}),
+    ]
+    assert rig.acts()[0].actor == "operator-1@console"
+
+    def away(*_: object, **__: object) -> None:
+        raise StoreError("the record is away")
+
+    monkeypatch.setattr("notify.web.console.pages.system.record_check", away)
+    assert [operator.post(f"/{each}").status_code for each in ("doctor", "ledger")] == [303, 503]
+
+
+def test_a_finding_is_not_applied_to_a_later_call(rig: ConsoleRig, operator: Browser) -> None:
+    """It was called again between the page and the decision: that call has its own outcome."""
+    id_ = planting.unknown(rig.store)
+    seen = f'name="seen" value="{id_}.1"'
+    assert seen in _ok(operator.get("/unknown"))
+    assert seen in _ok(operator.get(f"/notifications/{id_}"))
+    for later, text in ((0, "has had 1 calls, and 0 when you looked"), (1, "<b>1</b>")):
+        form = {"id": str(id_), "seen": f"{id_}.{later}", "finding": "sent"}
+        assert text in _ok(operator.post("/unknown/resolve", **form, **REASON))
+    form = {"id": str(id_), "seen": f"{id_}.x", "finding": "sent"}
+    assert operator.post("/unknown/resolve", **form, **REASON).status_code == 400
 
 
 def _body(**changes: object) -> bytes:

@@ -68,19 +68,20 @@ class Consumer(consumer.Consumer):
         hurry: Callable[[], None],
         state: LoopState,
         stop_timeout: float,
+        linger: float = 0.0,
         **kwargs: Any,
     ) -> None:
         """
-        Make a consumer with Celery's arguments and six more.
+        Make a consumer with Celery's arguments and seven more.
 
         Args:
             ready: Called when consumption has started, also after each reconnection.
             probe: Returns, in any thread, whether the record can be written.
-            prefetch: Returns at once how many messages of a queue may be unacknowledged, 0 for
-                none.
+            prefetch: Returns at once a queue's most unacknowledged messages, 0 for none.
             hurry: Called when a warm shutdown starts, to defer messages that would wait.
             state: The event loop's state, which this consumer writes.
             stop_timeout: Seconds that a warm shutdown waits for unacknowledged messages.
+            linger: Seconds that a message waits for others of its batch.
         """
         super().__init__(*args, **kwargs)
         self._when_ready = ready
@@ -91,7 +92,8 @@ class Consumer(consumer.Consumer):
         # The hub keeps its promises in a set, so each of these is scheduled at most once at a time.
         self._flush_soon = promise(self._flush)
         self._work_soon = promise(self._work)
-        self._intakes = {name: Intake(name) for name in self.app.amqp.queues.consume_from}
+        queues = self.app.amqp.queues.consume_from
+        self._intakes = {name: Intake(name, linger=linger) for name in queues}
         # Celery itself consumes nothing: each queue is consumed with its own prefetch.
         self.app.amqp.queues.deselect(list(self._intakes))
         self._steering = Steering(
@@ -180,7 +182,9 @@ class Consumer(consumer.Consumer):
 
     def _receive(self, message: Any) -> None:
         name, _, _ = message.delivery_info["consumer_tag"].rpartition("/")
-        self._intakes[name].admit(Received(message))
+        wait = self._intakes[name].admit(Received(message))
+        if wait:
+            self.hub.call_later(wait, self._flush)
         self.hub.call_soon(self._flush_soon)
 
     def _work(self) -> None:
@@ -211,8 +215,7 @@ class Consumer(consumer.Consumer):
             Arrival(each.incoming(), partial(self._decided, intake, each), each.raw)
             for each in batch
         ]
-        latest = arrivals[-1].incoming.published_at
-        if latest is not None:
+        if (latest := arrivals[-1].incoming.published_at) is not None:
             self._state.taken[intake.name] = latest.timestamp()
         argument = Batch(
             arrivals, lambda worked: self._steps.post(partial(self._batch_started, intake, worked))
@@ -235,7 +238,6 @@ class Consumer(consumer.Consumer):
         self._state.stopping = True
         self._pause.stop()
         self._hurry()
-        errors = (*self.connection_errors, *self.channel_errors)
         try:
             task_consumer.cancel()
             while self._unacknowledged() and time.monotonic() < end:
@@ -245,7 +247,7 @@ class Consumer(consumer.Consumer):
                 connection.heartbeat_check()
                 self._steps.run_next(timeout=0.5)
             self._work()
-        except errors as error:
+        except (*self.connection_errors, *self.channel_errors) as error:
             log.warning("notify.stop_without_broker", error_kind=type(error).__name__)
         if left := self._unacknowledged():
             log.warning("notify.stop_unfinished", unacknowledged=left)

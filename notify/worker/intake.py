@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from notify.service.connections import CLAIMERS
@@ -39,12 +40,21 @@ class Intake:
         buffer: Those that are in no batch yet.
     """
 
-    def __init__(self, name: str, *, average: float = FIRST_SIZE) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        average: float = FIRST_SIZE,
+        linger: float = 0.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         """
         Create the intake of a queue that is not consumed yet.
 
         Args:
             average: The size in bytes that recent messages are assumed to have.
+            linger: Seconds that a first message waits for others, to be in one batch with them.
+            monotonic: Seconds that never go back.
         """
         self.name = name
         self.prefetch = 0
@@ -55,15 +65,28 @@ class Intake:
         self._deferred_here = 0
         self._deferred_bytes = 0
         self._average = average
+        self._linger = linger
+        self._monotonic = monotonic
+        self._due_at = 0.0
         # Large messages in the buffer, and the bytes of those in batches and calls.
         self._large = 0
         self._at_work = 0
 
-    def admit(self, received: Received) -> None:
-        """Add a message that the broker has delivered."""
+    def admit(self, received: Received) -> float:
+        """
+        Add a message that the broker has delivered.
+
+        Returns:
+            The seconds after which it is due, if it is the first that waits; else 0.
+        """
+        first = not self.buffer
         received.consumer = self._consumer
         self._average += (received.size - self._average) / _RECENT
         self._queue(received)
+        if not self._linger or not first:
+            return 0.0
+        self._due_at = self._monotonic() + self._linger
+        return self._linger
 
     def _queue(self, received: Received) -> None:
         self.unacknowledged += 1
@@ -94,6 +117,7 @@ class Intake:
         """Buffer a deferred message again, unless its channel is closed."""
         if received.alive:
             self._count_deferred(received, -1)
+            self._due_at = 0.0
             self._queue(received)
 
     def _count_deferred(self, received: Received, sign: int) -> None:
@@ -117,13 +141,18 @@ class Intake:
         self._deferred_here = 0
 
     def batches(self) -> Iterator[list[Received]]:
-        """Yield a batch of the buffered messages for each idle claimer."""
+        """Yield a batch of the buffered messages for each idle claimer, once they are due."""
+        if self._linger and not self._due():
+            return
         while self.buffer and self._claimers < CLAIMERS:
             size = min(len(self.buffer), LARGEST_BATCH)
             if self._large and not (size := self._fitting(size)):
                 return
             self._claimers += 1
             yield [self.buffer.popleft() for _ in range(size)]
+
+    def _due(self) -> bool:
+        return len(self.buffer) >= LARGEST_BATCH or self._monotonic() >= self._due_at
 
     def _fitting(self, most: int) -> int:
         """

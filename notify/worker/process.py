@@ -147,6 +147,7 @@ def _celery_worker(
         hurry=worker_role.work.hurry,
         state=loop,
         stop_timeout=STOP_TIMEOUT,
+        linger=worker_role.linger,
     )
     return celery_worker(
         app,

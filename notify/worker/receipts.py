@@ -16,6 +16,8 @@ from notify.worker.role import WorkerRole
 
 RECEIPTS_PREFETCH = 128
 """Unacknowledged messages of receipts, each with as many receipts as one request reported."""
+RECEIPTS_LINGER = 0.05
+"""Seconds that a receipt waits for others: a transaction for each costs more than its rows."""
 
 
 def receipts(settings: Settings, store: Store, metrics: Metrics) -> WorkerRole:
@@ -31,4 +33,5 @@ def receipts(settings: Settings, store: Store, metrics: Metrics) -> WorkerRole:
         before=[event_relay(store, publisher)],
         after=[waiting_receipts(application), reputation_brake(settings, store, metrics)],
         close=publisher.close,
+        linger=RECEIPTS_LINGER,
     )

@@ -24,6 +24,7 @@ class WorkerRole:
         before: Components to start before the work and to stop after it.
         after: Components to start after the work and to stop before it.
         close: Closes the resources of all parts, once these are stopped.
+        linger: Seconds that a message waits for others of its batch.
     """
 
     queues: Sequence[str]
@@ -34,3 +35,4 @@ class WorkerRole:
     before: Sequence[Component]
     after: Sequence[Component]
     close: Callable[[], None]
+    linger: float = 0.0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,7 +13,7 @@ from notify.errors import ConfigError
 from notify.receipt import Blame, DeliveryReceipt, Forged, Posted, ReceiptEvent, Report, Unreadable
 from providers._shared.receipts import listed, text, uuid
 from providers.vonage import blame
-from providers.vonage.signature import METHODS, verify
+from providers.vonage.signature import METHODS, check_age, verify
 
 MOST_FIELDS = 200
 """Parameters of a webhook; Vonage sends about fifteen."""
@@ -44,6 +45,7 @@ class VonageReceipts:
         signature_secrets: The account's signature secrets, separated by white space or commas: all
             are valid at once, so that the secret can be changed.
         method: The method of the account's settings: `sha256` or `sha512` (both HMAC).
+        clock: Seconds since 1970.
 
     Raises:
         ConfigError: There is no secret, or the method is not accepted.
@@ -55,21 +57,24 @@ class VonageReceipts:
         public_url: str,  # noqa: ARG002 - Vonage does not sign it
         signature_secrets: str | Sequence[str],
         method: str = "sha256",
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._secrets = listed(signature_secrets)
         self._method = method
+        self._clock = clock
         if not self._secrets:
             raise ConfigError("vonage: set signature_secrets under receipts.secrets")
         if method not in METHODS:
             raise ConfigError(f"vonage: method must be one of {', '.join(METHODS)}")
 
     def verify(self, posted: Posted, /) -> None:
-        """Check the signature over the sorted parameters."""
+        """Check the signature over the sorted parameters, and its age."""
         try:
             fields = _fields(posted.body)
         except Unreadable as error:
             raise Forged(str(error)) from None
         verify(fields, secrets=self._secrets, method=self._method)
+        check_age(fields, now=self._clock())
 
     def read(self, posted: Posted, /) -> Report:
         """Read one delivery receipt, or one reply of a recipient."""

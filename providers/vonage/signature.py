@@ -11,10 +11,14 @@ import re
 from collections.abc import Iterable, Mapping
 
 from notify.receipt import Forged
+from providers._shared.receipts import moment
 
 SIGNATURE = "sig"
 METHODS = ("sha256", "sha512")
 """Vonage's HMAC methods that are accepted; its MD5 and SHA-1 methods are not."""
+
+OLDEST = 48 * 3600
+"""Seconds for which a signature is valid: Vonage posts again for a day."""
 
 # `&` and `=` separate the parameters in the signed text, and in names Vonage does not replace them:
 # such a name could stand for several parameters.
@@ -55,3 +59,17 @@ def verify(fields: Mapping[str, str], *, secrets: Iterable[str], method: str) ->
         ):
             return
     raise Forged("vonage: no configured secret verifies the signature")
+
+
+def check_age(fields: Mapping[str, str], *, now: float) -> None:
+    """
+    Check when verified parameters were signed, by their time stamp in seconds since 1970.
+
+    Without a stamp the age is not known: the signature shows that Vonage sent none.
+
+    Raises:
+        Forged: It is too long ago, so the request may be a copy.
+    """
+    signed_at = moment(fields.get("timestamp"))
+    if signed_at is not None and now - signed_at.timestamp() > OLDEST:
+        raise Forged("vonage: the request was signed more than two days ago")

@@ -7,6 +7,7 @@ import hmac
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -19,7 +20,10 @@ from providers.vonage import VonageReceipts
 URL = "https://notify.example.com/receipts/vonage"
 NOTIFY, ATTEMPT = UUID(int=1, version=4), UUID(int=2, version=4)
 SECRET = "s3cret"
-READER = VonageReceipts(public_url=URL, signature_secrets=[SECRET, "second"])
+SIGNED_AT = 1795176001
+READER = VonageReceipts(
+    public_url=URL, signature_secrets=[SECRET, "second"], clock=lambda: SIGNED_AT + 5
+)
 RECEIPT = {
     "api-key": "abcd1234",
     "client-ref": f"{NOTIFY}/{ATTEMPT}",
@@ -32,7 +36,7 @@ RECEIPT = {
     "price": "0.03330000",
     "scts": "2611201200",
     "status": "delivered",
-    "timestamp": "1795176001",
+    "timestamp": str(SIGNED_AT),
     "to": "15005550006",
 }
 
@@ -71,6 +75,26 @@ def refused(request: Posted, reader: VonageReceipts = READER) -> bool:
     except Forged:
         return True
     return False
+
+
+@pytest.mark.parametrize(
+    ("hours", "stamp", "accepted"),
+    [
+        (24, str(SIGNED_AT), True),
+        (47, str(SIGNED_AT), True),
+        (49, str(SIGNED_AT), False),
+        (9999, "", True),
+        (9999, "yesterday", True),
+        (-1, str(SIGNED_AT), True),
+    ],
+)
+def test_a_signature_is_valid_for_two_days(hours: int, stamp: str, accepted: bool) -> None:
+    """Vonage posts again for a day; an older request is a copy."""
+    reader = VonageReceipts(
+        public_url=URL, signature_secrets=SECRET, clock=lambda: SIGNED_AT + 3600 * hours
+    )
+    request = posted(signed({**RECEIPT, "timestamp": stamp}))
+    assert refused(request, reader) is not accepted
 
 
 # --- the signature
@@ -131,7 +155,9 @@ def test_several_secrets_are_valid_at_once_and_one_method() -> None:
         assert not refused(posted(signed(RECEIPT, secret)))
         assert refused(posted(signed(RECEIPT, secret, "sha512")))
     assert refused(posted(signed(RECEIPT, "third")))
-    reader = VonageReceipts(public_url=URL, signature_secrets=f"x, {SECRET}", method="sha512")
+    reader = VonageReceipts(
+        public_url=URL, signature_secrets=f"x, {SECRET}", method="sha512", clock=lambda: SIGNED_AT
+    )
     assert not refused(posted(signed(RECEIPT, SECRET, "sha512")), reader)
 
 
@@ -143,7 +169,7 @@ def test_several_secrets_are_valid_at_once_and_one_method() -> None:
         {"signature_secrets": SECRET, "method": "md5hash"},
     ],
 )
-def test_a_reader_that_could_verify_nothing_is_refused(options: dict[str, str]) -> None:
+def test_a_reader_that_could_verify_nothing_is_refused(options: dict[str, Any]) -> None:
     """MD5 is Vonage's default, and is not accepted."""
     with pytest.raises(ConfigError, match="vonage"):
         VonageReceipts(public_url=URL, **options)

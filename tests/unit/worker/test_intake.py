@@ -269,3 +269,30 @@ def test_a_prefetch_is_limited_by_the_size_of_recent_messages() -> None:
     assert intake.next_prefetch(192) == 7
     assert intake.next_prefetch(3) == 3
     assert intake.next_prefetch(0) == 0
+
+
+def test_messages_that_linger_become_one_batch() -> None:
+    """The first one sets the time; a whole batch, and one that was deferred, need not wait."""
+    now = [100.0]
+    intake = Intake("notify.receipts", linger=0.05, monotonic=lambda: now[0])
+    waits = [intake.admit(cast(Received, Message(size=100))) for _ in range(3)]
+    assert (waits, list(intake.batches())) == ([0.05, 0.0, 0.0], [])
+    now[0] += 0.05
+    assert [len(batch) for batch in intake.batches()] == [3]
+    assert intake.admit(cast(Received, Message(size=100))) == 0.05
+    assert list(intake.batches()) == []
+    for _ in range(LARGEST_BATCH - 1):
+        intake.admit(cast(Received, Message(size=100)))
+    assert [len(batch) for batch in intake.batches()] == [LARGEST_BATCH]
+
+
+def test_a_deferred_message_does_not_linger_again() -> None:
+    """It has waited for its own time."""
+    intake = Intake("notify.receipts", linger=0.05, monotonic=lambda: 100.0)
+    received = cast(Received, Message(size=100))
+    intake.admit(received)
+    assert list(intake.batches()) == []
+    intake.buffer.clear()
+    intake.defer(received)
+    intake.retry(received)
+    assert [len(batch) for batch in intake.batches()] == [1]

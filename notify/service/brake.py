@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from notify.periodic import PeriodicThread
 from notify.policies.reputation import RateThreshold, ReputationRules
-from notify.receipts import ReputationBrake
+from notify.receipts.brake import ReputationBrake
 from notify.settings import Settings
 from notify.store import Store
 from notify.telemetry.metrics import Metrics

@@ -11,7 +11,9 @@ from notify.errors import ConfigError
 from notify.periodic import PeriodicThread
 from notify.publisher import Publisher
 from notify.receipt import ReceiptReader
-from notify.receipts import IntakeMetrics, ReceiptIntake, RecordInbox
+from notify.receipts.inbox import RecordInbox
+from notify.receipts.intake import ReceiptIntake
+from notify.receipts.intake_metrics import IntakeMetrics
 from notify.relays import InboxRows, Relay
 from notify.service.broker import open_publisher
 from notify.service.receipt_address import receipts_url

@@ -8,14 +8,12 @@ from notify.contract import FEEDBACK_KEY, OPTOUT_KEY
 from notify.gateway import Gateway
 from notify.message import Channel
 from notify.periodic import PeriodicThread
-from notify.receipts import (
-    ApplicationMetrics,
-    FeedbackReader,
-    OptOutReader,
-    ReceiptApplication,
-    ReceiptApplier,
-    ReceiptTracker,
-)
+from notify.receipts.application import ReceiptApplication
+from notify.receipts.application_metrics import ApplicationMetrics
+from notify.receipts.applier import ReceiptApplier
+from notify.receipts.feedback import FeedbackReader
+from notify.receipts.optouts import OptOutReader
+from notify.receipts.tracker import ReceiptTracker
 from notify.service.contract import contract_limits
 from notify.service.unsubscribe import open_tokens
 from notify.settings import Settings

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from notify.categories import UnsubscribeTokens
-from notify.receipts import ReceiptIntake, Unsubscriber
+from notify.receipts.intake import ReceiptIntake
+from notify.receipts.unsubscribe import Unsubscriber
 from notify.service.categories import open_categories
 from notify.settings import Settings, keyring_of
 from notify.store import Store

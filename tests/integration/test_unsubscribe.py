@@ -15,7 +15,7 @@ from notify.contract import read_receipts
 from notify.keyring import HASH, NAME, new_key
 from notify.message import Status
 from notify.publisher import connect
-from notify.receipts import UNSUBSCRIBE
+from notify.receipts.unsubscribe import UNSUBSCRIBE
 from notify.stack.rabbitmq import free_ports
 from notify.topology import RECEIPTS
 from tests.support.rig import Rig, surroundings, until

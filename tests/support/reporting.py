@@ -8,7 +8,8 @@ from uuid import UUID
 
 from notify.message import Channel, Status
 from notify.receipt import DeliveryReceipt, ReceiptEvent
-from notify.receipts import AppliedReceipt, ReceiptApplier, ReceivedReceipt
+from notify.receipts.applier import ReceiptApplier
+from notify.receipts.received import AppliedReceipt, ReceivedReceipt
 from notify.store import Entry, Store
 from tests.support.recording import NOW, accepted, begin
 

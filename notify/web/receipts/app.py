@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from notify.receipt import Forged, Posted, Unreadable, Unverified
-from notify.receipts import NotStored, UnknownReader
+from notify.receipts.intake import NotStored, UnknownReader
 from notify.service.receipt_address import RECEIPTS_PATH
 from notify.telemetry.metrics import Metrics, catalog
 from notify.web.body import read_body

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from notify.categories import PATH, OptOut
 from notify.errors import TemplateError
-from notify.receipts import NotStored
+from notify.receipts.intake import NotStored
 from notify.templating import Templates
 from notify.web.limits import DEFAULT_WEB_LIMITS, WebLimits
 from notify.web.receipts.app import RETRY_AFTER

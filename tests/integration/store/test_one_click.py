@@ -15,8 +15,9 @@ from notify.categories import Categories, Category, OptOut, UnsubscribeLinks, Un
 from notify.contract import ReceiptMessage, read_receipts
 from notify.message import Channel, Notification
 from notify.receipt import DeliveryReceipt
-from notify.receipts import ReceiptApplier, Unsubscriber
+from notify.receipts.applier import ReceiptApplier
 from notify.receipts.received import received_of
+from notify.receipts.unsubscribe import Unsubscriber
 from notify.store import Claim, Store
 from notify.store.tables import suppressions
 from notify.suppression import Lift, category_scope, is_scope, lift

@@ -14,7 +14,9 @@ from sqlalchemy import select, update
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Rendered, Status
 from notify.receipt import DeliveryReceipt, ReceiptEvent
-from notify.receipts import ApplicationMetrics, ReceiptApplier, ReceiptTracker
+from notify.receipts.application_metrics import ApplicationMetrics
+from notify.receipts.applier import ReceiptApplier
+from notify.receipts.tracker import ReceiptTracker
 from notify.sandbox import Sandbox
 from notify.store import Entry, Store
 from notify.store.tables import events, receipts

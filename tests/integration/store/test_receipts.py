@@ -18,9 +18,9 @@ from notify.ledger import build_ledger
 from notify.message import Outcome, Status
 from notify.policies.breaker import Circuit, Mode
 from notify.receipt import Blame, ReceiptEvent
-from notify.receipts import LONGEST_WAIT, ReceiptVerdict
+from notify.receipts.applier import LONGEST_WAIT
 from notify.receipts.lattice import STATUS_OF, derived
-from notify.receipts.received import PRODUCER
+from notify.receipts.received import PRODUCER, ReceiptVerdict
 from notify.store import Actor, Store
 from notify.store.flow.circuits import current
 from notify.store.tables import audit, events, receipts, suppressions

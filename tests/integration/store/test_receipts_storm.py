@@ -19,13 +19,11 @@ from notify.ledger import build_ledger
 from notify.message import Status
 from notify.publisher import Outgoing
 from notify.receipt import Forged, ReceiptEvent
-from notify.receipts import (
-    ApplicationMetrics,
-    IntakeMetrics,
-    ReceiptApplication,
-    ReceiptApplier,
-    ReceiptIntake,
-)
+from notify.receipts.application import ReceiptApplication
+from notify.receipts.application_metrics import ApplicationMetrics
+from notify.receipts.applier import ReceiptApplier
+from notify.receipts.intake import ReceiptIntake
+from notify.receipts.intake_metrics import IntakeMetrics
 from notify.receipts.lattice import derived
 from notify.store import Entry, Store
 from notify.store.sealing import cipher_of

@@ -12,8 +12,7 @@ from notify.flow import overrides
 from notify.message import Channel
 from notify.policies.holds import Hold
 from notify.policies.reputation import Reports, ReputationRules
-from notify.receipts import ReputationBrake
-from notify.receipts.brake import ACTOR
+from notify.receipts.brake import ACTOR, ReputationBrake
 from notify.store import Actor, Store
 from notify.store.db import read_clock
 from notify.store.flow import holds

@@ -16,7 +16,7 @@ from notify.contract import Limits, ProducerOptOut
 from notify.keyring import CLEAR
 from notify.message import Channel
 from notify.privacy import rotate
-from notify.receipts import OptOutReader
+from notify.receipts.optouts import OptOutReader
 from notify.store import Actor, Store
 from notify.store.sealing import cipher_of
 from notify.store.sealing.row_cipher import RowCipher

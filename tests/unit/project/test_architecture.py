@@ -27,7 +27,7 @@ MOST_PARAMETERS = 8
 OF_OPTIONS = {"Apns", "Fcm", "SendGrid", "Ses", "Smtp", "Twilio", "Vonage"}
 """Classes whose further parameters are options with defaults, not collaborators."""
 MOST_PAST_FACES = 40
-OPEN = {"policies", "service", "status", "telemetry"}
+OPEN = {"policies", "receipts", "service", "status", "telemetry"}
 """Packages without a face: each of their modules is one."""
 PAST_FACES = {
     ("worker", "notify.settings.reloading"),

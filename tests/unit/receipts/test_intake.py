@@ -13,8 +13,8 @@ from notify.contract import ReceiptMessage
 from notify.errors import PublishError, StoreError, Unconfirmed
 from notify.publisher import Outgoing, Publisher
 from notify.receipt import DeliveryReceipt, Forged, Posted, ReceiptEvent, Report, Unreadable
-from notify.receipts import IntakeMetrics, NotStored, ReceiptIntake, UnknownReader
-from notify.receipts.intake import BROKER_PAUSE
+from notify.receipts.intake import BROKER_PAUSE, NotStored, ReceiptIntake, UnknownReader
+from notify.receipts.intake_metrics import IntakeMetrics
 from notify.telemetry.metrics import Metrics
 from notify.topology import RECEIPTS
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from notify.receipt import Forged, Posted, Unreadable, Unverified
-from notify.receipts import NotStored, UnknownReader
+from notify.receipts.intake import NotStored, UnknownReader
 from notify.telemetry.metrics import Metrics
 from notify.web import WebLimits
 from notify.web.receipts import receipts_app

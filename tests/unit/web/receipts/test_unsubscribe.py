@@ -15,7 +15,7 @@ import pytest
 from notify.categories import OptOut, UnsubscribeTokens
 from notify.message import Channel
 from notify.receipt import Posted
-from notify.receipts import NotStored
+from notify.receipts.intake import NotStored
 from notify.telemetry.metrics import Metrics
 from notify.templating import Templates
 from notify.web import WebLimits

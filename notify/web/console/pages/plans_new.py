@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from notify.errors import NotifyError
+from notify.errors import NotifyError, StoreError
 from notify.message import Channel
 from notify.people import Role
 from notify.plans import (
@@ -24,7 +24,7 @@ from notify.plans import (
 )
 from notify.policies.holds import Scope
 from notify.reconcile import Resolution
-from notify.status.qualifiers import parse_search
+from notify.status.qualifiers import SearchMistake, parse_search
 from notify.store import Filter
 from notify.store.deadletters import Cause, LetterFilter
 from notify.store.flow import SCOPE_PARTS
@@ -44,6 +44,11 @@ from notify.web.console.routing import (
 
 NEW = "/plan-new"
 HIGHEST_RATE = 1000.0
+_OWN = (
+    *("q", "since", "finding", "include_unknown", "scope", "lasts", "binding"),
+    *("rate", "limit", "reason"),
+)
+"""The form's fields that are not filters."""
 _LETTERS = (PlanAction.REPLAY, PlanAction.DISCARD)
 _LABELS = {
     PlanAction.REPLAY: "Replay dead letters",
@@ -68,12 +73,17 @@ def of_letters(action: PlanAction, form: Params) -> str:
 def form(visit: Visit) -> View:
     """Show the form for one action."""
     action = word(visit.query, "action", PlanAction) or PlanAction.REPLAY
+    return _form(action, visit.query)
+
+
+def _form(action: PlanAction, fields: Params, *, problem: NotifyError | None = None) -> View:
     values = {
+        "problem": str(problem or ""),
         "action": action,
         "actions": list(PlanAction),
         "labels": _LABELS,
         "of_letters": action in _LETTERS,
-        "given": {name: visit.query.get(name) for name in (*FILTERS, *SCOPE_PARTS, "q")},
+        "given": {name: fields.get(name) for name in (*FILTERS, *SCOPE_PARTS, *_OWN)},
         "causes": list(Cause),
         "channels": list(Channel),
         "findings": list(Resolution),
@@ -82,14 +92,26 @@ def form(visit: Visit) -> View:
         "since": {**SPANS, "": "any time"},
         "lasts": {**SPANS, "": "until it is lifted"},
     }
-    return View("plan_new.html.j2", title=_LABELS[action], values=values)
+    mistaken = isinstance(problem, FormMistake | SearchMistake)
+    status = 200 if problem is None else 400 if mistaken else 409
+    return View("plan_new.html.j2", title=_LABELS[action], values=values, status=status)
 
 
 def make(visit: Visit) -> Answer:
-    """Make a plan, and show it; a worker counts it, a small one is counted at once."""
+    """Make a plan, and show it; if it is refused, show the form again, with its values."""
     action = word(visit.form, "action", PlanAction)
     if action is None:
         raise FormMistake("choose an action")
+    try:
+        return _made(visit, action)
+    except StoreError:
+        raise
+    except NotifyError as error:
+        return _form(action, visit.form, problem=error)
+
+
+def _made(visit: Visit, action: PlanAction) -> Redirect:
+    """Make a plan; a worker counts it, a small one is counted at once."""
     store = visit.site.store
     acts = Acts(store, replayer=visit.site.open_replayer)
     made = make_plan(store, acts, _request(action, visit.form), visit.actor())

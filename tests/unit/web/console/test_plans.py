@@ -196,3 +196,24 @@ def test_pages_of_plans_and_items_follow_each_other(rig: ConsoleRig) -> None:
         assert 0 < len(re.findall(row, second)) < 10
     assert "plan-new" not in browser.get("/plans").text
     assert browser.get("/plans/99").status_code == 404
+
+
+def test_a_refused_plan_keeps_what_was_entered(rig: ConsoleRig) -> None:
+    """The form again, with the mistake and each value; nothing was made."""
+    browser = rig.browser(Role.OPERATOR)
+    answer = browser.post(
+        "/plans", action="resolve", q="code:503", since="3600", finding="not-sent", rate="7", **WHY
+    )
+    assert answer.status_code == 400
+    text = answer.text
+    assert "a plan cannot select by an id" in text
+    assert 'value="code:503"' in text
+    assert '<option value="3600" selected>' in text
+    assert '<option value="not-sent" selected>' in text
+    assert 'name="rate" value="7"' in text
+    assert f'value="{WHY["reason"]}"' in text
+    assert browser.post("/plans", action="replay", limit="0", **WHY).status_code == 400
+    answer = browser.post("/plans", action="suppress", scope="x", binding="1", lasts="900", **WHY)
+    assert 'name="binding" value="1" checked' in answer.text
+    assert 'name="scope" value="x"' in answer.text
+    assert rig.acts()[0].action == "console.sign_in"

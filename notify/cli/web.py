@@ -7,6 +7,7 @@ from collections.abc import Callable
 import click
 
 from notify.cli.options.ready_file import ready_file_option
+from notify.cli.starting import quick_imports
 from notify.settings import load
 from notify.telemetry import logs
 
@@ -45,7 +46,8 @@ def receipts(*, ready: Callable[[], None]) -> None:
     settings = load()
     logs.configure(level=settings.log.level, format=settings.log.format)
     # Starlette and uvicorn are needed by this command only.
-    from notify.web.receipts.process import run_receipts
+    with quick_imports():
+        from notify.web.receipts.process import run_receipts
 
     run_receipts(settings, ready=ready)
 
@@ -71,7 +73,8 @@ def api(*, ready: Callable[[], None]) -> None:
     """
     settings = load()
     logs.configure(level=settings.log.level, format=settings.log.format)
-    from notify.web.api.process import run_api
+    with quick_imports():
+        from notify.web.api.process import run_api
 
     run_api(settings, ready=ready)
 
@@ -94,6 +97,7 @@ def console(*, ready: Callable[[], None]) -> None:
     """
     settings = load()
     logs.configure(level=settings.log.level, format=settings.log.format)
-    from notify.web.console import run_console
+    with quick_imports():
+        from notify.web.console import run_console
 
     run_console(settings, ready=ready)

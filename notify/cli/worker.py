@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from notify.cli.options.ready_file import ready_file_option
+from notify.cli.starting import quick_imports
 from notify.settings import DEAD_POOL, RECEIPTS_POOL, RESERVED_POOLS, Settings, load
 from notify.telemetry import logs
 
@@ -47,9 +48,10 @@ def worker(pool: str, name: str | None, ready: Callable[[], None]) -> None:
     settings = load()
     threshold = logs.configure(level=settings.log.level, format=settings.log.format)
     served, number = _pool_and_number(pool, settings)
-    role = _role(served, settings, name=name or pool)
-    # Celery is slow to import, and only this command needs it.
-    from notify.worker.process import run
+    with quick_imports():
+        role = _role(served, settings, name=name or pool)
+        # Celery is slow to import, and only this command needs it.
+        from notify.worker.process import run
 
     sys.exit(
         run(

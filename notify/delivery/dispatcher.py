@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -75,14 +76,28 @@ class Dispatcher:
             parts: Sequence[NoCall | Ready] = plan.parts
             claims = [next(remaining) for _ in parts]
             for part, claimed in zip(parts, claims, strict=True):
-                self._metrics.claimed(part.entry, claimed)
                 part.item.trace.note("claim", began, ended)
-                follow_ups += following(part.item, claimed, self._tracing)
+                if part.item.others:
+                    follow_ups += following(part.item, claimed, self._tracing)
+            self._count(parts, claims)
             if isinstance(plan, Call):
                 permits += self._start(lane, plan, claims, deadline)
             else:
                 self._settle(plan.item, plan.entry, claims[0])
         return Dispatched(follow_ups, permits, None not in answers)
+
+    def _count(self, parts: Sequence[NoCall | Ready], claims: Sequence[Claimed | None]) -> None:
+        """Count equal claims of one request together."""
+        if len(parts) == 1:
+            self._metrics.claimed(parts[0].entry, claims[0])
+            return
+        pairs = [*zip(parts, claims, strict=True)]
+        keys = [
+            (id(part.item.settlement), part.entry.status, id(claimed)) for part, claimed in pairs
+        ]
+        times = Counter(keys)
+        for key, (part, claimed) in dict(zip(keys, pairs, strict=True)).items():
+            self._metrics.claimed(part.entry, claimed, times=times[key])
 
     def _start(
         self, lane: Lane, call: Call, claims: Sequence[Claimed | None], deadline: float

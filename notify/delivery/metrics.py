@@ -45,19 +45,21 @@ class DeliveryMetrics:
             for verdict in Verdict:
                 metrics.expect(catalog.ATTEMPTS, provider, outcome_of(verdict).value, verdict.value)
 
-    def claimed(self, entry: Entry, claimed: Claimed | None) -> None:
-        """Count the result of a claim; None if the record did not answer."""
+    def claimed(self, entry: Entry, claimed: Claimed | None, *, times: int = 1) -> None:
+        """
+        Count the result of a claim, or of several of one request; None if the record is away.
+        """
         if claimed is None:
             return
         notification = entry.notification
         labels = self._labels(notification)
         match claimed.claim:
             case Claim.OWNED:
-                self._owned(entry, claimed, labels)
+                self._owned(entry, claimed, labels, times)
             case Claim.DUPLICATE | Claim.DEAD:
-                self._metrics.count(catalog.DUPLICATES, *labels)
+                self._metrics.count(catalog.DUPLICATES, *labels, amount=times)
             case Claim.CONFLICT:
-                self._metrics.count(catalog.CONFLICTS, *labels)
+                self._metrics.count(catalog.CONFLICTS, *labels, amount=times)
 
     def called(self, provider: str, verdicts: Iterable[Verdict], seconds: float) -> None:
         """Count a call to a provider, and the verdict on each of its messages."""
@@ -82,20 +84,20 @@ class DeliveryMetrics:
             seconds = (record.ended_at - since).total_seconds()
             self._metrics.observe(catalog.DELIVERY, seconds, *labels, times=times)
 
-    def _owned(self, entry: Entry, claimed: Claimed, labels: tuple[str, str]) -> None:
+    def _owned(self, entry: Entry, claimed: Claimed, labels: tuple[str, str], times: int) -> None:
         if claimed.fresh:
-            self._metrics.count(catalog.ACCEPTED, *labels)
+            self._metrics.count(catalog.ACCEPTED, *labels, amount=times)
         if entry.notification.published_at is not None:
             waited = self._clock() - entry.notification.published_at
-            self._metrics.observe(catalog.QUEUED, waited.total_seconds(), *labels)
+            self._metrics.observe(catalog.QUEUED, waited.total_seconds(), *labels, times=times)
         if claimed.suppressed is not None:
-            self._metrics.count(catalog.ENDED, *labels, Status.SUPPRESSED.value)
+            self._metrics.count(catalog.ENDED, *labels, Status.SUPPRESSED.value, amount=times)
             reason = reason_in(claimed.suppressed)
-            self._metrics.count(catalog.SUPPRESSED_SENDS, *labels, reason.value)
+            self._metrics.count(catalog.SUPPRESSED_SENDS, *labels, reason.value, amount=times)
         elif entry.status is Status.QUEUED:
-            self._metrics.count(catalog.DEFERRED, *labels)
+            self._metrics.count(catalog.DEFERRED, *labels, amount=times)
         elif entry.status.final:
-            self._metrics.count(catalog.ENDED, *labels, entry.status.value)
+            self._metrics.count(catalog.ENDED, *labels, entry.status.value, amount=times)
 
     def _labels(self, notification: Notification) -> tuple[str, str]:
         lane = notification.lane if notification.lane in self._lanes else _OTHER_LANE

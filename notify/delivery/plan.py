@@ -97,8 +97,19 @@ class Ready:
 
     def call(self, admitted: Admitted) -> Call:
         """Return the call that flow control admitted."""
-        provider = admitted.provider
-        entry = replace(self.entry, provider=provider.name, sender=provider.sender_of(self.message))
+        provider, entry = admitted.provider, self.entry
+        # For each message: `replace` would cost twice as much.
+        entry = Entry(
+            entry.notification,
+            entry.status,
+            entry.attempt_id,
+            provider.name,
+            entry.reason,
+            entry.due_at,
+            entry.hold_id,
+            provider.sender_of(self.message),
+            entry.check,
+        )
         part = Ready(self.item, entry, self.message)
         return Call(admitted.provider, admitted.permit, (part,))
 

@@ -88,5 +88,9 @@ def packed_array(type_: str, values: Sequence[object]) -> Packed:
     # Dimensions, whether there are nulls, the element's type; then the length and first index.
     head = [1 if size else 0, 1, oid, *([size, 1] if size else [])]
     parts = [number.to_bytes(4, "big") for number in head]
-    parts += [_NULL if value is None else pack(value) for value in values]
+    if size > 1 and values.count(values[0]) == size:
+        # A batch's recipients have most values in common.
+        parts += [_NULL if values[0] is None else pack(values[0])] * size
+    else:
+        parts += [_NULL if value is None else pack(value) for value in values]
     return Packed(b"".join(parts))

@@ -49,9 +49,9 @@ def record(postgres_url: str) -> Iterator[Store]:
 
 @pytest.mark.parametrize("type_", VALUES)
 def test_every_value_arrives_as_it_was(engine: Engine, type_: str) -> None:
-    """With nulls, only nulls, and no value at all."""
+    """With nulls, only nulls, one value many times, and no value at all."""
     wanted = VALUES[type_]
-    for values in (wanted, [None, None], []):
+    for values in (wanted, [None, None], [wanted[-1]] * 3, []):
         rows = run(engine, f"SELECT %(a)b::{type_}[]", {"a": packed_array(type_, values)})
         assert rows == [(list(values),)]
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from notify.contract import Incoming, Limits, RequestInvalid, decode, whole_body
+from notify.contract.batch import CANONICAL, _copies, _parts
 from notify.message import Notification
 
 ID = "0d9c2f0e-6f3b-4c59-9a55-0f4b7f2f6f10"
@@ -83,3 +88,56 @@ def test_own_parts_that_are_too_large_together_are_refused() -> None:
     labels = {f"m{n}": "x" * 90 for n in range(20)}
     with pytest.raises(RequestInvalid, match="own parts"):
         _decoded(Limits(max_body_bytes=80_000), metadata=labels)
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+own_data = st.none() | st.dictionaries(texts, texts | st.integers() | st.booleans(), max_size=3)
+with_data = st.builds(lambda to, data: SimpleNamespace(to=to, data=data), texts, own_data)
+recipients = st.lists(texts | with_data, min_size=1, max_size=4)
+LABELS = {"order": "7", 'a "%s': "\u00e9"}
+(WHOLE,) = decode(
+    Incoming(
+        json.dumps(
+            {"id": ID, "to": "ann@example.com", "template": "news", "data": {"n": 1}}
+        ).encode(),
+        "email.bulk.shop",
+        content_type="application/json",
+    ),
+    Limits(),
+)
+SHARED = {"template": "news", "metadata": LABELS, "idempotency_key": ID}
+
+
+def _fields(position: int, item: Any, one: Notification) -> dict[str, Any]:
+    """Check a recipient's notification, and return the fields of its own."""
+    address, own = (item, None) if isinstance(item, str) else (item.to, item.data)
+    data = {"n": 1} | (own or {})
+    kept: dict[str, Any] = {"id": one.id, "body": one.body, "batch_id": WHOLE.id}
+    assert one == replace(WHOLE, to=address, position=position, data=data, **kept)
+    batch = {"id": ID, "position": position, "digest": WHOLE.digest.hex()}
+    return {"id": str(one.id), "to": address, "batch": batch}
+
+
+@settings(deadline=None)
+@given(to=recipients)
+def test_copies_are_those_of_the_general_encoder(to: list[Any]) -> None:
+    """Byte for byte, whatever an address and its data contain."""
+    for position, one in enumerate(_copies(WHOLE, to, SHARED, Limits())):
+        fields = _fields(position, to[position], one)
+        own = getattr(to[position], "data", None)
+        shared = SHARED if own else {**SHARED, "data": one.data}
+        rest = {**fields, "data": one.data} if own else fields
+        text = CANONICAL.encode(shared)[:-1] + "," + CANONICAL.encode(rest)[1:]
+        assert one.body == text.encode()
+
+
+@settings(deadline=None)
+@given(to=recipients)
+def test_own_parts_are_those_of_the_general_encoder(to: list[Any]) -> None:
+    """The same where what they share is apart, except for the labels."""
+    for position, one in enumerate(_parts(WHOLE, to, SHARED, Limits(), attached=0)):
+        fields = _fields(position, to[position], one)
+        own = getattr(to[position], "data", None) or {}
+        text = CANONICAL.encode({**fields, "metadata": LABELS, "data": own})
+        assert one.body == text.encode()
+        assert one.shared is not None

@@ -21,6 +21,7 @@ from notify.settings import LaneSettings
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Store
 from notify.topology import Topology, apply
+from tests.support.erlang import evaluate
 from tests.support.migrated import migrated
 from tests.support.services import PostgreSQL, Users, Vhosts, missing
 
@@ -58,9 +59,9 @@ def rabbitmq() -> Iterator[RabbitMQNode]:
         except ConfigError as error:
             missing(str(error))
         yield node
-        left = {line.split()[0] for line in node.ctl("list_users").splitlines()}
+        listed = evaluate(node, "rabbit_auth_backend_internal:list_users().")
         node.stop()
-        left = {name for name in left if not re.fullmatch(r"guest|user|test-\d+-user", name)}
+        left = set(re.findall(r'{user,<<"(?!guest"|test-\d+-user")(.*?)">>', listed))
         assert not left, "a test made users of the broker without the fixture `users`"
 
 

@@ -30,7 +30,7 @@ from notify.topology import DEAD, FEEDBACK, RECEIPTS, Topology, apply, worker_ri
 from tests.support.migrated import migrated
 from tests.support.pooler import pgbouncer
 from tests.support.rig import Rig, surroundings
-from tests.support.services import Users, Vhosts
+from tests.support.services import Users, Vhosts, memory_alarm
 
 ANN = Actor("ann@ops", "INC-7")
 
@@ -270,13 +270,8 @@ def _absent(stack: Stack, *queues: str) -> Iterator[None]:
     stack.rig.folder.joinpath("absent").unlink()
 
 
-@contextmanager
-def _alarm(stack: Stack) -> Iterator[None]:
-    stack.node.ctl("set_vm_memory_high_watermark", "absolute", "1MB")
-    try:
-        yield
-    finally:
-        stack.node.ctl("set_vm_memory_high_watermark", "0.4")
+def _alarm(stack: Stack) -> AbstractContextManager[None]:
+    return memory_alarm(stack.node)
 
 
 @contextmanager

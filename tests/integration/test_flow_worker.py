@@ -14,10 +14,19 @@ from notify.sandbox import Behaviour
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Filter
 from notify.topology import DEAD, queue_name
+from tests.support.erlang import evaluate
 from tests.support.rig import Rig, surroundings, until
 
 NORMAL, BULK = (queue_name(Channel.EMAIL, lane) for lane in ("normal", "bulk"))
 POOL = 'lanes = ["critical", "normal", "bulk"]\n'
+_UNACKNOWLEDGED = """
+begin
+    Name = rabbit_misc:r(<<"{vhost}">>, queue, <<"{queue}">>),
+    {{ok, Queue}} = rabbit_amqqueue:lookup(Name),
+    [{{messages_unacknowledged, Count}}] = rabbit_amqqueue:info(Queue, [messages_unacknowledged]),
+    Count
+end.
+"""
 TWO_PROVIDERS = """
 [providers.second]
 use = "providers.sendgrid:SendGrid"
@@ -45,9 +54,7 @@ def _configure(rig: Rig, provider: str = "", *, more: str = "") -> None:
 def _unacknowledged(rig: Rig, rabbitmq: RabbitMQNode, queue: str) -> int:
     """Count what workers have of a queue and have not acknowledged."""
     vhost = rig.broker_url.rpartition("/")[2]
-    table = rabbitmq.ctl("list_queues", "-p", vhost, "name", "messages_unacknowledged")
-    rows = (line.split() for line in table.splitlines())
-    return next(int(row[1]) for row in rows if row[0] == queue)
+    return int(evaluate(rabbitmq, _UNACKNOWLEDGED.format(vhost=vhost, queue=queue)))
 
 
 def _paused(rig: Rig, queue: str) -> bool:

@@ -97,7 +97,7 @@ def stage(
     lanes = {name: LaneSettings() for name in ("critical", "normal")}
     topology = Topology.of(list(Channel), {**lanes, "bulk": LaneSettings(max_length=ROOM)})
     users = Users(rabbitmq)
-    users_of = logins(users, url, topology, folder)
+    users_of = logins(users, url, topology)
     worker_url = users_of["notify-worker"].url
     store_url = f"sqlite:///{folder}/notify.db"
     try:

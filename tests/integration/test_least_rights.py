@@ -33,7 +33,7 @@ def test_a_worker_does_all_its_work_with_its_exported_rights(
     users: Users, vhost_url: str, topology: Topology, tmp_path: Path
 ) -> None:
     """It delivers, tries again, archives, replays and tells of it, and may declare nothing."""
-    login = logins(users, vhost_url, topology, tmp_path)
+    login = logins(users, vhost_url, topology)
     shop, subscriber = login["shop"], login["shop.events"]
     url = f"sqlite:///{tmp_path}/notify.db"
     with surroundings(tmp_path, broker_url=login["notify-worker"].url, store_url=url) as rig:
@@ -71,7 +71,7 @@ def test_an_operator_applies_the_topology_and_touches_nothing_else(
     users: Users, vhost_url: str, topology: Topology, tmp_path: Path
 ) -> None:
     """The commands that use the broker work; what is not ours is not theirs."""
-    operator = logins(users, vhost_url, topology, tmp_path)["notify-operator"]
+    operator = logins(users, vhost_url, topology)["notify-operator"]
     url = f"sqlite:///{tmp_path}/notify.db"
     with surroundings(tmp_path, broker_url=operator.url, store_url=url) as rig:
         applied, compared = rig.notify("topology", "apply"), rig.notify("topology", "diff")
@@ -85,10 +85,10 @@ def test_an_operator_applies_the_topology_and_touches_nothing_else(
 
 
 def test_a_subscriber_hears_of_its_own_source_alone(
-    users: Users, vhost_url: str, topology: Topology, tmp_path: Path
+    users: Users, vhost_url: str, topology: Topology
 ) -> None:
     """No pattern that also matches another source's events may be bound."""
-    subscriber = logins(users, vhost_url, topology, tmp_path)["shop.events"]
+    subscriber = logins(users, vhost_url, topology)["shop.events"]
     for key in ("#", "*.*.*", "*.*.bank", "email.#"):
         with subscriber.channel() as channel:
             channel.queue_declare("shop.events", durable=True, auto_delete=False)
@@ -108,10 +108,10 @@ def _heard(channel: amqp.Channel, told: list[dict[str, Any]]) -> int:
 
 
 def test_the_console_reads_how_deep_queues_are_and_nothing_else(
-    users: Users, vhost_url: str, topology: Topology, tmp_path: Path
+    users: Users, vhost_url: str, topology: Topology
 ) -> None:
     """It can neither take a message nor send one."""
-    console = logins(users, vhost_url, topology, tmp_path)["notify-console"]
+    console = logins(users, vhost_url, topology)["notify-console"]
     names = [queue.name for queue in topology.queues]
     with connect(console.url) as connection:
         found = depths(names, connection)

@@ -9,7 +9,7 @@ import pytest
 
 from notify.message import Channel
 from notify.policies.holds import Scope
-from notify.stack.rabbitmq import RabbitMQNode
+from notify.publisher import connect
 from notify.store.flow.holds import lift, place
 from notify.topology import queue_name
 from tests.support.rig import Rig, surroundings, until
@@ -25,17 +25,15 @@ def rig(tmp_path: Path, broker_url: str) -> Iterator[Rig]:
         yield rig
 
 
-def test_a_missing_queue_does_not_stop_the_consumption_of_others(
-    rig: Rig, rabbitmq: RabbitMQNode
-) -> None:
+def test_a_missing_queue_does_not_stop_the_consumption_of_others(rig: Rig) -> None:
     """The broker closes the channel for it, and so the consumers of all other queues."""
-    vhost = rig.broker_url.rpartition("/")[2]
     with rig.store.writing() as connection:
         hold = place(connection, Scope(lane="bulk"), actor="ann", reason="a test")
     with rig.worker():
         rig.request()
         until(lambda: len(rig.sandbox.messages()) == 1)
-        rabbitmq.ctl("delete_queue", "-p", vhost, BULK)
+        with connect(rig.broker_url) as connection, connection.channel() as channel:
+            channel.queue_delete(BULK)
         with rig.store.writing() as connection:
             lift(connection, [hold.id])
         until(lambda: "NotFound" in rig.log())

@@ -20,6 +20,7 @@ from notify.store import Store
 from notify.topology import Topology, apply
 from notify.worker.engine import create_app
 from tests.support.authority import Authority
+from tests.support.erlang import evaluate
 from tests.support.rig import surroundings, until
 from tests.support.services import PostgreSQL, Vhosts
 
@@ -74,7 +75,7 @@ def doors(
     listeners = ",".join(
         f'{{{port}, "{public}", "{key}", {more}}}' for port, public, key, more in rows
     )
-    rabbitmq.ctl("eval", _LISTEN.format(ca=ours.file, listeners=listeners))
+    evaluate(rabbitmq, _LISTEN.format(ca=ours.file, listeners=listeners))
     return Doors(
         url=vhosts.fresh_url(),
         trusted=ours.file,

@@ -32,7 +32,7 @@ from notify.topology import (
     differences,
     export,
 )
-from tests.support.services import Users
+from tests.support.services import Users, cut
 
 
 def with_argument(topology: Topology, name: str, value: object) -> Topology:
@@ -128,7 +128,10 @@ def test_exported_definitions_make_the_same_topology(
 ) -> None:
     """Import them, and neither way of comparing finds a difference."""
     exported = export(topology, vhost="imported", producers=[_SHOP], users=True)
-    users.bring(exported, tmp_path)
+    file = tmp_path / "definitions.json"
+    file.write_text(json.dumps(exported))
+    users.imported()
+    rabbitmq.ctl("import_definitions", str(file))
     rabbitmq.ctl("set_permissions", "-p", "imported", "guest", ".*", ".*", ".*")
     with connect(rabbitmq.vhost_url("imported")) as connection:
         assert diff(topology, connection) == []
@@ -138,11 +141,11 @@ def test_exported_definitions_make_the_same_topology(
 
 
 def test_exported_rights_are_enough_and_no_more(
-    users: Users, vhost_url: str, topology: Topology, tmp_path: Path
+    users: Users, vhost_url: str, topology: Topology
 ) -> None:
     """A worker may check, consume and publish; a producer may publish for its own source."""
     vhost = vhost_url.rpartition("/")[2]
-    users.bring(export(topology, vhost=vhost, producers=[_SHOP], users=True), tmp_path)
+    users.bring(export(topology, vhost=vhost, producers=[_SHOP], users=True))
     worker, shop = users.let_in(vhost_url, "notify-worker", "shop")
     with connect(worker) as connection:
         check(topology, connection)
@@ -226,7 +229,7 @@ def test_a_watch_reads_depths_and_connects_again_after_a_lost_connection(
     with closing(QueueWatch([DEAD, "notify.none"], connect=connection)) as queues:
         assert queues.depths() == queues.depths() == {DEAD: Depth(0, 0), "notify.none": None}
         assert len(opened) == 1
-        rabbitmq.ctl("close_all_connections", "-p", broker_url.rpartition("/")[2], "cut")
+        cut(rabbitmq, broker_url)
         with pytest.raises((OSError, amqp.AMQPError)):
             queues.depths()
         assert queues.depths()[DEAD] == Depth(0, 0)

@@ -206,7 +206,7 @@ def test_its_rights_are_enough_and_no_more_and_tls_needs_no_proxy(
     users: Users, vhost_url: str, topology: Topology, tmp_path: Path
 ) -> None:
     """The user notify-api publishes for every source, and a strict consumer accepts it."""
-    login = logins(users, vhost_url, topology, tmp_path)
+    login = logins(users, vhost_url, topology)
     url = f"sqlite:///{tmp_path}/notify.db"
     authority = Authority(tmp_path)
     certificate, private = authority.issue("api")

@@ -288,7 +288,7 @@ def test_the_exported_rights_are_enough_and_no_more(
     users: Users, vhost_url: str, topology: Topology, tmp_path: Path
 ) -> None:
     """The user notify-receipts publishes receipts, and can publish nothing else."""
-    login = logins(users, vhost_url, topology, tmp_path)["notify-receipts"]
+    login = logins(users, vhost_url, topology)["notify-receipts"]
     url = f"sqlite:///{tmp_path}/notify.db"
     with surroundings(tmp_path, broker_url=login.url, store_url=url) as rig:
         web = WebRig.of(rig)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -71,7 +70,7 @@ class Login:
         return id_
 
 
-def logins(users: Users, url: str, topology: Topology, folder: Path) -> dict[str, Login]:
+def logins(users: Users, url: str, topology: Topology) -> dict[str, Login]:
     """Import the definitions for a virtual host, and set passwords for all their users."""
     definitions = export(
         topology,
@@ -83,6 +82,6 @@ def logins(users: Users, url: str, topology: Topology, folder: Path) -> dict[str
         subscribers=["shop"],
         users=True,
     )
-    users.bring(definitions, folder)
+    users.bring(definitions)
     addresses = users.let_in(url, *USERS)
     return {name: Login(address) for name, address in zip(USERS, addresses, strict=True)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -20,6 +21,7 @@ import psycopg
 import pytest
 
 from notify.stack.rabbitmq import RabbitMQNode, free_ports
+from tests.support.erlang import evaluate
 from tests.support.migrated import migrated
 
 _POSTGRES_USER = "postgres"
@@ -34,6 +36,21 @@ _MAKE_VHOSTS = """
 end || N <- lists:seq({first}, {last})].
 """
 
+_CUT = """
+begin
+    Await = fun Await(Pid) ->
+        case catch rabbit_networking:connection_info(Pid, [state]) of
+            [{{state, State}}] when State =/= closing, State =/= closed ->
+                timer:sleep(5), Await(Pid);
+            _ -> ok
+        end
+    end,
+    Pids = [Pid || [{{pid, Pid}}, {{vhost, <<"{vhost}">>}}] <-
+        rabbit_networking:connection_info_all([pid, vhost])],
+    [rabbit_networking:close_connection(Pid, "cut") || Pid <- Pids],
+    [Await(Pid) || Pid <- Pids]
+end.
+"""
 _ADD_USER = """
 begin
     ok = rabbit_auth_backend_internal:add_user(<<"{name}">>, <<"word">>, <<"test">>),
@@ -62,7 +79,7 @@ def missing(reason: str) -> NoReturn:
 
 
 class Vhosts:
-    """Virtual hosts of a node, created in batches: one `rabbitmqctl` takes most of a second."""
+    """Virtual hosts of a node, created in batches."""
 
     def __init__(self, node: RabbitMQNode) -> None:
         self._node = node
@@ -80,19 +97,34 @@ class Vhosts:
         # If this fails, one test fails, and the next one creates others.
         self._next += _VHOSTS_AT_ONCE
         last = self._next - 1
-        self._node.ctl("eval", _MAKE_VHOSTS.format(first=first, last=last))
+        evaluate(self._node, _MAKE_VHOSTS.format(first=first, last=last))
         return list(range(last, first - 1, -1))
 
 
 @contextlib.contextmanager
 def broker_away(node: RabbitMQNode, url: str) -> Iterator[None]:
     """Make a broker refuse connections, and cut those to one virtual host, without a restart."""
-    node.ctl("suspend_listeners")
+    evaluate(node, "rabbit_maintenance:suspend_all_client_listeners().")
     try:
-        node.ctl("close_all_connections", "-p", url.rpartition("/")[2], "away")
+        cut(node, url)
         yield
     finally:
-        node.ctl("resume_listeners")
+        evaluate(node, "rabbit_maintenance:resume_all_client_listeners().")
+
+
+def cut(node: RabbitMQNode, url: str) -> None:
+    """Make a broker close all connections to one virtual host; return once it has written so."""
+    evaluate(node, _CUT.format(vhost=url.rpartition("/")[2]))
+
+
+@contextlib.contextmanager
+def memory_alarm(node: RabbitMQNode) -> Iterator[None]:
+    """Make a broker raise its memory alarm, which blocks publishing connections."""
+    evaluate(node, "vm_memory_monitor:set_vm_memory_high_watermark({absolute, 1000000}).")
+    try:
+        yield
+    finally:
+        evaluate(node, "vm_memory_monitor:set_vm_memory_high_watermark(0.4).")
 
 
 class Users:
@@ -116,25 +148,28 @@ class Users:
         name = f"{vhost}-user"
         rights = {"configure": configure, "write": write, "read": read, "keys": keys}
         escaped = {right: pattern.replace("\\", "\\\\") for right, pattern in rights.items()}
-        self._node.ctl("eval", _ADD_USER.format(name=name, vhost=vhost, **escaped))
+        evaluate(self._node, _ADD_USER.format(name=name, vhost=vhost, **escaped))
         return name, self._address(url, name)
 
-    def bring(self, definitions: object, folder: Path) -> None:
+    def bring(self, definitions: object) -> None:
         """Import definitions, which may contain users; these cannot log in yet."""
-        file = folder / "definitions.json"
-        file.write_text(json.dumps(definitions))
+        self.imported()
+        text = base64.b64encode(json.dumps(definitions).encode()).decode()
+        evaluate(self._node, f'ok = rabbit_definitions:import_raw(base64:decode("{text}")).')
+
+    def imported(self) -> None:
+        """Note that the test imports definitions, so that their users are removed after it."""
         self._brought = True
-        self._node.ctl("import_definitions", str(file))
 
     def let_in(self, url: str, *names: str) -> list[str]:
         """Set the passwords of imported users; return their addresses."""
-        self._node.ctl("eval", _LET_IN.format(names=",".join(f'<<"{name}">>' for name in names)))
+        evaluate(self._node, _LET_IN.format(names=",".join(f'<<"{name}">>' for name in names)))
         return [self._address(url, name) for name in names]
 
     def remove(self) -> None:
         """Remove imported users, whose names the definitions choose."""
         if self._brought:
-            self._node.ctl("eval", _REMOVE_USERS)
+            evaluate(self._node, _REMOVE_USERS)
 
     def _address(self, url: str, name: str) -> str:
         return url.replace("guest:guest@", f"{name}:word@")

@@ -74,6 +74,7 @@ def test_the_largest_files_arrive_whole(rig: Rig) -> None:
     assert len(shared) == 2
 
 
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 def test_files_wait_and_are_tried_again(rig: Rig) -> None:
     """A later time, and a vendor that is down: the relay publishes them with their files."""
     small = _file(b"%PDF-small")

@@ -20,7 +20,12 @@ def _counts(rig: Rig) -> dict[Status, int]:
     return {status: n for status, n in rig.store.count(Filter()).items() if n}
 
 
-@pytest.mark.parametrize("own", [True, False], ids=["own words", "same content"])
+@pytest.mark.parametrize(
+    ("own", "store_url"),
+    [(True, "postgresql"), (False, "sqlite")],
+    ids=["own words", "same content"],
+    indirect=["store_url"],
+)
 def test_a_thousand_recipients_are_a_few_requests(rig: Rig, own: bool) -> None:
     """Each gets its own words once; two that SendGrid refuses by index are rejected."""
     people = [f"user-{n}@example.com" for n in range(COUNT - len(INVALID))]
@@ -46,6 +51,7 @@ def test_a_thousand_recipients_are_a_few_requests(rig: Rig, own: bool) -> None:
         assert str(people.index(message.to)) in message.text if own else message.text == "News"
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_a_stop_drains_a_request_of_many(rig: Rig) -> None:
     """SIGTERM while a thousand wait for one answer: none is lost, none is sent twice."""
     rig.sandbox.switch.set(latency=1.0)

@@ -57,14 +57,17 @@ def _most(
     end = time.monotonic() + PATIENCE
     while (now := time.monotonic()) < end:
         to_broker = max(to_broker, _to_broker(process, rabbitmq))
-        if store_url.startswith("postgresql"):
-            to_database = max(to_database, _to_database(store_url))
+        to_database = max(to_database, _to_database(store_url))
         if until():
             # Every thread runs at least once in this time.
             end = min(end, now + 4)
         time.sleep(0.1)
     assert until()
     return to_database, to_broker
+
+
+# SQLite has no connections to count; those to the broker are the same.
+pytestmark = pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 
 
 @pytest.fixture
@@ -94,7 +97,7 @@ def test_a_delivering_worker_holds_the_connections_that_the_page_states(
         == f"2 \N{MULTIPLICATION SIGN} *n* + {stated - 2 * len(settings.pool('email').lanes)}"
     )
     for lane in settings.pool("email").lanes:
-        rig.requests(100, key=f"email.{lane}.shop")
+        rig.requests(40, key=f"email.{lane}.shop")
     with rig.worker() as worker:
         monkeypatch.delenv("PGAPPNAME")
         # Later than they are claimed, so that the relay must publish them.
@@ -104,11 +107,10 @@ def test_a_delivering_worker_holds_the_connections_that_the_page_states(
             worker,
             rabbitmq,
             store_url,
-            until=lambda: rig.store.count(Filter()) == {Status.SENT: 360},
+            until=lambda: rig.store.count(Filter()) == {Status.SENT: 180},
         )
     assert most[1] == amqp_connections
-    assert most[0] <= stated
-    assert bool(most[0]) == store_url.startswith("postgresql")
+    assert 0 < most[0] <= stated
 
 
 def test_the_worker_of_dead_letters_holds_the_connections_that_the_page_states(

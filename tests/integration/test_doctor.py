@@ -99,8 +99,14 @@ def stack(
     _, url = Users(rabbitmq).add(admin, **worker_rights())
     with surroundings(folder, broker_url=url, store_url=f"sqlite:///{folder}/notify.db") as rig:
         rig.config.chmod(0o600)
+        template = folder / "templates" / "hello" / "en" / "email.text.j2"
+        template.parent.mkdir(parents=True)
+        template.write_text("Hello")
+        template.with_name("email.subject.j2").write_text("Hello")
         config = rig.config.read_text().replace("timeout = 5", "timeout = 10")
-        rig.config.write_text(config + "[pools]\nsms = false\npush = false\n")
+        config += "[pools]\nsms = false\npush = false\n"
+        # All of our own templates would be compiled for each fault.
+        rig.config.write_text(f'{config}[templates]\nfolder = "{folder}/templates"\n')
         yield Stack(rig, admin, rabbitmq)
 
 
@@ -169,9 +175,7 @@ def _file(stack: Stack, name: str, text: str) -> Iterator[None]:
 
 @contextmanager
 def _broken_template(stack: Stack) -> Iterator[None]:
-    folder = stack.rig.folder / "templates"
-    more = f'[templates]\nfolder = "{folder}"\n'
-    with _file(stack, "templates/welcome/en/sms.text.j2", "{{ oh"), stack.configured(more=more):
+    with _file(stack, "templates/hello/en/sms.text.j2", "{{ oh"):
         yield
 
 
@@ -310,7 +314,7 @@ FAULTS: dict[str, Fault] = {
     "a broken template": (
         _broken_template,
         Severity.FAIL,
-        "templates: welcome/en/sms.text.j2",
+        "templates: hello/en/sms.text.j2",
     ),
     "no database": (
         _record_at("postgresql+psycopg://notify@127.0.0.1:1/notify"),
@@ -483,51 +487,56 @@ def test_a_clock_that_is_off_is_reported(
     assert (found.verdict, found.found) == (verdict, words)
 
 
-def test_a_database_that_forgets_in_a_crash_is_reported(postgres_url: str) -> None:
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_a_database_that_forgets_in_a_crash_is_reported(store_url: str) -> None:
     """A message acknowledged after a lost commit would be sent again, or be lost."""
-    name = postgres_url.rpartition("/")[2]
-    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+    name = store_url.rpartition("/")[2]
+    with psycopg.connect(store_url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off".encode())
-    with closing(migrated(postgres_url)) as store:
+    with closing(migrated(store_url)) as store:
         (found,) = record.database(store)
     assert (found.check, found.verdict) == ("database", Severity.FAIL)
     assert found.found.startswith("synchronous_commit is off")
 
 
-def test_the_room_for_more_workers_is_reported(postgres_url: str) -> None:
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_the_room_for_more_workers_is_reported(store_url: str) -> None:
     """By the pool that needs the most connections."""
-    with closing(migrated(postgres_url)) as store:
+    with closing(migrated(store_url)) as store:
         (found,) = record.connections(store, load(environ={}))
     assert (found.check, found.verdict) == ("connections", Severity.OK)
     assert "a worker keeps 2 open and needs up to 18 under load" in found.found
 
 
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 def test_a_database_without_room_for_a_worker_is_reported(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its workers would fail to connect while they are needed most."""
     monkeypatch.setattr(record, "database_connections", lambda *_: 1_000_000)
-    with closing(migrated(postgres_url)) as store:
+    with closing(migrated(store_url)) as store:
         (found,) = record.connections(store, load(environ={}))
     assert (found.verdict, found.fix is not None) == (Severity.WARN, True)
 
 
-def test_statements_without_a_timeout_are_reported(postgres_url: str) -> None:
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_statements_without_a_timeout_are_reported(store_url: str) -> None:
     """A session sets its own bound, but not through a pooler."""
-    with pgbouncer(postgres_url) as url, closing(migrated(url)) as store:
+    with pgbouncer(store_url) as url, closing(migrated(url)) as store:
         (found,) = record.database(store)
     assert (found.check, found.verdict) == ("database", Severity.WARN)
     assert "ALTER ROLE ... SET statement_timeout" in (found.fix or "")
 
 
-def test_a_read_only_database_is_reported(postgres_url: str, stack: Stack) -> None:
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_a_read_only_database_is_reported(store_url: str, stack: Stack) -> None:
     """A standby answers every question; nothing could be sent."""
-    store = migrated(postgres_url)
+    store = migrated(store_url)
     store.close()
-    name = postgres_url.rpartition("/")[2]
-    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+    name = store_url.rpartition("/")[2]
+    with psycopg.connect(store_url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on".encode())
-    with _record_at(postgres_url)(stack), stack.consumed():
+    with _record_at(store_url)(stack), stack.consumed():
         failed = told(stack.look(ask_providers=False), Severity.FAIL)
     (line,) = failed
     assert line.startswith("record: it can be read but not written")

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -26,6 +23,7 @@ from notify.relays.relay import RELAY_LEASE
 from notify.store import Store
 from notify.store.tables import events
 from notify.topology import EVENTS
+from tests.support.forked import run_script
 from tests.support.recording import NOW, accepted, begin
 from tests.support.rig import Rig, until
 from tests.support.services import Users
@@ -84,6 +82,7 @@ def test_a_worker_publishes_the_outcome_of_each_notification(
     assert keys == {"email.sent.shop", "email.rejected.shop"}
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_a_producer_receives_an_event_for_each_invalid_message(
     rig: Rig, subscribe: Subscription
 ) -> None:
@@ -109,6 +108,7 @@ def test_a_producer_receives_an_event_for_each_invalid_message(
     assert all(message.properties["delivery_mode"] == 2 for message in subscribe.got)
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_the_last_events_are_published_before_a_stop(
     store: Store, broker_url: str, subscribe: Subscription
 ) -> None:
@@ -210,9 +210,7 @@ def test_a_relay_killed_after_the_confirm_publishes_again_under_the_same_id(
         store, publisher = Store.open(sys.argv[1]), Killed(sys.argv[2])
         Relay(EventRows(), store, publisher, clock=lambda: now).publish()
     """
-    command = [sys.executable, "-c", textwrap.dedent(script), store_url, broker_url]
-    killed = subprocess.run([*command, NOW.isoformat()], check=False)
-    assert killed.returncode == -signal.SIGKILL
+    assert run_script(script, store_url, broker_url, NOW.isoformat()) == -signal.SIGKILL
     assert len(subscribe.messages()) == 3
     with Publisher(broker_url) as publisher:
         assert Relay(EventRows(), store, publisher, clock=lambda: NOW).publish() == 0
@@ -221,6 +219,7 @@ def test_a_relay_killed_after_the_confirm_publishes_again_under_the_same_id(
     assert sorted(counts.values()) == [2, 2, 2]
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_the_thread_outlives_a_broker_that_is_away(store: Store) -> None:
     """It waits without a hot loop, and stops on request."""
     _record_sent(store, 1)
@@ -240,6 +239,7 @@ def test_the_thread_outlives_a_broker_that_is_away(store: Store) -> None:
     assert looks[2] - looks[1] > timedelta(seconds=1)
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_the_command_line_follows_events_until_ctrl_c(rig: Rig) -> None:
     """One line an event, of the wanted kind only, and exit code 0."""
     process = rig.command("events", "--follow", "--status", "sent", "--json")
@@ -270,6 +270,7 @@ def test_the_command_line_shows_the_newest_on_record(rig: Rig) -> None:
     assert (nothing.code, nothing.err) == (0, "no event on record matches\n")
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_a_user_that_may_not_follow_learns_the_missing_rights(rig: Rig, users: Users) -> None:
     """Such as a worker's user, which may not declare queues."""
     _, url = users.add(rig.broker_url, read="^notify")

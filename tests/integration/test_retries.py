@@ -112,6 +112,7 @@ def test_a_throttled_message_waits_as_long_as_it_is_told_and_keeps_its_attempts(
     assert "deadline" in (story.summary.reason or "")
 
 
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 def test_what_is_scheduled_is_sent_at_its_time_and_not_before(rig: Rig) -> None:
     """It waits in the record, while the queue is empty."""
     with rig.worker("email-1"), rig.worker("email-2"):

@@ -27,6 +27,7 @@ from tests.faults.checker import check
 from tests.faults.ledgers import read_record, read_sandbox
 from tests.faults.load import LANE, SOURCE, Load
 from tests.faults.stage import ended
+from tests.support.forked import Forked
 from tests.support.rig import until
 
 ROOT = Path(__file__).parents[2]
@@ -81,29 +82,19 @@ class Release:
     code: Path
     folder: Path
     environ: Mapping[str, str]
-    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    workers: list[subprocess.Popen[bytes] | Forked] = field(default_factory=list)
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        return subprocess.run(
-            self._command(*arguments),
-            env=dict(self.environ),
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+    def migrate(self) -> None:
+        """Migrate the record to this version's tables."""
+        migrated = self._started("migrate", log=self.folder / f"{self.name}.migrated")
+        assert migrated.wait(60) == 0, (self.folder / f"{self.name}.migrated").read_text()
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> subprocess.Popen[bytes] | Forked:
         """Start a worker, and wait until it consumes."""
         ready = self.folder / f"{self.name}.ready"
         ready.unlink(missing_ok=True)
-        command = self._command("worker", "email", "--name", self.name, "--ready-file", str(ready))
-        with self.log.open("wb") as log:
-            worker = subprocess.Popen(
-                command, env=dict(self.environ), cwd=self.folder, stdout=log, stderr=log
-            )
+        options = ("--name", self.name, "--ready-file", str(ready))
+        worker = self._started("worker", "email", *options, log=self.log)
         self.workers.append(worker)
         until(lambda: ready.exists() or worker.poll() is not None)
         assert worker.poll() is None, self.log.read_text()
@@ -118,6 +109,15 @@ class Release:
         """Find the notifications of which its worker has logged something."""
         lines = (json.loads(line) for line in self.log.read_text().splitlines())
         return {line["id"] for line in lines if line["event"] == event}
+
+    def _started(self, *arguments: str, log: Path) -> subprocess.Popen[bytes] | Forked:
+        if self.code == ROOT:
+            return Forked(arguments, environ=self.environ, out=log, err=log)
+        command = self._command(*arguments)
+        with log.open("wb") as out:
+            return subprocess.Popen(
+                command, env=dict(self.environ), cwd=self.folder, stdout=out, stderr=out
+            )
 
     def _command(self, *arguments: str) -> list[str]:
         # The folder comes before what is installed; it must be its code that runs.
@@ -153,14 +153,13 @@ def here(tmp_path: Path, broker_url: str, postgres_url: str, old: Path) -> Itera
             return Release(name, code, tmp_path, os.environ | environ)
 
         before, after = release("old", old), release("new", ROOT, "[metrics]\nenabled = false\n")
-        migrated = before.run("migrate")
-        assert migrated.returncode == 0, migrated.stderr
+        before.migrate()
         store = Store.open(postgres_url)
         load = Load(broker_url, tmp_path, rate=RATE, minimum=0, make=_request)
         yield Here(before, after, store, load, ledger)
         for worker in (*before.workers, *after.workers):
-            worker.kill()
-            worker.wait()
+            worker.send_signal(signal.SIGKILL)
+            worker.wait(10)
         store.close()
 
 
@@ -180,8 +179,7 @@ def test_old_and_new_workers_share_a_record_while_it_is_migrated(here: Here) -> 
     old = here.old.start()
     here.load.start()
     until(lambda: len(here.old.ids("notify.sent")) > RATE)
-    migrated = here.new.run("migrate")
-    assert migrated.returncode == 0, migrated.stderr
+    here.new.migrate()
     new = here.new.start()
     until(lambda: len(here.new.ids("notify.sent")) > RATE)
     old.send_signal(signal.SIGTERM)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,6 +22,7 @@ from click.testing import CliRunner, Result
 from notify.cli import notify
 from notify.message import Channel
 from notify.sandbox import Message, Sandbox, Vendor
+from tests.support.forked import Forked
 
 MESSAGE = Message(
     id="m1",
@@ -288,9 +288,10 @@ def test_the_page_needs_nothing_from_elsewhere(
     assert b"://" not in answer.data
 
 
-def _start(*arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "notify", "sandbox", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def _start(folder: Path, *arguments: str) -> Forked:
+    return Forked(
+        ["sandbox", *arguments], environ=os.environ, out=folder / "out", err=folder / "err"
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -299,7 +300,7 @@ def test_the_command_serves_until_it_is_told_to_stop(
 ) -> None:
     """It says where it is, writes ledger and ready file, and exits 0."""
     ready, ledger = tmp_path / "ready", tmp_path / "ledger.jsonl"
-    process = _start("--port", "0", "--ledger", str(ledger), "--ready-file", str(ready))
+    process = _start(tmp_path, "--port", "0", "--ledger", str(ledger), "--ready-file", str(ready))
     while not ready.exists():
         assert process.poll() is None
         time.sleep(0.02)
@@ -309,10 +310,10 @@ def test_the_command_serves_until_it_is_told_to_stop(
     entry = json.loads(ledger.read_text(encoding="utf-8"))
     assert (entry["did"], entry["answered"]) == ("accepted", "reset")
     process.send_signal(number)
-    out, err = process.communicate(timeout=10)
-    assert (process.returncode, err) == (0, "")
-    assert url in out
-    assert str(ledger) in out
+    done = process.done(10)
+    assert (done.code, done.err) == (0, "")
+    assert url in done.out
+    assert str(ledger) in done.out
 
 
 def _switch(*arguments: str) -> Result:
@@ -366,7 +367,7 @@ def test_what_the_sandbox_refuses_is_told(sandbox: Sandbox) -> None:
     assert "the sandbox refused it: account must be a name" in str(result.exception)
 
 
-def test_the_command_says_in_one_line_why_it_cannot_start(sandbox: Sandbox) -> None:
+def test_the_command_says_in_one_line_why_it_cannot_start(sandbox: Sandbox, tmp_path: Path) -> None:
     """Exit 1 for a taken port or a file that cannot be written, 2 for a latency that is none."""
     port = sandbox.url.rpartition(":")[2]
     for arguments, code, words in (
@@ -375,8 +376,7 @@ def test_the_command_says_in_one_line_why_it_cannot_start(sandbox: Sandbox) -> N
         (("--port", "0", "--ready-file", "/nowhere/x"), 1, "cannot write /nowhere/x"),
         (("--latency", "soon"), 2, "not a duration"),
     ):
-        process = _start(*arguments)
-        _, err = process.communicate(timeout=20)
-        assert process.returncode == code
-        assert "Traceback" not in err
-        assert words in err.splitlines()[-1]
+        done = _start(tmp_path, *arguments).done(20)
+        assert done.code == code
+        assert "Traceback" not in done.err
+        assert words in done.err.splitlines()[-1]

@@ -129,6 +129,7 @@ def test_while_the_broker_is_away_receipts_wait_in_the_record(
     assert "canary" not in process.err()
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_the_inbox_is_sealed_with_the_keyring(web: WebRig, rabbitmq: RabbitMQNode) -> None:
     """No recipient is in the database in clear, and the relay opens what it publishes."""
     text = web.rig.notify("keyring", "new").out

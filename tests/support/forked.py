@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -28,6 +29,16 @@ PRELOADED = (
     "notify.worker.deliveries",
     "notify.worker.process",
     "notify.worker.receipts",
+    # Celery imports these as a worker starts.
+    "billiard.pool",
+    "celery.app.log",
+    "celery.backends.base",
+    "celery.concurrency.thread",
+    "celery.fixups.django",
+    "celery.worker.autoscale",
+    "celery.worker.components",
+    "celery.worker.strategy",
+    "kombu.transport.pyamqp",
     "providers.sendgrid",
     "providers.twilio",
     *sorted({f"notify.cli.{command.module}" for command in COMMANDS.values()}),
@@ -90,6 +101,25 @@ class Forked:
         """Send it a signal, unless it has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
+
+
+def run_script(text: str, *arguments: str, environ: Mapping[str, str] | None = None) -> int:
+    """Run a program in a process that has imported `notify`; return its exit code."""
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(list(PRELOADED))
+    inherited = dict(os.environ if environ is None else environ)
+    process = forks.Process(target=_execute, args=(text, arguments, inherited), daemon=True)
+    process.start()
+    process.join(60)
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def _execute(text: str, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environ)
+    sys.argv = ["-c", *arguments]
+    exec(textwrap.dedent(text), {"__name__": "__main__"})  # noqa: S102 - a test's own program
 
 
 def _text(file: Path) -> str:

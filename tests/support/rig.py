@@ -173,10 +173,12 @@ def until(
 
     *found* returns what a failure shows.
     """
-    end = time.monotonic() + timeout
+    end, pause = time.monotonic() + timeout, 0.02
     while not true():
         assert time.monotonic() < end, f"it took too long: {found()}"
-        time.sleep(0.05)
+        time.sleep(pause)
+        # Most conditions open a connection, and the cores are busy.
+        pause = min(pause * 1.5, 0.2)
 
 
 @contextmanager

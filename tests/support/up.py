@@ -8,12 +8,15 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from tests.support.forked import Forked
 
 ROOT = Path(__file__).parents[2]
 NOTIFY = [sys.executable, "-m", "notify"]
@@ -85,7 +88,11 @@ class Up:
         """Run another notify command against it, with the two variables that it printed."""
         exports = dict(re.findall(r"export (\w+)=(\S+)", self.text))
         assert set(exports) == {"NOTIFY_CONFIG", "CREDENTIALS_DIRECTORY"}
-        return run(*NOTIFY, *arguments, **exports)
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        environ = {**clean_environ(), **exports}
+        forked = Forked(arguments, environ=environ, out=folder / "out", err=folder / "err")
+        done = forked.done(110)
+        return subprocess.CompletedProcess(arguments, done.code, done.out, done.err)
 
     def status(self, notification_id: str, *, wanted: str) -> str:
         """Return the notification's status, once it is `wanted` or 20 seconds have passed."""

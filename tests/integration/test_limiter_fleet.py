@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import multiprocessing
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from notify.flow.limiter import Limiter
 from notify.policies.ratelimit import Limit
 from notify.store import Store
 from tests.support.clocks import Clock
+from tests.support.forked import forks
 from tests.support.migrated import migrated
 
 PROCESSES = 4
@@ -242,10 +242,10 @@ def book_some(url: str, rate: float) -> list[float]:
 @pytest.fixture(scope="module")
 def processes() -> Iterator[ProcessPoolExecutor]:
     """Four real processes, all started."""
-    spawn = multiprocessing.get_context("spawn")
-    barrier = spawn.Barrier(PROCESSES + 1)
+    context = forks()
+    barrier = context.Barrier(PROCESSES + 1)
     with ProcessPoolExecutor(
-        PROCESSES, mp_context=spawn, initializer=_ready, initargs=(barrier,)
+        PROCESSES, mp_context=context, initializer=_ready, initargs=(barrier,)
     ) as pool:
         for _ in range(PROCESSES):
             pool.submit(time.sleep, 0)

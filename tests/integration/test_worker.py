@@ -139,6 +139,7 @@ def test_foreign_properties_do_not_matter(sqlite_rig: Rig) -> None:
     assert rig.dead() == []
 
 
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 def test_a_stop_drains_in_flight_messages(rig: Rig) -> None:
     """SIGTERM during slow calls: none is lost, none is made twice, exit code 0."""
     rig.sandbox.switch.set(latency=0.3)

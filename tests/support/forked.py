@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 from notify.cli import main
@@ -45,6 +46,13 @@ PRELOADED = (
 )
 
 
+def forks() -> ForkServerContext:
+    """Return the context whose processes are forked from one that has imported `notify`."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    return context
+
+
 class Forked:
     """
     `notify` in a separate process, forked from one that has imported it already.
@@ -56,9 +64,7 @@ class Forked:
         self, arguments: Sequence[str], *, environ: Mapping[str, str], out: Path, err: Path
     ) -> None:
         self._files = (out, err)
-        forks = multiprocessing.get_context("forkserver")
-        forks.set_forkserver_preload(list(PRELOADED))
-        self._process = forks.Process(
+        self._process = forks().Process(
             target=_become, args=(tuple(arguments), dict(environ), out, err), daemon=True
         )
         self._process.start()
@@ -105,10 +111,8 @@ class Forked:
 
 def run_script(text: str, *arguments: str, environ: Mapping[str, str] | None = None) -> int:
     """Run a program in a process that has imported `notify`; return its exit code."""
-    forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload(list(PRELOADED))
     inherited = dict(os.environ if environ is None else environ)
-    process = forks.Process(target=_execute, args=(text, arguments, inherited), daemon=True)
+    process = forks().Process(target=_execute, args=(text, arguments, inherited), daemon=True)
     process.start()
     process.join(60)
     assert process.exitcode is not None

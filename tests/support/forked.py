@@ -41,6 +41,8 @@ PRELOADED = (
     "celery.worker.strategy",
     "kombu.transport.pyamqp",
     "providers.sendgrid",
+    "providers.sendgrid.blame",
+    "providers.sendgrid.receipts",
     "providers.twilio",
     *sorted({f"notify.cli.{command.module}" for command in COMMANDS.values()}),
 )

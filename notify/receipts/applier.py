@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -43,6 +44,7 @@ class ReceiptApplier:
         *,
         bounce_lasts: timedelta = BOUNCE_LASTS,
         tokens: UnsubscribeTokens | None = None,
+        renamed: Mapping[str, str] | None = None,
     ) -> None:
         """
         Create an applier.
@@ -51,7 +53,9 @@ class ReceiptApplier:
             channels: The channel of each configured provider.
             bounce_lasts: How long a bounce suppresses its recipient.
             tokens: Reads the tokens of one-click unsubscribe; None without a keyring.
+            renamed: The present name of each provider by its earlier ones.
         """
+        self._renamed = renamed or {}
         self._consequences = Consequences(channels, bounce_lasts=bounce_lasts, tokens=tokens)
 
     def apply(
@@ -67,6 +71,7 @@ class ReceiptApplier:
             The effect of each, in no particular order.
         """
         cipher = cipher_of(connection)
+        items = [self._under_present_name(each) for each in items]
         by_fingerprint: dict[bytes, tuple[ReceivedReceipt, bytes | None]] = {}
         for each in items:
             recipient = each.receipt.recipient.strip()
@@ -74,7 +79,8 @@ class ReceiptApplier:
             by_fingerprint.setdefault(each.fingerprint(hash_), (each, hash_))
         known = known_receipts(connection, by_fingerprint)
         fresh = [key for key in by_fingerprint if key not in known]
-        matches = match_receipts(connection, [by_fingerprint[key] for key in fresh], now=now)
+        read = [by_fingerprint[key] for key in fresh]
+        matches = match_receipts(connection, read, now=now, renamed=self._renamed)
         rows = [_row(key, match, now=now) for key, match in zip(fresh, matches, strict=True)]
         new = insert_receipts(connection, rows)
         chosen = [match for key, match in zip(fresh, matches, strict=True) if key in new]
@@ -98,8 +104,8 @@ class ReceiptApplier:
     def apply_waiting(self, connection: Connection, *, now: datetime) -> list[AppliedReceipt]:
         """Apply the waiting receipts whose notifications can change now, oldest first."""
         rows = lock_waiting(connection, now=now, limit=BATCH)
-        items = [(_received(row), row.recipient_hash) for row in rows]
-        matches = match_receipts(connection, items, now=now)
+        items = [(self._under_present_name(_received(row)), row.recipient_hash) for row in rows]
+        matches = match_receipts(connection, items, now=now, renamed=self._renamed)
         for match in matches:
             _end_lapsed(connection, match.notification, now=now)
         ready = []
@@ -109,6 +115,10 @@ class ReceiptApplier:
         done = [(id_, match.owner, match.call.id if match.call else None) for id_, match in ready]
         end_waits(connection, done, now=now)
         return apply_matches(connection, [match for _, match in ready], now=now)
+
+    def _under_present_name(self, received: ReceivedReceipt) -> ReceivedReceipt:
+        name = self._renamed.get(received.provider)
+        return received if name is None else replace(received, provider=name)
 
 
 def _must_wait(match: ReceiptMatch) -> bool:

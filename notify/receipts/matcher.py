@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -50,12 +50,14 @@ def match_receipts(
     items: Sequence[tuple[ReceivedReceipt, bytes | None]],
     *,
     now: datetime,
+    renamed: Mapping[str, str],
 ) -> list[ReceiptMatch]:
     """
     Match receipts, and lock their notifications until the commit.
 
     Args:
         items: Each with the hash of its recipient.
+        renamed: The present name of each provider by its earlier ones, which calls on record have.
     """
     owners = owners_of(
         connection, {each.receipt.attempt_id for each, _ in items if each.receipt.attempt_id}
@@ -63,17 +65,28 @@ def match_receipts(
     # Without an id of ours: a bounce that the receiving server reported after accepting the mail.
     lone = [(each, hash_) for each, hash_ in items if hash_ and _has_no_id(each)]
     recent = recent_calls(connection, {hash_ for _, hash_ in lone}, since=now - WINDOW)
+    if renamed:
+        recent = {hash_: _with_present_names(each, renamed) for hash_, each in recent.items()}
     found = {id(each): _only_call(each, recent.get(hash_, [])) for each, hash_ in lone}
     ids = {*owners.values()}
     ids |= {each.receipt.notification_id for each, _ in items if each.receipt.notification_id}
     ids |= {call.notification_id for call in found.values() if call}
     locked = lock_reported(connection, ids)
+    if renamed:
+        for call in (call for each in locked.values() for call in each.calls):
+            call.provider = renamed.get(call.provider, call.provider)
     return [
         _matched(each, hash_, owners, found.get(id(each)), locked)
         if not _in_flight(each, recent.get(hash_ or b"", []), found.get(id(each)))
         else ReceiptMatch(each, hash_, maybe_later=True)
         for each, hash_ in items
     ]
+
+
+def _with_present_names(
+    calls: Iterable[RecentCall], renamed: Mapping[str, str]
+) -> list[RecentCall]:
+    return [replace(each, provider=renamed.get(each.provider, each.provider)) for each in calls]
 
 
 def _matched(

@@ -16,7 +16,7 @@ from notify.receipts.intake import ReceiptIntake
 from notify.receipts.intake_metrics import IntakeMetrics
 from notify.relays import InboxRows, Relay
 from notify.service.broker import open_publisher
-from notify.service.receipt_address import receipts_url
+from notify.service.receipt_address import RECEIPTS_PATH
 from notify.service.record import check_tables
 from notify.settings import Settings, secrets_of
 from notify.store import Store
@@ -51,7 +51,8 @@ def open_readers(
     readers = {}
     for name, provider in settings.providers.items():
         if provider.receipts is not None:
-            readers[name] = _reader(settings, name, environ)
+            for posted_to in (name, *settings.former_names(name)):
+                readers[posted_to] = _reader(settings, name, environ, posted_to=posted_to)
     if not readers and not any(each.subscription for each in settings.categories.values()):
         raise ConfigError(
             "no provider has receipts: add a table [providers.NAME.receipts] (docs/receipts.md)"
@@ -59,9 +60,11 @@ def open_readers(
     return readers
 
 
-def _reader(settings: Settings, name: str, environ: Mapping[str, str]) -> ReceiptReader:
-    url, wanted = receipts_url(settings, name), settings.providers[name].receipts
-    if url is None or wanted is None:
+def _reader(
+    settings: Settings, name: str, environ: Mapping[str, str], *, posted_to: str | None = None
+) -> ReceiptReader:
+    public, wanted = settings.receipts.public_url, settings.providers[name].receipts
+    if public is None or wanted is None:
         raise ConfigError(
             "receipts.public_url is missing: set the address that vendors reach, such as"
             " https://notify.example.com"
@@ -73,6 +76,7 @@ def _reader(settings: Settings, name: str, environ: Mapping[str, str]) -> Receip
     key = f"providers.{name}.receipts"
     try:
         build = resolve_name(wanted.use)
+        url = f"{public}{RECEIPTS_PATH}/{posted_to or name}"
         reader: ReceiptReader = build(public_url=url, **wanted.options, **secrets)
     except (ImportError, AttributeError):
         raise ConfigError(f"{key}.use: {wanted.use} cannot be imported") from None

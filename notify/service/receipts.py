@@ -41,9 +41,11 @@ def open_receipts(settings: Settings, store: Store, metrics: Metrics) -> Receipt
 
 def open_applier(settings: Settings) -> ReceiptApplier:
     """Wire the part that applies receipts in a transaction."""
-    bounce_lasts = timedelta(days=settings.suppression.bounce_days)
     return ReceiptApplier(
-        provider_channels(settings), bounce_lasts=bounce_lasts, tokens=open_tokens(settings)
+        provider_channels(settings),
+        bounce_lasts=timedelta(days=settings.suppression.bounce_days),
+        tokens=open_tokens(settings),
+        renamed={old: name for name in settings.providers for old in settings.former_names(name)},
     )
 
 

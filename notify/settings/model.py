@@ -195,6 +195,23 @@ class Settings(Section):
                 self.pools[name] = pool.model_copy(update={"lanes": list(self.lanes)})
         return self
 
+    @model_validator(mode="after")
+    def _former_names_are_free(self) -> Settings:
+        taken = set(self.providers)
+        for name in self.providers:
+            for former in self.former_names(name):
+                if former in taken:
+                    raise ValueError(
+                        f"providers.{name}.receipts.formerly: {former!r} is another provider's name"
+                    )
+                taken.add(former)
+        return self
+
+    def former_names(self, provider: str) -> list[str]:
+        """Return the earlier names of a provider, under which its receipts may still arrive."""
+        reader = self.providers[provider].receipts
+        return [] if reader is None else reader.formerly
+
     def pool(self, name: str) -> PoolSettings:
         """
         Return the pool of this name.

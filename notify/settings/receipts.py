@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from notify.settings.metrics import Port, address
-from notify.settings.words import Place, PlainOptions, SecretName, Section
+from notify.settings.words import Names, Place, PlainOptions, SecretName, Section
 
 
 def _public_url(url: str) -> str:
@@ -27,11 +27,17 @@ def _public_url(url: str) -> str:
 
 
 class ReaderSettings(Section):
-    """How the receipts of one provider are verified: a class, its options, and its secrets."""
+    """
+    How the receipts of one provider are verified: a class, its options, and its secrets.
+
+    Attributes:
+        formerly: Earlier names of the provider, under which calls are on record and vendors post.
+    """
 
     use: Place
     options: PlainOptions = Field(default_factory=dict)
     secrets: dict[str, SecretName] = Field(default_factory=dict)
+    formerly: Names = Field(default_factory=list)
 
 
 class ReceiptsSettings(Section):

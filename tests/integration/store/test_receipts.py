@@ -15,10 +15,10 @@ from sqlalchemy import Engine, event, select
 
 from notify.flow.overrides import set_breaker_mode
 from notify.ledger import build_ledger
-from notify.message import Outcome, Status
+from notify.message import Channel, Outcome, Status
 from notify.policies.breaker import Circuit, Mode
 from notify.receipt import Blame, ReceiptEvent
-from notify.receipts.applier import LONGEST_WAIT
+from notify.receipts.applier import LONGEST_WAIT, ReceiptApplier
 from notify.receipts.lattice import STATUS_OF, derived
 from notify.receipts.received import PRODUCER, ReceiptVerdict
 from notify.store import Actor, Store
@@ -64,6 +64,21 @@ def test_a_receipt_changes_the_status_and_tells_the_producer(store: Store) -> No
     assert last is not None
     assert (last.status, last.to_publish) == ("bounced", True)
     assert_balanced(store)
+
+
+@pytest.mark.parametrize("with_id", [True, False])
+def test_receipts_of_a_renamed_provider_are_matched(store: Store, with_id: bool) -> None:
+    """Under its present name, and under the earlier one that its calls have."""
+    entry = sent(store)
+    own = {} if with_id else {"attempt_id": None}
+    new = receipt(entry, BOUNCED, provider="mail", **own)
+    old = receipt(entry, DELIVERED, **own)
+    with store.writing() as connection:
+        applier = ReceiptApplier({"mail": Channel.EMAIL}, renamed={"sendgrid": "mail"})
+        applied = applier.apply(connection, [new, old], now=SOON)
+    assert verdicts(applied) == ["new", "new"]
+    assert status_of(store, entry) == "bounced"
+    assert {row.provider for row in rows_of(store)} == {"mail"}
 
 
 def test_a_repeat_counts_once_under_another_event_id(store: Store) -> None:

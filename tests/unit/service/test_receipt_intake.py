@@ -13,7 +13,7 @@ from notify.service.gateway import open_gateway
 from notify.service.receipt_address import receipts_url
 from notify.service.receipt_intake import open_readers
 from notify.settings import Settings, load
-from tests.support.signing import SendGridSigner
+from tests.support.signing import SendGridSigner, twilio_posted
 
 KEY = SendGridSigner().public_key
 TEXT = f"""
@@ -54,6 +54,25 @@ def test_the_readers_need_no_secret_that_can_send(settings: Settings) -> None:
         "SendGridReceipts",
         "TwilioReceipts",
     ]
+
+
+def test_a_renamed_provider_has_a_reader_for_each_of_its_names(tmp_path: Path) -> None:
+    """Twilio signs the address that a worker gave it, with the name of that time."""
+    own = 'TwilioReceipts", '
+    text = TEXT.replace(own, own + 'formerly = ["twilio", "sms"], ')
+    readers = open_readers(_settings(tmp_path, text), environ={"VERIFY": "k3y"})
+    assert sorted(readers) == ["mail", "sms", "texts", "twilio"]
+    fields = {"MessageSid": "SM1", "MessageStatus": "delivered"}
+    for name in ("texts", "twilio"):
+        url = f"https://notify.example.com/base/receipts/{name}"
+        readers[name].verify(twilio_posted(url, fields, "k3y", key="k"))
+
+
+def test_a_former_name_belongs_to_one_provider(tmp_path: Path) -> None:
+    """Else its receipts would be those of two."""
+    own = 'TwilioReceipts", '
+    with pytest.raises(ConfigError, match="'mail' is another provider's name"):
+        _settings(tmp_path, TEXT.replace(own, own + 'formerly = "mail", '))
 
 
 def test_a_missing_verification_key_is_named(settings: Settings) -> None:

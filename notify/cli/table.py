@@ -24,6 +24,9 @@ COMMANDS = {
     "cancel": ListedCommand(
         "record.cancel", "Cancel a notification that waits, or all of a batch that wait."
     ),
+    "cap": ListedCommand(
+        "flow.cap", "List the caps and their use, and change a count in its current span."
+    ),
     "config": ListedCommand("config", "Check the configuration, or show the options in effect."),
     "dead": ListedCommand("dead.command", "List dead letters; replay or discard them."),
     "demo": ListedCommand(

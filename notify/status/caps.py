@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from notify.policies.caps import Cap, CapPer
 from notify.service.flow import caps
 from notify.settings import Settings
-from notify.status.plain import moment
+from notify.status.plain import iso, moment
 from notify.store import Store
 from notify.store.db import read_clock
 from notify.store.flow import read_cap_use
@@ -27,7 +28,7 @@ class CapUse:
     @property
     def share(self) -> float:
         """The used part, from 0 to 1."""
-        return min(1.0, self.used / self.most) if self.most else 1.0
+        return min(1.0, max(0.0, self.used) / self.most) if self.most else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,26 @@ class CapStatus:
     """When its current span ends."""
     uses: Sequence[CapUse]
     """The most used counts first; of caps by recipient, none, since they are hashes."""
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return a row for each count as `notify cap ls --json` prints it."""
+        cap = self.cap
+        none = 0.0 if cap.per is CapPer.ALL else None
+        counts: list[tuple[str, float | None, float]] = [
+            (each.value, each.used, each.most) for each in self.uses
+        ]
+        return [
+            {
+                "name": f"{cap.name}:{value}" if value else cap.name,
+                "per": cap.per.value,
+                "unit": cap.unit.value,
+                "period": cap.period.value,
+                "used": used,
+                "most": most,
+                "ends": iso(self.ends.timestamp()),
+            }
+            for value, used, most in counts or [("", none, cap.most)]
+        ]
 
 
 def read_caps(settings: Settings, store: Store) -> list[CapStatus]:

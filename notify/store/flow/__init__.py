@@ -1,6 +1,12 @@
 """SQL of `notify.flow`: circuits, rate limits, bookings, holds and caps that all workers share."""
 
-from notify.store.flow.caps import Charge, charge_caps, prune_caps, read_cap_use
+from notify.store.flow.caps import (
+    Charge,
+    change_cap_count,
+    charge_caps,
+    prune_caps,
+    read_cap_use,
+)
 from notify.store.flow.circuit_history import (
     CircuitChange,
     CircuitChangeFilter,
@@ -19,6 +25,7 @@ __all__ = [
     "CircuitTransition",
     "LimitRow",
     "Slice",
+    "change_cap_count",
     "charge_caps",
     "delete_circuit_changes",
     "find_circuit_changes",

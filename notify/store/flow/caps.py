@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -175,6 +175,16 @@ def read_cap_use(
         .limit(50)
     )
     return [(row.name, row.used) for row in connection.execute(query)]
+
+
+def change_cap_count(
+    connection: Connection, count: Count, change: Callable[[float], float]
+) -> tuple[float, float]:
+    """Change a count, which is locked until the transaction ends; return it before and after."""
+    before = _add(connection, {count: 0.0})[count]
+    after = change(before)
+    _add(connection, {count: after - before})
+    return before, after
 
 
 def prune_caps(connection: Connection, *, limit: int) -> int:

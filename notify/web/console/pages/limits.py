@@ -1,9 +1,11 @@
-"""Limits and caps: see them; set a limit's rate, or return it to the configured one."""
+"""Limits and caps: see them; set or reset a limit's rate, and a cap's count."""
 
 from __future__ import annotations
 
-from notify.flow import overrides
+from notify.errors import NotifyError
+from notify.flow import cap_overrides, overrides
 from notify.people import Role
+from notify.service.flow import caps as configured_caps
 from notify.service.flow import limits as configured_limits
 from notify.status.caps import read_caps
 from notify.status.limits import parent_limit, read_limits
@@ -39,6 +41,26 @@ def reset(visit: Visit) -> Redirect:
     return Redirect(PATH)
 
 
+def allow_more(visit: Visit) -> Redirect:
+    """Allow more in the current span of a cap."""
+    amount = positive(visit.form, "amount")
+    cap_overrides.allow_more(visit.site.store, _cap(visit), amount, visit.actor())
+    return Redirect(PATH)
+
+
+def reset_cap(visit: Visit) -> Redirect:
+    """Count again from 0 in the current span of a cap."""
+    cap_overrides.reset_cap(visit.site.store, _cap(visit), visit.actor())
+    return Redirect(PATH)
+
+
+def _cap(visit: Visit) -> cap_overrides.CapCount:
+    try:
+        return cap_overrides.cap_count(configured_caps(visit.site.settings), visit.form.get("name"))
+    except NotifyError as error:
+        raise FormMistake(str(error)) from None
+
+
 def _known(visit: Visit) -> str:
     name = visit.form.get("name")
     settings = visit.site.settings
@@ -51,4 +73,6 @@ ROUTES = (
     ConsolePage(path=PATH, needs=Role.VIEWER, show=limits, nav=Nav("Flow", "Limits and caps")),
     ConsoleAction(path=f"{PATH}/set", needs=Role.ADMIN, act=set_rate),
     ConsoleAction(path=f"{PATH}/reset", needs=Role.ADMIN, act=reset),
+    ConsoleAction(path=f"{PATH}/allow", needs=Role.ADMIN, act=allow_more),
+    ConsoleAction(path=f"{PATH}/reset-cap", needs=Role.ADMIN, act=reset_cap),
 )

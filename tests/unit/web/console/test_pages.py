@@ -434,6 +434,21 @@ def test_a_limit_is_set_and_reset_by_an_admin(rig: ConsoleRig, operator: Browser
     assert _actions(rig) == ["limit.reset", "limit.set"]
 
 
+def test_a_cap_is_changed_by_an_admin(rig: ConsoleRig, operator: Browser) -> None:
+    """In its current span, by the same use cases as those of `notify cap`."""
+    (name,) = rig.settings.caps
+    form = {"name": f"{name}:crm", "amount": "7", **REASON}
+    assert operator.post("/limits/allow", **form).status_code == 403
+    admin = rig.browser(Role.ADMIN)
+    assert admin.post("/limits/allow", **form | {"amount": "no"}).status_code == 400
+    assert admin.post("/limits/allow", **form | {"name": name}).status_code == 400
+    assert admin.post("/limits/allow", **form).status_code == 303
+    assert ">-7<" in _ok(admin.get("/limits"))
+    assert admin.post("/limits/reset-cap", name=f"{name}:crm", **REASON).status_code == 303
+    assert ">-7<" not in _ok(admin.get("/limits"))
+    assert _actions(rig) == ["cap.reset", "cap.allow"]
+
+
 @pytest.mark.usefixtures("rig")
 def test_a_recipient_is_suppressed_found_and_lifted(operator: Browser) -> None:
     """No page and no address has the recipient."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import amqp
 import pytest
+from hypothesis import HealthCheck, settings
 
 from notify.errors import ConfigError
 from notify.message import Channel
@@ -27,6 +28,14 @@ from tests.support.services import PostgreSQL, Users, Vhosts, missing
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+
+def pytest_configure() -> None:
+    """Remove the limits of time on properties: a busy machine would exceed them."""
+    settings.register_profile(
+        "busy", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("busy")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -20,9 +20,9 @@ from tests.unit.course.machine import Course
 from tests.unit.course.trouble import Trouble
 from tests.unit.course.vendor import Answer
 
-COURSES = 30
+COURSES = 20
 LENGTH = 100
-ENOUGH = 4_000
+ENOUGH = 2_600
 """The least number of steps of a run: three runs make tens of thousands."""
 
 EVERYWHERE = frozenset(

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
@@ -35,7 +35,9 @@ AMQP_VALUES = st.recursive(
     | st.binary()
     | st.decimals()
     | st.datetimes(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters()), inner),
+    lambda inner: (
+        st.lists(inner, max_size=6) | st.dictionaries(st.text(st.characters()), inner, max_size=6)
+    ),
     max_leaves=20,
 )
 
@@ -52,7 +54,8 @@ def texts(value: Any) -> Iterator[str]:
             yield from texts(inner)
 
 
-@given(st.dictionaries(st.text(st.characters()), AMQP_VALUES))
+@settings(max_examples=50)
+@given(st.dictionaries(st.text(st.characters()), AMQP_VALUES, max_size=6))
 def test_any_headers_become_json_that_any_database_takes(headers: dict[str, Any]) -> None:
     """No NUL, no half characters, no numbers that are none."""
     kept = bounded({"application_headers": headers})

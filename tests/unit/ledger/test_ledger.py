@@ -334,7 +334,7 @@ def test_the_ledger_balances_after_any_course_of_events(store: Store) -> None:
     run_state_machine_as_test(
         Course,
         settings=settings(
-            max_examples=60,
+            max_examples=40,
             stateful_step_count=25,
             deadline=None,
             database=None,

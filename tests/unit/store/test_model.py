@@ -239,7 +239,7 @@ def test_any_course_of_events_leaves_one_owner_and_one_end(store: Store) -> None
     run_state_machine_as_test(
         Fleet,
         settings=settings(
-            max_examples=60,
+            max_examples=40,
             stateful_step_count=25,
             deadline=None,
             database=None,

@@ -34,7 +34,7 @@ log = structlog.get_logger("notify.recorder")
 
 
 class RecordReports(Protocol):
-    """RecordReports outcomes once they are on record."""
+    """Reports outcomes once they are on record."""
 
     def recorded(self, alike: Sequence[tuple[PendingRecord, int]]) -> None:
         """Report equal outcomes, each as it was written and with its event."""

@@ -21,7 +21,9 @@ PREFIX = "NOTIFY_"
 DEFAULT_PATH = Path("/etc/notify/notify.toml")
 
 # Not options: the file's path, systemd's socket for a service of Type=notify, and the keyring.
-_NOT_OPTIONS = frozenset({"NOTIFY_CONFIG", "NOTIFY_SOCKET", KEYRING})
+CREDENTIALS = "NOTIFY_CREDENTIALS"
+"""The variable that names one file of credentials, instead of the folder of systemd's variable."""
+_NOT_OPTIONS = frozenset({"NOTIFY_CONFIG", CREDENTIALS, "NOTIFY_SOCKET", KEYRING})
 
 _TABLES = ("lanes", "pools", "channels", "providers", "limits", "caps", "categories", "senders")
 
@@ -121,7 +123,7 @@ def leaves(table: Mapping[str, Any], above: Key = ()) -> Iterator[tuple[Key, Any
 
 def credentials(environ: Mapping[str, str]) -> dict[str, str]:
     """
-    Return the values in $CREDENTIALS_DIRECTORY: one a file, or NAME=value lines in `*.env`.
+    Return the values in `credential_files`: one a file, or NAME=value lines in `*.env`.
 
     Raises:
         ConfigError: The folder or a file in it cannot be read, or two files set the same name.
@@ -138,7 +140,9 @@ def credentials(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def credential_files(environ: Mapping[str, str]) -> list[Path]:
-    """Return the files of $CREDENTIALS_DIRECTORY that this service reads, sorted by name."""
+    """Return the file $NOTIFY_CREDENTIALS, else those of $CREDENTIALS_DIRECTORY by their names."""
+    if file := environ.get(CREDENTIALS):
+        return [Path(file)]
     folder = environ.get("CREDENTIALS_DIRECTORY")
     if not folder:
         return []

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.boot import scenes, upgrade
+from tests.boot import scenes, upgrade, web
 from tests.boot.contents import mistakes
 from tests.boot.machine import Failed
 from tests.boot.report import Figures, last_line, write
@@ -122,6 +122,8 @@ def _scenes(stage: Stage, package: Path) -> Figures:
     with _told("the doctor was asked, and each worker over HTTP"):
         scenes.examine(stage)
         scenes.answer(stage)
+    with _told("the web processes were started, used, restarted and stopped"):
+        web.serve(stage)
     with _told("what the sandbox forbids was tried"):
         denied, wrong = probed(stage.machine)
         stage.faulty += wrong

@@ -91,8 +91,8 @@ def examine(stage: Stage) -> None:
 
 def answer(stage: Stage) -> None:
     """Ask each worker over HTTP, as Prometheus and a load balancer do, through its hardening."""
-    for pool, port in stage.ports.items():
-        if not _ready(f"http://127.0.0.1:{port}/readyz"):
+    for pool in POOLS:
+        if not _ready(f"http://127.0.0.1:{stage.ports[pool]}/readyz"):
             stage.faulty.append(f"the worker of {pool} does not answer that it is ready")
 
 

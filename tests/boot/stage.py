@@ -20,7 +20,13 @@ from notify.stack.rabbitmq import free_ports
 from notify.store import Store
 from notify.store.tables import attempts, dead_letters
 from notify.topology import queue_name, routing_key
-from notify.topology.plan import OPERATOR_USER, WORKER_USER
+from notify.topology.plan import (
+    API_USER,
+    CONSOLE_USER,
+    OPERATOR_USER,
+    RECEIPTS_USER,
+    WORKER_USER,
+)
 from tests.boot.machine import Machine, booted
 from tests.boot.services import PASSWORD, Broker, Ports, broker, database
 from tests.debian.image import unpacked
@@ -28,7 +34,9 @@ from tests.faults.ledgers import Recorded, read_record
 from tests.faults.load import LANE, SOURCE, Load
 from tests.faults.stage import ended, in_queues, open_sandbox, until
 
-POOLS = ("email", "sms", "push", "dead")
+POOLS = ("email", "sms", "push", "receipts", "dead")
+WEB_USERS = {"receipts": RECEIPTS_USER, "api": API_USER, "console": CONSOLE_USER}
+"""Each web process, with its user of the broker."""
 _DEFINITIONS = "/var/lib/rabbitmq/definitions.json"
 RATE = 50
 """Notifications a second while the workers are restarted."""
@@ -37,6 +45,13 @@ CONFIG = """\
 ports = {ports}
 [templates]
 folder = "/etc/notify/templates"
+[receipts]
+public_url = "https://example.com"
+port = {web[receipts]}
+[api]
+port = {web[api]}
+[console]
+port = {web[console]}
 [channels.email]
 providers = ["sendgrid"]
 [channels.sms]
@@ -54,7 +69,10 @@ secrets = {{ account_sid = "TWILIO_ACCOUNT_SID", auth_token = "TWILIO_AUTH_TOKEN
 [providers.twilio.options]
 sender = "+15005550006"
 base_url = "{sandbox}"
-status_callback = "https://example.com/receipts"
+status_callback = "https://example.com/receipts/twilio"
+[providers.twilio.receipts]
+use = "providers.twilio:TwilioReceipts"
+secrets = {{ auth_tokens = "TWILIO_RECEIPTS_TOKEN" }}
 [providers.fcm]
 use = "providers.fcm:Fcm"
 options = {{ base_url = "{sandbox}", project = "sandbox" }}
@@ -74,7 +92,9 @@ class Stage:
     load: Load
     folder: Path
     ports: Mapping[str, int]
-    """Each pool's metrics address."""
+    """The metrics port of each pool, and of the console."""
+    web: Mapping[str, int]
+    """The port of each web process."""
     faulty: list[str] = field(default_factory=list)
     """A sentence for each broken promise."""
 
@@ -86,8 +106,8 @@ class Stage:
             **dummies(self.sandbox.url),
         }
         lines = [f"{name}={value}\n" for name, value in secrets.items()]
-        ports = ", ".join(f"{pool} = {port}" for pool, port in self.ports.items())
-        config = CONFIG.format(sandbox=self.sandbox.url, ports=f"{{ {ports} }}")
+        ports = ", ".join(f"{process} = {port}" for process, port in self.ports.items())
+        config = CONFIG.format(sandbox=self.sandbox.url, ports=f"{{ {ports} }}", web=self.web)
         self.machine.put("/etc/notify/notify.toml", config)
         self.machine.put("/etc/notify/providers.env", "".join(lines), mode=0o600)
 
@@ -95,7 +115,7 @@ class Stage:
         """Import the exported definitions, and set a password for each user."""
         self.machine.put(_DEFINITIONS, definitions)
         self.broker.ctl("import_definitions", _DEFINITIONS)
-        for user in (WORKER_USER, OPERATOR_USER, SOURCE):
+        for user in (WORKER_USER, OPERATOR_USER, SOURCE, *WEB_USERS.values()):
             self.broker.ctl("change_password", user, PASSWORD)
 
     def seconds_to_send(self, channel: Channel, *, within: float) -> float:
@@ -161,8 +181,10 @@ def staged(folder: Path, release: str) -> Iterator[Stage]:
         sandbox = open_sandbox(folder)
         cleanup.callback(sandbox.stop)
         load = Load(as_user(SOURCE, its_broker), folder, rate=RATE, minimum=0, make=request)
-        ports = dict(zip(POOLS, free_ports(len(POOLS)), strict=True))
-        yield Stage(machine, its_broker, store, url, sandbox, load, folder, ports)
+        free = iter(free_ports(len(POOLS) + 1 + len(WEB_USERS)))
+        ports = {process: next(free) for process in (*POOLS, "console")}
+        web = {process: next(free) for process in WEB_USERS}
+        yield Stage(machine, its_broker, store, url, sandbox, load, folder, ports, web)
 
 
 def as_user(name: str, broker: Broker) -> str:

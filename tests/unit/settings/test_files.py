@@ -69,6 +69,18 @@ def test_two_credentials_do_not_set_the_same_name(tmp_path: Path) -> None:
         credentials({"CREDENTIALS_DIRECTORY": str(tmp_path)})
 
 
+def test_one_file_of_credentials_can_be_chosen(tmp_path: Path) -> None:
+    """A machine of workers and web processes has a file for each, with separate users."""
+    (tmp_path / "api.env").write_text("NOTIFY_AMQP__HEARTBEAT=7\n")
+    chosen = tmp_path / "providers.env"
+    chosen.write_text("NOTIFY_AMQP__HEARTBEAT=9\n")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path), "NOTIFY_CREDENTIALS": str(chosen)}
+    assert load(environ=environ).amqp.heartbeat == 9
+    chosen.unlink()
+    with pytest.raises(ConfigError, match=r"providers\.env"):
+        load(environ=environ)
+
+
 def test_an_option_in_two_cases_is_a_mistake(tmp_path: Path) -> None:
     """One of them would be ignored; a credential and a variable have an order, and may differ."""
     (tmp_path / "NOTIFY_AMQP__HEARTBEAT").write_text("60")

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from notify.topology import Topology
 from tests.support.authority import Authority
 from tests.support.forked import Forked
 from tests.support.least import logins
+from tests.support.nginx import nginx
 from tests.support.rig import Rig, surroundings, until
 from tests.support.services import Users, missing
 
@@ -79,56 +79,22 @@ def blocks(language: str) -> list[str]:
     return [re.sub(rf"^{indent}", "", text, flags=re.M) for indent, text in found]
 
 
-@contextmanager
-def nginx(folder: Path, authority: Authority, *, port: int, behind: int) -> Iterator[None]:
-    """Run nginx with the page's example, whose ports and files are replaced."""
-    program = shutil.which("nginx") or "/usr/sbin/nginx"
-    if not Path(program).exists():
-        missing("nginx is not installed: apt-get install nginx-light")
-    certificate, key = authority.issue("notify")
-    [server] = blocks("nginx")
-    for old, new in (
-        ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
-        ("/etc/ssl/notify.pem", str(certificate)),
-        ("/etc/ssl/notify.key", str(key)),
-        ("127.0.0.1:8481", f"127.0.0.1:{behind}"),
-    ):
-        assert old in server
-        server = server.replace(old, new)
-    paths = " ".join(
-        f"{name}_temp_path {folder};"
-        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    config = folder / "nginx.conf"
-    config.write_text(
-        f"daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;\n"
-        f"events {{}}\nhttp {{ access_log off; {paths}\n{server}\n}}\n"
-    )
-    process = subprocess.Popen([program, "-p", str(folder), "-c", str(config)])
-    try:
-        until(lambda: _listens(port) or process.poll() is not None)
-        assert process.poll() is None, (folder / "nginx.log").read_text()
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
 def test_the_examples_of_the_page_run_as_written(rig: Rig, tmp_path: Path) -> None:
     """With curl and httpx, through nginx with TLS; what they send is delivered."""
     if shutil.which("curl") is None:
         missing("curl is not installed: apt-get install curl")
     authority = Authority(tmp_path)
+    certificate, key = authority.issue("notify")
     port, tls = free_ports(2)
+    replaced = {
+        "/etc/ssl/notify.pem": str(certificate),
+        "/etc/ssl/notify.key": str(key),
+        "127.0.0.1:8481": f"127.0.0.1:{port}",
+    }
     with (
         rig.worker(),
         running(rig, port) as process,
-        nginx(tmp_path, authority, port=tls, behind=port),
+        nginx(tmp_path, PAGE, port=tls, replaced=replaced),
     ):
         environ = {
             **os.environ,

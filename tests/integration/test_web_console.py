@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import signal
+import ssl
 from pathlib import Path
 
 import httpx
 import pytest
 
+from notify.stack.login import grant_login
 from notify.stack.rabbitmq import free_ports
 from notify.store import ActFilter, Store, find_acts
+from tests.support.authority import Authority
 from tests.support.forked import Forked
+from tests.support.nginx import nginx
 from tests.support.rig import Rig, surroundings, until
 
+PAGE = Path(__file__).parents[2] / "docs/console.md"
+WORD = "correct horse battery"
 PROXY = """
 [console]
 public_url = "https://console.example.com"
@@ -68,6 +74,37 @@ def test_a_proxys_users_act_over_a_unix_socket(rig: Rig) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
     assert not path.exists()
+
+
+def test_a_user_signs_in_through_the_pages_proxy(rig: Rig) -> None:
+    """The page's example of nginx: a sign-in through it works, with the cookie for HTTPS alone."""
+    authority = Authority(rig.folder)
+    certificate, key = authority.issue("console")
+    port, tls = free_ports(2)
+    public = f"https://127.0.0.1:{tls}"
+    with rig.config.open("a") as file:
+        file.write(f'[console]\npublic_url = "{public}"\nport = {port}\n')
+    grant_login(rig.store, WORD)
+    process = _started(rig)
+    assert process.poll() is None, process.err()
+    replaced = {
+        "server_name console.example.com": "server_name 127.0.0.1",
+        "/etc/ssl/console.pem": str(certificate),
+        "/etc/ssl/private/console.key": str(key),
+        "127.0.0.1:8490": f"127.0.0.1:{port}",
+        "Host $host": f"Host $host:{tls}",
+    }
+    context = ssl.create_default_context(cafile=authority.file)
+    with (
+        nginx(rig.folder, PAGE, port=tls, replaced=replaced),
+        httpx.Client(base_url=public, headers={"Origin": public}, verify=context) as client,
+    ):
+        signed_in = client.post("/sign-in", data={"name": "up", "password": WORD})
+        assert signed_in.status_code == 303
+        assert "__Host-" in signed_in.headers["Set-Cookie"]
+        assert "email.normal" in client.get("/").text
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
 
 
 def test_a_console_starts_without_its_broker_and_not_unprotected(rig: Rig) -> None:

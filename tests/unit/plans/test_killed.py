@@ -16,8 +16,11 @@ from hypothesis import strategies as st
 from sqlalchemy import event, select
 
 from notify.errors import ConfigError
+from notify.flow.overrides import place_hold
+from notify.message import Status
 from notify.plans import Acts, PlanAction, PlanRunner, PlanState, start_plan, stop_plan
-from notify.plans.request import Wanted
+from notify.plans.request import HoldFilter, Wanted
+from notify.policies.holds import Scope
 from notify.reconcile import Resolution
 from notify.store import Filter, Store
 from notify.store.deadletters import LetterFilter
@@ -25,7 +28,18 @@ from notify.store.plans import earliest_plan
 from notify.store.tables import audit, plan_items
 from tests.support.burying import arrival, body_of, bury
 from tests.support.migrated import migrated
-from tests.support.planning import BOB, Ahead, acts_on, made, parked, plan_of, run, scheduled
+from tests.support.planning import (
+    ANN,
+    BOB,
+    Ahead,
+    acts_on,
+    made,
+    parked,
+    plan_of,
+    run,
+    scheduled,
+)
+from tests.support.recording import accepted, begin
 
 ITEMS = 5
 
@@ -74,11 +88,25 @@ def _unknown(store: Store) -> Wanted:
     return Filter()
 
 
+def _holds(store: Store) -> Wanted:
+    for number in range(ITEMS):
+        place_hold(store, Scope(source=f"shop{number}"), ANN, seconds=None)
+    return HoldFilter()
+
+
+def _recipients(store: Store) -> Wanted:
+    for number in range(ITEMS):
+        store.record([accepted(begin(store, to=f"r{number}@example.com"), status=Status.SENT)])
+    return Filter()
+
+
 PLANS: dict[PlanAction, tuple[Callable[[Store], Wanted], dict[str, Any]]] = {
     PlanAction.REPLAY: (_letters, {}),
     PlanAction.DISCARD: (_letters, {}),
     PlanAction.CANCEL: (_waiting, {}),
     PlanAction.RESOLVE: (_unknown, {"finding": Resolution.NOT_SENT}),
+    PlanAction.RELEASE: (_holds, {}),
+    PlanAction.SUPPRESS: (_recipients, {"scope": "source:shop"}),
 }
 
 
@@ -96,11 +124,16 @@ def effects(store: Store) -> Counter[str]:
 
 
 def done_items(store: Store) -> Counter[str]:
-    """Return the items that the plan says are done."""
+    """Return the items that the plan says are done, or the entries that it made of them."""
     columns = plan_items.c
-    query = select(columns.number, columns.row_id).where(columns.state == "done")
+    query = select(columns.number, columns.row_id, columns.reason).where(columns.state == "done")
     with store.reading() as connection:
-        return Counter(str(row.number or row.row_id) for row in connection.execute(query))
+        rows = connection.execute(query).all()
+    entries = [(row.reason or "").removeprefix("added: entry ") for row in rows]
+    return Counter(
+        entry if entry.isdecimal() else str(row.number or row.row_id)
+        for row, entry in zip(rows, entries, strict=True)
+    )
 
 
 def _forever(runner: PlanRunner, clock: Ahead) -> None:

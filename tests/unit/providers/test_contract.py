@@ -21,6 +21,7 @@ from notify.errors import (
     Unauthorized,
 )
 from notify.provider import Provider
+from tests.support.rig import until
 from tests.support.vendor import Reply, Vendor, hang, hang_up, reset, say, then_close
 from tests.unit.providers.dialects import (
     ALL,
@@ -168,7 +169,8 @@ def test_a_lost_answer_leaves_the_outcome_unknown_in_bounded_time(
     """The request left, so the message may have been sent; the caller waits no longer for it."""
     # The vendor is silent until the test ends: without a bound, so is the provider.
     assert type(broken(dialect, vendor, reply, timeout=0.3)) is OutcomeUnknown
-    assert [seen.path for seen in vendor.seen].count(dialect.path) == 1
+    # On a busy machine the vendor reads it later than the provider gives up.
+    until(lambda: [seen.path for seen in vendor.seen].count(dialect.path) == 1)
 
 
 @over_http

@@ -199,7 +199,16 @@ class PostgreSQL:
             check=True,
             capture_output=True,
         )
-        self.resume()
+        # A client's connection may have got the port since it was free: the server then ends.
+        for left in (2, 1, 0):
+            try:
+                self.resume()
+            except psycopg.OperationalError:
+                if left == 0 or self._server is None or self._server.poll() is None:
+                    raise
+                self._port = free_ports(1)[0]
+            else:
+                return
 
     @property
     def pid(self) -> int | None:
@@ -300,7 +309,8 @@ class PostgreSQL:
             try:
                 return self._execute("SELECT 1")
             except psycopg.OperationalError:
-                if time.monotonic() > deadline:
+                ended = self._server is not None and self._server.poll() is not None
+                if ended or time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
 

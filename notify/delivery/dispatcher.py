@@ -137,8 +137,6 @@ def following(item: DeliveryItem, claimed: Claimed | None, tracing: Tracing) -> 
     All share one digest, so the first shows whether the whole request is in conflict: then none of
     it may be sent, not even to recipients that are not on record.
     """
-    if not item.others:
-        return []
     if claimed and claimed.claim is not Claim.CONFLICT:
         traceparent = item.notification.traceparent
         return [

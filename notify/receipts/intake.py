@@ -100,8 +100,7 @@ class ReceiptIntake:
             Unverified: It cannot be verified or acted on now.
             NotStored: Broker and record are both away.
         """
-        reader = self._reader(provider)
-        report = self._read(provider, reader, posted)
+        report = self._read(provider, posted)
         self._keep(provider, report)
         return len(report.receipts)
 
@@ -124,7 +123,7 @@ class ReceiptIntake:
 
     def _tried(self, provider: str, posted: Posted) -> Report | Exception:
         try:
-            return self._read(provider, self._reader(provider), posted)
+            return self._read(provider, posted)
         except Exception as error:  # noqa: BLE001 - an unexpected one is its own request's answer
             return error
 
@@ -158,7 +157,8 @@ class ReceiptIntake:
         at = received_at or self._clock()
         self._store(list(ReceiptMessage.split(receipts, provider=provider, received_at=at)))
 
-    def _read(self, provider: str, reader: ReceiptReader, posted: Posted) -> Report:
+    def _read(self, provider: str, posted: Posted) -> Report:
+        reader = self._reader(provider)
         try:
             return self._verified(provider, reader, posted)
         except Unverified as error:

@@ -58,9 +58,9 @@ class OwnEvents:
 
     def put_alike(self, first: PendingEvent, others: Sequence[EventIdentity]) -> None:
         """Keep recorded events that differ only in their identities until they are published."""
-        self.put(first)
         event, like = first.event, event_message(first)
         text = EventText(event)
+        self._events.append(OwnEvent(first.sequence, event.at, like))
         self._events.extend(
             OwnEvent(
                 each.sequence,

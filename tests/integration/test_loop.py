@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from notify.publisher import Outgoing, Publisher
 from notify.sandbox import ReceiptFault
 from notify.store import Store
 from notify.store.suppression import SuppressionFilter, find_entries
+from tests.support.rig import until
 from tests.support.services import Vhosts
 from tests.support.up import Up
 
@@ -53,7 +53,11 @@ class Loop:
 
     def wait(self, message_id: UUID, status: str) -> None:
         """Wait until a notification has a status."""
-        until(lambda: self.status(message_id) == status, lambda: self.status(message_id))
+        until(
+            lambda: self.status(message_id) == status,
+            timeout=WAIT,
+            found=lambda: self.status(message_id),
+        )
 
     def reasons(self, to: str) -> set[tuple[str, str]]:
         """Return the reasons and scopes in effect for a recipient."""
@@ -77,14 +81,6 @@ class Loop:
         finally:
             usual = {"receipts": None, "receipt_delay": 0}
             assert urllib3.request("PUT", url, json=usual).status == 200
-
-
-def until(holds: Callable[[], bool], found: Callable[[], object]) -> None:
-    """Wait until something holds; else fail and show what was found."""
-    deadline = time.monotonic() + WAIT
-    while not holds():
-        assert time.monotonic() < deadline, found()
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +136,7 @@ def test_each_recipient_ends_as_documented(loop: Loop, firsts: Mapping[str, UUID
     """Only the recipient's own fault or wish suppresses; then the next message is not sent."""
     status, reasons = ENDS[to]
     loop.wait(firsts[to], status)
-    until(lambda: loop.reasons(to) == reasons, lambda: loop.reasons(to))
+    until(lambda: loop.reasons(to) == reasons, timeout=WAIT, found=lambda: loop.reasons(to))
     second = loop.send(_key(to), to)
     loop.wait(second, "suppressed" if reasons else status)
     assert bool(loop.posts(second)) is not bool(reasons)
@@ -186,7 +182,8 @@ def test_forged_receipts_change_nothing(loop: Loop) -> None:
         sms = loop.send("sms.normal.shop", "+15005551098")
         until(
             lambda: _answers(loop.posts(mail) + loop.posts(sms)) == [403] * 4,
-            lambda: (loop.posts(mail), loop.posts(sms)),
+            timeout=WAIT,
+            found=lambda: (loop.posts(mail), loop.posts(sms)),
         )
     genuine = loop.send("email.normal.shop", "ada+genuine@sandbox.test")
     loop.wait(genuine, "delivered")
@@ -208,9 +205,13 @@ def test_a_reader_unsubscribes_from_the_newsletter_only(loop: Loop) -> None:
     to = "unsubscribe@sandbox.test"
     first = loop.send("email.bulk.news", to, category="newsletter")
     loop.wait(first, "delivered")
-    until(lambda: bool(loop.reasons(to)), lambda: loop.posts(first))
+    until(lambda: bool(loop.reasons(to)), timeout=WAIT, found=lambda: loop.posts(first))
     # The sandbox records the answer a moment after the service has written the entry.
-    until(lambda: ("one-click", 200) in loop.posts(first), lambda: loop.posts(first))
+    until(
+        lambda: ("one-click", 200) in loop.posts(first),
+        timeout=WAIT,
+        found=lambda: loop.posts(first),
+    )
     assert {reason for reason, _ in loop.reasons(to)} == {"opt_out"}
     loop.wait(loop.send("email.bulk.news", to, category="newsletter"), "suppressed")
     loop.wait(loop.send("email.normal.shop", to), "delivered")
@@ -239,7 +240,11 @@ def test_a_killed_intake_is_started_again_and_loses_no_receipt(loop: Loop) -> No
     [intake] = [each for each in loop.up.children() if _runs(each, "web", "receipts")]
     intake.kill()
     message_id = loop.send("email.normal.shop", "bounce+killed@sandbox.test")
-    until(lambda: "web receipts ended with SIGKILL" in loop.up.text, lambda: loop.up.text)
+    until(
+        lambda: "web receipts ended with SIGKILL" in loop.up.text,
+        timeout=WAIT,
+        found=lambda: loop.up.text,
+    )
     loop.wait(message_id, "bounced")
     assert "connect" in _answers(loop.posts(message_id))
     assert loop.reasons("bounce+killed@sandbox.test") == {("bounce", "all")}
@@ -251,7 +256,7 @@ def test_a_killed_intake_is_started_again_and_loses_no_receipt(loop: Loop) -> No
 def test_a_suspended_account_opens_the_circuit(loop: Loop, provider: str, to: str) -> None:
     """Until an operator has settled it with the vendor; the recipient is not suppressed."""
     loop.send(_key(to), to)
-    until(lambda: _circuits(loop)[provider] == "open", lambda: _circuits(loop))
+    until(lambda: _circuits(loop)[provider] == "open", timeout=WAIT, found=lambda: _circuits(loop))
     assert loop.reasons(to) == set()
     closed = loop.up.notify("breaker", "auto", provider, "--reason", "settled with the vendor")
     assert closed.returncode == 0, closed.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,12 +28,22 @@ only = { use = "providers.memory:Memory", options = { channel = "push" } }
 
 
 @pytest.fixture
-def three_providers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Configure three providers, two of them for email, and an operator's name."""
-    config = tmp_path / "notify.toml"
-    config.write_text(CONFIG)
-    monkeypatch.setenv("NOTIFY_CONFIG", str(config))
-    monkeypatch.setenv("SUDO_USER", "ann")
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Configure the commands with the text of a file, and an operator's name."""
+
+    def write(text: str) -> None:
+        config = tmp_path / "notify.toml"
+        config.write_text(text)
+        monkeypatch.setenv("NOTIFY_CONFIG", str(config))
+        monkeypatch.setenv("SUDO_USER", "ann")
+
+    return write
+
+
+@pytest.fixture
+def three_providers(configure: Callable[[str], None]) -> None:
+    """Configure three providers, two of them for email."""
+    configure(CONFIG)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
@@ -29,12 +29,9 @@ WHY = ("--reason", "INC-7: agreed")
 
 
 @pytest.fixture(autouse=True)
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def config(configure: Callable[[str], None]) -> None:
     """Configure two caps."""
-    path = tmp_path / "notify.toml"
-    path.write_text(CONFIG)
-    monkeypatch.setenv("NOTIFY_CONFIG", str(path))
-    monkeypatch.setenv("SUDO_USER", "ann")
+    configure(CONFIG)
 
 
 def _charged(store: Store) -> bool:

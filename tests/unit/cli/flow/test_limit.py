@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -43,12 +43,9 @@ FIRST = Limit("provider:first", 500.0)
 
 
 @pytest.fixture(autouse=True)
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def config(configure: Callable[[str], None]) -> None:
     """Configure some limits."""
-    path = tmp_path / "notify.toml"
-    path.write_text(CONFIG)
-    monkeypatch.setenv("NOTIFY_CONFIG", str(path))
-    monkeypatch.setenv("SUDO_USER", "ann")
+    configure(CONFIG)
 
 
 def listed(notify: Notify, *options: str) -> dict[str, dict[str, Any]]:

@@ -33,7 +33,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from mutations import Mutant, sample
 
-PACKAGES = ("store", "delivery", "outbox", "reconcile")
 ROUNDS = ("not postgresql", "postgresql")
 NOTHING_COLLECTED = 5
 LIMIT = 600.0
@@ -81,10 +80,10 @@ def main() -> int:
 
 
 def _run(options: argparse.Namespace, tree: Path, folder: Path) -> Tally:
-    groups = tomllib.loads((HOME / "scripts" / "mutants.toml").read_text())["group"]
+    table = tomllib.loads((HOME / "scripts" / "mutants.toml").read_text())
     modules = [
         module
-        for package in PACKAGES
+        for package in table["packages"]
         for path in sorted((tree / "notify" / package).rglob("*.py"))
         if not {"migrations", "tables"} & set(path.parts)
         if str(module := path.relative_to(tree)).startswith(options.only)
@@ -102,7 +101,7 @@ def _run(options: argparse.Namespace, tree: Path, folder: Path) -> Tally:
     def work(number: int) -> None:
         copy = _copy(tree, folder / f"tree-{number}")
         while (mutant := next_one()) is not None:
-            tests = _tests(groups, mutant.module, copy)
+            tests = _tests(table["group"], mutant.module, copy)
             noticed = _noticed(copy, mutant, tests, python=options.python)
             tally.note(mutant, noticed=noticed, diff=_diff(tree, mutant))
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-GROUPS = tomllib.loads((ROOT / "scripts" / "mutants.toml").read_text())["group"]
+TABLE = tomllib.loads((ROOT / "scripts" / "mutants.toml").read_text())
+GROUPS = TABLE["group"]
 MODULES = [
     str(path.relative_to(ROOT))
-    for package in ("store", "delivery", "outbox", "reconcile")
+    for package in TABLE["packages"]
     for path in sorted((ROOT / "notify" / package).rglob("*.py"))
     if not {"migrations", "tables"} & set(path.parts)
 ]

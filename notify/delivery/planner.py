@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from notify.categories import Categories
@@ -14,6 +15,7 @@ from notify.message import (
     Channel,
     Content,
     Notification,
+    RandomBuffer,
     Rendered,
     Status,
     time_id,
@@ -44,6 +46,7 @@ class Planner:
         self._templates = templates
         self._categories = categories or Categories()
         self._exempt = frozenset(exempt)
+        self._new_id = partial(time_id, random=RandomBuffer())
 
     def plan(self, item: DeliveryItem, *, now: datetime) -> NoCall | Ready:
         """Check and render one notification; its provider is chosen later."""
@@ -56,7 +59,7 @@ class Planner:
         if notification.channel not in self._channels:
             reason = f"this worker has no provider for {notification.channel}"
             return NoCall.ended(item, Status.FAILED, reason)
-        attempt_id = time_id()
+        attempt_id = self._new_id()
         try:
             with item.trace.during("render"):
                 message = rendered(

@@ -17,7 +17,7 @@ from notify.message.rendered import (
     SmsSender,
     SmsSenderKind,
 )
-from notify.message.time_ids import lowest_id, time_id
+from notify.message.time_ids import RandomBuffer, lowest_id, time_id
 from notify.message.words import Channel, Outcome, Status, Unknown
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Outcome",
     "PushOptions",
     "PushPriority",
+    "RandomBuffer",
     "Receipt",
     "Rendered",
     "SharedBody",

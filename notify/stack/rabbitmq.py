@@ -21,9 +21,12 @@ from notify.stack.process import DIE_WITH_PARENT, PRIVATE
 
 INSTALL = "apt-get install --no-install-recommends rabbitmq-server"
 
-# Two schedulers on any machine: the workers need the other cores.
-_ERLANG = "+S 2:2 -kernel inet_dist_use_interface {127,0,0,1}"
+# Two schedulers on any machine: the workers need the other cores. RabbitMQ 3.10 checks each virtual
+# host after this number of seconds, multiplied by 4 milliseconds; no other node needs a tick.
+_ERLANG = "+S 2:2 -kernel inet_dist_use_interface {127,0,0,1} net_ticktime 3600"
 _POLL = 0.1
+# Linux chooses clients' ports from 32768 on, so none can take one of these before it is used.
+_PORTS = range(20_000, 32_000)
 
 
 class RabbitMQNode:
@@ -223,12 +226,22 @@ def _epmd() -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return different ports of 127.0.0.1 that are free now."""
+    """
+    Return different ports of 127.0.0.1 that are free now, in a random place of `_PORTS`.
+
+    Raises:
+        ConfigError: Too few are free.
+    """
+    first = secrets.randbelow(len(_PORTS))
+    found: list[int] = []
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for port in (*_PORTS[first:], *_PORTS[:first]):
+            with contextlib.suppress(OSError):
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                found.append(port)
+            if len(found) == count:
+                return found
+    raise ConfigError(f"ports {_PORTS[0]} to {_PORTS[-1]} of 127.0.0.1 are in use: free some")
 
 
 def _end(process: subprocess.Popen[bytes] | None, sign: signal.Signals, *, timeout: float) -> None:

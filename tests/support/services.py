@@ -199,16 +199,7 @@ class PostgreSQL:
             check=True,
             capture_output=True,
         )
-        # A client's connection may have got the port since it was free: the server then ends.
-        for left in (2, 1, 0):
-            try:
-                self.resume()
-            except psycopg.OperationalError:
-                if left == 0 or self._server is None or self._server.poll() is None:
-                    raise
-                self._port = free_ports(1)[0]
-            else:
-                return
+        self.resume()
 
     @property
     def pid(self) -> int | None:

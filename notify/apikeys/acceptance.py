@@ -20,12 +20,12 @@ from notify.apikeys.answers import Acceptance, Accepted, KeyConflict, NotConfirm
 from notify.apikeys.reading import BodyRefused, SentItem, WrongItem, routed
 from notify.contract import (
     Limits,
-    Problem,
+    Request,
     TemplateCheck,
+    check_document,
     digest_of,
-    document_problems,
 )
-from notify.errors import StoreError
+from notify.errors import NotifyError, StoreError
 from notify.message import time_id
 from notify.publisher import Outgoing, Publisher
 from notify.store import Store
@@ -34,6 +34,11 @@ from notify.topology import routing_key
 
 log = structlog.get_logger("notify.api")
 
+Documents = Sequence[dict[str, Any]]
+"""The notifications of one request."""
+# Made by the parser, so that none contains itself.
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+
 
 @dataclass(slots=True)
 class _Prepared:
@@ -41,6 +46,7 @@ class _Prepared:
 
     item: SentItem
     body: bytes
+    request: Request
     id: UUID
     key: str | None
     known: KnownRequest | None = None
@@ -80,28 +86,44 @@ class Acceptor:
         self._template = template
         self._new_id = new_id
 
-    def accept(self, source: str, documents: Sequence[dict[str, Any]]) -> list[Accepted]:
+    def accept(
+        self, source: str, requests: Sequence[Documents]
+    ) -> list[list[Accepted] | NotifyError]:
         """
-        Publish notifications, each once; return what RabbitMQ has confirmed, in their order.
+        Publish the notifications of requests, each once.
 
-        Raises:
-            BodyRefused: One breaks the contract.
-            KeyConflict: One has the idempotency key of another request.
-            NotConfirmed: RabbitMQ did not confirm all.
-            StoreError: One has an idempotency key, and the record cannot be used.
+        Returns:
+            For each request what RabbitMQ has confirmed, in the order of its notifications; or an
+            error: `BodyRefused` if one breaks the contract, `KeyConflict` if one has the
+            idempotency key of another request, `NotConfirmed` if RabbitMQ did not confirm all,
+            `StoreError` if one has an idempotency key and the record cannot be used.
         """
-        prepared = self._prepare(source, documents)
-        keyed = [each for each in prepared if each.key is not None]
-        if keyed:
-            self._decide(source, prepared, keyed)
-        self._publish(source, [each for each in prepared if not each.replayed])
-        repeats = self._confirm(source, keyed)
+        ready = [self._ready(source, documents) for documents in requests]
+        good = [prepared for prepared in ready if not isinstance(prepared, NotifyError)]
+        self._publish(source, [each for prepared in good for each in prepared if not each.replayed])
+        return [
+            prepared if isinstance(prepared, NotifyError) else self._answer(source, prepared)
+            for prepared in ready
+        ]
+
+    def _ready(self, source: str, documents: Documents) -> list[_Prepared] | NotifyError:
+        try:
+            prepared = self._prepare(source, documents)
+            keyed = [each for each in prepared if each.key is not None]
+            if keyed:
+                self._decide(source, prepared, keyed)
+        except (BodyRefused, KeyConflict, StoreError) as error:
+            return error
+        return prepared
+
+    def _answer(self, source: str, prepared: Sequence[_Prepared]) -> list[Accepted] | NotifyError:
+        repeats = self._confirm(source, prepared)
         results = [_result(each, repeats) for each in prepared]
         if any(each.status is Acceptance.UNCONFIRMED for each in results):
-            raise NotConfirmed(results)
+            return NotConfirmed(results)
         return results
 
-    def _prepare(self, source: str, documents: Sequence[dict[str, Any]]) -> list[_Prepared]:
+    def _prepare(self, source: str, documents: Documents) -> list[_Prepared]:
         """Return the notifications to publish; raise `BodyRefused` with the mistakes of all."""
         prepared: list[_Prepared] = []
         wrong: list[WrongItem] = []
@@ -110,31 +132,23 @@ class Acceptor:
                 wrong += [WrongItem(index, each) for each in item]
                 continue
             body = _body_of(item.document)
-            found = self._problems(source, item, size=len(body))
-            if found:
+            request, found = check_document(
+                item.document,
+                item.channel,
+                size=len(body),
+                limits=self._limits,
+                template=self._template,
+                lane=item.lane,
+                source=source,
+            )
+            if request is None or found:
                 wrong += [WrongItem(index, each) for each in found]
             else:
-                prepared.append(self._prepared(item, body))
+                id_ = request.id or self._new_id()
+                prepared.append(_Prepared(item, body, request, id_, request.idempotency_key))
         if wrong:
             raise BodyRefused(wrong)
         return prepared
-
-    def _problems(self, source: str, item: SentItem, *, size: int) -> list[Problem]:
-        return document_problems(
-            item.document,
-            item.channel,
-            size=size,
-            limits=self._limits,
-            template=self._template,
-            lane=item.lane,
-            source=source,
-        )
-
-    def _prepared(self, item: SentItem, body: bytes) -> _Prepared:
-        document = item.document
-        own = document.get("id")
-        id_ = self._new_id() if own is None else UUID(own)
-        return _Prepared(item, body, id_, document.get("idempotency_key"))
 
     def _decide(
         self, source: str, prepared: Sequence[_Prepared], keyed: Sequence[_Prepared]
@@ -173,7 +187,7 @@ class Acceptor:
             if error is not None:
                 log.warning("notify.api_unconfirmed", id=str(each.id), reason=str(error))
 
-    def _confirm(self, source: str, keyed: Sequence[_Prepared]) -> set[str]:
+    def _confirm(self, source: str, prepared: Sequence[_Prepared]) -> set[str]:
         """
         Write which keyed requests RabbitMQ has confirmed.
 
@@ -181,7 +195,7 @@ class Acceptor:
             The keys of which another request wrote it before: these were published twice, under
             one id.
         """
-        keys = {str(each.key) for each in keyed if each.confirmed}
+        keys = {each.key for each in prepared if each.key is not None and each.confirmed}
         if not keys:
             return set()
         try:
@@ -202,13 +216,13 @@ def _outgoing(each: _Prepared, source: str) -> Outgoing:
 
 
 def _with_id(each: _Prepared) -> bytes:
-    if each.item.document.get("id") is None:
+    if each.request.id is None:
         return each.body
     return _body_of({**each.item.document, "id": str(each.id)})
 
 
 def _body_of(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return _JSON.encode(document).encode()
 
 
 def _result(each: _Prepared, repeats: set[str]) -> Accepted:
@@ -216,7 +230,7 @@ def _result(each: _Prepared, repeats: set[str]) -> Accepted:
         status = Acceptance.REPLAYED
     else:
         status = Acceptance.ACCEPTED if each.confirmed else Acceptance.UNCONFIRMED
-    to = each.item.document["to"]
+    to = each.request.to
     if not isinstance(to, list):
         return Accepted(each.id, status)
     return Accepted(each.id, status, [uuid5(each.id, str(n)) for n in range(len(to))])

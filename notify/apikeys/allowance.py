@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from notify.apikeys.key import ApiKey
 from notify.flow import Limiter
@@ -50,15 +51,25 @@ class KeyLimits:
 
     def use(self, key: ApiKey, units: int) -> KeyAllowance:
         """Use units of a key's limit, all or none, and return what is left."""
+        return self.use_each(key, [units])[0]
+
+    def use_each(self, key: ApiKey, units: Sequence[int]) -> Sequence[KeyAllowance]:
+        """
+        Use the units of each request, all or none of a request's, and return what is left.
+
+        If one request is refused, so are those after it.
+        """
         name = f"{LIMIT}:{key.id}"
-        booking = self._limiter.book([name], [float(units)], share=1.0, ahead=0.0)
+        booking = self._limiter.book([name], list(map(float, units)), share=1.0, ahead=0.0)
         preview = self._limiter.preview(name)
         rate = preview.rate or math.inf
-        wait = 0.0 if booking.slots else max(booking.wait, 0.001)
-        most = int(preview.burst) if preview.rate is not None else units
-        return KeyAllowance(
+        most = int(preview.burst) if preview.rate is not None else max(units)
+        granted = KeyAllowance(
             most=max(most, 1),
             window=max(1, math.ceil(most / rate)),
             left=int(min(preview.at_once, most)),
-            wait=wait,
+            wait=0.0,
         )
+        used = len(booking.slots)
+        refused = replace(granted, wait=max(booking.wait, 0.001)) if used < len(units) else granted
+        return [granted] * used + [refused] * (len(units) - used)

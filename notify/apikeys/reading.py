@@ -87,13 +87,18 @@ def routed(
     documents: Sequence[dict[str, Any]], lanes: Sequence[str]
 ) -> Iterator[SentItem | list[Problem]]:
     """Yield each notification with its channel and lane, or what is wrong with these."""
+    channels: Mapping[object, Channel] = {each.value: each for each in Channel}
     for document in documents:
-        channel, lane = document.pop("channel", None), document.pop("lane", None)
-        found = [*_channel_problems(channel), *_lane_problems(lane, lanes)]
+        name, lane = document.pop("channel", None), document.pop("lane", None)
+        channel = channels.get(name) if isinstance(name, str) else None
+        if channel is not None and lane in lanes and document.get("batch") is None:
+            yield SentItem(channel, lane, document)
+            continue
+        found = [*_channel_problems(name), *_lane_problems(lane, lanes)]
         if document.get("batch") is not None:
             hint = "remove it; only the service writes it"
             found.append(Problem("batch", "is not allowed here", hint))
-        yield found or SentItem(Channel(channel), lane, document)
+        yield found
 
 
 def _counted(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:

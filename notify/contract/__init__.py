@@ -25,8 +25,8 @@ from notify.contract.feedback import (
 from notify.contract.limits import DEFAULT_LIMITS, Limits
 from notify.contract.lint import (
     TemplateCheck,
+    check_document,
     counted,
-    document_problems,
     likely_channel,
     problems,
 )
@@ -70,10 +70,10 @@ __all__ = [
     "Spellings",
     "TemplateCheck",
     "case_folded",
+    "check_document",
     "counted",
     "decode",
     "digest_of",
-    "document_problems",
     "event_schema",
     "feedback_schema",
     "in_base64",

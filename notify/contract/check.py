@@ -70,7 +70,7 @@ def check(
         raise RequestInvalid(
             problems, count=len(problems) + max(0, error.error_count() - _MOST_PROBLEMS)
         ) from None
-    problems += [*_recipients(request), *_times(request, now or datetime.now(UTC))]
+    problems += [*_recipients(request), *_times(request, now)]
     problems += [
         Problem.at(each.where, each.why, each.hint) for each in definition.problems(request)
     ]
@@ -116,14 +116,14 @@ def _recipients(request: Request) -> Iterator[Problem]:
             yield Problem(f"to[{position}]", why, "name each recipient once")
 
 
-def _times(request: Request, now: datetime) -> Iterator[Problem]:
+def _times(request: Request, now: datetime | None) -> Iterator[Problem]:
     if request.send_at is None:
         return
     if request.expires_at is not None and request.send_at >= request.expires_at:
         yield Problem(
             "send_at", "not before expires_at", "it would expire unsent: correct one of them"
         )
-    if request.send_at > now + _FURTHEST:
+    if request.send_at > (now or datetime.now(UTC)) + _FURTHEST:
         why = f"more than {_FURTHEST.days} days ahead"
         yield Problem("send_at", why, "correct the year, or send the request later")
 

@@ -82,8 +82,7 @@ def parse(body: bytes) -> dict[str, Any]:
     document = _decoded(text)
     if not isinstance(document, dict):
         raise RequestInvalid([Problem("", "the body must be a JSON object", "wrap it in { }")])
-    if _is_suspect(text):
-        _inspect(document)
+    _inspect_all([document], text)
     return document
 
 
@@ -98,13 +97,11 @@ def parse_array(body: bytes) -> list[dict[str, Any]]:
     documents = _decoded(text)
     if not isinstance(documents, list):
         raise RequestInvalid([Problem("", "the body must be a JSON array", "wrap it in [ ]")])
-    suspect = _is_suspect(text)
     for position, document in enumerate(documents):
         if not isinstance(document, dict):
             hint = "write each request in { }"
             raise RequestInvalid([Problem(f"[{position}]", "must be a JSON object", hint)])
-        if suspect:
-            _inspect(document)
+    _inspect_all(documents, text)
     return documents
 
 
@@ -119,10 +116,12 @@ def _decoded(text: str) -> Any:
         raise RequestInvalid([_too_deep()]) from None
 
 
-def _is_suspect(text: str) -> bool:
-    """Whether a text may contain what `_inspect` refuses."""
-    deep = text.count("{") + text.count("[") > MAX_DEPTH
-    return deep or _SUSPECT_ESCAPE.search(text) is not None
+def _inspect_all(documents: list[dict[str, Any]], text: str) -> None:
+    """Inspect the documents of a text, unless it shows that none can be refused."""
+    suspect = _SUSPECT_ESCAPE.search(text) is not None
+    if suspect or text.count("{") + text.count("[") > MAX_DEPTH:
+        for document in documents:
+            _inspect(document, suspect=suspect)
 
 
 def _text(body: bytes) -> str:
@@ -149,16 +148,18 @@ def _too_deep(*where: str | int) -> Problem:
     return Problem.at(where, f"nested deeper than {MAX_DEPTH}", "flatten the data")
 
 
-def _inspect(value: dict[str, Any] | list[Any], parts: tuple[str | int, ...] = ()) -> None:
-    """Refuse depth, NUL and lone surrogates; called only if the text may contain them."""
+def _inspect(
+    value: dict[str, Any] | list[Any], parts: tuple[str | int, ...] = (), *, suspect: bool
+) -> None:
+    """Refuse depth, and NUL and lone surrogates if the text has an escape that may be one."""
     if len(parts) >= MAX_DEPTH:
         raise RequestInvalid([_too_deep(*parts[:3])])
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-        if _unsafe(key) or _unsafe(inner):
+        if suspect and (_unsafe(key) or _unsafe(inner)):
             why = "contains NUL or half of a surrogate pair"
             raise RequestInvalid([Problem.at([*parts, key], why, "remove it")])
         if isinstance(inner, (dict, list)):
-            _inspect(inner, (*parts, key))
+            _inspect(inner, (*parts, key), suspect=suspect)
 
 
 def _unsafe(value: Any) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from notify.channels import CHANNELS
+from notify.channels import CHANNELS, Request
 from notify.contract.check import check
 from notify.contract.document import parse
 from notify.contract.limits import DEFAULT_LIMITS, Limits
@@ -47,7 +47,7 @@ def problems(
     except RequestInvalid as error:
         return error.problems
     meant = channel or _likely(document)
-    return document_problems(
+    _, found = check_document(
         document,
         meant,
         size=len(text),
@@ -58,9 +58,10 @@ def problems(
         source=source,
         now=now,
     )
+    return found
 
 
-def document_problems(
+def check_document(
     document: Mapping[str, Any],
     channel: Channel,
     *,
@@ -70,16 +71,20 @@ def document_problems(
     lane: str | None = None,
     source: str | None = None,
     now: datetime | None = None,
-) -> list[Problem]:
+) -> tuple[Request | None, list[Problem]]:
     """
-    Return every problem of a parsed body, as `problems` does.
+    Return a parsed body as a request, and every problem of it, as `problems` does.
 
     Args:
         size: The bytes of the body.
+
+    Returns:
+        The request is None if the body breaks the contract; there may be further problems if not.
     """
-    found = []
+    found: list[Problem] = []
+    request = None
     try:
-        check(document, channel=channel, max_recipients=limits.max_recipients, now=now)
+        request = check(document, channel=channel, max_recipients=limits.max_recipients, now=now)
     except RequestInvalid as error:
         found = error.problems
     found = [*found, *_listed(size_problem(document, size, limits))]
@@ -90,7 +95,7 @@ def document_problems(
     if limits.senders is not None and (named := _named(document, "sender", found)):
         problem = limits.senders.problem(named, source=source, channel=channel)
         found = [*found, *_listed(problem)]
-    return found
+    return request, found
 
 
 def counted(text: bytes, channel: Channel) -> str | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
 
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
+from starlette.types import Receive
 
 from notify.web.limits import WebLimits
 
@@ -31,21 +31,25 @@ async def read_body(request: Request, limits: WebLimits) -> bytes:
         raise _refused(413)
     try:
         async with asyncio.timeout(limits.body_seconds):
-            body = await _bounded(request.stream(), limits.body)
+            body = await _bounded(request.receive, limits.body)
     except TimeoutError:
         raise _refused(408) from None
-    except ClientDisconnect:
-        raise _refused(400) from None
     return _unzipped(body, limits.body) if encoding == "gzip" else body
 
 
-async def _bounded(chunks: AsyncIterator[bytes], most: int) -> bytes:
-    read = bytearray()
-    async for chunk in chunks:
-        read += chunk
-        if len(read) > most:
+async def _bounded(receive: Receive, most: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _refused(400)
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > most:
             raise _refused(413)
-    return bytes(read)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
 
 
 def _unzipped(body: bytes, most: int) -> bytes:

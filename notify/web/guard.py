@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from notify.web.limits import WebLimits
 
-_ANSWERS = {
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
+_ANSWERS = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
 
 
 log = structlog.get_logger("notify.web")
@@ -41,9 +40,10 @@ class WebGuard:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                headers = MutableHeaders(scope=message)
-                for name, value in _ANSWERS.items():
-                    headers.setdefault(name, value)
+                own = message.get("headers", ())
+                names = {name for name, _ in own}
+                added = [each for each in _ANSWERS if each[0] not in names]
+                message["headers"] = [*own, *added]
             await send(message)
 
         try:

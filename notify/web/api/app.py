@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from notify.web.api.dispatch import ApiDispatcher
 from notify.web.api.events import STREAM, EventHandlers
@@ -54,7 +54,44 @@ def api_app(
         exception_handlers={HTTPException: _problem, Exception: _problem},
     )
     app.router.redirect_slashes = False
-    return WebGuard(app, limits)
+    return WebGuard(_Shortcut(app, _fixed(operations, dispatcher, events)), limits)
+
+
+class _Shortcut:
+    """
+    Passes requests for an operation without parameters in its path to its endpoint at once.
+
+    Starlette's layers cost a tenth of a request with one notification.
+    """
+
+    def __init__(self, app: ASGIApp, fixed: Mapping[tuple[str, str], Endpoint]) -> None:
+        self._app = app
+        self._fixed = fixed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._fixed.get((scope["method"], scope["path"]))
+        if endpoint is None:
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            response = await endpoint(request)
+        except Exception as error:
+            # As Starlette does it: the guard logs the fault.
+            await (await _problem(request, error))(scope, receive, send)
+            raise
+        await response(scope, receive, send)
+
+
+def _fixed(
+    operations: Sequence[Operation], dispatcher: ApiDispatcher, events: EventHandlers
+) -> Mapping[tuple[str, str], Endpoint]:
+    """Return the endpoints of operations by method and path, where the path has no parameters."""
+    return {
+        (each.method, each.path): _endpoint({each.method: each}, dispatcher, events)
+        for each in operations
+        if "{" not in each.path
+    }
 
 
 def _routes(
@@ -115,7 +152,7 @@ def _description(operations: Sequence[Operation], lanes: Sequence[str]) -> list[
 
 
 async def _problem(_: Request, error: Exception) -> Response:
-    """ApiAnswer with a problem: a client learns nothing from the text of a fault."""
+    """Answer with a problem: a client learns nothing from the text of a fault."""
     if isinstance(error, HTTPException):
         return of_status(error.status_code, error.headers).response()
     return of_status(500).response()

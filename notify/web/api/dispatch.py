@@ -17,7 +17,9 @@ from starlette.responses import Response
 from notify.apikeys import ApiKey, KeyDirectory, KeyLimits
 from notify.errors import PublishError, StoreError
 from notify.telemetry.metrics import Metrics, catalog
+from notify.web.api.groups import CallGroups
 from notify.web.api.limits import rate_headers, used_up
+from notify.web.api.models import NoQuery
 from notify.web.api.operation import JSON, LINES, ApiAnswer, ApiCall, Operation
 from notify.web.api.problems import ApiProblem, invalid, of_status
 from notify.web.body import read_body
@@ -25,9 +27,10 @@ from notify.web.limits import WebLimits
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="notify"'}
 _RETRY = {"Retry-After": "5"}
-_ONCE = ("Authorization", "Idempotency-Key")
+_ONCE = {"authorization": "Authorization", "idempotency-key": "Idempotency-Key"}
 """Headers of which a proxy may read one and this process another, if they are there twice."""
 _LARGEST_NUMBER = 2**63 - 1
+_NO_QUERY = NoQuery()
 
 
 class ApiDispatcher:
@@ -63,6 +66,7 @@ class ApiDispatcher:
         self._monotonic = monotonic
         self._working = anyio.CapacityLimiter(limits.working)
         self._reading = anyio.CapacityLimiter(1)
+        self._groups: dict[str, CallGroups] = {}
 
     async def answer(self, operation: Operation, request: Request) -> Response:
         """Return the answer to a request; each error is a problem document."""
@@ -84,10 +88,8 @@ class ApiDispatcher:
         Raises:
             ApiProblem: It is not authorised, or a part is wrong.
         """
-        for name in _ONCE:
-            if len(request.headers.getlist(name)) > 1:
-                raise ApiProblem("malformed", f"the header {name} is there twice: send it once")
-        key = await self._authorised(request)
+        headers = _headers(request)
+        key = await self._authorised(headers.get("authorization", ""))
         if operation.scope not in key.scopes:
             challenge = (
                 f'Bearer realm="notify", error="insufficient_scope", scope="{operation.scope}"'
@@ -99,18 +101,18 @@ class ApiDispatcher:
                 headers={"WWW-Authenticate": challenge},
             )
         path, query = _path(request.path_params), _query(operation, request)
-        media_type = _media_type(operation, request)
+        media_type = _media_type(operation, headers.get("content-type", ""))
         return ApiCall(
             key=key,
             path=path,
             query=query,
             media_type=media_type,
             body=await self._body(request) if media_type else b"",
-            headers=request.headers,
+            headers=headers,
         )
 
-    async def _authorised(self, request: Request) -> ApiKey:
-        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    async def _authorised(self, header: str) -> ApiKey:
+        scheme, _, secret = header.partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
             text = "send the header `Authorization: Bearer <key>`; `notify key new` makes one"
             raise ApiProblem("unauthorized", text, headers=_CHALLENGE)
@@ -136,32 +138,50 @@ class ApiDispatcher:
             raise of_status(error.status_code, error.headers) from None
 
     async def _answered(self, operation: Operation, call: ApiCall) -> Response:
-        with anyio.move_on_after(self._limits.answer_seconds):
-            answer = await run_sync(
-                self._handled, operation, call, abandon_on_cancel=True, limiter=self._working
-            )
+        groups = self._groups_of(operation)
+        try:
+            if groups is not None and groups.fits(call):
+                return _response(await groups.answer(call))
+            with anyio.fail_after(self._limits.answer_seconds):
+                answer = await run_sync(
+                    self._handled, operation, call, abandon_on_cancel=True, limiter=self._working
+                )
             return _response(answer)
-        text = "it is not known whether this was done: send it again, with the same id or key"
-        raise ApiProblem("unavailable", text, headers=_RETRY)
+        except TimeoutError:
+            text = "it is not known whether this was done: send it again, with the same id or key"
+            raise ApiProblem("unavailable", text, headers=_RETRY) from None
+        except (ValidationError, StoreError, PublishError) as error:
+            raise _problem(error) from None
+
+    def _groups_of(self, operation: Operation) -> CallGroups | None:
+        if operation.together is None:
+            return None
+        found = self._groups.get(operation.name)
+        if found is None:
+            found = self._groups[operation.name] = CallGroups(
+                operation.together, seconds=self._limits.answer_seconds, threads=self._working
+            )
+        return found
 
     def _handled(self, operation: Operation, call: ApiCall) -> ApiAnswer:
-        """Run a handler, in a thread; its errors are problems."""
-        headers: Mapping[str, str] = {}
-        try:
-            if not operation.counts_itself:
-                allowance = self._rates.use(call.key, 1)
-                if not allowance.granted:
-                    raise used_up(allowance)
-                headers = rate_headers(allowance)
-            answer = operation.handler(call)
-        except ValidationError as error:
-            raise invalid(error) from None
-        except StoreError:
-            raise ApiProblem("unavailable", "the record is away", headers=_RETRY) from None
-        except PublishError:
-            text = "RabbitMQ did not confirm it: send it again"
-            raise ApiProblem("unavailable", text, headers=_RETRY) from None
-        return ApiAnswer(answer.document, answer.status, {**headers, **answer.headers})
+        """Run a handler, in a thread."""
+        if operation.counts_itself:
+            return operation.handler(call)
+        allowance = self._rates.use(call.key, 1)
+        if not allowance.granted:
+            raise used_up(allowance)
+        answer = operation.handler(call)
+        headers = {**rate_headers(allowance), **answer.headers}
+        return ApiAnswer(answer.document, answer.status, headers)
+
+
+def _problem(error: ValidationError | StoreError | PublishError) -> ApiProblem:
+    if isinstance(error, ValidationError):
+        return invalid(error)
+    text = "RabbitMQ did not confirm it: send it again"
+    if isinstance(error, StoreError):
+        text = "the record is away"
+    return ApiProblem("unavailable", text, headers=_RETRY)
 
 
 def _path(params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -170,8 +190,23 @@ def _path(params: Mapping[str, Any]) -> Mapping[str, Any]:
     return params
 
 
+def _headers(request: Request) -> Mapping[str, str]:
+    """Return the headers by name, the first of each; raise `ApiProblem` if one is ambiguous."""
+    headers: dict[str, str] = {}
+    for raw, value in request.scope["headers"]:
+        name = raw.decode("latin-1")
+        if name not in headers:
+            headers[name] = value.decode("latin-1")
+        elif name in _ONCE:
+            text = f"the header {_ONCE[name]} is there twice: send it once"
+            raise ApiProblem("malformed", text)
+    return headers
+
+
 def _query(operation: Operation, request: Request) -> Any:
     given: dict[str, str] = {}
+    if not request.scope["query_string"] and operation.query is NoQuery:
+        return _NO_QUERY
     for name, value in request.query_params.multi_items():
         if name in given:
             raise ApiProblem("malformed", "a query parameter is there twice")
@@ -182,11 +217,11 @@ def _query(operation: Operation, request: Request) -> Any:
         raise invalid(error, kind="malformed") from None
 
 
-def _media_type(operation: Operation, request: Request) -> str:
+def _media_type(operation: Operation, header: str) -> str:
     """Return the body's content type; empty for an operation without a body."""
     if operation.body is None:
         return ""
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    given = header.partition(";")[0].strip().lower()
     allowed = (JSON, *LINES) if operation.lines else (JSON,)
     if given not in allowed:
         raise ApiProblem("media-type", f"send one of {', '.join(allowed)}")
@@ -197,5 +232,7 @@ def _response(answer: ApiAnswer) -> Response:
     headers = dict(answer.headers)
     if answer.document is None:
         return Response(status_code=answer.status, headers=headers)
-    content = answer.document.model_dump_json()
+    content = answer.document
+    if not isinstance(content, bytes):
+        content = content.model_dump_json().encode()
     return Response(content, answer.status, headers, media_type=JSON)

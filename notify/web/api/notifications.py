@@ -1,31 +1,16 @@
-"""Operations on notifications: send, read, list, cancel, and report feedback."""
+"""Operations on notifications that were sent: read, list, cancel, and report feedback."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from uuid import UUID
 
-from notify.apikeys import (
-    Acceptance,
-    Accepted,
-    Acceptor,
-    BodyRefused,
-    KeyAllowance,
-    KeyConflict,
-    KeyLimits,
-    NotConfirmed,
-    read_lines,
-    read_one,
-    with_key,
-)
+from notify.apikeys import BodyRefused
 from notify.delivery import cancel_notifications
 from notify.status.search import NoSuchPage, key_as_text, parse_key, search_notifications
 from notify.store import Actor, Filter, Store
 from notify.store.status import RowSearch
-from notify.web.api.limits import rate_headers, used_up
 from notify.web.api.models import (
-    AcceptedManyView,
-    AcceptedView,
     BatchView,
     CancelBody,
     CancelledView,
@@ -33,61 +18,18 @@ from notify.web.api.models import (
     NotificationsQuery,
     NotificationsView,
 )
-from notify.web.api.operation import LINES, ApiAnswer, ApiCall
+from notify.web.api.operation import ApiAnswer, ApiCall
 from notify.web.api.problems import ApiProblem, refused
 from notify.web.api.views import notification_view, summary_view
-
-RETRY_AFTER = {"Retry-After": "5"}
-REPLAYED = "Idempotent-Replayed"
-_KEY = "idempotency-key"
-_LONGEST_KEY = 200
 
 
 class NotificationHandlers:
     """Answers the operations on notifications; each sees those of the key's source only."""
 
-    def __init__(
-        self,
-        store: Store,
-        acceptor: Acceptor,
-        limits: KeyLimits,
-        feedback: Callable[[str, bytes], UUID],
-    ) -> None:
+    def __init__(self, store: Store, feedback: Callable[[str, bytes], UUID]) -> None:
         """Use the use cases; *feedback* publishes the feedback of a source."""
         self._store = store
-        self._acceptor = acceptor
-        self._limits = limits
         self._feedback = feedback
-
-    def send(self, call: ApiCall) -> ApiAnswer:
-        """Accept one notification, or many."""
-        lines = call.media_type in LINES
-        try:
-            documents = read_lines(call.body) if lines else read_one(call.body)
-        except BodyRefused as error:
-            # It counts too: to find its mistakes costs as much as to accept it.
-            allowance = self._limits.use(call.key, 1)
-            raise (refused(error.wrong) if allowance.granted else used_up(allowance, 1)) from None
-        try:
-            many = lines or call.body.lstrip()[:1] == b"["
-            key = _header_key(call, many=many)
-            if key is not None:
-                documents = [with_key(documents[0], key)]
-            allowance = self._limits.use(call.key, len(documents))
-            if not allowance.granted:
-                raise used_up(allowance, len(documents))
-            accepted = self._acceptor.accept(call.source, documents)
-        except BodyRefused as error:
-            raise refused(error.wrong) from None
-        except KeyConflict as error:
-            raise ApiProblem("conflict", str(error), requests=list(error.indices)) from None
-        except NotConfirmed as error:
-            results = [_view(each) for each in error.results]
-            text = f"{error}; send these again with the same ids"
-            raise ApiProblem(
-                "unavailable", text, notifications=results, headers=RETRY_AFTER
-            ) from None
-        return _accepted(accepted, allowance, many=many)
 
     def show(self, call: ApiCall) -> ApiAnswer:
         """Return one notification, or a batch's counts."""
@@ -149,32 +91,3 @@ def unknown() -> ApiProblem:
         "no notification of this source has this id on record: no worker has received it yet, it"
         " is in the dead letters, or it was deleted after its time",
     )
-
-
-def _header_key(call: ApiCall, *, many: bool) -> str | None:
-    key = call.headers.get(_KEY)
-    if key is None:
-        return None
-    if many:
-        text = "the header Idempotency-Key names one notification: write `idempotency_key` in each"
-        raise ApiProblem("malformed", text)
-    # The draft of the header writes it as a string of structured fields; most clients do not.
-    key = key[1:-1] if len(key) > 1 and key[0] == key[-1] == '"' else key
-    if not key or len(key) > _LONGEST_KEY or not key.isprintable() or not key.isascii():
-        text = f"the header Idempotency-Key needs 1 to {_LONGEST_KEY} printable ASCII characters"
-        raise ApiProblem("malformed", text)
-    return key
-
-
-def _accepted(accepted: list[Accepted], allowance: KeyAllowance, *, many: bool) -> ApiAnswer:
-    headers = dict(rate_headers(allowance))
-    if all(each.status is Acceptance.REPLAYED for each in accepted):
-        headers[REPLAYED] = "true"
-    views = [_view(each) for each in accepted]
-    document = AcceptedManyView(notifications=views) if many else views[0]
-    return ApiAnswer(document, 202, headers)
-
-
-def _view(each: Accepted) -> AcceptedView:
-    members = None if each.members is None else list(each.members)
-    return AcceptedView(id=each.id, status=each.status, members=members)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,12 +38,23 @@ class ApiCall:
 class ApiAnswer:
     """The result of a handler."""
 
-    document: BaseModel | None
+    document: BaseModel | bytes | None
+    """A model, or its JSON."""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Handler = Callable[[ApiCall], ApiAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """How the requests of one key that arrive at the same time are handled in one thread."""
+
+    handle: Callable[[Sequence[ApiCall]], Sequence[ApiAnswer | Exception]]
+    """Returns the end of each request, in order."""
+    fits: Callable[[ApiCall], bool]
+    """Returns whether a request may be handled so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +71,7 @@ class Operation:
         answers: The models of its answers by status, without errors.
         problems: The kinds of its own errors, besides those of every operation.
         streams: Whether the answer may be an endless stream of events.
+        together: How it handles several requests at once; None if it cannot.
         counts_itself: Whether the handler uses the key's limit by the notifications it finds.
     """
 
@@ -75,6 +87,7 @@ class Operation:
     lines: bool = False
     problems: tuple[str, ...] = ()
     streams: bool = False
+    together: Together | None = None
     counts_itself: bool = False
     description: str = ""
 

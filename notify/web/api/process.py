@@ -30,6 +30,7 @@ from notify.web.api.feed import PERIOD, EventFeed
 from notify.web.api.health import ApiBackends
 from notify.web.api.notifications import NotificationHandlers
 from notify.web.api.operation import Operation
+from notify.web.api.sending import SendHandler
 from notify.web.api.suppressions import SuppressionHandlers
 from notify.web.api.table import operations
 from notify.web.api.templates import TemplateHandlers
@@ -119,9 +120,9 @@ def build_api(
 ) -> ASGIApp:
     """Return the application of these parts."""
     report = partial(report_feedback, publisher, limits=contract_limits(settings))
-    notifications = NotificationHandlers(store, acceptor, rates, report)
     table: Sequence[Operation] = operations(
-        notifications=notifications,
+        sending=SendHandler(acceptor, rates),
+        notifications=NotificationHandlers(store, report),
         suppressions=SuppressionHandlers(store),
         templates=TemplateHandlers(templates),
         events=events,

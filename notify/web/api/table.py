@@ -8,7 +8,8 @@ from notify.apikeys import KeyScope
 from notify.web.api import models
 from notify.web.api.events import EventHandlers
 from notify.web.api.notifications import NotificationHandlers
-from notify.web.api.operation import Operation
+from notify.web.api.operation import Operation, Together
+from notify.web.api.sending import SendHandler, shares
 from notify.web.api.suppressions import SuppressionHandlers
 from notify.web.api.templates import TemplateHandlers
 
@@ -28,6 +29,7 @@ stream, which a client continues with `Last-Event-ID`."""
 
 def operations(
     *,
+    sending: SendHandler,
     notifications: NotificationHandlers,
     suppressions: SuppressionHandlers,
     templates: TemplateHandlers,
@@ -43,7 +45,8 @@ def operations(
             name="sendNotifications",
             summary="Send one notification, or many",
             description=_SEND,
-            handler=notifications.send,
+            handler=sending.send,
+            together=Together(sending.send_each, shares),
             body={"$ref": "#/components/schemas/Notification"},
             lines=True,
             answers={202: _either(models.AcceptedView, models.AcceptedManyView)},

@@ -21,6 +21,7 @@ from tests.support.api_rig import ANN, ApiRig, email, run
 from tests.support.recording import accepted, begin
 
 TABLE = operations(
+    sending=MagicMock(),
     notifications=MagicMock(),
     suppressions=MagicMock(),
     templates=MagicMock(),
@@ -71,7 +72,7 @@ def test_only_the_description_and_the_probes_need_no_key(rig: ApiRig) -> None:
     """A new route without a key would be found here."""
     open_ = {"/v1/openapi.json", "/v1/docs", "/v1/docs.css", "/livez", "/readyz"}
     app: Any = rig.app
-    paths = {route.path for route in app._app.routes}
+    paths = {route.path for route in app._app._app.routes}
     assert paths == open_ | {each.path for each in TABLE}
 
 

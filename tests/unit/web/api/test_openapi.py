@@ -19,6 +19,7 @@ from notify.web.api.table import operations
 from tests.support.api_rig import ApiRig, email, run
 
 TABLE = operations(
+    sending=MagicMock(),
     notifications=MagicMock(),
     suppressions=MagicMock(),
     templates=MagicMock(),

@@ -1,8 +1,9 @@
 """
-The frames of one message, made at once: its method, its properties and its body.
+The frames of one message, made at once: its method, its properties and its body; and its confirm.
 
 py-amqp makes the same bytes through a general encoder, a value at a time, which is a quarter of a
-bulk worker's announcements. Equality is tested in tests/unit/publisher/test_frames.py.
+bulk worker's announcements, and reads them as slowly. tests/unit/publisher/test_frames.py compares
+both.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ _SIZE = struct.Struct(">I")
 _PROPERTIES = 0x8000 | 0x2000 | 0x1000 | 0x0080 | 0x0040
 _USER_ID = 0x0010
 _MOST_INT = 2**31 - 1
+_ACK = struct.Struct(">BHIHHQ?B")
+_ACK_SIZE = 13
+"""Bytes of an acknowledgement: its class and method, the delivery tag, and whether it is of all."""
 
 
 def publish_frames(
@@ -78,6 +82,27 @@ def publish_frames(
     most = frame_max - _OVERHEAD
     frames += (_frame(_BODY, channel, body[at : at + most]) for at in range(0, len(body), most))
     return b"".join(frames)
+
+
+def leading_acks(data: bytes, *, channel: int) -> tuple[list[tuple[int, bool]], int]:
+    """
+    Return the acknowledgements with which received bytes begin, and the bytes that they have.
+
+    Any other frame, and one that is not complete, is left to py-amqp.
+
+    Returns:
+        The delivery tag of each, and whether it is also of all lower tags.
+    """
+    begin = (_METHOD, channel, _ACK_SIZE, *spec.Basic.Ack)
+    found: list[tuple[int, bool]] = []
+    at = 0
+    while at + _ACK.size <= len(data):
+        *head, tag, multiple, end = _ACK.unpack_from(data, at)
+        if (*head, end) != (*begin, _END[0]):
+            break
+        found.append((tag, multiple))
+        at += _ACK.size
+    return found, at
 
 
 def _frame(kind: int, channel: int, payload: bytes) -> bytes:

@@ -15,7 +15,7 @@ from amqp.method_framing import frame_writer as write_frames
 from notify.contract import IN_MS
 from notify.errors import PublishError, Unconfirmed, Unroutable
 from notify.publisher.connection import FAILURES, connect
-from notify.publisher.frames import publish_frames
+from notify.publisher.frames import leading_acks, publish_frames
 from notify.publisher.outgoing import InFlight, Outgoing
 
 # RabbitMQ counts a message's deaths and deliveries in these headers, and before version 4 trusts a
@@ -101,6 +101,7 @@ class Link:
     def receive(self, timeout: float) -> None:
         """Wait for the broker's next frames, and settle the messages that they confirm."""
         self._connection.drain_events(timeout=timeout)
+        self._settle_read()
 
     def probe(self) -> None:
         """Read all frames that have arrived; raises one of `FAILURES` if the broker is gone."""
@@ -155,6 +156,15 @@ class Link:
             channel=self._channel.channel_id,
             frame_max=self._connection.frame_max,
         )
+
+    def _settle_read(self) -> None:
+        """Settle the confirms that were read ahead, without py-amqp's cost of 20 us for each."""
+        transport = self._connection.transport
+        acks, size = leading_acks(transport._read_buffer, channel=self._channel.channel_id)
+        if size:
+            transport._read_buffer = transport._read_buffer[size:]
+            for tag, multiple in acks:
+                self._on_ack(tag, multiple)
 
     def _on_alarm(self, alarm: bool) -> None:
         self.alarm = alarm

@@ -105,10 +105,13 @@ class Publisher:
         try:
             while True:
                 room = self._window - len(mine)
-                mine.extend(self._enqueue(promptly(source, room, clock=self._clock)))
+                more = self._enqueue(promptly(source, room, clock=self._clock))
+                mine.extend(more)
                 if not mine:
                     return
-                self._await(mine[0])
+                # With none left to send, one wait for all is cheaper than one for each.
+                last = mine[0 if more or mine[-1].settled else -1]
+                self._await(last)
                 while mine and mine[0].settled:
                     yield mine.popleft().error
         finally:

@@ -14,7 +14,7 @@ from amqp.serialization import dumps
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notify.publisher.frames import publish_frames
+from notify.publisher.frames import leading_acks, publish_frames
 
 FRAME_MAX = 4096
 """The least that AMQP allows."""
@@ -104,3 +104,33 @@ def test_what_does_not_fit_is_an_error(wrong: dict[str, Any]) -> None:
     }
     with pytest.raises((amqp.FrameSyntaxError, ValueError, struct.error)):
         frames(b"{}", {**message, **wrong})
+
+
+def method(kind: tuple[int, int], arguments: bytes, *, channel: int = 1) -> bytes:
+    """Return the frame of a method."""
+    payload = struct.pack(">HH", *kind) + arguments
+    return struct.pack(">BHI", 1, channel, len(payload)) + payload + b"\xce"
+
+
+ACK = method(spec.Basic.Ack, dumps("Lb", (7, True)))
+LEFT_TO_LIBRARY = {
+    "refusal": method(spec.Basic.Nack, dumps("Lb", (7, False))),
+    "another channel's": method(spec.Basic.Ack, dumps("Lb", (7, False)), channel=2),
+    "heartbeat": b"\x08\x00\x00\x00\x00\x00\x00\xce",
+    "longer": method(spec.Basic.Ack, dumps("Lb", (7, False)) + b"\x00"),
+    "without its end": ACK[:-1] + b"\x00",
+}
+
+
+@given(acks=st.lists(st.tuples(st.integers(0, 2**63 - 1), st.booleans()), max_size=5))
+@pytest.mark.parametrize("rest", LEFT_TO_LIBRARY.values(), ids=LEFT_TO_LIBRARY)
+def test_confirms_are_read_up_to_another_frame(acks: list[tuple[int, bool]], rest: bytes) -> None:
+    """A frame that is passed over, or read as a confirm, would settle a message wrongly."""
+    data = b"".join(method(spec.Basic.Ack, dumps("Lb", each)) for each in acks)
+    assert leading_acks(data + rest + ACK, channel=1) == (acks, len(data))
+
+
+@pytest.mark.parametrize("size", range(len(ACK)))
+def test_a_confirm_of_which_a_part_has_arrived_is_not_read(size: int) -> None:
+    """The rest arrives with the next read."""
+    assert leading_acks(ACK + ACK[:size], channel=1) == ([(7, True)], len(ACK))

@@ -13,7 +13,7 @@ from notify.delivery.regrouping import resolved
 from notify.flow import Flow
 from notify.gateway import ConfiguredProvider
 from notify.policies.retry import Verdict
-from notify.telemetry.tracing import nanoseconds_now
+from notify.telemetry.tracing import NO_TRACE, nanoseconds_now
 
 
 class CallMaker:
@@ -73,6 +73,8 @@ class CallMaker:
             raise
         seconds, ended_at = self._monotonic() - began, nanoseconds_now()
         for attempt, result in zip(attempts, results, strict=True):
+            if attempt.item.trace is NO_TRACE:
+                continue
             attempt.item.trace.note("send", began_at, ended_at)
             attempt.item.trace.annotate(
                 provider=provider.name,

@@ -44,6 +44,8 @@ _JOINT = re.compile(
 )
 # mailto:, tel: and the like; a time such as 12:30 has no letter before its colon.
 _SCHEME = re.compile(r"(?<=[A-Za-z]):(?=[\w/\\+?%\[])")
+# Without any of these a text has nothing that `unlinked` breaks.
+_BREAKABLE = re.compile(r"[\\:.@\u2024\u3002\ufe52\ufe6b\uff0e\uff20\uff61]")
 
 
 def link(value: Any) -> str:
@@ -73,6 +75,8 @@ def unlinked(value: Any) -> str:
     """
     if not isinstance(value, str):
         raise ValueRefused("unlinked needs text")
+    if type(value) is str and _BREAKABLE.search(value) is None:
+        return value
     text = re.sub(r"\\(?=\\)", r"\\ ", value.replace("://", ": "))
     return _JOINT.sub(r"\g<0> ", _SCHEME.sub(": ", text))
 

@@ -34,6 +34,21 @@ from notify.worker.process import warn_of_clock
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
 
 
+@pytest.mark.parametrize("seconds", [-1.0, 0.0, 0.1, 0.3, 1e9])
+def test_equal_durations_are_recorded_together(seconds: float) -> None:
+    """Also on the bounds of a bucket, and beyond all of them."""
+    together, singly = Metrics(), Metrics()
+    together.observe(catalog.DELIVERY, seconds, "email", "bulk", times=3)
+    for _ in range(3):
+        singly.observe(catalog.DELIVERY, seconds, "email", "bulk")
+    text, wanted = (
+        [line for line in each.text().decode().splitlines() if "_created" not in line]
+        for each in (together, singly)
+    )
+    assert text == wanted
+    assert any(line.endswith(" 3.0") for line in text)
+
+
 def test_the_page_of_metrics_names_each_with_its_type_and_labels() -> None:
     """An author of alerts reads only that page."""
     rows = re.findall(r"^\| `(notify_\w+)` \| (\w+) \| (.*?) \|", DOCS.read_text(), re.MULTILINE)

@@ -27,7 +27,10 @@ MOST_OWN_BYTES = 10_000
 _TAG_BYTES = 40
 
 # Not in ASCII: an escape of JSON has up to three times as many bytes as the letter.
-_quoted = JSONEncoder(ensure_ascii=False).encode
+_encoded = JSONEncoder(ensure_ascii=False).encode
+_LONG = 256
+# The control characters other than a line end: JSON escapes each in its own way.
+_RARE = bytes(code for code in range(0x20) if chr(code) != "\n")
 
 
 class SharedParts(NamedTuple):
@@ -86,7 +89,7 @@ def group_body(writer: RequestWriter, messages: Sequence[Rendered], *, same: boo
         f"{recipient % recipient_values(each)}{''.join(_own(each, own, one_subject))}}}"
         for each in messages
     )
-    start = skeleton.start % {"subject": _quoted(first.subject)}
+    start = skeleton.start % {"subject": quoted(first.subject)}
     end = skeleton.end % writer.shared_values(first, text, html)
     # The escape of Python for half of a surrogate pair is also JSON's.
     return f"{start}{personalizations}{end}".encode(errors="backslashreplace")
@@ -95,11 +98,25 @@ def group_body(writer: RequestWriter, messages: Sequence[Rendered], *, same: boo
 def _own(message: Rendered, tags: Sequence[str], one_subject: bool) -> Iterator[str]:
     """Yield the members of a personalization that a single request does not have."""
     if not one_subject:
-        yield f',"subject":{_quoted(message.subject)}'
+        yield f',"subject":{quoted(message.subject)}'
     if tags:
         words = [text for text in (message.text, message.html) if text]
-        pairs = (f'"{tag}":{_quoted(text)}' for tag, text in zip(tags, words, strict=True))
+        pairs = (f'"{tag}":{quoted(text)}' for tag, text in zip(tags, words, strict=True))
         yield f',"substitutions":{{{",".join(pairs)}}}'
+
+
+def quoted(text: str) -> str:
+    """Return a text as `json` writes it, a long one in two thirds of the time."""
+    if len(text) < _LONG:
+        return _encoded(text)
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        return _encoded(text)
+    if len(data.translate(None, _RARE)) < len(data):
+        return _encoded(text)
+    data = data.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    return f'"{data.decode()}"'
 
 
 def _tag(name: str) -> str:

@@ -30,7 +30,12 @@ from notify.sandbox.exchange import HttpRequest
 from notify.sandbox.inbox import Message
 from notify.sandbox.sendgrid import SendGrid as SandboxSendGrid
 from providers.sendgrid import SendGrid, group_request, mail
-from providers.sendgrid.group_request import MOST_OWN_BYTES, group_body, same_content
+from providers.sendgrid.group_request import (
+    MOST_OWN_BYTES,
+    group_body,
+    quoted,
+    same_content,
+)
 from providers.sendgrid.request import RequestWriter
 from tests.support.recording import NOW
 from tests.support.vendor import Vendor, hang, reset, say
@@ -312,3 +317,15 @@ def test_an_email_that_begins_with_a_key_is_refused_alone(
     messages = [MESSAGE, replace(MESSAGE, to="b@example.com", text="SG.abc.def")]
     assert [type(each) for each in provider.send_many(messages)] == [GroupRefused, PermanentError]
     assert vendor.seen == []
+
+
+@given(
+    st.text(
+        st.characters(exclude_categories=()) | st.sampled_from('"\\\n\x00\x1f\x7f\ud800\u2028'),
+        max_size=40,
+    )
+)
+def test_a_text_is_quoted_as_json_does(text: str) -> None:
+    """A long one too, whose escapes are not written by the library."""
+    for each in (text, 300 * "a" + text):
+        assert quoted(each) == json.dumps(each, ensure_ascii=False)

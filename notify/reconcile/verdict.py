@@ -137,7 +137,7 @@ def _require_calls(connection: Connection, row: UUID, calls: int, *, called: UUI
     if now != calls:
         raise NotifyError(
             f"{called} has had {now} calls, and {calls} when you looked: look again, and decide on"
-            " the last one"
+            f" the last one with --calls {now}"
         )
 
 

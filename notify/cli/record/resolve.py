@@ -25,8 +25,8 @@ _SAYS = {
     epilog="""\b
 Examples:
   notify ls --status unknown
-  notify resolve 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10 --calls 1 --sent --reason "in Twilio's log"
-  notify ls --status unknown --source shop --json | jq -r .id \\
+  notify resolve 0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10 --calls 2 --sent --reason "in Twilio's log"
+  notify ls --status unknown --source shop --json | jq -r 'select(.attempts == 1).id' \\
     | xargs notify resolve --not-sent --reason "INC-7: Twilio accepted nothing"
 """
 )
@@ -49,6 +49,8 @@ Examples:
 @click.option(
     "--calls",
     type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
     help="How many calls you have seen: if there was another one since, nothing is changed.",
 )
 @source_option
@@ -57,7 +59,7 @@ def resolve(
     *,
     ids: Sequence[UUID],
     finding: Resolution | None,
-    calls: int | None,
+    calls: int,
     source: str | None,
     reason: str,
 ) -> None:
@@ -69,7 +71,8 @@ def resolve(
     A notification waits for an operator if the provider's answer was lost, the provider's list did
     not help or does not exist, and the rule is to park. Find out what happened, in the provider's
     log or from the recipient, and name it. The audit records who decided and why. A notification
-    that another decision or a late answer has settled is not changed, and is reported.
+    that another decision or a late answer has settled is not changed, and is reported; neither is
+    one that has had more than one call, unless `--calls` says that you have seen the last one.
     """
     if finding is None:
         raise click.UsageError("name what you found out: --sent, --not-sent or --resend")

@@ -100,16 +100,24 @@ class ApiDispatcher:
                 f"`notify key new --scope {operation.scope}`",
                 headers={"WWW-Authenticate": challenge},
             )
-        path, query = _path(request.path_params), _query(operation, request)
-        media_type = _media_type(operation, headers.get("content-type", ""))
-        return ApiCall(
-            key=key,
-            path=path,
-            query=query,
-            media_type=media_type,
-            body=await self._body(request) if media_type else b"",
-            headers=headers,
-        )
+        try:
+            path, query = _path(request.path_params), _query(operation, request)
+            media_type = _media_type(operation, headers.get("content-type", ""))
+            body = await self._body(request) if media_type else b""
+        except ApiProblem as problem:
+            raise await self._counted(key, problem) from None
+        return ApiCall(key, path, query, body, media_type, headers)
+
+    async def _counted(self, key: ApiKey, problem: ApiProblem) -> ApiProblem:
+        """Count a request that is refused before its handler; return its problem."""
+        allowance = await run_sync(self._rates.use, key, 1, limiter=self._working)
+        found = problem if allowance.granted else used_up(allowance)
+        found.headers = {
+            **rate_headers(allowance),
+            **(problem.headers or {}),
+            **(found.headers or {}),
+        }
+        return found
 
     async def _authorised(self, header: str) -> ApiKey:
         scheme, _, secret = header.partition(" ")

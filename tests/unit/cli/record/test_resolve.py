@@ -112,6 +112,18 @@ def test_a_decision_is_made_once(store: Store, notify: Notify) -> None:
         assert connection.execute(select(audit.c.reason)).scalars().all() == ["first"]
 
 
+def test_a_finding_is_not_applied_to_a_later_call(store: Store, notify: Notify) -> None:
+    """Without `--calls`, one call was seen: the second one may have ended in another way."""
+    id_ = parked(store)
+    assert notify("resolve", id_, "--not-sent", "--reason", "not in the log").code == 0
+    begin(store, now=store.clock(), id=id_)
+    late = notify("resolve", id_, "--sent", "--reason", "a colleague found the first call")
+    assert late.code == 1
+    assert f"{id_} has had 2 calls, and 1 when you looked" in late.err
+    assert "--calls 2" in late.err
+    assert story(store, id_).status is Status.SENDING
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -62,6 +62,28 @@ def test_a_broken_body_counts(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({**JSON, "Content-Length": str(BODY_LIMIT + 1)}, 413), ({"Content-Type": "text/xml"}, 415)],
+)
+def test_a_body_that_is_refused_unread_counts(
+    tmp_path: Path, headers: dict[str, str], status: int
+) -> None:
+    """Otherwise a client that does not stop would have no limit."""
+    store = migrated(f"sqlite:///{tmp_path / 'notify.db'}")
+    rig = ApiRig(store, rate=0.001)
+    answers = [
+        run(rig.shop.post("/v1/notifications", content=b"{", headers=headers)) for _ in range(5)
+    ]
+    statuses = [each.status_code for each in answers]
+    assert statuses == sorted(statuses)
+    assert set(statuses) == {status, 429}
+    assert all("ratelimit" in each.headers for each in answers)
+    if status == 413:
+        assert {each.headers["connection"] for each in answers} == {"close"}
+    store.close()
+
+
 @pytest.mark.parametrize("name", ["Authorization", "Idempotency-Key"])
 def test_a_header_that_is_there_twice_is_refused(rig: ApiRig, name: str) -> None:
     """A proxy may act on one of them, and this process on the other."""

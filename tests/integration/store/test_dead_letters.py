@@ -20,7 +20,7 @@ from notify.arrival import Done
 from notify.cli.dead.progress import followed
 from notify.deadletters import Edit, Eligibility, discard
 from notify.message import Notification, Outcome, Status
-from notify.store import Claim, Entry, Store
+from notify.store import Claim, Entry, Filter, Store
 from notify.store.audit import Actor
 from notify.store.deadletters import (
     LetterState,
@@ -168,6 +168,8 @@ def test_a_key_used_for_another_request_is_a_conflict(store: Store) -> None:
         ({"state": "waiting"}, 3),
         ({"state": "discarded"}, 0),
         ({"since": NOW + SECOND}, 0),
+        ({"since": NOW}, 3),
+        ({"until": NOW}, 0),
         ({"until": NOW + SECOND}, 3),
         ({"ids": [-1]}, 0),
     ],
@@ -259,6 +261,14 @@ def test_what_waits_for_the_very_message_that_died_is_replayed(store: Store) -> 
     bury(store, arrival(body, headers=died("delivery_limit")), now=NOW + 2 * SECOND)
     assert plan(store).eligibilities == {Eligibility.IN_FLIGHT: 1, Eligibility.NEVER_SENT: 1}
     assert replay(store) == [asked.id]
+
+
+def test_what_a_replay_puts_on_record_is_listed_as_open(store: Store) -> None:
+    """A letter that no worker had recorded waits as any other, so the index of open rows has it."""
+    bury(store, arrival(body_of(uuid4())))
+    (replayed,) = replay(store)
+    assert [each.id for each in store.find(Filter(status=Status.QUEUED))] == [replayed]
+    assert store.count(Filter(status=Status.QUEUED)) == {Status.QUEUED: 1}
 
 
 def test_two_letters_of_one_notification_are_one_to_be_sent(store: Store) -> None:

@@ -16,9 +16,10 @@ from notify.message import Status
 from notify.privacy.retention import Keep, delete_old
 from notify.store import Entry, Filter, Store
 from notify.store.delivery.cancel import cancel_waiting
+from notify.store.ledger.slices import find_miscounts
 from notify.store.status_rules import RowTransition, Transition
-from notify.store.tables import events, notifications, total_changes
-from notify.store.totals import RECENT, fold, read_progress
+from notify.store.tables import events, notifications, total_changes, totals
+from notify.store.totals import RECENT, fold, hour_of, read_progress
 from notify.store.transitions import per_row, transition, transition_each
 from tests.support import planting
 from tests.support.recording import LATER, LEASE, NOW, accepted, asked, begin, call_for, rejected
@@ -49,6 +50,21 @@ def test_each_way_to_settle_a_notification_counts_it(store: Store) -> None:
     with store.writing() as connection:
         cancel_waiting(connection, id_, now=NOW)
     _check(store, sent=2, rejected=1, expired=1, cancelled=1)
+
+
+def test_miscounts_are_those_of_the_checked_hours(store: Store) -> None:
+    """The ledger would otherwise correct the totals of hours that it has not compared."""
+    planting.sent(store)
+    entry = begin(store, now=NOW + timedelta(hours=3))
+    store.record([accepted(entry)])
+    first = hour_of(NOW)
+    with store.writing() as connection:
+        assert find_miscounts(connection, range(first, first + 1)) == {}
+        assert find_miscounts(connection, range(first, first + 4)) == {}
+        connection.execute(update(totals).values(count=5))
+        connection.execute(update(total_changes).values(change=5))
+        missed = find_miscounts(connection, range(first, first + 1))
+    assert {group.hour: counts for group, counts in missed.items()} == {first: (5, 1)}
 
 
 def test_a_change_between_settled_statuses_and_back_is_counted(store: Store) -> None:

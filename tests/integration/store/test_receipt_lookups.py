@@ -172,6 +172,22 @@ def test_a_message_that_the_vendor_lost_is_passed_over(
     assert status_of(store, last) is Status.DELIVERED
 
 
+def test_an_event_that_is_younger_than_those_after_it_is_not_skipped(
+    store: Store, twilio: Twilio, clock: Clock
+) -> None:
+    """Ids are in the order of the inserts, times in that of the outcomes; it waits for both."""
+    tracking = tracker(store, twilio, clock)
+    younger, older = [sent(store, twilio, clock) for _ in range(2)]
+    with store.writing() as connection:
+        first = events.c.notification_id == younger.notification.id
+        connection.execute(update(events).where(first).values(at=NOW + timedelta(minutes=10)))
+    for _ in range(2):
+        clock.now += HALF_AN_HOUR
+        tracking.step()
+    assert status_of(store, older) is Status.DELIVERED
+    assert status_of(store, younger) is Status.DELIVERED
+
+
 def test_events_that_are_gone_do_not_stop_it(store: Store, twilio: Twilio, clock: Clock) -> None:
     """Retention deletes the event at which a cursor is."""
     tracking = tracker(store, twilio, clock)

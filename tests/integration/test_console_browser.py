@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, StorageState, expect
 
 from notify.people import Role
 from notify.settings import Settings
@@ -34,48 +35,61 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 yield f"http://127.0.0.1:{port}"
 
 
+@pytest.fixture(scope="module")
+def session(chromium: Browser, url: str) -> StorageState:
+    """The cookies of an administrator who has signed in: one sign-in for all tests."""
+    with chromium.new_context() as context:
+        sign_in(context.new_page(), url=url, name=f"{Role.ADMIN}-1", password=PASSWORD)
+        return context.storage_state()
+
+
 @contextmanager
-def _signed_in(chromium: Browser, url: str, **options: object) -> Iterator[Page]:
-    with chromium.new_context(**options) as context:  # type: ignore[arg-type]
+def _blank(chromium: Browser, **options: Any) -> Iterator[Page]:
+    """Open an empty page, in which no script may fail."""
+    with chromium.new_context(**options) as context:
         page = context.new_page()
         mistakes: list[str] = []
         page.on("pageerror", lambda error: mistakes.append(str(error)))
-        sign_in(page, url=url, name=f"{Role.ADMIN}-1", password=PASSWORD)
         yield page
         assert mistakes == []
 
 
-def _violations(context: BrowserContext, url: str, pages: tuple[str, ...]) -> list[object]:
-    page = context.new_page()
+def _violations(page: Page, url: str, paths: tuple[str, ...]) -> list[object]:
     found: list[object] = []
-    for path in pages:
+    for path in paths:
         page.goto(url + path)
         found += axe_violations(page)
     return found
 
 
-def test_the_pages_break_no_rule_of_accessibility(chromium: Browser, url: str) -> None:
+def test_the_pages_break_no_rule_of_accessibility(
+    chromium: Browser, url: str, session: StorageState
+) -> None:
     """In light and dark, with the dialog of keys, on the sign-in, a confirmation and a result."""
-    with _signed_in(chromium, url, color_scheme="light") as page:
-        assert _violations(page.context, url, PAGES) == []
+    with _blank(chromium, storage_state=session, color_scheme="light") as page:
+        page.goto(url)
         page.keyboard.press("?")
+        expect(page.locator("#keys")).to_be_visible()
         assert axe_violations(page) == []
+        assert _violations(page, url, PAGES) == []
         page.goto(f"{url}/dead-letters")
         page.get_by_label("All waiting letters").check()
         page.get_by_role("button", name="Discard").click()
         expect(page.get_by_role("heading", name="Discard 2")).to_be_visible()
         assert axe_violations(page) == []
-    with chromium.new_context(color_scheme="dark") as context:
-        page = context.new_page()
+    with _blank(chromium, color_scheme="dark") as page:
         page.goto(url)
         assert axe_violations(page) == []
         sign_in(page, url=url, name="viewer-1", password=PASSWORD)
-        assert _violations(context, url, ("/", "/audit", "/dead-letters")) == []
+        assert axe_violations(page) == []
+        assert _violations(page, url, ("/audit", "/dead-letters")) == []
 
 
-def test_the_page_refreshes_unless_the_user_is_busy(chromium: Browser, url: str) -> None:
+def test_the_page_refreshes_unless_the_user_is_busy(
+    chromium: Browser, url: str, session: StorageState
+) -> None:
     """It pauses in another window, while a dialog is open, and while rows are selected."""
-    with _signed_in(chromium, url) as page:
+    with _blank(chromium, storage_state=session) as page:
         page.goto(f"{url}/?refresh=1")
         expect(page.locator("#refresh")).to_have_value("1")
         first = page.locator(LIVE).first.get_attribute("datetime")
@@ -105,9 +119,11 @@ def _away(route: Route) -> None:
         route.continue_()
 
 
-def test_a_refresh_that_fails_leaves_the_page_as_it_is(chromium: Browser, url: str) -> None:
+def test_a_refresh_that_fails_leaves_the_page_as_it_is(
+    chromium: Browser, url: str, session: StorageState
+) -> None:
     """It says so, and goes on once the console answers; a session that ended leads to the form."""
-    with _signed_in(chromium, url) as page:
+    with _blank(chromium, storage_state=session) as page:
         page.goto(f"{url}/audit?refresh=1")
         shown = page.locator("#live tbody tr").count()
         assert shown
@@ -120,9 +136,12 @@ def test_a_refresh_that_fails_leaves_the_page_as_it_is(chromium: Browser, url: s
         page.wait_for_url("**/sign-in?next=**")
 
 
-def test_the_refresh_that_was_chosen_stays(chromium: Browser, url: str) -> None:
+def test_the_refresh_that_was_chosen_stays(
+    chromium: Browser, url: str, session: StorageState
+) -> None:
     """In the address, and on the next page."""
-    with _signed_in(chromium, url) as page:
+    with _blank(chromium, storage_state=session) as page:
+        page.goto(url)
         page.locator("#refresh").select_option("15")
         assert page.url.endswith("/?refresh=15")
         page.get_by_role("link", name="Audit").click()
@@ -131,9 +150,9 @@ def test_the_refresh_that_was_chosen_stays(chromium: Browser, url: str) -> None:
         expect(page.locator("#refresh")).to_have_value("15")
 
 
-def test_keys_do_what_the_dialog_says(chromium: Browser, url: str) -> None:
+def test_keys_do_what_the_dialog_says(chromium: Browser, url: str, session: StorageState) -> None:
     """`/ ? r j k x t`, and none of them while the user types."""
-    with _signed_in(chromium, url) as page:
+    with _blank(chromium, storage_state=session) as page:
         page.goto(f"{url}/dead-letters?refresh=off")
         page.keyboard.press("j")
         page.keyboard.press("j")
@@ -160,11 +179,13 @@ def test_keys_do_what_the_dialog_says(chromium: Browser, url: str) -> None:
             page.keyboard.press("r")
 
 
-def test_a_time_is_local_on_hover_and_an_id_is_copied(chromium: Browser, url: str) -> None:
+def test_a_time_is_local_on_hover_and_an_id_is_copied(
+    chromium: Browser, url: str, session: StorageState
+) -> None:
     """The text is UTC."""
-    with _signed_in(
-        chromium, url, timezone_id="Asia/Tokyo", permissions=["clipboard-write", "clipboard-read"]
-    ) as page:
+    rights = ["clipboard-write", "clipboard-read"]
+    options = {"timezone_id": "Asia/Tokyo", "permissions": rights}
+    with _blank(chromium, storage_state=session, **options) as page:
         page.goto(f"{url}/audit?refresh=off")
         time = page.locator(LIVE).first
         assert time.get_attribute("title") is None
@@ -177,9 +198,12 @@ def test_a_time_is_local_on_hover_and_an_id_is_copied(chromium: Browser, url: st
         assert text == copied.get_attribute("data-copy")
 
 
-def test_the_keyboard_alone_reaches_everything(chromium: Browser, url: str) -> None:
+def test_the_keyboard_alone_reaches_everything(
+    chromium: Browser, url: str, session: StorageState
+) -> None:
     """The first tab skips the menu; focus is visible."""
-    with _signed_in(chromium, url) as page:
+    with _blank(chromium, storage_state=session) as page:
+        page.goto(url)
         page.keyboard.press("Tab")
         skip = page.get_by_role("link", name="Skip to the content")
         expect(skip).to_be_focused()
@@ -190,7 +214,8 @@ def test_the_keyboard_alone_reaches_everything(chromium: Browser, url: str) -> N
 
 def test_pages_work_without_scripts(chromium: Browser, url: str) -> None:
     """The refresh is the browser's own, and is set by a button."""
-    with _signed_in(chromium, url, java_script_enabled=False) as page:
+    with _blank(chromium, java_script_enabled=False) as page:
+        sign_in(page, url=url, name=f"{Role.ADMIN}-1", password=PASSWORD)
         page.locator("#refresh").select_option("2")
         page.get_by_role("button", name="Set").click()
         assert page.url.endswith("/?refresh=2")
@@ -198,9 +223,11 @@ def test_pages_work_without_scripts(chromium: Browser, url: str) -> None:
         expect(page.locator(LIVE).first).not_to_have_attribute("datetime", first or "")
 
 
-def test_a_phone_shows_all_without_scrolling_aside(chromium: Browser, url: str) -> None:
+def test_a_phone_shows_all_without_scrolling_aside(
+    chromium: Browser, url: str, session: StorageState
+) -> None:
     """Tables become lists, and the menu folds."""
-    with _signed_in(chromium, url, viewport={"width": 360, "height": 740}) as page:
+    with _blank(chromium, storage_state=session, viewport={"width": 360, "height": 740}) as page:
         for path in PAGES:
             page.goto(url + path)
             wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"

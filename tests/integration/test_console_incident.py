@@ -141,11 +141,10 @@ def violations(page: Page, *, url: str) -> list[object]:
     for path in PAGES:
         page.goto(url + path)
         found += axe_violations(page)
-    page.set_viewport_size({"width": 390, "height": 800})
-    for path in PAGES:
-        page.goto(url + path)
+        page.set_viewport_size({"width": 390, "height": 800})
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             found.append((path, "too wide"))
+        page.set_viewport_size({"width": 1280, "height": 720})
     return found
 
 

@@ -19,7 +19,7 @@ from notify.store.migrations.versions import v0008_one_row_per_shared_id
 from notify.store.tables import metadata, notifications
 from tests.support.recording import LEASE, NOW, asked, begin, call_for
 
-HEAD = "0014"
+HEAD = "0015"
 WAIT = 30
 
 

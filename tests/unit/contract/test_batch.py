@@ -42,9 +42,17 @@ def test_a_thousand_recipients_may_share_what_one_message_may_have() -> None:
 
 def test_small_copies_are_complete() -> None:
     """As earlier versions write and read them."""
-    found = _decoded(html="x" * 1000)
+    found = _decoded(html="x" * 50)
     assert found[0].shared is None
-    assert json.loads(found[0].body)["html"] == "x" * 1000
+    assert json.loads(found[0].body)["html"] == "x" * 50
+
+
+def test_copies_are_for_few_recipients_or_little_content() -> None:
+    """A row for what they share pays from a quarter of a megabyte of copies on."""
+    people = [f"a{n}@example.com" for n in range(1000)]
+    for count, html, shared in ((1000, 300, True), (100, 300, False), (100, 3000, True)):
+        found = _decoded(to=people[:count], html="x" * html)
+        assert (found[0].shared is not None) is shared
 
 
 @pytest.mark.parametrize(

@@ -43,11 +43,11 @@ def test_migrate_reports_the_revisions_and_again_does_nothing(notify: Notify) ->
     first, again = notify("migrate"), notify("migrate")
     assert (first.code, first.out) == (
         0,
-        "the record's tables were migrated from nothing to revision 0014\n",
+        "the record's tables were migrated from nothing to revision 0015\n",
     )
     assert (again.code, again.out) == (
         0,
-        "the record's tables are at revision 0014: nothing to do\n",
+        "the record's tables are at revision 0015: nothing to do\n",
     )
 
 
@@ -57,7 +57,7 @@ def test_migrate_check_exits_1_while_a_migration_is_pending(notify: Notify) -> N
     for _ in range(2):
         pending = notify("migrate", "--check")
         assert pending.code == 1
-        assert "needs revision 0014: run `notify migrate`" in pending.err
+        assert "needs revision 0015: run `notify migrate`" in pending.err
     notify("migrate")
     assert notify("migrate", "--check").code == 0
 
@@ -80,7 +80,7 @@ def test_without_tables_the_error_names_the_command_to_run(
     done = notify(*arguments)
     assert done.code == 1
     assert done.err.splitlines() == [
-        "notify: there are no tables, this version needs revision 0014: run `notify migrate`"
+        "notify: there are no tables, this version needs revision 0015: run `notify migrate`"
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -23,15 +24,20 @@ async def read_body(request: Request, limits: WebLimits) -> bytes:
         HTTPException: It is too large (413), too slow (408), compressed in another way (415), or
             damaged (400). The connection is closed, since the rest of the body is not read.
     """
-    encoding = request.headers.get("content-encoding", "").strip().lower()
+    return await read_raw_body(request.headers, request.receive, limits)
+
+
+async def read_raw_body(headers: Mapping[str, str], receive: Receive, limits: WebLimits) -> bytes:
+    """Return the body as `read_body` does, from the headers by their names in lower case."""
+    encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in _ENCODINGS:
         raise _refused(415)
-    length = request.headers.get("content-length", "0")
+    length = headers.get("content-length", "0")
     if not length.isdecimal() or len(length) > 12 or int(length) > limits.body:
         raise _refused(413)
     try:
         async with asyncio.timeout(limits.body_seconds):
-            body = await _bounded(request.receive, limits.body)
+            body = await _bounded(receive, limits.body)
     except TimeoutError:
         raise _refused(408) from None
     return _unzipped(body, limits.body) if encoding == "gzip" else body

@@ -13,9 +13,11 @@ from sqlalchemy import Connection
 from notify.arrival import Again, Arrival, Dead, Decision, Done
 from notify.contract import Incoming, RequestInvalid, read_receipts
 from notify.errors import StoreError, StoreRefused
+from notify.receipts.announcing import Announcement
 from notify.receipts.application_metrics import ApplicationMetrics
 from notify.receipts.applier import ReceiptApplier
 from notify.receipts.received import AppliedReceipt, ReceivedReceipt, received_of
+from notify.relays import OwnEvents
 from notify.store import Store
 from notify.topology import RECEIPTS
 
@@ -68,7 +70,7 @@ class ReceiptApplication:
     Applies receipts and producers' reports; it runs in the task that delivers in other pools.
 
     A batch is one transaction. A message that cannot be read, or that the record refuses by itself,
-    becomes a dead letter; the others of its batch count.
+    becomes a dead letter; the others of its batch count, and so do its other receipts.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class ReceiptApplication:
         *,
         readers: dict[str, ReportReader],
         metrics: ApplicationMetrics,
+        own_events: OwnEvents,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         """
@@ -85,11 +88,13 @@ class ReceiptApplication:
 
         Args:
             readers: By the first word of the routing key, such as `feedback`.
+            own_events: Where to put the events that this process announces from memory.
         """
         self._store = store
         self._applier = applier
         self._readers = readers
         self._metrics = metrics
+        self._own_events = own_events
         self._clock = clock or store.clock
 
     def start(self) -> None:
@@ -146,9 +151,7 @@ class ReceiptApplication:
     def _apply(self, items: Sequence[_Item]) -> bool:
         """Apply messages in one transaction and settle them; return False if the record is away."""
         try:
-            with self._store.writing() as connection:
-                now = self._clock()
-                applied = self._write(connection, items, now=now)
+            self._commit(items)
         except StoreRefused as error:
             if len(items) > 1:
                 half = len(items) // 2
@@ -156,24 +159,56 @@ class ReceiptApplication:
                 done = [self._apply(part) for part in (items[:half], items[half:])]
                 return all(done)
             log.error("notify.receipts_refused", reason=str(error))
-            _settle(items, Dead())
-            return True
+            return self._bury(items[0])
         except StoreError as error:
-            log.error("notify.store_away", waiting=len(items), error=str(error))
-            _settle(items, Again(LOOK_AGAIN))
-            return False
+            return _away(items, error)
         _settle(items, Done())
-        self._metrics.applied(applied, now=now)
         return True
 
+    def _bury(self, item: _Item) -> bool:
+        """Reject a message, once those of its receipts are applied that the record accepts."""
+        try:
+            self._apply_accepted(item)
+        except StoreError as error:
+            return _away([item], error)
+        _settle([item], Dead())
+        return True
+
+    def _apply_accepted(self, refused: _Item) -> None:
+        """Apply the receipts of a refused message in ever smaller parts, without settling it."""
+        half = len(refused.receipts) // 2
+        for receipts in (refused.receipts[:half], refused.receipts[half:]) if half else ():
+            part = _Item(refused.arrival, receipts)
+            try:
+                self._commit([part])
+            except StoreRefused:
+                self._apply_accepted(part)
+
+    def _commit(self, items: Sequence[_Item]) -> None:
+        with self._store.writing() as connection:
+            now = self._clock()
+            until = self._own_events.lease_end(now)
+            own = Announcement(until) if until is not None else None
+            applied = self._write(connection, items, now=now, own=own)
+        for event in own.events if own is not None else ():
+            self._own_events.put(event)
+        self._metrics.applied(applied, now=now)
+
     def _write(
-        self, connection: Connection, items: Sequence[_Item], *, now: datetime
+        self,
+        connection: Connection,
+        items: Sequence[_Item],
+        *,
+        now: datetime,
+        own: Announcement | None,
     ) -> list[AppliedReceipt]:
         receipts = [each for item in items for each in item.receipts]
         for reader in self._readers.values():
             if read := [item.content for item in items if item.reader is reader]:
                 receipts += reader.apply(connection, read, now=now)
-        return self._applier.apply(connection, receipts, now=now) if receipts else []
+        if not receipts:
+            return []
+        return self._applier.apply(connection, receipts, now=now, announcement=own)
 
 
 def _groups(items: Sequence[_Item]) -> Iterator[list[_Item]]:
@@ -188,6 +223,12 @@ def _groups(items: Sequence[_Item]) -> Iterator[list[_Item]]:
         size += item.size
     if group:
         yield group
+
+
+def _away(items: Sequence[_Item], error: StoreError) -> bool:
+    log.error("notify.store_away", waiting=len(items), error=str(error))
+    _settle(items, Again(LOOK_AGAIN))
+    return False
 
 
 def _settle(items: Sequence[_Item], decision: Decision) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from notify.categories import UnsubscribeTokens
 from notify.message import Channel, Outcome, Status
 from notify.receipt import DeliveryReceipt
+from notify.receipts.announcing import Announcement
 from notify.receipts.consequences import Consequences
 from notify.receipts.lattice import STATUS_OF
 from notify.receipts.matcher import ReceiptMatch, match_receipts
@@ -56,10 +57,18 @@ class ReceiptApplier:
             renamed: The present name of each provider by its earlier ones.
         """
         self._renamed = renamed or {}
+        self._earlier: dict[str, list[str]] = {}
+        for earlier, name in self._renamed.items():
+            self._earlier.setdefault(name, []).append(earlier)
         self._consequences = Consequences(channels, bounce_lasts=bounce_lasts, tokens=tokens)
 
     def apply(
-        self, connection: Connection, items: Sequence[ReceivedReceipt], *, now: datetime
+        self,
+        connection: Connection,
+        items: Sequence[ReceivedReceipt],
+        *,
+        now: datetime,
+        announcement: Announcement | None = None,
     ) -> list[AppliedReceipt]:
         """
         Record receipts, each once, and change what they are about.
@@ -67,18 +76,26 @@ class ReceiptApplier:
         The number of statements does not depend on the number of receipts, except where one settles
         a lost call.
 
+        Args:
+            announcement: Receives events that the caller publishes; None: a relay publishes all.
+
         Returns:
             The effect of each, in no particular order.
         """
         cipher = cipher_of(connection)
         items = [self._under_present_name(each) for each in items]
         by_fingerprint: dict[bytes, tuple[ReceivedReceipt, bytes | None]] = {}
+        under_earlier: dict[bytes, bytes] = {}
         for each in items:
             recipient = each.receipt.recipient.strip()
             hash_ = cipher.hashes(recipient)[0] if recipient else None
-            by_fingerprint.setdefault(each.fingerprint(hash_), (each, hash_))
-        known = known_receipts(connection, by_fingerprint)
-        fresh = [key for key in by_fingerprint if key not in known]
+            key = each.fingerprint(hash_)
+            by_fingerprint.setdefault(key, (each, hash_))
+            for name in self._earlier.get(each.provider, ()):
+                under_earlier[replace(each, provider=name).fingerprint(hash_)] = key
+        known = known_receipts(connection, [*by_fingerprint, *under_earlier])
+        repeated = {under_earlier.get(each, each) for each in known}
+        fresh = [key for key in by_fingerprint if key not in repeated]
         read = [by_fingerprint[key] for key in fresh]
         matches = match_receipts(connection, read, now=now, renamed=self._renamed)
         rows = [_row(key, match, now=now) for key, match in zip(fresh, matches, strict=True)]
@@ -88,7 +105,7 @@ class ReceiptApplier:
         recorded = {id(each.received) for each in chosen}
         ready = [each for each in chosen if not _must_wait(each)]
         return [
-            *apply_matches(connection, ready, now=now),
+            *apply_matches(connection, ready, now=now, announcement=announcement),
             *(
                 AppliedReceipt(each.received, ReceiptVerdict.WAITING)
                 for each in chosen

@@ -73,14 +73,22 @@ def match_receipts(
     ids |= {call.notification_id for call in found.values() if call}
     locked = lock_reported(connection, ids)
     if renamed:
-        for call in (call for each in locked.values() for call in each.calls):
-            call.provider = renamed.get(call.provider, call.provider)
+        for each in locked.values():
+            _rename_calls(each, renamed)
     return [
         _matched(each, hash_, owners, found.get(id(each)), locked)
         if not _in_flight(each, recent.get(hash_ or b"", []), found.get(id(each)))
         else ReceiptMatch(each, hash_, maybe_later=True)
         for each, hash_ in items
     ]
+
+
+def _rename_calls(notification: ReportedNotification, renamed: Mapping[str, str]) -> None:
+    for call in notification.calls:
+        if call.provider in renamed:
+            call.provider = renamed[call.provider]
+            # Its event has the name on record.
+            notification.announceable = False
 
 
 def _with_present_names(

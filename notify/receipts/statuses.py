@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -10,12 +10,14 @@ from sqlalchemy import Connection
 
 from notify.message import Outcome, Status
 from notify.receipt import DeliveryReceipt, ReceiptEvent
+from notify.receipts.announcing import Announcement, is_announceable
 from notify.receipts.lattice import LATTICE, STATUS_OF, derived, is_late
 from notify.receipts.matcher import ReceiptMatch
 from notify.receipts.received import AppliedReceipt, ReceiptVerdict
 from notify.reconcile import log_settled
 from notify.store.receipts import (
     ENDS,
+    LONGEST_REASON,
     Reported,
     ReportedCall,
     ReportedNotification,
@@ -34,18 +36,25 @@ _ABOUT_A_MESSAGE = {*STATUS_OF, ReceiptEvent.FAILED}
 
 
 def apply_matches(
-    connection: Connection, matches: Sequence[ReceiptMatch], *, now: datetime
+    connection: Connection,
+    matches: Sequence[ReceiptMatch],
+    *,
+    now: datetime,
+    announcement: Announcement | None = None,
 ) -> list[AppliedReceipt]:
     """
     Settle lost calls, raise statuses, and keep codes, by receipts that are new on record.
 
     Their notifications are locked. A notification gets one event, for the furthest status.
+
+    Args:
+        announcement: Receives the events that the caller publishes; None: a relay publishes all.
     """
     by_owner: dict[UUID, list[ReceiptMatch]] = {}
     for match in matches:
         if match.notification is not None:
             by_owner.setdefault(match.notification.id, []).append(match)
-    changes: list[RowTransition] = []
+    changed: list[tuple[ReportedNotification, RowTransition]] = []
     applied: list[AppliedReceipt] = []
     reported: list[Reported] = []
     for about in by_owner.values():
@@ -56,11 +65,12 @@ def apply_matches(
         applied += [_verdict(match, before) for match in about]
         change = _change(notification, [match.received.receipt for match in about])
         if change is not None:
-            changes.append(change)
+            changed.append((notification, change))
             reported += _reported(notification, about, change.to.status)
-    raise_statuses(connection, changes, now=now)
+    codes = _codes(matches)
+    _raise(connection, changed, codes, now=now, announcement=announcement)
     count_reports(connection, reported, now=now.timestamp())
-    keep_codes(connection, _codes(matches))
+    keep_codes(connection, codes)
     return applied + [
         AppliedReceipt(
             match.received,
@@ -71,6 +81,29 @@ def apply_matches(
         for match in matches
         if match.notification is None
     ]
+
+
+def _raise(
+    connection: Connection,
+    changed: Sequence[tuple[ReportedNotification, RowTransition]],
+    codes: Mapping[UUID, str],
+    *,
+    now: datetime,
+    announcement: Announcement | None,
+) -> None:
+    """Write new statuses; the events that a relay would have to read again are left to it."""
+    if announcement is None:
+        raise_statuses(connection, [change for _, change in changed], now=now)
+        return
+    own = [each for each in changed if is_announceable(each[0], now=now)]
+    others = [change for each, change in changed if not is_announceable(each, now=now)]
+    raise_statuses(connection, others, now=now)
+    sequences = raise_statuses(
+        connection, [change for _, change in own], now=now, announced_until=announcement.until
+    )
+    for notification, change in own:
+        if sequence := sequences.get(notification.id):
+            announcement.add(notification, change, sequence=sequence, codes=codes, now=now)
 
 
 def _settle(
@@ -94,6 +127,8 @@ def _settle(
             now=now,
         )
         call.outcome = Outcome.ACCEPTED
+        # The call on record has values that were not read here.
+        notification.announceable = False
         if notification.status in NOT_RESENT:
             notification.status = Status.SENT
         log_settled(notification.id, call.id, Outcome.ACCEPTED, settled)
@@ -139,7 +174,8 @@ def _reason(receipt: DeliveryReceipt) -> str | None:
     if receipt.event in (ReceiptEvent.DELIVERED, ReceiptEvent.CONFIRMED):
         return None
     words = " ".join(each for each in (receipt.word, receipt.code) if each)
-    return f"{words}: {receipt.reason}" if receipt.reason else words
+    reason = f"{words}: {receipt.reason}" if receipt.reason else words
+    return reason[:LONGEST_REASON]
 
 
 def _codes(matches: Iterable[ReceiptMatch]) -> dict[UUID, str]:

@@ -14,6 +14,7 @@ from notify.receipts.applier import ReceiptApplier
 from notify.receipts.feedback import FeedbackReader
 from notify.receipts.optouts import OptOutReader
 from notify.receipts.tracker import ReceiptTracker
+from notify.relays import OwnEvents
 from notify.service.contract import contract_limits
 from notify.service.unsubscribe import open_tokens
 from notify.settings import Settings
@@ -26,8 +27,10 @@ WAITING_PERIOD = 1.0
 """Seconds between two looks at the record while no receipt waits that can be applied."""
 
 
-def open_receipts(settings: Settings, store: Store, metrics: Metrics) -> ReceiptApplication:
-    """Wire the application of receipts and feedback."""
+def open_receipts(
+    settings: Settings, store: Store, metrics: Metrics, own_events: OwnEvents
+) -> ReceiptApplication:
+    """Wire the application of receipts and feedback; its events go to *own_events*."""
     return ReceiptApplication(
         store,
         open_applier(settings),
@@ -36,6 +39,7 @@ def open_receipts(settings: Settings, store: Store, metrics: Metrics) -> Receipt
             OPTOUT_KEY: OptOutReader(contract_limits(settings)),
         },
         metrics=ApplicationMetrics(metrics, providers=settings.providers),
+        own_events=own_events,
     )
 
 

@@ -81,7 +81,7 @@ class Consumer(consumer.Consumer):
             hurry: Called when a warm shutdown starts, to defer messages that would wait.
             state: The event loop's state, which this consumer writes.
             stop_timeout: Seconds that a warm shutdown waits for unacknowledged messages.
-            linger: Seconds that a message waits for others of its batch.
+            linger: Seconds that a message waits for others of its batch at most.
         """
         super().__init__(*args, **kwargs)
         self._when_ready = ready
@@ -182,9 +182,7 @@ class Consumer(consumer.Consumer):
 
     def _receive(self, message: Any) -> None:
         name, _, _ = message.delivery_info["consumer_tag"].rpartition("/")
-        wait = self._intakes[name].admit(Received(message))
-        if wait:
-            self.hub.call_later(wait, self._flush)
+        self._intakes[name].admit(Received(message))
         self.hub.call_soon(self._flush_soon)
 
     def _work(self) -> None:
@@ -209,6 +207,8 @@ class Consumer(consumer.Consumer):
         for intake in self._intakes.values():
             for batch in intake.batches():
                 self._submit(intake, batch)
+            if wait := intake.wake_after():
+                self.hub.call_later(wait, self._flush)
 
     def _submit(self, intake: Intake, batch: Sequence[Received]) -> None:
         arrivals = [

@@ -22,6 +22,8 @@ MOST_BUFFERED = 64 * 1024 * 1024
 FIRST_SIZE = 2 * 1024 * 1024
 """The average size that a start assumes, so that a backlog of large messages does not fill it."""
 _RECENT = 64
+LULL = 0.03
+"""Seconds without a further message that end the wait for others."""
 MOST_DEFERRED = 64 * 1024 * 1024
 """The most bytes of deferred messages to keep beside the prefetch; more count against it."""
 OVERHEAD = 2048
@@ -53,7 +55,8 @@ class Intake:
 
         Args:
             average: The size in bytes that recent messages are assumed to have.
-            linger: Seconds that a first message waits for others, to be in one batch with them.
+            linger: Seconds that a first message waits for others at most, to be in one batch with
+                them; it waits until none has come for `LULL`.
             monotonic: Seconds that never go back.
         """
         self.name = name
@@ -67,26 +70,29 @@ class Intake:
         self._average = average
         self._linger = linger
         self._monotonic = monotonic
-        self._due_at = 0.0
+        self._due_at = self._latest = self._wake_at = 0.0
         # Large messages in the buffer, and the bytes of those in batches and calls.
         self._large = 0
         self._at_work = 0
 
-    def admit(self, received: Received) -> float:
-        """
-        Add a message that the broker has delivered.
-
-        Returns:
-            The seconds after which it is due, if it is the first that waits; else 0.
-        """
-        first = not self.buffer
+    def admit(self, received: Received) -> None:
+        """Add a message that the broker has delivered."""
         received.consumer = self._consumer
         self._average += (received.size - self._average) / _RECENT
+        if self._linger:
+            now = self._monotonic()
+            if not self.buffer:
+                self._latest = now + self._linger
+            self._due_at = min(now + LULL, self._latest)
         self._queue(received)
-        if not self._linger or not first:
+
+    def wake_after(self) -> float:
+        """Return the seconds until messages are due; 0 if none waits, or it was returned before."""
+        now = self._monotonic()
+        if not self.buffer or now >= self._due_at or now < self._wake_at:
             return 0.0
-        self._due_at = self._monotonic() + self._linger
-        return self._linger
+        self._wake_at = self._due_at
+        return self._due_at - now
 
     def _queue(self, received: Received) -> None:
         self.unacknowledged += 1
@@ -117,7 +123,7 @@ class Intake:
         """Buffer a deferred message again, unless its channel is closed."""
         if received.alive:
             self._count_deferred(received, -1)
-            self._due_at = 0.0
+            self._due_at = self._latest = 0.0
             self._queue(received)
 
     def _count_deferred(self, received: Received, sign: int) -> None:

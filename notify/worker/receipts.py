@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from notify.arrival import Dead
-from notify.relays import BATCH_SIZE
+from notify.relays import BATCH_SIZE, OwnEvents
 from notify.service.brake import reputation_brake
 from notify.service.broker import open_publisher
 from notify.service.receipts import open_receipts, waiting_receipts
@@ -16,21 +16,22 @@ from notify.worker.role import WorkerRole
 
 RECEIPTS_PREFETCH = 128
 """Unacknowledged messages of receipts, each with as many receipts as one request reported."""
-RECEIPTS_LINGER = 0.05
-"""Seconds that a receipt waits for others: a transaction for each costs more than its rows."""
+RECEIPTS_LINGER = 0.2
+"""Seconds that a receipt waits for others at most: a transaction costs more than its rows."""
 
 
 def receipts(settings: Settings, store: Store, metrics: Metrics) -> WorkerRole:
     """Build the role that applies vendors' receipts and producers' feedback."""
     publisher = open_publisher(settings, window=BATCH_SIZE)
-    application = open_receipts(settings, store, metrics)
+    own_events = OwnEvents()
+    application = open_receipts(settings, store, metrics, own_events)
     return WorkerRole(
         queues=[RECEIPTS, FEEDBACK],
         prefetch=lambda _: RECEIPTS_PREFETCH,
         work=application,
         on_crash=Dead(),
         change=lambda _: None,
-        before=[event_relay(store, publisher)],
+        before=[event_relay(store, publisher, own_events)],
         after=[waiting_receipts(application), reputation_brake(settings, store, metrics)],
         close=publisher.close,
         linger=RECEIPTS_LINGER,

@@ -24,7 +24,7 @@ class WorkerRole:
         before: Components to start before the work and to stop after it.
         after: Components to start after the work and to stop before it.
         close: Closes the resources of all parts, once these are stopped.
-        linger: Seconds that a message waits for others of its batch.
+        linger: Seconds that a message waits for others of its batch at most.
     """
 
     queues: Sequence[str]

@@ -35,10 +35,11 @@ from notify.store.receipts.tracking import (
     read_unreported,
 )
 from notify.store.receipts.waiting import lock_waiting
-from notify.store.status_rules import RowTransition
+from notify.store.status_rules import LONGEST_REASON, RowTransition
 
 __all__ = [
     "ENDS",
+    "LONGEST_REASON",
     "LookupCursor",
     "OwnNotification",
     "ReceiptRow",

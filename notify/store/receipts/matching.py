@@ -14,6 +14,7 @@ from sqlalchemy import ARRAY, ColumnElement, Connection, Uuid, any_, literal, se
 from notify.errors import Sealed
 from notify.message import Channel, Identity, Outcome, Status
 from notify.store.ids import PUBLIC_ID
+from notify.store.relays import has_metadata
 from notify.store.sealing.row_cipher import cipher_of
 from notify.store.tables import attempts, notifications
 
@@ -28,6 +29,8 @@ class ReportedCall:
     provider_id: str | None
     outcome: Outcome | None
     """None while its own worker has not recorded the answer."""
+    code: str | None
+    started_at: datetime
 
 
 @dataclass(slots=True)
@@ -36,17 +39,26 @@ class ReportedNotification:
     A locked notification that receipts are about, as it is at this point of the transaction.
 
     Attributes:
+        announceable: Whether these values are all that the event of a change says.
         calls: In their order.
     """
 
     id: UUID
+    public_id: UUID
+    batch_id: UUID | None
+    position: int
     source: str
     channel: Channel
+    lane: str
+    idempotency_key: str
     template: str | None
     status: Status
     recipient_hash: bytes | None
+    attempts: int
     possible_duplicate: bool
     lease_until: datetime | None
+    traceparent: str | None
+    announceable: bool
     calls: list[ReportedCall] = field(default_factory=list)
 
     def call(self, attempt_id: UUID | None) -> ReportedCall | None:
@@ -87,8 +99,8 @@ def lock_reported(
     if not ids:
         return {}
     columns = notifications.c
-    names = [name for name in ReportedNotification.__dataclass_fields__ if name != "calls"]
-    query = select(*(columns[name] for name in names)).where(_among(connection, columns.id, ids))
+    query = select(*_REPORTED, (~has_metadata(connection)).label("announceable"))
+    query = query.where(_among(connection, columns.id, ids))
     locked = connection.execute(query.order_by(columns.id).with_for_update()).all()
     found = {row.id: _reported(row._asdict()) for row in locked}
     # Read after the lock: a worker may have recorded an outcome while this transaction waited.
@@ -101,6 +113,13 @@ def lock_reported(
         values["outcome"] = values["outcome"] and Outcome(values["outcome"])
         found[owner].calls.append(ReportedCall(**values))
     return found
+
+
+_REPORTED = [
+    PUBLIC_ID.label(name) if name == "public_id" else notifications.c[name]
+    for name in ReportedNotification.__dataclass_fields__
+    if name not in ("announceable", "calls")
+]
 
 
 def _reported(values: dict[str, Any]) -> ReportedNotification:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import sqlite
 
 from notify.receipt import Blame, ReceiptEvent
+from notify.store.db.packed import packed_array
 from notify.store.tables import receipts
 
 
@@ -63,12 +64,13 @@ _TYPES: Mapping[str, str] = {
 # In one order, so that two workers with the same receipts do not deadlock.
 _INSERT = f"""
 INSERT INTO receipts ({", ".join(_TYPES)})
-SELECT * FROM unnest({", ".join(f"%({name})s::{type_}[]" for name, type_ in _TYPES.items())})
+SELECT * FROM unnest({", ".join(f"%({name})b::{type_}[]" for name, type_ in _TYPES.items())})
     AS new ({", ".join(_TYPES)})
 ORDER BY fingerprint
 ON CONFLICT DO NOTHING
 RETURNING fingerprint
 """  # noqa: S608 - the names of columns
+_KNOWN = "SELECT fingerprint FROM receipts WHERE fingerprint = ANY (%(fingerprints)b::bytea[])"
 
 
 def insert_receipts(connection: Connection, rows: Sequence[ReceiptRow]) -> set[bytes]:
@@ -76,12 +78,16 @@ def insert_receipts(connection: Connection, rows: Sequence[ReceiptRow]) -> set[b
     if not rows:
         return set()
     if connection.dialect.name == "postgresql":
-        columns = map(list, zip(*(_values(row) for row in rows), strict=True))
-        found = connection.exec_driver_sql(_INSERT, dict(zip(_TYPES, columns, strict=True)))
+        columns = zip(*map(_PARTS, rows), strict=True)
+        values = {
+            name: packed_array(type_, column)
+            for (name, type_), column in zip(_TYPES.items(), columns, strict=True)
+        }
+        found = connection.exec_driver_sql(_INSERT, values)
         return {bytes(row.fingerprint) for row in found}
     statement = sqlite.insert(receipts).on_conflict_do_nothing()
-    values = [dict(zip(_TYPES, _values(row), strict=True)) for row in rows]
-    new = connection.execute(statement.returning(receipts.c.fingerprint), values)
+    written = [dict(zip(_TYPES, _values(row), strict=True)) for row in rows]
+    new = connection.execute(statement.returning(receipts.c.fingerprint), written)
     return set(new.scalars())
 
 
@@ -95,10 +101,12 @@ def _values(row: ReceiptRow) -> tuple[object, ...]:
 
 def known_receipts(connection: Connection, fingerprints: Collection[bytes]) -> set[bytes]:
     """Return those of the fingerprints that are on record."""
+    if connection.dialect.name == "postgresql":
+        asked = {"fingerprints": packed_array("bytea", list(fingerprints))}
+        return {bytes(row[0]) for row in connection.exec_driver_sql(_KNOWN, asked)}
     columns = receipts.c
     query = select(columns.fingerprint).where(columns.fingerprint.in_(fingerprints))
-    found: Iterable[bytes] = connection.execute(query).scalars()
-    return {bytes(each) for each in found}
+    return set(connection.execute(query).scalars())
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,7 @@ def _read(
             attempts.c.provider,
             attempts.c.provider_id,
             attempts.c.code,
-            _has_metadata(connection).label("has_metadata"),
+            has_metadata(connection).label("has_metadata"),
         )
         .join(notifications, asked.id == events.c.notification_id)
         .outerjoin(
@@ -214,7 +214,7 @@ def _pending_event(row: Row[Any], metadata: dict[str, str]) -> PendingEvent:
     return PendingEvent(Event(event_id=event_id, metadata=metadata, **values), traceparent)
 
 
-def _has_metadata(connection: Connection) -> ColumnElement[bool]:
+def has_metadata(connection: Connection) -> ColumnElement[bool]:
     """Match rows that may have metadata, so that most bodies are not read."""
     body = notifications.c.body
     if connection.dialect.name == "sqlite":

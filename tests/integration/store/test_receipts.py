@@ -18,11 +18,13 @@ from notify.ledger import build_ledger
 from notify.message import Channel, Outcome, Status
 from notify.policies.breaker import Circuit, Mode
 from notify.receipt import Blame, ReceiptEvent
+from notify.receipts.announcing import Announcement
 from notify.receipts.applier import LONGEST_WAIT, ReceiptApplier
 from notify.receipts.lattice import STATUS_OF, derived
 from notify.receipts.received import PRODUCER, ReceiptVerdict
 from notify.store import Actor, Store
 from notify.store.flow.circuits import current
+from notify.store.relays import lease_events
 from notify.store.tables import audit, events, receipts, suppressions
 from tests.support.recording import (
     LATER,
@@ -34,7 +36,7 @@ from tests.support.recording import (
     call_for,
     put_off,
 )
-from tests.support.reporting import SOON, apply, apply_waiting, receipt, sent, status_of
+from tests.support.reporting import CHANNELS, SOON, apply, apply_waiting, receipt, sent, status_of
 
 DELIVERED, BOUNCED = ReceiptEvent.DELIVERED, ReceiptEvent.BOUNCED
 
@@ -64,6 +66,41 @@ def test_a_receipt_changes_the_status_and_tells_the_producer(store: Store) -> No
     assert last is not None
     assert (last.status, last.to_publish) == ("bounced", True)
     assert_balanced(store)
+
+
+def test_events_from_memory_are_those_on_record(store: Store) -> None:
+    """Those that a relay would have to read again are left to it, on SQLite all."""
+    bodies = [{"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}, {"batch_id": uuid4(), "position": 3}]
+    plain, member = (sent(store, **each) for each in bodies)
+    described = sent(store, body=b'{"metadata":{"order":"17"}}')
+    unknown = begin(store)
+    store.record([accepted(unknown, outcome=Outcome.UNKNOWN, status=Status.UNKNOWN)])
+    received = [receipt(each, DELIVERED) for each in (plain, described, unknown)]
+    received.append(receipt(member, BOUNCED, word="w" * 200, code="5.1.1", reason="r" * 200))
+    own = Announcement(SOON + LEASE)
+    with store.writing() as connection:
+        ReceiptApplier(CHANNELS).apply(connection, received, now=SOON, announcement=own)
+        left = lease_events(connection, now=SOON, lease=LEASE, limit=50)
+        kept = lease_events(connection, now=SOON + 2 * LEASE, lease=LEASE, limit=50)
+        one_by_one = connection.dialect.name == "sqlite"
+    about = {each.event.id for each in own.events}
+    assert about == (set() if one_by_one else {plain.notification.id, member.notification.id})
+    assert not {each.sequence for each in own.events} & {each.sequence for each in left}
+    again = {each.sequence: each for each in kept}
+    assert own.events == [again[each.sequence] for each in own.events]
+
+
+def test_a_repeat_under_another_name_of_the_provider_is_one(store: Store) -> None:
+    """The receipt came before its provider was renamed, and again afterwards at both addresses."""
+    entry = sent(store)
+    before = receipt(entry, DELIVERED)
+    assert verdicts(apply(store, before)) == ["new"]
+    with store.writing() as connection:
+        applier = ReceiptApplier({"mail": Channel.EMAIL}, renamed={"sendgrid": "mail"})
+        again = [before, replace(before, provider="mail")]
+        applied = applier.apply(connection, again, now=SOON)
+    assert verdicts(applied) == ["repeat", "repeat"]
+    assert len(rows_of(store)) == 1
 
 
 @pytest.mark.parametrize("with_id", [True, False])

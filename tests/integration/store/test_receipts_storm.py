@@ -25,6 +25,7 @@ from notify.receipts.applier import ReceiptApplier
 from notify.receipts.intake import ReceiptIntake
 from notify.receipts.intake_metrics import IntakeMetrics
 from notify.receipts.lattice import derived
+from notify.relays import OwnEvents
 from notify.store import Entry, Store
 from notify.store.sealing import cipher_of
 from notify.store.tables import notifications, receipts, suppressions
@@ -158,6 +159,7 @@ def _application(store: Store, metrics: Metrics) -> ReceiptApplication:
         ReceiptApplier(CHANNELS),
         readers={},
         metrics=ApplicationMetrics(metrics, providers=CHANNELS),
+        own_events=OwnEvents(),
         clock=lambda: SOON + timedelta(seconds=1),
     )
 

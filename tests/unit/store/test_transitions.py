@@ -32,6 +32,7 @@ WRITERS = {
     "store/transitions.py",
     "store/delivery/postgresql.py",
     "store/delivery/sqlite.py",
+    "store/receipts/statuses.py",
 }
 FOUND = "sent delivered bounced complained confirmed"
 MADE = {

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from notify.service.connections import CLAIMERS
-from notify.worker.intake import LARGEST_BATCH, MOST_DEFERRED, Intake
+from notify.worker.intake import LARGEST_BATCH, LULL, MOST_DEFERRED, Intake
 from notify.worker.received import Received
 
 
@@ -274,16 +274,38 @@ def test_a_prefetch_is_limited_by_the_size_of_recent_messages() -> None:
 def test_messages_that_linger_become_one_batch() -> None:
     """The first one sets the time; a whole batch, and one that was deferred, need not wait."""
     now = [100.0]
-    intake = Intake("notify.receipts", linger=0.05, monotonic=lambda: now[0])
-    waits = [intake.admit(cast(Received, Message(size=100))) for _ in range(3)]
-    assert (waits, list(intake.batches())) == ([0.05, 0.0, 0.0], [])
-    now[0] += 0.05
-    assert [len(batch) for batch in intake.batches()] == [3]
-    assert intake.admit(cast(Received, Message(size=100))) == 0.05
+    intake = Intake("notify.receipts", linger=4 * LULL, monotonic=lambda: now[0])
+    assert intake.wake_after() == 0
+    intake.admit(cast(Received, Message(size=100)))
+    assert intake.wake_after() == pytest.approx(LULL)
+    assert intake.wake_after() == 0
+    now[0] += LULL / 2
+    intake.admit(cast(Received, Message(size=100)))
+    now[0] += LULL / 2
+    # The second one came since.
+    assert list(intake.batches()) == []
+    assert intake.wake_after() == pytest.approx(LULL / 2)
+    now[0] += LULL
+    assert [len(batch) for batch in intake.batches()] == [2]
+    intake.admit(cast(Received, Message(size=100)))
     assert list(intake.batches()) == []
     for _ in range(LARGEST_BATCH - 1):
         intake.admit(cast(Received, Message(size=100)))
     assert [len(batch) for batch in intake.batches()] == [LARGEST_BATCH]
+
+
+def test_a_stream_without_a_lull_waits_for_the_whole_time_at_most() -> None:
+    """Its first message decides."""
+    now = [100.0]
+    intake = Intake("notify.receipts", linger=4 * LULL, monotonic=lambda: now[0])
+    sizes = []
+    for _ in range(20):
+        intake.admit(cast(Received, Message(size=100)))
+        now[0] += LULL / 2
+        for batch in intake.batches():
+            sizes.append(len(batch))
+            intake.claimer_idle()
+    assert sizes == [8, 8]
 
 
 def test_a_deferred_message_does_not_linger_again() -> None:

@@ -1,4 +1,4 @@
-"""The work of a receipts worker on each kind of database: what becomes of each message."""
+"""The work of a receipts worker on each kind of database: which receipts are applied."""
 
 from __future__ import annotations
 

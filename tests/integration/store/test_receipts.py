@@ -70,8 +70,11 @@ def test_a_receipt_changes_the_status_and_tells_the_producer(store: Store) -> No
 
 def test_events_from_memory_are_those_on_record(store: Store) -> None:
     """Those that a relay would have to read again are left to it, on SQLite all."""
-    bodies = [{"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}, {"batch_id": uuid4(), "position": 3}]
-    plain, member = (sent(store, **each) for each in bodies)
+    requests: list[dict[str, Any]] = [
+        {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"},
+        {"batch_id": uuid4(), "position": 3},
+    ]
+    plain, member = (sent(store, **each) for each in requests)
     described = sent(store, body=b'{"metadata":{"order":"17"}}')
     unknown = begin(store)
     store.record([accepted(unknown, outcome=Outcome.UNKNOWN, status=Status.UNKNOWN)])

@@ -264,10 +264,12 @@ def test_a_list_that_cannot_be_read_is_asked_again_until_the_deadline(make: Make
     id_ = world.request()
     asked_at = []
     with capture_logs() as logs:
-        while world.clock[0] < NOW + timedelta(minutes=11):
-            world.wait(SECOND)
-            if world.reconcile():
-                asked_at.append((world.clock[0] - NOW).total_seconds())
+        for seconds in range(30, 661, 30):
+            # In each half minute's last second and at its end: an early look-up shows as well.
+            for at in (seconds - 1, seconds):
+                world.wait(NOW + timedelta(seconds=at) - world.clock[0])
+                if world.reconcile():
+                    asked_at.append(at)
     assert asked_at == [30, 60, 150, 300, 600]
     assert [line["event"] for line in logs].count("notify.parked") == 1
     assert TO not in str(logs)

@@ -110,8 +110,8 @@ class Publisher:
                 if not mine:
                     return
                 # With none left to send, one wait for all is cheaper than one for each.
-                last = mine[0 if more or mine[-1].settled else -1]
-                self._await(last)
+                ended = room and not more and not mine[-1].settled
+                self._await(mine[-1 if ended else 0])
                 while mine and mine[0].settled:
                     yield mine.popleft().error
         finally:

@@ -109,9 +109,8 @@ class Publisher:
                 mine.extend(more)
                 if not mine:
                     return
-                # With none left to send, one wait for all is cheaper than one for each.
-                ended = room and not more and not mine[-1].settled
-                self._await(mine[-1 if ended else 0])
+                # At the end, one wait for all messages is cheaper than one for each.
+                self._await(mine[-1 if room and not more and not mine[-1].settled else 0])
                 while mine and mine[0].settled:
                     yield mine.popleft().error
         finally:

@@ -3,7 +3,7 @@ The functions that change a notification's status, as `status_rules` allows.
 
 Every change goes through here, with its columns, its event and the totals, except the three hot
 writes: the claims and outcomes of `delivery.postgresql` and `delivery.sqlite`, and on PostgreSQL
-the raised statuses of `receipts.statuses`, are statements of their own.
+the raised statuses of `receipts.postgresql`, are statements of their own.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -12,7 +12,6 @@ from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import sqlite
 
 from notify.receipt import Blame, ReceiptEvent
-from notify.store.db.packed import packed_array
 from notify.store.tables import receipts
 
 
@@ -44,54 +43,23 @@ class ReceiptRow:
     waits_until: datetime | None
 
 
-_TYPES: Mapping[str, str] = {
-    "fingerprint": "bytea",
-    "provider": "text",
-    "notification_id": "uuid",
-    "attempt_id": "uuid",
-    "provider_id": "text",
-    "event": "text",
-    "word": "text",
-    "blame": "text",
-    "code": "text",
-    "reason": "text",
-    "recipient_hash": "bytea",
-    "at": "timestamptz",
-    "received_at": "timestamptz",
-    "applied_at": "timestamptz",
-    "waits_until": "timestamptz",
-}
-# In one order, so that two workers with the same receipts do not deadlock.
-_INSERT = f"""
-INSERT INTO receipts ({", ".join(_TYPES)})
-SELECT * FROM unnest({", ".join(f"%({name})b::{type_}[]" for name, type_ in _TYPES.items())})
-    AS new ({", ".join(_TYPES)})
-ORDER BY fingerprint
-ON CONFLICT DO NOTHING
-RETURNING fingerprint
-"""  # noqa: S608 - the names of columns
-_KNOWN = "SELECT fingerprint FROM receipts WHERE fingerprint = ANY (%(fingerprints)b::bytea[])"
-
-
 def insert_receipts(connection: Connection, rows: Sequence[ReceiptRow]) -> set[bytes]:
     """Insert receipts, each once; return the fingerprints that were not on record before."""
     if not rows:
         return set()
     if connection.dialect.name == "postgresql":
-        columns = zip(*map(_PARTS, rows), strict=True)
-        values = {
-            name: packed_array(type_, column)
-            for (name, type_), column in zip(_TYPES.items(), columns, strict=True)
-        }
-        found = connection.exec_driver_sql(_INSERT, values)
-        return {bytes(row.fingerprint) for row in found}
+        # The driver is loaded only where it is used.
+        from notify.store.receipts import postgresql
+
+        return postgresql.insert(connection, [_PARTS(row) for row in rows])
     statement = sqlite.insert(receipts).on_conflict_do_nothing()
-    written = [dict(zip(_TYPES, _values(row), strict=True)) for row in rows]
+    written = [dict(zip(_NAMES, _values(row), strict=True)) for row in rows]
     new = connection.execute(statement.returning(receipts.c.fingerprint), written)
     return set(new.scalars())
 
 
-_PARTS = attrgetter(*_TYPES)
+_NAMES = tuple(ReceiptRow.__dataclass_fields__)
+_PARTS = attrgetter(*_NAMES)
 
 
 def _values(row: ReceiptRow) -> tuple[object, ...]:
@@ -102,8 +70,9 @@ def _values(row: ReceiptRow) -> tuple[object, ...]:
 def known_receipts(connection: Connection, fingerprints: Collection[bytes]) -> set[bytes]:
     """Return those of the fingerprints that are on record."""
     if connection.dialect.name == "postgresql":
-        asked = {"fingerprints": packed_array("bytea", list(fingerprints))}
-        return {bytes(row[0]) for row in connection.exec_driver_sql(_KNOWN, asked)}
+        from notify.store.receipts import postgresql
+
+        return postgresql.known(connection, fingerprints)
     columns = receipts.c
     query = select(columns.fingerprint).where(columns.fingerprint.in_(fingerprints))
     return set(connection.execute(query).scalars())

@@ -174,7 +174,8 @@ def test_an_open_circuit_is_probed_in_time(store: Store) -> None:
     flow = _circuits(store)
     with capture_logs() as logs:
         flow.refresh()
-    assert 0 < flow.wait("sendgrid") <= RULES.longest_open
+    # The wait is by this process's clock, which may differ from the database's by milliseconds.
+    assert 0 < flow.wait("sendgrid") < RULES.longest_open + 1
     assert [(each["event"], each.get("circuit")) for each in logs][:1] == [
         ("notify.clock_set_back", "sendgrid")
     ]

@@ -32,7 +32,7 @@ WRITERS = {
     "store/transitions.py",
     "store/delivery/postgresql.py",
     "store/delivery/sqlite.py",
-    "store/receipts/statuses.py",
+    "store/receipts/postgresql.py",
 }
 FOUND = "sent delivered bounced complained confirmed"
 MADE = {

@@ -8,6 +8,8 @@ import re
 import signal
 import tempfile
 from collections.abc import Generator, Iterator
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +50,25 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """
+    Spread the modules that wait for services among those that compute, in their order.
+
+    xdist gives each worker a run of neighbours: one would wait for services only, and at the end
+    all would, while the processors idle.
+    """
+    kinds: dict[bool, list[list[pytest.Item]]] = {True: [], False: []}
+    for path, of_module in groupby(items, key=attrgetter("path")):
+        kinds["integration" in path.parts].append(list(of_module))
+    places = [
+        (place / len(modules), number, module)
+        for number, modules in enumerate(kinds.values())
+        for place, module in enumerate(modules)
+    ]
+    items[:] = [item for *_, module in sorted(places, key=itemgetter(0, 1)) for item in module]
 
 
 @pytest.fixture(scope="session", autouse=True)

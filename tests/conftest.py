@@ -140,10 +140,10 @@ def channel(broker_url: str) -> Iterator[amqp.Channel]:
         yield channel
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A browser for this session; each test opens contexts of its own in it."""
-    # Only here: most sessions need no browser.
+    """A browser for this module; each test opens contexts of its own in it."""
+    # While it is open an event loop runs, in which no other test could start one.
     from tests.support.browsing import opened_chromium
 
     with opened_chromium() as browser:

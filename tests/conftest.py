@@ -58,14 +58,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Spread the modules that wait for services among those that compute, in their order.
 
     xdist gives each worker a run of neighbours: one would wait for services only, and at the end
-    all would, while the processors idle.
+    all would, while the processors idle. The last fifth only computes, so that all end together.
     """
     kinds: dict[bool, list[list[pytest.Item]]] = {True: [], False: []}
     for path, of_module in groupby(items, key=attrgetter("path")):
         kinds["integration" in path.parts].append(list(of_module))
     places = [
-        (place / len(modules), number, module)
-        for number, modules in enumerate(kinds.values())
+        (place / len(modules) * (0.8 if waits else 1.0), waits, module)
+        for waits, modules in kinds.items()
         for place, module in enumerate(modules)
     ]
     items[:] = [item for *_, module in sorted(places, key=itemgetter(0, 1)) for item in module]

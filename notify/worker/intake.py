@@ -70,7 +70,7 @@ class Intake:
         self._average = average
         self._linger = linger
         self._monotonic = monotonic
-        self._due_at = self._latest = self._wake_at = 0.0
+        self._due_at = self._latest = self._wake_at = self._examined_at = 0.0
         # Large messages in the buffer, and the bytes of those in batches and calls.
         self._large = 0
         self._at_work = 0
@@ -87,8 +87,13 @@ class Intake:
         self._queue(received)
 
     def wake_after(self) -> float:
-        """Return the seconds until messages are due; 0 if none waits, or it was returned before."""
-        now = self._monotonic()
+        """
+        Return the seconds after which to call `batches` again; 0 if no message waits to be due.
+
+        It is also 0 if an earlier call returned them, and they are not over.
+        """
+        # By the time that `batches` saw: messages that became due since then still wait for it.
+        now = self._examined_at
         if not self.buffer or now >= self._due_at or now < self._wake_at:
             return 0.0
         self._wake_at = self._due_at
@@ -158,7 +163,8 @@ class Intake:
             yield [self.buffer.popleft() for _ in range(size)]
 
     def _due(self) -> bool:
-        return len(self.buffer) >= LARGEST_BATCH or self._monotonic() >= self._due_at
+        self._examined_at = self._monotonic()
+        return len(self.buffer) >= LARGEST_BATCH or self._examined_at >= self._due_at
 
     def _fitting(self, most: int) -> int:
         """
@@ -187,6 +193,8 @@ class Intake:
         """Drop the buffered messages of a lost connection: the broker delivers them again."""
         self.unacknowledged -= len(self.buffer)
         self.buffer.clear()
+        # The loop's timers may be lost with the connection.
+        self._wake_at = 0.0
         self._large = 0
         self._deferred_bytes = 0
         self.begin(0)

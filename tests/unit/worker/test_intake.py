@@ -277,6 +277,7 @@ def test_messages_that_linger_become_one_batch() -> None:
     intake = Intake("notify.receipts", linger=4 * LULL, monotonic=lambda: now[0])
     assert intake.wake_after() == 0
     intake.admit(cast(Received, Message(size=100)))
+    assert list(intake.batches()) == []
     assert intake.wake_after() == pytest.approx(LULL)
     assert intake.wake_after() == 0
     now[0] += LULL / 2
@@ -292,6 +293,17 @@ def test_messages_that_linger_become_one_batch() -> None:
     for _ in range(LARGEST_BATCH - 1):
         intake.admit(cast(Received, Message(size=100)))
     assert [len(batch) for batch in intake.batches()] == [LARGEST_BATCH]
+
+
+def test_messages_that_become_due_after_the_look_at_them_are_not_forgotten() -> None:
+    """Nothing else would wake the loop: a lone receipt waited until the next one came."""
+    now = [100.0]
+    intake = Intake("notify.receipts", linger=4 * LULL, monotonic=lambda: now[0])
+    intake.admit(cast(Received, Message(size=100)))
+    now[0] += LULL * 0.99
+    assert list(intake.batches()) == []
+    now[0] += LULL
+    assert intake.wake_after() > 0
 
 
 def test_a_stream_without_a_lull_waits_for_the_whole_time_at_most() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,6 +19,8 @@ from notify.telemetry.tracing import NO_TRACE, Trace, Tracing
 
 LONGEST_DEFERRAL = timedelta(seconds=60)
 """The longest deferral, so that an operator's change takes effect within a minute."""
+OPERATORS_DEFERRAL = timedelta(seconds=3)
+"""The deferral where only an operator ends the wait: then it waits in its queue, unconsumed."""
 HELD_FOR = timedelta(days=7)
 """The deferral of a held notification; the hold's release makes it due at once."""
 
@@ -125,6 +128,8 @@ class Ready:
         notification = self.item.notification
         if wait.hold_id is not None:
             due = now + HELD_FOR
+        elif wait.seconds == math.inf:
+            due = now + OPERATORS_DEFERRAL
         else:
             due = now + min(timedelta(seconds=min(wait.seconds, 3600.0)), LONGEST_DEFERRAL)
         if notification.expires_at is not None:

@@ -333,6 +333,22 @@ def test_with_all_circuits_open_a_message_waits_on_record_without_an_attempt(
 ) -> None:
     """It is taken up again within a minute, since the circuits may be closed by then."""
     rig = build()
+    rig.open_circuits("first", "second", seconds=3600)
+    request = body()
+
+    assert rig.deliver(request) == [Done()]
+
+    story = rig.story(request)
+    assert (story.status, story.attempts) == (Status.QUEUED, [])
+    assert story.summary.due_at is not None
+    soon, late = (datetime.now(UTC) + timedelta(seconds=each) for each in (50, 61))
+    assert soon <= story.summary.due_at <= late
+    assert "circuit" in (story.summary.reason or "")
+
+
+def test_with_all_circuits_locked_a_message_returns_to_its_queue_at_once(build: Build) -> None:
+    """It waits there, unconsumed, and not for a minute after the operator's word."""
+    rig = build()
     rig.open_circuits("first", "second")
     request = body()
 
@@ -341,8 +357,7 @@ def test_with_all_circuits_open_a_message_waits_on_record_without_an_attempt(
     story = rig.story(request)
     assert (story.status, story.attempts) == (Status.QUEUED, [])
     assert story.summary.due_at is not None
-    assert story.summary.due_at <= datetime.now(UTC) + timedelta(seconds=61)
-    assert "circuit" in (story.summary.reason or "")
+    assert story.summary.due_at <= datetime.now(UTC) + timedelta(seconds=4)
 
 
 def test_a_message_with_a_short_wait_stays_buffered(build: Build) -> None:

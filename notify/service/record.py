@@ -19,24 +19,32 @@ def open_store(
     *,
     connections: int = COMMAND_CONNECTIONS,
     statement_timeout: float | None = None,
+    by_index: bool = False,
 ) -> Store:
     """
     Make the record's store, with the keyring; nothing is opened before the first use.
 
-    A statement fails after *statement_timeout* seconds, if it is not None.
+    A statement fails after *statement_timeout* seconds, if it is not None. With *by_index*, tables
+    are scanned only where no index can be used.
 
     Raises:
         ConfigError: The keyring is broken, or is missing and required.
     """
     url = settings.store.url.get_secret_value()
     keyring = keyring_of(settings.privacy)
-    engine = connect(url, pool_size=connections, statement_timeout=statement_timeout)
+    engine = connect(
+        url, pool_size=connections, statement_timeout=statement_timeout, by_index=by_index
+    )
     return Store(engine, keyring=keyring)
 
 
 @contextmanager
 def opened_record(
-    settings: Settings, *, needs_tables: bool = True, connections: int = COMMAND_CONNECTIONS
+    settings: Settings,
+    *,
+    needs_tables: bool = True,
+    connections: int = COMMAND_CONNECTIONS,
+    by_index: bool = False,
 ) -> Iterator[Store]:
     """
     Open the record, check that it can be used, and close it at the end.
@@ -45,12 +53,13 @@ def opened_record(
         needs_tables: Whether to check its tables and keys; only `notify migrate` and the doctor,
             which reports each fault by itself, do not.
         connections: Database connections to keep open at most.
+        by_index: Whether all statements of this process find their rows by an index.
 
     Raises:
         NotifyError: The database cannot be used, the tables are of another version, or the keyring
             lacks a key; the text says what to do.
     """
-    store = open_store(settings, connections=connections)
+    store = open_store(settings, connections=connections, by_index=by_index)
     try:
         if needs_tables:
             check_tables(store)

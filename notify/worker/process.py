@@ -17,7 +17,7 @@ from notify.publisher import why
 from notify.service.broker import open_broker, topology_of
 from notify.service.connections import CLAIMERS, database_connections
 from notify.service.record import opened_record
-from notify.settings import Settings
+from notify.settings import DEAD_POOL, Settings
 from notify.store import Store
 from notify.store.db import CLOCK_OFF
 from notify.telemetry.logs import Threshold
@@ -82,7 +82,10 @@ def run(
     gc.set_threshold(*COLLECT_AFTER)
     systemd = Systemd()
     systemd.status("waiting for the record and the broker")
-    with opened_record(settings, connections=database_connections(settings, pool)) as store:
+    connections = database_connections(settings, pool)
+    # The pool of dead letters also keeps the totals and the record, which reads whole tables.
+    by_index = pool != DEAD_POOL
+    with opened_record(settings, connections=connections, by_index=by_index) as store:
         _require_topology(settings)
         metrics = Metrics()
         loop = LoopState(alive=systemd.alive, watchdog=systemd.watchdog)

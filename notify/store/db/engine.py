@@ -33,7 +33,13 @@ LONGEST_WAIT = 30.0
 """Seconds that a transaction waits for others on SQLite."""
 
 
-def connect(url: str, *, pool_size: int = 8, statement_timeout: float | None = None) -> Engine:
+def connect(
+    url: str,
+    *,
+    pool_size: int = 8,
+    statement_timeout: float | None = None,
+    by_index: bool = False,
+) -> Engine:
     """
     Return the engine for a database URL; no connection is opened yet.
 
@@ -42,6 +48,9 @@ def connect(url: str, *, pool_size: int = 8, statement_timeout: float | None = N
         statement_timeout: Seconds after which a statement fails, for a process that must never
             burden the record: it opens no connection beyond *pool_size* either. None for the usual
             30 on PostgreSQL, and no end on SQLite.
+        by_index: For processes whose statements all find their rows by an index. PostgreSQL keeps
+            the plan of a prepared statement: one of an almost empty table scans all of it, and
+            costs a worker more with each message until statistics are gathered.
 
     Raises:
         ConfigError: The URL names no supported database.
@@ -70,7 +79,7 @@ def connect(url: str, *, pool_size: int = 8, statement_timeout: float | None = N
         isolation_level="READ COMMITTED",
         **bounds,
     )
-    event.listen(engine, "do_connect", partial(_open_session, statement_timeout))
+    event.listen(engine, "do_connect", partial(_open_session, statement_timeout, by_index))
     return engine
 
 
@@ -82,12 +91,19 @@ def _no_url() -> ConfigError:
 
 
 def _open_session(
-    statement_timeout: float | None, _dialect: Any, _record: Any, arguments: Any, parameters: Any
+    statement_timeout: float | None,
+    by_index: bool,
+    _dialect: Any,
+    _record: Any,
+    arguments: Any,
+    parameters: Any,
 ) -> Any:
     # Only here: psycopg costs a process that uses SQLite 9 MB of memory.
     from notify.store.db import session
 
-    return session.connect(*arguments, statement_timeout=statement_timeout, **parameters)
+    return session.connect(
+        *arguments, statement_timeout=statement_timeout, by_index=by_index, **parameters
+    )
 
 
 def _make_private(path: str | None, *_: Any) -> None:

@@ -41,12 +41,16 @@ _QUERY = "SELECT pg_backend_pid(), current_setting('server_encoding'), {settings
 
 
 def connect(
-    *arguments: Any, statement_timeout: float | None = None, **parameters: Any
+    *arguments: Any,
+    statement_timeout: float | None = None,
+    by_index: bool = False,
+    **parameters: Any,
 ) -> psycopg.Connection[Any]:
     """
     Open a session as `psycopg.connect` does, and check once that its settings suit the record.
 
-    A statement fails after *statement_timeout* seconds; after 30, if it is None.
+    A statement fails after *statement_timeout* seconds; after 30, if it is None. With *by_index*
+    tables are scanned only where no index can be used.
 
     Behind a pooler no state survives a transaction: statements are not prepared, and settings must
     be made for the role.
@@ -57,6 +61,8 @@ def connect(
     wanted = dict(SETTINGS)
     if statement_timeout is not None:
         wanted["statement_timeout"] = f"{statement_timeout * 1000:.0f}"
+    if by_index:
+        wanted["enable_seqscan"] = "off"
     settings = " ".join(f"-c {name}={_escaped(value)}" for name, value in wanted.items())
     parameters |= {"client_encoding": "utf8"}
     # The options of the URL come first, so that these override them.

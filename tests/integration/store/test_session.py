@@ -14,6 +14,8 @@ from sqlalchemy import Connection, literal, select, text
 from notify.errors import StoreError, StoreUnfit
 from notify.message import Status
 from notify.store import Filter, Store
+from notify.store.db import connect
+from tests.support.migrated import migrated
 from tests.support.pooler import pgbouncer
 from tests.support.recording import LEASE, NOW, accepted, asked, begin, call_for
 
@@ -74,6 +76,21 @@ def one_is_recorded(store: Store) -> UUID:
     assert story.summary.received_at == NOW
     assert [each.started_at for each in story.attempts] == [NOW]
     return entry.notification.id
+
+
+def test_a_worker_s_plan_of_an_empty_table_does_not_scan_the_grown_one(
+    postgres_url: str,
+) -> None:
+    """It stays, for a prepared statement: each message would cost more than the last."""
+    migrated(postgres_url).close()
+    query = text("EXPLAIN SELECT * FROM events WHERE id = ANY (ARRAY[1, 2, 3])")
+    for by_index, scans in ((True, False), (False, True)):
+        engine = connect(postgres_url, by_index=by_index)
+        with engine.connect() as connection:
+            connection.execute(text("ANALYZE events"))
+            plan = "\n".join(connection.execute(query).scalars())
+        engine.dispose()
+        assert ("Seq Scan" in plan) is scans, plan
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -17,7 +17,7 @@ LARGEST_BATCH = 64
 """Requests of one batch."""
 BATCH_BYTES = 256 * 1024
 """Bytes of a batch's bodies, unless one request alone has more: its confirm must be quick."""
-LINGER = 0.01
+LINGER = 0.005
 """Seconds between two batches of one provider, in which further requests arrive."""
 
 Outcomes = Sequence[Exception | None]

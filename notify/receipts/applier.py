@@ -82,21 +82,9 @@ class ReceiptApplier:
         Returns:
             The effect of each, in no particular order.
         """
-        cipher = cipher_of(connection)
         items = [self._under_present_name(each) for each in items]
-        by_fingerprint: dict[bytes, tuple[ReceivedReceipt, bytes | None]] = {}
-        under_earlier: dict[bytes, bytes] = {}
-        for each in items:
-            recipient = each.receipt.recipient.strip()
-            hash_ = cipher.hashes(recipient)[0] if recipient else None
-            key = each.fingerprint(hash_)
-            by_fingerprint.setdefault(key, (each, hash_))
-            for name in self._earlier.get(each.provider, ()):
-                under_earlier[replace(each, provider=name).fingerprint(hash_)] = key
-        known = known_receipts(connection, [*by_fingerprint, *under_earlier])
-        repeated = {under_earlier.get(each, each) for each in known}
-        fresh = [key for key in by_fingerprint if key not in repeated]
-        read = [by_fingerprint[key] for key in fresh]
+        fresh = self._fresh(connection, items)
+        read = [*fresh.values()]
         matches = match_receipts(connection, read, now=now, renamed=self._renamed)
         rows = [_row(key, match, now=now) for key, match in zip(fresh, matches, strict=True)]
         new = insert_receipts(connection, rows)
@@ -117,6 +105,24 @@ class ReceiptApplier:
                 if id(each) not in recorded
             ),
         ]
+
+    def _fresh(
+        self, connection: Connection, items: Sequence[ReceivedReceipt]
+    ) -> dict[bytes, tuple[ReceivedReceipt, bytes | None]]:
+        """Return the receipts that are not on record, with their recipients, by fingerprint."""
+        cipher = cipher_of(connection)
+        found: dict[bytes, tuple[ReceivedReceipt, bytes | None]] = {}
+        under_earlier: dict[bytes, bytes] = {}
+        for each in items:
+            recipient = each.receipt.recipient.strip()
+            hash_ = cipher.hashes(recipient)[0] if recipient else None
+            key = each.fingerprint(hash_)
+            found.setdefault(key, (each, hash_))
+            for name in self._earlier.get(each.provider, ()):
+                under_earlier[replace(each, provider=name).fingerprint(hash_)] = key
+        for known in known_receipts(connection, [*found, *under_earlier]):
+            found.pop(under_earlier.get(known, known), None)
+        return found
 
     def apply_waiting(self, connection: Connection, *, now: datetime) -> list[AppliedReceipt]:
         """Apply the waiting receipts whose notifications can change now, oldest first."""

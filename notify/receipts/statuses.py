@@ -95,8 +95,13 @@ def _raise(
     if announcement is None:
         raise_statuses(connection, [change for _, change in changed], now=now)
         return
-    own = [each for each in changed if is_announceable(each[0], now=now)]
-    others = [change for each, change in changed if not is_announceable(each, now=now)]
+    own: list[tuple[ReportedNotification, RowTransition]] = []
+    others: list[RowTransition] = []
+    for notification, change in changed:
+        if is_announceable(notification, now=now):
+            own.append((notification, change))
+        else:
+            others.append(change)
     raise_statuses(connection, others, now=now)
     sequences = raise_statuses(
         connection, [change for _, change in own], now=now, announced_until=announcement.until

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from notify.store.db.packed import packed_array, packed_time
-from notify.store.status_rules import LONGEST_REASON, RowTransition
+from notify.store.receipts.rows import ReceiptRow
+from notify.store.status_rules import LONGEST_REASON, RowTransition, require_allowed
 from notify.store.totals import HOUR_IN_SQL
 
 _TYPES: Mapping[str, str] = {
@@ -30,6 +31,7 @@ _TYPES: Mapping[str, str] = {
     "applied_at": "timestamptz",
     "waits_until": "timestamptz",
 }
+_PARTS = attrgetter(*_TYPES)
 # In one order, so that two workers with the same receipts do not deadlock.
 _INSERT = f"""
 INSERT INTO receipts ({", ".join(_TYPES)})
@@ -70,9 +72,9 @@ SELECT notification_id, id FROM noted
 """  # noqa: S608 - an expression of our own
 
 
-def insert(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> set[bytes]:
+def insert(connection: Connection, rows: Sequence[ReceiptRow]) -> set[bytes]:
     """Insert receipts, each once; return the fingerprints that were not on record before."""
-    columns = zip(*rows, strict=True)
+    columns = zip(*map(_PARTS, rows), strict=True)
     values = {
         name: packed_array(type_, column)
         for (name, type_), column in zip(_TYPES.items(), columns, strict=True)
@@ -102,7 +104,12 @@ def raise_statuses(
 
     Returns:
         By notification, the event that the caller may publish.
+
+    Raises:
+        IllegalTransition: A change is not allowed.
     """
+    for change in changes:
+        require_allowed(change.before, change.to.status)
     reasons = [each.to.reason and each.to.reason[:LONGEST_REASON] for each in changes]
     values = {
         "ids": packed_array("uuid", [each.id for each in changes]),

@@ -51,7 +51,7 @@ def insert_receipts(connection: Connection, rows: Sequence[ReceiptRow]) -> set[b
         # The driver is loaded only where it is used.
         from notify.store.receipts import postgresql
 
-        return postgresql.insert(connection, [_PARTS(row) for row in rows])
+        return postgresql.insert(connection, rows)
     statement = sqlite.insert(receipts).on_conflict_do_nothing()
     written = [dict(zip(_NAMES, _values(row), strict=True)) for row in rows]
     new = connection.execute(statement.returning(receipts.c.fingerprint), written)

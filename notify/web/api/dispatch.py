@@ -21,12 +21,11 @@ from notify.web.api.groups import CallGroups
 from notify.web.api.limits import rate_headers, used_up
 from notify.web.api.models import NoQuery
 from notify.web.api.operation import JSON, LINES, ApiAnswer, ApiCall, Operation
-from notify.web.api.problems import ApiProblem, invalid, of_status
+from notify.web.api.problems import RETRY_AFTER, ApiProblem, invalid, of_status
 from notify.web.body import read_body
 from notify.web.limits import WebLimits
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="notify"'}
-_RETRY = {"Retry-After": "5"}
 _ONCE = {"authorization": "Authorization", "idempotency-key": "Idempotency-Key"}
 """Headers of which a proxy may read one and this process another, if they are there twice."""
 _LARGEST_NUMBER = 2**63 - 1
@@ -134,7 +133,7 @@ class ApiDispatcher:
         if key is not None:
             return key
         if not self._keys.loaded:
-            raise ApiProblem("unavailable", "the keys cannot be read yet", headers=_RETRY)
+            raise ApiProblem("unavailable", "the keys cannot be read yet", headers=RETRY_AFTER)
         raise ApiProblem(
             "unauthorized", "there is no such key, or it has ended", headers=_CHALLENGE
         )
@@ -157,7 +156,7 @@ class ApiDispatcher:
             return _response(answer)
         except TimeoutError:
             text = "it is not known whether this was done: send it again, with the same id or key"
-            raise ApiProblem("unavailable", text, headers=_RETRY) from None
+            raise ApiProblem("unavailable", text, headers=RETRY_AFTER) from None
         except (ValidationError, StoreError, PublishError) as error:
             raise _problem(error) from None
 
@@ -189,7 +188,7 @@ def _problem(error: ValidationError | StoreError | PublishError) -> ApiProblem:
     text = "RabbitMQ did not confirm it: send it again"
     if isinstance(error, StoreError):
         text = "the record is away"
-    return ApiProblem("unavailable", text, headers=_RETRY)
+    return ApiProblem("unavailable", text, headers=RETRY_AFTER)
 
 
 def _path(params: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -34,6 +34,9 @@ TITLES: Mapping[str, tuple[int, str]] = {
 }
 """Each type of problem, with its status and its title."""
 
+RETRY_AFTER = {"Retry-After": "5"}
+"""The header of an answer that is unavailable for now, in seconds."""
+
 _BY_STATUS = {404: "not-found", 405: "method", 408: "timeout", 413: "too-large", 415: "media-type"}
 
 

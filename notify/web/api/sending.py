@@ -24,9 +24,8 @@ from notify.errors import NotifyError
 from notify.web.api.limits import rate_headers, used_up
 from notify.web.api.models import AcceptedView
 from notify.web.api.operation import JSON, LINES, ApiAnswer, ApiCall
-from notify.web.api.problems import ApiProblem, refused
+from notify.web.api.problems import RETRY_AFTER, ApiProblem, refused
 
-RETRY_AFTER = {"Retry-After": "5"}
 REPLAYED = "Idempotent-Replayed"
 _KEY = "idempotency-key"
 _KEY_FIELD = b"idempotency_key"

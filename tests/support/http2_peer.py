@@ -12,7 +12,7 @@ from typing import Self
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import PingAckReceived, RequestReceived, StreamEnded
+from h2.events import PingAckReceived, PingReceived, RequestReceived, StreamEnded
 from h2.exceptions import H2Error
 from hyperframe.frame import GoAwayFrame
 
@@ -64,6 +64,7 @@ class Http2Peer:
         self._plays: Sequence[Play] = plays
         self.requests = 0
         self.connections = 0
+        self.pings = 0
         self.acknowledged = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._live: list[socket.socket] = []
@@ -89,6 +90,11 @@ class Http2Peer:
         for thread in self._threads:
             thread.join(10)
         self._listener.close()
+
+    def until_left(self, connections: int) -> None:
+        """Wait until the client has left the first connections, and all it sent on them is read."""
+        for thread in self._threads[1 : connections + 1]:
+            thread.join(10)
 
     def hang_up(self) -> None:
         """Close every connection."""
@@ -119,6 +125,8 @@ class Http2Peer:
                         self.requests += 1
                         if self._early:
                             self._play(sock, h2, event.stream_id)
+                    elif isinstance(event, PingReceived):
+                        self.pings += 1
                     elif isinstance(event, PingAckReceived):
                         self.acknowledged.set()
                     elif isinstance(event, StreamEnded) and not self._early:

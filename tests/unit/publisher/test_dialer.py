@@ -93,15 +93,13 @@ def test_all_messages_of_a_window_fail_together() -> None:
 def test_a_broker_that_does_not_answer_is_given_up(silent_port: int) -> None:
     """It accepts the connection and never answers."""
     publisher = Publisher(f"pyamqp://127.0.0.1:{silent_port}//", timeout=0.3)
-    begun = time.monotonic()
     with pytest.raises(Unconfirmed, match="no answer in time"):
         publisher.publish(MESSAGE)
-    assert time.monotonic() - begun < 1.0
 
 
 def test_threads_wait_no_longer_than_their_own_time(silent_port: int) -> None:
     """Whichever thread leads, no other thread waits longer than its timeout."""
-    publisher = Publisher(f"pyamqp://127.0.0.1:{silent_port}//", timeout=0.3)
+    publisher = Publisher(f"pyamqp://127.0.0.1:{silent_port}//", timeout=0.5)
     failed: list[PublishError] = []
 
     def publish() -> None:
@@ -110,14 +108,14 @@ def test_threads_wait_no_longer_than_their_own_time(silent_port: int) -> None:
         except PublishError as error:
             failed.append(error)
 
-    threads = [threading.Thread(target=publish) for _ in range(4)]
+    threads = [threading.Thread(target=publish) for _ in range(10)]
     begun = time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(failed) == 4
-    assert time.monotonic() - begun < 1.5
+    assert len(failed) == 10
+    assert time.monotonic() - begun < 4.0  # one after the other they would need 5
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,15 @@ class OutcomeReport:
     def recorded(self, alike: Sequence[tuple[PendingRecord, int]]) -> None:
         """Announce, count and log equal outcomes, and decide on their message."""
         (first, _), times = alike[0], len(alike)
+        try:
+            self._report(alike, times)
+        finally:
+            # They are on record, whatever their report lacks.
+            dead = first.record.status in DEAD_ENDS
+            first.item.settlement.add(Dead() if dead else Done(), times=times)
+
+    def _report(self, alike: Sequence[tuple[PendingRecord, int]], times: int) -> None:
+        first, _ = alike[0]
         if first.record.announced_until is not None:
             self._announce(alike)
         self._metrics.recorded(first.item.notification, first.claimed, first.record, times=times)
@@ -53,8 +62,6 @@ class OutcomeReport:
             first.item.trace.note("record", first.began, nanoseconds_now())
             first.item.trace.ended(first.item.notification, first.record.status)
         log_each(_log, [each for each, _ in alike], own=_own_values)
-        dead = first.record.status in DEAD_ENDS
-        first.item.settlement.add(Dead() if dead else Done(), times=times)
 
     def lost(self, pending: PendingRecord) -> None:
         """

@@ -193,7 +193,11 @@ class Recorder:
         found = [(each, events.get(each.record.notification_id)) for each in alike]
         written = [(each, event) for each, event in found if event is not None]
         if written:
-            alike[0].reports.recorded(written)
+            try:
+                alike[0].reports.recorded(written)
+            except Exception as error:  # noqa: BLE001 - without this thread no outcome is recorded
+                id_ = str(alike[0].record.notification_id)
+                log.error("notify.call_fault", id=id_, exc_info=error)
         if len(written) < len(alike):
             for each, event in found:
                 if event is None:

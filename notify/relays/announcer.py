@@ -46,24 +46,26 @@ class Announcer:
 
     def step(self) -> bool:
         """
-        Publish all own events, then those of others if it is time; return whether more may wait.
+        Publish own events, and those of others if it is time; return whether more may wait.
 
         Raises:
             PublishError: The broker did not confirm an event, which any worker may publish now.
             StoreError: The record cannot be used. Published events are published again when their
                 lease ends, under the same id.
         """
-        self._publish_own()
+        more = self._publish_own()
         if self._monotonic() < self._due:
             return False
-        return self._publish_others()
+        return self._publish_others() or more
 
     def finish(self) -> None:
         """Publish the events that are left; raises as `step`."""
-        self._publish_own()
+        while self._publish_own():
+            pass
         self._publish_others()
 
-    def _publish_own(self) -> None:
+    def _publish_own(self) -> bool:
+        """Publish own events until those of others are due; return whether more may wait."""
         while events := self._own.take(most=BATCH_SIZE, now=self._clock()):
             result = PublishResult.publish(events, self._publisher, outgoing=attrgetter("message"))
             with self._store.writing() as connection:
@@ -71,6 +73,10 @@ class Announcer:
                 release_events(connection, result.unconfirmed)
             if result.error is not None:
                 raise result.error
+            if self._monotonic() >= self._due:
+                # A worker at full speed has own events for as long as its backlog lasts.
+                return True
+        return False
 
     def _publish_others(self) -> bool:
         found = self._others.publish()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO, TypeVar
 
 _grouped = threading.local()
@@ -31,8 +31,9 @@ class LogStream:
         """Do nothing: each line is flushed as it is written."""
 
     def put(self, text: str) -> None:
-        """Write lines now."""
-        with self._lock:
+        """Write lines now; those that the stream refuses, such as a full disk, are lost."""
+        # Raised, the error would end the thread that logs, and with it the work of that thread.
+        with self._lock, suppress(OSError):
             self._out.write(text)
             self._out.flush()
 

@@ -26,12 +26,10 @@ from providers.webpush.origins import (
 )
 from providers.webpush.payload import encrypted, payload_of
 from providers.webpush.subscription import WebSubscription, read_subscription
-from providers.webpush.vapid import WRONG_SUBJECT, Vapid, is_subject
+from providers.webpush.vapid import MOST_ORIGINS, WRONG_SUBJECT, Vapid, is_subject
 
 LONGEST_LIFE = 2_419_200
 """Seconds: the four weeks for which push services keep a message at most."""
-MOST_ORIGINS = 64
-"""Push services with kept connections at once."""
 PAUSE = 30.0
 """Seconds to wait if a push service throttles without a `Retry-After`."""
 

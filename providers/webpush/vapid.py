@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -16,6 +17,8 @@ LIFE = 43_200
 """Seconds for which a token is valid; 24 hours are the most."""
 RENEWED = 3600
 """Seconds after which a token is made again."""
+MOST_ORIGINS = 64
+"""Push services with kept connections and tokens: any name may precede an allowed domain."""
 
 _SUBJECT = re.compile(r"mailto:[^\s@]+@[^\s@]+|https://[!-~]+", re.ASCII)
 _RAW = re.compile(r"[A-Za-z0-9_-]{43}=?")
@@ -53,19 +56,16 @@ class Vapid:
         point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         self.public_key = base64url(point)
         """As browsers need it, to subscribe: the `applicationServerKey`."""
-        self._headers: dict[str, tuple[int, str]] = {}
+        self._header = lru_cache(MOST_ORIGINS)(self._signed)
 
     def authorization(self, origin: str) -> str:
         """Return the header for a push service."""
-        window = int(self._clock()) // RENEWED
-        known = self._headers.get(origin)
-        if known is not None and known[0] == window:
-            return known[1]
+        return self._header(origin, int(self._clock()) // RENEWED)
+
+    def _signed(self, origin: str, window: int) -> str:
         claims = {"aud": origin, "exp": window * RENEWED + LIFE, "sub": self._subject}
         token = signed_token(self._key, header={"typ": "JWT"}, claims=claims)
-        header = f"vapid t={token}, k={self.public_key}"
-        self._headers[origin] = (window, header)
-        return header
+        return f"vapid t={token}, k={self.public_key}"
 
 
 def _read_key(text: str) -> ec.EllipticCurvePrivateKey | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from notify.delivery.first_event import first_event
 from notify.errors import PublishError, StoreError
 from notify.message import Outcome, Status
-from notify.publisher import Publisher
+from notify.publisher import Outgoing, Publisher
 from notify.relays import Announcer, OwnEvents
 from notify.relays.relay import RELAY_LEASE
 from notify.store import Entry, Record, Store
@@ -148,3 +149,40 @@ def test_own_events_are_bounded_and_never_outlive_their_lease(store: Store) -> N
     assert own.lease_end(NOW) is None
     assert own.take(most=10, now=OVER) == []
     assert own.lease_end(NOW) is not None
+
+
+class Busy(Publisher):
+    """A publisher that needs 0.3 s for a batch, in which another own event is recorded."""
+
+    def __init__(self, own: OwnEvents, following: Iterable[PendingEvent]) -> None:
+        super().__init__("pyamqp://guest:guest@127.0.0.1:1//")
+        self.published: list[str] = []
+        self.now = 0.0
+        self._own = own
+        self._following = iter(following)
+
+    def publish_many(self, messages: Iterable[Outgoing]) -> Iterator[PublishError | None]:
+        """Confirm all of them."""
+        for message in messages:
+            self.published.append(message.message_id)
+            yield None
+        self.now += 0.3
+        for event in itertools.islice(self._following, 1):
+            self._own.put(event)
+
+
+def test_events_of_others_do_not_wait_until_a_worker_has_none_of_its_own(store: Store) -> None:
+    """A worker at full speed has some for as long as its backlog lasts."""
+    entry, own = begin(store), OwnEvents()
+    store.record([accepted(entry)])
+    (other,) = _on_record(store, now=NOW - RELAY_LEASE)
+    busy = Busy(own, (first_event(entry, accepted(entry), 10**6 + n) for n in range(100)))
+    own.put(first_event(entry, accepted(entry), 10**5))
+    announcer = Announcer(own, store, busy, clock=lambda: NOW, monotonic=lambda: busy.now)
+
+    assert announcer.step()
+
+    assert busy.published[-1] == str(other.event.event_id)
+    assert len(busy.published) <= 3
+    announcer.finish()
+    assert len(busy.published) == 102

@@ -6,17 +6,21 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from queue import SimpleQueue
 from typing import Any, ClassVar, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from notify.arrival import Decision, Done
 from notify.delivery.call import send
 from notify.delivery.metrics import DeliveryMetrics
 from notify.delivery.outcome_recorder import OutcomeRecorder
+from notify.delivery.outcome_report import OutcomeReport
 from notify.delivery.plan import Attempt, DeliveryItem
 from notify.delivery.recorder import PendingRecord, Recorder
+from notify.delivery.settlement import Settlement
 from notify.errors import (
     OutcomeUnknown,
     PermanentError,
@@ -28,7 +32,10 @@ from notify.gateway import ConfiguredProvider
 from notify.message import Channel, Outcome, Receipt, Rendered, Status, Unknown
 from notify.policies.retry import RetryPolicy, RetrySettings, UnknownRules
 from notify.provider import Provider
-from notify.store import Claimed, Entry, Record, Store
+from notify.relays import OwnEvents
+from notify.store import Claim, Claimed, Entry, Record, Store
+from notify.store.relays import PendingEvent
+from notify.telemetry.metrics import Metrics
 from tests.support.recording import LEASE, NOW, accepted, answer_to, asked, call_for
 
 MINUTE = timedelta(minutes=1)
@@ -203,3 +210,31 @@ def test_an_outcome_that_cannot_be_written_at_all_is_left_to_its_lease(
     story = store.get(records[1].notification_id)
     assert story is not None
     assert story.status is Status.SENDING
+
+
+def test_a_fault_in_a_report_keeps_no_other_outcome_from_being_written(store: Store) -> None:
+    """Without the recorder's thread a worker sends, and records nothing until it is restarted."""
+    entries = [call_for(asked()) for _ in range(3)]
+    for entry in entries:
+        answer_to(store, entry)
+    settled: SimpleQueue[Decision] = SimpleQueue()
+
+    class Faulty(OwnEvents):
+        """Fails at each event."""
+
+        def put(self, event: PendingEvent) -> None:
+            """Fail."""
+            raise RuntimeError(event)
+
+    recorder = Recorder(store)
+    metrics = DeliveryMetrics(Metrics(), channel=Channel.EMAIL, lanes=[], providers=[])
+    report = OutcomeReport(recorder, metrics, Faulty(), clock=lambda: NOW)
+    recorder.start()
+    for entry in entries:
+        record = replace(accepted(entry), announced_until=NOW + MINUTE)
+        item = DeliveryItem(entry.notification, Settlement(settled.put, 1))
+        recorder.put(PendingRecord(record, item, entry, Claimed(Claim.OWNED), report))
+        assert settled.get(timeout=10) == Done()
+    recorder.stop(timeout=60)
+    found = [store.get(entry.notification.id) for entry in entries]
+    assert [story and story.status for story in found] == [Status.SENT] * 3

@@ -38,7 +38,7 @@ from notify.stack.rabbitmq import free_ports
 from providers.webpush import WebPush
 from providers.webpush.origins import DEFAULT_ORIGINS, AllowedOrigins, are_origins, is_public
 from providers.webpush.subscription import read_subscription
-from providers.webpush.vapid import Vapid
+from providers.webpush.vapid import MOST_ORIGINS, Vapid
 from tests.support.authority import Authority
 from tests.support.node import node_modules, node_program
 from tests.support.vendor import Reply, Vendor, say
@@ -229,6 +229,16 @@ def test_a_token_is_made_for_each_push_service(vendor: Vendor) -> None:
         assert (scheme, claims["aud"], key) == ("vapid", origin, vapid.public_key)
         assert claims["sub"] == "mailto:ops@example.com"
         assert 0 < claims["exp"] - NOW.timestamp() <= 86_400
+
+
+def test_the_tokens_of_any_number_of_push_services_do_not_grow_the_memory() -> None:
+    """The subscription of a browser chooses the name before an allowed domain."""
+    vapid = Vapid(p256_pem(), "mailto:ops@example.com", clock=NOW.timestamp)
+    first = vapid.authorization("https://x.push.apple.com")
+    assert vapid.authorization("https://x.push.apple.com") is first
+    for number in range(MOST_ORIGINS):
+        vapid.authorization(f"https://{number}.push.apple.com")
+    assert vapid.authorization("https://x.push.apple.com") is not first
 
 
 def test_two_messages_share_no_secret(vendor: Vendor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import threading
@@ -140,3 +141,28 @@ def test_each_line_reaches_a_log_without_a_stream(out: Counting) -> None:
     with structlog.testing.capture_logs() as lines:
         log_each(_log_sent, _sents(3), own=tuple)
     assert (len(lines), out.getvalue()) == (3, "")
+
+
+class Full(Counting):
+    """A stream whose disk is full for now."""
+
+    full = True
+
+    def flush(self) -> None:
+        """Fail as a full disk does."""
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_line_that_cannot_be_written_stops_no_work() -> None:
+    """Neither at once nor together with others: each thread of a worker logs."""
+    out = Full()
+    configure(stream=out)
+    log = structlog.get_logger()
+    log.info("notify.one")
+    with lines_together():
+        log.info("notify.two")
+    log_each(_log_sent, _sents(3), own=tuple)
+    out.full = False
+    log.info("notify.three")
+    assert out.events()[-1] == "notify.three"

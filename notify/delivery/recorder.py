@@ -195,7 +195,8 @@ class Recorder:
         if written:
             try:
                 alike[0].reports.recorded(written)
-            except Exception as error:  # noqa: BLE001 - without this thread no outcome is recorded
+            except Exception as error:
+                # The thread must survive: without it no outcome is recorded.
                 id_ = str(alike[0].record.notification_id)
                 log.error("notify.call_fault", id=id_, exc_info=error)
         if len(written) < len(alike):

@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, or_, select
 
 from notify.errors import Sealed
-from notify.message import Notification
+from notify.message import Notification, SharedBody
 from notify.store.db import upsert
-from notify.store.sealing.row_cipher import cipher_of
+from notify.store.sealing.row_cipher import RowCipher, cipher_of
 from notify.store.tables import notifications, shared_bodies
 
 
 def write_shared(engine: Engine, asked: Iterable[Notification], *, now: datetime) -> None:
-    """
-    Write the shared parts of these notifications, if any, before their rows are written.
+    """Write the shared parts of these notifications, if any, in a transaction before theirs."""
+    if parts := _parts(asked):
+        cipher = cipher_of(engine)
+        rows = _rows(parts, cipher, now=now)
+        with engine.begin() as connection:
+            _write(connection, rows)
 
-    One that is on record already gets a new date, so that `delete_unused` leaves it.
-    """
-    parts = {part.id: part for each in asked if (part := each.shared) is not None}
-    if not parts:
-        return
-    cipher = cipher_of(engine)
+
+def add_shared(connection: Connection, asked: Iterable[Notification], *, now: datetime) -> None:
+    """Write the shared parts of these notifications, if any, with the caller's transaction."""
+    if parts := _parts(asked):
+        _write(connection, _rows(parts, cipher_of(connection), now=now))
+
+
+def _parts(asked: Iterable[Notification]) -> dict[UUID, SharedBody]:
+    return {part.id: part for each in asked if (part := each.shared) is not None}
+
+
+def _rows(
+    parts: Mapping[UUID, SharedBody], cipher: RowCipher, *, now: datetime
+) -> list[dict[str, Any]]:
     rows = []
-    for part in parts.values():
-        key_id, content = cipher.seal_shared(part.id, part.content)
-        rows.append({"id": part.id, "key_id": key_id, "content": content, "written_at": now})
-    statement = upsert.insert(shared_bodies, engine).values(rows)
-    changed = {"written_at": now}
-    with engine.begin() as connection:
-        connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
+    # Always in one order, so that two workers do not deadlock.
+    for id_ in sorted(parts):
+        key_id, content = cipher.seal_shared(id_, parts[id_].content)
+        rows.append({"id": id_, "key_id": key_id, "content": content, "written_at": now})
+    return rows
+
+
+def _write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows; one that is on record already gets a new date, so that retention keeps it."""
+    statement = upsert.insert(shared_bodies, connection).values(rows)
+    changed = {"written_at": statement.excluded.written_at}
+    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
 
 
 def read_shared(connection: Connection, ids: Collection[UUID]) -> dict[UUID, bytes | Sealed]:

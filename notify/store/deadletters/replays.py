@@ -22,6 +22,7 @@ from sqlalchemy import (
 from notify.message import Channel, Identity, Notification, Outcome, Status, time_id
 from notify.store.deadletters.archive import PARTS, LetterState, open_parts
 from notify.store.sealing.row_cipher import SealedFields, cipher_of
+from notify.store.shared_bodies import add_shared
 from notify.store.status_rules import RowTransition, Transition
 from notify.store.tables import attempts, dead_letters, notifications
 from notify.store.transitions import enter, per_row, record_events, transition_each
@@ -111,6 +112,7 @@ def insert_new(
     Returns:
         The rows that were inserted; the keys of the others were recorded in the meantime.
     """
+    add_shared(connection, (slot.notification for slot in slots), now=now)
     fresh = _insert(connection, slots, now=now)
     # Where another source uses the id, the row gets a random one.
     renumbered = [
@@ -148,6 +150,7 @@ def _row(slot: Slot, sealed: SealedFields, *, now: datetime) -> dict[str, Any]:
         "lane": asked.lane,
         "idempotency_key": asked.idempotency_key,
         **asdict(sealed),
+        "shared_id": None if asked.shared is None else asked.shared.id,
         "template": asked.template,
         "category": asked.category,
         "attempts": 0,

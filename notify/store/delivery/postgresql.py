@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
@@ -34,6 +35,7 @@ def _unnested(name: str, columns: Mapping[str, str]) -> str:
 
 _NEW = ", ".join(NEW)
 _OPEN = ", ".join(f"'{status}'" for status in OPEN)
+_ID = attrgetter("notification_id.int")
 _HOUR = HOUR_IN_SQL["postgresql"] + " AS hour"
 # The columns of a claim that the suppression list stops: it ends without its call.
 _STOPPED = {
@@ -145,7 +147,9 @@ def _hashes(rows: Sequence[tuple[object, ...]]) -> list[object]:
 
 def record(engine: Engine, records: Sequence[Record]) -> dict[UUID, int]:
     """Write how calls ended; return the event of each that this worker still owned."""
-    written = run(engine, _RECORD, _arrays(ENDED, [ended_row(each) for each in records]))
+    # Rows are locked in this order, in which a receipts worker and a claim lock them as well.
+    in_order = sorted(records, key=_ID)
+    written = run(engine, _RECORD, _arrays(ENDED, [ended_row(each) for each in in_order]))
     return dict(written)
 
 

@@ -13,6 +13,7 @@ from notify.contract import Incoming, Limits, decode
 from notify.message import Notification, Status
 from notify.privacy import Keep, Person, delete_old, rotate
 from notify.store import Actor, Claim, Entry, Store
+from notify.store.deadletters import Slot, insert_new
 from notify.store.privacy.erasure import erase_notifications
 from notify.store.relays import lease_due
 from notify.store.tables import events, notifications, shared_bodies
@@ -165,3 +166,23 @@ def test_a_file_that_arrives_again_is_stored_once(store: Store) -> None:
         (claimed,) = store.claim([entry], now=NOW, lease=LEASE)
         assert claimed.claim is claim
     assert _parts(store) == 1
+
+
+@pytest.mark.parametrize("request_", ["batch", "file"])
+def test_a_replay_of_what_no_worker_has_recorded_keeps_it(store: Store, request_: str) -> None:
+    """Else a mail would be sent without its files, or not at all."""
+    some = _batch() if request_ == "batch" else [_with_file(1)]
+    slots = [Slot(each.id, each, NOW, Status.QUEUED) for each in some]
+    with store.writing() as connection:
+        assert len(insert_new(connection, slots, why="replayed", now=NOW)) == len(some)
+    assert _parts(store) == 1
+    with store.writing() as connection:
+        due = lease_due(connection, [Status.QUEUED], now=LATER, lease=LEASE, limit=10)
+    for row in due:
+        incoming = Incoming(row.body, "email.bulk.shop", content_type="application/json")
+        (again,) = decode(incoming, Limits())
+        original = next(each for each in some if each.id == again.id)
+        assert (again.digest, again.inline, again.extras) == (
+            *(original.digest, original.inline, original.extras),
+        )
+    assert len(due) == len(some)

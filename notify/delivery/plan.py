@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,7 +19,7 @@ from notify.telemetry.tracing import NO_TRACE, Trace, Tracing
 LONGEST_DEFERRAL = timedelta(seconds=60)
 """The longest deferral, so that an operator's change takes effect within a minute."""
 OPERATORS_DEFERRAL = timedelta(seconds=3)
-"""The deferral where only an operator ends the wait: then it waits in its queue, unconsumed."""
+"""The deferral where only an operator has any provider called: its queue is not consumed then."""
 HELD_FOR = timedelta(days=7)
 """The deferral of a held notification; the hold's release makes it due at once."""
 
@@ -128,7 +127,7 @@ class Ready:
         notification = self.item.notification
         if wait.hold_id is not None:
             due = now + HELD_FOR
-        elif wait.seconds == math.inf:
+        elif wait.unconsumed:
             due = now + OPERATORS_DEFERRAL
         else:
             due = now + min(timedelta(seconds=min(wait.seconds, 3600.0)), LONGEST_DEFERRAL)

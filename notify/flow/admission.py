@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -174,7 +175,13 @@ class Admission:
             until = max(self._flow.circuits.wait(provider.name), SOON)
             if until <= wait:
                 wait, reason = until, f"the circuit of {provider.name} is open"
-        return Wait(wait, reason)
+        unconsumed = wait == math.inf and all(map(self._stopped, self._gateway.providers))
+        return Wait(wait, reason, unconsumed=unconsumed)
+
+    def _stopped(self, provider: ConfiguredProvider) -> bool:
+        """Whether only an operator can have a provider called again."""
+        flow, name = self._flow, provider.name
+        return flow.holds.stops_provider(name) is not None or flow.circuits.wait(name) == math.inf
 
     def _share(self, notification: Notification) -> float:
         return self._shares.get(notification.lane, 1.0)

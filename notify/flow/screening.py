@@ -21,6 +21,8 @@ class Wait:
     seconds: float
     reason: str
     hold_id: int | None = None
+    unconsumed: bool = False
+    """Whether no queue of the channel is consumed until an operator acts."""
 
     @classmethod
     def held(cls, hold: Hold) -> Wait:

@@ -214,17 +214,18 @@ def test_an_outcome_that_cannot_be_written_at_all_is_left_to_its_lease(
 
 def test_a_fault_in_a_report_keeps_no_other_outcome_from_being_written(store: Store) -> None:
     """Without the recorder's thread a worker sends, and records nothing until it is restarted."""
-    entries = [call_for(asked()) for _ in range(3)]
+    entries = [call_for(asked()) for _ in range(2)]
     for entry in entries:
         answer_to(store, entry)
     settled: SimpleQueue[Decision] = SimpleQueue()
 
     class Faulty(OwnEvents):
-        """Fails at each event."""
+        """Fails at the first event."""
 
         def put(self, event: PendingEvent) -> None:
-            """Fail."""
-            raise RuntimeError(event)
+            """Fail once."""
+            if event.event.id == entries[0].notification.id:
+                raise RuntimeError
 
     recorder = Recorder(store)
     metrics = DeliveryMetrics(Metrics(), channel=Channel.EMAIL, lanes=[], providers=[])
@@ -237,4 +238,4 @@ def test_a_fault_in_a_report_keeps_no_other_outcome_from_being_written(store: St
         assert settled.get(timeout=10) == Done()
     recorder.stop(timeout=60)
     found = [store.get(entry.notification.id) for entry in entries]
-    assert [story and story.status for story in found] == [Status.SENT] * 3
+    assert [story and story.status for story in found] == [Status.SENT] * 2

@@ -360,6 +360,40 @@ def test_with_all_circuits_locked_a_message_returns_to_its_queue_at_once(build: 
     assert story.summary.due_at <= datetime.now(UTC) + timedelta(seconds=4)
 
 
+class Own(Failing):
+    """A provider with addresses of its own."""
+
+    def __init__(self, domain: str) -> None:
+        super().__init__(TransientError("busy", provider=domain))
+        self._domain = domain
+
+    def takes(self, to: str, /) -> bool:
+        """Whether an address is in its domain."""
+        return to.endswith(self._domain)
+
+
+@pytest.mark.parametrize("stop", ["circuit", "hold"])
+def test_with_its_circuit_locked_a_message_returns_less_often_to_a_queue_that_is_consumed(
+    build: Build, stop: str
+) -> None:
+    """Otherwise a backlog for one provider keeps the workers busy, and the others' mail waits."""
+    rig = build(Own("first.example"), Own("second.example"))
+    if stop == "circuit":
+        rig.open_circuits("first")
+    else:
+        with rig.store.writing() as connection:
+            place(connection, Scope(provider="first"), actor="ann", reason="stop")
+        rig.flow.refresh()
+    request = body(to="ada@first.example")
+
+    assert rig.deliver(request) == [Done()]
+
+    assert rig.appetite.of("normal") > 0
+    due_at = rig.story(request).summary.due_at
+    assert due_at is not None
+    assert due_at > datetime.now(UTC) + timedelta(seconds=50)
+
+
 def test_a_message_with_a_short_wait_stays_buffered(build: Build) -> None:
     """A circuit that may be probed in a moment is not worth a row."""
     rig = build()

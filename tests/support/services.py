@@ -45,8 +45,17 @@ begin
             _ -> ok
         end
     end,
-    Pids = [Pid || [{{pid, Pid}}, {{vhost, <<"{vhost}">>}}] <-
-        rabbit_networking:connection_info_all([pid, vhost])],
+    All = fun() -> rabbit_networking:connection_info_all([pid, vhost]) end,
+    Accepted = fun() -> length([Pid || Listener <- maps:keys(ranch:info()),
+        Pid <- ranch:procs(Listener, connections)]) end,
+    Opened = fun Opened(Times) ->
+        case Accepted() > length([Pid || [{{pid, Pid}}, {{vhost, V}}] <- All(), V =/= none]) of
+            true when Times > 0 -> timer:sleep(5), Opened(Times - 1);
+            _ -> ok
+        end
+    end,
+    Opened(400),
+    Pids = [Pid || [{{pid, Pid}}, {{vhost, <<"{vhost}">>}}] <- All()],
     [rabbit_networking:close_connection(Pid, "cut") || Pid <- Pids],
     [Await(Pid) || Pid <- Pids]
 end.
@@ -113,7 +122,11 @@ def broker_away(node: RabbitMQNode, url: str) -> Iterator[None]:
 
 
 def cut(node: RabbitMQNode, url: str) -> None:
-    """Make a broker close all connections to one virtual host; return once it has written so."""
+    """
+    Make a broker close all connections to one virtual host; return once it has written so.
+
+    One that is being opened has no virtual host yet, so its opening is awaited, for two seconds.
+    """
     evaluate(node, _CUT.format(vhost=url.rpartition("/")[2]))
 
 

@@ -15,7 +15,7 @@ from notify.message import Outcome, lowest_id
 from notify.store.queries import ATTEMPT, RecordedAttempt, attempt_of
 from notify.store.tables import attempts
 
-_MOST = 3_000
+_MOST = 1_000
 _THROTTLED = 429
 
 
@@ -40,7 +40,7 @@ def count_calls(
     connection: Connection, *, now: datetime, span: timedelta
 ) -> dict[str, RecentCalls]:
     """
-    Count the calls of a span of time by provider; of very many, the newest 3,000.
+    Count the calls of a span of time by provider; of very many, the newest 1,000.
 
     Ids of calls begin with their time, so the primary key finds them.
     """
@@ -85,7 +85,7 @@ def _seconds(connection: Connection, recent: CTE) -> dict[tuple[str, int], float
     """
     Return the seconds that 50 and 95 of 100 recorded calls took at most, by provider.
 
-    The database sorts them: to read 3,000 rows would cost this process more than all the rest.
+    The database sorts them: to read 1,000 rows would cost this process more than all the rest.
     """
     columns = recent.c
     if connection.dialect.name == "sqlite":

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 from notify.message import Status
 from notify.store.tables import notifications
 
-_EXAMINED = 20_000
+_EXAMINED = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def known_sources(connection: Connection, *, limit: int) -> list[str]:
 
 
 def count_sources(connection: Connection) -> dict[str, SourceActivity]:
-    """Count the newest 20,000 notifications by source and status."""
+    """Count the newest 5,000 notifications by source and status."""
     columns = notifications.c
     newest = (
         select(columns.source, columns.status, columns.received_at)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, cast
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from notify.arrival import Decision, Done
 from notify.delivery.call import send
@@ -230,12 +231,14 @@ def test_a_fault_in_a_report_keeps_no_other_outcome_from_being_written(store: St
     recorder = Recorder(store)
     metrics = DeliveryMetrics(Metrics(), channel=Channel.EMAIL, lanes=[], providers=[])
     report = OutcomeReport(recorder, metrics, Faulty(), clock=lambda: NOW)
-    recorder.start()
-    for entry in entries:
-        record = replace(accepted(entry), announced_until=NOW + MINUTE)
-        item = DeliveryItem(entry.notification, Settlement(settled.put, 1))
-        recorder.put(PendingRecord(record, item, entry, Claimed(Claim.OWNED), report))
-        assert settled.get(timeout=10) == Done()
-    recorder.stop(timeout=60)
+    with capture_logs() as lines:
+        recorder.start()
+        for entry in entries:
+            record = replace(accepted(entry), announced_until=NOW + MINUTE)
+            item = DeliveryItem(entry.notification, Settlement(settled.put, 1))
+            recorder.put(PendingRecord(record, item, entry, Claimed(Claim.OWNED), report))
+            assert settled.get(timeout=10) == Done()
+        recorder.stop(timeout=60)
+    assert [each["event"] for each in lines] == ["notify.call_fault", "notify.sent"]
     found = [store.get(entry.notification.id) for entry in entries]
     assert [story and story.status for story in found] == [Status.SENT] * 2

@@ -8,11 +8,15 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from notify.apikeys.key import ApiKey, hash_of, key_of
+from notify.errors import StoreError
 from notify.store import Store
 from notify.store.apikeys import find_keys, mark_used
 
 FRESH = 0.1
-"""Seconds after a read in which the keys are not read again, however many unknown ones come."""
+"""
+Seconds after a read, or one that failed, in which the keys are not read again, however many unknown
+ones come.
+"""
 USES = 60.0
 """Seconds between two writes of when keys were last used."""
 _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,6 +36,7 @@ class KeyDirectory:
         self._keys: Mapping[bytes, ApiKey] | None = None
         self._by_id: Mapping[int, ApiKey] = {}
         self._read_at = -FRESH
+        self._failure: StoreError | None = None
         self._ahead = timedelta()
         self._written_at = monotonic()
         self._reading = threading.Lock()
@@ -69,21 +74,32 @@ class KeyDirectory:
         Read the keys, unless that was done just now, and write the last uses once a minute.
 
         Raises:
-            StoreError: The record cannot be used.
+            StoreError: The record cannot be used, or could not be used just now.
         """
         with self._reading:
             if self.fresh_for:
+                if self._failure is not None:
+                    raise StoreError(str(self._failure))
                 return
-            begun = self._monotonic()
-            now = self._store.clock()
-            with self._store.reading() as connection:
-                rows = find_keys(connection, live_at=now)
-            self._ahead = now - _ZERO - timedelta(seconds=self._monotonic())
-            self._keys = {row.hash: key_of(row) for row in rows}
-            self._by_id = {key.id: key for key in self._keys.values()}
-            self._read_at = begun
+            self._failure = None
+            try:
+                self._read()
+            except StoreError as error:
+                # Else each request that waits with an unknown key waits for a read of its own.
+                self._failure, self._read_at = error, self._monotonic()
+                raise
         if self._monotonic() - self._written_at >= USES:
             self.write_uses()
+
+    def _read(self) -> None:
+        begun = self._monotonic()
+        now = self._store.clock()
+        with self._store.reading() as connection:
+            rows = find_keys(connection, live_at=now)
+        self._ahead = now - _ZERO - timedelta(seconds=self._monotonic())
+        self._keys = {row.hash: key_of(row) for row in rows}
+        self._by_id = {key.id: key for key in self._keys.values()}
+        self._read_at = begun
 
     def write_uses(self) -> None:
         """

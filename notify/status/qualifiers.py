@@ -37,6 +37,7 @@ QUALIFIERS: Mapping[str, str] = {
 """By qualifier, the field of `RowSearch`; `to` becomes hashes."""
 
 _TERM = re.compile(r'(?:([a-z]+):)?("[^"]*"|[^\s"]+)(?=\s|$)')
+_SPACE = re.compile(r"\s")
 _ID = re.compile(r"[0-9a-f-]{4,36}", re.IGNORECASE)
 _LONGEST_VALUE = 255
 
@@ -83,7 +84,7 @@ def parse_search(text: str) -> SearchText:
     text = text.strip()
     if len(text) > LONGEST:
         raise SearchMistake(f"the search has more than {LONGEST} characters: shorten it")
-    if _ID.fullmatch(text) and len(text.replace("-", "")) >= 4:
+    if _ID.fullmatch(text) and 4 <= len(text.replace("-", "")) <= 32:
         return SearchText({}, RowSearch(), id_digits=text.lower())
     terms = _terms(text)
     to = terms.pop(TO, None)
@@ -148,4 +149,4 @@ def _one_of(name: str, value: str, known: list[str]) -> str:
 
 
 def _quoted(value: str) -> str:
-    return f'"{value}"' if " " in value else value
+    return f'"{value}"' if _SPACE.search(value) else value

@@ -62,12 +62,11 @@ def oldest_transaction(connection: Connection) -> int:
 def first_event_since(connection: Connection, at: datetime) -> int:
     """Return a number after which all events of that time or later come, by a binary search."""
     low, high = 0, newest_event(connection) + 1
-    wanted = at - _LATE
     while low < high:
         middle = (low + high) // 2
         query = select(events.c.id, events.c.at).where(events.c.id >= middle)
         row = connection.execute(query.order_by(events.c.id).limit(1)).one_or_none()
-        if row is None or row.at >= wanted:
+        if row is None or row.at + _LATE >= at:
             high = middle
         else:
             low = row.id + 1

@@ -102,7 +102,12 @@ def _routes(
     for operation in operations:
         by_path.setdefault(operation.path, {})[operation.method] = operation
     return [
-        Route(path, _endpoint(methods, dispatcher, events), methods=list(methods))
+        # Starlette's own conversion of a number with more than 4,300 digits is a fault.
+        Route(
+            path.replace(":int}", "}"),
+            _endpoint(methods, dispatcher, events),
+            methods=list(methods),
+        )
         for path, methods in by_path.items()
     ]
 

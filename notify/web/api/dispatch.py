@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -29,6 +30,7 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="notify"'}
 _ONCE = {"authorization": "Authorization", "idempotency-key": "Idempotency-Key"}
 """Headers of which a proxy may read one and this process another, if they are there twice."""
 _LARGEST_NUMBER = 2**63 - 1
+_DIGITS = re.compile(r"[0-9]{1,19}")
 _NO_QUERY = NoQuery()
 
 
@@ -100,7 +102,7 @@ class ApiDispatcher:
                 headers={"WWW-Authenticate": challenge},
             )
         try:
-            path, query = _path(request.path_params), _query(operation, request)
+            path, query = _path(operation, request.path_params), _query(operation, request)
             media_type = _media_type(operation, headers.get("content-type", ""))
             body = await self._body(request) if media_type else b""
         except ApiProblem as problem:
@@ -191,10 +193,18 @@ def _problem(error: ValidationError | StoreError | PublishError) -> ApiProblem:
     return ApiProblem("unavailable", text, headers=RETRY_AFTER)
 
 
-def _path(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    if any(isinstance(each, int) and each > _LARGEST_NUMBER for each in params.values()):
+def _path(operation: Operation, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        name: _number(value) if f"{{{name}:int}}" in operation.path else value
+        for name, value in params.items()
+    }
+
+
+def _number(text: str) -> int:
+    """Return the number of a path; raise `ApiProblem` if no row can have it."""
+    if _DIGITS.fullmatch(text) is None or int(text) > _LARGEST_NUMBER:
         raise of_status(404)
-    return params
+    return int(text)
 
 
 def _headers(request: Request) -> Mapping[str, str]:

@@ -64,15 +64,23 @@ def _here(request: Request, view: View, user: SignedIn | None) -> Here:
     except FormMistake:
         query = Params()
     refresh = query.get("refresh")
-    before = urlsplit(request.headers.get("referer", ""))
     return Here(
         path=request.url.path,
         title=view.title,
         query=[(name, value) for name, value in query.pairs if name != "refresh"],
         refresh=refresh if refresh in REFRESHES and request.method in SAFE_METHODS else "",
-        back=own_path(f"{before.path}?{before.query}" if before.query else before.path),
+        back=_back(request.headers.get("referer", "")),
         user=user,
     )
+
+
+def _back(referer: str) -> str:
+    """Return the path of the page before; `/` if the header names none of the console's."""
+    try:
+        before = urlsplit(referer)
+    except ValueError:
+        return "/"
+    return own_path(f"{before.path}?{before.query}" if before.query else before.path)
 
 
 _TITLES: Mapping[int, str] = {

@@ -18,7 +18,7 @@ from notify.apikeys import (
     revoke_key,
     rotate_key,
 )
-from notify.errors import NotifyError
+from notify.errors import NotifyError, StoreError
 from notify.flow import Limiter
 from notify.store import ActFilter, Actor, Store, find_acts
 from notify.store.apikeys import find_keys
@@ -134,6 +134,31 @@ def test_a_revoked_key_is_refused_after_the_next_read(store: Store) -> None:
         revoke_key(store, id_, ANN)
     with pytest.raises(NotifyError, match="there is no key 99"):
         revoke_key(store, 99, ANN)
+
+
+def test_those_that_wait_for_a_read_that_fails_share_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else requests with an unknown key occupy all connections while the record is slow."""
+    seconds = _Seconds()
+    directory = _directory(store, seconds)
+    reads = []
+
+    def away() -> None:
+        reads.append(seconds.now)
+        seconds.now += 5
+        raise StoreError("the record does not answer")
+
+    monkeypatch.setattr(store, "clock", away)
+    seconds.now += 1
+    for _ in range(3):
+        with pytest.raises(StoreError, match="does not answer"):
+            directory.refresh()
+    assert len(reads) == 1
+    monkeypatch.undo()
+    seconds.now += 1
+    directory.refresh()
+    directory.refresh()
 
 
 def test_the_last_use_is_written_once_a_minute(store: Store) -> None:

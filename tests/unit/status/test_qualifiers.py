@@ -32,11 +32,11 @@ def test_each_qualifier_is_read() -> None:
 
 def test_a_search_is_written_as_it_was_read() -> None:
     """The form shows it, and each link carries it."""
-    text = 'source:shop code:"a b" to:token'
+    text = 'source:shop code:"a b" template:"a\u00a0b" to:token'
     found = parse_search(f"  {text} ")
     assert str(found) == text
     assert parse_search(str(found)) == found
-    assert str(found.with_to("other")) == 'source:shop code:"a b" to:other'
+    assert str(found.with_to("other")) == text.replace("token", "other")
 
 
 @pytest.mark.parametrize("digits", ["0b0e", BATCH, BATCH.upper()])
@@ -51,6 +51,7 @@ def test_an_id_or_its_first_digits_are_an_id(digits: str) -> None:
         ("status:faild", "did you mean status:failed?"),
         ("stauts:failed", "did you mean status:?"),
         ("something", "only exact qualifiers and ids"),
+        ("0" * 33, "only exact qualifiers and ids"),
         ("source:a source:b", "source: is there twice"),
         ("source:", "source"),
         ('code:"open', "quotation mark"),

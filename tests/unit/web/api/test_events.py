@@ -64,6 +64,8 @@ def test_pages_have_each_event_once_and_in_order(rig: ApiRig) -> None:
     assert again["events"] == []
     by_time = run(rig.shop.get("/v1/events", params={"since": "2099-01-01T00:00:00Z"})).json()
     assert by_time["events"] == []
+    first_of_all = run(rig.shop.get("/v1/events", params={"since": "0001-01-01T00:00:00Z"})).json()
+    assert [each["id"] for each in first_of_all["events"]][-3:] == ids
 
 
 def test_a_stream_has_the_old_events_and_the_new_ones(rig: ApiRig) -> None:

@@ -73,7 +73,7 @@ def test_only_the_description_and_the_probes_need_no_key(rig: ApiRig) -> None:
     open_ = {"/v1/openapi.json", "/v1/docs", "/v1/docs.css", "/livez", "/readyz"}
     app: Any = rig.app
     paths = {route.path for route in app._app._app.routes}
-    assert paths == open_ | {each.path for each in TABLE}
+    assert paths == open_ | {each.path.replace(":int}", "}") for each in TABLE}
 
 
 @pytest.fixture(scope="module")

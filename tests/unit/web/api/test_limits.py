@@ -147,6 +147,8 @@ def test_a_slow_body_is_refused(rig: ApiRig) -> None:
         ("GET", "/v1/notifications/../../etc/passwd", 404),
         ("GET", "/v1/notifications/not-a-uuid", 404),
         ("DELETE", "/v1/suppressions/99999999999999999999", 404),
+        ("DELETE", f"/v1/suppressions/{'9' * 5000}", 404),
+        ("DELETE", "/v1/suppressions/-1", 404),
         ("DELETE", "/v1/notifications", 405),
         ("GET", "/v1/notifications?limit=0", 400),
         ("GET", "/v1/notifications?limit=10&limit=20", 400),

@@ -187,6 +187,13 @@ def _cookies(browser: Browser) -> dict[str, str]:
     return dict(browser.client.cookies)
 
 
+@pytest.mark.parametrize("referer", ["http://[::1", "//[", "http://\u2100.example/"])
+def test_an_odd_referer_is_no_fault(rig: ConsoleRig, referer: str) -> None:
+    """A page without a session reads it as well."""
+    headers = [("Sec-Fetch-Site", "same-origin"), ("Referer", referer.encode())]
+    assert rig.browser().get("/sign-in", headers=headers).status_code == 200
+
+
 def test_a_session_that_was_planted_before_the_sign_in_is_worth_nothing(rig: ConsoleRig) -> None:
     """Session fixation: the token after a sign-in is new, and the one before opens nothing."""
     victim = rig.browser()

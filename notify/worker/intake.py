@@ -118,14 +118,21 @@ class Intake:
         received.at_work = 0
         return bool(self.buffer)
 
-    def defer(self, received: Received) -> None:
-        """Keep a message for a later retry, and stop counting it as unacknowledged."""
-        self.settled(received)
+    def defer(self, received: Received) -> bool:
+        """
+        Keep a message for a later retry, and stop counting it as unacknowledged.
+
+        Returns:
+            Whether buffered ones may have waited for its bytes.
+        """
+        received.deferred = True
         if received.alive:
             self._count_deferred(received, 1)
+        return self.settled(received)
 
     def retry(self, received: Received) -> None:
         """Buffer a deferred message again, unless its channel is closed."""
+        received.deferred = False
         if received.alive:
             self._count_deferred(received, -1)
             self._due_at = self._latest = 0.0

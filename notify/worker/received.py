@@ -47,18 +47,28 @@ class Received:
         tag: Its delivery tag.
         consumer: The number of the queue's consumer that received it.
         settled: Whether it is acknowledged, rejected or requeued.
+        deferred: Whether it waits for its retry.
         size: The length of its body in bytes or characters.
         at_work: Its size while it is large and in a batch or call, else 0.
     """
 
-    __slots__ = ("_message", "_taken_at", "at_work", "consumer", "settled", "size", "tag")
+    __slots__ = (
+        "_message",
+        "_taken_at",
+        "at_work",
+        "consumer",
+        "deferred",
+        "settled",
+        "size",
+        "tag",
+    )
 
     def __init__(self, message: Any) -> None:
         self._message = message
         self._taken_at = time.time()
         self.tag: int = message.delivery_info["delivery_tag"]
         self.consumer = 0
-        self.settled = False
+        self.settled = self.deferred = False
         self.size = len(message.body)
         self.at_work = 0
 

@@ -43,17 +43,19 @@ class Settling:
 
     def settle(self, intake: Intake, received: Received, decision: Decision) -> None:
         """
-        Settle or defer a message as decided, unless it is already settled.
+        Settle or defer a message as decided, unless it is already settled or deferred.
 
         One that is done is acknowledged by the next `acknowledge_all`.
         """
-        if received.settled:
+        if received.settled or received.deferred:
             return
         match decision:
             case Again(after=after):
                 # Not counted as unacknowledged: a stop need not wait for it.
-                intake.defer(received)
+                has_room = intake.defer(received)
                 self._later(after, lambda: self._retry(intake, received))
+                if has_room:
+                    self._flush()
             case Done():
                 self._count(intake, received)
                 self._done.setdefault(received.acknowledged(), []).append(received.tag)

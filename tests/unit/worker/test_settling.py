@@ -11,7 +11,7 @@ from amqp.method_framing import frame_writer
 
 from notify.arrival import Again, Dead, Done
 from notify.worker.frames import write_acks
-from notify.worker.intake import Intake
+from notify.worker.intake import MOST_AT_WORK, Intake
 from notify.worker.loop_state import LoopState
 from notify.worker.received import Received
 from notify.worker.settling import Settling
@@ -59,23 +59,29 @@ class Bench:
     def __init__(self) -> None:
         self.state = LoopState(alive=lambda: None, watchdog=None)
         self.later: list[float] = []
+        self.flushes = 0
         self.settling = Settling(
             self.state,
             later=lambda seconds, _: self.later.append(seconds),
-            flush=lambda: None,
+            flush=self._flush,
             errors=(amqp.RecoverableConnectionError, OSError),
         )
         self.intake = Intake("notify.email.normal")
 
+    def _flush(self) -> None:
+        self.flushes += 1
+
     def received(self, channel: amqp.Channel, tag: int) -> Received:
         """Return an unacknowledged message."""
-        message: Any = SimpleNamespace(
-            channel=channel, body=b"", delivery_info={"delivery_tag": tag}
-        )
-        received = Received(message)
+        received = _received(channel, tag)
         self.intake.admit(received)
         self.intake.buffer.clear()
         return received
+
+
+def _received(channel: amqp.Channel, tag: int, *, body: Any = b"") -> Received:
+    message: Any = SimpleNamespace(channel=channel, body=body, delivery_info={"delivery_tag": tag})
+    return Received(message)
 
 
 def test_a_turns_acknowledgements_are_one_write() -> None:
@@ -114,3 +120,29 @@ def test_a_lost_connection_keeps_back_no_other_channels_acknowledgements() -> No
         bench.settling.settle(bench.intake, bench.received(channel, tag), Done())
     bench.settling.acknowledge_all()
     assert (_writes(lost), len(_writes(open_))) == ([], 1)
+
+
+def test_a_deferred_message_has_no_further_decision_before_its_retry() -> None:
+    """A fault decides on the whole batch, also on those that are already to be delivered again."""
+    bench, channel = Bench(), _channel()
+    received = bench.received(channel, 1)
+    bench.settling.settle(bench.intake, received, Again(2.0))
+    bench.settling.settle(bench.intake, received, Dead())
+    assert (_writes(channel), bench.later, bench.intake.unacknowledged) == ([], [2.0], 0)
+    bench.intake.retry(received)
+    assert bench.intake.unacknowledged == 1
+    bench.settling.settle(bench.intake, received, Dead())
+    assert (len(_writes(channel)), bench.intake.unacknowledged) == (1, 0)
+
+
+def test_a_large_message_that_is_deferred_makes_room_for_the_next_one() -> None:
+    """At once: it may be deferred for as long as another worker's lease."""
+    bench, channel = Bench(), _channel()
+    first, second = (_received(channel, tag, body=range(MOST_AT_WORK)) for tag in (1, 2))
+    bench.intake.admit(first)
+    assert list(bench.intake.batches()) == [[first]]
+    bench.intake.admit(second)
+    assert list(bench.intake.batches()) == []
+    bench.settling.settle(bench.intake, first, Again(60.0))
+    assert bench.flushes == 1
+    assert list(bench.intake.batches()) == [[second]]

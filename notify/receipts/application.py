@@ -16,9 +16,15 @@ from notify.errors import StoreError, StoreRefused
 from notify.receipts.announcing import Announcement
 from notify.receipts.application_metrics import ApplicationMetrics
 from notify.receipts.applier import ReceiptApplier
-from notify.receipts.received import AppliedReceipt, ReceivedReceipt, received_of
+from notify.receipts.received import (
+    AppliedReceipt,
+    ReceivedReceipt,
+    ReportContent,
+    received_of,
+)
 from notify.relays import OwnEvents
 from notify.store import Store
+from notify.suppression import Suppression
 from notify.topology import RECEIPTS
 
 MOST = 1000
@@ -30,7 +36,7 @@ log = structlog.get_logger("notify.receipts")
 
 
 class ReportReader(Protocol):
-    """Reads and applies one kind of the messages that producers send to the queue of feedback."""
+    """Reads one kind of the messages that producers send to the queue of feedback."""
 
     def read(self, incoming: Incoming) -> object:
         """
@@ -40,15 +46,10 @@ class ReportReader(Protocol):
             RequestInvalid: It is not in its form, or its source may not send it.
         """
 
-    def apply(
+    def reported(
         self, connection: Connection, read: Sequence[Any], *, now: datetime
-    ) -> Sequence[ReceivedReceipt]:
-        """
-        Apply what was read, in the caller's transaction; the same content may come again.
-
-        Returns:
-            The receipts that it amounts to, which are applied afterwards.
-        """
+    ) -> ReportContent:
+        """Return what was reported; nothing is written, and the same content may come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +204,17 @@ class ReceiptApplication:
         own: Announcement | None,
     ) -> list[AppliedReceipt]:
         receipts = [each for item in items for each in item.receipts]
+        opt_outs: list[Suppression] = []
         for reader in self._readers.values():
             if read := [item.content for item in items if item.reader is reader]:
-                receipts += reader.apply(connection, read, now=now)
-        if not receipts:
+                reported = reader.reported(connection, read, now=now)
+                receipts += reported.receipts
+                opt_outs += reported.opt_outs
+        if not receipts and not opt_outs:
             return []
-        return self._applier.apply(connection, receipts, now=now, announcement=own)
+        return self._applier.apply(
+            connection, receipts, now=now, opt_outs=opt_outs, announcement=own
+        )
 
 
 def _groups(items: Sequence[_Item]) -> Iterator[list[_Item]]:

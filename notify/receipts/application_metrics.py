@@ -48,7 +48,7 @@ class ApplicationMetrics:
                 self._count_feedback(each)
             at = each.received.receipt.at
             if at is not None and each.verdict is ReceiptVerdict.NEW:
-                seconds = (now - at).total_seconds()
+                seconds = max((now - at).total_seconds(), 0.0)
                 self._metrics.observe(
                     catalog.RECEIPT_LAG, seconds, each.received.provider, "applied"
                 )

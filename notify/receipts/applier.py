@@ -15,7 +15,12 @@ from notify.receipts.announcing import Announcement
 from notify.receipts.consequences import Consequences
 from notify.receipts.lattice import STATUS_OF
 from notify.receipts.matcher import ReceiptMatch, match_receipts
-from notify.receipts.received import AppliedReceipt, ReceiptVerdict, ReceivedReceipt
+from notify.receipts.received import (
+    PRODUCER,
+    AppliedReceipt,
+    ReceiptVerdict,
+    ReceivedReceipt,
+)
 from notify.receipts.statuses import apply_matches
 from notify.store.receipts import (
     ReceiptRow,
@@ -28,7 +33,7 @@ from notify.store.receipts import (
 )
 from notify.store.reconcile import give_up_lapsed
 from notify.store.sealing import cipher_of
-from notify.suppression import BOUNCE_LASTS
+from notify.suppression import BOUNCE_LASTS, Suppression
 
 LONGEST_WAIT = timedelta(minutes=5)
 """How long a receipt waits for its call to be recorded; a call ends within a minute."""
@@ -68,6 +73,7 @@ class ReceiptApplier:
         items: Sequence[ReceivedReceipt],
         *,
         now: datetime,
+        opt_outs: Sequence[Suppression] = (),
         announcement: Announcement | None = None,
     ) -> list[AppliedReceipt]:
         """
@@ -77,6 +83,7 @@ class ReceiptApplier:
         a lost call.
 
         Args:
+            opt_outs: Further entries for the suppression list, from producers.
             announcement: Receives events that the caller publishes; None: a relay publishes all.
 
         Returns:
@@ -89,7 +96,7 @@ class ReceiptApplier:
         rows = [_row(key, match, now=now) for key, match in zip(fresh, matches, strict=True)]
         new = insert_receipts(connection, rows)
         chosen = [match for key, match in zip(fresh, matches, strict=True) if key in new]
-        self._consequences.follow(connection, chosen, now=now)
+        self._consequences.follow(connection, chosen, opt_outs, now=now)
         recorded = {id(each.received) for each in chosen}
         ready = [each for each in chosen if not _must_wait(each)]
         return [
@@ -178,11 +185,17 @@ def _row(fingerprint: bytes, match: ReceiptMatch, *, now: datetime) -> ReceiptRo
         code=receipt.code,
         reason=receipt.reason,
         recipient_hash=match.recipient_hash,
-        at=receipt.at,
+        at=_plausible(received, now=now),
         received_at=received.received_at,
         applied_at=None if waits else now,
         waits_until=now + LONGEST_WAIT if waits else None,
     )
+
+
+def _plausible(received: ReceivedReceipt, *, now: datetime) -> datetime | None:
+    """Return when it happened; a producer's clock may be ahead."""
+    at = received.receipt.at
+    return min(at, now) if at is not None and received.provider == PRODUCER else at
 
 
 def _received(row: WaitingReceipt) -> ReceivedReceipt:

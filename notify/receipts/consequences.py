@@ -56,16 +56,24 @@ class Consequences:
         self._tokens = tokens
 
     def follow(
-        self, connection: Connection, matches: Sequence[ReceiptMatch], *, now: datetime
+        self,
+        connection: Connection,
+        matches: Sequence[ReceiptMatch],
+        opt_outs: Sequence[Suppression] = (),
+        *,
+        now: datetime,
     ) -> None:
         """
         Suppress recipients, lift opt-outs, and open circuits, as new receipts require.
+
+        Producers' *opt_outs* are added with the others: in one order, after the notifications are
+        locked, so that two workers do not deadlock.
 
         A receipt that matches no notification suppresses too: retention deletes rows before the
         last complaint comes.
         """
         found = [each for match in matches if (each := self._listed(match, now=now))]
-        suppressions = [each for each in found if isinstance(each, Suppression)]
+        suppressions = [*opt_outs, *(each for each in found if isinstance(each, Suppression))]
         log_added(suppress(connection, suppressions, now=now))
         lift(connection, [each for each in found if isinstance(each, Lift)], now=now)
         reports = {

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from notify.channels import CHANNELS, country_of
 from notify.contract import Feedback, FeedbackOutcome, Incoming, Limits, read_feedback
 from notify.receipt import DeliveryReceipt, ReceiptEvent
-from notify.receipts.received import PRODUCER, ReceivedReceipt
+from notify.receipts.received import PRODUCER, ReceivedReceipt, ReportContent
 from notify.store.receipts import OwnNotification, find_own
 
 _EVENTS = {
@@ -40,12 +40,13 @@ class FeedbackReader:
         """
         return read_feedback(incoming, self._limits)
 
-    def apply(
+    def reported(
         self, connection: Connection, read: Sequence[Feedback], *, now: datetime
-    ) -> list[ReceivedReceipt]:
+    ) -> ReportContent:
         """Return the receipts of feedback, each about a notification of its source."""
         own = find_own(connection, [(each.source, each.id) for each in read])
-        return [_received(each, own.get((each.source, each.id)), now=now) for each in read]
+        found = [_received(each, own.get((each.source, each.id)), now=now) for each in read]
+        return ReportContent(receipts=found)
 
 
 def _received(
@@ -57,7 +58,8 @@ def _received(
         notification_id=notification.id if notification else None,
         # Of an unknown one the row shows what the producer meant.
         provider_id="" if notification else f"{feedback.source}/{feedback.id}",
-        at=feedback.at and min(feedback.at, now),
+        # As it is: with the present instead of a later time, a copy would be another receipt.
+        at=feedback.at,
         reason=feedback.note,
     )
     return ReceivedReceipt(receipt, PRODUCER, now, country=_country(notification))

@@ -9,15 +9,13 @@ import structlog
 from sqlalchemy import Connection
 
 from notify.contract import Incoming, Limits, ProducerOptOut, read_opt_out
-from notify.receipts.received import ReceivedReceipt
+from notify.receipts.received import ReportContent
 from notify.store.receipts import OwnNotification, find_own
 from notify.suppression import (
     Suppression,
     SuppressionReason,
     category_scope,
-    log_added,
     source_scope,
-    suppress,
 )
 
 log = structlog.get_logger("notify.suppression")
@@ -44,10 +42,10 @@ class OptOutReader:
         """
         return read_opt_out(incoming, self._limits)
 
-    def apply(
+    def reported(
         self, connection: Connection, read: Sequence[ProducerOptOut], *, now: datetime
-    ) -> list[ReceivedReceipt]:
-        """Suppress the recipients; an opt-out changes no notification, so there are no receipts."""
+    ) -> ReportContent:
+        """Return the entries; an opt-out changes no notification, so there are no receipts."""
         own = find_own(connection, [(each.source, each.id) for each in read if each.id])
         items = []
         for each in read:
@@ -58,8 +56,7 @@ class OptOutReader:
                 log.warning("notify.optout_unmatched", source=each.source, id=str(each.id))
             else:
                 items.append(item)
-        log_added(suppress(connection, items, now=now))
-        return []
+        return ReportContent(opt_outs=items)
 
 
 def _suppression(

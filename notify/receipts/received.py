@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from notify.contract import ReceiptMessage
 from notify.policies import normalize
 from notify.receipt import DeliveryReceipt
 from notify.store.receipts import ReportedNotification
+from notify.suppression import Suppression
 
 PRODUCER = "producer"
 """The provider of receipts that are a producer's own feedback."""
@@ -76,6 +77,14 @@ class AppliedReceipt:
     received: ReceivedReceipt
     verdict: ReceiptVerdict
     notification: ReportedNotification | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportContent:
+    """The receipts, and the entries for the suppression list, that producers' reports amount to."""
+
+    receipts: Sequence[ReceivedReceipt] = ()
+    opt_outs: Sequence[Suppression] = ()
 
 
 def received_of(message: ReceiptMessage) -> Iterator[ReceivedReceipt]:

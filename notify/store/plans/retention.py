@@ -20,7 +20,9 @@ def delete_plans(connection: Connection, *, before: datetime, limit: int) -> int
     """
     columns = plans.c
     old = select(columns.id).where(columns.updated_at <= before, columns.next_at.is_(None))
-    plan_id = connection.execute(old.order_by(columns.id).limit(1)).scalar()
+    # Locked: an operator may start one at this moment, which stays then.
+    first = old.order_by(columns.id).limit(1).with_for_update(skip_locked=True)
+    plan_id = connection.execute(first).scalar()
     if plan_id is None:
         return 0
     items = plan_items.c

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy.exc import IntegrityError
 
 from notify.message import Channel
 from notify.store.sealing.row_cipher import RowCipher
@@ -56,6 +57,16 @@ def rehash(connection: Connection, hashes: Mapping[bytes, bytes]) -> int:
             columns.recipient_hash.in_(olds[start : start + _AT_ONCE]),
         )
         for row in connection.execute(query.order_by(columns.id)).all():
-            values = {"of_id": row.id, "new_hash": hashes[row.recipient_hash]}
-            changed += connection.execute(_REPLACE, values).rowcount
+            changed += _replace(connection, row.id, hashes[row.recipient_hash])
     return changed
+
+
+def _replace(connection: Connection, id_: int, new_hash: bytes) -> int:
+    try:
+        # A failed statement would end the transaction.
+        with connection.begin_nested():
+            values = {"of_id": id_, "new_hash": new_hash}
+            return connection.execute(_REPLACE, values).rowcount
+    except IntegrityError:
+        # Another transaction has added the same entry under the new hash in the meantime.
+        return 0

@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine, event, select
 
+from notify.contract import Feedback, FeedbackOutcome, Limits
 from notify.flow.overrides import set_breaker_mode
 from notify.ledger import build_ledger
 from notify.message import Channel, Outcome, Status
@@ -20,6 +21,7 @@ from notify.policies.breaker import Circuit, Mode
 from notify.receipt import Blame, ReceiptEvent
 from notify.receipts.announcing import Announcement
 from notify.receipts.applier import LONGEST_WAIT, ReceiptApplier
+from notify.receipts.feedback import FeedbackReader
 from notify.receipts.lattice import STATUS_OF, derived
 from notify.receipts.received import PRODUCER, ReceiptVerdict
 from notify.store import Actor, Store
@@ -416,3 +418,18 @@ def counted_statements() -> Iterator[list[str]]:
         yield statements
     finally:
         event.remove(Engine, "before_cursor_execute", note)
+
+
+def test_feedback_by_a_clock_ahead_counts_once(store: Store) -> None:
+    """Also if the broker delivers it again; the timeline has no later time than its arrival."""
+    entry = sent(store)
+    id_ = entry.notification.id
+    feedback = Feedback("shop", id_, FeedbackOutcome.CONFIRMED, LATER, None)
+    reader = FeedbackReader(Limits())
+    found = []
+    for now in (SOON, SOON + LEASE / 2):
+        with store.reading() as connection:
+            (received,) = reader.reported(connection, [feedback], now=now).receipts
+        found += verdicts(apply(store, received, now=now))
+    assert found == ["new", "repeat"]
+    assert [row.at for row in rows_of(store)] == [SOON]

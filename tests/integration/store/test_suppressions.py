@@ -16,6 +16,7 @@ from notify.contract import Limits, ProducerOptOut
 from notify.keyring import CLEAR
 from notify.message import Channel
 from notify.privacy import rotate
+from notify.receipts.applier import ReceiptApplier
 from notify.receipts.optouts import OptOutReader
 from notify.store import Actor, Store
 from notify.store.sealing import cipher_of
@@ -230,7 +231,9 @@ def test_a_producers_opt_out_stops_its_own_messages(store: Store) -> None:
     ]
     for _ in range(2):
         with store.writing() as connection:
-            assert reader.apply(connection, read, now=NOW) == []
+            reported = reader.reported(connection, read, now=NOW)
+            assert not reported.receipts
+            ReceiptApplier({}).apply(connection, [], now=NOW, opt_outs=reported.opt_outs)
     written = {(row.scope, row.reason, row.evidence, row.until) for row in rows(store)}
     assert written == {
         ("source:shop", "opt_out", "optout.shop account_page", None),

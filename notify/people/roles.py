@@ -13,7 +13,7 @@ class Role(enum.StrEnum):
     OPERATOR = "operator"
     """May act on messages, holds and circuits, and reveal personal data with a reason."""
     ADMIN = "admin"
-    """May also change limits, caps and suppressions in bulk."""
+    """May also change limits, caps and the suppression list, by a plan as well."""
 
     def covers(self, needed: Role) -> bool:
         """Return whether this role has the rights of *needed*."""

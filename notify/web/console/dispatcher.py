@@ -20,7 +20,14 @@ from notify.web.console.assets import PREFIX, Assets
 from notify.web.console.origins import SAFE_METHODS, Origins
 from notify.web.console.pages_out import PageWriter
 from notify.web.console.params import FormMistake, Params
-from notify.web.console.routing import ConsoleAction, Missing, Route, RouteTable, Visit
+from notify.web.console.routing import (
+    ConsoleAction,
+    Missing,
+    NotPermitted,
+    Route,
+    RouteTable,
+    Visit,
+)
 from notify.web.console.sign_in import SIGN_IN
 from notify.web.console.site import ConsoleSite
 from notify.web.console.users import FindsUser
@@ -28,7 +35,12 @@ from notify.web.console.users import FindsUser
 OpenPages = dict[tuple[str, str], Callable[[Request], Awaitable[Response]]]
 """By method and path: the pages without a session."""
 
-_STATUS: dict[type[NotifyError], int] = {FormMistake: 400, Missing: 404, StoreError: 503}
+_STATUS: dict[type[NotifyError], int] = {
+    FormMistake: 400,
+    NotPermitted: 403,
+    Missing: 404,
+    StoreError: 503,
+}
 _LARGE = "the form has more bytes than the console reads"
 
 
@@ -112,8 +124,7 @@ class RequestDispatcher:
             text = "The page does not answer this method."
             return self._writer.mistake(request, 405, text, user=user)
         if not user.role.covers(found.route.needs):
-            text = f"This needs the role {found.route.needs}; yours is {user.role}."
-            return self._writer.mistake(request, 403, text, user=user)
+            return self._failed(request, NotPermitted(found.route.needs, user.role), user)
         try:
             form = await self._form(request, found.route)
             visit = Visit(

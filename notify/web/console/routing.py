@@ -22,6 +22,13 @@ class Missing(NotifyError):
     """The object that the path names does not exist."""
 
 
+class NotPermitted(NotifyError):
+    """The user's role lacks the right."""
+
+    def __init__(self, needs: Role, role: Role) -> None:
+        super().__init__(f"this needs the role {needs}; yours is {role}")
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One request, of a user who may make it."""
@@ -53,6 +60,16 @@ class Visit:
     def may(self, role: Role) -> bool:
         """Return whether the user has the rights of a role, to show a form only to those."""
         return self.user.role.covers(role)
+
+    def require(self, role: Role) -> None:
+        """
+        Check a right that depends on the object, beyond that of the route.
+
+        Raises:
+            NotPermitted: The user lacks it.
+        """
+        if not self.may(role):
+            raise NotPermitted(role, self.user.role)
 
 
 @dataclass(frozen=True, slots=True)

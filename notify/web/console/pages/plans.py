@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from notify.people import Role
 from notify.plans import (
+    MOST_ITEMS,
     BulkPlan,
     Item,
     ItemState,
@@ -35,6 +36,16 @@ SETTLED = (ItemState.DONE, ItemState.SKIPPED, ItemState.REFUSED)
 _LETTERS = (PlanAction.REPLAY, PlanAction.DISCARD)
 
 
+def needs(action: PlanAction) -> Role:
+    """Return the role that may make and start a plan; to stop one is for each operator."""
+    return Role.ADMIN if action is PlanAction.SUPPRESS else Role.OPERATOR
+
+
+def permitted(visit: Visit) -> list[PlanAction]:
+    """Return the actions of the plans that the user may make."""
+    return [each for each in PlanAction if visit.may(needs(each))]
+
+
 def plans(visit: Visit) -> View:
     """Show one page of plans, the newest first."""
     state = word(visit.query, "state", PlanState)
@@ -51,7 +62,7 @@ def plans(visit: Visit) -> View:
         "plans": shown,
         "state": state,
         "states": list(PlanState),
-        "actions": list(PlanAction),
+        "actions": permitted(visit),
         "settled": SETTLED,
         "next": visit.query.query(before=str(shown[-1].id)) if len(found) > ON_A_PAGE else "",
         "newest": visit.query.query(before=None),
@@ -64,7 +75,7 @@ def plan(visit: Visit) -> View:
     """Show one plan: selection, forecast, progress, result, and its items by their state."""
     found = find_plan(visit)
     state = word(visit.query, "items", ItemState)
-    after = visit.query.get("after")
+    after = visit.query.number("after", default=0, least=0, most=MOST_ITEMS)
     items: list[Item] = []
     if state is not None:
         with visit.site.store.reading() as connection:
@@ -72,7 +83,7 @@ def plan(visit: Visit) -> View:
                 connection,
                 found.id,
                 state=state,
-                after=number_part(after) if after else 0,
+                after=after,
                 limit=ON_A_PAGE + 1,
             )
     shown = items[:ON_A_PAGE]
@@ -91,6 +102,7 @@ def plan(visit: Visit) -> View:
         "next": following,
         "newest": visit.query.query(after=None),
         "paged": bool(after),
+        "may_start": visit.may(needs(found.action)),
         "commands": _commands(found),
     }
     return View("plan.html.j2", title=f"Plan {found.id}: {found.action}", values=values)
@@ -114,6 +126,7 @@ def find_plan(visit: Visit) -> BulkPlan:
 def start(visit: Visit) -> Answer:
     """Start a plan, or continue it, once the number of its open items is typed."""
     found = find_plan(visit)
+    visit.require(needs(found.action))
     startable = found.state in (PlanState.READY, PlanState.STOPPED)
     if startable and not confirmed(visit, found.open):
         question = BulkQuestion(

@@ -31,7 +31,7 @@ from notify.store.flow import SCOPE_PARTS
 from notify.suppression import ALL, is_scope
 from notify.web.console.pages.dead_letters import FILTERS, letter_filter
 from notify.web.console.pages.fields import SPANS, positive, seconds, word
-from notify.web.console.pages.plans import PATH
+from notify.web.console.pages.plans import PATH, needs, permitted
 from notify.web.console.params import FormMistake, Params
 from notify.web.console.routing import (
     Answer,
@@ -73,14 +73,16 @@ def of_letters(action: PlanAction, form: Params) -> str:
 def form(visit: Visit) -> View:
     """Show the form for one action."""
     action = word(visit.query, "action", PlanAction) or PlanAction.REPLAY
-    return _form(action, visit.query)
+    return _form(visit, action, visit.query)
 
 
-def _form(action: PlanAction, fields: Params, *, problem: NotifyError | None = None) -> View:
+def _form(
+    visit: Visit, action: PlanAction, fields: Params, *, problem: NotifyError | None = None
+) -> View:
     values = {
         "problem": str(problem or ""),
         "action": action,
-        "actions": list(PlanAction),
+        "actions": permitted(visit),
         "labels": _LABELS,
         "of_letters": action in _LETTERS,
         "given": {name: fields.get(name) for name in (*FILTERS, *SCOPE_PARTS, *_OWN)},
@@ -102,12 +104,13 @@ def make(visit: Visit) -> Answer:
     action = word(visit.form, "action", PlanAction)
     if action is None:
         raise FormMistake("choose an action")
+    visit.require(needs(action))
     try:
         return _made(visit, action)
     except StoreError:
         raise
     except NotifyError as error:
-        return _form(action, visit.form, problem=error)
+        return _form(visit, action, visit.form, problem=error)
 
 
 def _made(visit: Visit, action: PlanAction) -> Redirect:

@@ -157,13 +157,11 @@ def _lifted(ids: Sequence[int], lifted: Sequence[ListedSuppression]) -> BulkResu
     return BulkResult(done=len(done), skipped=skipped)
 
 
-_NAV = Nav("Senders", "Suppressions")
-
 ROUTES = (
     ConsolePage(
         path=PATH, needs=Role.VIEWER, show=suppressions, nav=Nav("Senders", "Suppressions")
     ),
     ConsoleAction(path=f"{PATH}/search", needs=Role.VIEWER, act=search, changes=False),
-    ConsoleAction(path=f"{PATH}/add", needs=Role.OPERATOR, act=add),
-    ConsoleAction(path=f"{PATH}/lift", needs=Role.OPERATOR, act=lift),
+    ConsoleAction(path=f"{PATH}/add", needs=Role.ADMIN, act=add),
+    ConsoleAction(path=f"{PATH}/lift", needs=Role.ADMIN, act=lift),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
 from uuid import UUID
 
 from notify.errors import NotifyError, StoreError
@@ -27,8 +28,17 @@ from notify.web.console.pages.notifications import (
     suggestions,
     with_recipient,
 )
+from notify.web.console.pages.notifications import PATH as NOTIFICATIONS
 from notify.web.console.params import FormMistake
-from notify.web.console.routing import ConsoleAction, ConsolePage, Nav, View, Visit
+from notify.web.console.routing import (
+    Answer,
+    ConsoleAction,
+    ConsolePage,
+    Nav,
+    Redirect,
+    View,
+    Visit,
+)
 
 PATH = "/unknown"
 _ACTIONS = {
@@ -45,9 +55,11 @@ _EXPLAINED = {
 }
 
 
-def inbox(visit: Visit) -> View:
-    """Show one page of the notifications to decide on."""
+def inbox(visit: Visit) -> Answer:
+    """Show one page of the notifications to decide on; an id shows its story."""
     found = parse_search(visit.query.get("q"))
+    if found.id_digits is not None:
+        return Redirect(f"{NOTIFICATIONS}?{urlencode({'q': found.id_digits})}")
     wanted = with_recipient(visit, found)
     at = visit.query.get("after")
     page = read_undecided(

@@ -91,7 +91,7 @@ def test_each_action_has_its_form(rig: ConsoleRig, action: str, fields: dict[str
         arrival(body_of(uuid4()), exchange="notify", headers={}),
         now=rig.store.clock(),
     )
-    browser = rig.browser(Role.OPERATOR)
+    browser = rig.browser(Role.ADMIN if action == "suppress" else Role.OPERATOR)
     form = browser.get(f"/plan-new?action={action}").text
     assert all(f'name="{name}"' in form for name in fields)
     answer = browser.post("/plans", action=action, **fields, **WHY)
@@ -102,6 +102,23 @@ def test_each_action_has_its_form(rig: ConsoleRig, action: str, fields: dict[str
     assert (plan.action, plan.total, plan.state) == (action, 1, PlanState.READY)
     assert browser.get("/plans/1").status_code == 200
     assert f">{action}<" in browser.get("/plans").text
+
+
+def test_only_an_admin_suppresses_by_a_plan(rig: ConsoleRig) -> None:
+    """The suppression list is the admins', one entry or a hundred thousand."""
+    parked(rig.store)
+    operator, admin = rig.browser(Role.OPERATOR), rig.browser(Role.ADMIN)
+    fields = {"action": "suppress", "q": "", **WHY}
+    refused = operator.post("/plans", **fields)
+    assert refused.status_code == 403
+    assert "needs the role admin; yours is operator" in refused.text
+    assert ">suppress<" not in operator.get("/plans").text
+    assert admin.post("/plans", **fields).status_code == 303
+    assert "/plans/1/start" not in operator.get("/plans/1").text
+    start = {"confirm_count": "1", **WHY}
+    assert operator.post("/plans/1/start", **start).status_code == 403
+    assert admin.post("/plans/1/start", **start).status_code == 303
+    assert operator.post("/plans/1/stop", **WHY).status_code == 303
 
 
 @pytest.mark.parametrize(
@@ -122,7 +139,7 @@ def test_a_plan_that_cannot_be_made_says_why(
     rig: ConsoleRig, fields: dict[str, str], words: str
 ) -> None:
     """And none is made."""
-    answer = rig.browser(Role.OPERATOR).post("/plans", **fields, **WHY)
+    answer = rig.browser(Role.ADMIN).post("/plans", **fields, **WHY)
     assert answer.status_code in (400, 409)
     assert words in answer.text.lower()
     with rig.store.reading() as connection:
@@ -196,11 +213,12 @@ def test_pages_of_plans_and_items_follow_each_other(rig: ConsoleRig) -> None:
         assert 0 < len(re.findall(row, second)) < 10
     assert "plan-new" not in browser.get("/plans").text
     assert browser.get("/plans/99").status_code == 404
+    assert browser.get("/plans/1?items=done&after=99999999999").status_code == 400
 
 
 def test_a_refused_plan_keeps_what_was_entered(rig: ConsoleRig) -> None:
     """The form again, with the mistake and each value; nothing was made."""
-    browser = rig.browser(Role.OPERATOR)
+    browser = rig.browser(Role.ADMIN)
     answer = browser.post(
         "/plans", action="resolve", q="code:503", since="3600", finding="not-sent", rate="7", **WHY
     )

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Connection, Executable, Table, func, select, text
+from sqlalchemy import Connection, Executable, Table, event, func, select, text
 
 from notify.arrival import Arrival, Decision, Done, Raw
 from notify.contract import Incoming, Limits, ReceiptMessage
@@ -35,6 +35,7 @@ from notify.store.plans import (
     read_plan,
     update_plan,
 )
+from notify.store.receipts import lock_waiting
 from notify.store.sealing import cipher_of
 from notify.store.shared_bodies import write_shared
 from notify.store.tables import notifications, shared_bodies, suppressions
@@ -234,3 +235,28 @@ def test_a_plan_that_is_started_while_retention_deletes_it(store: Store) -> None
     with store.reading() as connection:
         assert read_plan(connection, plan_id) is not None
         assert len(read_items(connection, plan_id, limit=9)) == 1
+
+
+_RECEIPTS = text("""
+    INSERT INTO receipts (fingerprint, provider, provider_id, event, word, received_at, waits_until)
+    SELECT decode(md5(n::text), 'hex'), 'sendgrid', '', 'delivered', '', now(), now()
+    FROM generate_series(1, 5000) AS n
+""")
+
+
+def test_receipts_that_wait_are_found_by_their_index(store: Store) -> None:
+    """Also if many waited when PostgreSQL gathered its statistics, and few do now."""
+    sent_: list[tuple[str, Any]] = []
+    with store.writing() as connection:
+        connection.execute(_RECEIPTS)
+        connection.execute(text("ANALYZE receipts"))
+        connection.execute(text("UPDATE receipts SET waits_until = NULL WHERE id % 10 > 0"))
+        event.listen(
+            connection, "before_cursor_execute", lambda *args: sent_.append((args[2], args[3]))
+        )
+        assert len(lock_waiting(connection, now=NOW, limit=500)) == 0
+        ((statement, values),) = sent_
+        lines = connection.exec_driver_sql(f"EXPLAIN {statement}", values)
+        plan = "".join(str(line[0]) for line in lines)
+    assert "Index Scan using ix_receipts_waits_until" in plan
+    assert "pk_receipts" not in plan

@@ -14,10 +14,14 @@ from notify.store import Store
 def migrated(url: str) -> Store:
     """Open a record with all its tables; an SQLite file is created if it does not exist."""
     where = make_url(url)
+    store = Store.open(url)
     if where.drivername == "sqlite" and where.database and not Path(where.database).exists():
         Path(where.database).write_bytes(_tables())
-    store = Store.open(url)
-    store.migrate()
+        return store
+    before, own = store.revision()
+    # Alembic loads all migrations to find that there is nothing to do.
+    if before != own:
+        store.migrate()
     return store
 
 

@@ -7,6 +7,8 @@ import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -103,19 +105,49 @@ def test_few_names_are_directly_in_notify() -> None:
     assert len(names_in_notify()) <= MOST_NAMES, sorted(names_in_notify())
 
 
-def classes() -> Iterator[tuple[str, ast.ClassDef]]:
-    """Yield each class with its module."""
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """
+    The parts of a module that the tests below read.
+
+    Attributes:
+        classes: The name of each class, and the number of its constructor's parameters.
+        imported: The modules of its `from` imports.
+    """
+
+    path: Path
+    classes: list[tuple[str, int]]
+    imported: list[str]
+
+
+@cache
+def parsed() -> list[Parsed]:
+    """Return each module, parsed once for all tests."""
+    found = []
     for path in modules():
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ClassDef):
-                yield str(path.relative_to(ROOT)), node
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        classes = [
+            (node.name, parameters(node)) for node in nodes if isinstance(node, ast.ClassDef)
+        ]
+        imports = [str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)]
+        found.append(Parsed(path.relative_to(ROOT), classes, imports))
+    return found
+
+
+def parameters(node: ast.ClassDef) -> int:
+    """Return the number of a constructor's parameters, without `self`; 0 if it has none."""
+    for each in node.body:
+        if isinstance(each, ast.FunctionDef) and each.name == "__init__":
+            return len(each.args.args) + len(each.args.kwonlyargs) - 1
+    return 0
 
 
 def test_no_two_classes_have_one_name() -> None:
     """A search for a class finds one."""
     places = defaultdict(list)
-    for path, node in classes():
-        places[node.name].append(path)
+    for module in parsed():
+        for name, _ in module.classes:
+            places[name].append(str(module.path))
     assert len(places) > 300
     twice = {name: where for name, where in places.items() if len(where) > 1}
     assert {name: twice[name] for name in twice.keys() - VENDORS} == {}
@@ -155,20 +187,20 @@ def test_an_email_passes_few_files_and_none_three_times() -> None:
 
 def past_faces() -> Iterator[tuple[str, str]]:
     """Yield each import of a module past the face of another package: importer and module."""
-    for path in sorted((ROOT / "notify").rglob("*.py")):
-        importer = path.relative_to(ROOT / "notify").parts[0]
-        for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(
-                "notify."
-            ):
+    for module in parsed():
+        if module.path.parts[0] != "notify":
+            continue
+        importer = module.path.parts[1]
+        for imported in module.imported:
+            if not imported.startswith("notify."):
                 continue
-            names = str(node.module).split(".")[1:]
+            names = imported.split(".")[1:]
             face = (ROOT / "notify").joinpath(*names, "__init__.py").exists()
             if face or len(names) < 2 or names[0] == importer:
                 continue
             if names[0] in OPEN and len(names) == 2:
                 continue
-            yield importer, str(node.module)
+            yield importer, imported
 
 
 def test_imports_past_a_face_are_few_and_listed() -> None:
@@ -186,10 +218,5 @@ def test_no_module_is_long() -> None:
 
 def test_constructors_have_few_parameters() -> None:
     """A class with more collaborators does more than one thing."""
-    many = set()
-    for _, node in classes():
-        for each in node.body:
-            if isinstance(each, ast.FunctionDef) and each.name == "__init__":
-                count = len(each.args.args) + len(each.args.kwonlyargs) - 1
-                many |= {node.name} if count > MOST_PARAMETERS else set()
-    assert many == OF_OPTIONS
+    counts = [each for module in parsed() for each in module.classes]
+    assert {name for name, count in counts if count > MOST_PARAMETERS} == OF_OPTIONS

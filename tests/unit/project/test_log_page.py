@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,10 @@ class Line:
     where: str
 
 
-def _lines() -> Iterator[Line]:
+@cache
+def _lines() -> list[Line]:
+    """Return all calls that log."""
+    lines = []
     for path in sorted((ROOT / "notify").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and (event := _event(node)) is not None:
@@ -38,7 +41,9 @@ def _lines() -> Iterator[Line]:
                 fields = {word.arg for word in node.keywords if word.arg}
                 fields |= {"id" for word in node.keywords if _is_ids(word)}
                 named = {"exception" if field == "exc_info" else field for field in fields}
-                yield Line(event, name, frozenset(named), f"{path.relative_to(ROOT)}:{node.lineno}")
+                where = f"{path.relative_to(ROOT)}:{node.lineno}"
+                lines.append(Line(event, name, frozenset(named), where))
+    return lines
 
 
 def _is_ids(word: ast.keyword) -> bool:

@@ -25,7 +25,7 @@ from notify.contract import (
     check_document,
     digest_of,
 )
-from notify.errors import NotifyError, StoreError
+from notify.errors import StoreError
 from notify.message import time_id
 from notify.publisher import Outgoing, Publisher
 from notify.store import Store
@@ -88,7 +88,7 @@ class Acceptor:
 
     def accept(
         self, source: str, requests: Sequence[Documents]
-    ) -> list[list[Accepted] | NotifyError]:
+    ) -> list[list[Accepted] | Exception]:
         """
         Publish the notifications of requests, each once.
 
@@ -96,27 +96,28 @@ class Acceptor:
             For each request what RabbitMQ has confirmed, in the order of its notifications; or an
             error: `BodyRefused` if one breaks the contract, `KeyConflict` if one has the
             idempotency key of another request, `NotConfirmed` if RabbitMQ did not confirm all,
-            `StoreError` if one has an idempotency key and the record cannot be used.
+            `StoreError` if one has an idempotency key and the record cannot be used. A fault in one
+            request is its own error.
         """
         ready = [self._ready(source, documents) for documents in requests]
-        good = [prepared for prepared in ready if not isinstance(prepared, NotifyError)]
+        good = [prepared for prepared in ready if not isinstance(prepared, Exception)]
         self._publish(source, [each for prepared in good for each in prepared if not each.replayed])
         return [
-            prepared if isinstance(prepared, NotifyError) else self._answer(source, prepared)
+            prepared if isinstance(prepared, Exception) else self._answer(source, prepared)
             for prepared in ready
         ]
 
-    def _ready(self, source: str, documents: Documents) -> list[_Prepared] | NotifyError:
+    def _ready(self, source: str, documents: Documents) -> list[_Prepared] | Exception:
         try:
             prepared = self._prepare(source, documents)
             keyed = [each for each in prepared if each.key is not None]
             if keyed:
                 self._decide(source, prepared, keyed)
-        except (BodyRefused, KeyConflict, StoreError) as error:
+        except Exception as error:  # noqa: BLE001 - an unexpected one is its own request's answer
             return error
         return prepared
 
-    def _answer(self, source: str, prepared: Sequence[_Prepared]) -> list[Accepted] | NotifyError:
+    def _answer(self, source: str, prepared: Sequence[_Prepared]) -> list[Accepted] | Exception:
         repeats = self._confirm(source, prepared)
         results = [_result(each, repeats) for each in prepared]
         if any(each.status is Acceptance.UNCONFIRMED for each in results):

@@ -20,7 +20,6 @@ from notify.apikeys import (
     read_one,
     with_key,
 )
-from notify.errors import NotifyError
 from notify.web.api.limits import rate_headers, used_up
 from notify.web.api.models import AcceptedView
 from notify.web.api.operation import JSON, LINES, ApiAnswer, ApiCall
@@ -82,7 +81,7 @@ class SendHandler:
         good = [each for each in sendings if each.end is None]
         results = self._acceptor.accept(calls[0].source, [each.documents for each in good])
         for each, result in zip(good, results, strict=True):
-            if isinstance(result, NotifyError):
+            if isinstance(result, Exception):
                 each.end = _problem(result)
             else:
                 each.end = self._answer(each, result)
@@ -137,7 +136,7 @@ def _read(call: ApiCall) -> _Sending:
     return sending
 
 
-def _problem(error: NotifyError) -> Exception:
+def _problem(error: Exception) -> Exception:
     """Return the answer to a request that was not accepted as a whole."""
     if isinstance(error, BodyRefused):
         return refused(error.wrong)

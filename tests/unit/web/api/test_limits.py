@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
+from notify.contract import check_document
 from tests.support.api_rig import BODY_LIMIT, ApiRig, email, run
 from tests.support.migrated import migrated
 
@@ -189,3 +192,24 @@ def test_a_fault_shows_nothing_of_itself(rig: ApiRig, monkeypatch: pytest.Monkey
     answer = run(rig.shop.post("/v1/notifications", json=email(idempotency_key="x")))
     assert (answer.status_code, answer.headers["content-type"]) == (500, PROBLEM)
     assert "division" not in answer.text
+
+
+def test_a_fault_in_one_request_is_not_the_answer_of_others(
+    rig: ApiRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests of one key that arrive together share a thread."""
+
+    def check(document: dict[str, Any], *args: Any, **options: Any) -> Any:
+        return (
+            1 / 0 if document["subject"] == "fault" else check_document(document, *args, **options)
+        )
+
+    monkeypatch.setattr("notify.apikeys.acceptance.check_document", check)
+
+    async def play() -> list[int]:
+        subjects = ("one", "fault", "two", "three")
+        posts = [rig.shop.post("/v1/notifications", json=email(subject=each)) for each in subjects]
+        return [each.status_code for each in await asyncio.gather(*posts)]
+
+    assert run(play()) == [202, 500, 202, 202]
+    assert len(rig.broker.sent) == 3

@@ -193,7 +193,7 @@ class Store:
 
     def record_ends(self, results: Sequence[Record]) -> Mapping[UUID, int]:
         """
-        Write how claimed calls ended, in one transaction.
+        Write how claimed calls ended, in one transaction; of two of a notification, the first.
 
         Returns:
             By notification, its event. If another worker took one over, nothing was written for it.

@@ -147,8 +147,10 @@ def _hashes(rows: Sequence[tuple[object, ...]]) -> list[object]:
 
 def record(engine: Engine, records: Sequence[Record]) -> dict[UUID, int]:
     """Write how calls ended; return the event of each that this worker still owned."""
+    # The first outcome of a notification: the statement would write an event for each.
+    first = {each.notification_id: each for each in reversed(records)}
     # Rows are locked in this order, in which a receipts worker and a claim lock them as well.
-    in_order = sorted(records, key=_ID)
+    in_order = sorted(first.values(), key=_ID)
     written = run(engine, _RECORD, _arrays(ENDED, [ended_row(each) for each in in_order]))
     return dict(written)
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from notify.message import Channel, Outcome, Status
-from notify.store import Claim, Entry, Store, Story
+from notify.store import Claim, Entry, Filter, Store, Story
 from notify.store.reconcile.lost import (
     RivalCalls,
     find_lost_call,
@@ -21,7 +21,18 @@ from notify.store.reconcile.lost import (
 from notify.store.reconcile.outcomes import Settled, change_status, settle_call
 from notify.store.relays.due import lease_due
 from notify.store.status_rules import Transition
-from tests.support.recording import LATER, LEASE, NOW, accepted, begin, call_for, claim_one, put_off
+from tests.support.recording import (
+    LATER,
+    LEASE,
+    NOW,
+    accepted,
+    answer_to,
+    begin,
+    call_for,
+    claim_one,
+    lost,
+    put_off,
+)
 
 MINUTE = timedelta(minutes=1)
 
@@ -295,3 +306,18 @@ def test_a_postponed_one_is_due_again_at_its_time(store: Store) -> None:
         postpone_lookup(connection, due, until=NOW + 2 * MINUTE, now=NOW)
     assert take(NOW + MINUTE) == []
     assert len(take(NOW + 2 * MINUTE)) == 1
+
+
+@pytest.mark.parametrize("own_first", [True, False])
+def test_the_first_of_two_outcomes_of_a_call_counts(store: Store, own_first: bool) -> None:
+    """In one batch: a worker ends its own slow call, and finds by a copy that it has lapsed."""
+    entry = begin(store)
+    answer = answer_to(store, call_for(entry.notification), now=LATER)
+    own, found = accepted(entry), lost(entry, answer, due_at=LATER)
+    store.record([own, found, found] if own_first else [found, own, found])
+    story = store.get(entry.notification.id)
+    assert story is not None
+    first = own if own_first else found
+    assert [each.status for each in story.events] == [first.status] == [story.status]
+    assert [each.outcome for each in story.attempts] == [first.outcome]
+    assert store.count(Filter()) == {first.status: 1}

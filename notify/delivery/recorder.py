@@ -145,12 +145,14 @@ class Recorder:
         self._thread.join(timeout)
 
     def _run(self) -> None:
-        while (first := self._pending.get()) is not None:
-            group = [*first]
-            last = self._gather(group)
-            self._write(group)
-            if last:
-                return
+        last = False
+        # A lost outcome is put back, also by the group that was to be the last one.
+        while not (last and self._pending.empty()):
+            first = self._pending.get()
+            group = [*(first or ())]
+            last = first is None or self._gather(group) or last
+            if group:
+                self._write(group)
 
     def _gather(self, group: list[PendingRecord]) -> bool:
         """Add pending outcomes to the group; return whether the recorder must stop after it."""

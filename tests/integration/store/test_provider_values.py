@@ -38,6 +38,7 @@ from notify.store import Claim, Claimed, Entry, Record, Store
 from notify.store.relays import PendingEvent
 from notify.telemetry.metrics import Metrics
 from tests.support.recording import LEASE, NOW, accepted, answer_to, asked, call_for
+from tests.support.rig import until
 
 MINUTE = timedelta(minutes=1)
 ERRORS = (TransientError, Throttled, PermanentError, OutcomeUnknown, ProviderError)
@@ -242,3 +243,30 @@ def test_a_fault_in_a_report_keeps_no_other_outcome_from_being_written(store: St
     assert [each["event"] for each in lines] == ["notify.call_fault", "notify.sent"]
     found = [store.get(entry.notification.id) for entry in entries]
     assert [story and story.status for story in found] == [Status.SENT] * 2
+
+
+def test_a_stop_also_writes_an_outcome_whose_lost_claim_is_made_again(store: Store) -> None:
+    """Otherwise its call counts as lost, although this worker knows how it ended."""
+    entry = call_for(asked())
+    answer_to(store, entry)
+    recorder = Recorder(store)
+    done: list[PendingRecord] = []
+
+    class ClaimsAgain:
+        """Puts an outcome back, under the claim that the record has."""
+
+        def recorded(self, alike: Sequence[tuple[PendingRecord, int]]) -> None:
+            """It is on record."""
+            done.extend(each for each, _ in alike)
+
+        def lost(self, pending: PendingRecord) -> None:
+            """Make the claim again, after the stop has begun."""
+            until(lambda: not recorder._pending.empty())
+            recorder.put(replace(pending, record=accepted(entry)))
+
+    no_one = cast(Any, None)
+    stale = replace(accepted(entry), fence=7)
+    recorder.put(PendingRecord(stale, no_one, no_one, no_one, ClaimsAgain()))
+    recorder.start()
+    recorder.stop(timeout=60)
+    assert [each.record.fence for each in done] == [accepted(entry).fence]

@@ -200,16 +200,15 @@ class Failover:
     def _fences(self, onward: Sequence[_Onward], calls: Sequence[Call]) -> list[int | None]:
         """Return the new fences; None for messages that were not handed over."""
         try:
+            fences: dict[UUID, int | None] = {}
             with self._store.writing() as connection:
-                return [
-                    hand_over(
-                        connection,
-                        each.record,
-                        call.parts[0].entry,
-                        until=each.record.ended_at + LEASE,
-                    )
-                    for each, call in zip(onward, calls, strict=True)
-                ]
+                # In the order in which claims lock rows, so that two workers do not deadlock.
+                for each, call in sorted(zip(onward, calls, strict=True), key=_row_id):
+                    record, entry = each.record, call.parts[0].entry
+                    until = record.ended_at + LEASE
+                    fence = hand_over(connection, record, entry, until=until)
+                    fences[record.notification_id] = fence
+            return [fences[each.record.notification_id] for each in onward]
         except StoreError as error:
             log.error("notify.store_away", waiting=len(onward), error=str(error))
             return [None] * len(onward)
@@ -219,6 +218,10 @@ class Failover:
         rest = max(each.admitted.at for each in onward) - self._monotonic()
         if rest > 0:
             self._sleep(rest)
+
+
+def _row_id(pair: tuple[_Onward, Call]) -> UUID:
+    return pair[0].record.notification_id
 
 
 def _call(onward: _Onward) -> Call:

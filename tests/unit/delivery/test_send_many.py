@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
+from sqlalchemy import Connection
 
 from notify.arrival import Again, Decision, Done
-from notify.delivery import LEASE, Lane, OutcomeRecorder, Planner
+from notify.delivery import LEASE, Lane, OutcomeRecorder, Planner, failover
 from notify.delivery.call import CallResult
 from notify.delivery.dispatcher import Dispatcher
 from notify.delivery.plan import Attempt, Call, DeliveryItem, Ready
@@ -25,6 +26,7 @@ from notify.message import Channel, Content, Notification, Receipt, Rendered, St
 from notify.policies.breaker import Rules
 from notify.provider import SendsMany
 from notify.store import Record, Store
+from notify.store.delivery import hand_over
 from notify.templating import Templates
 from providers.memory import Memory
 from tests.support.delivering import delivery_on
@@ -66,9 +68,9 @@ class Bulk(Memory):
 class Rig:
     """Calls of the provider `bulk`, beside one that sends each message by itself."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, second: Memory | None = None) -> None:
         self.store = store
-        self.bulk, self.single = Bulk(), Memory()
+        self.bulk, self.single = Bulk(), second or Memory()
         self.flow = flow_on(
             store, providers=["bulk", "single"], rules=Rules(minimum_calls=1, failure_rate=0.01)
         )
@@ -230,3 +232,31 @@ def test_the_circuit_counts_a_call_once_by_its_worst_result(rig: Rig) -> None:
     counts = rig.flow.circuits._views["bulk"].counts.take(0.0)[1]
 
     assert (counts.calls, counts.failures) == (1, 1)
+
+
+def test_messages_are_handed_over_in_the_order_in_which_rows_are_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By id: a worker that receives them again locks them so, and two orders may deadlock."""
+    locked: list[UUID] = []
+
+    def noted(connection: Connection, ended: Record, *args: Any, **named: Any) -> int | None:
+        locked.append(ended.notification_id)
+        return hand_over(connection, ended, *args, **named)
+
+    monkeypatch.setattr(failover, "hand_over", noted)
+    busy, second = TransientError("busy", provider="bulk", status=503), Bulk()
+    rig = Rig(migrated(f"sqlite:///{tmp_path}/notify.db"), second=second)
+    rig.bulk.answer = lambda messages: [busy] * len(messages)
+    some = sorted(_some(3), key=lambda each: each.id, reverse=True)
+
+    assert rig.call(*some) == [Done()] * 3
+
+    assert locked == sorted(locked)
+    (group,) = second.groups
+    stories = [rig.store.get(each.id) for each in some]
+    assert [story and story.status for story in stories] == [Status.SENT] * 3
+    calls = [story.attempts[1].id for story in stories if story is not None]
+    assert [each.attempt_id for each in group] == calls
+    rig.delivery.stop(timeout=5)
+    rig.store.close()

@@ -12,6 +12,7 @@ from notify.errors import ConfigError, Sealed
 from notify.keyring import CLEAR, Keyring
 from notify.settings import PrivacySettings, keyring_of
 from tests.support.sealing import KEYRING, NEWER
+from tests.support.tables import each_of
 
 KEY, OTHER, HASH = (base64.b64encode(each * 32).decode() for each in (b"1", b"2", b"3"))
 
@@ -24,7 +25,7 @@ def test_the_first_key_seals_and_all_open() -> None:
     assert KEY not in repr(ring)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("text", "told"),
     [
         (f"a:{KEY}", "it lacks a key named hash"),

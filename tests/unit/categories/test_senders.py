@@ -27,6 +27,7 @@ from notify.service.contract import contract_limits
 from notify.settings import Settings
 from notify.templating import Templates
 from tests.support.malformed import changed
+from tests.support.tables import each_of
 
 SETTINGS: dict[str, Any] = {
     "receipts": {"public_url": "https://notify.example.com"},
@@ -77,7 +78,7 @@ def _message(
     )
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("fields", "sender", "reply_to"),
     [
         ({}, CODES, None),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from notify.channels.plain_text import plain_text
+from tests.support.tables import each_of
 
 MAIL = """<!doctype html><html><head><title>Title</title><style>p { color: red }</style></head>
 <body><div style="display: none">Preview</div><h1>Hi &amp; <b>welcome</b>, Ann</h1>
@@ -35,7 +35,7 @@ def test_the_words_of_an_email_are_kept() -> None:
     assert plain_text(MAIL) == TEXT
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("html", "text"),
     [
         ("", ""),
@@ -73,7 +73,7 @@ def test_no_html_is_a_fault(html: str) -> None:
     assert plain_text(html).strip() == plain_text(html)
 
 
-@pytest.mark.parametrize(
+@each_of(
     "piece",
     [
         "<a ",

@@ -12,6 +12,7 @@ from notify.contract import Incoming, Limits, decode
 from notify.contract import problems as problems_of
 from notify.errors import DecodeError
 from notify.message import NO_OPTIONS, Channel, Notification, PushOptions, PushPriority
+from tests.support.tables import each_of
 
 PLAIN = {
     "id": "f4c1c7f0-7f0b-4a4e-8f64-0f9d8f8e3b13",
@@ -76,7 +77,7 @@ def test_a_message_without_options_carries_none(fields: dict[str, Any]) -> None:
     assert PushOptions() == NO_OPTIONS
 
 
-@pytest.mark.parametrize(
+@each_of(
     "fields",
     [
         {"image": "http://example.com/x.png"},
@@ -110,7 +111,7 @@ def test_a_wrong_value_is_named_by_its_field(fields: dict[str, Any]) -> None:
         decoded(**fields)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("fields", "place"),
     [
         ({"app_data": {"from": "x"}}, "app_data.*"),
@@ -142,7 +143,7 @@ def test_each_kind_of_address_is_accepted(to: str) -> None:
     assert CHANNELS[Channel.PUSH].is_address(to)
 
 
-@pytest.mark.parametrize(
+@each_of(
     "to",
     [
         "https://push.example.com/x",

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notify.segments import counted, segments
+from tests.support.tables import each_of
 
 BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
@@ -16,7 +17,7 @@ EXTENDED = "\f^{}\\[~]|€"
 SMILE = "\N{SLIGHTLY SMILING FACE}"
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("letter", "length", "expected"),
     [
         ("a", 0, 1),
@@ -62,7 +63,7 @@ def test_every_letter_of_the_extension_table_counts_twice() -> None:
         assert segments(letter * 80 + "a") == 2
 
 
-@pytest.mark.parametrize("letter", list("`ç\u201c\u2019\u2013\u2026\t\u0451中\x1b\xa0"))
+@each_of("letter", list("`ç\u201c\u2019\u2013\u2026\t\u0451中\x1b\xa0"))
 def test_one_letter_outside_the_tables_makes_all_of_it_ucs_2(letter: str) -> None:
     """A typographic quote makes an SMS more than twice as dear."""
     assert segments("a" * 69 + letter) == 1

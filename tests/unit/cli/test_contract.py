@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from notify.cli import notify
 from tests.support.malformed import changed
+from tests.support.tables import each_of
 
 GOOD = changed()
 BAD = changed(tempalte="x")
@@ -84,7 +85,7 @@ def test_broken_json_is_reported_by_line_and_column() -> None:
     assert "  3:3  not JSON: expecting ',' delimiter" in result.stdout.splitlines()
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("content", "lines"),
     [
         (GOOD + b"\n" + BAD + b"\n\n" + BAD, [2, 4]),

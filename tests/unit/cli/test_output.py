@@ -9,11 +9,12 @@ from uuid import UUID
 import pytest
 
 from notify.cli.output import print_json, report_omitted, span, until, utc
+from tests.support.tables import each_of
 
 NINE = datetime(2025, 1, 31, 9, 0, 1, 234567, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("seconds", "words"),
     [
         (-1, "0.0 s"),

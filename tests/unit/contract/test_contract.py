@@ -33,6 +33,7 @@ from tests.support.malformed import (
     changed,
     incoming,
 )
+from tests.support.tables import each_of
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -50,7 +51,7 @@ def reason(body: bytes, key: str = "email.normal.shop", **properties: Any) -> st
     return str(caught.value)
 
 
-@pytest.mark.parametrize("message", MALFORMED, ids=lambda message: message.name)
+@each_of("message", MALFORMED, ids=lambda message: message.name)
 def test_a_malformed_message_is_refused_with_its_reason(message: Malformed) -> None:
     """Each row gives a DecodeError that names what is wrong, and no other error."""
     with pytest.raises(DecodeError) as caught:
@@ -58,7 +59,7 @@ def test_a_malformed_message_is_refused_with_its_reason(message: Malformed) -> N
     assert message.why in str(caught.value)
 
 
-@pytest.mark.parametrize("message", FOREIGN_BUT_FINE, ids=lambda message: message.name)
+@each_of("message", FOREIGN_BUT_FINE, ids=lambda message: message.name)
 def test_foreign_properties_do_not_matter(message: Foreign) -> None:
     """A body that keeps the contract is read, whatever headers stand around it."""
     (notification,) = decode(incoming(message), DEFAULT_LIMITS)
@@ -175,7 +176,7 @@ def test_a_copy_too_large_to_be_published_again_is_refused() -> None:
     assert "larger than" in reason(batch)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("change", "same"),
     [
         ({"id": "5b0f6a7c-0a53-4b0e-8a43-7d0f1a0f2d11"}, True),
@@ -218,7 +219,7 @@ def test_addresses_are_kept_in_one_form(written: str, kept: str) -> None:
     assert read(changed(to=written))[0].to == kept
 
 
-@pytest.mark.parametrize(
+@each_of(
     "address",
     [
         "ann",
@@ -266,8 +267,8 @@ def test_what_is_no_phone_number_is_refused(number: str) -> None:
     assert "phone number" in reason(changed(to=number), "sms.normal.shop")
 
 
-@pytest.mark.parametrize("field", ["subject", "idempotency_key", "locale"])
-@pytest.mark.parametrize("character", "\r\n\0\x1b\x85\u2028\u2029")
+@each_of("field", ["subject", "idempotency_key", "locale"])
+@each_of("character", "\r\n\0\x1b\x85\u2028\u2029")
 def test_no_line_break_reaches_a_header(field: str, character: str) -> None:
     """Whatever ends up in a header of some provider is one printable line."""
     fields = {"template": None, "subject": "Hi", "text": "x", field: f"a{character}b"}
@@ -286,7 +287,7 @@ def test_text_may_have_many_lines() -> None:
     assert read(body)[0].inline == Content("Hi", "a\r\nb\u2028c")
 
 
-@pytest.mark.parametrize(
+@each_of(
     "key",
     ["", "email", "fax.normal.shop", "email.Normal.shop", "email.1.shop", "email.normal.-shop",
      "email.normal.shop\n", f"email.normal.{'s' * 64}", f"email.{'l' * 32}.shop", "email..shop"],
@@ -325,7 +326,7 @@ def test_no_user_is_trusted_where_none_is_named() -> None:
         decode(message, limits)
 
 
-@pytest.mark.parametrize(
+@each_of(
     "traceparent",
     [TRACEPARENT[:-1], TRACEPARENT.upper(), f"ff{TRACEPARENT[2:]}", "", None,
      f"00-{'0' * 32}-00f067aa0ba902b7-01", f"{TRACEPARENT}\n", b"bytes", [TRACEPARENT]],
@@ -382,7 +383,7 @@ NAMELESS = {
 }
 
 
-@pytest.mark.parametrize("what", NAMELESS)
+@each_of("what", NAMELESS)
 def test_a_name_that_is_the_producers_own_is_only_for_its_author(what: str) -> None:
     """A reason is logged and kept, and survives an erasure; a name can be a person's."""
     assert NAME not in reason(NAMELESS[what])
@@ -423,14 +424,14 @@ def test_lint_tells_the_fix() -> None:
     assert problems(changed(), channel=None) == []
 
 
-@pytest.mark.parametrize("message", MALFORMED, ids=lambda message: message.name)
+@each_of("message", MALFORMED, ids=lambda message: message.name)
 def test_every_hint_says_something(message: Malformed) -> None:
     """Every problem has a fix."""
     for problem in problems(message.body, channel=None):
         assert problem.hint
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("body", "channel"),
     [
         (b'{"to":"ann@example.com"}', Channel.EMAIL),

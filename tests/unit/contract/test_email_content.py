@@ -22,6 +22,7 @@ from notify.contract import (
 )
 from notify.message import Attachment, Channel, Extras, Notification
 from tests.support.malformed import changed
+from tests.support.tables import each_of
 
 PDF = {"name": "terms.pdf", "type": "application/pdf", "content": "JVBERi0="}
 LOGO = {"name": "logo.gif", "type": "image/gif", "content": "R0lGOA==", "content_id": "logo"}
@@ -90,7 +91,7 @@ def test_the_fingerprint_covers_them(change: dict[str, Any]) -> None:
     assert read(**{**fields, **change})[0].digest != read(**fields)[0].digest
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("change", "text"),
     [
         ({"name": "a/b.pdf"}, "attachments[0].name: not a file's name"),
@@ -200,7 +201,7 @@ def test_files_times_recipients_have_a_limit() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("name", "value", "text"),
     [
         ("Subject", "x", "this header is not the request's to set"),
@@ -347,7 +348,7 @@ def test_a_copy_of_a_batch_has_the_files_of_its_batch() -> None:
 SCHEMA = jsonschema_rs.validator_for(schema(Channel.EMAIL))
 
 
-@pytest.mark.parametrize(
+@each_of(
     "fields",
     [
         {"headers": {"X-A": "b", "references": "<a@example.com>"}},

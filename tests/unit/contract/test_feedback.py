@@ -17,6 +17,7 @@ from notify.contract import (
     feedback_schema,
     read_feedback,
 )
+from tests.support.tables import each_of
 
 ID = "0d9c2f0e-6f3b-4c59-9a55-0f4b7f2f6f10"
 OPEN = Limits(require_user_id=False)
@@ -42,7 +43,7 @@ def test_all_fields() -> None:
     assert (read.at.isoformat(), read.note) == ("2026-11-25T10:00:00+00:00", "no_code")
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("change", "where"),
     [
         ({"id": "17"}, "id"),

@@ -16,6 +16,7 @@ from notify.contract import (
     read_opt_out,
 )
 from notify.message import Channel
+from tests.support.tables import each_of
 
 ID = "0d9c2f0e-6f3b-4c59-9a55-0f4b7f2f6f10"
 OPEN = Limits(require_user_id=False)
@@ -47,7 +48,7 @@ def test_a_recipient_is_named_by_address_or_by_notification(
     assert read_opt_out(incoming(body), OPEN) == expected
 
 
-@pytest.mark.parametrize(
+@each_of(
     "body",
     [
         {},

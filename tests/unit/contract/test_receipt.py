@@ -11,6 +11,7 @@ import pytest
 
 from notify.contract import MOST_RECEIPTS, ReceiptMessage, RequestInvalid, read_receipts
 from notify.receipt import Blame, DeliveryReceipt, ReceiptEvent
+from tests.support.tables import each_of
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
@@ -78,8 +79,8 @@ def test_a_body_of_another_form_is_refused(body: bytes) -> None:
 _TIMES = ["2026-01-01T00:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1e300"]
 
 
-@pytest.mark.parametrize("time", _TIMES)
-@pytest.mark.parametrize("field", ["at", "received_at"])
+@each_of("time", _TIMES)
+@each_of("field", ["at", "received_at"])
 def test_a_time_that_no_database_stores_is_refused(field: str, time: str) -> None:
     """It must not fail later: the record would count as away, and stop the pool."""
     (message,) = ReceiptMessage.split(

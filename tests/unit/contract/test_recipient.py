@@ -18,6 +18,7 @@ from notify.policies.caps import Cap, CapPer, Period
 from notify.sandbox.behaviour import Vendor
 from notify.sandbox.inbox import Inbox, Message
 from tests.support.recording import NOW, asked
+from tests.support.tables import each_of
 
 ANN = "ann@xn--mnchen-3ya.example"
 ANNS = [
@@ -40,20 +41,20 @@ PHONES = [
 ]
 
 
-@pytest.mark.parametrize("spelling", ANNS, ids=ascii)
+@each_of("spelling", ANNS, ids=ascii)
 def test_an_address_is_read_as_the_contract_keeps_it(spelling: str) -> None:
     """Whatever alphabet, case or normal form a person types it in."""
     assert case_folded(normal_form(spelling)) == ANN
     assert same_recipient(spelling, ANN)
 
 
-@pytest.mark.parametrize("spelling", PHONES, ids=ascii)
+@each_of("spelling", PHONES, ids=ascii)
 def test_a_phone_number_is_read_as_the_contract_keeps_it(spelling: str) -> None:
     """Spaces, brackets, a leading 00, marks that a copy from the contacts brings along."""
     assert normal_form(spelling) == PHONE == phone_number(PHONE)
 
 
-@pytest.mark.parametrize(
+@each_of(
     "token", ["dGhpcyBpcyBh", "a:b-c_d", "00123", "+1", "x" * 4096, "APA91b@x", "@", "ann@", ""]
 )
 def test_what_is_no_address_stays_as_it_is(token: str) -> None:
@@ -76,8 +77,8 @@ def test_any_text_can_be_read(text: str) -> None:
     Spellings(text).is_in(text)
 
 
-@pytest.mark.parametrize("spelling", [ANN, *ANNS[:-1]], ids=ascii)
-@pytest.mark.parametrize("asked_for", [ANN, *ANNS], ids=ascii)
+@each_of("spelling", [ANN, *ANNS[:-1]], ids=ascii)
+@each_of("asked_for", [ANN, *ANNS], ids=ascii)
 def test_an_address_is_found_in_any_text(asked_for: str, spelling: str) -> None:
     """And taken out whole, with nothing left of its spelling."""
     text = f'{{"to": "{spelling}", "name": "Bob"}}'
@@ -107,7 +108,7 @@ def test_an_address_within_anothers_is_not_found(other: str) -> None:
     assert not Spellings("ann@x.de").is_in(f'{{"to": "{other}"}}')
 
 
-@pytest.mark.parametrize(
+@each_of(
     "around",
     ["<{}>", "mailto:{}.", "a={}&b", "({}_)", "to {}: x", r"a\n{}\n", r"\u000a{}", "%3A{}%20"],
 )
@@ -125,7 +126,7 @@ def test_caps_and_limits_count_a_person_once() -> None:
     assert len({limits.of(each)[0][1] for each in both}) == 1
 
 
-@pytest.mark.parametrize("spelling", [ANN, *ANNS], ids=ascii)
+@each_of("spelling", [ANN, *ANNS], ids=ascii)
 def test_the_sandboxs_inbox_is_searched_in_any_spelling(spelling: str) -> None:
     """By recipient and by words."""
     inbox = Inbox(keep=10)

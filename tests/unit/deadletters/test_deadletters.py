@@ -25,6 +25,7 @@ from notify.store import Store
 from notify.topology import DEAD
 from tests.support.burying import LANES, LIMITS, arrival, body_of, buried, died
 from tests.support.recording import NOW
+from tests.support.tables import each_of
 
 AMQP_VALUES = st.recursive(
     st.none()
@@ -153,7 +154,7 @@ def test_a_plan_takes_as_long_as_its_slowest_channel() -> None:
     assert plan.seconds(10.0, now=NOW.astimezone(UTC) + timedelta(seconds=9)) == 4.0
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("body", "here", "absent"),
     [
         (b'{"to": "ann@example.com"}', '"a\xe2\x80\xa2'.encode("latin-1").decode(), "ann@"),

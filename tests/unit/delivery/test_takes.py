@@ -5,13 +5,12 @@ from __future__ import annotations
 import random
 from typing import ClassVar
 
-import pytest
-
 from notify.gateway import ConfiguredProvider, Gateway
 from notify.message import Channel, Receipt, Rendered
 from notify.provider import TakesAddresses
 from providers.apns import Apns
 from providers.fcm import Fcm
+from tests.support.tables import each_of
 
 DEVICE, TOKEN = "0a" * 32, "c:APA91b-x_y"
 
@@ -48,7 +47,7 @@ def gateway(*names: str, weights: dict[str, float] | None = None) -> Gateway:
     return Gateway(Channel.PUSH, providers, weights=weights, rng=random.Random(1))
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("names", "to", "expected"),
     [
         (("fcm", "apns"), DEVICE, ["apns"]),

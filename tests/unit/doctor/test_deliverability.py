@@ -16,6 +16,7 @@ from notify.doctor import Finding, Severity, deliverability
 from notify.doctor.sender_dns import SenderDns
 from notify.settings import Settings
 from tests.support.name_server import NameServer
+from tests.support.tables import each_of
 
 KEY = base64.b64encode(
     generate_private_key(65537, 2048)
@@ -81,7 +82,7 @@ MANY = " ".join(f"include:i{number}.acme-mail.net" for number in range(11))
 CHAIN = {f"c{n}.acme-mail.net": [f"v=spf1 include:c{n + 1}.acme-mail.net ~all"] for n in range(12)}
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("record", "more", "verdict", "text"),
     [
         ([], {}, Severity.WARN, "has no SPF record"),
@@ -131,7 +132,7 @@ def test_spf_of_the_return_path_counts_where_the_vendor_uses_one() -> None:
     assert "the return path" in why
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("first", "second", "verdicts", "text"),
     [
         ([], [], [Severity.FAIL, Severity.FAIL], "has no DKIM key"),
@@ -150,7 +151,7 @@ def test_dkim(first: list[str], second: list[str], verdicts: list[Severity], tex
     assert all(text in why for _, why in found)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("records", "verdict", "text"),
     [
         ([], Severity.FAIL, "has no DMARC record"),

@@ -15,12 +15,13 @@ from notify.policies.ratelimit import LimitState
 from notify.settings import ContractSettings, Settings, StoreSettings
 from notify.status.overrides import OverridesSnapshot
 from notify.store.flow.limits import LimitRow
+from tests.support.tables import each_of
 
 SETTINGS = Settings()
 ROOMY = Settings(contract=ContractSettings(max_body_bytes=64 << 20))
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("product", "version", "settings", "verdicts", "words"),
     [
         ("RabbitMQ", "3.10.8", SETTINGS, ["warn", "ok"], "past its end of life"),
@@ -50,7 +51,7 @@ def test_the_default_delivery_limit_is_reported(version: str, usual: str) -> Non
     assert usual in found.found
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("library", "version", "good"),
     [
         ("amqp", "5.4.2", True),

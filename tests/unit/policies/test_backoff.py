@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notify.policies.backoff import delay
+from tests.support.tables import each_of
 
 SECOND = timedelta(seconds=1)
 
@@ -54,9 +55,7 @@ def test_the_first_ceiling_is_the_first_wait(first: timedelta, most: timedelta) 
     assert ceiling(1, first=first, most=most) == min(first, most)
 
 
-@pytest.mark.parametrize(
-    ("number", "seconds"), [(1, 2), (2, 4), (3, 8), (8, 256), (9, 512), (10, 600), (999, 600)]
-)
+@each_of(("number", "seconds"), [(1, 2), (2, 4), (3, 8), (8, 256), (9, 512), (10, 600), (999, 600)])
 def test_the_ceiling_doubles_up_to_the_longest(number: int, seconds: int) -> None:
     """The default lane's: two seconds, ten minutes."""
     assert ceiling(number, first=2 * SECOND, most=600 * SECOND) == seconds * SECOND

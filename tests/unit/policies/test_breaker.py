@@ -29,6 +29,7 @@ from notify.policies.breaker import (
     Rules,
     kind_of,
 )
+from tests.support.tables import each_of
 
 NOW = 1_700_000_000.0
 RULES = Rules()
@@ -82,7 +83,7 @@ def overridden(
     return circuit.overridden(mode, now=now, until=until, actor="ann@ops-1", reason="INC-7")
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("error", "kind"),
     [
         (None, Kind.SUCCESS),
@@ -113,7 +114,7 @@ def test_a_call_that_was_cut_off_says_nothing(error: BaseException) -> None:
     assert kind_of(error) is None
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("counts", "cause"),
     [
         (Counts(), None),
@@ -228,9 +229,7 @@ def test_a_slow_probe_is_a_bad_one() -> None:
     assert probed(opened(), Kind.SUCCESS, slow=True).state is CircuitState.OPEN
 
 
-@pytest.mark.parametrize(
-    ("trips", "seconds"), [(1, 5), (2, 10), (5, 80), (6, 120), (7, 120), (4000, 120)]
-)
+@each_of(("trips", "seconds"), [(1, 5), (2, 10), (5, 80), (6, 120), (7, 120), (4000, 120)])
 def test_the_open_time_doubles_up_to_the_longest(trips: int, seconds: float) -> None:
     """The default rules': five seconds, two minutes."""
     assert RULES.open_seconds(trips, RNG) == seconds
@@ -343,8 +342,8 @@ def test_a_forced_closed_that_ends_by_itself_judges_again() -> None:
     assert circuit.tripped("20 of 20 calls failed", now=NOW + 60, rules=RULES, rng=RNG).trips == 1
 
 
-@pytest.mark.parametrize("mode", [Mode.AUTO, Mode.SHADOW])
-@pytest.mark.parametrize(
+@each_of("mode", [Mode.AUTO, Mode.SHADOW])
+@each_of(
     "circuit",
     [opened(), opened(trips=9), ended(CLOSED, Kind.FATAL), overridden(CLOSED, Mode.OPEN)],
     ids=str,

@@ -14,6 +14,7 @@ from notify.channels import country_of
 from notify.message import Channel, Notification
 from notify.policies.caps import Cap, CapPer, Countries, Period, Unit, daily_spend
 from tests.support.recording import asked
+from tests.support.tables import each_of
 
 LONGEST_COUNT = 255 - len("x" * 31)
 
@@ -129,7 +130,7 @@ def test_no_lane_spends_beyond_the_daily_spend() -> None:
     assert not cap.applies_to(asked(lane="critical"))
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("number", "country"),
     [
         ("+4915112345678", "DE"),

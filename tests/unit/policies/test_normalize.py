@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from notify.policies import normalize
 from notify.policies.retry import LONGEST_RETRY_AFTER
+from tests.support.tables import each_of
 
 
 class Shout(str):
@@ -30,7 +31,7 @@ class Word(StrEnum):
     BAD = "bad"
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("value", "expected"),
     [
         ("SM1", "SM1"),
@@ -73,7 +74,7 @@ def test_text_always_fits(value: object, longest: int) -> None:
         assert 0 < len(found) <= longest
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("value", "expected"),
     [
         (202, 202),
@@ -96,7 +97,7 @@ def test_a_status_has_three_digits(value: object, expected: int | None) -> None:
     assert normalize.http_status(value) == expected
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("value", "expected"),
     [
         (1.5, 1.5),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from notify.policies.reputation import Level, Reports, ReputationRules
+from tests.support.tables import each_of
 
 RULES = ReputationRules()
 
@@ -16,7 +16,7 @@ def levels(reports: Reports, rules: ReputationRules = RULES) -> dict[str, Level]
     return {judged.kind: judged.level for judged in rules.judge(reports)}
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("reports", "bounces", "complaints"),
     [
         (Reports(delivered=1000), Level.GOOD, Level.GOOD),

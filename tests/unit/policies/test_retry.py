@@ -23,6 +23,7 @@ from notify.policies.retry import (
     Verdict,
 )
 from tests.support.recording import NOW, asked
+from tests.support.tables import each_of
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -57,7 +58,7 @@ def after(
     return rules.after(verdict, of or asked(), history, now=NOW, **changes)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("verdict", "spent", "status", "then"),
     [
         (Verdict.SENT, 0, Status.SENT, 1),
@@ -91,7 +92,7 @@ def test_the_last_attempt_says_why_it_was_the_last() -> None:
     assert late.note == "the lane's deadline comes before the next attempt"
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("spent", "age", "expires_in", "allowed"),
     [
         (0, HOUR - SECOND, None, True),

@@ -9,10 +9,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from notify.telemetry.metrics.catalog import FAMILIES, MetricType
 from tests.support.services import missing
+from tests.support.tables import each_of
 
 ROOT = Path(__file__).parents[3]
 ALERTS = ROOT / "config/alerts.yml"
@@ -41,7 +40,7 @@ def _series() -> dict[str, set[str]]:
     return known
 
 
-@pytest.mark.parametrize("query", list(queries()))
+@each_of("query", list(queries()))
 def test_a_query_names_series_and_labels_that_there_are(query: str) -> None:
     """A query for another metric would show nothing, or never alert."""
     known, labels = _series(), set()

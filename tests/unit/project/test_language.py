@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.tables import each_of
+
 ROOT = Path(__file__).parents[3]
 PAGES = ["*.md", "docs/**/*.md", "examples/**/*.md", "benchmarks/*.md", "systemd/*.md"]
 CODE = ["notify", "providers", "tests/unit", "tests/integration", "tests/support", "tests/faults"]
@@ -73,7 +75,7 @@ def pages() -> list[Path]:
     return sorted(page for pattern in PAGES for page in ROOT.glob(pattern))
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+@each_of("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_pages_follow_the_rule(page: Path) -> None:
     """A reader who learned English as a second language understands each sentence at once."""
     paragraphs = prose_of_page(page.read_text())

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from tests.support.tables import each_of
 
 ROOT = Path(__file__).parents[3]
 PATTERNS = ["*.md", "docs/**/*.md", "examples/**/*.md", "benchmarks/*.md", "systemd/*.md"]
@@ -31,7 +31,7 @@ def broken(page: Path, text: str) -> Iterator[str]:
             yield target
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@each_of("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_has_a_target(page: Path) -> None:
     """A renamed file or heading must not leave a dead link."""
     assert list(broken(page, page.read_text())) == []

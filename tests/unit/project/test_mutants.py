@@ -6,7 +6,7 @@ import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 
-import pytest
+from tests.support.tables import each_of
 
 ROOT = Path(__file__).parents[3]
 TABLE = tomllib.loads((ROOT / "scripts" / "mutants.toml").read_text())
@@ -26,7 +26,7 @@ def test_each_module_has_tests() -> None:
     assert [each for each in MODULES if not any(fnmatch(each, one) for one in patterns)] == []
 
 
-@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group["modules"][0])
+@each_of("group", GROUPS, ids=lambda group: group["modules"][0])
 def test_what_a_group_names_exists(group: dict[str, list[str]]) -> None:
     """A renamed test would silently judge nothing."""
     assert [test for test in group["tests"] if not (ROOT / test).exists()] == []

@@ -7,7 +7,7 @@ import textwrap
 import tomllib
 from pathlib import Path
 
-import pytest
+from tests.support.tables import each_of
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted(
@@ -18,7 +18,7 @@ PAGES = sorted(
 )
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@each_of("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_each_block_can_be_read(page: Path) -> None:
     """Python 3.11 reads TOML 1.0: an inline table with a line break is a mistake there."""
     for block in re.findall(r"^ *```toml\n(.*?)^ *```", page.read_text(), re.MULTILINE | re.DOTALL):

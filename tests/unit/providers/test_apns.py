@@ -28,6 +28,7 @@ from notify.errors import (
 from providers.apns import Apns
 from providers.apns.token import ProviderToken
 from tests.support.http2 import http2_front
+from tests.support.tables import each_of
 from tests.support.vendor import Vendor, say
 from tests.unit.providers.dialects import APNS, MESSAGE, OPTIONS, apns_error, make_apns, p256_pem
 
@@ -243,7 +244,7 @@ def test_it_takes_device_tokens_of_apple(to: str, takes: bool) -> None:
     assert Apns.takes(to) is takes
 
 
-@pytest.mark.parametrize(
+@each_of(
     "options",
     [
         {"team_id": "short"},

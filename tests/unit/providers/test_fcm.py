@@ -21,6 +21,7 @@ from notify.errors import (
 from notify.message import PushOptions
 from notify.provider import Provider
 from providers.fcm import Fcm
+from tests.support.tables import each_of
 from tests.support.vendor import Vendor
 from tests.unit.providers.dialects import (
     FCM,
@@ -185,7 +186,7 @@ def test_a_quota_without_a_time_is_waited_for_a_minute(vendor: Vendor) -> None:
     provider.close()
 
 
-@pytest.mark.parametrize(
+@each_of(
     "options",
     [
         {"project": "no/such"},

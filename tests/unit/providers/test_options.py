@@ -14,6 +14,7 @@ from notify.settings.checks.report import check
 from providers.fcm import Fcm
 from providers.sendgrid import SendGrid
 from providers.twilio import Twilio
+from tests.support.tables import each_of
 
 MAIL = {"sender": "no-reply@example.com"}
 SMS = {"sender": "+15005550006"}
@@ -26,7 +27,7 @@ def wrong(provider: type[OptionChecker], options: dict[str, Any]) -> list[str]:
     return [name for name, _ in provider.wrong_options(options)]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("provider", "options"),
     [
         (SendGrid, MAIL),
@@ -48,7 +49,7 @@ def test_what_can_work_is_let_pass(provider: type[OptionChecker], options: dict[
     assert wrong(provider, options) == []
 
 
-@pytest.mark.parametrize(
+@each_of(
     "sender",
     ["Example <no-reply@example.com>", "no-reply", "no-reply@localhost", "a@b@example.com", "",
      " no-reply@example.com", "no-reply@example.com\n", "no reply@example.com", "@example.com",
@@ -61,7 +62,7 @@ def test_a_mails_sender_is_a_bare_address(sender: object) -> None:
         SendGrid(api_key="k", sender=sender)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
+@each_of(
     "name", ["Shop\r\nBcc: x", "Shop\u202e", "\u2066Shop", "Sh\x00p", "Sh\ud800p", "", 5],
 )  # fmt: skip
 def test_a_mails_senders_name_is_one_plain_line(name: object) -> None:
@@ -72,7 +73,7 @@ def test_a_mails_senders_name_is_one_plain_line(name: object) -> None:
         SendGrid(api_key="k", **MAIL, sender_name=name)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
+@each_of(
     "sender",
     ["", "+0123456789", "15005550006", "+1 500 555 0006", "+1500", "Far too long a name", "Gruß",
      "1234567890", " Post", "whatsapp:+15005550006", "no-reply@example.com", "Post!", 15005550006],
@@ -82,7 +83,7 @@ def test_an_sms_sender_is_a_number_a_short_code_or_a_name(sender: object) -> Non
     assert wrong(Twilio, {"sender": sender}) == ["sender"]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("provider", "options", "name"),
     [
         (Twilio, {}, "sender"),

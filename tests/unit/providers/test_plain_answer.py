@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from providers._shared import answer
 from providers._shared.answer import receive
 from providers._shared.plain_answer import plain_head
+from tests.support.tables import each_of
 from tests.support.vendor import Vendor, raw, say
 from tests.unit.providers.calling import Open, call
 
@@ -56,7 +57,7 @@ def test_a_plain_head_may_be_written_in_several_ways(head: bytes) -> None:
     assert read.length == 1
 
 
-@pytest.mark.parametrize(
+@each_of(
     "head",
     [
         b"",

@@ -20,6 +20,7 @@ from notify.errors import ConfigError
 from notify.receipt import Blame, DeliveryReceipt, Forged, Posted, ReceiptEvent, Unreadable
 from providers.sendgrid import SendGridReceipts
 from tests.support.signing import SIGNATURE, TIMESTAMP, SendGridSigner
+from tests.support.tables import each_of
 
 URL = "https://notify.example.com/receipts/sendgrid"
 NOTIFY, ATTEMPT = UUID(int=1, version=4), UUID(int=2, version=4)
@@ -87,7 +88,7 @@ def test_a_flipped_bit_anywhere_is_refused() -> None:
         assert _refused(replace(posted, headers=headers))
 
 
-@pytest.mark.parametrize(
+@each_of(
     "headers",
     [
         {},
@@ -148,9 +149,7 @@ def _other_keys() -> list[str]:
     return [base64.b64encode(der).decode() for der in ders]
 
 
-@pytest.mark.parametrize(
-    "keys", [[], "", "c2VjcmV0", "-----BEGIN PUBLIC KEY-----", "\u20ac", *_other_keys()]
-)
+@each_of("keys", [[], "", "c2VjcmV0", "-----BEGIN PUBLIC KEY-----", "\u20ac", *_other_keys()])
 def test_a_key_of_another_form_is_refused_without_repeating_it(keys: Any) -> None:
     """Also by `notify config check`."""
     with pytest.raises(ConfigError) as caught:
@@ -219,7 +218,7 @@ def test_a_change_of_the_account_has_its_type() -> None:
     assert (receipt.event, receipt.reason) == (ReceiptEvent.ACCOUNT, "compliance_suspend")
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("kind", "classified", "status", "blame"),
     [
         ("bounce", "Invalid Address", "5.1.1", R),
@@ -272,7 +271,7 @@ def test_a_code_is_found_in_the_servers_text(text: str, code: str | None) -> Non
     assert (receipt.code, receipt.reason) == (code, None)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("text", "blame", "reason"),
     [
         ("Bounced Address", R, "bounced address"),
@@ -307,7 +306,7 @@ def test_a_groups_opt_out_is_limited_to_it(word: str) -> None:
         assert (receipt.event, receipt.scope) == (wanted, "group-17")
 
 
-@pytest.mark.parametrize("number", [None, "", "x", True, 1.5, [17], {}, 10**30])
+@each_of("number", [None, "", "x", True, 1.5, [17], {}, 10**30])
 def test_a_group_that_cannot_be_read_never_permits_more(number: Any) -> None:
     """An opt-out is then of everything; an opt-in, which would end every opt-out, is ignored."""
     (receipt,) = _read(_event("group_unsubscribe", asm_group_id=number))
@@ -337,7 +336,7 @@ POISON: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("poison", POISON, ids=repr)
+@each_of("poison", POISON, ids=repr)
 def test_one_poison_element_of_a_thousand_harms_no_other(poison: Any) -> None:
     """Wherever it is."""
     events: list[Any] = [_event("delivered", sg_event_id=f"e{n}") for n in range(999)]
@@ -346,7 +345,7 @@ def test_one_poison_element_of_a_thousand_harms_no_other(poison: Any) -> None:
     assert (len(report.receipts), report.unreadable, report.ignored) == (999, 1, 0)
 
 
-@pytest.mark.parametrize(
+@each_of(
     "fields",
     [
         {"email": None, "sg_message_id": 5, "sg_event_id": {}, "timestamp": None},
@@ -356,7 +355,7 @@ def test_one_poison_element_of_a_thousand_harms_no_other(poison: Any) -> None:
         {"timestamp": float("inf"), "notify_id": "\ud800"},
     ],
 )
-@pytest.mark.parametrize("word", ["bounce", "dropped", "group_unsubscribe", "delivered"])
+@each_of("word", ["bounce", "dropped", "group_unsubscribe", "delivered"])
 def test_fields_of_another_type_are_left_out(word: str, fields: dict[str, Any]) -> None:
     """The rest of the event still counts, also without an id: it may suppress."""
     (receipt,) = _read(_event(word, **fields))
@@ -372,7 +371,7 @@ def test_numbers_beyond_reason_and_text_that_no_database_stores_are_read() -> No
     assert (receipt.recipient, receipt.at) == ("a\ufffd\ufffd@example.com", None)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"null", b"\xff\xfe", b"[" * 100_000, b'[{"event"'])
+@each_of("body", [b"", b"{}", b"null", b"\xff\xfe", b"[" * 100_000, b'[{"event"'])
 def test_a_body_of_another_format_is_refused_as_a_whole(body: bytes) -> None:
     """The vendor posts it again, until this service can read it."""
     with pytest.raises(Unreadable):

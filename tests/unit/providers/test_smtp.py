@@ -33,6 +33,7 @@ from notify.message import Attachment, MailSender, Rendered
 from providers.smtp import Smtp
 from tests.support.authority import Authority
 from tests.support.smtp_relay import PASSWORD, Action, SmtpRelay, garbage, hang, reset
+from tests.support.tables import each_of
 from tests.unit.providers.dialects import MESSAGE
 from tests.unit.providers.dialects.smtp import BOUNCE_KEY, smtp
 
@@ -426,7 +427,7 @@ def test_plain_text_behind_starttls_is_not_read_as_encrypted() -> None:
     assert "Malformed" in str(error)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("options", "wrong"),
     [
         ({"host": "smtp.example.com:25"}, "host"),

@@ -14,6 +14,7 @@ from notify.errors import ConfigError
 from notify.receipt import Blame, DeliveryReceipt, Forged, Posted, ReceiptEvent, Unreadable
 from providers.smtp import SmtpReports
 from providers.smtp.return_path import BounceKey
+from tests.support.tables import each_of
 
 KEY = "k" * 40
 ATTEMPT = UUID("0193a5c0-0000-7000-8000-000000000001")
@@ -129,7 +130,7 @@ def test_a_bounce_names_its_call_and_recipient() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("fields", "event", "blame", "code"),
     [
         ({"action": "delayed", "status": "4.4.1"}, "deferred", Blame.MOMENT, "4.4.1"),

@@ -25,6 +25,7 @@ from notify.gateway import ConfiguredProvider
 from notify.message import SmsSender, SmsSenderKind
 from notify.sandbox import Sandbox
 from providers.twilio import Twilio
+from tests.support.tables import each_of
 from tests.support.vendor import Vendor, say
 from tests.unit.providers.dialects import MESSAGE, TWILIO, json_reply
 
@@ -254,7 +255,7 @@ def test_the_newer_error_form_is_understood(vendor: Vendor) -> None:
     assert type(refused(vendor, 400, problem)) is InvalidRecipient
 
 
-@pytest.mark.parametrize(
+@each_of(
     "options",
     [
         {"sender": None},

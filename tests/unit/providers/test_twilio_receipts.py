@@ -17,6 +17,7 @@ from notify.errors import ConfigError
 from notify.receipt import Blame, DeliveryReceipt, Forged, Posted, ReceiptEvent, Report, Unreadable
 from providers.twilio import TwilioReceipts
 from tests.support.signing import twilio_posted
+from tests.support.tables import each_of
 
 URL = "https://notify.example.com/receipts/twilio"
 NOTIFY, ATTEMPT = UUID(int=1, version=4), UUID(int=2, version=4)
@@ -188,7 +189,7 @@ def test_every_field_of_a_callback_is_read() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("status", "event"),
     [
         ("accepted", ReceiptEvent.ACCEPTED),
@@ -216,7 +217,7 @@ def test_other_statuses_are_ignored(status: str) -> None:
     assert _report(MessageStatus=status) == Report((), ignored=1)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("code", "blame"),
     [
         ("30005", Blame.RECIPIENT),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from notify.errors import (
     OutcomeUnknown,
     PermanentError,
@@ -15,11 +13,12 @@ from notify.errors import (
 from providers._shared.answer import Answer
 from providers._shared.plain_answer import Headers
 from providers._shared.verdict import LONGEST_WAIT, failure, retry_after
+from tests.support.tables import each_of
 
 NOW = 1_800_000_000.0
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("status", "genuine", "foreign"),
     [
         (200, OutcomeUnknown, OutcomeUnknown),
@@ -63,7 +62,7 @@ def test_an_error_names_provider_status_and_code() -> None:
     assert (error.provider, error.status, error.code) == ("acme", 429, "20429")
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("value", "seconds"),
     [
         (None, None),

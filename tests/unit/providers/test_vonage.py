@@ -24,6 +24,7 @@ from notify.errors import (
 from notify.gateway import ConfiguredProvider
 from notify.message import SmsSender, SmsSenderKind
 from providers.vonage import Vonage
+from tests.support.tables import each_of
 from tests.support.vendor import Reply, Vendor, say
 from tests.unit.providers.dialects import MESSAGE, VONAGE, json_reply, vonage_parts
 
@@ -209,7 +210,7 @@ def test_the_balance_shows_that_the_key_works(vendor: Vendor) -> None:
     provider.close()
 
 
-@pytest.mark.parametrize(
+@each_of(
     "options",
     [
         {"sender": ""},

@@ -16,6 +16,7 @@ import pytest
 from notify.errors import ConfigError
 from notify.receipt import Blame, DeliveryReceipt, Forged, Posted, ReceiptEvent, Report, Unreadable
 from providers.vonage import VonageReceipts
+from tests.support.tables import each_of
 
 URL = "https://notify.example.com/receipts/vonage"
 NOTIFY, ATTEMPT = UUID(int=1, version=4), UUID(int=2, version=4)
@@ -77,7 +78,7 @@ def refused(request: Posted, reader: VonageReceipts = READER) -> bool:
     return False
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("hours", "stamp", "accepted"),
     [
         (24, str(SIGNED_AT), True),
@@ -118,7 +119,7 @@ def test_a_changed_byte_anywhere_is_refused(form: bool) -> None:
         assert refused(replace(request, body=bytes(body))), body[place - 5 : place + 5]
 
 
-@pytest.mark.parametrize(
+@each_of(
     "changed",
     [
         {"sig": ""},
@@ -193,7 +194,7 @@ def test_a_delivery_has_everything_that_it_is_matched_by() -> None:
         )
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("status", "event"),
     [
         ("accepted", ReceiptEvent.ACCEPTED),
@@ -212,7 +213,7 @@ def test_each_status_is_one_event(status: str, event: ReceiptEvent) -> None:
     assert (receipt.event, receipt.word) == (event, status)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("code", "blame"),
     [
         ("1", Blame.MOMENT),
@@ -250,7 +251,7 @@ def test_error_9_is_an_opt_out_from_the_sender(status: str) -> None:
     assert (opted_out.scope, opted_out.recipient) == ("15005550006", "+15005550009")
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("words", "event"),
     [
         ("STOP", ReceiptEvent.OPTED_OUT),
@@ -304,7 +305,7 @@ def test_a_receipt_without_a_readable_time_has_none(stamp: str) -> None:
     assert receipt.at is None
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"{}", b"[1]", b"\xff", b'{"status": {"a": 1}}'])
+@each_of("body", [b"", b"{", b"{}", b"[1]", b"\xff", b'{"status": {"a": 1}}'])
 def test_what_is_neither_is_refused(body: bytes) -> None:
     """By both steps, each in its own way."""
     request = Posted(query="", headers={}, body=body)

@@ -41,6 +41,7 @@ from providers.webpush.subscription import read_subscription
 from providers.webpush.vapid import MOST_ORIGINS, Vapid
 from tests.support.authority import Authority
 from tests.support.node import node_modules, node_program
+from tests.support.tables import each_of
 from tests.support.vendor import Reply, Vendor, say
 from tests.unit.providers.dialects import MESSAGE, OPTIONS, WEBPUSH, json_reply, p256_pem
 from tests.unit.providers.dialects.webpush import decrypted, make_webpush, subscription
@@ -320,7 +321,7 @@ def test_the_known_push_services_are_allowed(origin: str) -> None:
         assert provider.takes(subscription(f"{origin}/x"))
 
 
-@pytest.mark.parametrize(
+@each_of(
     "endpoint",
     [
         "http://fcm.googleapis.com/x",
@@ -355,7 +356,7 @@ def test_no_other_address_is_called(endpoint: str) -> None:
     assert "nothing was sent" in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@each_of(
     "addresses",
     [
         ["127.0.0.1"],
@@ -440,7 +441,7 @@ def test_public_addresses_are_those_of_the_internet(address: Any) -> None:
     assert is_public(str(address)) <= address.is_global
 
 
-@pytest.mark.parametrize(
+@each_of(
     "to",
     [
         "",
@@ -469,7 +470,7 @@ def test_a_subscription_shows_nothing_of_itself() -> None:
 # --- options
 
 
-@pytest.mark.parametrize(
+@each_of(
     "options",
     [
         {"private_key": "canary"},

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notify.publisher.frames import leading_acks, publish_frames
+from tests.support.tables import each_of
 
 FRAME_MAX = 4096
 """The least that AMQP allows."""
@@ -78,7 +79,7 @@ def test_the_bytes_are_the_librarys(message: dict[str, Any], size: int, channel:
     assert frames(body, message, channel=channel) == expected
 
 
-@pytest.mark.parametrize(
+@each_of(
     "wrong",
     [
         {"routing_key": "k" * 256},
@@ -130,7 +131,7 @@ def test_confirms_are_read_up_to_another_frame(acks: list[tuple[int, bool]], res
     assert leading_acks(data + rest + ACK, channel=1) == (acks, len(data))
 
 
-@pytest.mark.parametrize("size", range(len(ACK)))
+@each_of("size", range(len(ACK)))
 def test_a_confirm_of_which_a_part_has_arrived_is_not_read(size: int) -> None:
     """The rest arrives with the next read."""
     assert leading_acks(ACK + ACK[:size], channel=1) == ([(7, True)], len(ACK))

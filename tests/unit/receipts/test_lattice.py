@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from itertools import permutations
 
-import pytest
-
 from notify.message import Status
 from notify.receipt import ReceiptEvent
 from notify.receipts.lattice import LATTICE, STATUS_OF, derived, is_late
 from notify.store.status_rules import ALLOWED, REPORTED
+from tests.support.tables import each_of
 
 
 def test_the_lattice_is_what_the_table_of_statuses_allows() -> None:
@@ -30,7 +29,7 @@ def test_the_final_status_depends_on_the_set_of_receipts_only() -> None:
         assert status is expected is Status.COMPLAINED
 
 
-@pytest.mark.parametrize("status", [each for each in Status if each not in LATTICE])
+@each_of("status", [each for each in Status if each not in LATTICE])
 def test_a_notification_that_was_not_sent_keeps_its_status(status: Status) -> None:
     """A receipt alone proves nothing about one that no call is known to have sent."""
     assert derived(status, list(ReceiptEvent)) is status

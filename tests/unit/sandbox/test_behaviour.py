@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import phonenumbers
-import pytest
 
 from notify.message import Channel
 from notify.sandbox.behaviour import Behaviour, behaviour_of
+from tests.support.tables import each_of
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "sandbox.md"
 ROW = re.compile(r"\| [^|]+ \| `(\w+)@sandbox\.test` \| ([^|]+) \| `(token-[^`]+)` \|")
@@ -33,7 +33,7 @@ def test_every_behaviour_is_documented_once_and_in_order() -> None:
     assert words == [each.value for each in Behaviour]
 
 
-@pytest.mark.parametrize(("word", "phone"), _fates())
+@each_of(("word", "phone"), _fates())
 def test_a_documented_fate_has_its_recipients(word: str, phone: str) -> None:
     """Address and number of one row mean the same; a row without a number has none."""
     assert behaviour_of(Channel.EMAIL, f"{word}@sandbox.test") == word
@@ -42,7 +42,7 @@ def test_a_documented_fate_has_its_recipients(word: str, phone: str) -> None:
         assert phonenumbers.is_valid_number(phonenumbers.parse(phone))
 
 
-@pytest.mark.parametrize(("word", "phone", "token"), _documented())
+@each_of(("word", "phone", "token"), _documented())
 def test_a_documented_recipient_behaves_as_documented(word: str, phone: str, token: str) -> None:
     """Address, number and token of one row mean the same."""
     assert behaviour_of(Channel.EMAIL, f"{word}@sandbox.test") == word
@@ -52,7 +52,7 @@ def test_a_documented_recipient_behaves_as_documented(word: str, phone: str, tok
         assert behaviour_of(Channel.SMS, f"{phone[:-2]}99") == word
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("channel", "to", "expected"),
     [
         (Channel.EMAIL, "bounce+4711@sandbox.test", Behaviour.BOUNCE),
@@ -78,7 +78,7 @@ def test_only_reserved_recipients_are_scripted(
     assert behaviour_of(channel, to) is expected
 
 
-@pytest.mark.parametrize("phone", [row[1] for row in _documented() if row[1].startswith("+")])
+@each_of("phone", [row[1] for row in _documented() if row[1].startswith("+")])
 def test_reserved_numbers_pass_for_real_ones(phone: str) -> None:
     """A contract that checks numbers lets them through."""
     assert phonenumbers.is_valid_number(phonenumbers.parse(phone))

@@ -15,6 +15,7 @@ from notify.sandbox.behaviour import Behaviour, Effect, Vendor
 from notify.sandbox.inbox import Inbox, Message
 from notify.sandbox.ledger import LedgerEntry, SandboxLedger
 from notify.sandbox.switch import Setting, Switch, seconds
+from tests.support.tables import each_of
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -155,7 +156,7 @@ def test_durations_are_read(text: str, expected: float) -> None:
     assert seconds(text) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("text", ["", "fast", "-1s", "5m", "1e9", "601s", "inf", "nan"])
+@each_of("text", ["", "fast", "-1s", "5m", "1e9", "601s", "inf", "nan"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     """Nothing is guessed."""
     with pytest.raises(ValueError, match="not a duration"):

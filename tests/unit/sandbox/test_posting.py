@@ -21,6 +21,7 @@ from notify.sandbox.posting.agenda import Agenda
 from notify.sandbox.posting.post import CallbackRule, Never, PlannedEvent, UntilAccepted
 from notify.sandbox.posting.script import StepKind, steps
 from notify.sandbox.posting.signing import twilio_headers
+from tests.support.tables import each_of
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 KEY = EventKey.new()
@@ -40,8 +41,8 @@ def _mail(**headers: str) -> Message:
     )
 
 
-@pytest.mark.parametrize("behaviour", list(Behaviour))
-@pytest.mark.parametrize("vendor", list(Vendor))
+@each_of("behaviour", list(Behaviour))
+@each_of("vendor", list(Vendor))
 def test_the_steps_of_a_script_follow_one_another(vendor: Vendor, behaviour: Behaviour) -> None:
     """FCM has none; the others have at least one event, each later than the one before."""
     script = steps(vendor, behaviour)
@@ -55,7 +56,7 @@ def test_a_look_up_shows_the_last_status() -> None:
     assert last_status(Behaviour.BLOCK).fields == {"ErrorCode": "30007"}
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("fragment", "answered", "tries", "wait"),
     [
         ("", "connect", 1, 1.0),

@@ -20,6 +20,7 @@ from notify.sandbox.fcm import GRANT, Fcm
 from notify.sandbox.inbox import Inbox, Message
 from notify.sandbox.sendgrid import SendGrid
 from notify.sandbox.twilio import Twilio
+from tests.support.tables import each_of
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BASIC = {"authorization": "Basic " + base64.b64encode(b"AC1:secret").decode()}
@@ -78,7 +79,7 @@ def test_sendgrid_keeps_what_an_inbox_needs_of_files() -> None:
     assert (second["content_id"], second["bytes"]) == ("l", 4)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("changes", "field"),
     [
         ({"attachments": {}}, "attachments"),
@@ -118,7 +119,7 @@ def _with(substitutions: Any, *, args: dict[str, str] | None = None) -> dict[str
     return {"to": to, "substitutions": substitutions, "custom_args": args or {}}
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("mail", "field"),
     [
         (b"{", None),
@@ -232,7 +233,7 @@ def test_twilio_reads_a_message() -> None:
     assert message.provider_id == "SMid1"
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("fields", "code"),
     [
         ({"To": ""}, 21604),
@@ -283,7 +284,7 @@ def _sms(
     )
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("query", "found"),
     [
         ("", ["SM3", "SM2", "SM1"]),
@@ -340,7 +341,7 @@ def test_fcm_reads_a_message() -> None:
     assert message.provider_id == "projects/shop/messages/id1"
 
 
-@pytest.mark.parametrize(
+@each_of(
     "message",
     [
         None,
@@ -395,7 +396,7 @@ def test_google_grants_a_token_for_a_good_assertion() -> None:
     assert grant["access_token"]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("changes", "error"),
     [
         ({"grant": "password"}, "unsupported_grant_type"),

@@ -21,6 +21,7 @@ from notify.settings import BreakerSettings, Settings, load, secrets_of
 from notify.settings.model import LONGEST_TIMEOUT
 from notify.settings.show import effective
 from notify.settings.urls import shown_url
+from tests.support.tables import each_of
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "notify.toml"
 CANARY = "hunter2canary"
@@ -340,7 +341,7 @@ def test_what_docker_says_of_a_link_is_no_option(alias: str) -> None:
     assert load(environ={**environ, "NOTIFY_AMQP__HEARTBEAT": "60"}).amqp.heartbeat == 60
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("name", "hint"),
     [
         ("NOTIFY_AMPQ__URL", "did you mean NOTIFY_AMQP__URL?"),

@@ -11,6 +11,7 @@ import pytest
 from notify.message import Channel, Status
 from notify.status.qualifiers import LONGEST, SearchMistake, parse_search
 from notify.store.status import RowSearch
+from tests.support.tables import each_of
 
 BATCH = "0b0e6a52-8f0e-4c52-9c2e-0f5b6b1f7a10"
 
@@ -45,7 +46,7 @@ def test_an_id_or_its_first_digits_are_an_id(digits: str) -> None:
     assert parse_search(digits).id_digits == digits.lower()
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("text", "problem"),
     [
         ("status:faild", "did you mean status:failed?"),

@@ -8,6 +8,7 @@ from notify.keyring import CLEAR
 from notify.status.recipient_tokens import RecipientTokens, UnknownToken, is_token
 from notify.store.sealing import RowCipher
 from tests.support.sealing import KEYRING
+from tests.support.tables import each_of
 
 FALLBACK = b"f" * 32
 
@@ -33,9 +34,7 @@ def test_a_token_does_not_confirm_a_guess() -> None:
     assert RecipientTokens(CLEAR, fallback=b"g" * 32).token("+4915112345678") != token
 
 
-@pytest.mark.parametrize(
-    "token", ["", "~", "~x", "ann@example.com", "A" * 64, "~" + "A" * 64, "~é", "~====="]
-)
+@each_of("token", ["", "~", "~x", "ann@example.com", "A" * 64, "~" + "A" * 64, "~é", "~====="])
 def test_anything_else_is_refused(token: str) -> None:
     """Also a token of another process, which has another key."""
     with pytest.raises(UnknownToken):

@@ -14,6 +14,7 @@ from notify.receipt import Blame, DeliveryReceipt, Posted, ReceiptEvent
 from notify.suppression import ALL, Lift, Suppression, SuppressionReason, consequence, sender_scope
 from providers.sendgrid.receipts import SendGridReceipts
 from providers.twilio.receipts import TwilioReceipts
+from tests.support.tables import each_of
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 AT = NOW - timedelta(hours=1)
@@ -32,7 +33,7 @@ def followed(*receipts: DeliveryReceipt, channel: Channel) -> set[tuple[str, str
     }
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("event", "expected"),
     [
         ({"event": "bounce", "type": "bounce", "status": "5.1.1"}, BOUNCE),
@@ -71,9 +72,7 @@ TWILIO_CODES = {
 }
 
 
-@pytest.mark.parametrize(
-    "code", [*TWILIO_CODES, *range(30001, 30045), 30410, 30610, 21211, 21408, 21612, 63016]
-)
+@each_of("code", [*TWILIO_CODES, *range(30001, 30045), 30410, 30610, 21211, 21408, 21612, 63016])
 def test_twilios_codes(code: int) -> None:
     """All but three codes are about the sender, the message or the moment."""
     form = {
@@ -109,9 +108,9 @@ def test_twilios_replies(word: str, expected: str | None) -> None:
     assert found == ({(expected, sender_scope("MG1"))} if expected else NOTHING)
 
 
-@pytest.mark.parametrize("event", ReceiptEvent)
-@pytest.mark.parametrize("blame", [None, *Blame])
-@pytest.mark.parametrize("code", [None, "5.1.1", "5.7.1", "4.2.2", "30005"])
+@each_of("event", ReceiptEvent)
+@each_of("blame", [None, *Blame])
+@each_of("code", [None, "5.1.1", "5.7.1", "4.2.2", "30005"])
 def test_only_a_recipients_fault_a_complaint_or_an_opt_out_suppresses(
     event: ReceiptEvent, blame: Blame | None, code: str | None
 ) -> None:

@@ -12,6 +12,7 @@ from notify.telemetry.systemd import Systemd
 from notify.worker.loop_state import LoopState
 from tests.support.listening import listening
 from tests.support.rig import until
+from tests.support.tables import each_of
 
 
 @pytest.mark.parametrize("kind", ["a file", "an abstract address"])
@@ -56,7 +57,7 @@ def test_a_socket_that_is_not_read_does_not_block(tmp_path: Path) -> None:
             systemd.alive()
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("usec", "pid", "watchdog"),
     [
         ("30000000", "41", 30.0),

@@ -15,6 +15,7 @@ from rich.text import Text
 from notify.cli.console import Console, Table
 from notify.telemetry.logs import configure
 from notify.telemetry.terminal import Output, escaped, guarded_output, on_one_line, write_bytes
+from tests.support.tables import each_of
 
 STEERING = (
     [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"]
@@ -33,7 +34,7 @@ class Screen(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize("character", STEERING, ids=ascii)
+@each_of("character", STEERING, ids=ascii)
 def test_what_steers_a_terminal_is_spelled_out(character: str) -> None:
     """C0, DEL, C1, directions, what is invisible, halves of a pair: as JSON escapes them."""
     shown = escaped(f"a{character}b")

@@ -16,6 +16,7 @@ from notify.templating import Templates
 from notify.templating.dialect import TemplateSandbox
 from notify.templating.flat import MOST_FILES, flattened
 from notify.templating.writing import ERRORS, CompiledPart, write
+from tests.support.tables import each_of
 
 LAYOUT = "<{% block a %}A{% endblock %}|{{ x }}|{% block b %}B{{ x }}{% endblock %}>"
 
@@ -42,7 +43,7 @@ INCLUDE = '{% include "i.j2" %}'
 UNUSED = f"{{% if not x %}}{INCLUDE}{{% endif %}}{{{{ x }}}}"
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("output", "files"),
     [
         ("1 2", {"t.j2": "{{ x }} {{ y }}"}),

@@ -16,6 +16,7 @@ from notify.errors import ConfigError, TemplateError
 from notify.message import Channel, Content
 from notify.templating import TemplateOrigin, Templates
 from notify.templating.locales import fallbacks
+from tests.support.tables import each_of
 
 SECRET = "maria.weber@customer.example"
 
@@ -117,7 +118,7 @@ def test_a_locale_falls_back_step_by_step(
     assert sms(put(files, default_locale=default), locale) == wanted
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("locale", "wanted"),
     [
         ("zh-TW", "zh_tw zh_hant_tw zh_hant"),

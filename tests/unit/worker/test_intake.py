@@ -10,6 +10,7 @@ import pytest
 from notify.service.connections import CLAIMERS
 from notify.worker.intake import LARGEST_BATCH, LULL, MOST_DEFERRED, Intake
 from notify.worker.received import Received
+from tests.support.tables import each_of
 
 
 def _message() -> Received:
@@ -42,7 +43,7 @@ def test_a_lost_connection_leaves_no_message(intake: Intake) -> None:
     assert intake.unacknowledged == 3  # in a batch by then: each is settled in its time
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("prefetch", "wanted", "next_prefetch"),
     [
         (0, 0, 0),
@@ -65,7 +66,7 @@ def test_a_new_consumer_is_worth_it_for_twice_or_half_as_many(
     assert intake.next_prefetch(wanted) == next_prefetch
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("prefetch", "in_hand", "wanted", "next_prefetch"),
     [
         (0, 5, 4, 1),

@@ -29,6 +29,7 @@ from tests.support.recording import (
     put_off,
     rejected,
 )
+from tests.support.tables import each_of
 
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 
@@ -121,7 +122,7 @@ def test_ls_shows_whole_ids_and_masks_recipients(store: Store, notify: Notify) -
     assert "ann@example.com" in notify("ls", "--json", "--show-recipients").out
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("recipient", "shown"),
     [
         ("ann@example.com", "a•••@example.com"),

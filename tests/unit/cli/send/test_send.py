@@ -17,6 +17,7 @@ from notify.cli.send.command import _composed
 from notify.cli.send.requests import PreparedRequest, read
 from notify.cli.send.results import Source, published
 from notify.publisher import Publisher
+from tests.support.tables import each_of
 
 GOOD = {
     "id": "0d9c2f0e-6f3b-4c59-9a55-0f4b7f2f6f10",
@@ -82,7 +83,7 @@ def test_the_segments_of_an_sms_are_counted_before_it_is_sent() -> None:
     assert json.loads(run(*words, "--json").stdout)["note"] == note
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("arguments", "words"),
     [
         (["fax.normal.shop"], "has a channel that does not exist"),

@@ -42,6 +42,7 @@ from notify.web.console.snapshot import KEPT, SAMPLED, QueueSample, Snapshots
 from notify.web.console.sparkline import sparkline
 from notify.web.console.table import ROUTES
 from tests.support.migrated import migrated
+from tests.support.tables import each_of
 
 HTMX = "sha384-Qp9rdC8H7EqOoX+nR0P3RPG2Noji+qdwJlGpfzwQJsfOpp3sGwIdSP9xO3+UlEhn"
 NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
@@ -217,7 +218,7 @@ def test_a_curve_says_in_words_what_it_shows() -> None:
     assert "points=" in sparkline([], slots=60, label="nothing")
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("shown", "text"),
     [
         (span(None), "\N{EN DASH}"),

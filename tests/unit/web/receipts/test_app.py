@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
-import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -20,6 +19,7 @@ from notify.receipts.intake import NotStored, UnknownReader
 from notify.telemetry.metrics import Metrics
 from notify.web import WebLimits
 from notify.web.receipts import receipts_app
+from tests.support.tables import each_of
 
 LIMITS = WebLimits(body=1000, body_seconds=0.2, headers=20, answer_seconds=0.5, working=2)
 
@@ -80,7 +80,7 @@ def test_a_repeated_header_replaces_nothing() -> None:
     assert intake.taken[0][1].headers["x-sig"] == "one, two"
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("error", "status"),
     [
         (UnknownReader("x"), 404),
@@ -134,7 +134,7 @@ async def _chunks(count: int, *, pause: float = 0) -> AsyncIterator[bytes]:
         yield b"x" * 100
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("request_", "status"),
     [
         ({"content": b"x" * 1000}, 204),

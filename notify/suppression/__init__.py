@@ -30,7 +30,7 @@ from notify.suppression.operators import (
 )
 from notify.suppression.reports import log_added
 from notify.suppression.rules import BOUNCE_LASTS, consequence, refusal
-from notify.suppression.sync import ListSync, SyncStep
+from notify.suppression.sync import ListSync, SyncStep, sync_lists
 
 __all__ = [
     "ALL",
@@ -62,4 +62,5 @@ __all__ = [
     "sender_scope",
     "source_scope",
     "suppress",
+    "sync_lists",
 ]

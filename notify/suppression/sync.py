@@ -63,7 +63,7 @@ class ListSync:
 
     def run(self, actor: Actor) -> Iterator[SyncStep]:
         """
-        Synchronise all lists, and yield after each page.
+        Synchronise all lists of this vendor, and yield after each page.
 
         Raises:
             ProviderError: The vendor could not be asked; earlier pages are done.
@@ -76,8 +76,6 @@ class ListSync:
                 added, removed = added + step.added, removed + step.removed
                 yield step
         with self._store.writing() as connection:
-            # Lifted before the lists were read to their ends: the vendor has none of them any more.
-            clear_vendor_lifts(connection, self._channel, before=begun)
             details = {"provider": self._provider, "added": added, "removed": removed}
             write_audit(connection, actor, "suppress.sync", details=details, at=begun)
 
@@ -127,3 +125,26 @@ class ListSync:
         except Throttled as error:
             self._sleep(min(error.retry_after or PAUSE, LONGEST_WAIT))
             return ask()
+
+
+def sync_lists(
+    store: Store, channel: Channel, vendors: Sequence[ListSync], actor: Actor, *, is_all: bool
+) -> Iterator[SyncStep]:
+    """
+    Synchronise the lists of one channel's vendors, one vendor after the other.
+
+    Args:
+        is_all: Whether no other vendor of the channel keeps lists. Else the entries that were
+            lifted here remain marked, since the others' lists still have to lose them.
+
+    Raises:
+        ProviderError: A vendor could not be asked; earlier pages are done.
+        StoreError: The record cannot be used.
+    """
+    begun = store.clock()
+    for each in vendors:
+        yield from each.run(actor)
+    if is_all:
+        with store.writing() as connection:
+            # Lifted before the lists were read to their ends: no vendor has them any more.
+            clear_vendor_lifts(connection, channel, before=begun)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 
@@ -13,12 +12,13 @@ from notify.cli.options.actor import actor_of, reason_option
 from notify.cli.options.as_json import json_option
 from notify.cli.output import print_json
 from notify.errors import NotifyError
+from notify.message import Channel
 from notify.provider import KeepsSuppressions
 from notify.service.gateway import open_gateway
 from notify.service.record import opened_record
 from notify.settings import Settings, load
 from notify.store import Store
-from notify.suppression import ListSync
+from notify.suppression import ListSync, sync_lists
 
 
 @click.command()
@@ -43,11 +43,17 @@ def sync(*, provider: str | None, reason: str, as_json: bool) -> None:
     actor = actor_of(reason)
     totals: Counter[str] = Counter()
     with opened_record(settings) as store, ExitStack() as stack:
-        syncs = list(_syncs(settings, store, provider, stack))
-        if not syncs:
+        asked = {name: _vendors(settings, store, name, stack) for name in settings.channels}
+        chosen = {
+            channel: vendors
+            for channel, found in asked.items()
+            if (vendors := [each for name, each in found if provider in (None, name)])
+        }
+        if not chosen:
             raise NotifyError("no configured provider has lists that can be read")
-        for each in syncs:
-            for step in each.run(actor):
+        for channel, vendors in chosen.items():
+            is_all = len(vendors) == len(asked[channel])
+            for step in sync_lists(store, channel, vendors, actor, is_all=is_all):
                 totals.update(read=step.read, added=step.added, removed=step.removed)
                 if not as_json:
                     click.echo(f"{step.name}: {totals['read']:,} read so far", err=True)
@@ -58,18 +64,24 @@ def sync(*, provider: str | None, reason: str, as_json: bool) -> None:
         click.echo(f"{totals['read']:,} read, {added:,} added here, {removed:,} deleted there")
 
 
-def _syncs(
-    settings: Settings, store: Store, wanted: str | None, stack: ExitStack
-) -> Iterator[ListSync]:
-    for channel in settings.channels:
-        gateway = open_gateway(settings, channel)
-        stack.callback(gateway.close)
-        for each in gateway.providers:
-            if isinstance(each.provider, KeepsSuppressions) and wanted in (None, each.name):
-                yield ListSync(
-                    store,
-                    each.provider,
-                    provider=each.name,
-                    channel=each.channel,
-                    bounce_lasts=timedelta(days=settings.suppression.bounce_days),
-                )
+def _vendors(
+    settings: Settings, store: Store, channel: Channel, stack: ExitStack
+) -> list[tuple[str, ListSync]]:
+    """Return each provider of a channel that keeps lists, by name."""
+    gateway = open_gateway(settings, channel)
+    stack.callback(gateway.close)
+    bounce_lasts = timedelta(days=settings.suppression.bounce_days)
+    return [
+        (
+            each.name,
+            ListSync(
+                store,
+                each.provider,
+                provider=each.name,
+                channel=each.channel,
+                bounce_lasts=bounce_lasts,
+            ),
+        )
+        for each in gateway.providers
+        if isinstance(each.provider, KeepsSuppressions)
+    ]

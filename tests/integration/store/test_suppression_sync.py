@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -14,7 +14,7 @@ from notify.errors import ProviderError
 from notify.message import Channel
 from notify.store import Actor, Store
 from notify.store.tables import suppressions
-from notify.suppression import ListSync, SuppressionFilter, lift_for_operator
+from notify.suppression import ListSync, SuppressionFilter, lift_for_operator, sync_lists
 from providers.sendgrid import SendGrid
 from tests.support.sendgrid_lists import SendGridAccount, sendgrid_account
 
@@ -28,17 +28,27 @@ def account() -> Iterator[SendGridAccount]:
         yield found
 
 
-def synced(store: Store, account: SendGridAccount) -> Counter[str]:
+def synced(store: Store, *accounts: SendGridAccount, is_all: bool = True) -> Counter[str]:
     """Synchronise; what was read, added here and removed there."""
-    provider = SendGrid(api_key="key", sender="no-reply@example.com", base_url=account.url)
-    sync = ListSync(
-        store, provider, provider="sendgrid", channel=Channel.EMAIL, sleep=lambda _: None
-    )
     total: Counter[str] = Counter()
-    with closing(provider):
-        for step in sync.run(ACTOR):
+    with ExitStack() as stack:
+        syncs = []
+        for account in accounts:
+            provider = SendGrid(api_key="key", sender="no-reply@example.com", base_url=account.url)
+            stack.callback(provider.close)
+            sync = ListSync(
+                store, provider, provider="sendgrid", channel=Channel.EMAIL, sleep=lambda _: None
+            )
+            syncs.append(sync)
+        for step in sync_lists(store, Channel.EMAIL, syncs, ACTOR, is_all=is_all):
             total.update(read=step.read, added=step.added, removed=step.removed)
     return total
+
+
+def marked(store: Store) -> int:
+    """How many entries a vendor's own list may still have after their lift."""
+    with store.reading() as connection:
+        return len(connection.execute(select(suppressions).where(suppressions.c.vendor_lift)).all())
 
 
 def entries(store: Store) -> Counter[tuple[str, str]]:
@@ -114,10 +124,23 @@ def test_an_entry_that_was_lifted_here_is_deleted_there(
         "/v3/asm/groups/7/suppressions/kim%40example.com",
     ]
     assert synced(store, account) == Counter(read=4, added=0, removed=0)
-    with store.reading() as connection:
-        assert not connection.execute(
-            select(suppressions.c.id).where(suppressions.c.vendor_lift)
-        ).all()
+    assert not marked(store)
+
+
+def test_each_vendor_of_a_channel_loses_an_entry_that_was_lifted_here(
+    store: Store, account: SendGridAccount
+) -> None:
+    """Until all of them were read it remains marked, also if one is read alone."""
+    with sendgrid_account() as other:
+        fill(store, account)
+        fill(store, other)
+        synced(store, account, other)
+        wanted = SuppressionFilter(recipient="ann@example.com")
+        lift_for_operator(store, wanted, ACTOR, now=store.clock())
+        assert synced(store, account, is_all=False)["removed"] == 1
+        assert marked(store) == 1
+        assert synced(store, account, other)["removed"] == 1
+        assert not marked(store)
 
 
 def test_a_new_bounce_after_the_lift_counts(store: Store, account: SendGridAccount) -> None:

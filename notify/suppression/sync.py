@@ -56,7 +56,7 @@ class ListSync:
     ) -> None:
         self._store = store
         self._vendor = vendor
-        self._provider = provider
+        self.provider = provider
         self._channel = channel
         self._bounce_lasts = bounce_lasts
         self._sleep = sleep
@@ -76,7 +76,7 @@ class ListSync:
                 added, removed = added + step.added, removed + step.removed
                 yield step
         with self._store.writing() as connection:
-            details = {"provider": self._provider, "added": added, "removed": removed}
+            details = {"provider": self.provider, "added": added, "removed": removed}
             write_audit(connection, actor, "suppress.sync", details=details, at=begun)
 
     def _list(self, name: str) -> Iterator[SyncStep]:
@@ -112,7 +112,7 @@ class ListSync:
         found = consequence(
             receipt,
             channel=self._channel,
-            provider=self._provider,
+            provider=self.provider,
             now=now,
             bounce_lasts=self._bounce_lasts,
         )
@@ -128,23 +128,30 @@ class ListSync:
 
 
 def sync_lists(
-    store: Store, channel: Channel, vendors: Sequence[ListSync], actor: Actor, *, is_all: bool
+    store: Store,
+    channel: Channel,
+    vendors: Sequence[ListSync],
+    actor: Actor,
+    *,
+    only: str | None = None,
 ) -> Iterator[SyncStep]:
     """
     Synchronise the lists of one channel's vendors, one vendor after the other.
 
     Args:
-        is_all: Whether no other vendor of the channel keeps lists. Else the entries that were
-            lifted here remain marked, since the others' lists still have to lose them.
+        vendors: All of the channel that keep lists.
+        only: The provider to synchronise; if the others keep lists too, the entries that were
+            lifted here remain marked, since those lists still have to lose them.
 
     Raises:
         ProviderError: A vendor could not be asked; earlier pages are done.
         StoreError: The record cannot be used.
     """
     begun = store.clock()
-    for each in vendors:
+    chosen = [each for each in vendors if only in (None, each.provider)]
+    for each in chosen:
         yield from each.run(actor)
-    if is_all:
+    if chosen and len(chosen) == len(vendors):
         with store.writing() as connection:
             # Lifted before the lists were read to their ends: no vendor has them any more.
             clear_vendor_lifts(connection, channel, before=begun)

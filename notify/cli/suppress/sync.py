@@ -43,17 +43,12 @@ def sync(*, provider: str | None, reason: str, as_json: bool) -> None:
     actor = actor_of(reason)
     totals: Counter[str] = Counter()
     with opened_record(settings) as store, ExitStack() as stack:
-        asked = {name: _vendors(settings, store, name, stack) for name in settings.channels}
-        chosen = {
-            channel: vendors
-            for channel, found in asked.items()
-            if (vendors := [each for name, each in found if provider in (None, name)])
-        }
-        if not chosen:
+        vendors = {name: _vendors(settings, store, name, stack) for name in settings.channels}
+        names = {each.provider for found in vendors.values() for each in found}
+        if not names or provider not in (None, *names):
             raise NotifyError("no configured provider has lists that can be read")
-        for channel, vendors in chosen.items():
-            is_all = len(vendors) == len(asked[channel])
-            for step in sync_lists(store, channel, vendors, actor, is_all=is_all):
+        for channel, found in vendors.items():
+            for step in sync_lists(store, channel, found, actor, only=provider):
                 totals.update(read=step.read, added=step.added, removed=step.removed)
                 if not as_json:
                     click.echo(f"{step.name}: {totals['read']:,} read so far", err=True)
@@ -66,21 +61,18 @@ def sync(*, provider: str | None, reason: str, as_json: bool) -> None:
 
 def _vendors(
     settings: Settings, store: Store, channel: Channel, stack: ExitStack
-) -> list[tuple[str, ListSync]]:
-    """Return each provider of a channel that keeps lists, by name."""
+) -> list[ListSync]:
+    """Return the providers of a channel that keep lists."""
     gateway = open_gateway(settings, channel)
     stack.callback(gateway.close)
     bounce_lasts = timedelta(days=settings.suppression.bounce_days)
     return [
-        (
-            each.name,
-            ListSync(
-                store,
-                each.provider,
-                provider=each.name,
-                channel=each.channel,
-                bounce_lasts=bounce_lasts,
-            ),
+        ListSync(
+            store,
+            each.provider,
+            provider=each.name,
+            channel=each.channel,
+            bounce_lasts=bounce_lasts,
         )
         for each in gateway.providers
         if isinstance(each.provider, KeepsSuppressions)

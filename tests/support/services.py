@@ -133,11 +133,21 @@ def cut(node: RabbitMQNode, url: str) -> None:
 @contextlib.contextmanager
 def memory_alarm(node: RabbitMQNode) -> Iterator[None]:
     """Make a broker raise its memory alarm, which blocks publishing connections."""
-    evaluate(node, "vm_memory_monitor:set_vm_memory_high_watermark({absolute, 1000000}).")
+    raised = _set_memory_limit(node, "{absolute, 1000000}")
     try:
+        assert "memory" in raised, raised
         yield
     finally:
-        evaluate(node, "vm_memory_monitor:set_vm_memory_high_watermark(0.4).")
+        _set_memory_limit(node, "0.4")
+
+
+def _set_memory_limit(node: RabbitMQNode, limit: str) -> str:
+    """Set a broker's limit; return its alarms, of which each connection has been told by then."""
+    # The limit is set before its alarm is handled; the alarms are read after that.
+    return evaluate(
+        node,
+        f"vm_memory_monitor:set_vm_memory_high_watermark({limit}), rabbit_alarm:get_alarms().",
+    )
 
 
 class Users:

@@ -1,6 +1,7 @@
 # Every target does its own set-up: `make run` or `make test` is all a fresh clone needs.
 
-PYTHON ?= python3
+# Empty: /usr/bin/python3 if it is recent enough, else the python3 of the PATH (scripts/make-venv.sh).
+PYTHON ?=
 BIN    := .venv/bin
 STAMP  := .venv/.installed
 DEBIAN := scripts/require-debian.sh

@@ -234,7 +234,7 @@ def test_the_thread_outlives_a_broker_that_is_away(store: Store) -> None:
         relay = PeriodicThread("events", step, period=0.5, last=step)
         relay.start()
         # Each step reads the clock before and after it publishes.
-        until(lambda: len(looks) == 3)
+        until(lambda: len(looks) >= 3)
         relay.stop(timeout=10)
     assert looks[2] - looks[1] > timedelta(seconds=1)
 

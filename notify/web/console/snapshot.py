@@ -62,6 +62,7 @@ class Snapshots:
         self._newer: Future[Overview] | None = None
         self._sampling = threading.Lock()
         self._last: tuple[float, Overview] | None = None
+        self._took = 0.0
         self._providers: Sequence[ProviderStatus] | None = None
         self._samples: dict[str, deque[QueueSample]] = {}
         self._sample_at = 0.0
@@ -71,7 +72,8 @@ class Snapshots:
         Return the overview, at most a second old unless a read takes longer than `PATIENCE`.
 
         Then the one before is returned, which is some seconds old: neither a broker that does not
-        answer nor a full machine keeps a viewer waiting. Only the first one is waited for.
+        answer nor a full machine keeps a viewer waiting. Only the first one is waited for. If the
+        last read took longer, so will the next: it is not waited for at all.
         """
         last = self._last
         if last is not None and self._is_fresh():
@@ -79,6 +81,8 @@ class Snapshots:
         newer = self._begin()
         if last is None:
             return newer.result()
+        if self._took > self._patience:
+            return last[1]
         try:
             return newer.result(self._patience)
         except TimeoutError:
@@ -95,8 +99,10 @@ class Snapshots:
         return self._last is not None and self._monotonic() - self._last[0] < FRESH
 
     def _read(self) -> Overview:
+        began = self._monotonic()
         overview = self._reader.read()
         self._last = (self._monotonic(), overview)
+        self._took = self._last[0] - began
         self._keep(overview)
         return overview
 

@@ -121,6 +121,28 @@ def test_a_slow_read_keeps_no_viewer_waiting(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_read_that_follows_a_slow_one_is_not_waited_for(
+    snapshots: tuple[Snapshots, _Reader, list[float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a full machine viewers get the last snapshot at once, until reads are quick again."""
+    shared, reader, now = snapshots
+    read = reader.read
+
+    def slow() -> Overview:
+        now[0] += 11
+        return read()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reader, "read", slow)
+        last = shared.read()
+    now[0] += 2
+    assert shared.read() is last
+    shared.sample()
+    now[0] += 2
+    reader.waiting = 7
+    assert shared.read().queues == {"notify.email.normal": Depth(7, 1)}
+
+
 def test_a_snapshot_that_fails_is_read_again(
     snapshots: tuple[Snapshots, _Reader, list[float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -28,11 +29,21 @@ from notify.topology import (
     Topology,
     apply,
     check,
+    depths,
     diff,
     differences,
     export,
 )
+from tests.support.erlang import evaluate
 from tests.support.services import Users, cut
+
+# Stops or continues the process that is the queue's only member.
+_LEADER = """
+begin
+    {{ok, Queue}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"{vhost}">>, queue, <<"{queue}">>)),
+    ok = sys:{call}(element(1, amqqueue:get_pid(Queue)))
+end.
+"""
 
 
 def with_argument(topology: Topology, name: str, value: object) -> Topology:
@@ -214,6 +225,28 @@ def _get(channel: amqp.Channel, queue: str) -> amqp.Message:
             return message
         channel.connection.send_heartbeat()
     raise AssertionError(f"nothing in {queue}")
+
+
+def test_a_queue_that_does_not_reply_to_the_broker_is_asked_again(
+    broker_url: str, rabbitmq: RabbitMQNode
+) -> None:
+    """RabbitMQ answers 0 messages for it, as if it were empty."""
+    vhost = broker_url.rpartition("/")[2]
+    reads = 0
+
+    def monotonic() -> float:
+        nonlocal reads
+        reads += 1
+        if reads == 3:
+            evaluate(rabbitmq, _LEADER.format(call="resume", vhost=vhost, queue=DEAD))
+        return time.monotonic()
+
+    with connect(broker_url) as connection, connection.channel() as channel:
+        channel.confirm_select()
+        channel.basic_publish_confirm(amqp.Message("{}"), routing_key=DEAD)
+        evaluate(rabbitmq, _LEADER.format(call="suspend", vhost=vhost, queue=DEAD))
+        assert depths([DEAD], connection, monotonic=monotonic) == {DEAD: Depth(1, 0)}
+    assert reads == 3
 
 
 def test_a_watch_reads_depths_and_connects_again_after_a_lost_connection(

@@ -16,6 +16,7 @@ import pytest
 from notify.errors import ConfigError
 from notify.publisher import connect
 from notify.stack.rabbitmq import RabbitMQNode
+from tests.support.patience import START
 from tests.support.rig import until
 
 PARENT = """
@@ -31,7 +32,7 @@ time.sleep(60)
 def node(rabbitmq: RabbitMQNode, tmp_path: Path) -> Iterator[RabbitMQNode]:
     """A node beside the session's own, which proves that RabbitMQ is installed."""
     del rabbitmq
-    node = RabbitMQNode.start(tmp_path)
+    node = RabbitMQNode.start(tmp_path, timeout=START)
     yield node
     node.stop()
 
@@ -57,7 +58,7 @@ def test_what_was_confirmed_survives_a_power_cut(node: RabbitMQNode, tmp_path: P
         channel.basic_publish_confirm(amqp.Message(b"1", delivery_mode=2), routing_key="kept")
         node.kill()
         connection.collect()
-    node.restart()
+    node.restart(timeout=START)
     with connect(url) as connection, connection.channel() as channel:
         assert channel.basic_get("kept", no_ack=True).body == b"1"
     assert "beam.smp" in alive(tmp_path)

@@ -25,6 +25,7 @@ from tests.support.commands import Done
 from tests.support.forked import Forked
 from tests.support.malformed import JSON
 from tests.support.migrated import migrated
+from tests.support.patience import PATIENCE as PATIENCE
 
 CONFIG = """
 [amqp]
@@ -95,7 +96,7 @@ class Rig:
         finally:
             if process.poll() is None:
                 process.terminate()
-            code = process.wait(30)
+            code = process.wait(PATIENCE)
         assert code in (0, -signal.SIGKILL), self.log(name)
 
     def _ready(self, name: str) -> Path:
@@ -156,10 +157,6 @@ class Rig:
         with connect(self.broker_url, connect_timeout=PATIENCE) as connection:
             channel = connection.channel()
             return sum(channel.queue_declare(name, passive=True).message_count for name in queues)
-
-
-PATIENCE = 90.0
-"""Seconds until a condition counts as failed, even on the busiest machine."""
 
 
 def until(

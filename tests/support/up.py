@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 from tests.support.forked import Forked
+from tests.support.patience import PATIENCE, START
 
 ROOT = Path(__file__).parents[2]
 NOTIFY = [sys.executable, "-m", "notify"]
@@ -30,7 +31,7 @@ def run(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
         env={**clean_environ(), **environ},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=START,
         check=False,
     )
 
@@ -58,7 +59,7 @@ class Up:
 
     def wait_ready(self) -> None:
         """Wait until it has said what to try next."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + START
         while "Everything is up" not in self.text:
             assert self.process.poll() is None, self.text
             assert time.monotonic() < deadline, self.text
@@ -82,7 +83,7 @@ class Up:
         """Signal it, and return its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE)
 
     def notify(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another notify command against it, with the two variables that it printed."""
@@ -91,12 +92,12 @@ class Up:
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         environ = {**clean_environ(), **exports}
         forked = Forked(arguments, environ=environ, out=folder / "out", err=folder / "err")
-        done = forked.done(110)
+        done = forked.done(PATIENCE)
         return subprocess.CompletedProcess(arguments, done.code, done.out, done.err)
 
     def status(self, notification_id: str, *, wanted: str) -> str:
-        """Return the notification's status, once it is `wanted` or 20 seconds have passed."""
-        deadline = time.monotonic() + 20
+        """Return the notification's status, once it is `wanted` or `PATIENCE` has passed."""
+        deadline = time.monotonic() + PATIENCE
         while True:
             shown = self.notify("show", notification_id, "--json")
             status = str(json.loads(shown.stdout)["status"]) if shown.returncode == 0 else ""

@@ -1,0 +1,9 @@
+"""Bounds that end a hang on the busiest machine; a test that passes does not reach them."""
+
+from __future__ import annotations
+
+PATIENCE = 90.0
+"""Seconds until a condition counts as failed."""
+
+START = 240.0
+"""Seconds in which RabbitMQ or a stack starts, when eight start at once; pytest waits 300."""

@@ -9,6 +9,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from notify.stack.rabbitmq import RabbitMQNode
+from tests.support.patience import PATIENCE
 
 # It evaluates an expression as `rabbitmqctl eval` does, and answers ok or error.
 _SERVE: Final = """
@@ -60,10 +61,11 @@ def evaluate(node: RabbitMQNode, expression: str) -> str:
     """
     if node not in _doors:
         word = secrets.token_hex(16)
-        _doors[node] = int(node.ctl("eval", _SERVE.format(word=word))), word
+        serve = _SERVE.format(word=word)
+        _doors[node] = int(node.ctl("eval", serve, timeout=PATIENCE)), word
     port, word = _doors[node]
     text = (word + expression).encode()
-    with socket.create_connection((node.host, port), timeout=60) as client:
+    with socket.create_connection((node.host, port), timeout=PATIENCE) as client:
         client.sendall(struct.pack(">I", len(text)) + text)
         client.shutdown(socket.SHUT_WR)
         answer = b"".join(iter(lambda: client.recv(65_536), b""))[4:].decode()

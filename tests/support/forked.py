@@ -16,6 +16,7 @@ from pathlib import Path
 from notify.cli import main
 from notify.cli.table import COMMANDS
 from tests.support.commands import Done
+from tests.support.patience import PATIENCE
 
 PRELOADED = (
     "tests.support.forked",
@@ -97,7 +98,7 @@ class Forked:
         """Return its error output so far."""
         return _text(self._files[1])
 
-    def done(self, timeout: float = 60) -> Done:
+    def done(self, timeout: float = PATIENCE) -> Done:
         """Wait for its end; return its output and exit code."""
         return Done(self.wait(timeout), *(file.read_text() for file in self._files))
 
@@ -116,7 +117,7 @@ def run_script(text: str, *arguments: str, environ: Mapping[str, str] | None = N
     inherited = dict(os.environ if environ is None else environ)
     process = forks().Process(target=_execute, args=(text, arguments, inherited), daemon=True)
     process.start()
-    process.join(60)
+    process.join(PATIENCE)
     assert process.exitcode is not None
     return process.exitcode
 

@@ -23,9 +23,11 @@ import pytest
 from notify.stack.rabbitmq import RabbitMQNode, free_ports
 from tests.support.erlang import evaluate
 from tests.support.migrated import migrated
+from tests.support.patience import PATIENCE
 
 _POSTGRES_USER = "postgres"
 _TABLES = "migrated"
+_LOADED = "SELECT pg_conf_load_time()"
 _VHOSTS_AT_ONCE = 40
 _MAKE_VHOSTS = """
 [begin
@@ -233,7 +235,7 @@ class PostgreSQL:
         """Shut the server down; its data stays."""
         assert self._server is not None
         self._server.send_signal(signal.SIGINT)
-        self._server.wait(20)
+        self._server.wait(PATIENCE)
 
     def kill(self) -> None:
         """End the server and its children as a power cut would; its data stays."""
@@ -243,8 +245,8 @@ class PostgreSQL:
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        self._server.wait(20)
-        psutil.wait_procs(processes, timeout=20)
+        self._server.wait(PATIENCE)
+        psutil.wait_procs(processes, timeout=PATIENCE)
 
     def resume(self) -> None:
         """Start the server on its data; return once it answers."""
@@ -258,7 +260,7 @@ class PostgreSQL:
                 stderr=log,
                 start_new_session=True,
             )
-        self._wait(deadline=time.monotonic() + 30)
+        self._wait(deadline=time.monotonic() + PATIENCE)
 
     @contextlib.contextmanager
     def tls(self, certificate: Path, key: Path) -> Iterator[None]:
@@ -282,8 +284,13 @@ class PostgreSQL:
 
     def _reload(self) -> None:
         """Make the server reload its settings; they apply to new connections."""
+        before = self._fetched(_LOADED)
         self._execute("SELECT pg_reload_conf()")
-        time.sleep(0.2)
+        # It only signals the server, which gives the settings that it has read to new connections.
+        end = time.monotonic() + PATIENCE
+        while self._fetched(_LOADED) == before:
+            assert time.monotonic() < end, "PostgreSQL did not reload its settings"
+            time.sleep(0.02)
 
     @contextlib.contextmanager
     def database(self, *, like: str = "template1") -> Iterator[str]:
@@ -329,9 +336,18 @@ class PostgreSQL:
                 time.sleep(0.05)
 
     def _execute(self, statement: str) -> None:
-        address = f"postgresql://notify@127.0.0.1:{self._port}/postgres"
-        with psycopg.connect(address, autocommit=True, connect_timeout=5) as connection:
+        """Execute a statement in a new connection."""
+        with self._connected() as connection:
             connection.execute(statement.encode())
+
+    def _fetched(self, query: str) -> object:
+        """Return a query's row, as a new connection sees it."""
+        with self._connected() as connection:
+            return connection.execute(query.encode()).fetchone()
+
+    def _connected(self) -> psycopg.Connection:
+        address = f"postgresql://notify@127.0.0.1:{self._port}/postgres"
+        return psycopg.connect(address, autocommit=True, connect_timeout=int(PATIENCE))
 
 
 def _postgresql_programs() -> Path:

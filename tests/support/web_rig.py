@@ -17,7 +17,7 @@ from notify.stack.rabbitmq import free_ports
 from notify.store.relays import count_inbox
 from notify.topology import RECEIPTS
 from tests.support.forked import Forked
-from tests.support.rig import Rig, until
+from tests.support.rig import PATIENCE, Rig, until
 from tests.support.signing import SendGridSigner, twilio_posted
 
 PUBLIC = "https://notify.example.com"
@@ -85,7 +85,7 @@ class WebRig:
             yield process
         finally:
             process.terminate()
-            code = process.wait(40)
+            code = process.wait(PATIENCE)
         assert code in (0, -signal.SIGKILL), process.err()
 
     def post(self, posted: Posted, provider: str = "sendgrid") -> int:
@@ -97,7 +97,7 @@ class WebRig:
             f"{self.url}/receipts/{provider}{query}",
             body=posted.body,
             headers=dict(posted.headers),
-            timeout=60,
+            timeout=PATIENCE,
             retries=False,
         )
         return answer.status

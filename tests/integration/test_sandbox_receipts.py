@@ -7,7 +7,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -20,6 +20,7 @@ from twilio.request_validator import RequestValidator
 
 from notify.sandbox import ReceiptFault, ReceiptOptions, Sandbox, Vendor
 from providers.sendgrid import SendGrid
+from tests.support.rig import until
 
 TOKEN = "secret"
 BEARER = {"Authorization": "Bearer key"}
@@ -53,21 +54,17 @@ class Service:
 
     def wait(self, count: int) -> list[Arrival]:
         """Return the requests, once there are so many."""
-        deadline = time.monotonic() + 10
-        while len(self.arrivals) < count:
-            assert time.monotonic() < deadline, self.arrivals
-            time.sleep(0.01)
+        until(lambda: len(self.arrivals) >= count, found=lambda: self.arrivals)
         return self.arrivals
 
     def events(self, count: int) -> list[Any]:
         """Return the elements of SendGrid's posts, once there are so many."""
-        deadline = time.monotonic() + 10
-        while True:
-            elements = [e for each in list(self.arrivals) for e in json.loads(each.body)]
-            if len(elements) >= count:
-                return elements
-            assert time.monotonic() < deadline, elements
-            time.sleep(0.01)
+
+        def elements() -> list[Any]:
+            return [e for each in list(self.arrivals) for e in json.loads(each.body)]
+
+        until(lambda: len(elements()) >= count, found=elements)
+        return elements()
 
 
 @pytest.fixture
@@ -238,7 +235,7 @@ def test_forged_events_are_refused_by_the_vendors_own_code(
     _sms(sandbox, service, "+15005554001", "#rc=5&rp=all")
     # Events that are due at once share a request of SendGrid's.
     service.wait(3)
-    _until(lambda: _waiting(sandbox) == 0)
+    until(lambda: _waiting(sandbox) == 0)
     for each in service.arrivals:
         if "X-Twilio-Signature" in each.headers:
             signature = each.headers["X-Twilio-Signature"]
@@ -283,7 +280,7 @@ def test_a_poisoned_post_has_a_thousand_elements_and_its_events(
     sandbox.switch.set(receipts=ReceiptFault.POISONED)
     _mail(sandbox, "ada@sandbox.test")
     service.wait(1)
-    _until(lambda: _waiting(sandbox) == 0)
+    until(lambda: _waiting(sandbox) == 0)
     found = []
     for arrival in service.arrivals:
         elements = json.loads(arrival.body)
@@ -311,7 +308,7 @@ def test_a_refused_batch_is_repeated_unchanged(service: Service, sandbox: Sandbo
     _mail(sandbox, "dropped@sandbox.test")
     first, second = service.wait(2)
     assert (first.body, first.headers) == (second.body, second.headers)
-    _until(lambda: _waiting(sandbox) == 0)
+    until(lambda: _waiting(sandbox) == 0)
     assert [each.answered for each in sandbox.poster.ledger.entries()] == [204, 503]  # type: ignore[union-attr]
 
 
@@ -323,7 +320,7 @@ def test_a_refused_callback_is_repeated_if_asked(
     service.statuses[:] = [503] * 3
     _sms(sandbox, service, "+15005551500", fragment)
     service.wait(count)
-    _until(lambda: _waiting(sandbox) == 0)
+    until(lambda: _waiting(sandbox) == 0)
     assert len(service.arrivals) == count
 
 
@@ -338,7 +335,9 @@ def test_no_other_host_is_posted_to(service: Service) -> None:
         _mail(sandbox, "unsubscribe@sandbox.test", headers=link)
         assert sandbox.poster is not None
         ledger = sandbox.poster.ledger
-        _until(lambda: ledger.counts() == {"connect": 2})
+        # Failed posts are repeated.
+        until(lambda: ledger.counts().get("connect", 0) >= 2)
+        assert ledger.counts().keys() == {"connect"}
         time.sleep(0.3)
     assert service.arrivals == []
 
@@ -346,13 +345,6 @@ def test_no_other_host_is_posted_to(service: Service) -> None:
 def _waiting(sandbox: Sandbox) -> int:
     answer = urllib3.request("GET", f"{sandbox.url}/api/receipts/counts")
     return int(answer.json()["waiting"])
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_recipient_unsubscribes_with_one_click(service: Service, sandbox: Sandbox) -> None:
@@ -365,7 +357,7 @@ def test_a_recipient_unsubscribes_with_one_click(service: Service, sandbox: Sand
     # Events that are due at once share a request.
     service.events(2)
     _mail(sandbox, "unsubscribe@sandbox.test", headers=link)
-    _until(lambda: any(each.path == "/u/t" for each in list(service.arrivals)))
+    until(lambda: any(each.path == "/u/t" for each in list(service.arrivals)))
     (click,) = (each for each in service.arrivals if each.path != "/receipts/sendgrid")
     assert (click.path, click.body) == ("/u/t", b"List-Unsubscribe=One-Click")
     assert click.headers["Content-Type"] == "application/x-www-form-urlencoded"
@@ -391,9 +383,9 @@ def test_the_buttons_of_a_mail_play_its_recipient(service: Service, sandbox: San
             redirect=False,
         )
         assert (answer.status, answer.headers["Location"]) == (303, page.removeprefix(sandbox.url))
-    _until(lambda: "one-click" in urllib3.request("GET", page).data.decode())
-    _until(lambda: any(each.path == "/u/t" for each in service.arrivals))
-    _until(lambda: "spamreport" in urllib3.request("GET", f"{sandbox.url}/ledger").data.decode())
+    until(lambda: "one-click" in urllib3.request("GET", page).data.decode())
+    until(lambda: any(each.path == "/u/t" for each in service.arrivals))
+    until(lambda: "spamreport" in urllib3.request("GET", f"{sandbox.url}/ledger").data.decode())
     for origin in ("null", "http://evil.example"):
         answer = urllib3.request(
             "POST", f"{page}/events", body=b"event=bounce", headers={"Origin": origin}
@@ -409,8 +401,8 @@ def test_the_lists_of_an_account_follow_its_events(sandbox: Sandbox) -> None:
     provider = SendGrid(api_key="key", sender="a@example.com", base_url=sandbox.url)
     try:
         _mail(sandbox, "bounce@sandbox.test", "complain@sandbox.test", "block@sandbox.test")
-        _until(lambda: bool(provider.listed("spam_reports", offset=0)))
-        _until(lambda: bool(provider.listed("bounces", offset=0)))
+        until(lambda: bool(provider.listed("spam_reports", offset=0)))
+        until(lambda: bool(provider.listed("bounces", offset=0)))
         (bounced,) = provider.listed("bounces", offset=0)
         assert (bounced.recipient, bounced.code) == ("bounce@sandbox.test", "5.1.1")
         assert not provider.listed("bounces", offset=1)
@@ -435,7 +427,7 @@ def test_a_mail_without_the_headers_has_no_button_to_unsubscribe(sandbox: Sandbo
 def test_the_api_lists_the_posts_and_the_key(sandbox: Sandbox) -> None:
     """With the answers of the service."""
     _mail(sandbox, "dropped@sandbox.test", "ada@sandbox.test")
-    _until(lambda: _waiting(sandbox) == 0)
+    until(lambda: _waiting(sandbox) == 0)
     query = "notify_id=n-dropped@sandbox.test"
     [entry] = urllib3.request("GET", f"{sandbox.url}/api/receipts?{query}").json()
     assert (entry["event"], entry["answered"], entry["tries"]) == ("dropped", 204, 1)

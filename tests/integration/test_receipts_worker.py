@@ -14,7 +14,7 @@ from notify.contract import ReceiptMessage
 from notify.message import Status
 from notify.publisher import connect
 from notify.receipt import DeliveryReceipt, ReceiptEvent
-from notify.topology import EXCHANGE, FEEDBACK, RECEIPTS
+from notify.topology import DEAD, EXCHANGE, FEEDBACK, RECEIPTS
 from tests.support import reporting
 from tests.support.rig import Rig, until
 
@@ -63,6 +63,8 @@ def test_receipts_change_statuses_and_poison_is_a_dead_letter(rig: Rig, sent: li
     with rig.worker("receipts", pool="receipts"):
         until(lambda: all(rig.status(each) is Status.DELIVERED for each in sent))
         until(lambda: rig.waiting(RECEIPTS, FEEDBACK) == 0)
+    # The broker confirms no rejection, and the dead letter comes after it.
+    until(lambda: rig.waiting(DEAD) == 2)
     assert sorted(rig.dead()) == [b"{}", b"\xff"]
 
 
@@ -97,6 +99,7 @@ def test_a_producer_confirms_its_own_notifications_only(rig: Rig, sent: list[UUI
     assert rig.status(foreign) is rig.status(failed) is Status.SENT
     (shown,) = json.loads(rig.notify("show", failed, "--json").out)["receipts"]
     assert (shown["provider"], shown["event"]) == ("producer", "failed")
+    until(lambda: rig.waiting(DEAD) == 1)
     assert [json.loads(each)["outcome"] for each in rig.dead()] == ["maybe"]
 
 

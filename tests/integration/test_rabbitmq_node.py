@@ -63,7 +63,7 @@ def test_what_was_confirmed_survives_a_power_cut(node: RabbitMQNode, tmp_path: P
         assert channel.basic_get("kept", no_ack=True).body == b"1"
     assert "beam.smp" in alive(tmp_path)
     node.stop()
-    assert alive(tmp_path) == []
+    until(lambda: alive(tmp_path) == [])
 
 
 def test_nothing_outlives_a_parent_that_is_killed_as_it_starts(

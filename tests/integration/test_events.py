@@ -25,7 +25,7 @@ from notify.store.tables import events
 from notify.topology import EVENTS
 from tests.support.forked import run_script
 from tests.support.recording import NOW, accepted, begin
-from tests.support.rig import Rig, until
+from tests.support.rig import PATIENCE, Rig, until
 from tests.support.services import Users
 
 NOBODY_LISTENS = "pyamqp://guest:guest@127.0.0.1:1//"
@@ -123,7 +123,7 @@ def test_the_last_events_are_published_before_a_stop(
             last=step,
         )
         relay.start()
-        relay.stop(timeout=10)
+        relay.stop(timeout=PATIENCE)
     assert len(subscribe.messages()) == 1
 
 
@@ -235,7 +235,7 @@ def test_the_thread_outlives_a_broker_that_is_away(store: Store) -> None:
         relay.start()
         # Each step reads the clock before and after it publishes.
         until(lambda: len(looks) >= 3)
-        relay.stop(timeout=10)
+        relay.stop(timeout=PATIENCE)
     assert looks[2] - looks[1] > timedelta(seconds=1)
 
 

@@ -26,7 +26,7 @@ from notify.topology import DEAD, queue_name
 from tests.support.commands import Done
 from tests.support.forked import Forked, run_script
 from tests.support.pooler import pgbouncer
-from tests.support.rig import Rig, until
+from tests.support.rig import PATIENCE, Rig, until
 from tests.support.services import Users
 
 KEY = "email.normal.shop"
@@ -40,7 +40,12 @@ NOBODY_LISTENS = "pyamqp://guest:guest@127.0.0.1:1//"
 def shop(tmp_path: Path, store_url: str) -> Iterator[Engine]:
     """A producer's database, of each kind, with an outbox."""
     on_sqlite = store_url.startswith("sqlite")
-    engine = create_engine(f"sqlite:///{tmp_path}/shop.db" if on_sqlite else store_url)
+    # On SQLite one relay waits for another's transaction, however slow that is.
+    engine = (
+        create_engine(f"sqlite:///{tmp_path}/shop.db", connect_args={"timeout": PATIENCE})
+        if on_sqlite
+        else create_engine(store_url)
+    )
     TABLE.metadata.create_all(engine)
     yield engine
     engine.dispose()
@@ -247,7 +252,7 @@ def test_a_relay_outlives_a_database_that_is_away(
         ids = _put(shop)
         until(lambda: _left(shop) == 0)
         stop.set()
-        thread.join(10)
+        thread.join(PATIENCE)
     assert not thread.is_alive()
     assert _ids(channel) == ids
 
@@ -265,7 +270,7 @@ def test_the_command_line_relays_until_it_is_stopped(rig: Rig, shop: Engine) -> 
         until(lambda: _left(shop) == 0)
     finally:
         process.terminate()
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE) == 0
     with rig.worker():
         until(lambda: rig.status(UUID(id_)) is Status.SENT)
 

@@ -249,7 +249,7 @@ def test_one_message_is_never_taken_for_two(store: Store) -> None:
     results: dict[UUID, Settled | None] = {}
 
     def claim(call: UUID) -> None:
-        together.wait(5)
+        together.wait()
         with store.writing() as connection:
             others = find_rivals(connection, Channel.SMS, "+4915112345678", since=NOW, until=NOW)
             results[call] = (
@@ -264,7 +264,7 @@ def test_one_message_is_never_taken_for_two(store: Store) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join()
     assert sorted(results.values(), key=str) == [None, Settled.CHANGED]
 
 

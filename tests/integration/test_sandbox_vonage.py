@@ -88,9 +88,8 @@ def sandbox(intake: Intake) -> Iterator[Sandbox]:
 def provider(sandbox: Sandbox, intake: Intake, **options: Any) -> Vonage:
     """Return our provider for the sandbox."""
     own = {"api_key": "abcd1234", "api_secret": SECRET, "sender": "+15005550006"}
-    own["timeout"] = LONGEST_TIMEOUT
-    callback = f"{intake.url}/receipts/vonage"
-    return Vonage(**{**own, "base_url": sandbox.url, "callback": callback, **options})
+    own |= {"base_url": sandbox.url, "callback": f"{intake.url}/receipts/vonage"}
+    return Vonage(**{**own, "timeout": LONGEST_TIMEOUT, **options})
 
 
 @pytest.mark.parametrize(

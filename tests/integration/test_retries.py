@@ -11,12 +11,13 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import amqp
+import psycopg
 import pytest
 
 from notify.message import Channel, Outcome, Status
 from notify.publisher import connect
 from notify.sandbox import Behaviour
-from notify.store import Story
+from notify.store import Filter, Story
 from notify.topology import DEAD, EXCHANGE, queue_name
 from tests.support.malformed import JSON
 from tests.support.rig import Rig, surroundings, until
@@ -24,6 +25,7 @@ from tests.support.services import Users
 
 QUEUE = queue_name(Channel.EMAIL, "normal")
 SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
 KATHMANDU = ZoneInfo("Asia/Kathmandu")
 
 
@@ -49,6 +51,28 @@ def rig(tmp_path: Path, broker_url: str, store_url: str, _impatient: None) -> It
         yield rig
 
 
+_CLOCK = """
+CREATE SCHEMA IF NOT EXISTS ahead;
+CREATE OR REPLACE FUNCTION ahead.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
+    AS 'SELECT pg_catalog.clock_timestamp() + interval ''{seconds} seconds''';
+ALTER DATABASE {database} SET search_path = public, ahead, pg_catalog;
+"""
+
+
+def _set_ahead(rig: Rig, by: timedelta) -> None:
+    """
+    Set the clock of a PostgreSQL database ahead, for the sessions that begin after the first time.
+
+    It runs, unlike a `Clock`: workers compare it with their own monotonic clocks, and would find
+    one that stands set back again and again.
+    """
+    url = rig.store._engine.url
+    statements = _CLOCK.format(seconds=by.total_seconds(), database=url.database)
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(statements.encode())
+
+
 def _story(rig: Rig, id_: UUID) -> Story:
     story = rig.store.get(id_)
     assert story is not None
@@ -70,9 +94,13 @@ def test_a_vendor_that_is_down_twice_gets_it_at_the_third_try(rig: Rig) -> None:
     assert rig.waiting(DEAD) == 0
 
 
-def test_one_notification_is_followed_by_its_id_through_two_processes(sqlite_rig: Rig) -> None:
+def test_one_notification_is_followed_by_its_id_through_two_processes(
+    sqlite_rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The one that made the first call is gone by the time of the second."""
     rig = sqlite_rig
+    # The first process must not spend all of them before it stops.
+    monkeypatch.setenv("NOTIFY_LANES__NORMAL__ATTEMPTS", "100")
     rig.sandbox.switch.set(behaviour=Behaviour.DOWN)
     with rig.worker("email-1"):
         id_ = rig.request()
@@ -92,20 +120,24 @@ def _events_about(id_: UUID, log: str) -> list[str]:
     return [line["event"] for line in lines if line.get("id") == str(id_)]
 
 
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 def test_a_throttled_message_waits_as_long_as_it_is_told_and_keeps_its_attempts(
-    sqlite_rig: Rig, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`Retry-After: 2` is obeyed, and time alone ends it."""
-    rig = sqlite_rig
-    monkeypatch.setenv("NOTIFY_LANES__NORMAL__DEADLINE", "7")
+    monkeypatch.setenv("NOTIFY_LANES__NORMAL__DEADLINE", "3600")
     monkeypatch.setenv("NOTIFY_LANES__NORMAL__ATTEMPTS", "2")
+    _set_ahead(rig, 0 * HOUR)
     with rig.worker():
         id_ = rig.request(to="throttled@sandbox.test")
+        # One more than the attempts that it has.
+        until(lambda: len(rig.sandbox.ledger.entries()) >= 3)
+        _set_ahead(rig, HOUR)
         until(lambda: rig.status(id_) is Status.FAILED)
         until(lambda: rig.waiting(DEAD) == 1)
     story = _story(rig, id_)
     assert story.summary.spent == 0
-    assert len(story.attempts) >= 2
+    assert len(story.attempts) >= 3
     for one, following in itertools.pairwise(story.attempts):
         assert one.ended_at is not None
         assert following.started_at - one.ended_at >= 2 * SECOND
@@ -115,13 +147,16 @@ def test_a_throttled_message_waits_as_long_as_it_is_told_and_keeps_its_attempts(
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 def test_what_is_scheduled_is_sent_at_its_time_and_not_before(rig: Rig) -> None:
     """It waits in the record, while the queue is empty."""
+    _set_ahead(rig, 0 * HOUR)
     with rig.worker("email-1"), rig.worker("email-2"):
-        send_at = datetime.now(UTC) + 5 * SECOND
+        send_at = datetime.now(UTC) + HOUR
         local = send_at.astimezone(KATHMANDU).isoformat()
         batch = rig.request(to=["ann@example.com", "bo@example.com"], send_at=local)
         single = rig.request(send_at=local)
-        until(lambda: rig.status(single) is Status.SCHEDULED)
+        until(lambda: rig.store.count(Filter()) == {Status.SCHEDULED: 3})
         until(lambda: rig.waiting(QUEUE) == 0)
+        assert rig.sandbox.messages() == []
+        _set_ahead(rig, HOUR)
         until(lambda: len(rig.sandbox.messages()) == 3)
         until(lambda: rig.status(single) is Status.SENT)
     story = _story(rig, single)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
@@ -13,9 +12,11 @@ from typing import Any
 import amqp
 import psycopg
 import pytest
+from click.testing import CliRunner, Result
 from sqlalchemy import text
 
-from notify.doctor import Finding, Severity, examine, record
+from notify.cli.doctor import doctor
+from notify.doctor import Finding, Severity, broker, examine, record
 from notify.flow.overrides import set_breaker_mode
 from notify.message import Channel
 from notify.policies.breaker import Mode
@@ -27,9 +28,10 @@ from notify.stack.rabbitmq import RabbitMQNode
 from notify.store.audit import Actor
 from notify.store.flow import holds
 from notify.topology import DEAD, FEEDBACK, RECEIPTS, Topology, apply, worker_rights
+from tests.support.clocks import Clock
 from tests.support.migrated import migrated
 from tests.support.pooler import pgbouncer
-from tests.support.rig import Rig, surroundings
+from tests.support.rig import PATIENCE, Rig, surroundings
 from tests.support.services import Users, Vhosts, memory_alarm
 
 ANN = Actor("ann@ops", "INC-7")
@@ -45,9 +47,15 @@ class Stack:
 
     def look(self, **options: Any) -> list[Finding]:
         """Ask the doctor."""
-        environ = {"NOTIFY_CONFIG": str(self.rig.config), "KEY": "SG.test"}
-        environ |= options.pop("environ", {})
+        environ = self._environ() | options.pop("environ", {})
         return list(examine(environ=environ, **options))
+
+    def command(self, *arguments: str) -> Result:
+        """Run the command in this process, whose patience with the broker is longer."""
+        return CliRunner().invoke(doctor, arguments, env=self._environ())
+
+    def _environ(self) -> dict[str, str]:
+        return {"NOTIFY_CONFIG": str(self.rig.config), "KEY": "SG.test"}
 
     @contextmanager
     def configured(self, *changes: tuple[str, str], more: str = "") -> Iterator[None]:
@@ -97,7 +105,11 @@ def stack(
     with connect(admin) as connection:
         apply(topology, connection)
     _, url = Users(rabbitmq).add(admin, **worker_rights())
-    with surroundings(folder, broker_url=url, store_url=f"sqlite:///{folder}/notify.db") as rig:
+    with (
+        surroundings(folder, broker_url=url, store_url=f"sqlite:///{folder}/notify.db") as rig,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(broker, "PATIENCE", PATIENCE)
         rig.config.chmod(0o600)
         template = folder / "templates" / "hello" / "en" / "email.text.j2"
         template.parent.mkdir(parents=True)
@@ -131,10 +143,10 @@ def test_a_healthy_stack_is_all_good(stack: Stack, store_url: str) -> None:
         stack.rig.worker("dead", pool="dead"),
         stack.rig.worker("receipts", pool="receipts"),
     ):
-        done = stack.rig.notify("doctor")
-        found = json.loads(stack.rig.notify("doctor", "--json").out)
+        done = stack.command()
+        found = json.loads(stack.command("--json").stdout)
     old = sum(OLD_BROKER in each["found"] for each in found["findings"])
-    assert (done.code, done.err) == (3 if old else 0, ""), done.out
+    assert (done.exit_code, done.stderr) == (3 if old else 0, ""), done.output
     assert found["verdict"] == ("warn" if old else "ok")
     assert found["counts"] == {
         "ok": len(found["findings"]) - 4 - old,
@@ -482,7 +494,9 @@ def test_a_clock_that_is_off_is_reported(
 ) -> None:
     """In both directions: either way expiry, limits and leases are judged wrongly."""
     store = migrated(store_url)
-    (found,) = record.clock(store, now=lambda: time.time() + seconds)
+    clock = Clock()
+    clock.keep(store)
+    (found,) = record.clock(store, now=lambda: clock() + seconds)
     store.close()
     assert (found.verdict, found.found) == (verdict, words)
 

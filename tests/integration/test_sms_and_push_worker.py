@@ -13,6 +13,7 @@ import pytest
 from notify.message import Status
 from notify.sandbox import Behaviour, Vendor
 from notify.store import Story
+from notify.store.suppression import SuppressionFilter, find_entries
 from tests.support.http2 import http2_front
 from tests.support.rig import Rig, surroundings, until
 from tests.support.vendor import Vendor as Server
@@ -114,6 +115,13 @@ def ended(rig: Rig, id_: UUID) -> Story:
     return story
 
 
+def suppressed(rig: Rig, to: str) -> bool:
+    """Return whether there is a suppression of a recipient."""
+    wanted = SuppressionFilter(recipient=to)
+    with rig.store.reading() as connection:
+        return bool(find_entries(connection, wanted, now=rig.store.clock(), limit=1))
+
+
 def test_sms_go_to_the_second_vendor_and_push_to_the_vendor_of_each_address(
     rig: Rig, apple: Server, browser: Server
 ) -> None:
@@ -140,6 +148,8 @@ def test_sms_go_to_the_second_vendor_and_push_to_the_vendor_of_each_address(
             assert story.status is Status.SENT
         apple.on(f"/3/device/{DEVICE}", apns_error(410, "Unregistered", timestamp=1.7e12)({}))
         assert ended(rig, publish(rig, "push", to=DEVICE, **words)).status is Status.REJECTED
+        # The worker writes it after the outcome.
+        until(lambda: suppressed(rig, DEVICE))
         assert ended(rig, publish(rig, "push", to=DEVICE, **words)).status is Status.SUPPRESSED
     assert json.loads(apple.seen[0].body)["screen"] == "order"
     assert decrypted(browser.seen[0].body)["notification"]["data"]["screen"] == "order"

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from notify.stack.process import DIE_WITH_PARENT
 from notify.stack.rabbitmq import free_ports
+from tests.support.patience import PATIENCE
 from tests.support.services import missing
-from tests.support.vendor import PATIENCE, Vendor
+from tests.support.vendor import Vendor
 
 _SBIN = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
 
@@ -30,7 +31,7 @@ def http2_front(vendor: Vendor) -> str:
     options = [
         f"--frontend=127.0.0.1,{own};no-tls",
         f"--backend=127.0.0.1,{port};;proto=http/1.1",
-        "--backend-keep-alive-timeout=500ms",
+        "--backend-keep-alive-timeout=60s",
         "--backend-read-timeout=30s",
         "--single-thread",
         "--conf=/dev/null",

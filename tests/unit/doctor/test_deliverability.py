@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from notify.doctor import Finding, Severity, deliverability
 from notify.doctor.sender_dns import SenderDns
 from notify.settings import Settings
 from tests.support.name_server import NameServer
+from tests.support.patience import PATIENCE
 from tests.support.tables import each_of
 
 KEY = base64.b64encode(
@@ -56,7 +56,7 @@ def look(zone: Mapping[str, list[str]], settings: Mapping[str, Any] = SETTINGS) 
     with NameServer(zone) as server:
         return list(
             deliverability.findings(
-                Settings.model_validate(settings), dns=SenderDns(server.address, lifetime=2)
+                Settings.model_validate(settings), dns=SenderDns(server.address, lifetime=PATIENCE)
             )
         )
 
@@ -177,24 +177,23 @@ def test_a_dns_that_is_silent_costs_one_wait() -> None:
         "categories": {"news": {"sender": "news@other.acme-mail.net"}},
     }
     with NameServer(GOOD, silent=True) as server:
-        begun = time.monotonic()
         found = list(
             deliverability.findings(
                 Settings.model_validate(settings), dns=SenderDns(server.address, lifetime=0.5)
             )
         )
-        seconds = time.monotonic() - begun
     silent = bad(found, "deliverability")
     assert [verdict for verdict, _ in silent] == [Severity.WARN, Severity.WARN]
     assert all("is not checked: the DNS did not answer within 0.5 s" in why for _, why in silent)
-    assert seconds < 5
+    # A second question would be a second wait. A busy machine may not send the first one in time.
+    assert len(set(server.asked)) <= 1
     assert {each.verdict for each in found if each.check != "deliverability"} == set()
 
 
 def test_a_dns_that_fails_is_not_taken_for_missing_records() -> None:
     """SERVFAIL says nothing about a record."""
     with NameServer(GOOD, broken=True) as server:
-        dns = SenderDns(server.address, lifetime=1)
+        dns = SenderDns(server.address, lifetime=PATIENCE)
         found = list(deliverability.findings(Settings.model_validate(SETTINGS), dns=dns))
     ((verdict, why),) = bad(found, "deliverability")
     assert verdict is Severity.WARN
@@ -221,7 +220,7 @@ def test_a_reserved_domain_is_not_asked_for() -> None:
         "providers": {"a": {"use": "m:A", "options": {"sender": "no-reply@sandbox.test"}}},
     }
     with NameServer({}) as server:
-        dns = SenderDns(server.address, lifetime=1)
+        dns = SenderDns(server.address, lifetime=PATIENCE)
         (found,) = deliverability.findings(Settings.model_validate(settings), dns=dns)
         assert found.verdict is Severity.UNCHECKED
         assert server.asked == []

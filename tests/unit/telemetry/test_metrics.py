@@ -30,6 +30,7 @@ from notify.worker.backlog import Backlog
 from notify.worker.health import HUNG, Health
 from notify.worker.loop_state import LoopState
 from notify.worker.process import warn_of_clock
+from tests.support.patience import PATIENCE
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
 
@@ -136,7 +137,7 @@ def server(clock: Clock) -> Iterator[MetricsServer]:
 def ask(server: MetricsServer, request: bytes) -> bytes:
     """Send a few bytes and read the answer to its end."""
     assert server.port is not None
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         connection.sendall(request)
         answer = b""
         while part := connection.recv(65_536):

@@ -14,6 +14,7 @@ from notify.errors import PermanentError
 from providers._shared.transport import Transport
 from providers.ses import Ses
 from providers.ses.signing import Signer
+from tests.support.patience import PATIENCE
 from tests.unit.providers.dialects import MESSAGE
 
 KEYS: dict[str, Any] = {"region": "eu-central-1", "access_key_id": "id", "secret_access_key": "key"}
@@ -38,12 +39,14 @@ def verify(transport: Transport, moto: str, address: str) -> None:
 
 def test_an_unverified_sender_is_refused_and_a_verified_one_sends(moto: str) -> None:
     """moto keeps the message as it parsed it from our bytes."""
+    transport = Transport("test", moto, timeout=PATIENCE, connect_timeout=PATIENCE, pool=1)
+    # moto imports its backends in the first request, which may take longer than a provider waits.
+    verify(transport, moto, "other@example.net")
     provider = Ses(**KEYS, sender="no-reply@example.com", base_url=moto)
     # SES's own text says "not verified", by which the provider knows that it is not the message.
     with pytest.raises(PermanentError) as caught:
         provider.send(MESSAGE)
     assert caught.value.code == "MessageRejected"
-    transport = Transport("test", moto, timeout=30.0, connect_timeout=5.0, pool=1)
     verify(transport, moto, "no-reply@example.com")
     receipt = provider.send(MESSAGE)
     answer = transport.get(transport.head("/moto-api/data.json", {}, method="GET"))

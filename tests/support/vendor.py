@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-PATIENCE = 60.0
-"""Seconds a test waits for something that must happen."""
+from tests.support.patience import PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ class Vendor:
         self.seen: list[Seen] = []
         self.connections = 0
         self.closing = ExitStack()
-        self._paths: dict[str, Reply] = {}
+        self._paths: dict[str, Callable[[Seen], Reply]] = {}
         self._next: deque[Reply] = deque()
         self._live: set[socket.socket] = set()
         self._changed = threading.Condition()
@@ -144,7 +143,11 @@ class Vendor:
 
     def on(self, path: str, reply: Reply) -> None:
         """Set the answer to every request for this path."""
-        self._paths[path] = reply
+        self.choose(path, lambda _: reply)
+
+    def choose(self, path: str, choice: Callable[[Seen], Reply]) -> None:
+        """Set how the answer to each request for this path is chosen."""
+        self._paths[path] = choice
 
     def then(self, *replies: Reply) -> None:
         """Set the answers to the next requests, one each, before the default."""
@@ -195,7 +198,7 @@ class Vendor:
             self.seen.append(request)
             self._changed.notify_all()
             if request.path in self._paths:
-                return self._paths[request.path]
+                return self._paths[request.path](request)
             return self._next.popleft() if self._next else self.default
 
 

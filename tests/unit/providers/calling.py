@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from providers._shared.answer import Answer
 from providers._shared.transport import Transport
+
+Hurry = Callable[[float], None]
+"""From its call on, each wait for an answer ends this many seconds before its deadline."""
 
 
 class Open(Protocol):

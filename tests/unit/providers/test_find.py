@@ -24,6 +24,7 @@ from providers.sendgrid import SendGrid
 from providers.twilio import Twilio
 from providers.twilio.provider import LONGEST_LIST, PAGE
 from tests.support.vendor import Vendor, hang, reset, say
+from tests.unit.providers.calling import Hurry
 from tests.unit.providers.dialects import FCM, MESSAGE, SENDGRID, TWILIO, json_reply
 
 LOST = "+15005553400"
@@ -200,12 +201,14 @@ def test_a_long_list_that_leaves_the_span_behind_is_enough(vendor: Vendor) -> No
     ],
 )
 def test_an_answer_that_is_no_list_is_no_finding(
-    vendor: Vendor, reply: Any, kind: type[ProviderError]
+    vendor: Vendor, reply: Any, kind: type[ProviderError], hurry: Hurry
 ) -> None:
     """A failed look-up must not count as "it was not sent"."""
     vendor.default = reply
+    if reply is hang:
+        hurry(9.7)
     with (
-        closing(Twilio(base_url=vendor.url, timeout=0.5, **ACCOUNT)) as provider,
+        closing(Twilio(base_url=vendor.url, timeout=10.0, **ACCOUNT)) as provider,
         pytest.raises(ProviderError) as caught,
     ):
         provider.find(SMS, **SPAN)

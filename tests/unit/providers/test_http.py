@@ -11,7 +11,7 @@ import pytest
 
 from notify.errors import ConfigError, OutcomeUnknown, TransientError
 from tests.support.vendor import Reply, Vendor, drip, hang, raw, say, then_close
-from tests.unit.providers.calling import Open, call
+from tests.unit.providers.calling import Hurry, Open, call
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -94,12 +94,15 @@ def test_an_answer_that_cannot_be_read_leaves_the_outcome_unknown(
         ),
     ],
 )
-def test_a_slow_answer_is_given_up(vendor: Vendor, reply: Reply, transport: Open) -> None:
+def test_a_slow_answer_is_given_up(
+    vendor: Vendor, reply: Reply, transport: Open, hurry: Hurry
+) -> None:
     """A byte now and then does not keep a thread: the vendor sends them until the test ends."""
     vendor.then(reply)
+    hurry(9.8)
     started = time.monotonic()
     with pytest.raises(OutcomeUnknown):
-        call(transport(vendor.url, timeout=0.2))
+        call(transport(vendor.url, timeout=10.0))
     assert time.monotonic() - started >= 0.2
 
 

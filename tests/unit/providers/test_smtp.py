@@ -34,6 +34,7 @@ from providers.smtp import Smtp
 from tests.support.authority import Authority
 from tests.support.smtp_relay import PASSWORD, Action, SmtpRelay, garbage, hang, reset
 from tests.support.tables import each_of
+from tests.unit.providers.calling import Hurry
 from tests.unit.providers.dialects import MESSAGE
 from tests.unit.providers.dialects.smtp import BOUNCE_KEY, smtp
 
@@ -113,10 +114,14 @@ def test_the_sender_of_a_category_does_not_open_the_circuit(relay: SmtpRelay) ->
 
 
 @pytest.mark.parametrize("reply", [hang, reset, garbage, "354 What"])
-def test_a_lost_reply_to_the_content_is_unknown(relay: SmtpRelay, reply: Action) -> None:
+def test_a_lost_reply_to_the_content_is_unknown(
+    relay: SmtpRelay, reply: Action, hurry: Hurry
+) -> None:
     """The whole message has left; the connection is not used again."""
     relay.on("DATA", reply)
-    provider = smtp(relay, timeout=0.5)
+    provider = smtp(relay, timeout=20.0)
+    if reply is hang:
+        hurry(19.5)
     assert type(failure(provider)) is OutcomeUnknown
     provider.close()
 

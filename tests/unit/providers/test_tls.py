@@ -19,6 +19,7 @@ from notify.errors import OutcomeUnknown, TransientError
 from providers._shared.answer import Answer
 from providers._shared.transport import Transport
 from tests.support.vendor import Vendor, drip, raw, say
+from tests.unit.providers.calling import Hurry
 
 
 def transport(url: str, *, timeout: float = 10.0) -> Transport:
@@ -59,14 +60,15 @@ def speaking_tls(certificate: Path) -> Vendor:
 
 
 def test_a_trusted_vendor_is_called_over_one_tls_connection(
-    certificate: Path, monkeypatch: pytest.MonkeyPatch
+    certificate: Path, monkeypatch: pytest.MonkeyPatch, hurry: Hurry
 ) -> None:
     """Connections are kept over TLS too, and a slow answer is bounded there as well."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with speaking_tls(certificate) as vendor:
-        sender = transport(vendor.url, timeout=0.3)
+        sender = transport(vendor.url, timeout=10.0)
         assert [call(sender).body for _ in range(5)] == [b"fine"] * 5
         assert vendor.connections == 1
+        hurry(9.7)
         vendor.then(drip(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 500, every=0.02))
         with pytest.raises(OutcomeUnknown):
             call(sender)
